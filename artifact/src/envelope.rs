@@ -1,0 +1,255 @@
+//! The DSSE envelope: a payload and the signatures over it.
+//!
+//! Source: DSSE v1.0.2, `protocol.md` and `envelope.md`
+//! (<https://github.com/secure-systems-lab/dsse>). Stricter than DSSE where DSSE leaves
+//! room: standard base64 with padding, one spelling of the JSON, Ed25519 only.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::{Deserialize, Serialize};
+
+use crate::canonical::{self, JsonError};
+
+/// The only payload type that edgec signs or accepts: an in-toto Statement.
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+/// More signatures than this are refused before any is checked: each costs time.
+const MAX_SIGNATURES: usize = 64;
+
+/// A DSSE envelope with Ed25519 signatures; the payload type is [`PAYLOAD_TYPE`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    payload: Vec<u8>,
+    signatures: Vec<Signature>,
+}
+
+/// One signature in an envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    key_id: String,
+    bytes: [u8; 64],
+}
+
+impl Signature {
+    /// A signature (RFC 8032, 64 bytes) and the hint that says whose it is.
+    pub fn new(key_id: &str, bytes: [u8; 64]) -> Self {
+        Self {
+            key_id: key_id.to_owned(),
+            bytes,
+        }
+    }
+
+    /// The key id: a hint that anybody can write, never proof of who signed.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    /// The signature, `R` and `S` as in RFC 8032, section 5.1.6.
+    pub fn bytes(&self) -> &[u8; 64] {
+        &self.bytes
+    }
+}
+
+/// Why bytes are not an envelope.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// Not the JSON of an envelope, or not in its one spelling.
+    #[error("malformed envelope")]
+    Json(#[from] JsonError),
+    /// Something else than an in-toto Statement is signed.
+    #[error("payload type `{found}` is not `{PAYLOAD_TYPE}`")]
+    PayloadType {
+        /// The type in the envelope.
+        found: String,
+    },
+    /// A field is not standard base64 with padding.
+    #[error("`{field}` is not standard base64")]
+    Base64 {
+        /// The field's name.
+        field: &'static str,
+    },
+    /// A signature is not 64 bytes long.
+    #[error("signature {index} has {len} bytes, an Ed25519 signature has 64")]
+    SignatureLength {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The list of signatures is longer than any threshold needs.
+    #[error("{count} signatures are more than the {MAX_SIGNATURES} that are read")]
+    TooManySignatures {
+        /// How many there are.
+        count: usize,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireEnvelope {
+    payload: String,
+    #[serde(rename = "payloadType")]
+    payload_type: String,
+    signatures: Vec<WireSignature>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireSignature {
+    keyid: String,
+    sig: String,
+}
+
+impl Envelope {
+    /// An envelope about `payload` with these signatures.
+    pub fn new(payload: Vec<u8>, signatures: Vec<Signature>) -> Self {
+        Self {
+            payload,
+            signatures,
+        }
+    }
+
+    /// The payload. Do not parse it before a signature over it was accepted.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The signatures, in file order; none of them verified.
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// The bytes that every signature covers.
+    pub fn pae(&self) -> Vec<u8> {
+        pae(PAYLOAD_TYPE, &self.payload)
+    }
+
+    /// Parses an envelope's JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`EnvelopeError`]; an empty list of signatures is not one, no policy accepts it.
+    pub fn decode(json: &[u8]) -> Result<Self, EnvelopeError> {
+        let wire: WireEnvelope = canonical::decode(json)?;
+        if wire.payload_type != PAYLOAD_TYPE {
+            return Err(EnvelopeError::PayloadType {
+                found: wire.payload_type,
+            });
+        }
+        if wire.signatures.len() > MAX_SIGNATURES {
+            return Err(EnvelopeError::TooManySignatures {
+                count: wire.signatures.len(),
+            });
+        }
+        let payload = STANDARD
+            .decode(&wire.payload)
+            .map_err(|_| EnvelopeError::Base64 { field: "payload" })?;
+        let signatures = wire
+            .signatures
+            .iter()
+            .enumerate()
+            .map(|(index, signature)| {
+                let bytes = STANDARD
+                    .decode(&signature.sig)
+                    .map_err(|_| EnvelopeError::Base64 { field: "sig" })?;
+                let bytes: [u8; 64] =
+                    bytes
+                        .try_into()
+                        .map_err(|bytes: Vec<u8>| EnvelopeError::SignatureLength {
+                            index,
+                            len: bytes.len(),
+                        })?;
+                Ok(Signature::new(&signature.keyid, bytes))
+            })
+            .collect::<Result<_, EnvelopeError>>()?;
+        Ok(Self {
+            payload,
+            signatures,
+        })
+    }
+
+    /// The envelope's JSON, in its one spelling.
+    pub fn encode(&self) -> Vec<u8> {
+        canonical::encode(&WireEnvelope {
+            payload: STANDARD.encode(&self.payload),
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            signatures: self
+                .signatures
+                .iter()
+                .map(|signature| WireSignature {
+                    keyid: signature.key_id.clone(),
+                    sig: STANDARD.encode(signature.bytes),
+                })
+                .collect(),
+        })
+    }
+}
+
+/// DSSE's pre-authentication encoding: what is signed for a payload of a type.
+///
+/// `"DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload`, lengths in decimal.
+pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = format!(
+        "DSSEv1 {} {payload_type} {} ",
+        payload_type.len(),
+        payload.len()
+    )
+    .into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pae_is_the_one_of_the_dsse_specification() {
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
+        assert_eq!(pae("", b""), b"DSSEv1 0  0 ");
+    }
+
+    #[test]
+    fn an_envelope_survives_its_own_encoding() {
+        let envelope = Envelope::new(b"{}".to_vec(), vec![Signature::new("id", [3; 64])]);
+        assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
+    }
+
+    #[test]
+    fn each_error_has_a_case() {
+        let sig = STANDARD.encode([0u8; 64]);
+        let decode = |text: String| Envelope::decode(text.as_bytes()).unwrap_err();
+        assert!(matches!(decode("{}".into()), EnvelopeError::Json(_)));
+        assert!(matches!(
+            decode(r#"{"payload":"e30=","payloadType":"text/plain","signatures":[]}"#.into()),
+            EnvelopeError::PayloadType { .. }
+        ));
+        let with = |payload: &str, signatures: &str| {
+            decode(format!(
+                r#"{{"payload":"{payload}","payloadType":"{PAYLOAD_TYPE}","signatures":[{signatures}]}}"#
+            ))
+        };
+        // Not padded, and padded with stray bits: each has a canonical twin.
+        for payload in ["e30", "e31=", "e3 0="] {
+            assert_eq!(
+                with(payload, ""),
+                EnvelopeError::Base64 { field: "payload" }
+            );
+        }
+        assert_eq!(
+            with("e30=", r#"{"keyid":"","sig":"-_-_"}"#),
+            EnvelopeError::Base64 { field: "sig" }
+        );
+        assert_eq!(
+            with("e30=", r#"{"keyid":"","sig":"e30="}"#),
+            EnvelopeError::SignatureLength { index: 0, len: 2 }
+        );
+        let one = format!(r#"{{"keyid":"","sig":"{sig}"}}"#);
+        assert_eq!(
+            with("e30=", &[one.as_str()].repeat(65).join(",")),
+            EnvelopeError::TooManySignatures { count: 65 }
+        );
+    }
+}

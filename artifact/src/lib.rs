@@ -1,0 +1,32 @@
+//! The `.cwasm` artifact, format version 1: layout, manifest, digests, envelope.
+//!
+//! `docs/format.md` is the specification. Bytes in, values out and back: this crate
+//! touches no files, holds no private key and knows no compiler. Nothing that it
+//! returns is trusted; that is the verifier's work.
+//!
+//! The way of a reader: [`Artifact::decode`] splits the file into image and
+//! [`Envelope`]; [`Envelope::pae`] is what signatures cover; only when one was accepted
+//! may [`Statement::decode`] parse the payload.
+
+mod canonical;
+pub mod digest;
+pub mod elf;
+mod envelope;
+mod key;
+mod layout;
+mod manifest;
+mod statement;
+pub mod verity;
+
+pub use canonical::JsonError;
+pub use digest::{Sha256Digest, VerityDigest};
+pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
+pub use key::{KeyError, KeyId, PublicKey};
+pub use layout::{
+    Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, encode,
+};
+pub use manifest::{
+    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources, Source, Stage,
+    TargetCpu, Validity,
+};
+pub use statement::{PREDICATE_TYPE, Statement, StatementError};

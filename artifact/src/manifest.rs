@@ -1,0 +1,219 @@
+//! The manifest: what a signer says about an image.
+//!
+//! `docs/format.md` describes each field. The manifest is the predicate of an in-toto
+//! Statement; its JSON has one spelling, with the fields in the order below.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Sha256Digest, VerityDigest};
+
+/// Everything that is signed about one image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Manifest {
+    /// The application's name: what a host asks for.
+    pub name: String,
+    /// A number that only grows with each release, so that a host can refuse older ones.
+    pub version: u64,
+    /// The version as people write it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub display_version: Option<String>,
+    /// What the image holds.
+    pub kind: Kind,
+    /// The image's length and digests.
+    pub image: Image,
+    /// What the image was made from.
+    pub source: Source,
+    /// The CPUs that the image is for.
+    pub target: TargetCpu,
+    /// The engine that made the image and that can load it.
+    pub engine: Engine,
+    /// What the program asks of a host and offers to it.
+    pub capabilities: Capabilities,
+    /// What an instance needs.
+    pub resources: Resources,
+    /// The WebAssembly features that the program uses, by wasmparser's names, sorted.
+    pub wasm_features: Vec<String>,
+    /// When the artifact was issued and may be used; absent unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub validity: Option<Validity>,
+    /// How to make the same image again.
+    pub builder: Builder,
+}
+
+/// What an image holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A component (component model).
+    Component,
+    /// A core module.
+    Module,
+}
+
+impl Kind {
+    /// The name in the manifest and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Kind::Component => "component",
+            Kind::Module => "module",
+        }
+    }
+}
+
+/// The image's length and digests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Image {
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256 of the image, for tools that know nothing else.
+    pub sha256: Sha256Digest,
+    /// fs-verity digest of the image: what edgec and a kernel check.
+    pub fsverity: VerityDigest,
+}
+
+/// What the image was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Source {
+    /// The input as it was read.
+    pub input: Bytes,
+    /// The WebAssembly that was compiled: adapted and optimized.
+    pub optimized: Bytes,
+}
+
+/// A byte string that the artifact does not contain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Bytes {
+    /// Length in bytes.
+    pub length: u64,
+    /// SHA-256 of the bytes.
+    pub sha256: Sha256Digest,
+}
+
+impl Bytes {
+    /// Describes `bytes`.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self {
+            length: bytes.len() as u64,
+            sha256: Sha256Digest::of(bytes),
+        }
+    }
+}
+
+/// The CPUs that an image is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct TargetCpu {
+    /// The target's name in edgec's registry.
+    pub id: String,
+    /// The target triple.
+    pub triple: String,
+    /// The micro-architecture level.
+    pub level: String,
+    /// The CPU features that a host must have, sorted.
+    pub cpu_features: Vec<String>,
+}
+
+/// The engine that made the image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Engine {
+    /// `wasmtime`.
+    pub name: String,
+    /// The full version. The engine itself compares only the major version at load.
+    pub version: String,
+    /// The engine profile, which fixes every setting that a host must share.
+    pub profile: String,
+    /// The settings that the profile fixes, by name.
+    pub tunables: BTreeMap<String, String>,
+    /// SHA-256 over everything that the engine itself says its code depends on.
+    pub compatibility_hash: Sha256Digest,
+}
+
+/// What the program asks of a host and offers to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Capabilities {
+    /// Imports: interfaces with versions, or `module::name` of a core module. Sorted.
+    pub imports: Vec<String>,
+    /// Exports, likewise.
+    pub exports: Vec<String>,
+}
+
+/// What one instance needs: a host's pool must allow at least this.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Resources {
+    /// Core instances made from the core modules inside. The engine adds one for each
+    /// adapter between two components that call each other.
+    pub core_instances: u64,
+    /// The linear memories of those instances, each with its limits in bytes.
+    pub memories: Vec<LimitRange>,
+    /// The tables of those instances, each with its limits in elements.
+    pub tables: Vec<LimitRange>,
+    /// Whether the counts are complete. They are not when core modules or components
+    /// are imported, which edgec cannot see into.
+    pub complete: bool,
+}
+
+/// A minimum and, where the program states one, a maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LimitRange {
+    /// At instantiation.
+    pub minimum: u64,
+    /// After growth; absent when the program states none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub maximum: Option<u64>,
+}
+
+/// When an artifact was issued and may be used, in seconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Validity {
+    /// When it was issued.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub issued: Option<u64>,
+    /// The first second at which it may be used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_before: Option<u64>,
+    /// The first second at which it may no longer be used.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires: Option<u64>,
+}
+
+impl Validity {
+    /// `None` when nothing is stated, as the manifest wants it.
+    pub fn into_stated(self) -> Option<Self> {
+        (self != Self::default()).then_some(self)
+    }
+}
+
+/// How to make the same image again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Builder {
+    /// edgec's version.
+    pub edgec: String,
+    /// The stages that the input went through, in order.
+    pub stages: Vec<Stage>,
+}
+
+/// One stage of the pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Stage {
+    /// The stage: `adapt`, `optimize` or `precompile`.
+    pub name: String,
+    /// The tool that did the work.
+    pub tool: String,
+    /// The tool's version.
+    pub version: String,
+    /// The settings that decide the result.
+    pub settings: BTreeMap<String, String>,
+}

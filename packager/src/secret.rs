@@ -1,0 +1,128 @@
+//! Private keys: made, read, written and used for signing; never printed.
+//!
+//! PKCS#8 PEM (RFC 5958, RFC 8410), which `openssl genpkey -algorithm ed25519` makes
+//! and reads as well. Memory that held a key is overwritten when it is dropped.
+
+use std::fmt;
+
+use ed25519_dalek::pkcs8::{
+    DecodePrivateKey, EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding,
+};
+use ed25519_dalek::{Signer as _, SigningKey};
+use edgec_artifact::{KeyError, PublicKey};
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// An Ed25519 private key.
+pub struct SecretKey {
+    key: SigningKey,
+    public: PublicKey,
+}
+
+/// Why there is no private key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretKeyError {
+    /// The system gave no random bytes.
+    #[error("the system's random number generator failed: {reason}")]
+    Random {
+        /// What the system said.
+        reason: String,
+    },
+    /// Not the PEM of an unencrypted Ed25519 PKCS#8 key. The text is not repeated.
+    #[error("not an unencrypted Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
+    Pem,
+    /// The key's public half is unfit.
+    #[error("the private key's public half is unfit")]
+    Public(#[from] KeyError),
+}
+
+impl SecretKey {
+    /// A new key from the system's random number generator.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretKeyError::Random`] when there is no randomness to be had.
+    pub fn generate() -> Result<Self, SecretKeyError> {
+        let mut seed = Zeroizing::new([0u8; 32]);
+        getrandom::fill(seed.as_mut()).map_err(|error| SecretKeyError::Random {
+            reason: error.to_string(),
+        })?;
+        Self::new(SigningKey::from_bytes(&seed))
+    }
+
+    /// The key in a PKCS#8 PEM document.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretKeyError::Pem`] for any other document.
+    pub fn from_pem(pem: &str) -> Result<Self, SecretKeyError> {
+        let key = SigningKey::from_pkcs8_pem(pem.trim()).map_err(|_| SecretKeyError::Pem)?;
+        Self::new(key)
+    }
+
+    fn new(key: SigningKey) -> Result<Self, SecretKeyError> {
+        let public = PublicKey::from_bytes(key.verifying_key().as_bytes())?;
+        Ok(Self { key, public })
+    }
+
+    /// The key as PKCS#8 PEM with a final newline.
+    ///
+    /// # Errors
+    ///
+    /// [`SecretKeyError::Pem`] should the encoder fail, which a 32-byte key never makes it do.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, SecretKeyError> {
+        // Version 1, without the public key: OpenSSL before 3.5 reads no other.
+        let mut pair = KeypairBytes {
+            secret_key: self.key.to_bytes(),
+            public_key: None,
+        };
+        let pem = pair.to_pkcs8_pem(LineEnding::LF);
+        pair.secret_key.zeroize();
+        pem.map_err(|_| SecretKeyError::Pem)
+    }
+
+    /// The public half.
+    pub fn public(&self) -> PublicKey {
+        self.public
+    }
+
+    /// The deterministic Ed25519 signature over `message` (RFC 8032, section 5.1.6).
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKey({})", self.public.id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 8410, section 10.3.
+    const RFC8410: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+        -----END PRIVATE KEY-----\n";
+
+    #[test]
+    fn pem_survives_a_round_trip() {
+        let key = SecretKey::from_pem(RFC8410).unwrap();
+        assert_eq!(key.to_pem().unwrap().as_str(), RFC8410);
+        assert!(key.public().accepts(b"message", &key.sign(b"message")));
+        assert!(!key.public().accepts(b"other", &key.sign(b"message")));
+    }
+
+    #[test]
+    fn a_key_never_shows_itself() {
+        let key = SecretKey::generate().unwrap();
+        assert_eq!(
+            format!("{key:?}"),
+            format!("SecretKey({})", key.public().id())
+        );
+        let error = SecretKey::from_pem("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n").unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("c2VjcmV0"));
+    }
+}

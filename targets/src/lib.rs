@@ -1,0 +1,105 @@
+//! The registry of CPU targets that edgec compiles for.
+//!
+//! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and
+//! the CPU features that a host must therefore have. [`HostCpu`] is what a machine
+//! offers; [`Target::fits`] compares the two. This crate is data and comparison: it
+//! touches no files and knows neither the engine nor signatures.
+//!
+//! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
+
+mod aarch64;
+mod host;
+mod registry;
+mod x86_64;
+
+pub use host::{HostCpu, Misfit};
+pub use registry::{UnknownTarget, all, default_targets, find};
+
+/// A CPU architecture family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arch {
+    /// 64-bit x86, little-endian.
+    X86_64,
+    /// 64-bit Arm, little-endian.
+    Aarch64,
+}
+
+impl Arch {
+    /// The architecture's name as it stands first in a triple.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "x86_64",
+            Arch::Aarch64 => "aarch64",
+        }
+    }
+
+    /// The value of `e_machine` in an ELF header (System V gABI, "ELF Header").
+    pub const fn elf_machine(self) -> u16 {
+        match self {
+            Arch::X86_64 => 62,   // EM_X86_64
+            Arch::Aarch64 => 183, // EM_AARCH64
+        }
+    }
+
+    /// The alignment in bytes of the code in an image: the largest page size that
+    /// a Linux kernel for this family may be configured with.
+    pub const fn page_size(self) -> u64 {
+        match self {
+            Arch::X86_64 => 4096,
+            Arch::Aarch64 => 65536,
+        }
+    }
+
+    /// The triple of every target of the family: the engine's code is
+    /// position-independent and calls no C library, so one operating system is enough.
+    pub const fn triple(self) -> &'static str {
+        match self {
+            Arch::X86_64 => "x86_64-unknown-linux-gnu",
+            Arch::Aarch64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+}
+
+/// One CPU feature: what a host must have when Cranelift may use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CpuFeature {
+    /// The name that Rust and LLVM use, for example `avx2` or `lse`.
+    pub name: &'static str,
+    /// The Cranelift flag that lets the code generator use it, for example `has_avx2`.
+    pub cranelift_flag: &'static str,
+}
+
+/// One CPU target: a micro-architecture level of one family.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The name on the command line and in the manifest, for example `x86_64-v3`.
+    pub id: &'static str,
+    /// Other names that mean the same target.
+    pub aliases: &'static [&'static str],
+    /// The family.
+    pub arch: Arch,
+    /// The micro-architecture level, in the words of its source.
+    pub level: &'static str,
+    /// The features that code for this target may use. Everything else is off.
+    pub features: &'static [CpuFeature],
+    /// Which machines have it, in a few words.
+    pub machines: &'static str,
+    /// Where the facts come from.
+    pub source: &'static str,
+}
+
+impl Target {
+    /// The target triple.
+    pub const fn triple(&self) -> &'static str {
+        self.arch.triple()
+    }
+
+    /// Whether code for this target runs on `host`.
+    ///
+    /// # Errors
+    ///
+    /// What is in the way: another family, or every feature that is missing.
+    pub fn fits(&self, host: &HostCpu) -> Result<(), Misfit> {
+        host.can_run(self.arch.name(), self.features.iter().map(|f| f.name))
+    }
+}

@@ -1,0 +1,94 @@
+//! Whether an image is what its manifest says.
+//!
+//! The signature binds manifest and image together; it does not stop a careless or
+//! compromised builder from signing an image under a false description. What the image
+//! itself states is compared: CPU family, kind, engine, triple, required CPU features.
+
+use std::collections::BTreeSet;
+
+use edgec_artifact::Manifest;
+use edgec_artifact::elf::{ElfError, ElfImage};
+use edgec_targets::Arch;
+
+/// How image and manifest disagree.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Contradiction {
+    /// The image is not one that the engine wrote.
+    #[error(transparent)]
+    Image(#[from] ElfError),
+    /// A statement of the manifest is not what the image says.
+    #[error("the manifest's {field} is `{manifest}`, the image says `{image}`")]
+    Field {
+        /// The manifest's field.
+        field: &'static str,
+        /// What the manifest says.
+        manifest: String,
+        /// What the image says.
+        image: String,
+    },
+}
+
+pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradiction> {
+    let elf = ElfImage::parse(image)?;
+    let architecture = match manifest.target.triple.split('-').next() {
+        Some(name) if name == Arch::X86_64.name() => Arch::X86_64.elf_machine(),
+        Some(name) if name == Arch::Aarch64.name() => Arch::Aarch64.elf_machine(),
+        _ => 0,
+    };
+    let major = manifest.engine.version.split('.').next().unwrap_or("");
+    let stated: BTreeSet<&str> = manifest.target.cpu_features.iter().map(|f| &**f).collect();
+    let required = elf.engine.isa_flags.iter().map(|flag| feature(flag));
+
+    let claims = [
+        (
+            "target.triple",
+            manifest.target.triple.clone(),
+            elf.engine.triple.clone(),
+        ),
+        (
+            "target architecture",
+            architecture.to_string(),
+            elf.machine.to_string(),
+        ),
+        (
+            "kind",
+            manifest.kind.name().to_owned(),
+            elf.kind.name().to_owned(),
+        ),
+        ("engine.name", manifest.engine.name.clone(), "wasmtime".into()),
+        (
+            "engine.version (major)",
+            major.to_owned(),
+            elf.engine.major.clone(),
+        ),
+        (
+            "target.cpuFeatures",
+            join(stated),
+            join(required.collect::<BTreeSet<_>>()),
+        ),
+    ];
+    for (field, manifest, image) in claims {
+        if manifest != image {
+            return Err(Contradiction::Field {
+                field,
+                manifest,
+                image,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn join(features: BTreeSet<&str>) -> String {
+    features.into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// The CPU feature behind a Cranelift flag; an unknown flag stands for itself, and so
+/// never matches a manifest.
+fn feature(flag: &str) -> &str {
+    edgec_targets::all()
+        .flat_map(|target| target.features)
+        .find(|feature| feature.cranelift_flag == flag)
+        .map_or(flag, |feature| feature.name)
+}
