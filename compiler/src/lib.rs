@@ -1,1 +1,40 @@
-//! x
+//! WebAssembly in, native image out: read, adapt, validate, optimize, precompile.
+//!
+//! Each stage is a file and a function; the state of the program is in the type:
+//!
+//! ```text
+//! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ optimize ─▶ ValidComponent
+//!                                                      └─ precompile(target) ─▶ NativeImage
+//! ```
+//!
+//! This crate prints nothing, signs nothing and does not know the artifact format.
+
+mod adapt;
+mod binaryen;
+mod features;
+mod input;
+mod interface;
+mod optimize;
+mod precompile;
+mod resources;
+mod settings;
+mod validate;
+
+pub use adapt::{AdaptError, Adapted, Adapter, KindChoice, adapt};
+pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, worker};
+pub use features::supported_feature_names;
+pub use input::{Input, InputError, read};
+pub use interface::Interface;
+pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, optimize};
+pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
+pub use resources::{Limits, Resources};
+pub use validate::{Location, ValidComponent, ValidateError, validate};
+
+/// What a program is, in the terms of the engine: the two load differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A component (component model).
+    Component,
+    /// A core module.
+    Module,
+}

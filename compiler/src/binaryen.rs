@@ -1,0 +1,263 @@
+//! Running Binaryen on one core module, in a process of its own.
+//!
+//! Binaryen is C++ with global state and aborts on what it does not expect. A crash or
+//! a hang must cost one module's optimization and nothing else, so the bundled Binaryen
+//! is called by a worker process: the program that links this crate starts itself again
+//! and calls [`worker`]. The command line is that of Binaryen's own `wasm-opt`, so that a
+//! newer `wasm-opt` program can take the worker's place.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::time::{Duration, Instant};
+
+use wasmparser::WasmFeatures;
+
+use crate::Level;
+
+/// The Binaryen that is linked in.
+pub const BINARYEN_VERSION: &str = "116";
+
+/// How Binaryen is started.
+#[derive(Clone, Debug)]
+pub struct Optimizer {
+    /// The program: this one, or a `wasm-opt`.
+    pub program: PathBuf,
+    /// Arguments in front of those of `wasm-opt`.
+    pub arguments: Vec<OsString>,
+    /// What the manifest calls it: `binaryen` for the one linked in, else `wasm-opt`.
+    pub tool: String,
+    /// Its version.
+    pub version: String,
+    /// How long it may take for one module.
+    pub timeout: Duration,
+}
+
+/// Why a module was not optimized. None of these stops a build.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The module uses a feature that Binaryen 116 does not read.
+    #[error("Binaryen {BINARYEN_VERSION} does not read {features}")]
+    Unsupported {
+        /// The features' names.
+        features: String,
+    },
+    /// The process did not start, or its files could not be written or read.
+    #[error("the optimizer could not be run: {reason}")]
+    Start {
+        /// What the system said.
+        reason: String,
+    },
+    /// The process ended with an error or a signal.
+    #[error("the optimizer failed ({status}): {message}")]
+    Exit {
+        /// The exit status or the signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
+    /// The process took too long and was killed.
+    #[error("the optimizer was stopped after {seconds} s")]
+    Timeout {
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// What came back is not a valid module, or does not fit its component.
+    #[error("the optimizer's output is not valid: {message}")]
+    Invalid {
+        /// What the validator said.
+        message: String,
+    },
+}
+
+/// Binaryen 116's name for each feature that it reads and writes as the specification
+/// has it today. Left out on purpose: garbage collection and typed function references,
+/// whose encoding was finished after it; exceptions, of which it knows only the legacy
+/// form; 64-bit tables, which it lacks and which `memory64` includes since.
+const READABLE: &[(WasmFeatures, Option<&str>)] = &[
+    (WasmFeatures::FLOATS, None),
+    (WasmFeatures::GC_TYPES, None),
+    (WasmFeatures::CALL_INDIRECT_OVERLONG, None),
+    (WasmFeatures::BULK_MEMORY_OPT, None),
+    (WasmFeatures::MUTABLE_GLOBAL, Some("mutable-globals")),
+    (
+        WasmFeatures::SATURATING_FLOAT_TO_INT,
+        Some("nontrapping-float-to-int"),
+    ),
+    (WasmFeatures::SIGN_EXTENSION, Some("sign-ext")),
+    (WasmFeatures::BULK_MEMORY, Some("bulk-memory")),
+    (WasmFeatures::REFERENCE_TYPES, Some("reference-types")),
+    (WasmFeatures::MULTI_VALUE, Some("multivalue")),
+    (WasmFeatures::SIMD, Some("simd")),
+    (WasmFeatures::RELAXED_SIMD, Some("relaxed-simd")),
+    (WasmFeatures::THREADS, Some("threads")),
+    (WasmFeatures::TAIL_CALL, Some("tail-call")),
+    (WasmFeatures::EXTENDED_CONST, Some("extended-const")),
+    (WasmFeatures::MULTI_MEMORY, Some("multi-memory")),
+];
+
+/// The `wasm-opt` arguments that allow exactly `features`.
+fn feature_arguments(features: WasmFeatures) -> Result<Vec<OsString>, Failure> {
+    let readable = READABLE
+        .iter()
+        .fold(WasmFeatures::empty(), |all, (flag, _)| all | *flag);
+    let beyond = features.difference(readable);
+    if !beyond.is_empty() {
+        return Err(Failure::Unsupported {
+            features: crate::features::names(beyond).join(", "),
+        });
+    }
+    let mut arguments = vec!["--mvp-features".into()];
+    for (flag, name) in READABLE {
+        if let (true, Some(name)) = (features.contains(*flag), name) {
+            arguments.push(format!("--enable-{name}").into());
+        }
+    }
+    Ok(arguments)
+}
+
+impl Optimizer {
+    /// Optimizes one valid core module that uses `features`. The result is not yet
+    /// validated.
+    pub(crate) fn run(
+        &self,
+        module: &[u8],
+        features: WasmFeatures,
+        level: Level,
+    ) -> Result<Vec<u8>, Failure> {
+        let mut arguments = feature_arguments(features)?;
+        arguments.extend(level.arguments().iter().map(OsString::from));
+        self.spawn_and_wait(module, &arguments)
+            .unwrap_or_else(|error| {
+                Err(Failure::Start {
+                    reason: error.to_string(),
+                })
+            })
+    }
+
+    /// The files have no names: nothing is left behind, however this process ends.
+    fn spawn_and_wait(
+        &self,
+        module: &[u8],
+        arguments: &[OsString],
+    ) -> io::Result<Result<Vec<u8>, Failure>> {
+        let mut input = tempfile::tempfile()?;
+        input.write_all(module)?;
+        input.rewind()?;
+        let mut output = tempfile::tempfile()?;
+        let mut messages = tempfile::tempfile()?;
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .args(["/dev/stdin", "-o", "/dev/stdout"])
+            .args(arguments)
+            .stdin(input)
+            .stdout(output.try_clone()?)
+            .stderr(messages.try_clone()?)
+            .spawn()?;
+        let Some(status) = wait(&mut child, self.timeout)? else {
+            return Ok(Err(Failure::Timeout {
+                seconds: self.timeout.as_secs(),
+            }));
+        };
+        if !status.success() {
+            return Ok(Err(Failure::Exit {
+                status: status.to_string(),
+                message: first_line(&mut messages)?,
+            }));
+        }
+        let mut optimized = Vec::new();
+        output.rewind()?;
+        output.read_to_end(&mut optimized)?;
+        Ok(Ok(optimized))
+    }
+}
+
+/// Waits for the end of a process, or kills it: `None`.
+fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
+    let start = Instant::now();
+    // Small modules take milliseconds; large ones do not mind a late look.
+    let mut pause = Duration::from_micros(500);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if start.elapsed() >= timeout {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+fn first_line(messages: &mut File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    messages.rewind()?;
+    messages.take(4096).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().find(|line| !line.trim().is_empty());
+    Ok(line.unwrap_or("no message").trim().to_owned())
+}
+
+/// What the worker process does: reads `wasm-opt`'s arguments and runs the Binaryen that
+/// is linked in.
+///
+/// # Errors
+///
+/// What Binaryen said. It may also abort the process.
+pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let mut command = wasm_opt::integration::Command::new("wasm-opt");
+    command.args(arguments);
+    wasm_opt::integration::run_from_command_args(command).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn optimizer(program: &str, arguments: &[&str], timeout: Duration) -> Optimizer {
+        Optimizer {
+            program: program.into(),
+            arguments: arguments.iter().map(OsString::from).collect(),
+            tool: "test".into(),
+            version: "0".into(),
+            timeout,
+        }
+    }
+
+    fn run(optimizer: &Optimizer) -> Result<Vec<u8>, Failure> {
+        optimizer.run(b"module", WasmFeatures::empty(), Level::O2)
+    }
+
+    #[test]
+    fn each_failure_has_a_case() {
+        let minute = Duration::from_secs(60);
+        assert!(matches!(
+            run(&optimizer("/nonexistent", &[], minute)),
+            Err(Failure::Start { .. })
+        ));
+        let crash = optimizer("/bin/sh", &["-c", "echo; echo oh no >&2; kill -ABRT $$"], minute);
+        let Err(Failure::Exit { status, message }) = run(&crash) else {
+            panic!("a crash was not seen");
+        };
+        assert!(status.contains("SIGABRT"), "{status}");
+        assert_eq!(message, "oh no");
+        let hang = optimizer("/bin/sh", &["-c", "sleep 600"], Duration::from_millis(50));
+        assert!(matches!(run(&hang), Err(Failure::Timeout { .. })));
+        let gc = crash.run(b"", WasmFeatures::GC, Level::O2);
+        assert_eq!(
+            gc.unwrap_err().to_string(),
+            "Binaryen 116 does not read gc"
+        );
+    }
+
+    #[test]
+    fn the_module_goes_in_and_the_output_comes_back() {
+        let copy = optimizer("/bin/sh", &["-c", "cat"], Duration::from_secs(60));
+        assert_eq!(run(&copy).unwrap(), b"module");
+    }
+}

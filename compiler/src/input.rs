@@ -1,0 +1,137 @@
+//! Reading an input: the binary format, or the text format, which becomes binary.
+
+use crate::Kind;
+
+/// WebAssembly in the binary format; its header was looked at and nothing else.
+#[derive(Debug)]
+pub struct Input {
+    bytes: Vec<u8>,
+    kind: Kind,
+}
+
+/// Why bytes are not an input.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// No bytes at all.
+    #[error("the input is empty")]
+    Empty,
+    /// Neither format.
+    #[error("neither WebAssembly binary (it begins with {first_bytes}) nor WebAssembly text")]
+    NotWasm {
+        /// The first bytes, up to four, in hexadecimal.
+        first_bytes: String,
+    },
+    /// The text does not parse; line and column are in the message.
+    #[error("malformed WebAssembly text: {message}")]
+    Text {
+        /// The parser's message with the line, the column and the place marked.
+        message: String,
+    },
+    /// The header names a version of the binary format that nobody has yet.
+    #[error("unknown WebAssembly version or layer {version:#x} (at offset 0x4)")]
+    Version {
+        /// The header's version and layer fields as one little-endian number.
+        version: u32,
+    },
+    /// The file ends within the 8-byte header.
+    #[error("the input ends within the WebAssembly header (at offset {len:#x})")]
+    Truncated {
+        /// The file's length in bytes.
+        len: usize,
+    },
+}
+
+const MAGIC: &[u8] = b"\0asm";
+
+/// Recognizes a component or core module, in the binary or the text format.
+///
+/// # Errors
+///
+/// [`InputError`] when it is neither.
+pub fn read(bytes: &[u8]) -> Result<Input, InputError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(InputError::Empty);
+    }
+    let bytes = match bytes.get(..4) {
+        Some(MAGIC) => bytes.to_vec(),
+        _ => from_text(bytes)?,
+    };
+    let version = bytes
+        .get(4..8)
+        .and_then(|field| field.try_into().ok())
+        .map(u32::from_le_bytes)
+        .ok_or(InputError::Truncated { len: bytes.len() })?;
+    // Component model, "Binary": layer 1, version 0xd.
+    let kind = match version {
+        0x1 => Kind::Module,
+        0x1_000d => Kind::Component,
+        version => return Err(InputError::Version { version }),
+    };
+    Ok(Input { bytes, kind })
+}
+
+fn from_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
+    let not_wasm = || InputError::NotWasm {
+        first_bytes: bytes
+            .iter()
+            .take(4)
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<Vec<_>>()
+            .join(" "),
+    };
+    let text = std::str::from_utf8(bytes).map_err(|_| not_wasm())?;
+    // A control character means a binary format, whatever the text parser would say.
+    if text.contains(|c: char| c.is_control() && !c.is_whitespace()) {
+        return Err(not_wasm());
+    }
+    wat::parse_str(text).map_err(|error| InputError::Text {
+        message: error.to_string(),
+    })
+}
+
+impl Input {
+    /// The binary format.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Component or core module, from the header.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_are_read() {
+        assert_eq!(read(b"(module)").unwrap().kind(), Kind::Module);
+        assert_eq!(read(b"(component)").unwrap().kind(), Kind::Component);
+        assert_eq!(read(b"\0asm\x0d\0\x01\0").unwrap().kind(), Kind::Component);
+    }
+
+    #[test]
+    fn each_error_has_a_case() {
+        let error = |bytes: &[u8]| read(bytes).unwrap_err();
+        assert_eq!(error(b""), InputError::Empty);
+        assert_eq!(error(b" \n"), InputError::Empty);
+        assert_eq!(
+            error(b"\x89PNG\r\n\x1a\n").to_string(),
+            "neither WebAssembly binary (it begins with 89 50 4e 47) nor WebAssembly text"
+        );
+        assert!(matches!(error(b"PK\x03\x04"), InputError::NotWasm { .. }));
+        assert!(matches!(error(b"(modul)"), InputError::Text { .. }));
+        assert_eq!(error(b"\0asm\x01\0"), InputError::Truncated { len: 6 });
+        assert_eq!(
+            error(b"\0asm\x02\0\0\0"),
+            InputError::Version { version: 2 }
+        );
+    }
+}

@@ -1,0 +1,240 @@
+//! Optimizing every core module of a program.
+//!
+//! Binaryen does not read components, so the core modules are taken out, optimized and
+//! put back. Everything between them is copied byte for byte, section by section:
+//! re-encoding what was not changed could only lose something. The whole is validated
+//! again; should it not be valid, the unoptimized program is what is compiled.
+
+use wasm_encoder::{Component, ComponentSectionId, RawSection};
+use wasmparser::{Parser, Payload};
+
+use crate::binaryen::{Failure, Optimizer};
+use crate::features;
+use crate::{Kind, ValidComponent, validate};
+
+/// How much to optimize, in `wasm-opt`'s terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Not at all: the program is compiled as it came.
+    O0,
+    /// Quick passes only.
+    O1,
+    /// Most passes.
+    O2,
+    /// All passes, for speed.
+    O3,
+    /// As O3, after a costly flattening.
+    O4,
+    /// For size.
+    Os,
+    /// For size above all.
+    Oz,
+}
+
+impl Level {
+    /// Every level.
+    pub const ALL: [Level; 7] = [
+        Level::O0,
+        Level::O1,
+        Level::O2,
+        Level::O3,
+        Level::O4,
+        Level::Os,
+        Level::Oz,
+    ];
+
+    /// The level's name, as it follows `-O` on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::O0 => "0",
+            Level::O1 => "1",
+            Level::O2 => "2",
+            Level::O3 => "3",
+            Level::O4 => "4",
+            Level::Os => "s",
+            Level::Oz => "z",
+        }
+    }
+
+    /// `wasm-opt`'s arguments for the level.
+    pub(crate) fn arguments(self) -> Vec<String> {
+        vec![format!("-O{}", self.name())]
+    }
+}
+
+/// A program after optimization.
+#[derive(Debug)]
+pub struct Optimized {
+    /// The program.
+    pub component: ValidComponent,
+    /// What happened to each core module, in file order.
+    pub modules: Vec<ModuleReport>,
+}
+
+/// What happened to one core module.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ModuleReport {
+    /// Its length in bytes before.
+    pub before: usize,
+    /// What came of it.
+    pub outcome: ModuleOutcome,
+}
+
+/// What came of optimizing one core module.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ModuleOutcome {
+    /// It was replaced.
+    Optimized {
+        /// Its length in bytes after.
+        after: usize,
+    },
+    /// It was left as it was.
+    Kept(Failure),
+}
+
+/// Optimizes every core module at any depth. `progress` is called before each, with its
+/// number and its length in bytes.
+pub fn optimize(
+    program: ValidComponent,
+    level: Level,
+    optimizer: &Optimizer,
+    mut progress: impl FnMut(usize, usize),
+) -> Optimized {
+    let mut modules = Vec::new();
+    if level == Level::O0 {
+        return Optimized {
+            component: program,
+            modules,
+        };
+    }
+    let mut one = |module: &[u8]| {
+        progress(modules.len(), module.len());
+        let result = optimize_module(module, level, optimizer);
+        let (bytes, outcome) = match result {
+            Ok(bytes) => {
+                let after = bytes.len();
+                (bytes, ModuleOutcome::Optimized { after })
+            }
+            Err(failure) => (module.to_vec(), ModuleOutcome::Kept(failure)),
+        };
+        modules.push(ModuleReport {
+            before: module.len(),
+            outcome,
+        });
+        bytes
+    };
+    let bytes = match program.kind() {
+        Kind::Module => one(program.bytes()),
+        Kind::Component => replace_modules(program.bytes(), &mut one)
+            .unwrap_or_else(|| program.bytes().to_vec()),
+    };
+    match validate(bytes) {
+        Ok(component) => Optimized { component, modules },
+        Err(error) => {
+            for module in &mut modules {
+                module.outcome = ModuleOutcome::Kept(Failure::Invalid {
+                    message: error.to_string(),
+                });
+            }
+            Optimized {
+                component: program,
+                modules,
+            }
+        }
+    }
+}
+
+fn optimize_module(module: &[u8], level: Level, optimizer: &Optimizer) -> Result<Vec<u8>, Failure> {
+    let optimized = optimizer.run(module, features::used(module), level)?;
+    match validate(optimized) {
+        Ok(valid) if valid.kind() == Kind::Module => Ok(valid.bytes().to_vec()),
+        Ok(_) => Err(Failure::Invalid {
+            message: "not a core module".to_owned(),
+        }),
+        Err(error) => Err(Failure::Invalid {
+            message: error.to_string(),
+        }),
+    }
+}
+
+/// The component with each core module put through `module`, at any depth; `None` when
+/// the bytes are not a component.
+fn replace_modules(component: &[u8], module: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
+    let mut encoder = Component::new();
+    let mut parser = Parser::new(0);
+    let mut rest = component;
+    loop {
+        let chunk = parser.parse(rest, true).ok()?;
+        let wasmparser::Chunk::Parsed { consumed, payload } = chunk else {
+            return None;
+        };
+        rest = rest.get(consumed..)?;
+        match payload {
+            Payload::Version { .. } => {}
+            Payload::End(_) => return Some(encoder.finish()),
+            Payload::ModuleSection {
+                unchecked_range, ..
+            } => {
+                let (inner, after) = rest.split_at_checked(unchecked_range.len())?;
+                encoder.section(&RawSection {
+                    id: ComponentSectionId::CoreModule.into(),
+                    data: &module(inner),
+                });
+                rest = after;
+            }
+            Payload::ComponentSection {
+                unchecked_range, ..
+            } => {
+                let (inner, after) = rest.split_at_checked(unchecked_range.len())?;
+                encoder.section(&RawSection {
+                    id: ComponentSectionId::Component.into(),
+                    data: &replace_modules(inner, module)?,
+                });
+                rest = after;
+            }
+            other => {
+                let (id, range) = other.as_section()?;
+                encoder.section(&RawSection {
+                    id,
+                    data: component.get(range)?,
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NESTED: &str = r#"(component
+        (core module $a (func (export "a")))
+        (component (core module (func)) (core module))
+        (core instance (instantiate $a))
+        (@custom "note" "kept"))"#;
+
+    #[test]
+    fn a_component_with_its_own_modules_put_back_is_itself() {
+        let wasm = wat::parse_str(NESTED).unwrap();
+        let mut lengths = Vec::new();
+        let same = replace_modules(&wasm, &mut |module| {
+            lengths.push(module.len());
+            module.to_vec()
+        });
+        assert_eq!(same.unwrap(), wasm);
+        assert_eq!(lengths.len(), 3);
+    }
+
+    #[test]
+    fn modules_at_any_depth_are_replaced() {
+        let wasm = wat::parse_str(NESTED).unwrap();
+        let empty = wat::parse_str(r#"(module (func (export "a")))"#).unwrap();
+        let replaced = replace_modules(&wasm, &mut |_| empty.clone()).unwrap();
+        let again = replace_modules(&replaced, &mut |module| {
+            assert_eq!(module, empty);
+            module.to_vec()
+        });
+        assert_eq!(again.unwrap(), replaced);
+        validate(replaced).unwrap();
+    }
+}

@@ -1,0 +1,139 @@
+//! Native code for one target.
+
+use std::hash::{Hash, Hasher};
+
+use edgec_targets::Target;
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+
+use crate::settings;
+use crate::{Kind, ValidComponent};
+
+/// The full version of the engine. The engine itself compares only the major at load.
+pub const ENGINE_VERSION: &str = "48.0.8";
+
+/// Native code for one target, as the engine maps it: an ELF file.
+#[derive(Debug)]
+pub struct NativeImage {
+    bytes: Vec<u8>,
+    target: &'static Target,
+    kind: Kind,
+    tunables: Vec<(&'static str, String)>,
+    compatibility_hash: [u8; 32],
+}
+
+/// Why there is no native code.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrecompileError {
+    /// The engine does not accept the target's settings: a defect of edgec.
+    #[error("the engine does not accept the settings of target `{target}`: {reason}")]
+    Settings {
+        /// The target's name.
+        target: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The program is valid, but the engine cannot compile it.
+    #[error("the engine cannot compile this program for `{target}`: {reason}")]
+    Compile {
+        /// The target's name.
+        target: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+}
+
+/// Compiles a program for one target.
+///
+/// # Errors
+///
+/// [`PrecompileError`].
+pub fn precompile(
+    program: &ValidComponent,
+    target: &'static Target,
+) -> Result<NativeImage, PrecompileError> {
+    let engine = settings::config(target, program.features())
+        .and_then(|config| Engine::new(&config))
+        .map_err(|error| PrecompileError::Settings {
+            target: target.id,
+            reason: chain(&error),
+        })?;
+    let compiled = match program.kind() {
+        Kind::Component => engine.precompile_component(program.bytes()),
+        Kind::Module => engine.precompile_module(program.bytes()),
+    };
+    let bytes = compiled.map_err(|error| PrecompileError::Compile {
+        target: target.id,
+        reason: chain(&error),
+    })?;
+    let mut hasher = HashInput(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    Ok(NativeImage {
+        bytes,
+        target,
+        kind: program.kind(),
+        tunables: settings::tunables(program.features()),
+        compatibility_hash: hasher.0.finalize().into(),
+    })
+}
+
+/// An error and its causes on one line.
+fn chain(error: &wasmtime::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// Feeds what a value hashes into SHA-256: the standard hasher changes between releases.
+struct HashInput(Sha256);
+
+impl Hasher for HashInput {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        // Asked for by the trait, by nobody else: the digest is taken from the field.
+        0
+    }
+}
+
+impl NativeImage {
+    /// The ELF file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The ELF file, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The target that the code is for.
+    pub fn target(&self) -> &'static Target {
+        self.target
+    }
+
+    /// Component or core module.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The engine profile's name.
+    pub fn profile(&self) -> &'static str {
+        settings::PROFILE
+    }
+
+    /// The engine settings that a host must share, by name, sorted.
+    pub fn tunables(&self) -> &[(&'static str, String)] {
+        &self.tunables
+    }
+
+    /// SHA-256 over what the engine says its code depends on.
+    pub fn compatibility_hash(&self) -> [u8; 32] {
+        self.compatibility_hash
+    }
+}

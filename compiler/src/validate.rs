@@ -1,0 +1,237 @@
+//! Validation: the gate that every program passes before a tool touches it.
+//!
+//! Source: WebAssembly 3.0, "Validation"; component model, `Binary.md` and
+//! `Explainer.md`; both as wasmparser 0.254 implements them.
+
+use std::fmt;
+
+use wasmparser::{
+    BinaryReaderError, FuncValidatorAllocations, KnownCustom, Name, Parser, Payload,
+    ValidPayload, Validator, WasmFeatures,
+};
+
+use crate::features::{self, SUPPORTED};
+use crate::{Interface, Kind, Resources};
+
+/// A component or core module that was validated.
+#[derive(Clone, Debug)]
+pub struct ValidComponent {
+    bytes: Vec<u8>,
+    kind: Kind,
+    features: WasmFeatures,
+}
+
+/// Why a program is not valid.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message} {location}")]
+pub struct ValidateError {
+    /// What is wrong, in wasmparser's words.
+    pub message: String,
+    /// Where.
+    pub location: Location,
+    /// Whether the program would be valid if a feature that edgec does not support were
+    /// on.
+    pub unsupported_feature: Option<String>,
+}
+
+/// A place in a WebAssembly binary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Bytes from the start of the file.
+    pub offset: usize,
+    /// The function that the place is in.
+    pub function: Option<Function>,
+}
+
+/// A function of a core module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its index in the module's function index space.
+    pub index: u32,
+    /// Its name, when the module has a name section.
+    pub name: Option<String>,
+    /// Which core module of the component, counted from 0 in file order.
+    pub module: u32,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(at offset {:#x}", self.offset)?;
+        if let Some(function) = &self.function {
+            write!(f, ", in function {}", function.index)?;
+            if let Some(name) = &function.name {
+                write!(f, " `{name}`")?;
+            }
+            if function.module > 0 {
+                write!(f, " of core module {}", function.module)?;
+            }
+        }
+        write!(f, ")")
+    }
+}
+
+/// Validates a binary with the features that edgec supports.
+///
+/// # Errors
+///
+/// [`ValidateError`] with the offset and, inside code, the function.
+pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
+    match walk(&bytes, SUPPORTED) {
+        Ok(kind) => Ok(ValidComponent {
+            features: features::used(&bytes),
+            bytes,
+            kind,
+        }),
+        Err((error, function)) => Err(ValidateError {
+            message: error.message().to_owned(),
+            location: Location {
+                offset: error.offset(),
+                function: function.map(|(index, module, start)| Function {
+                    index,
+                    name: function_name(&bytes, start, index),
+                    module,
+                }),
+            },
+            unsupported_feature: would_need(&bytes),
+        }),
+    }
+}
+
+type FunctionPlace = (u32, u32, usize);
+
+/// Validates everything; an error comes with the function index, the number of the core
+/// module and where that module begins.
+fn walk(
+    bytes: &[u8],
+    features: WasmFeatures,
+) -> Result<Kind, (BinaryReaderError, Option<FunctionPlace>)> {
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut allocations = FuncValidatorAllocations::default();
+    let mut kind = Kind::Module;
+    let (mut modules, mut module_start) = (0u32, 0);
+
+    for payload in parser.parse_all(bytes) {
+        let payload = payload.map_err(|error| (error, None))?;
+        if let Payload::Version {
+            encoding, range, ..
+        } = &payload
+        {
+            match encoding {
+                wasmparser::Encoding::Component if range.start == 0 => kind = Kind::Component,
+                wasmparser::Encoding::Component => {}
+                wasmparser::Encoding::Module => {
+                    modules += 1;
+                    module_start = range.start;
+                }
+            }
+        }
+        let valid = validator.payload(&payload).map_err(|error| (error, None))?;
+        if let ValidPayload::Func(function, body) = valid {
+            let place = (function.index, modules.saturating_sub(1), module_start);
+            let mut function = function.into_validator(allocations);
+            function
+                .validate(&body)
+                .map_err(|error| (error, Some(place)))?;
+            allocations = function.into_allocations();
+        }
+    }
+    Ok(kind)
+}
+
+/// The name that the module at `start` gives to a function.
+fn function_name(bytes: &[u8], start: usize, index: u32) -> Option<String> {
+    let module = bytes.get(start..)?;
+    for payload in Parser::new(0).parse_all(module) {
+        let Ok(Payload::CustomSection(custom)) = payload else {
+            if payload.is_err() || matches!(payload, Ok(Payload::End(_))) {
+                return None;
+            }
+            continue;
+        };
+        let KnownCustom::Name(names) = custom.as_known() else {
+            continue;
+        };
+        for subsection in names {
+            if let Ok(Name::Function(map)) = subsection {
+                return map
+                    .into_iter()
+                    .flatten()
+                    .find(|naming| naming.index == index)
+                    .map(|naming| naming.name.to_owned());
+            }
+        }
+    }
+    None
+}
+
+/// The feature beyond the supported ones that would make the program valid.
+fn would_need(bytes: &[u8]) -> Option<String> {
+    if walk(bytes, WasmFeatures::all()).is_err() {
+        return None;
+    }
+    let beyond = WasmFeatures::all().difference(SUPPORTED);
+    let needed = beyond
+        .iter_names()
+        .find(|(_, flag)| walk(bytes, WasmFeatures::all().difference(*flag)).is_err());
+    needed.map(|(name, _)| name.to_ascii_lowercase())
+}
+
+impl ValidComponent {
+    /// The binary.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Component or core module.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The features that the program uses, in wasmparser's names, sorted.
+    pub fn feature_names(&self) -> Vec<String> {
+        features::names(self.features)
+    }
+
+    pub(crate) fn features(&self) -> WasmFeatures {
+        self.features
+    }
+
+    /// What the program imports and exports.
+    pub fn interface(&self) -> Interface {
+        Interface::of(&self.bytes)
+    }
+
+    /// What an instance of the program needs.
+    pub fn resources(&self) -> Resources {
+        Resources::of(&self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> ValidateError {
+        validate(wat::parse_str(text).unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn errors_say_what_and_where() {
+        assert_eq!(
+            error("(module (func) (func $broken (result i32)))").to_string(),
+            "type mismatch: expected i32 but nothing on stack \
+             (at offset 0x1e, in function 1 `broken`)"
+        );
+        let nested = "(component (core module) (core module (func i32.add drop)))";
+        let location = error(nested).location;
+        assert_eq!(location.function.map(|f| (f.index, f.module)), Some((0, 1)));
+    }
+
+    #[test]
+    fn an_unsupported_feature_is_named() {
+        let error = error("(module (memory 1 (pagesize 1)))");
+        assert_eq!(error.unsupported_feature.as_deref(), Some("custom_page_sizes"));
+    }
+}
