@@ -1,1 +1,89 @@
-fn main(){}
+//! edgec: an ahead-of-time compiler and artifact toolchain for WebAssembly at the edge.
+//!
+//! The only crate that prints or exits. A verb is a file in `commands`; the work is done
+//! in the libraries.
+
+mod commands;
+mod failure;
+mod files;
+mod keys;
+mod naming;
+mod render;
+mod time;
+mod trust;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::failure::Failure;
+
+/// Ahead-of-time compiler and artifact toolchain for WebAssembly at the edge.
+///
+/// A component goes in; for every CPU one signed, memory-mappable .cwasm comes out.
+#[derive(Parser)]
+#[command(name = "edgec", version, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 rejected (bad input, failed verification); \
+                        2 usage; 3 environment (I/O, missing tool).")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Build(Box<commands::build::Arguments>),
+    Validate(commands::validate::Arguments),
+    Keygen(commands::keygen::Arguments),
+    Sign(commands::sign::Arguments),
+    Verify(commands::verify::Arguments),
+    Inspect(commands::inspect::Arguments),
+    Run(commands::run::Arguments),
+    Targets(commands::targets::Arguments),
+}
+
+/// The verb by which this program starts itself as the optimizer's worker process.
+const OPTIMIZER_WORKER: &str = "__wasm-opt";
+
+fn main() -> ExitCode {
+    let mut raw = std::env::args_os().skip(1);
+    if raw.next().is_some_and(|verb| verb == OPTIMIZER_WORKER) {
+        return match edgec_compiler::worker(raw) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(message) => {
+                eprintln!("{message}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let command = Arguments::command().mut_subcommand("validate", commands::validate::with_features);
+    let command = command.mut_subcommand("build", commands::validate::with_features);
+    let arguments = command
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        // Help and version are successes that clap reports as errors.
+        Err(error) => error.exit(),
+    };
+    let result = match arguments.command {
+        Command::Build(arguments) => commands::build::run(*arguments),
+        Command::Validate(arguments) => commands::validate::run(&arguments),
+        Command::Keygen(arguments) => commands::keygen::run(&arguments),
+        Command::Sign(arguments) => commands::sign::run(&arguments),
+        Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Inspect(arguments) => commands::inspect::run(&arguments),
+        Command::Run(arguments) => commands::run::run(arguments),
+        Command::Targets(arguments) => commands::targets::run(&arguments),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
+}
+
+/// What a verb gives back.
+type Outcome = Result<ExitCode, Failure>;

@@ -21,8 +21,14 @@ pub fn supported_feature_names() -> Vec<String> {
     names(SUPPORTED)
 }
 
+/// Not proposals but switches of wasmparser's: on for every program.
+const ALWAYS: WasmFeatures = WasmFeatures::FLOATS
+    .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
+    .union(WasmFeatures::BULK_MEMORY_OPT);
+
 pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
     let mut names: Vec<String> = features
+        .difference(ALWAYS)
         .iter_names()
         .map(|(name, _)| name.to_ascii_lowercase())
         .collect();
@@ -33,16 +39,18 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
 /// The features that a valid program uses: the smallest set found under which it is
 /// still valid.
 pub(crate) fn used(wasm: &[u8]) -> WasmFeatures {
-    let mut in_code = WasmFeatures::empty();
+    let mut in_code = ALWAYS;
     let scanned = scan_code(wasm, &mut in_code).is_ok();
-    if scanned {
-        let used = shrink(SUPPORTED, in_code, |set| valid_outside_code(wasm, set));
-        if valid(wasm, used) {
-            return used;
-        }
+    let mut used = shrink(SUPPORTED, in_code, |set| valid_outside_code(wasm, set));
+    if !scanned || !valid(wasm, used) {
+        // The scan missed a use. Asking the validator for every feature is exact and slow.
+        used = shrink(SUPPORTED, ALWAYS, |set| valid(wasm, set));
     }
-    // The scan missed a use. Asking the validator for every feature is exact and slow.
-    shrink(SUPPORTED, WasmFeatures::empty(), |set| valid(wasm, set))
+    // An exception is an object that the engine's collector owns.
+    if used.intersects(WasmFeatures::EXCEPTIONS | WasmFeatures::GC) {
+        used.insert(WasmFeatures::GC_TYPES);
+    }
+    used
 }
 
 /// Takes away from `from`, one by one, each feature that is not in `keep` and without
@@ -230,21 +238,18 @@ mod tests {
 
     #[test]
     fn the_used_set_is_small() {
-        check("(module)", &["floats"]);
-        check("(module (memory i64 1))", &["floats", "memory64"]);
+        check("(module (func (local f32)))", &[]);
+        check("(module (memory i64 1))", &["memory64"]);
         check(
             "(module (func (result i32) i32.const 0 i32.extend8_s))",
-            &["floats", "sign_extension"],
+            &["sign_extension"],
         );
-        check(
-            "(module (func (local v128)))",
-            &["floats", "simd"],
-        );
+        check("(module (func (local v128)))", &["simd"]);
         check(
             "(module (func (param i32) (result i32 i32) local.get 0 local.get 0))",
-            &["floats", "multi_value"],
+            &["multi_value"],
         );
-        check("(component)", &["component_model", "floats"]);
+        check("(component)", &["component_model"]);
     }
 
     #[test]

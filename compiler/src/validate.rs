@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(
             error("(module (func) (func $broken (result i32)))").to_string(),
             "type mismatch: expected i32 but nothing on stack \
-             (at offset 0x1e, in function 1 `broken`)"
+             (at offset 0x1f, in function 1 `broken`)"
         );
         let nested = "(component (core module) (core module (func i32.add drop)))";
         let location = error(nested).location;

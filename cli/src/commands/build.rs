@@ -1,0 +1,376 @@
+//! `edgec build`: from an input to signed artifacts, one for each target.
+//!
+//! validate, optimize, then for each target precompile, package, sign, verify. The
+//! artifacts of one input are written when all of them exist.
+
+mod manifest;
+mod progress;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use edgec_artifact::Validity;
+use edgec_compiler::{
+    BINARYEN_VERSION, KindChoice, Level, Optimized, Optimizer, PrecompileError,
+};
+use edgec_packager::{SignedArtifact, UnsignedArtifact};
+use edgec_targets::Target;
+use edgec_verifier::{TrustPolicy, TrustedKey, verify};
+
+use self::manifest::Release;
+use self::progress::Progress;
+use self::report::{ArtifactReport, InputReport, Summary};
+use crate::commands::validate::{adapt_failure, input_failure};
+use crate::failure::{Exit, Failure, code};
+use crate::files::{self, Access};
+use crate::keys::{self, Signer};
+use crate::naming::{self, Job, Output};
+use crate::render::{self, Format};
+use crate::{OPTIMIZER_WORKER, Outcome, time};
+
+/// Compile components for every target, and sign the artifacts
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Components or core modules, binary (.wasm) or text (.wat); `-` is standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
+    #[arg(short, long = "target", value_name = "TARGET", value_delimiter = ',')]
+    targets: Vec<String>,
+    /// A file for one artifact, else a folder for <name>.<target>.cwasm [default: .]
+    #[arg(short, long, value_name = "FILE|DIR")]
+    output: Option<PathBuf>,
+    /// The private key that signs (PKCS#8 PEM) [default: a development key, not in CI]
+    #[arg(long, env = keys::KEY_VARIABLE, hide_env_values = true)]
+    key: Option<PathBuf>,
+    /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
+    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = ["auto", "component", "module"])]
+    kind: String,
+    /// How much Binaryen optimizes each core module
+    #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = ["0", "1", "2", "3", "4", "s", "z"])]
+    level: String,
+    /// A `wasm-opt` program to use instead of the Binaryen that is built in
+    #[arg(long, value_name = "PROGRAM")]
+    wasm_opt: Option<PathBuf>,
+    /// How many seconds the optimizer may take for one core module
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..))]
+    optimizer_timeout: u64,
+    /// The application's name [default: the input's file name without its ending]
+    #[arg(long)]
+    name: Option<String>,
+    /// The application's version: a number that grows with each release
+    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    app_version: u64,
+    /// The version as people write it
+    #[arg(long, value_name = "TEXT")]
+    display_version: Option<String>,
+    /// When the artifact was issued, RFC 3339 or seconds since 1970; never taken from the clock
+    #[arg(long, value_name = "TIME", env = "SOURCE_DATE_EPOCH", value_parser = time::parse)]
+    issued: Option<u64>,
+    /// From when on the artifact may be used
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    not_before: Option<u64>,
+    /// From when on the artifact may no longer be used
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    expires: Option<u64>,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Print errors and warnings only
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Measured on real programs; docs/optimizer.md has the figures.
+const DEFAULT_LEVEL: &str = "1";
+
+/// The arguments, resolved: nothing in here is a string that something still parses.
+struct Plan {
+    kind: KindChoice,
+    level: Level,
+    optimizer: Optimizer,
+    release: Release,
+    signer: Signer,
+    jobs: Vec<Job>,
+}
+
+pub(crate) fn run(arguments: Arguments) -> Outcome {
+    let format = arguments.format;
+    let quiet = arguments.quiet;
+    let plan = resolve(arguments)?;
+    let mut summary = Summary::new(&plan.signer);
+    let mut worst: Option<Exit> = None;
+    for job in &plan.jobs {
+        let progress = Progress::new(quiet || format == Format::Json);
+        let input = render::safe(&job.input.display().to_string());
+        let report = match build(job, &plan, &progress) {
+            Ok(report) => {
+                report.print_warnings();
+                if format == Format::Text && !quiet {
+                    print!("{}", report.text());
+                }
+                report
+            }
+            Err(failure) => {
+                worst = worst.max(Some(failure.exit()));
+                let failure = failure.about(&input);
+                if format == Format::Text {
+                    failure.print();
+                }
+                InputReport::failed(input, failure)
+            }
+        };
+        summary.inputs.push(report);
+    }
+    match format {
+        Format::Json => render::json(&summary),
+        Format::Text if !quiet => print!("{}", summary.closing()),
+        Format::Text => {}
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}
+
+fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
+    let targets = targets(&arguments.targets)?;
+    let validity = Validity {
+        issued: arguments.issued,
+        not_before: arguments.not_before,
+        expires: arguments.expires,
+    };
+    if let (Some(from), Some(until)) = (validity.not_before, validity.expires)
+        && until <= from
+    {
+        return Err(Failure::usage(
+            "validity",
+            "--expires is not after --not-before: the artifact would never be valid",
+        ));
+    }
+    if arguments.name.is_some() && arguments.inputs.len() > 1 {
+        return Err(Failure::usage("name", "--name fits one input only"));
+    }
+    let output = Output::new(
+        arguments.output.as_deref(),
+        arguments.inputs.len() * targets.len(),
+    )?;
+    let jobs = naming::plan(
+        &arguments.inputs,
+        arguments.name.as_deref(),
+        &targets,
+        &output,
+    )?;
+    let timeout = Duration::from_secs(arguments.optimizer_timeout);
+    let plan = Plan {
+        kind: match arguments.kind.as_str() {
+            "component" => KindChoice::Component,
+            "module" => KindChoice::Module,
+            _ => KindChoice::Auto,
+        },
+        level: Level::ALL
+            .into_iter()
+            .find(|level| level.name() == arguments.level)
+            .unwrap_or(Level::O0),
+        optimizer: optimizer(arguments.wasm_opt, timeout)?,
+        release: Release {
+            version: arguments.app_version,
+            display_version: arguments.display_version,
+            validity,
+        },
+        signer: keys::signer(arguments.key.as_deref())?,
+        jobs,
+    };
+    if let Some(folder) = output.folder() {
+        files::create_folder(folder)?;
+    }
+    Ok(plan)
+}
+
+fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
+    if names.is_empty() {
+        return Ok(edgec_targets::default_targets());
+    }
+    let mut targets: Vec<&'static Target> = Vec::new();
+    for name in names {
+        let target = edgec_targets::find(name).map_err(|error| {
+            let failure = Failure::usage("unknown-target", error.to_string());
+            match error.nearest.as_slice() {
+                [] => failure.hint("`edgec targets` lists them"),
+                nearest => failure.hint(format!(
+                    "did you mean {}? `edgec targets` lists all",
+                    nearest.join(", ")
+                )),
+            }
+        })?;
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}
+
+/// The Binaryen in this program, in a process of its own, or the program that was named.
+fn optimizer(program: Option<PathBuf>, timeout: Duration) -> Result<Optimizer, Failure> {
+    let Some(program) = program else {
+        let this = std::env::current_exe()
+            .map_err(|error| Failure::environment("optimizer", &error))?;
+        return Ok(Optimizer {
+            program: this,
+            arguments: vec![OPTIMIZER_WORKER.into()],
+            tool: "binaryen".to_owned(),
+            version: BINARYEN_VERSION.to_owned(),
+            timeout,
+        });
+    };
+    let output = std::process::Command::new(&program).arg("--version").output();
+    let version = match output {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+        }
+        Ok(output) => {
+            let message = format!("`--version` ended with {}", output.status);
+            let error = std::io::Error::other(message);
+            return Err(Failure::environment("optimizer", &error).about(program.display()));
+        }
+        Err(error) => {
+            return Err(Failure::environment("optimizer", &error).about(program.display()));
+        }
+    };
+    Ok(Optimizer {
+        program,
+        arguments: Vec::new(),
+        tool: "wasm-opt".to_owned(),
+        version,
+        timeout,
+    })
+}
+
+fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
+    let begin = Instant::now();
+    let bytes = files::read(&job.input)?;
+    let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error))?;
+    let adapted =
+        edgec_compiler::adapt(input, plan.kind).map_err(|error| adapt_failure(&error))?;
+    let kind = adapted.component.kind();
+    let validated = begin.elapsed();
+
+    let begin = Instant::now();
+    let before = adapted.component.bytes().len();
+    let optimized = edgec_compiler::optimize(
+        adapted.component,
+        plan.level,
+        &plan.optimizer,
+        |number, length| progress.optimizing(&job.name, number, length),
+    );
+    let optimizing = begin.elapsed();
+
+    let mut staged = Vec::new();
+    let mut artifacts = Vec::new();
+    for (target, path) in &job.outputs {
+        let begin = Instant::now();
+        progress.compiling(&job.name, target);
+        let image = edgec_compiler::precompile(&optimized.component, target)
+            .map_err(|error| precompile_failure(&error))?;
+        let compiling = begin.elapsed();
+        let facts = manifest::Facts {
+            release: &plan.release,
+            name: &job.name,
+            input: &bytes,
+            adapter: adapted.adapter,
+            level: plan.level,
+            optimizer: &plan.optimizer,
+            optimized: &optimized,
+        };
+        let manifest = facts.manifest(&image);
+        let begin = Instant::now();
+        let signed = package(image.into_bytes(), manifest, plan)?;
+        staged.push(files::stage(path, signed.as_bytes(), Access::Public)?);
+        artifacts.push(ArtifactReport::new(
+            target,
+            path,
+            &signed,
+            compiling,
+            begin.elapsed(),
+        ));
+    }
+    progress.clear();
+    for file in staged {
+        file.commit()?;
+    }
+    Ok(InputReport::new(
+        job,
+        kind,
+        adapted.adapter,
+        report::Work {
+            input: bytes.len(),
+            before,
+            level: plan.level,
+            validated,
+            optimizing,
+        },
+        &optimized,
+        artifacts,
+    ))
+}
+
+fn precompile_failure(error: &PrecompileError) -> Failure {
+    let hint = match error {
+        PrecompileError::Compile { .. } => {
+            "the program is valid but beyond this engine; its toolchain may offer another way"
+        }
+        _ => "this is a defect of edgec: please report it",
+    };
+    Failure::rejected("precompile", error).hint(hint)
+}
+
+/// Packages, signs, and checks the result as a host would.
+fn package(
+    image: Vec<u8>,
+    manifest: impl FnOnce(edgec_artifact::Image) -> edgec_artifact::Manifest,
+    plan: &Plan,
+) -> Result<SignedArtifact, Failure> {
+    let key = &plan.signer.key;
+    let signed = UnsignedArtifact::new(image, manifest)
+        .sign(key, Vec::new())
+        .map_err(|error| Failure::rejected("package", &error))?;
+    let policy = TrustPolicy::new(
+        vec![TrustedKey {
+            name: "builder".to_owned(),
+            key: key.public(),
+        }],
+        1,
+    );
+    // At a time at which the artifact is meant to be valid.
+    let at = plan.release.validity.not_before.unwrap_or(0);
+    let checked = policy
+        .map_err(|error| Failure::rejected("self-check", &error))
+        .and_then(|policy| {
+            verify(signed.as_bytes(), &policy, at)
+                .map(|_| ())
+                .map_err(|error| Failure::rejected("self-check", &error))
+        });
+    match checked {
+        Ok(()) => Ok(signed),
+        Err(failure) => Err(failure.hint(
+            "edgec would not accept its own artifact, so nothing was written: please report it",
+        )),
+    }
+}
+
+/// The modules that the optimizer left as they were, for warnings and manifests.
+fn kept(optimized: &Optimized) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
+    use edgec_compiler::ModuleOutcome;
+    optimized
+        .modules
+        .iter()
+        .enumerate()
+        .filter_map(|(number, module)| match &module.outcome {
+            ModuleOutcome::Kept(failure) => Some((number, failure)),
+            ModuleOutcome::Optimized { .. } => None,
+        })
+}
+
+/// A path as it is shown.
+fn shown(path: &Path) -> String {
+    render::safe(&path.display().to_string())
+}

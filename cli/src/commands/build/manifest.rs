@@ -1,0 +1,146 @@
+//! What a build writes into the manifest.
+
+use std::collections::BTreeMap;
+
+use edgec_artifact::{
+    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources,
+    Sha256Digest, Source, Stage, TargetCpu, Validity,
+};
+use edgec_compiler::{Adapter, ENGINE_VERSION, Level, NativeImage, Optimized, Optimizer};
+
+use super::kept;
+
+/// What a release says of itself; the same for every target.
+pub(super) struct Release {
+    pub(super) version: u64,
+    pub(super) display_version: Option<String>,
+    pub(super) validity: Validity,
+}
+
+/// Where an image comes from.
+pub(super) struct Facts<'a> {
+    pub(super) release: &'a Release,
+    pub(super) name: &'a str,
+    pub(super) input: &'a [u8],
+    pub(super) adapter: Option<Adapter>,
+    pub(super) level: Level,
+    pub(super) optimizer: &'a Optimizer,
+    pub(super) optimized: &'a Optimized,
+}
+
+impl Facts<'_> {
+    /// The manifest of `image`, but for the image's digests.
+    pub(super) fn manifest(&self, image: &NativeImage) -> impl FnOnce(Image) -> Manifest + use<> {
+        let program = &self.optimized.component;
+        let interface = program.interface();
+        let target = image.target();
+        let mut cpu_features: Vec<String> =
+            target.features.iter().map(|f| f.name.to_owned()).collect();
+        cpu_features.sort();
+        let mut manifest = Manifest {
+            name: self.name.to_owned(),
+            version: self.release.version,
+            display_version: self.release.display_version.clone(),
+            kind: match image.kind() {
+                edgec_compiler::Kind::Component => Kind::Component,
+                edgec_compiler::Kind::Module => Kind::Module,
+            },
+            image: Image {
+                length: 0,
+                sha256: Sha256Digest([0; 32]),
+                fsverity: edgec_artifact::VerityDigest([0; 32]),
+            },
+            source: Source {
+                input: Bytes::of(self.input),
+                optimized: Bytes::of(program.bytes()),
+            },
+            target: TargetCpu {
+                id: target.id.to_owned(),
+                triple: target.triple().to_owned(),
+                level: target.level.to_owned(),
+                cpu_features,
+            },
+            engine: Engine {
+                name: "wasmtime".to_owned(),
+                version: ENGINE_VERSION.to_owned(),
+                profile: image.profile().to_owned(),
+                tunables: settings(image.tunables().iter().cloned()),
+                compatibility_hash: Sha256Digest(image.compatibility_hash()),
+            },
+            capabilities: Capabilities {
+                imports: interface.imports.into_iter().collect(),
+                exports: interface.exports.into_iter().collect(),
+            },
+            resources: resources(&program.resources()),
+            wasm_features: program.feature_names(),
+            validity: self.release.validity.into_stated(),
+            builder: Builder {
+                edgec: env!("CARGO_PKG_VERSION").to_owned(),
+                stages: self.stages(),
+            },
+        };
+        move |digests| {
+            manifest.image = digests;
+            manifest
+        }
+    }
+
+    fn stages(&self) -> Vec<Stage> {
+        let mut stages = Vec::new();
+        if let Some(adapter) = self.adapter {
+            stages.push(Stage {
+                name: "adapt".to_owned(),
+                tool: "wit-component".to_owned(),
+                version: adapter.version().to_owned(),
+                settings: settings([("adapter", adapter.name().to_owned())]),
+            });
+        }
+        if self.level != Level::O0 {
+            let mut chosen = settings([("level", self.level.name().to_owned())]);
+            let left: Vec<String> = kept(self.optimized)
+                .map(|(number, _)| number.to_string())
+                .collect();
+            if !left.is_empty() {
+                // Which modules it left alone may depend on time and memory: without this
+                // the image could not be made again.
+                chosen.insert("modulesKept".to_owned(), left.join(","));
+            }
+            stages.push(Stage {
+                name: "optimize".to_owned(),
+                tool: self.optimizer.tool.clone(),
+                version: self.optimizer.version.clone(),
+                settings: chosen,
+            });
+        }
+        stages.push(Stage {
+            name: "precompile".to_owned(),
+            tool: "wasmtime".to_owned(),
+            version: ENGINE_VERSION.to_owned(),
+            settings: settings([("optLevel", "speed".to_owned())]),
+        });
+        stages
+    }
+}
+
+fn settings(pairs: impl IntoIterator<Item = (&'static str, String)>) -> BTreeMap<String, String> {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn resources(needs: &edgec_compiler::Resources) -> Resources {
+    let ranges = |limits: &[edgec_compiler::Limits]| {
+        let range = |limits: &edgec_compiler::Limits| LimitRange {
+            minimum: limits.minimum,
+            maximum: limits.maximum,
+        };
+        limits.iter().map(range).collect()
+    };
+    Resources {
+        core_instances: needs.core_instances,
+        memories: ranges(&needs.memories),
+        tables: ranges(&needs.tables),
+        complete: needs.complete,
+    }
+}

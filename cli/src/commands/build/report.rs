@@ -1,0 +1,231 @@
+//! The summary of a build, for people and for machines.
+
+use std::path::Path;
+use std::time::Duration;
+
+use edgec_compiler::{Adapter, Kind, Level, Optimized};
+use edgec_packager::SignedArtifact;
+use edgec_targets::Target;
+use serde::Serialize;
+
+use super::{kept, shown};
+use crate::commands::validate::kind_name;
+use crate::failure::Failure;
+use crate::keys::Signer;
+use crate::naming::Job;
+use crate::render::{self, count, safe, seconds, size};
+
+/// A whole run.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Summary {
+    key_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    development_key: Option<String>,
+    #[serde(skip)]
+    new_key: bool,
+    pub(super) inputs: Vec<InputReport>,
+}
+
+/// What became of one input.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InputReport {
+    input: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    built: Option<Built>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Built {
+    name: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adapter: Option<&'static str>,
+    input_bytes: usize,
+    component_bytes: usize,
+    optimized_bytes: usize,
+    level: &'static str,
+    modules: usize,
+    modules_kept: Vec<KeptModule>,
+    validate_seconds: f64,
+    optimize_seconds: f64,
+    artifacts: Vec<ArtifactReport>,
+}
+
+#[derive(Serialize)]
+struct KeptModule {
+    module: usize,
+    reason: String,
+}
+
+/// One artifact that was written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ArtifactReport {
+    target: &'static str,
+    path: String,
+    bytes: usize,
+    compile_seconds: f64,
+    package_seconds: f64,
+}
+
+/// The work before the targets part ways.
+pub(super) struct Work {
+    pub(super) input: usize,
+    pub(super) before: usize,
+    pub(super) level: Level,
+    pub(super) validated: Duration,
+    pub(super) optimizing: Duration,
+}
+
+impl Summary {
+    pub(super) fn new(signer: &Signer) -> Self {
+        Self {
+            key_id: signer.key.public().id().to_string(),
+            development_key: signer.development.as_deref().map(shown),
+            new_key: signer.new,
+            inputs: Vec::new(),
+        }
+    }
+
+    /// Which key signed, and how to check that.
+    pub(super) fn closing(&self) -> String {
+        let built = self.inputs.iter().filter_map(|input| input.built.as_ref());
+        let Some(artifact) = built.flat_map(|built| &built.artifacts).next() else {
+            return String::new();
+        };
+        let Some(public) = &self.development_key else {
+            return format!("signed by key {}\n", self.key_id);
+        };
+        let made = if self.new_key { "the new" } else { "your" };
+        format!(
+            "signed by {made} development key {}\n  \
+             check it: edgec verify --key {public} {}\n",
+            self.key_id, artifact.path
+        )
+    }
+}
+
+impl InputReport {
+    pub(super) fn failed(input: String, failure: Failure) -> Self {
+        Self {
+            input,
+            error: Some(failure),
+            built: None,
+        }
+    }
+
+    pub(super) fn new(
+        job: &Job,
+        kind: Kind,
+        adapter: Option<Adapter>,
+        work: Work,
+        optimized: &Optimized,
+        artifacts: Vec<ArtifactReport>,
+    ) -> Self {
+        let modules_kept = kept(optimized).map(|(module, failure)| KeptModule {
+            module,
+            reason: safe(&failure.to_string()),
+        });
+        let built = Built {
+            name: job.name.clone(),
+            kind: kind_name(kind),
+            adapter: adapter.map(Adapter::name),
+            input_bytes: work.input,
+            component_bytes: work.before,
+            optimized_bytes: optimized.component.bytes().len(),
+            level: work.level.name(),
+            modules: optimized.modules.len(),
+            modules_kept: modules_kept.collect(),
+            validate_seconds: work.validated.as_secs_f64(),
+            optimize_seconds: work.optimizing.as_secs_f64(),
+            artifacts,
+        };
+        Self {
+            input: shown(&job.input),
+            error: None,
+            built: Some(built),
+        }
+    }
+
+    /// What went less well than it could, on standard error.
+    pub(super) fn print_warnings(&self) {
+        let Some(built) = &self.built else { return };
+        for kept in &built.modules_kept {
+            eprintln!(
+                "warning: {}: core module {} is left as it is: {}",
+                self.input, kept.module, kept.reason
+            );
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let Some(built) = &self.built else {
+            return String::new();
+        };
+        let row = |name: &str, what: String, time: f64| {
+            let time = seconds(Duration::from_secs_f64(time));
+            vec![format!("  {name}"), what, time]
+        };
+        let adapted = match built.adapter {
+            Some("none") => ", wrapped".to_owned(),
+            Some(adapter) => format!(", with {adapter}"),
+            None => String::new(),
+        };
+        let mut rows = vec![row(
+            "validate",
+            format!("{}{adapted}", built.kind),
+            built.validate_seconds,
+        )];
+        if built.modules > 0 {
+            let optimized = built.modules - built.modules_kept.len();
+            rows.push(row(
+                "optimize",
+                format!(
+                    "-O{}, {optimized} of {}, {} -> {}",
+                    built.level,
+                    count(built.modules, "core module"),
+                    size(built.component_bytes as u64),
+                    size(built.optimized_bytes as u64)
+                ),
+                built.optimize_seconds,
+            ));
+        }
+        for artifact in &built.artifacts {
+            rows.push(row(
+                artifact.target,
+                format!("{} ({})", artifact.path, size(artifact.bytes as u64)),
+                artifact.compile_seconds + artifact.package_seconds,
+            ));
+        }
+        format!(
+            "{} ({}) -> {}\n{}",
+            self.input,
+            size(built.input_bytes as u64),
+            count(built.artifacts.len(), "artifact"),
+            render::table(&rows)
+        )
+    }
+}
+
+impl ArtifactReport {
+    pub(super) fn new(
+        target: &'static Target,
+        path: &Path,
+        signed: &SignedArtifact,
+        compiling: Duration,
+        packaging: Duration,
+    ) -> Self {
+        Self {
+            target: target.id,
+            path: shown(path),
+            bytes: signed.as_bytes().len(),
+            compile_seconds: compiling.as_secs_f64(),
+            package_seconds: packaging.as_secs_f64(),
+        }
+    }
+}

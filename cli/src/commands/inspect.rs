@@ -1,0 +1,252 @@
+//! `edgec inspect`: what an artifact says of itself. Nothing is verified.
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use edgec_artifact::elf::{ElfImage, Section};
+use edgec_artifact::{Artifact, Manifest, Statement};
+use serde::Serialize;
+
+use crate::commands::verify::{cpu_features, validity};
+use crate::failure::Failure;
+use crate::render::{self, Format, safe, size};
+use crate::{Outcome, files};
+
+/// Show an artifact's manifest, sections and signatures, without verifying anything
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The artifact; `-` is standard input
+    artifact: PathBuf,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Write the bytes that the signatures cover (DSSE PAE) to standard output, nothing else
+    #[arg(long, conflicts_with_all = ["format", "signature"])]
+    pae: bool,
+    /// Write the raw 64 bytes of signature N (from 0) to standard output, nothing else
+    #[arg(long, value_name = "N", conflicts_with = "format")]
+    signature: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    artifact: String,
+    /// Said in the document itself, so that nobody takes it for a verdict.
+    verified: bool,
+    length: u64,
+    envelope_length: u64,
+    manifest: Manifest,
+    sections: Vec<SectionReport>,
+    signatures: Vec<SignatureReport>,
+}
+
+#[derive(Serialize)]
+struct SectionReport {
+    name: String,
+    offset: u64,
+    size: u64,
+    align: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SignatureReport {
+    key_id: String,
+    signature: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let path = &arguments.artifact;
+    let file = files::read(path)?;
+    let shown = safe(&path.display().to_string());
+    let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+    let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
+    let envelope = artifact.envelope();
+
+    if arguments.pae {
+        return raw(&envelope.pae());
+    }
+    if let Some(number) = arguments.signature {
+        let Some(signature) = envelope.signatures().get(number) else {
+            let there = envelope.signatures().len();
+            let message = format!("there is no signature {number}: the artifact has {there}");
+            return Err(Failure::usage("no-signature", message).about(&shown));
+        };
+        return raw(signature.bytes());
+    }
+
+    let Statement { manifest } =
+        Statement::decode(envelope.payload()).map_err(|error| rejected("statement", &error))?;
+    let image = ElfImage::parse(artifact.image()).map_err(|error| rejected("image", &error))?;
+    let report = Report {
+        artifact: shown,
+        verified: false,
+        length: file.len() as u64,
+        envelope_length: artifact.envelope_len(),
+        manifest,
+        sections: image.sections.into_iter().map(SectionReport::from).collect(),
+        signatures: envelope
+            .signatures()
+            .iter()
+            .map(|signature| SignatureReport {
+                key_id: safe(signature.key_id()),
+                signature: hex(signature.bytes()),
+            })
+            .collect(),
+    };
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => print!("{}", text(&report)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn raw(bytes: &[u8]) -> Outcome {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(bytes)
+        .and_then(|()| stdout.flush())
+        .map_err(|error| Failure::environment("io", &error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl From<Section> for SectionReport {
+    fn from(section: Section) -> Self {
+        Self {
+            name: safe(&section.name),
+            offset: section.offset,
+            size: section.size,
+            align: section.align,
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn text(report: &Report) -> String {
+    let manifest = &report.manifest;
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let list = |name: &str, values: &[String]| {
+        let mut rows = vec![row(name, values.first().map_or("none".into(), |v| safe(v)))];
+        rows.extend(values.iter().skip(1).map(|value| row("", safe(value))));
+        rows
+    };
+    let mut rows = vec![
+        row("name", safe(&manifest.name)),
+        row("version", version(manifest)),
+        row("kind", manifest.kind.name().to_owned()),
+        row(
+            "target",
+            format!(
+                "{} ({}, {})",
+                safe(&manifest.target.id),
+                safe(&manifest.target.triple),
+                safe(&manifest.target.level)
+            ),
+        ),
+        row("CPU features", cpu_features(manifest)),
+        row(
+            "engine",
+            format!(
+                "{} {}, profile {}",
+                safe(&manifest.engine.name),
+                safe(&manifest.engine.version),
+                safe(&manifest.engine.profile)
+            ),
+        ),
+        row("validity", validity(manifest)),
+        row("input", bytes(&manifest.source.input)),
+        row("optimized", bytes(&manifest.source.optimized)),
+        row("image", format!("{} bytes", manifest.image.length)),
+        row("  sha256", manifest.image.sha256.to_string()),
+        row("  fs-verity", manifest.image.fsverity.to_string()),
+        row("resources", resources(manifest)),
+    ];
+    rows.extend(list("Wasm features", &manifest.wasm_features));
+    rows.extend(list("imports", &manifest.capabilities.imports));
+    rows.extend(list("exports", &manifest.capabilities.exports));
+    let stages = manifest.builder.stages.iter().map(|stage| {
+        let settings = stage.settings.iter().map(|(k, v)| format!(" {k}={v}"));
+        safe(&format!(
+            "{}: {} {}{}",
+            stage.name,
+            stage.tool,
+            stage.version,
+            settings.collect::<String>()
+        ))
+    });
+    let builder = std::iter::once(format!("edgec {}", safe(&manifest.builder.edgec)));
+    rows.extend(list("built by", &builder.chain(stages).collect::<Vec<_>>()));
+
+    let mut sections = vec![["SECTION", "OFFSET", "SIZE", ""].map(str::to_owned).to_vec()];
+    sections.extend(report.sections.iter().map(|section| {
+        vec![
+            section.name.clone(),
+            format!("{:#x}", section.offset),
+            section.size.to_string(),
+            size(section.size),
+        ]
+    }));
+    sections.push(row("(envelope)", String::new()));
+    if let Some(last) = sections.last_mut() {
+        last.extend([report.envelope_length.to_string(), size(report.envelope_length)]);
+    }
+    let mut signatures = vec![["SIGNATURE", "KEY ID (a hint; not verified)"].map(str::to_owned).to_vec()];
+    signatures.extend(
+        report
+            .signatures
+            .iter()
+            .enumerate()
+            .map(|(number, signature)| row(&number.to_string(), signature.key_id.clone())),
+    );
+    format!(
+        "{}: {} bytes, not verified\n\n{}\n{}\n{}",
+        report.artifact,
+        report.length,
+        render::table(&rows),
+        render::table(&sections),
+        render::table(&signatures)
+    )
+}
+
+fn version(manifest: &Manifest) -> String {
+    match &manifest.display_version {
+        Some(display) => format!("{} ({})", manifest.version, safe(display)),
+        None => manifest.version.to_string(),
+    }
+}
+
+fn bytes(described: &edgec_artifact::Bytes) -> String {
+    format!("{} bytes, sha256 {}", described.length, described.sha256)
+}
+
+fn resources(manifest: &Manifest) -> String {
+    let resources = &manifest.resources;
+    let total = |ranges: &[edgec_artifact::LimitRange]| {
+        ranges
+            .iter()
+            .fold(0u64, |sum, range| sum.saturating_add(range.minimum))
+    };
+    let count = |number: usize, noun| render::count(number, noun);
+    let instances = usize::try_from(resources.core_instances).unwrap_or(usize::MAX);
+    format!(
+        "{}, {} from {}, {} from {} elements{}",
+        count(instances, "core instance"),
+        match resources.memories.len() {
+            1 => "1 memory".to_owned(),
+            n => format!("{n} memories"),
+        },
+        size(total(&resources.memories)),
+        count(resources.tables.len(), "table"),
+        total(&resources.tables),
+        if resources.complete {
+            ""
+        } else {
+            ", and what is imported"
+        }
+    )
+}

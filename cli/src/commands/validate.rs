@@ -1,0 +1,140 @@
+//! `edgec validate`: whether edgec would compile an input.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use edgec_compiler::{AdaptError, InputError, Kind, ValidComponent, ValidateError};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::failure::{Exit, Failure, code};
+use crate::files;
+use crate::render::{self, Format};
+
+/// Check WebAssembly inputs without compiling them
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Components or core modules, binary (.wasm) or text (.wat); `-` is standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Adds the list of supported features to a verb's long help.
+pub(crate) fn with_features(command: clap::Command) -> clap::Command {
+    command.after_long_help(format!(
+        "Supported WebAssembly features, exactly: {}.",
+        edgec_compiler::supported_feature_names().join(", ")
+    ))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    input: String,
+    valid: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    features: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let mut worst: Option<Exit> = None;
+    let mut reports = Vec::new();
+    for input in &arguments.inputs {
+        let result = files::read(input).and_then(|bytes| check(&bytes));
+        let mut report = Report {
+            input: render::safe(&input.display().to_string()),
+            valid: result.is_ok(),
+            kind: None,
+            features: None,
+            error: None,
+        };
+        match result {
+            Ok(program) => {
+                report.kind = Some(kind_name(program.kind()));
+                report.features = Some(program.feature_names());
+                if arguments.format == Format::Text {
+                    println!("{}: valid {}", report.input, kind_name(program.kind()));
+                }
+            }
+            Err(failure) => {
+                worst = worst.max(Some(failure.exit()));
+                let failure = failure.about(&report.input);
+                if arguments.format == Format::Text {
+                    failure.print();
+                }
+                report.error = Some(failure);
+            }
+        }
+        reports.push(report);
+    }
+    if arguments.format == Format::Json {
+        render::json(&reports);
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}
+
+fn check(bytes: &[u8]) -> Result<ValidComponent, Failure> {
+    let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error))?;
+    edgec_compiler::validate(input.bytes().to_vec()).map_err(|error| invalid_failure(&error))
+}
+
+pub(crate) fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Component => "component",
+        Kind::Module => "core module",
+    }
+}
+
+pub(crate) fn input_failure(error: &InputError) -> Failure {
+    let hint = match error {
+        InputError::Empty => "the build that should have written it probably failed",
+        InputError::NotWasm { .. } => "give a component or core module, .wasm or .wat",
+        InputError::Truncated { .. } => "the file was cut off; build or download it again",
+        InputError::Version { .. } => "edgec reads core modules (1) and components (0x1000d)",
+        _ => "",
+    };
+    let failure = Failure::rejected("not-wasm", error);
+    if hint.is_empty() {
+        failure
+    } else {
+        failure.hint(hint)
+    }
+}
+
+pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
+    let failure = Failure::new(
+        Exit::Rejected,
+        "invalid",
+        render::safe(&format!("invalid WebAssembly: {error}")),
+    );
+    match &error.unsupported_feature {
+        Some(feature) => failure.hint(format!(
+            "the program uses `{feature}`, which edgec does not support; \
+             build it without (`edgec validate --help` lists what is supported)"
+        )),
+        None if error.message.contains("unexpected end") => {
+            failure.hint("the file was cut off; build or download it again")
+        }
+        None => failure.hint("the toolchain that made this file wrote invalid WebAssembly"),
+    }
+}
+
+pub(crate) fn adapt_failure(error: &AdaptError) -> Failure {
+    match error {
+        AdaptError::Invalid(error) => invalid_failure(error),
+        AdaptError::ComponentToModule => {
+            Failure::rejected("kind", error).hint("leave --kind out, or give a core module")
+        }
+        _ => Failure::rejected("kind", error).hint(
+            "a component can be made of a core module whose imports are WASI preview 1 only, \
+             or which carries component type information;\n--kind module compiles it as it is",
+        ),
+    }
+}

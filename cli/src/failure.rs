@@ -1,0 +1,105 @@
+//! How a failure reaches the user: what, where, what to do, and the exit code.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+/// Whose turn it is to act, as an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// The input or the artifact is at fault.
+    Rejected = 1,
+    /// The command line is at fault.
+    Usage = 2,
+    /// The machine is at fault: files, memory, a missing tool.
+    Environment = 3,
+}
+
+/// One error, ready to be shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    #[serde(skip)]
+    exit: Exit,
+    /// A short name that does not change between releases.
+    code: &'static str,
+    /// The file or argument that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            code,
+            subject: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn rejected(code: &'static str, error: &dyn Error) -> Self {
+        Self::new(Exit::Rejected, code, chain(error))
+    }
+
+    pub(crate) fn usage(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, code, message)
+    }
+
+    pub(crate) fn environment(code: &'static str, error: &dyn Error) -> Self {
+        Self::new(Exit::Environment, code, chain(error))
+    }
+
+    /// Names the file or argument that the failure is about.
+    pub(crate) fn about(mut self, subject: impl std::fmt::Display) -> Self {
+        self.subject = Some(subject.to_string());
+        self
+    }
+
+    /// Says what to do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        code(self.exit)
+    }
+
+    /// Prints to standard error.
+    pub(crate) fn print(&self) {
+        let subject = self.subject.iter().map(|s| format!("{s}: "));
+        let subject: String = subject.collect();
+        eprintln!("error[{}]: {subject}{}", self.code, self.message);
+        for line in self.hint.iter().flat_map(|hint| hint.lines()) {
+            eprintln!("  hint: {line}");
+        }
+    }
+}
+
+pub(crate) fn code(exit: Exit) -> ExitCode {
+    ExitCode::from(exit as u8)
+}
+
+/// An error and its causes, on one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,117 @@
+//! Numbers and tables as people read them.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+
+/// What is printed on standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// One JSON document.
+    Json,
+}
+
+/// A length in bytes, with three significant digits and a binary unit.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.5 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let digits = if value < 9.995 {
+        2
+    } else if value < 99.95 {
+        1
+    } else {
+        0
+    };
+    format!("{value:.digits$} {}", units.get(unit).unwrap_or(&"GiB"))
+}
+
+/// A duration in the unit that suits it.
+pub(crate) fn seconds(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 0.1 {
+        format!("{:.1} ms", seconds * 1000.0)
+    } else {
+        format!("{seconds:.2} s")
+    }
+}
+
+/// `1 module`, `2 modules`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
+/// Rows in columns; the last column is not padded.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            line.push_str(&format!("{cell:width$}  "));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Prints a value as one JSON document.
+pub(crate) fn json(value: &impl serde::Serialize) {
+    // The values are this crate's own: string keys, no failing `Serialize`.
+    println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+}
+
+/// Text from an artifact or an input, made safe for a terminal.
+pub(crate) fn safe(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let plain = !c.is_control();
+            let escaped = (!plain).then(|| c.escape_default());
+            escaped.into_iter().flatten().chain(plain.then_some(c))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_digits() {
+        let shown: Vec<String> = [0, 1023, 1024, 10_240, 999_999, 1_048_575, 30_000_000]
+            .map(size)
+            .into();
+        let expected = [
+            "0 B", "1023 B", "1.00 KiB", "10.0 KiB", "977 KiB", "1.00 MiB", "28.6 MiB",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let row = |cells: &[&str]| cells.iter().map(ToString::to_string).collect();
+        let rows: Vec<Vec<String>> = vec![row(&["a", "bb"]), row(&["ccc", "d"])];
+        assert_eq!(table(&rows), "a    bb\nccc  d\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_terminal() {
+        assert_eq!(safe("a\u{1b}[2Jé"), "a\\u{1b}[2Jé");
+    }
+}

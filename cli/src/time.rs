@@ -1,0 +1,33 @@
+//! Points in time: from the command line, into the manifest, and back to a reader.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Reads an RFC 3339 time in UTC or a number of seconds since 1970; the result is the
+/// latter. For clap.
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    let time = humantime::parse_rfc3339(text)
+        .map_err(|_| "not a time like 2026-01-31T12:00:00Z, nor seconds since 1970".to_owned())?;
+    let since = time.duration_since(UNIX_EPOCH);
+    since
+        .map(|since| since.as_secs())
+        .map_err(|_| "before 1970".to_owned())
+}
+
+/// RFC 3339 in UTC.
+pub(crate) fn show(seconds: u64) -> String {
+    match UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
+        // The year 9999 is where RFC 3339 ends.
+        Some(time) if seconds < 253_402_300_800 => humantime::format_rfc3339(time).to_string(),
+        _ => format!("{seconds} s after 1970"),
+    }
+}
+
+/// Now, in seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
