@@ -143,24 +143,23 @@ impl Envelope {
         let payload = STANDARD
             .decode(&wire.payload)
             .map_err(|_| EnvelopeError::Base64 { field: "payload" })?;
-        let signatures = wire
-            .signatures
-            .iter()
-            .enumerate()
-            .map(|(index, signature)| {
-                let bytes = STANDARD
-                    .decode(&signature.sig)
-                    .map_err(|_| EnvelopeError::Base64 { field: "sig" })?;
-                let bytes: [u8; 64] =
-                    bytes
-                        .try_into()
-                        .map_err(|bytes: Vec<u8>| EnvelopeError::SignatureLength {
+        let signatures =
+            wire.signatures
+                .iter()
+                .enumerate()
+                .map(|(index, signature)| {
+                    let bytes = STANDARD
+                        .decode(&signature.sig)
+                        .map_err(|_| EnvelopeError::Base64 { field: "sig" })?;
+                    let bytes: [u8; 64] = bytes.try_into().map_err(|bytes: Vec<u8>| {
+                        EnvelopeError::SignatureLength {
                             index,
                             len: bytes.len(),
-                        })?;
-                Ok(Signature::new(&signature.keyid, bytes))
-            })
-            .collect::<Result<_, EnvelopeError>>()?;
+                        }
+                    })?;
+                    Ok(Signature::new(&signature.keyid, bytes))
+                })
+                .collect::<Result<_, EnvelopeError>>()?;
         Ok(Self {
             payload,
             signatures,

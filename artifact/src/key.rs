@@ -57,9 +57,10 @@ impl PublicKey {
     ///
     /// [`KeyError::Pem`] for another document, else as [`Self::from_bytes`].
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let key = VerifyingKey::from_public_key_pem(text.trim()).map_err(|error| KeyError::Pem {
-            reason: error.to_string(),
-        })?;
+        let key =
+            VerifyingKey::from_public_key_pem(text.trim()).map_err(|error| KeyError::Pem {
+                reason: error.to_string(),
+            })?;
         Self::checked(key)
     }
 
@@ -81,9 +82,7 @@ impl PublicKey {
     /// The SubjectPublicKeyInfo as PEM with a final newline; `openssl pkey -pubin` reads it.
     pub fn to_pem(&self) -> String {
         // Encoding 44 bytes that this crate made cannot fail.
-        self.0
-            .to_public_key_pem(LineEnding::LF)
-            .unwrap_or_default()
+        self.0.to_public_key_pem(LineEnding::LF).unwrap_or_default()
     }
 
     /// The key's name.

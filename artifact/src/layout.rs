@@ -62,7 +62,7 @@ pub enum LayoutError {
     #[error("format version {found} is not supported (this edgec reads {FORMAT_VERSION})")]
     Version {
         /// The version in the footer.
-        found: u32,
+        found: u64,
     },
     /// The reserved field is not zero.
     #[error("the reserved footer field at offset {offset:#x} is not zero")]
@@ -198,20 +198,18 @@ impl Footer {
                 offset: at + words.len() as u64,
             });
         }
-        let mut fields = words.chunks_exact(8).map(|word| {
-            word.iter()
-                .rev()
-                .fold(0u64, |value, byte| value << 8 | u64::from(*byte))
-        });
-        // `words` is 32 bytes, so the four fields are there.
-        let mut field = || fields.next().unwrap_or(0);
-        let (image_len, envelope_offset, envelope_len, version) =
-            (field(), field(), field(), field());
-        let (found, reserved) = (version as u32, version >> 32);
-        if found != FORMAT_VERSION {
+        // `words` is 32 bytes, so that all fields are there.
+        let number = |from: usize, len: usize| {
+            let field = words.iter().skip(from).take(len).rev();
+            field.fold(0u64, |value, byte| value << 8 | u64::from(*byte))
+        };
+        let (image_len, envelope_offset, envelope_len) =
+            (number(0, 8), number(8, 8), number(16, 8));
+        let found = number(24, 4);
+        if found != u64::from(FORMAT_VERSION) {
             return Err(LayoutError::Version { found });
         }
-        if reserved != 0 {
+        if number(28, 4) != 0 {
             return Err(LayoutError::Reserved { offset: at + 28 });
         }
         if !(1..=MAX_ENVELOPE_LEN).contains(&envelope_len) {

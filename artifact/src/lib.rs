@@ -8,6 +8,9 @@
 //! [`Envelope`]; [`Envelope::pae`] is what signatures cover; only when one was accepted
 //! may [`Statement::decode`] parse the payload.
 
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
+
 mod canonical;
 pub mod digest;
 pub mod elf;
@@ -26,7 +29,7 @@ pub use layout::{
     Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, encode,
 };
 pub use manifest::{
-    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources, Source, Stage,
-    TargetCpu, Validity,
+    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources, Source,
+    Stage, TargetCpu, Validity,
 };
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};

@@ -141,6 +141,9 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
 }
 
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::environment("io", &io::Error::new(error.kind(), format!("cannot {verb}: {error}")))
-        .about(path.display())
+    Failure::environment(
+        "io",
+        &io::Error::new(error.kind(), format!("cannot {verb}: {error}")),
+    )
+    .about(path.display())
 }

@@ -3,6 +3,13 @@
 //! The only crate that prints or exits. A verb is a file in `commands`; the work is done
 //! in the libraries.
 
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is this crate's work"
+)]
+
 mod commands;
 mod failure;
 mod files;
@@ -23,8 +30,10 @@ use crate::failure::Failure;
 /// A component goes in; for every CPU one signed, memory-mappable .cwasm comes out.
 #[derive(Parser)]
 #[command(name = "edgec", version, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done; 1 rejected (bad input, failed verification); \
-                        2 usage; 3 environment (I/O, missing tool).")]
+#[command(
+    after_help = "Exit codes: 0 done; 1 rejected (bad input, failed verification); \
+                        2 usage; 3 environment (I/O, missing tool)."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -56,7 +65,8 @@ fn main() -> ExitCode {
             }
         };
     }
-    let command = Arguments::command().mut_subcommand("validate", commands::validate::with_features);
+    let command =
+        Arguments::command().mut_subcommand("validate", commands::validate::with_features);
     let command = command.mut_subcommand("build", commands::validate::with_features);
     let arguments = command
         .try_get_matches()

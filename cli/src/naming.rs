@@ -105,9 +105,12 @@ fn stem(input: &Path) -> Result<String, Failure> {
     }
     let stem = input.file_stem().and_then(|stem| stem.to_str());
     stem.map(str::to_owned).ok_or_else(|| {
-        Failure::usage("name", "no application name can be made of this file's name")
-            .about(input.display())
-            .hint("name the application with --name")
+        Failure::usage(
+            "name",
+            "no application name can be made of this file's name",
+        )
+        .about(input.display())
+        .hint("name the application with --name")
     })
 }
 

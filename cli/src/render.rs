@@ -74,7 +74,10 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 /// Prints a value as one JSON document.
 pub(crate) fn json(value: &impl serde::Serialize) {
     // The values are this crate's own: string keys, no failing `Serialize`.
-    println!("{}", serde_json::to_string_pretty(value).unwrap_or_default());
+    println!(
+        "{}",
+        serde_json::to_string_pretty(value).unwrap_or_default()
+    );
 }
 
 /// Text from an artifact or an input, made safe for a terminal.

@@ -166,7 +166,10 @@ mod tests {
         assert_eq!(reactor.adapter, Some(Adapter::Reactor));
 
         let plain = adapted("(module)", KindChoice::Auto).unwrap();
-        assert_eq!((plain.adapter, plain.component.kind()), (None, Kind::Module));
+        assert_eq!(
+            (plain.adapter, plain.component.kind()),
+            (None, Kind::Module)
+        );
     }
 
     #[test]

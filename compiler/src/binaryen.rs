@@ -212,7 +212,14 @@ fn first_line(messages: &mut File) -> io::Result<String> {
 pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
-    wasm_opt::integration::run_from_command_args(command).map_err(|error| error.to_string())
+    wasm_opt::integration::run_from_command_args(command).map_err(|error| {
+        // The outer error says only that something failed.
+        let mut cause: &dyn std::error::Error = &error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        cause.to_string()
+    })
 }
 
 #[cfg(test)]
@@ -240,7 +247,11 @@ mod tests {
             run(&optimizer("/nonexistent", &[], minute)),
             Err(Failure::Start { .. })
         ));
-        let crash = optimizer("/bin/sh", &["-c", "echo; echo oh no >&2; kill -ABRT $$"], minute);
+        let crash = optimizer(
+            "/bin/sh",
+            &["-c", "echo; echo oh no >&2; kill -ABRT $$"],
+            minute,
+        );
         let Err(Failure::Exit { status, message }) = run(&crash) else {
             panic!("a crash was not seen");
         };
@@ -249,10 +260,7 @@ mod tests {
         let hang = optimizer("/bin/sh", &["-c", "sleep 600"], Duration::from_millis(50));
         assert!(matches!(run(&hang), Err(Failure::Timeout { .. })));
         let gc = crash.run(b"", WasmFeatures::GC, Level::O2);
-        assert_eq!(
-            gc.unwrap_err().to_string(),
-            "Binaryen 116 does not read gc"
-        );
+        assert_eq!(gc.unwrap_err().to_string(), "Binaryen 116 does not read gc");
     }
 
     #[test]

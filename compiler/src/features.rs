@@ -122,8 +122,13 @@ fn of_immediates(operator: &Operator<'_>) -> WasmFeatures {
         }
         Operator::TryTable { try_table } => of_block(try_table.ty),
         Operator::TypedSelect { ty } => of_type(*ty),
-        Operator::RefNull { hty } => RefType::new(true, *hty)
-            .map_or(WasmFeatures::GC, |ty| of_type(ValType::Ref(ty))),
+        Operator::RefNull { hty }
+        | Operator::RefTestNonNull { hty }
+        | Operator::RefTestNullable { hty }
+        | Operator::RefCastNonNull { hty }
+        | Operator::RefCastNullable { hty } => {
+            RefType::new(true, *hty).map_or(WasmFeatures::GC, |ty| of_type(ValType::Ref(ty)))
+        }
         _ => WasmFeatures::empty(),
     }
 }
@@ -159,6 +164,8 @@ fn of_type(ty: ValType) -> WasmFeatures {
             ..
         } => features.insert(WasmFeatures::EXCEPTIONS | WasmFeatures::GC_TYPES),
         HeapType::Abstract { .. } => features.insert(WasmFeatures::GC | WasmFeatures::GC_TYPES),
+        // Not supported, and yet let through by the validator; see `engine_limits`.
+        HeapType::Exact(_) => features.insert(WasmFeatures::CUSTOM_DESCRIPTORS),
         _ => features.insert(WasmFeatures::FUNCTION_REFERENCES),
     }
     if !ty.is_nullable() {

@@ -11,6 +11,7 @@
 
 mod adapt;
 mod binaryen;
+mod engine_limits;
 mod features;
 mod input;
 mod interface;

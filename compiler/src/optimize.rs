@@ -125,8 +125,9 @@ pub fn optimize(
     };
     let bytes = match program.kind() {
         Kind::Module => one(program.bytes()),
-        Kind::Component => replace_modules(program.bytes(), &mut one)
-            .unwrap_or_else(|| program.bytes().to_vec()),
+        Kind::Component => {
+            replace_modules(program.bytes(), &mut one).unwrap_or_else(|| program.bytes().to_vec())
+        }
     };
     match validate(bytes) {
         Ok(component) => Optimized { component, modules },

@@ -267,8 +267,9 @@ mod tests {
 
     #[test]
     fn doubling_at_every_level_stays_bounded() {
-        let mut text = "(component $c0 (core module $m (memory 1)) (core instance (instantiate $m)))"
-            .to_owned();
+        let mut text =
+            "(component $c0 (core module $m (memory 1)) (core instance (instantiate $m)))"
+                .to_owned();
         for level in 1..80 {
             let inner = level - 1;
             text = format!(

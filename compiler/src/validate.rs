@@ -6,12 +6,12 @@
 use std::fmt;
 
 use wasmparser::{
-    BinaryReaderError, FuncValidatorAllocations, KnownCustom, Name, Parser, Payload,
-    ValidPayload, Validator, WasmFeatures,
+    BinaryReaderError, FuncValidatorAllocations, KnownCustom, Name, Parser, Payload, ValidPayload,
+    Validator, WasmFeatures,
 };
 
 use crate::features::{self, SUPPORTED};
-use crate::{Interface, Kind, Resources};
+use crate::{Interface, Kind, Resources, engine_limits};
 
 /// A component or core module that was validated.
 #[derive(Clone, Debug)]
@@ -23,15 +23,24 @@ pub struct ValidComponent {
 
 /// Why a program is not valid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message} {location}")]
-pub struct ValidateError {
-    /// What is wrong, in wasmparser's words.
-    pub message: String,
-    /// Where.
-    pub location: Location,
-    /// Whether the program would be valid if a feature that edgec does not support were
-    /// on.
-    pub unsupported_feature: Option<String>,
+#[non_exhaustive]
+pub enum ValidateError {
+    /// The specification, with the features that edgec supports, does not allow it.
+    #[error("{message} {location}")]
+    Invalid {
+        /// What is wrong, in wasmparser's words.
+        message: String,
+        /// Where.
+        location: Location,
+        /// The feature that edgec does not support and with which it would be valid.
+        unsupported_feature: Option<String>,
+    },
+    /// Valid, but the engine does not implement it.
+    #[error("{message}")]
+    Engine {
+        /// What the engine says.
+        message: String,
+    },
 }
 
 /// A place in a WebAssembly binary.
@@ -76,25 +85,26 @@ impl fmt::Display for Location {
 ///
 /// [`ValidateError`] with the offset and, inside code, the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
-    match walk(&bytes, SUPPORTED) {
-        Ok(kind) => Ok(ValidComponent {
-            features: features::used(&bytes),
-            bytes,
-            kind,
-        }),
-        Err((error, function)) => Err(ValidateError {
-            message: error.message().to_owned(),
-            location: Location {
-                offset: error.offset(),
-                function: function.map(|(index, module, start)| Function {
-                    index,
-                    name: function_name(&bytes, start, index),
-                    module,
-                }),
-            },
-            unsupported_feature: would_need(&bytes),
-        }),
-    }
+    let kind = walk(&bytes, SUPPORTED).map_err(|(error, function)| ValidateError::Invalid {
+        message: error.message().to_owned(),
+        location: Location {
+            offset: error.offset(),
+            function: function.map(|(index, module, start)| Function {
+                index,
+                name: function_name(&bytes, start, index),
+                module,
+            }),
+        },
+        unsupported_feature: would_need(&bytes),
+    })?;
+    let features = features::used(&bytes);
+    engine_limits::check(&bytes, kind, features)
+        .map_err(|message| ValidateError::Engine { message })?;
+    Ok(ValidComponent {
+        bytes,
+        kind,
+        features,
+    })
 }
 
 type FunctionPlace = (u32, u32, usize);
@@ -225,13 +235,30 @@ mod tests {
              (at offset 0x1f, in function 1 `broken`)"
         );
         let nested = "(component (core module) (core module (func i32.add drop)))";
-        let location = error(nested).location;
+        let ValidateError::Invalid { location, .. } = error(nested) else {
+            panic!("not invalid");
+        };
         assert_eq!(location.function.map(|f| (f.index, f.module)), Some((0, 1)));
     }
 
     #[test]
     fn an_unsupported_feature_is_named() {
-        let error = error("(module (memory 1 (pagesize 1)))");
-        assert_eq!(error.unsupported_feature.as_deref(), Some("custom_page_sizes"));
+        let ValidateError::Invalid {
+            unsupported_feature,
+            ..
+        } = error("(module (memory 1 (pagesize 1)))")
+        else {
+            panic!("not invalid");
+        };
+        assert_eq!(unsupported_feature.as_deref(), Some("custom_page_sizes"));
+    }
+
+    #[test]
+    fn what_the_engine_lacks_is_refused_before_it_is_compiled() {
+        let error = error(r#"(component (import "c" (component)))"#);
+        assert_eq!(
+            error.to_string(),
+            "root-level component imports are not supported"
+        );
     }
 }

@@ -18,6 +18,11 @@
 //! `unsafe` is allowed in this crate only: for mapping memory and for handing verified
 //! code to the engine.
 
+#![expect(
+    unsafe_code,
+    reason = "mapping memory and handing verified code to the engine"
+)]
+
 mod load;
 mod private;
 mod profile;

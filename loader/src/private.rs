@@ -52,7 +52,11 @@ impl PrivateBytes {
         unsafe { Component::deserialize(engine, artifact.image()) }
     }
 
-    pub(crate) fn module(&self, engine: &Engine, artifact: &VerifiedArtifact<'_>) -> Result<Module> {
+    pub(crate) fn module(
+        &self,
+        engine: &Engine,
+        artifact: &VerifiedArtifact<'_>,
+    ) -> Result<Module> {
         // SAFETY: as in `component`.
         unsafe { Module::deserialize(engine, artifact.image()) }
     }

@@ -57,11 +57,7 @@ impl SealedBytes {
         unsafe { std::slice::from_raw_parts(self.view.as_ptr(), self.len) }
     }
 
-    pub(crate) fn component(
-        &self,
-        engine: &Engine,
-        _: &VerifiedArtifact<'_>,
-    ) -> Result<Component> {
+    pub(crate) fn component(&self, engine: &Engine, _: &VerifiedArtifact<'_>) -> Result<Component> {
         // SAFETY: the engine wants a file that an engine of its own version wrote and that
         // stays as it is. A signer whom the caller trusts vouches for the first, which is
         // what the `VerifiedArtifact` proves; the seals are the second.

@@ -3,6 +3,8 @@
 //! Private keys live in this crate only. [`UnsignedArtifact`] becomes
 //! [`SignedArtifact`] by a signature; only a signed artifact has bytes to write.
 
+#![forbid(unsafe_code)]
+
 mod package;
 mod secret;
 

@@ -7,6 +7,8 @@
 //!
 //! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
 
+#![forbid(unsafe_code)]
+
 mod aarch64;
 mod host;
 mod registry;

@@ -1,0 +1,231 @@
+//! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+pub mod stock;
+pub mod transcript;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+
+/// The root of the repository.
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests lie in the repository")
+}
+
+/// Programs and suites beside the repository, where there are any.
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let path = repository().join("../shared").join(name);
+    path.exists().then_some(path)
+}
+
+/// The real binary, of this build's profile: built when it is older than its sources, as
+/// `cargo test` does for the binaries of a package's own tests. `EDGEC_BIN` names another.
+pub fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        if let Some(path) = std::env::var_os("EDGEC_BIN") {
+            return path.into();
+        }
+        // <target>/<profile>/deps/<this test>
+        let this = std::env::current_exe().expect("a test has a path");
+        let profile = this.ancestors().nth(2).expect("a test lies in deps");
+        let target = profile
+            .parent()
+            .expect("a profile lies in the target folder");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        cargo
+            .current_dir(repository())
+            .args(["build", "--quiet", "--bin", "edgec", "--target-dir"])
+            .arg(target);
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        let status = cargo.status().expect("cargo can be started");
+        assert!(status.success(), "the binary does not build");
+        profile.join(format!("edgec{}", std::env::consts::EXE_SUFFIX))
+    })
+}
+
+/// A folder of its own with a signing key, and the binary in it.
+pub struct Sandbox {
+    folder: TempDir,
+}
+
+impl Sandbox {
+    /// An empty sandbox but for `key.pem` and `key.pub.pem`.
+    pub fn new() -> Self {
+        let sandbox = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        sandbox.ok(&["keygen", "-o", "key.pem"]);
+        sandbox
+    }
+
+    /// The sandbox's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    /// Reads a file.
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// The names of the files in the sandbox, sorted, folders with their content.
+    pub fn files(&self) -> Vec<String> {
+        fn walk(folder: &Path, root: &Path, names: &mut Vec<String>) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() && !path.is_symlink() {
+                    walk(&path, root, names);
+                } else {
+                    let name = path.strip_prefix(root).unwrap();
+                    names.push(name.display().to_string());
+                }
+            }
+        }
+        let mut names = Vec::new();
+        walk(self.path(), self.path(), &mut names);
+        names.sort();
+        names
+    }
+
+    /// The binary, without what this machine's environment would add.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        isolate(&mut command, self.path());
+        command.args(arguments);
+        command
+    }
+
+    /// Runs the binary to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output();
+        output.expect("the binary can be started")
+    }
+
+    /// Runs the binary; it must succeed. Its standard output.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "edgec {arguments:?}: {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs the binary; it must fail with this exit code. Its standard error.
+    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "edgec {arguments:?}: {stderr}"
+        );
+        stderr
+    }
+
+    /// Builds the example for this machine into `hello.cwasm`.
+    pub fn hello(&self) -> Vec<u8> {
+        let example = repository().join("examples/hello.wat");
+        self.ok(&[
+            "build",
+            "--quiet",
+            example.to_str().unwrap(),
+            "--target",
+            std::env::consts::ARCH,
+            "--key",
+            "key.pem",
+            "-o",
+            "hello.cwasm",
+        ]);
+        self.read("hello.cwasm")
+    }
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Takes away from a command what depends on who runs the tests.
+pub fn isolate(command: &mut Command, folder: &Path) {
+    for variable in [
+        "CI",
+        "EDGEC_KEY",
+        "SOURCE_DATE_EPOCH",
+        "XDG_CONFIG_HOME",
+        "COLUMNS",
+    ] {
+        command.env_remove(variable);
+    }
+    command.current_dir(folder).env("HOME", folder.join("home"));
+}
+
+/// The guests that are `wasi:cli` programs, with arguments and standard input.
+pub struct CliGuest {
+    /// The file's name in `guests/`.
+    pub file: &'static str,
+    /// The program's arguments.
+    pub arguments: &'static [&'static str],
+    /// What it reads from standard input.
+    pub stdin: &'static str,
+}
+
+/// Every guest that can be run from a command line.
+pub const CLI_GUESTS: &[CliGuest] = &[
+    CliGuest {
+        file: "rust-worker-p2.wasm",
+        arguments: &[],
+        stdin: "",
+    },
+    CliGuest {
+        file: "rust-worker-p1.wasm",
+        arguments: &[],
+        stdin: "",
+    },
+    CliGuest {
+        file: "c-cmark.wasm",
+        arguments: &[],
+        stdin: "# Title\n\nText with *stress*, `code` and a [link](x).\n\n- one\n- two\n",
+    },
+    CliGuest {
+        file: "c-minigzip.wasm",
+        arguments: &[],
+        stdin: "a text, a text, a text that repeats itself, itself, itself\n",
+    },
+    CliGuest {
+        file: "c-quickjs.wasm",
+        arguments: &["[1,2,3].map(x => x ** 10).join() + ' ' + /(a+)b/.exec('caaab')[1]"],
+        stdin: "",
+    },
+    // An error in the program: the exit code is part of the behaviour.
+    CliGuest {
+        file: "c-quickjs.wasm",
+        arguments: &["throw new Error('on purpose')"],
+        stdin: "",
+    },
+];

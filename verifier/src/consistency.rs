@@ -56,7 +56,11 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
             manifest.kind.name().to_owned(),
             elf.kind.name().to_owned(),
         ),
-        ("engine.name", manifest.engine.name.clone(), "wasmtime".into()),
+        (
+            "engine.name",
+            manifest.engine.name.clone(),
+            "wasmtime".into(),
+        ),
         (
             "engine.version (major)",
             major.to_owned(),

@@ -3,11 +3,14 @@
 //! [`verify`] is the only way to a [`VerifiedArtifact`]; what takes one, cannot be given
 //! a file that nobody vouched for. No private key and no compiler is linked here.
 
+#![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
+
 mod consistency;
 mod policy;
 mod verify;
 
 pub use consistency::Contradiction;
-pub use edgec_artifact::{Kind, KeyId, Manifest, PublicKey};
+pub use edgec_artifact::{KeyId, Kind, Manifest, PublicKey};
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use verify::{AcceptedSignature, VerifiedArtifact, VerifyError, verify};

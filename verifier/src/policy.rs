@@ -182,7 +182,10 @@ mod tests {
             error("2", &[("ci", PEM), ("also ci", PEM)]),
             PolicyError::SameKey { .. }
         ));
-        assert!(matches!(error("1", &[("ci", "x")]), PolicyError::Key { .. }));
+        assert!(matches!(
+            error("1", &[("ci", "x")]),
+            PolicyError::Key { .. }
+        ));
         assert!(TrustPolicy::from_toml("threshold = 1\nmode = \"off\"").is_err());
     }
 }

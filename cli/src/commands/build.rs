@@ -12,9 +12,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use edgec_artifact::Validity;
-use edgec_compiler::{
-    BINARYEN_VERSION, KindChoice, Level, Optimized, Optimizer, PrecompileError,
-};
+use edgec_compiler::{BINARYEN_VERSION, KindChoice, Level, Optimized, Optimizer, PrecompileError};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 use edgec_verifier::{TrustPolicy, TrustedKey, verify};
@@ -212,8 +210,8 @@ fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
 /// The Binaryen in this program, in a process of its own, or the program that was named.
 fn optimizer(program: Option<PathBuf>, timeout: Duration) -> Result<Optimizer, Failure> {
     let Some(program) = program else {
-        let this = std::env::current_exe()
-            .map_err(|error| Failure::environment("optimizer", &error))?;
+        let this =
+            std::env::current_exe().map_err(|error| Failure::environment("optimizer", &error))?;
         return Ok(Optimizer {
             program: this,
             arguments: vec![OPTIMIZER_WORKER.into()],
@@ -222,7 +220,9 @@ fn optimizer(program: Option<PathBuf>, timeout: Duration) -> Result<Optimizer, F
             timeout,
         });
     };
-    let output = std::process::Command::new(&program).arg("--version").output();
+    let output = std::process::Command::new(&program)
+        .arg("--version")
+        .output();
     let version = match output {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).trim().to_owned()
@@ -249,8 +249,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let begin = Instant::now();
     let bytes = files::read(&job.input)?;
     let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error))?;
-    let adapted =
-        edgec_compiler::adapt(input, plan.kind).map_err(|error| adapt_failure(&error))?;
+    let adapted = edgec_compiler::adapt(input, plan.kind).map_err(|error| adapt_failure(&error))?;
     let kind = adapted.component.kind();
     let validated = begin.elapsed();
 

@@ -61,7 +61,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     let file = files::read(path)?;
     let shown = safe(&path.display().to_string());
-    let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+    let rejected =
+        |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
     let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
     let envelope = artifact.envelope();
 
@@ -86,7 +87,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         length: file.len() as u64,
         envelope_length: artifact.envelope_len(),
         manifest,
-        sections: image.sections.into_iter().map(SectionReport::from).collect(),
+        sections: image
+            .sections
+            .into_iter()
+            .map(SectionReport::from)
+            .collect(),
         signatures: envelope
             .signatures()
             .iter()
@@ -182,7 +187,11 @@ fn text(report: &Report) -> String {
     let builder = std::iter::once(format!("edgec {}", safe(&manifest.builder.edgec)));
     rows.extend(list("built by", &builder.chain(stages).collect::<Vec<_>>()));
 
-    let mut sections = vec![["SECTION", "OFFSET", "SIZE", ""].map(str::to_owned).to_vec()];
+    let mut sections = vec![
+        ["SECTION", "OFFSET", "SIZE", ""]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     sections.extend(report.sections.iter().map(|section| {
         vec![
             section.name.clone(),
@@ -193,9 +202,16 @@ fn text(report: &Report) -> String {
     }));
     sections.push(row("(envelope)", String::new()));
     if let Some(last) = sections.last_mut() {
-        last.extend([report.envelope_length.to_string(), size(report.envelope_length)]);
+        last.extend([
+            report.envelope_length.to_string(),
+            size(report.envelope_length),
+        ]);
     }
-    let mut signatures = vec![["SIGNATURE", "KEY ID (a hint; not verified)"].map(str::to_owned).to_vec()];
+    let mut signatures = vec![
+        ["SIGNATURE", "KEY ID (a hint; not verified)"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
     signatures.extend(
         report
             .signatures

@@ -37,7 +37,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn exists(path: &std::path::Path) -> Failure {
-    Failure::usage("exists", "there is such a file already, and a key is never overwritten")
-        .about(path.display())
-        .hint("choose another name, or move the old key away")
+    Failure::usage(
+        "exists",
+        "there is such a file already, and a key is never overwritten",
+    )
+    .about(path.display())
+    .hint("choose another name, or move the old key away")
 }

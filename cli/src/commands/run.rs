@@ -7,9 +7,7 @@ use edgec_loader::{EngineProfile, LoadError, LoadedComponent};
 use wasmtime::Store;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
-use wasmtime_wasi::{
-    FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
-};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::Outcome;
 use crate::commands::verify;
@@ -59,7 +57,8 @@ impl WasiView for State {
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let path = &arguments.artifact;
     let policy = arguments.trust.policy()?;
-    let engine = edgec_loader::engine(EngineProfile::Default).map_err(|error| environment(&error))?;
+    let engine =
+        edgec_loader::engine(EngineProfile::Default).map_err(|error| environment(&error))?;
     let loaded = edgec_loader::load(&engine, path, &policy)
         .map_err(|error| load_failure(&error).about(path.display()))?;
     let wasi = context(&arguments)?;

@@ -32,8 +32,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     let key = keys::read(&arguments.key)?;
     let file = files::read(path)?;
-    let package =
-        |error| Failure::rejected("package", &error as &dyn std::error::Error).about(path.display());
+    let package = |error| {
+        Failure::rejected("package", &error as &dyn std::error::Error).about(path.display())
+    };
     let (unsigned, mut signatures) = UnsignedArtifact::reopen(&file).map_err(package)?;
     if !arguments.append {
         signatures.clear();

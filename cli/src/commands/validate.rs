@@ -109,17 +109,28 @@ pub(crate) fn input_failure(error: &InputError) -> Failure {
 }
 
 pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
+    let text = render::safe(&error.to_string());
+    let ValidateError::Invalid {
+        message,
+        unsupported_feature,
+        ..
+    } = error
+    else {
+        let text = format!("valid WebAssembly, but beyond this engine: {text}");
+        return Failure::new(Exit::Rejected, "unsupported", text)
+            .hint("the program's toolchain may offer a way without");
+    };
     let failure = Failure::new(
         Exit::Rejected,
         "invalid",
-        render::safe(&format!("invalid WebAssembly: {error}")),
+        format!("invalid WebAssembly: {text}"),
     );
-    match &error.unsupported_feature {
+    match unsupported_feature {
         Some(feature) => failure.hint(format!(
             "the program uses `{feature}`, which edgec does not support; \
              build it without (`edgec validate --help` lists what is supported)"
         )),
-        None if error.message.contains("unexpected end") => {
+        None if message.contains("unexpected end") => {
             failure.hint("the file was cut off; build or download it again")
         }
         None => failure.hint("the toolchain that made this file wrote invalid WebAssembly"),

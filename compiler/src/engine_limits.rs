@@ -1,0 +1,46 @@
+//! What is valid and yet beyond Wasmtime 48.
+//!
+//! The engine's own front end is asked, without compiling a function: it knows best what
+//! it lacks, and a list of our own would go stale. Only what its code generator refuses
+//! inside function bodies is not seen by it: reference types with an exact type, of the
+//! custom-descriptors proposal, which wasmparser lets pass.
+
+use wasmparser::{Parser, Validator, WasmFeatures};
+use wasmtime_environ::component::{ComponentTypesBuilder, Translator};
+use wasmtime_environ::{
+    Collector, ModuleEnvironment, ModuleTypesBuilder, ScopeVec, StaticModuleIndex, Tunables,
+};
+
+use crate::Kind;
+use crate::features::SUPPORTED;
+
+/// Asks the engine whether it can compile a valid program; the error is its answer.
+pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), String> {
+    if used.contains(WasmFeatures::CUSTOM_DESCRIPTORS) {
+        return Err("exact reference types (custom_descriptors) are not supported".to_owned());
+    }
+    let tunables = Tunables {
+        collector: Some(Collector::Copying),
+        ..Tunables::default_u64()
+    };
+    let mut validator = Validator::new_with_features(SUPPORTED);
+    let answer = match kind {
+        Kind::Component => {
+            let scope = ScopeVec::new();
+            let mut types = ComponentTypesBuilder::new(&validator);
+            Translator::new(&tunables, &mut validator, &mut types, &scope)
+                .translate(wasm)
+                .map(|_| ())
+        }
+        Kind::Module => {
+            let mut parser = Parser::new(0);
+            parser.set_features(SUPPORTED);
+            let mut types = ModuleTypesBuilder::new(&validator);
+            let module = StaticModuleIndex::from_u32(0);
+            ModuleEnvironment::new(&tunables, &mut validator, &mut types, module)
+                .translate(parser, wasm)
+                .map(|_| ())
+        }
+    };
+    answer.map_err(|error| format!("{error:#}"))
+}

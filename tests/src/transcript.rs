@@ -1,0 +1,119 @@
+//! Transcripts in documents, run for real.
+//!
+//! In a Markdown file, a block marked `console` is a session: lines after `$ ` are
+//! commands, the lines below each are what it prints (both streams). All blocks of a file
+//! run in order in one empty folder. Times, digests and lengths that differ from run to
+//! run compare as equal; everything else is compared to the letter. `BLESS=1` writes what
+//! was printed into the document.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use regex::Regex;
+use tempfile::TempDir;
+
+use crate::{binary, isolate, repository};
+
+/// The home folder as documents show it.
+const HOME: &str = "/home/you";
+
+/// Runs every session of a document and compares.
+///
+/// # Panics
+///
+/// With both texts when a command prints something else.
+pub fn check(document: &Path) {
+    let text = std::fs::read_to_string(document).unwrap();
+    let session = Session::new();
+    let mut replayed = String::new();
+    let mut lines = text.lines().peekable();
+    let mut sessions = 0;
+    while let Some(line) = lines.next() {
+        writeln!(replayed, "{line}").unwrap();
+        if line != "```console" {
+            continue;
+        }
+        sessions += 1;
+        let mut status = 0;
+        while let Some(line) = lines.next_if(|line| *line != "```") {
+            writeln!(replayed, "{line}").unwrap();
+            let command = line.strip_prefix("$ ").unwrap_or_else(|| {
+                panic!("{}: not a command: {line}", document.display());
+            });
+            let mut expected = String::new();
+            while let Some(line) = lines.next_if(|line| *line != "```" && !line.starts_with("$ ")) {
+                writeln!(expected, "{line}").unwrap();
+            }
+            let printed = session.run(command, &mut status);
+            if normal(&printed) == normal(&expected) {
+                replayed.push_str(&expected);
+            } else if std::env::var_os("BLESS").is_some() {
+                replayed.push_str(&printed);
+            } else {
+                panic!(
+                    "{}: `{command}` printed\n{printed}\nand not\n{expected}\n\
+                     (BLESS=1 writes what was printed into the document)",
+                    document.display()
+                );
+            }
+        }
+    }
+    assert!(sessions > 0, "{}: no sessions", document.display());
+    if std::env::var_os("BLESS").is_some() && replayed != text {
+        std::fs::write(document, replayed).unwrap();
+    }
+}
+
+struct Session {
+    folder: TempDir,
+}
+
+impl Session {
+    /// A folder with the repository's examples, and a `bin` with the binary.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        std::fs::create_dir_all(path.join("home/bin")).unwrap();
+        std::fs::create_dir(path.join("work")).unwrap();
+        std::os::unix::fs::symlink(binary(), path.join("home/bin/edgec")).unwrap();
+        std::os::unix::fs::symlink(repository().join("examples"), path.join("work/examples"))
+            .unwrap();
+        Self { folder }
+    }
+
+    fn run(&self, line: &str, status: &mut i32) -> String {
+        // The one command that a document gives for a fresh clone builds this binary.
+        let line = line.replace("cargo run --release -- ", "edgec ");
+        let home = self.folder.path().join("home");
+        let mut shell = Command::new("sh");
+        isolate(&mut shell, &self.folder.path().join("work"));
+        let path = std::env::var("PATH").unwrap_or_default();
+        let output = shell
+            .arg("-c")
+            .arg(format!("(exit {status})\n{line}"))
+            .env("HOME", &home)
+            .env("PATH", format!("{}:{path}", home.join("bin").display()))
+            .output()
+            .unwrap();
+        *status = output.status.code().unwrap_or(255);
+        let printed = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&printed).replace(&home.display().to_string(), HOME)
+    }
+}
+
+/// The text without what differs from run to run, and without padding, which depends
+/// on it.
+fn normal(text: &str) -> String {
+    let replace = |text: String, pattern: &str, with: &str| {
+        let pattern = Regex::new(pattern).unwrap();
+        pattern.replace_all(&text, with).into_owned()
+    };
+    let text = replace(text.to_owned(), r"\d+(\.\d+)? (ms|s)\b", "TIME");
+    let text = replace(text, r"\b[0-9a-f]{64}\b", "DIGEST");
+    // The envelope holds signatures and so does not compress to a fixed length, and code
+    // sizes follow the engine; both are told elsewhere.
+    let text = replace(text, r"\d+(\.\d+)? (B|KiB|MiB)\b", "SIZE");
+    let text = replace(text, r"\b\d+ bytes", "SIZE");
+    replace(text, " {2,}", "  ")
+}

@@ -1,0 +1,95 @@
+//! Artifacts for aarch64 run, in a stock Wasmtime that is not ours, under emulation.
+//!
+//! `tests/aarch64/setup.sh` makes the emulated system from public packages; without it
+//! the test says that it skipped. `EDGEC_REQUIRE_AARCH64=1` makes that a failure.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use edgec_tests::stock::{self, Behaviour};
+use edgec_tests::{CLI_GUESTS, Sandbox, isolate, repository, shared};
+
+/// Where `setup.sh` puts the emulated system.
+fn root() -> Option<PathBuf> {
+    let named = std::env::var_os("EDGEC_AARCH64_ROOT").map(PathBuf::from);
+    let cached = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/edgec/aarch64"));
+    named.or(cached).filter(|root| root.join("ready").exists())
+}
+
+fn run(root: &Path, cpu: &str, artifact: &Path, arguments: &[&str], stdin: &str) -> Behaviour {
+    let mut child = Command::new("qemu-aarch64-static")
+        .args(["-cpu", cpu, "-L"])
+        .arg(root)
+        .arg(root.join("usr/bin/python3.13"))
+        .arg(repository().join("tests/aarch64/run_component.py"))
+        .arg(artifact)
+        .args(arguments)
+        .env("PYTHONPATH", root.join("opt/wasmtime"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("qemu-aarch64-static is installed");
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(stdin.as_bytes()).unwrap();
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.starts_with("aarch64: "), "{stderr}");
+    Behaviour {
+        stdout: output.stdout,
+        code: output.status.code().unwrap(),
+    }
+}
+
+#[test]
+fn artifacts_run_on_aarch64() {
+    let Some(root) = root() else {
+        assert!(
+            std::env::var_os("EDGEC_REQUIRE_AARCH64").is_none(),
+            "tests/aarch64/setup.sh has not run"
+        );
+        eprintln!("skipped: tests/aarch64/setup.sh makes the emulated system");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let hello = repository().join("examples/hello.wat");
+    let build = |input: &Path, target: &str, output: &str| {
+        let mut command = sandbox.command(&["build", "--quiet", "--target", target]);
+        isolate(&mut command, sandbox.path());
+        command.arg(input).args(["--key", "key.pem", "-o", output]);
+        assert!(command.status().unwrap().success());
+        sandbox.path().join(output)
+    };
+    let artifact = build(&hello, "aarch64", "hello.cwasm");
+    // A core without the atomic instructions of Armv8.1, and one with everything.
+    for cpu in ["cortex-a72", "max"] {
+        let found = run(&root, cpu, &artifact, &[], "");
+        assert_eq!(found.stdout, b"Hello from the edge!\n", "{cpu}");
+        assert_eq!(found.code, 0);
+    }
+    // Code that needs what the core lacks is refused there, and runs elsewhere.
+    let newer = build(&hello, "neoverse-n1", "newer.cwasm");
+    assert_eq!(run(&root, "cortex-a72", &newer, &[], "").code, 2);
+    let found = run(&root, "max", &newer, &[], "");
+    assert_eq!(found.stdout, b"Hello from the edge!\n");
+
+    let Some(guests) = shared("guests") else {
+        return;
+    };
+    // Emulation is some thirty times slower: one program that computes, two that do not.
+    for guest in CLI_GUESTS {
+        if !["rust-worker-p2.wasm", "c-cmark.wasm", "c-quickjs.wasm"].contains(&guest.file) {
+            continue;
+        }
+        let path = guests.join(guest.file);
+        let artifact = build(&path, "aarch64", "guest.cwasm");
+        let wasm = std::fs::read(&path).unwrap();
+        let input = edgec_compiler::read(&wasm).unwrap();
+        let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Auto).unwrap();
+        let here = stock::compile_and_run(adapted.component.bytes(), guest.arguments, guest.stdin);
+        let there = run(&root, "max", &artifact, guest.arguments, guest.stdin);
+        assert_eq!(there, here, "{}", guest.file);
+    }
+}

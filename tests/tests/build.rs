@@ -1,0 +1,213 @@
+//! `edgec build`: what comes out, where it goes, and what a failure leaves behind.
+
+use edgec_tests::{Sandbox, repository};
+
+fn hello() -> String {
+    let path = repository().join("examples/hello.wat");
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn two_builds_in_two_folders_are_identical() {
+    let sandbox = Sandbox::new();
+    for folder in ["a", "b"] {
+        sandbox.ok(&["build", &hello(), "--key", "key.pem", "-o", folder]);
+    }
+    for target in ["x86_64", "aarch64"] {
+        let name = format!("hello.{target}.cwasm");
+        let artifact = sandbox.read(&format!("a/{name}"));
+        assert_eq!(artifact, sandbox.read(&format!("b/{name}")));
+        assert_ne!(artifact.len(), 0);
+    }
+}
+
+#[test]
+fn an_input_from_a_pipe_is_the_same_input() {
+    let sandbox = Sandbox::new();
+    let mut child = sandbox
+        .command(&[
+            "build", "-", "--name", "hello", "--key", "key.pem", "-o", "piped",
+        ])
+        .stdin(std::fs::File::open(hello()).unwrap())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    sandbox.ok(&["build", &hello(), "--key", "key.pem", "-o", "named"]);
+    let name = "hello.x86_64.cwasm";
+    assert_eq!(
+        sandbox.read(&format!("piped/{name}")),
+        sandbox.read(&format!("named/{name}"))
+    );
+}
+
+#[test]
+fn one_artifact_goes_into_the_file_that_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("app.cwasm", "old");
+    sandbox.ok(&[
+        "build",
+        &hello(),
+        "-t",
+        "aarch64",
+        "--key",
+        "key.pem",
+        "-o",
+        "app.cwasm",
+    ]);
+    assert_ne!(sandbox.read("app.cwasm"), b"old");
+    sandbox.ok(&["verify", "app.cwasm", "--key", "key.pub.pem"]);
+}
+
+#[test]
+fn what_fails_writes_nothing_and_loses_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bad.wat", "(module (func (result i32)))");
+    sandbox.write("out/bad.x86_64.cwasm", "old");
+    let before = sandbox.files();
+    sandbox.fails(1, &["build", "bad.wat", "--key", "key.pem", "-o", "out"]);
+    assert_eq!(sandbox.files(), before);
+    assert_eq!(sandbox.read("out/bad.x86_64.cwasm"), b"old");
+}
+
+#[test]
+fn one_bad_input_does_not_stop_the_others() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bad.wat", "(module (func (result i32)))");
+    sandbox.write("good.wat", "(module)");
+    let stderr = sandbox.fails(
+        1,
+        &[
+            "build", "bad.wat", "good.wat", "--key", "key.pem", "-o", "out",
+        ],
+    );
+    assert!(stderr.starts_with("error[invalid]: bad.wat: "), "{stderr}");
+    let built: Vec<String> = sandbox.files();
+    assert!(built.contains(&"out/good.x86_64.cwasm".to_owned()));
+    assert!(!built.iter().any(|name| name.starts_with("out/bad")));
+}
+
+#[test]
+fn in_ci_a_key_must_be_named() {
+    let sandbox = Sandbox::new();
+    let build = |variable: Option<&str>| {
+        let hello = hello();
+        let mut command = sandbox.command(&["build", &hello, "-o", "out"]);
+        command.env("CI", "true");
+        if let Some(key) = variable {
+            command.env("EDGEC_KEY", key);
+        }
+        command.output().unwrap()
+    };
+    let output = build(None);
+    assert_eq!(output.status.code(), Some(2));
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(stderr.contains("error[no-key]"), "{stderr}");
+    assert!(stderr.contains("edgec keygen"), "{stderr}");
+    assert!(!sandbox.path().join("out").exists());
+    assert!(build(Some("key.pem")).status.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_development_key_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::new();
+    sandbox.ok(&["build", &hello(), "-t", "x86_64", "-o", "a.cwasm"]);
+    let key = sandbox.path().join("home/.config/edgec/dev.pem");
+    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let public = sandbox.path().join("home/.config/edgec/dev.pub.pem");
+    sandbox.ok(&["verify", "a.cwasm", "--key", public.to_str().unwrap()]);
+
+    // A key that others may read is refused, whoever made it.
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let stderr = sandbox.fails(2, &["build", &hello(), "-t", "x86_64", "-o", "b.cwasm"]);
+    assert!(stderr.contains("error[key-permissions]"), "{stderr}");
+    assert!(!sandbox.path().join("b.cwasm").exists());
+}
+
+#[test]
+fn a_core_module_becomes_what_is_asked_for() {
+    let sandbox = Sandbox::new();
+    let kind = |arguments: &[&str]| {
+        let mut all = vec!["build", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm"];
+        all.extend(arguments);
+        sandbox.ok(&all);
+        let json = sandbox.ok(&["inspect", "a.cwasm", "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+        report["manifest"]["kind"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(kind(&[&hello()]), "component");
+    assert_eq!(kind(&[&hello(), "--kind", "module"]), "module");
+    sandbox.write("plain.wat", "(module (func (export \"f\")))");
+    assert_eq!(kind(&["plain.wat"]), "module");
+    assert_eq!(kind(&["plain.wat", "--kind", "component"]), "component");
+}
+
+#[test]
+fn times_come_from_the_caller() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(&[
+        "build",
+        &hello(),
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "-o",
+        "a.cwasm",
+        "--issued",
+        "2026-01-01T00:00:00Z",
+        "--not-before",
+        "2026-01-01T00:00:00Z",
+        "--expires",
+        "1767225700",
+    ]);
+    let stderr = sandbox.fails(1, &["verify", "a.cwasm", "--key", "key.pub.pem"]);
+    assert!(stderr.contains("error[expired]"), "{stderr}");
+    sandbox.ok(&[
+        "build",
+        &hello(),
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "-o",
+        "a.cwasm",
+        "--not-before",
+        "2999-01-01T00:00:00Z",
+    ]);
+    let stderr = sandbox.fails(1, &["verify", "a.cwasm", "--key", "key.pub.pem"]);
+    assert!(stderr.contains("error[not-yet-valid]"), "{stderr}");
+}
+
+/// No feature of the machine that compiles gets into an artifact: what the image asks of
+/// a host is what the target's registry entry says, for every target.
+#[test]
+fn every_target_asks_for_its_own_features_and_no_more() {
+    let sandbox = Sandbox::new();
+    let ids: Vec<&str> = edgec_targets::all().map(|target| target.id).collect();
+    sandbox.ok(&[
+        "build",
+        &hello(),
+        "--target",
+        &ids.join(","),
+        "--key",
+        "key.pem",
+        "-o",
+        "out",
+    ]);
+    for target in edgec_targets::all() {
+        let file = sandbox.read(&format!("out/hello.{}.cwasm", target.id));
+        let artifact = edgec_artifact::Artifact::decode(&file).unwrap();
+        let image = edgec_artifact::elf::ElfImage::parse(artifact.image()).unwrap();
+        let mut expected: Vec<_> = target.features.iter().map(|f| f.cranelift_flag).collect();
+        let mut found = image.engine.isa_flags;
+        expected.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{}", target.id);
+        assert_eq!(image.engine.triple, target.triple());
+        assert_eq!(image.machine, target.arch.elf_machine());
+    }
+}

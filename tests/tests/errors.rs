@@ -1,0 +1,315 @@
+//! Bad input: a clear error, the documented exit code, nothing written.
+
+use edgec_tests::{Sandbox, repository};
+
+struct Case {
+    arguments: &'static [&'static str],
+    exit: i32,
+    /// How standard error begins.
+    begins: &'static str,
+    /// What it says further on.
+    says: &'static [&'static str],
+}
+
+const CASES: &[Case] = &[
+    Case {
+        arguments: &["build", "missing.wasm", "--key", "key.pem"],
+        exit: 3,
+        begins: "error[io]: missing.wasm: cannot read: No such file",
+        says: &[],
+    },
+    Case {
+        arguments: &["build", "empty.wasm", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[not-wasm]: empty.wasm: the input is empty",
+        says: &["hint: "],
+    },
+    Case {
+        arguments: &["build", "image.png", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[not-wasm]: image.png: neither WebAssembly binary",
+        says: &["89 50 4e 47", "hint: "],
+    },
+    Case {
+        arguments: &["build", "truncated.wasm", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[invalid]: truncated.wasm: invalid WebAssembly: ",
+        says: &["(at offset 0x", "hint: the file was cut off"],
+    },
+    Case {
+        arguments: &["build", "type.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[invalid]: type.wat: invalid WebAssembly: ",
+        says: &["(at offset 0x"],
+    },
+    Case {
+        arguments: &["build", "function.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[invalid]: function.wat: invalid WebAssembly: type mismatch",
+        says: &["in function 1 `broken`"],
+    },
+    Case {
+        arguments: &["build", "feature.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[invalid]: feature.wat: ",
+        says: &["hint: the program uses `custom_page_sizes`"],
+    },
+    Case {
+        arguments: &["build", "engine.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[unsupported]: engine.wat: valid WebAssembly, but beyond this engine",
+        says: &["root-level component imports"],
+    },
+    Case {
+        arguments: &["build", "text.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[not-wasm]: text.wat: malformed WebAssembly text: ",
+        says: &["(modul)"],
+    },
+    Case {
+        arguments: &[
+            "build",
+            "foreign.wat",
+            "--kind",
+            "component",
+            "--key",
+            "key.pem",
+        ],
+        exit: 1,
+        begins: "error[kind]: foreign.wat: the core module cannot become a component",
+        says: &["hint: ", "--kind module"],
+    },
+    Case {
+        arguments: &[
+            "build", "good.wat", "--target", "x86_65", "--key", "key.pem",
+        ],
+        exit: 2,
+        begins: "error[unknown-target]: unknown target `x86_65`",
+        says: &["did you mean x86_64"],
+    },
+    Case {
+        arguments: &[
+            "build",
+            "good.wat",
+            "--key",
+            "key.pem",
+            "-o",
+            "/proc/nowhere/out",
+        ],
+        exit: 3,
+        begins: "error[io]: /proc/nowhere/out: cannot create",
+        says: &[],
+    },
+    Case {
+        arguments: &[
+            "build",
+            "good.wat",
+            "-t",
+            "x86_64",
+            "--key",
+            "key.pem",
+            "-o",
+            "/dev/full",
+        ],
+        exit: 3,
+        begins: "error[io]: good.wat",
+        says: &["not a regular file"],
+    },
+    Case {
+        arguments: &["build", "good.wat", "--key", "key.pem", "-o", "good.wat"],
+        exit: 2,
+        begins: "error[output]: good.wat: 2 artifacts do not fit one file",
+        says: &["hint: "],
+    },
+    Case {
+        arguments: &["build", "good.wat", "--key", "missing.pem"],
+        exit: 3,
+        begins: "error[io]: missing.pem: cannot read",
+        says: &[],
+    },
+    Case {
+        arguments: &["build", "good.wat", "--key", "key.pub.pem"],
+        exit: 2,
+        begins: "error[key-permissions]: key.pub.pem",
+        says: &[],
+    },
+    Case {
+        arguments: &["build", "good.wat", "folder/good.wat", "--key", "key.pem"],
+        exit: 2,
+        begins: "error[same-output]: folder/good.wat: good.wat would become the same artifact",
+        says: &[],
+    },
+    Case {
+        arguments: &[
+            "build",
+            "good.wat",
+            "--key",
+            "key.pem",
+            "--not-before",
+            "9",
+            "--expires",
+            "9",
+        ],
+        exit: 2,
+        begins: "error[validity]",
+        says: &[],
+    },
+    Case {
+        arguments: &[
+            "build",
+            "good.wat",
+            "--key",
+            "key.pem",
+            "--wasm-opt",
+            "/bin/false",
+        ],
+        exit: 3,
+        begins: "error[optimizer]: /bin/false",
+        says: &[],
+    },
+    Case {
+        arguments: &["build", "good.wat", "--key", "key.pem", "--name", "../x"],
+        exit: 2,
+        begins: "error[name]",
+        says: &["hint: "],
+    },
+    Case {
+        arguments: &["build", "folder", "--key", "key.pem"],
+        exit: 3,
+        begins: "error[io]: folder: cannot read",
+        says: &[],
+    },
+    Case {
+        arguments: &["build"],
+        exit: 2,
+        begins: "error: the following required arguments",
+        says: &[],
+    },
+    Case {
+        arguments: &["verify", "good.wat", "--key", "key.pub.pem"],
+        exit: 1,
+        begins: "error[layout]: good.wat: not a .cwasm artifact",
+        says: &["hint: "],
+    },
+    Case {
+        arguments: &["verify", "missing.cwasm", "--key", "key.pub.pem"],
+        exit: 3,
+        begins: "error[io]: missing.cwasm",
+        says: &[],
+    },
+    Case {
+        arguments: &["verify", "good.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[public-key]: key.pem",
+        says: &["hint: this is a private key"],
+    },
+    Case {
+        arguments: &["verify", "good.wat"],
+        exit: 2,
+        begins: "error: the following required arguments",
+        says: &[],
+    },
+    Case {
+        arguments: &["verify", "good.wat", "--trust", "good.wat"],
+        exit: 1,
+        begins: "error[trust-policy]: good.wat: malformed trust policy",
+        says: &[],
+    },
+    Case {
+        arguments: &["inspect", "good.wat"],
+        exit: 1,
+        begins: "error[layout]: good.wat",
+        says: &[],
+    },
+    Case {
+        arguments: &["sign", "good.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[package]: good.wat",
+        says: &[],
+    },
+    Case {
+        arguments: &["keygen", "-o", "key.pem"],
+        exit: 2,
+        begins: "error[exists]: key.pem",
+        says: &["hint: "],
+    },
+    Case {
+        arguments: &["run", "--key", "key.pub.pem", "folder"],
+        exit: 1,
+        begins: "error[not-a-file]: folder",
+        says: &[],
+    },
+    Case {
+        arguments: &["validate", "function.wat", "good.wat"],
+        exit: 1,
+        begins: "error[invalid]: function.wat",
+        says: &[],
+    },
+];
+
+#[test]
+fn bad_input() {
+    let sandbox = Sandbox::new();
+    sandbox.write("empty.wasm", "");
+    sandbox.write("image.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    sandbox.write("text.wat", "(modul)");
+    sandbox.write("good.wat", "(module)");
+    sandbox.write("folder/good.wat", "(module)");
+    sandbox.write("type.wat", "(component (type (list 99)))");
+    sandbox.write(
+        "function.wat",
+        "(module (func) (func $broken (result i32)))",
+    );
+    sandbox.write("feature.wat", "(module (memory 1 (pagesize 1)))");
+    sandbox.write("engine.wat", r#"(component (import "c" (component)))"#);
+    sandbox.write("foreign.wat", r#"(module (import "env" "f" (func)))"#);
+    let hello = std::fs::read_to_string(repository().join("examples/hello.wat")).unwrap();
+    let wasm = wat::parse_str(&hello).unwrap();
+    sandbox.write("truncated.wasm", &wasm[..wasm.len() / 2]);
+
+    let before = sandbox.files();
+    for case in CASES {
+        let stderr = sandbox.fails(case.exit, case.arguments);
+        let arguments = case.arguments;
+        assert!(stderr.starts_with(case.begins), "{arguments:?}: {stderr}");
+        for text in case.says {
+            assert!(stderr.contains(text), "{arguments:?}: {stderr}");
+        }
+        assert_eq!(sandbox.files(), before, "{arguments:?}");
+    }
+}
+
+/// For machines the same error is JSON on standard output.
+#[test]
+fn errors_as_json() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bad.wat", "(module (func (result i32)))");
+    let output = sandbox.run(&["build", "bad.wat", "--key", "key.pem", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let error = &report["inputs"][0]["error"];
+    assert_eq!(error["code"], "invalid");
+    assert!(error["message"].as_str().unwrap().contains("type mismatch"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_leaves_the_old_artifact() {
+    // A limit on the size of files is a full disk that a test can have.
+    let sandbox = Sandbox::new();
+    sandbox.write("app.cwasm", "old");
+    sandbox.write("good.wat", "(module (func (export \"f\")))");
+    let before = sandbox.files();
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 4; exec {} build good.wat -O0 -t x86_64 --key key.pem -o app.cwasm",
+        edgec_tests::binary().display()
+    );
+    let mut shell = std::process::Command::new("sh");
+    edgec_tests::isolate(&mut shell, sandbox.path());
+    let output = shell.args(["-c", &script]).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.starts_with("error[io]: "), "{stderr}");
+    assert_eq!(sandbox.files(), before);
+    assert_eq!(sandbox.read("app.cwasm"), b"old");
+}

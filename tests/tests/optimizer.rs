@@ -1,0 +1,128 @@
+//! A broken optimizer costs an optimization and a warning, never the build.
+#![cfg(unix)]
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use edgec_tests::{Sandbox, repository};
+
+/// A `wasm-opt` that answers `--version` and then does what `body` says.
+fn fake(sandbox: &Sandbox, body: &str) {
+    let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo fake 1 && exit 0\n{body}\n");
+    let path = sandbox.write("wasm-opt", script);
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn build(sandbox: &Sandbox) -> (String, serde_json::Value) {
+    let hello = repository().join("examples/hello.wat");
+    let output = sandbox.run(&[
+        "build",
+        hello.to_str().unwrap(),
+        "-t",
+        std::env::consts::ARCH,
+        "--key",
+        "key.pem",
+        "-o",
+        "hello.cwasm",
+        "--format",
+        "json",
+        "--wasm-opt",
+        "./wasm-opt",
+        "--optimizer-timeout",
+        "1",
+    ]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{stderr}");
+    let greeting = sandbox.ok(&["run", "--key", "key.pub.pem", "hello.cwasm"]);
+    assert_eq!(greeting, "Hello from the edge!\n");
+    (stderr, serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn reasons(report: &serde_json::Value) -> Vec<String> {
+    let kept = report["inputs"][0]["built"]["modulesKept"]
+        .as_array()
+        .unwrap();
+    let reasons = kept
+        .iter()
+        .map(|kept| kept["reason"].as_str().unwrap().to_owned());
+    reasons.collect()
+}
+
+#[test]
+fn a_crash() {
+    let sandbox = Sandbox::new();
+    fake(&sandbox, "echo assertion failed >&2; kill -ABRT $$");
+    let (stderr, report) = build(&sandbox);
+    let reasons = reasons(&report);
+    assert_eq!(reasons.len(), 4);
+    assert!(reasons[0].contains("SIGABRT"), "{reasons:?}");
+    assert!(reasons[0].contains("assertion failed"), "{reasons:?}");
+    assert!(stderr.contains("warning: "), "{stderr}");
+}
+
+#[test]
+fn a_hang() {
+    let sandbox = Sandbox::new();
+    fake(&sandbox, "exec sleep 100");
+    let (_, report) = build(&sandbox);
+    let stopped = |reason: &String| reason == "the optimizer was stopped after 1 s";
+    assert!(reasons(&report).iter().all(stopped));
+}
+
+/// An invalid module, an empty file, and a valid module that does not fit its component.
+#[test]
+fn wrong_output() {
+    let sandbox = Sandbox::new();
+    for body in [
+        "echo garbage",
+        "true",
+        "printf '\\0asm\\1\\0\\0\\0'",
+        "head -c 100 /dev/stdin",
+    ] {
+        fake(&sandbox, body);
+        let (_, report) = build(&sandbox);
+        let reasons = reasons(&report);
+        assert_eq!(reasons.len(), 4, "{body}");
+        assert!(
+            reasons.iter().all(|reason| reason.contains("not valid")),
+            "{body}: {reasons:?}"
+        );
+    }
+}
+
+/// What it did, and what it left, is in the manifest: the image can be made again.
+#[test]
+fn the_manifest_says_what_was_left() {
+    let sandbox = Sandbox::new();
+    fake(&sandbox, "exit 1");
+    build(&sandbox);
+    let json = sandbox.ok(&["inspect", "hello.cwasm", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let stages = report["manifest"]["builder"]["stages"].as_array().unwrap();
+    let optimize = stages.iter().find(|stage| stage["name"] == "optimize");
+    let optimize = optimize.unwrap();
+    assert_eq!(optimize["tool"], "wasm-opt");
+    assert_eq!(optimize["version"], "fake 1");
+    assert_eq!(optimize["settings"]["modulesKept"], "0,1,2,3");
+}
+
+/// The Binaryen inside: every level makes a program that does the same.
+#[test]
+fn every_level_keeps_the_behaviour() {
+    let sandbox = Sandbox::new();
+    let hello = repository().join("examples/hello.wat");
+    for level in ["0", "1", "2", "3", "4", "s", "z"] {
+        sandbox.ok(&[
+            "build",
+            hello.to_str().unwrap(),
+            &format!("-O{level}"),
+            "-t",
+            std::env::consts::ARCH,
+            "--key",
+            "key.pem",
+            "-o",
+            "hello.cwasm",
+        ]);
+        let greeting = sandbox.ok(&["run", "--key", "key.pub.pem", "hello.cwasm"]);
+        assert_eq!(greeting, "Hello from the edge!\n", "-O{level}");
+    }
+}

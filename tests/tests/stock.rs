@@ -1,0 +1,130 @@
+//! Artifacts of the default profile load in a Wasmtime that is not ours.
+
+use edgec_tests::{Sandbox, repository, stock};
+
+/// The crate with its default features and its default configuration.
+#[test]
+fn an_unmodified_wasmtime_loads_the_whole_artifact() {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let behaviour = stock::load_and_run(&sandbox.path().join("hello.cwasm"), &[], "");
+    assert_eq!(behaviour.stdout, b"Hello from the edge!\n");
+    assert_eq!(behaviour.code, 0);
+}
+
+#[test]
+#[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
+fn also_a_core_module_and_one_that_needs_a_collector() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "plain.wat",
+        "(module (func (export \"f\") (result i32) i32.const 7))",
+    );
+    sandbox.write(
+        "gc.wat",
+        "(module (type $s (struct (field i32)))
+            (func (export \"f\") (result i32)
+                (struct.get $s 0 (struct.new $s (i32.const 7)))))",
+    );
+    for name in ["plain", "gc"] {
+        sandbox.ok(&[
+            "build",
+            &format!("{name}.wat"),
+            "-t",
+            std::env::consts::ARCH,
+            "--key",
+            "key.pem",
+            "-o",
+            "a.cwasm",
+        ]);
+        let engine = wasmtime::Engine::default();
+        let path = sandbox.path().join("a.cwasm");
+        // SAFETY: the file was built a moment ago, and nobody writes it.
+        let module = unsafe { wasmtime::Module::deserialize_file(&engine, &path) }.unwrap();
+        let mut store = wasmtime::Store::new(&engine, ());
+        let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
+        let f = instance.get_typed_func::<(), i32>(&mut store, "f").unwrap();
+        assert_eq!(f.call(&mut store, ()).unwrap(), 7, "{name}");
+    }
+}
+
+/// `edgec run` does what stock Wasmtime does: arguments, environment, folders, exit code.
+#[test]
+fn a_program_sees_what_is_given_to_it_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    sandbox.write("exit.wat", EXIT);
+    let example = |name: &str| {
+        sandbox.ok(&[
+            "build",
+            name,
+            "-t",
+            std::env::consts::ARCH,
+            "--key",
+            "key.pem",
+            "-o",
+            "a.cwasm",
+        ]);
+    };
+    example("exit.wat");
+    // The program's exit code is the number of its arguments, itself included.
+    for (arguments, code) in [(&[][..], 1), (&["a"], 2), (&["--key", "b", "-x"], 4)] {
+        let mut all = vec!["run", "--key", "key.pub.pem", "a.cwasm"];
+        all.extend(arguments);
+        assert_eq!(sandbox.run(&all).status.code(), Some(code));
+    }
+    sandbox.write("trap.wat", TRAP);
+    example("trap.wat");
+    let output = sandbox.run(&["run", "--key", "key.pub.pem", "a.cwasm"]);
+    assert_eq!(output.status.code(), Some(134));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("unreachable"));
+}
+
+/// An artifact of a program that is no command says so.
+#[test]
+fn what_cannot_be_run_is_refused_with_a_reason() {
+    let sandbox = Sandbox::new();
+    sandbox.write("library.wat", "(component)");
+    sandbox.write("module.wat", "(module)");
+    for (name, error) in [("library", "error[instantiate]"), ("module", "error[kind]")] {
+        sandbox.ok(&[
+            "build",
+            &format!("{name}.wat"),
+            "-t",
+            std::env::consts::ARCH,
+            "--key",
+            "key.pem",
+            "-o",
+            "a.cwasm",
+        ]);
+        let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "a.cwasm"]);
+        assert!(stderr.starts_with(error), "{stderr}");
+    }
+    let other = edgec_targets::all().find(|target| target.arch.name() != std::env::consts::ARCH);
+    let hello = repository().join("examples/hello.wat");
+    sandbox.ok(&[
+        "build",
+        hello.to_str().unwrap(),
+        "-t",
+        other.unwrap().id,
+        "--key",
+        "key.pem",
+        "-o",
+        "a.cwasm",
+    ]);
+    let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "a.cwasm"]);
+    assert!(stderr.starts_with("error[host]"), "{stderr}");
+}
+
+const EXIT: &str = r#"(module
+    (import "wasi_snapshot_preview1" "args_sizes_get"
+        (func $args_sizes_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+        (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
+        (call $proc_exit (i32.load (i32.const 0)))))"#;
+
+const TRAP: &str = r#"(module
+    (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start") unreachable))"#;

@@ -1,0 +1,178 @@
+//! The house rules that a compiler does not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+use edgec_tests::repository;
+
+/// The picture in ARCHITECTURE.md: who may import whom, directly or through another.
+const EDGES: &[(&str, &[&str])] = &[
+    ("edgec-targets", &[]),
+    ("edgec-artifact", &["edgec-targets"]),
+    ("edgec-compiler", &["edgec-targets"]),
+    ("edgec-packager", &["edgec-artifact"]),
+    ("edgec-verifier", &["edgec-artifact", "edgec-targets"]),
+    ("edgec-loader", &["edgec-verifier", "edgec-targets"]),
+    (
+        "edgec",
+        &[
+            "edgec-artifact",
+            "edgec-compiler",
+            "edgec-loader",
+            "edgec-packager",
+            "edgec-targets",
+            "edgec-verifier",
+        ],
+    ),
+];
+
+/// What must not be reachable from a crate, however indirectly.
+const ABSENT: &[(&str, &[&str])] = &[
+    ("edgec-targets", &["wasmtime", "ed25519-dalek", "object"]),
+    ("edgec-artifact", &["wasmtime", "wasmparser", "wasm-opt"]),
+    ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
+    ("edgec-packager", &["wasmtime", "wasm-opt"]),
+    (
+        "edgec-verifier",
+        &["wasmtime", "wasm-opt", "cranelift-codegen"],
+    ),
+    ("edgec-loader", &["wasm-opt", "cranelift-codegen", "cxx"]),
+];
+
+#[test]
+fn the_picture_of_the_crates_is_true() {
+    let metadata = MetadataCommand::new()
+        .manifest_path(repository().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap();
+    for (name, allowed) in EDGES {
+        let package = metadata.packages.iter().find(|p| p.name == name);
+        let package = package.unwrap_or_else(|| panic!("no crate {name}"));
+        let imported: BTreeSet<&str> = package
+            .dependencies
+            .iter()
+            .filter(|dependency| dependency.kind == DependencyKind::Normal)
+            .map(|dependency| dependency.name.as_str())
+            .filter(|name| name.starts_with("edgec"))
+            .collect();
+        let allowed = BTreeSet::from_iter(allowed.iter().copied());
+        assert_eq!(imported, allowed, "{name} imports");
+    }
+}
+
+/// As `cargo build -p <crate>` resolves it, alone.
+#[test]
+fn what_a_crate_must_not_link_is_not_there() {
+    for (name, absent) in ABSENT {
+        let output = std::process::Command::new(env!("CARGO"))
+            .current_dir(repository())
+            .args(["tree", "--edges", "normal,build", "--prefix", "none"])
+            .args(["--format", "{p}", "--package", name])
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        let tree = String::from_utf8(output.stdout).unwrap();
+        let linked: BTreeSet<&str> = tree
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert!(linked.contains(name));
+        for package in *absent {
+            assert!(!linked.contains(package), "{name} links {package}");
+        }
+    }
+}
+
+/// One version of the engine and of what it is built from.
+#[test]
+fn the_engine_has_one_version() {
+    let lock = std::fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut lines = lock.lines();
+    while let Some(line) = lines.next() {
+        let Some(name) = line.strip_prefix("name = ") else {
+            continue;
+        };
+        let version = lines
+            .next()
+            .and_then(|line| line.strip_prefix("version = "));
+        versions
+            .entry(name.trim_matches('"'))
+            .or_default()
+            .extend(version.map(|version| version.trim_matches('"')));
+    }
+    assert_eq!(versions["wasmtime"], [edgec_compiler::ENGINE_VERSION]);
+    assert_eq!(
+        versions["wasi-preview1-component-adapter-provider"],
+        [edgec_compiler::ENGINE_VERSION],
+        "the adapter's version is written into manifests"
+    );
+    for name in ["wasmparser", "cranelift-codegen", "wasm-opt"] {
+        assert_eq!(versions[name].len(), 1, "{name}: {:?}", versions[name]);
+    }
+}
+
+#[test]
+fn files_are_of_a_size_to_read() {
+    for file in sources() {
+        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
+        assert!(lines <= 500, "{}: {lines} lines", file.display());
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    for file in sources() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("//! "), "{}", file.display());
+        let name = file.file_name().unwrap();
+        assert!(name != "mod.rs" && name != "utils.rs", "{}", file.display());
+    }
+}
+
+/// The project stands alone: only tests and CI may look beside it.
+#[test]
+fn nothing_but_tests_looks_beside_the_repository() {
+    for file in sources() {
+        if file.starts_with(repository().join("tests")) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(!text.contains("../shared"), "{}", file.display());
+    }
+}
+
+/// The optimizer of this version is the one that the crate bundles.
+#[test]
+fn binaryens_version_is_the_bundled_one() {
+    let lock = std::fs::read_to_string(repository().join("Cargo.lock")).unwrap();
+    let bundled = format!(
+        "name = \"wasm-opt\"\nversion = \"0.{}.",
+        edgec_compiler::BINARYEN_VERSION
+    );
+    assert!(lock.contains(&bundled));
+}
+
+fn sources() -> Vec<PathBuf> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for folder in [
+        "artifact", "benches", "cli", "compiler", "loader", "packager", "targets", "tests",
+        "verifier",
+    ] {
+        walk(&repository().join(folder), &mut found);
+    }
+    assert!(found.len() > 40);
+    found
+}
