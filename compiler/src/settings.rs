@@ -18,8 +18,11 @@ const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
 
 /// What every engine that runs WebAssembly 2.0 has: enabled whether used or not, so that
-/// the engine's own adapters between components find it.
-const BASE: WasmFeatures = WasmFeatures::WASM2.union(WasmFeatures::MULTI_MEMORY);
+/// the engine's own adapters between components find it. Not the collector, which
+/// wasmparser counts among them: engines differ in which one they have.
+const BASE: WasmFeatures = WasmFeatures::WASM2
+    .union(WasmFeatures::MULTI_MEMORY)
+    .difference(WasmFeatures::GC_TYPES);
 
 /// A configuration for compiling a program that uses `features` for `target`, and for
 /// nothing else: no property of this machine gets in.

@@ -61,8 +61,10 @@ fn verify_and_run_refuse_a_changed_artifact() {
         file[at] ^= 1;
         file
     };
-    // The signatures follow the payload; a signature's base64 ends the envelope.
-    let in_signature = footer - 20;
+    // The first character of the signature's base64, with another valid one in its place.
+    let mut in_signature = file.clone();
+    let sig = file.windows(7).rposition(|window| window == b"\"sig\":\"").unwrap() + 7;
+    in_signature[sig] = if file[sig] == b'A' { b'B' } else { b'A' };
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("ELF header", flipped(0), "image-digest"),
         ("code", flipped(0x1100), "image-digest"),
@@ -72,7 +74,7 @@ fn verify_and_run_refuse_a_changed_artifact() {
             "image-digest",
         ),
         ("payload", flipped(image_len + 200), "threshold"),
-        ("signature", flipped(in_signature), "threshold"),
+        ("signature", in_signature, "threshold"),
         ("footer", flipped(footer), "layout"),
         ("magic", flipped(file.len() - 1), "layout"),
         ("truncated", file[..file.len() - 1].to_vec(), "layout"),

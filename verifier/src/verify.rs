@@ -149,8 +149,8 @@ pub fn verify<'a>(
     })
 }
 
-/// Who signed, each key once. Key ids are hints that anybody can write, so every trusted
-/// key is tried on every signature.
+/// Who signed, each key once. A key id proves nothing, so the key decides; but it must be
+/// the key's own: a changed byte of it is a changed byte of the artifact.
 fn check_signatures(
     envelope: &Envelope,
     policy: &TrustPolicy,
@@ -162,7 +162,10 @@ fn check_signatures(
     let mut seen = BTreeSet::new();
     let mut accepted = Vec::new();
     for signature in envelope.signatures() {
-        let by = |trusted: &&TrustedKey| trusted.key.accepts(&pae, signature.bytes());
+        let by = |trusted: &&TrustedKey| {
+            trusted.key.id().to_string() == signature.key_id()
+                && trusted.key.accepts(&pae, signature.bytes())
+        };
         let Some(trusted) = policy.keys().iter().find(by) else {
             continue;
         };

@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     env: Vec<String>,
     /// The artifact
     artifact: PathBuf,
-    /// The program's arguments
+    /// The program's arguments, after `--` when the first begins with a dash
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
