@@ -63,7 +63,11 @@ fn verify_and_run_refuse_a_changed_artifact() {
     };
     // The first character of the signature's base64, with another valid one in its place.
     let mut in_signature = file.clone();
-    let sig = file.windows(7).rposition(|window| window == b"\"sig\":\"").unwrap() + 7;
+    let sig = file
+        .windows(7)
+        .rposition(|window| window == b"\"sig\":\"")
+        .unwrap()
+        + 7;
     in_signature[sig] = if file[sig] == b'A' { b'B' } else { b'A' };
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("ELF header", flipped(0), "image-digest"),

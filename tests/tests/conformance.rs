@@ -1,0 +1,213 @@
+//! The public test suites, when they lie beside the repository: `edgec validate` gives the
+//! engine's verdict, and what it accepts builds for both CPUs and stays what it was.
+//! `EDGEC_REQUIRE_CONFORMANCE=1` makes the suites' absence a failure.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use edgec_tests::{Sandbox, shared};
+use serde_json::Value;
+use wasmtime::{Config, Engine, Instance, Module, Store, Val};
+
+/// Binaries on which edgec and the engine differ, with the reason. There are none.
+const EXCEPTIONS: &[(&str, &str)] = &[];
+
+struct Suite {
+    sandbox: Sandbox,
+    /// Path of the binary, and whether the engine accepts it.
+    verdicts: Vec<(String, bool)>,
+}
+
+fn suite() -> Option<Suite> {
+    let Some(archive) = shared("conformance/conformance.tar.zst") else {
+        assert!(std::env::var_os("EDGEC_REQUIRE_CONFORMANCE").is_none());
+        eprintln!("skipped: no test suites beside the repository");
+        return None;
+    };
+    let sandbox = Sandbox::new();
+    let unpacked = Command::new("tar")
+        .args(["--zstd", "-xf"])
+        .arg(archive)
+        .current_dir(sandbox.path())
+        .status()
+        .unwrap();
+    assert!(unpacked.success(), "tar and zstd are installed");
+    let index = String::from_utf8(sandbox.read("index.tsv")).unwrap();
+    let verdicts = index
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            (fields[0].to_owned(), fields[5] == "ok")
+        })
+        .collect();
+    Some(Suite { sandbox, verdicts })
+}
+
+#[test]
+fn validate_gives_the_engines_verdict() {
+    let Some(suite) = suite() else { return };
+    let mut found: BTreeMap<String, bool> = BTreeMap::new();
+    for chunk in suite.verdicts.chunks(1000) {
+        let mut arguments = vec!["validate", "--format", "json"];
+        arguments.extend(chunk.iter().map(|(file, _)| file.as_str()));
+        let output = suite.sandbox.run(&arguments);
+        let reports: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        found.extend(reports.iter().map(|report| {
+            let input = report["input"].as_str().unwrap().to_owned();
+            (input, report["valid"].as_bool().unwrap())
+        }));
+    }
+    let differ: Vec<&String> = suite
+        .verdicts
+        .iter()
+        .filter(|(file, verdict)| {
+            found[file] != *verdict && !EXCEPTIONS.iter().any(|(known, _)| known == file)
+        })
+        .map(|(file, _)| file)
+        .collect();
+    assert!(differ.is_empty(), "{differ:#?}");
+    println!("{} verdicts agree", suite.verdicts.len());
+}
+
+/// Builds everything that is accepted, for both CPUs at the default level. The build
+/// validates again what the optimizer wrote, and verifies what it signed.
+#[test]
+fn what_is_accepted_builds() {
+    let Some(suite) = suite() else { return };
+    let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (file, _) in suite.verdicts.iter().filter(|(_, accepted)| *accepted) {
+        let folder = file.rsplit_once('/').unwrap().0;
+        folders.entry(folder).or_default().push(file);
+    }
+    let mut built = 0;
+    for (folder, files) in folders {
+        for chunk in files.chunks(1000) {
+            let out = format!("out/{folder}/");
+            let mut arguments = vec!["build", "--format", "json", "--key", "key.pem", "-o", &out];
+            arguments.extend(chunk);
+            let output = suite.sandbox.run(&arguments);
+            let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+            for input in report["inputs"].as_array().unwrap() {
+                assert_eq!(input["error"], Value::Null, "{}", input["input"]);
+                let artifacts = input["built"]["artifacts"].as_array().unwrap();
+                assert_eq!(artifacts.len(), 2, "{}", input["input"]);
+                for kept in input["built"]["modulesKept"].as_array().unwrap() {
+                    // What came back from the optimizer was never invalid, nor did it hang.
+                    let reason = kept["reason"].as_str().unwrap();
+                    assert!(
+                        reason.starts_with("Binaryen 116 does not read")
+                            || reason.starts_with("the optimizer failed (exit status: 1)"),
+                        "{}: {reason}",
+                        input["input"]
+                    );
+                }
+                built += 1;
+            }
+        }
+    }
+    let accepted = suite.verdicts.iter().filter(|(_, accepted)| *accepted);
+    assert_eq!(built, accepted.count());
+    println!("{built} programs built for two CPUs");
+}
+
+/// Every accepted core module that needs nothing from a host: optimized and unoptimized,
+/// each exported function is called with zeros and with ones, and must do the same.
+#[test]
+fn the_optimizer_changes_no_behaviour() {
+    let Some(suite) = suite() else { return };
+    let optimizer = edgec_compiler::Optimizer {
+        program: edgec_tests::binary().to_owned(),
+        arguments: vec!["__wasm-opt".into()],
+        tool: "binaryen".into(),
+        version: edgec_compiler::BINARYEN_VERSION.into(),
+        timeout: std::time::Duration::from_secs(60),
+    };
+    let mut config = Config::new();
+    config.consume_fuel(true);
+    let engine = Engine::new(&config).unwrap();
+    let (mut compared, mut calls) = (0, 0);
+    for (file, _) in suite.verdicts.iter().filter(|(_, accepted)| *accepted) {
+        let wasm = suite.sandbox.read(file);
+        let program = edgec_compiler::validate(wasm.clone()).unwrap();
+        if program.kind() != edgec_compiler::Kind::Module || !program.interface().imports.is_empty()
+        {
+            continue;
+        }
+        for level in [edgec_compiler::Level::O1, edgec_compiler::Level::O2] {
+            let optimized = edgec_compiler::optimize(program.clone(), level, &optimizer, |_, _| {});
+            if optimized.component.bytes() == wasm {
+                continue;
+            }
+            let before = behaviour(&engine, &wasm);
+            let after = behaviour(&engine, optimized.component.bytes());
+            assert_eq!(after, before, "{file} -O{}", level.name());
+            compared += 1;
+            calls += before.len();
+        }
+    }
+    assert!(compared > 1000 && calls > 10_000, "{compared}, {calls}");
+    println!("{compared} optimized modules, {calls} calls, all the same");
+}
+
+/// What instantiation and each call did, in words. Fuel ends what does not end by itself;
+/// it is spent differently by optimized code, so that running out compares as nothing.
+fn behaviour(engine: &Engine, wasm: &[u8]) -> Vec<String> {
+    let module = Module::new(engine, wasm).unwrap();
+    let mut seen = Vec::new();
+    let functions: Vec<_> = module
+        .exports()
+        .filter_map(|export| Some((export.name().to_owned(), export.ty().func()?.clone())))
+        .collect();
+    for (name, ty) in &functions {
+        for value in [0, 1] {
+            // A new instance for every call: one that runs out of fuel half-way through
+            // leaves its memory as no other would.
+            let mut store = Store::new(engine, ());
+            store.set_fuel(1_000_000).unwrap();
+            let instance = match Instance::new(&mut store, &module, &[]) {
+                Ok(instance) => instance,
+                Err(error) => return vec![format!("no instance: {}", trap(&error))],
+            };
+            let arguments: Option<Vec<Val>> = ty
+                .params()
+                .map(|ty| match ty {
+                    wasmtime::ValType::I32 => Some(Val::I32(value)),
+                    wasmtime::ValType::I64 => Some(Val::I64(value.into())),
+                    wasmtime::ValType::F32 => Some(Val::F32(value.cast_unsigned())),
+                    wasmtime::ValType::F64 => Some(Val::F64(u64::from(value.cast_unsigned()))),
+                    _ => Val::default_for_ty(&ty),
+                })
+                .collect();
+            let Some(arguments) = arguments else { continue };
+            let mut results = vec![Val::I32(0); ty.results().len()];
+            let function = instance.get_func(&mut store, name).unwrap();
+            let what = match function.call(&mut store, &arguments, &mut results) {
+                Ok(()) => results.iter().map(shown).collect::<Vec<_>>().join(" "),
+                Err(error) => trap(&error),
+            };
+            seen.push(format!("{name}({value}): {what}"));
+        }
+    }
+    seen
+}
+
+fn trap(error: &wasmtime::Error) -> String {
+    match error.downcast_ref::<wasmtime::Trap>() {
+        Some(trap) => trap.to_string(),
+        None => format!("{error:#}"),
+    }
+}
+
+/// A value, with one spelling for every NaN: which of them an operation gives is not
+/// specified.
+fn shown(value: &Val) -> String {
+    match value {
+        Val::F32(bits) if f32::from_bits(*bits).is_nan() => "nan".to_owned(),
+        Val::F64(bits) if f64::from_bits(*bits).is_nan() => "nan".to_owned(),
+        Val::I32(_) | Val::I64(_) | Val::F32(_) | Val::F64(_) | Val::V128(_) => {
+            format!("{value:?}")
+        }
+        other => format!("reference, null: {:?}", other.ref_().map(|it| it.is_null())),
+    }
+}
