@@ -1,12 +1,5 @@
 //! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test stops at the first surprise"
-)]
-
 pub mod stock;
 pub mod transcript;
 

@@ -1,0 +1,112 @@
+//! What each optimizer level costs and gains: build time, sizes, load time, run time.
+//!
+//! `cargo bench -p edgec-benches optimizer`
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use edgec_benches::{Contender, guests, medians};
+use edgec_compiler::{BINARYEN_VERSION, Level, Optimizer, optimize, precompile};
+use edgec_tests::stock;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// Arguments and input that make a guest compute for a while, where it runs at all.
+const LOADS: &[(&str, &[&str], &str)] = &[
+    ("rust-worker-p2", &[], ""),
+    ("c-minigzip", &[], "zip"),
+    (
+        "c-quickjs",
+        &["let s = 0; for (let i = 0; i < 3e6; i++) s = (s * 31 + i) | 0; s"],
+        "",
+    ),
+];
+
+fn main() {
+    // The worker process is this program, as it is `edgec` in a build.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == "__wasm-opt") {
+        if let Err(message) = edgec_compiler::worker(arguments) {
+            println!("{message}");
+            std::process::exit(1);
+        }
+        return;
+    }
+    let optimizer = Optimizer {
+        program: std::env::current_exe().unwrap(),
+        arguments: vec![OsString::from("__wasm-opt")],
+        tool: "binaryen".to_owned(),
+        version: BINARYEN_VERSION.to_owned(),
+        timeout: Duration::from_secs(600),
+    };
+    let names = [
+        "rust-worker-p2",
+        "c-minigzip",
+        "c-quickjs",
+        "c-cmark",
+        "rust-http-proxy",
+        "js-http-proxy",
+    ];
+    println!(
+        "{:16} {:>3} {:>10} {:>11} {:>10} {:>11} {:>9} {:>9}",
+        "guest", "-O", "optimize", "wasm", "compile", "image", "load", "run"
+    );
+    let target = edgec_targets::find(std::env::consts::ARCH).unwrap();
+    for guest in guests(&names) {
+        for level in [
+            Level::O0,
+            Level::O1,
+            Level::O2,
+            Level::O3,
+            Level::Os,
+            Level::Oz,
+        ] {
+            let begin = Instant::now();
+            let optimized = optimize(guest.component.clone(), level, &optimizer, |_, _| {});
+            let optimizing = begin.elapsed();
+            let begin = Instant::now();
+            let image = precompile(&optimized.component, target).unwrap();
+            let compiling = begin.elapsed();
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), image.bytes()).unwrap();
+            let engine = Engine::default();
+            let mut loading = [Contender::new("load", || deserialize(&engine, file.path()))];
+            let load = medians(&mut loading, Duration::from_millis(500));
+            let run = LOADS
+                .iter()
+                .find(|(name, ..)| *name == guest.name)
+                .map(|(_, arguments, stdin)| run_time(file.path(), arguments, stdin));
+            println!(
+                "{:16} {:>3} {:>8.2} s {:>11} {:>8.2} s {:>11} {:>6.0} us {}",
+                guest.name,
+                level.name(),
+                optimizing.as_secs_f64(),
+                optimized.component.bytes().len(),
+                compiling.as_secs_f64(),
+                image.bytes().len(),
+                load[0].as_secs_f64() * 1e6,
+                run.map_or("-".to_owned(), |run| format!(
+                    "{:6.0} ms",
+                    run.as_secs_f64() * 1e3
+                )),
+            );
+        }
+    }
+}
+
+fn run_time(artifact: &std::path::Path, arguments: &[&str], stdin: &str) -> Duration {
+    let stdin = match stdin {
+        "zip" => (0..400_000).map(|i| format!("{} ", i * i % 9973)).collect(),
+        other => other.to_owned(),
+    };
+    let mut contenders = [Contender::new("run", || {
+        stock::load_and_run(artifact, arguments, &stdin);
+    })];
+    medians(&mut contenders, Duration::from_secs(1))[0]
+}
+
+#[expect(unsafe_code, reason = "the engine's own loading is what is measured")]
+fn deserialize(engine: &Engine, path: &std::path::Path) {
+    // SAFETY: the file was compiled by this process, and nobody writes it.
+    unsafe { Component::deserialize_file(engine, path) }.unwrap();
+}
