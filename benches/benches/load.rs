@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use edgec_benches::{Contender, guests, medians, print};
+use edgec_benches::{Contender, guests, medians, print, selected};
 use edgec_loader::{EngineProfile, PublicKey, TrustPolicy, TrustedKey, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::verify;
@@ -13,6 +13,9 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 fn main() {
+    if !selected("load") {
+        return;
+    }
     let sandbox = Sandbox::new();
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
     let trusted = TrustedKey {

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use edgec_benches::{Contender, guests, medians};
+use edgec_benches::{Contender, guests, medians, selected};
 use edgec_compiler::{BINARYEN_VERSION, Level, Optimizer, optimize, precompile};
 use edgec_tests::stock;
 use wasmtime::Engine;
@@ -30,6 +30,9 @@ fn main() {
             println!("{message}");
             std::process::exit(1);
         }
+        return;
+    }
+    if !selected("optimizer") {
         return;
     }
     let optimizer = Optimizer {

@@ -63,6 +63,16 @@ pub fn print(title: &str, contenders: &[Contender<'_>], medians: &[Duration]) {
     }
 }
 
+/// Whether the command line asks for the benchmark `name`: `cargo bench` hands its filter
+/// to every one of them.
+pub fn selected(name: &str) -> bool {
+    let mut filters = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'));
+    let first = filters.next();
+    first.is_none_or(|first| name.contains(&first) || filters.any(|word| name.contains(&word)))
+}
+
 /// A program that is measured.
 pub struct Guest {
     /// Its name in the table.
