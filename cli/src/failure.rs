@@ -60,6 +60,14 @@ impl Failure {
         self
     }
 
+    /// Names what the failure is about, when nothing nearer to it was named.
+    pub(crate) fn or_about(self, subject: impl std::fmt::Display) -> Self {
+        match self.subject {
+            Some(_) => self,
+            None => self.about(subject),
+        }
+    }
+
     /// Says what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

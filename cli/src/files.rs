@@ -137,6 +137,9 @@ fn sync(_: &Path) -> io::Result<()> {
 
 /// Makes a folder and those above it.
 pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
+    if path.as_os_str().is_empty() {
+        return Ok(());
+    }
     fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
 }
 

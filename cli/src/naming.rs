@@ -46,13 +46,6 @@ impl Output {
             Self::Folder(folder) => folder.join(format!("{name}.{}.cwasm", target.id)),
         }
     }
-
-    pub(crate) fn folder(&self) -> Option<&Path> {
-        match self {
-            Self::File(_) => None,
-            Self::Folder(folder) => Some(folder),
-        }
-    }
 }
 
 /// One input: its file, the application's name, and a file for each target.

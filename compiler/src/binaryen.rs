@@ -210,6 +210,9 @@ fn first_line(messages: &mut File) -> io::Result<String> {
 ///
 /// What Binaryen said. It may also abort the process.
 pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    // Nobody waits for the result of a build that was stopped.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
     wasm_opt::integration::run_from_command_args(command).map_err(|error| {

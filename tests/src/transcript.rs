@@ -98,6 +98,10 @@ impl Session {
             .unwrap();
         *status = output.status.code().unwrap_or(255);
         let printed = [output.stdout, output.stderr].concat();
+        assert!(
+            printed.is_empty() || printed.ends_with(b"\n"),
+            "`{line}` does not end its last line"
+        );
         String::from_utf8_lossy(&printed).replace(&home.display().to_string(), HOME)
     }
 }

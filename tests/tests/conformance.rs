@@ -153,7 +153,7 @@ fn the_optimizer_changes_no_behaviour() {
         }
     }
     assert!(differ.is_empty(), "{differ:#?}");
-    assert!(compared > 1000 && calls > 10_000, "{compared}, {calls}");
+    assert!(compared > 1000 && calls > 5000, "{compared}, {calls}");
     println!("{compared} optimized modules, {calls} calls, all the same");
 }
 

@@ -113,7 +113,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             }
             Err(failure) => {
                 worst = worst.max(Some(failure.exit()));
-                let failure = failure.about(&input);
+                let failure = failure.or_about(&input);
                 if format == Format::Text {
                     failure.print();
                 }
@@ -178,9 +178,6 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         signer: keys::signer(arguments.key.as_deref())?,
         jobs,
     };
-    if let Some(folder) = output.folder() {
-        files::create_folder(folder)?;
-    }
     Ok(plan)
 }
 
@@ -263,7 +260,8 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     );
     let optimizing = begin.elapsed();
 
-    let mut staged = Vec::new();
+    // Kept in memory until all of them exist: whoever stops a build finds nothing new.
+    let mut written = Vec::new();
     let mut artifacts = Vec::new();
     for (target, path) in &job.outputs {
         let begin = Instant::now();
@@ -283,7 +281,6 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         let manifest = facts.manifest(&image);
         let begin = Instant::now();
         let signed = package(image.into_bytes(), manifest, plan)?;
-        staged.push(files::stage(path, signed.as_bytes(), Access::Public)?);
         artifacts.push(ArtifactReport::new(
             target,
             path,
@@ -291,11 +288,10 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             compiling,
             begin.elapsed(),
         ));
+        written.push((path, signed));
     }
     progress.clear();
-    for file in staged {
-        file.commit()?;
-    }
+    write(&written)?;
     Ok(InputReport::new(
         job,
         kind,
@@ -310,6 +306,18 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         &optimized,
         artifacts,
     ))
+}
+
+/// All of them, or none.
+fn write(artifacts: &[(&PathBuf, SignedArtifact)]) -> Result<(), Failure> {
+    let mut staged = Vec::new();
+    for (path, signed) in artifacts {
+        if let Some(folder) = path.parent() {
+            files::create_folder(folder)?;
+        }
+        staged.push(files::stage(path, signed.as_bytes(), Access::Public)?);
+    }
+    staged.into_iter().try_for_each(files::Staged::commit)
 }
 
 fn precompile_failure(error: &PrecompileError) -> Failure {
