@@ -61,7 +61,7 @@ fn offset(bytes: &[u8], line: usize, column: usize) -> usize {
 /// The message without `serde_json`'s " at line 1 column 7".
 fn strip_position(message: &str) -> String {
     match message.rfind(" at line ") {
-        Some(at) => message.chars().take(at).collect(),
+        Some(at) => message.get(..at).unwrap_or(message).to_owned(),
         None => message.to_owned(),
     }
 }

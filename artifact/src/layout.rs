@@ -173,11 +173,6 @@ impl<'a> Artifact<'a> {
         &self.envelope
     }
 
-    /// The envelope, taken out.
-    pub fn into_envelope(self) -> Envelope {
-        self.envelope
-    }
-
     /// The envelope region's length in bytes.
     pub fn envelope_len(&self) -> u64 {
         self.envelope_len
@@ -227,8 +222,8 @@ impl Footer {
 ///
 /// # Errors
 ///
-/// [`LayoutError::EnvelopeLength`] or [`LayoutError::TooLong`] when a reader would
-/// refuse the result.
+/// [`LayoutError::EnvelopeLength`], [`LayoutError::Envelope`] or [`LayoutError::TooLong`]
+/// when a reader would refuse the result.
 pub fn encode(image: &[u8], envelope: &Envelope) -> Result<Vec<u8>, LayoutError> {
     let envelope = envelope.encode();
     let image_len = image.len() as u64;
@@ -236,6 +231,10 @@ pub fn encode(image: &[u8], envelope: &Envelope) -> Result<Vec<u8>, LayoutError>
     if !(1..=MAX_ENVELOPE_LEN).contains(&envelope_len) {
         return Err(LayoutError::EnvelopeLength { len: envelope_len });
     }
+    Envelope::decode(&envelope).map_err(|source| LayoutError::Envelope {
+        offset: image_len.next_multiple_of(8),
+        source,
+    })?;
     let len = image_len
         .saturating_add(envelope_len)
         .saturating_add(8 + FOOTER_LEN as u64);

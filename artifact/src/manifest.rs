@@ -208,7 +208,7 @@ pub struct Builder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Stage {
-    /// The stage: `adapt`, `optimize` or `precompile`.
+    /// The stage: `parse`, `adapt`, `optimize` or `precompile`.
     pub name: String,
     /// The tool that did the work.
     pub tool: String,

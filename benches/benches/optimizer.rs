@@ -41,6 +41,7 @@ fn main() {
         tool: "binaryen".to_owned(),
         version: BINARYEN_VERSION.to_owned(),
         timeout: Duration::from_secs(600),
+        reads: edgec_compiler::Reads::Binaryen116,
     };
     let names = [
         "rust-worker-p2",

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::render::safe;
+
 /// Whose turn it is to act, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -84,11 +86,17 @@ impl Failure {
 
     /// Prints to standard error.
     pub(crate) fn print(&self) {
-        let subject = self.subject.iter().map(|s| format!("{s}: "));
+        // Messages quote artifacts and inputs that nobody vouches for.
+        let subject = self.subject.iter().map(|s| format!("{}: ", safe(s)));
         let subject: String = subject.collect();
-        eprintln!("error[{}]: {subject}{}", self.code, self.message);
+        let mut lines = self.message.lines();
+        let first = lines.next().unwrap_or_default();
+        eprintln!("error[{}]: {subject}{}", self.code, safe(first));
+        for line in lines {
+            eprintln!("  {}", safe(line));
+        }
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
-            eprintln!("  hint: {line}");
+            eprintln!("  hint: {}", safe(line));
         }
     }
 }

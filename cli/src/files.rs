@@ -9,6 +9,9 @@ use crate::failure::Failure;
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
 
+/// The longest private key file that is read, in bytes.
+const MAX_SECRET_LEN: u64 = 64 * 1024;
+
 /// The name that means standard input.
 pub(crate) const STDIN: &str = "-";
 
@@ -31,6 +34,39 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let text = String::from_utf8(read(path)?);
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
+}
+
+/// Reads a private key's file, and refuses one that others may read or change.
+pub(crate) fn read_secret(path: &Path) -> Result<String, Failure> {
+    let open = || {
+        let mut file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let mut text = String::new();
+        (&mut file).take(MAX_SECRET_LEN).read_to_string(&mut text)?;
+        Ok((metadata, text))
+    };
+    let (metadata, text) = open().map_err(|error| cannot("read", path, &error))?;
+    refuse_if_shared(path, &metadata)?;
+    Ok(text)
+}
+
+/// Judged by the open file, not by its name. A pipe has no mode to speak of.
+#[cfg(unix)]
+fn refuse_if_shared(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = metadata.permissions().mode() & 0o7777;
+    if metadata.is_file() && mode & 0o077 != 0 {
+        let message = format!("others may read or change this private key (mode {mode:04o})");
+        return Err(Failure::usage("key-permissions", message)
+            .about(path.display())
+            .hint(format!("chmod 600 {}", path.display())));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_if_shared(_: &Path, _: &fs::Metadata) -> Result<(), Failure> {
+    Ok(())
 }
 
 fn read_bounded(source: impl io::Read) -> io::Result<Vec<u8>> {
@@ -109,8 +145,12 @@ impl Staged {
 
     /// Puts the new file in place unless there is one already; `false` then.
     pub(crate) fn commit_if_absent(self) -> Result<bool, Failure> {
+        let folder = folder(&self.path).to_owned();
         match self.file.persist_noclobber(&self.path) {
-            Ok(_) => Ok(true),
+            Ok(_) => match sync(&folder) {
+                Ok(()) => Ok(true),
+                Err(error) => Err(cannot("write", &self.path, &error)),
+            },
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(cannot("write", &self.path, &error.error)),
         }

@@ -23,7 +23,8 @@ pub(crate) struct Signer {
 /// The key to sign with: `--key` (or `EDGEC_KEY`), else the development key, which is
 /// made on first use; in CI there is no such default.
 pub(crate) fn signer(named: Option<&Path>) -> Result<Signer, Failure> {
-    if let Some(path) = named {
+    // A secret that a CI system does not have is often an empty variable.
+    if let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) {
         return Ok(Signer {
             key: read(path)?,
             development: None,
@@ -49,37 +50,12 @@ fn in_ci() -> bool {
 
 /// Reads a private key that only its owner can read.
 pub(crate) fn read(path: &Path) -> Result<SecretKey, Failure> {
-    refuse_if_shared(path)?;
-    let pem = zeroize::Zeroizing::new(files::read_text(path)?);
+    let pem = zeroize::Zeroizing::new(files::read_secret(path)?);
     SecretKey::from_pem(&pem).map_err(|error| {
         Failure::rejected("secret-key", &error)
             .about(path.display())
             .hint("make a key with `edgec keygen -o key.pem`")
     })
-}
-
-#[cfg(unix)]
-fn refuse_if_shared(path: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
-    // Pipes and what cannot be looked at are for `read` to judge.
-    let Ok(metadata) = std::fs::metadata(path) else {
-        return Ok(());
-    };
-    let mode = metadata.permissions().mode() & 0o7777;
-    if metadata.is_file() && mode & 0o077 != 0 {
-        return Err(Failure::usage(
-            "key-permissions",
-            format!("others may read or change this private key (mode {mode:04o})"),
-        )
-        .about(path.display())
-        .hint(format!("chmod 600 {}", path.display())));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn refuse_if_shared(_: &Path) -> Result<(), Failure> {
-    Ok(())
 }
 
 fn development_key() -> Result<Signer, Failure> {
@@ -98,9 +74,7 @@ fn development_key() -> Result<Signer, Failure> {
     }
     let key = read(&private)?;
     let public_pem = key.public().to_pem();
-    if std::fs::read_to_string(&public).is_ok_and(|text| text == public_pem) {
-        new = false;
-    } else {
+    if !std::fs::read_to_string(&public).is_ok_and(|text| text == public_pem) {
         files::write(&public, public_pem.as_bytes(), Access::Public)?;
     }
     Ok(Signer {

@@ -80,15 +80,24 @@ pub(crate) fn json(value: &impl serde::Serialize) {
     );
 }
 
-/// Text from an artifact or an input, made safe for a terminal.
+/// Text from an artifact or an input, made safe for a terminal: control characters and
+/// those that change the direction of text are escaped.
 pub(crate) fn safe(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let plain = !c.is_control();
-            let escaped = (!plain).then(|| c.escape_default());
-            escaped.into_iter().flatten().chain(plain.then_some(c))
-        })
-        .collect()
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// A path, made safe for a terminal.
+pub(crate) fn path(path: &std::path::Path) -> String {
+    safe(&path.display().to_string())
 }
 
 #[cfg(test)]
@@ -115,6 +124,6 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(safe("a\u{1b}[2Jé"), "a\\u{1b}[2Jé");
+        assert_eq!(safe("a\u{1b}[2Jé\u{202e}"), "a\\u{1b}[2Jé\\u{202e}");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::failure::Failure;
+
 /// Reads an RFC 3339 time in UTC or a number of seconds since 1970; the result is the
 /// latter. For clap.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
@@ -26,8 +28,9 @@ pub(crate) fn show(seconds: u64) -> String {
 }
 
 /// Now, in seconds since 1970.
-pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+pub(crate) fn now() -> Result<u64, Failure> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since
+        .map(|since| since.as_secs())
+        .map_err(|error| Failure::environment("clock", &error))
 }

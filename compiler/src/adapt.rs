@@ -13,8 +13,10 @@ use wit_component::ComponentEncoder;
 use crate::validate::ValidateError;
 use crate::{Input, Interface, Kind, ValidComponent, validate};
 
-/// The version of the adapter and of the encoder that puts it in.
-pub(crate) const ADAPTER_VERSION: &str = "48.0.8";
+/// The version of Wasmtime that the adapters come from.
+pub const ADAPTER_VERSION: &str = "48.0.8";
+/// The version of `wit-component`, which makes a component of a core module.
+pub const ENCODER_VERSION: &str = "0.254.2";
 
 /// What a core module is to become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +57,6 @@ impl Adapter {
             Adapter::Reactor => "wasi_snapshot_preview1.reactor",
             Adapter::None => "none",
         }
-    }
-
-    /// The version of the adapter's source.
-    pub const fn version(self) -> &'static str {
-        ADAPTER_VERSION
     }
 }
 

@@ -31,8 +31,19 @@ pub struct Optimizer {
     pub tool: String,
     /// Its version.
     pub version: String,
-    /// How long it may take for one module.
+    /// How long it may take for one module, and for all modules of a program.
     pub timeout: Duration,
+    /// What it can read.
+    pub reads: Reads,
+}
+
+/// What an optimizer can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// What Binaryen 116 reads, and nothing later.
+    Binaryen116,
+    /// Every feature that edgec supports: it will say itself what it cannot read.
+    Everything,
 }
 
 /// Why a module was not optimized. None of these stops a build.
@@ -99,11 +110,22 @@ const READABLE: &[(WasmFeatures, Option<&str>)] = &[
     (WasmFeatures::MULTI_MEMORY, Some("multi-memory")),
 ];
 
+/// The names that later versions of Binaryen have for what 116 does not read.
+const READABLE_LATER: &[(WasmFeatures, Option<&str>)] = &[
+    (WasmFeatures::GC, Some("gc")),
+    (WasmFeatures::FUNCTION_REFERENCES, Some("gc")),
+    (WasmFeatures::EXCEPTIONS, Some("exception-handling")),
+    (WasmFeatures::MEMORY64, Some("memory64")),
+];
+
 /// The `wasm-opt` arguments that allow exactly `features`.
-fn feature_arguments(features: WasmFeatures) -> Result<Vec<OsString>, Failure> {
-    let readable = READABLE
-        .iter()
-        .fold(WasmFeatures::empty(), |all, (flag, _)| all | *flag);
+fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsString>, Failure> {
+    let later = match reads {
+        Reads::Binaryen116 => &[],
+        Reads::Everything => READABLE_LATER,
+    };
+    let names = || READABLE.iter().chain(later);
+    let readable = names().fold(WasmFeatures::empty(), |all, (flag, _)| all | *flag);
     let beyond = features.difference(readable);
     if !beyond.is_empty() {
         return Err(Failure::Unsupported {
@@ -111,7 +133,7 @@ fn feature_arguments(features: WasmFeatures) -> Result<Vec<OsString>, Failure> {
         });
     }
     let mut arguments = vec!["--mvp-features".into()];
-    for (flag, name) in READABLE {
+    for (flag, name) in names() {
         if let (true, Some(name)) = (features.contains(*flag), name) {
             arguments.push(format!("--enable-{name}").into());
         }
@@ -120,17 +142,18 @@ fn feature_arguments(features: WasmFeatures) -> Result<Vec<OsString>, Failure> {
 }
 
 impl Optimizer {
-    /// Optimizes one valid core module that uses `features`. The result is not yet
-    /// validated.
+    /// Optimizes one valid core module that uses `features`, before `deadline`. The result
+    /// is not yet validated.
     pub(crate) fn run(
         &self,
         module: &[u8],
         features: WasmFeatures,
         level: Level,
+        deadline: Instant,
     ) -> Result<Vec<u8>, Failure> {
-        let mut arguments = feature_arguments(features)?;
-        arguments.extend(level.arguments().iter().map(OsString::from));
-        self.spawn_and_wait(module, &arguments)
+        let mut arguments = feature_arguments(features, self.reads)?;
+        arguments.push(format!("-O{}", level.name()).into());
+        self.spawn_and_wait(module, &arguments, deadline)
             .unwrap_or_else(|error| {
                 Err(Failure::Start {
                     reason: error.to_string(),
@@ -143,6 +166,7 @@ impl Optimizer {
         &self,
         module: &[u8],
         arguments: &[OsString],
+        deadline: Instant,
     ) -> io::Result<Result<Vec<u8>, Failure>> {
         let mut input = tempfile::tempfile()?;
         input.write_all(module)?;
@@ -157,7 +181,7 @@ impl Optimizer {
             .stdout(output.try_clone()?)
             .stderr(messages.try_clone()?)
             .spawn()?;
-        let Some(status) = wait(&mut child, self.timeout)? else {
+        let Some(status) = wait(&mut child, deadline)? else {
             return Ok(Err(Failure::Timeout {
                 seconds: self.timeout.as_secs(),
             }));
@@ -170,21 +194,22 @@ impl Optimizer {
         }
         let mut optimized = Vec::new();
         output.rewind()?;
-        output.read_to_end(&mut optimized)?;
+        // An optimizer may make a module longer, not many times as long.
+        let most = module.len() as u64 * 4 + 65536;
+        output.take(most).read_to_end(&mut optimized)?;
         Ok(Ok(optimized))
     }
 }
 
 /// Waits for the end of a process, or kills it: `None`.
-fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> {
-    let start = Instant::now();
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     // Small modules take milliseconds; large ones do not mind a late look.
     let mut pause = Duration::from_micros(500);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        if start.elapsed() >= timeout {
+        if Instant::now() >= deadline {
             child.kill()?;
             child.wait()?;
             return Ok(None);
@@ -236,11 +261,13 @@ mod tests {
             tool: "test".into(),
             version: "0".into(),
             timeout,
+            reads: Reads::Binaryen116,
         }
     }
 
     fn run(optimizer: &Optimizer) -> Result<Vec<u8>, Failure> {
-        optimizer.run(b"module", WasmFeatures::empty(), Level::O2)
+        let deadline = Instant::now() + optimizer.timeout;
+        optimizer.run(b"module", WasmFeatures::empty(), Level::O2, deadline)
     }
 
     #[test]
@@ -262,7 +289,7 @@ mod tests {
         assert_eq!(message, "oh no");
         let hang = optimizer("/bin/sh", &["-c", "sleep 600"], Duration::from_millis(50));
         assert!(matches!(run(&hang), Err(Failure::Timeout { .. })));
-        let gc = crash.run(b"", WasmFeatures::GC, Level::O2);
+        let gc = crash.run(b"", WasmFeatures::GC, Level::O2, Instant::now());
         assert_eq!(gc.unwrap_err().to_string(), "Binaryen 116 does not read gc");
     }
 

@@ -11,13 +11,22 @@ use wasmtime_environ::{
     Collector, ModuleEnvironment, ModuleTypesBuilder, ScopeVec, StaticModuleIndex, Tunables,
 };
 
-use crate::Kind;
 use crate::features::SUPPORTED;
+use crate::{Kind, Resources};
+
+/// The engine's front end inlines every instantiation of a nested component, one by one,
+/// and twice as many a level take a few bytes. Real components make some dozens.
+const MAX_INSTANTIATIONS: u64 = 10_000;
 
 /// Asks the engine whether it can compile a valid program; the error is its answer.
 pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), String> {
     if used.contains(WasmFeatures::CUSTOM_DESCRIPTORS) {
         return Err("exact reference types (custom_descriptors) are not supported".to_owned());
+    }
+    if Resources::of(wasm).instantiations > MAX_INSTANTIATIONS {
+        return Err(format!(
+            "instantiating it makes more than {MAX_INSTANTIATIONS} instances"
+        ));
     }
     let tunables = Tunables {
         collector: Some(Collector::Copying),

@@ -66,7 +66,7 @@ fn shrink(
     flags
         .into_iter()
         .filter(|flag| !keep.contains(*flag))
-        .fold(from, |set, flag| {
+        .fold(from.union(keep), |set, flag| {
             let smaller = set.difference(flag).union(keep);
             if smaller != set && holds(smaller) {
                 smaller

@@ -7,7 +7,11 @@ use crate::Kind;
 pub struct Input {
     bytes: Vec<u8>,
     kind: Kind,
+    from_text: bool,
 }
+
+/// The version of `wat`, which reads the text format.
+pub const TEXT_VERSION: &str = "1.254.2";
 
 /// Why bytes are not an input.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,9 +57,11 @@ pub fn read(bytes: &[u8]) -> Result<Input, InputError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(InputError::Empty);
     }
-    let bytes = match bytes.get(..4) {
-        Some(MAGIC) => bytes.to_vec(),
-        _ => from_text(bytes)?,
+    let from_text = bytes.get(..4) != Some(MAGIC);
+    let bytes = if from_text {
+        parse_text(bytes)?
+    } else {
+        bytes.to_vec()
     };
     let version = bytes
         .get(4..8)
@@ -68,10 +74,14 @@ pub fn read(bytes: &[u8]) -> Result<Input, InputError> {
         0x1_000d => Kind::Component,
         version => return Err(InputError::Version { version }),
     };
-    Ok(Input { bytes, kind })
+    Ok(Input {
+        bytes,
+        kind,
+        from_text,
+    })
 }
 
-fn from_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
+fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
     let not_wasm = || InputError::NotWasm {
         first_bytes: bytes
             .iter()
@@ -101,7 +111,13 @@ impl Input {
         self.kind
     }
 
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
+    /// Whether the input was in the text format.
+    pub fn is_from_text(&self) -> bool {
+        self.from_text
+    }
+
+    /// The binary format, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 }

@@ -21,10 +21,12 @@ mod resources;
 mod settings;
 mod validate;
 
-pub use adapt::{AdaptError, Adapted, Adapter, KindChoice, adapt};
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, worker};
+pub use adapt::{
+    ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
+};
+pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads, worker};
 pub use features::supported_feature_names;
-pub use input::{Input, InputError, read};
+pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, optimize};
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};

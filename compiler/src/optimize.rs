@@ -5,6 +5,8 @@
 //! re-encoding what was not changed could only lose something. The whole is validated
 //! again; should it not be valid, the unoptimized program is what is compiled.
 
+use std::time::Instant;
+
 use wasm_encoder::{Component, ComponentSectionId, RawSection};
 use wasmparser::{Parser, Payload};
 
@@ -55,11 +57,6 @@ impl Level {
             Level::Oz => "z",
         }
     }
-
-    /// `wasm-opt`'s arguments for the level.
-    pub(crate) fn arguments(self) -> Vec<String> {
-        vec![format!("-O{}", self.name())]
-    }
 }
 
 /// A program after optimization.
@@ -107,9 +104,10 @@ pub fn optimize(
             modules,
         };
     }
+    let deadline = Instant::now() + optimizer.timeout;
     let mut one = |module: &[u8]| {
         progress(modules.len(), module.len());
-        let result = optimize_module(module, level, optimizer);
+        let result = optimize_module(module, level, optimizer, deadline);
         let (bytes, outcome) = match result {
             Ok(bytes) => {
                 let after = bytes.len();
@@ -125,17 +123,18 @@ pub fn optimize(
     };
     let bytes = match program.kind() {
         Kind::Module => one(program.bytes()),
-        Kind::Component => {
-            replace_modules(program.bytes(), &mut one).unwrap_or_else(|| program.bytes().to_vec())
-        }
+        // A valid component is always taken apart; an empty one would be refused below.
+        Kind::Component => replace_modules(program.bytes(), &mut one).unwrap_or_default(),
     };
     match validate(bytes) {
         Ok(component) => Optimized { component, modules },
         Err(error) => {
             for module in &mut modules {
-                module.outcome = ModuleOutcome::Kept(Failure::Invalid {
-                    message: error.to_string(),
-                });
+                if let ModuleOutcome::Optimized { .. } = module.outcome {
+                    module.outcome = ModuleOutcome::Kept(Failure::Invalid {
+                        message: error.to_string(),
+                    });
+                }
             }
             Optimized {
                 component: program,
@@ -145,8 +144,15 @@ pub fn optimize(
     }
 }
 
-fn optimize_module(module: &[u8], level: Level, optimizer: &Optimizer) -> Result<Vec<u8>, Failure> {
-    let optimized = optimizer.run(module, features::used(module), level)?;
+fn optimize_module(
+    module: &[u8],
+    level: Level,
+    optimizer: &Optimizer,
+    deadline: Instant,
+) -> Result<Vec<u8>, Failure> {
+    let features = features::used(module);
+    let input = without_target_features(module).unwrap_or_else(|| module.to_vec());
+    let optimized = optimizer.run(&input, features, level, deadline)?;
     match validate(optimized) {
         Ok(valid) if valid.kind() == Kind::Module => Ok(valid.bytes().to_vec()),
         Ok(_) => Err(Failure::Invalid {
@@ -156,6 +162,21 @@ fn optimize_module(module: &[u8], level: Level, optimizer: &Optimizer) -> Result
             message: error.to_string(),
         }),
     }
+}
+
+/// The module without LLVM's `target_features` section, whose list Binaryen would enable in
+/// addition to what the module uses.
+fn without_target_features(module: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = wasm_encoder::Module::new();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.ok()?;
+        let named = matches!(&payload, Payload::CustomSection(s) if s.name() == "target_features");
+        if let (Some((id, range)), false) = (payload.as_section(), named) {
+            let data = module.get(range)?;
+            encoder.section(&RawSection { id, data });
+        }
+    }
+    Some(encoder.finish())
 }
 
 /// The component with each core module put through `module`, at any depth; `None` when
@@ -224,6 +245,14 @@ mod tests {
         });
         assert_eq!(same.unwrap(), wasm);
         assert_eq!(lengths.len(), 3);
+    }
+
+    #[test]
+    fn only_the_target_features_are_taken_out() {
+        let text = r#"(module (func (export "a")) (@custom "x" "kept") {})"#;
+        let wasm = |custom: &str| wat::parse_str(text.replace("{}", custom)).unwrap();
+        let with = wasm(r#"(@custom "target_features" "\01+\0agc")"#);
+        assert_eq!(without_target_features(&with).unwrap(), wasm(""));
     }
 
     #[test]

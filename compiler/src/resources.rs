@@ -4,6 +4,8 @@
 //! Its static index spaces are followed, so that the counts are those of a real
 //! instantiation; what is imported cannot be seen and makes them incomplete.
 
+use std::rc::Rc;
+
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
     ComponentTypeRef, Encoding, Instance, MemoryType, Parser, Payload, TableType,
@@ -24,6 +26,9 @@ pub struct Resources {
     pub tables: Vec<Limits>,
     /// Whether everything could be counted.
     pub complete: bool,
+    /// How many instances of components and core modules are made in all. The engine walks
+    /// them one by one.
+    pub(crate) instantiations: u64,
 }
 
 /// A minimum and, where one is stated, a maximum.
@@ -36,7 +41,7 @@ pub struct Limits {
 }
 
 /// An entry of an index space of core modules or components: what it needs, when known.
-type Known = Option<Resources>;
+type Known = Option<Rc<Resources>>;
 
 /// A module or component that is being read.
 struct Level {
@@ -72,6 +77,7 @@ impl Resources {
             return;
         };
         self.core_instances = self.core_instances.saturating_add(other.core_instances);
+        self.instantiations = self.instantiations.saturating_add(other.instantiations);
         self.complete &= other.complete;
         for (mine, theirs) in [
             (&mut self.memories, &other.memories),
@@ -91,6 +97,7 @@ impl Level {
             needs: Resources {
                 // A core module is one instance of itself.
                 core_instances: u64::from(encoding == Encoding::Module),
+                instantiations: 1,
                 complete: true,
                 ..Resources::default()
             },
@@ -102,8 +109,8 @@ impl Level {
     /// Enters a finished inner module or component into the index space.
     fn define(&mut self, inner: Level) {
         match inner.encoding {
-            Encoding::Module => self.modules.push(Some(inner.needs)),
-            Encoding::Component => self.components.push(Some(inner.needs)),
+            Encoding::Module => self.modules.push(Some(Rc::new(inner.needs))),
+            Encoding::Component => self.components.push(Some(Rc::new(inner.needs))),
         }
     }
 

@@ -3,7 +3,8 @@
 //! The values are Wasmtime 48's defaults on a 64-bit host, so that an unmodified Wasmtime
 //! loads the artifacts. They are set all the same, each of them: a default may follow a
 //! cargo feature or an environment variable of whoever compiles, and an artifact must
-//! not. Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
+//! not. Left at the engine's defaults, which follow nothing: the thresholds of inlining, which is
+//! off, and branch hinting. Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
 
 use edgec_targets::Target;
 use wasmparser::WasmFeatures;
@@ -53,6 +54,11 @@ pub(crate) fn config(target: &Target, features: WasmFeatures) -> wasmtime::Resul
     config.guard_before_linear_memory(true);
     config.memory_init_cow(true);
     config.table_lazy_init(true);
+    config.gc_heap_reservation(4 * GIB);
+    config.gc_heap_guard_size(32 * MIB);
+    config.gc_heap_reservation_for_growth(2 * GIB);
+    config.gc_heap_may_move(true);
+    config.gc_heap_initial_size(0);
     config.signals_based_traps(true);
     config.consume_fuel(false);
     config.epoch_interruption(false);
@@ -61,6 +67,10 @@ pub(crate) fn config(target: &Target, features: WasmFeatures) -> wasmtime::Resul
     config.debug_symbols(true);
     config.native_unwind_info(true);
     config.generate_address_map(true);
+    config.debug_adapter_modules(false);
+    config.metadata_for_internal_asserts(false);
+    config.metadata_for_gc_heap_corruption(true);
+    config.shared_memory(false);
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     Ok(config)
 }
@@ -76,11 +86,20 @@ pub(crate) fn tunables(features: WasmFeatures) -> Vec<(&'static str, String)> {
         ("collector", collector.to_owned()),
         ("concurrencySupport", "true".to_owned()),
         ("consumeFuel", "false".to_owned()),
+        ("debugInfo", "false".to_owned()),
+        ("debugSymbols", "true".to_owned()),
         ("epochInterruption", "false".to_owned()),
+        ("gcHeapGuardSize", (32 * MIB).to_string()),
+        ("gcHeapInitialSize", "0".to_owned()),
+        ("gcHeapMayMove", "true".to_owned()),
+        ("gcHeapReservation", (4 * GIB).to_string()),
+        ("guardBeforeLinearMemory", "true".to_owned()),
+        ("inlining", "no".to_owned()),
         ("memoryGuardSize", (32 * MIB).to_string()),
         ("memoryInitCow", "true".to_owned()),
         ("memoryMayMove", "true".to_owned()),
         ("memoryReservation", (4 * GIB).to_string()),
+        ("relaxedSimdDeterministic", "false".to_owned()),
         ("signalsBasedTraps", "true".to_owned()),
         ("tableLazyInit", "true".to_owned()),
     ]

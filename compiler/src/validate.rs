@@ -85,11 +85,11 @@ impl fmt::Display for Location {
 ///
 /// [`ValidateError`] with the offset and, inside code, the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
-    let kind = walk(&bytes, SUPPORTED).map_err(|(error, function)| ValidateError::Invalid {
-        message: error.message().to_owned(),
+    let kind = walk(&bytes, SUPPORTED).map_err(|error| ValidateError::Invalid {
+        message: error.message,
         location: Location {
-            offset: error.offset(),
-            function: function.map(|(index, module, start)| Function {
+            offset: error.offset,
+            function: error.function.map(|(index, module, start)| Function {
                 index,
                 name: function_name(&bytes, start, index),
                 module,
@@ -107,27 +107,55 @@ pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
     })
 }
 
+/// Later stages follow the nesting by recursion. The text format has the same limit.
+const MAX_NESTING: i32 = 100;
+
 type FunctionPlace = (u32, u32, usize);
 
-/// Validates everything; an error comes with the function index, the number of the core
-/// module and where that module begins.
-fn walk(
-    bytes: &[u8],
-    features: WasmFeatures,
-) -> Result<Kind, (BinaryReaderError, Option<FunctionPlace>)> {
+struct WalkError {
+    message: String,
+    offset: usize,
+    function: Option<FunctionPlace>,
+}
+
+impl From<BinaryReaderError> for WalkError {
+    fn from(error: BinaryReaderError) -> Self {
+        Self {
+            message: error.message().to_owned(),
+            offset: error.offset(),
+            function: None,
+        }
+    }
+}
+
+/// Validates everything; an error inside code comes with the function index, the number of
+/// the core module and where that module begins.
+fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
     let mut allocations = FuncValidatorAllocations::default();
     let mut kind = Kind::Module;
     let (mut modules, mut module_start) = (0u32, 0);
+    let mut depth = 0;
 
     for payload in parser.parse_all(bytes) {
-        let payload = payload.map_err(|error| (error, None))?;
+        let payload = payload?;
+        if let Payload::End(_) = &payload {
+            depth -= 1;
+        }
         if let Payload::Version {
             encoding, range, ..
         } = &payload
         {
+            depth += 1;
+            if depth > MAX_NESTING {
+                return Err(WalkError {
+                    message: format!("components are nested more than {MAX_NESTING} deep"),
+                    offset: range.start,
+                    function: None,
+                });
+            }
             match encoding {
                 wasmparser::Encoding::Component if range.start == 0 => kind = Kind::Component,
                 wasmparser::Encoding::Component => {}
@@ -137,13 +165,13 @@ fn walk(
                 }
             }
         }
-        let valid = validator.payload(&payload).map_err(|error| (error, None))?;
-        if let ValidPayload::Func(function, body) = valid {
+        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
             let place = (function.index, modules.saturating_sub(1), module_start);
             let mut function = function.into_validator(allocations);
-            function
-                .validate(&body)
-                .map_err(|error| (error, Some(place)))?;
+            function.validate(&body).map_err(|error| WalkError {
+                function: Some(place),
+                ..error.into()
+            })?;
             allocations = function.into_allocations();
         }
     }
@@ -239,6 +267,37 @@ mod tests {
             panic!("not invalid");
         };
         assert_eq!(location.function.map(|f| (f.index, f.module)), Some((0, 1)));
+    }
+
+    #[test]
+    fn bombs_are_refused_at_once() {
+        // Twice as many instances a level; and more levels than anybody can follow.
+        let mut doubling = "(component $c0)".to_owned();
+        for level in 1..60 {
+            let inner = level - 1;
+            doubling = format!(
+                "(component $c{level} {doubling} \
+                 (instance (instantiate $c{inner})) (instance (instantiate $c{inner})))"
+            );
+        }
+        assert_eq!(
+            error(&doubling).to_string(),
+            "instantiating it makes more than 10000 instances"
+        );
+
+        let mut nested = Vec::new();
+        for _ in 0..5000 {
+            let mut outer = wasm_encoder::Component::new();
+            if !nested.is_empty() {
+                outer.section(&wasm_encoder::RawSection {
+                    id: wasm_encoder::ComponentSectionId::Component.into(),
+                    data: &nested,
+                });
+            }
+            nested = outer.finish();
+        }
+        let error = validate(nested).unwrap_err().to_string();
+        assert!(error.starts_with("components are nested more than 100 deep"));
     }
 
     #[test]

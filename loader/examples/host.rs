@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
 
     // Once an artifact: verified, and kept where nobody can change it.
-    let loaded = load(&engine, artifact.as_ref(), &policy)?;
+    let loaded = load(&engine, artifact, &policy)?;
 
     // Once a request.
     let request = Request {

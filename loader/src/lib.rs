@@ -10,7 +10,7 @@
 //! let key = PublicKey::from_pem(&std::fs::read_to_string("ci.pub.pem")?)?;
 //! let policy = TrustPolicy::new(vec![TrustedKey { name: "ci".into(), key }], 1)?;
 //! let engine = engine(EngineProfile::Default)?;
-//! let loaded = load(&engine, "app.x86_64.cwasm".as_ref(), &policy)?;
+//! let loaded = load(&engine, "app.x86_64.cwasm", &policy)?;
 //! println!("{} {}", loaded.manifest().name, loaded.manifest().version);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,7 +29,12 @@ mod profile;
 #[cfg(target_os = "linux")]
 mod sealed;
 
-pub use edgec_targets::HostCpu;
-pub use edgec_verifier::{Kind, Manifest, PublicKey, TrustPolicy, TrustedKey, VerifyError};
+pub use edgec_targets::Misfit;
+pub use edgec_verifier::{
+    AcceptedSignature, Contradiction, KeyError, KeyId, Kind, LayoutError, Manifest, PolicyError,
+    PublicKey, TrustPolicy, TrustedKey, VerifyError,
+};
 pub use load::{LoadError, LoadMode, Loaded, LoadedComponent, LoadedModule, load, load_module};
 pub use profile::{EngineProfile, config, engine};
+/// The engine, of the one version that the artifacts fit.
+pub use wasmtime;

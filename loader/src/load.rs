@@ -9,14 +9,17 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use edgec_targets::{HostCpu, Misfit};
-use edgec_verifier::{Kind, Manifest, TrustPolicy, VerifiedArtifact, VerifyError, verify};
+use edgec_verifier::{
+    AcceptedSignature, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, VerifiedArtifact,
+    VerifyError, verify,
+};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::profile::EngineProfile;
 
-/// The longest file that is read, in bytes (1 GiB).
-const MAX_LEN: u64 = 1 << 30;
+/// The engine that this crate links, as far as an artifact must agree with it.
+const ENGINE_MAJOR: &str = "48";
 
 /// How the verified bytes are kept from changing while the engine uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,7 @@ pub enum LoadMode {
 pub struct Loaded<P> {
     program: P,
     manifest: Manifest,
+    accepted: Vec<AcceptedSignature>,
     mode: LoadMode,
 }
 
@@ -52,7 +56,7 @@ pub enum LoadError {
     #[error("not a regular file")]
     NotAFile,
     /// Longer than any artifact.
-    #[error("the file has {len} bytes, an artifact has at most {MAX_LEN}")]
+    #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
     TooLong {
         /// The file's length in bytes.
         len: u64,
@@ -76,6 +80,15 @@ pub enum LoadError {
         /// The profile that this version of the loader knows.
         wanted: &'static str,
     },
+    /// The artifact was compiled by another major version of the engine.
+    #[error("the artifact was compiled by Wasmtime {found}, this host runs {ENGINE_MAJOR}")]
+    EngineVersion {
+        /// The full version in the manifest.
+        found: String,
+    },
+    /// The clock stands before 1970: it was never set, and no validity can be judged.
+    #[error("the clock is not set")]
+    Clock,
     /// The code needs another CPU than the host's.
     #[error("the artifact does not fit this host")]
     Host(#[from] Misfit),
@@ -94,6 +107,8 @@ impl LoadError {
             Self::Verify(error) => error.code(),
             Self::Kind { .. } => "kind",
             Self::Profile { .. } => "profile",
+            Self::EngineVersion { .. } => "engine-version",
+            Self::Clock => "clock",
             Self::Host(_) => "host",
             Self::Engine(_) => "engine",
         }
@@ -111,6 +126,16 @@ impl<P> Loaded<P> {
         &self.manifest
     }
 
+    /// The program, taken out.
+    pub fn into_program(self) -> P {
+        self.program
+    }
+
+    /// The signatures that counted, each key once.
+    pub fn accepted(&self) -> &[AcceptedSignature] {
+        &self.accepted
+    }
+
     /// How its bytes are kept from changing.
     pub fn mode(&self) -> LoadMode {
         self.mode
@@ -123,13 +148,14 @@ impl<P> Loaded<P> {
 ///
 /// # Errors
 ///
-/// [`LoadError`] names the first thing in the way; the engine has then seen nothing.
+/// [`LoadError`] names the first thing in the way. But for [`LoadError::Engine`], the engine
+/// has then seen nothing.
 pub fn load(
     engine: &Engine,
-    path: &Path,
+    path: impl AsRef<Path>,
     policy: &TrustPolicy,
 ) -> Result<LoadedComponent, LoadError> {
-    with_verified(path, policy, Kind::Component, |bytes, artifact| {
+    with_verified(path.as_ref(), policy, Kind::Component, |bytes, artifact| {
         bytes.component(engine, artifact)
     })
 }
@@ -141,10 +167,10 @@ pub fn load(
 /// As [`load`].
 pub fn load_module(
     engine: &Engine,
-    path: &Path,
+    path: impl AsRef<Path>,
     policy: &TrustPolicy,
 ) -> Result<LoadedModule, LoadError> {
-    with_verified(path, policy, Kind::Module, |bytes, artifact| {
+    with_verified(path.as_ref(), policy, Kind::Module, |bytes, artifact| {
         bytes.module(engine, artifact)
     })
 }
@@ -163,11 +189,12 @@ fn with_verified<P>(
 ) -> Result<Loaded<P>, LoadError> {
     let (file, len) = open(path)?;
     let bytes = StableBytes::read(file, len)?;
-    let artifact = verify(bytes.as_slice(), policy, now())?;
+    let artifact = verify(bytes.as_slice(), policy, now()?)?;
     check_fit(artifact.manifest(), wanted, &HostCpu::detect())?;
     let program = hand_over(&bytes, &artifact).map_err(LoadError::Engine)?;
     Ok(Loaded {
         program,
+        accepted: artifact.accepted().to_vec(),
         manifest: artifact.into_manifest(),
         mode: StableBytes::MODE,
     })
@@ -191,7 +218,7 @@ fn open(path: &Path) -> Result<(File, u64), LoadError> {
         return Err(LoadError::NotAFile);
     }
     let len = metadata.len();
-    if len > MAX_LEN {
+    if len > MAX_ARTIFACT_LEN {
         return Err(LoadError::TooLong { len });
     }
     Ok((file, len))
@@ -211,14 +238,19 @@ fn check_fit(manifest: &Manifest, wanted: Kind, host: &HostCpu) -> Result<(), Lo
             wanted: profile,
         });
     }
+    let version = &manifest.engine.version;
+    if version.split('.').next() != Some(ENGINE_MAJOR) {
+        return Err(LoadError::EngineVersion {
+            found: version.clone(),
+        });
+    }
     let arch = manifest.target.triple.split('-').next().unwrap_or("");
     let features = manifest.target.cpu_features.iter().map(String::as_str);
     Ok(host.can_run(arch, features)?)
 }
 
-/// Seconds since 1970; a clock before that is a clock that was never set.
-fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+/// Seconds since 1970.
+fn now() -> Result<u64, LoadError> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Ok(since.map_err(|_| LoadError::Clock)?.as_secs())
 }

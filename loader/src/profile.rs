@@ -22,8 +22,11 @@ impl EngineProfile {
 /// The configuration that a host must use for artifacts of `profile`.
 ///
 /// What artifacts do not depend on (the allocation strategy, stack sizes) is left at
-/// Wasmtime's defaults and may be changed; every other setting makes artifacts
-/// unloadable when it is changed, never unsafe.
+/// Wasmtime's defaults and may be changed. The engine refuses artifacts whose settings
+/// differ from its own, unless it is told not to compare versions
+/// (`Config::module_version`), which a host must not do.
+///
+/// A program of the default profile cannot be interrupted: it has neither fuel nor epochs.
 pub fn config(profile: EngineProfile) -> Config {
     let EngineProfile::Default = profile;
     let mut config = Config::new();

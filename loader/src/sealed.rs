@@ -2,7 +2,7 @@
 //!
 //! Source: `memfd_create(2)`, `fcntl(2)` "File sealing". Sealed before anything looks at
 //! them, against writing, shrinking, growing and further seals; the engine maps the same
-//! file through `/proc/self/fd`, so what was verified is what runs.
+//! file through `/proc`, so what was verified is what runs.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -69,9 +69,10 @@ impl SealedBytes {
         unsafe { Module::deserialize_file(engine, self.path()) }
     }
 
-    /// A name for the open file itself: it cannot be made to mean another one.
+    /// A name for the open file itself. Of this thread's table of files, which a thread
+    /// may have for itself alone.
     fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.file.as_raw_fd())
+        format!("/proc/thread-self/fd/{}", self.file.as_raw_fd())
     }
 }
 

@@ -84,8 +84,8 @@ impl UnsignedArtifact {
     ) -> Result<SignedArtifact, PackageError> {
         let signature = key.sign(&self.pae());
         let key_id = key.public().id().to_string();
-        // Ed25519 is deterministic: a key's second signature is its first.
-        kept.retain(|known| known.bytes() != &signature);
+        // One signature a key: whatever stood under this key's id is replaced.
+        kept.retain(|known| known.key_id() != key_id);
         kept.push(Signature::new(&key_id, signature));
         let envelope = Envelope::new(self.payload, kept);
         Ok(SignedArtifact {

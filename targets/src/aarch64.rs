@@ -6,15 +6,8 @@
 
 use crate::{Arch, CpuFeature, Target};
 
-const fn feature(name: &'static str, cranelift_flag: &'static str) -> CpuFeature {
-    CpuFeature {
-        name,
-        cranelift_flag,
-    }
-}
-
-const LSE: CpuFeature = feature("lse", "has_lse");
-const FP16: CpuFeature = feature("fp16", "has_fp16");
+const LSE: CpuFeature = CpuFeature::new("lse", "has_lse");
+const FP16: CpuFeature = CpuFeature::new("fp16", "has_fp16");
 
 pub(crate) const TARGETS: &[Target] = &[
     Target {

@@ -48,16 +48,6 @@ impl HostCpu {
         )
     }
 
-    /// The family's name, as it stands first in a triple.
-    pub fn arch(&self) -> &str {
-        &self.arch
-    }
-
-    /// The features that were found, of those that any target asks for.
-    pub fn features(&self) -> impl Iterator<Item = &str> {
-        self.features.iter().map(String::as_str)
-    }
-
     /// Whether code of the family `arch` that may use `features` runs here.
     ///
     /// # Errors

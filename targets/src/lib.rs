@@ -71,6 +71,15 @@ pub struct CpuFeature {
     pub cranelift_flag: &'static str,
 }
 
+impl CpuFeature {
+    const fn new(name: &'static str, cranelift_flag: &'static str) -> Self {
+        Self {
+            name,
+            cranelift_flag,
+        }
+    }
+}
+
 /// One CPU target: a micro-architecture level of one family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target {

@@ -6,28 +6,21 @@
 
 use crate::{Arch, CpuFeature, Target};
 
-const fn feature(name: &'static str, cranelift_flag: &'static str) -> CpuFeature {
-    CpuFeature {
-        name,
-        cranelift_flag,
-    }
-}
-
-const SSE3: CpuFeature = feature("sse3", "has_sse3");
-const SSSE3: CpuFeature = feature("ssse3", "has_ssse3");
-const CMPXCHG16B: CpuFeature = feature("cmpxchg16b", "has_cmpxchg16b");
-const SSE41: CpuFeature = feature("sse4.1", "has_sse41");
-const SSE42: CpuFeature = feature("sse4.2", "has_sse42");
-const POPCNT: CpuFeature = feature("popcnt", "has_popcnt");
-const AVX: CpuFeature = feature("avx", "has_avx");
-const AVX2: CpuFeature = feature("avx2", "has_avx2");
-const BMI1: CpuFeature = feature("bmi1", "has_bmi1");
-const BMI2: CpuFeature = feature("bmi2", "has_bmi2");
-const FMA: CpuFeature = feature("fma", "has_fma");
-const LZCNT: CpuFeature = feature("lzcnt", "has_lzcnt");
-const AVX512F: CpuFeature = feature("avx512f", "has_avx512f");
-const AVX512DQ: CpuFeature = feature("avx512dq", "has_avx512dq");
-const AVX512VL: CpuFeature = feature("avx512vl", "has_avx512vl");
+const SSE3: CpuFeature = CpuFeature::new("sse3", "has_sse3");
+const SSSE3: CpuFeature = CpuFeature::new("ssse3", "has_ssse3");
+const CMPXCHG16B: CpuFeature = CpuFeature::new("cmpxchg16b", "has_cmpxchg16b");
+const SSE41: CpuFeature = CpuFeature::new("sse4.1", "has_sse41");
+const SSE42: CpuFeature = CpuFeature::new("sse4.2", "has_sse42");
+const POPCNT: CpuFeature = CpuFeature::new("popcnt", "has_popcnt");
+const AVX: CpuFeature = CpuFeature::new("avx", "has_avx");
+const AVX2: CpuFeature = CpuFeature::new("avx2", "has_avx2");
+const BMI1: CpuFeature = CpuFeature::new("bmi1", "has_bmi1");
+const BMI2: CpuFeature = CpuFeature::new("bmi2", "has_bmi2");
+const FMA: CpuFeature = CpuFeature::new("fma", "has_fma");
+const LZCNT: CpuFeature = CpuFeature::new("lzcnt", "has_lzcnt");
+const AVX512F: CpuFeature = CpuFeature::new("avx512f", "has_avx512f");
+const AVX512DQ: CpuFeature = CpuFeature::new("avx512dq", "has_avx512dq");
+const AVX512VL: CpuFeature = CpuFeature::new("avx512vl", "has_avx512vl");
 
 const PSABI: &str = "https://gitlab.com/x86-psABIs/x86-64-ABI";
 

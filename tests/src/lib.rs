@@ -26,28 +26,37 @@ pub fn shared(name: &str) -> Option<PathBuf> {
 /// `cargo test` does for the binaries of a package's own tests. `EDGEC_BIN` names another.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| {
-        if let Some(path) = std::env::var_os("EDGEC_BIN") {
-            return path.into();
-        }
-        // <target>/<profile>/deps/<this test>
-        let this = std::env::current_exe().expect("a test has a path");
-        let profile = this.ancestors().nth(2).expect("a test lies in deps");
-        let target = profile
-            .parent()
-            .expect("a profile lies in the target folder");
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-        cargo
-            .current_dir(repository())
-            .args(["build", "--quiet", "--bin", "edgec", "--target-dir"])
-            .arg(target);
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        let status = cargo.status().expect("cargo can be started");
-        assert!(status.success(), "the binary does not build");
-        profile.join(format!("edgec{}", std::env::consts::EXE_SUFFIX))
+    BINARY.get_or_init(|| match std::env::var_os("EDGEC_BIN") {
+        Some(path) => path.into(),
+        None => build("--bin", "edgec", ""),
     })
+}
+
+/// A program of a crate's `examples` folder, built likewise.
+pub fn example(name: &str) -> PathBuf {
+    build("--example", name, "examples")
+}
+
+fn build(kind: &str, name: &str, folder: &str) -> PathBuf {
+    // <target>/<profile>/deps/<this test>
+    let this = std::env::current_exe().expect("a test has a path");
+    let profile = this.ancestors().nth(2).expect("a test lies in deps");
+    let target = profile
+        .parent()
+        .expect("a profile lies in the target folder");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+    cargo
+        .current_dir(repository())
+        .args(["build", "--quiet", kind, name, "--target-dir"])
+        .arg(target);
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("cargo can be started");
+    assert!(status.success(), "{name} does not build");
+    profile
+        .join(folder)
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
 /// A folder of its own with a signing key, and the binary in it.

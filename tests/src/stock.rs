@@ -13,6 +13,8 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 pub struct Behaviour {
     /// Everything on standard output.
     pub stdout: Vec<u8>,
+    /// Everything on standard error.
+    pub stderr: Vec<u8>,
     /// The exit code.
     pub code: i32,
 }
@@ -52,11 +54,13 @@ fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &str) 
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
     let stdout = MemoryOutputPipe::new(64 << 20);
+    let stderr = MemoryOutputPipe::new(64 << 20);
     let wasi = WasiCtxBuilder::new()
         .arg("guest")
         .args(arguments)
         .stdin(MemoryInputPipe::new(stdin.to_owned()))
         .stdout(stdout.clone())
+        .stderr(stderr.clone())
         .build();
     let state = State {
         wasi,
@@ -72,6 +76,7 @@ fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &str) 
     drop(store);
     Behaviour {
         stdout: stdout.contents().to_vec(),
+        stderr: stderr.contents().to_vec(),
         code,
     }
 }

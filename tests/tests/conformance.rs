@@ -122,6 +122,7 @@ fn the_optimizer_changes_no_behaviour() {
         tool: "binaryen".into(),
         version: edgec_compiler::BINARYEN_VERSION.into(),
         timeout: std::time::Duration::from_secs(60),
+        reads: edgec_compiler::Reads::Binaryen116,
     };
     let mut config = Config::new();
     config.consume_fuel(true);
@@ -144,10 +145,12 @@ fn the_optimizer_changes_no_behaviour() {
             let after = behaviour(&engine, optimized.component.bytes());
             compared += 1;
             calls += before.len();
+            assert_eq!(after.len(), before.len(), "{file}");
             let pairs = before.iter().zip(&after);
             differ.extend(
                 pairs
                     .filter(|(before, after)| before != after)
+                    .filter(|(before, after)| !endless(before) && !endless(after))
                     .map(|pair| (file, level.name(), pair.0.clone(), pair.1.clone())),
             );
         }
@@ -157,8 +160,12 @@ fn the_optimizer_changes_no_behaviour() {
     println!("{compared} optimized modules, {calls} calls, all the same");
 }
 
-/// What instantiation and each call did, in words. Fuel ends what does not end by itself;
-/// it is spent differently by optimized code, so that running out compares as nothing.
+/// Whether a call ran out of fuel or stack, which optimized code spends differently.
+fn endless(what: &str) -> bool {
+    what.ends_with(": endless")
+}
+
+/// What instantiation and each call did, in words. Fuel ends what does not end by itself.
 fn behaviour(engine: &Engine, wasm: &[u8]) -> Vec<String> {
     let module = Module::new(engine, wasm).unwrap();
     let mut seen = Vec::new();

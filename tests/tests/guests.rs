@@ -14,7 +14,7 @@ fn run(sandbox: &Sandbox, artifact: &str, guest: &CliGuest) -> Behaviour {
         .command(&arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -23,6 +23,7 @@ fn run(sandbox: &Sandbox, artifact: &str, guest: &CliGuest) -> Behaviour {
     let output = child.wait_with_output().unwrap();
     Behaviour {
         stdout: output.stdout,
+        stderr: output.stderr,
         code: output.status.code().unwrap(),
     }
 }
@@ -66,6 +67,62 @@ fn guests_behave_as_under_stock_wasmtime() {
                 guest.stdin,
             );
             assert_eq!(loaded, expected, "{} -O{level}, stock host", guest.file);
+        }
+    }
+}
+
+/// Every guest, for both CPUs, in one run; every artifact verifies; built again, with another
+/// working folder and another path to the same input, the bytes are the same.
+#[test]
+fn every_guest_builds_for_both_cpus_and_always_the_same() {
+    let Some(folder) = shared("guests") else {
+        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
+        eprintln!("skipped: no guests beside the repository");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let mut inputs: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "wasm")
+        {
+            inputs.push(path.to_str().unwrap().to_owned());
+        }
+    }
+    inputs.sort();
+    let mut arguments = vec!["build", "--target", "x86_64", "--target", "aarch64"];
+    arguments.extend(["--key", "key.pem", "-o", "out/"]);
+    arguments.extend(inputs.iter().map(String::as_str));
+    sandbox.ok(&arguments);
+    let built: Vec<String> = sandbox.files();
+    let built: Vec<&str> = built
+        .iter()
+        .map(String::as_str)
+        .filter(|file| file.starts_with("out/"))
+        .collect();
+    assert_eq!(built.len(), 2 * inputs.len(), "{built:?}");
+    let mut verify = vec!["verify", "--key", "key.pub.pem"];
+    verify.extend(&built);
+    let report = sandbox.ok(&verify);
+    assert_eq!(report.matches(": verified").count(), built.len());
+
+    for input in inputs.iter().filter(|input| !input.contains("js-http")) {
+        let name = std::path::Path::new(input).file_name().unwrap();
+        let name = name.to_str().unwrap();
+        std::fs::create_dir_all(sandbox.path().join("again")).unwrap();
+        std::fs::copy(input, sandbox.path().join("again").join(name)).unwrap();
+        let mut command = sandbox.command(&["build", name, "--key", "../key.pem", "-q"]);
+        command.current_dir(sandbox.path().join("again"));
+        assert!(command.status().unwrap().success());
+        for target in ["x86_64", "aarch64"] {
+            let artifact = format!("{}.{target}.cwasm", name.trim_end_matches(".wasm"));
+            assert!(
+                sandbox.read(&format!("out/{artifact}"))
+                    == sandbox.read(&format!("again/{artifact}")),
+                "{artifact} differs"
+            );
         }
     }
 }

@@ -77,6 +77,25 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
         all.extend(arguments);
         assert_eq!(sandbox.run(&all).status.code(), Some(code));
     }
+    sandbox.write("world.wat", WORLD);
+    example("world.wat");
+    // Content with one variable and one folder.
+    std::fs::create_dir(sandbox.path().join("data")).unwrap();
+    let run = |options: &[&str]| {
+        let mut all = vec!["run", "--key", "key.pub.pem"];
+        all.extend(options);
+        all.push("a.cwasm");
+        let mut command = sandbox.command(&all);
+        command.env("FROM_OUTSIDE", "x");
+        command.output().unwrap().status.code()
+    };
+    assert_eq!(run(&[]), Some(1));
+    assert_eq!(run(&["--dir", "data"]), Some(1));
+    assert_eq!(run(&["--env", "A=b"]), Some(1));
+    assert_eq!(run(&["--env", "A=b", "--dir", "data::/guest"]), Some(0));
+    assert_eq!(run(&["--env", "FROM_OUTSIDE", "--dir", "data"]), Some(0));
+    assert_eq!(run(&["--env", "NOT_THERE", "--dir", "data"]), Some(2));
+    assert_eq!(run(&["--env", "A=b", "--dir", "missing"]), Some(3));
     sandbox.write("trap.wat", TRAP);
     example("trap.wat");
     let output = sandbox.run(&["run", "--key", "key.pub.pem", "a.cwasm"]);
@@ -128,6 +147,20 @@ const EXIT: &str = r#"(module
     (func (export "_start")
         (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
         (call $proc_exit (i32.ne (i32.load (i32.const 0)) (i32.const 4)))))"#;
+
+/// Exits with 0 when it has exactly one variable and a first folder.
+const WORLD: &str = r#"(module
+    (import "wasi_snapshot_preview1" "environ_sizes_get"
+        (func $environ_sizes_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_prestat_get"
+        (func $fd_prestat_get (param i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+    (memory (export "memory") 1)
+    (func (export "_start")
+        (drop (call $environ_sizes_get (i32.const 0) (i32.const 4)))
+        (call $proc_exit (i32.or
+            (i32.ne (i32.load (i32.const 0)) (i32.const 1))
+            (i32.ne (call $fd_prestat_get (i32.const 3) (i32.const 8)) (i32.const 0))))))"#;
 
 const TRAP: &str = r#"(module
     (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))

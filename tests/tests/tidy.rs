@@ -35,7 +35,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-packager", &["wasmtime", "wasm-opt"]),
     (
         "edgec-verifier",
-        &["wasmtime", "wasm-opt", "cranelift-codegen"],
+        &["wasmtime", "wasm-opt", "cranelift-codegen", "cxx"],
     ),
     ("edgec-loader", &["wasm-opt", "cranelift-codegen", "cxx"]),
 ];
@@ -47,6 +47,13 @@ fn the_picture_of_the_crates_is_true() {
         .no_deps()
         .exec()
         .unwrap();
+    for package in &metadata.packages {
+        let known = EDGES.iter().any(|(name, _)| package.name == name);
+        let outside = ["edgec-tests", "edgec-benches"]
+            .iter()
+            .any(|name| package.name == name);
+        assert!(known || outside, "{} is not in the picture", package.name);
+    }
     for (name, allowed) in EDGES {
         let package = metadata.packages.iter().find(|p| p.name == name);
         let package = package.unwrap_or_else(|| panic!("no crate {name}"));
@@ -104,11 +111,17 @@ fn the_engine_has_one_version() {
             .extend(version.map(|version| version.trim_matches('"')));
     }
     assert_eq!(versions["wasmtime"], [edgec_compiler::ENGINE_VERSION]);
-    assert_eq!(
-        versions["wasi-preview1-component-adapter-provider"],
-        [edgec_compiler::ENGINE_VERSION],
-        "the adapter's version is written into manifests"
-    );
+    // The versions that manifests name.
+    for (name, version) in [
+        (
+            "wasi-preview1-component-adapter-provider",
+            edgec_compiler::ADAPTER_VERSION,
+        ),
+        ("wit-component", edgec_compiler::ENCODER_VERSION),
+        ("wat", edgec_compiler::TEXT_VERSION),
+    ] {
+        assert_eq!(versions[name], [version], "{name}");
+    }
     for name in ["wasmparser", "cranelift-codegen", "wasm-opt"] {
         assert_eq!(versions[name].len(), 1, "{name}: {:?}", versions[name]);
     }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use edgec_artifact::Manifest;
 use edgec_artifact::elf::{ElfError, ElfImage};
+use edgec_artifact::{Manifest, TargetCpu};
 use edgec_targets::Arch;
 
 /// How image and manifest disagree.
@@ -17,6 +17,13 @@ pub enum Contradiction {
     /// The image is not one that the engine wrote.
     #[error(transparent)]
     Image(#[from] ElfError),
+    /// A target that this version does not know, or knows with another level, triple or
+    /// other CPU features.
+    #[error("the manifest's target `{id}` is not the target that this edgec knows by that name")]
+    Target {
+        /// The target's name in the manifest.
+        id: String,
+    },
     /// A statement of the manifest is not what the image says.
     #[error("the manifest's {field} is `{manifest}`, the image says `{image}`")]
     Field {
@@ -31,6 +38,7 @@ pub enum Contradiction {
 
 pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradiction> {
     let elf = ElfImage::parse(image)?;
+    check_target(&manifest.target)?;
     let architecture = match manifest.target.triple.split('-').next() {
         Some(name) if name == Arch::X86_64.name() => Arch::X86_64.elf_machine(),
         Some(name) if name == Arch::Aarch64.name() => Arch::Aarch64.elf_machine(),
@@ -82,6 +90,24 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
         }
     }
     Ok(())
+}
+
+/// A target's name must mean what the registry says: hosts choose by it.
+fn check_target(stated: &TargetCpu) -> Result<(), Contradiction> {
+    let known = edgec_targets::all().find(|target| target.id == stated.id);
+    let same = known.is_some_and(|target| {
+        let mut features: Vec<&str> = target.features.iter().map(|f| f.name).collect();
+        features.sort_unstable();
+        target.triple() == stated.triple
+            && target.level == stated.level
+            && features == stated.cpu_features
+    });
+    if same {
+        return Ok(());
+    }
+    Err(Contradiction::Target {
+        id: stated.id.clone(),
+    })
 }
 
 fn join(features: BTreeSet<&str>) -> String {

@@ -11,6 +11,8 @@ mod policy;
 mod verify;
 
 pub use consistency::Contradiction;
-pub use edgec_artifact::{KeyId, Kind, Manifest, PublicKey};
+pub use edgec_artifact::{
+    KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, Manifest, PublicKey,
+};
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use verify::{AcceptedSignature, VerifiedArtifact, VerifyError, verify};

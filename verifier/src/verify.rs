@@ -7,8 +7,8 @@
 use std::collections::BTreeSet;
 
 use edgec_artifact::{
-    Artifact, Envelope, KeyId, LayoutError, Manifest, Sha256Digest, Statement, StatementError,
-    VerityDigest, verity,
+    Artifact, Envelope, KeyId, LayoutError, Manifest, Statement, StatementError, VerityDigest,
+    verity,
 };
 
 use crate::consistency::{self, Contradiction};
@@ -42,11 +42,21 @@ pub enum VerifyError {
     /// There is no signature at all.
     #[error("the artifact carries no signature")]
     NoSignature,
+    /// A signature under a trusted key's id that is not the key's over this payload: the
+    /// artifact was changed, or somebody claims to be the key's owner.
+    #[error("the signature of trusted key `{key_name}` is not valid for this artifact")]
+    BadSignature {
+        /// The policy's name for the key.
+        key_name: String,
+    },
+    /// Two signatures under one key id.
+    #[error("two signatures carry the key id {key_id}")]
+    SameKeyTwice {
+        /// The key id.
+        key_id: String,
+    },
     /// Fewer trusted keys than the policy wants have signed.
-    #[error(
-        "{accepted} of {threshold} required signatures: \
-         none of the artifact's other signatures is valid and by another trusted key"
-    )]
+    #[error("{accepted} of {threshold} required signatures by trusted keys")]
     Threshold {
         /// How many different trusted keys have signed.
         accepted: usize,
@@ -99,6 +109,8 @@ impl VerifyError {
         match self {
             Self::Layout(_) => "layout",
             Self::NoSignature => "no-signature",
+            Self::BadSignature { .. } => "bad-signature",
+            Self::SameKeyTwice { .. } => "same-key-twice",
             Self::Threshold { .. } => "threshold",
             Self::Statement(_) => "statement",
             Self::ImageLength { .. } => "image-length",
@@ -150,7 +162,9 @@ pub fn verify<'a>(
 }
 
 /// Who signed, each key once. A key id proves nothing, so the key decides; but it must be
-/// the key's own: a changed byte of it is a changed byte of the artifact.
+/// the key's own, and what stands under a trusted key's id must be that key's signature: a
+/// changed byte of either is a changed byte of the artifact. Signatures under other ids are
+/// nobody's whom the policy knows, and are not looked at.
 fn check_signatures(
     envelope: &Envelope,
     policy: &TrustPolicy,
@@ -162,19 +176,24 @@ fn check_signatures(
     let mut seen = BTreeSet::new();
     let mut accepted = Vec::new();
     for signature in envelope.signatures() {
-        let by = |trusted: &&TrustedKey| {
-            trusted.key.id().to_string() == signature.key_id()
-                && trusted.key.accepts(&pae, signature.bytes())
-        };
-        let Some(trusted) = policy.keys().iter().find(by) else {
-            continue;
-        };
-        if seen.insert(trusted.key.as_bytes()) {
-            accepted.push(AcceptedSignature {
-                key_name: trusted.name.clone(),
-                key_id: trusted.key.id(),
+        if !seen.insert(signature.key_id()) {
+            return Err(VerifyError::SameKeyTwice {
+                key_id: signature.key_id().to_owned(),
             });
         }
+        let claimed = |trusted: &&TrustedKey| trusted.key.id().to_string() == signature.key_id();
+        let Some(trusted) = policy.keys().iter().find(claimed) else {
+            continue;
+        };
+        if !trusted.key.accepts(&pae, signature.bytes()) {
+            return Err(VerifyError::BadSignature {
+                key_name: trusted.name.clone(),
+            });
+        }
+        accepted.push(AcceptedSignature {
+            key_name: trusted.name.clone(),
+            key_id: trusted.key.id(),
+        });
     }
     if accepted.len() < policy.threshold() {
         return Err(VerifyError::Threshold {
@@ -215,11 +234,5 @@ impl<'a> VerifiedArtifact<'a> {
     /// The signatures that counted, each key once.
     pub fn accepted(&self) -> &[AcceptedSignature] {
         &self.accepted
-    }
-
-    /// SHA-256 of the image, computed now. Verification rests on the fs-verity digest;
-    /// this is for who wants the other one checked as well.
-    pub fn recompute_sha256(&self) -> Sha256Digest {
-        Sha256Digest::of(self.image)
     }
 }

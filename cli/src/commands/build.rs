@@ -12,10 +12,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use edgec_artifact::Validity;
-use edgec_compiler::{BINARYEN_VERSION, KindChoice, Level, Optimized, Optimizer, PrecompileError};
+use edgec_compiler::{
+    BINARYEN_VERSION, KindChoice, Level, Optimized, Optimizer, PrecompileError, Reads,
+};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
-use edgec_verifier::{TrustPolicy, TrustedKey, verify};
 
 use self::manifest::Release;
 use self::progress::Progress;
@@ -26,6 +27,7 @@ use crate::files::{self, Access};
 use crate::keys::{self, Signer};
 use crate::naming::{self, Job, Output};
 use crate::render::{self, Format};
+use crate::trust::self_check;
 use crate::{OPTIMIZER_WORKER, Outcome, time};
 
 /// Compile components for every target, and sign the artifacts
@@ -44,11 +46,11 @@ pub(crate) struct Arguments {
     #[arg(long, env = keys::KEY_VARIABLE, hide_env_values = true)]
     key: Option<PathBuf>,
     /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
-    #[arg(long, value_name = "KIND", default_value = "auto", value_parser = ["auto", "component", "module"])]
-    kind: String,
+    #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind)]
+    kind: KindChoice,
     /// How much Binaryen optimizes each core module
-    #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = ["0", "1", "2", "3", "4", "s", "z"])]
-    level: String,
+    #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level)]
+    level: Level,
     /// A `wasm-opt` program to use instead of the Binaryen that is built in
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
@@ -84,6 +86,20 @@ pub(crate) struct Arguments {
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
 
+fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
+    match text {
+        "auto" => Ok(KindChoice::Auto),
+        "component" => Ok(KindChoice::Component),
+        "module" => Ok(KindChoice::Module),
+        _ => Err("one of auto, component, module"),
+    }
+}
+
+fn parse_level(text: &str) -> Result<Level, &'static str> {
+    let level = Level::ALL.into_iter().find(|level| level.name() == text);
+    level.ok_or("one of 0, 1, 2, 3, 4, s, z")
+}
+
 /// The arguments, resolved: nothing in here is a string that something still parses.
 struct Plan {
     kind: KindChoice,
@@ -100,10 +116,12 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let plan = resolve(arguments)?;
     let mut summary = Summary::new(&plan.signer);
     let mut worst: Option<Exit> = None;
+    let progress = Progress::new(quiet || format == Format::Json);
     for job in &plan.jobs {
-        let progress = Progress::new(quiet || format == Format::Json);
-        let input = render::safe(&job.input.display().to_string());
-        let report = match build(job, &plan, &progress) {
+        let input = render::path(&job.input);
+        let result = guarded(|| build(job, &plan, &progress));
+        progress.clear();
+        let report = match result {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
@@ -130,6 +148,16 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
+/// Runs the work on one input. A panic in a tool below is this input's failure, not the end
+/// of the run.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = "a tool gave up on this input; nothing was written";
+        Err(Failure::new(Exit::Rejected, "internal", message)
+            .hint("this is a defect: please report it with the input"))
+    })
+}
+
 fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
     let targets = targets(&arguments.targets)?;
     let validity = Validity {
@@ -137,8 +165,9 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         not_before: arguments.not_before,
         expires: arguments.expires,
     };
-    if let (Some(from), Some(until)) = (validity.not_before, validity.expires)
-        && until <= from
+    if validity
+        .expires
+        .is_some_and(|until| until <= validity.not_before.unwrap_or(0))
     {
         return Err(Failure::usage(
             "validity",
@@ -158,17 +187,11 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         &targets,
         &output,
     )?;
+    spare_what_is_read(&jobs, arguments.key.as_deref())?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
     let plan = Plan {
-        kind: match arguments.kind.as_str() {
-            "component" => KindChoice::Component,
-            "module" => KindChoice::Module,
-            _ => KindChoice::Auto,
-        },
-        level: Level::ALL
-            .into_iter()
-            .find(|level| level.name() == arguments.level)
-            .unwrap_or(Level::O0),
+        kind: arguments.kind,
+        level: arguments.level,
         optimizer: optimizer(arguments.wasm_opt, timeout)?,
         release: Release {
             version: arguments.app_version,
@@ -179,6 +202,21 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         jobs,
     };
     Ok(plan)
+}
+
+/// No artifact goes where an input or the key lies.
+fn spare_what_is_read(jobs: &[Job], key: Option<&Path>) -> Result<(), Failure> {
+    let read = jobs.iter().map(|job| job.input.as_path()).chain(key);
+    let read: Vec<PathBuf> = read.filter_map(|path| path.canonicalize().ok()).collect();
+    for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
+        if path.canonicalize().is_ok_and(|path| read.contains(&path)) {
+            let message = "this file is read by the build, and would be overwritten";
+            return Err(Failure::usage("output", message)
+                .about(path.display())
+                .hint("name another file or folder with -o"));
+        }
+    }
+    Ok(())
 }
 
 fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
@@ -215,6 +253,7 @@ fn optimizer(program: Option<PathBuf>, timeout: Duration) -> Result<Optimizer, F
             tool: "binaryen".to_owned(),
             version: BINARYEN_VERSION.to_owned(),
             timeout,
+            reads: Reads::Binaryen116,
         });
     };
     let output = std::process::Command::new(&program)
@@ -239,6 +278,7 @@ fn optimizer(program: Option<PathBuf>, timeout: Duration) -> Result<Optimizer, F
         tool: "wasm-opt".to_owned(),
         version,
         timeout,
+        reads: Reads::Everything,
     })
 }
 
@@ -246,6 +286,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let begin = Instant::now();
     let bytes = files::read(&job.input)?;
     let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error))?;
+    let from_text = input.is_from_text();
     let adapted = edgec_compiler::adapt(input, plan.kind).map_err(|error| adapt_failure(&error))?;
     let kind = adapted.component.kind();
     let validated = begin.elapsed();
@@ -273,6 +314,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             release: &plan.release,
             name: &job.name,
             input: &bytes,
+            from_text,
             adapter: adapted.adapter,
             level: plan.level,
             optimizer: &plan.optimizer,
@@ -290,7 +332,6 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         ));
         written.push((path, signed));
     }
-    progress.clear();
     write(&written)?;
     Ok(InputReport::new(
         job,
@@ -340,28 +381,8 @@ fn package(
     let signed = UnsignedArtifact::new(image, manifest)
         .sign(key, Vec::new())
         .map_err(|error| Failure::rejected("package", &error))?;
-    let policy = TrustPolicy::new(
-        vec![TrustedKey {
-            name: "builder".to_owned(),
-            key: key.public(),
-        }],
-        1,
-    );
-    // At a time at which the artifact is meant to be valid.
-    let at = plan.release.validity.not_before.unwrap_or(0);
-    let checked = policy
-        .map_err(|error| Failure::rejected("self-check", &error))
-        .and_then(|policy| {
-            verify(signed.as_bytes(), &policy, at)
-                .map(|_| ())
-                .map_err(|error| Failure::rejected("self-check", &error))
-        });
-    match checked {
-        Ok(()) => Ok(signed),
-        Err(failure) => Err(failure.hint(
-            "edgec would not accept its own artifact, so nothing was written: please report it",
-        )),
-    }
+    self_check(signed.as_bytes(), key)?;
+    Ok(signed)
 }
 
 /// The modules that the optimizer left as they were, for warnings and manifests.
@@ -375,9 +396,4 @@ fn kept(optimized: &Optimized) -> impl Iterator<Item = (usize, &edgec_compiler::
             ModuleOutcome::Kept(failure) => Some((number, failure)),
             ModuleOutcome::Optimized { .. } => None,
         })
-}
-
-/// A path as it is shown.
-fn shown(path: &Path) -> String {
-    render::safe(&path.display().to_string())
 }

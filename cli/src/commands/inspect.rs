@@ -60,7 +60,7 @@ struct SignatureReport {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     let file = files::read(path)?;
-    let shown = safe(&path.display().to_string());
+    let shown = render::path(path);
     let rejected =
         |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
     let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;

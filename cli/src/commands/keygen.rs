@@ -29,7 +29,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !staged.commit_if_absent()? {
         return Err(exists(private));
     }
-    files::write(&public, key.public().to_pem().as_bytes(), Access::Public)?;
+    let staged = files::stage(&public, key.public().to_pem().as_bytes(), Access::Public)?;
+    if !staged.commit_if_absent()? {
+        return Err(exists(&public));
+    }
     println!("private key  {} (keep it secret)", private.display());
     println!("public key   {}", public.display());
     println!("key id       {}", key.public().id());

@@ -7,6 +7,7 @@ use edgec_packager::UnsignedArtifact;
 
 use crate::failure::Failure;
 use crate::files::{self, Access};
+use crate::trust::self_check;
 use crate::{Outcome, keys};
 
 /// Sign an existing artifact
@@ -40,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         signatures.clear();
     }
     let signed = unsigned.sign(&key, signatures).map_err(package)?;
+    self_check(signed.as_bytes(), &key).map_err(|failure| failure.about(path.display()))?;
     let output = arguments.output.as_ref().unwrap_or(path);
     files::write(output, signed.as_bytes(), Access::Public)?;
     println!("{}: signed by {}", output.display(), key.public().id());

@@ -49,7 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for input in &arguments.inputs {
         let result = files::read(input).and_then(|bytes| check(&bytes));
         let mut report = Report {
-            input: render::safe(&input.display().to_string()),
+            input: render::path(input),
             valid: result.is_ok(),
             kind: None,
             features: None,
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn check(bytes: &[u8]) -> Result<ValidComponent, Failure> {
     let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error))?;
-    edgec_compiler::validate(input.bytes().to_vec()).map_err(|error| invalid_failure(&error))
+    edgec_compiler::validate(input.into_bytes()).map_err(|error| invalid_failure(&error))
 }
 
 pub(crate) fn kind_name(kind: Kind) -> &'static str {

@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
     for path in &arguments.artifacts {
-        let shown = safe(&path.display().to_string());
+        let shown = render::path(path);
         let report = match check(path, &policy) {
             Ok((report, text)) => {
                 if arguments.format == Format::Text {
@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn check(path: &std::path::Path, policy: &TrustPolicy) -> Result<(Report, String), Failure> {
     let file = files::read(path)?;
-    let artifact = verify(&file, policy, time::now()).map_err(|error| failure(&error))?;
+    let artifact = verify(&file, policy, time::now()?).map_err(|error| failure(&error))?;
     let text = describe(&artifact, policy);
     let signatures = artifact.accepted().iter().map(|accepted| Signature {
         key: accepted.key_name.clone(),
@@ -118,9 +118,9 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
     let failure = Failure::rejected(error.code(), error);
     let hint = match error {
         VerifyError::Layout(_) => "the file is damaged or something else; build or fetch it again",
-        VerifyError::Threshold { .. } => {
-            "`edgec inspect` shows the key ids in the artifact; \
-             it may have been changed since it was signed"
+        VerifyError::Threshold { .. } => "`edgec inspect` shows whose ids the signatures carry",
+        VerifyError::BadSignature { .. } => {
+            "what was signed, or the signature, was changed: do not run it"
         }
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {

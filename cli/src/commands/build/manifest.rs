@@ -6,7 +6,10 @@ use edgec_artifact::{
     Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources,
     Sha256Digest, Source, Stage, TargetCpu, Validity,
 };
-use edgec_compiler::{Adapter, ENGINE_VERSION, Level, NativeImage, Optimized, Optimizer};
+use edgec_compiler::{
+    ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, Level, NativeImage, Optimized,
+    Optimizer, TEXT_VERSION,
+};
 
 use super::kept;
 
@@ -22,6 +25,7 @@ pub(super) struct Facts<'a> {
     pub(super) release: &'a Release,
     pub(super) name: &'a str,
     pub(super) input: &'a [u8],
+    pub(super) from_text: bool,
     pub(super) adapter: Option<Adapter>,
     pub(super) level: Level,
     pub(super) optimizer: &'a Optimizer,
@@ -87,12 +91,24 @@ impl Facts<'_> {
 
     fn stages(&self) -> Vec<Stage> {
         let mut stages = Vec::new();
+        if self.from_text {
+            stages.push(Stage {
+                name: "parse".to_owned(),
+                tool: "wat".to_owned(),
+                version: TEXT_VERSION.to_owned(),
+                settings: BTreeMap::new(),
+            });
+        }
         if let Some(adapter) = self.adapter {
+            let mut chosen = settings([("adapter", adapter.name().to_owned())]);
+            if adapter != Adapter::None {
+                chosen.insert("adapterVersion".to_owned(), ADAPTER_VERSION.to_owned());
+            }
             stages.push(Stage {
                 name: "adapt".to_owned(),
                 tool: "wit-component".to_owned(),
-                version: adapter.version().to_owned(),
-                settings: settings([("adapter", adapter.name().to_owned())]),
+                version: ENCODER_VERSION.to_owned(),
+                settings: chosen,
             });
         }
         if self.level != Level::O0 {

@@ -40,8 +40,10 @@ impl Progress {
             .set_message(format!("{}: compiling for {}", safe(name), target.id));
     }
 
+    /// Takes the line away, so that something else can be printed.
     pub(super) fn clear(&self) {
         self.0.finish_and_clear();
+        self.0.reset();
     }
 }
 

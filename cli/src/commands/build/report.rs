@@ -8,7 +8,7 @@ use edgec_packager::SignedArtifact;
 use edgec_targets::Target;
 use serde::Serialize;
 
-use super::{kept, shown};
+use super::kept;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::keys::Signer;
@@ -86,7 +86,7 @@ impl Summary {
     pub(super) fn new(signer: &Signer) -> Self {
         Self {
             key_id: signer.key.public().id().to_string(),
-            development_key: signer.development.as_deref().map(shown),
+            development_key: signer.development.as_deref().map(render::path),
             new_key: signer.new,
             inputs: Vec::new(),
         }
@@ -146,7 +146,7 @@ impl InputReport {
             artifacts,
         };
         Self {
-            input: shown(&job.input),
+            input: render::path(&job.input),
             error: None,
             built: Some(built),
         }
@@ -222,7 +222,7 @@ impl ArtifactReport {
     ) -> Self {
         Self {
             target: target.id,
-            path: shown(path),
+            path: render::path(path),
             bytes: signed.as_bytes().len(),
             compile_seconds: compiling.as_secs_f64(),
             package_seconds: packaging.as_secs_f64(),
