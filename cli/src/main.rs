@@ -4,11 +4,7 @@
 //! in the libraries.
 
 #![forbid(unsafe_code)]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is this crate's work"
-)]
+#![expect(clippy::print_stderr, reason = "printing is this crate's work")]
 
 mod commands;
 mod failure;

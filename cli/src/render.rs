@@ -4,6 +4,36 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+/// Prints to standard output. A reader that has gone away, as `head` does, is no error; the
+/// verb still ends with its own exit code. A full disk is one.
+pub(crate) fn write_stdout(bytes: &[u8]) {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            eprintln!("error[io]: cannot write to standard output: {error}");
+            std::process::exit(crate::failure::Exit::Environment as i32);
+        }
+        _ => {}
+    }
+}
+
+/// `print!`, by [`write_stdout`].
+macro_rules! out {
+    ($($argument:tt)*) => {
+        $crate::render::write_stdout(format!($($argument)*).as_bytes())
+    };
+}
+
+/// `println!`, by [`write_stdout`].
+macro_rules! outln {
+    ($($argument:tt)*) => {
+        $crate::render::write_stdout(format!("{}\n", format_args!($($argument)*)).as_bytes())
+    };
+}
+
+pub(crate) use {out, outln};
+
 /// What is printed on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -74,7 +104,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 /// Prints a value as one JSON document.
 pub(crate) fn json(value: &impl serde::Serialize) {
     // The values are this crate's own: string keys, no failing `Serialize`.
-    println!(
+    outln!(
         "{}",
         serde_json::to_string_pretty(value).unwrap_or_default()
     );

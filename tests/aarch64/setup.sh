@@ -10,11 +10,13 @@ wasmtime=48.0.0
 need=()
 command -v debootstrap >/dev/null || need+=(debootstrap)
 command -v qemu-aarch64-static >/dev/null || need+=(qemu-user-static)
+python3 -m pip --version >/dev/null 2>&1 || need+=(python3-pip)
+[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need+=(debian-archive-keyring)
 if [ ${#need[@]} -gt 0 ]; then
     apt-get update -q
     apt-get install -q -y --no-install-recommends "${need[@]}"
 fi
-if [ -e "$root/ready" ]; then
+if [ "$(cat "$root/ready" 2>/dev/null)" = "$wasmtime" ]; then
     echo "$root is ready"
     exit 0
 fi
@@ -22,7 +24,7 @@ fi
 rm -rf "$root"
 mkdir -p "$root"
 # The packages are unpacked, not installed: nothing of aarch64 has to run for that.
-debootstrap --arch=arm64 --foreign --variant=minbase --include=python3 \
+debootstrap --force-check-gpg --arch=arm64 --foreign --variant=minbase --include=python3 \
     trixie "$root" http://deb.debian.org/debian
 for package in "$root"/var/cache/apt/archives/*.deb; do
     dpkg-deb -x "$package" "$root"
@@ -38,4 +40,4 @@ rm -rf "$root"/var/cache/apt/archives
 
 PYTHONPATH="$root/opt/wasmtime" qemu-aarch64-static -L "$root" "$root/usr/bin/python3.13" \
     -c 'import platform, wasmtime; print(platform.machine(), wasmtime.Engine())'
-touch "$root/ready"
+echo "$wasmtime" >"$root/ready"

@@ -162,7 +162,7 @@ fn an_image_that_the_engine_did_not_write() {
     let at = usize::try_from(number(&forge.image, text, 4)).unwrap() + strings;
     check(&|image| image[at + 1] = b'T', "unexpected section `.Text`");
     check(
-        &|image| image[text + 25] = 0x20,
+        &|image| image[text + 33] = 0x90,
         "regions overlap at offset",
     );
     check(

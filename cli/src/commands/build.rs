@@ -26,6 +26,7 @@ use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::keys::{self, Signer};
 use crate::naming::{self, Job, Output};
+use crate::render::out;
 use crate::render::{self, Format};
 use crate::trust::self_check;
 use crate::{OPTIMIZER_WORKER, Outcome, time};
@@ -125,7 +126,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
-                    print!("{}", report.text());
+                    out!("{}", report.text());
                 }
                 report
             }
@@ -142,7 +143,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
     match format {
         Format::Json => render::json(&summary),
-        Format::Text if !quiet => print!("{}", summary.closing()),
+        Format::Text if !quiet => out!("{}", summary.closing()),
         Format::Text => {}
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))

@@ -1,6 +1,5 @@
 //! `edgec inspect`: what an artifact says of itself. Nothing is verified.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +9,7 @@ use serde::Serialize;
 
 use crate::commands::verify::{cpu_features, validity};
 use crate::failure::Failure;
+use crate::render::out;
 use crate::render::{self, Format, safe, size};
 use crate::{Outcome, files};
 
@@ -103,17 +103,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     match arguments.format {
         Format::Json => render::json(&report),
-        Format::Text => print!("{}", text(&report)),
+        Format::Text => out!("{}", text(&report)),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn raw(bytes: &[u8]) -> Outcome {
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(bytes)
-        .and_then(|()| stdout.flush())
-        .map_err(|error| Failure::environment("io", &error))?;
+    render::write_stdout(bytes);
     Ok(ExitCode::SUCCESS)
 }
 

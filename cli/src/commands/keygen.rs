@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::failure::Failure;
 use crate::files::{self, Access};
+use crate::render::outln;
 use crate::{Outcome, keys};
 
 /// Make an Ed25519 signing key: the private half (mode 0600) and the public half
@@ -33,9 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !staged.commit_if_absent()? {
         return Err(exists(&public));
     }
-    println!("private key  {} (keep it secret)", private.display());
-    println!("public key   {}", public.display());
-    println!("key id       {}", key.public().id());
+    outln!("private key  {} (keep it secret)", private.display());
+    outln!("public key   {}", public.display());
+    outln!("key id       {}", key.public().id());
     Ok(ExitCode::SUCCESS)
 }
 

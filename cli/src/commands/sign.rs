@@ -7,6 +7,7 @@ use edgec_packager::UnsignedArtifact;
 
 use crate::failure::Failure;
 use crate::files::{self, Access};
+use crate::render::outln;
 use crate::trust::self_check;
 use crate::{Outcome, keys};
 
@@ -44,6 +45,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     self_check(signed.as_bytes(), &key).map_err(|failure| failure.about(path.display()))?;
     let output = arguments.output.as_ref().unwrap_or(path);
     files::write(output, signed.as_bytes(), Access::Public)?;
-    println!("{}: signed by {}", output.display(), key.public().id());
+    outln!("{}: signed by {}", output.display(), key.public().id());
     Ok(ExitCode::SUCCESS)
 }

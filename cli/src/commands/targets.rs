@@ -6,6 +6,7 @@ use edgec_targets::HostCpu;
 use serde::Serialize;
 
 use crate::Outcome;
+use crate::render::out;
 use crate::render::{self, Format};
 
 /// List the CPU targets
@@ -58,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 ]
             });
             let rows: Vec<_> = std::iter::once(head.to_vec()).chain(rows).collect();
-            print!("{}", render::table(&rows));
+            out!("{}", render::table(&rows));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::files;
+use crate::render::outln;
 use crate::render::{self, Format};
 
 /// Check WebAssembly inputs without compiling them
@@ -60,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 report.kind = Some(kind_name(program.kind()));
                 report.features = Some(program.feature_names());
                 if arguments.format == Format::Text {
-                    println!("{}: valid {}", report.input, kind_name(program.kind()));
+                    outln!("{}: valid {}", report.input, kind_name(program.kind()));
                 }
             }
             Err(failure) => {

@@ -7,6 +7,7 @@ use edgec_verifier::{Manifest, TrustPolicy, VerifiedArtifact, VerifyError, verif
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure, code};
+use crate::render::out;
 use crate::render::{self, Format, safe};
 use crate::time;
 use crate::trust::TrustArguments;
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let report = match check(path, &policy) {
             Ok((report, text)) => {
                 if arguments.format == Format::Text {
-                    print!("{shown}: verified\n{text}");
+                    out!("{shown}: verified\n{text}");
                 }
                 report
             }
