@@ -4,13 +4,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
 
-/// The longest private key file that is read, in bytes.
-const MAX_SECRET_LEN: u64 = 64 * 1024;
+/// The longest key or policy file that is read, in bytes (1 MiB).
+const MAX_TEXT_LEN: u64 = 1 << 20;
 
 /// The name that means standard input.
 pub(crate) const STDIN: &str = "-";
@@ -18,21 +18,46 @@ pub(crate) const STDIN: &str = "-";
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = if path.as_os_str() == STDIN {
-        read_bounded(io::stdin().lock())
+        read_bounded(io::stdin().lock(), MAX_LEN)
     } else {
         fs::metadata(path)
             .and_then(|metadata| match metadata.is_dir() {
                 true => Err(io::ErrorKind::IsADirectory.into()),
+                false if metadata.len() > MAX_LEN => Err(io::ErrorKind::FileTooLarge.into()),
                 false => File::open(path),
             })
-            .and_then(read_bounded)
+            .and_then(|file| read_bounded(file, MAX_LEN))
     };
     bytes.map_err(|error| cannot("read", path, &error))
 }
 
-/// Reads a text file.
+/// Reads an artifact: a regular file of a length that an artifact may have, or standard
+/// input. A pipe or a device under another name would block, or never end.
+pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
+    if path.as_os_str() != STDIN {
+        let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
+        if !metadata.is_file() {
+            let failure = Failure::new(Exit::Rejected, "not-a-file", "not a regular file");
+            return Err(failure.about(path.display()));
+        }
+        if metadata.len() > MAX_LEN {
+            let message = format!(
+                "{} bytes are more than an artifact may have",
+                metadata.len()
+            );
+            return Err(Failure::new(Exit::Rejected, "too-long", message).about(path.display()));
+        }
+    }
+    read(path)
+}
+
+/// Reads a short text file: a key or a policy.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    let text = String::from_utf8(read(path)?);
+    let bytes = match path.as_os_str() == STDIN {
+        true => read_bounded(io::stdin().lock(), MAX_TEXT_LEN),
+        false => File::open(path).and_then(|file| read_bounded(file, MAX_TEXT_LEN)),
+    };
+    let text = String::from_utf8(bytes.map_err(|error| cannot("read", path, &error))?);
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
 }
 
@@ -42,11 +67,14 @@ pub(crate) fn read_secret(path: &Path) -> Result<String, Failure> {
         let mut file = File::open(path)?;
         let metadata = file.metadata()?;
         let mut text = String::new();
-        (&mut file).take(MAX_SECRET_LEN).read_to_string(&mut text)?;
+        (&mut file).take(MAX_TEXT_LEN).read_to_string(&mut text)?;
         Ok((metadata, text))
     };
     let (metadata, text) = open().map_err(|error| cannot("read", path, &error))?;
-    refuse_if_shared(path, &metadata)?;
+    // A public key is no secret; that it is the wrong key is for the caller to say.
+    if !text.contains("BEGIN PUBLIC KEY") {
+        refuse_if_shared(path, &metadata)?;
+    }
     Ok(text)
 }
 
@@ -69,10 +97,10 @@ fn refuse_if_shared(_: &Path, _: &fs::Metadata) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_bounded(source: impl io::Read) -> io::Result<Vec<u8>> {
+fn read_bounded(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    source.take(MAX_LEN + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_LEN {
+    source.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
         return Err(io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)
@@ -111,8 +139,9 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<Staged,
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
+            let replaced = fs::metadata(path).map(|old| old.permissions().mode() & 0o777);
             let mode = match access {
-                Access::Public => 0o666,
+                Access::Public => replaced.unwrap_or(0o666),
                 Access::Private => 0o600,
             };
             builder.permissions(fs::Permissions::from_mode(mode));
@@ -175,6 +204,26 @@ fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// An artifact or a key in the middle of a terminal's text is nobody's wish.
+pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
+    if path.as_os_str() == STDIN {
+        return Err(
+            Failure::usage("output", "standard output is not written to")
+                .about("-o -")
+                .hint("name a file"),
+        );
+    }
+    Ok(())
+}
+
+/// Whether two names mean one existing file.
+pub(crate) fn same(one: &Path, other: &Path) -> bool {
+    match (one.canonicalize(), other.canonicalize()) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
+}
+
 /// Makes a folder and those above it.
 pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
     if path.as_os_str().is_empty() {
@@ -184,9 +233,14 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
 }
 
 fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
+    // The innermost cause is the system's; what is around it names temporary files.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
     Failure::environment(
         "io",
-        &io::Error::new(error.kind(), format!("cannot {verb}: {error}")),
+        &io::Error::new(error.kind(), format!("cannot {verb}: {cause}")),
     )
     .about(path.display())
 }

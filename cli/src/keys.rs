@@ -52,9 +52,14 @@ fn in_ci() -> bool {
 pub(crate) fn read(path: &Path) -> Result<SecretKey, Failure> {
     let pem = zeroize::Zeroizing::new(files::read_secret(path)?);
     SecretKey::from_pem(&pem).map_err(|error| {
+        let hint = if pem.contains("BEGIN PUBLIC KEY") {
+            "this is the public key; whoever signs needs the private one"
+        } else {
+            "make a key with `edgec keygen -o key.pem`"
+        };
         Failure::rejected("secret-key", &error)
             .about(path.display())
-            .hint("make a key with `edgec keygen -o key.pem`")
+            .hint(hint)
     })
 }
 

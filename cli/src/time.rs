@@ -18,6 +18,16 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
         .map_err(|_| "before 1970".to_owned())
 }
 
+/// As [`parse`], for the ends of a validity: a small number is more likely a year than a
+/// time in the 1970s, and a date alone is its first second.
+pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
+    const YEARS: u64 = 100_000_000;
+    match parse(text).or_else(|error| parse(&format!("{text}T00:00:00Z")).map_err(|_| error))? {
+        seconds if seconds < YEARS => Err("that lies before 1973".to_owned()),
+        seconds => Ok(seconds),
+    }
+}
+
 /// RFC 3339 in UTC.
 pub(crate) fn show(seconds: u64) -> String {
     match UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {

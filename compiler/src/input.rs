@@ -96,7 +96,8 @@ fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
         return Err(not_wasm());
     }
     wat::parse_str(text).map_err(|error| InputError::Text {
-        message: error.to_string(),
+        // The parser knows no file name; the caller does.
+        message: error.to_string().replace("<anon>:", "line "),
     })
 }
 

@@ -129,9 +129,9 @@ const CASES: &[Case] = &[
     },
     Case {
         arguments: &["build", "good.wat", "--key", "key.pub.pem"],
-        exit: 2,
-        begins: "error[key-permissions]: key.pub.pem",
-        says: &[],
+        exit: 1,
+        begins: "error[secret-key]: key.pub.pem",
+        says: &["hint: this is the public key"],
     },
     Case {
         arguments: &["build", "good.wat", "folder/good.wat", "--key", "key.pem"],
@@ -146,9 +146,9 @@ const CASES: &[Case] = &[
             "--key",
             "key.pem",
             "--not-before",
-            "9",
+            "2030-01-01",
             "--expires",
-            "9",
+            "2030-01-01T00:00:00Z",
         ],
         exit: 2,
         begins: "error[validity]",
@@ -240,6 +240,60 @@ const CASES: &[Case] = &[
         says: &[],
     },
     Case {
+        arguments: &[
+            "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "key.pem",
+        ],
+        exit: 2,
+        begins: "error[output]: key.pem: this file is read by the build",
+        says: &[],
+    },
+    Case {
+        arguments: &[
+            "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "good.wat",
+        ],
+        exit: 2,
+        begins: "error[output]: good.wat: this file is read by the build",
+        says: &[],
+    },
+    Case {
+        arguments: &[
+            "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "-",
+        ],
+        exit: 2,
+        begins: "error[output]: -o -",
+        says: &[],
+    },
+    Case {
+        arguments: &["sign", "good.wat", "--key", "key.pem", "-o", "key.pem"],
+        exit: 2,
+        begins: "error[output]: key.pem: the key would be overwritten",
+        says: &[],
+    },
+    Case {
+        arguments: &["build", "good.wat", "--key", "key.pem", "--expires", "2030"],
+        exit: 2,
+        begins: "error: invalid value '2030' for '--expires <TIME>': that lies before 1973",
+        says: &[],
+    },
+    Case {
+        arguments: &["verify", "/dev/zero", "--key", "key.pub.pem"],
+        exit: 1,
+        begins: "error[not-a-file]: /dev/zero",
+        says: &[],
+    },
+    Case {
+        arguments: &["verify", "good.wat", "--key", "/dev/zero"],
+        exit: 3,
+        begins: "error[io]: /dev/zero: cannot read",
+        says: &[],
+    },
+    Case {
+        arguments: &["validate", "escape.wat"],
+        exit: 1,
+        begins: "error[not-wasm]: escape.wat: malformed WebAssembly text",
+        says: &["\\u{1b}[2J"],
+    },
+    Case {
         arguments: &["validate", "function.wat", "good.wat"],
         exit: 1,
         begins: "error[invalid]: function.wat",
@@ -253,6 +307,7 @@ fn bad_input() {
     sandbox.write("empty.wasm", "");
     sandbox.write("image.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
     sandbox.write("text.wat", "(modul)");
+    sandbox.write("escape.wat", r#"(module (func (call $"x\1b[2J\07")))"#);
     sandbox.write("good.wat", "(module)");
     sandbox.write("folder/good.wat", "(module)");
     sandbox.write("type.wat", "(component (type (list 99)))");
@@ -272,6 +327,10 @@ fn bad_input() {
         let stderr = sandbox.fails(case.exit, case.arguments);
         let arguments = case.arguments;
         assert!(stderr.starts_with(case.begins), "{arguments:?}: {stderr}");
+        assert!(
+            !stderr.contains('\u{1b}') && !stderr.contains('\u{7}'),
+            "{stderr:?}"
+        );
         for text in case.says {
             assert!(stderr.contains(text), "{arguments:?}: {stderr}");
         }

@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
     #[arg(short, long = "target", value_name = "TARGET", value_delimiter = ',')]
     targets: Vec<String>,
-    /// A file for one artifact, else a folder for <name>.<target>.cwasm [default: .]
+    /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
     /// The private key that signs (PKCS#8 PEM) [default: a development key, not in CI]
@@ -68,13 +68,14 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     display_version: Option<String>,
     /// When the artifact was issued, RFC 3339 or seconds since 1970; never taken from the clock
-    #[arg(long, value_name = "TIME", env = "SOURCE_DATE_EPOCH", value_parser = time::parse)]
+    /// [default: SOURCE_DATE_EPOCH, where it is set]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
     issued: Option<u64>,
     /// From when on the artifact may be used
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
     not_before: Option<u64>,
     /// From when on the artifact may no longer be used
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
     expires: Option<u64>,
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -86,6 +87,18 @@ pub(crate) struct Arguments {
 
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
+
+/// <https://reproducible-builds.org/specs/source-date-epoch/>
+fn source_date() -> Result<Option<u64>, Failure> {
+    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
+    let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let seconds = text.parse();
+    seconds.map(Some).map_err(|_| {
+        Failure::usage("source-date", "not a number of seconds since 1970").about(VARIABLE)
+    })
+}
 
 fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
     match text {
@@ -162,7 +175,7 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
     let targets = targets(&arguments.targets)?;
     let validity = Validity {
-        issued: arguments.issued,
+        issued: arguments.issued.or(source_date()?),
         not_before: arguments.not_before,
         expires: arguments.expires,
     };
@@ -207,10 +220,10 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
 
 /// No artifact goes where an input or the key lies.
 fn spare_what_is_read(jobs: &[Job], key: Option<&Path>) -> Result<(), Failure> {
-    let read = jobs.iter().map(|job| job.input.as_path()).chain(key);
-    let read: Vec<PathBuf> = read.filter_map(|path| path.canonicalize().ok()).collect();
+    let read: Vec<&Path> = jobs.iter().map(|job| &*job.input).chain(key).collect();
     for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
-        if path.canonicalize().is_ok_and(|path| read.contains(&path)) {
+        files::refuse_dash(path)?;
+        if read.iter().any(|read| files::same(read, path)) {
             let message = "this file is read by the build, and would be overwritten";
             return Err(Failure::usage("output", message)
                 .about(path.display())

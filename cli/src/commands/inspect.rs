@@ -59,7 +59,7 @@ struct SignatureReport {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
-    let file = files::read(path)?;
+    let file = files::read_artifact(path)?;
     let shown = render::path(path);
     let rejected =
         |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);

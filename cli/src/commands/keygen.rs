@@ -11,13 +11,14 @@ use crate::{Outcome, keys};
 /// Make an Ed25519 signing key: the private half (mode 0600) and the public half
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The private key's file; the public key goes beside it as <stem>.pub.pem
+    /// The private key's file; the public key goes beside it, with the ending .pub.pem
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let private = &arguments.output;
+    files::refuse_dash(private)?;
     let public = private.with_extension("pub.pem");
     let key = keys::generate()?;
     // A key that is overwritten is lost for ever.

@@ -1,6 +1,7 @@
 //! `edgec run`: verify an artifact, then run the command in it.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use edgec_loader::{EngineProfile, LoadError, LoadedComponent};
@@ -20,9 +21,9 @@ const TRAPPED: u8 = 134;
 
 /// Verify an artifact and run the `wasi:cli` command in it
 ///
-/// The program's exit code is passed on; 134 when it trapped. It sees the arguments after
-/// the artifact, the variables and folders that are named, standard input and output, and
-/// nothing else of this machine.
+/// The program's exit code is passed on, 0 or 1 as WASI 0.2 has it; 134 when it trapped. It
+/// sees the arguments after the artifact, the variables and folders that are named, standard
+/// input and output, and nothing else of this machine. Options of edgec go before the artifact.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -33,12 +34,19 @@ pub(crate) struct Arguments {
     /// An environment variable for the program; without `=`, this process's own value
     #[arg(long, value_name = "NAME[=VALUE]")]
     env: Vec<String>,
-    /// The artifact
-    artifact: PathBuf,
-    /// The program's arguments, after `--` when the first begins with a dash
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    arguments: Vec<String>,
+    /// The artifact, and after it the program's own arguments, whatever they look like
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_names = ["ARTIFACT", "ARGUMENT"],
+        num_args = 1..
+    )]
+    program: Vec<OsString>,
 }
+
+/// What a command exports, up to the version.
+const COMMAND: &str = "wasi:cli/run@0.2.";
 
 struct State {
     wasi: WasiCtx,
@@ -55,13 +63,23 @@ impl WasiView for State {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
-    let path = &arguments.artifact;
+    let Some((artifact, program_arguments)) = arguments.program.split_first() else {
+        return Err(Failure::usage("artifact", "no artifact is named"));
+    };
+    let path = Path::new(artifact);
     let policy = arguments.trust.policy()?;
     let engine =
         edgec_loader::engine(EngineProfile::Default).map_err(|error| environment(&error))?;
     let loaded = edgec_loader::load(&engine, path, &policy)
         .map_err(|error| load_failure(&error).about(path.display()))?;
-    let wasi = context(&arguments)?;
+    let exports = &loaded.manifest().capabilities.exports;
+    if !exports.iter().any(|name| name.starts_with(COMMAND)) {
+        let message = "the program is no command: it does not export `wasi:cli/run`";
+        return Err(Failure::new(Exit::Rejected, "not-a-command", message)
+            .about(path.display())
+            .hint(format!("it exports: {}", exports.join(", "))));
+    }
+    let wasi = context(&arguments, path, program_arguments)?;
     run_command(&engine, &loaded, wasi)
 }
 
@@ -84,12 +102,17 @@ fn environment(error: &wasmtime::Error) -> Failure {
     Failure::new(Exit::Environment, "engine", format!("{error:#}"))
 }
 
-fn context(arguments: &Arguments) -> Result<WasiCtx, Failure> {
+fn context(arguments: &Arguments, path: &Path, own: &[OsString]) -> Result<WasiCtx, Failure> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.inherit_stdio();
-    let program = arguments.artifact.file_name().unwrap_or_default();
-    wasi.arg(program.to_string_lossy());
-    wasi.args(&arguments.arguments);
+    wasi.arg(path.file_name().unwrap_or_default().to_string_lossy());
+    for argument in own {
+        let Some(text) = argument.to_str() else {
+            let message = "the program's arguments must be UTF-8, as WASI has them";
+            return Err(Failure::usage("argument", message).about(argument.display()));
+        };
+        wasi.arg(text);
+    }
     for variable in &arguments.env {
         match variable.split_once('=') {
             Some((name, value)) => {
@@ -106,7 +129,10 @@ fn context(arguments: &Arguments) -> Result<WasiCtx, Failure> {
     for dir in &arguments.dir {
         let (host, guest) = dir.split_once("::").unwrap_or((dir, dir));
         wasi.preopened_dir(host, guest, FsPerms::ReadWrite)
-            .map_err(|error| environment(&error).about(format!("--dir {dir}")))?;
+            .map_err(|error| {
+                Failure::new(Exit::Environment, "dir", format!("cannot open: {error:#}"))
+                    .about(format!("--dir {dir}"))
+            })?;
     }
     Ok(wasi.build())
 }
@@ -142,5 +168,5 @@ fn finished(error: &wasmtime::Error) -> Failure {
         "instantiate",
         format!("the program cannot be instantiated: {error:#}"),
     )
-    .hint("`edgec run` offers the interfaces of `wasi:cli`; `edgec inspect` lists what is imported")
+    .hint("`edgec run` offers what `wasi:cli` programs import; `edgec inspect` lists the imports")
 }

@@ -32,8 +32,15 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
+    let output = arguments.output.as_ref().unwrap_or(path);
+    files::refuse_dash(output)?;
+    if files::same(output, &arguments.key) {
+        return Err(
+            Failure::usage("output", "the key would be overwritten").about(output.display())
+        );
+    }
     let key = keys::read(&arguments.key)?;
-    let file = files::read(path)?;
+    let file = files::read_artifact(path)?;
     let package = |error| {
         Failure::rejected("package", &error as &dyn std::error::Error).about(path.display())
     };
@@ -43,7 +50,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let signed = unsigned.sign(&key, signatures).map_err(package)?;
     self_check(signed.as_bytes(), &key).map_err(|failure| failure.about(path.display()))?;
-    let output = arguments.output.as_ref().unwrap_or(path);
     files::write(output, signed.as_bytes(), Access::Public)?;
     outln!("{}: signed by {}", output.display(), key.public().id());
     Ok(ExitCode::SUCCESS)

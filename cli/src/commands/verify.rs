@@ -83,7 +83,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn check(path: &std::path::Path, policy: &TrustPolicy) -> Result<(Report, String), Failure> {
-    let file = files::read(path)?;
+    let file = files::read_artifact(path)?;
     let artifact = verify(&file, policy, time::now()?).map_err(|error| failure(&error))?;
     let text = describe(&artifact, policy);
     let signatures = artifact.accepted().iter().map(|accepted| Signature {
@@ -126,6 +126,12 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
             "the code was changed after it was signed: do not run it"
+        }
+        VerifyError::Expired { expires, .. } => {
+            return failure.hint(format!("it expired at {}", time::show(*expires)));
+        }
+        VerifyError::NotYetValid { not_before, .. } => {
+            return failure.hint(format!("it is valid from {}", time::show(*not_before)));
         }
         _ => return failure,
     };
