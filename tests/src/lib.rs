@@ -149,20 +149,18 @@ impl Sandbox {
         stderr
     }
 
+    /// Builds one artifact, signed by the sandbox's key.
+    pub fn build(&self, input: &str, target: &str, output: &str) {
+        self.ok(&[
+            "build", "-q", input, "-t", target, "--key", "key.pem", "-o", output,
+        ]);
+    }
+
     /// Builds the example for this machine into `hello.cwasm`.
     pub fn hello(&self) -> Vec<u8> {
         let example = repository().join("examples/hello.wat");
-        self.ok(&[
-            "build",
-            "--quiet",
-            example.to_str().unwrap(),
-            "--target",
-            std::env::consts::ARCH,
-            "--key",
-            "key.pem",
-            "-o",
-            "hello.cwasm",
-        ]);
+        let example = example.to_str().expect("a path in UTF-8");
+        self.build(example, std::env::consts::ARCH, "hello.cwasm");
         self.read("hello.cwasm")
     }
 }

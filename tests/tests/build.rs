@@ -45,16 +45,7 @@ fn an_input_from_a_pipe_is_the_same_input() {
 fn one_artifact_goes_into_the_file_that_is_named() {
     let sandbox = Sandbox::new();
     sandbox.write("app.cwasm", "old");
-    sandbox.ok(&[
-        "build",
-        &hello(),
-        "-t",
-        "aarch64",
-        "--key",
-        "key.pem",
-        "-o",
-        "app.cwasm",
-    ]);
+    sandbox.build(&hello(), "aarch64", "app.cwasm");
     assert_ne!(sandbox.read("app.cwasm"), b"old");
     sandbox.ok(&["verify", "app.cwasm", "--key", "key.pub.pem"]);
 }

@@ -102,16 +102,7 @@ fn modules_are_loaded_too() {
             (func (export \"f\") (result i32)
                 (struct.get $s 0 (struct.new $s (i32.const 7)))))",
     );
-    sandbox.ok(&[
-        "build",
-        "gc.wat",
-        "-t",
-        std::env::consts::ARCH,
-        "--key",
-        "key.pem",
-        "-o",
-        "gc.cwasm",
-    ]);
+    sandbox.build("gc.wat", std::env::consts::ARCH, "gc.cwasm");
     let engine = engine(EngineProfile::Default).unwrap();
     let path = sandbox.path().join("gc.cwasm");
     let loaded = load_module(&engine, &path, &policy(&sandbox)).unwrap();
@@ -199,16 +190,7 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
     sandbox.write("empty.wat", "(component)");
     let other = edgec_targets::all().find(|target| target.arch.name() != std::env::consts::ARCH);
     let other = other.unwrap().id;
-    sandbox.ok(&[
-        "build",
-        "empty.wat",
-        "-t",
-        other,
-        "--key",
-        "key.pem",
-        "-o",
-        "a.cwasm",
-    ]);
+    sandbox.build("empty.wat", other, "a.cwasm");
     let error = error(&sandbox.path().join("a.cwasm"), &policy(&sandbox));
     assert!(matches!(error, LoadError::Host(_)), "{error:?}");
     assert_eq!(error.code(), "host");

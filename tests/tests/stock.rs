@@ -27,16 +27,7 @@ fn also_a_core_module_and_one_that_needs_a_collector() {
                 (struct.get $s 0 (struct.new $s (i32.const 7)))))",
     );
     for name in ["plain", "gc"] {
-        sandbox.ok(&[
-            "build",
-            &format!("{name}.wat"),
-            "-t",
-            std::env::consts::ARCH,
-            "--key",
-            "key.pem",
-            "-o",
-            "a.cwasm",
-        ]);
+        sandbox.build(&format!("{name}.wat"), std::env::consts::ARCH, "a.cwasm");
         let engine = wasmtime::Engine::default();
         let path = sandbox.path().join("a.cwasm");
         // SAFETY: the file was built a moment ago, and nobody writes it.
@@ -54,16 +45,7 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
     let sandbox = Sandbox::new();
     sandbox.write("exit.wat", EXIT);
     let example = |name: &str| {
-        sandbox.ok(&[
-            "build",
-            name,
-            "-t",
-            std::env::consts::ARCH,
-            "--key",
-            "key.pem",
-            "-o",
-            "a.cwasm",
-        ]);
+        sandbox.build(name, std::env::consts::ARCH, "a.cwasm");
     };
     example("exit.wat");
     // Content with three arguments, itself not counted, of which none is `edgec`'s.
@@ -113,31 +95,13 @@ fn what_cannot_be_run_is_refused_with_a_reason() {
         ("library", "error[not-a-command]"),
         ("module", "error[kind]"),
     ] {
-        sandbox.ok(&[
-            "build",
-            &format!("{name}.wat"),
-            "-t",
-            std::env::consts::ARCH,
-            "--key",
-            "key.pem",
-            "-o",
-            "a.cwasm",
-        ]);
+        sandbox.build(&format!("{name}.wat"), std::env::consts::ARCH, "a.cwasm");
         let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "a.cwasm"]);
         assert!(stderr.starts_with(error), "{stderr}");
     }
     let other = edgec_targets::all().find(|target| target.arch.name() != std::env::consts::ARCH);
     let hello = repository().join("examples/hello.wat");
-    sandbox.ok(&[
-        "build",
-        hello.to_str().unwrap(),
-        "-t",
-        other.unwrap().id,
-        "--key",
-        "key.pem",
-        "-o",
-        "a.cwasm",
-    ]);
+    sandbox.build(hello.to_str().unwrap(), other.unwrap().id, "a.cwasm");
     let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "a.cwasm"]);
     assert!(stderr.starts_with("error[host]"), "{stderr}");
 }
