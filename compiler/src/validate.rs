@@ -59,8 +59,8 @@ pub struct Function {
     pub index: u32,
     /// Its name, when the module has a name section.
     pub name: Option<String>,
-    /// Which core module of the component, counted from 0 in file order.
-    pub module: u32,
+    /// Which core module of a component, counted from 0 in file order.
+    pub module: Option<u32>,
 }
 
 impl fmt::Display for Location {
@@ -71,8 +71,8 @@ impl fmt::Display for Location {
             if let Some(name) = &function.name {
                 write!(f, " `{name}`")?;
             }
-            if function.module > 0 {
-                write!(f, " of core module {}", function.module)?;
+            if let Some(module) = function.module {
+                write!(f, " of core module {module}")?;
             }
         }
         write!(f, ")")
@@ -110,7 +110,7 @@ pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
 /// Later stages follow the nesting by recursion. The text format has the same limit.
 const MAX_NESTING: i32 = 100;
 
-type FunctionPlace = (u32, u32, usize);
+type FunctionPlace = (u32, Option<u32>, usize);
 
 struct WalkError {
     message: String,
@@ -166,7 +166,8 @@ fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
             }
         }
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
-            let place = (function.index, modules.saturating_sub(1), module_start);
+            let module = (kind == Kind::Component).then(|| modules.saturating_sub(1));
+            let place = (function.index, module, module_start);
             let mut function = function.into_validator(allocations);
             function.validate(&body).map_err(|error| WalkError {
                 function: Some(place),
@@ -266,7 +267,10 @@ mod tests {
         let ValidateError::Invalid { location, .. } = error(nested) else {
             panic!("not invalid");
         };
-        assert_eq!(location.function.map(|f| (f.index, f.module)), Some((0, 1)));
+        assert_eq!(
+            location.function.map(|f| (f.index, f.module)),
+            Some((0, Some(1)))
+        );
     }
 
     #[test]
