@@ -7,7 +7,7 @@ use edgec_artifact::elf::{ElfImage, Section};
 use edgec_artifact::{Artifact, Manifest, Statement};
 use serde::Serialize;
 
-use crate::commands::verify::{cpu_features, validity};
+use crate::commands::verify::{cpu_features, engine, validity};
 use crate::failure::Failure;
 use crate::render::out;
 use crate::render::{self, Format, safe, size};
@@ -150,15 +150,7 @@ fn text(report: &Report) -> String {
             ),
         ),
         row("CPU features", cpu_features(manifest)),
-        row(
-            "engine",
-            format!(
-                "{} {}, profile {}",
-                safe(&manifest.engine.name),
-                safe(&manifest.engine.version),
-                safe(&manifest.engine.profile)
-            ),
-        ),
+        row("engine", engine(manifest)),
         row("validity", validity(manifest)),
         row("input", bytes(&manifest.source.input)),
         row("optimized", bytes(&manifest.source.optimized)),

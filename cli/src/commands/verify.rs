@@ -179,14 +179,20 @@ fn describe(artifact: &VerifiedArtifact<'_>, policy: &TrustPolicy) -> String {
         row(
             "engine",
             format!(
-                "{} {}, profile {} (signed; the image states its major version)",
-                safe(&manifest.engine.name),
-                safe(&manifest.engine.version),
-                safe(&manifest.engine.profile)
+                "{} (signed; the image states its major version)",
+                engine(manifest)
             ),
         ),
         row("validity", validity(manifest)),
     ])
+}
+
+pub(crate) fn engine(manifest: &Manifest) -> String {
+    let engine = &manifest.engine;
+    safe(&format!(
+        "{} {}, profile {}",
+        engine.name, engine.version, engine.profile
+    ))
 }
 
 pub(crate) fn cpu_features(manifest: &Manifest) -> String {
