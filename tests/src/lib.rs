@@ -9,11 +9,16 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// The root of the repository.
+/// The root of the repository: where cargo runs this test from. Not where it was compiled,
+/// which a target folder that several clones share does not tell apart.
 pub fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("the tests lie in the repository")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let package = std::env::var_os("CARGO_MANIFEST_DIR");
+        let package = PathBuf::from(package.unwrap_or(env!("CARGO_MANIFEST_DIR").into()));
+        let root = package.parent().expect("the tests lie in the repository");
+        root.to_owned()
+    })
 }
 
 /// Programs and suites beside the repository, where there are any.
