@@ -18,6 +18,7 @@ mod envelope;
 mod key;
 mod layout;
 mod manifest;
+mod name;
 mod statement;
 pub mod verity;
 
@@ -29,7 +30,8 @@ pub use layout::{
     Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, encode,
 };
 pub use manifest::{
-    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources, Source,
-    Stage, TargetCpu, Validity,
+    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, MAX_VERSION, Manifest,
+    Resources, Source, Stage, TargetCpu, Validity,
 };
+pub use name::{NameError, check_name};
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};

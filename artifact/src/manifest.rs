@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Sha256Digest, VerityDigest};
 
+/// The highest version of an application or a policy: the largest integer that every reader
+/// of JSON keeps exactly (RFC 7493, section 2.2).
+pub const MAX_VERSION: u64 = (1 << 53) - 1;
+
 /// Everything that is signed about one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -20,6 +24,9 @@ pub struct Manifest {
     /// The version as people write it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub display_version: Option<String>,
+    /// The release channel, such as `stable`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub channel: Option<String>,
     /// What the image holds.
     pub kind: Kind,
     /// The image's length and digests.

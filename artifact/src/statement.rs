@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, JsonError};
-use crate::{Manifest, Sha256Digest, VerityDigest};
+use crate::name::{NameError, check_name};
+use crate::{MAX_VERSION, Manifest, Sha256Digest, VerityDigest};
 
 /// The predicate type of an edgec manifest.
 pub const PREDICATE_TYPE: &str = "https://edgec.dev/manifest/v1";
@@ -39,6 +40,15 @@ pub enum StatementError {
     /// The subject is not the image that the manifest describes.
     #[error("the statement's subject is not the image in its manifest")]
     Subject,
+    /// A version that other readers of JSON would round (RFC 7493, section 2.2).
+    #[error("version {found} is above {MAX_VERSION}, the largest integer of all JSON readers")]
+    Version {
+        /// The version in the manifest.
+        found: u64,
+    },
+    /// The application's name is none.
+    #[error(transparent)]
+    Name(#[from] NameError),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -108,9 +118,14 @@ impl Statement {
         if wire.subject != [subject(&wire.predicate)] {
             return Err(StatementError::Subject);
         }
-        Ok(Self {
-            manifest: wire.predicate,
-        })
+        let manifest = wire.predicate;
+        if manifest.version > MAX_VERSION {
+            return Err(StatementError::Version {
+                found: manifest.version,
+            });
+        }
+        check_name(&manifest.name)?;
+        Ok(Self { manifest })
     }
 }
 
@@ -139,6 +154,7 @@ mod tests {
                 name: "hello".into(),
                 version: 3,
                 display_version: None,
+                channel: None,
                 kind: Kind::Component,
                 image: Image {
                     length: 5,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use edgec_artifact::Validity;
+use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
     BINARYEN_VERSION, KindChoice, Level, Optimized, Optimizer, PrecompileError, Reads,
 };
@@ -62,11 +62,14 @@ pub(crate) struct Arguments {
     #[arg(long)]
     name: Option<String>,
     /// The application's version: a number that grows with each release
-    #[arg(long, value_name = "NUMBER", default_value = "0")]
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=MAX_VERSION))]
     app_version: u64,
     /// The version as people write it
     #[arg(long, value_name = "TEXT")]
     display_version: Option<String>,
+    /// The release channel, such as `stable`
+    #[arg(long)]
+    channel: Option<String>,
     /// When the artifact was issued, RFC 3339 or seconds since 1970; never taken from the clock
     /// [default: SOURCE_DATE_EPOCH, where it is set]
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
@@ -210,6 +213,7 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         release: Release {
             version: arguments.app_version,
             display_version: arguments.display_version,
+            channel: arguments.channel,
             validity,
         },
         signer: keys::signer(arguments.key.as_deref())?,

@@ -218,10 +218,14 @@ fn text(report: &Report) -> String {
 }
 
 fn version(manifest: &Manifest) -> String {
-    match &manifest.display_version {
-        Some(display) => format!("{} ({})", manifest.version, safe(display)),
-        None => manifest.version.to_string(),
+    let mut text = manifest.version.to_string();
+    if let Some(display) = &manifest.display_version {
+        text.push_str(&format!(" ({})", safe(display)));
     }
+    if let Some(channel) = &manifest.channel {
+        text.push_str(&format!(", channel {}", safe(channel)));
+    }
+    text
 }
 
 fn bytes(described: &edgec_artifact::Bytes) -> String {

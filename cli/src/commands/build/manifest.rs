@@ -17,6 +17,7 @@ use super::kept;
 pub(super) struct Release {
     pub(super) version: u64,
     pub(super) display_version: Option<String>,
+    pub(super) channel: Option<String>,
     pub(super) validity: Validity,
 }
 
@@ -45,6 +46,7 @@ impl Facts<'_> {
             name: self.name.to_owned(),
             version: self.release.version,
             display_version: self.release.display_version.clone(),
+            channel: self.release.channel.clone(),
             kind: match image.kind() {
                 edgec_compiler::Kind::Component => Kind::Component,
                 edgec_compiler::Kind::Module => Kind::Module,
