@@ -5,7 +5,7 @@ use edgec_artifact::{Artifact, Envelope, Image, Manifest, Sha256Digest, Signatur
 use edgec_artifact::{encode, verity};
 use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_tests::Sandbox;
-use edgec_verifier::{TrustPolicy, TrustedKey, VerifyError, verify};
+use edgec_verifier::{Expected, TrustPolicy, TrustedKey, VerifyError, verify};
 
 struct Forge {
     key: SecretKey,
@@ -42,7 +42,9 @@ impl Forge {
     }
 
     fn error(&self, file: &[u8]) -> VerifyError {
-        verify(file, &self.policy, 0).map(|_| ()).unwrap_err()
+        verify(file, &self.policy, &Expected::anything(), 0)
+            .map(|_| ())
+            .unwrap_err()
     }
 
     /// With a changed image, described as it is.
@@ -105,7 +107,7 @@ fn the_forge_itself_makes_good_artifacts() {
         image,
         ..forge.manifest.clone()
     });
-    verify(&file, &forge.policy, 0).unwrap();
+    verify(&file, &forge.policy, &Expected::anything(), 0).unwrap();
 }
 
 #[test]
