@@ -73,6 +73,12 @@ pub enum LoadError {
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// The program imports what its manifest does not state, and no policy has judged.
+    #[error("the program imports {}, which its manifest does not state", imports.join(", "))]
+    Undeclared {
+        /// Every such import.
+        imports: Vec<String>,
+    },
     /// The engine does not accept the image.
     #[error("the engine refused the image: {0:#}")]
     Engine(wasmtime::Error),
@@ -89,6 +95,7 @@ impl LoadError {
             Self::Kind { .. } => "kind",
             Self::Clock => "clock",
             Self::Unfit(error) => error.code(),
+            Self::Undeclared { .. } => "undeclared-import",
             Self::Engine(_) => "engine",
         }
     }
@@ -120,6 +127,16 @@ impl<P> Loaded<P> {
         &self.checks
     }
 
+    /// A policy judges the imports that the manifest states; the program must not have others.
+    fn importing_only_what_is_signed(self, mut imports: Vec<String>) -> Result<Self, LoadError> {
+        let signed = &self.manifest.capabilities.imports;
+        imports.retain(|name| !signed.contains(name));
+        match imports.as_slice() {
+            [] => Ok(self),
+            _ => Err(LoadError::Undeclared { imports }),
+        }
+    }
+
     /// How its bytes are kept from changing.
     pub fn mode(&self) -> LoadMode {
         self.mode
@@ -133,8 +150,8 @@ impl<P> Loaded<P> {
 ///
 /// # Errors
 ///
-/// [`LoadError`] names the first thing in the way. But for [`LoadError::Engine`], the engine
-/// has then seen nothing.
+/// [`LoadError`] names the first thing in the way. But for [`LoadError::Engine`] and
+/// [`LoadError::Undeclared`], the engine has then seen nothing; nothing is ever run.
 pub fn load(
     engine: &Engine,
     path: impl AsRef<Path>,
@@ -142,13 +159,16 @@ pub fn load(
     expected: &Expected,
 ) -> Result<LoadedComponent, LoadError> {
     let wanted = Kind::Component;
-    with_verified(
+    let loaded = with_verified(
         path.as_ref(),
         policy,
         expected,
         wanted,
         |bytes, artifact| bytes.component(engine, artifact),
-    )
+    )?;
+    let component = loaded.program.component_type();
+    let imports = component.imports(engine).map(|(name, _)| name.to_owned());
+    loaded.importing_only_what_is_signed(imports.collect())
 }
 
 /// Verifies an artifact that holds a core module, and loads it.
@@ -163,13 +183,17 @@ pub fn load_module(
     expected: &Expected,
 ) -> Result<LoadedModule, LoadError> {
     let wanted = Kind::Module;
-    with_verified(
+    let loaded = with_verified(
         path.as_ref(),
         policy,
         expected,
         wanted,
         |bytes, artifact| bytes.module(engine, artifact),
-    )
+    )?;
+    let imports = loaded.program.imports();
+    let imports = imports.map(|import| format!("{}::{}", import.module(), import.name()));
+    let imports = imports.collect();
+    loaded.importing_only_what_is_signed(imports)
 }
 
 #[cfg(target_os = "linux")]
