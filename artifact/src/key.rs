@@ -29,6 +29,24 @@ pub enum KeyError {
         /// What the parser said.
         reason: String,
     },
+    /// Neither PEM, nor OpenSSH's line, nor base64.
+    #[error(
+        "not a public key: neither PEM (`BEGIN PUBLIC KEY`), nor an OpenSSH line \
+         (`ssh-ed25519 ...`), nor standard base64 of 32 bytes"
+    )]
+    Text,
+    /// A key of another length.
+    #[error("the public key has {len} bytes, an Ed25519 key has 32")]
+    RawLength {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// Not OpenSSH's line of an Ed25519 key.
+    #[error("not an OpenSSH Ed25519 public key: {reason}")]
+    OpenSsh {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The 32 bytes are not a point on the curve.
     #[error("the public key is not a point on the curve")]
     NotOnCurve,
