@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod keys;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod targets;

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use edgec_artifact::{Artifact, Statement};
-use edgec_packager::SecretKey;
 use edgec_verifier::{PublicKey, TrustPolicy, TrustedKey, verify};
 
 use crate::failure::Failure;
@@ -57,14 +56,14 @@ fn public_key(path: &Path) -> Result<TrustedKey, Failure> {
 }
 
 /// Verifies what was just signed as a host would, at a time at which it is meant to be valid.
-pub(crate) fn self_check(file: &[u8], key: &SecretKey) -> Result<(), Failure> {
+pub(crate) fn self_check(file: &[u8], signer: &PublicKey) -> Result<(), Failure> {
     let check = || -> Result<(), Box<dyn std::error::Error>> {
         let artifact = Artifact::decode(file)?;
         let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
         let at = manifest.validity.and_then(|validity| validity.not_before);
         let trusted = TrustedKey {
             name: "signer".to_owned(),
-            key: key.public(),
+            key: *signer,
         };
         let policy = TrustPolicy::new(vec![trusted], 1)?;
         verify(file, &policy, at.unwrap_or(0))?;
