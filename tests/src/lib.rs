@@ -92,6 +92,18 @@ impl Sandbox {
         path
     }
 
+    /// Writes a file that only its owner may read.
+    pub fn write_secret(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(name, bytes);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).expect("a file of our own");
+        }
+        path
+    }
+
     /// Reads a file.
     pub fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
@@ -142,6 +154,20 @@ impl Sandbox {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Runs another program in the sandbox; it must succeed. Its standard output.
+    pub fn tool(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
+        let output = Command::new(program)
+            .current_dir(self.path())
+            .args(arguments)
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+        assert!(
+            output.status.success(),
+            "{program} {arguments:?}: {output:?}"
+        );
+        output.stdout
+    }
+
     /// Runs the binary; it must fail with this exit code. Its standard error.
     pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -181,6 +207,8 @@ pub fn isolate(command: &mut Command, folder: &Path) {
     for variable in [
         "CI",
         "EDGEC_KEY",
+        "EDGEC_PASSPHRASE",
+        "EDGEC_PKCS11_PIN",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
         "COLUMNS",

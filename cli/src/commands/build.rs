@@ -83,7 +83,6 @@ pub(crate) struct Arguments {
     /// Print errors and warnings only
     #[arg(short, long)]
     quiet: bool,
-    /// Without any of these a development key signs, which is made on first use; not in CI
     #[command(flatten)]
     signer: SignerArguments,
 }

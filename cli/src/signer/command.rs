@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{not_a_signature, signature};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::secrets::{PASSPHRASE_VARIABLE, PIN_VARIABLE};
 
 /// How long a program may take unless `--signer-timeout` says otherwise, in seconds: long
@@ -78,6 +78,11 @@ impl CommandSigner {
             return Err(self.too_slow());
         };
         let output = output.map_err(failed)?;
+        if output.len() as u64 > MAX_OUTPUT {
+            stop(&mut child).map_err(failed)?;
+            let message = format!("more than {MAX_OUTPUT} bytes are no signature");
+            return Err(Failure::new(Exit::Rejected, "bad-signature", message).about(&self.program));
+        }
         let Some(status) = wait(&mut child, deadline).map_err(failed)? else {
             return Err(self.too_slow());
         };
@@ -85,14 +90,7 @@ impl CommandSigner {
             let error = io::Error::other(format!("the signer failed: {status}"));
             return Err(failed(error));
         }
-        signature(&output).ok_or_else(|| {
-            if output.len() as u64 > MAX_OUTPUT {
-                let message = format!("more than {MAX_OUTPUT} bytes are no signature");
-                return Failure::rejected("bad-signature", &io::Error::other(message))
-                    .about(&self.program);
-            }
-            not_a_signature(&output).about(&self.program)
-        })
+        signature(&output).ok_or_else(|| not_a_signature(&output).about(&self.program))
     }
 
     fn too_slow(&self) -> Failure {
@@ -106,7 +104,8 @@ impl CommandSigner {
     }
 }
 
-/// Waits for the end of a process, or kills it: `None`.
+/// Waits for the end of a process, or kills it: `None`. Whatever it started itself is its own
+/// affair.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {

@@ -205,3 +205,28 @@ fn failure(error: &Error) -> Failure {
         _ => Failure::environment("pkcs11", error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_read_bare_or_in_an_octet_string() {
+        let key = edgec_packager::SecretKey::generate().unwrap().public();
+        let bare = key.as_bytes().as_slice();
+        let wrapped = [&[0x04, 0x20], bare].concat();
+        for point in [bare, &wrapped] {
+            assert!(public_key(point).is_ok_and(|found| found == key));
+        }
+        // Of a NIST curve, cut off, with something behind it, and of small order.
+        for point in [
+            &[0x04; 65],
+            &bare[..31],
+            &[&wrapped[..], &[0]].concat(),
+            &[0; 32],
+            &[],
+        ] {
+            assert!(public_key(point).is_err());
+        }
+    }
+}
