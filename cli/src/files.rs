@@ -80,7 +80,8 @@ pub(crate) enum Sensitive {
 /// The longest secret that is read, in bytes (64 KiB).
 const MAX_SECRET_LEN: usize = 1 << 16;
 
-/// Reads a secret's file, and refuses one that others may read or change.
+/// Reads a secret's file, and refuses one that others may read or change. A public key's file
+/// passes as a key's.
 pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
@@ -105,8 +106,8 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
     .map_err(|error| cannot("read", path, &error))?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Failure::rejected("not-text", &NotText).about(path.display()))?;
-    // A public key is no secret; that it is the wrong key is for the caller to say.
-    let public = kind == Sensitive::Key && text.contains("BEGIN PUBLIC KEY");
+    // What holds no private key is no secret; that it is the wrong file is for the caller to say.
+    let public = kind == Sensitive::Key && !text.contains("PRIVATE KEY");
     if let Some(metadata) = metadata.filter(|_| !public) {
         refuse_if_shared(path, &metadata, kind)?;
     }
@@ -276,6 +277,18 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
     Err(Failure::usage("exists", message)
         .about(path.display())
         .hint("choose another name, or move the old key away"))
+}
+
+/// Standard input can be one thing only.
+pub(crate) fn refuse_stdin_twice<'a>(
+    read: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), Failure> {
+    let read = read.into_iter().filter(|path| path.as_os_str() == STDIN);
+    if read.count() > 1 {
+        let message = "standard input is named for more than one of the files that are read";
+        return Err(Failure::usage("stdin", message));
+    }
+    Ok(())
 }
 
 /// Whether two names mean one existing file.

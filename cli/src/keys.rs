@@ -19,21 +19,30 @@ pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
 /// has one; `passphrase` names a file that holds it.
 pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKey, Failure> {
     let pem = files::read_secret(path, Sensitive::Key)?;
+    open(path, &pem, passphrase)
+}
+
+/// The private key in a document that was read from `path`.
+pub(crate) fn open(
+    path: &Path,
+    pem: &str,
+    passphrase: Option<&Path>,
+) -> Result<SecretKey, Failure> {
     let wrong = |error: &SecretKeyError| {
         let failure = Failure::rejected(code(error), error).about(path.display());
-        match hint(error, &pem) {
+        match hint(error, pem) {
             Some(hint) => failure.hint(hint),
             None => failure,
         }
     };
-    if !SecretKey::is_encrypted(&pem) {
-        return SecretKey::from_pem(&pem).map_err(|error| wrong(&error));
+    if !SecretKey::is_encrypted(pem) {
+        return SecretKey::from_pem(pem).map_err(|error| wrong(&error));
     }
     let shown = path.display().to_string();
     let passphrase = secrets::passphrase(passphrase)
         .find(&shown)
         .map_err(|failure| failure.or_about(&shown))?;
-    SecretKey::from_encrypted_pem(&pem, passphrase.as_str().as_bytes())
+    SecretKey::from_encrypted_pem(pem, passphrase.as_str().as_bytes())
         .map_err(|error| wrong(&error))
 }
 

@@ -90,14 +90,6 @@ impl SignerArguments {
             .collect()
     }
 
-    /// Whether standard input is a secret, and nothing else can come from there.
-    pub(crate) fn read_stdin(&self) -> bool {
-        [&self.passphrase_file, &self.pkcs11_pin_file]
-            .into_iter()
-            .flatten()
-            .any(|path| path.as_os_str() == files::STDIN)
-    }
-
     /// The public key that was named.
     pub(crate) fn public_key(&self) -> Result<Option<PublicKey>, Failure> {
         let key = self.public_key.as_deref().map(keys::read_public);

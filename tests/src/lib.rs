@@ -64,6 +64,34 @@ fn build(kind: &str, name: &str, folder: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// Whether a program can be started that tests of keys compare with; says so when it cannot.
+///
+/// # Panics
+///
+/// Without it, when `EDGEC_REQUIRE_KEY_TOOLS` is set.
+pub fn present(program: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        let required = std::env::var_os("EDGEC_REQUIRE_KEY_TOOLS").is_some();
+        assert!(!required, "{program} is not installed");
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    found
+}
+
+/// A sandbox with one more key, `secret.pem`, under the passphrase `correct horse`, which the
+/// file `passphrase` holds.
+pub fn encrypted_key() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write_secret("passphrase", "correct horse\n");
+    let keygen = ["keygen", "--encrypt", "-o", "secret.pem"];
+    sandbox.ok(&[&keygen[..], &["--passphrase-file", "passphrase"]].concat());
+    sandbox
+}
+
 /// A folder of its own with a signing key, and the binary in it.
 pub struct Sandbox {
     folder: TempDir,

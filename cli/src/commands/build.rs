@@ -225,11 +225,7 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
 fn spare_what_is_read(jobs: &[Job], signer: &SignerArguments) -> Result<(), Failure> {
     let inputs = jobs.iter().map(|job| job.input.clone());
     let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
-    let from_stdin = |job: &Job| job.input.as_os_str() == files::STDIN;
-    if signer.read_stdin() && jobs.iter().any(from_stdin) {
-        let message = "an input and a secret cannot both come from standard input";
-        return Err(Failure::usage("stdin", message));
-    }
+    files::refuse_stdin_twice(&read)?;
     for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
         files::refuse_dash(path)?;
         if read.iter().any(|read| files::same(read, path)) {

@@ -34,7 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let passphrase = match arguments.encrypt {
         true => {
             let source = secrets::passphrase(arguments.passphrase_file.as_deref());
-            Some(source.choose(&render::path(private))?)
+            let shown = render::path(private);
+            let chosen = source.choose(&shown);
+            Some(chosen.map_err(|failure| failure.or_about(&shown))?)
         }
         false => None,
     };

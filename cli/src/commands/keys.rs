@@ -7,11 +7,10 @@ use clap::{Subcommand, ValueEnum};
 use edgec_artifact::{KeyEncoding, PublicKey};
 use edgec_packager::SecretKey;
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::keygen::write;
 use crate::failure::{Exit, Failure, code};
-use crate::files::{self, Access};
+use crate::files::{self, Access, Sensitive};
 use crate::render::{self, Format, out, outln};
 use crate::{Outcome, keys};
 
@@ -222,14 +221,17 @@ fn import(file: &Path, output: &Path) -> Outcome {
 
 /// The key in a file, private or public.
 fn find(path: &Path, passphrase: Option<&Path>) -> Result<Found, Failure> {
-    // What a private key's file must not be is judged when it is read as one, below.
-    let text = Zeroizing::new(files::read_text(path)?);
-    if !text.contains("PRIVATE KEY") || path.as_os_str() == files::STDIN {
+    // A private key comes from a file, whose mode can be judged.
+    if path.as_os_str() == files::STDIN {
+        return keys::read_public(path).map(public);
+    }
+    let text = files::read_secret(path, Sensitive::Key)?;
+    if !text.contains("PRIVATE KEY") {
         let key = keys::public_from_text(&text).map_err(|error| error.about(path.display()))?;
         return Ok(public(key));
     }
     let encrypted = SecretKey::is_encrypted(&text);
-    let key = keys::read(path, passphrase)?;
+    let key = keys::open(path, &text, passphrase)?;
     Ok(Found {
         kind: "private",
         encoding: "PKCS#8 PEM",

@@ -49,25 +49,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if arguments.export_pae.is_none() {
         files::refuse_dash(output)?;
     }
+    let mut read = arguments.signer.reads();
+    read.extend(arguments.attach.clone());
+    read.extend(arguments.remove.clone());
     let written = arguments.export_pae.as_ref().unwrap_or(output);
-    let attached = arguments.attach.clone();
-    if arguments
-        .signer
-        .reads()
-        .into_iter()
-        .chain(attached)
-        .chain(arguments.export_pae.as_ref().map(|_| path.clone()))
-        .any(|read| files::same(written, &read))
-    {
-        return Err(
-            Failure::usage("output", "this file is read, and would be overwritten")
-                .about(written.display()),
-        );
+    let over_artifact = arguments.export_pae.is_some() && files::same(written, path);
+    if over_artifact || read.iter().any(|read| files::same(written, read)) {
+        let message = "this file is read, and would be overwritten";
+        return Err(Failure::usage("output", message).about(written.display()));
     }
-    if arguments.signer.read_stdin() && path.as_os_str() == files::STDIN {
-        let message = "the artifact and a secret cannot both come from standard input";
-        return Err(Failure::usage("stdin", message));
-    }
+    files::refuse_stdin_twice(read.iter().chain([path]))?;
     let about = |error: PackageError| package_failure(&error).about(path.display());
 
     if let Some(removed) = &arguments.remove {
@@ -99,21 +90,18 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure> {
     let path = &arguments.artifact;
     let about = |error: PackageError| package_failure(&error).about(path.display());
-    let reopen = || {
-        let file = files::read_artifact(path)?;
-        let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
-        if !arguments.append {
-            kept.clear();
-        }
-        Ok((unsigned, kept))
-    };
+    // Before anybody is asked for a passphrase, a PIN or a signature.
+    let file = files::read_artifact(path)?;
+    let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
+    if !arguments.append {
+        kept.clear();
+    }
     if let Some(attached) = &arguments.attach {
         let public = arguments.signer.public_key()?;
         // clap has seen to that.
         let public =
             public.ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
         let signature = read_signature(attached)?;
-        let (unsigned, kept) = reopen()?;
         let signed = unsigned.attach(&public, signature, kept).map_err(about)?;
         return Ok((signed, public));
     }
@@ -123,7 +111,6 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure>
             keys::KEY_VARIABLE
         ))
     })?;
-    let (unsigned, kept) = reopen()?;
     let signed = signer
         .attach(unsigned, kept)
         .map_err(|failure| failure.or_about(path.display()))?;
