@@ -70,7 +70,7 @@ pub(crate) struct Signer {
 }
 
 enum Holder {
-    File(SecretKey),
+    File(Box<SecretKey>),
     Command(CommandSigner),
     Token(TokenSigner),
 }
@@ -114,7 +114,7 @@ impl SignerArguments {
         } else if let Some(path) = self.key_file() {
             let key = keys::read(&path, self.passphrase_file.as_deref())?;
             let public = key.public();
-            (Holder::File(key), public)
+            (Holder::File(Box::new(key)), public)
         } else {
             return Ok(None);
         };
@@ -142,7 +142,7 @@ impl SignerArguments {
         let (key, file, new) = keys::development(self.passphrase_file.as_deref())?;
         Ok(Signer {
             public: key.public(),
-            holder: Holder::File(key),
+            holder: Holder::File(Box::new(key)),
             development: Some(file),
             new,
         })
