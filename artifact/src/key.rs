@@ -7,7 +7,9 @@
 use std::fmt;
 
 use ed25519_dalek::VerifyingKey;
-use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey, spki::der::pem::LineEnding};
+use ed25519_dalek::pkcs8::{
+    DecodePublicKey as _, EncodePublicKey as _, PublicKeyBytes, spki::der::pem::LineEnding,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +34,24 @@ pub enum KeyError {
         /// What the parser said.
         reason: String,
     },
+    /// Neither PEM, nor OpenSSH's line, nor base64.
+    #[error(
+        "not a public key: neither PEM (`BEGIN PUBLIC KEY`), nor an OpenSSH line \
+         (`ssh-ed25519 ...`), nor standard base64 of 32 bytes"
+    )]
+    Text,
+    /// A key of another length.
+    #[error("the public key has {len} bytes, an Ed25519 key has 32")]
+    RawLength {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// Not OpenSSH's line of an Ed25519 key.
+    #[error("not an OpenSSH Ed25519 public key: {reason}")]
+    OpenSsh {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// The 32 bytes are not a point on the curve.
     #[error("the public key is not a point on the curve")]
     NotOnCurve,
@@ -51,7 +71,13 @@ impl PublicKey {
     /// [`KeyError::NotOnCurve`], [`KeyError::NonCanonical`] or [`KeyError::Weak`].
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
         let key = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::NotOnCurve)?;
-        Self::checked(key)
+        if key.is_weak() {
+            return Err(KeyError::Weak);
+        }
+        if key.to_edwards().compress().as_bytes() != key.as_bytes() {
+            return Err(KeyError::NonCanonical);
+        }
+        Ok(Self(key))
     }
 
     /// The key in a PEM document, label `PUBLIC KEY`.
@@ -60,21 +86,11 @@ impl PublicKey {
     ///
     /// [`KeyError::Pem`] for another document, else as [`Self::from_bytes`].
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let key =
-            VerifyingKey::from_public_key_pem(text.trim()).map_err(|error| KeyError::Pem {
+        let bytes =
+            PublicKeyBytes::from_public_key_pem(text.trim()).map_err(|error| KeyError::Pem {
                 reason: error.to_string(),
             })?;
-        Self::checked(key)
-    }
-
-    fn checked(key: VerifyingKey) -> Result<Self, KeyError> {
-        if key.is_weak() {
-            return Err(KeyError::Weak);
-        }
-        if key.to_edwards().compress().as_bytes() != key.as_bytes() {
-            return Err(KeyError::NonCanonical);
-        }
-        Ok(Self(key))
+        Self::from_bytes(&bytes.to_bytes())
     }
 
     /// The 32-byte encoding.

@@ -14,6 +14,7 @@
 mod canonical;
 pub mod digest;
 pub mod elf;
+mod encoding;
 mod envelope;
 mod key;
 mod layout;
@@ -24,6 +25,7 @@ pub mod verity;
 
 pub use canonical::JsonError;
 pub use digest::{Sha256Digest, VerityDigest};
+pub use encoding::KeyEncoding;
 pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
 pub use key::{KeyError, KeyId, PublicKey};
 pub use layout::{

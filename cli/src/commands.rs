@@ -4,6 +4,7 @@ pub(crate) mod advisories;
 pub(crate) mod build;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod sign;

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 use crate::failure::{Exit, Failure};
 
 /// The longest input that is read, in bytes (1 GiB).
@@ -60,39 +62,89 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// Reads a short text file: a key or a policy.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    let bytes = match path.as_os_str() == STDIN {
-        true => read_bounded(io::stdin().lock(), MAX_TEXT_LEN),
-        false => File::open(path).and_then(|file| read_bounded(file, MAX_TEXT_LEN)),
-    };
-    let text = String::from_utf8(bytes.map_err(|error| cannot("read", path, &error))?);
+    let text = String::from_utf8(read_short(path)?);
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
 }
 
-/// Reads a private key's file, and refuses one that others may read or change.
-pub(crate) fn read_secret(path: &Path) -> Result<String, Failure> {
-    let open = || {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        let mut text = String::new();
-        (&mut file).take(MAX_TEXT_LEN).read_to_string(&mut text)?;
-        Ok((metadata, text))
-    };
-    let (metadata, text) = open().map_err(|error| cannot("read", path, &error))?;
-    // A public key is no secret; that it is the wrong key is for the caller to say.
-    if !text.contains("BEGIN PUBLIC KEY") {
-        refuse_if_shared(path, &metadata)?;
+/// Reads a short binary file, such as a signature.
+pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
+    match path.as_os_str() == STDIN {
+        true => read_bounded(io::stdin().lock(), MAX_TEXT_LEN),
+        false => File::open(path).and_then(|file| read_bounded(file, MAX_TEXT_LEN)),
     }
-    Ok(text)
+    .map_err(|error| cannot("read", path, &error))
 }
+
+/// What only its owner may read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sensitive {
+    /// A private key.
+    Key,
+    /// A passphrase or a PIN; `-` is standard input.
+    Passphrase,
+}
+
+/// The longest secret that is read, in bytes (64 KiB).
+const MAX_SECRET_LEN: usize = 1 << 16;
+
+/// Reads a secret's file, and refuses one that others may read or change. A public key's file
+/// passes as a key's.
+pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
+    let mut read = |source: &mut dyn io::Read| {
+        let read = source
+            .take(MAX_SECRET_LEN as u64 + 1)
+            .read_to_end(&mut bytes)?;
+        match read > MAX_SECRET_LEN {
+            true => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+            false => Ok(()),
+        }
+    };
+    let mut metadata = None;
+    if kind == Sensitive::Passphrase && path.as_os_str() == STDIN {
+        read(&mut io::stdin().lock())
+    } else {
+        File::open(path).and_then(|mut file| {
+            metadata = Some(file.metadata()?);
+            read(&mut file)
+        })
+    }
+    .map_err(|error| cannot("read", path, &error))?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Failure::rejected("not-text", &NotText).about(path.display()))?;
+    // What holds no private key is no secret; that it is the wrong file is for the caller to say.
+    let public = kind == Sensitive::Key && !text.contains("PRIVATE KEY");
+    if let Some(metadata) = metadata.filter(|_| !public) {
+        refuse_if_shared(path, &metadata, kind)?;
+    }
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Says nothing of the text.
+#[derive(Debug)]
+struct NotText;
+
+impl std::fmt::Display for NotText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not UTF-8 text")
+    }
+}
+
+impl std::error::Error for NotText {}
 
 /// Judged by the open file, not by its name. A pipe has no mode to speak of.
 #[cfg(unix)]
-fn refuse_if_shared(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure> {
+fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Result<(), Failure> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = metadata.permissions().mode() & 0o7777;
     if metadata.is_file() && mode & 0o077 != 0 {
-        let message = format!("others may read or change this private key (mode {mode:04o})");
-        return Err(Failure::usage("key-permissions", message)
+        let (code, what) = match kind {
+            Sensitive::Key => ("key-permissions", "private key"),
+            Sensitive::Passphrase => ("secret-permissions", "secret"),
+        };
+        let message = format!("others may read or change this {what} (mode {mode:04o})");
+        return Err(Failure::usage(code, message)
             .about(path.display())
             .hint(format!("chmod 600 {}", path.display())));
     }
@@ -100,7 +152,7 @@ fn refuse_if_shared(path: &Path, metadata: &fs::Metadata) -> Result<(), Failure>
 }
 
 #[cfg(not(unix))]
-fn refuse_if_shared(_: &Path, _: &fs::Metadata) -> Result<(), Failure> {
+fn refuse_if_shared(_: &Path, _: &fs::Metadata, _: Sensitive) -> Result<(), Failure> {
     Ok(())
 }
 
@@ -226,6 +278,29 @@ pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
                 .about("-o -")
                 .hint("name a file"),
         );
+    }
+    Ok(())
+}
+
+/// For what is never overwritten, such as a key.
+pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
+    if path.symlink_metadata().is_err() {
+        return Ok(());
+    }
+    let message = "there is such a file already, and a key is never overwritten";
+    Err(Failure::usage("exists", message)
+        .about(path.display())
+        .hint("choose another name, or move the old key away"))
+}
+
+/// Standard input can be one thing only.
+pub(crate) fn refuse_stdin_twice<'a>(
+    read: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), Failure> {
+    let read = read.into_iter().filter(|path| path.as_os_str() == STDIN);
+    if read.count() > 1 {
+        let message = "standard input is named for more than one of the files that are read";
+        return Err(Failure::usage("stdin", message));
     }
     Ok(())
 }

@@ -1,36 +1,100 @@
-//! Finding the key that signs: named, from the environment, or made for development.
+//! Keys in files: private ones, also under a passphrase, public ones in every encoding, and
+//! the one that is made for development.
 
 use std::path::{Path, PathBuf};
 
-use edgec_packager::SecretKey;
+use edgec_artifact::{KeyEncoding, PublicKey};
+use edgec_packager::{SecretKey, SecretKeyError};
 use etcetera::BaseStrategy as _;
+use zeroize::Zeroizing;
 
 use crate::failure::{Failure, chain};
-use crate::files::{self, Access};
+use crate::files::{self, Access, Sensitive};
+use crate::secrets::{self, Secret};
 
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
 
-/// A key, and what the user should know of where it came from.
-pub(crate) struct Signer {
-    pub(crate) key: SecretKey,
-    /// The development key's public half, for `verify`.
-    pub(crate) development: Option<PathBuf>,
-    /// Whether the development key was made just now.
-    pub(crate) new: bool,
+/// Reads a private key that only its owner can read, asking for its passphrase where it
+/// has one; `passphrase` names a file that holds it.
+pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKey, Failure> {
+    let pem = files::read_secret(path, Sensitive::Key)?;
+    open(path, &pem, passphrase)
 }
 
-/// The key to sign with: `--key` (or `EDGEC_KEY`), else the development key, which is
-/// made on first use; in CI there is no such default.
-pub(crate) fn signer(named: Option<&Path>) -> Result<Signer, Failure> {
-    // A secret that a CI system does not have is often an empty variable.
-    if let Some(path) = named.filter(|path| !path.as_os_str().is_empty()) {
-        return Ok(Signer {
-            key: read(path)?,
-            development: None,
-            new: false,
-        });
+/// The private key in a document that was read from `path`.
+pub(crate) fn open(
+    path: &Path,
+    pem: &str,
+    passphrase: Option<&Path>,
+) -> Result<SecretKey, Failure> {
+    let wrong = |error: &SecretKeyError| {
+        let failure = Failure::rejected(code(error), error).about(path.display());
+        match hint(error, pem) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    };
+    if !SecretKey::is_encrypted(pem) {
+        return SecretKey::from_pem(pem).map_err(|error| wrong(&error));
     }
+    let shown = path.display().to_string();
+    let passphrase = secrets::passphrase(passphrase)
+        .find(&shown)
+        .map_err(|failure| failure.or_about(&shown))?;
+    SecretKey::from_encrypted_pem(pem, passphrase.as_str().as_bytes())
+        .map_err(|error| wrong(&error))
+}
+
+fn code(error: &SecretKeyError) -> &'static str {
+    match error {
+        SecretKeyError::Passphrase => "passphrase",
+        _ => "secret-key",
+    }
+}
+
+fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
+    match error {
+        SecretKeyError::Cipher | SecretKeyError::TooCostly => Some(
+            "encrypt it anew: openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in OLD.pem -out NEW.pem",
+        ),
+        SecretKeyError::Pem if pem.contains("BEGIN PUBLIC KEY") => {
+            Some("this is the public key; whoever signs needs the private one")
+        }
+        SecretKeyError::Pem if pem.contains("BEGIN OPENSSH PRIVATE KEY") => Some(
+            "OpenSSH's own format is not read: make a key for artifacts with `edgec keygen`; \
+             a key that logs in should not sign as well",
+        ),
+        SecretKeyError::Pem => Some("make a key with `edgec keygen -o key.pem`"),
+        _ => None,
+    }
+}
+
+/// Reads a public key in any of its encodings.
+pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failure> {
+    let text = files::read_text(path)?;
+    public_from_text(&text).map_err(|failure| failure.about(path.display()))
+}
+
+/// The public key in a text.
+pub(crate) fn public_from_text(text: &str) -> Result<(PublicKey, KeyEncoding), Failure> {
+    PublicKey::from_text(text).map_err(|error| {
+        let failure = Failure::rejected("public-key", &error);
+        if text.contains("PRIVATE KEY") {
+            failure.hint(
+                "this is a private key, and a public one is wanted: \
+                 `edgec keys export` gives its public half",
+            )
+        } else {
+            failure
+        }
+    })
+}
+
+/// The development key, its public half's file, and whether it was made just now.
+pub(crate) fn development(
+    passphrase: Option<&Path>,
+) -> Result<(SecretKey, PathBuf, bool), Failure> {
     if in_ci() {
         return Err(Failure::usage(
             "no-key",
@@ -41,29 +105,6 @@ pub(crate) fn signer(named: Option<&Path>) -> Result<Signer, Failure> {
              system,\nand name its file with --key or {KEY_VARIABLE}"
         )));
     }
-    development_key()
-}
-
-fn in_ci() -> bool {
-    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
-}
-
-/// Reads a private key that only its owner can read.
-pub(crate) fn read(path: &Path) -> Result<SecretKey, Failure> {
-    let pem = zeroize::Zeroizing::new(files::read_secret(path)?);
-    SecretKey::from_pem(&pem).map_err(|error| {
-        let hint = if pem.contains("BEGIN PUBLIC KEY") {
-            "this is the public key; whoever signs needs the private one"
-        } else {
-            "make a key with `edgec keygen -o key.pem`"
-        };
-        Failure::rejected("secret-key", &error)
-            .about(path.display())
-            .hint(hint)
-    })
-}
-
-fn development_key() -> Result<Signer, Failure> {
     let folder = etcetera::choose_base_strategy()
         .map_err(|error| Failure::environment("no-home", &error).hint("name a key with --key"))?
         .config_dir()
@@ -73,27 +114,34 @@ fn development_key() -> Result<Signer, Failure> {
     let mut new = false;
     if !private.exists() {
         files::create_folder(&folder)?;
-        let key = generate()?;
+        let pem = pem(&generate()?, None)?;
         // Two builds at once may both come here: the first key is everybody's.
-        new = files::stage(&private, pem(&key)?.as_bytes(), Access::Private)?.commit_if_absent()?;
+        new = files::stage(&private, pem.as_bytes(), Access::Private)?.commit_if_absent()?;
     }
-    let key = read(&private)?;
+    let key = read(&private, passphrase)?;
     let public_pem = key.public().to_pem();
     if !std::fs::read_to_string(&public).is_ok_and(|text| text == public_pem) {
         files::write(&public, public_pem.as_bytes(), Access::Public)?;
     }
-    Ok(Signer {
-        key,
-        development: Some(public),
-        new,
-    })
+    Ok((key, public, new))
+}
+
+fn in_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
 pub(crate) fn generate() -> Result<SecretKey, Failure> {
     SecretKey::generate().map_err(|error| Failure::environment("random", &error))
 }
 
-pub(crate) fn pem(key: &SecretKey) -> Result<zeroize::Zeroizing<String>, Failure> {
-    key.to_pem()
-        .map_err(|error| Failure::environment("secret-key", &std::io::Error::other(chain(&error))))
+/// A private key's document, under a passphrase where there is one.
+pub(crate) fn pem(
+    key: &SecretKey,
+    passphrase: Option<&Secret>,
+) -> Result<Zeroizing<String>, Failure> {
+    match passphrase {
+        Some(secret) => key.to_encrypted_pem(secret.as_str().as_bytes()),
+        None => key.to_pem(),
+    }
+    .map_err(|error| Failure::environment("secret-key", &std::io::Error::other(chain(&error))))
 }

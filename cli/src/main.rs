@@ -12,6 +12,8 @@ mod files;
 mod keys;
 mod naming;
 mod render;
+mod secrets;
+mod signer;
 mod time;
 mod trust;
 
@@ -40,7 +42,8 @@ enum Command {
     Build(Box<commands::build::Arguments>),
     Validate(commands::validate::Arguments),
     Keygen(commands::keygen::Arguments),
-    Sign(commands::sign::Arguments),
+    Keys(commands::keys::Arguments),
+    Sign(Box<commands::sign::Arguments>),
     Verify(commands::verify::Arguments),
     Inspect(commands::inspect::Arguments),
     Run(commands::run::Arguments),
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Build(arguments) => commands::build::run(*arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Keygen(arguments) => commands::keygen::run(&arguments),
+        Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Sign(arguments) => commands::sign::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),

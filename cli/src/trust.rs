@@ -7,7 +7,7 @@ use edgec_verifier::{Expected, PolicyFileError, PublicKey, TrustPolicy, TrustedK
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-use crate::{files, render, time};
+use crate::{files, keys, render, time};
 
 /// The variable that names the file of the newest policy seen.
 const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
@@ -148,8 +148,10 @@ impl TrustArguments {
 
 /// Reads a policy, signed by every one of `roots`, or unsigned when there is none.
 pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy, Failure> {
-    let roots: Result<Vec<PublicKey>, Failure> =
-        roots.iter().map(|path| public_key(path)).collect();
+    let roots: Result<Vec<PublicKey>, Failure> = roots
+        .iter()
+        .map(|path| Ok(keys::read_public(path)?.0))
+        .collect();
     TrustPolicy::read(path, &roots?, time::now()?).map_err(|error| {
         let failure = match &error {
             PolicyFileError::Io(error) => files::cannot("read", path, error),
@@ -173,22 +175,7 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
 fn trusted_key(path: &Path) -> Result<TrustedKey, Failure> {
     Ok(TrustedKey {
         name: path.display().to_string(),
-        key: public_key(path)?,
-    })
-}
-
-fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let text = files::read_text(path)?;
-    PublicKey::from_pem(&text).map_err(|error| {
-        let failure = Failure::rejected("public-key", &error).about(path.display());
-        if text.contains("PRIVATE KEY") {
-            failure.hint(
-                "this is a private key; whoever verifies needs the public one, \
-                 which `edgec keygen` writes beside it",
-            )
-        } else {
-            failure
-        }
+        key: keys::read_public(path)?.0,
     })
 }
 

@@ -1,12 +1,14 @@
 //! Putting image and manifest together, and signing them.
 //!
-//! Private keys live in this crate only. [`UnsignedArtifact`] becomes
-//! [`SignedArtifact`] by a signature; only a signed artifact has bytes to write.
+//! Private keys live in this crate, or outside of edgec: whoever holds one signs
+//! [`UnsignedArtifact::pae`]. An [`UnsignedArtifact`] becomes a [`SignedArtifact`] by a signature
+//! that was just verified; only a signed artifact has bytes to write.
 
 #![forbid(unsafe_code)]
 
+mod encrypted;
 mod package;
 mod secret;
 
-pub use package::{PackageError, SignedArtifact, UnsignedArtifact};
+pub use package::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 pub use secret::{SecretKey, SecretKeyError};

@@ -1,11 +1,9 @@
 //! From image and manifest to a signed file.
 
 use edgec_artifact::{
-    Artifact, Envelope, Image, LayoutError, Manifest, Sha256Digest, Signature, Statement,
-    StatementError, encode, verity,
+    Artifact, Envelope, Image, KeyId, LayoutError, Manifest, PublicKey, Sha256Digest, Signature,
+    Statement, StatementError, encode, verity,
 };
-
-use crate::SecretKey;
 
 /// An image and the statement about it, which nobody has signed yet.
 #[derive(Debug)]
@@ -14,7 +12,7 @@ pub struct UnsignedArtifact {
     payload: Vec<u8>,
 }
 
-/// An artifact with at least one signature: a whole `.cwasm` file.
+/// An artifact with a signature that was verified when it was put there: a whole `.cwasm` file.
 #[derive(Debug)]
 pub struct SignedArtifact {
     bytes: Vec<u8>,
@@ -33,6 +31,24 @@ pub enum PackageError {
     /// The manifest describes another image than the one beside it.
     #[error("the image is not the one that its manifest describes")]
     OtherImage,
+    /// The signature is not by this key, or over something else.
+    #[error("the signature is not one by key {key_id} over this artifact")]
+    BadSignature {
+        /// The key that was said to have signed.
+        key_id: KeyId,
+    },
+    /// There is no signature under this key id.
+    #[error("there is no signature under the key id {key_id}")]
+    NoSuchSignature {
+        /// The id that was looked for.
+        key_id: String,
+    },
+    /// Without its last signature an artifact is worth nothing.
+    #[error("all signatures are under the key id {key_id}: the artifact would have none")]
+    LastSignature {
+        /// The id whose signatures were to go.
+        key_id: String,
+    },
 }
 
 impl UnsignedArtifact {
@@ -72,18 +88,24 @@ impl UnsignedArtifact {
         edgec_artifact::pae(edgec_artifact::PAYLOAD_TYPE, &self.payload)
     }
 
-    /// Signs with `key`, beside the signatures in `kept`.
+    /// Puts the signature of `signer` over [`Self::pae`] beside the signatures in `kept`.
     ///
     /// # Errors
     ///
-    /// [`PackageError::Layout`] when the artifact would be longer than a reader accepts.
-    pub fn sign(
+    /// [`PackageError::BadSignature`] unless it is that, judged as strictly as a verifier
+    /// does; [`PackageError::Layout`] when the artifact would be longer than a reader accepts.
+    pub fn attach(
         self,
-        key: &SecretKey,
+        signer: &PublicKey,
+        signature: [u8; 64],
         mut kept: Vec<Signature>,
     ) -> Result<SignedArtifact, PackageError> {
-        let signature = key.sign(&self.pae());
-        let key_id = key.public().id().to_string();
+        if !signer.accepts(&self.pae(), &signature) {
+            return Err(PackageError::BadSignature {
+                key_id: signer.id(),
+            });
+        }
+        let key_id = signer.id().to_string();
         // One signature a key: whatever stood under this key's id is replaced.
         kept.retain(|known| known.key_id() != key_id);
         kept.push(Signature::new(&key_id, signature));
@@ -92,6 +114,27 @@ impl UnsignedArtifact {
             bytes: encode(&self.image, &envelope)?,
         })
     }
+}
+
+/// The artifact `file` without the signatures under `key_id`. Those that stay are not verified,
+/// so that what comes back is no [`SignedArtifact`].
+///
+/// # Errors
+///
+/// [`PackageError`] when the file is not an artifact or contradicts itself, when there is no
+/// such signature, and when there is no other.
+pub fn remove_signatures(file: &[u8], key_id: &str) -> Result<Vec<u8>, PackageError> {
+    let (UnsignedArtifact { image, payload }, mut signatures) = UnsignedArtifact::reopen(file)?;
+    let before = signatures.len();
+    signatures.retain(|signature| signature.key_id() != key_id);
+    let key_id = key_id.to_owned();
+    if signatures.len() == before {
+        return Err(PackageError::NoSuchSignature { key_id });
+    }
+    if signatures.is_empty() {
+        return Err(PackageError::LastSignature { key_id });
+    }
+    Ok(encode(&image, &Envelope::new(payload, signatures))?)
 }
 
 impl SignedArtifact {

@@ -1,7 +1,7 @@
 //! Private keys: made, read, written and used for signing; never printed.
 //!
 //! PKCS#8 PEM (RFC 5958, RFC 8410), which `openssl genpkey -algorithm ed25519` makes
-//! and reads as well. Memory that held a key is overwritten when it is dropped.
+//! and reads as well; `encrypted.rs` has those under a passphrase. Memory that held a key is overwritten when it is dropped.
 
 use std::fmt;
 
@@ -28,9 +28,27 @@ pub enum SecretKeyError {
         /// What the system said.
         reason: String,
     },
-    /// Not the PEM of an unencrypted Ed25519 PKCS#8 key. The text is not repeated.
-    #[error("not an unencrypted Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
+    /// Not the PEM of an Ed25519 PKCS#8 key. The text is not repeated.
+    #[error("not an Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
     Pem,
+    /// The key is encrypted, and no passphrase was given.
+    #[error("the private key is encrypted: it takes a passphrase")]
+    Encrypted,
+    /// Not the PEM of an encrypted PKCS#8 key.
+    #[error("not an encrypted private key in PKCS#8 PEM (`BEGIN ENCRYPTED PRIVATE KEY`)")]
+    EncryptedPem,
+    /// Encrypted by a scheme that is not read.
+    #[error(
+        "the private key is encrypted in a way that is not read: PBES2 with scrypt or \
+         PBKDF2 over SHA-2, and AES in CBC or GCM mode, are"
+    )]
+    Cipher,
+    /// The file asks for more work than a passphrase is worth.
+    #[error("to derive the key from a passphrase would take more work than is done for a file")]
+    TooCostly,
+    /// The passphrase does not open the key, or the file was damaged.
+    #[error("the passphrase does not open this private key")]
+    Passphrase,
     /// The key's public half is unfit.
     #[error("the private key's public half is unfit")]
     Public(#[from] KeyError),
@@ -44,9 +62,7 @@ impl SecretKey {
     /// [`SecretKeyError::Random`] when there is no randomness to be had.
     pub fn generate() -> Result<Self, SecretKeyError> {
         let mut seed = Zeroizing::new([0u8; 32]);
-        getrandom::fill(seed.as_mut()).map_err(|error| SecretKeyError::Random {
-            reason: error.to_string(),
-        })?;
+        random(seed.as_mut())?;
         Self::new(SigningKey::from_bytes(&seed))
     }
 
@@ -54,13 +70,17 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::Pem`] for any other document.
+    /// [`SecretKeyError::Encrypted`] for a key that a passphrase opens, [`SecretKeyError::Pem`]
+    /// for any other document.
     pub fn from_pem(pem: &str) -> Result<Self, SecretKeyError> {
+        if Self::is_encrypted(pem) {
+            return Err(SecretKeyError::Encrypted);
+        }
         let key = SigningKey::from_pkcs8_pem(pem.trim()).map_err(|_| SecretKeyError::Pem)?;
         Self::new(key)
     }
 
-    fn new(key: SigningKey) -> Result<Self, SecretKeyError> {
+    pub(crate) fn new(key: SigningKey) -> Result<Self, SecretKeyError> {
         let public = PublicKey::from_bytes(key.verifying_key().as_bytes())?;
         Ok(Self { key, public })
     }
@@ -71,14 +91,16 @@ impl SecretKey {
     ///
     /// [`SecretKeyError::Pem`] should the encoder fail, which a 32-byte key never makes it do.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, SecretKeyError> {
-        // Version 1, without the public key: OpenSSL before 3.5 reads no other.
-        let mut pair = KeypairBytes {
+        let pem = self.pair().to_pkcs8_pem(LineEnding::LF);
+        pem.map_err(|_| SecretKeyError::Pem)
+    }
+
+    /// Version 1, without the public key: OpenSSL before 3.5 reads no other.
+    pub(crate) fn pair(&self) -> Pair {
+        Pair(KeypairBytes {
             secret_key: self.key.to_bytes(),
             public_key: None,
-        };
-        let pem = pair.to_pkcs8_pem(LineEnding::LF);
-        pair.secret_key.zeroize();
-        pem.map_err(|_| SecretKeyError::Pem)
+        })
     }
 
     /// The public half.
@@ -90,6 +112,30 @@ impl SecretKey {
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
     }
+}
+
+/// What is encoded; overwritten when it is dropped, which its crate leaves to a feature.
+pub(crate) struct Pair(KeypairBytes);
+
+impl std::ops::Deref for Pair {
+    type Target = KeypairBytes;
+
+    fn deref(&self) -> &KeypairBytes {
+        &self.0
+    }
+}
+
+impl Drop for Pair {
+    fn drop(&mut self) {
+        self.0.secret_key.zeroize();
+    }
+}
+
+/// Fills `bytes` from the system's random number generator.
+pub(crate) fn random(bytes: &mut [u8]) -> Result<(), SecretKeyError> {
+    getrandom::fill(bytes).map_err(|error| SecretKeyError::Random {
+        reason: error.to_string(),
+    })
 }
 
 impl fmt::Debug for SecretKey {

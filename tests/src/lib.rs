@@ -64,6 +64,34 @@ fn build(kind: &str, name: &str, folder: &str) -> PathBuf {
         .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
 }
 
+/// Whether a program can be started that tests of keys compare with; says so when it cannot.
+///
+/// # Panics
+///
+/// Without it, when `EDGEC_REQUIRE_KEY_TOOLS` is set.
+pub fn present(program: &str) -> bool {
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !found {
+        let required = std::env::var_os("EDGEC_REQUIRE_KEY_TOOLS").is_some();
+        assert!(!required, "{program} is not installed");
+        eprintln!("SKIPPED: {program} is not installed");
+    }
+    found
+}
+
+/// A sandbox with one more key, `secret.pem`, under the passphrase `correct horse`, which the
+/// file `passphrase` holds.
+pub fn encrypted_key() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write_secret("passphrase", "correct horse\n");
+    let keygen = ["keygen", "--encrypt", "-o", "secret.pem"];
+    sandbox.ok(&[&keygen[..], &["--passphrase-file", "passphrase"]].concat());
+    sandbox
+}
+
 /// A folder of its own with a signing key, and the binary in it.
 pub struct Sandbox {
     folder: TempDir,
@@ -89,6 +117,18 @@ impl Sandbox {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::fs::write(&path, bytes).expect("a file");
+        path
+    }
+
+    /// Writes a file that only its owner may read.
+    pub fn write_secret(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.write(name, bytes);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = std::fs::Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).expect("a file of our own");
+        }
         path
     }
 
@@ -142,6 +182,20 @@ impl Sandbox {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Runs another program in the sandbox; it must succeed. Its standard output.
+    pub fn tool(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
+        let output = Command::new(program)
+            .current_dir(self.path())
+            .args(arguments)
+            .output();
+        let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+        assert!(
+            output.status.success(),
+            "{program} {arguments:?}: {output:?}"
+        );
+        output.stdout
+    }
+
     /// Runs the binary; it must fail with this exit code. Its standard error.
     pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
@@ -181,6 +235,8 @@ pub fn isolate(command: &mut Command, folder: &Path) {
     for variable in [
         "CI",
         "EDGEC_KEY",
+        "EDGEC_PASSPHRASE",
+        "EDGEC_PKCS11_PIN",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
         "COLUMNS",

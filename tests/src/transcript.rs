@@ -1,7 +1,8 @@
 //! Transcripts in documents, run for real.
 //!
 //! In a Markdown file, a block marked `console` is a session: lines after `$ ` are
-//! commands, the lines below each are what it prints (both streams). All blocks of a file
+//! commands, each with the lines after `> ` that continue it, and the lines below are what it
+//! prints (both streams). All blocks of a file
 //! run in order in one empty folder. Times, digests and lengths that differ from run to
 //! run compare as equal; everything else is compared to the letter. `BLESS=1` writes what
 //! was printed into the document.
@@ -41,11 +42,17 @@ pub fn check(document: &Path) {
             let command = line.strip_prefix("$ ").unwrap_or_else(|| {
                 panic!("{}: not a command: {line}", document.display());
             });
+            let mut command = command.to_owned();
+            while let Some(line) = lines.next_if(|line| *line == ">" || line.starts_with("> ")) {
+                writeln!(replayed, "{line}").unwrap();
+                command.push('\n');
+                command.push_str(line.get(2..).unwrap_or_default());
+            }
             let mut expected = String::new();
             while let Some(line) = lines.next_if(|line| *line != "```" && !line.starts_with("$ ")) {
                 writeln!(expected, "{line}").unwrap();
             }
-            let printed = session.run(command, &mut status);
+            let printed = session.run(&command, &mut status);
             if normal(&printed) == normal(&expected) {
                 replayed.push_str(&expected);
             } else if std::env::var_os("BLESS").is_some() {

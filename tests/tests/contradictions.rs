@@ -37,7 +37,9 @@ impl Forge {
     /// Signs an image and a manifest, whatever they say of each other.
     fn sign(&self, image: &[u8], manifest: impl FnOnce(Image) -> Manifest) -> Vec<u8> {
         let unsigned = UnsignedArtifact::new(image.to_vec(), manifest);
-        let signed = unsigned.sign(&self.key, Vec::new()).unwrap();
+        let signature = self.key.sign(&unsigned.pae());
+        let signed = unsigned.attach(&self.key.public(), signature, Vec::new());
+        let signed = signed.unwrap();
         signed.as_bytes().to_vec()
     }
 

@@ -266,7 +266,7 @@ const CASES: &[Case] = &[
     Case {
         arguments: &["sign", "good.wat", "--key", "key.pem", "-o", "key.pem"],
         exit: 2,
-        begins: "error[output]: key.pem: the key would be overwritten",
+        begins: "error[output]: key.pem: this file is read, and would be overwritten",
         says: &[],
     },
     Case {

@@ -32,12 +32,22 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-targets", &["wasmtime", "ed25519-dalek", "object"]),
     ("edgec-artifact", &["wasmtime", "wasmparser", "wasm-opt"]),
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
-    ("edgec-packager", &["wasmtime", "wasm-opt"]),
+    ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
     (
         "edgec-verifier",
-        &["wasmtime", "wasm-opt", "cranelift-codegen", "cxx"],
+        &[
+            "wasmtime",
+            "wasm-opt",
+            "cranelift-codegen",
+            "cxx",
+            "cryptoki",
+            "pkcs5",
+        ],
     ),
-    ("edgec-loader", &["wasm-opt", "cranelift-codegen", "cxx"]),
+    (
+        "edgec-loader",
+        &["wasm-opt", "cranelift-codegen", "cxx", "cryptoki", "pkcs5"],
+    ),
 ];
 
 #[test]

@@ -7,7 +7,7 @@ mod manifest;
 mod progress;
 mod report;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -24,10 +24,10 @@ use self::report::{ArtifactReport, InputReport, Summary};
 use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
-use crate::keys::{self, Signer};
 use crate::naming::{self, Job, Output};
 use crate::render::out;
 use crate::render::{self, Format};
+use crate::signer::{Signer, SignerArguments};
 use crate::trust::self_check;
 use crate::{OPTIMIZER_WORKER, Outcome, time};
 
@@ -43,9 +43,6 @@ pub(crate) struct Arguments {
     /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
-    /// The private key that signs (PKCS#8 PEM) [default: a development key, not in CI]
-    #[arg(long, env = keys::KEY_VARIABLE, hide_env_values = true)]
-    key: Option<PathBuf>,
     /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
     #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind)]
     kind: KindChoice,
@@ -86,6 +83,8 @@ pub(crate) struct Arguments {
     /// Print errors and warnings only
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    signer: SignerArguments,
 }
 
 /// Measured on real programs; docs/optimizer.md has the figures.
@@ -204,7 +203,7 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         &targets,
         &output,
     )?;
-    spare_what_is_read(&jobs, arguments.key.as_deref())?;
+    spare_what_is_read(&jobs, &arguments.signer)?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
     let plan = Plan {
         kind: arguments.kind,
@@ -216,15 +215,17 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
             channel: arguments.channel,
             validity,
         },
-        signer: keys::signer(arguments.key.as_deref())?,
+        signer: arguments.signer.signer_or_development()?,
         jobs,
     };
     Ok(plan)
 }
 
-/// No artifact goes where an input or the key lies.
-fn spare_what_is_read(jobs: &[Job], key: Option<&Path>) -> Result<(), Failure> {
-    let read: Vec<&Path> = jobs.iter().map(|job| &*job.input).chain(key).collect();
+/// No artifact goes where an input or a key lies, and standard input is one thing.
+fn spare_what_is_read(jobs: &[Job], signer: &SignerArguments) -> Result<(), Failure> {
+    let inputs = jobs.iter().map(|job| job.input.clone());
+    let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
+    files::refuse_stdin_twice(&read)?;
     for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
         files::refuse_dash(path)?;
         if read.iter().any(|read| files::same(read, path)) {
@@ -395,11 +396,9 @@ fn package(
     manifest: impl FnOnce(edgec_artifact::Image) -> edgec_artifact::Manifest,
     plan: &Plan,
 ) -> Result<SignedArtifact, Failure> {
-    let key = &plan.signer.key;
-    let signed = UnsignedArtifact::new(image, manifest)
-        .sign(key, Vec::new())
-        .map_err(|error| Failure::rejected("package", &error))?;
-    self_check(signed.as_bytes(), &key.public())?;
+    let unsigned = UnsignedArtifact::new(image, manifest);
+    let signed = plan.signer.attach(unsigned, Vec::new())?;
+    self_check(signed.as_bytes(), &plan.signer.public())?;
     Ok(signed)
 }
 

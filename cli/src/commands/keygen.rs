@@ -1,12 +1,12 @@
 //! `edgec keygen`: a new signing key.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::failure::Failure;
 use crate::files::{self, Access};
-use crate::render::outln;
-use crate::{Outcome, keys};
+use crate::render::{self, outln};
+use crate::{Outcome, keys, secrets};
 
 /// Make an Ed25519 signing key: the private half (mode 0600) and the public half
 #[derive(clap::Args)]
@@ -14,38 +14,52 @@ pub(crate) struct Arguments {
     /// The private key's file; the public key goes beside it, with the ending .pub.pem
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
+    /// Encrypt the private key under a passphrase, which every use of it will ask for
+    #[arg(long)]
+    encrypt: bool,
+    /// A file with the passphrase, `-` for standard input
+    /// [default: EDGEC_PASSPHRASE, else the terminal is asked, twice]
+    #[arg(long, value_name = "FILE", requires = "encrypt")]
+    passphrase_file: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let private = &arguments.output;
     files::refuse_dash(private)?;
     let public = private.with_extension("pub.pem");
-    let key = keys::generate()?;
     // A key that is overwritten is lost for ever.
     for path in [private, &public] {
-        if path.symlink_metadata().is_ok() {
-            return Err(exists(path));
+        files::refuse_existing(path)?;
+    }
+    let passphrase = match arguments.encrypt {
+        true => {
+            let source = secrets::passphrase(arguments.passphrase_file.as_deref());
+            let shown = render::path(private);
+            let chosen = source.choose(&shown);
+            Some(chosen.map_err(|failure| failure.or_about(&shown))?)
         }
-    }
-    let staged = files::stage(private, keys::pem(&key)?.as_bytes(), Access::Private)?;
-    if !staged.commit_if_absent()? {
-        return Err(exists(private));
-    }
-    let staged = files::stage(&public, key.public().to_pem().as_bytes(), Access::Public)?;
-    if !staged.commit_if_absent()? {
-        return Err(exists(&public));
-    }
-    outln!("private key  {} (keep it secret)", private.display());
-    outln!("public key   {}", public.display());
+        false => None,
+    };
+    let key = keys::generate()?;
+    let pem = keys::pem(&key, passphrase.as_ref())?;
+    write(private, pem.as_bytes(), Access::Private)?;
+    write(&public, key.public().to_pem().as_bytes(), Access::Public)?;
+    let kept = match passphrase {
+        Some(_) => "encrypted; keep it and its passphrase secret",
+        None => "keep it secret",
+    };
+    outln!("private key  {} ({kept})", render::path(private));
+    outln!("public key   {}", render::path(&public));
     outln!("key id       {}", key.public().id());
     Ok(ExitCode::SUCCESS)
 }
 
-fn exists(path: &std::path::Path) -> Failure {
-    Failure::usage(
-        "exists",
-        "there is such a file already, and a key is never overwritten",
-    )
-    .about(path.display())
-    .hint("choose another name, or move the old key away")
+/// Writes a new file, and never over another.
+pub(super) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
+    files::refuse_existing(path)?;
+    // Somebody else may make it at this very moment.
+    match files::stage(path, bytes, access)?.commit_if_absent()? {
+        true => Ok(()),
+        false => files::refuse_existing(path),
+    }
 }

@@ -9,8 +9,9 @@ use edgec_verifier::{POLICY_PAYLOAD_TYPE, TrustPolicy};
 use crate::failure::Failure;
 use crate::files::{self, Access};
 use crate::render::outln;
+use crate::signer::SignerArguments;
 use crate::trust::read_policy;
-use crate::{Outcome, keys, time};
+use crate::{Outcome, time};
 
 /// Sign a trust policy, or check one
 #[derive(clap::Args)]
@@ -21,7 +22,7 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    Sign(Sign),
+    Sign(Box<Sign>),
     Check(Check),
 }
 
@@ -32,9 +33,8 @@ enum Command {
 struct Sign {
     /// The policy (TOML), or a signed one
     policy: PathBuf,
-    /// The root's private key
-    #[arg(long)]
-    key: PathBuf,
+    #[command(flatten)]
+    signer: SignerArguments,
     /// Where the signed policy goes
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -60,7 +60,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 fn sign(arguments: &Sign) -> Outcome {
     let path = &arguments.policy;
     files::refuse_dash(&arguments.output)?;
-    let key = keys::read(&arguments.key)?;
     let text = files::read_text(path)?;
     let (payload, mut signatures) = if text.starts_with('{') {
         let envelope = Envelope::decode_as(POLICY_PAYLOAD_TYPE, text.as_bytes())
@@ -72,12 +71,15 @@ fn sign(arguments: &Sign) -> Outcome {
     // Nobody should put their name to what no host would read.
     TrustPolicy::decode(&payload, &[], 0)
         .map_err(|error| Failure::rejected(error.code(), &error).about(path.display()))?;
-    let id = key.public().id().to_string();
+    let signer = arguments.signer.signer()?.ok_or_else(|| {
+        Failure::usage("no-key", "nobody was named who signs").hint("name the root key with --key")
+    })?;
+    let id = signer.public().id().to_string();
     signatures.retain(|signature| signature.key_id() != id);
-    let signature = key.sign(&pae(POLICY_PAYLOAD_TYPE, &payload));
+    let signature = signer.sign(&pae(POLICY_PAYLOAD_TYPE, &payload))?;
     signatures.push(Signature::new(&id, signature));
     let envelope = Envelope::new(payload, signatures).encode_as(POLICY_PAYLOAD_TYPE);
-    TrustPolicy::decode(&envelope, &[key.public()], 0)
+    TrustPolicy::decode(&envelope, &[signer.public()], 0)
         .map_err(|error| Failure::rejected("self-check", &error).about(path.display()))?;
     files::write(&arguments.output, &envelope, Access::Public)?;
     outln!("{}: signed by {id}", arguments.output.display());

@@ -1,57 +1,129 @@
-//! `edgec sign`: another key's signature on an existing artifact.
+//! `edgec sign`: signatures onto an existing artifact, and off it.
+//!
+//! In one step with whoever holds the key, or in two where the key is out of reach: write what
+//! is to be signed, and attach what came back.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_packager::UnsignedArtifact;
+use edgec_artifact::PublicKey;
+use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 
 use crate::failure::Failure;
 use crate::files::{self, Access};
-use crate::render::outln;
+use crate::render::{self, outln};
+use crate::signer::{SignerArguments, package_failure, read_signature};
 use crate::trust::self_check;
 use crate::{Outcome, keys};
 
-/// Sign an existing artifact
+/// Sign an existing artifact, or remove a signature
 ///
 /// The image and the manifest must agree; the signatures that are already there are
 /// replaced, or kept with --append.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The artifact
+    /// The artifact; `-` is standard input
     artifact: PathBuf,
-    /// The private key (PKCS#8 PEM)
-    #[arg(long, env = keys::KEY_VARIABLE, hide_env_values = true)]
-    key: PathBuf,
     /// Keep the signatures that are there
     #[arg(long)]
     append: bool,
     /// Where the signed artifact goes, instead of the artifact's place
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output"])]
+    export_pae: Option<PathBuf>,
+    /// Attach a signature that was made elsewhere (64 bytes, or base64)
+    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"])]
+    attach: Option<PathBuf>,
+    /// Remove the signature under a key id, or of a public key's file
+    #[arg(long, value_name = "KEY_ID|FILE", conflicts_with_all = ["SignerArguments", "attach", "append"])]
+    remove: Option<PathBuf>,
+    #[command(flatten)]
+    signer: SignerArguments,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     let output = arguments.output.as_ref().unwrap_or(path);
-    files::refuse_dash(output)?;
-    if files::same(output, &arguments.key) {
-        return Err(
-            Failure::usage("output", "the key would be overwritten").about(output.display())
-        );
+    if arguments.export_pae.is_none() {
+        files::refuse_dash(output)?;
     }
-    let key = keys::read(&arguments.key)?;
-    let file = files::read_artifact(path)?;
-    let package = |error| {
-        Failure::rejected("package", &error as &dyn std::error::Error).about(path.display())
-    };
-    let (unsigned, mut signatures) = UnsignedArtifact::reopen(&file).map_err(package)?;
-    if !arguments.append {
-        signatures.clear();
+    let mut read = arguments.signer.reads();
+    read.extend(arguments.attach.clone());
+    read.extend(arguments.remove.clone());
+    let written = arguments.export_pae.as_ref().unwrap_or(output);
+    let over_artifact = arguments.export_pae.is_some() && files::same(written, path);
+    if over_artifact || read.iter().any(|read| files::same(written, read)) {
+        let message = "this file is read, and would be overwritten";
+        return Err(Failure::usage("output", message).about(written.display()));
     }
-    let signed = unsigned.sign(&key, signatures).map_err(package)?;
-    self_check(signed.as_bytes(), &key.public())
-        .map_err(|failure| failure.about(path.display()))?;
+    files::refuse_stdin_twice(read.iter().chain([path]))?;
+    let about = |error: PackageError| package_failure(&error).about(path.display());
+
+    if let Some(removed) = &arguments.remove {
+        let key_id = key_id(removed)?;
+        let file = files::read_artifact(path)?;
+        let bytes = remove_signatures(&file, &key_id).map_err(about)?;
+        files::write(output, &bytes, Access::Public)?;
+        outln!("{}: no longer signed by {key_id}", render::path(output));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let Some(exported) = &arguments.export_pae {
+        let file = files::read_artifact(path)?;
+        let (unsigned, _) = UnsignedArtifact::reopen(&file).map_err(about)?;
+        let pae = unsigned.pae();
+        if exported.as_os_str() == files::STDIN {
+            render::write_stdout(&pae);
+        } else {
+            files::write(exported, &pae, Access::Public)?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (signed, public) = signed(arguments)?;
+    self_check(signed.as_bytes(), &public).map_err(|failure| failure.about(path.display()))?;
     files::write(output, signed.as_bytes(), Access::Public)?;
-    outln!("{}: signed by {}", output.display(), key.public().id());
+    outln!("{}: signed by {}", render::path(output), public.id());
     Ok(ExitCode::SUCCESS)
+}
+
+fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure> {
+    let path = &arguments.artifact;
+    let about = |error: PackageError| package_failure(&error).about(path.display());
+    // Before anybody is asked for a passphrase, a PIN or a signature.
+    let file = files::read_artifact(path)?;
+    let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
+    if !arguments.append {
+        kept.clear();
+    }
+    if let Some(attached) = &arguments.attach {
+        let public = arguments.signer.public_key()?;
+        // clap has seen to that.
+        let public =
+            public.ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
+        let signature = read_signature(attached)?;
+        let signed = unsigned.attach(&public, signature, kept).map_err(about)?;
+        return Ok((signed, public));
+    }
+    let signer = arguments.signer.signer()?.ok_or_else(|| {
+        Failure::usage("no-key", "nobody was named who signs").hint(format!(
+            "name a key with --key or {}, or --signer, or --pkcs11-module",
+            keys::KEY_VARIABLE
+        ))
+    })?;
+    let signed = signer
+        .attach(unsigned, kept)
+        .map_err(|failure| failure.or_about(path.display()))?;
+    Ok((signed, signer.public()))
+}
+
+/// A key id as it is, or that of a public key's file.
+fn key_id(named: &Path) -> Result<String, Failure> {
+    let text = named.to_string_lossy();
+    let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    if text.len() == 64 && text.chars().all(digit) {
+        return Ok(text.into_owned());
+    }
+    let (key, _) = keys::read_public(named)?;
+    Ok(key.id().to_string())
 }

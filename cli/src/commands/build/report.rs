@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::kept;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
-use crate::keys::Signer;
 use crate::naming::Job;
 use crate::render::{self, count, safe, seconds, size};
+use crate::signer::Signer;
 
 /// A whole run.
 #[derive(Serialize)]
@@ -85,7 +85,7 @@ pub(super) struct Work {
 impl Summary {
     pub(super) fn new(signer: &Signer) -> Self {
         Self {
-            key_id: signer.key.public().id().to_string(),
+            key_id: signer.public().id().to_string(),
             development_key: signer.development.as_deref().map(render::path),
             new_key: signer.new,
             inputs: Vec::new(),

@@ -1,0 +1,254 @@
+//! `edgec keys`: what a key file holds, and public keys from one encoding into another.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Subcommand, ValueEnum};
+use edgec_artifact::{KeyEncoding, PublicKey};
+use edgec_packager::SecretKey;
+use serde::Serialize;
+
+use super::keygen::write;
+use crate::failure::{Exit, Failure, code};
+use crate::files::{self, Access, Sensitive};
+use crate::render::{self, Format, out, outln};
+use crate::{Outcome, keys};
+
+/// Show keys, and read and write public keys in other encodings
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show what key files hold: kind, key id and public key, never a private key
+    Show {
+        /// Private keys (PEM), public keys (PEM, raw base64, OpenSSH); `-` is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// A file with the passphrase of encrypted keys, `-` for standard input
+        /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// How it is printed
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Write somebody's public key as the PEM that a trust policy holds
+    Import {
+        /// The public key (PEM, raw base64, OpenSSH); `-` is standard input
+        file: PathBuf,
+        /// The PEM file
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Write the public half of a key
+    Export {
+        /// The private or public key
+        file: PathBuf,
+        /// In which encoding
+        #[arg(long = "as", value_enum, value_name = "ENCODING")]
+        encoding: EncodingName,
+        /// Where to [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// A file with the passphrase of an encrypted key, `-` for standard input
+        /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+}
+
+/// [`KeyEncoding`], as it is named on the command line.
+#[derive(Clone, Copy, ValueEnum)]
+enum EncodingName {
+    /// SubjectPublicKeyInfo in PEM
+    Pem,
+    /// The 32 bytes in base64
+    Raw,
+    /// `ssh-ed25519 AAAA...`
+    Openssh,
+}
+
+impl From<EncodingName> for KeyEncoding {
+    fn from(name: EncodingName) -> Self {
+        match name {
+            EncodingName::Pem => Self::Pem,
+            EncodingName::Raw => Self::Raw,
+            EncodingName::Openssh => Self::OpenSsh,
+        }
+    }
+}
+
+/// What a file holds. Nothing of it is secret.
+struct Found {
+    kind: &'static str,
+    encoding: &'static str,
+    encrypted: bool,
+    public: PublicKey,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<KeyReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeyReport {
+    kind: &'static str,
+    encoding: &'static str,
+    encrypted: bool,
+    algorithm: &'static str,
+    key_id: String,
+    pem: String,
+    raw: String,
+    openssh: String,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    match &arguments.verb {
+        Verb::Show {
+            files,
+            passphrase_file,
+            format,
+        } => show(files, passphrase_file.as_deref(), *format),
+        Verb::Import { file, output } => import(file, output),
+        Verb::Export {
+            file,
+            encoding,
+            output,
+            passphrase_file,
+        } => {
+            let found = find(file, passphrase_file.as_deref())?;
+            let text = found.public.to_text((*encoding).into());
+            match output {
+                Some(output) => {
+                    files::refuse_dash(output)?;
+                    write(output, text.as_bytes(), Access::Public)?;
+                }
+                None => out!("{text}"),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome {
+    let mut worst: Option<Exit> = None;
+    let mut reports = Vec::new();
+    for path in paths {
+        let file = render::path(path);
+        let report = match find(path, passphrase) {
+            Ok(found) => Report {
+                key: Some(KeyReport::new(&found)),
+                error: None,
+                file,
+            },
+            Err(failure) => {
+                worst = worst.max(Some(failure.exit()));
+                Report {
+                    key: None,
+                    error: Some(failure),
+                    file,
+                }
+            }
+        };
+        if format == Format::Text {
+            report.print();
+        }
+        reports.push(report);
+    }
+    if format == Format::Json {
+        render::json(&reports);
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}
+
+impl KeyReport {
+    fn new(found: &Found) -> Self {
+        let text = |encoding| found.public.to_text(encoding).trim_end().to_owned();
+        Self {
+            kind: found.kind,
+            encoding: found.encoding,
+            encrypted: found.encrypted,
+            algorithm: "ed25519",
+            key_id: found.public.id().to_string(),
+            pem: found.public.to_pem(),
+            raw: text(KeyEncoding::Raw),
+            openssh: text(KeyEncoding::OpenSsh),
+        }
+    }
+}
+
+impl Report {
+    fn print(&self) {
+        if let Some(failure) = &self.error {
+            failure.print();
+        }
+        let Some(key) = &self.key else { return };
+        let encrypted = if key.encrypted { ", encrypted" } else { "" };
+        let row = |name: &str, text: &str| vec![format!("  {name}"), text.to_owned()];
+        out!(
+            "{}: {} key ({}{encrypted})\n{}",
+            self.file,
+            key.kind,
+            key.encoding,
+            render::table(&[
+                row("key id", &key.key_id),
+                row("raw", &key.raw),
+                row("OpenSSH", &key.openssh),
+            ])
+        );
+    }
+}
+
+fn import(file: &Path, output: &Path) -> Outcome {
+    files::refuse_dash(output)?;
+    let (public, _) = keys::read_public(file)?;
+    write(output, public.to_pem().as_bytes(), Access::Public)?;
+    outln!("public key  {}", render::path(output));
+    outln!("key id      {}", public.id());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The key in a file, private or public.
+fn find(path: &Path, passphrase: Option<&Path>) -> Result<Found, Failure> {
+    // A private key comes from a file, whose mode can be judged.
+    if path.as_os_str() == files::STDIN {
+        return keys::read_public(path).map(public);
+    }
+    let text = files::read_secret(path, Sensitive::Key)?;
+    if !text.contains("PRIVATE KEY") {
+        let key = keys::public_from_text(&text).map_err(|error| error.about(path.display()))?;
+        return Ok(public(key));
+    }
+    let encrypted = SecretKey::is_encrypted(&text);
+    let key = keys::open(path, &text, passphrase)?;
+    Ok(Found {
+        kind: "private",
+        encoding: "PKCS#8 PEM",
+        encrypted,
+        public: key.public(),
+    })
+}
+
+fn public((public, encoding): (PublicKey, KeyEncoding)) -> Found {
+    Found {
+        kind: "public",
+        encoding: match encoding {
+            KeyEncoding::Pem => "PEM",
+            KeyEncoding::Raw => "raw base64",
+            KeyEncoding::OpenSsh => "OpenSSH",
+        },
+        encrypted: false,
+        public,
+    }
+}

@@ -1,0 +1,127 @@
+//! Passphrases and PINs: from a file, a variable of the environment, or the terminal.
+//!
+//! Never from the command line, which every process of the machine can read. What is read is
+//! overwritten when it is dropped, and has no `Debug`.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use crate::failure::{Exit, Failure};
+use crate::files::{self, Sensitive};
+
+/// A passphrase or a PIN.
+pub(crate) struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where a secret may come from.
+pub(crate) struct Source<'a> {
+    /// What people call it.
+    pub(crate) what: &'static str,
+    /// The option that names a file.
+    pub(crate) option: &'static str,
+    /// What that option says.
+    pub(crate) file: Option<&'a Path>,
+    /// The variable that holds the secret.
+    pub(crate) variable: &'static str,
+}
+
+/// The variable that holds the passphrase of a private key.
+pub(crate) const PASSPHRASE_VARIABLE: &str = "EDGEC_PASSPHRASE";
+/// The variable that holds the PIN of a token.
+pub(crate) const PIN_VARIABLE: &str = "EDGEC_PKCS11_PIN";
+
+/// The passphrase of a private key.
+pub(crate) fn passphrase(file: Option<&Path>) -> Source<'_> {
+    Source {
+        what: "passphrase",
+        option: "--passphrase-file",
+        file,
+        variable: PASSPHRASE_VARIABLE,
+    }
+}
+
+/// The PIN of a PKCS#11 token.
+pub(crate) fn pin(file: Option<&Path>) -> Source<'_> {
+    Source {
+        what: "PIN",
+        option: "--pkcs11-pin-file",
+        file,
+        variable: PIN_VARIABLE,
+    }
+}
+
+impl Source<'_> {
+    /// An existing secret.
+    pub(crate) fn find(&self, whose: &str) -> Result<Secret, Failure> {
+        match self.named()? {
+            Some(secret) => Ok(secret),
+            None => self.ask(&format!("{} of {whose}: ", self.what)),
+        }
+    }
+
+    /// A new secret: what is typed must be typed twice, since nobody sees it.
+    pub(crate) fn choose(&self, whose: &str) -> Result<Secret, Failure> {
+        if let Some(secret) = self.named()? {
+            return Ok(secret);
+        }
+        let first = self.ask(&format!("new {} of {whose}: ", self.what))?;
+        let second = self.ask(&format!("the same {} again: ", self.what))?;
+        if first.as_str() != second.as_str() {
+            let message = format!("the two {}s differ; nothing was written", self.what);
+            return Err(Failure::usage("passphrase", message));
+        }
+        Ok(first)
+    }
+
+    fn named(&self) -> Result<Option<Secret>, Failure> {
+        if let Some(path) = self.file {
+            let text = files::read_secret(path, Sensitive::Passphrase)?;
+            return self.one_line(&text, &path.display()).map(Some);
+        }
+        // A secret that a CI system does not have is often an empty variable.
+        let value = std::env::var_os(self.variable).filter(|value| !value.is_empty());
+        let Some(value) = value else { return Ok(None) };
+        let text = value.into_string().map_err(|_| {
+            Failure::usage("passphrase", "the variable is not UTF-8").about(self.variable)
+        })?;
+        let text = Zeroizing::new(text);
+        self.one_line(&text, &self.variable).map(Some)
+    }
+
+    /// A final line break is the editor's, any other is a mistake.
+    fn one_line(&self, text: &str, from: &dyn std::fmt::Display) -> Result<Secret, Failure> {
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let wrong = if line.is_empty() {
+            "is empty"
+        } else if line.contains(['\n', '\r']) {
+            "has more than one line"
+        } else {
+            return Ok(Secret(Zeroizing::new(line.to_owned())));
+        };
+        Err(Failure::usage("passphrase", format!("the {} {wrong}", self.what)).about(from))
+    }
+
+    /// Asks on the terminal, which does not show what is typed.
+    fn ask(&self, prompt: &str) -> Result<Secret, Failure> {
+        if !std::io::stdin().is_terminal() {
+            let message = format!("a {} is needed, and there is no terminal to ask", self.what);
+            return Err(Failure::usage("no-passphrase", message).hint(format!(
+                "name a file that holds it with {}, or set {}",
+                self.option, self.variable
+            )));
+        }
+        let typed = rpassword::prompt_password(crate::render::safe(prompt)).map_err(|error| {
+            Failure::new(Exit::Environment, "terminal", error.to_string()).about("the terminal")
+        })?;
+        let typed = Zeroizing::new(typed);
+        self.one_line(&typed, &"the terminal")
+    }
+}

@@ -1,0 +1,238 @@
+//! Who signs: a key in a file, a program of the user's, or a PKCS#11 token.
+//!
+//! Whatever they give back is verified with the public key before it goes anywhere: a program
+//! or a token may hold another key than the one that it is said to hold.
+
+mod command;
+mod token;
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use edgec_artifact::{PublicKey, Signature};
+use edgec_packager::{PackageError, SecretKey, SignedArtifact, UnsignedArtifact};
+
+use self::command::CommandSigner;
+use self::token::TokenSigner;
+use crate::failure::{Exit, Failure};
+use crate::{files, keys};
+
+/// Who signs.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Who signs")]
+pub(crate) struct SignerArguments {
+    /// The private key (PKCS#8 PEM, also encrypted) [env: EDGEC_KEY] [default: for `build`, a
+    /// development key that is made on first use; not in CI]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
+    key: Option<PathBuf>,
+    /// A file with the passphrase of an encrypted key, `-` for standard input
+    /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
+    passphrase_file: Option<PathBuf>,
+    /// A program that signs: what is to be signed on its standard input, the signature (64
+    /// bytes, or base64) on its standard output. Quotes group words; there is no shell
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        requires = "public_key",
+        conflicts_with = "pkcs11_module"
+    )]
+    signer: Option<String>,
+    /// How many seconds the program may take [default: 60]
+    #[arg(long, value_name = "SECONDS", requires = "signer", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    signer_timeout: Option<u64>,
+    /// The public key of whoever signs; another's signature is refused
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+    /// The PKCS#11 module of a token that signs, such as /usr/lib/softhsm/libsofthsm2.so
+    #[arg(long, value_name = "FILE", requires_all = ["pkcs11_token", "pkcs11_key"])]
+    pkcs11_module: Option<PathBuf>,
+    /// The token's label
+    #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
+    pkcs11_token: Option<String>,
+    /// The label of the private key on the token
+    #[arg(long, value_name = "LABEL", requires = "pkcs11_module")]
+    pkcs11_key: Option<String>,
+    /// A file with the token's PIN, `-` for standard input
+    /// [default: EDGEC_PKCS11_PIN, else the terminal is asked]
+    #[arg(long, value_name = "FILE", requires = "pkcs11_module")]
+    pkcs11_pin_file: Option<PathBuf>,
+}
+
+/// Whoever holds the key, and what the user should know of where it came from.
+pub(crate) struct Signer {
+    holder: Holder,
+    public: PublicKey,
+    /// The development key's public half, for `verify`.
+    pub(crate) development: Option<PathBuf>,
+    /// Whether the development key was made just now.
+    pub(crate) new: bool,
+}
+
+enum Holder {
+    File(Box<SecretKey>),
+    Command(CommandSigner),
+    Token(TokenSigner),
+}
+
+impl SignerArguments {
+    /// The files that are read, which nothing may be written over.
+    pub(crate) fn reads(&self) -> Vec<PathBuf> {
+        let named = [
+            &self.passphrase_file,
+            &self.public_key,
+            &self.pkcs11_module,
+            &self.pkcs11_pin_file,
+        ];
+        self.key_file()
+            .into_iter()
+            .chain(named.into_iter().flatten().cloned())
+            .collect()
+    }
+
+    /// The public key that was named.
+    pub(crate) fn public_key(&self) -> Result<Option<PublicKey>, Failure> {
+        let key = self.public_key.as_deref().map(keys::read_public);
+        Ok(key.transpose()?.map(|(key, _)| key))
+    }
+
+    /// Who was named: on the command line, else by `EDGEC_KEY`.
+    pub(crate) fn signer(&self) -> Result<Option<Signer>, Failure> {
+        let expected = self.public_key()?;
+        let (holder, public) = if let Some(command) = &self.signer {
+            // clap has seen to that.
+            let public = expected
+                .ok_or_else(|| Failure::usage("public-key", "--signer needs --public-key"))?;
+            let command = CommandSigner::new(command, self.signer_timeout)?;
+            (Holder::Command(command), public)
+        } else if let Some(module) = &self.pkcs11_module {
+            let token = self.pkcs11_token.as_deref().unwrap_or_default();
+            let key = self.pkcs11_key.as_deref().unwrap_or_default();
+            let pin = self.pkcs11_pin_file.as_deref();
+            let (token, public) = TokenSigner::open(module, token, key, pin, expected)?;
+            (Holder::Token(token), public)
+        } else if let Some(path) = self.key_file() {
+            let key = keys::read(&path, self.passphrase_file.as_deref())?;
+            let public = key.public();
+            (Holder::File(Box::new(key)), public)
+        } else {
+            return Ok(None);
+        };
+        if let Some(expected) = expected.filter(|expected| *expected != public) {
+            let message = format!(
+                "the key that signs is {}, and --public-key is {}",
+                public.id(),
+                expected.id()
+            );
+            return Err(Failure::new(Exit::Rejected, "other-key", message));
+        }
+        Ok(Some(Signer {
+            holder,
+            public,
+            development: None,
+            new: false,
+        }))
+    }
+
+    /// Who was named, else the development key.
+    pub(crate) fn signer_or_development(&self) -> Result<Signer, Failure> {
+        if let Some(signer) = self.signer()? {
+            return Ok(signer);
+        }
+        let (key, file, new) = keys::development(self.passphrase_file.as_deref())?;
+        Ok(Signer {
+            public: key.public(),
+            holder: Holder::File(Box::new(key)),
+            development: Some(file),
+            new,
+        })
+    }
+
+    /// `--key`, else `EDGEC_KEY`, which counts for less than any other signer.
+    fn key_file(&self) -> Option<PathBuf> {
+        let variable = || match self.signer.is_some() || self.pkcs11_module.is_some() {
+            true => None,
+            false => std::env::var_os(keys::KEY_VARIABLE).map(PathBuf::from),
+        };
+        let path = self.key.clone().or_else(variable);
+        // A secret that a CI system does not have is often an empty variable.
+        path.filter(|path| !path.as_os_str().is_empty())
+    }
+}
+
+impl Signer {
+    /// The public key.
+    pub(crate) fn public(&self) -> PublicKey {
+        self.public
+    }
+
+    /// A signature over `message`, verified.
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
+        let signature = match &self.holder {
+            Holder::File(key) => key.sign(message),
+            Holder::Command(command) => command.sign(message)?,
+            Holder::Token(token) => token.sign(message)?,
+        };
+        if !self.public.accepts(message, &signature) {
+            let message = format!("what was signed is not signed by key {}", self.public.id());
+            return Err(Failure::new(Exit::Rejected, "bad-signature", message)
+                .hint("another key signed, or something else was signed; nothing was written"));
+        }
+        Ok(signature)
+    }
+
+    /// Signs an artifact, beside the signatures in `kept`.
+    pub(crate) fn attach(
+        &self,
+        unsigned: UnsignedArtifact,
+        kept: Vec<Signature>,
+    ) -> Result<SignedArtifact, Failure> {
+        let signature = self.sign(&unsigned.pae())?;
+        unsigned
+            .attach(&self.public, signature, kept)
+            .map_err(|error| package_failure(&error))
+    }
+}
+
+/// Why there is no artifact.
+pub(crate) fn package_failure(error: &PackageError) -> Failure {
+    let (code, hint) = match error {
+        PackageError::BadSignature { .. } => (
+            "bad-signature",
+            "another key signed, or something else was signed; nothing was written",
+        ),
+        PackageError::NoSuchSignature { .. } => (
+            "no-signature",
+            "`edgec inspect` shows the ids that there are",
+        ),
+        PackageError::LastSignature { .. } => (
+            "last-signature",
+            "sign with another key first: edgec sign --append",
+        ),
+        _ => return Failure::rejected("package", error),
+    };
+    Failure::rejected(code, error).hint(hint)
+}
+
+/// Reads a signature's file: 64 bytes, or base64.
+pub(crate) fn read_signature(path: &Path) -> Result<[u8; 64], Failure> {
+    let bytes = files::read_short(path)?;
+    signature(&bytes).ok_or_else(|| not_a_signature(&bytes).about(path.display()))
+}
+
+/// 64 bytes, or their base64 (standard, padded) with white space around it.
+fn signature(bytes: &[u8]) -> Option<[u8; 64]> {
+    if let Ok(signature) = bytes.try_into() {
+        return Some(signature);
+    }
+    let decoded = STANDARD.decode(bytes.trim_ascii()).ok()?;
+    decoded.try_into().ok()
+}
+
+fn not_a_signature(bytes: &[u8]) -> Failure {
+    let message = format!(
+        "{} bytes that are no Ed25519 signature: 64 bytes or their base64 are",
+        bytes.len()
+    );
+    Failure::new(Exit::Rejected, "bad-signature", message)
+}

@@ -1,0 +1,125 @@
+//! A program that signs: `--signer 'COMMAND'`.
+//!
+//! What is to be signed goes to its standard input; 64 bytes, or their base64, come back on its
+//! standard output; its standard error is the user's. The words of the command are the program
+//! and its arguments: quotes group as in a shell, and nothing else that a shell does is done.
+
+use std::io::{self, Read as _, Write as _};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{not_a_signature, signature};
+use crate::failure::{Exit, Failure};
+use crate::secrets::{PASSPHRASE_VARIABLE, PIN_VARIABLE};
+
+/// How long a program may take unless `--signer-timeout` says otherwise, in seconds: long
+/// enough for somebody to touch a token.
+const DEFAULT_TIMEOUT: u64 = 60;
+/// How much of its output is read, in bytes.
+const MAX_OUTPUT: u64 = 4096;
+
+/// A program, its arguments, and how long it may take.
+pub(super) struct CommandSigner {
+    program: String,
+    arguments: Vec<String>,
+    timeout: u64,
+}
+
+impl CommandSigner {
+    pub(super) fn new(line: &str, timeout: Option<u64>) -> Result<Self, Failure> {
+        let mut words = shlex::split(line)
+            .ok_or_else(|| {
+                Failure::usage("signer", "a quotation mark is not closed").about("--signer")
+            })?
+            .into_iter();
+        let program = words.next().filter(|program| !program.is_empty());
+        let program = program
+            .ok_or_else(|| Failure::usage("signer", "no program is named").about("--signer"))?;
+        Ok(Self {
+            program,
+            arguments: words.collect(),
+            timeout: timeout.unwrap_or(DEFAULT_TIMEOUT),
+        })
+    }
+
+    /// What the program gives back. Whose signature it is, if one, is for the caller to ask.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
+        let failed = |error: io::Error| Failure::environment("signer", &error).about(&self.program);
+        let deadline = Instant::now() + Duration::from_secs(self.timeout);
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            // These are for edgec alone.
+            .env_remove(PASSPHRASE_VARIABLE)
+            .env_remove(PIN_VARIABLE)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        // Both ends at once: a program may answer before it has read everything, or never.
+        if let Some(mut input) = child.stdin.take() {
+            let message = message.to_vec();
+            // A program that does not read all of it is judged by what it answers.
+            thread::spawn(move || drop(input.write_all(&message)));
+        }
+        let (sender, receiver) = mpsc::channel();
+        if let Some(output) = child.stdout.take() {
+            thread::spawn(move || {
+                let mut bytes = Vec::new();
+                let read = output.take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
+                // Nobody waits any more when the time is over.
+                drop(sender.send(read.map(|_| bytes)));
+            });
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let Ok(output) = receiver.recv_timeout(left) else {
+            stop(&mut child).map_err(failed)?;
+            return Err(self.too_slow());
+        };
+        let output = output.map_err(failed)?;
+        if output.len() as u64 > MAX_OUTPUT {
+            stop(&mut child).map_err(failed)?;
+            let message = format!("more than {MAX_OUTPUT} bytes are no signature");
+            return Err(Failure::new(Exit::Rejected, "bad-signature", message).about(&self.program));
+        }
+        let Some(status) = wait(&mut child, deadline).map_err(failed)? else {
+            return Err(self.too_slow());
+        };
+        if !status.success() {
+            let error = io::Error::other(format!("the signer failed: {status}"));
+            return Err(failed(error));
+        }
+        signature(&output).ok_or_else(|| not_a_signature(&output).about(&self.program))
+    }
+
+    fn too_slow(&self) -> Failure {
+        let message = format!("no signature within {} s", self.timeout);
+        Failure::environment(
+            "signer-timeout",
+            &io::Error::new(io::ErrorKind::TimedOut, message),
+        )
+        .about(&self.program)
+        .hint("--signer-timeout gives it more time")
+    }
+}
+
+/// Waits for the end of a process, or kills it: `None`. Whatever it started itself is its own
+/// affair.
+fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            stop(child)?;
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn stop(child: &mut Child) -> io::Result<()> {
+    child.kill()?;
+    child.wait().map(drop)
+}

@@ -1,0 +1,232 @@
+//! A PKCS#11 token that signs (PKCS #11 v3.0, `CKM_EDDSA`): the key never leaves it.
+//!
+//! The token's module is loaded when a signature is wanted; nothing of it is linked. Labels say
+//! which token and which key, and must be unambiguous.
+
+use std::path::Path;
+
+use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::Slot;
+use cryptoki::types::AuthPin;
+use edgec_artifact::PublicKey;
+
+use super::not_a_signature;
+use crate::failure::{Exit, Failure};
+use crate::secrets;
+
+/// An open session with a token, and a private key on it.
+pub(super) struct TokenSigner {
+    session: Session,
+    key: ObjectHandle,
+    label: String,
+}
+
+impl TokenSigner {
+    /// Logs in, and finds the key and, unless it is `expected`, its public half.
+    pub(super) fn open(
+        module: &Path,
+        token: &str,
+        key: &str,
+        pin: Option<&Path>,
+        expected: Option<PublicKey>,
+    ) -> Result<(Self, PublicKey), Failure> {
+        let failed = |error: Error| failure(&error).about(module.display());
+        // A bare name would be looked for wherever the system keeps libraries.
+        let file = module
+            .canonicalize()
+            .map_err(|error| Failure::environment("io", &error).about(module.display()))?;
+        let library = Pkcs11::new(file).map_err(failed)?;
+        library
+            .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
+            .map_err(failed)?;
+        let slot = slot(&library, token).map_err(failed)??;
+        let info = library.get_token_info(slot).map_err(failed)?;
+        let session = library.open_ro_session(slot).map_err(failed)?;
+        if info.protected_authentication_path() {
+            // A reader with keys of its own asks for the PIN.
+            session.login(UserType::User, None).map_err(failed)?;
+        } else if info.login_required() {
+            let pin = secrets::pin(pin).find(&format!("token {token}"))?;
+            let pin = AuthPin::new(Box::from(pin.as_str()));
+            let login = session.login(UserType::User, Some(&pin));
+            login.map_err(|error| failure(&error).about(format!("token {token}")))?;
+        }
+        let private = find(&session, ObjectClass::PRIVATE_KEY, key, &[]).map_err(failed)?;
+        let private = one(&private, "private", key)?;
+        let signer = Self {
+            session,
+            key: private,
+            label: key.to_owned(),
+        };
+        let public = match expected {
+            Some(public) => public,
+            None => signer.public(private).map_err(failed)??,
+        };
+        Ok((signer, public))
+    }
+
+    /// What the token gives back. Whose signature it is, if one, is for the caller to ask.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
+        let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519));
+        let signature = self
+            .session
+            .sign(&mechanism, self.key, message)
+            .map_err(|error| failure(&error).about(format!("key {}", self.label)))?;
+        signature
+            .as_slice()
+            .try_into()
+            .map_err(|_| not_a_signature(&signature).about(format!("key {}", self.label)))
+    }
+
+    /// The public half, as the token has it: the object of the same label and id.
+    fn public(&self, private: ObjectHandle) -> Result<Result<PublicKey, Failure>, Error> {
+        let ids = self.session.get_attributes(private, &[AttributeType::Id])?;
+        let same_id: Vec<Attribute> = ids
+            .into_iter()
+            .filter(|id| !matches!(id, Attribute::Id(bytes) if bytes.is_empty()))
+            .collect();
+        let found = find(
+            &self.session,
+            ObjectClass::PUBLIC_KEY,
+            &self.label,
+            &same_id,
+        )?;
+        let object = match one(&found, "public", &self.label) {
+            Ok(object) => object,
+            Err(failure) => {
+                return Ok(Err(failure.hint("name its file with --public-key")));
+            }
+        };
+        let points = self
+            .session
+            .get_attributes(object, &[AttributeType::EcPoint])?;
+        let point = points.into_iter().find_map(|attribute| match attribute {
+            Attribute::EcPoint(point) => Some(point),
+            _ => None,
+        });
+        Ok(public_key(&point.unwrap_or_default())
+            .map_err(|failure| failure.about(format!("key {}", self.label))))
+    }
+}
+
+/// `CKA_EC_POINT` of an Edwards key: the bytes of RFC 8032, in newer tokens bare, in older
+/// ones as a DER OCTET STRING.
+fn public_key(point: &[u8]) -> Result<PublicKey, Failure> {
+    let bytes = match point {
+        [0x04, 0x20, rest @ ..] if rest.len() == 32 => rest,
+        other => other,
+    };
+    let Ok(bytes) = bytes.try_into() else {
+        let message = format!("{} bytes are no Ed25519 public key", point.len());
+        return Err(Failure::new(Exit::Rejected, "public-key", message)
+            .hint("name its file with --public-key"));
+    };
+    PublicKey::from_bytes(bytes).map_err(|error| Failure::rejected("public-key", &error))
+}
+
+fn slot(library: &Pkcs11, label: &str) -> Result<Result<Slot, Failure>, Error> {
+    let mut found = Vec::new();
+    let mut labels = Vec::new();
+    for slot in library.get_slots_with_token()? {
+        let info = library.get_token_info(slot)?;
+        if !info.token_initialized() {
+            continue;
+        }
+        if info.label() == label {
+            found.push(slot);
+        }
+        labels.push(info.label().to_owned());
+    }
+    Ok(match found.as_slice() {
+        [slot] => Ok(*slot),
+        [] => {
+            let failure = missing(format!("no token has the label `{label}`"));
+            match labels.is_empty() {
+                true => Err(failure.hint("the module sees no token at all")),
+                false => Err(failure.hint(format!("there is {}", labels.join(", ")))),
+            }
+        }
+        several => Err(missing(format!(
+            "{} tokens have the label `{label}`",
+            several.len()
+        ))),
+    })
+}
+
+fn find(
+    session: &Session,
+    class: ObjectClass,
+    label: &str,
+    more: &[Attribute],
+) -> Result<Vec<ObjectHandle>, Error> {
+    let mut template = vec![
+        Attribute::Class(class),
+        Attribute::KeyType(KeyType::EC_EDWARDS),
+        Attribute::Label(label.as_bytes().to_vec()),
+    ];
+    template.extend_from_slice(more);
+    session.find_objects(&template)
+}
+
+fn one(found: &[ObjectHandle], half: &str, label: &str) -> Result<ObjectHandle, Failure> {
+    match found {
+        [object] => Ok(*object),
+        [] => Err(missing(format!(
+            "no {half} Ed25519 key on the token has the label `{label}`"
+        ))),
+        several => Err(missing(format!(
+            "{} {half} keys on the token have the label `{label}`",
+            several.len()
+        ))),
+    }
+}
+
+fn missing(message: String) -> Failure {
+    Failure::new(Exit::Environment, "pkcs11-label", message)
+}
+
+fn failure(error: &Error) -> Failure {
+    match error {
+        Error::Pkcs11(RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid, _) => {
+            Failure::new(Exit::Rejected, "pin", "the token does not accept this PIN")
+                .hint("after a few wrong ones it locks itself")
+        }
+        Error::Pkcs11(RvError::PinLocked, _) => {
+            Failure::new(Exit::Rejected, "pin", "the token has locked this PIN")
+                .hint("its security officer can unlock it")
+        }
+        Error::Pkcs11(RvError::MechanismInvalid, _) => Failure::environment("pkcs11", error)
+            .hint("the token cannot make Ed25519 signatures (CKM_EDDSA)"),
+        _ => Failure::environment("pkcs11", error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_read_bare_or_in_an_octet_string() {
+        let key = edgec_packager::SecretKey::generate().unwrap().public();
+        let bare = key.as_bytes().as_slice();
+        let wrapped = [&[0x04, 0x20], bare].concat();
+        for point in [bare, &wrapped] {
+            assert!(public_key(point).is_ok_and(|found| found == key));
+        }
+        // Of a NIST curve, cut off, with something behind it, and of small order.
+        for point in [
+            &[0x04; 65],
+            &bare[..31],
+            &[&wrapped[..], &[0]].concat(),
+            &[0; 32],
+            &[],
+        ] {
+            assert!(public_key(point).is_err());
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Private keys under a passphrase, and where the passphrase comes from. Needs `openssl`;
+//! `script` where it is there.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Command, Stdio};
+
+use edgec_tests::{Sandbox, encrypted_key, present};
+
+#[test]
+fn openssl_opens_what_edgec_encrypts() {
+    let sandbox = encrypted_key();
+    let arguments = ["pkey", "-in", "secret.pem", "-passin"];
+    let right = [&arguments[..], &["pass:correct horse", "-pubout"]].concat();
+    assert_eq!(
+        sandbox.tool("openssl", &right),
+        sandbox.read("secret.pub.pem")
+    );
+    let wrong = Command::new("openssl")
+        .current_dir(sandbox.path())
+        .args([&arguments[..], &["pass:wrong"]].concat())
+        .output();
+    assert!(!wrong.unwrap().status.success());
+    let pem = String::from_utf8(sandbox.read("secret.pem")).unwrap();
+    assert!(pem.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+}
+
+#[test]
+fn edgec_opens_what_openssl_encrypts() {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    sandbox.write_secret("passphrase", "x");
+    let convert = ["pkcs8", "-topk8", "-in", "key.pem", "-passout", "pass:x"];
+    for scheme in [
+        &["-v2", "aes-256-cbc"][..],
+        &["-v2", "aes-128-cbc", "-v2prf", "hmacWithSHA512"],
+        &["-v2", "aes-192-cbc", "-iter", "100000"],
+        &["-v2", "aes-256-cbc", "-scrypt"],
+    ] {
+        let pem = sandbox.tool("openssl", &[&convert[..], scheme].concat());
+        sandbox.write_secret("theirs.pem", pem);
+        let sign = ["sign", "hello.cwasm", "--key", "theirs.pem"];
+        sandbox.ok(&[&sign[..], &["--passphrase-file", "passphrase"]].concat());
+        sandbox.ok(&["verify", "hello.cwasm", "--key", "key.pub.pem"]);
+    }
+    let make = ["genpkey", "-algorithm", "ed25519", "-aes256", "-pass"];
+    let pem = sandbox.tool("openssl", &[&make[..], &["pass:x"]].concat());
+    sandbox.write_secret("theirs.pem", pem);
+    sandbox.ok(&[
+        "keys",
+        "show",
+        "theirs.pem",
+        "--passphrase-file",
+        "passphrase",
+    ]);
+    // SHA-1 and triple DES are not read.
+    for scheme in [
+        &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA1"][..],
+        &["-v2", "des3"],
+    ] {
+        let pem = sandbox.tool("openssl", &[&convert[..], scheme].concat());
+        sandbox.write_secret("old.pem", pem);
+        let show = ["keys", "show", "old.pem", "--passphrase-file", "passphrase"];
+        let error = sandbox.fails(1, &show);
+        assert!(
+            error.starts_with("error[secret-key]: old.pem: the private key is encrypted in a way"),
+            "{error}"
+        );
+        assert!(error.contains("hint: encrypt it anew"));
+    }
+    // Opened, but another algorithm's key.
+    let other = ["genpkey", "-algorithm", "x25519", "-aes256", "-pass"];
+    let pem = sandbox.tool("openssl", &[&other[..], &["pass:x"]].concat());
+    sandbox.write_secret("x25519.pem", pem);
+    let show = [
+        "keys",
+        "show",
+        "x25519.pem",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    let error = sandbox.fails(1, &show);
+    assert!(error.starts_with("error[secret-key]: x25519.pem: not an Ed25519 private key"));
+}
+
+/// A file that asks for 2^40 iterations of scrypt, or four thousand million of PBKDF2, is refused
+/// at once; else this test would not end.
+#[test]
+fn a_hostile_key_file_cannot_keep_the_machine_busy() {
+    let sandbox = encrypted_key();
+    let der = ["asn1parse", "-in", "secret.pem", "-noout", "-out", "der"];
+    sandbox.tool("openssl", &der);
+    let der = sandbox.read("der");
+    // INTEGER 16384, scrypt's N, and in its place one that is no power of two, and 0.
+    let place = der.windows(4).position(|window| window == [2, 2, 0x40, 0]);
+    let place = place.expect("scrypt's cost");
+    for (cost, says) in [
+        ([2, 2, 0x40, 1], "encrypted in a way that is not read"),
+        ([2, 2, 0x00, 0x80], "does not open"),
+    ] {
+        let mut changed = der.clone();
+        changed[place..place + 4].copy_from_slice(&cost);
+        let error = show_der(&sandbox, &changed);
+        assert!(error.contains(says), "{error}");
+    }
+    // p from 5 to 127, and r from 8 to 127: too much work, too much memory.
+    let mut changed = der.clone();
+    changed[place + 6] = 127;
+    changed[place + 9] = 127;
+    let error = show_der(&sandbox, &changed);
+    assert!(error.contains("more work than is done"), "{error}");
+}
+
+fn show_der(sandbox: &Sandbox, der: &[u8]) -> String {
+    sandbox.write("der", der);
+    let base64 = sandbox.tool("openssl", &["base64", "-in", "der"]);
+    let base64 = String::from_utf8(base64).unwrap();
+    let label = "ENCRYPTED PRIVATE KEY-----";
+    sandbox.write_secret(
+        "hostile.pem",
+        format!("-----BEGIN {label}\n{base64}-----END {label}\n"),
+    );
+    sandbox.fails(
+        1,
+        &[
+            "keys",
+            "show",
+            "hostile.pem",
+            "--passphrase-file",
+            "passphrase",
+        ],
+    )
+}
+
+#[test]
+fn a_passphrase_comes_from_a_file_a_variable_or_standard_input() {
+    let sandbox = encrypted_key();
+    sandbox.hello();
+    let sign = ["sign", "hello.cwasm", "--key", "secret.pem"];
+    let error = sandbox.fails(2, &sign);
+    assert!(
+        error.starts_with("error[no-passphrase]: secret.pem: "),
+        "{error}"
+    );
+    assert!(error.contains("--passphrase-file") && error.contains("EDGEC_PASSPHRASE"));
+
+    let with = |value: &str| {
+        sandbox
+            .command(&sign)
+            .env("EDGEC_PASSPHRASE", value)
+            .output()
+    };
+    assert!(with("correct horse").unwrap().status.success());
+    let wrong = with("wrong").unwrap();
+    assert_eq!(wrong.status.code(), Some(1));
+    let error = String::from_utf8(wrong.stderr).unwrap();
+    assert_eq!(
+        error,
+        "error[passphrase]: secret.pem: the passphrase does not open this private key\n"
+    );
+    assert_eq!(with("").unwrap().status.code(), Some(2));
+
+    let from_stdin = [&sign[..], &["--passphrase-file", "-"]].concat();
+    let mut child = sandbox
+        .command(&from_stdin)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(b"correct horse\n").unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    sandbox.ok(&["verify", "hello.cwasm", "--key", "secret.pub.pem"]);
+
+    for (text, says) in [("", "is empty"), ("\n", "is empty"), ("a\nb\n", "one line")] {
+        sandbox.write_secret("bad", text);
+        let error = sandbox.fails(2, &[&sign[..], &["--passphrase-file", "bad"]].concat());
+        assert!(
+            error.starts_with("error[passphrase]: bad: ") && error.contains(says),
+            "{error}"
+        );
+    }
+    let both = ["sign", "-", "-o", "x", "--key", "secret.pem"];
+    let error = sandbox.fails(2, &[&both[..], &["--passphrase-file", "-"]].concat());
+    assert!(error.starts_with("error[stdin]: "));
+    let both = ["build", "-", "-o", "x", "-t", "x86_64", "--key", "key.pem"];
+    let error = sandbox.fails(2, &[&both[..], &["--passphrase-file", "-"]].concat());
+    assert!(error.starts_with("error[stdin]: "));
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_that_others_may_read_are_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = encrypted_key();
+    let open = |name: &str, mode| {
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(sandbox.path().join(name), mode).unwrap();
+    };
+    let show = [
+        "keys",
+        "show",
+        "secret.pem",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    for mode in [0o604, 0o640, 0o620, 0o602, 0o666] {
+        open("passphrase", mode);
+        let error = sandbox.fails(2, &show);
+        assert!(
+            error.starts_with("error[secret-permissions]: passphrase: others may read"),
+            "{error}"
+        );
+    }
+    open("passphrase", 0o600);
+    sandbox.ok(&show);
+    open("secret.pem", 0o640);
+    let error = sandbox.fails(2, &show);
+    assert!(error.starts_with("error[key-permissions]: secret.pem: others may read"));
+    let export = ["keys", "export", "secret.pem", "--as", "raw"];
+    sandbox.fails(2, &export);
+}
+
+/// The terminal is asked, twice for a new key, and does not show what is typed.
+#[test]
+fn a_passphrase_is_asked_for_on_the_terminal() {
+    if !present("script") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let keygen = |name: &str, typed: [&str; 2]| {
+        let mut command = Command::new("script");
+        edgec_tests::isolate(&mut command, sandbox.path());
+        let line = format!(
+            "{} keygen --encrypt -o {name}",
+            edgec_tests::binary().display()
+        );
+        let mut child = command
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut shown = String::new();
+        let mut byte = [0];
+        let prompts = ["new passphrase of", "the same passphrase again: "];
+        for (prompt, typed) in prompts.into_iter().zip(typed) {
+            // A line is typed when it is asked for, and the terminal shows no more.
+            while !(shown.contains(prompt) && shown.ends_with(": ")) {
+                assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
+                shown.push(char::from(byte[0]));
+            }
+            writeln!(input, "{typed}").unwrap();
+        }
+        output.read_to_string(&mut shown).unwrap();
+        (child.wait().unwrap().success(), shown)
+    };
+    let (done, shown) = keygen("typed.pem", ["open sesame", "open sesame"]);
+    assert!(done, "{shown}");
+    assert!(!shown.contains("sesame"), "{shown}");
+    sandbox.write_secret("passphrase", "open sesame");
+    let show = [
+        "keys",
+        "show",
+        "typed.pem",
+        "--passphrase-file",
+        "passphrase",
+    ];
+    sandbox.ok(&show);
+
+    let (done, shown) = keygen("other.pem", ["open sesame", "open sesam"]);
+    assert!(
+        !done && shown.contains("the two passphrases differ"),
+        "{shown}"
+    );
+    assert!(!sandbox.files().contains(&"other.pem".to_owned()));
+}

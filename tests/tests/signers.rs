@@ -1,0 +1,339 @@
+//! Whoever signs outside of edgec: in two steps, by a program; and signatures that go.
+//! Needs `openssl`, which plays the signer.
+
+use std::path::Path;
+
+use edgec_tests::Sandbox;
+
+const SIGN: [&str; 2] = ["sign", "hello.cwasm"];
+
+/// A sandbox with an artifact by `key.pem`, another key `other.pem`, and a program that signs
+/// with the key that its first argument names.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    sandbox.ok(&["keygen", "-o", "other.pem"]);
+    program(
+        &sandbox,
+        "signer",
+        "cat > message && openssl pkeyutl -sign -rawin -inkey \"$1\" -in message",
+    );
+    sandbox
+}
+
+fn program(sandbox: &Sandbox, name: &str, script: &str) {
+    let path = sandbox.write(name, format!("#!/bin/sh\n{script}\n"));
+    executable(&path);
+}
+
+fn executable(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(path, mode).unwrap();
+}
+
+fn sign(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    sandbox.ok(&[&SIGN[..], arguments].concat())
+}
+
+/// Signing fails, and the artifact is as it was.
+fn refused(sandbox: &Sandbox, code: i32, arguments: &[&str], says: &[&str]) {
+    let before = sandbox.read("hello.cwasm");
+    let error = sandbox.fails(code, &[&SIGN[..], arguments].concat());
+    let (first, rest) = says.split_first().unwrap();
+    assert!(error.contains(&format!("error[{first}]: ")), "{error}");
+    for part in rest {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert_eq!(sandbox.read("hello.cwasm"), before);
+}
+
+fn verified(sandbox: &Sandbox, keys: &[&str]) {
+    let keys = keys.iter().flat_map(|key| ["--key", key]);
+    let arguments: Vec<&str> = ["verify", "hello.cwasm"].into_iter().chain(keys).collect();
+    sandbox.ok(&arguments);
+}
+
+#[test]
+fn a_key_that_edgec_never_sees_signs_in_two_steps() {
+    let sandbox = sandbox();
+    sign(&sandbox, &["--export-pae", "pae"]);
+    let printed = sandbox.run(&[&SIGN[..], &["--export-pae", "-"]].concat());
+    assert_eq!(printed.stdout, sandbox.read("pae"));
+    assert!(
+        printed
+            .stdout
+            .starts_with(b"DSSEv1 28 application/vnd.in-toto+json ")
+    );
+
+    let openssl = [
+        "pkeyutl",
+        "-sign",
+        "-rawin",
+        "-inkey",
+        "other.pem",
+        "-in",
+        "pae",
+    ];
+    let signature = sandbox.tool("openssl", &openssl);
+    assert_eq!(signature.len(), 64);
+    sandbox.write("raw", &signature);
+    let base64 = sandbox.tool("openssl", &["base64", "-A", "-in", "raw"]);
+    sandbox.write("base64", [&base64[..], b"\n"].concat());
+    let whole = sandbox.read("hello.cwasm");
+    for file in ["raw", "base64"] {
+        sandbox.write("hello.cwasm", &whole);
+        let attach = ["--attach", file, "--public-key", "other.pub.pem"];
+        sign(&sandbox, &[&attach[..], &["--append"]].concat());
+        verified(&sandbox, &["key.pub.pem", "other.pub.pem"]);
+        sign(&sandbox, &attach);
+        sandbox.fails(1, &["verify", "hello.cwasm", "--key", "key.pub.pem"]);
+        verified(&sandbox, &["other.pub.pem"]);
+    }
+}
+
+#[test]
+fn a_signature_that_does_not_fit_is_not_attached() {
+    let sandbox = sandbox();
+    sign(&sandbox, &["--export-pae", "pae"]);
+    let openssl = ["pkeyutl", "-sign", "-rawin", "-inkey", "other.pem", "-in"];
+    let signature = sandbox.tool("openssl", &[&openssl[..], &["pae"]].concat());
+    sandbox.write("signature", &signature);
+    // Row 10 of the threats: by another key.
+    let by_another = [
+        "--attach",
+        "signature",
+        "--public-key",
+        "key.pub.pem",
+        "--append",
+    ];
+    let says = ["bad-signature", "hello.cwasm: ", "not one by key"];
+    refused(&sandbox, 1, &by_another, &says);
+    // Over something else.
+    let elsewhere = sandbox.tool("openssl", &[&openssl[..], &["key.pub.pem"]].concat());
+    sandbox.write("elsewhere", elsewhere);
+    let attach = ["--attach", "elsewhere", "--public-key", "other.pub.pem"];
+    refused(&sandbox, 1, &attach, &["bad-signature", "not one by key"]);
+    // A single changed bit, a byte more, a byte less, nothing.
+    let mut flipped = signature.clone();
+    flipped[40] ^= 1;
+    let longer = [&signature[..], &[0]].concat();
+    for (bytes, says) in [
+        (&flipped[..], "not one by key"),
+        (&longer, "65 bytes that are no Ed25519 signature"),
+        (&signature[..63], "63 bytes"),
+        (&[], "0 bytes"),
+    ] {
+        sandbox.write("bad", bytes);
+        let attach = ["--attach", "bad", "--public-key", "other.pub.pem"];
+        refused(&sandbox, 1, &attach, &["bad-signature", says]);
+    }
+    // Without saying whose it is; with a key as well; and over a file that is read.
+    let error = sandbox.fails(2, &[&SIGN[..], &["--attach", "signature"]].concat());
+    assert!(error.contains("--public-key"), "{error}");
+    let attach = ["--attach", "signature", "--public-key", "other.pub.pem"];
+    sandbox.fails(2, &[&SIGN[..], &attach, &["--key", "key.pem"]].concat());
+    let over = [&attach[..], &["-o", "signature"]].concat();
+    refused(&sandbox, 2, &over, &["output", "signature: "]);
+    refused(&sandbox, 2, &["--export-pae", "hello.cwasm"], &["output"]);
+    assert_eq!(sandbox.read("signature"), signature);
+}
+
+#[test]
+fn a_program_signs_artifacts_and_builds() {
+    let sandbox = sandbox();
+    let signer = [
+        "--signer",
+        "./signer other.pem",
+        "--public-key",
+        "other.pub.pem",
+    ];
+    sign(&sandbox, &[&signer[..], &["--append"]].concat());
+    verified(&sandbox, &["key.pub.pem", "other.pub.pem"]);
+
+    let example = edgec_tests::repository().join("examples/hello.wat");
+    let build = ["build", "-q", example.to_str().unwrap(), "-o", "out"];
+    sandbox.ok(&[&build[..], &signer].concat());
+    for target in ["x86_64", "aarch64"] {
+        let artifact = format!("out/hello.{target}.cwasm");
+        sandbox.ok(&["verify", &artifact, "--key", "other.pub.pem"]);
+    }
+
+    // Base64 too; quotes group words, and a shell's own signs are words like others.
+    program(
+        &sandbox,
+        "with space",
+        "[ \"$2\" = '$HOME;>x' ] || exit 9\n./signer \"$1\" | openssl base64 -A",
+    );
+    let line = "'./with space' \"other.pem\" '$HOME;>x'";
+    sign(
+        &sandbox,
+        &["--signer", line, "--public-key", "other.pub.pem"],
+    );
+    verified(&sandbox, &["other.pub.pem"]);
+    assert!(!sandbox.files().contains(&"x".to_owned()));
+
+    // The variable names a key that does not sign here, and secrets are not handed on.
+    program(
+        &sandbox,
+        "discreet",
+        "[ -z \"$EDGEC_PASSPHRASE$EDGEC_PKCS11_PIN\" ] && ./signer \"$1\"",
+    );
+    let discreet = [
+        "--signer",
+        "./discreet other.pem",
+        "--public-key",
+        "other.pub.pem",
+    ];
+    let output = sandbox
+        .command(&[&SIGN[..], &discreet].concat())
+        .env("EDGEC_KEY", "key.pem")
+        .env("EDGEC_PASSPHRASE", "secret")
+        .env("EDGEC_PKCS11_PIN", "secret")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    verified(&sandbox, &["other.pub.pem"]);
+}
+
+#[test]
+fn a_program_that_does_not_sign_as_it_should_is_refused() {
+    let sandbox = sandbox();
+    program(&sandbox, "fails", "echo 'no token' >&2; exit 7");
+    program(&sandbox, "silent", "cat > message");
+    program(&sandbox, "noise", "cat > message; yes");
+    program(&sandbox, "sleeps", "exec sleep 1000");
+    program(&sandbox, "closes", "exec >&-; exec sleep 1000");
+    program(&sandbox, "ignores", "printf 'hello'");
+    // Row 10 of the threats: it answers with a signature by another key.
+    for (line, code, says) in [
+        (
+            "./signer key.pem",
+            1,
+            &["bad-signature", "not signed by key"][..],
+        ),
+        ("./fails", 3, &["signer", "no token\n", "exit status: 7"]),
+        ("./silent", 1, &["bad-signature", "./silent: 0 bytes"]),
+        ("./noise", 1, &["bad-signature", "more than 4096 bytes"]),
+        (
+            "./sleeps",
+            3,
+            &["signer-timeout", "no signature within 1 s"],
+        ),
+        (
+            "./closes",
+            3,
+            &["signer-timeout", "no signature within 1 s"],
+        ),
+        ("./ignores", 1, &["bad-signature", "5 bytes"]),
+        ("./missing", 3, &["signer", "./missing: No such file"]),
+        ("./signer 'key.pem", 2, &["signer", "quotation mark"]),
+        ("", 2, &["signer", "no program"]),
+        ("''", 2, &["signer", "no program"]),
+    ] {
+        let signer = [
+            "--signer",
+            line,
+            "--public-key",
+            "other.pub.pem",
+            "--append",
+        ];
+        let timeout = ["--signer-timeout", "1"];
+        let slow = says[0] == "signer-timeout";
+        let timeout = if slow { &timeout[..] } else { &[] };
+        refused(&sandbox, code, &[&signer, timeout].concat(), says);
+    }
+    let example = edgec_tests::repository().join("examples/hello.wat");
+    let build = [
+        "build",
+        example.to_str().unwrap(),
+        "-o",
+        "out",
+        "--public-key",
+    ];
+    let signer = ["other.pub.pem", "--signer", "./signer key.pem"];
+    let error = sandbox.fails(1, &[&build[..], &signer].concat());
+    assert!(error.contains("error[bad-signature]: "), "{error}");
+    assert!(!sandbox.files().iter().any(|name| name.starts_with("out/")));
+    // Whose signature it must be has to be said; two who sign are one too many.
+    let error = sandbox.fails(2, &[&SIGN[..], &["--signer", "./signer"]].concat());
+    assert!(error.contains("--public-key"));
+    let both = [
+        "--signer",
+        "x",
+        "--public-key",
+        "other.pub.pem",
+        "--key",
+        "key.pem",
+    ];
+    sandbox.fails(2, &[&SIGN[..], &both].concat());
+}
+
+#[test]
+fn a_key_can_be_held_to_its_public_half() {
+    let sandbox = sandbox();
+    sign(
+        &sandbox,
+        &["--key", "key.pem", "--public-key", "key.pub.pem"],
+    );
+    let other = ["--key", "other.pem", "--public-key", "key.pub.pem"];
+    refused(&sandbox, 1, &other, &["other-key", "and --public-key is"]);
+    refused(&sandbox, 2, &[], &["no-key", "--key or EDGEC_KEY"]);
+}
+
+#[test]
+fn a_signature_goes_by_key_id_or_by_key() {
+    let sandbox = sandbox();
+    let alone = sandbox.read("hello.cwasm");
+    let removed = |key: &str| sign(&sandbox, &["--remove", key]);
+    let shown = sandbox.ok(&["keys", "show", "other.pub.pem", "--format", "json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let id = shown[0]["key"]["keyId"].as_str().unwrap();
+    sandbox.ok(&[
+        "keys",
+        "export",
+        "other.pem",
+        "--as",
+        "openssh",
+        "-o",
+        "other.pub",
+    ]);
+    for name in [id, "other.pub.pem", "other.pub"] {
+        sign(&sandbox, &["--key", "other.pem", "--append"]);
+        verified(&sandbox, &["key.pub.pem", "other.pub.pem"]);
+        let said = removed(name);
+        assert_eq!(said, format!("hello.cwasm: no longer signed by {id}\n"));
+        // To the byte what it was before.
+        assert_eq!(sandbox.read("hello.cwasm"), alone);
+    }
+    refused(&sandbox, 1, &["--remove", id], &["no-signature", id]);
+    refused(
+        &sandbox,
+        1,
+        &["--remove", "key.pub.pem"],
+        &["last-signature"],
+    );
+    refused(
+        &sandbox,
+        1,
+        &["--remove", "key.pem"],
+        &["public-key", "private key"],
+    );
+    refused(&sandbox, 3, &["--remove", &id.to_uppercase()], &["io"]);
+    sandbox.fails(
+        2,
+        &[&SIGN[..], &["--remove", id, "--key", "key.pem"]].concat(),
+    );
+    sandbox.fails(2, &[&SIGN[..], &["--remove", id, "--append"]].concat());
+    // Elsewhere, and from what is no artifact.
+    sign(&sandbox, &["--key", "other.pem", "--append"]);
+    let both = sandbox.read("hello.cwasm");
+    sign(&sandbox, &["--remove", id, "-o", "less.cwasm"]);
+    assert_eq!(sandbox.read("less.cwasm"), alone);
+    assert_eq!(sandbox.read("hello.cwasm"), both);
+    let error = sandbox.fails(1, &["sign", "key.pub.pem", "--remove", id, "-o", "x"]);
+    assert!(
+        error.starts_with("error[package]: key.pub.pem: "),
+        "{error}"
+    );
+}
