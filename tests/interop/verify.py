@@ -274,8 +274,9 @@ def verify(file, policy, options):
 def main():
     def document(path): return json.load(open(path, "rb"))
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--trust", metavar="POLICY", help="edgec-trust.toml; or")
-    parser.add_argument("--key", metavar="PEM", action="append", help="repeated: all of these must have signed")
+    trust = parser.add_mutually_exclusive_group(required=True)
+    trust.add_argument("--trust", metavar="POLICY", help="edgec-trust.toml")
+    trust.add_argument("--key", metavar="PEM", action="append", help="repeated: all of these must have signed")
     parser.add_argument("--name", help="the application that is asked for")
     parser.add_argument("--channel", help="the release channel that is asked for")
     parser.add_argument("--at", type=int, default=int(time.time()), help="seconds since 1970, instead of now")
