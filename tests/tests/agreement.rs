@@ -140,6 +140,42 @@ fn both_judge_a_changed_file_alike() {
     check_agreement(cases);
 }
 
+/// The smallest artifact, of the format's test vectors: every byte changed, every truncation.
+#[test]
+fn both_judge_the_smallest_artifact_alike() {
+    if python().is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let vectors = std::fs::read(repository().join("tests/vectors/format.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_slice(&vectors).unwrap();
+    let text = |group: &str, field: &str| vectors[group][field].as_str().unwrap().to_owned();
+    let trust = Trust::Keys(vec![sandbox.write("public.pem", text("key", "publicPem"))]);
+    let key = SecretKey::from_pem(&text("key", "privatePem")).unwrap();
+    let payload = text("artifact", "payload").into_bytes();
+    let signature = key.sign(&pae(edgec_artifact::PAYLOAD_TYPE, &payload));
+    let signature = Signature::new(&key.public().id().to_string(), signature);
+    let image = text("artifact", "image");
+    let byte = |at| u8::from_str_radix(&image[at..at + 2], 16).unwrap();
+    let image: Vec<u8> = (0..image.len()).step_by(2).map(byte).collect();
+    let file = encode(&image, &Envelope::new(payload, vec![signature])).unwrap();
+    let case = |name: String, file: Vec<u8>, accepted: bool| Case {
+        name,
+        file,
+        trust: trust.clone(),
+        accepted: Some(accepted),
+    };
+    let flipped = (0..file.len()).map(|at| {
+        let mut file = file.clone();
+        file[at] ^= 1 << (at % 8);
+        case(format!("bit {} of byte {at}", at % 8), file, false)
+    });
+    let shorter =
+        (0..file.len()).map(|len| case(format!("{len} bytes"), file[..len].to_vec(), false));
+    let whole = case("whole".to_owned(), file.clone(), true);
+    check_agreement(flipped.chain(shorter).chain([whole]));
+}
+
 /// Payloads that the trusted key has signed, and images under true descriptions of them.
 #[test]
 fn both_judge_what_a_trusted_key_has_signed_alike() {
