@@ -71,7 +71,7 @@ def read_statement(payload):
 
 # --- Ed25519, judged strictly.
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-D, EIGHTH = -121665 * pow(121666, -1, P) % P, 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d6a7017c7
+D, EIGHTH = -121665 * pow(121666, -1, P) % P, 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7
 SMALL_ORDER = {0, 1, P - 1, EIGHTH, P - EIGHTH}  # values of y, whatever the sign of x
 SPKI = bytes.fromhex("302a300506032b6570032100")
 def is_fit(point):
@@ -85,6 +85,10 @@ def parse_key(pem):
     der = base64.b64decode("".join(lines), validate=True)
     need(len(der) == 44 and der.startswith(SPKI) and is_fit(der[12:]), "not a fit Ed25519 public key")
     return der
+
+def check_signature(der, message, signature):
+    need(is_fit(signature[:32]) and int.from_bytes(signature[32:], "little") < L, "signatures: R or S is unfit")
+    Ed25519PublicKey.from_public_bytes(der[12:]).verify(signature, message)  # or InvalidSignature
 
 # --- The file: its regions, and the image.
 def split(file):
@@ -224,10 +228,7 @@ def check_signatures(payload, signatures, policy, now):  # whose they are: trust
     pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
     revoked, signed = [key["id"] for key in policy.get("revoked-key", [])], dict(signatures)
     found = [key for key in policy["key"] if key["id"] in signed]
-    for key in found:
-        r, s = signed[key["id"]][:32], int.from_bytes(signed[key["id"]][32:], "little")
-        need(is_fit(r) and s < L, "signatures: R or S is unfit")
-        Ed25519PublicKey.from_public_bytes(key["der"][12:]).verify(signed[key["id"]], pae)  # or InvalidSignature
+    for key in found: check_signature(key["der"], pae, signed[key["id"]])
     found = [key for key in found if key["id"] not in revoked and is_within(key, now)]
     need(len(found) >= policy["threshold"], "signatures: not enough keys that count")
     return found
@@ -253,8 +254,7 @@ def check_rules(manifest, policy, options):
     enforce("revocation", all(manifest["image"]["fsverity"] != one["fsverity"] for one in policy.get("revoked-digest", [])))
     if "minimum" in compiler or compiler.get("deny"):
         denied = [rule for rule in compiler.get("deny", []) if matches(rule, "targets", target["id"])]
-        lowest = {"from": compiler.get("minimum", "0.0.0")}
-        enforce("compiler", version and made_by(lowest) and not any(map(made_by, denied)))
+        enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
     if compiler.get("advisories"):
         ranges = [limits for advisory in options.advisories or [] for limits in advisory["affected"]
                   if matches(advisory, "targets", target["id"]) or matches(advisory, "targets", target["triple"])]
@@ -296,4 +296,4 @@ def main():
             refused = 1
     return refused
 
-sys.exit(main())
+if __name__ == "__main__": sys.exit(main())

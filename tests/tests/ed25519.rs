@@ -9,12 +9,15 @@
 //! Nikolaenko: "Taming the many EdDSAs" (2020), whose cases speccheck holds.
 
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use edgec_artifact::PublicKey;
-use edgec_tests::shared;
+use edgec_tests::interop::python;
+use edgec_tests::{repository, shared};
 use serde_json::Value;
 
 /// One public case.
+#[derive(Clone)]
 struct Case {
     name: String,
     key: Vec<u8>,
@@ -77,14 +80,11 @@ fn hex(value: &Value, field: &str) -> Vec<u8> {
 /// `low_order_component_R`)". So a case is accepted exactly when it has no flag but those two.
 /// (By extension: a non-canonical encoding is always one of a low-order point here, and a
 /// `low_order_residue` fits no formula without the cofactor, which is the strict one.)
-#[test]
-fn cctv() {
-    let Some(folder) = folder() else { return };
+fn cctv(folder: &Path) -> Vec<Case> {
     let vectors = json(&folder.join("ed25519vectors.json"));
     let vectors = vectors.as_array().unwrap();
     assert_eq!(vectors.len(), 914);
-    let mut accepted = 0;
-    for vector in vectors {
+    let case = |vector: &Value| {
         let flags: Vec<&str> = match &vector["flags"] {
             Value::Null => Vec::new(),
             flags => {
@@ -97,24 +97,22 @@ fn cctv() {
         let low = flags.contains(&"low_order_A") || flags.contains(&"low_order_R");
         let number = &vector["number"];
         assert!(!(expected && low), "{number}: {flags:?}");
-        accepted += usize::from(expected);
-        let case = Case {
+        Case {
             name: format!("CCTV {number} {flags:?}"),
             key: hex(vector, "key"),
             message: text(vector, "msg").as_bytes().to_vec(),
             signature: hex(vector, "sig"),
             expected,
-        };
-        case.check();
-    }
-    assert!(accepted > 0, "nothing was to be accepted");
+        }
+    };
+    let cases: Vec<Case> = vectors.iter().map(case).collect();
+    assert!(cases.iter().any(|case| case.expected));
+    cases
 }
 
-#[test]
-fn wycheproof() {
-    let Some(folder) = folder() else { return };
+fn wycheproof(folder: &Path) -> Vec<Case> {
     let vectors = json(&folder.join("wycheproof_ed25519_test.json"));
-    let mut count = 0;
+    let mut cases = Vec::new();
     for group in vectors["testGroups"].as_array().unwrap() {
         for test in group["tests"].as_array().unwrap() {
             let expected = match text(test, "result") {
@@ -122,24 +120,21 @@ fn wycheproof() {
                 "invalid" => false,
                 other => panic!("{other}"),
             };
-            let case = Case {
+            cases.push(Case {
                 name: format!("Wycheproof {}: {}", test["tcId"], test["comment"]),
                 key: hex(&group["publicKey"], "pk"),
                 message: hex(test, "msg"),
                 signature: hex(test, "sig"),
                 expected,
-            };
-            case.check();
-            count += 1;
+            });
         }
     }
-    assert_eq!(count, 151);
+    assert_eq!(cases.len(), 151);
+    cases
 }
 
 /// The row "Dalek strict" of the table that the authors published.
-#[test]
-fn speccheck() {
-    let Some(folder) = folder() else { return };
+fn speccheck(folder: &Path) -> Vec<Case> {
     let table = std::fs::read_to_string(folder.join("speccheck-results.md")).unwrap();
     let row = table.lines().find(|line| line.contains("Dalek strict"));
     let verdicts = row.unwrap().split('|').skip(2).map(str::trim);
@@ -151,15 +146,62 @@ fn speccheck() {
     let vectors = vectors.as_array().unwrap();
     assert_eq!((vectors.len(), verdicts.len()), (12, 12));
     assert_eq!(verdicts.iter().filter(|accepted| **accepted).count(), 1);
-    for (number, (vector, expected)) in vectors.iter().zip(verdicts).enumerate() {
-        let case = Case {
-            name: format!("speccheck {number}"),
-            key: hex(vector, "pub_key"),
-            message: hex(vector, "message"),
-            signature: hex(vector, "signature"),
-            expected,
-        };
+    let vectors = vectors.iter().zip(verdicts).enumerate();
+    let case = |(number, (vector, expected)): (usize, (&Value, bool))| Case {
+        name: format!("speccheck {number}"),
+        key: hex(vector, "pub_key"),
+        message: hex(vector, "message"),
+        signature: hex(vector, "signature"),
+        expected,
+    };
+    vectors.map(case).collect()
+}
+
+#[test]
+fn every_public_case_is_judged_strictly() {
+    let Some(folder) = folder() else { return };
+    let sources = [cctv(&folder), wycheproof(&folder), speccheck(&folder)];
+    for case in sources.iter().flatten() {
         case.check();
+    }
+    the_second_verifier_agrees(&sources.concat());
+}
+
+/// `tests/interop/verify.py` judges keys and signatures by the same rules.
+fn the_second_verifier_agrees(cases: &[Case]) {
+    const SCRIPT: &str = r#"
+import json, sys, base64
+from verify import SPKI, InvalidSignature, check_signature, parse_key
+for key, message, signature in json.load(sys.stdin):
+    key, message, signature = map(bytes, (key, message, signature))
+    try:
+        body = base64.b64encode(SPKI + key).decode()
+        der = parse_key(f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
+        check_signature(der, message, signature)
+        print(1)
+    except (ValueError, InvalidSignature):
+        print(0)
+"#;
+    let Some(python) = python() else { return };
+    let mut child = Command::new(python)
+        .current_dir(repository().join("tests/interop"))
+        .args(["-B", "-c", SCRIPT])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let input: Vec<_> = cases
+        .iter()
+        .map(|case| (&case.key, &case.message, &case.signature))
+        .collect();
+    let stdin = child.stdin.take().unwrap();
+    serde_json::to_writer(stdin, &input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let verdicts: Vec<bool> = text.lines().map(|line| line == "1").collect();
+    assert_eq!(verdicts.len(), cases.len());
+    for (case, found) in cases.iter().zip(verdicts) {
+        assert_eq!(found, case.expected, "{}", case.name);
     }
 }
 
