@@ -3,7 +3,7 @@
 # PyPI, each at one version. Prints nothing but errors; does nothing when it is there already.
 set -euo pipefail
 
-folder=${EDGEC_PYTHON:-${XDG_CACHE_HOME:-$HOME/.cache}/edgec/python}
+folder=${EDGEC_PYTHON:-$HOME/.cache/edgec/python}
 packages=(
     cffi==2.1.1
     cryptography==50.0.2

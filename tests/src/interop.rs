@@ -58,29 +58,33 @@ pub struct Case {
     pub file: Vec<u8>,
     /// By whose signatures it is judged.
     pub trust: Trust,
+    /// Further arguments, spelled alike for both: `--name`, `--channel`, `--at`.
+    pub arguments: Vec<String>,
     /// What both must say, where that is known.
     pub accepted: Option<bool>,
 }
 
-/// Lets both verifiers judge every case: each is started once for every trust.
+/// Lets both verifiers judge every case: each is started once for
+/// cases with the same trust and arguments.
 ///
 /// # Panics
 ///
 /// Where they disagree, or neither says what was expected; naming every such case.
 pub fn check_agreement(cases: impl IntoIterator<Item = Case>) {
-    let mut groups: BTreeMap<Trust, Vec<Case>> = BTreeMap::new();
+    let mut groups: BTreeMap<(Trust, Vec<String>), Vec<Case>> = BTreeMap::new();
     for case in cases {
-        groups.entry(case.trust.clone()).or_default().push(case);
+        let group = (case.trust.clone(), case.arguments.clone());
+        groups.entry(group).or_default().push(case);
     }
     let mut surprises = Vec::new();
-    for (trust, cases) in groups {
+    for ((trust, more), cases) in groups {
         let sandbox = Sandbox::new();
         let names: Vec<String> = (0..cases.len()).map(|n| format!("{n}.cwasm")).collect();
         for (name, case) in names.iter().zip(&cases) {
             sandbox.write(name, &case.file);
         }
-        let ours = verdicts_of_edgec(&sandbox, &trust, &names);
-        let theirs = verdicts_of_python(&sandbox, &trust, &names);
+        let ours = verdicts_of_edgec(&sandbox, &trust, &more, &names);
+        let theirs = verdicts_of_python(&sandbox, &trust, &more, &names);
         assert_eq!(ours.len(), cases.len());
         assert_eq!(theirs.len(), cases.len());
         for ((case, ours), (theirs, said)) in cases.iter().zip(&ours).zip(&theirs) {
@@ -96,10 +100,15 @@ pub fn check_agreement(cases: impl IntoIterator<Item = Case>) {
     assert!(surprises.is_empty(), "{}", surprises.join("\n"));
 }
 
-fn verdicts_of_edgec(sandbox: &Sandbox, trust: &Trust, names: &[String]) -> Vec<bool> {
+fn verdicts_of_edgec(
+    sandbox: &Sandbox,
+    trust: &Trust,
+    more: &[String],
+    names: &[String],
+) -> Vec<bool> {
     let mut arguments = vec!["verify", "--format", "json"];
     arguments.extend(trust.arguments());
-    arguments.extend(names.iter().map(String::as_str));
+    arguments.extend(more.iter().chain(names).map(String::as_str));
     let output = sandbox.run(&arguments);
     if output.stdout.is_empty() {
         // A policy that is refused is refused before any artifact is looked at.
@@ -112,12 +121,18 @@ fn verdicts_of_edgec(sandbox: &Sandbox, trust: &Trust, names: &[String]) -> Vec<
 }
 
 /// With what it says of each.
-fn verdicts_of_python(sandbox: &Sandbox, trust: &Trust, names: &[String]) -> Vec<(bool, String)> {
+fn verdicts_of_python(
+    sandbox: &Sandbox,
+    trust: &Trust,
+    more: &[String],
+    names: &[String],
+) -> Vec<(bool, String)> {
     let mut command = Command::new(python().expect("checked by the caller"));
     command
         .current_dir(sandbox.path())
         .arg(repository().join("tests/interop/verify.py"))
         .args(trust.arguments())
+        .args(more)
         .args(names);
     if let Trust::Policy(_) = trust {
         let advisories = sandbox.run(&["advisories", "--format", "json"]);

@@ -64,6 +64,7 @@ impl Source {
             file,
             trust: self.trust(),
             // What must come out is asserted elsewhere; here, that both say the same.
+            arguments: Vec::new(),
             accepted: None,
         }
     }
@@ -163,6 +164,7 @@ fn both_judge_the_smallest_artifact_alike() {
         name,
         file,
         trust: trust.clone(),
+        arguments: Vec::new(),
         accepted: Some(accepted),
     };
     let flipped = (0..file.len()).map(|at| {

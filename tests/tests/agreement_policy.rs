@@ -99,6 +99,7 @@ fn both_apply_a_policy_alike() {
             name: rule,
             file: file.clone(),
             trust: Trust::Policy(path),
+            arguments: Vec::new(),
             accepted: Some(accepted),
         }
     });
