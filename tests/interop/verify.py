@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A second verifier of edgec artifacts, written from docs/format.md and docs/policy.md; it shares no code
-with edgec. Python 3.11, its standard library, and `cryptography` for the arithmetic of Ed25519."""
+"""A second verifier of edgec artifacts, by docs/format.md and docs/policy.md; it shares no code with
+edgec. Python 3.11, its standard library, and `cryptography` for the arithmetic of Ed25519."""
 import argparse, base64, datetime, hashlib, itertools, json, os, re, stat, struct, sys, time, tomllib, unicodedata
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -1,5 +1,5 @@
 //! Two verifiers that share no code judge the same files alike: `edgec verify`, and
-//! `tests/interop/verify.py`, which was written from the documents.
+//! `tests/interop/verify.py`, which follows the documents.
 
 use std::path::Path;
 use std::process::Command;
