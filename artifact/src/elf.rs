@@ -10,8 +10,9 @@
 use object::LittleEndian as LE;
 use object::elf::{
     EM_AARCH64, EM_X86_64, FileHeader64, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_REL,
-    SHT_RELA, SectionHeader64,
+    SHT_RELA, SHT_STRTAB, SectionHeader64,
 };
+use object::read::SectionIndex;
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 use serde::Deserialize;
 
@@ -142,6 +143,18 @@ impl ElfImage {
             .map_err(|_| malformed("section table"))?;
         if table.len() > MAX_SECTIONS {
             return Err(malformed("section table, which is too long"));
+        }
+        // Counts that do not fit into the header, and tables that cannot be read in place, are
+        // for other files than the engine's.
+        if table.len() != usize::from(header.e_shnum.get(LE)) || header.e_shoff.get(LE) % 8 != 0 {
+            return Err(malformed("section table, which is extended or not aligned"));
+        }
+        let names = SectionIndex(header.e_shstrndx.get(LE).into());
+        let names = table
+            .section(names)
+            .map_err(|_| malformed("section names"))?;
+        if names.sh_type(LE) != SHT_STRTAB {
+            return Err(malformed("section names"));
         }
         let table_len = (table.len() * size_of::<SectionHeader64<LE>>()) as u64;
         let mut regions = vec![

@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
 
+pub mod interop;
 pub mod stock;
 pub mod transcript;
 

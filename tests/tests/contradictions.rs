@@ -137,6 +137,20 @@ fn an_image_that_the_engine_did_not_write() {
         &|image| image[32] = 1,
         "malformed ELF image: program headers",
     );
+    // A count that stands elsewhere, a table that is not aligned, names in a section of code.
+    let table = usize::try_from(number(&forge.image, 40, 8)).unwrap();
+    check(
+        &|image| {
+            image[table + 32] = image[60];
+            image[60] = 0;
+        },
+        "malformed ELF image: section table, which is extended",
+    );
+    check(
+        &|image| image[40] ^= 1,
+        "malformed ELF image: section table",
+    );
+    check(&|image| image[62] = 1, "malformed ELF image: section names");
     check(&|image| image.push(1), "unclaimed bytes at offset");
     check(&|image| image[0x45c] = 1, "unclaimed bytes at offset 0x45c");
 

@@ -1,9 +1,13 @@
-//! Others accept what edgec signs, and edgec what others make. Needs `openssl`.
+//! Others accept what edgec signs, and edgec what others make. Needs `openssl`, and the Python
+//! packages of `tests/interop/setup.sh`.
 
 use std::path::Path;
 use std::process::{Command, Output};
 
-use edgec_tests::Sandbox;
+use edgec_artifact::{Artifact, Envelope, Signature, pae};
+use edgec_packager::SecretKey;
+use edgec_tests::interop::python;
+use edgec_tests::{Sandbox, repository};
 
 fn openssl(folder: &Path, arguments: &[&str]) -> Output {
     let output = Command::new("openssl")
@@ -75,4 +79,91 @@ fn openssl_reads_the_keys_that_edgec_makes() {
     let public = ["pkey", "-in", "key.pem", "-pubout"];
     let output = openssl(sandbox.path(), &public);
     assert_eq!(output.stdout, sandbox.read("key.pub.pem"));
+}
+
+/// Lets `tests/interop/others.py` judge an envelope with these keys.
+fn others(python: &Path, sandbox: &Sandbox, threshold: &str, keys: &[&str]) -> Output {
+    let output = Command::new(python)
+        .current_dir(sandbox.path())
+        .arg(repository().join("tests/interop/others.py"))
+        .args(["envelope.json", threshold])
+        .args(keys)
+        .output();
+    output.expect("python can be started")
+}
+
+/// securesystemslib takes the envelope for DSSE, in-toto-attestation the payload for a statement.
+#[test]
+fn dsse_and_in_toto_tools_accept_the_envelope() {
+    let Some(python) = python() else { return };
+    let sandbox = Sandbox::new();
+    let file = sandbox.hello();
+    sandbox.ok(&["keygen", "-o", "other.pem"]);
+    sandbox.ok(&["sign", "hello.cwasm", "--key", "other.pem", "--append"]);
+    sandbox.ok(&["envelope", "hello.cwasm", "-o", "envelope.json"]);
+    let envelope = sandbox.read("envelope.json");
+    assert_eq!(
+        sandbox.run(&["envelope", "hello.cwasm"]).stdout,
+        envelope,
+        "standard output has the same bytes"
+    );
+    let both = ["key.pub.pem", "other.pub.pem"];
+    for (threshold, keys) in [("1", &both[..1]), ("1", &both[1..]), ("2", &both)] {
+        let output = others(&python, &sandbox, threshold, keys);
+        assert!(output.status.success(), "{output:?}");
+        let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let artifact = Artifact::decode(&file).unwrap();
+        let image = artifact.image();
+        assert_eq!(said["keys"].as_array().unwrap().len(), keys.len());
+        assert_eq!(said["payloadType"], edgec_artifact::PAYLOAD_TYPE);
+        assert_eq!(said["predicateType"], edgec_artifact::PREDICATE_TYPE);
+        assert_eq!(said["subject"], "hello");
+        let sha256 = edgec_artifact::Sha256Digest::of(image).to_string();
+        assert_eq!(said["digest"]["sha256"], sha256);
+        let fsverity = edgec_artifact::verity::digest(image).to_string();
+        assert_eq!(said["digest"]["fsverity-sha256-12"], fsverity);
+    }
+
+    let refused = |threshold: &str, keys: &[&str], by: &str| {
+        let output = others(&python, &sandbox, threshold, keys);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.starts_with(by), "{stderr}");
+    };
+    // Two signatures by one key, or by nobody whom they know.
+    sandbox.ok(&["keygen", "-o", "third.pem"]);
+    refused("2", &["key.pub.pem", "third.pub.pem"], "securesystemslib: ");
+    refused("1", &["third.pub.pem"], "securesystemslib: ");
+    // A changed payload, and a changed signature.
+    for marker in ["{\"payload\":\"", "\"sig\":\""] {
+        let mut changed = envelope.clone();
+        let places = changed.windows(marker.len());
+        let mut places = places.enumerate().filter(|(_, w)| *w == marker.as_bytes());
+        let at = places.next().unwrap().0 + marker.len() + 20;
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        sandbox.write("envelope.json", changed);
+        refused("2", &both, "securesystemslib: ");
+    }
+}
+
+/// What securesystemslib accepts and in-toto refuses: signed, and no statement.
+#[test]
+fn a_payload_that_is_no_statement_is_refused_by_in_toto() {
+    let Some(python) = python() else { return };
+    let sandbox = Sandbox::new();
+    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let key = SecretKey::from_pem(&pem).unwrap();
+    for payload in [
+        &b"{}"[..],
+        b"hello",
+        br#"{"_type":"https://in-toto.io/Statement/v1"}"#,
+    ] {
+        let signature = key.sign(&pae(edgec_artifact::PAYLOAD_TYPE, payload));
+        let signature = Signature::new(&key.public().id().to_string(), signature);
+        let envelope = Envelope::new(payload.to_vec(), vec![signature]);
+        sandbox.write("envelope.json", envelope.encode());
+        let output = others(&python, &sandbox, "1", &["key.pub.pem"]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(stderr.starts_with("in-toto-attestation: "), "{stderr}");
+    }
 }

@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn raw(bytes: &[u8]) -> Outcome {
+pub(crate) fn raw(bytes: &[u8]) -> Outcome {
     render::write_stdout(bytes);
     Ok(ExitCode::SUCCESS)
 }

@@ -1,0 +1,46 @@
+//! `edgec envelope`: the DSSE envelope of an artifact, for other tools. Nothing is verified.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use edgec_artifact::Artifact;
+
+use crate::failure::Failure;
+use crate::files::{self, Access};
+use crate::render;
+use crate::{Outcome, commands};
+
+/// Write an artifact's DSSE envelope, without verifying anything
+///
+/// These are the very bytes that lie in the artifact, without a final newline.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The artifact; `-` is standard input
+    artifact: PathBuf,
+    /// Where the envelope goes, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let path = &arguments.artifact;
+    if let Some(output) = &arguments.output {
+        files::refuse_dash(output)?;
+        if files::same(output, path) {
+            let failure = Failure::usage("output", "the artifact would be overwritten");
+            return Err(failure.about(output.display()));
+        }
+    }
+    let file = files::read_artifact(path)?;
+    let artifact = Artifact::decode(&file)
+        .map_err(|error| Failure::rejected("layout", &error).about(render::path(path)))?;
+    // An envelope has one spelling: encoding it again gives the bytes of the file.
+    let envelope = artifact.envelope().encode();
+    match &arguments.output {
+        Some(output) => {
+            files::write(output, &envelope, Access::Public)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        None => commands::inspect::raw(&envelope),
+    }
+}

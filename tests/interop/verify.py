@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""A second verifier of edgec artifacts, by docs/format.md and docs/policy.md; it shares no code with
+edgec. Python 3.11, its standard library, and `cryptography` for the arithmetic of Ed25519."""
+import argparse, base64, datetime, hashlib, itertools, json, os, re, stat, struct, sys, time, tomllib, unicodedata
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+def need(condition, reason):
+    if not condition: raise ValueError(reason)  # as the parsers of the standard library do
+
+# --- JSON and TOML. A shape is a dict (an object with these fields and no others, `name?` is optional), a list
+# of one (a list of such), or a function that says whether a value is right.
+def text(value): return type(value) is str
+def flag(value): return type(value) is bool
+def number(value): return type(value) is int and 0 <= value < 2**64
+def version_number(value): return number(value) and value < 2**53
+def digest(value): return text(value) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
+def one_of(*words): return lambda value: text(value) and value in words
+def table_of(item): return lambda value: type(value) is dict and all(map(item, value.values()))
+def settings(value): return table_of(text)(value) and list(value) == sorted(value)
+
+def fits(value, shape, ordered):
+    if callable(shape): return shape(value)
+    if type(shape) is list: return type(value) is list and all(fits(item, shape[0], ordered) for item in value)
+    known = {name.rstrip("?"): inner for name, inner in shape.items()}
+    return (type(value) is dict and {name for name in shape if name[-1] != "?"} <= value.keys() <= known.keys()
+            and (not ordered or list(value) == [name for name in known if name in value])
+            and all(fits(item, known[name], ordered) for name, item in value.items()))
+
+def parse_json(data, shape, what):
+    value = json.loads(data.decode())
+    # Whatever is not in the one spelling, as a field that is there twice, differs from it here.
+    spelled = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    need(spelled == data and fits(value, shape, True), f"{what}: another spelling, field or type")
+    return value
+
+BYTES, RANGE = {"length": number, "sha256": digest}, {"minimum": number, "maximum?": number}
+MANIFEST = {
+    "name": text, "version": version_number, "displayVersion?": text, "channel?": text,
+    "kind": one_of("component", "module"), "image": BYTES | {"fsverity": digest},
+    "source": {"input": BYTES, "optimized": BYTES},
+    "target": {"id": text, "triple": text, "level": text, "cpuFeatures": [text]},
+    "engine": {"name": text, "version": text, "profile": text, "tunables": settings, "compatibilityHash": digest},
+    "capabilities": {"imports": [text], "exports": [text]},
+    "resources": {"coreInstances": number, "memories": [RANGE], "tables": [RANGE], "complete": flag},
+    "wasmFeatures": [text], "validity?": {"issued?": number, "notBefore?": number, "expires?": number},
+    "builder": {"edgec": text, "stages": [{"name": text, "tool": text, "version": text, "settings": settings}]}}
+SUBJECT = {"name": text, "digest": {"sha256": digest, "fsverity-sha256-12": digest}}
+STATEMENT = {"_type": one_of("https://in-toto.io/Statement/v1"), "subject": [SUBJECT],
+             "predicateType": one_of("https://edgec.dev/manifest/v1"), "predicate": MANIFEST}
+ENVELOPE = {"payload": text, "payloadType": one_of("application/vnd.in-toto+json"),
+            "signatures": [{"keyid": text, "sig": text}]}
+
+def open_envelope(data):
+    envelope = parse_json(data, ENVELOPE, "envelope")
+    fields = [envelope["payload"]] + [one["sig"] for one in envelope["signatures"]]
+    payload, *signatures = (base64.b64decode(field, validate=True) for field in fields)
+    again = [base64.b64encode(plain).decode() for plain in (payload, *signatures)]
+    need(again == fields, "envelope: base64 in another spelling")
+    need(len(signatures) <= 64 and all(len(one) == 64 for one in signatures), "envelope: signatures")
+    return payload, [(one["keyid"], signature) for one, signature in zip(envelope["signatures"], signatures)]
+
+def read_statement(payload):
+    statement = parse_json(payload, STATEMENT, "statement")
+    manifest, name = statement["predicate"], statement["predicate"]["name"]
+    digests = {"sha256": manifest["image"]["sha256"], "fsverity-sha256-12": manifest["image"]["fsverity"]}
+    need(statement["subject"] == [{"name": name, "digest": digests}], "statement: another subject")
+    plain = not any(unicodedata.category(c) == "Cc" or c in "\\*" for c in name) and len(name.encode()) <= 128
+    need(plain and all(part and part[0] != "." for part in name.split("/")), "statement: no name for an application")
+    return manifest
+
+# --- Ed25519, judged strictly.
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+D, EIGHTH = -121665 * pow(121666, -1, P) % P, 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7
+SMALL_ORDER = {0, 1, P - 1, EIGHTH, P - EIGHTH}  # values of y, whatever the sign of x
+SPKI = bytes.fromhex("302a300506032b6570032100")
+def is_fit(point):
+    y = int.from_bytes(point, "little") % 2**255
+    x_squared = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    return y < P and y not in SMALL_ORDER and pow(x_squared, (P - 1) // 2, P) == 1  # the last: on the curve
+
+def parse_key(pem):
+    begin, *lines, end = pem.strip().splitlines()
+    need((begin, end) == ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"), "not a public key in PEM")
+    der = base64.b64decode("".join(lines), validate=True)
+    need(len(der) == 44 and der.startswith(SPKI) and is_fit(der[12:]), "not a fit Ed25519 public key")
+    return der
+
+def check_signature(der, message, signature):
+    need(is_fit(signature[:32]) and int.from_bytes(signature[32:], "little") < L, "signatures: R or S is unfit")
+    Ed25519PublicKey.from_public_bytes(der[12:]).verify(signature, message)  # or InvalidSignature
+
+# --- The file: its regions, and the image.
+def split(file):
+    need(40 <= len(file) <= 2**30, "layout: too short or too long")
+    image_len, at, length, version, reserved, magic = struct.unpack("<QQQII8s", file[-40:])
+    need(magic == b"\x89edgec\r\n" and version == 1 and reserved == 0, "layout: not a footer")
+    need(at == (image_len + 7) // 8 * 8 and at + length + 40 == len(file), "layout: tiling")
+    need(1 <= length <= 2**20 and not any(file[image_len:at]), "layout: envelope length, or padding")
+    return file[:image_len], file[at:-40]
+
+def fsverity(data):
+    def hashes(level):
+        return b"".join(hashlib.sha256(level[i:i + 4096].ljust(4096, b"\0")).digest() for i in range(0, len(level), 4096))
+    root = hashes(data) or bytes(32)
+    while len(root) > 32: root = hashes(root)
+    return hashlib.sha256(struct.pack("<BBBBIQ32s208x", 1, 1, 12, 0, 0, len(data), root)).hexdigest()
+
+SECTIONS = {".text", ".eh_frame", ".rodata.wasm", ".name.wasm", ".symtab", ".strtab", ".shstrtab"} | {
+    f".wasmtime.{part}" for part in "engine info addrmap stackmap traps exceptions bti".split()}
+def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engine`
+    need(len(image) >= 64 and image[:9] == b"\x7fELF\x02\x01\x01\xc8\x00", "image: not an ELF file of the engine")
+    machine, phoff, table, kind, phnum, entry, total, names = struct.unpack_from("<2xH12xQQI4xHHHH", image, 16)
+    need(machine in (62, 183) and kind in (1, 2) and phoff == phnum == 0, "image: machine, kind or segments")
+    need(entry == 64 and names < total <= 64 and table % 8 == 0 and table + 64 * total <= len(image), "image: sections")
+    headers = [struct.unpack_from("<IIQQQQ", image, table + 64 * i) for i in range(total)]
+    need(headers[names][1] == 3, "image: no section names")
+    strings = image[headers[names][4]:sum(headers[names][4:])]
+    regions, found = [(0, 64), (table, 64 * total)], {}
+    for name_at, type_, attributes, _, offset, size in (header for header in headers if header[1]):
+        name, end, _ = strings[name_at:].partition(b"\0")
+        name = name.decode()
+        need(name in SECTIONS or name.startswith((".debug_", ".rela.debug_")), f"image: section {name!r}")
+        need(end and name not in found, f"image: two sections {name!r}")
+        need(type_ != 8 and offset + size <= len(image), f"image: {name} has no bytes")
+        need(type_ not in (4, 9) or name.startswith(".rela.debug_"), f"image: relocations in {name}")
+        need(attributes & 5 != 5, f"image: {name} is writable and executable")
+        found[name] = image[offset:offset + size]
+        regions += [(offset, size)] if size else []
+    end = 0
+    for offset, size in sorted(regions) + [(len(image), 0)]:
+        need(offset >= end and not image[end:offset].strip(b"\0"), "image: an overlap, or stray bytes")
+        end = offset + size
+    need(".wasmtime.engine" in found, "image: no engine section")
+    return machine, ("module", "component")[kind - 1], found[".wasmtime.engine"]
+
+def parse_engine(data):  # the engine's major version, the triple, the CPU flags that are on
+    stream = iter(data)
+    def take(length):
+        need(len(part := bytes(itertools.islice(stream, length))) == length, "image: engine section")
+        return part
+    def varint(bits):
+        parts = take(1)
+        while parts[-1] >= 0x80: parts += take(1)
+        value = sum((byte & 0x7F) << 7 * at for at, byte in enumerate(parts))
+        need(value < 2**bits and len(parts) <= (bits + 6) // 7, "image: engine section")
+        return value
+    def setting():
+        name, type_ = take(varint(64)).decode(), varint(32)
+        value = take(varint(64)).decode() if type_ == 0 else take(1)[0]
+        need(type_ < 2 or type_ == 2 and value < 2, "image: engine section")
+        return name, type_ == 2 and value == 0
+    need(take(1) == b"\0", "image: engine section")
+    major, triple = take(take(1)[0]).decode(), take(varint(64)).decode()
+    _shared, cpu = ([setting() for _ in range(varint(64))] for _ in range(2))
+    return major, triple, {name for name, is_off in cpu if not is_off}
+
+def check_image(image, manifest, targets):
+    stated, engine = manifest["target"], manifest["engine"]
+    signed = manifest["image"]["length"], manifest["image"]["fsverity"]
+    need(signed == (len(image), fsverity(image)), "digest: not the image that was signed")
+    known = [{field: target[field] for field in stated} | {"cpuFeatures": sorted(target["cpuFeatures"])}
+             for target in targets if target["id"] == stated["id"]]
+    need(known == [stated], "image: not a target that is known")
+    flags = {"has_" + feature.replace(".", "") for feature in stated["cpuFeatures"]}
+    family = {"x86_64": 62, "aarch64": 183}[stated["triple"].split("-")[0]]
+    signed = engine["name"], family, manifest["kind"], engine["version"].split(".")[0], stated["triple"], flags
+    machine, kind, section = parse_elf(image)
+    need(signed == ("wasmtime", machine, kind, *parse_engine(section)), "image: not what its manifest says")
+
+# --- The policy.
+def moment(value):
+    in_utc = type(value) is datetime.datetime and value.utcoffset() == datetime.timedelta(0)
+    return in_utc and value.microsecond == 0 and value.year >= 1970
+def is_within(rule, now):
+    time_of = lambda field, default: rule[field].timestamp() if field in rule else default
+    return time_of("not-before", now) <= now < time_of("expires", now + 1)
+def engine_version(value):
+    exact = text(value) and re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", value)
+    return tuple(map(int, value.split("."))) if exact else None
+CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry".split()
+def some_text(value): return value != [] and fits(value, [text], False)
+SELECTOR = {"applications?": some_text, "targets?": some_text, "channels?": some_text}
+DENIED = {"from?": engine_version, "before?": engine_version, "targets?": [text], "reason": text}
+POLICY = {
+    "name?": text, "version?": version_number, "expires?": moment, "threshold": number,
+    "key": [{"name": text, "pem": text, "not-before?": moment, "expires?": moment} | SELECTOR],
+    "scope?": [{"threshold": number, "keys?": [text]} | SELECTOR],
+    "revoked-key?": [{"id": digest, "reason": text}], "revoked-digest?": [{"fsverity": digest, "reason": text}],
+    "allow?": {f"{name}?": [text] for name in ("applications", "targets", "channels", "profiles", "imports")},
+    "compiler?": {"minimum?": engine_version, "advisories?": flag, "deny?": [DENIED]},
+    "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag},
+    "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
+
+def read_policy(path, now):
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        facts = os.fstat(file.fileno())
+        need(stat.S_ISREG(facts.st_mode) and facts.st_size <= 2**20, "not a regular file, or too long")
+        need(facts.st_uid in (0, os.geteuid()) and not facts.st_mode & 0o022, "others may change the file")
+        policy = tomllib.loads(file.read().decode())
+    need(fits(policy, POLICY, False), "an unknown or missing field, or a wrong type")
+    need("name" in policy or "version" not in policy, "a version without a name")
+    need(is_within(policy, now), "it has expired")
+    need(all({"from", "before"} & rule.keys() for rule in policy.get("compiler", {}).get("deny", [])), "deny: no bounds")
+    return policy
+
+def check_keys(policy):
+    for key in policy["key"]:
+        key["der"] = parse_key(key["pem"])
+        key["id"] = hashlib.sha256(key["der"]).hexdigest()
+    names, ids = ({key[field] for key in policy["key"]} for field in ("name", "id"))
+    need(len(names) == len(ids) == len(policy["key"]), "a key or a name is there twice")
+    for quorum in [policy] + policy.get("scope", []):
+        chosen = set(quorum.get("keys", names))
+        need(chosen <= names and 0 < quorum["threshold"] <= len(chosen), "a threshold out of reach")
+    return policy
+
+def matches(rule, field, value):
+    patterns = [".*".join(map(re.escape, pattern.split("*"))) for pattern in rule.get(field, ["*"])]
+    return any(re.fullmatch(pattern, value, re.DOTALL) for pattern in patterns)
+
+def selects(rule, manifest):
+    return (matches(rule, "applications", manifest["name"]) and matches(rule, "targets", manifest["target"]["id"])
+            and matches(rule, "channels", manifest.get("channel", "")))
+
+def check_signatures(payload, signatures, policy, now):  # whose they are: trusted, not revoked, within their time
+    need(len(dict(signatures)) == len(signatures), "signatures: one key id twice")
+    pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
+    revoked, signed = [key["id"] for key in policy.get("revoked-key", [])], dict(signatures)
+    found = [key for key in policy["key"] if key["id"] in signed]
+    for key in found: check_signature(key["der"], pae, signed[key["id"]])
+    found = [key for key in found if key["id"] not in revoked and is_within(key, now)]
+    need(len(found) >= policy["threshold"], "signatures: not enough keys that count")
+    return found
+
+def check_quorums(found, policy, manifest):
+    names = {key["name"] for key in found if selects(key, manifest)}
+    for quorum in [policy] + [scope for scope in policy.get("scope", []) if selects(scope, manifest)]:
+        need(len(names & set(quorum.get("keys", names))) >= quorum["threshold"], "signatures: not enough for this")
+
+def check_rules(manifest, policy, options):
+    modes, allow, compiler = (policy.get(part, {}) for part in ("checks", "allow", "compiler"))
+    name, target, channel, engine = (manifest.get(field, "") for field in ("name", "target", "channel", "engine"))
+    version, validity = engine_version(engine["version"]), manifest.get("validity", {})
+    def enforce(check, condition): need(condition or modes.get(check) in ("warn", "off"), f"{check}: refused")
+    def made_by(limits):
+        least, end = engine_version(limits.get("from", "0.0.0")), engine_version(limits.get("before"))
+        return least <= version and (end is None or version < end)
+    need(options.name in (None, name) and options.channel in (None, channel), "not what was asked for")
+    facts = {"application": name, "channel": channel, "target": target["id"], "profile": engine["profile"]}
+    for check in facts: enforce(check, matches(allow, f"{check}s", facts[check]))
+    enforce("imports", all(matches(allow, "imports", one) for one in manifest["capabilities"]["imports"]))
+    enforce("version", manifest["version"] >= policy.get("minimum-version", {}).get(name, 0))
+    enforce("revocation", all(manifest["image"]["fsverity"] != one["fsverity"] for one in policy.get("revoked-digest", [])))
+    if "minimum" in compiler or compiler.get("deny"):
+        denied = [rule for rule in compiler.get("deny", []) if matches(rule, "targets", target["id"])]
+        enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
+    if compiler.get("advisories"):
+        ranges = [limits for advisory in options.advisories or [] for limits in advisory["affected"]
+                  if matches(advisory, "targets", target["id"]) or matches(advisory, "targets", target["triple"])]
+        enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
+    enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
+    enforce("expiry", "expires" in validity or not policy.get("validity", {}).get("expiry-required"))
+
+def verify(file, policy, options):
+    image, envelope = split(file)
+    payload, signatures = open_envelope(envelope)
+    found = check_signatures(payload, signatures, policy, options.at)
+    manifest = read_statement(payload)  # and not before those who are trusted have signed it
+    check_quorums(found, policy, manifest)
+    check_image(image, manifest, options.targets)
+    check_rules(manifest, policy, options)
+
+def main():
+    def document(path): return json.load(open(path, "rb"))
+    parser = argparse.ArgumentParser(description=__doc__)
+    trust = parser.add_mutually_exclusive_group(required=True)
+    trust.add_argument("--trust", metavar="POLICY", help="edgec-trust.toml")
+    trust.add_argument("--key", metavar="PEM", action="append", help="repeated: all of these must have signed")
+    parser.add_argument("--name", help="the application that is asked for")
+    parser.add_argument("--channel", help="the release channel that is asked for")
+    parser.add_argument("--at", type=int, default=int(time.time()), help="seconds since 1970, instead of now")
+    parser.add_argument("--targets", type=document, default=os.path.join(os.path.dirname(__file__), "targets.json"))
+    parser.add_argument("--advisories", type=document, help="the output of `edgec advisories --format json`")
+    parser.add_argument("artifact", nargs="+")
+    options, refused = parser.parse_args(), 0
+    for path in options.artifact:
+        try:
+            keys = [{"name": key, "pem": open(key).read()} for key in options.key or []]
+            policy = {"threshold": len(keys), "key": keys} if keys else read_policy(options.trust, options.at)
+            need(os.path.isfile(path) and os.path.getsize(path) <= 2**30, "not a file, or too long")
+            verify(open(path, "rb").read(), check_keys(policy), options)
+            print(f"{path}: accepted")
+        except (ValueError, RecursionError, OSError, InvalidSignature) as error:
+            print(f"{path}: rejected: {str(error) or 'signatures: not by the key that is named'}")
+            refused = 1
+    return refused
+
+if __name__ == "__main__": sys.exit(main())
