@@ -95,6 +95,8 @@ pub(crate) fn confine(memory: u64) {
         };
         limit(Resource::Data, memory);
         limit(Resource::Core, 0);
+        // Its files are of what it holds in memory.
+        limit(Resource::Fsize, memory);
         // Nobody waits for the result of a build that was stopped.
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     }

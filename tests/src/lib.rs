@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
 
+pub mod corpus;
 pub mod stock;
 pub mod transcript;
 
@@ -37,6 +38,12 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// The program that signs edited manifests, built likewise; see `tests/src/bin/forge.rs`.
+pub fn forge() -> &'static Path {
+    static FORGE: OnceLock<PathBuf> = OnceLock::new();
+    FORGE.get_or_init(|| build("--bin", "forge", ""))
+}
+
 /// A program of a crate's `examples` folder, built likewise.
 pub fn example(name: &str) -> PathBuf {
     build("--example", name, "examples")
@@ -72,11 +79,16 @@ pub struct Sandbox {
 impl Sandbox {
     /// An empty sandbox but for `key.pem` and `key.pub.pem`.
     pub fn new() -> Self {
-        let sandbox = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-        };
+        let sandbox = Self::empty();
         sandbox.ok(&["keygen", "-o", "key.pem"]);
         sandbox
+    }
+
+    /// A sandbox with nothing in it.
+    pub fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     /// The sandbox's folder.
