@@ -1,6 +1,7 @@
 //! The attack corpus: mutations of real signed artifacts, each with the error that it must
 //! end in. The rows are those of `docs/threat-model.md`.
 
+pub mod bombs;
 mod container;
 mod envelope;
 mod forge;

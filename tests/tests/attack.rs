@@ -232,6 +232,30 @@ mod attack {
         assert!(stderr.starts_with("error[too-long]: "), "{stderr}");
     }
 
+    /// Row 29: the engine's interpreter, whose image is no native code at all, under every
+    /// description that a signer could give it.
+    #[test]
+    fn row_29_a_pulley_image() {
+        let mut config = wasmtime::Config::new();
+        config.target("pulley64").unwrap();
+        let engine = wasmtime::Engine::new(&config).unwrap();
+        let image = engine.precompile_component(b"(component)").unwrap();
+        let forge = Forge::of(material());
+        for id in [&*forge.manifest.target.id, "pulley64"] {
+            let file = forge.signed(&image, |image| {
+                let mut manifest = forge.manifest.clone();
+                manifest.image = image;
+                manifest.target.id = id.to_owned();
+                if id == "pulley64" {
+                    manifest.target.triple = id.to_owned();
+                    manifest.target.cpu_features.clear();
+                }
+                manifest
+            });
+            Case::new(29, "a Pulley image", file, "contradiction").check();
+        }
+    }
+
     /// Row 22: code for a level of this machine's family that this machine has not.
     #[test]
     fn row_22_a_cpu_feature_that_the_host_lacks() {
