@@ -78,6 +78,56 @@ mod attack {
         verify(forge.file, &policy(), 0).unwrap();
     }
 
+    /// The program for documents, `tests/src/bin/forge.rs`.
+    #[test]
+    fn the_forge_as_a_program() {
+        let sandbox = Sandbox::new();
+        sandbox.hello();
+        let forge = |arguments: &[&str]| {
+            let mut command = std::process::Command::new(edgec_tests::forge());
+            let artifact = [
+                "--artifact",
+                "hello.cwasm",
+                "--key",
+                "key.pem",
+                "-o",
+                "forged.cwasm",
+            ];
+            let command = command.current_dir(sandbox.path()).args(artifact);
+            command.args(arguments).output().unwrap()
+        };
+        let output = forge(&[
+            "--set",
+            "engine.version=48.0.6",
+            "--set",
+            "channel=stable",
+            "--set",
+            "version=7",
+            "--set",
+            "validity.expires=4000000000",
+        ]);
+        assert!(output.status.success(), "{output:?}");
+        let verify = [
+            "verify",
+            "--key",
+            "key.pub.pem",
+            "--format",
+            "json",
+            "forged.cwasm",
+        ];
+        let printed = sandbox.ok(&verify);
+        for text in ["48.0.6", "stable", "4000000000"] {
+            assert!(printed.contains(text), "{text}: {printed}");
+        }
+        for wrong in [
+            &["--set", "version"][..],
+            &["--set", "name.x=1"],
+            &["--x", "y"],
+        ] {
+            assert!(!forge(wrong).status.success(), "{wrong:?}");
+        }
+    }
+
     #[test]
     fn every_case_has_a_name_of_its_own() {
         let mut titles = BTreeSet::new();

@@ -396,7 +396,9 @@ mod attack_policy {
             let mode = fs::Permissions::from_mode(0o644);
             fs::set_permissions(path, mode).unwrap();
         };
-        ["good.dsse", "bad.dsse", "changed.dsse"].map(file);
+        for name in ["good.dsse", "bad.dsse", "changed.dsse"] {
+            file(name);
+        }
         let with = |trust: &'static str, root: &[&'static str]| {
             [&["verify", "--trust", trust], root, &["a.cwasm"]].concat()
         };
