@@ -71,7 +71,7 @@ impl<'a> Forge<'a> {
 
     /// With another payload, signed.
     pub fn with_payload(&self, payload: &[u8]) -> Vec<u8> {
-        self.with_envelope(&sealed_by(payload, &[self.key]))
+        self.with_envelope(sealed_by(payload, &[self.key]))
     }
 
     /// With the payload's text changed, and signed.
@@ -83,7 +83,7 @@ impl<'a> Forge<'a> {
 
     /// With these signatures: key ids and bytes.
     pub fn with_signatures(&self, signatures: &[(&str, &[u8])]) -> Vec<u8> {
-        self.with_envelope(&wrap(PAYLOAD_TYPE, &self.payload, signatures))
+        self.with_envelope(wrap(PAYLOAD_TYPE, &self.payload, signatures))
     }
 
     /// With another text for an envelope, under a footer that fits.
