@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, JsonError};
 
-/// The only payload type that edgec signs or accepts: an in-toto Statement.
+/// The payload type in artifacts: an in-toto Statement.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// More signatures than this are refused before any is checked: each costs time.
 const MAX_SIGNATURES: usize = 64;
 
-/// A DSSE envelope with Ed25519 signatures; the payload type is [`PAYLOAD_TYPE`].
+/// A DSSE envelope with Ed25519 signatures; of an artifact, the payload type is
+/// [`PAYLOAD_TYPE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     payload: Vec<u8>,
@@ -55,11 +56,13 @@ pub enum EnvelopeError {
     /// Not the JSON of an envelope, or not in its one spelling.
     #[error("malformed envelope")]
     Json(#[from] JsonError),
-    /// Something else than an in-toto Statement is signed.
-    #[error("payload type `{found}` is not `{PAYLOAD_TYPE}`")]
+    /// Something else is signed than what is wanted.
+    #[error("payload type `{found}` is not `{wanted}`")]
     PayloadType {
         /// The type in the envelope.
         found: String,
+        /// The type that is wanted.
+        wanted: &'static str,
     },
     /// A field is not standard base64 with padding.
     #[error("`{field}` is not standard base64")]
@@ -129,10 +132,20 @@ impl Envelope {
     ///
     /// [`EnvelopeError`]; an empty list of signatures is not one, no policy accepts it.
     pub fn decode(json: &[u8]) -> Result<Self, EnvelopeError> {
+        Self::decode_as(PAYLOAD_TYPE, json)
+    }
+
+    /// As [`Self::decode`], for a payload of another type.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::decode`].
+    pub fn decode_as(payload_type: &'static str, json: &[u8]) -> Result<Self, EnvelopeError> {
         let wire: WireEnvelope = canonical::decode(json)?;
-        if wire.payload_type != PAYLOAD_TYPE {
+        if wire.payload_type != payload_type {
             return Err(EnvelopeError::PayloadType {
                 found: wire.payload_type,
+                wanted: payload_type,
             });
         }
         if wire.signatures.len() > MAX_SIGNATURES {
@@ -168,9 +181,14 @@ impl Envelope {
 
     /// The envelope's JSON, in its one spelling.
     pub fn encode(&self) -> Vec<u8> {
+        self.encode_as(PAYLOAD_TYPE)
+    }
+
+    /// As [`Self::encode`], for a payload of another type.
+    pub fn encode_as(&self, payload_type: &str) -> Vec<u8> {
         canonical::encode(&WireEnvelope {
             payload: STANDARD.encode(&self.payload),
-            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload_type: payload_type.to_owned(),
             signatures: self
                 .signatures
                 .iter()

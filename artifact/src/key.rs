@@ -9,6 +9,8 @@ use std::fmt;
 use ed25519_dalek::VerifyingKey;
 use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey, spki::der::pem::LineEnding};
 
+use serde::{Deserialize, Serialize};
+
 use crate::Sha256Digest;
 
 /// An Ed25519 public key that is fit to be trusted: on the curve, canonical, not weak.
@@ -16,7 +18,8 @@ use crate::Sha256Digest;
 pub struct PublicKey(VerifyingKey);
 
 /// SHA-256 of a key's SubjectPublicKeyInfo (DER): names a key, proves nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct KeyId(Sha256Digest);
 
 /// Why a public key was refused.

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use edgec_benches::{Contender, guests, medians, print, selected};
-use edgec_loader::{EngineProfile, PublicKey, TrustPolicy, TrustedKey, load};
+use edgec_loader::{EngineProfile, Expected, PublicKey, TrustPolicy, TrustedKey, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::verify;
 use wasmtime::Engine;
@@ -54,10 +54,10 @@ fn main() {
                 deserialize(&stock, &artifact);
             }),
             Contender::new("edgec load: read, seal, verify, map", || {
-                load(&ours, &artifact, &policy).unwrap();
+                load(&ours, &artifact, &policy, &Expected::anything()).unwrap();
             }),
             Contender::new("  of which verify", || {
-                verify(&bytes, &policy, 0).unwrap();
+                verify(&bytes, &policy, &Expected::anything(), 0).unwrap();
             }),
         ];
         let times = medians(&mut contenders, Duration::from_secs(3));

@@ -1,8 +1,10 @@
 //! One file a verb: its arguments and what it does with them.
 
+pub(crate) mod advisories;
 pub(crate) mod build;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod targets;

@@ -21,15 +21,22 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = if path.as_os_str() == STDIN {
         read_bounded(io::stdin().lock(), MAX_LEN)
     } else {
-        fs::metadata(path)
-            .and_then(|metadata| match metadata.is_dir() {
-                true => Err(io::ErrorKind::IsADirectory.into()),
-                false if metadata.len() > MAX_LEN => Err(io::ErrorKind::FileTooLarge.into()),
-                false => File::open(path),
-            })
-            .and_then(|file| read_bounded(file, MAX_LEN))
+        read_file(path)
     };
     bytes.map_err(|error| cannot("read", path, &error))
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let len = match fs::metadata(path)? {
+        metadata if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        metadata if metadata.len() > MAX_LEN => return Err(io::ErrorKind::FileTooLarge.into()),
+        metadata => metadata.len(),
+    };
+    read_sized(
+        File::open(path)?,
+        MAX_LEN,
+        usize::try_from(len).unwrap_or(0),
+    )
 }
 
 /// Reads an artifact: a regular file of a length that an artifact may have, or standard
@@ -99,7 +106,14 @@ fn refuse_if_shared(_: &Path, _: &fs::Metadata) -> Result<(), Failure> {
 }
 
 fn read_bounded(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
+    read_sized(source, most, 0)
+}
+
+/// Makes room once for the length that a file says it has, and a byte to see its end: growing
+/// by doubling would take twice the memory.
+fn read_sized(source: impl io::Read, most: u64, expected: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
+    bytes.try_reserve_exact(expected + 1)?;
     source.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::ErrorKind::FileTooLarge.into());
@@ -233,7 +247,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
 }
 
-fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
+pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
     // The innermost cause is the system's; what is around it names temporary files.
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

@@ -46,6 +46,8 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     Run(commands::run::Arguments),
     Targets(commands::targets::Arguments),
+    Policy(commands::policy::Arguments),
+    Advisories(commands::advisories::Arguments),
 }
 
 /// The verbs by which this program starts itself as a worker process.
@@ -92,6 +94,8 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
+        Command::Policy(arguments) => commands::policy::run(&arguments),
+        Command::Advisories(arguments) => commands::advisories::run(&arguments),
     };
     match result {
         Ok(code) => code,

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p edgec-loader --example host -- key.pub.pem app.x86_64.cwasm`
 
-use edgec_loader::{EngineProfile, PublicKey, TrustPolicy, TrustedKey, engine, load};
+use edgec_loader::{EngineProfile, Expected, PublicKey, TrustPolicy, TrustedKey, engine, load};
 use wasmtime::Store;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
 
     // Once an artifact: verified, and kept where nobody can change it.
-    let loaded = load(&engine, artifact, &policy)?;
+    let loaded = load(&engine, artifact, &policy, &Expected::anything())?;
 
     // Once a request.
     let request = Request {

@@ -5,12 +5,12 @@
 //! near the engine. [`engine`] builds the engine that the artifacts fit.
 //!
 //! ```no_run
-//! use edgec_loader::{EngineProfile, PublicKey, TrustPolicy, TrustedKey, engine, load};
+//! use edgec_loader::{EngineProfile, Expected, PublicKey, TrustPolicy, TrustedKey, engine, load};
 //!
 //! let key = PublicKey::from_pem(&std::fs::read_to_string("ci.pub.pem")?)?;
 //! let policy = TrustPolicy::new(vec![TrustedKey { name: "ci".into(), key }], 1)?;
 //! let engine = engine(EngineProfile::Default)?;
-//! let loaded = load(&engine, "app.x86_64.cwasm", &policy)?;
+//! let loaded = load(&engine, "app.x86_64.cwasm", &policy, &Expected::application("app"))?;
 //! println!("{} {}", loaded.manifest().name, loaded.manifest().version);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -29,10 +29,10 @@ mod profile;
 #[cfg(target_os = "linux")]
 mod sealed;
 
-pub use edgec_targets::Misfit;
 pub use edgec_verifier::{
-    AcceptedSignature, Contradiction, KeyError, KeyId, Kind, LayoutError, Manifest, PolicyError,
-    PublicKey, TrustPolicy, TrustedKey, VerifyError,
+    AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, Expected, KeyError,
+    KeyId, Kind, LayoutError, Manifest, Misfit, PolicyError, PolicyFileError, PolicyStateError,
+    PublicKey, Status, TrustPolicy, TrustedKey, Unfit, VerifyError, remember,
 };
 pub use load::{LoadError, LoadMode, Loaded, LoadedComponent, LoadedModule, load, load_module};
 pub use profile::{EngineProfile, config, engine};

@@ -8,18 +8,12 @@ use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use edgec_targets::{HostCpu, Misfit};
 use edgec_verifier::{
-    AcceptedSignature, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, VerifiedArtifact,
-    VerifyError, verify,
+    AcceptedSignature, Check, Expected, HostProfile, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy,
+    Unfit, VerifiedArtifact, VerifyError, verify,
 };
 use wasmtime::Engine;
 use wasmtime::component::Component;
-
-use crate::profile::EngineProfile;
-
-/// The engine that this crate links, as far as an artifact must agree with it.
-const ENGINE_MAJOR: &str = "48";
 
 /// How the verified bytes are kept from changing while the engine uses them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +31,7 @@ pub struct Loaded<P> {
     program: P,
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
+    checks: Vec<Check>,
     mode: LoadMode,
 }
 
@@ -72,26 +67,12 @@ pub enum LoadError {
         /// What the caller asked for.
         wanted: Kind,
     },
-    /// The artifact is for hosts with other engine settings.
-    #[error("the artifact is of engine profile `{found}`, this host runs `{wanted}`")]
-    Profile {
-        /// The profile in the manifest.
-        found: String,
-        /// The profile that this version of the loader knows.
-        wanted: &'static str,
-    },
-    /// The artifact was compiled by another major version of the engine.
-    #[error("the artifact was compiled by Wasmtime {found}, this host runs {ENGINE_MAJOR}")]
-    EngineVersion {
-        /// The full version in the manifest.
-        found: String,
-    },
     /// The clock stands before 1970: it was never set, and no validity can be judged.
     #[error("the clock is not set")]
     Clock,
-    /// The code needs another CPU than the host's.
-    #[error("the artifact does not fit this host")]
-    Host(#[from] Misfit),
+    /// The artifact is for another engine or another CPU.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The engine does not accept the image.
     #[error("the engine refused the image: {0:#}")]
     Engine(wasmtime::Error),
@@ -106,10 +87,8 @@ impl LoadError {
             Self::TooLong { .. } => "too-long",
             Self::Verify(error) => error.code(),
             Self::Kind { .. } => "kind",
-            Self::Profile { .. } => "profile",
-            Self::EngineVersion { .. } => "engine-version",
             Self::Clock => "clock",
-            Self::Host(_) => "host",
+            Self::Unfit(error) => error.code(),
             Self::Engine(_) => "engine",
         }
     }
@@ -136,6 +115,11 @@ impl<P> Loaded<P> {
         &self.accepted
     }
 
+    /// Every check that was made; those that warn are the host's to log.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
     /// How its bytes are kept from changing.
     pub fn mode(&self) -> LoadMode {
         self.mode
@@ -144,7 +128,8 @@ impl<P> Loaded<P> {
 
 /// Verifies an artifact that holds a component, and loads it.
 ///
-/// `engine` must be one that [`crate::engine`] or [`crate::config`] made.
+/// `engine` must be one that [`crate::engine`] or [`crate::config`] made. `expected` says which
+/// application the caller means: a validly signed other one is refused.
 ///
 /// # Errors
 ///
@@ -154,10 +139,16 @@ pub fn load(
     engine: &Engine,
     path: impl AsRef<Path>,
     policy: &TrustPolicy,
+    expected: &Expected,
 ) -> Result<LoadedComponent, LoadError> {
-    with_verified(path.as_ref(), policy, Kind::Component, |bytes, artifact| {
-        bytes.component(engine, artifact)
-    })
+    let wanted = Kind::Component;
+    with_verified(
+        path.as_ref(),
+        policy,
+        expected,
+        wanted,
+        |bytes, artifact| bytes.component(engine, artifact),
+    )
 }
 
 /// Verifies an artifact that holds a core module, and loads it.
@@ -169,10 +160,16 @@ pub fn load_module(
     engine: &Engine,
     path: impl AsRef<Path>,
     policy: &TrustPolicy,
+    expected: &Expected,
 ) -> Result<LoadedModule, LoadError> {
-    with_verified(path.as_ref(), policy, Kind::Module, |bytes, artifact| {
-        bytes.module(engine, artifact)
-    })
+    let wanted = Kind::Module;
+    with_verified(
+        path.as_ref(),
+        policy,
+        expected,
+        wanted,
+        |bytes, artifact| bytes.module(engine, artifact),
+    )
 }
 
 #[cfg(target_os = "linux")]
@@ -184,17 +181,23 @@ use crate::private::PrivateBytes as StableBytes;
 fn with_verified<P>(
     path: &Path,
     policy: &TrustPolicy,
+    expected: &Expected,
     wanted: Kind,
     hand_over: impl FnOnce(&StableBytes, &VerifiedArtifact<'_>) -> wasmtime::Result<P>,
 ) -> Result<Loaded<P>, LoadError> {
     let (file, len) = open(path)?;
     let bytes = StableBytes::read(file, len)?;
-    let artifact = verify(bytes.as_slice(), policy, now()?)?;
-    check_fit(artifact.manifest(), wanted, &HostCpu::detect())?;
+    let artifact = verify(bytes.as_slice(), policy, expected, now()?)?;
+    let found = artifact.manifest().kind;
+    if found != wanted {
+        return Err(LoadError::Kind { found, wanted });
+    }
+    HostProfile::here().can_run(artifact.manifest())?;
     let program = hand_over(&bytes, &artifact).map_err(LoadError::Engine)?;
     Ok(Loaded {
         program,
         accepted: artifact.accepted().to_vec(),
+        checks: artifact.checks().to_vec(),
         manifest: artifact.into_manifest(),
         mode: StableBytes::MODE,
     })
@@ -222,31 +225,6 @@ fn open(path: &Path) -> Result<(File, u64), LoadError> {
         return Err(LoadError::TooLong { len });
     }
     Ok((file, len))
-}
-
-fn check_fit(manifest: &Manifest, wanted: Kind, host: &HostCpu) -> Result<(), LoadError> {
-    if manifest.kind != wanted {
-        return Err(LoadError::Kind {
-            found: manifest.kind,
-            wanted,
-        });
-    }
-    let profile = EngineProfile::Default.name();
-    if manifest.engine.profile != profile {
-        return Err(LoadError::Profile {
-            found: manifest.engine.profile.clone(),
-            wanted: profile,
-        });
-    }
-    let version = &manifest.engine.version;
-    if version.split('.').next() != Some(ENGINE_MAJOR) {
-        return Err(LoadError::EngineVersion {
-            found: version.clone(),
-        });
-    }
-    let arch = manifest.target.triple.split('-').next().unwrap_or("");
-    let features = manifest.target.cpu_features.iter().map(String::as_str);
-    Ok(host.can_run(arch, features)?)
 }
 
 /// Seconds since 1970.

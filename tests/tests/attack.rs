@@ -7,7 +7,7 @@ mod attack {
     use edgec_artifact::Artifact;
     use edgec_tests::Sandbox;
     use edgec_tests::corpus::{self, Case, Forge, material, refused};
-    use edgec_verifier::{TrustPolicy, TrustedKey, verify};
+    use edgec_verifier::{Expected, TrustPolicy, TrustedKey, verify};
 
     fn policy() -> TrustPolicy {
         let trusted = TrustedKey {
@@ -75,7 +75,7 @@ mod attack {
         ] {
             assert!(file == forge.file);
         }
-        verify(forge.file, &policy(), 0).unwrap();
+        verify(forge.file, &policy(), &Expected::anything(), 0).unwrap();
     }
 
     /// The program for documents, `tests/src/bin/forge.rs`.
@@ -192,7 +192,7 @@ mod attack {
     fn row_19_every_bit() {
         let file = &material().smallest;
         let policy = policy();
-        verify(file, &policy, 0).unwrap();
+        verify(file, &policy, &Expected::anything(), 0).unwrap();
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let share = file.len().div_ceil(workers);
         std::thread::scope(|scope| {
@@ -203,7 +203,8 @@ mod attack {
                     for at in worker * share..((worker + 1) * share).min(file.len()) {
                         for bit in 0..8 {
                             changed[at] ^= 1 << bit;
-                            let refused = verify(&changed, policy, 0).is_err();
+                            let refused =
+                                verify(&changed, policy, &Expected::anything(), 0).is_err();
                             assert!(refused, "byte {at}, bit {bit}");
                             changed[at] ^= 1 << bit;
                         }
@@ -219,9 +220,15 @@ mod attack {
         let file = &material().smallest;
         let policy = policy();
         for len in 0..file.len() {
-            assert!(verify(&file[..len], &policy, 0).is_err(), "{len} bytes");
+            assert!(
+                verify(&file[..len], &policy, &Expected::anything(), 0).is_err(),
+                "{len} bytes"
+            );
             let end = &file[file.len() - len..];
-            assert!(verify(end, &policy, 0).is_err(), "the last {len} bytes");
+            assert!(
+                verify(end, &policy, &Expected::anything(), 0).is_err(),
+                "the last {len} bytes"
+            );
         }
     }
 
@@ -250,6 +257,19 @@ mod attack {
         ] {
             case.check();
         }
+    }
+
+    /// Row 20: what shows an artifact that nobody vouches for is no weaker.
+    #[test]
+    fn row_20_inspected() {
+        let host = corpus::Host::new(&corpus::Trust::Signer);
+        let forge = Forge::of(material());
+        let id = "a".repeat(100_000);
+        host.sandbox.write(
+            "a.cwasm",
+            forge.with_signatures(&[(&id, &forge.signature())]),
+        );
+        assert!(host.sandbox.ok(&["inspect", "a.cwasm"]).contains(&id));
     }
 
     /// Row 20: a sparse file of a terabyte is refused by its length, in little memory.

@@ -5,7 +5,7 @@ mod attack {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::{Command, Output, Stdio};
-    use std::time::Duration;
+    use std::time::Instant;
 
     use edgec_tests::corpus::{GREETING, bombs::bombs, fails, refused};
     use edgec_tests::{Sandbox, binary, isolate, repository};
@@ -353,13 +353,17 @@ mod attack {
         let sandbox = small();
         let before = sandbox.files();
         let arguments = [BUILD, &["-O0", "in.wat"]].concat();
+        // The moments are spread over what a whole build takes here, and a little more.
+        let begin = Instant::now();
+        sandbox.ok(&arguments);
+        let moment = begin.elapsed() / 50;
         let (mut old, mut new) = (0, 0);
-        for step in 0..60 {
-            let signal = [Signal::INT, Signal::TERM, Signal::HUP][step % 3];
+        for step in 0..60u32 {
+            let signal = [Signal::INT, Signal::TERM, Signal::HUP][step as usize % 3];
             sandbox.write("a.cwasm", "old");
             let mut command = sandbox.command(&arguments);
             let mut child = command.stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(step as u64 * 3));
+            std::thread::sleep(moment * step);
             let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
             // It may have ended already, and is not waited for yet.
             kill_process(pid, signal).unwrap();

@@ -10,7 +10,7 @@ mod attack {
     use std::time::{Duration, Instant};
 
     use edgec_loader::{
-        EngineProfile, LoadError, LoadedComponent, TrustPolicy, TrustedKey, engine, load,
+        EngineProfile, Expected, LoadError, LoadedComponent, TrustPolicy, TrustedKey, engine, load,
     };
     use edgec_tests::corpus::{self, Forge, GREETING, Host, Trust, fails, material, refused};
     use edgec_tests::stock;
@@ -63,10 +63,15 @@ mod attack {
         let policy = policy();
         for _ in 0..3 {
             fs::write(&path, evil()).unwrap();
-            let refused = load(&engine, &path, &policy).map(|_| ()).unwrap_err();
+            let refused = load(&engine, &path, &policy, &Expected::anything())
+                .map(|_| ())
+                .unwrap_err();
             assert_eq!(refused.code(), "threshold");
             fs::write(&path, &material().hello).unwrap();
-            assert_good(&engine, &load(&engine, &path, &policy).unwrap());
+            assert_good(
+                &engine,
+                &load(&engine, &path, &policy, &Expected::anything()).unwrap(),
+            );
         }
     }
 
@@ -85,7 +90,7 @@ mod attack {
             scope.spawn(|| swap(&path, &[&theirs, ours], &stop));
             let enough = Instant::now() + Duration::from_secs(60);
             while (good < 50 || bad < 50) && Instant::now() < enough {
-                match load(&engine, &path, &policy) {
+                match load(&engine, &path, &policy, &Expected::anything()) {
                     Ok(loaded) => {
                         good += 1;
                         assert_good(&engine, &loaded);
@@ -152,7 +157,7 @@ mod attack {
         ];
         for ruin in ruin {
             fs::write(&path, &material().hello).unwrap();
-            let loaded = load(&engine, &path, &policy()).unwrap();
+            let loaded = load(&engine, &path, &policy(), &Expected::anything()).unwrap();
             ruin();
             assert_good(&engine, &loaded);
             // And an instance of it that runs already.
@@ -169,7 +174,7 @@ mod attack {
         fs::hard_link(&path, &link).unwrap();
         let engine = engine(EngineProfile::Default).unwrap();
         let mut kept = File::options().read(true).write(true).open(&link).unwrap();
-        let loaded = load(&engine, &path, &policy()).unwrap();
+        let loaded = load(&engine, &path, &policy(), &Expected::anything()).unwrap();
         kept.write_all(&material().evil).unwrap();
         kept.sync_all().unwrap();
         assert_good(&engine, &loaded);

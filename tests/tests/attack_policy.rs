@@ -276,7 +276,9 @@ mod attack_policy {
             "",
             "threshold = 1",
             "threshold",
-            &policy("mode = \"permissive\""),
+            &format!("mode = \"permissive\"\n{}", policy("")),
+            &format!("include = \"other.toml\"\n{}", policy("")),
+            &limited("mode = \"off\""),
             &policy("[checks]\ndefault = \"warn\""),
             &policy("[checks]\nsignatures = \"off\""),
             &policy("[checks]\ndigest = \"warn\""),
@@ -286,7 +288,6 @@ mod attack_policy {
             &policy("[checks]\nimports = \"sometimes\""),
             &policy("[checks]\nunheard-of = \"off\""),
             &policy("[allow]\nimports = \"*\""),
-            &policy("include = \"other.toml\""),
             &policy("[[revoked-key]]\nid = \"short\"\nreason = \"x\""),
             &policy("").replace("threshold = 1", "threshold = 0"),
             &policy("").replace("threshold = 1", "threshold = 2"),
@@ -444,7 +445,7 @@ mod attack_policy {
         ] {
             Scene::new(&denied(range), &hello()).accepts();
         }
-        Scene::new(&denied("from = \"1.0.0\""), &by_engine("48.x")).refuses("compiler-denied");
+        Scene::new(&denied("from = \"1.0.0\""), &by_engine("48.x")).refuses("compiler-version");
     }
 
     /// The advisories that edgec ships say that 48.0.6 miscompiles for aarch64.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use edgec_loader::{
-    EngineProfile, LoadError, LoadMode, PublicKey, TrustPolicy, TrustedKey, engine, load,
-    load_module,
+    EngineProfile, Expected, LoadError, LoadMode, PublicKey, TrustPolicy, TrustedKey, Unfit,
+    engine, load, load_module,
 };
 use edgec_tests::Sandbox;
 
@@ -17,7 +17,9 @@ fn policy(sandbox: &Sandbox) -> TrustPolicy {
 
 fn error(path: &Path, policy: &TrustPolicy) -> LoadError {
     let engine = engine(EngineProfile::Default).unwrap();
-    load(&engine, path, policy).map(|_| ()).unwrap_err()
+    load(&engine, path, policy, &Expected::anything())
+        .map(|_| ())
+        .unwrap_err()
 }
 
 #[test]
@@ -26,7 +28,7 @@ fn a_verified_component_is_loaded() {
     sandbox.hello();
     let engine = engine(EngineProfile::Default).unwrap();
     let path = sandbox.path().join("hello.cwasm");
-    let loaded = load(&engine, &path, &policy(&sandbox)).unwrap();
+    let loaded = load(&engine, &path, &policy(&sandbox), &Expected::anything()).unwrap();
     assert_eq!(loaded.manifest().name, "hello");
     if cfg!(target_os = "linux") {
         assert_eq!(loaded.mode(), LoadMode::SealedMemfd);
@@ -47,7 +49,7 @@ fn modules_are_loaded_too() {
     sandbox.build("gc.wat", std::env::consts::ARCH, "gc.cwasm");
     let engine = engine(EngineProfile::Default).unwrap();
     let path = sandbox.path().join("gc.cwasm");
-    let loaded = load_module(&engine, &path, &policy(&sandbox)).unwrap();
+    let loaded = load_module(&engine, &path, &policy(&sandbox), &Expected::anything()).unwrap();
     assert_eq!(loaded.accepted().len(), 1);
     let mut store = wasmtime::Store::new(&engine, ());
     let instance = wasmtime::Instance::new(&mut store, &loaded.into_program(), &[]).unwrap();
@@ -95,7 +97,7 @@ fn each_refusal_has_a_name() {
 
     std::fs::write(&path, &file).unwrap();
     let engine = engine(EngineProfile::Default).unwrap();
-    let kind = load_module(&engine, &path, &policy)
+    let kind = load_module(&engine, &path, &policy, &Expected::anything())
         .map(|_| ())
         .unwrap_err();
     assert_eq!(
@@ -107,7 +109,9 @@ fn each_refusal_has_a_name() {
     let mut config = edgec_loader::config(EngineProfile::Default);
     config.epoch_interruption(true);
     let other = wasmtime::Engine::new(&config).unwrap();
-    let refused = load(&other, &path, &policy).map(|_| ()).unwrap_err();
+    let refused = load(&other, &path, &policy, &Expected::anything())
+        .map(|_| ())
+        .unwrap_err();
     assert!(matches!(refused, LoadError::Engine(_)), "{refused:?}");
     assert!(refused.to_string().contains("epoch interruption"));
 }
@@ -120,6 +124,9 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
     let other = other.unwrap().id;
     sandbox.build("empty.wat", other, "a.cwasm");
     let error = error(&sandbox.path().join("a.cwasm"), &policy(&sandbox));
-    assert!(matches!(error, LoadError::Host(_)), "{error:?}");
+    assert!(
+        matches!(error, LoadError::Unfit(Unfit::Cpu(_))),
+        "{error:?}"
+    );
     assert_eq!(error.code(), "host");
 }

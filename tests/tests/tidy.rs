@@ -13,7 +13,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
     ("edgec-verifier", &["edgec-artifact", "edgec-targets"]),
-    ("edgec-loader", &["edgec-verifier", "edgec-targets"]),
+    ("edgec-loader", &["edgec-verifier"]),
     (
         "edgec",
         &[

@@ -1,18 +1,39 @@
-//! Judging artifacts: signatures, digests, and what a manifest claims.
+//! Judging artifacts: signatures, digests, what a manifest claims, and what a host lets in.
 //!
 //! [`verify`] is the only way to a [`VerifiedArtifact`]; what takes one, cannot be given
 //! a file that nobody vouched for. No private key and no compiler is linked here.
+//! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+mod advisories;
+mod check;
 mod consistency;
+mod engine_version;
+mod error;
+mod host;
+mod pattern;
 mod policy;
+mod policy_file;
+mod policy_state;
+mod policy_toml;
+mod rules;
+mod signatures;
 mod verify;
 
+pub use advisories::{Advisory, SHIPPED};
+pub use check::{Check, CheckName, Status};
 pub use consistency::Contradiction;
 pub use edgec_artifact::{
     KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, Manifest, PublicKey,
 };
+pub use edgec_targets::Misfit;
+pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
+pub use error::{Discount, Discounted, VerifyError};
+pub use host::{ENGINE_VERSION, HostProfile, HostProfileError, Unfit};
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
-pub use verify::{AcceptedSignature, VerifiedArtifact, VerifyError, verify};
+pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError};
+pub use policy_state::{PolicyStateError, remember};
+pub use signatures::AcceptedSignature;
+pub use verify::{Expected, Rejection, VerifiedArtifact, examine, verify};

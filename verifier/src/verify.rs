@@ -1,125 +1,76 @@
 //! The chain from a trusted key to the image.
 //!
 //! In this order, each step only when the one before held: layout, signatures over the
-//! payload, payload, image digest, image against manifest, validity. The payload is not
-//! parsed before a signature on it was accepted; what was verified is what is parsed.
+//! payload, payload, keys for what the payload says, image digest, image against manifest. Then all that the
+//! policy decides itself, each rule whatever the others say. The payload is not parsed
+//! before enough signatures on it were accepted; what was verified is what is parsed.
 
-use std::collections::BTreeSet;
+use edgec_artifact::{Artifact, FORMAT_VERSION, Manifest, PREDICATE_TYPE, Statement, verity};
 
-use edgec_artifact::{
-    Artifact, Envelope, KeyId, LayoutError, Manifest, Statement, StatementError, VerityDigest,
-    verity,
-};
+use crate::check::{Check, CheckName, Status};
+use crate::error::VerifyError;
+use crate::rules::{self, Facts};
+use crate::signatures::{self, AcceptedSignature};
+use crate::{TrustPolicy, consistency};
 
-use crate::consistency::{self, Contradiction};
-use crate::{TrustPolicy, TrustedKey};
+/// What the caller wants an artifact to be: a valid artifact of another application must
+/// not take its place. Always enforced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    application: Option<String>,
+    channel: Option<String>,
+}
+
+impl Expected {
+    /// Whatever the policy lets in.
+    pub fn anything() -> Self {
+        Self::default()
+    }
+
+    /// This application.
+    pub fn application(name: impl Into<String>) -> Self {
+        Self {
+            application: Some(name.into()),
+            channel: None,
+        }
+    }
+
+    /// Of this release channel.
+    #[must_use]
+    pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    pub(crate) fn wanted_application(&self) -> Option<&str> {
+        self.application.as_deref()
+    }
+
+    pub(crate) fn wanted_channel(&self) -> Option<&str> {
+        self.channel.as_deref()
+    }
+}
 
 /// An artifact that was verified: signed by enough trusted keys, unchanged since, what
-/// it says it is, and within its validity.
+/// it says it is, and let in by the policy.
 #[derive(Debug)]
 pub struct VerifiedArtifact<'a> {
     image: &'a [u8],
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
+    checks: Vec<Check>,
 }
 
-/// A signature that counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcceptedSignature {
-    /// The policy's name for the key.
-    pub key_name: String,
-    /// The key.
-    pub key_id: KeyId,
-}
-
-/// Why an artifact is not to be trusted.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VerifyError {
-    /// The file is not an artifact: damaged, truncated, extended, or something else.
-    #[error(transparent)]
-    Layout(#[from] LayoutError),
-    /// There is no signature at all.
-    #[error("the artifact carries no signature")]
-    NoSignature,
-    /// A signature under a trusted key's id that is not the key's over this payload: the
-    /// artifact was changed, or somebody claims to be the key's owner.
-    #[error("the signature of trusted key `{key_name}` is not valid for this artifact")]
-    BadSignature {
-        /// The policy's name for the key.
-        key_name: String,
-    },
-    /// Two signatures under one key id.
-    #[error("two signatures carry the key id {key_id}")]
-    SameKeyTwice {
-        /// The key id.
-        key_id: String,
-    },
-    /// Fewer trusted keys than the policy wants have signed.
-    #[error("{accepted} of {threshold} required signatures by trusted keys")]
-    Threshold {
-        /// How many different trusted keys have signed.
-        accepted: usize,
-        /// How many the policy wants.
-        threshold: usize,
-    },
-    /// What was signed is not a manifest.
-    #[error(transparent)]
-    Statement(#[from] StatementError),
-    /// The image is longer or shorter than the manifest says.
-    #[error("the image has {found} bytes, {signed} were signed")]
-    ImageLength {
-        /// The image's length in bytes.
-        found: u64,
-        /// The length in the manifest.
-        signed: u64,
-    },
-    /// The image is not the one that was signed.
-    #[error("the image's fs-verity digest is {found}, {signed} was signed")]
-    ImageDigest {
-        /// The digest of the image.
-        found: VerityDigest,
-        /// The digest in the manifest.
-        signed: VerityDigest,
-    },
-    /// The image is not what the manifest says it is.
-    #[error("the image contradicts its manifest")]
-    Contradiction(#[from] Contradiction),
-    /// Too early.
-    #[error("the artifact is not valid before {not_before} (now {now}, seconds since 1970)")]
-    NotYetValid {
-        /// The first second of its validity.
-        not_before: u64,
-        /// The time of this verification.
-        now: u64,
-    },
-    /// Too late.
-    #[error("the artifact expired at {expires} (now {now}, seconds since 1970)")]
-    Expired {
-        /// The first second after its validity.
-        expires: u64,
-        /// The time of this verification.
-        now: u64,
-    },
-}
-
-impl VerifyError {
-    /// A short name for the error that does not change between releases.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Layout(_) => "layout",
-            Self::NoSignature => "no-signature",
-            Self::BadSignature { .. } => "bad-signature",
-            Self::SameKeyTwice { .. } => "same-key-twice",
-            Self::Threshold { .. } => "threshold",
-            Self::Statement(_) => "statement",
-            Self::ImageLength { .. } => "image-length",
-            Self::ImageDigest { .. } => "image-digest",
-            Self::Contradiction(_) => "contradiction",
-            Self::NotYetValid { .. } => "not-yet-valid",
-            Self::Expired { .. } => "expired",
-        }
-    }
+/// An artifact that was refused, and what was checked until then.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Rejection {
+    /// The first check that failed.
+    pub error: VerifyError,
+    /// Every check that was made.
+    pub checks: Vec<Check>,
+    /// What was signed, when enough trusted keys have signed it.
+    pub manifest: Option<Box<Manifest>>,
 }
 
 /// Verifies a whole file against a policy, at the time `now` (seconds since 1970).
@@ -133,85 +84,169 @@ impl VerifyError {
 pub fn verify<'a>(
     file: &'a [u8],
     policy: &TrustPolicy,
+    expected: &Expected,
     now: u64,
 ) -> Result<VerifiedArtifact<'a>, VerifyError> {
-    let artifact = Artifact::decode(file)?;
-    let accepted = check_signatures(artifact.envelope(), policy)?;
-    let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
-    let image = artifact.image();
+    examine(file, policy, expected, now).map_err(|rejection| rejection.error)
+}
 
-    let found = image.len() as u64;
-    let signed = manifest.image.length;
-    if found != signed {
-        return Err(VerifyError::ImageLength { found, signed });
+/// As [`verify`], and a refusal tells what else was checked, and how it came out.
+///
+/// # Errors
+///
+/// [`Rejection`].
+pub fn examine<'a>(
+    file: &'a [u8],
+    policy: &TrustPolicy,
+    expected: &Expected,
+    now: u64,
+) -> Result<VerifiedArtifact<'a>, Rejection> {
+    let mut checks = Checks::default();
+    let authentic = match authenticate(file, policy, now, &mut checks) {
+        Ok(authentic) => authentic,
+        Err(error) => return Err(checks.rejection(error, None)),
+    };
+    let Authentic {
+        image,
+        manifest,
+        accepted,
+    } = authentic;
+    let bound = bind(image, &manifest, &mut checks);
+    let decided = bound.and_then(|()| {
+        let facts = Facts {
+            manifest: &manifest,
+            expected,
+            now,
+        };
+        rules::decide(policy, &facts, &mut checks)
+    });
+    match decided {
+        Ok(()) => Ok(VerifiedArtifact {
+            image,
+            manifest,
+            accepted,
+            checks: checks.made,
+        }),
+        Err(error) => Err(checks.rejection(error, Some(Box::new(manifest)))),
     }
-    // The fs-verity digest, not SHA-256: it covers the same bytes, is computed in
-    // parallel, and is what the kernel checks in a store.
-    let found = verity::digest(image);
-    let signed = manifest.image.fsverity;
-    if found != signed {
-        return Err(VerifyError::ImageDigest { found, signed });
-    }
-    consistency::check(image, &manifest)?;
-    check_validity(&manifest, now)?;
-    Ok(VerifiedArtifact {
+}
+
+/// What enough trusted keys have signed, and the image that lies beside it.
+struct Authentic<'a> {
+    image: &'a [u8],
+    manifest: Manifest,
+    accepted: Vec<AcceptedSignature>,
+}
+
+fn authenticate<'a>(
+    file: &'a [u8],
+    policy: &TrustPolicy,
+    now: u64,
+    checks: &mut Checks,
+) -> Result<Authentic<'a>, VerifyError> {
+    use CheckName::{Layout, Signatures, Statement as Payload};
+
+    let artifact = Artifact::decode(file).map_err(|error| checks.failed(Layout, error.into()))?;
+    let image = artifact.image();
+    let evidence = format!(
+        "format version {FORMAT_VERSION}, image of {} bytes, envelope of {}",
+        image.len(),
+        artifact.envelope_len()
+    );
+    checks.passed(Layout, evidence);
+
+    let envelope = artifact.envelope();
+    let signers = signatures::authentic(envelope, policy, now)
+        .map_err(|error| checks.failed(Signatures, error))?;
+    let Statement { manifest } = Statement::decode(envelope.payload()).map_err(|error| {
+        checks.passed(Signatures, format!("signed by {}", signers.names()));
+        checks.failed(Payload, error.into())
+    })?;
+    let (accepted, counted) = signatures::enough(signers, policy, &manifest)
+        .map_err(|error| checks.failed(Signatures, error))?;
+    let keys = accepted
+        .iter()
+        .map(|signature| format!("{} ({})", signature.key_name, signature.key_id));
+    let keys: Vec<String> = keys.collect();
+    checks.passed(Signatures, format!("{counted}: {}", keys.join(", ")));
+    let named = format!(
+        "in-toto statement about `{}`, {PREDICATE_TYPE}",
+        manifest.name
+    );
+    checks.passed(Payload, named);
+    Ok(Authentic {
         image,
         manifest,
         accepted,
     })
 }
 
-/// Who signed, each key once. A key id proves nothing, so the key decides; but it must be
-/// the key's own, and what stands under a trusted key's id must be that key's signature: a
-/// changed byte of either is a changed byte of the artifact. Signatures under other ids are
-/// nobody's whom the policy knows, and are not looked at.
-fn check_signatures(
-    envelope: &Envelope,
-    policy: &TrustPolicy,
-) -> Result<Vec<AcceptedSignature>, VerifyError> {
-    if envelope.signatures().is_empty() {
-        return Err(VerifyError::NoSignature);
+/// Whether the image is the one that was signed, and what its manifest says.
+fn bind(image: &[u8], manifest: &Manifest, checks: &mut Checks) -> Result<(), VerifyError> {
+    use CheckName::{Digest, Image};
+
+    let found = image.len() as u64;
+    let signed = manifest.image.length;
+    if found != signed {
+        return Err(checks.failed(Digest, VerifyError::ImageLength { found, signed }));
     }
-    let pae = envelope.pae();
-    let mut seen = BTreeSet::new();
-    let mut accepted = Vec::new();
-    for signature in envelope.signatures() {
-        if !seen.insert(signature.key_id()) {
-            return Err(VerifyError::SameKeyTwice {
-                key_id: signature.key_id().to_owned(),
-            });
-        }
-        let claimed = |trusted: &&TrustedKey| trusted.key.id().to_string() == signature.key_id();
-        let Some(trusted) = policy.keys().iter().find(claimed) else {
-            continue;
-        };
-        if !trusted.key.accepts(&pae, signature.bytes()) {
-            return Err(VerifyError::BadSignature {
-                key_name: trusted.name.clone(),
-            });
-        }
-        accepted.push(AcceptedSignature {
-            key_name: trusted.name.clone(),
-            key_id: trusted.key.id(),
-        });
+    // The fs-verity digest, not SHA-256: it covers the same bytes, is computed in
+    // parallel, and is what the kernel checks in a store.
+    let found = verity::digest(image);
+    let signed = manifest.image.fsverity;
+    if found != signed {
+        return Err(checks.failed(Digest, VerifyError::ImageDigest { found, signed }));
     }
-    if accepted.len() < policy.threshold() {
-        return Err(VerifyError::Threshold {
-            accepted: accepted.len(),
-            threshold: policy.threshold(),
-        });
-    }
-    Ok(accepted)
+    checks.passed(Digest, format!("fs-verity {found}, computed and signed"));
+    consistency::check(image, manifest).map_err(|error| checks.failed(Image, error.into()))?;
+    let target = &manifest.target;
+    let features = match target.cpu_features.as_slice() {
+        [] => "no CPU features beyond the base".to_owned(),
+        features => format!("CPU features {}", features.join(", ")),
+    };
+    checks.passed(
+        Image,
+        format!(
+            "{} for {} ({}), {features}, wasmtime {}: image and manifest agree",
+            manifest.kind.name(),
+            target.id,
+            target.triple,
+            manifest.engine.version.split('.').next().unwrap_or(""),
+        ),
+    );
+    Ok(())
 }
 
-fn check_validity(manifest: &Manifest, now: u64) -> Result<(), VerifyError> {
-    let validity = manifest.validity.unwrap_or_default();
-    match (validity.not_before, validity.expires) {
-        (Some(not_before), _) if now < not_before => {
-            Err(VerifyError::NotYetValid { not_before, now })
+/// The checks that were made so far.
+#[derive(Default)]
+pub(crate) struct Checks {
+    made: Vec<Check>,
+}
+
+impl Checks {
+    pub(crate) fn record(&mut self, name: CheckName, status: Status, evidence: String) {
+        self.made.push(Check {
+            name,
+            status,
+            evidence,
+        });
+    }
+
+    fn passed(&mut self, name: CheckName, evidence: String) {
+        self.record(name, Status::Passed, evidence);
+    }
+
+    fn failed(&mut self, name: CheckName, error: VerifyError) -> VerifyError {
+        self.record(name, Status::Failed, error.chain());
+        error
+    }
+
+    fn rejection(self, error: VerifyError, manifest: Option<Box<Manifest>>) -> Rejection {
+        Rejection {
+            error,
+            checks: self.made,
+            manifest,
         }
-        (_, Some(expires)) if now >= expires => Err(VerifyError::Expired { expires, now }),
-        _ => Ok(()),
     }
 }
 
@@ -234,5 +269,10 @@ impl<'a> VerifiedArtifact<'a> {
     /// The signatures that counted, each key once.
     pub fn accepted(&self) -> &[AcceptedSignature] {
         &self.accepted
+    }
+
+    /// Every check that was made, in order; none of them failed, some may warn.
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
     }
 }

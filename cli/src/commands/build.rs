@@ -437,7 +437,7 @@ fn package(
     let signed = UnsignedArtifact::new(image, manifest)
         .sign(key, Vec::new())
         .map_err(|error| Failure::rejected("package", &error))?;
-    self_check(signed.as_bytes(), key)?;
+    self_check(signed.as_bytes(), &key.public())?;
     Ok(signed)
 }
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use edgec_loader::{EngineProfile, LoadError, LoadedComponent};
+use edgec_loader::{EngineProfile, LoadError, LoadedComponent, Status};
 use wasmtime::Store;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
@@ -13,6 +13,7 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, Wasi
 use crate::Outcome;
 use crate::commands::verify;
 use crate::failure::{Exit, Failure};
+use crate::render;
 use crate::trust::TrustArguments;
 
 /// The exit code of a program that trapped, as Wasmtime's command line has it (128 +
@@ -67,11 +68,17 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         return Err(Failure::usage("artifact", "no artifact is named"));
     };
     let path = Path::new(artifact);
-    let policy = arguments.trust.policy()?;
+    let trust = arguments.trust.resolve()?;
     let engine =
         edgec_loader::engine(EngineProfile::Default).map_err(|error| environment(&error))?;
-    let loaded = edgec_loader::load(&engine, path, &policy)
+    let loaded = edgec_loader::load(&engine, path, &trust.policy, &trust.expected)
         .map_err(|error| load_failure(&error).about(path.display()))?;
+    for check in loaded.checks() {
+        if check.status == Status::Warned {
+            let evidence = render::safe(&check.evidence);
+            eprintln!("warning[{}]: {}: {evidence}", check.name, path.display());
+        }
+    }
     let exports = &loaded.manifest().capabilities.exports;
     if !exports.iter().any(|name| name.starts_with(COMMAND)) {
         let message = "the program is no command: it does not export `wasi:cli/run`";
@@ -92,7 +99,7 @@ fn load_failure(error: &LoadError) -> Failure {
         ),
         LoadError::Kind { .. } => Failure::rejected(error.code(), error)
             .hint("`edgec run` runs components of the `wasi:cli` world"),
-        LoadError::Host(_) => Failure::rejected(error.code(), error)
+        LoadError::Unfit(_) => Failure::rejected(error.code(), error)
             .hint("`edgec targets` says which targets run here"),
         _ => Failure::rejected(error.code(), error),
     }

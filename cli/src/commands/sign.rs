@@ -49,7 +49,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         signatures.clear();
     }
     let signed = unsigned.sign(&key, signatures).map_err(package)?;
-    self_check(signed.as_bytes(), &key).map_err(|failure| failure.about(path.display()))?;
+    self_check(signed.as_bytes(), &key.public())
+        .map_err(|failure| failure.about(path.display()))?;
     files::write(output, signed.as_bytes(), Access::Public)?;
     outln!("{}: signed by {}", output.display(), key.public().id());
     Ok(ExitCode::SUCCESS)

@@ -1,21 +1,23 @@
-//! `edgec verify`: whether artifacts are signed by trusted keys and unchanged.
+//! `edgec verify`: whether artifacts may be loaded, check by check.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_verifier::{Manifest, TrustPolicy, VerifiedArtifact, VerifyError, verify};
+use edgec_verifier::{
+    AcceptedSignature, Check, HostProfile, Manifest, Status, VerifyError, examine,
+};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure, code};
 use crate::render::out;
 use crate::render::{self, Format, safe};
-use crate::time;
-use crate::trust::TrustArguments;
-use crate::{Outcome, files};
+use crate::trust::{PolicyReport, Trust, TrustArguments};
+use crate::{Outcome, files, time};
 
-/// Verify artifacts: signatures, digest, manifest, validity
+/// Verify artifacts: who signed what, for which CPU, by which compiler, and what a policy says
 ///
-/// What is printed was checked; what was not checked is not printed.
+/// Every check is named with its outcome and its evidence; what was not checked is not named.
+/// Exit codes: 0 every artifact is verified; 1 one is refused; 2 usage; 3 a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifacts; `-` is standard input
@@ -23,9 +25,16 @@ pub(crate) struct Arguments {
     artifacts: Vec<PathBuf>,
     #[command(flatten)]
     trust: TrustArguments,
+    /// Also ask whether this machine can run them, or the host that FILE describes; put it
+    /// behind the artifacts
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    host: Option<Option<PathBuf>>,
     /// How results are printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Print one line an artifact, and not its checks
+    #[arg(short, long, conflicts_with = "format")]
+    quiet: bool,
 }
 
 #[derive(Serialize)]
@@ -33,13 +42,22 @@ pub(crate) struct Arguments {
 struct Report {
     artifact: String,
     verified: bool,
+    checks: Vec<CheckReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signatures: Vec<Signature>,
-    threshold: usize,
+    policy: PolicyReport,
+    /// What trusted keys have signed; absent when not enough of them have.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<Manifest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
+}
+
+#[derive(Serialize)]
+struct CheckReport {
+    check: &'static str,
+    status: Status,
+    evidence: String,
 }
 
 #[derive(Serialize)]
@@ -50,31 +68,24 @@ struct Signature {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let policy = arguments.trust.policy()?;
+    let trust = arguments.trust.resolve()?;
+    let host = match &arguments.host {
+        None => None,
+        Some(None) => Some(HostProfile::here()),
+        Some(Some(path)) => Some(host_profile(path)?),
+    };
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
     for path in &arguments.artifacts {
-        let shown = render::path(path);
-        let report = match check(path, &policy) {
-            Ok((report, text)) => {
-                if arguments.format == Format::Text {
-                    out!("{shown}: verified\n{text}");
-                }
-                report
-            }
-            Err(failure) => {
-                worst = worst.max(Some(failure.exit()));
-                let failure = failure.about(&shown);
-                if arguments.format == Format::Text {
-                    failure.print();
-                }
-                Report::failed(&policy, failure)
-            }
-        };
-        reports.push(Report {
-            artifact: shown,
-            ..report
-        });
+        let report = examine_file(path, &trust, host.as_ref())?;
+        if let Some(failure) = &report.error {
+            worst = worst.max(Some(failure.exit()));
+        }
+        if arguments.format == Format::Text {
+            out!("{}", text(&report, arguments.quiet));
+            report.error.iter().for_each(Failure::print);
+        }
+        reports.push(report);
     }
     if arguments.format == Format::Json {
         render::json(&reports);
@@ -82,36 +93,112 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-fn check(path: &std::path::Path, policy: &TrustPolicy) -> Result<(Report, String), Failure> {
-    let file = files::read_artifact(path)?;
-    let artifact = verify(&file, policy, time::now()?).map_err(|error| failure(&error))?;
-    let text = describe(&artifact, policy);
-    let signatures = artifact.accepted().iter().map(|accepted| Signature {
-        key: accepted.key_name.clone(),
-        key_id: accepted.key_id.to_string(),
-    });
-    let report = Report {
-        artifact: String::new(),
-        verified: true,
-        signatures: signatures.collect(),
-        threshold: policy.threshold(),
-        manifest: Some(artifact.into_manifest()),
+fn host_profile(path: &Path) -> Result<HostProfile, Failure> {
+    HostProfile::from_toml(&files::read_text(path)?)
+        .map_err(|error| Failure::rejected("host-profile", &error).about(path.display()))
+}
+
+fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Result<Report, Failure> {
+    let shown = render::path(path);
+    let mut report = Report {
+        artifact: shown.clone(),
+        verified: false,
+        checks: Vec::new(),
+        signatures: Vec::new(),
+        policy: trust.report.clone(),
+        manifest: None,
         error: None,
     };
-    Ok((report, text))
+    let file = match files::read_artifact(path) {
+        Ok(file) => file,
+        Err(failure) => {
+            report.error = Some(failure.about(shown));
+            return Ok(report);
+        }
+    };
+    match examine(&file, &trust.policy, &trust.expected, time::now()?) {
+        Ok(artifact) => {
+            report.verified = true;
+            report.checks = artifact.checks().iter().map(CheckReport::from).collect();
+            report.signatures = artifact.accepted().iter().map(Signature::from).collect();
+            let manifest = artifact.into_manifest();
+            if let Some(host) = host {
+                report.ask(host, &manifest);
+            }
+            report.manifest = Some(manifest);
+        }
+        Err(rejection) => {
+            report.checks = rejection.checks.iter().map(CheckReport::from).collect();
+            report.manifest = rejection.manifest.map(|manifest| *manifest);
+            report.error = Some(failure(&rejection.error).about(shown));
+        }
+    }
+    Ok(report)
 }
 
 impl Report {
-    fn failed(policy: &TrustPolicy, error: Failure) -> Self {
+    /// Adds the answer of a host to a verified artifact's report.
+    fn ask(&mut self, host: &HostProfile, manifest: &Manifest) {
+        let (status, evidence) = match host.can_run(manifest) {
+            Ok(()) => (Status::Passed, "engine and CPU can run it".to_owned()),
+            Err(unfit) => {
+                let failure = Failure::rejected(unfit.code(), &unfit).about(&self.artifact);
+                self.error = Some(failure);
+                self.verified = false;
+                (Status::Failed, crate::failure::chain(&unfit))
+            }
+        };
+        self.checks.push(CheckReport {
+            check: "host",
+            status,
+            evidence,
+        });
+    }
+}
+
+impl From<&Check> for CheckReport {
+    fn from(check: &Check) -> Self {
         Self {
-            artifact: String::new(),
-            verified: false,
-            signatures: Vec::new(),
-            threshold: policy.threshold(),
-            manifest: None,
-            error: Some(error),
+            check: check.name.name(),
+            status: check.status,
+            evidence: check.evidence.clone(),
         }
     }
+}
+
+impl From<&AcceptedSignature> for Signature {
+    fn from(accepted: &AcceptedSignature) -> Self {
+        Self {
+            key: accepted.key_name.clone(),
+            key_id: accepted.key_id.to_string(),
+        }
+    }
+}
+
+fn text(report: &Report, quiet: bool) -> String {
+    if report.checks.is_empty() {
+        return String::new();
+    }
+    let warned = |check: &CheckReport| check.status == Status::Warned;
+    let verdict = match (report.verified, report.checks.iter().any(warned)) {
+        (false, _) => "REFUSED",
+        (true, true) => "verified, with warnings",
+        (true, false) => "verified",
+    };
+    let verdict = format!("{}: {verdict}\n", report.artifact);
+    if quiet {
+        return verdict;
+    }
+    let row = |check: &str, status: &str, evidence: String| {
+        vec![format!("  {check}"), status.to_owned(), evidence]
+    };
+    let mut rows: Vec<Vec<String>> = report
+        .checks
+        .iter()
+        .map(|check| row(check.check, check.status.word(), safe(&check.evidence)))
+        .collect();
+    rows.push(row("(policy)", "", report.policy.text()));
+    verdict + &render::table(&rows)
 }
 
 /// The failure with what to do about it.
@@ -127,6 +214,12 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
             "the code was changed after it was signed: do not run it"
         }
+        VerifyError::Advisory { .. }
+        | VerifyError::CompilerVersion { .. }
+        | VerifyError::CompilerDenied { .. } => {
+            "build it again with an edgec whose engine has the fix (`edgec advisories`)"
+        }
+        VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { expires, .. } => {
             return failure.hint(format!("it expired at {}", time::show(*expires)));
         }
@@ -136,55 +229,6 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         _ => return failure,
     };
     failure.hint(hint)
-}
-
-fn describe(artifact: &VerifiedArtifact<'_>, policy: &TrustPolicy) -> String {
-    let manifest = artifact.manifest();
-    let keys: Vec<String> = artifact
-        .accepted()
-        .iter()
-        .map(|accepted| format!("{} ({})", safe(&accepted.key_name), accepted.key_id))
-        .collect();
-    let row = |name: &str, text: String| vec![format!("  {name}"), text];
-    render::table(&[
-        row(
-            "signatures",
-            format!(
-                "{} of {} required: {}",
-                keys.len(),
-                policy.threshold(),
-                keys.join(", ")
-            ),
-        ),
-        row(
-            "application",
-            format!("{}, version {}", safe(&manifest.name), manifest.version),
-        ),
-        row(
-            "image",
-            format!(
-                "{} bytes, fs-verity digest {}",
-                manifest.image.length, manifest.image.fsverity
-            ),
-        ),
-        row(
-            "target",
-            format!(
-                "{} ({}), as in the image",
-                safe(&manifest.target.id),
-                safe(&manifest.target.triple)
-            ),
-        ),
-        row("CPU features", cpu_features(manifest)),
-        row(
-            "engine",
-            format!(
-                "{} (signed; the image states its major version)",
-                engine(manifest)
-            ),
-        ),
-        row("validity", validity(manifest)),
-    ])
 }
 
 pub(crate) fn engine(manifest: &Manifest) -> String {

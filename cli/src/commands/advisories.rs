@@ -1,0 +1,103 @@
+//! `edgec advisories`: the known faults of the engine's code generation.
+
+use std::process::ExitCode;
+
+use edgec_verifier::{Advisory, SHIPPED};
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::render::{self, Format, out};
+
+/// List the known faults of the engine's code generation that artifacts carry with them
+///
+/// A policy includes them with `advisories = true` under `[compiler]`: artifacts that one of
+/// them concerns are refused.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// How they are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    id: &'static str,
+    title: &'static str,
+    effect: &'static str,
+    affected: Vec<Range>,
+    /// Patterns of target ids.
+    targets: Vec<String>,
+    /// One of these WebAssembly features must be used; none: all programs.
+    features: &'static [&'static str],
+    source: &'static str,
+}
+
+#[derive(Serialize)]
+struct Range {
+    from: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+}
+
+impl From<&'static Advisory> for Entry {
+    fn from(advisory: &'static Advisory) -> Self {
+        let range = Range {
+            from: advisory.affected.from.to_string(),
+            before: advisory.affected.before.map(|before| before.to_string()),
+        };
+        let targets = match advisory.families {
+            [] => vec!["*".to_owned()],
+            families => families.iter().map(|family| format!("{family}*")).collect(),
+        };
+        Self {
+            id: advisory.id,
+            title: advisory.title,
+            effect: advisory.effect,
+            affected: vec![range],
+            targets,
+            features: advisory.features,
+            source: advisory.source,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    match arguments.format {
+        Format::Json => {
+            let entries: Vec<Entry> = SHIPPED.iter().map(Entry::from).collect();
+            render::json(&entries);
+        }
+        Format::Text => {
+            let blocks: Vec<String> = SHIPPED.iter().map(text).collect();
+            out!("{}", blocks.join("\n"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(advisory: &Advisory) -> String {
+    let all = |list: &[&str], none: &str| match list {
+        [] => none.to_owned(),
+        list => list.join(", "),
+    };
+    let row = |name: &str, value: String| vec![format!("  {name}"), value];
+    let rows = [
+        row("wasmtime", advisory.affected.to_string()),
+        row("CPUs", all(advisory.families, "all")),
+        row(
+            "programs",
+            match advisory.features {
+                [] => "all".to_owned(),
+                features => format!("with {}", features.join(" or ")),
+            },
+        ),
+        row("effect", advisory.effect.to_owned()),
+        row("source", advisory.source.to_owned()),
+    ];
+    format!(
+        "{}: {}\n{}",
+        advisory.id,
+        advisory.title,
+        render::table(&rows)
+    )
+}

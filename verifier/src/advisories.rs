@@ -1,0 +1,138 @@
+//! The known faults of the engine's code generation, as far as this edgec knows them.
+//!
+//! Wrong code stays wrong in an artifact until it is compiled again, and a host that was
+//! upgraded still loads it: the engine compares only major versions. Faults of the engine's
+//! runtime are not listed; they go away when the host is upgraded.
+
+use crate::engine_version::{EngineVersion, VersionRange};
+
+/// Code that some versions of the engine get wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Advisory {
+    /// The public identifier, or edgec's own where there is none.
+    pub id: &'static str,
+    /// What goes wrong, in a few words.
+    pub title: &'static str,
+    /// Which programs are concerned, and with what effect.
+    pub effect: &'static str,
+    /// The versions that make such code. Of the 48 line only: no other is accepted by it.
+    pub affected: VersionRange,
+    /// The CPU families, as they stand first in a triple; empty: all.
+    pub families: &'static [&'static str],
+    /// Only programs with one of these WebAssembly features, in wasmparser's names; empty: all.
+    pub features: &'static [&'static str],
+    /// Where the facts come from.
+    pub source: &'static str,
+}
+
+/// The advisories that this edgec ships, the newest fix first. State: November 2026.
+pub const SHIPPED: &[Advisory] = &[
+    Advisory {
+        id: "GHSA-43j2-gcp4-m22g",
+        title: "stale base of the collector's heap in compiled code",
+        effect: "a program that uses the collector can abort the host",
+        affected: before(9),
+        families: &[],
+        features: &["gc_types"],
+        source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.9",
+    },
+    Advisory {
+        id: "GHSA-mghf-wjfp-p5xm",
+        title: "a large `br_table` can jump to a wrong address (CVE-2026-115893)",
+        effect: "a program with a `br_table` of very many targets can leave its sandbox",
+        affected: before(7),
+        families: &["aarch64"],
+        features: &[],
+        source: "https://github.com/bytecodealliance/wasmtime/security/advisories/GHSA-mghf-wjfp-p5xm",
+    },
+    Advisory {
+        id: "EDGEC-2026-0001",
+        title: "another layout of instances with an odd number of exception tags",
+        effect: "code from before 48.0.6 reads wild pointers in a later host; seen in the \
+                 difference of wasmtime-environ 48.0.5 and 48.0.6 (vmoffsets.rs)",
+        affected: before(6),
+        families: &[],
+        features: &["exceptions"],
+        source: "https://docs.rs/crate/wasmtime-environ/48.0.6/source/src/vmoffsets.rs",
+    },
+    Advisory {
+        id: "GHSA-hw8m-q44c-ggrf",
+        title: "collected values may not be rooted across `try_call`",
+        effect: "a program with exceptions can corrupt the collector's heap",
+        affected: before(4),
+        families: &[],
+        features: &["exceptions"],
+        source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.5",
+    },
+    Advisory {
+        id: "GHSA-32h6-97mm-8q3c",
+        title: "results of asynchronous callbacks are not checked (CVE-2026-115384)",
+        effect: "a component with asynchronous lifts can write past a buffer of the host",
+        affected: before(4),
+        families: &[],
+        features: &["cm_async"],
+        source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.5",
+    },
+    Advisory {
+        id: "GHSA-cfhf-m2cr-62wj",
+        title: "imported exception tags are matched too loosely",
+        effect: "a component that links tags between modules can corrupt the collector's heap",
+        affected: before(4),
+        families: &[],
+        features: &["exceptions"],
+        source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.5",
+    },
+];
+
+/// The 48 line up to a patch, which has the fix.
+const fn before(patch: u64) -> VersionRange {
+    VersionRange {
+        from: EngineVersion::new(48, 0, 0),
+        before: Some(EngineVersion::new(48, 0, patch)),
+    }
+}
+
+impl Advisory {
+    /// Whether code by `version` for `triple` of a program with `features` is concerned.
+    pub fn concerns(&self, version: EngineVersion, triple: &str, features: &[String]) -> bool {
+        let family = triple.split('-').next().unwrap_or("");
+        let uses = |feature: &&str| features.iter().any(|used| used == *feature);
+        self.affected.contains(version)
+            && (self.families.is_empty() || self.families.contains(&family))
+            && (self.features.is_empty() || self.features.iter().any(uses))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_advisory_is_about_versions_families_and_features() {
+        let concerning = |version: &str, triple, features: &[&str]| {
+            let features: Vec<String> = features.iter().map(ToString::to_string).collect();
+            let version = version.parse().unwrap();
+            let found = SHIPPED
+                .iter()
+                .filter(|a| a.concerns(version, triple, &features));
+            found.map(|advisory| advisory.id).collect::<Vec<_>>()
+        };
+        let (arm, x86) = ("aarch64-unknown-linux-gnu", "x86_64-unknown-linux-gnu");
+        assert_eq!(concerning("48.0.6", arm, &[]), ["GHSA-mghf-wjfp-p5xm"]);
+        assert!(concerning("48.0.6", x86, &[]).is_empty());
+        assert!(concerning("48.0.8", arm, &[]).is_empty());
+        assert_eq!(
+            concerning("48.0.8", x86, &["gc_types"]),
+            ["GHSA-43j2-gcp4-m22g"]
+        );
+        assert_eq!(concerning("48.0.3", x86, &["exceptions"]).len(), 3);
+        assert_eq!(concerning("48.0.3", x86, &["cm_async"]).len(), 1);
+    }
+
+    #[test]
+    fn identifiers_are_unique() {
+        let ids: std::collections::BTreeSet<&str> = SHIPPED.iter().map(|a| a.id).collect();
+        assert_eq!(ids.len(), SHIPPED.len());
+    }
+}

@@ -1,0 +1,144 @@
+//! What was checked, how it came out, and on what evidence.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// A check that verification knows; `docs/policy.md` says when each fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum CheckName {
+    /// The file is laid out as the format says.
+    Layout,
+    /// Enough keys that count have signed.
+    Signatures,
+    /// What they signed is a manifest.
+    Statement,
+    /// The image is the one that was signed.
+    Digest,
+    /// The image is what the manifest says.
+    Image,
+    /// The application is the one asked for, and an allowed one.
+    Application,
+    /// The channel likewise.
+    Channel,
+    /// The target is an allowed one.
+    Target,
+    /// The application's version is not too low.
+    Version,
+    /// The image is not revoked.
+    Revocation,
+    /// The engine version that made the code is not too low, and not denied.
+    Compiler,
+    /// No advisory that edgec ships concerns the code.
+    Advisories,
+    /// The engine profile is an allowed one.
+    Profile,
+    /// Every import is an allowed one.
+    Imports,
+    /// The time lies within the artifact's validity.
+    Validity,
+    /// The artifact states when it expires, where that is required.
+    Expiry,
+}
+
+impl CheckName {
+    /// The checks that a policy may turn down: all that it decides itself.
+    pub(crate) const WITH_MODE: [Self; 11] = [
+        Self::Application,
+        Self::Channel,
+        Self::Target,
+        Self::Version,
+        Self::Revocation,
+        Self::Compiler,
+        Self::Advisories,
+        Self::Profile,
+        Self::Imports,
+        Self::Validity,
+        Self::Expiry,
+    ];
+
+    /// The name in reports and policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Layout => "layout",
+            Self::Signatures => "signatures",
+            Self::Statement => "statement",
+            Self::Digest => "digest",
+            Self::Image => "image",
+            Self::Application => "application",
+            Self::Channel => "channel",
+            Self::Target => "target",
+            Self::Version => "version",
+            Self::Revocation => "revocation",
+            Self::Compiler => "compiler",
+            Self::Advisories => "advisories",
+            Self::Profile => "profile",
+            Self::Imports => "imports",
+            Self::Validity => "validity",
+            Self::Expiry => "expiry",
+        }
+    }
+}
+
+impl fmt::Display for CheckName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.name().fmt(f)
+    }
+}
+
+/// What a policy does about a check.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Mode {
+    /// A failure refuses the artifact.
+    #[default]
+    Enforce,
+    /// A failure is reported.
+    Warn,
+    /// The check is not made.
+    Off,
+}
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It holds.
+    Passed,
+    /// It does not hold, and the artifact is refused.
+    Failed,
+    /// It does not hold, and the policy only warns.
+    Warned,
+    /// The policy turned it off; it was not made.
+    Off,
+    /// There was nothing to check: the policy or the artifact says nothing about it.
+    NotApplicable,
+}
+
+impl Status {
+    /// The word in reports.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "FAILED",
+            Self::Warned => "WARNED",
+            Self::Off => "off",
+            Self::NotApplicable => "not applicable",
+        }
+    }
+}
+
+/// One check of one artifact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// Which check.
+    #[serde(rename = "check")]
+    pub name: CheckName,
+    /// How it came out.
+    pub status: Status,
+    /// What was compared with what, or why there was nothing to compare. Quotes the
+    /// artifact: escape it before it reaches a terminal.
+    pub evidence: String,
+}

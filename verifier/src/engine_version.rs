@@ -1,0 +1,130 @@
+//! Full versions of the engine: three numbers, nothing else.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, de};
+
+/// A version of the engine, such as 48.0.8. Ordered by age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EngineVersion {
+    /// What the engine itself compares when it loads code.
+    pub major: u64,
+    /// Zero in all releases so far.
+    pub minor: u64,
+    /// Fixes of code generation come in patches.
+    pub patch: u64,
+}
+
+/// Text that is not a version of three numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an engine version is three numbers, such as 48.0.8")]
+pub struct ParseVersionError;
+
+impl EngineVersion {
+    /// The version with these numbers.
+    pub const fn new(major: u64, minor: u64, patch: u64) -> Self {
+        Self {
+            major,
+            minor,
+            patch,
+        }
+    }
+}
+
+impl FromStr for EngineVersion {
+    type Err = ParseVersionError;
+
+    fn from_str(text: &str) -> Result<Self, ParseVersionError> {
+        let mut numbers = text.split('.').map(|part| {
+            let digits = part.bytes().all(|byte| byte.is_ascii_digit());
+            let shortest = part == "0" || !part.starts_with('0');
+            (digits && shortest).then(|| part.parse().ok()).flatten()
+        });
+        let mut next = || numbers.next().flatten().ok_or(ParseVersionError);
+        let version = Self::new(next()?, next()?, next()?);
+        match numbers.next() {
+            None => Ok(version),
+            Some(_) => Err(ParseVersionError),
+        }
+    }
+}
+
+impl fmt::Display for EngineVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+impl<'de> Deserialize<'de> for EngineVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Versions from one (included) up to another (excluded).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VersionRange {
+    /// The first version of the range.
+    pub from: EngineVersion,
+    /// The first version behind it; none: all later ones are in it.
+    pub before: Option<EngineVersion>,
+}
+
+impl VersionRange {
+    /// Whether `version` lies in the range.
+    pub fn contains(&self, version: EngineVersion) -> bool {
+        self.from <= version && self.before.is_none_or(|before| version < before)
+    }
+}
+
+impl fmt::Display for VersionRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.before {
+            Some(before) => write!(f, "from {} before {before}", self.from),
+            None => write!(f, "from {} on", self.from),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_three_numbers() {
+        assert_eq!("48.0.8".parse(), Ok(EngineVersion::new(48, 0, 8)));
+        for text in [
+            "",
+            "48",
+            "48.0",
+            "48.0.8.1",
+            "48.0.08",
+            "48.0.8-rc1",
+            "48.0.+8",
+            "48..8",
+            " 48.0.8",
+            "99999999999999999999.0.0",
+        ] {
+            assert_eq!(
+                text.parse::<EngineVersion>(),
+                Err(ParseVersionError),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn ranges_have_their_start_and_not_their_end() {
+        let version = |patch| EngineVersion::new(48, 0, patch);
+        let mut range = VersionRange {
+            from: version(2),
+            before: Some(version(7)),
+        };
+        let inside: Vec<u64> = (0..10).filter(|p| range.contains(version(*p))).collect();
+        assert_eq!(inside, [2, 3, 4, 5, 6]);
+        range.before = None;
+        assert!(range.contains(EngineVersion::new(50, 0, 0)));
+    }
+}

@@ -1,0 +1,287 @@
+//! Why an artifact is refused.
+
+use edgec_artifact::{LayoutError, StatementError, VerityDigest};
+
+use crate::consistency::Contradiction;
+
+/// Why an artifact is not to be trusted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The file is not an artifact: damaged, truncated, extended, or something else.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+    /// There is no signature at all.
+    #[error("the artifact carries no signature")]
+    NoSignature,
+    /// A signature under a trusted key's id that is not the key's over this payload: the
+    /// artifact was changed, or somebody claims to be the key's owner.
+    #[error("the signature of trusted key `{key_name}` is not valid for this artifact")]
+    BadSignature {
+        /// The policy's name for the key.
+        key_name: String,
+    },
+    /// Two signatures under one key id.
+    #[error("two signatures carry the key id {key_id}")]
+    SameKeyTwice {
+        /// The key id.
+        key_id: String,
+    },
+    /// Fewer trusted keys than the policy wants have signed.
+    #[error(
+        "{accepted} of {threshold} required signatures by trusted keys{}",
+        what(scope, discounted)
+    )]
+    Threshold {
+        /// How many different keys that count have signed.
+        accepted: usize,
+        /// How many the policy wants.
+        threshold: usize,
+        /// The scope that wants them; none: the policy's own threshold.
+        scope: Option<String>,
+        /// Trusted keys that have signed, validly, and do not count.
+        discounted: Vec<Discounted>,
+    },
+    /// What was signed is not a manifest.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The image is longer or shorter than the manifest says.
+    #[error("the image has {found} bytes, {signed} were signed")]
+    ImageLength {
+        /// The image's length in bytes.
+        found: u64,
+        /// The length in the manifest.
+        signed: u64,
+    },
+    /// The image is not the one that was signed.
+    #[error("the image's fs-verity digest is {found}, {signed} was signed")]
+    ImageDigest {
+        /// The digest of the image.
+        found: VerityDigest,
+        /// The digest in the manifest.
+        signed: VerityDigest,
+    },
+    /// The image is not what the manifest says it is.
+    #[error("the image contradicts its manifest")]
+    Contradiction(#[from] Contradiction),
+    /// Another application than the one that was asked for, or none that is allowed.
+    #[error("the artifact is the application `{found}`, {wanted} is wanted")]
+    Application {
+        /// The name in the manifest.
+        found: String,
+        /// What was asked for, or is allowed.
+        wanted: String,
+    },
+    /// Another release channel than the one that was asked for, or none that is allowed.
+    #[error("the artifact is of the channel `{found}`, {wanted} is wanted")]
+    Channel {
+        /// The channel in the manifest; empty when it states none.
+        found: String,
+        /// What was asked for, or is allowed.
+        wanted: String,
+    },
+    /// A target that is not allowed.
+    #[error("the artifact is for the target `{found}`, allowed are {allowed}")]
+    Target {
+        /// The target's id in the manifest.
+        found: String,
+        /// The patterns of the policy.
+        allowed: String,
+    },
+    /// An older version than the policy accepts.
+    #[error("version {found} of `{application}` is below {minimum}, the lowest that is accepted")]
+    Rollback {
+        /// The application.
+        application: String,
+        /// The version in the manifest.
+        found: u64,
+        /// The lowest version that the policy accepts.
+        minimum: u64,
+    },
+    /// An image that the policy revokes.
+    #[error("the image {digest} is revoked: {reason}")]
+    RevokedDigest {
+        /// Its digest.
+        digest: VerityDigest,
+        /// The policy's reason.
+        reason: String,
+    },
+    /// Code by an engine older than the policy accepts, or of no version that can be compared.
+    #[error("the code was made by wasmtime `{found}`, {minimum} is the lowest that is accepted")]
+    CompilerVersion {
+        /// The version in the manifest.
+        found: String,
+        /// The lowest version that is accepted.
+        minimum: String,
+    },
+    /// Code by an engine version that the policy denies.
+    #[error("the code was made by wasmtime {found}; versions {range} are denied: {reason}")]
+    CompilerDenied {
+        /// The version in the manifest.
+        found: String,
+        /// The denied range.
+        range: String,
+        /// The policy's reason.
+        reason: String,
+    },
+    /// Code that an advisory says may be miscompiled.
+    #[error("the code was made by wasmtime {found} for {target}, which {id} concerns: {title}")]
+    Advisory {
+        /// The version in the manifest.
+        found: String,
+        /// The target's id.
+        target: String,
+        /// The advisory.
+        id: &'static str,
+        /// What it is about.
+        title: &'static str,
+    },
+    /// An engine profile that is not allowed.
+    #[error("the artifact is of the engine profile `{found}`, allowed are {allowed}")]
+    Profile {
+        /// The profile in the manifest.
+        found: String,
+        /// The patterns of the policy.
+        allowed: String,
+    },
+    /// Imports that are not allowed.
+    #[error(
+        "the artifact imports {}, which the policy does not allow",
+        quoted(imports)
+    )]
+    Import {
+        /// Every import that no pattern of the policy matches.
+        imports: Vec<String>,
+    },
+    /// Too early.
+    #[error("the artifact is not valid before {not_before} (now {now}, seconds since 1970)")]
+    NotYetValid {
+        /// The first second of its validity.
+        not_before: u64,
+        /// The time of this verification.
+        now: u64,
+    },
+    /// Too late.
+    #[error("the artifact expired at {expires} (now {now}, seconds since 1970)")]
+    Expired {
+        /// The first second after its validity.
+        expires: u64,
+        /// The time of this verification.
+        now: u64,
+    },
+    /// The artifact never expires, and the policy wants it to.
+    #[error("the artifact states no expiry, and the policy requires one")]
+    NoExpiry,
+}
+
+/// A trusted key that has signed, validly, and does not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Discounted {
+    /// The policy's name for the key.
+    pub key_name: String,
+    /// Why it does not count.
+    pub why: Discount,
+}
+
+/// Why a signature by a trusted key does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Discount {
+    /// The key is revoked.
+    #[error("revoked: {reason}")]
+    Revoked {
+        /// The policy's reason.
+        reason: String,
+    },
+    /// The policy trusts the key from a later time on.
+    #[error("trusted only from {not_before} on, seconds since 1970")]
+    NotYetValid {
+        /// The first second at which the key counts.
+        not_before: u64,
+    },
+    /// The policy trusted the key until an earlier time.
+    #[error("trusted only before {expires}, seconds since 1970")]
+    Expired {
+        /// The first second at which the key no longer counts.
+        expires: u64,
+    },
+    /// The policy trusts the key for other artifacts.
+    #[error("not trusted for this {what}")]
+    Scope {
+        /// `application`, `target` or `channel`.
+        what: &'static str,
+    },
+}
+
+impl Discount {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Revoked { .. } => "revoked-key",
+            Self::NotYetValid { .. } | Self::Expired { .. } => "key-validity",
+            Self::Scope { .. } => "key-scope",
+        }
+    }
+}
+
+impl VerifyError {
+    /// The error and its causes in one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text.push_str(&format!(": {cause}"));
+            source = cause.source();
+        }
+        text
+    }
+
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Layout(_) => "layout",
+            Self::NoSignature => "no-signature",
+            Self::BadSignature { .. } => "bad-signature",
+            Self::SameKeyTwice { .. } => "same-key-twice",
+            Self::Threshold {
+                accepted,
+                threshold,
+                discounted,
+                ..
+            } => match discounted.first() {
+                // Only when it would have been enough with them.
+                Some(first) if accepted + discounted.len() >= *threshold => first.why.code(),
+                _ => "threshold",
+            },
+            Self::Statement(_) => "statement",
+            Self::ImageLength { .. } => "image-length",
+            Self::ImageDigest { .. } => "image-digest",
+            Self::Contradiction(_) => "contradiction",
+            Self::Application { .. } => "application",
+            Self::Channel { .. } => "channel",
+            Self::Target { .. } => "target",
+            Self::Rollback { .. } => "rollback",
+            Self::RevokedDigest { .. } => "revoked-digest",
+            Self::CompilerVersion { .. } => "compiler-version",
+            Self::CompilerDenied { .. } => "compiler-denied",
+            Self::Advisory { .. } => "advisory",
+            Self::Profile { .. } => "profile",
+            Self::Import { .. } => "import",
+            Self::NotYetValid { .. } => "not-yet-valid",
+            Self::Expired { .. } => "expired",
+            Self::NoExpiry => "expiry-required",
+        }
+    }
+}
+
+fn what(scope: &Option<String>, discounted: &[Discounted]) -> String {
+    let scope = scope.iter().map(|scope| format!(", as {scope} wants"));
+    let discounted = discounted
+        .iter()
+        .map(|key| format!("; `{}` does not count: {}", key.key_name, key.why));
+    scope.chain(discounted).collect()
+}
+
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}

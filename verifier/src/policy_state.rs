@@ -1,0 +1,150 @@
+//! The newest policy that a host has seen: an older one is not followed again.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use edgec_artifact::Sha256Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::TrustPolicy;
+
+/// What a host remembers of the newest policy that it has seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Seen {
+    name: String,
+    version: u64,
+    sha256: Sha256Digest,
+}
+
+/// Why a policy is not followed, or could not be remembered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyStateError {
+    /// The policy has no version that could be compared.
+    #[error("the trust policy states no version, which could be compared with the newest one seen")]
+    NoVersion,
+    /// An older policy than the newest one seen.
+    #[error("version {found} of the trust policy is older than {seen}, which this host has seen")]
+    Older {
+        /// The policy's version.
+        found: u64,
+        /// The newest version seen.
+        seen: u64,
+    },
+    /// Another policy under the version that was seen.
+    #[error("version {version} of the trust policy is another one than this host has seen")]
+    Changed {
+        /// The version of both.
+        version: u64,
+    },
+    /// A policy of another name.
+    #[error("the trust policy is named `{found}`, this host has seen `{seen}`")]
+    OtherName {
+        /// The policy's name.
+        found: String,
+        /// The name of the policy seen.
+        seen: String,
+    },
+    /// What was remembered cannot be read any more.
+    #[error("the file that remembers the newest trust policy is damaged: {0}")]
+    Damaged(String),
+    /// The file cannot be read or written.
+    #[error("cannot keep in mind the newest trust policy")]
+    Io(#[from] io::Error),
+}
+
+impl PolicyStateError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            _ => "policy-rollback",
+        }
+    }
+}
+
+/// Compares a policy with the newest one that `path` remembers, and remembers it when it is
+/// newer. The folder must exist; `<path>.lock` is created beside the file, so that of two
+/// processes the older policy never wins.
+///
+/// # Errors
+///
+/// [`PolicyStateError`]; the file is then as it was.
+pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<(), PolicyStateError> {
+    let (Some(name), Some(version)) = (policy.name(), policy.version()) else {
+        return Err(PolicyStateError::NoVersion);
+    };
+    let new = Seen {
+        name: name.to_owned(),
+        version,
+        sha256: policy.digest(),
+    };
+    let lock = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(beside(path, "lock"))?;
+    lock.lock()?;
+    let seen: Option<Seen> = match fs::read(path) {
+        Ok(bytes) => Some(
+            serde_json::from_slice(&bytes)
+                .map_err(|error| PolicyStateError::Damaged(error.to_string()))?,
+        ),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    match seen {
+        Some(seen) if seen == new => return Ok(()),
+        Some(seen) => seen.allows(&new)?,
+        None => {}
+    }
+    replace(path, &new)?;
+    Ok(())
+}
+
+impl Seen {
+    fn allows(&self, new: &Self) -> Result<(), PolicyStateError> {
+        if self.name != new.name {
+            return Err(PolicyStateError::OtherName {
+                found: new.name.clone(),
+                seen: self.name.clone(),
+            });
+        }
+        match new.version.cmp(&self.version) {
+            std::cmp::Ordering::Greater => Ok(()),
+            std::cmp::Ordering::Equal => Err(PolicyStateError::Changed {
+                version: new.version,
+            }),
+            std::cmp::Ordering::Less => Err(PolicyStateError::Older {
+                found: new.version,
+                seen: self.version,
+            }),
+        }
+    }
+}
+
+/// Under the lock: the old file or the new one, whatever happens.
+fn replace(path: &Path, new: &Seen) -> io::Result<()> {
+    let staged = beside(path, "new");
+    let mut file = File::create(&staged)?;
+    file.write_all(serde_json::to_string(new)?.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&staged, path)?;
+    #[cfg(unix)]
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    name.into()
+}

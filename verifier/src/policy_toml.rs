@@ -1,0 +1,410 @@
+//! The policy's file: TOML, read strictly. `docs/policy.md` is the schema.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use edgec_artifact::{MAX_VERSION, PublicKey, Sha256Digest, VerityDigest};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::check::{CheckName, Mode};
+use crate::engine_version::{EngineVersion, VersionRange};
+use crate::pattern::{self, Pattern};
+use crate::policy::{
+    Allow, CompilerRules, Denied, KeyRule, PolicyError, Quorum, Selector, TrustPolicy, TrustedKey,
+    all_different,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    name: Option<String>,
+    version: Option<u64>,
+    expires: Option<DateTime>,
+    threshold: usize,
+    #[serde(default)]
+    key: Vec<Key>,
+    #[serde(default)]
+    scope: Vec<Scope>,
+    #[serde(default)]
+    revoked_key: Vec<RevokedKey>,
+    #[serde(default)]
+    revoked_digest: Vec<RevokedDigest>,
+    #[serde(default)]
+    allow: Allowed,
+    #[serde(default)]
+    minimum_version: BTreeMap<String, u64>,
+    #[serde(default)]
+    compiler: Compiler,
+    #[serde(default)]
+    validity: Validity,
+    #[serde(default)]
+    checks: BTreeMap<Turnable, Mode>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Key {
+    name: String,
+    pem: String,
+    not_before: Option<DateTime>,
+    expires: Option<DateTime>,
+    applications: Option<Vec<Pattern>>,
+    targets: Option<Vec<Pattern>>,
+    channels: Option<Vec<Pattern>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Scope {
+    threshold: usize,
+    keys: Option<BTreeSet<String>>,
+    applications: Option<Vec<Pattern>>,
+    targets: Option<Vec<Pattern>>,
+    channels: Option<Vec<Pattern>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokedKey {
+    id: edgec_artifact::KeyId,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RevokedDigest {
+    fsverity: VerityDigest,
+    reason: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Allowed {
+    applications: Option<Vec<Pattern>>,
+    targets: Option<Vec<Pattern>>,
+    channels: Option<Vec<Pattern>>,
+    profiles: Option<Vec<Pattern>>,
+    imports: Option<Vec<Pattern>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compiler {
+    minimum: Option<EngineVersion>,
+    #[serde(default)]
+    advisories: bool,
+    #[serde(default)]
+    deny: Vec<Deny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deny {
+    from: Option<EngineVersion>,
+    before: Option<EngineVersion>,
+    targets: Option<Vec<Pattern>>,
+    reason: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Validity {
+    #[serde(default)]
+    expiry_required: bool,
+}
+
+/// A check that has a mode.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Turnable(CheckName);
+
+impl<'de> Deserialize<'de> for Turnable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let known = CheckName::WITH_MODE.into_iter();
+        let found = known.clone().find(|check| check.name() == text);
+        found.map(Self).ok_or_else(|| {
+            let names: Vec<&str> = known.map(CheckName::name).collect();
+            de::Error::custom(format!(
+                "`{text}` is no check that has a mode; those are {}",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+/// Seconds since 1970, from TOML's date-time in UTC.
+struct DateTime(u64);
+
+impl<'de> Deserialize<'de> for DateTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut time = toml::value::Datetime::deserialize(deserializer)?;
+        if time.offset == Some(toml::value::Offset::Custom { minutes: 0 }) {
+            time.offset = Some(toml::value::Offset::Z);
+        }
+        let seconds = humantime::parse_rfc3339(&time.to_string())
+            .ok()
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+            .filter(|since| since.subsec_nanos() == 0)
+            .map(|since| Self(since.as_secs()));
+        seconds.ok_or_else(|| {
+            let example = "2027-01-01T00:00:00Z";
+            de::Error::custom(format!("a time is in UTC and whole seconds, as {example}"))
+        })
+    }
+}
+
+impl TrustPolicy {
+    /// Reads the text of a policy file. Whether the policy has expired, and who may change
+    /// the file, is for [`Self::read`] to see.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] for whatever `docs/policy.md` does not describe.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        let file: File =
+            toml::from_str(text).map_err(|error| PolicyError::Toml(error.to_string()))?;
+        match (&file.name, file.version) {
+            (None, Some(_)) => return Err(PolicyError::NoName),
+            (_, Some(version)) if version > MAX_VERSION => {
+                return Err(PolicyError::Version { version });
+            }
+            _ => {}
+        }
+        let keys = file.key.into_iter().map(key).collect::<Result<_, _>>()?;
+        let keys = all_different(keys)?;
+        let mut quorums = vec![Quorum::new(None, file.threshold, &keys, None)?];
+        for (index, entry) in file.scope.into_iter().enumerate() {
+            quorums.push(scope(index + 1, entry, &keys)?);
+        }
+        let allow = file.allow;
+        Ok(Self {
+            name: file.name,
+            version: file.version,
+            expires: file.expires.map(|time| time.0),
+            keys,
+            quorums,
+            revoked_keys: file
+                .revoked_key
+                .into_iter()
+                .map(|revoked| (revoked.id, revoked.reason))
+                .collect(),
+            revoked_digests: file
+                .revoked_digest
+                .into_iter()
+                .map(|revoked| (revoked.fsverity, revoked.reason))
+                .collect(),
+            allow: Allow {
+                selector: Selector {
+                    applications: allow.applications,
+                    targets: allow.targets,
+                    channels: allow.channels,
+                },
+                profiles: allow.profiles,
+                imports: allow.imports,
+            },
+            minimum_versions: file.minimum_version,
+            compiler: compiler(file.compiler)?,
+            expiry_required: file.validity.expiry_required,
+            modes: file
+                .checks
+                .into_iter()
+                .map(|(Turnable(check), mode)| (check, mode))
+                .collect(),
+            digest: Sha256Digest::of(text.as_bytes()),
+            signed_by: Vec::new(),
+        })
+    }
+}
+
+fn key(entry: Key) -> Result<KeyRule, PolicyError> {
+    let name = entry.name;
+    let covers = Selector {
+        applications: entry.applications,
+        targets: entry.targets,
+        channels: entry.channels,
+    };
+    not_empty(&format!("trusted key `{name}`"), &covers)?;
+    match PublicKey::from_pem(&entry.pem) {
+        Ok(key) => Ok(KeyRule {
+            trusted: TrustedKey { name, key },
+            not_before: entry.not_before.map(|time| time.0),
+            expires: entry.expires.map(|time| time.0),
+            covers,
+        }),
+        Err(source) => Err(PolicyError::Key { name, source }),
+    }
+}
+
+fn scope(number: usize, entry: Scope, keys: &[KeyRule]) -> Result<Quorum, PolicyError> {
+    let covers = Selector {
+        applications: entry.applications,
+        targets: entry.targets,
+        channels: entry.channels,
+    };
+    let name = format!("scope {number}");
+    not_empty(&name, &covers)?;
+    let known = |name: &String| keys.iter().any(|rule| rule.trusted.name == *name);
+    if let Some(key) = entry.keys.iter().flatten().find(|name| !known(name)) {
+        return Err(PolicyError::UnknownKey {
+            scope: name,
+            key: key.clone(),
+        });
+    }
+    let lists = [&covers.applications, &covers.targets, &covers.channels];
+    let patterns: Vec<Pattern> = lists.into_iter().flatten().flatten().cloned().collect();
+    let shown = match patterns.as_slice() {
+        [] => name,
+        patterns => format!("{name} ({})", pattern::join(patterns)),
+    };
+    let chosen = entry.keys.map(|keys| keys.into_iter().collect());
+    Quorum::new(Some((shown, covers)), entry.threshold, keys, chosen)
+}
+
+fn not_empty(of: &str, covers: &Selector) -> Result<(), PolicyError> {
+    for (list, patterns) in [
+        ("applications", &covers.applications),
+        ("targets", &covers.targets),
+        ("channels", &covers.channels),
+    ] {
+        if patterns.as_ref().is_some_and(Vec::is_empty) {
+            return Err(PolicyError::EmptyList {
+                of: of.to_owned(),
+                list,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn compiler(entry: Compiler) -> Result<CompilerRules, PolicyError> {
+    let mut denied = Vec::new();
+    for (index, deny) in entry.deny.into_iter().enumerate() {
+        if deny.from.is_none() && deny.before.is_none() {
+            return Err(PolicyError::Unbounded { number: index + 1 });
+        }
+        denied.push(Denied {
+            range: VersionRange {
+                from: deny.from.unwrap_or(EngineVersion::new(0, 0, 0)),
+                before: deny.before,
+            },
+            targets: deny.targets,
+            reason: deny.reason,
+        });
+    }
+    Ok(CompilerRules {
+        minimum: entry.minimum,
+        advisories: entry.advisories,
+        denied,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----\\n\
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\\n\
+        -----END PUBLIC KEY-----\\n";
+
+    fn with(text: &str) -> Result<TrustPolicy, PolicyError> {
+        TrustPolicy::from_toml(&format!(
+            "{text}\n[[key]]\nname = \"ci\"\npem = \"{PEM}\"\n"
+        ))
+    }
+
+    #[test]
+    fn a_policy_is_at_least_a_key_and_a_threshold() {
+        let policy = with("threshold = 1").unwrap();
+        assert_eq!((policy.keys().count(), policy.threshold()), (1, 1));
+        assert_eq!(policy.mode(CheckName::Imports), Mode::Enforce);
+    }
+
+    /// The example in the documentation is a policy.
+    #[test]
+    fn the_documented_example_is_read() {
+        let document = include_str!("../../docs/policy.md");
+        let start = document.find("```toml\n").unwrap() + "```toml\n".len();
+        let len = document.get(start..).unwrap().find("```").unwrap();
+        let example = document.get(start..start + len).unwrap();
+        let policy = TrustPolicy::from_toml(example).unwrap();
+        assert_eq!(policy.name(), Some("edge-fleet"));
+        assert_eq!(policy.version(), Some(7));
+        assert_eq!(policy.expires, Some(1_814_313_600));
+        assert_eq!(policy.mode(CheckName::Imports), Mode::Warn);
+    }
+
+    #[test]
+    fn each_error_has_a_case() {
+        let error = |text: &str| with(text).map(|_| ()).unwrap_err();
+        let empty = TrustPolicy::from_toml("threshold = 1");
+        assert!(matches!(empty, Err(PolicyError::Threshold { .. })));
+        for text in ["threshold = 0", "threshold = 2"] {
+            assert!(matches!(error(text), PolicyError::Threshold { .. }));
+        }
+        let twice = |name: &str| {
+            error(&format!(
+                "threshold = 1\n[[key]]\nname = \"{name}\"\npem = \"{PEM}\""
+            ))
+        };
+        assert!(matches!(twice("other"), PolicyError::SameKey { .. }));
+        let bad = "threshold = 1\n[[key]]\nname = \"x\"\npem = \"x\"";
+        assert!(matches!(error(bad), PolicyError::Key { .. }));
+        assert!(matches!(
+            error("threshold = 1\nversion = 1"),
+            PolicyError::NoName
+        ));
+        assert!(matches!(
+            error("threshold = 1\nname = \"x\"\nversion = 9007199254740992"),
+            PolicyError::Version { .. }
+        ));
+        assert!(matches!(
+            error("threshold = 1\n[[scope]]\nthreshold = 1\nkeys = [\"x\"]"),
+            PolicyError::UnknownKey { .. }
+        ));
+        assert!(matches!(
+            error("threshold = 1\n[[scope]]\nthreshold = 2"),
+            PolicyError::Threshold { .. }
+        ));
+        assert!(matches!(
+            error("threshold = 1\n[[scope]]\nthreshold = 1\ntargets = []"),
+            PolicyError::EmptyList { .. }
+        ));
+        assert!(matches!(
+            error("threshold = 1\n[[compiler.deny]]\nreason = \"x\""),
+            PolicyError::Unbounded { number: 1 }
+        ));
+    }
+
+    #[test]
+    fn two_keys_have_two_names() {
+        let other = "-----BEGIN PUBLIC KEY-----\\n\
+            MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\\n\
+            -----END PUBLIC KEY-----\\n";
+        let error = with(&format!(
+            "threshold = 1\n[[key]]\nname = \"ci\"\npem = \"{other}\""
+        ));
+        assert!(matches!(error, Err(PolicyError::SameName { .. })));
+    }
+
+    #[test]
+    fn what_the_schema_does_not_know_is_an_error() {
+        for text in [
+            "threshold = -1",
+            "threshold = 1\nmode = \"off\"",
+            "threshold = 1\n[checks]\nsignatures = \"off\"",
+            "threshold = 1\n[checks]\ndefault = \"off\"",
+            "threshold = 1\n[checks]\nimports = \"OFF\"",
+            "threshold = 1\nthreshold = 1",
+            "threshold = 1\nexpires = 2027-01-01",
+            "threshold = 1\nexpires = 2027-01-01T00:00:00",
+            "threshold = 1\nexpires = 2027-01-01T00:00:00+02:00",
+            "threshold = 1\nexpires = 2027-01-01T00:00:00.5Z",
+            "threshold = 1\nexpires = 1969-01-01T00:00:00Z",
+            "threshold = 1\n[compiler]\nminimum = \"48.0\"",
+            "threshold = 1\n[[revoked-key]]\nid = \"abc\"\nreason = \"\"",
+            "threshold = 1\n[minimum-version]\nx = -1",
+        ] {
+            let error = with(text).map(|_| ()).unwrap_err();
+            assert!(matches!(error, PolicyError::Toml(_)), "{text}: {error}");
+        }
+    }
+}

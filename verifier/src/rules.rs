@@ -1,0 +1,326 @@
+//! What a policy decides itself, once it is certain what was signed.
+//!
+//! Each rule looks at the manifest alone. Rules are evaluated whatever the others say, so
+//! that a report names everything that stands in an artifact's way.
+
+use edgec_artifact::Manifest;
+
+use crate::TrustPolicy;
+use crate::advisories::SHIPPED;
+use crate::check::{CheckName, Mode, Status};
+use crate::engine_version::EngineVersion;
+use crate::error::VerifyError;
+use crate::pattern::{self, Pattern};
+use crate::policy::channel;
+use crate::verify::{Checks, Expected};
+
+/// What rules look at.
+pub(crate) struct Facts<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) expected: &'a Expected,
+    pub(crate) now: u64,
+}
+
+/// How a rule finds an artifact.
+enum Finding {
+    /// As it should be, and the evidence.
+    Good(String),
+    /// Neither policy nor artifact say anything that could be compared, and why.
+    Nothing(String),
+}
+
+type Judgement = Result<Finding, VerifyError>;
+type Rule = fn(&TrustPolicy, &Facts<'_>) -> Judgement;
+
+/// Every check that has a mode, and the rule behind it, in the order of reports.
+const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
+    (CheckName::Application, application),
+    (CheckName::Channel, in_channel),
+    (CheckName::Target, target),
+    (CheckName::Version, version),
+    (CheckName::Revocation, revocation),
+    (CheckName::Compiler, compiler),
+    (CheckName::Advisories, advisory),
+    (CheckName::Profile, profile),
+    (CheckName::Imports, imports),
+    (CheckName::Validity, validity),
+    (CheckName::Expiry, expiry),
+];
+
+/// Applies every rule; the first enforced one that does not hold is the error.
+pub(crate) fn decide(
+    policy: &TrustPolicy,
+    facts: &Facts<'_>,
+    checks: &mut Checks,
+) -> Result<(), VerifyError> {
+    let mut first = None;
+    for (name, rule) in RULES {
+        // What the caller asked for is no matter of the policy's modes.
+        let asked = match name {
+            CheckName::Application => asked_application(facts),
+            CheckName::Channel => asked_channel(facts),
+            _ => Ok(None),
+        };
+        let mode = policy.mode(name);
+        let (status, evidence, error) = match (asked, mode) {
+            (Err(error), _) => (Status::Failed, error.chain(), Some(error)),
+            (Ok(Some(asked)), Mode::Off) => (Status::Passed, asked, None),
+            (Ok(None), Mode::Off) => (Status::Off, "by the policy".to_owned(), None),
+            (Ok(asked), mode) => match (rule(policy, facts), asked) {
+                (Ok(Finding::Good(evidence)), Some(asked)) => {
+                    (Status::Passed, format!("{asked}, {evidence}"), None)
+                }
+                (Ok(Finding::Nothing(_)), Some(asked)) => (Status::Passed, asked, None),
+                (Ok(Finding::Good(evidence)), None) => (Status::Passed, evidence, None),
+                (Ok(Finding::Nothing(why)), None) => (Status::NotApplicable, why, None),
+                (Err(error), _) if mode == Mode::Warn => (Status::Warned, error.chain(), None),
+                (Err(error), _) => (Status::Failed, error.chain(), Some(error)),
+            },
+        };
+        checks.record(name, status, evidence);
+        first = first.or(error);
+    }
+    first.map_or(Ok(()), Err)
+}
+
+fn asked_application(facts: &Facts<'_>) -> Result<Option<String>, VerifyError> {
+    let found = &facts.manifest.name;
+    match facts.expected.wanted_application() {
+        None => Ok(None),
+        Some(wanted) if wanted == found => Ok(Some(format!("`{found}` as asked for"))),
+        Some(wanted) => Err(VerifyError::Application {
+            found: found.clone(),
+            wanted: format!("`{wanted}`"),
+        }),
+    }
+}
+
+fn asked_channel(facts: &Facts<'_>) -> Result<Option<String>, VerifyError> {
+    let found = channel(facts.manifest);
+    match facts.expected.wanted_channel() {
+        None => Ok(None),
+        Some(wanted) if wanted == found => Ok(Some(format!("`{found}` as asked for"))),
+        Some(wanted) => Err(VerifyError::Channel {
+            found: found.to_owned(),
+            wanted: format!("`{wanted}`"),
+        }),
+    }
+}
+
+/// Compares with a list of the policy, where it has one.
+fn in_list(
+    list: Option<&[Pattern]>,
+    found: &str,
+    error: impl FnOnce(String) -> VerifyError,
+) -> Judgement {
+    let Some(patterns) = list else {
+        return Ok(Finding::Nothing(format!(
+            "`{found}`; the policy does not limit it"
+        )));
+    };
+    let list = pattern::join(patterns);
+    if pattern::allows(Some(patterns), found) {
+        return Ok(Finding::Good(format!("`{found}` is allowed by {list}")));
+    }
+    Err(error(list))
+}
+
+fn application(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let found = &facts.manifest.name;
+    let list = policy.allow.selector.applications.as_deref();
+    in_list(list, found, |wanted| VerifyError::Application {
+        found: found.clone(),
+        wanted,
+    })
+}
+
+fn in_channel(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let found = channel(facts.manifest);
+    let list = policy.allow.selector.channels.as_deref();
+    if list.is_none() && found.is_empty() {
+        return Ok(Finding::Nothing("none is stated".to_owned()));
+    }
+    in_list(list, found, |wanted| VerifyError::Channel {
+        found: found.to_owned(),
+        wanted,
+    })
+}
+
+fn target(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let found = &facts.manifest.target.id;
+    let list = policy.allow.selector.targets.as_deref();
+    in_list(list, found, |allowed| VerifyError::Target {
+        found: found.clone(),
+        allowed,
+    })
+}
+
+fn profile(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let found = &facts.manifest.engine.profile;
+    in_list(policy.allow.profiles.as_deref(), found, |allowed| {
+        VerifyError::Profile {
+            found: found.clone(),
+            allowed,
+        }
+    })
+}
+
+fn imports(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let imports = &facts.manifest.capabilities.imports;
+    let Some(patterns) = policy.allow.imports.as_deref() else {
+        let why = format!("{} imports; the policy does not limit them", imports.len());
+        return Ok(Finding::Nothing(why));
+    };
+    let refused = imports
+        .iter()
+        .filter(|import| !pattern::allows(Some(patterns), import));
+    let refused: Vec<String> = refused.cloned().collect();
+    if refused.is_empty() {
+        let (count, list) = (imports.len(), pattern::join(patterns));
+        let evidence = format!("{count} imports, as signed, allowed by {list}");
+        return Ok(Finding::Good(evidence));
+    }
+    Err(VerifyError::Import { imports: refused })
+}
+
+fn version(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let (application, found) = (&facts.manifest.name, facts.manifest.version);
+    match policy.minimum_versions.get(application) {
+        None => Ok(Finding::Nothing(format!(
+            "{found}; the policy has no minimum for `{application}`"
+        ))),
+        Some(minimum) if found >= *minimum => Ok(Finding::Good(format!(
+            "{found}, at least {minimum} is accepted"
+        ))),
+        Some(minimum) => Err(VerifyError::Rollback {
+            application: application.clone(),
+            found,
+            minimum: *minimum,
+        }),
+    }
+}
+
+fn revocation(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let digest = facts.manifest.image.fsverity;
+    if let Some(reason) = policy.revoked_digests.get(&digest) {
+        let reason = reason.clone();
+        return Err(VerifyError::RevokedDigest { digest, reason });
+    }
+    Ok(match policy.revoked_digests.len() {
+        0 => Finding::Nothing("the policy revokes no image".to_owned()),
+        count => Finding::Good(format!("not among the {count} revoked images")),
+    })
+}
+
+fn compiler(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let rules = &policy.compiler;
+    let engine = &facts.manifest.engine;
+    let found = &engine.version;
+    let made = format!("{} {found}", engine.name);
+    if rules.minimum.is_none() && rules.denied.is_empty() {
+        let why = format!("{made}; the policy has no rule about it");
+        return Ok(Finding::Nothing(why));
+    }
+    let minimum = rules.minimum.unwrap_or(EngineVersion::new(0, 0, 0));
+    let known = found.parse().ok().filter(|version| *version >= minimum);
+    let Some(version) = known else {
+        return Err(VerifyError::CompilerVersion {
+            found: found.clone(),
+            minimum: minimum.to_string(),
+        });
+    };
+    let target = &facts.manifest.target.id;
+    let denied = rules.denied.iter().find(|denied| {
+        denied.range.contains(version) && pattern::allows(denied.targets.as_deref(), target)
+    });
+    if let Some(denied) = denied {
+        return Err(VerifyError::CompilerDenied {
+            found: found.clone(),
+            range: denied.range.to_string(),
+            reason: denied.reason.clone(),
+        });
+    }
+    let lowest = rules.minimum.iter();
+    let lowest: String = lowest
+        .map(|m| format!(", at least {m} is accepted"))
+        .collect();
+    let denied = match rules.denied.len() {
+        0 => String::new(),
+        count => format!(", in none of {count} denied ranges"),
+    };
+    Ok(Finding::Good(format!("{made} (as signed){lowest}{denied}")))
+}
+
+fn advisory(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    if !policy.compiler.advisories {
+        let why = "the policy does not include the shipped advisories";
+        return Ok(Finding::Nothing(why.to_owned()));
+    }
+    let found = &facts.manifest.engine.version;
+    let target = &facts.manifest.target;
+    let Ok(version) = found.parse() else {
+        return Err(VerifyError::CompilerVersion {
+            found: found.clone(),
+            minimum: "a version of three numbers".to_owned(),
+        });
+    };
+    let features = &facts.manifest.wasm_features;
+    let concerning = SHIPPED
+        .iter()
+        .find(|advisory| advisory.concerns(version, &target.triple, features));
+    if let Some(advisory) = concerning {
+        return Err(VerifyError::Advisory {
+            found: found.clone(),
+            target: target.id.clone(),
+            id: advisory.id,
+            title: advisory.title,
+        });
+    }
+    Ok(Finding::Good(format!(
+        "none of the {} that this edgec ships concerns wasmtime {found} for {}",
+        SHIPPED.len(),
+        target.id
+    )))
+}
+
+fn validity(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let now = facts.now;
+    let validity = facts.manifest.validity.unwrap_or_default();
+    match (validity.not_before, validity.expires) {
+        (Some(not_before), _) if now < not_before => {
+            Err(VerifyError::NotYetValid { not_before, now })
+        }
+        (_, Some(expires)) if now >= expires => Err(VerifyError::Expired { expires, now }),
+        (None, None) => Ok(Finding::Nothing("no limits stated".to_owned())),
+        (from, until) => {
+            let from = from.map_or("the beginning".to_owned(), moment);
+            let until = until.map_or("any time".to_owned(), moment);
+            Ok(Finding::Good(format!("from {from} until {until}")))
+        }
+    }
+}
+
+fn expiry(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    if !policy.expiry_required {
+        let why = "the policy does not require one";
+        return Ok(Finding::Nothing(why.to_owned()));
+    }
+    let stated = facts
+        .manifest
+        .validity
+        .and_then(|validity| validity.expires);
+    match stated {
+        Some(expires) => Ok(Finding::Good(format!("{}, required", moment(expires)))),
+        None => Err(VerifyError::NoExpiry),
+    }
+}
+
+/// RFC 3339 in UTC, as far as that goes.
+fn moment(seconds: u64) -> String {
+    let time = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds));
+    // The year 9999 is where RFC 3339 ends.
+    match time {
+        Some(time) if seconds < 253_402_300_800 => humantime::format_rfc3339(time).to_string(),
+        _ => format!("{seconds} s after 1970"),
+    }
+}
