@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, JsonError};
 use crate::name::{NameError, check_name};
-use crate::{MAX_VERSION, Manifest, Sha256Digest, VerityDigest};
+use crate::{MAX_VERSION, Manifest, Sha256Digest, Validity, VerityDigest};
 
 /// The predicate type of an edgec manifest.
 pub const PREDICATE_TYPE: &str = "https://edgec.dev/manifest/v1";
@@ -40,6 +40,9 @@ pub enum StatementError {
     /// The subject is not the image that the manifest describes.
     #[error("the statement's subject is not the image in its manifest")]
     Subject,
+    /// A validity that states nothing: leaving it out is the one spelling of that.
+    #[error("the manifest's validity is empty")]
+    EmptyValidity,
     /// A version that other readers of JSON would round (RFC 7493, section 2.2).
     #[error("version {found} is above {MAX_VERSION}, the largest integer of all JSON readers")]
     Version {
@@ -123,6 +126,9 @@ impl Statement {
             return Err(StatementError::Version {
                 found: manifest.version,
             });
+        }
+        if manifest.validity == Some(Validity::default()) {
+            return Err(StatementError::EmptyValidity);
         }
         check_name(&manifest.name)?;
         Ok(Self { manifest })

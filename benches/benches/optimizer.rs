@@ -26,7 +26,7 @@ fn main() {
     // The worker process is this program, as it is `edgec` in a build.
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == "__wasm-opt") {
-        if let Err(message) = edgec_compiler::worker(arguments) {
+        if let Err(message) = edgec_compiler::optimizer_worker(arguments) {
             println!("{message}");
             std::process::exit(1);
         }
@@ -37,7 +37,7 @@ fn main() {
     }
     let optimizer = Optimizer {
         program: std::env::current_exe().unwrap(),
-        arguments: vec![OsString::from("__wasm-opt")],
+        arguments: vec![OsString::from("__wasm-opt"), OsString::from("8589934592")],
         tool: "binaryen".to_owned(),
         version: BINARYEN_VERSION.to_owned(),
         timeout: Duration::from_secs(600),

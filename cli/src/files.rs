@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
+use crate::signals;
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
@@ -184,7 +185,7 @@ pub(crate) enum Access {
 /// Writes a file under a temporary name beside its own and renames it: a reader sees the
 /// old file or the new one, and a failure leaves the old one.
 pub(crate) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
-    stage(path, bytes, access)?.commit()
+    signals::uninterrupted(|| stage(path, bytes, access)?.commit())
 }
 
 /// A file that is complete on disk and has not replaced its predecessor yet.

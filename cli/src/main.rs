@@ -13,6 +13,7 @@ mod keys;
 mod naming;
 mod render;
 mod secrets;
+mod signals;
 mod signer;
 mod time;
 mod trust;
@@ -53,19 +54,29 @@ enum Command {
     Advisories(commands::advisories::Arguments),
 }
 
-/// The verb by which this program starts itself as the optimizer's worker process.
+/// The verbs by which this program starts itself as a worker process.
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
+const COMPILER_WORKER: &str = "__precompile";
 
 fn main() -> ExitCode {
+    if let Err(error) = signals::install() {
+        let failure = Failure::environment("signals", &error);
+        failure.print();
+        return failure.exit_code();
+    }
     let mut raw = std::env::args_os().skip(1);
-    if raw.next().is_some_and(|verb| verb == OPTIMIZER_WORKER) {
-        return match edgec_compiler::worker(raw) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(message) => {
-                eprintln!("{message}");
-                ExitCode::FAILURE
-            }
-        };
+    let answer = match raw.next() {
+        Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
+        Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
+        _ => None,
+    };
+    match answer {
+        Some(Ok(())) => return ExitCode::SUCCESS,
+        Some(Err(message)) => {
+            eprintln!("{message}");
+            return ExitCode::FAILURE;
+        }
+        None => {}
     }
     let command =
         Arguments::command().mut_subcommand("validate", commands::validate::with_features);

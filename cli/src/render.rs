@@ -93,7 +93,10 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     for row in rows {
         let mut line = String::new();
         for (cell, width) in row.iter().zip(&widths) {
-            line.push_str(&format!("{cell:width$}  "));
+            line.push_str(cell);
+            // Not `{cell:width$}`, which panics for widths above 65535: cells quote artifacts.
+            let padding = width.saturating_sub(cell.chars().count()) + 2;
+            line.extend(std::iter::repeat_n(' ', padding));
         }
         text.push_str(line.trim_end());
         text.push('\n');

@@ -3,19 +3,19 @@
 //! Binaryen is C++ with global state and aborts on what it does not expect. A crash or
 //! a hang must cost one module's optimization and nothing else, so the bundled Binaryen
 //! is called by a worker process: the program that links this crate starts itself again
-//! and calls [`worker`]. The command line is that of Binaryen's own `wasm-opt`, so that a
+//! and calls [`optimizer_worker`]. The command line is that of Binaryen's own `wasm-opt`, so that a
 //! newer `wasm-opt` program can take the worker's place.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read as _};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wasmparser::WasmFeatures;
 
 use crate::Level;
+use crate::process::{self, Ended};
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
@@ -153,7 +153,7 @@ impl Optimizer {
     ) -> Result<Vec<u8>, Failure> {
         let mut arguments = feature_arguments(features, self.reads)?;
         arguments.push(format!("-O{}", level.name()).into());
-        self.spawn_and_wait(module, &arguments, deadline)
+        self.start(module, &arguments, deadline)
             .unwrap_or_else(|error| {
                 Err(Failure::Start {
                     reason: error.to_string(),
@@ -161,39 +161,30 @@ impl Optimizer {
             })
     }
 
-    /// The files have no names: nothing is left behind, however this process ends.
-    fn spawn_and_wait(
+    fn start(
         &self,
         module: &[u8],
         arguments: &[OsString],
         deadline: Instant,
     ) -> io::Result<Result<Vec<u8>, Failure>> {
-        let mut input = tempfile::tempfile()?;
-        input.write_all(module)?;
-        input.rewind()?;
-        let mut output = tempfile::tempfile()?;
-        let mut messages = tempfile::tempfile()?;
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .args(&self.arguments)
             .args(["/dev/stdin", "-o", "/dev/stdout"])
-            .args(arguments)
-            .stdin(input)
-            .stdout(output.try_clone()?)
-            .stderr(messages.try_clone()?)
-            .spawn()?;
-        let Some(status) = wait(&mut child, deadline)? else {
-            return Ok(Err(Failure::Timeout {
-                seconds: self.timeout.as_secs(),
-            }));
+            .args(arguments);
+        let output = match process::run(&mut command, module, deadline)? {
+            Ended::Done(output) => output,
+            Ended::Failed { status, message } => {
+                let status = status.to_string();
+                return Ok(Err(Failure::Exit { status, message }));
+            }
+            Ended::Killed => {
+                return Ok(Err(Failure::Timeout {
+                    seconds: self.timeout.as_secs(),
+                }));
+            }
         };
-        if !status.success() {
-            return Ok(Err(Failure::Exit {
-                status: status.to_string(),
-                message: first_line(&mut messages)?,
-            }));
-        }
         let mut optimized = Vec::new();
-        output.rewind()?;
         // An optimizer may make a module longer, not many times as long.
         let most = module.len() as u64 * 4 + 65536;
         output.take(most).read_to_end(&mut optimized)?;
@@ -201,43 +192,18 @@ impl Optimizer {
     }
 }
 
-/// Waits for the end of a process, or kills it: `None`.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
-    // Small modules take milliseconds; large ones do not mind a late look.
-    let mut pause = Duration::from_micros(500);
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
-    }
-}
-
-fn first_line(messages: &mut File) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    messages.rewind()?;
-    messages.take(4096).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().find(|line| !line.trim().is_empty());
-    Ok(line.unwrap_or("no message").trim().to_owned())
-}
-
-/// What the worker process does: reads `wasm-opt`'s arguments and runs the Binaryen that
-/// is linked in.
+/// What the worker process does: reads how much memory it may use, in bytes, and `wasm-opt`'s
+/// arguments, and runs the Binaryen that is linked in.
 ///
 /// # Errors
 ///
 /// What Binaryen said. It may also abort the process.
-pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    // Nobody waits for the result of a build that was stopped.
-    #[cfg(target_os = "linux")]
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let mut arguments = arguments.into_iter();
+    let memory = arguments
+        .next()
+        .and_then(|text| text.to_str()?.parse().ok());
+    process::confine(memory.ok_or("not started by edgec")?);
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
     wasm_opt::integration::run_from_command_args(command).map_err(|error| {

@@ -11,12 +11,14 @@
 
 mod adapt;
 mod binaryen;
+mod compiler_process;
 mod engine_limits;
 mod features;
 mod input;
 mod interface;
 mod optimize;
 mod precompile;
+mod process;
 mod resources;
 mod settings;
 mod validate;
@@ -24,7 +26,8 @@ mod validate;
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
 };
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads, worker};
+pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads, optimizer_worker};
+pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use features::supported_feature_names;
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;

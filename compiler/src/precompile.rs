@@ -42,9 +42,44 @@ pub enum PrecompileError {
         /// What the engine said.
         reason: String,
     },
+    /// It took too long, and was stopped.
+    #[error("compiling this program for `{target}` was stopped after {seconds} s")]
+    Timeout {
+        /// The target's name.
+        target: &'static str,
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// It needs more memory than it may have.
+    #[error("compiling this program for `{target}` needs more than {mebibytes} MiB of memory")]
+    Memory {
+        /// The target's name.
+        target: &'static str,
+        /// The limit in MiB.
+        mebibytes: u64,
+    },
+    /// The compiling process failed on this program.
+    #[error("the compiler failed on this program for `{target}` ({status}): {message}")]
+    Crash {
+        /// The target's name.
+        target: &'static str,
+        /// The exit status or the signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
+    /// The compiling process did not start, or its files could not be written or read.
+    #[error("the compiler could not be run for `{target}`")]
+    Start {
+        /// The target's name.
+        target: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
-/// Compiles a program for one target.
+/// Compiles a program for one target, in this process: what a hostile program can make of
+/// that is in [`crate::CompilerProcess`], which sets limits.
 ///
 /// # Errors
 ///
@@ -69,13 +104,8 @@ pub fn precompile(
     })?;
     let mut hasher = HashInput(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    Ok(NativeImage {
-        bytes,
-        target,
-        kind: program.kind(),
-        tunables: settings::tunables(program.features()),
-        compatibility_hash: hasher.0.finalize().into(),
-    })
+    let compatibility_hash = hasher.0.finalize().into();
+    Ok(NativeImage::new(bytes, program, target, compatibility_hash))
 }
 
 /// An error and its causes on one line.
@@ -102,6 +132,22 @@ impl Hasher for HashInput {
 }
 
 impl NativeImage {
+    /// What an engine made of `program` for `target`.
+    pub(crate) fn new(
+        bytes: Vec<u8>,
+        program: &ValidComponent,
+        target: &'static Target,
+        compatibility_hash: [u8; 32],
+    ) -> Self {
+        Self {
+            bytes,
+            target,
+            kind: program.kind(),
+            tunables: settings::tunables(program.features()),
+            compatibility_hash,
+        }
+    }
+
     /// The ELF file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

@@ -218,6 +218,15 @@ fn would_need(bytes: &[u8]) -> Option<String> {
 }
 
 impl ValidComponent {
+    /// A program that another process of this build has validated.
+    pub(crate) fn from_parts(bytes: Vec<u8>, kind: Kind, features: WasmFeatures) -> Self {
+        Self {
+            bytes,
+            kind,
+            features,
+        }
+    }
+
     /// The binary.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

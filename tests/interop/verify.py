@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 def need(condition, reason):
     if not condition: raise ValueError(reason)  # as the parsers of the standard library do
-
 # --- JSON and TOML. A shape is a dict (an object with these fields and no others, `name?` is optional), a list
 # of one (a list of such), or a function that says whether a value is right.
 def text(value): return type(value) is str
@@ -66,9 +65,9 @@ def read_statement(payload):
     digests = {"sha256": manifest["image"]["sha256"], "fsverity-sha256-12": manifest["image"]["fsverity"]}
     need(statement["subject"] == [{"name": name, "digest": digests}], "statement: another subject")
     plain = not any(unicodedata.category(c) == "Cc" or c in "\\*" for c in name) and len(name.encode()) <= 128
-    need(plain and all(part and part[0] != "." for part in name.split("/")), "statement: no name for an application")
+    plain = plain and all(part and part[0] != "." for part in name.split("/"))
+    need(plain and manifest.get("validity") != {}, "statement: no name for an application, or an empty validity")
     return manifest
-
 # --- Ed25519, judged strictly.
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D, EIGHTH = -121665 * pow(121666, -1, P) % P, 0x7a03ac9277fdc74ec6cc392cfa53202a0f67100d760b3cba4fd84d3d706a17c7
@@ -219,9 +218,10 @@ def matches(rule, field, value):
     patterns = [".*".join(map(re.escape, pattern.split("*"))) for pattern in rule.get(field, ["*"])]
     return any(re.fullmatch(pattern, value, re.DOTALL) for pattern in patterns)
 
+def for_target(rule, target): return matches(rule, "targets", target["id"]) or matches(rule, "targets", target["triple"])
 def selects(rule, manifest):
-    return (matches(rule, "applications", manifest["name"]) and matches(rule, "targets", manifest["target"]["id"])
-            and matches(rule, "channels", manifest.get("channel", "")))
+    return (matches(rule, "applications", manifest["name"]) and matches(rule, "channels", manifest.get("channel", ""))
+            and for_target(rule, manifest["target"]))
 
 def check_signatures(payload, signatures, policy, now):  # whose they are: trusted, not revoked, within their time
     need(len(dict(signatures)) == len(signatures), "signatures: one key id twice")
@@ -229,9 +229,9 @@ def check_signatures(payload, signatures, policy, now):  # whose they are: trust
     revoked, signed = [key["id"] for key in policy.get("revoked-key", [])], dict(signatures)
     found = [key for key in policy["key"] if key["id"] in signed]
     for key in found: check_signature(key["der"], pae, signed[key["id"]])
-    found = [key for key in found if key["id"] not in revoked and is_within(key, now)]
-    need(len(found) >= policy["threshold"], "signatures: not enough keys that count")
-    return found
+    counting = [key for key in found if key["id"] not in revoked and is_within(key, now)]
+    need(len(counting) >= policy["threshold"], "signatures: not enough keys that count")
+    return counting
 
 def check_quorums(found, policy, manifest):
     names = {key["name"] for key in found if selects(key, manifest)}
@@ -241,23 +241,24 @@ def check_quorums(found, policy, manifest):
 def check_rules(manifest, policy, options):
     modes, allow, compiler = (policy.get(part, {}) for part in ("checks", "allow", "compiler"))
     name, target, channel, engine = (manifest.get(field, "") for field in ("name", "target", "channel", "engine"))
-    version, validity = engine_version(engine["version"]), manifest.get("validity", {})
+    version, validity, uses = engine_version(engine["version"]), manifest.get("validity", {}), set(manifest["wasmFeatures"])
     def enforce(check, condition): need(condition or modes.get(check) in ("warn", "off"), f"{check}: refused")
     def made_by(limits):
         least, end = engine_version(limits.get("from", "0.0.0")), engine_version(limits.get("before"))
         return least <= version and (end is None or version < end)
     need(options.name in (None, name) and options.channel in (None, channel), "not what was asked for")
-    facts = {"application": name, "channel": channel, "target": target["id"], "profile": engine["profile"]}
+    facts = {"application": name, "channel": channel, "profile": engine["profile"]}
     for check in facts: enforce(check, matches(allow, f"{check}s", facts[check]))
+    enforce("target", for_target(allow, target))
     enforce("imports", all(matches(allow, "imports", one) for one in manifest["capabilities"]["imports"]))
     enforce("version", manifest["version"] >= policy.get("minimum-version", {}).get(name, 0))
     enforce("revocation", all(manifest["image"]["fsverity"] != one["fsverity"] for one in policy.get("revoked-digest", [])))
     if "minimum" in compiler or compiler.get("deny"):
-        denied = [rule for rule in compiler.get("deny", []) if matches(rule, "targets", target["id"])]
+        denied = [rule for rule in compiler.get("deny", []) if for_target(rule, target)]
         enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
     if compiler.get("advisories"):
         ranges = [limits for advisory in options.advisories or [] for limits in advisory["affected"]
-                  if matches(advisory, "targets", target["id"]) or matches(advisory, "targets", target["triple"])]
+                  if for_target(advisory, target) and (not advisory["features"] or uses & set(advisory["features"]))]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
     enforce("expiry", "expires" in validity or not policy.get("validity", {}).get("expiry-required"))
@@ -277,8 +278,7 @@ def main():
     trust = parser.add_mutually_exclusive_group(required=True)
     trust.add_argument("--trust", metavar="POLICY", help="edgec-trust.toml")
     trust.add_argument("--key", metavar="PEM", action="append", help="repeated: all of these must have signed")
-    parser.add_argument("--name", help="the application that is asked for")
-    parser.add_argument("--channel", help="the release channel that is asked for")
+    for asked in ("--name", "--channel"): parser.add_argument(asked, help="what is asked for; something else is refused")
     parser.add_argument("--at", type=int, default=int(time.time()), help="seconds since 1970, instead of now")
     parser.add_argument("--targets", type=document, default=os.path.join(os.path.dirname(__file__), "targets.json"))
     parser.add_argument("--advisories", type=document, help="the output of `edgec advisories --format json`")

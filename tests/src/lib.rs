@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
 
+pub mod corpus;
 pub mod interop;
 pub mod stock;
 pub mod transcript;
@@ -36,6 +37,12 @@ pub fn binary() -> &'static Path {
         Some(path) => path.into(),
         None => build("--bin", "edgec", ""),
     })
+}
+
+/// The program that signs edited manifests, built likewise; see `tests/src/bin/forge.rs`.
+pub fn forge() -> &'static Path {
+    static FORGE: OnceLock<PathBuf> = OnceLock::new();
+    FORGE.get_or_init(|| build("--bin", "forge", ""))
 }
 
 /// A program of a crate's `examples` folder, built likewise.
@@ -101,11 +108,16 @@ pub struct Sandbox {
 impl Sandbox {
     /// An empty sandbox but for `key.pem` and `key.pub.pem`.
     pub fn new() -> Self {
-        let sandbox = Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-        };
+        let sandbox = Self::empty();
         sandbox.ok(&["keygen", "-o", "key.pem"]);
         sandbox
+    }
+
+    /// A sandbox with nothing in it.
+    pub fn empty() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        }
     }
 
     /// The sandbox's folder.

@@ -50,7 +50,8 @@ pub fn load_and_run(artifact: &Path, arguments: &[&str], stdin: &str) -> Behavio
     run(&engine, &component, arguments, stdin)
 }
 
-fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &str) -> Behaviour {
+/// Runs a component that an engine holds.
+pub fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &str) -> Behaviour {
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
     let stdout = MemoryOutputPipe::new(64 << 20);

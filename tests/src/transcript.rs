@@ -14,7 +14,7 @@ use std::process::Command;
 use regex::Regex;
 use tempfile::TempDir;
 
-use crate::{binary, isolate, repository};
+use crate::{binary, forge, isolate, repository};
 
 /// The home folder as documents show it.
 const HOME: &str = "/home/you";
@@ -77,13 +77,15 @@ struct Session {
 }
 
 impl Session {
-    /// A folder with the repository's examples, and a `bin` with the binary.
+    /// A folder with the repository's examples, and a `bin` with the binary and, for
+    /// documents that show an attack, the forge.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         std::fs::create_dir_all(path.join("home/bin")).unwrap();
         std::fs::create_dir(path.join("work")).unwrap();
         std::os::unix::fs::symlink(binary(), path.join("home/bin/edgec")).unwrap();
+        std::os::unix::fs::symlink(forge(), path.join("home/bin/forge")).unwrap();
         std::os::unix::fs::symlink(repository().join("examples"), path.join("work/examples"))
             .unwrap();
         Self { folder }

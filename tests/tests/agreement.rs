@@ -347,7 +347,12 @@ fn changed_images(source: &Source) -> Vec<Case> {
             image,
             ..manifest.clone()
         });
-        let signed = unsigned.sign(&source.key, Vec::new()).unwrap();
+        let signed = {
+            let signature = source.key.sign(&unsigned.pae());
+            unsigned
+                .attach(&source.key.public(), signature, Vec::new())
+                .unwrap()
+        };
         source.case(name, signed.as_bytes().to_vec())
     };
     cases.into_iter().map(sign).collect()

@@ -350,25 +350,3 @@ fn errors_as_json() {
     assert_eq!(error["code"], "invalid");
     assert!(error["message"].as_str().unwrap().contains("type mismatch"));
 }
-
-#[cfg(unix)]
-#[test]
-fn a_full_disk_leaves_the_old_artifact() {
-    // A limit on the size of files is a full disk that a test can have.
-    let sandbox = Sandbox::new();
-    sandbox.write("app.cwasm", "old");
-    sandbox.write("good.wat", "(module (func (export \"f\")))");
-    let before = sandbox.files();
-    let script = format!(
-        "trap '' XFSZ; ulimit -f 4; exec {} build good.wat -O0 -t x86_64 --key key.pem -o app.cwasm",
-        edgec_tests::binary().display()
-    );
-    let mut shell = std::process::Command::new("sh");
-    edgec_tests::isolate(&mut shell, sandbox.path());
-    let output = shell.args(["-c", &script]).output().unwrap();
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(3), "{stderr}");
-    assert!(stderr.starts_with("error[io]: "), "{stderr}");
-    assert_eq!(sandbox.files(), before);
-    assert_eq!(sandbox.read("app.cwasm"), b"old");
-}

@@ -1,8 +1,6 @@
 //! `edgec-loader` as a host uses it.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use edgec_loader::{
     EngineProfile, Expected, LoadError, LoadMode, PublicKey, TrustPolicy, TrustedKey, Unfit,
@@ -35,63 +33,7 @@ fn a_verified_component_is_loaded() {
     if cfg!(target_os = "linux") {
         assert_eq!(loaded.mode(), LoadMode::SealedMemfd);
     }
-    // What happens to the file afterwards is nothing to the loaded component.
-    std::fs::write(&path, "gone").unwrap();
     assert!(loaded.program().component_type().exports(&engine).len() > 0);
-}
-
-/// While the file is swapped, as fast as it goes, with a whole artifact that somebody else
-/// signed: whatever is loaded is the program that was verified.
-#[test]
-fn what_is_loaded_is_what_was_verified() {
-    let sandbox = Sandbox::new();
-    let ours = sandbox.hello();
-    sandbox.ok(&["keygen", "-o", "attacker.pem"]);
-    sandbox.write("evil.wat", "(component)");
-    sandbox.ok(&[
-        "build",
-        "evil.wat",
-        "-t",
-        std::env::consts::ARCH,
-        "--key",
-        "attacker.pem",
-        "-o",
-        "evil.cwasm",
-    ]);
-    let theirs = sandbox.read("evil.cwasm");
-    let path = sandbox.path().join("hello.cwasm");
-    let policy = policy(&sandbox);
-    let engine = engine(EngineProfile::Default).unwrap();
-    let stop = AtomicBool::new(false);
-    let (mut good, mut bad) = (0, 0);
-    std::thread::scope(|scope| {
-        let swap = || {
-            let other = sandbox.path().join("other.cwasm");
-            while !stop.load(Ordering::Relaxed) {
-                for bytes in [&theirs, &ours] {
-                    // By rename and, every other time, in place.
-                    std::fs::write(&other, bytes).unwrap();
-                    std::fs::rename(&other, &path).unwrap();
-                    std::fs::write(&path, bytes).unwrap();
-                }
-            }
-        };
-        scope.spawn(swap);
-        let enough = Instant::now() + Duration::from_secs(60);
-        while (good < 100 || bad < 100) && Instant::now() < enough {
-            match load(&engine, &path, &policy, &Expected::anything()) {
-                Ok(loaded) => {
-                    good += 1;
-                    let exports = loaded.program().component_type().exports(&engine).len();
-                    assert_eq!((exports, &*loaded.manifest().name), (1, "hello"));
-                }
-                Err(LoadError::Verify(_) | LoadError::Io(_)) => bad += 1,
-                Err(other) => panic!("{other:?}"),
-            }
-        }
-        stop.store(true, Ordering::Relaxed);
-    });
-    assert!(good > 0 && bad > 0, "{good} loaded, {bad} refused");
 }
 
 /// A core module, and a program that needs the collector, which the profile must name.
@@ -172,20 +114,6 @@ fn each_refusal_has_a_name() {
         .unwrap_err();
     assert!(matches!(refused, LoadError::Engine(_)), "{refused:?}");
     assert!(refused.to_string().contains("epoch interruption"));
-}
-
-/// A pipe in an artifact's place neither blocks the host nor is read.
-#[cfg(unix)]
-#[test]
-fn a_pipe_is_not_waited_for() {
-    let sandbox = Sandbox::new();
-    let pipe = sandbox.path().join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.unwrap().success());
-    assert!(matches!(
-        error(&pipe, &policy(&sandbox)),
-        LoadError::NotAFile
-    ));
 }
 
 #[test]

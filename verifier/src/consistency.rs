@@ -45,7 +45,7 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
         _ => 0,
     };
     let major = manifest.engine.version.split('.').next().unwrap_or("");
-    let stated: BTreeSet<&str> = manifest.target.cpu_features.iter().map(|f| &**f).collect();
+    let stated = manifest.target.cpu_features.iter().cloned().collect();
     let required = elf.engine.isa_flags.iter().map(|flag| feature(flag));
 
     let claims = [
@@ -76,8 +76,8 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
         ),
         (
             "target.cpuFeatures",
-            join(stated),
-            join(required.collect::<BTreeSet<_>>()),
+            join(&stated),
+            join(&required.collect()),
         ),
     ];
     for (field, manifest, image) in claims {
@@ -110,15 +110,16 @@ fn check_target(stated: &TargetCpu) -> Result<(), Contradiction> {
     })
 }
 
-fn join(features: BTreeSet<&str>) -> String {
-    features.into_iter().collect::<Vec<_>>().join(", ")
+fn join(features: &BTreeSet<String>) -> String {
+    let features: Vec<&str> = features.iter().map(String::as_str).collect();
+    features.join(", ")
 }
 
-/// The CPU feature behind a Cranelift flag; an unknown flag stands for itself, and so
-/// never matches a manifest.
-fn feature(flag: &str) -> &str {
+/// The CPU feature behind a Cranelift flag; what is made of an unknown flag is no feature's
+/// name, and so never matches a manifest.
+fn feature(flag: &str) -> String {
     edgec_targets::all()
         .flat_map(|target| target.features)
         .find(|feature| feature.cranelift_flag == flag)
-        .map_or(flag, |feature| feature.name)
+        .map_or_else(|| format!("?{flag}"), |feature| feature.name.to_owned())
 }

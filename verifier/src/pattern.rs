@@ -1,5 +1,6 @@
 //! Patterns of a policy: text in which `*` stands for any characters, also none.
 
+use edgec_artifact::TargetCpu;
 use serde::Deserialize;
 
 /// A pattern; everything but `*` stands for itself.
@@ -39,6 +40,12 @@ impl std::fmt::Display for Pattern {
 /// Whether a list, where there is one, has a pattern for `text`.
 pub(crate) fn allows(list: Option<&[Pattern]>, text: &str) -> bool {
     list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(text)))
+}
+
+/// Likewise for a target: by its id or its triple, so that `aarch64*` means every target of
+/// the family, whatever it is called.
+pub(crate) fn allows_target(list: Option<&[Pattern]>, target: &TargetCpu) -> bool {
+    allows(list, &target.id) || allows(list, &target.triple)
 }
 
 /// Patterns as reports show them.

@@ -72,14 +72,15 @@ pub(crate) struct Selector {
 impl Selector {
     /// What of the manifest is not selected.
     pub(crate) fn mismatch(&self, manifest: &Manifest) -> Option<&'static str> {
-        [
-            ("application", &self.applications, &*manifest.name),
-            ("target", &self.targets, &*manifest.target.id),
-            ("channel", &self.channels, channel(manifest)),
-        ]
-        .into_iter()
-        .find(|(_, patterns, text)| !pattern::allows(patterns.as_deref(), text))
-        .map(|(what, ..)| what)
+        if !pattern::allows(self.applications.as_deref(), &manifest.name) {
+            Some("application")
+        } else if !pattern::allows_target(self.targets.as_deref(), &manifest.target) {
+            Some("target")
+        } else if !pattern::allows(self.channels.as_deref(), channel(manifest)) {
+            Some("channel")
+        } else {
+            None
+        }
     }
 }
 

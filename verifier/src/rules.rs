@@ -147,9 +147,15 @@ fn in_channel(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 }
 
 fn target(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
-    let found = &facts.manifest.target.id;
+    let target = &facts.manifest.target;
+    let found = &target.id;
     let list = policy.allow.selector.targets.as_deref();
-    in_list(list, found, |allowed| VerifyError::Target {
+    // Which of the two names matched is of no interest.
+    let by = match pattern::allows(list, found) {
+        true => found,
+        false => &target.triple,
+    };
+    in_list(list, by, |allowed| VerifyError::Target {
         found: found.clone(),
         allowed,
     })
@@ -229,9 +235,9 @@ fn compiler(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
             minimum: minimum.to_string(),
         });
     };
-    let target = &facts.manifest.target.id;
+    let target = &facts.manifest.target;
     let denied = rules.denied.iter().find(|denied| {
-        denied.range.contains(version) && pattern::allows(denied.targets.as_deref(), target)
+        denied.range.contains(version) && pattern::allows_target(denied.targets.as_deref(), target)
     });
     if let Some(denied) = denied {
         return Err(VerifyError::CompilerDenied {

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
-    BINARYEN_VERSION, KindChoice, Level, Optimized, Optimizer, PrecompileError, Reads,
+    BINARYEN_VERSION, CompilerProcess, KindChoice, Level, Optimized, Optimizer, PrecompileError,
+    Reads,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
@@ -29,7 +30,7 @@ use crate::render::out;
 use crate::render::{self, Format};
 use crate::signer::{Signer, SignerArguments};
 use crate::trust::self_check;
-use crate::{OPTIMIZER_WORKER, Outcome, time};
+use crate::{COMPILER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
 
 /// Compile components for every target, and sign the artifacts
 #[derive(clap::Args)]
@@ -55,6 +56,12 @@ pub(crate) struct Arguments {
     /// How many seconds the optimizer may take for one core module
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..))]
     optimizer_timeout: u64,
+    /// How many seconds compiling may take for one program and target
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..))]
+    compile_timeout: u64,
+    /// How much memory optimizing and compiling may each use (on Linux)
+    #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
+    worker_memory: u64,
     /// The application's name [default: the input's file name without its ending]
     #[arg(long)]
     name: Option<String>,
@@ -121,6 +128,7 @@ struct Plan {
     kind: KindChoice,
     level: Level,
     optimizer: Optimizer,
+    compiler: CompilerProcess,
     release: Release,
     signer: Signer,
     jobs: Vec<Job>,
@@ -205,10 +213,17 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
     )?;
     spare_what_is_read(&jobs, &arguments.signer)?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
+    let memory = arguments.worker_memory << 20;
     let plan = Plan {
         kind: arguments.kind,
         level: arguments.level,
-        optimizer: optimizer(arguments.wasm_opt, timeout)?,
+        optimizer: optimizer(arguments.wasm_opt, timeout, memory)?,
+        compiler: CompilerProcess {
+            program: this_program()?,
+            arguments: vec![COMPILER_WORKER.into()],
+            timeout: Duration::from_secs(arguments.compile_timeout),
+            memory,
+        },
         release: Release {
             version: arguments.app_version,
             display_version: arguments.display_version,
@@ -262,13 +277,15 @@ fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
 }
 
 /// The Binaryen in this program, in a process of its own, or the program that was named.
-fn optimizer(program: Option<PathBuf>, timeout: Duration) -> Result<Optimizer, Failure> {
+fn optimizer(
+    program: Option<PathBuf>,
+    timeout: Duration,
+    memory: u64,
+) -> Result<Optimizer, Failure> {
     let Some(program) = program else {
-        let this =
-            std::env::current_exe().map_err(|error| Failure::environment("optimizer", &error))?;
         return Ok(Optimizer {
-            program: this,
-            arguments: vec![OPTIMIZER_WORKER.into()],
+            program: this_program()?,
+            arguments: vec![OPTIMIZER_WORKER.into(), memory.to_string().into()],
             tool: "binaryen".to_owned(),
             version: BINARYEN_VERSION.to_owned(),
             timeout,
@@ -301,6 +318,11 @@ fn optimizer(program: Option<PathBuf>, timeout: Duration) -> Result<Optimizer, F
     })
 }
 
+/// What worker processes are started from.
+fn this_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| Failure::environment("worker", &error))
+}
+
 fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
     let begin = Instant::now();
     let bytes = files::read(&job.input)?;
@@ -326,8 +348,8 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     for (target, path) in &job.outputs {
         let begin = Instant::now();
         progress.compiling(&job.name, target);
-        let image = edgec_compiler::precompile(&optimized.component, target)
-            .map_err(|error| precompile_failure(&error))?;
+        let image = plan.compiler.precompile(&optimized.component, target);
+        let image = image.map_err(|error| precompile_failure(&error))?;
         let compiling = begin.elapsed();
         let facts = manifest::Facts {
             release: &plan.release,
@@ -370,24 +392,40 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
 
 /// All of them, or none.
 fn write(artifacts: &[(&PathBuf, SignedArtifact)]) -> Result<(), Failure> {
-    let mut staged = Vec::new();
-    for (path, signed) in artifacts {
-        if let Some(folder) = path.parent() {
-            files::create_folder(folder)?;
+    signals::uninterrupted(|| {
+        let mut staged = Vec::new();
+        for (path, signed) in artifacts {
+            if let Some(folder) = path.parent() {
+                files::create_folder(folder)?;
+            }
+            staged.push(files::stage(path, signed.as_bytes(), Access::Public)?);
         }
-        staged.push(files::stage(path, signed.as_bytes(), Access::Public)?);
-    }
-    staged.into_iter().try_for_each(files::Staged::commit)
+        staged.into_iter().try_for_each(files::Staged::commit)
+    })
 }
 
 fn precompile_failure(error: &PrecompileError) -> Failure {
-    let hint = match error {
-        PrecompileError::Compile { .. } => {
-            "the program is valid but beyond this engine; its toolchain may offer another way"
-        }
-        _ => "this is a defect of edgec: please report it",
+    let (code, hint) = match error {
+        PrecompileError::Compile { .. } => (
+            "precompile",
+            "the program is valid but beyond this engine; its toolchain may offer another way",
+        ),
+        PrecompileError::Timeout { .. } => (
+            "compile-timeout",
+            "a real program that is this slow may have more time: --compile-timeout",
+        ),
+        PrecompileError::Memory { .. } => (
+            "compile-memory",
+            "a real program that is this large may have more: --worker-memory",
+        ),
+        PrecompileError::Crash { .. } => (
+            "compile-crash",
+            "this is a defect of the engine: please report it with the input",
+        ),
+        PrecompileError::Start { .. } => return Failure::environment("compiler", error),
+        _ => ("precompile", "this is a defect of edgec: please report it"),
     };
-    Failure::rejected("precompile", error).hint(hint)
+    Failure::rejected(code, error).hint(hint)
 }
 
 /// Packages, signs, and checks the result as a host would.

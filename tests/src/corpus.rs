@@ -1,0 +1,206 @@
+//! The attack corpus: mutations of real signed artifacts, each with the error that it must
+//! end in. The rows are those of `docs/threat-model.md`.
+
+pub mod bombs;
+mod container;
+mod envelope;
+mod forge;
+mod image;
+mod material;
+mod meaning;
+
+use std::path::Path;
+
+pub use forge::{Forge, sealed_by, wrap};
+pub use material::{GREETING, Material, material};
+
+use crate::Sandbox;
+
+/// One attack: a file, whom the host trusts, and what must come of it.
+pub struct Case {
+    /// The row of the threat model.
+    pub row: u8,
+    /// What was done to the file.
+    pub name: &'static str,
+    /// The file.
+    pub file: Vec<u8>,
+    /// Whom the host trusts.
+    pub trust: Trust,
+    /// The error's code in `verify`; none when only a load can find the attack.
+    pub verify: Option<&'static str>,
+    /// The error's code in `run`.
+    pub run: &'static str,
+    /// What the message says.
+    pub says: &'static str,
+}
+
+/// Whom the host of a case trusts.
+#[derive(Clone)]
+pub enum Trust {
+    /// The signer.
+    Signer,
+    /// The signer and another; both must have signed.
+    Both,
+    /// Whom a policy file names.
+    Policy(String),
+}
+
+impl Case {
+    /// An attack on the signer's own artifact, refused with `code` wherever it is met.
+    pub fn new(row: u8, name: &'static str, file: Vec<u8>, code: &'static str) -> Self {
+        Self {
+            row,
+            name,
+            file,
+            trust: Trust::Signer,
+            verify: Some(code),
+            run: code,
+            says: "",
+        }
+    }
+
+    /// Where the host trusts somebody else.
+    pub fn trusting(mut self, trust: Trust) -> Self {
+        self.trust = trust;
+        self
+    }
+
+    /// With a message that says this.
+    pub fn saying(mut self, text: &'static str) -> Self {
+        self.says = text;
+        self
+    }
+
+    /// Verified, since it is genuine; not loaded.
+    pub fn on_load(mut self) -> Self {
+        self.verify = None;
+        self
+    }
+
+    /// Puts the file before the real binary and asserts all that a refusal promises.
+    ///
+    /// # Panics
+    ///
+    /// When anything of it is not so.
+    pub fn check(&self) {
+        let host = Host::new(&self.trust);
+        host.sandbox.write("attack.cwasm", &self.file);
+        let before = host.sandbox.files();
+        if let Some(code) = self.verify {
+            host.refuses("verify", Path::new("attack.cwasm"), code, self);
+        } else {
+            host.sandbox.ok(&host.arguments("verify", "attack.cwasm"));
+        }
+        host.refuses("run", Path::new("attack.cwasm"), self.run, self);
+        assert_eq!(host.sandbox.files(), before, "{}", self.title());
+        assert_eq!(host.sandbox.read("attack.cwasm"), self.file);
+    }
+
+    /// The row and the name.
+    pub fn title(&self) -> String {
+        format!("row {}, {}", self.row, self.name)
+    }
+}
+
+/// A machine that trusts somebody.
+pub struct Host {
+    /// Its files.
+    pub sandbox: Sandbox,
+    trust: Vec<&'static str>,
+}
+
+impl Host {
+    /// With the public keys and the policy that `trust` wants.
+    pub fn new(trust: &Trust) -> Self {
+        let sandbox = Sandbox::empty();
+        let material = material();
+        sandbox.write("key.pub.pem", material.signer.public().to_pem());
+        sandbox.write("other.pub.pem", material.other.public().to_pem());
+        let trust = match trust {
+            Trust::Signer => vec!["--key", "key.pub.pem"],
+            Trust::Both => vec!["--key", "key.pub.pem", "--key", "other.pub.pem"],
+            Trust::Policy(text) => {
+                write_policy(&sandbox, text);
+                vec!["--trust", "edgec-trust.toml"]
+            }
+        };
+        Self { sandbox, trust }
+    }
+
+    /// The command line of a verb on an artifact.
+    pub fn arguments<'a>(&self, verb: &'a str, artifact: &'a str) -> Vec<&'a str> {
+        let mut arguments = vec![verb];
+        arguments.extend(&self.trust);
+        arguments.push(artifact);
+        arguments
+    }
+
+    fn refuses(&self, verb: &str, artifact: &Path, code: &str, case: &Case) {
+        let artifact = artifact.to_str().unwrap();
+        let stderr = refused(&self.sandbox, &self.arguments(verb, artifact), code);
+        let title = case.title();
+        assert!(stderr.contains(case.says), "{title}: {stderr}");
+        assert!(!stderr.contains('\u{1b}'), "{title}: {stderr:?}");
+    }
+}
+
+/// Writes the policy that a host reads, with the rights that it must have.
+pub fn write_policy(sandbox: &Sandbox, text: &str) {
+    let path = sandbox.write("edgec-trust.toml", text);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+}
+
+/// The binary exits with 1 and one error with this code, prints nothing on standard output
+/// (neither "verified" nor what the program would print) and leaves the files as they are.
+/// Its standard error.
+///
+/// # Panics
+///
+/// When it does not.
+pub fn refused(sandbox: &Sandbox, arguments: &[&str], code: &str) -> String {
+    fails(sandbox, 1, arguments, code)
+}
+
+/// As [`refused`], with another exit code.
+///
+/// # Panics
+///
+/// When it does not.
+pub fn fails(sandbox: &Sandbox, exit: i32, arguments: &[&str], code: &str) -> String {
+    let before = sandbox.files();
+    let output = sandbox.run(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = format!("{arguments:?}: {stderr}{stdout}");
+    assert_eq!(
+        output.status.code(),
+        Some(exit),
+        "{code} expected of {text}"
+    );
+    assert!(
+        stderr.starts_with(&format!("error[{code}]: ")),
+        "{code} expected of {text}"
+    );
+    assert!(!stdout.contains("verified"), "{text}");
+    assert!(!stdout.contains(GREETING.trim()), "{text}");
+    assert_eq!(sandbox.files(), before, "{text}");
+    stderr
+}
+
+/// Every attack on a file that needs no more than the file: rows 1 to 4, 6 to 18, 20 to 22,
+/// 24 and 25 (with 5 among the keys and signatures).
+pub fn cases() -> Vec<Case> {
+    let material = material();
+    let forge = Forge::of(material);
+    let mut cases = envelope::cases(&forge, material);
+    cases.extend(container::cases(&forge));
+    cases.extend(image::cases(&forge));
+    cases.extend(meaning::cases(&forge, material));
+    cases
+}

@@ -1,0 +1,167 @@
+//! Row 38: WebAssembly that is small or plausible and costs a compiler all it has.
+
+/// One bomb.
+pub struct Bomb {
+    /// What it is.
+    pub name: &'static str,
+    /// The binary, or text that makes one.
+    pub wasm: Vec<u8>,
+}
+
+/// Every bomb. Some are valid programs that may well be built, in bounded time and memory.
+pub fn bombs() -> Vec<Bomb> {
+    const LOOP: &[u8] = &[0x03, 0x40];
+    const BLOCK: &[u8] = &[0x02, 0x40];
+    const IF: &[u8] = &[0x20, 0x00, 0x04, 0x40];
+    const END: &[u8] = &[0x0b];
+    let nested = |open: &[u8], count: usize| function(1, &[open.repeat(count), END.repeat(count)]);
+    // Each of 2,000 loops keeps a variable of its own through all of them.
+    let live = |count: u32| {
+        let variable = |index: u32| {
+            let index = leb(index + 1);
+            let get = [&[0x20], &index[..]].concat();
+            let set = [&[0x21], &index[..]].concat();
+            [LOOP, &get, &[0x41, 0x01, 0x6a], &set].concat()
+        };
+        let open: Vec<u8> = (0..count).flat_map(variable).collect();
+        let close = [0x20, 0x00, 0x0d, 0x00, 0x0b].repeat(count as usize);
+        function(count + 1, &[open, close])
+    };
+    let table = |targets: u32| {
+        let jump = [&[0x20, 0x00, 0x0e], &leb(targets)[..]].concat();
+        let zeros = vec![0; targets as usize + 1];
+        function(1, &[BLOCK.to_vec(), jump, zeros, END.to_vec()])
+    };
+    let bomb = |name, wasm: Vec<u8>| Bomb { name, wasm };
+    let text = |name, wasm: String| Bomb {
+        name,
+        wasm: wasm.into_bytes(),
+    };
+    vec![
+        bomb("100,000 nested loops", nested(LOOP, 100_000)),
+        bomb("100,000 nested blocks", nested(BLOCK, 100_000)),
+        bomb("100,000 nested ifs", nested(IF, 100_000)),
+        bomb("2,000 loops around 2,000 variables", live(2000)),
+        bomb(
+            "40,000 ifs in a row",
+            function(1, &[b"\x20\0\x04\x40\x41\x01\x21\0\x0b".repeat(40_000)]),
+        ),
+        bomb("a table of 65,000 jumps", table(65_000)),
+        bomb("a table of 1,000,000 jumps", table(1_000_000)),
+        bomb("50,001 locals", function(50_001, &[])),
+        bomb("4,000,000,000 locals", function(4_000_000_000, &[])),
+        bomb("a function of 8 MB", function(1, &[vec![0x01; 8_000_000]])),
+        bomb("1,000,000 functions", functions(1_000_000)),
+        bomb("1,000,001 functions", functions(1_000_001)),
+        bomb("1,000,001 types", types(1_000_001)),
+        bomb("a type of 1,001 parameters", types_of(1001)),
+        text("a memory of 4 GiB", "(module (memory 65536))".into()),
+        text(
+            "a memory of 2^48 pages",
+            "(module (memory i64 0x1000000000000))".into(),
+        ),
+        text(
+            "2^32 - 1 elements",
+            "(module (table 0xffffffff funcref))".into(),
+        ),
+        text(
+            "more memory than there is",
+            "(module (memory 65537))".into(),
+        ),
+        text(
+            "100,000 nested parentheses",
+            format!("(module {})", "(".repeat(100_000)),
+        ),
+        text(
+            "10,000 nested folded instructions",
+            format!(
+                "(module (func (result i32) {}(i32.const 0){}))",
+                "(i32.eqz ".repeat(10_000),
+                ")".repeat(10_000)
+            ),
+        ),
+        text("200 nested components", {
+            format!("{}{}", "(component ".repeat(200), ")".repeat(200))
+        }),
+        text("instances that double", doubling(60)),
+        text("types that double", doubling_types(60)),
+    ]
+}
+
+fn leb(mut value: u32) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let byte = value.to_le_bytes()[0] & 0x7f;
+        value >>= 7;
+        if value == 0 {
+            bytes.push(byte);
+            return bytes;
+        }
+        bytes.push(byte | 0x80);
+    }
+}
+
+fn section(id: u8, data: &[u8]) -> Vec<u8> {
+    let len = leb(u32::try_from(data.len()).unwrap());
+    [&[id], &len[..], data].concat()
+}
+
+fn module(sections: &[Vec<u8>]) -> Vec<u8> {
+    [b"\0asm\x01\0\0\0", &sections.concat()[..]].concat()
+}
+
+/// A module with one function that takes an i32, has `locals` more of them and this code.
+fn function(locals: u32, code: &[Vec<u8>]) -> Vec<u8> {
+    let body = [&[0x01], &leb(locals)[..], &[0x7f], &code.concat(), &[0x0b]].concat();
+    let len = leb(u32::try_from(body.len()).unwrap());
+    module(&[
+        section(1, &[0x01, 0x60, 0x01, 0x7f, 0x00]),
+        section(3, &[0x01, 0x00]),
+        section(10, &[&[0x01], &len[..], &body].concat()),
+    ])
+}
+
+fn functions(count: u32) -> Vec<u8> {
+    let many = |one: &[u8]| [leb(count), one.repeat(count as usize)].concat();
+    module(&[
+        section(1, &[0x01, 0x60, 0x00, 0x00]),
+        section(3, &many(&[0x00])),
+        section(10, &many(&[0x02, 0x00, 0x0b])),
+    ])
+}
+
+fn types(count: u32) -> Vec<u8> {
+    let many = [leb(count), [0x60, 0x00, 0x00].repeat(count as usize)].concat();
+    module(&[section(1, &many)])
+}
+
+fn types_of(parameters: u32) -> Vec<u8> {
+    let list = vec![0x7f; parameters as usize];
+    module(&[section(
+        1,
+        &[&[0x01, 0x60], &leb(parameters)[..], &list, &[0x00]].concat(),
+    )])
+}
+
+/// Twice as many instances with each level.
+fn doubling(levels: usize) -> String {
+    let mut text = "(component $c0)".to_owned();
+    for level in 1..levels {
+        let inner = level - 1;
+        text = format!(
+            "(component $c{level} {text} \
+             (instance (instantiate $c{inner})) (instance (instantiate $c{inner})))"
+        );
+    }
+    text
+}
+
+/// Each type holds the one before twice.
+fn doubling_types(levels: usize) -> String {
+    let mut text = "(component (type $t0 (tuple u8 u8))".to_owned();
+    for level in 1..levels {
+        let inner = level - 1;
+        text += &format!(" (type $t{level} (tuple $t{inner} $t{inner}))");
+    }
+    text + ")"
+}

@@ -1,0 +1,136 @@
+//! Rows 21, 22, 24, 25 and 32, as far as they need no policy: genuine or honestly signed, and
+//! yet not for this host, now.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use edgec_artifact::{MAX_VERSION, Validity};
+
+use crate::corpus::{Case, Forge, Material};
+
+pub(super) fn cases(forge: &Forge, material: &Material) -> Vec<Case> {
+    let mut cases = misplaced(forge, material);
+    cases.extend(versions(forge));
+    cases.extend(times(forge));
+    cases.extend(names(forge));
+    cases
+}
+
+/// Rows 21 and 22.
+fn misplaced(forge: &Forge, material: &Material) -> Vec<Case> {
+    let foreign = Forge::new(&material.foreign, &material.signer);
+    let module = Forge::new(&material.module, &material.signer);
+    let mut cases = vec![
+        Case::new(
+            21,
+            "an artifact for the other CPU family",
+            foreign.file.to_vec(),
+            "host",
+        )
+        .on_load(),
+        Case::new(
+            21,
+            "a module where a component is wanted",
+            module.file.to_vec(),
+            "kind",
+        )
+        .on_load(),
+        Case::new(
+            21,
+            "the other family's code under this manifest",
+            forge.signed(&foreign.image, |image| edgec_artifact::Manifest {
+                image,
+                ..forge.manifest.clone()
+            }),
+            "contradiction",
+        ),
+        Case::new(
+            21,
+            "a module that would be a component",
+            module.with_manifest(|manifest| manifest.kind = edgec_artifact::Kind::Component),
+            "contradiction",
+        )
+        .saying("kind"),
+        Case::new(
+            22,
+            "an engine profile that this host has not",
+            forge.with_manifest(|manifest| manifest.engine.profile = "other".to_owned()),
+            "profile",
+        )
+        .on_load(),
+    ];
+    // The size of a memory's reservation, 4 GiB, as postcard writes it; only the engine looks.
+    let (header, engine) = forge.section(".wasmtime.engine");
+    let len = u64::from_le_bytes(forge.image[header + 32..header + 40].try_into().unwrap());
+    let settings = &forge.image[engine..engine + usize::try_from(len).unwrap()];
+    let reservation = settings
+        .windows(5)
+        .position(|five| five == b"\x80\x80\x80\x80\x10");
+    let at = engine + reservation.unwrap() + 4;
+    let file = forge.with_image(|image| image[at] = 0x20);
+    cases.push(Case::new(22, "an engine setting changed", file, "engine").on_load());
+    cases
+}
+
+/// Row 24, without a policy.
+fn versions(forge: &Forge) -> Vec<Case> {
+    let case = |name, version| {
+        let file = forge.with_manifest(|manifest| manifest.version = version);
+        Case::new(24, name, file, "statement").saying("version")
+    };
+    vec![
+        case("version u64::MAX", u64::MAX),
+        case("version 2^53", MAX_VERSION + 1),
+    ]
+}
+
+/// Row 25. Hours, so that no clock's skew makes a test of it.
+fn times(forge: &Forge) -> Vec<Case> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = now.as_secs();
+    let case = |name, not_before, expires, code| {
+        let file = forge.with_manifest(|manifest| {
+            manifest.validity = Some(Validity {
+                issued: None,
+                not_before,
+                expires,
+            });
+        });
+        Case::new(25, name, file, code)
+    };
+    vec![
+        case("expired an hour ago", None, Some(now - 3600), "expired"),
+        case("valid in an hour", Some(now + 3600), None, "not-yet-valid"),
+        case("expired in 1970", None, Some(0), "expired"),
+        case(
+            "valid at the end of time",
+            Some(u64::MAX),
+            None,
+            "not-yet-valid",
+        ),
+        case(
+            "never valid",
+            Some(now + 3600),
+            Some(now - 3600),
+            "not-yet-valid",
+        ),
+    ]
+}
+
+/// Row 32: a name that would lead out of a folder.
+fn names(forge: &Forge) -> Vec<Case> {
+    let case = |title, name: &str| {
+        let file = forge.with_manifest(|manifest| manifest.name = name.to_owned());
+        Case::new(32, title, file, "statement")
+    };
+    vec![
+        case("a name that leads out", "../hello"),
+        case("a name that leads out further in", "hello/../../x"),
+        case("an absolute name", "/etc/passwd"),
+        case("a name with a NUL", "hello\0"),
+        case("a name that clears screens", "\u{1b}[2J"),
+        case("no name", ""),
+        case("a hidden name", ".bashrc"),
+        case("a name of the other system", "..\\hello"),
+        case("a pattern for a name", "*"),
+    ]
+}
