@@ -193,6 +193,7 @@ pub fn isolate(command: &mut Command, folder: &Path) {
     for variable in [
         "CI",
         "EDGEC_KEY",
+        "EDGEC_TRUST_STATE",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
         "COLUMNS",
