@@ -250,6 +250,7 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "EDGEC_KEY",
         "EDGEC_PASSPHRASE",
         "EDGEC_PKCS11_PIN",
+        "EDGEC_TRUST_STATE",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
         "COLUMNS",
