@@ -234,6 +234,7 @@ fn first_line(messages: &mut File) -> io::Result<String> {
 /// # Errors
 ///
 /// What Binaryen said. It may also abort the process.
+#[cfg(feature = "binaryen")]
 pub fn worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     // Nobody waits for the result of a build that was stopped.
     #[cfg(target_os = "linux")]

@@ -16,19 +16,24 @@ mod features;
 mod input;
 mod interface;
 mod optimize;
+#[cfg(feature = "precompile")]
 mod precompile;
 mod resources;
+#[cfg(feature = "precompile")]
 mod settings;
 mod validate;
 
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
 };
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads, worker};
+#[cfg(feature = "binaryen")]
+pub use binaryen::worker;
+pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 pub use features::supported_feature_names;
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
-pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, optimize};
+pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
+#[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use resources::{Limits, Resources};
 pub use validate::{Location, ValidComponent, ValidateError, validate};

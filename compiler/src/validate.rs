@@ -233,6 +233,7 @@ impl ValidComponent {
         features::names(self.features)
     }
 
+    #[cfg(feature = "precompile")]
     pub(crate) fn features(&self) -> WasmFeatures {
         self.features
     }
