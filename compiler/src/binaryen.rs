@@ -198,6 +198,7 @@ impl Optimizer {
 /// # Errors
 ///
 /// What Binaryen said. It may also abort the process.
+#[cfg(feature = "binaryen")]
 pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let mut arguments = arguments.into_iter();
     let memory = arguments

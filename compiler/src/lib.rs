@@ -11,27 +11,34 @@
 
 mod adapt;
 mod binaryen;
+#[cfg(feature = "precompile")]
 mod compiler_process;
 mod engine_limits;
 mod features;
 mod input;
 mod interface;
 mod optimize;
+#[cfg(feature = "precompile")]
 mod precompile;
 mod process;
 mod resources;
+#[cfg(feature = "precompile")]
 mod settings;
 mod validate;
 
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
 };
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads, optimizer_worker};
+#[cfg(feature = "binaryen")]
+pub use binaryen::optimizer_worker;
+pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
+#[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use features::supported_feature_names;
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
-pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, optimize};
+pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
+#[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use resources::{Limits, Resources};
 pub use validate::{Location, ValidComponent, ValidateError, validate};

@@ -7,8 +7,8 @@
 
 use std::time::Instant;
 
-use wasm_encoder::{Component, ComponentSectionId, RawSection};
-use wasmparser::{Parser, Payload};
+use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
+use wasmparser::{Chunk, Parser, Payload};
 
 use crate::binaryen::{Failure, Optimizer};
 use crate::features;
@@ -121,12 +121,7 @@ pub fn optimize(
         });
         bytes
     };
-    let bytes = match program.kind() {
-        Kind::Module => one(program.bytes()),
-        // A valid component is always taken apart; an empty one would be refused below.
-        Kind::Component => replace_modules(program.bytes(), &mut one).unwrap_or_default(),
-    };
-    match validate(bytes) {
+    match validate(map_modules(&program, &mut one)) {
         Ok(component) => Optimized { component, modules },
         Err(error) => {
             for module in &mut modules {
@@ -179,49 +174,55 @@ fn without_target_features(module: &[u8]) -> Option<Vec<u8>> {
     Some(encoder.finish())
 }
 
-/// The component with each core module put through `module`, at any depth; `None` when
-/// the bytes are not a component.
+/// The program with each core module at any depth put through `module`, and everything
+/// else as it was, byte for byte. The result is not validated.
+pub fn map_modules(program: &ValidComponent, module: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    match program.kind() {
+        Kind::Module => module(program.bytes()),
+        // A valid component is always taken apart; nobody accepts an empty program.
+        Kind::Component => replace_modules(program.bytes(), module).unwrap_or_default(),
+    }
+}
+
+/// `None` when the bytes are not a component.
 fn replace_modules(component: &[u8], module: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
-    let mut encoder = Component::new();
+    let mut out = Vec::with_capacity(component.len());
     let mut parser = Parser::new(0);
     let mut rest = component;
     loop {
-        let chunk = parser.parse(rest, true).ok()?;
-        let wasmparser::Chunk::Parsed { consumed, payload } = chunk else {
+        let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).ok()? else {
             return None;
         };
-        rest = rest.get(consumed..)?;
-        match payload {
-            Payload::Version { .. } => {}
-            Payload::End(_) => return Some(encoder.finish()),
+        // A whole section, or the head of one that a nested binary follows.
+        let (read, after) = rest.split_at_checked(consumed)?;
+        let (id, range) = match &payload {
             Payload::ModuleSection {
                 unchecked_range, ..
-            } => {
-                let (inner, after) = rest.split_at_checked(unchecked_range.len())?;
-                encoder.section(&RawSection {
-                    id: ComponentSectionId::CoreModule.into(),
-                    data: &module(inner),
-                });
-                rest = after;
-            }
+            } => (ComponentSectionId::CoreModule, unchecked_range),
             Payload::ComponentSection {
                 unchecked_range, ..
-            } => {
-                let (inner, after) = rest.split_at_checked(unchecked_range.len())?;
-                encoder.section(&RawSection {
-                    id: ComponentSectionId::Component.into(),
-                    data: &replace_modules(inner, module)?,
-                });
+            } => (ComponentSectionId::Component, unchecked_range),
+            Payload::End(_) => return Some(out),
+            _ => {
+                out.extend_from_slice(read);
                 rest = after;
+                continue;
             }
-            other => {
-                let (id, range) = other.as_section()?;
-                encoder.section(&RawSection {
-                    id,
-                    data: component.get(range)?,
-                });
-            }
+        };
+        let (inner, after) = after.split_at_checked(range.len())?;
+        let new = match id {
+            ComponentSectionId::CoreModule => module(inner),
+            _ => replace_modules(inner, module)?,
+        };
+        if new == inner {
+            // Its length may be spelt with more bytes than it takes.
+            out.extend_from_slice(read);
+            out.extend_from_slice(inner);
+        } else {
+            let id = id.into();
+            RawSection { id, data: &new }.append_to_component(&mut out);
         }
+        rest = after;
     }
 }
 

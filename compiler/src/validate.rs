@@ -141,6 +141,21 @@ fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
 
     for payload in parser.parse_all(bytes) {
         let payload = payload?;
+        if let Payload::ModuleSection {
+            unchecked_range, ..
+        }
+        | Payload::ComponentSection {
+            unchecked_range, ..
+        } = &payload
+            && unchecked_range.end > bytes.len()
+        {
+            // wasmparser takes the end of the file for the end of what is nested.
+            return Err(WalkError {
+                message: "unexpected end: a nested binary is longer than the file".to_owned(),
+                offset: unchecked_range.start,
+                function: None,
+            });
+        }
         if let Payload::End(_) = &payload {
             depth -= 1;
         }
@@ -242,6 +257,7 @@ impl ValidComponent {
         features::names(self.features)
     }
 
+    #[cfg(feature = "precompile")]
     pub(crate) fn features(&self) -> WasmFeatures {
         self.features
     }
@@ -311,6 +327,16 @@ mod tests {
         }
         let error = validate(nested).unwrap_err().to_string();
         assert!(error.starts_with("components are nested more than 100 deep"));
+    }
+
+    #[test]
+    fn a_nested_binary_ends_within_the_file() {
+        let header = b"\0asm\x0d\0\x01\0";
+        let nested = |length: u8| [&header[..], &[4, length], header].concat();
+        validate(nested(8)).unwrap();
+        for length in [7, 9, 100] {
+            validate(nested(length)).unwrap_err();
+        }
     }
 
     #[test]

@@ -191,7 +191,16 @@ fn sources() -> Vec<PathBuf> {
     }
     let mut found = Vec::new();
     for folder in [
-        "artifact", "benches", "cli", "compiler", "loader", "packager", "targets", "tests",
+        "artifact",
+        "benches",
+        "cli",
+        "compiler",
+        "fuzz/src",
+        "fuzz/targets",
+        "loader",
+        "packager",
+        "targets",
+        "tests",
         "verifier",
     ] {
         walk(&repository().join(folder), &mut found);

@@ -1,0 +1,28 @@
+//! What the fuzzer tries: a function for each reader of untrusted bytes.
+//!
+//! Each takes any bytes and panics when a law is broken; a panic, an overflow or a hang
+//! anywhere below is a finding as well. The programs in `targets/` give the functions to
+//! libFuzzer; `tests/tests/regressions.rs` replays what was found.
+
+mod program;
+mod trust;
+
+pub use program::{component, reencode};
+pub use trust::{SECRET_KEY, SIGNED, judge};
+pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
+
+/// A target: its name, which is that of its folder of seeds, and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 9] = [
+    ("artifact", artifact),
+    ("envelope", envelope),
+    ("elf", elf),
+    ("manifest", manifest),
+    ("policy", policy),
+    ("verify", verify),
+    ("signed", signed),
+    ("component", component),
+    ("reencode", reencode),
+];

@@ -1,0 +1,45 @@
+//! The readers of WebAssembly: validation, and the optimizer's taking apart and putting
+//! together.
+
+use edgec_compiler::{map_modules, validate};
+
+/// A valid program can be described, and is valid again.
+pub fn component(data: &[u8]) {
+    match validate(data.to_vec()) {
+        Ok(program) => {
+            let _ = (program.interface(), program.resources());
+            assert_eq!(program.bytes(), data);
+        }
+        Err(error) => drop(error.to_string()),
+    }
+}
+
+/// A program whose modules stay as they are stays as it is; one whose modules change in a
+/// harmless way stays valid, and changes no further.
+pub fn reencode(data: &[u8]) {
+    let Ok(program) = validate(data.to_vec()) else {
+        return;
+    };
+    let same = map_modules(&program, &mut <[u8]>::to_vec);
+    assert!(same == data, "untouched modules change the program");
+
+    // A custom section behind each module: id 0, 3 bytes, a name of 2.
+    let longer = |module: &[u8]| [module, b"\0\x03\x02ok"].concat();
+    let mut modules = Vec::new();
+    let changed = map_modules(&program, &mut |module| {
+        modules.push(longer(module));
+        longer(module)
+    });
+    let program = validate(changed).expect("a custom section changes no validity");
+    let mut modules = modules.into_iter();
+    let again = map_modules(&program, &mut |module| {
+        assert_eq!(
+            modules.next().as_deref(),
+            Some(module),
+            "not the module that was put in"
+        );
+        module.to_vec()
+    });
+    assert!(again == program.bytes(), "the second time differs");
+    assert_eq!(modules.next(), None, "a module is missing");
+}

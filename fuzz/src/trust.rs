@@ -1,0 +1,153 @@
+//! The readers of artifacts and policies, in front of a signature and behind one.
+
+use std::sync::LazyLock;
+
+use edgec_artifact::elf::ElfImage;
+use edgec_artifact::{Artifact, Envelope, Manifest, Signature, Statement, encode, pae};
+use edgec_packager::{SecretKey, UnsignedArtifact};
+use edgec_verifier::{Expected, TrustPolicy, TrustedKey};
+
+/// The example key of RFC 8410, section 10.3: everybody has it, so nobody trusts it.
+pub const SECRET_KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
+-----END PRIVATE KEY-----
+";
+
+/// An artifact that [`SECRET_KEY`] signed, of this engine.
+pub const SIGNED: &[u8] = include_bytes!("../seeds/verify/signed.cwasm");
+
+/// Later than every artifact was made, earlier than any expires: the fixture has no dates.
+const NOW: u64 = 2_000_000_000;
+
+static SECRET: LazyLock<SecretKey> =
+    LazyLock::new(|| SecretKey::from_pem(SECRET_KEY).expect("the key is well-formed"));
+
+/// [`SIGNED`] with all signatures taken away.
+static UNSIGNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let artifact = Artifact::decode(SIGNED).expect("the fixture is an artifact");
+    let envelope = Envelope::new(artifact.envelope().payload().to_vec(), Vec::new());
+    encode(artifact.image(), &envelope).expect("it only becomes shorter")
+});
+
+static POLICY: LazyLock<TrustPolicy> = LazyLock::new(|| {
+    let name = "RFC 8410".to_owned();
+    let key = SECRET.public();
+    TrustPolicy::new(vec![TrustedKey { name, key }], 1).expect("one key, one signature")
+});
+
+/// The verifier's answer under a policy that trusts [`SECRET_KEY`] alone: the manifest, or
+/// the error's code.
+pub fn judge(file: &[u8]) -> Result<Manifest, &'static str> {
+    judge_by(&POLICY, file)
+}
+
+fn judge_by(policy: &TrustPolicy, file: &[u8]) -> Result<Manifest, &'static str> {
+    match edgec_verifier::verify(file, policy, &Expected::anything(), NOW) {
+        Ok(verified) => Ok(verified.into_manifest()),
+        Err(error) => {
+            // What is shown to people must not fail either.
+            let _ = error.to_string();
+            Err(error.code())
+        }
+    }
+}
+
+/// A file has one reading, and the reading has one file.
+pub fn artifact(data: &[u8]) {
+    if let Ok(artifact) = Artifact::decode(data) {
+        let again = encode(artifact.image(), artifact.envelope());
+        assert_eq!(again.as_deref(), Ok(data), "another file reads the same");
+    }
+}
+
+/// An envelope has one spelling.
+pub fn envelope(data: &[u8]) {
+    if let Ok(envelope) = Envelope::decode(data) {
+        assert_eq!(envelope.encode(), data, "another envelope reads the same");
+    }
+}
+
+/// The sections of an image lie inside it, each apart from the others.
+pub fn elf(data: &[u8]) {
+    let Ok(image) = ElfImage::parse(data) else {
+        return;
+    };
+    let mut end = 0;
+    for section in image.sections.iter().filter(|section| section.size != 0) {
+        assert!(section.offset >= end, "{} overlaps", section.name);
+        end = section.offset + section.size;
+    }
+    assert!(end <= data.len() as u64, "a section reaches past the end");
+}
+
+/// A manifest has one spelling.
+pub fn manifest(data: &[u8]) {
+    if let Ok(statement) = Statement::decode(data) {
+        assert_eq!(statement.encode(), data, "another manifest reads the same");
+    }
+}
+
+/// No policy accepts what nobody signed, and no root what nobody has signed either.
+pub fn policy(data: &[u8]) {
+    assert!(TrustPolicy::decode(data, &[SECRET.public()], NOW).is_err());
+    match TrustPolicy::decode(data, &[], NOW) {
+        Ok(policy) => assert!(judge_by(&policy, &UNSIGNED).is_err(), "trusts nobody"),
+        Err(error) => drop(error.to_string()),
+    }
+}
+
+/// Nothing but the one file that the key signed is accepted.
+pub fn verify(data: &[u8]) {
+    if judge(data).is_ok() {
+        assert!(data == SIGNED, "a file that nobody signed was accepted");
+    }
+}
+
+/// What a careless or hostile holder of a trusted key could sign. The data are the length
+/// of the payload (two bytes, little-endian), the payload, and the image.
+pub fn signed(data: &[u8]) {
+    let Some((length, rest)) = data.split_first_chunk::<2>() else {
+        return;
+    };
+    let length = usize::from(u16::from_le_bytes(*length));
+    let Some((payload, image)) = rest.split_at_checked(length) else {
+        return;
+    };
+
+    let signature = Signature::new(
+        &SECRET.public().id().to_string(),
+        SECRET.sign(&pae(edgec_artifact::PAYLOAD_TYPE, payload)),
+    );
+    let as_it_is = Envelope::new(payload.to_vec(), vec![signature]);
+    if let Ok(file) = encode(image, &as_it_is)
+        && let Ok(manifest) = judge(&file)
+    {
+        assert_eq!(manifest.image.length, image.len() as u64);
+        assert_eq!(Statement { manifest }.encode(), payload);
+    }
+
+    // With the digests put right, so that what stands behind them is reached.
+    let Ok(Statement { manifest }) = Statement::decode(payload) else {
+        return;
+    };
+    let fitting = UnsignedArtifact::new(image.to_vec(), |image| Manifest { image, ..manifest });
+    let signature = SECRET.sign(&fitting.pae());
+    if let Ok(file) = fitting.attach(&SECRET.public(), signature, Vec::new()) {
+        let early = [
+            "layout",
+            "no-signature",
+            "bad-signature",
+            "same-key-twice",
+            "threshold",
+            "statement",
+            "image-length",
+            "image-digest",
+        ];
+        if let Err(code) = judge(file.as_bytes()) {
+            assert!(
+                !early.contains(&code),
+                "{code}: what edgec signs is refused"
+            );
+        }
+    }
+}
