@@ -143,7 +143,7 @@ pub enum PolicyError {
         name: String,
     },
     /// No set of signatures could ever be enough.
-    #[error("the threshold is {threshold}, but {keys} keys are trusted")]
+    #[error("a threshold of {threshold} does not fit {keys} trusted key(s)")]
     Threshold {
         /// The threshold asked for.
         threshold: usize,
