@@ -29,36 +29,50 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let len = match fs::metadata(path)? {
+    let file = File::open(path)?;
+    let len = match file.metadata()? {
         metadata if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         metadata if metadata.len() > MAX_LEN => return Err(io::ErrorKind::FileTooLarge.into()),
         metadata => metadata.len(),
     };
-    read_sized(
-        File::open(path)?,
-        MAX_LEN,
-        usize::try_from(len).unwrap_or(0),
-    )
+    read_sized(file, MAX_LEN, len)
 }
 
 /// Reads an artifact: a regular file of a length that an artifact may have, or standard
 /// input. A pipe or a device under another name would block, or never end.
 pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
-    if path.as_os_str() != STDIN {
-        let metadata = fs::metadata(path).map_err(|error| cannot("read", path, &error))?;
-        if !metadata.is_file() {
-            let failure = Failure::new(Exit::Rejected, "not-a-file", "not a regular file");
-            return Err(failure.about(path.display()));
-        }
-        if metadata.len() > MAX_LEN {
-            let message = format!(
-                "{} bytes are more than an artifact may have",
-                metadata.len()
-            );
-            return Err(Failure::new(Exit::Rejected, "too-long", message).about(path.display()));
-        }
+    if path.as_os_str() == STDIN {
+        return read(path);
     }
-    read(path)
+    let open = || {
+        let file = open_without_waiting(path)?;
+        let metadata = file.metadata()?;
+        Ok((file, metadata))
+    };
+    let (file, metadata) = open().map_err(|error| cannot("read", path, &error))?;
+    let len = metadata.len();
+    if !metadata.is_file() {
+        let failure = Failure::new(Exit::Rejected, "not-a-file", "not a regular file");
+        return Err(failure.about(path.display()));
+    }
+    if len > MAX_LEN {
+        let message = format!("{len} bytes are more than an artifact may have");
+        return Err(Failure::new(Exit::Rejected, "too-long", message).about(path.display()));
+    }
+    read_sized(file, MAX_LEN, len).map_err(|error| cannot("read", path, &error))
+}
+
+/// Opening a pipe would wait for somebody who writes to it.
+#[cfg(unix)]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open_without_waiting(path: &Path) -> io::Result<File> {
+    File::open(path)
 }
 
 /// Reads a short text file: a key or a policy.
@@ -163,9 +177,9 @@ fn read_bounded(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
 
 /// Makes room once for the length that a file says it has, and a byte to see its end: growing
 /// by doubling would take twice the memory.
-fn read_sized(source: impl io::Read, most: u64, expected: usize) -> io::Result<Vec<u8>> {
+fn read_sized(source: impl io::Read, most: u64, expected: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(expected + 1)?;
+    bytes.try_reserve_exact(usize::try_from(expected).unwrap_or(0).saturating_add(1))?;
     source.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(io::ErrorKind::FileTooLarge.into());

@@ -7,7 +7,7 @@ use std::process::Command;
 use edgec_artifact::{Artifact, Envelope, Manifest, Signature, Statement, encode, pae};
 use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
-use edgec_tests::{Sandbox, repository};
+use edgec_tests::{Sandbox, corpus, repository};
 
 /// The verifier that somebody else could have written fits on a few pages.
 #[test]
@@ -98,6 +98,39 @@ impl Source {
             .unwrap()
             .manifest
     }
+}
+
+/// All that the threat model's rows do to a file. What only a load can find is accepted.
+#[test]
+fn both_judge_the_attack_corpus_alike() {
+    if python().is_none() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let material = corpus::material();
+    let public = |name: &str, key: &SecretKey| sandbox.write(name, key.public().to_pem());
+    let signer = public("signer.pub.pem", &material.signer);
+    let other = public("other.pub.pem", &material.other);
+    let cases = corpus::cases()
+        .into_iter()
+        .enumerate()
+        .map(|(number, case)| {
+            let trust = match &case.trust {
+                corpus::Trust::Signer => Trust::Keys(vec![signer.clone()]),
+                corpus::Trust::Both => Trust::Keys(vec![signer.clone(), other.clone()]),
+                corpus::Trust::Policy(text) => {
+                    Trust::Policy(sandbox.write(&format!("{number}.toml"), text))
+                }
+            };
+            Case {
+                name: case.title(),
+                accepted: Some(case.verify.is_none()),
+                file: case.file,
+                trust,
+                arguments: Vec::new(),
+            }
+        });
+    check_agreement(cases);
 }
 
 #[test]

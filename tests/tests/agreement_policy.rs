@@ -15,6 +15,8 @@ const ACCEPTED: &[&str] = &[
     "[minimum-version]\nhello = 0\nother = 5",
     "[compiler]\nminimum = '48.0.0'",
     "[compiler]\nadvisories = true",
+    "[allow]\ntargets = ['x86_64*', 'aarch64*']",
+    "[[compiler.deny]]\nbefore = '48.0.8'\ntargets = ['*-linux-gnu']\nreason = ''",
     "[[compiler.deny]]\nbefore = '48.0.0'\nreason = ''",
     "[[compiler.deny]]\nfrom = '48.0.0'\ntargets = ['other']\nreason = ''",
     "[validity]\nexpiry-required = false",
@@ -43,6 +45,7 @@ const REFUSED: &[&str] = &[
     "[allow]\napplications = []",
     "[allow]\nchannels = ['stable']",
     "[allow]\ntargets = ['other']",
+    "[[compiler.deny]]\nfrom = '48.0.8'\ntargets = ['*-linux-gnu']\nreason = ''",
     "[allow]\nprofiles = ['pooling']",
     "[allow]\nimports = ['wasi:cli/*']",
     "[allow]\nexports = ['*']",
@@ -62,7 +65,6 @@ const REFUSED: &[&str] = &[
 ];
 
 #[test]
-#[ignore = "until edgec reads the whole policy"]
 fn both_apply_a_policy_alike() {
     if python().is_none() {
         return;

@@ -202,3 +202,32 @@ fn every_target_asks_for_its_own_features_and_no_more() {
         assert_eq!(image.machine, target.arch.elf_machine());
     }
 }
+
+/// A program that a known fault of this very engine concerns is built, and that is said.
+#[test]
+fn advisories_that_concern_what_was_made_are_told() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "collected.wat",
+        "(module (table (export \"t\") 1 externref))",
+    );
+    let arguments = ["build", "collected.wat", "-q", "--key", "key.pem"];
+    let output = sandbox.run(&[&arguments[..], &["--target", "x86_64"]].concat());
+    assert!(output.status.success());
+    let warning = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        warning.starts_with("warning: collected.wat: GHSA-43j2-gcp4-m22g concerns"),
+        "{warning}"
+    );
+    let output = sandbox.run(&[
+        "build",
+        "collected.wat",
+        "--key",
+        "key.pem",
+        "--format",
+        "json",
+    ]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let told = &report["inputs"][0]["built"]["advisories"];
+    assert_eq!(told.as_array().map(Vec::len), Some(2), "{report}");
+}

@@ -19,9 +19,11 @@ pub enum CheckName {
     Digest,
     /// The image is what the manifest says.
     Image,
-    /// The application is the one asked for, and an allowed one.
+    /// The artifact is what the caller asked for.
+    Expected,
+    /// The application is an allowed one.
     Application,
-    /// The channel likewise.
+    /// The channel is an allowed one.
     Channel,
     /// The target is an allowed one.
     Target,
@@ -67,6 +69,7 @@ impl CheckName {
             Self::Statement => "statement",
             Self::Digest => "digest",
             Self::Image => "image",
+            Self::Expected => "expected",
             Self::Application => "application",
             Self::Channel => "channel",
             Self::Target => "target",

@@ -3,6 +3,7 @@
 use edgec_artifact::{LayoutError, StatementError, VerityDigest};
 
 use crate::consistency::Contradiction;
+use crate::engine_version::EngineVersion;
 
 /// Why an artifact is not to be trusted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,13 +107,19 @@ pub enum VerifyError {
         /// The policy's reason.
         reason: String,
     },
-    /// Code by an engine older than the policy accepts, or of no version that can be compared.
-    #[error("the code was made by wasmtime `{found}`, {minimum} is the lowest that is accepted")]
+    /// Code by an engine older than the policy accepts.
+    #[error("the code was made by wasmtime {found}, {minimum} is the lowest that is accepted")]
     CompilerVersion {
         /// The version in the manifest.
-        found: String,
+        found: EngineVersion,
         /// The lowest version that is accepted.
-        minimum: String,
+        minimum: EngineVersion,
+    },
+    /// Code by an engine of which nobody can say whether it is old or denied.
+    #[error("the code was made by wasmtime `{found}`, which is no version of three numbers")]
+    CompilerUnknown {
+        /// The version in the manifest.
+        found: String,
     },
     /// Code by an engine version that the policy denies.
     #[error("the code was made by wasmtime {found}; versions {range} are denied: {reason}")]
@@ -261,7 +268,7 @@ impl VerifyError {
             Self::Target { .. } => "target",
             Self::Rollback { .. } => "rollback",
             Self::RevokedDigest { .. } => "revoked-digest",
-            Self::CompilerVersion { .. } => "compiler-version",
+            Self::CompilerVersion { .. } | Self::CompilerUnknown { .. } => "compiler-version",
             Self::CompilerDenied { .. } => "compiler-denied",
             Self::Advisory { .. } => "advisory",
             Self::Profile { .. } => "profile",

@@ -47,64 +47,62 @@ const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
     (CheckName::Expiry, expiry),
 ];
 
-/// Applies every rule; the first enforced one that does not hold is the error.
+/// Asks every rule; the first enforced one that does not hold is the error.
 pub(crate) fn decide(
     policy: &TrustPolicy,
     facts: &Facts<'_>,
     checks: &mut Checks,
 ) -> Result<(), VerifyError> {
-    let mut first = None;
-    for (name, rule) in RULES {
-        // What the caller asked for is no matter of the policy's modes.
-        let asked = match name {
-            CheckName::Application => asked_application(facts),
-            CheckName::Channel => asked_channel(facts),
-            _ => Ok(None),
-        };
-        let mode = policy.mode(name);
-        let (status, evidence, error) = match (asked, mode) {
-            (Err(error), _) => (Status::Failed, error.chain(), Some(error)),
-            (Ok(Some(asked)), Mode::Off) => (Status::Passed, asked, None),
-            (Ok(None), Mode::Off) => (Status::Off, "by the policy".to_owned(), None),
-            (Ok(asked), mode) => match (rule(policy, facts), asked) {
-                (Ok(Finding::Good(evidence)), Some(asked)) => {
-                    (Status::Passed, format!("{asked}, {evidence}"), None)
-                }
-                (Ok(Finding::Nothing(_)), Some(asked)) => (Status::Passed, asked, None),
-                (Ok(Finding::Good(evidence)), None) => (Status::Passed, evidence, None),
-                (Ok(Finding::Nothing(why)), None) => (Status::NotApplicable, why, None),
-                (Err(error), _) if mode == Mode::Warn => (Status::Warned, error.chain(), None),
-                (Err(error), _) => (Status::Failed, error.chain(), Some(error)),
-            },
-        };
-        checks.record(name, status, evidence);
-        first = first.or(error);
+    // What the caller expects is no matter of the policy's modes.
+    let rules = RULES.map(|(name, rule)| (name, rule, policy.mode(name)));
+    let first: [(CheckName, Rule, Mode); 1] = [(CheckName::Expected, expected, Mode::Enforce)];
+    let mut refused = None;
+    for (name, rule, mode) in first.into_iter().chain(rules) {
+        if mode == Mode::Off {
+            checks.record(name, Status::Off, "by the policy".to_owned());
+            continue;
+        }
+        match rule(policy, facts) {
+            Ok(Finding::Good(evidence)) => checks.record(name, Status::Passed, evidence),
+            Ok(Finding::Nothing(why)) => checks.record(name, Status::NotApplicable, why),
+            Err(error) if mode == Mode::Warn => {
+                checks.record(name, Status::Warned, error.chain());
+            }
+            Err(error) => {
+                let error = checks.failed(name, error);
+                refused = refused.or(Some(error));
+            }
+        }
     }
-    first.map_or(Ok(()), Err)
+    refused.map_or(Ok(()), Err)
 }
 
-fn asked_application(facts: &Facts<'_>) -> Result<Option<String>, VerifyError> {
-    let found = &facts.manifest.name;
-    match facts.expected.wanted_application() {
-        None => Ok(None),
-        Some(wanted) if wanted == found => Ok(Some(format!("`{found}` as asked for"))),
-        Some(wanted) => Err(VerifyError::Application {
-            found: found.clone(),
-            wanted: format!("`{wanted}`"),
-        }),
+fn expected(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let mut asked = Vec::new();
+    if let Some(wanted) = facts.expected.wanted_application() {
+        let found = &facts.manifest.name;
+        if wanted != found {
+            return Err(VerifyError::Application {
+                found: found.clone(),
+                wanted: format!("`{wanted}`"),
+            });
+        }
+        asked.push(format!("application `{found}`"));
     }
-}
-
-fn asked_channel(facts: &Facts<'_>) -> Result<Option<String>, VerifyError> {
-    let found = channel(facts.manifest);
-    match facts.expected.wanted_channel() {
-        None => Ok(None),
-        Some(wanted) if wanted == found => Ok(Some(format!("`{found}` as asked for"))),
-        Some(wanted) => Err(VerifyError::Channel {
-            found: found.to_owned(),
-            wanted: format!("`{wanted}`"),
-        }),
+    if let Some(wanted) = facts.expected.wanted_channel() {
+        let found = channel(facts.manifest);
+        if wanted != found {
+            return Err(VerifyError::Channel {
+                found: found.to_owned(),
+                wanted: format!("`{wanted}`"),
+            });
+        }
+        asked.push(format!("channel `{found}`"));
     }
+    Ok(match asked.as_slice() {
+        [] => Finding::Nothing("nobody said which application is meant".to_owned()),
+        _ => Finding::Good(format!("{}, as asked for", asked.join(" of "))),
+    })
 }
 
 /// Compares with a list of the policy, where it has one.
@@ -227,14 +225,11 @@ fn compiler(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         let why = format!("{made}; the policy has no rule about it");
         return Ok(Finding::Nothing(why));
     }
-    let minimum = rules.minimum.unwrap_or(EngineVersion::new(0, 0, 0));
-    let known = found.parse().ok().filter(|version| *version >= minimum);
-    let Some(version) = known else {
-        return Err(VerifyError::CompilerVersion {
-            found: found.clone(),
-            minimum: minimum.to_string(),
-        });
-    };
+    let version = engine_version(found)?;
+    if let Some(minimum) = rules.minimum.filter(|minimum| version < *minimum) {
+        let found = version;
+        return Err(VerifyError::CompilerVersion { found, minimum });
+    }
     let target = &facts.manifest.target;
     let denied = rules.denied.iter().find(|denied| {
         denied.range.contains(version) && pattern::allows_target(denied.targets.as_deref(), target)
@@ -257,6 +252,12 @@ fn compiler(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     Ok(Finding::Good(format!("{made} (as signed){lowest}{denied}")))
 }
 
+fn engine_version(found: &str) -> Result<EngineVersion, VerifyError> {
+    found.parse().map_err(|_| VerifyError::CompilerUnknown {
+        found: found.to_owned(),
+    })
+}
+
 fn advisory(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     if !policy.compiler.advisories {
         let why = "the policy does not include the shipped advisories";
@@ -264,12 +265,7 @@ fn advisory(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     }
     let found = &facts.manifest.engine.version;
     let target = &facts.manifest.target;
-    let Ok(version) = found.parse() else {
-        return Err(VerifyError::CompilerVersion {
-            found: found.clone(),
-            minimum: "a version of three numbers".to_owned(),
-        });
-    };
+    let version = engine_version(found)?;
     let features = &facts.manifest.wasm_features;
     let concerning = SHIPPED
         .iter()

@@ -236,7 +236,7 @@ impl Checks {
         self.record(name, Status::Passed, evidence);
     }
 
-    fn failed(&mut self, name: CheckName, error: VerifyError) -> VerifyError {
+    pub(crate) fn failed(&mut self, name: CheckName, error: VerifyError) -> VerifyError {
         self.record(name, Status::Failed, error.chain());
         error
     }

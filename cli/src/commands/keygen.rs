@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::failure::Failure;
 use crate::files::{self, Access};
 use crate::render::{self, outln};
-use crate::{Outcome, keys, secrets};
+use crate::{Outcome, keys, secrets, signals};
 
 /// Make an Ed25519 signing key: the private half (mode 0600) and the public half
 #[derive(clap::Args)]
@@ -42,8 +42,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     let key = keys::generate()?;
     let pem = keys::pem(&key, passphrase.as_ref())?;
-    write(private, pem.as_bytes(), Access::Private)?;
-    write(&public, key.public().to_pem().as_bytes(), Access::Public)?;
+    // Neither half without the other.
+    signals::uninterrupted(|| {
+        write(private, pem.as_bytes(), Access::Private)?;
+        write(&public, key.public().to_pem().as_bytes(), Access::Public)
+    })?;
     let kept = match passphrase {
         Some(_) => "encrypted; keep it and its passphrase secret",
         None => "keep it secret",

@@ -216,6 +216,7 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         }
         VerifyError::Advisory { .. }
         | VerifyError::CompilerVersion { .. }
+        | VerifyError::CompilerUnknown { .. }
         | VerifyError::CompilerDenied { .. } => {
             "build it again with an edgec whose engine has the fix (`edgec advisories`)"
         }

