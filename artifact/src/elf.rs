@@ -24,6 +24,10 @@ const EF_WASMTIME_COMPONENT: u32 = 2;
 const ENGINE_SECTION: &str = ".wasmtime.engine";
 /// A compiler writes about twenty sections.
 const MAX_SECTIONS: usize = 64;
+/// The longest section name that is read, in bytes: names are copied.
+const MAX_NAME_LEN: usize = 64;
+/// The longest engine section that is read, in bytes: a flag takes more memory than bytes.
+const MAX_ENGINE_LEN: usize = 1 << 16;
 
 /// What an image says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -163,13 +167,15 @@ impl ElfImage {
         ];
         let mut sections: Vec<Section> = Vec::new();
         let mut engine = None;
-        for section in table.iter() {
-            if section.sh_type(LE) == SHT_NULL {
+        for (index, section) in table.iter().enumerate() {
+            if index == 0 {
+                check_first(section)?;
                 continue;
             }
             let name = table
                 .section_name(LE, section)
                 .ok()
+                .filter(|name| name.len() <= MAX_NAME_LEN)
                 .and_then(|name| std::str::from_utf8(name).ok())
                 .ok_or_else(|| malformed("section name"))?;
             check_section(name, section)?;
@@ -183,6 +189,10 @@ impl ElfImage {
                 engine = Some(EngineFacts::parse(data)?);
             }
             let (offset, size) = (section.sh_offset(LE), section.sh_size(LE));
+            // The engine makes whole pages executable.
+            if name == ".text" && offset % page_size(machine) != 0 {
+                return Err(malformed("code, which does not begin with a page"));
+            }
             regions.push((offset, size));
             sections.push(Section {
                 name: name.to_owned(),
@@ -226,6 +236,32 @@ fn kind(header: &FileHeader64<LE>) -> Result<Kind, ElfError> {
     }
 }
 
+/// What the engine aligns code to: the largest page of the CPU family.
+fn page_size(machine: u16) -> u64 {
+    match machine {
+        EM_X86_64 => 4096,
+        _ => 65536,
+    }
+}
+
+/// The entry that stands for no section (gABI, "Special Section Indexes").
+fn check_first(section: &SectionHeader64<LE>) -> Result<(), ElfError> {
+    let zero = section.sh_name.get(LE) == 0
+        && section.sh_type.get(LE) == SHT_NULL
+        && section.sh_flags.get(LE) == 0
+        && section.sh_addr.get(LE) == 0
+        && section.sh_offset.get(LE) == 0
+        && section.sh_size.get(LE) == 0
+        && section.sh_link.get(LE) == 0
+        && section.sh_info.get(LE) == 0
+        && section.sh_addralign.get(LE) == 0
+        && section.sh_entsize.get(LE) == 0;
+    match zero {
+        true => Ok(()),
+        false => Err(malformed("first section, which is not empty")),
+    }
+}
+
 fn check_section(name: &str, section: &SectionHeader64<LE>) -> Result<(), ElfError> {
     let debug = name.starts_with(".debug_") || name.starts_with(".rela.debug_");
     let known = matches!(
@@ -255,10 +291,12 @@ fn check_section(name: &str, section: &SectionHeader64<LE>) -> Result<(), ElfErr
     if section.sh_flags(LE) & writable_code == writable_code {
         return Err(ElfError::WritableCode { name: name.into() });
     }
-    if section.sh_type(LE) == SHT_NOBITS {
-        return Err(malformed("section without bytes"));
+    // The engine goes by names and takes these for sections like any other.
+    match section.sh_type(LE) {
+        SHT_NOBITS => Err(malformed("section without bytes")),
+        SHT_NULL => Err(malformed("section that is marked as none")),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Every byte belongs to one region or is zero.
@@ -303,6 +341,9 @@ impl EngineFacts {
     /// the tunables and features behind them are the engine's own to compare.
     fn parse(data: &[u8]) -> Result<Self, ElfError> {
         let bad = || malformed("engine section");
+        if data.len() > MAX_ENGINE_LEN {
+            return Err(bad());
+        }
         let [0, len, rest @ ..] = data else {
             return Err(bad());
         };

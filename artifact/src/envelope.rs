@@ -8,6 +8,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, JsonError};
+use crate::{KeyId, PublicKey};
 
 /// The payload type in artifacts: an in-toto Statement.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -18,6 +19,7 @@ const MAX_SIGNATURES: usize = 64;
 /// [`PAYLOAD_TYPE`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
+    payload_type: &'static str,
     payload: Vec<u8>,
     signatures: Vec<Signature>,
 }
@@ -86,6 +88,14 @@ pub enum EnvelopeError {
     },
 }
 
+/// A signature that is not the signer's, or not over this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the signature is not by key {key_id} over this payload")]
+pub struct BadSignature {
+    /// The key that was said to have signed.
+    pub key_id: KeyId,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WireEnvelope {
@@ -103,11 +113,21 @@ struct WireSignature {
 }
 
 impl Envelope {
-    /// An envelope about `payload` with these signatures.
+    /// An artifact's envelope about `payload` with these signatures.
     pub fn new(payload: Vec<u8>, signatures: Vec<Signature>) -> Self {
         Self {
+            payload_type: PAYLOAD_TYPE,
             payload,
             signatures,
+        }
+    }
+
+    /// An envelope about a payload of another type, which nobody has signed yet.
+    pub fn of_type(payload_type: &'static str, payload: Vec<u8>) -> Self {
+        Self {
+            payload_type,
+            payload,
+            signatures: Vec::new(),
         }
     }
 
@@ -123,7 +143,7 @@ impl Envelope {
 
     /// The bytes that every signature covers.
     pub fn pae(&self) -> Vec<u8> {
-        pae(PAYLOAD_TYPE, &self.payload)
+        pae(self.payload_type, &self.payload)
     }
 
     /// Parses an envelope's JSON.
@@ -132,7 +152,7 @@ impl Envelope {
     ///
     /// [`EnvelopeError`]; an empty list of signatures is not one, no policy accepts it.
     pub fn decode(json: &[u8]) -> Result<Self, EnvelopeError> {
-        Self::decode_as(PAYLOAD_TYPE, json)
+        Self::decode_type(PAYLOAD_TYPE, json)
     }
 
     /// As [`Self::decode`], for a payload of another type.
@@ -140,7 +160,7 @@ impl Envelope {
     /// # Errors
     ///
     /// As [`Self::decode`].
-    pub fn decode_as(payload_type: &'static str, json: &[u8]) -> Result<Self, EnvelopeError> {
+    pub fn decode_type(payload_type: &'static str, json: &[u8]) -> Result<Self, EnvelopeError> {
         let wire: WireEnvelope = canonical::decode(json)?;
         if wire.payload_type != payload_type {
             return Err(EnvelopeError::PayloadType {
@@ -174,21 +194,34 @@ impl Envelope {
                 })
                 .collect::<Result<_, EnvelopeError>>()?;
         Ok(Self {
+            payload_type,
             payload,
             signatures,
         })
     }
 
-    /// The envelope's JSON, in its one spelling.
-    pub fn encode(&self) -> Vec<u8> {
-        self.encode_as(PAYLOAD_TYPE)
+    /// Puts the signature of `signer` over [`Self::pae`] in the place of the one that stood
+    /// under its key id, or behind the others.
+    ///
+    /// # Errors
+    ///
+    /// [`BadSignature`] unless it is that, judged as strictly as a verifier does.
+    pub fn attach(&mut self, signer: &PublicKey, bytes: [u8; 64]) -> Result<(), BadSignature> {
+        let key_id = signer.id();
+        if !signer.accepts(&self.pae(), &bytes) {
+            return Err(BadSignature { key_id });
+        }
+        let key_id = key_id.to_string();
+        self.signatures.retain(|known| known.key_id != key_id);
+        self.signatures.push(Signature { key_id, bytes });
+        Ok(())
     }
 
-    /// As [`Self::encode`], for a payload of another type.
-    pub fn encode_as(&self, payload_type: &str) -> Vec<u8> {
+    /// The envelope's JSON, in its one spelling.
+    pub fn encode(&self) -> Vec<u8> {
         canonical::encode(&WireEnvelope {
             payload: STANDARD.encode(&self.payload),
-            payload_type: payload_type.to_owned(),
+            payload_type: self.payload_type.to_owned(),
             signatures: self
                 .signatures
                 .iter()

@@ -86,10 +86,15 @@ impl PublicKey {
     ///
     /// [`KeyError::Pem`] for another document, else as [`Self::from_bytes`].
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let bytes =
-            PublicKeyBytes::from_public_key_pem(text.trim()).map_err(|error| KeyError::Pem {
-                reason: error.to_string(),
-            })?;
+        let text = text.trim();
+        // RFC 7468 allows text in front, which people would take for the key.
+        if !text.starts_with("-----BEGIN") {
+            let reason = "it does not begin with `-----BEGIN PUBLIC KEY-----`".to_owned();
+            return Err(KeyError::Pem { reason });
+        }
+        let bytes = PublicKeyBytes::from_public_key_pem(text).map_err(|error| KeyError::Pem {
+            reason: error.to_string(),
+        })?;
         Self::from_bytes(&bytes.to_bytes())
     }
 

@@ -26,7 +26,7 @@ pub mod verity;
 pub use canonical::JsonError;
 pub use digest::{Sha256Digest, VerityDigest};
 pub use encoding::KeyEncoding;
-pub use envelope::{Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
+pub use envelope::{BadSignature, Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
 pub use key::{KeyError, KeyId, PublicKey};
 pub use layout::{
     Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, encode,

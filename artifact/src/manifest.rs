@@ -126,6 +126,13 @@ pub struct TargetCpu {
     pub cpu_features: Vec<String>,
 }
 
+impl TargetCpu {
+    /// The CPU family: what stands first in the triple.
+    pub fn family(&self) -> &str {
+        self.triple.split('-').next().unwrap_or("")
+    }
+}
+
 /// The engine that made the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -140,6 +147,13 @@ pub struct Engine {
     pub tunables: BTreeMap<String, String>,
     /// SHA-256 over everything that the engine itself says its code depends on.
     pub compatibility_hash: Sha256Digest,
+}
+
+impl Engine {
+    /// The major version: all that the engine itself compares.
+    pub fn major(&self) -> &str {
+        self.version.split('.').next().unwrap_or("")
+    }
 }
 
 /// What the program asks of a host and offers to it.

@@ -1,4 +1,4 @@
-//! The names of applications.
+//! The names of applications and channels.
 //!
 //! A name may have folders in front, as in `tenant/shop`, which policies match with
 //! `tenant/*`. It never leads out of a folder that it is appended to.
@@ -6,10 +6,10 @@
 /// The longest application name, in bytes.
 const MAX_NAME: usize = 128;
 
-/// A text that is no application's name.
+/// A text that names nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{name}` cannot be an application's name: 1 to {MAX_NAME} bytes, parts between slashes not \
+    "`{name}` cannot name an application or a channel: 1 to {MAX_NAME} bytes, parts between slashes not \
      empty and with no dot in front, no control character, backslash or asterisk"
 )]
 pub struct NameError {
@@ -17,7 +17,7 @@ pub struct NameError {
     pub name: String,
 }
 
-/// Whether `name` can be an application's name.
+/// Whether `name` can be an application's name, or a channel's.
 ///
 /// # Errors
 ///

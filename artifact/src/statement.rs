@@ -49,7 +49,7 @@ pub enum StatementError {
         /// The version in the manifest.
         found: u64,
     },
-    /// The application's name is none.
+    /// The application's name is none, or the channel's.
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -131,6 +131,7 @@ impl Statement {
             return Err(StatementError::EmptyValidity);
         }
         check_name(&manifest.name)?;
+        manifest.channel.as_deref().map_or(Ok(()), check_name)?;
         Ok(Self { manifest })
     }
 }

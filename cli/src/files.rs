@@ -151,7 +151,7 @@ impl std::error::Error for NotText {}
 /// Judged by the open file, not by its name. A pipe has no mode to speak of.
 #[cfg(unix)]
 fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
     let mode = metadata.permissions().mode() & 0o7777;
     if metadata.is_file() && mode & 0o077 != 0 {
         let (code, what) = match kind {
@@ -162,6 +162,13 @@ fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Re
         return Err(Failure::usage(code, message)
             .about(path.display())
             .hint(format!("chmod 600 {}", path.display())));
+    }
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if metadata.is_file() && owner != user && owner != 0 {
+        let message = format!("it belongs to another user ({owner}), who may change it");
+        return Err(Failure::usage("key-permissions", message)
+            .about(path.display())
+            .hint("chown it, or copy it"));
     }
     Ok(())
 }
@@ -308,11 +315,21 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
         .hint("choose another name, or move the old key away"))
 }
 
-/// Standard input can be one thing only.
-pub(crate) fn refuse_stdin_twice<'a>(
-    read: impl IntoIterator<Item = &'a PathBuf>,
-) -> Result<(), Failure> {
-    let read = read.into_iter().filter(|path| path.as_os_str() == STDIN);
+/// Refuses to write over a file that is read, and to read standard input twice.
+pub(crate) fn spare(read: &[PathBuf], written: &Path) -> Result<(), Failure> {
+    refuse_dash(written)?;
+    if read.iter().any(|read| same(read, written)) {
+        let message = "this file is read, and would be overwritten";
+        return Err(Failure::usage("output", message)
+            .about(written.display())
+            .hint("name another file or folder with -o"));
+    }
+    refuse_stdin_twice(read)
+}
+
+/// Standard input is one thing.
+pub(crate) fn refuse_stdin_twice(read: &[PathBuf]) -> Result<(), Failure> {
+    let read = read.iter().filter(|path| path.as_os_str() == STDIN);
     if read.count() > 1 {
         let message = "standard input is named for more than one of the files that are read";
         return Err(Failure::usage("stdin", message));

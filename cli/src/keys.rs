@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::failure::{Failure, chain};
 use crate::files::{self, Access, Sensitive};
 use crate::secrets::{self, Secret};
+use crate::signals;
 
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
@@ -28,6 +29,7 @@ pub(crate) fn open(
     pem: &str,
     passphrase: Option<&Path>,
 ) -> Result<SecretKey, Failure> {
+    secrets::shield();
     let wrong = |error: &SecretKeyError| {
         let failure = Failure::rejected(code(error), error).about(path.display());
         match hint(error, pem) {
@@ -116,7 +118,9 @@ pub(crate) fn development(
         files::create_folder(&folder)?;
         let pem = pem(&generate()?, None)?;
         // Two builds at once may both come here: the first key is everybody's.
-        new = files::stage(&private, pem.as_bytes(), Access::Private)?.commit_if_absent()?;
+        new = signals::uninterrupted(|| {
+            files::stage(&private, pem.as_bytes(), Access::Private)?.commit_if_absent()
+        })?;
     }
     let key = read(&private, passphrase)?;
     let public_pem = key.public().to_pem();
@@ -131,6 +135,7 @@ fn in_ci() -> bool {
 }
 
 pub(crate) fn generate() -> Result<SecretKey, Failure> {
+    secrets::shield();
     SecretKey::generate().map_err(|error| Failure::environment("random", &error))
 }
 

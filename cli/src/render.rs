@@ -92,8 +92,11 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for row in rows {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
             line.push_str(cell);
+            if column + 1 == row.len() {
+                break;
+            }
             // Not `{cell:width$}`, which panics for widths above 65535: cells quote artifacts.
             let padding = width.saturating_sub(cell.chars().count()) + 2;
             line.extend(std::iter::repeat_n(' ', padding));
@@ -114,12 +117,12 @@ pub(crate) fn json(value: &impl serde::Serialize) {
 }
 
 /// Text from an artifact or an input, made safe for a terminal: control characters and
-/// those that change the direction of text are escaped.
+/// those that change the direction of text or take no room are escaped.
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
+        let unseen = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if c.is_control() || unseen {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);

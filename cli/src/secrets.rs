@@ -37,6 +37,17 @@ pub(crate) const PASSPHRASE_VARIABLE: &str = "EDGEC_PASSPHRASE";
 /// The variable that holds the PIN of a token.
 pub(crate) const PIN_VARIABLE: &str = "EDGEC_PKCS11_PIN";
 
+/// Keeps other processes of this user from reading this one's memory and environment, and
+/// the system from writing them into a core file: from now on they hold a secret.
+pub(crate) fn shield() {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        // A system that refuses it is no worse than before.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
 /// The passphrase of a private key.
 pub(crate) fn passphrase(file: Option<&Path>) -> Source<'_> {
     Source {
@@ -60,6 +71,7 @@ pub(crate) fn pin(file: Option<&Path>) -> Source<'_> {
 impl Source<'_> {
     /// An existing secret.
     pub(crate) fn find(&self, whose: &str) -> Result<Secret, Failure> {
+        shield();
         match self.named()? {
             Some(secret) => Ok(secret),
             None => self.ask(&format!("{} of {whose}: ", self.what)),

@@ -52,15 +52,22 @@ mod unix {
         };
         // Work within work: the outermost decides.
         let outermost = signals.deadly.swap(false, Ordering::SeqCst);
-        let result = work();
-        if outermost {
+        let _again = Again(outermost.then_some(signals));
+        work()
+    }
+
+    /// Lets signals end the process again, also when the work panicked.
+    struct Again<'a>(Option<&'a Signals>);
+
+    impl Drop for Again<'_> {
+        fn drop(&mut self) {
+            let Some(signals) = self.0 else { return };
             signals.deadly.store(true, Ordering::SeqCst);
             let pending = signals.pending.swap(0, Ordering::SeqCst);
             if let (Ok(signal), 1..) = (i32::try_from(pending), pending) {
                 let _ = low_level::emulate_default_handler(signal);
             }
         }
-        result
     }
 }
 

@@ -9,7 +9,7 @@ mod token;
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgec_artifact::{PublicKey, Signature};
+use edgec_artifact::{BadSignature, PublicKey, Signature};
 use edgec_packager::{PackageError, SecretKey, SignedArtifact, UnsignedArtifact};
 
 use self::command::CommandSigner;
@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::{files, keys};
 
 /// Who signs.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Who signs")]
 pub(crate) struct SignerArguments {
     /// The private key (PKCS#8 PEM, also encrypted) [env: EDGEC_KEY] [default: for `build`, a
@@ -166,19 +166,13 @@ impl Signer {
         self.public
     }
 
-    /// A signature over `message`, verified.
+    /// What the holder gives back for `message`: whoever attaches it, verifies it.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
-        let signature = match &self.holder {
-            Holder::File(key) => key.sign(message),
-            Holder::Command(command) => command.sign(message)?,
-            Holder::Token(token) => token.sign(message)?,
-        };
-        if !self.public.accepts(message, &signature) {
-            let message = format!("what was signed is not signed by key {}", self.public.id());
-            return Err(Failure::new(Exit::Rejected, "bad-signature", message)
-                .hint("another key signed, or something else was signed; nothing was written"));
+        match &self.holder {
+            Holder::File(key) => Ok(key.sign(message)),
+            Holder::Command(command) => command.sign(message),
+            Holder::Token(token) => token.sign(message),
         }
-        Ok(signature)
     }
 
     /// Signs an artifact, beside the signatures in `kept`.
@@ -194,13 +188,16 @@ impl Signer {
     }
 }
 
+/// A holder that did not sign what it was given with the key that it was said to hold.
+pub(crate) fn bad_signature(error: &BadSignature) -> Failure {
+    Failure::rejected("bad-signature", error)
+        .hint("another key signed, or something else was signed; nothing was written")
+}
+
 /// Why there is no artifact.
 pub(crate) fn package_failure(error: &PackageError) -> Failure {
     let (code, hint) = match error {
-        PackageError::BadSignature { .. } => (
-            "bad-signature",
-            "another key signed, or something else was signed; nothing was written",
-        ),
+        PackageError::BadSignature(error) => return bad_signature(error),
         PackageError::NoSuchSignature { .. } => (
             "no-signature",
             "`edgec inspect` shows the ids that there are",
@@ -220,12 +217,17 @@ pub(crate) fn read_signature(path: &Path) -> Result<[u8; 64], Failure> {
     signature(&bytes).ok_or_else(|| not_a_signature(&bytes).about(path.display()))
 }
 
-/// 64 bytes, or their base64 (standard, padded) with white space around it.
+/// 64 bytes, or their base64 (standard, padded), in as many lines as there are.
 fn signature(bytes: &[u8]) -> Option<[u8; 64]> {
     if let Ok(signature) = bytes.try_into() {
         return Some(signature);
     }
-    let decoded = STANDARD.decode(bytes.trim_ascii()).ok()?;
+    let text: Vec<u8> = bytes
+        .iter()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .copied()
+        .collect();
+    let decoded = STANDARD.decode(text).ok()?;
     decoded.try_into().ok()
 }
 

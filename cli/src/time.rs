@@ -1,6 +1,6 @@
 //! Points in time: from the command line, into the manifest, and back to a reader.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::failure::Failure;
 
@@ -29,13 +29,7 @@ pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
 }
 
 /// RFC 3339 in UTC.
-pub(crate) fn show(seconds: u64) -> String {
-    match UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
-        // The year 9999 is where RFC 3339 ends.
-        Some(time) if seconds < 253_402_300_800 => humantime::format_rfc3339(time).to_string(),
-        _ => format!("{seconds} s after 1970"),
-    }
-}
+pub(crate) use edgec_verifier::moment as show;
 
 /// Now, in seconds since 1970.
 pub(crate) fn now() -> Result<u64, Failure> {

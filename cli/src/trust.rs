@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use edgec_artifact::{Artifact, Statement};
-use edgec_verifier::{Expected, PolicyFileError, PublicKey, TrustPolicy, TrustedKey, verify};
+use edgec_verifier::{
+    Expected, GuardError, Manifest, PolicyFileError, PolicyStateError, PublicKey, Seen,
+    TrustPolicy, TrustedKey, read_guarded, verify,
+};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
@@ -27,11 +30,16 @@ pub(crate) struct TrustArguments {
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
     /// A public key that must have signed the policy; repeat it and each must have
-    #[arg(long, value_name = "PUBLIC_KEY", requires = "trust")]
+    #[arg(
+        long,
+        value_name = "PUBLIC_KEY",
+        requires = "trust",
+        conflicts_with = "key"
+    )]
     root: Vec<PathBuf>,
     /// Where the newest policy seen is remembered, so that no older one is followed
     /// [env: EDGEC_TRUST_STATE]
-    #[arg(long, value_name = "FILE", requires = "trust")]
+    #[arg(long, value_name = "FILE", requires = "trust", conflicts_with = "key")]
     trust_state: Option<PathBuf>,
     /// The application that is wanted; another one is refused
     #[arg(long)]
@@ -59,18 +67,20 @@ pub(crate) struct PolicyReport {
     sha256: String,
     threshold: usize,
     signed_by: Vec<String>,
-    compared_with_newest_seen: bool,
+    /// What it was compared with; absent when nobody asked for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compared_with: Option<Seen>,
 }
 
 impl PolicyReport {
-    fn new(policy: &TrustPolicy, compared: bool) -> Self {
+    fn new(policy: &TrustPolicy, compared_with: Option<Seen>) -> Self {
         Self {
             name: policy.name().map(str::to_owned),
             version: policy.version(),
             sha256: policy.digest().to_string(),
             threshold: policy.threshold(),
             signed_by: policy.signed_by().iter().map(ToString::to_string).collect(),
-            compared_with_newest_seen: compared,
+            compared_with,
         }
     }
 
@@ -87,12 +97,11 @@ impl PolicyReport {
         if !self.signed_by.is_empty() {
             parts.push(format!("signed by {}", self.signed_by.join(", ")));
         }
-        if self.version.is_some() {
-            parts.push(match self.compared_with_newest_seen {
-                true => "the newest seen here".to_owned(),
-                false => "not compared with earlier ones".to_owned(),
-            });
-        }
+        parts.push(match self.compared_with {
+            Some(Seen::First) => "the first seen here".to_owned(),
+            Some(Seen::Newest) => "none newer was seen here".to_owned(),
+            None => "not compared with earlier ones".to_owned(),
+        });
         parts.join(", ")
     }
 }
@@ -108,7 +117,7 @@ impl TrustArguments {
                 let threshold = keys.len();
                 let policy = TrustPolicy::new(keys, threshold)
                     .map_err(|error| Failure::rejected("trust-policy", &error))?;
-                (policy, false)
+                (policy, None)
             }
         };
         let mut expected = match &self.name {
@@ -126,23 +135,25 @@ impl TrustArguments {
     }
 
     /// The policy in a file, and whether it was compared with the newest one seen.
-    fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, bool), Failure> {
+    fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, Option<Seen>), Failure> {
         let policy = read_policy(path, &self.root)?;
         let from_environment = std::env::var_os(STATE_VARIABLE).filter(|name| !name.is_empty());
         let state = self.trust_state.clone();
         let Some(state) = state.or(from_environment.map(PathBuf::from)) else {
-            return Ok((policy, false));
+            return Ok((policy, None));
         };
-        edgec_verifier::remember(&state, &policy).map_err(|error| {
-            let exit = match error.code() {
-                "io" => Exit::Environment,
+        let seen = edgec_verifier::remember(&state, &policy).map_err(|error| {
+            let exit = match error {
+                PolicyStateError::Io(_) | PolicyStateError::Guard(GuardError::Io(_)) => {
+                    Exit::Environment
+                }
                 _ => Exit::Rejected,
             };
             Failure::new(exit, error.code(), crate::failure::chain(&error))
                 .about(path.display())
                 .hint(format!("what was seen is in {}", state.display()))
         })?;
-        Ok((policy, true))
+        Ok((policy, Some(seen)))
     }
 }
 
@@ -150,18 +161,17 @@ impl TrustArguments {
 pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy, Failure> {
     let roots: Result<Vec<PublicKey>, Failure> = roots
         .iter()
-        .map(|path| Ok(keys::read_public(path)?.0))
+        .map(|path| {
+            let bytes = read_guarded(path).map_err(|error| guard_failure(&error, path))?;
+            let text = String::from_utf8_lossy(&bytes);
+            let key = keys::public_from_text(&text).map_err(|f| f.about(path.display()))?;
+            Ok(key.0)
+        })
         .collect();
     TrustPolicy::read(path, &roots?, time::now()?).map_err(|error| {
-        let failure = match &error {
-            PolicyFileError::Io(error) => files::cannot("read", path, error),
-            error => Failure::rejected(error.code(), error).about(path.display()),
-        };
+        let failure = Failure::rejected(error.code(), &error).about(path.display());
         match error {
-            PolicyFileError::Unsafe { .. } => failure.hint(
-                "a policy is a regular file of yours or root's that nobody else may write: \
-                 chmod go-w, chown, or copy it",
-            ),
+            PolicyFileError::Guard(error) => guard_failure(&error, path),
             PolicyFileError::NoRoot => failure.hint("name the root's public key with --root"),
             PolicyFileError::Unsigned => failure.hint("sign it with `edgec policy sign`"),
             PolicyFileError::Expired { expires, .. } => {
@@ -172,6 +182,21 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
     })
 }
 
+/// A file that decides whom a host trusts, and that somebody else may have written.
+fn guard_failure(error: &GuardError, path: &Path) -> Failure {
+    let failure = match error {
+        GuardError::Io(error) => return files::cannot("read", path, error),
+        error => Failure::rejected(error.code(), error).about(path.display()),
+    };
+    match error {
+        GuardError::Writable { .. } => failure.hint(format!("chmod go-w {}", path.display())),
+        GuardError::Owner { .. } => failure
+            .hint("whom a host trusts is for its user or for root to say: chown it, or copy it"),
+        GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
+        _ => failure,
+    }
+}
+
 fn trusted_key(path: &Path) -> Result<TrustedKey, Failure> {
     Ok(TrustedKey {
         name: path.display().to_string(),
@@ -180,8 +205,8 @@ fn trusted_key(path: &Path) -> Result<TrustedKey, Failure> {
 }
 
 /// Verifies what was just signed as a host would, at a time at which it is meant to be valid.
-pub(crate) fn self_check(file: &[u8], key: &PublicKey) -> Result<(), Failure> {
-    let check = || -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn self_check(file: &[u8], key: &PublicKey) -> Result<Manifest, Failure> {
+    let check = || -> Result<Manifest, Box<dyn std::error::Error>> {
         let artifact = Artifact::decode(file)?;
         let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
         let at = manifest.validity.and_then(|validity| validity.not_before);
@@ -190,9 +215,8 @@ pub(crate) fn self_check(file: &[u8], key: &PublicKey) -> Result<(), Failure> {
             key: *key,
         };
         let policy = TrustPolicy::new(vec![trusted], 1)?;
-        let expected = Expected::application(&manifest.name);
-        verify(file, &policy, &expected, at.unwrap_or(0))?;
-        Ok(())
+        let verified = verify(file, &policy, &Expected::anything(), at.unwrap_or(0))?;
+        Ok(verified.into_manifest())
     };
     check().map_err(|error| {
         Failure::rejected("self-check", &*error)

@@ -32,6 +32,8 @@ pub struct CompilerProcess {
 /// What an allocator of Rust says before it ends the process.
 const OUT_OF_MEMORY: &str = "memory allocation of";
 
+/// More than any artifact may have, in bytes.
+const MAX_ANSWER_LEN: u64 = 1 << 30;
 const IMAGE: u8 = 0;
 const SETTINGS: u8 = 1;
 const REFUSED: u8 = 2;
@@ -59,9 +61,9 @@ impl CompilerProcess {
         let deadline = Instant::now() + self.timeout;
         let ended = process::run(&mut command, program.bytes(), deadline);
         let answer = ended.and_then(|ended| match ended {
-            Ended::Done(mut output) => {
+            Ended::Done(output) => {
                 let mut answer = Vec::new();
-                output.read_to_end(&mut answer)?;
+                output.take(MAX_ANSWER_LEN).read_to_end(&mut answer)?;
                 Ok(self.understand(&answer, program, target))
             }
             Ended::Killed => Ok(Err(PrecompileError::Timeout {

@@ -18,14 +18,24 @@ use crate::{Kind, Resources};
 /// and twice as many a level take a few bytes. Real components make some dozens.
 const MAX_INSTANTIATIONS: u64 = 10_000;
 
+/// And walks every entry of a component again for each of its instances. Real components have
+/// some thousands.
+const MAX_STEPS: u64 = 1_000_000;
+
 /// Asks the engine whether it can compile a valid program; the error is its answer.
 pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), String> {
     if used.contains(WasmFeatures::CUSTOM_DESCRIPTORS) {
         return Err("exact reference types (custom_descriptors) are not supported".to_owned());
     }
-    if Resources::of(wasm).instantiations > MAX_INSTANTIATIONS {
+    let needs = Resources::of(wasm);
+    if needs.instantiations > MAX_INSTANTIATIONS {
         return Err(format!(
             "instantiating it makes more than {MAX_INSTANTIATIONS} instances"
+        ));
+    }
+    if needs.steps > MAX_STEPS {
+        return Err(format!(
+            "instantiating it takes more than {MAX_STEPS} aliases, functions and instances"
         ));
     }
     let tunables = Tunables {

@@ -33,6 +33,12 @@ pub(crate) fn run(command: &mut Command, input: &[u8], deadline: Instant) -> io:
     stdin.rewind()?;
     let mut output = tempfile::tempfile()?;
     let mut messages = tempfile::tempfile()?;
+    // What a user told edgec in secret is not for whoever works on hostile input.
+    for (name, _) in std::env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"EDGEC_") {
+            command.env_remove(name);
+        }
+    }
     let mut child = command
         .stdin(stdin)
         .stdout(output.try_clone()?)

@@ -29,6 +29,9 @@ pub struct Resources {
     /// How many instances of components and core modules are made in all. The engine walks
     /// them one by one.
     pub(crate) instantiations: u64,
+    /// How many entries of components (aliases, canonical functions, instances, types) are
+    /// walked for that: those of a component once for each of its instances.
+    pub(crate) steps: u64,
 }
 
 /// A minimum and, where one is stated, a maximum.
@@ -78,6 +81,7 @@ impl Resources {
         };
         self.core_instances = self.core_instances.saturating_add(other.core_instances);
         self.instantiations = self.instantiations.saturating_add(other.instantiations);
+        self.steps = self.steps.saturating_add(other.steps);
         self.complete &= other.complete;
         for (mine, theirs) in [
             (&mut self.memories, &other.memories),
@@ -115,6 +119,9 @@ impl Level {
     }
 
     fn read(levels: &mut [Level], payload: Payload<'_>) {
+        if let Some(level) = levels.last_mut() {
+            level.needs.steps = level.needs.steps.saturating_add(entries(&payload));
+        }
         if let Payload::ComponentAliasSection(section) = payload {
             for alias in section.into_iter().flatten() {
                 Self::alias(levels, &alias);
@@ -211,6 +218,21 @@ impl Level {
             level.components.extend(component);
         }
     }
+}
+
+/// The entries of a component's section. Those of core modules are not walked again.
+fn entries(payload: &Payload<'_>) -> u64 {
+    u64::from(match payload {
+        Payload::InstanceSection(section) => section.count(),
+        Payload::CoreTypeSection(section) => section.count(),
+        Payload::ComponentInstanceSection(section) => section.count(),
+        Payload::ComponentAliasSection(section) => section.count(),
+        Payload::ComponentTypeSection(section) => section.count(),
+        Payload::ComponentCanonicalSection(section) => section.count(),
+        Payload::ComponentImportSection(section) => section.count(),
+        Payload::ComponentExportSection(section) => section.count(),
+        _ => 0,
+    })
 }
 
 fn at(space: &[Known], index: u32) -> Known {

@@ -1,8 +1,8 @@
 //! From image and manifest to a signed file.
 
 use edgec_artifact::{
-    Artifact, Envelope, Image, KeyId, LayoutError, Manifest, PublicKey, Sha256Digest, Signature,
-    Statement, StatementError, encode, verity,
+    Artifact, BadSignature, Envelope, Image, LayoutError, Manifest, PublicKey, Sha256Digest,
+    Signature, Statement, StatementError, encode, verity,
 };
 
 /// An image and the statement about it, which nobody has signed yet.
@@ -31,12 +31,9 @@ pub enum PackageError {
     /// The manifest describes another image than the one beside it.
     #[error("the image is not the one that its manifest describes")]
     OtherImage,
-    /// The signature is not by this key, or over something else.
-    #[error("the signature is not one by key {key_id} over this artifact")]
-    BadSignature {
-        /// The key that was said to have signed.
-        key_id: KeyId,
-    },
+    /// The signature is by another key, or over something else.
+    #[error(transparent)]
+    BadSignature(#[from] BadSignature),
     /// There is no signature under this key id.
     #[error("there is no signature under the key id {key_id}")]
     NoSuchSignature {
@@ -98,18 +95,10 @@ impl UnsignedArtifact {
         self,
         signer: &PublicKey,
         signature: [u8; 64],
-        mut kept: Vec<Signature>,
+        kept: Vec<Signature>,
     ) -> Result<SignedArtifact, PackageError> {
-        if !signer.accepts(&self.pae(), &signature) {
-            return Err(PackageError::BadSignature {
-                key_id: signer.id(),
-            });
-        }
-        let key_id = signer.id().to_string();
-        // One signature a key: whatever stood under this key's id is replaced.
-        kept.retain(|known| known.key_id() != key_id);
-        kept.push(Signature::new(&key_id, signature));
-        let envelope = Envelope::new(self.payload, kept);
+        let mut envelope = Envelope::new(self.payload, kept);
+        envelope.attach(signer, signature)?;
         Ok(SignedArtifact {
             bytes: encode(&self.image, &envelope)?,
         })

@@ -16,6 +16,10 @@ def version_number(value): return number(value) and value < 2**53
 def digest(value): return text(value) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 def one_of(*words): return lambda value: text(value) and value in words
 def table_of(item): return lambda value: type(value) is dict and all(map(item, value.values()))
+def line(value): return text(value) and not any(unicodedata.category(c) == "Cc" for c in value)
+def is_name(name):
+    return (line(name) and not set(name) & set("\\*") and len(name.encode()) <= 128
+            and all(part and part[0] != "." for part in name.split("/")))
 def settings(value): return table_of(text)(value) and list(value) == sorted(value)
 
 def fits(value, shape, ordered):
@@ -32,10 +36,9 @@ def parse_json(data, shape, what):
     spelled = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     need(spelled == data and fits(value, shape, True), f"{what}: another spelling, field or type")
     return value
-
 BYTES, RANGE = {"length": number, "sha256": digest}, {"minimum": number, "maximum?": number}
 MANIFEST = {
-    "name": text, "version": version_number, "displayVersion?": text, "channel?": text,
+    "name": is_name, "version": version_number, "displayVersion?": text, "channel?": is_name,
     "kind": one_of("component", "module"), "image": BYTES | {"fsverity": digest},
     "source": {"input": BYTES, "optimized": BYTES},
     "target": {"id": text, "triple": text, "level": text, "cpuFeatures": [text]},
@@ -64,9 +67,7 @@ def read_statement(payload):
     manifest, name = statement["predicate"], statement["predicate"]["name"]
     digests = {"sha256": manifest["image"]["sha256"], "fsverity-sha256-12": manifest["image"]["fsverity"]}
     need(statement["subject"] == [{"name": name, "digest": digests}], "statement: another subject")
-    plain = not any(unicodedata.category(c) == "Cc" or c in "\\*" for c in name) and len(name.encode()) <= 128
-    plain = plain and all(part and part[0] != "." for part in name.split("/"))
-    need(plain and manifest.get("validity") != {}, "statement: no name for an application, or an empty validity")
+    need(manifest.get("validity") != {}, "statement: an empty validity")
     return manifest
 # --- Ed25519, judged strictly.
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -79,16 +80,14 @@ def is_fit(point):
     return y < P and y not in SMALL_ORDER and pow(x_squared, (P - 1) // 2, P) == 1  # the last: on the curve
 
 def parse_key(pem):
-    begin, *lines, end = pem.strip().splitlines()
+    begin, body, end = pem.strip().splitlines()
     need((begin, end) == ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"), "not a public key in PEM")
-    der = base64.b64decode("".join(lines), validate=True)
+    der = base64.b64decode(body, validate=True)
     need(len(der) == 44 and der.startswith(SPKI) and is_fit(der[12:]), "not a fit Ed25519 public key")
     return der
-
 def check_signature(der, message, signature):
     need(is_fit(signature[:32]) and int.from_bytes(signature[32:], "little") < L, "signatures: R or S is unfit")
     Ed25519PublicKey.from_public_bytes(der[12:]).verify(signature, message)  # or InvalidSignature
-
 # --- The file: its regions, and the image.
 def split(file):
     need(40 <= len(file) <= 2**30, "layout: too short or too long")
@@ -104,7 +103,6 @@ def fsverity(data):
     root = hashes(data) or bytes(32)
     while len(root) > 32: root = hashes(root)
     return hashlib.sha256(struct.pack("<BBBBIQ32s208x", 1, 1, 12, 0, 0, len(data), root)).hexdigest()
-
 SECTIONS = {".text", ".eh_frame", ".rodata.wasm", ".name.wasm", ".symtab", ".strtab", ".shstrtab"} | {
     f".wasmtime.{part}" for part in "engine info addrmap stackmap traps exceptions bti".split()}
 def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engine`
@@ -113,24 +111,25 @@ def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engi
     need(machine in (62, 183) and kind in (1, 2) and phoff == phnum == 0, "image: machine, kind or segments")
     need(entry == 64 and names < total <= 64 and table % 8 == 0 and table + 64 * total <= len(image), "image: sections")
     headers = [struct.unpack_from("<IIQQQQ", image, table + 64 * i) for i in range(total)]
-    need(headers[names][1] == 3, "image: no section names")
+    need(headers[names][1] == 3 and not any(image[table:table + 64]), "image: no section names, or a first section")
     strings = image[headers[names][4]:sum(headers[names][4:])]
     regions, found = [(0, 64), (table, 64 * total)], {}
-    for name_at, type_, attributes, _, offset, size in (header for header in headers if header[1]):
+    for name_at, type_, attributes, _, offset, size in headers[1:]:
         name, end, _ = strings[name_at:].partition(b"\0")
         name = name.decode()
         need(name in SECTIONS or name.startswith((".debug_", ".rela.debug_")), f"image: section {name!r}")
-        need(end and name not in found, f"image: two sections {name!r}")
-        need(type_ != 8 and offset + size <= len(image), f"image: {name} has no bytes")
+        need(end and len(name) <= 64 and name not in found, f"image: two sections {name!r}")
+        need(type_ not in (0, 8) and offset + size <= len(image), f"image: {name} has no bytes")
         need(type_ not in (4, 9) or name.startswith(".rela.debug_"), f"image: relocations in {name}")
         need(attributes & 5 != 5, f"image: {name} is writable and executable")
+        need(name != ".text" or offset % (4096 if machine == 62 else 65536) == 0, "image: code not on a page")
         found[name] = image[offset:offset + size]
         regions += [(offset, size)] if size else []
     end = 0
     for offset, size in sorted(regions) + [(len(image), 0)]:
         need(offset >= end and not image[end:offset].strip(b"\0"), "image: an overlap, or stray bytes")
         end = offset + size
-    need(".wasmtime.engine" in found, "image: no engine section")
+    need(len(found.get(".wasmtime.engine", bytes(65537))) <= 65536, "image: engine section")
     return machine, ("module", "component")[kind - 1], found[".wasmtime.engine"]
 
 def parse_engine(data):  # the engine's major version, the triple, the CPU flags that are on
@@ -175,17 +174,17 @@ def is_within(rule, now):
     time_of = lambda field, default: rule[field].timestamp() if field in rule else default
     return time_of("not-before", now) <= now < time_of("expires", now + 1)
 def engine_version(value):
-    exact = text(value) and re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", value)
+    exact = text(value) and re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}", value)
     return tuple(map(int, value.split("."))) if exact else None
 CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry".split()
 def some_text(value): return value != [] and fits(value, [text], False)
 SELECTOR = {"applications?": some_text, "targets?": some_text, "channels?": some_text}
-DENIED = {"from?": engine_version, "before?": engine_version, "targets?": [text], "reason": text}
+DENIED = {"from?": engine_version, "before?": engine_version, "targets?": some_text, "reason": line}
 POLICY = {
-    "name?": text, "version?": version_number, "expires?": moment, "threshold": number,
-    "key": [{"name": text, "pem": text, "not-before?": moment, "expires?": moment} | SELECTOR],
+    "name?": line, "version?": version_number, "expires?": moment, "threshold": number,
+    "key": [{"name": line, "pem": text, "not-before?": moment, "expires?": moment} | SELECTOR],
     "scope?": [{"threshold": number, "keys?": [text]} | SELECTOR],
-    "revoked-key?": [{"id": digest, "reason": text}], "revoked-digest?": [{"fsverity": digest, "reason": text}],
+    "revoked-key?": [{"id": digest, "reason": line}], "revoked-digest?": [{"fsverity": digest, "reason": line}],
     "allow?": {f"{name}?": [text] for name in ("applications", "targets", "channels", "profiles", "imports")},
     "compiler?": {"minimum?": engine_version, "advisories?": flag, "deny?": [DENIED]},
     "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag},
@@ -199,6 +198,7 @@ def read_policy(path, now):
         policy = tomllib.loads(file.read().decode())
     need(fits(policy, POLICY, False), "an unknown or missing field, or a wrong type")
     need("name" in policy or "version" not in policy, "a version without a name")
+    need(all(map(is_name, policy.get("minimum-version", ()))), "minimum-version: no name")
     need(is_within(policy, now), "it has expired")
     need(all({"from", "before"} & rule.keys() for rule in policy.get("compiler", {}).get("deny", [])), "deny: no bounds")
     return policy
@@ -213,7 +213,6 @@ def check_keys(policy):
         chosen = set(quorum.get("keys", names))
         need(chosen <= names and 0 < quorum["threshold"] <= len(chosen), "a threshold out of reach")
     return policy
-
 def matches(rule, field, value):
     patterns = [".*".join(map(re.escape, pattern.split("*"))) for pattern in rule.get(field, ["*"])]
     return any(re.fullmatch(pattern, value, re.DOTALL) for pattern in patterns)
@@ -257,8 +256,9 @@ def check_rules(manifest, policy, options):
         denied = [rule for rule in compiler.get("deny", []) if for_target(rule, target)]
         enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
     if compiler.get("advisories"):
-        ranges = [limits for advisory in options.advisories or [] for limits in advisory["affected"]
-                  if for_target(advisory, target) and (not advisory["features"] or uses & set(advisory["features"]))]
+        concerns = lambda one, kind, mine: not one[kind] or mine & set(one[kind])
+        ranges = [one["affected"] for one in options.advisories or [] if concerns(one, "features", uses)
+                  and concerns(one, "families", {target["triple"].split("-")[0]})]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
     enforce("expiry", "expires" in validity or not policy.get("validity", {}).get("expiry-required"))

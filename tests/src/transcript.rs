@@ -5,7 +5,8 @@
 //! prints (both streams). All blocks of a file
 //! run in order in one empty folder. Times, digests and lengths that differ from run to
 //! run compare as equal; everything else is compared to the letter. `BLESS=1` writes what
-//! was printed into the document.
+//! was printed into the document where it differs, `BLESS=all` everywhere: one run's key ids fit
+//! each other.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -53,7 +54,8 @@ pub fn check(document: &Path) {
                 writeln!(expected, "{line}").unwrap();
             }
             let printed = session.run(&command, &mut status);
-            if normal(&printed) == normal(&expected) {
+            let all = std::env::var_os("BLESS").is_some_and(|bless| bless == "all");
+            if normal(&printed) == normal(&expected) && !all {
                 replayed.push_str(&expected);
             } else if std::env::var_os("BLESS").is_some() {
                 replayed.push_str(&printed);
@@ -100,7 +102,7 @@ impl Session {
         let path = std::env::var("PATH").unwrap_or_default();
         let output = shell
             .arg("-c")
-            .arg(format!("(exit {status})\n{line}"))
+            .arg(format!("umask 022\n(exit {status})\n{line}"))
             .env("HOME", &home)
             .env("PATH", format!("{}:{path}", home.join("bin").display()))
             .output()

@@ -61,6 +61,11 @@ const REFUSED: &[&str] = &[
     "[validity]\nexpiry-required = 'yes'",
     "[checks]\nsignatures = 'off'",
     "[checks]\nexpiry = 'OFF'",
+    "[minimum-version]\n'hell*' = 0",
+    "[[compiler.deny]]\nbefore = '1.0.0'\ntargets = []\nreason = ''",
+    "[[compiler.deny]]\nbefore = '1.0.0'\nreason = \"a\\nb\"",
+    "[[compiler.deny]]\nbefore = '1.0.1000000000'\nreason = ''",
+    "expires = 2999-01-01T23:59:60Z",
     "[[revoked-key]]\nid = 'abc'\nreason = ''",
 ];
 

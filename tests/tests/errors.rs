@@ -244,7 +244,7 @@ const CASES: &[Case] = &[
             "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "key.pem",
         ],
         exit: 2,
-        begins: "error[output]: key.pem: this file is read by the build",
+        begins: "error[output]: key.pem: this file is read, and would be overwritten",
         says: &[],
     },
     Case {
@@ -252,7 +252,34 @@ const CASES: &[Case] = &[
             "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "good.wat",
         ],
         exit: 2,
-        begins: "error[output]: good.wat: this file is read by the build",
+        begins: "error[output]: good.wat: this file is read, and would be overwritten",
+        says: &[],
+    },
+    Case {
+        arguments: &[
+            "policy", "sign", "good.wat", "--key", "key.pem", "-o", "key.pem",
+        ],
+        exit: 2,
+        begins: "error[output]: key.pem: this file is read, and would be overwritten",
+        says: &[],
+    },
+    Case {
+        arguments: &["policy", "sign", "good.wat", "--key", "key.pem", "-o", "x"],
+        exit: 1,
+        begins: "error[trust-policy]: good.wat: malformed trust policy: line 1, column 9",
+        says: &[],
+    },
+    Case {
+        arguments: &[
+            "verify",
+            "good.wat",
+            "--key",
+            "key.pub.pem",
+            "--root",
+            "key.pub.pem",
+        ],
+        exit: 2,
+        begins: "error: the argument '--key <PUBLIC_KEY>' cannot be used with '--root",
         says: &[],
     },
     Case {

@@ -6,7 +6,9 @@ use edgec_loader::{
     EngineProfile, Expected, LoadError, LoadMode, PublicKey, TrustPolicy, TrustedKey, Unfit,
     engine, load, load_module,
 };
+use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
+use edgec_tests::corpus::Forge;
 
 fn policy(sandbox: &Sandbox) -> TrustPolicy {
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
@@ -129,4 +131,40 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
         "{error:?}"
     );
     assert_eq!(error.code(), "host");
+}
+
+/// A builder that signs fewer imports than the program has gets past no list of imports.
+#[test]
+fn a_module_imports_only_what_its_manifest_states() {
+    let sandbox = Sandbox::new();
+    let text = "(module (import \"env\" \"f\" (func $f)) (func (export \"g\") call $f))";
+    sandbox.write("m.wat", text);
+    sandbox.build("m.wat", std::env::consts::ARCH, "m.cwasm");
+    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let key = SecretKey::from_pem(&pem).unwrap();
+    let file = sandbox.read("m.cwasm");
+    let forged = Forge::new(&file, &key).with_manifest(|m| m.capabilities.imports.clear());
+    sandbox.write("forged.cwasm", forged);
+    let engine = engine(EngineProfile::Default).unwrap();
+    let (policy, anything) = (policy(&sandbox), Expected::anything());
+    let load = |name| load_module(&engine, sandbox.path().join(name), &policy, &anything);
+    load("m.cwasm").unwrap();
+    let error = load("forged.cwasm").map(|_| ()).unwrap_err();
+    let LoadError::Undeclared { imports } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(imports, &["env::f"]);
+}
+
+/// A host that runs for long does not follow a policy for ever.
+#[test]
+fn an_expired_policy_lets_nothing_in() {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+    let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+    let policy = format!("threshold = 1\nexpires = 2020-01-01T00:00:00Z\n{key}");
+    let policy = TrustPolicy::from_toml(&policy).unwrap();
+    let error = error(&sandbox.path().join("hello.cwasm"), &policy);
+    assert_eq!(error.code(), "policy-expired");
 }

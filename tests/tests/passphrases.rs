@@ -82,8 +82,8 @@ fn edgec_opens_what_openssl_encrypts() {
     assert!(error.starts_with("error[secret-key]: x25519.pem: not an Ed25519 private key"));
 }
 
-/// A file that asks for 2^40 iterations of scrypt, or four thousand million of PBKDF2, is refused
-/// at once; else this test would not end.
+/// A file that asks for more work or memory than any real one is refused at once; else this
+/// test would not end.
 #[test]
 fn a_hostile_key_file_cannot_keep_the_machine_busy() {
     let sandbox = encrypted_key();

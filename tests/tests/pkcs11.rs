@@ -162,7 +162,14 @@ fn a_token_signs() {
 
     // A key that never was outside: its public half comes from the token.
     let said = token.signed("release", &[]);
-    let id = said.trim_end().rsplit(' ').next().unwrap().to_owned();
+    let id = said
+        .lines()
+        .next()
+        .unwrap()
+        .rsplit(' ')
+        .next()
+        .unwrap()
+        .to_owned();
     sandbox.write("release.raw", token.point("release"));
     sandbox.ok(&["keys", "import", "release.raw", "-o", "release.pem"]);
     let shown = sandbox.ok(&["keys", "show", "release.pem"]);

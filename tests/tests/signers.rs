@@ -107,19 +107,19 @@ fn a_signature_that_does_not_fit_is_not_attached() {
         "key.pub.pem",
         "--append",
     ];
-    let says = ["bad-signature", "hello.cwasm: ", "not one by key"];
+    let says = ["bad-signature", "hello.cwasm: ", "not by key"];
     refused(&sandbox, 1, &by_another, &says);
     // Over something else.
     let elsewhere = sandbox.tool("openssl", &[&openssl[..], &["key.pub.pem"]].concat());
     sandbox.write("elsewhere", elsewhere);
     let attach = ["--attach", "elsewhere", "--public-key", "other.pub.pem"];
-    refused(&sandbox, 1, &attach, &["bad-signature", "not one by key"]);
+    refused(&sandbox, 1, &attach, &["bad-signature", "not by key"]);
     // A single changed bit, a byte more, a byte less, nothing.
     let mut flipped = signature.clone();
     flipped[40] ^= 1;
     let longer = [&signature[..], &[0]].concat();
     for (bytes, says) in [
-        (&flipped[..], "not one by key"),
+        (&flipped[..], "not by key"),
         (&longer, "65 bytes that are no Ed25519 signature"),
         (&signature[..63], "63 bytes"),
         (&[], "0 bytes"),
@@ -210,7 +210,7 @@ fn a_program_that_does_not_sign_as_it_should_is_refused() {
         (
             "./signer key.pem",
             1,
-            &["bad-signature", "not signed by key"][..],
+            &["bad-signature", "not by key"][..],
         ),
         ("./fails", 3, &["signer", "no token\n", "exit status: 7"]),
         ("./silent", 1, &["bad-signature", "./silent: 0 bytes"]),

@@ -121,6 +121,8 @@ fn the_engine_has_one_version() {
             .extend(version.map(|version| version.trim_matches('"')));
     }
     assert_eq!(versions["wasmtime"], [edgec_compiler::ENGINE_VERSION]);
+    let judged_by = edgec_verifier::ENGINE_VERSION.to_string();
+    assert_eq!(judged_by, edgec_compiler::ENGINE_VERSION);
     // The versions that manifests name.
     for (name, version) in [
         (

@@ -133,10 +133,10 @@ fn strings() {
     let payload = text(&vectors["artifact"], "payload").as_bytes();
     let Statement { mut manifest } = Statement::decode(payload).unwrap();
     for vector in vectors["strings"].as_array().unwrap() {
-        manifest.channel = Some(text(vector, "text").to_owned());
+        manifest.display_version = Some(text(vector, "text").to_owned());
         let manifest = manifest.clone();
         let found = Statement { manifest }.encode();
-        let expected = [&b"\"channel\":"[..], &hex(vector, "json"), b",\"kind\""].concat();
+        let expected = [&b"\"displayVersion\":"[..], &hex(vector, "json"), b","].concat();
         let holds = |bytes: &[u8]| bytes.windows(expected.len()).any(|part| part == expected);
         assert!(holds(&found), "{}", String::from_utf8_lossy(&found));
         Statement::decode(&found).unwrap();

@@ -4,10 +4,12 @@
 //! upgraded still loads it: the engine compares only major versions. Faults of the engine's
 //! runtime are not listed; they go away when the host is upgraded.
 
+use serde::Serialize;
+
 use crate::engine_version::{EngineVersion, VersionRange};
 
 /// Code that some versions of the engine get wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Advisory {
     /// The public identifier, or edgec's own where there is none.

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// A check that verification knows; `docs/policy.md` says when each fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum CheckName {
+    /// The policy itself has not expired.
+    Policy,
     /// The file is laid out as the format says.
     Layout,
     /// Enough keys that count have signed.
@@ -43,6 +44,8 @@ pub enum CheckName {
     Validity,
     /// The artifact states when it expires, where that is required.
     Expiry,
+    /// A host can run it. Not part of a verification; see [`crate::HostProfile`].
+    Host,
 }
 
 impl CheckName {
@@ -64,6 +67,7 @@ impl CheckName {
     /// The name in reports and policies.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Policy => "policy",
             Self::Layout => "layout",
             Self::Signatures => "signatures",
             Self::Statement => "statement",
@@ -81,7 +85,14 @@ impl CheckName {
             Self::Imports => "imports",
             Self::Validity => "validity",
             Self::Expiry => "expiry",
+            Self::Host => "host",
         }
+    }
+}
+
+impl Serialize for CheckName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -92,11 +103,10 @@ impl fmt::Display for CheckName {
 }
 
 /// What a policy does about a check.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
     /// A failure refuses the artifact.
-    #[default]
     Enforce,
     /// A failure is reported.
     Warn,

@@ -39,12 +39,11 @@ pub enum Contradiction {
 pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradiction> {
     let elf = ElfImage::parse(image)?;
     check_target(&manifest.target)?;
-    let architecture = match manifest.target.triple.split('-').next() {
-        Some(name) if name == Arch::X86_64.name() => Arch::X86_64.elf_machine(),
-        Some(name) if name == Arch::Aarch64.name() => Arch::Aarch64.elf_machine(),
+    let architecture = match manifest.target.family() {
+        name if name == Arch::X86_64.name() => Arch::X86_64.elf_machine(),
+        name if name == Arch::Aarch64.name() => Arch::Aarch64.elf_machine(),
         _ => 0,
     };
-    let major = manifest.engine.version.split('.').next().unwrap_or("");
     let stated = manifest.target.cpu_features.iter().cloned().collect();
     let required = elf.engine.isa_flags.iter().map(|flag| feature(flag));
 
@@ -71,7 +70,7 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
         ),
         (
             "engine.version (major)",
-            major.to_owned(),
+            manifest.engine.major().to_owned(),
             elf.engine.major.clone(),
         ),
         (

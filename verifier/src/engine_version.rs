@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A version of the engine, such as 48.0.8. Ordered by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,7 +18,7 @@ pub struct EngineVersion {
 
 /// Text that is not a version of three numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an engine version is three numbers, such as 48.0.8")]
+#[error("an engine version is three numbers below 10^9, such as 48.0.8")]
 pub struct ParseVersionError;
 
 impl EngineVersion {
@@ -39,7 +39,9 @@ impl FromStr for EngineVersion {
         let mut numbers = text.split('.').map(|part| {
             let digits = part.bytes().all(|byte| byte.is_ascii_digit());
             let shortest = part == "0" || !part.starts_with('0');
-            (digits && shortest).then(|| part.parse().ok()).flatten()
+            (digits && shortest && part.len() <= 9)
+                .then(|| part.parse().ok())
+                .flatten()
         });
         let mut next = || numbers.next().flatten().ok_or(ParseVersionError);
         let version = Self::new(next()?, next()?, next()?);
@@ -63,8 +65,14 @@ impl<'de> Deserialize<'de> for EngineVersion {
     }
 }
 
+impl Serialize for EngineVersion {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// Versions from one (included) up to another (excluded).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct VersionRange {
     /// The first version of the range.
     pub from: EngineVersion,
@@ -105,7 +113,7 @@ mod tests {
             "48.0.+8",
             "48..8",
             " 48.0.8",
-            "99999999999999999999.0.0",
+            "48.0.1000000000",
         ] {
             assert_eq!(
                 text.parse::<EngineVersion>(),

@@ -9,6 +9,14 @@ use crate::engine_version::EngineVersion;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
+    /// The policy itself is too old to be followed.
+    #[error("the trust policy expired at {expires} (now {now}, seconds since 1970)")]
+    PolicyExpired {
+        /// The first second after its validity.
+        expires: u64,
+        /// The time of this verification.
+        now: u64,
+    },
     /// The file is not an artifact: damaged, truncated, extended, or something else.
     #[error(transparent)]
     Layout(#[from] LayoutError),
@@ -231,20 +239,10 @@ impl Discount {
 }
 
 impl VerifyError {
-    /// The error and its causes in one line.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = std::error::Error::source(self);
-        while let Some(cause) = source {
-            text.push_str(&format!(": {cause}"));
-            source = cause.source();
-        }
-        text
-    }
-
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::PolicyExpired { .. } => "policy-expired",
             Self::Layout(_) => "layout",
             Self::NoSignature => "no-signature",
             Self::BadSignature { .. } => "bad-signature",
@@ -278,6 +276,21 @@ impl VerifyError {
             Self::NoExpiry => "expiry-required",
         }
     }
+}
+
+/// An error and its causes in one line; a cause that the text ends with already is not repeated.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
 }
 
 fn what(scope: &Option<String>, discounted: &[Discounted]) -> String {

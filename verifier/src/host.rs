@@ -5,12 +5,19 @@ use edgec_targets::{HostCpu, Misfit};
 use serde::Deserialize;
 
 use crate::engine_version::EngineVersion;
+use crate::policy_toml::where_and_what;
 
 /// The engine of this version of edgec.
 pub const ENGINE_VERSION: EngineVersion = EngineVersion::new(48, 0, 8);
 
 /// The engine profiles of this version of edgec.
 const PROFILES: [&str; 1] = ["default"];
+
+/// The first version with another layout of instances that have exception tags.
+const NEW_LAYOUT: EngineVersion = EngineVersion::new(48, 0, 6);
+
+/// What a version that cannot be read is taken for.
+const OLDEST: EngineVersion = EngineVersion::new(0, 0, 0);
 
 /// What a host offers: a CPU and an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +47,18 @@ pub enum Unfit {
         /// The host's version.
         host: EngineVersion,
     },
+    /// Code with exceptions from one side of a change in the engine's data, for a host on the
+    /// other (EDGEC-2026-0001).
+    #[error(
+        "programs with exceptions that Wasmtime {found} compiled do not fit Wasmtime {host}: \
+         {NEW_LAYOUT} has another layout of instances (EDGEC-2026-0001)"
+    )]
+    Layout {
+        /// The full version in the manifest.
+        found: String,
+        /// The host's version.
+        host: EngineVersion,
+    },
     /// The code needs another CPU than the host's.
     #[error("the artifact does not fit this host")]
     Cpu(#[from] Misfit),
@@ -50,7 +69,7 @@ impl Unfit {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Profile { .. } => "profile",
-            Self::EngineVersion { .. } => "engine-version",
+            Self::EngineVersion { .. } | Self::Layout { .. } => "engine-version",
             Self::Cpu(_) => "host",
         }
     }
@@ -88,7 +107,16 @@ impl HostProfile {
     /// [`HostProfileError`] says where.
     pub fn from_toml(text: &str) -> Result<Self, HostProfileError> {
         let file: File =
-            toml::from_str(text).map_err(|error| HostProfileError(error.to_string()))?;
+            toml::from_str(text).map_err(|error| HostProfileError(where_and_what(text, &error)))?;
+        let known = |name: &String| {
+            let mut features = edgec_targets::all().flat_map(|target| target.features);
+            features.any(|feature| feature.name == name)
+        };
+        if let Some(unknown) = file.features.iter().find(|name| !known(name)) {
+            return Err(HostProfileError(format!(
+                "no CPU feature is called `{unknown}`"
+            )));
+        }
         Ok(Self {
             cpu: HostCpu::new(&file.arch, file.features),
             engine: file.engine,
@@ -112,14 +140,21 @@ impl HostProfile {
             });
         }
         // As the engine itself compares them.
-        if engine.version.split('.').next() != Some(&self.engine.major.to_string()) {
+        if engine.major() != self.engine.major.to_string() {
             return Err(Unfit::EngineVersion {
                 found: engine.version.clone(),
                 host: self.engine,
             });
         }
-        let arch = manifest.target.triple.split('-').next().unwrap_or("");
+        let found = engine.version.parse().unwrap_or(OLDEST);
+        let exceptions = manifest.wasm_features.iter().any(|f| f == "exceptions");
+        if exceptions && (found < NEW_LAYOUT) != (self.engine < NEW_LAYOUT) {
+            return Err(Unfit::Layout {
+                found: engine.version.clone(),
+                host: self.engine,
+            });
+        }
         let features = manifest.target.cpu_features.iter().map(String::as_str);
-        Ok(self.cpu.can_run(arch, features)?)
+        Ok(self.cpu.can_run(manifest.target.family(), features)?)
     }
 }

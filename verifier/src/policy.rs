@@ -3,13 +3,16 @@
 //! `docs/policy.md` describes the file and every rule. A policy is built from keys alone
 //! ([`TrustPolicy::new`]), or read from TOML.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
-use edgec_artifact::{KeyError, KeyId, Manifest, PublicKey, Sha256Digest, VerityDigest};
+use edgec_artifact::{KeyError, KeyId, Manifest, NameError, PublicKey, Sha256Digest, VerityDigest};
+
+use serde::Deserialize;
 
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
+use crate::moment::moment;
 use crate::pattern::{self, Pattern};
 
 /// Whose signatures count, how many of them it takes, and what artifacts may be.
@@ -19,8 +22,8 @@ pub struct TrustPolicy {
     pub(crate) version: Option<u64>,
     pub(crate) expires: Option<u64>,
     pub(crate) keys: Vec<KeyRule>,
-    /// The policy's own threshold first, then its scopes.
-    pub(crate) quorums: Vec<Quorum>,
+    pub(crate) threshold: NonZeroUsize,
+    pub(crate) scopes: Vec<Scope>,
     pub(crate) revoked_keys: BTreeMap<KeyId, String>,
     pub(crate) revoked_digests: BTreeMap<VerityDigest, String>,
     pub(crate) allow: Allow,
@@ -50,15 +53,15 @@ pub(crate) struct KeyRule {
     pub(crate) covers: Selector,
 }
 
-/// So many of these keys must have signed what is selected.
+/// So many of these keys must have signed what is selected, besides.
 #[derive(Clone, Debug)]
-pub(crate) struct Quorum {
-    /// The scope as reports name it; none: the policy's own threshold.
-    pub(crate) scope: Option<String>,
+pub(crate) struct Scope {
+    /// As reports name it.
+    pub(crate) name: String,
     pub(crate) covers: Selector,
     pub(crate) threshold: NonZeroUsize,
     /// Names of keys; none: all of them.
-    pub(crate) keys: Option<Vec<String>>,
+    pub(crate) keys: Option<BTreeSet<String>>,
 }
 
 /// Artifacts, by what their manifests say; a list that is not there selects all.
@@ -90,9 +93,12 @@ pub(crate) fn channel(manifest: &Manifest) -> &str {
 }
 
 /// What artifacts may be; a list that is not there allows all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Allow {
-    pub(crate) selector: Selector,
+    pub(crate) applications: Option<Vec<Pattern>>,
+    pub(crate) targets: Option<Vec<Pattern>>,
+    pub(crate) channels: Option<Vec<Pattern>>,
     pub(crate) profiles: Option<Vec<Pattern>>,
     pub(crate) imports: Option<Vec<Pattern>>,
 }
@@ -143,8 +149,10 @@ pub enum PolicyError {
         name: String,
     },
     /// No set of signatures could ever be enough.
-    #[error("a threshold of {threshold} does not fit {keys} trusted key(s)")]
+    #[error("{of}: a threshold of {threshold} does not fit {keys} trusted key(s)")]
     Threshold {
+        /// The policy, or a scope of it.
+        of: String,
         /// The threshold asked for.
         threshold: usize,
         /// How many keys there are.
@@ -166,6 +174,9 @@ pub enum PolicyError {
         /// The list.
         list: &'static str,
     },
+    /// A minimum version of what can be no application.
+    #[error("`minimum-version`")]
+    Name(#[from] NameError),
     /// A version that nothing can be compared with.
     #[error("a policy with a `version` needs a `name`")]
     NoName,
@@ -192,10 +203,9 @@ impl TrustPolicy {
     /// [`PolicyError::SameKey`]; [`PolicyError::Threshold`] for zero and for more than
     /// there are keys.
     pub fn new(keys: Vec<TrustedKey>, threshold: usize) -> Result<Self, PolicyError> {
-        let text: String = keys
-            .iter()
-            .map(|key| format!("{:?} {}\n", key.name, key.key.id()))
-            .collect();
+        let mut ids: Vec<String> = keys.iter().map(|key| key.key.id().to_string()).collect();
+        ids.sort();
+        let text = format!("{threshold} of {}", ids.join(" "));
         let rule = |trusted| KeyRule {
             trusted,
             not_before: None,
@@ -207,7 +217,8 @@ impl TrustPolicy {
             name: None,
             version: None,
             expires: None,
-            quorums: vec![Quorum::new(None, threshold, &keys, None)?],
+            threshold: reachable("the policy", threshold, keys.len())?,
+            scopes: Vec::new(),
             keys: all_different(keys)?,
             revoked_keys: BTreeMap::new(),
             revoked_digests: BTreeMap::new(),
@@ -216,7 +227,7 @@ impl TrustPolicy {
             compiler: CompilerRules::default(),
             expiry_required: false,
             modes: BTreeMap::new(),
-            digest: Sha256Digest::of(format!("{threshold} of\n{text}").as_bytes()),
+            digest: Sha256Digest::of(text.as_bytes()),
             signed_by: Vec::new(),
         })
     }
@@ -243,11 +254,11 @@ impl TrustPolicy {
 
     /// How many different keys must have signed, whatever the artifact.
     pub fn threshold(&self) -> usize {
-        self.quorums.first().map_or(1, |q| q.threshold.get())
+        self.threshold.get()
     }
 
-    /// SHA-256 of the policy's text (of a text made of its keys, when it has no file): two
-    /// policies with one digest are one policy.
+    /// SHA-256 of the policy's text; of threshold and key ids, when it has no text. Two
+    /// policies with one digest let in the same artifacts.
     pub fn digest(&self) -> Sha256Digest {
         self.digest
     }
@@ -257,33 +268,94 @@ impl TrustPolicy {
         &self.signed_by
     }
 
+    /// What the policy asks for, in words: a name and a text each.
+    pub fn summary(&self) -> Vec<(&'static str, String)> {
+        let mut rows = Vec::new();
+        for scope in &self.scopes {
+            let keys = match &scope.keys {
+                Some(keys) => keys.iter().cloned().collect::<Vec<_>>().join(", "),
+                None => "all keys".to_owned(),
+            };
+            let text = format!("{}: {} of {keys}", scope.name, scope.threshold);
+            rows.push(("scope", text));
+        }
+        for (id, reason) in &self.revoked_keys {
+            rows.push(("revoked key", format!("{id}: {reason}")));
+        }
+        for (digest, reason) in &self.revoked_digests {
+            rows.push(("revoked image", format!("{digest}: {reason}")));
+        }
+        for (name, list) in [
+            ("applications", &self.allow.applications),
+            ("targets", &self.allow.targets),
+            ("channels", &self.allow.channels),
+            ("profiles", &self.allow.profiles),
+            ("imports", &self.allow.imports),
+        ] {
+            let allowed = list
+                .as_ref()
+                .map_or("any".to_owned(), |list| pattern::join(list));
+            rows.push((name, allowed));
+        }
+        for (application, version) in &self.minimum_versions {
+            rows.push(("lowest version", format!("{application}: {version}")));
+        }
+        let minimum = self.compiler.minimum;
+        rows.push((
+            "wasmtime",
+            minimum.map_or("any".to_owned(), |m| format!("from {m} on")),
+        ));
+        for denied in &self.compiler.denied {
+            let targets = denied
+                .targets
+                .as_ref()
+                .map_or("all targets".to_owned(), |t| pattern::join(t));
+            rows.push((
+                "denied",
+                format!("{} for {targets}: {}", denied.range, denied.reason),
+            ));
+        }
+        for (name, on) in [
+            ("no advisories", self.compiler.advisories),
+            ("artifacts expire", self.expiry_required),
+        ] {
+            let text = if on { "required" } else { "not asked for" };
+            rows.push((name, text.to_owned()));
+        }
+        for (check, mode) in self
+            .modes
+            .iter()
+            .filter(|(_, mode)| **mode != Mode::Enforce)
+        {
+            let mode = if *mode == Mode::Off {
+                "off"
+            } else {
+                "warns only"
+            };
+            rows.push(("not enforced", format!("{check}: {mode}")));
+        }
+        let expires = self.expires.map_or("never".to_owned(), moment);
+        rows.push(("policy expires", expires));
+        rows
+    }
+
     pub(crate) fn mode(&self, check: CheckName) -> Mode {
-        self.modes.get(&check).copied().unwrap_or_default()
+        self.modes.get(&check).copied().unwrap_or(Mode::Enforce)
     }
 }
 
-impl Quorum {
-    pub(crate) fn new(
-        scope: Option<(String, Selector)>,
-        threshold: usize,
-        all: &[KeyRule],
-        keys: Option<Vec<String>>,
-    ) -> Result<Self, PolicyError> {
-        let (scope, covers) = scope.map_or((None, Selector::default()), |(name, covers)| {
-            (Some(name), covers)
-        });
-        let count = keys.as_ref().map_or(all.len(), Vec::len);
-        let fits = NonZeroUsize::new(threshold).filter(|_| threshold <= count);
-        Ok(Self {
-            scope,
-            covers,
-            threshold: fits.ok_or(PolicyError::Threshold {
-                threshold,
-                keys: count,
-            })?,
-            keys,
-        })
-    }
+/// A threshold that so many keys can reach.
+pub(crate) fn reachable(
+    of: &str,
+    threshold: usize,
+    keys: usize,
+) -> Result<NonZeroUsize, PolicyError> {
+    let fits = NonZeroUsize::new(threshold).filter(|_| threshold <= keys);
+    fits.ok_or_else(|| PolicyError::Threshold {
+        of: of.to_owned(),
+        threshold,
+        keys,
+    })
 }
 
 /// Refuses keys that could count twice.

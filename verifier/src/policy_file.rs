@@ -1,34 +1,24 @@
 //! A policy on a host: who may write its file, whether a root key signed it, whether it is
 //! the newest that this host has seen.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 
-use edgec_artifact::{Envelope, EnvelopeError, PublicKey, pae};
+use edgec_artifact::{Envelope, EnvelopeError, PublicKey};
 
 use crate::TrustPolicy;
+use crate::guarded::{GuardError, read_guarded};
 use crate::policy::PolicyError;
 
 /// The payload type of a signed policy.
 pub const POLICY_PAYLOAD_TYPE: &str = "application/vnd.edgec.trust-policy.v1+toml";
 
-/// The longest policy file that is read, in bytes (1 MiB).
-const MAX_POLICY_LEN: u64 = 1 << 20;
-
 /// Why a policy file is not used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyFileError {
-    /// The file cannot be read.
-    #[error("cannot read the trust policy")]
-    Io(#[source] io::Error),
-    /// A file that somebody else might change, or have put there.
-    #[error("the trust policy {what}")]
-    Unsafe {
-        /// What is wrong with the file.
-        what: &'static str,
-    },
+    /// The file is not one that only its owner can have written.
+    #[error(transparent)]
+    Guard(#[from] GuardError),
     /// Not UTF-8.
     #[error("the trust policy is no text: invalid UTF-8 at byte {offset}")]
     NotText {
@@ -53,6 +43,12 @@ pub enum PolicyFileError {
         /// The key.
         key_id: edgec_artifact::KeyId,
     },
+    /// One root key is named twice, so that its signature would pass for two.
+    #[error("the root key {key_id} is named twice")]
+    SameRoot {
+        /// The key.
+        key_id: edgec_artifact::KeyId,
+    },
     /// The policy is too old to be followed.
     #[error("the trust policy expired at {expires} (now {now}, seconds since 1970)")]
     Expired {
@@ -67,12 +63,13 @@ impl PolicyFileError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io(_) => "io",
-            Self::Unsafe { .. } => "policy-file",
+            Self::Guard(error) => error.code(),
             Self::NotText { .. } | Self::Policy(_) => "trust-policy",
-            Self::Unsigned | Self::NoRoot | Self::Envelope(_) | Self::Signature { .. } => {
-                "policy-signature"
-            }
+            Self::Unsigned
+            | Self::NoRoot
+            | Self::Envelope(_)
+            | Self::Signature { .. }
+            | Self::SameRoot { .. } => "policy-signature",
             Self::Expired { .. } => "policy-expired",
         }
     }
@@ -97,34 +94,26 @@ impl TrustPolicy {
     ///
     /// [`PolicyFileError`], but for those of the file itself.
     pub fn decode(bytes: &[u8], roots: &[PublicKey], now: u64) -> Result<Self, PolicyFileError> {
-        // No TOML document begins like this, and no envelope otherwise.
-        let signed = bytes.starts_with(b"{");
-        let (text, signed_by) = match (signed, roots) {
+        let envelope = policy_envelope(bytes)?;
+        match (bytes.starts_with(SIGNED), roots) {
             (true, []) => return Err(PolicyFileError::NoRoot),
             (false, [_, ..]) => return Err(PolicyFileError::Unsigned),
-            (false, []) => (bytes.to_vec(), Vec::new()),
-            (true, roots) => {
-                let envelope = Envelope::decode_as(POLICY_PAYLOAD_TYPE, bytes)?;
-                let message = pae(POLICY_PAYLOAD_TYPE, envelope.payload());
-                for root in roots {
-                    let id = root.id().to_string();
-                    let mut theirs = envelope.signatures().iter().filter(|s| s.key_id() == id);
-                    let valid = theirs
-                        .next()
-                        .is_some_and(|s| root.accepts(&message, s.bytes()));
-                    if !valid || theirs.next().is_some() {
-                        return Err(PolicyFileError::Signature { key_id: root.id() });
-                    }
-                }
-                let ids = roots.iter().map(PublicKey::id).collect();
-                (envelope.payload().to_vec(), ids)
+            _ => {}
+        }
+        for (index, root) in roots.iter().enumerate() {
+            if roots.iter().skip(index + 1).any(|other| other == root) {
+                return Err(PolicyFileError::SameRoot { key_id: root.id() });
             }
-        };
-        let text = std::str::from_utf8(&text).map_err(|error| PolicyFileError::NotText {
-            offset: error.valid_up_to(),
-        })?;
+            if !signed_by(&envelope, root) {
+                return Err(PolicyFileError::Signature { key_id: root.id() });
+            }
+        }
+        let text =
+            std::str::from_utf8(envelope.payload()).map_err(|error| PolicyFileError::NotText {
+                offset: error.valid_up_to(),
+            })?;
         let mut policy = Self::from_toml(text)?;
-        policy.signed_by = signed_by;
+        policy.signed_by = roots.iter().map(PublicKey::id).collect();
         match policy.expires {
             Some(expires) if now >= expires => Err(PolicyFileError::Expired { expires, now }),
             _ => Ok(policy),
@@ -132,59 +121,28 @@ impl TrustPolicy {
     }
 }
 
-/// Reads the file, whole, through one descriptor, which is also what is judged.
-fn read_guarded(path: &Path) -> Result<Vec<u8>, PolicyFileError> {
-    let file = open(path)?;
-    let metadata = file.metadata().map_err(PolicyFileError::Io)?;
-    if !metadata.is_file() {
-        let what = "is not a regular file";
-        return Err(PolicyFileError::Unsafe { what });
-    }
-    refuse_if_others_may_write(&metadata)?;
-    let mut bytes = Vec::new();
-    let read = file.take(MAX_POLICY_LEN + 1).read_to_end(&mut bytes);
-    read.map_err(PolicyFileError::Io)?;
-    if bytes.len() as u64 > MAX_POLICY_LEN {
-        let what = "has more than 1 MiB";
-        return Err(PolicyFileError::Unsafe { what });
-    }
-    Ok(bytes)
-}
+/// How a signed policy begins; no TOML document does.
+const SIGNED: &[u8] = b"{";
 
-#[cfg(unix)]
-fn open(path: &Path) -> Result<File, PolicyFileError> {
-    use rustix::fs::{Mode, OFlags};
-    // A pipe would block on `open` until somebody writes to it.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    match rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::empty()) {
-        Ok(descriptor) => Ok(File::from(descriptor)),
-        Err(rustix::io::Errno::LOOP) => Err(PolicyFileError::Unsafe {
-            what: "is a symbolic link, which somebody may point elsewhere",
-        }),
-        Err(errno) => Err(PolicyFileError::Io(errno.into())),
+/// The envelope in a signed policy's file, or one about a bare policy that nobody has signed.
+/// Nothing in it is verified.
+///
+/// # Errors
+///
+/// [`EnvelopeError`] when a signed policy is not in its one spelling.
+pub fn policy_envelope(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
+    match bytes.starts_with(SIGNED) {
+        true => Envelope::decode_type(POLICY_PAYLOAD_TYPE, bytes),
+        false => Ok(Envelope::of_type(POLICY_PAYLOAD_TYPE, bytes.to_vec())),
     }
 }
 
-#[cfg(unix)]
-fn refuse_if_others_may_write(metadata: &std::fs::Metadata) -> Result<(), PolicyFileError> {
-    use std::os::unix::fs::MetadataExt as _;
-    let owner = metadata.uid();
-    let what = if metadata.mode() & 0o022 != 0 {
-        "can be written by others than its owner"
-    } else if owner != 0 && owner != rustix::process::geteuid().as_raw() {
-        "belongs to another user"
-    } else {
-        return Ok(());
-    };
-    Err(PolicyFileError::Unsafe { what })
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> Result<File, PolicyFileError> {
-    File::open(path).map_err(PolicyFileError::Io)
-}
-
-#[cfg(not(unix))]
-fn refuse_if_others_may_write(_: &std::fs::Metadata) -> Result<(), PolicyFileError> {
-    Ok(())
+/// Whether there is one signature under the root's key id, and it is the root's.
+fn signed_by(envelope: &Envelope, root: &PublicKey) -> bool {
+    let id = root.id().to_string();
+    let theirs = envelope.signatures().iter().filter(|s| s.key_id() == id);
+    match theirs.collect::<Vec<_>>().as_slice() {
+        [signature] => root.accepts(&envelope.pae(), signature.bytes()),
+        _ => false,
+    }
 }

@@ -8,11 +8,22 @@ use edgec_artifact::Sha256Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::TrustPolicy;
+use crate::guarded::{GuardError, read_guarded};
+
+/// What a policy was compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen {
+    /// Nothing: it is the first that this host has seen.
+    First,
+    /// The newest policy that this host had seen, which is not newer.
+    Newest,
+}
 
 /// What a host remembers of the newest policy that it has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Seen {
+struct Memory {
     name: String,
     version: u64,
     sha256: Sha256Digest,
@@ -50,6 +61,9 @@ pub enum PolicyStateError {
     /// What was remembered cannot be read any more.
     #[error("the file that remembers the newest trust policy is damaged: {0}")]
     Damaged(String),
+    /// Others can have changed what was remembered.
+    #[error("the file that remembers the newest trust policy")]
+    Guard(#[from] GuardError),
     /// The file cannot be read or written.
     #[error("cannot keep in mind the newest trust policy")]
     Io(#[from] io::Error),
@@ -60,6 +74,8 @@ impl PolicyStateError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "io",
+            Self::Guard(error) => error.code(),
+            Self::Damaged(_) => "policy-state",
             _ => "policy-rollback",
         }
     }
@@ -72,39 +88,40 @@ impl PolicyStateError {
 /// # Errors
 ///
 /// [`PolicyStateError`]; the file is then as it was.
-pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<(), PolicyStateError> {
+pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
     let (Some(name), Some(version)) = (policy.name(), policy.version()) else {
         return Err(PolicyStateError::NoVersion);
     };
-    let new = Seen {
+    let new = Memory {
         name: name.to_owned(),
         version,
         sha256: policy.digest(),
     };
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(beside(path, "lock"))?;
+    let lock = create(&beside(path, "lock"))?;
     lock.lock()?;
-    let seen: Option<Seen> = match fs::read(path) {
+    let seen: Option<Memory> = match read_guarded(path) {
         Ok(bytes) => Some(
             serde_json::from_slice(&bytes)
                 .map_err(|error| PolicyStateError::Damaged(error.to_string()))?,
         ),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(GuardError::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error.into()),
     };
     match seen {
-        Some(seen) if seen == new => return Ok(()),
-        Some(seen) => seen.allows(&new)?,
-        None => {}
+        Some(seen) if seen == new => Ok(Seen::Newest),
+        Some(seen) => {
+            seen.allows(&new)?;
+            replace(path, &new)?;
+            Ok(Seen::Newest)
+        }
+        None => {
+            replace(path, &new)?;
+            Ok(Seen::First)
+        }
     }
-    replace(path, &new)?;
-    Ok(())
 }
 
-impl Seen {
+impl Memory {
     fn allows(&self, new: &Self) -> Result<(), PolicyStateError> {
         if self.name != new.name {
             return Err(PolicyStateError::OtherName {
@@ -126,20 +143,34 @@ impl Seen {
 }
 
 /// Under the lock: the old file or the new one, whatever happens.
-fn replace(path: &Path, new: &Seen) -> io::Result<()> {
+fn replace(path: &Path, new: &Memory) -> io::Result<()> {
     let staged = beside(path, "new");
-    let mut file = File::create(&staged)?;
+    let mut file = create(&staged)?;
+    file.set_len(0)?;
     file.write_all(serde_json::to_string(new)?.as_bytes())?;
     file.sync_all()?;
     fs::rename(&staged, path)?;
     #[cfg(unix)]
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        File::open(folder)?.sync_all()?;
-    }
+    File::open(match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    })?
+    .sync_all()?;
     Ok(())
+}
+
+/// Opens a file for writing, of this user's alone, and through no link.
+#[cfg(unix)]
+fn create(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+#[cfg(not(unix))]
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.create(true).truncate(false).write(true).open(path)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

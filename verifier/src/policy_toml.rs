@@ -2,34 +2,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use edgec_artifact::{MAX_VERSION, PublicKey, Sha256Digest, VerityDigest};
+use edgec_artifact::{MAX_VERSION, PublicKey, Sha256Digest, VerityDigest, check_name};
 use serde::{Deserialize, Deserializer, de};
 
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::pattern::{self, Pattern};
 use crate::policy::{
-    Allow, CompilerRules, Denied, KeyRule, PolicyError, Quorum, Selector, TrustPolicy, TrustedKey,
-    all_different,
+    Allow, CompilerRules, Denied, KeyRule, PolicyError, Scope, Selector, TrustPolicy, TrustedKey,
+    all_different, reachable,
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
-    name: Option<String>,
+    name: Option<Line>,
     version: Option<u64>,
     expires: Option<DateTime>,
     threshold: usize,
     #[serde(default)]
     key: Vec<Key>,
     #[serde(default)]
-    scope: Vec<Scope>,
+    scope: Vec<ScopeEntry>,
     #[serde(default)]
     revoked_key: Vec<RevokedKey>,
     #[serde(default)]
     revoked_digest: Vec<RevokedDigest>,
     #[serde(default)]
-    allow: Allowed,
+    allow: Allow,
     #[serde(default)]
     minimum_version: BTreeMap<String, u64>,
     #[serde(default)]
@@ -43,7 +43,7 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Key {
-    name: String,
+    name: Line,
     pem: String,
     not_before: Option<DateTime>,
     expires: Option<DateTime>,
@@ -54,7 +54,7 @@ struct Key {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Scope {
+struct ScopeEntry {
     threshold: usize,
     keys: Option<BTreeSet<String>>,
     applications: Option<Vec<Pattern>>,
@@ -66,24 +66,14 @@ struct Scope {
 #[serde(deny_unknown_fields)]
 struct RevokedKey {
     id: edgec_artifact::KeyId,
-    reason: String,
+    reason: Line,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevokedDigest {
     fsverity: VerityDigest,
-    reason: String,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Allowed {
-    applications: Option<Vec<Pattern>>,
-    targets: Option<Vec<Pattern>>,
-    channels: Option<Vec<Pattern>>,
-    profiles: Option<Vec<Pattern>>,
-    imports: Option<Vec<Pattern>>,
+    reason: Line,
 }
 
 #[derive(Default, Deserialize)]
@@ -102,7 +92,7 @@ struct Deny {
     from: Option<EngineVersion>,
     before: Option<EngineVersion>,
     targets: Option<Vec<Pattern>>,
-    reason: String,
+    reason: Line,
 }
 
 #[derive(Default, Deserialize)]
@@ -110,6 +100,19 @@ struct Deny {
 struct Validity {
     #[serde(default)]
     expiry_required: bool,
+}
+
+/// Text that reports show in one line.
+struct Line(String);
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.contains(char::is_control) {
+            true => Err(de::Error::custom("control characters have no place here")),
+            false => Ok(Self(text)),
+        }
+    }
 }
 
 /// A check that has a mode.
@@ -137,6 +140,10 @@ struct DateTime(u64);
 impl<'de> Deserialize<'de> for DateTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut time = toml::value::Datetime::deserialize(deserializer)?;
+        // A leap second has no number of seconds since 1970.
+        if time.time.is_some_and(|time| time.second == Some(60)) {
+            return Err(de::Error::custom("there is no second 60"));
+        }
         if time.offset == Some(toml::value::Offset::Custom { minutes: 0 }) {
             time.offset = Some(toml::value::Offset::Z);
         }
@@ -160,8 +167,8 @@ impl TrustPolicy {
     ///
     /// [`PolicyError`] for whatever `docs/policy.md` does not describe.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        let file: File =
-            toml::from_str(text).map_err(|error| PolicyError::Toml(error.to_string()))?;
+        let file: File = toml::from_str(text)
+            .map_err(|error| PolicyError::Toml(where_and_what(text, &error)))?;
         match (&file.name, file.version) {
             (None, Some(_)) => return Err(PolicyError::NoName),
             (_, Some(version)) if version > MAX_VERSION => {
@@ -171,36 +178,32 @@ impl TrustPolicy {
         }
         let keys = file.key.into_iter().map(key).collect::<Result<_, _>>()?;
         let keys = all_different(keys)?;
-        let mut quorums = vec![Quorum::new(None, file.threshold, &keys, None)?];
-        for (index, entry) in file.scope.into_iter().enumerate() {
-            quorums.push(scope(index + 1, entry, &keys)?);
+        let threshold = reachable("the policy", file.threshold, keys.len())?;
+        let scopes = file.scope.into_iter().enumerate();
+        let scopes = scopes.map(|(index, entry)| scope(index + 1, entry, &keys));
+        let scopes = scopes.collect::<Result<_, _>>()?;
+        // Looked up by name: a pattern would never be found.
+        for name in file.minimum_version.keys() {
+            check_name(name)?;
         }
-        let allow = file.allow;
         Ok(Self {
-            name: file.name,
+            name: file.name.map(|name| name.0),
             version: file.version,
             expires: file.expires.map(|time| time.0),
             keys,
-            quorums,
+            threshold,
+            scopes,
             revoked_keys: file
                 .revoked_key
                 .into_iter()
-                .map(|revoked| (revoked.id, revoked.reason))
+                .map(|revoked| (revoked.id, revoked.reason.0))
                 .collect(),
             revoked_digests: file
                 .revoked_digest
                 .into_iter()
-                .map(|revoked| (revoked.fsverity, revoked.reason))
+                .map(|revoked| (revoked.fsverity, revoked.reason.0))
                 .collect(),
-            allow: Allow {
-                selector: Selector {
-                    applications: allow.applications,
-                    targets: allow.targets,
-                    channels: allow.channels,
-                },
-                profiles: allow.profiles,
-                imports: allow.imports,
-            },
+            allow: file.allow,
             minimum_versions: file.minimum_version,
             compiler: compiler(file.compiler)?,
             expiry_required: file.validity.expiry_required,
@@ -215,8 +218,20 @@ impl TrustPolicy {
     }
 }
 
+/// The place and the message of a TOML error. The line itself is not repeated: whoever names
+/// the wrong file may have named a secret.
+pub(crate) fn where_and_what(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let Some(before) = before else {
+        return error.message().to_owned();
+    };
+    let line = before.matches('\n').count() + 1;
+    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+    format!("line {line}, column {column}: {}", error.message())
+}
+
 fn key(entry: Key) -> Result<KeyRule, PolicyError> {
-    let name = entry.name;
+    let name = entry.name.0;
     let covers = Selector {
         applications: entry.applications,
         targets: entry.targets,
@@ -234,7 +249,7 @@ fn key(entry: Key) -> Result<KeyRule, PolicyError> {
     }
 }
 
-fn scope(number: usize, entry: Scope, keys: &[KeyRule]) -> Result<Quorum, PolicyError> {
+fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, PolicyError> {
     let covers = Selector {
         applications: entry.applications,
         targets: entry.targets,
@@ -251,12 +266,18 @@ fn scope(number: usize, entry: Scope, keys: &[KeyRule]) -> Result<Quorum, Policy
     }
     let lists = [&covers.applications, &covers.targets, &covers.channels];
     let patterns: Vec<Pattern> = lists.into_iter().flatten().flatten().cloned().collect();
-    let shown = match patterns.as_slice() {
+    let name = match patterns.as_slice() {
         [] => name,
         patterns => format!("{name} ({})", pattern::join(patterns)),
     };
-    let chosen = entry.keys.map(|keys| keys.into_iter().collect());
-    Quorum::new(Some((shown, covers)), entry.threshold, keys, chosen)
+    let count = entry.keys.as_ref().map_or(keys.len(), BTreeSet::len);
+    let threshold = reachable(&name, entry.threshold, count)?;
+    Ok(Scope {
+        name,
+        covers,
+        threshold,
+        keys: entry.keys,
+    })
 }
 
 fn not_empty(of: &str, covers: &Selector) -> Result<(), PolicyError> {
@@ -281,13 +302,19 @@ fn compiler(entry: Compiler) -> Result<CompilerRules, PolicyError> {
         if deny.from.is_none() && deny.before.is_none() {
             return Err(PolicyError::Unbounded { number: index + 1 });
         }
+        if deny.targets.as_ref().is_some_and(Vec::is_empty) {
+            return Err(PolicyError::EmptyList {
+                of: format!("`compiler.deny` number {}", index + 1),
+                list: "targets",
+            });
+        }
         denied.push(Denied {
             range: VersionRange {
                 from: deny.from.unwrap_or(EngineVersion::new(0, 0, 0)),
                 before: deny.before,
             },
             targets: deny.targets,
-            reason: deny.reason,
+            reason: deny.reason.0,
         });
     }
     Ok(CompilerRules {
@@ -371,6 +398,16 @@ mod tests {
         assert!(matches!(
             error("threshold = 1\n[[compiler.deny]]\nreason = \"x\""),
             PolicyError::Unbounded { number: 1 }
+        ));
+        assert!(matches!(
+            error(
+                "threshold = 1\n[[compiler.deny]]\nbefore = \"9.0.0\"\ntargets = []\nreason = \"\""
+            ),
+            PolicyError::EmptyList { .. }
+        ));
+        assert!(matches!(
+            error("threshold = 1\n[minimum-version]\n\"acme/*\" = 3"),
+            PolicyError::Name(_)
         ));
     }
 

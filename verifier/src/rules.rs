@@ -1,7 +1,7 @@
 //! What a policy decides itself, once it is certain what was signed.
 //!
-//! Each rule looks at the manifest alone. Rules are evaluated whatever the others say, so
-//! that a report names everything that stands in an artifact's way.
+//! A rule looks at the manifest, the clock, and what the caller expects. Each is asked whatever
+//! the others say, so that a report names everything that stands in an artifact's way.
 
 use edgec_artifact::Manifest;
 
@@ -9,7 +9,8 @@ use crate::TrustPolicy;
 use crate::advisories::SHIPPED;
 use crate::check::{CheckName, Mode, Status};
 use crate::engine_version::EngineVersion;
-use crate::error::VerifyError;
+use crate::error::{VerifyError, error_chain};
+use crate::moment::moment;
 use crate::pattern::{self, Pattern};
 use crate::policy::channel;
 use crate::verify::{Checks, Expected};
@@ -66,7 +67,7 @@ pub(crate) fn decide(
             Ok(Finding::Good(evidence)) => checks.record(name, Status::Passed, evidence),
             Ok(Finding::Nothing(why)) => checks.record(name, Status::NotApplicable, why),
             Err(error) if mode == Mode::Warn => {
-                checks.record(name, Status::Warned, error.chain());
+                checks.record(name, Status::Warned, error_chain(&error));
             }
             Err(error) => {
                 let error = checks.failed(name, error);
@@ -125,7 +126,7 @@ fn in_list(
 
 fn application(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let found = &facts.manifest.name;
-    let list = policy.allow.selector.applications.as_deref();
+    let list = policy.allow.applications.as_deref();
     in_list(list, found, |wanted| VerifyError::Application {
         found: found.clone(),
         wanted,
@@ -134,7 +135,7 @@ fn application(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 
 fn in_channel(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let found = channel(facts.manifest);
-    let list = policy.allow.selector.channels.as_deref();
+    let list = policy.allow.channels.as_deref();
     if list.is_none() && found.is_empty() {
         return Ok(Finding::Nothing("none is stated".to_owned()));
     }
@@ -147,7 +148,7 @@ fn in_channel(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 fn target(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let target = &facts.manifest.target;
     let found = &target.id;
-    let list = policy.allow.selector.targets.as_deref();
+    let list = policy.allow.targets.as_deref();
     // Which of the two names matched is of no interest.
     let by = match pattern::allows(list, found) {
         true => found,
@@ -279,7 +280,7 @@ fn advisory(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         });
     }
     Ok(Finding::Good(format!(
-        "none of the {} that this edgec ships concerns wasmtime {found} for {}",
+        "none of the {} that this edgec ships concerns wasmtime {found} for {} (as signed)",
         SHIPPED.len(),
         target.id
     )))
@@ -314,15 +315,5 @@ fn expiry(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     match stated {
         Some(expires) => Ok(Finding::Good(format!("{}, required", moment(expires)))),
         None => Err(VerifyError::NoExpiry),
-    }
-}
-
-/// RFC 3339 in UTC, as far as that goes.
-fn moment(seconds: u64) -> String {
-    let time = std::time::UNIX_EPOCH.checked_add(std::time::Duration::from_secs(seconds));
-    // The year 9999 is where RFC 3339 ends.
-    match time {
-        Some(time) if seconds < 253_402_300_800 => humantime::format_rfc3339(time).to_string(),
-        _ => format!("{seconds} s after 1970"),
     }
 }

@@ -7,15 +7,18 @@
 use std::collections::BTreeSet;
 
 use edgec_artifact::{Envelope, KeyId, Manifest};
+use serde::Serialize;
 
 use crate::TrustPolicy;
 use crate::error::{Discount, Discounted, VerifyError};
-use crate::policy::{KeyRule, Quorum};
+use crate::policy::{KeyRule, Scope};
 
 /// A signature that counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct AcceptedSignature {
     /// The policy's name for the key.
+    #[serde(rename = "key")]
     pub key_name: String,
     /// The key.
     pub key_id: KeyId,
@@ -65,13 +68,7 @@ pub(crate) fn authentic<'p>(
         }
     }
     // Without this many, no manifest could make it enough.
-    for quorum in policy
-        .quorums
-        .iter()
-        .filter(|quorum| quorum.scope.is_none())
-    {
-        signers.satisfy(quorum)?;
-    }
+    signers.satisfy(policy, None)?;
     Ok(signers)
 }
 
@@ -101,16 +98,16 @@ pub(crate) fn enough(
             Some(what) => signers.discounted.push((rule, Discount::Scope { what })),
         }
     }
-    let mut asked = Vec::new();
-    for quorum in &policy.quorums {
-        if quorum.covers.mismatch(manifest).is_some() {
-            continue;
-        }
-        let count = signers.satisfy(quorum)?;
-        asked.push(match &quorum.scope {
-            None => format!("{count} of {} required", quorum.threshold),
-            Some(scope) => format!("{count} of {} required by {scope}", quorum.threshold),
-        });
+    let threshold = policy.threshold;
+    let mut asked = vec![format!(
+        "{} of {threshold} required",
+        signers.satisfy(policy, None)?
+    )];
+    let matching = policy.scopes.iter();
+    for scope in matching.filter(|scope| scope.covers.mismatch(manifest).is_none()) {
+        let count = signers.satisfy(policy, Some(scope))?;
+        let (threshold, name) = (scope.threshold, &scope.name);
+        asked.push(format!("{count} of {threshold} required by {name}"));
     }
     let accepted: Vec<AcceptedSignature> = signers
         .counting
@@ -124,21 +121,23 @@ pub(crate) fn enough(
 }
 
 impl Signers<'_> {
-    /// How many different keys count for a quorum, when they are enough.
-    fn satisfy(&self, quorum: &Quorum) -> Result<usize, VerifyError> {
-        let chosen = |rule: &KeyRule| {
-            let names = quorum.keys.as_ref();
-            names.is_none_or(|names| names.contains(&rule.trusted.name))
-        };
+    /// How many different keys count for the policy's threshold, or a scope's, when they are
+    /// enough.
+    fn satisfy(&self, policy: &TrustPolicy, scope: Option<&Scope>) -> Result<usize, VerifyError> {
+        let threshold = scope
+            .map_or(policy.threshold, |scope| scope.threshold)
+            .get();
+        let names = scope.and_then(|scope| scope.keys.as_ref());
+        let chosen = |rule: &KeyRule| names.is_none_or(|names| names.contains(&rule.trusted.name));
         let accepted = self.counting.iter().filter(|rule| chosen(rule)).count();
-        if accepted >= quorum.threshold.get() {
+        if accepted >= threshold {
             return Ok(accepted);
         }
         let discounted = self.discounted.iter().filter(|(rule, _)| chosen(rule));
         Err(VerifyError::Threshold {
             accepted,
-            threshold: quorum.threshold.get(),
-            scope: quorum.scope.clone(),
+            threshold,
+            scope: scope.map(|scope| scope.name.clone()),
             discounted: discounted
                 .map(|(rule, why)| Discounted {
                     key_name: rule.trusted.name.clone(),

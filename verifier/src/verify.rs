@@ -8,14 +8,15 @@
 use edgec_artifact::{Artifact, FORMAT_VERSION, Manifest, PREDICATE_TYPE, Statement, verity};
 
 use crate::check::{Check, CheckName, Status};
-use crate::error::VerifyError;
+use crate::error::{VerifyError, error_chain};
+use crate::moment::moment;
 use crate::rules::{self, Facts};
 use crate::signatures::{self, AcceptedSignature};
 use crate::{TrustPolicy, consistency};
 
 /// What the caller wants an artifact to be: a valid artifact of another application must
 /// not take its place. Always enforced.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
     application: Option<String>,
     channel: Option<String>,
@@ -24,7 +25,10 @@ pub struct Expected {
 impl Expected {
     /// Whatever the policy lets in.
     pub fn anything() -> Self {
-        Self::default()
+        Self {
+            application: None,
+            channel: None,
+        }
     }
 
     /// This application.
@@ -144,7 +148,19 @@ fn authenticate<'a>(
     now: u64,
     checks: &mut Checks,
 ) -> Result<Authentic<'a>, VerifyError> {
-    use CheckName::{Layout, Signatures, Statement as Payload};
+    use CheckName::{Layout, Policy, Signatures, Statement as Payload};
+
+    // A host that runs for long may outlive the policy that it once read.
+    match policy.expires() {
+        Some(expires) if now >= expires => {
+            return Err(checks.failed(Policy, VerifyError::PolicyExpired { expires, now }));
+        }
+        Some(expires) => checks.passed(Policy, format!("expires at {}", moment(expires))),
+        None => {
+            let evidence = "the policy does not expire".to_owned();
+            checks.record(Policy, Status::NotApplicable, evidence);
+        }
+    }
 
     let artifact = Artifact::decode(file).map_err(|error| checks.failed(Layout, error.into()))?;
     let image = artifact.image();
@@ -211,7 +227,7 @@ fn bind(image: &[u8], manifest: &Manifest, checks: &mut Checks) -> Result<(), Ve
             manifest.kind.name(),
             target.id,
             target.triple,
-            manifest.engine.version.split('.').next().unwrap_or(""),
+            manifest.engine.major(),
         ),
     );
     Ok(())
@@ -237,7 +253,7 @@ impl Checks {
     }
 
     pub(crate) fn failed(&mut self, name: CheckName, error: VerifyError) -> VerifyError {
-        self.record(name, Status::Failed, error.chain());
+        self.record(name, Status::Failed, error_chain(&error));
         error
     }
 

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use edgec_verifier::{Advisory, SHIPPED};
-use serde::Serialize;
 
 use crate::Outcome;
 use crate::render::{self, Format, out};
@@ -19,54 +18,9 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-#[derive(Serialize)]
-struct Entry {
-    id: &'static str,
-    title: &'static str,
-    effect: &'static str,
-    affected: Vec<Range>,
-    /// Patterns of target ids.
-    targets: Vec<String>,
-    /// One of these WebAssembly features must be used; none: all programs.
-    features: &'static [&'static str],
-    source: &'static str,
-}
-
-#[derive(Serialize)]
-struct Range {
-    from: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<String>,
-}
-
-impl From<&'static Advisory> for Entry {
-    fn from(advisory: &'static Advisory) -> Self {
-        let range = Range {
-            from: advisory.affected.from.to_string(),
-            before: advisory.affected.before.map(|before| before.to_string()),
-        };
-        let targets = match advisory.families {
-            [] => vec!["*".to_owned()],
-            families => families.iter().map(|family| format!("{family}*")).collect(),
-        };
-        Self {
-            id: advisory.id,
-            title: advisory.title,
-            effect: advisory.effect,
-            affected: vec![range],
-            targets,
-            features: advisory.features,
-            source: advisory.source,
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match arguments.format {
-        Format::Json => {
-            let entries: Vec<Entry> = SHIPPED.iter().map(Entry::from).collect();
-            render::json(&entries);
-        }
+        Format::Json => render::json(&SHIPPED),
         Format::Text => {
             let blocks: Vec<String> = SHIPPED.iter().map(text).collect();
             out!("{}", blocks.join("\n"));

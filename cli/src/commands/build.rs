@@ -28,6 +28,7 @@ use crate::files::{self, Access};
 use crate::naming::{self, Job, Output};
 use crate::render::out;
 use crate::render::{self, Format};
+use crate::secrets;
 use crate::signer::{Signer, SignerArguments};
 use crate::trust::self_check;
 use crate::{COMPILER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
@@ -54,10 +55,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
     /// How many seconds the optimizer may take for one core module
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     optimizer_timeout: u64,
     /// How many seconds compiling may take for one program and target
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     compile_timeout: u64,
     /// How much memory optimizing and compiling may each use (on Linux)
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
@@ -93,6 +94,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     signer: SignerArguments,
 }
+
+/// A day, in seconds.
+const MAX_TIMEOUT: u64 = 86_400;
 
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
@@ -201,6 +205,10 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
     if arguments.name.is_some() && arguments.inputs.len() > 1 {
         return Err(Failure::usage("name", "--name fits one input only"));
     }
+    if let Some(channel) = &arguments.channel {
+        edgec_artifact::check_name(channel)
+            .map_err(|error| Failure::usage("channel", render::safe(&error.to_string())))?;
+    }
     let output = Output::new(
         arguments.output.as_deref(),
         arguments.inputs.len() * targets.len(),
@@ -240,17 +248,8 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
 fn spare_what_is_read(jobs: &[Job], signer: &SignerArguments) -> Result<(), Failure> {
     let inputs = jobs.iter().map(|job| job.input.clone());
     let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
-    files::refuse_stdin_twice(&read)?;
-    for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
-        files::refuse_dash(path)?;
-        if read.iter().any(|read| files::same(read, path)) {
-            let message = "this file is read by the build, and would be overwritten";
-            return Err(Failure::usage("output", message)
-                .about(path.display())
-                .hint("name another file or folder with -o"));
-        }
-    }
-    Ok(())
+    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
+    outputs.try_for_each(|(_, path)| files::spare(&read, path))
 }
 
 fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
@@ -294,6 +293,8 @@ fn optimizer(
     };
     let output = std::process::Command::new(&program)
         .arg("--version")
+        .env_remove(secrets::PASSPHRASE_VARIABLE)
+        .env_remove(secrets::PIN_VARIABLE)
         .output();
     let version = match output {
         Ok(output) if output.status.success() => {

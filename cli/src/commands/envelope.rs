@@ -25,11 +25,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     if let Some(output) = &arguments.output {
-        files::refuse_dash(output)?;
-        if files::same(output, path) {
-            let failure = Failure::usage("output", "the artifact would be overwritten");
-            return Err(failure.about(output.display()));
-        }
+        files::spare(std::slice::from_ref(path), output)?;
     }
     let file = files::read_artifact(path)?;
     let artifact = Artifact::decode(&file)

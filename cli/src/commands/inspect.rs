@@ -7,11 +7,10 @@ use edgec_artifact::elf::{ElfImage, Section};
 use edgec_artifact::{Artifact, Manifest, Statement};
 use serde::Serialize;
 
-use crate::commands::verify::{cpu_features, engine, validity};
 use crate::failure::Failure;
 use crate::render::out;
 use crate::render::{self, Format, safe, size};
-use crate::{Outcome, files};
+use crate::{Outcome, files, time};
 
 /// Show an artifact's manifest, sections and signatures, without verifying anything
 #[derive(clap::Args)]
@@ -257,4 +256,35 @@ fn resources(manifest: &Manifest) -> String {
             ", and what is imported"
         }
     )
+}
+
+fn engine(manifest: &Manifest) -> String {
+    let engine = &manifest.engine;
+    safe(&format!(
+        "{} {}, profile {}",
+        engine.name, engine.version, engine.profile
+    ))
+}
+
+fn cpu_features(manifest: &Manifest) -> String {
+    if manifest.target.cpu_features.is_empty() {
+        "none beyond the base architecture".to_owned()
+    } else {
+        safe(&manifest.target.cpu_features.join(", "))
+    }
+}
+
+fn validity(manifest: &Manifest) -> String {
+    let Some(validity) = manifest.validity else {
+        return "no limits stated".to_owned();
+    };
+    [
+        ("issued", validity.issued),
+        ("from", validity.not_before),
+        ("until", validity.expires),
+    ]
+    .into_iter()
+    .filter_map(|(word, at)| Some(format!("{word} {}", time::show(at?))))
+    .collect::<Vec<_>>()
+    .join(", ")
 }

@@ -45,7 +45,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     // Neither half without the other.
     signals::uninterrupted(|| {
         write(private, pem.as_bytes(), Access::Private)?;
-        write(&public, key.public().to_pem().as_bytes(), Access::Public)
+        let written = write(&public, key.public().to_pem().as_bytes(), Access::Public);
+        if written.is_err() {
+            // What cannot be removed is told by the error about the other half.
+            let _ = std::fs::remove_file(private);
+        }
+        written
     })?;
     let kept = match passphrase {
         Some(_) => "encrypted; keep it and its passphrase secret",

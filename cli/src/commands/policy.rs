@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_artifact::{Envelope, Signature, pae};
-use edgec_verifier::{POLICY_PAYLOAD_TYPE, TrustPolicy};
+use edgec_verifier::{MAX_GUARDED_LEN, TrustPolicy, policy_envelope};
 
-use crate::failure::Failure;
+use crate::Outcome;
+use crate::failure::{Exit, Failure};
 use crate::files::{self, Access};
-use crate::render::outln;
-use crate::signer::SignerArguments;
+use crate::render::{self, out, outln, safe};
+use crate::signer::{SignerArguments, bad_signature};
 use crate::trust::read_policy;
-use crate::{Outcome, time};
 
 /// Sign a trust policy, or check one
 #[derive(clap::Args)]
@@ -58,60 +57,72 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn sign(arguments: &Sign) -> Outcome {
-    let path = &arguments.policy;
-    files::refuse_dash(&arguments.output)?;
-    let text = files::read_text(path)?;
-    let (payload, mut signatures) = if text.starts_with('{') {
-        let envelope = Envelope::decode_as(POLICY_PAYLOAD_TYPE, text.as_bytes())
-            .map_err(|error| Failure::rejected("policy-signature", &error).about(path.display()))?;
-        (envelope.payload().to_vec(), envelope.signatures().to_vec())
-    } else {
-        (text.into_bytes(), Vec::new())
-    };
+    let (path, output) = (&arguments.policy, &arguments.output);
+    // A signed policy may take another signature where it lies.
+    let mut read = arguments.signer.reads();
+    files::spare(&read, output)?;
+    read.push(path.clone());
+    files::refuse_stdin_twice(&read)?;
+    let mut envelope = policy_envelope(&files::read_short(path)?)
+        .map_err(|error| Failure::rejected("policy-signature", &error).about(path.display()))?;
+    if envelope.signatures().is_empty() {
+        // A bare policy is a source, and stays.
+        files::spare(std::slice::from_ref(path), output)?;
+    }
     // Nobody should put their name to what no host would read.
-    TrustPolicy::decode(&payload, &[], 0)
+    TrustPolicy::decode(envelope.payload(), &[], 0)
         .map_err(|error| Failure::rejected(error.code(), &error).about(path.display()))?;
     let signer = arguments.signer.signer()?.ok_or_else(|| {
         Failure::usage("no-key", "nobody was named who signs").hint("name the root key with --key")
     })?;
-    let id = signer.public().id().to_string();
-    signatures.retain(|signature| signature.key_id() != id);
-    let signature = signer.sign(&pae(POLICY_PAYLOAD_TYPE, &payload))?;
-    signatures.push(Signature::new(&id, signature));
-    let envelope = Envelope::new(payload, signatures).encode_as(POLICY_PAYLOAD_TYPE);
-    TrustPolicy::decode(&envelope, &[signer.public()], 0)
-        .map_err(|error| Failure::rejected("self-check", &error).about(path.display()))?;
-    files::write(&arguments.output, &envelope, Access::Public)?;
-    outln!("{}: signed by {id}", arguments.output.display());
+    let signature = signer.sign(&envelope.pae())?;
+    let attached = envelope.attach(&signer.public(), signature);
+    attached.map_err(|error| bad_signature(&error).about(path.display()))?;
+    let bytes = envelope.encode();
+    if bytes.len() as u64 > MAX_GUARDED_LEN {
+        let message = format!("signed it has more than {MAX_GUARDED_LEN} bytes");
+        return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
+    }
+    files::write(output, &bytes, Access::Public)?;
+    let id = signer.public().id();
+    outln!("{}: signed by {id}", render::path(output));
     Ok(ExitCode::SUCCESS)
 }
 
 fn check(arguments: &Check) -> Outcome {
     let path = &arguments.policy;
     let policy = read_policy(path, &arguments.root)?;
-    let name = policy.name().unwrap_or("a policy without a name");
-    let version = policy.version().map_or("no version".to_owned(), |version| {
-        format!("version {version}")
+    let shown = |row: &str, text: String| vec![format!("  {row}"), text];
+    let keys = policy.keys().map(|trusted| {
+        let name = safe(&trusted.name);
+        shown("key", format!("{name} ({})", trusted.key.id()))
     });
-    outln!(
-        "{}: {}, {version}",
-        path.display(),
-        crate::render::safe(name)
+    let keys: Vec<_> = keys.collect();
+    let mut rows = vec![shown("sha256", policy.digest().to_string())];
+    rows.extend(
+        policy
+            .signed_by()
+            .iter()
+            .map(|id| shown("signed by", id.to_string())),
     );
-    outln!("  sha256     {}", policy.digest());
-    for id in policy.signed_by() {
-        outln!("  signed by  {id}");
-    }
-    outln!(
-        "  threshold  {} of {} keys",
-        policy.threshold(),
-        policy.keys().count()
+    let threshold = format!("{} of {} keys", policy.threshold(), keys.len());
+    rows.push(shown("threshold", threshold));
+    rows.extend(keys);
+    rows.extend(
+        policy
+            .summary()
+            .into_iter()
+            .map(|(row, text)| shown(row, safe(&text))),
     );
-    for trusted in policy.keys() {
-        let name = crate::render::safe(&trusted.name);
-        outln!("  key        {name} ({})", trusted.key.id());
-    }
-    let expires = policy.expires().map_or("never".to_owned(), time::show);
-    outln!("  expires    {expires}");
+    let name = safe(policy.name().unwrap_or("a policy without a name"));
+    let version = match policy.version() {
+        Some(version) => format!("version {version}"),
+        None => "no version".to_owned(),
+    };
+    out!(
+        "{}: {name}, {version}\n{}",
+        render::path(path),
+        render::table(&rows)
+    );
     Ok(ExitCode::SUCCESS)
 }

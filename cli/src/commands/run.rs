@@ -76,7 +76,11 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     for check in loaded.checks() {
         if check.status == Status::Warned {
             let evidence = render::safe(&check.evidence);
-            eprintln!("warning[{}]: {}: {evidence}", check.name, path.display());
+            eprintln!(
+                "warning[{}]: {}: {evidence}",
+                check.name,
+                render::path(path)
+            );
         }
     }
     let exports = &loaded.manifest().capabilities.exports;
@@ -161,7 +165,15 @@ fn run_command(engine: &wasmtime::Engine, loaded: &LoadedComponent, wasi: WasiCt
             // What a shell sees of an exit code is its low byte.
             Some(I32Exit(code)) => Ok(ExitCode::from((code & 0xff) as u8)),
             None => {
-                eprintln!("error[trap]: the program trapped: {error:?}");
+                // Names of functions are the program's.
+                let trace = format!("{error:?}");
+                let lines = trace
+                    .lines()
+                    .map(|line| format!("  {}\n", render::safe(line)));
+                eprint!(
+                    "error[trap]: the program trapped\n{}",
+                    lines.collect::<String>()
+                );
                 Ok(ExitCode::from(TRAPPED))
             }
         },

@@ -11,7 +11,7 @@ use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_sign
 
 use crate::failure::Failure;
 use crate::files::{self, Access};
-use crate::render::{self, outln};
+use crate::render::{self, outln, safe};
 use crate::signer::{SignerArguments, package_failure, read_signature};
 use crate::trust::self_check;
 use crate::{Outcome, keys};
@@ -46,19 +46,20 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     let output = arguments.output.as_ref().unwrap_or(path);
-    if arguments.export_pae.is_none() {
-        files::refuse_dash(output)?;
-    }
     let mut read = arguments.signer.reads();
     read.extend(arguments.attach.clone());
     read.extend(arguments.remove.clone());
-    let written = arguments.export_pae.as_ref().unwrap_or(output);
-    let over_artifact = arguments.export_pae.is_some() && files::same(written, path);
-    if over_artifact || read.iter().any(|read| files::same(written, read)) {
-        let message = "this file is read, and would be overwritten";
-        return Err(Failure::usage("output", message).about(written.display()));
+    match &arguments.export_pae {
+        Some(exported) if exported.as_os_str() == files::STDIN => {}
+        Some(exported) => {
+            files::spare(&read, exported)?;
+            files::spare(std::slice::from_ref(path), exported)?;
+        }
+        // The artifact alone may be written over what is read.
+        None => files::spare(&read, output)?,
     }
-    files::refuse_stdin_twice(read.iter().chain([path]))?;
+    read.push(path.clone());
+    files::refuse_stdin_twice(&read)?;
     let about = |error: PackageError| package_failure(&error).about(path.display());
 
     if let Some(removed) = &arguments.remove {
@@ -81,9 +82,18 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let (signed, public) = signed(arguments)?;
-    self_check(signed.as_bytes(), &public).map_err(|failure| failure.about(path.display()))?;
+    let manifest = self_check(signed.as_bytes(), &public);
+    let manifest = manifest.map_err(|failure| failure.about(path.display()))?;
     files::write(output, signed.as_bytes(), Access::Public)?;
     outln!("{}: signed by {}", render::path(output), public.id());
+    // Whoever signs puts a name to this, and not to a path.
+    outln!(
+        "  {} version {}, {}, image fs-verity {}",
+        safe(&manifest.name),
+        manifest.version,
+        safe(&manifest.target.id),
+        manifest.image.fsverity
+    );
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_verifier::{
-    AcceptedSignature, Check, HostProfile, Manifest, Status, VerifyError, examine,
+    AcceptedSignature, Check, CheckName, HostProfile, Manifest, Status, VerifyError, examine,
 };
 use serde::Serialize;
 
@@ -42,29 +42,16 @@ pub(crate) struct Arguments {
 struct Report {
     artifact: String,
     verified: bool,
-    checks: Vec<CheckReport>,
+    warnings: usize,
+    checks: Vec<Check>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    signatures: Vec<Signature>,
+    signatures: Vec<AcceptedSignature>,
     policy: PolicyReport,
     /// What trusted keys have signed; absent when not enough of them have.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<Manifest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
-}
-
-#[derive(Serialize)]
-struct CheckReport {
-    check: &'static str,
-    status: Status,
-    evidence: String,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Signature {
-    key: String,
-    key_id: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -103,6 +90,7 @@ fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Resul
     let mut report = Report {
         artifact: shown.clone(),
         verified: false,
+        warnings: 0,
         checks: Vec::new(),
         signatures: Vec::new(),
         policy: trust.report.clone(),
@@ -119,8 +107,8 @@ fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Resul
     match examine(&file, &trust.policy, &trust.expected, time::now()?) {
         Ok(artifact) => {
             report.verified = true;
-            report.checks = artifact.checks().iter().map(CheckReport::from).collect();
-            report.signatures = artifact.accepted().iter().map(Signature::from).collect();
+            report.checks = artifact.checks().to_vec();
+            report.signatures = artifact.accepted().to_vec();
             let manifest = artifact.into_manifest();
             if let Some(host) = host {
                 report.ask(host, &manifest);
@@ -128,11 +116,16 @@ fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Resul
             report.manifest = Some(manifest);
         }
         Err(rejection) => {
-            report.checks = rejection.checks.iter().map(CheckReport::from).collect();
+            report.checks = rejection.checks;
             report.manifest = rejection.manifest.map(|manifest| *manifest);
             report.error = Some(failure(&rejection.error).about(shown));
         }
     }
+    let warned = report
+        .checks
+        .iter()
+        .filter(|check| check.status == Status::Warned);
+    report.warnings = warned.count();
     Ok(report)
 }
 
@@ -148,30 +141,11 @@ impl Report {
                 (Status::Failed, crate::failure::chain(&unfit))
             }
         };
-        self.checks.push(CheckReport {
-            check: "host",
+        self.checks.push(Check {
+            name: CheckName::Host,
             status,
             evidence,
         });
-    }
-}
-
-impl From<&Check> for CheckReport {
-    fn from(check: &Check) -> Self {
-        Self {
-            check: check.name.name(),
-            status: check.status,
-            evidence: check.evidence.clone(),
-        }
-    }
-}
-
-impl From<&AcceptedSignature> for Signature {
-    fn from(accepted: &AcceptedSignature) -> Self {
-        Self {
-            key: accepted.key_name.clone(),
-            key_id: accepted.key_id.to_string(),
-        }
     }
 }
 
@@ -179,13 +153,23 @@ fn text(report: &Report, quiet: bool) -> String {
     if report.checks.is_empty() {
         return String::new();
     }
-    let warned = |check: &CheckReport| check.status == Status::Warned;
-    let verdict = match (report.verified, report.checks.iter().any(warned)) {
-        (false, _) => "REFUSED",
-        (true, true) => "verified, with warnings",
-        (true, false) => "verified",
-    };
-    let verdict = format!("{}: {verdict}\n", report.artifact);
+    let mut verdict = format!("{}: ", report.artifact);
+    verdict.push_str(if report.verified {
+        "verified"
+    } else {
+        "REFUSED"
+    });
+    if report.warnings > 0 {
+        verdict.push_str(&format!(", {}", render::count(report.warnings, "warning")));
+    }
+    let off = report
+        .checks
+        .iter()
+        .filter(|check| check.status == Status::Off);
+    match off.count() {
+        0 => verdict.push('\n'),
+        count => verdict.push_str(&format!(", {} off\n", render::count(count, "check"))),
+    }
     if quiet {
         return verdict;
     }
@@ -195,7 +179,13 @@ fn text(report: &Report, quiet: bool) -> String {
     let mut rows: Vec<Vec<String>> = report
         .checks
         .iter()
-        .map(|check| row(check.check, check.status.word(), safe(&check.evidence)))
+        .map(|check| {
+            row(
+                check.name.name(),
+                check.status.word(),
+                safe(&check.evidence),
+            )
+        })
         .collect();
     rows.push(row("(policy)", "", report.policy.text()));
     verdict + &render::table(&rows)
@@ -220,6 +210,8 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         | VerifyError::CompilerDenied { .. } => {
             "build it again with an edgec whose engine has the fix (`edgec advisories`)"
         }
+        VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
+        VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { expires, .. } => {
             return failure.hint(format!("it expired at {}", time::show(*expires)));
@@ -230,35 +222,4 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         _ => return failure,
     };
     failure.hint(hint)
-}
-
-pub(crate) fn engine(manifest: &Manifest) -> String {
-    let engine = &manifest.engine;
-    safe(&format!(
-        "{} {}, profile {}",
-        engine.name, engine.version, engine.profile
-    ))
-}
-
-pub(crate) fn cpu_features(manifest: &Manifest) -> String {
-    if manifest.target.cpu_features.is_empty() {
-        "none beyond the base architecture".to_owned()
-    } else {
-        safe(&manifest.target.cpu_features.join(", "))
-    }
-}
-
-pub(crate) fn validity(manifest: &Manifest) -> String {
-    let Some(validity) = manifest.validity else {
-        return "no limits stated".to_owned();
-    };
-    [
-        ("issued", validity.issued),
-        ("from", validity.not_before),
-        ("until", validity.expires),
-    ]
-    .into_iter()
-    .filter_map(|(word, at)| Some(format!("{word} {}", time::show(at?))))
-    .collect::<Vec<_>>()
-    .join(", ")
 }

@@ -85,6 +85,7 @@ pub fn bombs() -> Vec<Bomb> {
         }),
         text("instances that double", doubling(60)),
         text("types that double", doubling_types(60)),
+        text("a long component, many times", long_many_times(2_000)),
     ]
 }
 
@@ -164,4 +165,11 @@ fn doubling_types(levels: usize) -> String {
         text += &format!(" (type $t{level} (tuple $t{inner} $t{inner}))");
     }
     text + ")"
+}
+
+/// So many aliases, in a component of which there are as many instances.
+fn long_many_times(count: usize) -> String {
+    let aliases = "(alias outer 1 $t (type))".repeat(count);
+    let instances = "(instance (instantiate $c))".repeat(count);
+    format!("(component (type $t u8) (component $c {aliases}) {instances})")
 }

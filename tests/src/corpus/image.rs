@@ -84,6 +84,25 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
             &|image| image[62] = 1,
             "section names",
         ),
+        // The engine goes by names, and takes what others skip.
+        case(
+            13,
+            "a section that is marked as none",
+            &|image| image[info + 4] = 0,
+            "section that is marked as none",
+        ),
+        case(
+            13,
+            "a first section that is not empty",
+            &|image| image[table + 24] = 1,
+            "first section, which is not empty",
+        ),
+        case(
+            18,
+            "code that does not begin with a page",
+            &|image| image[text + 25] ^= 1,
+            "code, which does not begin with a page",
+        ),
         case(
             12,
             "a byte behind the last section",

@@ -51,6 +51,13 @@ fn misplaced(forge: &Forge, material: &Material) -> Vec<Case> {
         )
         .saying("kind"),
         Case::new(
+            18,
+            "an import that the manifest does not state",
+            forge.with_manifest(|manifest| drop(manifest.capabilities.imports.pop())),
+            "undeclared-import",
+        )
+        .on_load(),
+        Case::new(
             22,
             "an engine profile that this host has not",
             forge.with_manifest(|manifest| manifest.engine.profile = "other".to_owned()),

@@ -1,0 +1,234 @@
+//! What `edgec verify` reports: every check that was made and none that was not, for several
+//! artifacts, from standard input, and for hosts.
+
+use edgec_tests::Sandbox;
+use edgec_tests::corpus::write_policy;
+use serde_json::Value;
+
+/// All checks of a verification, in order.
+const CHECKS: [&str; 18] = [
+    "policy",
+    "layout",
+    "signatures",
+    "statement",
+    "digest",
+    "image",
+    "expected",
+    "application",
+    "channel",
+    "target",
+    "version",
+    "revocation",
+    "compiler",
+    "advisories",
+    "profile",
+    "imports",
+    "validity",
+    "expiry",
+];
+
+/// A sandbox with the example for x86-64 and aarch64, and a policy with this text.
+fn sandbox(policy: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    for target in ["x86_64", "aarch64"] {
+        let example = edgec_tests::repository().join("examples/hello.wat");
+        let output = format!("{target}.cwasm");
+        sandbox.build(example.to_str().unwrap(), target, &output);
+    }
+    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+    let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+    write_policy(&sandbox, &format!("threshold = 1\n{policy}\n{key}"));
+    sandbox
+}
+
+fn reports(sandbox: &Sandbox, arguments: &[&str]) -> Vec<Value> {
+    let verb = ["verify", "--trust", "edgec-trust.toml", "--format", "json"];
+    let output = sandbox.run(&[&verb[..], arguments].concat());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Names and outcomes of a report's checks.
+fn checks(report: &Value) -> Vec<(&str, &str)> {
+    let checks = report["checks"].as_array().unwrap();
+    checks
+        .iter()
+        .map(|check| {
+            let text = |field: &str| check[field].as_str().unwrap();
+            (text("check"), text("status"))
+        })
+        .collect()
+}
+
+#[test]
+fn every_outcome_is_told() {
+    let policy = "[allow]\nimports = []\ntargets = ['x86_64*']\nchannels = ['stable']\n\
+        [checks]\nimports = 'warn'\nexpiry = 'off'\nchannel = 'warn'\n[validity]\nexpiry-required = true";
+    let sandbox = sandbox(policy);
+    let reports = reports(&sandbox, &["x86_64.cwasm", "aarch64.cwasm"]);
+    assert_eq!(reports.len(), 2);
+    let found = checks(&reports[0]);
+    let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, CHECKS);
+    let outcome = |report: usize, name| {
+        let found = checks(&reports[report]);
+        found
+            .iter()
+            .find(|(check, _)| *check == name)
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    assert_eq!(outcome(0, "target"), "passed");
+    assert_eq!(outcome(0, "imports"), "warned");
+    assert_eq!(outcome(0, "channel"), "warned");
+    assert_eq!(outcome(0, "expiry"), "off");
+    assert_eq!(outcome(0, "revocation"), "not-applicable");
+    assert_eq!(reports[0]["verified"], true);
+    assert_eq!(reports[0]["warnings"], 2);
+    assert_eq!(outcome(1, "target"), "failed");
+    assert_eq!(reports[1]["verified"], false);
+    assert_eq!(reports[1]["error"]["code"], "target");
+}
+
+/// A refusal ends the report where the chain of evidence ends.
+#[test]
+fn what_was_not_checked_is_not_told() {
+    let sandbox = sandbox("");
+    let mut file = sandbox.read("x86_64.cwasm");
+    file[0x1100] ^= 1;
+    sandbox.write("changed.cwasm", &file);
+    file.pop();
+    sandbox.write("shorter.cwasm", file);
+    let reports = reports(&sandbox, &["changed.cwasm", "shorter.cwasm", "--host"]);
+    let changed = [
+        ("policy", "not-applicable"),
+        ("layout", "passed"),
+        ("signatures", "passed"),
+        ("statement", "passed"),
+        ("digest", "failed"),
+    ];
+    assert_eq!(checks(&reports[0]), changed);
+    let shorter = [("policy", "not-applicable"), ("layout", "failed")];
+    assert_eq!(checks(&reports[1]), shorter);
+}
+
+#[test]
+fn the_worst_outcome_is_the_exit_code() {
+    let sandbox = sandbox("");
+    sandbox.write("empty.cwasm", "");
+    let verify = |files: &[&str]| {
+        let verb = ["verify", "-q", "--key", "key.pub.pem"];
+        sandbox.run(&[&verb[..], files].concat()).status.code()
+    };
+    assert_eq!(verify(&["x86_64.cwasm", "aarch64.cwasm"]), Some(0));
+    assert_eq!(verify(&["x86_64.cwasm", "empty.cwasm"]), Some(1));
+    assert_eq!(verify(&["absent.cwasm", "empty.cwasm"]), Some(3));
+    assert_eq!(verify(&[]), Some(2));
+}
+
+#[test]
+fn an_artifact_from_standard_input() {
+    let sandbox = sandbox("");
+    let file = std::fs::File::open(sandbox.path().join("x86_64.cwasm")).unwrap();
+    let verb = ["verify", "-q", "--key", "key.pub.pem", "-"];
+    let output = sandbox.command(&verb).stdin(file).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "-: verified\n");
+}
+
+#[test]
+fn a_host_answers_for_itself() {
+    let sandbox = sandbox("");
+    let host = |text: &str, artifact: &str| {
+        sandbox.write("host.toml", text);
+        let reports = reports(&sandbox, &[artifact, "--host", "host.toml"]);
+        let answer = checks(&reports[0]).last().unwrap().1.to_owned();
+        let code = reports[0]["error"]["code"]
+            .as_str()
+            .unwrap_or("")
+            .to_owned();
+        (answer, code)
+    };
+    let passed = ("passed".to_owned(), String::new());
+    let failed = |code: &str| ("failed".to_owned(), code.to_owned());
+    let n1 = "arch = 'aarch64'\nfeatures = ['lse']\nengine = '48.0.2'\nprofiles = ['default']";
+    assert_eq!(host(n1, "aarch64.cwasm"), passed);
+    assert_eq!(host(n1, "x86_64.cwasm"), failed("host"));
+    let old = "arch = 'x86_64'\nfeatures = ['sse3']\nengine = '48.0.8'\nprofiles = ['default']";
+    assert_eq!(host(old, "x86_64.cwasm"), failed("host"));
+    assert_eq!(
+        host(&n1.replace("48.0.2", "49.0.0"), "aarch64.cwasm"),
+        failed("engine-version")
+    );
+    assert_eq!(
+        host(&n1.replace("'default'", "'edge'"), "aarch64.cwasm"),
+        failed("profile")
+    );
+    // EDGEC-2026-0001, for a program that uses no exceptions, is nothing.
+    assert_eq!(
+        host(&n1.replace("48.0.2", "48.0.5"), "aarch64.cwasm"),
+        passed
+    );
+    sandbox.write("host.toml", n1.replace("lse", "lze"));
+    let arguments = [
+        "verify",
+        "--key",
+        "key.pub.pem",
+        "aarch64.cwasm",
+        "--host",
+        "host.toml",
+    ];
+    let stderr = sandbox.fails(1, &arguments);
+    assert!(
+        stderr.contains("no CPU feature is called `lze`"),
+        "{stderr}"
+    );
+    sandbox.write("host.toml", "arch = 'aarch64'");
+    let arguments = [
+        "verify",
+        "--key",
+        "key.pub.pem",
+        "aarch64.cwasm",
+        "--host",
+        "host.toml",
+    ];
+    let stderr = sandbox.fails(1, &arguments);
+    assert!(
+        stderr.starts_with("error[host-profile]: host.toml"),
+        "{stderr}"
+    );
+}
+
+/// Without a version there is nothing to compare, and a damaged memory is no memory.
+#[test]
+fn the_newest_policy_seen_is_compared_or_it_is_an_error() {
+    let sandbox = sandbox("");
+    let verify = [
+        "verify",
+        "x86_64.cwasm",
+        "--trust",
+        "edgec-trust.toml",
+        "--trust-state",
+        "seen.json",
+    ];
+    let stderr = sandbox.fails(1, &verify);
+    assert!(stderr.contains("states no version"), "{stderr}");
+    let text = String::from_utf8(sandbox.read("edgec-trust.toml")).unwrap();
+    write_policy(&sandbox, &format!("name = 'fleet'\nversion = 1\n{text}"));
+    sandbox.ok(&verify);
+    sandbox.write("seen.json", "{");
+    let stderr = sandbox.fails(1, &verify);
+    assert!(stderr.contains("is damaged"), "{stderr}");
+    let elsewhere = verify.map(|word| {
+        if word == "seen.json" {
+            "no/seen.json"
+        } else {
+            word
+        }
+    });
+    let stderr = sandbox.fails(3, &elsewhere);
+    assert!(stderr.starts_with("error[io]"), "{stderr}");
+    sandbox.write("edgec-trust.toml", b"name = \"\xff\"");
+    let stderr = sandbox.fails(1, &verify);
+    assert!(stderr.contains("invalid UTF-8 at byte 8"), "{stderr}");
+}

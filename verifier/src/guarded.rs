@@ -1,0 +1,105 @@
+//! Files that decide whom a host trusts: read only when nobody else can have written them.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+/// The longest such file that is read, in bytes (1 MiB).
+pub const MAX_GUARDED_LEN: u64 = 1 << 20;
+
+/// Why a file is not to be relied on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GuardError {
+    /// The file cannot be read.
+    #[error("cannot read the file")]
+    Io(#[source] io::Error),
+    /// A folder, a pipe, a device.
+    #[error("not a regular file")]
+    NotAFile,
+    /// A symbolic link, which somebody may point elsewhere.
+    #[error("a symbolic link, which somebody may point elsewhere")]
+    SymbolicLink,
+    /// A file that its group or everybody may change.
+    #[error("others than its owner can write it (mode {mode:04o})")]
+    Writable {
+        /// The file's mode, without its type.
+        mode: u32,
+    },
+    /// A file of somebody who is neither this user nor root.
+    #[error("it belongs to another user ({uid})")]
+    Owner {
+        /// The owner.
+        uid: u32,
+    },
+    /// Longer than any such file.
+    #[error("more than {MAX_GUARDED_LEN} bytes")]
+    TooLong,
+}
+
+impl GuardError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            _ => "policy-file",
+        }
+    }
+}
+
+/// Reads a whole file through one descriptor, which is also what is judged.
+///
+/// # Errors
+///
+/// [`GuardError`]: also for a symbolic link, and for a file that group or others may write or
+/// that belongs neither to this user nor to root.
+pub fn read_guarded(path: &Path) -> Result<Vec<u8>, GuardError> {
+    let file = open(path)?;
+    let metadata = file.metadata().map_err(GuardError::Io)?;
+    if !metadata.is_file() {
+        return Err(GuardError::NotAFile);
+    }
+    refuse_if_others_may_write(&metadata)?;
+    let mut bytes = Vec::new();
+    let read = file.take(MAX_GUARDED_LEN + 1).read_to_end(&mut bytes);
+    read.map_err(GuardError::Io)?;
+    if bytes.len() as u64 > MAX_GUARDED_LEN {
+        return Err(GuardError::TooLong);
+    }
+    Ok(bytes)
+}
+
+#[cfg(unix)]
+fn open(path: &Path) -> Result<File, GuardError> {
+    use rustix::fs::{Mode, OFlags};
+    // A pipe would block on `open` until somebody writes to it.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    match rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::empty()) {
+        Ok(descriptor) => Ok(File::from(descriptor)),
+        Err(rustix::io::Errno::LOOP) => Err(GuardError::SymbolicLink),
+        Err(errno) => Err(GuardError::Io(errno.into())),
+    }
+}
+
+#[cfg(unix)]
+fn refuse_if_others_may_write(metadata: &std::fs::Metadata) -> Result<(), GuardError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (mode, uid) = (metadata.mode() & 0o7777, metadata.uid());
+    if mode & 0o022 != 0 {
+        return Err(GuardError::Writable { mode });
+    }
+    if uid != 0 && uid != rustix::process::geteuid().as_raw() {
+        return Err(GuardError::Owner { uid });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> Result<File, GuardError> {
+    File::open(path).map_err(GuardError::Io)
+}
+
+#[cfg(not(unix))]
+fn refuse_if_others_may_write(_: &std::fs::Metadata) -> Result<(), GuardError> {
+    Ok(())
+}
