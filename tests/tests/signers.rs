@@ -207,11 +207,7 @@ fn a_program_that_does_not_sign_as_it_should_is_refused() {
     program(&sandbox, "ignores", "printf 'hello'");
     // Row 10 of the threats: it answers with a signature by another key.
     for (line, code, says) in [
-        (
-            "./signer key.pem",
-            1,
-            &["bad-signature", "not by key"][..],
-        ),
+        ("./signer key.pem", 1, &["bad-signature", "not by key"][..]),
         ("./fails", 3, &["signer", "no token\n", "exit status: 7"]),
         ("./silent", 1, &["bad-signature", "./silent: 0 bytes"]),
         ("./noise", 1, &["bad-signature", "more than 4096 bytes"]),
