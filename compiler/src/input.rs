@@ -32,6 +32,12 @@ pub enum InputError {
         /// The parser's message with the line, the column and the place marked.
         message: String,
     },
+    /// More text than is parsed.
+    #[error("{len} bytes of WebAssembly text are more than the {MAX_TEXT_LEN} that are parsed")]
+    TextTooLong {
+        /// The text's length in bytes.
+        len: usize,
+    },
     /// The header names a version of the binary format that nobody has yet.
     #[error("unknown WebAssembly version or layer {version:#x} (at offset 0x4)")]
     Version {
@@ -81,6 +87,9 @@ pub fn read(bytes: &[u8]) -> Result<Input, InputError> {
     })
 }
 
+/// The longest text that is parsed, in bytes (64 MiB): parsed, it takes many times as much.
+const MAX_TEXT_LEN: usize = 64 << 20;
+
 fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
     let not_wasm = || InputError::NotWasm {
         first_bytes: bytes
@@ -90,6 +99,9 @@ fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
             .collect::<Vec<_>>()
             .join(" "),
     };
+    if bytes.len() > MAX_TEXT_LEN {
+        return Err(InputError::TextTooLong { len: bytes.len() });
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| not_wasm())?;
     // A control character means a binary format, whatever the text parser would say.
     if text.contains(|c: char| c.is_control() && !c.is_whitespace()) {
@@ -145,6 +157,11 @@ mod tests {
         );
         assert!(matches!(error(b"PK\x03\x04"), InputError::NotWasm { .. }));
         assert!(matches!(error(b"(modul)"), InputError::Text { .. }));
+        let long = vec![b' '; MAX_TEXT_LEN]
+            .into_iter()
+            .chain(*b"(module)")
+            .collect::<Vec<_>>();
+        assert!(matches!(error(&long), InputError::TextTooLong { .. }));
         assert_eq!(error(b"\0asm\x01\0"), InputError::Truncated { len: 6 });
         assert_eq!(
             error(b"\0asm\x02\0\0\0"),

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_verifier::{MAX_GUARDED_LEN, TrustPolicy, policy_envelope};
+use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, policy_envelope};
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Access};
 use crate::render::{self, out, outln, safe};
-use crate::signer::{SignerArguments, bad_signature};
+use crate::signer::{SignerArguments, bad_signature, read_signature};
 use crate::trust::read_policy;
 
 /// Sign a trust policy, or check one
@@ -34,9 +34,20 @@ struct Sign {
     policy: PathBuf,
     #[command(flatten)]
     signer: SignerArguments,
+    /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"])]
+    export_pae: Option<PathBuf>,
+    /// Attach a signature that was made elsewhere (64 bytes, or base64)
+    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"])]
+    attach: Option<PathBuf>,
     /// Where the signed policy goes
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "export_pae"
+    )]
+    output: Option<PathBuf>,
 }
 
 /// Read a policy as a host would, and say what it is
@@ -57,26 +68,29 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn sign(arguments: &Sign) -> Outcome {
-    let (path, output) = (&arguments.policy, &arguments.output);
-    // A signed policy may take another signature where it lies.
+    let path = &arguments.policy;
     let mut read = arguments.signer.reads();
-    files::spare(&read, output)?;
-    read.push(path.clone());
-    files::refuse_stdin_twice(&read)?;
+    read.extend(arguments.attach.clone());
+    // A signed policy may take another signature where it lies; a bare one is a source, and
+    // stays.
     let mut envelope = policy_envelope(&files::read_short(path)?)
         .map_err(|error| Failure::rejected("policy-signature", &error).about(path.display()))?;
-    if envelope.signatures().is_empty() {
-        // A bare policy is a source, and stays.
-        files::spare(std::slice::from_ref(path), output)?;
+    if let Some(output) = &arguments.output {
+        files::spare(&read, output)?;
+        if envelope.signatures().is_empty() {
+            files::spare(std::slice::from_ref(path), output)?;
+        }
     }
+    read.push(path.clone());
+    files::refuse_stdin_twice(&read)?;
     // Nobody should put their name to what no host would read.
     TrustPolicy::decode(envelope.payload(), &[], 0)
         .map_err(|error| Failure::rejected(error.code(), &error).about(path.display()))?;
-    let signer = arguments.signer.signer()?.ok_or_else(|| {
-        Failure::usage("no-key", "nobody was named who signs").hint("name the root key with --key")
-    })?;
-    let signature = signer.sign(&envelope.pae())?;
-    let attached = envelope.attach(&signer.public(), signature);
+    let Some(output) = &arguments.output else {
+        return export(arguments, &envelope.pae());
+    };
+    let (public, signature) = signature(arguments, &envelope.pae())?;
+    let attached = envelope.attach(&public, signature);
     attached.map_err(|error| bad_signature(&error).about(path.display()))?;
     let bytes = envelope.encode();
     if bytes.len() as u64 > MAX_GUARDED_LEN {
@@ -84,9 +98,36 @@ fn sign(arguments: &Sign) -> Outcome {
         return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
     }
     files::write(output, &bytes, Access::Public)?;
-    let id = signer.public().id();
-    outln!("{}: signed by {id}", render::path(output));
+    outln!("{}: signed by {}", render::path(output), public.id());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what is to be signed elsewhere.
+fn export(arguments: &Sign, pae: &[u8]) -> Outcome {
+    match &arguments.export_pae {
+        Some(file) if file.as_os_str() != files::STDIN => {
+            files::spare(std::slice::from_ref(&arguments.policy), file)?;
+            files::write(file, pae, Access::Public)?;
+        }
+        _ => render::write_stdout(pae),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was signed elsewhere, or is signed now.
+fn signature(arguments: &Sign, pae: &[u8]) -> Result<(PublicKey, [u8; 64]), Failure> {
+    if let Some(attached) = &arguments.attach {
+        // clap has seen to that.
+        let public = arguments
+            .signer
+            .public_key()?
+            .ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
+        return Ok((public, read_signature(attached)?));
+    }
+    let signer = arguments.signer.signer()?.ok_or_else(|| {
+        Failure::usage("no-key", "nobody was named who signs").hint("name the root key with --key")
+    })?;
+    Ok((signer.public(), signer.sign(pae)?))
 }
 
 fn check(arguments: &Check) -> Outcome {

@@ -97,6 +97,7 @@ pub(crate) fn input_failure(error: &InputError) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
         InputError::NotWasm { .. } => "give a component or core module, .wasm or .wat",
+        InputError::TextTooLong { .. } => "give it in the binary format",
         InputError::Truncated { .. } => "the file was cut off; build or download it again",
         InputError::Version { .. } => "edgec reads core modules (1) and components (0x1000d)",
         _ => "",
