@@ -3,8 +3,6 @@
 //! Binaryen has some hundred and fifty initializers, which the linker otherwise leaves where they
 //! came from, one in each corner of the program: every start reads 5 MB of it for nothing.
 
-#![expect(clippy::print_stdout, reason = "how a build script speaks to cargo")]
-
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // Linkers that do not know it say so and go on.
