@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use edgec_benches::{Contender, guests, medians, print, selected};
-use edgec_loader::{EngineProfile, Expected, PublicKey, TrustPolicy, TrustedKey, load};
+use edgec_loader::{EngineProfile, Expected, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::verify;
 use wasmtime::Engine;
@@ -17,12 +17,7 @@ fn main() {
         return;
     }
     let sandbox = Sandbox::new();
-    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
-    let trusted = TrustedKey {
-        name: "bench".to_owned(),
-        key: PublicKey::from_pem(&pem).unwrap(),
-    };
-    let policy = TrustPolicy::new(vec![trusted], 1).unwrap();
+    let policy = sandbox.policy();
     let stock = Engine::default();
     let ours = edgec_loader::engine(EngineProfile::Default).unwrap();
 

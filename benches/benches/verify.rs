@@ -10,7 +10,7 @@ use std::time::Duration;
 use edgec_artifact::{Artifact, verity};
 use edgec_benches::{Contender, guests, medians, print, selected};
 use edgec_tests::{Sandbox, binary};
-use edgec_verifier::{Expected, PublicKey, TrustPolicy, TrustedKey, verify};
+use edgec_verifier::{Expected, verify};
 
 /// Bytes of data in the program that is made here (30 MiB).
 const DATA: usize = 30 << 20;
@@ -20,12 +20,7 @@ fn main() {
         return;
     }
     let sandbox = Sandbox::new();
-    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
-    let trusted = TrustedKey {
-        name: "bench".to_owned(),
-        key: PublicKey::from_pem(&pem).unwrap(),
-    };
-    let policy = TrustPolicy::new(vec![trusted], 1).unwrap();
+    let policy = sandbox.policy();
 
     let data = "edge".repeat(DATA / 4);
     let module = format!("(module (memory 512) (data (i32.const 0) \"{data}\"))");

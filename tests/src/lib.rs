@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use edgec_verifier::{PublicKey, TrustPolicy, TrustedKey};
 use tempfile::TempDir;
 
 /// The root of the repository: where cargo runs this test from. Not where it was compiled,
@@ -21,6 +22,12 @@ pub fn repository() -> &'static Path {
         let root = package.parent().expect("the tests lie in the repository");
         root.to_owned()
     })
+}
+
+/// A policy that trusts one key, and lets in whatever it has signed.
+pub fn trusting(key: PublicKey) -> TrustPolicy {
+    let name = "signer".to_owned();
+    TrustPolicy::new(vec![TrustedKey { name, key }], 1).expect("one key, one signature")
 }
 
 /// Programs and suites beside the repository, where there are any.
@@ -118,6 +125,12 @@ impl Sandbox {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
         }
+    }
+
+    /// A policy that trusts `key.pub.pem`.
+    pub fn policy(&self) -> TrustPolicy {
+        let pem = String::from_utf8(self.read("key.pub.pem")).expect("a PEM");
+        trusting(PublicKey::from_pem(&pem).expect("a public key"))
     }
 
     /// The sandbox's folder.

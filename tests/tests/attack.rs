@@ -7,14 +7,10 @@ mod attack {
     use edgec_artifact::Artifact;
     use edgec_tests::Sandbox;
     use edgec_tests::corpus::{self, Case, Forge, material, refused};
-    use edgec_verifier::{Expected, TrustPolicy, TrustedKey, verify};
+    use edgec_verifier::{Expected, TrustPolicy, verify};
 
     fn policy() -> TrustPolicy {
-        let trusted = TrustedKey {
-            name: "signer".to_owned(),
-            key: material().signer.public(),
-        };
-        TrustPolicy::new(vec![trusted], 1).unwrap()
+        edgec_tests::trusting(material().signer.public())
     }
 
     /// Every case of one row, before the real binary.

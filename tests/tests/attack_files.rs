@@ -10,17 +10,13 @@ mod attack {
     use std::time::{Duration, Instant};
 
     use edgec_loader::{
-        EngineProfile, Expected, LoadError, LoadedComponent, TrustPolicy, TrustedKey, engine, load,
+        EngineProfile, Expected, LoadError, LoadedComponent, TrustPolicy, engine, load,
     };
     use edgec_tests::corpus::{self, Forge, GREETING, Host, Trust, fails, material, refused};
     use edgec_tests::stock;
 
     fn policy() -> TrustPolicy {
-        let trusted = TrustedKey {
-            name: "signer".to_owned(),
-            key: material().signer.public(),
-        };
-        TrustPolicy::new(vec![trusted], 1).unwrap()
+        edgec_tests::trusting(material().signer.public())
     }
 
     /// The evil program, whole and signed, by somebody whom nobody trusts.

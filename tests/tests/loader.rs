@@ -3,19 +3,11 @@
 use std::path::Path;
 
 use edgec_loader::{
-    EngineProfile, Expected, LoadError, LoadMode, PublicKey, TrustPolicy, TrustedKey, Unfit,
-    engine, load, load_module,
+    EngineProfile, Expected, LoadError, LoadMode, TrustPolicy, Unfit, engine, load, load_module,
 };
 use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::Forge;
-
-fn policy(sandbox: &Sandbox) -> TrustPolicy {
-    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
-    let key = PublicKey::from_pem(&pem).unwrap();
-    let name = "test".to_owned();
-    TrustPolicy::new(vec![TrustedKey { name, key }], 1).unwrap()
-}
 
 fn error(path: &Path, policy: &TrustPolicy) -> LoadError {
     let engine = engine(EngineProfile::Default).unwrap();
@@ -30,7 +22,7 @@ fn a_verified_component_is_loaded() {
     sandbox.hello();
     let engine = engine(EngineProfile::Default).unwrap();
     let path = sandbox.path().join("hello.cwasm");
-    let loaded = load(&engine, &path, &policy(&sandbox), &Expected::anything()).unwrap();
+    let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.manifest().name, "hello");
     if cfg!(target_os = "linux") {
         assert_eq!(loaded.mode(), LoadMode::SealedMemfd);
@@ -51,7 +43,7 @@ fn modules_are_loaded_too() {
     sandbox.build("gc.wat", std::env::consts::ARCH, "gc.cwasm");
     let engine = engine(EngineProfile::Default).unwrap();
     let path = sandbox.path().join("gc.cwasm");
-    let loaded = load_module(&engine, &path, &policy(&sandbox), &Expected::anything()).unwrap();
+    let loaded = load_module(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.accepted().len(), 1);
     let mut store = wasmtime::Store::new(&engine, ());
     let instance = wasmtime::Instance::new(&mut store, &loaded.into_program(), &[]).unwrap();
@@ -78,7 +70,7 @@ fn each_refusal_has_a_name() {
     let sandbox = Sandbox::new();
     let file = sandbox.hello();
     let path = sandbox.path().join("hello.cwasm");
-    let policy = policy(&sandbox);
+    let policy = sandbox.policy();
 
     let missing = error(&sandbox.path().join("missing"), &policy);
     assert!(matches!(missing, LoadError::Io(_)));
@@ -125,7 +117,7 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
     let other = edgec_targets::all().find(|target| target.arch.name() != std::env::consts::ARCH);
     let other = other.unwrap().id;
     sandbox.build("empty.wat", other, "a.cwasm");
-    let error = error(&sandbox.path().join("a.cwasm"), &policy(&sandbox));
+    let error = error(&sandbox.path().join("a.cwasm"), &sandbox.policy());
     assert!(
         matches!(error, LoadError::Unfit(Unfit::Cpu(_))),
         "{error:?}"
@@ -146,7 +138,7 @@ fn a_module_imports_only_what_its_manifest_states() {
     let forged = Forge::new(&file, &key).with_manifest(|m| m.capabilities.imports.clear());
     sandbox.write("forged.cwasm", forged);
     let engine = engine(EngineProfile::Default).unwrap();
-    let (policy, anything) = (policy(&sandbox), Expected::anything());
+    let (policy, anything) = (sandbox.policy(), Expected::anything());
     let load = |name| load_module(&engine, sandbox.path().join(name), &policy, &anything);
     load("m.cwasm").unwrap();
     let error = load("forged.cwasm").map(|_| ()).unwrap_err();

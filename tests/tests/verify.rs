@@ -1,8 +1,9 @@
 //! What `edgec verify` reports: every check that was made and none that was not, for several
 //! artifacts, from standard input, and for hosts.
 
+use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
-use edgec_tests::corpus::write_policy;
+use edgec_tests::corpus::{Forge, write_policy};
 use serde_json::Value;
 
 /// All checks of a verification, in order.
@@ -164,39 +165,47 @@ fn a_host_answers_for_itself() {
         host(&n1.replace("'default'", "'edge'"), "aarch64.cwasm"),
         failed("profile")
     );
-    // EDGEC-2026-0001, for a program that uses no exceptions, is nothing.
-    assert_eq!(
-        host(&n1.replace("48.0.2", "48.0.5"), "aarch64.cwasm"),
-        passed
-    );
-    sandbox.write("host.toml", n1.replace("lse", "lze"));
-    let arguments = [
-        "verify",
-        "--key",
-        "key.pub.pem",
-        "aarch64.cwasm",
-        "--host",
-        "host.toml",
-    ];
-    let stderr = sandbox.fails(1, &arguments);
-    assert!(
-        stderr.contains("no CPU feature is called `lze`"),
-        "{stderr}"
-    );
-    sandbox.write("host.toml", "arch = 'aarch64'");
-    let arguments = [
-        "verify",
-        "--key",
-        "key.pub.pem",
-        "aarch64.cwasm",
-        "--host",
-        "host.toml",
-    ];
-    let stderr = sandbox.fails(1, &arguments);
-    assert!(
-        stderr.starts_with("error[host-profile]: host.toml"),
-        "{stderr}"
-    );
+    let malformed = |text: &str, says: &str| {
+        sandbox.write("host.toml", text);
+        let verb = ["verify", "aarch64.cwasm", "--key", "key.pub.pem"];
+        let stderr = sandbox.fails(1, &[&verb[..], &["--host", "host.toml"]].concat());
+        let begins = stderr.starts_with("error[host-profile]: host.toml");
+        assert!(begins && stderr.contains(says), "{stderr}");
+    };
+    malformed(&n1.replace("lse", "lze"), "no CPU feature is called `lze`");
+    malformed("arch = 'aarch64'", "missing field `features`");
+}
+
+/// EDGEC-2026-0001: code with exceptions on one side of 48.0.6, its host on the other.
+#[test]
+fn another_layout_of_instances_is_another_engine() {
+    let sandbox = sandbox("");
+    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let key = SecretKey::from_pem(&pem).unwrap();
+    let file = sandbox.read("aarch64.cwasm");
+    let forge = Forge::new(&file, &key);
+    let host = |compiled: &str, exceptions: bool, engine: &str| {
+        let forged = forge.with_manifest(|manifest| {
+            manifest.engine.version = compiled.to_owned();
+            if exceptions {
+                manifest.wasm_features.push("exceptions".to_owned());
+            }
+        });
+        sandbox.write("forged.cwasm", forged);
+        let profile =
+            format!("arch = 'aarch64'\nfeatures = []\nengine = '{engine}'\nprofiles = ['default']");
+        sandbox.write("host.toml", profile);
+        let reports = reports(&sandbox, &["forged.cwasm", "--host", "host.toml"]);
+        reports[0]["error"]["code"]
+            .as_str()
+            .unwrap_or("")
+            .to_owned()
+    };
+    assert_eq!(host("48.0.5", true, "48.0.8"), "engine-version");
+    assert_eq!(host("48.0.8", true, "48.0.5"), "engine-version");
+    assert_eq!(host("48.0.5", true, "48.0.1"), "");
+    assert_eq!(host("48.0.6", true, "48.0.8"), "");
+    assert_eq!(host("48.0.5", false, "48.0.8"), "");
 }
 
 /// Without a version there is nothing to compare, and a damaged memory is no memory.
