@@ -46,10 +46,10 @@ pub fn binary() -> &'static Path {
     })
 }
 
-/// The program that signs edited manifests, built likewise; see `tests/src/bin/forge.rs`.
+/// The program that signs edited manifests, built likewise; see `tests/examples/forge.rs`.
 pub fn forge() -> &'static Path {
     static FORGE: OnceLock<PathBuf> = OnceLock::new();
-    FORGE.get_or_init(|| build("--bin", "forge", ""))
+    FORGE.get_or_init(|| example("forge"))
 }
 
 /// A program of a crate's `examples` folder, built likewise.

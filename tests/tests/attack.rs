@@ -74,7 +74,7 @@ mod attack {
         verify(forge.file, &policy(), &Expected::anything(), 0).unwrap();
     }
 
-    /// The program for documents, `tests/src/bin/forge.rs`.
+    /// The program for documents, `tests/examples/forge.rs`.
     #[test]
     fn the_forge_as_a_program() {
         let sandbox = Sandbox::new();

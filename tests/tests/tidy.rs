@@ -79,6 +79,25 @@ fn the_picture_of_the_crates_is_true() {
     }
 }
 
+/// `cargo run` needs no option: the workspace has one program. Others are examples.
+#[test]
+fn there_is_one_program() {
+    let metadata = MetadataCommand::new()
+        .manifest_path(repository().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap();
+    let targets = metadata
+        .packages
+        .iter()
+        .flat_map(|package| &package.targets);
+    let programs: Vec<&str> = targets
+        .filter(|target| target.is_bin())
+        .map(|target| target.name.as_str())
+        .collect();
+    assert_eq!(programs, ["edgec"]);
+}
+
 /// As `cargo build -p <crate>` resolves it, alone.
 #[test]
 fn what_a_crate_must_not_link_is_not_there() {
