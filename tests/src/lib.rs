@@ -158,6 +158,17 @@ impl Sandbox {
         path
     }
 
+    /// Writes a `wasm-opt` that answers `--version` and then does what `body` says.
+    #[cfg(unix)]
+    pub fn fake_optimizer(&self, body: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let script =
+            format!("#!/bin/sh\n[ \"$1\" = --version ] && echo fake 1 && exit 0\n{body}\n");
+        let path = self.write("wasm-opt", script);
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path, executable).expect("a mode");
+    }
+
     /// Reads a file.
     pub fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

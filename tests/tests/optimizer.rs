@@ -1,16 +1,7 @@
 //! A broken optimizer costs an optimization and a warning, never the build.
 #![cfg(unix)]
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use edgec_tests::{Sandbox, repository};
-
-/// A `wasm-opt` that answers `--version` and then does what `body` says.
-fn fake(sandbox: &Sandbox, body: &str) {
-    let script = format!("#!/bin/sh\n[ \"$1\" = --version ] && echo fake 1 && exit 0\n{body}\n");
-    let path = sandbox.write("wasm-opt", script);
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
 
 fn build(sandbox: &Sandbox) -> (String, serde_json::Value) {
     let hello = repository().join("examples/hello.wat");
@@ -50,7 +41,7 @@ fn reasons(report: &serde_json::Value) -> Vec<String> {
 #[test]
 fn a_crash() {
     let sandbox = Sandbox::new();
-    fake(&sandbox, "echo assertion failed >&2; kill -ABRT $$");
+    sandbox.fake_optimizer("echo assertion failed >&2; kill -ABRT $$");
     let (stderr, report) = build(&sandbox);
     let reasons = reasons(&report);
     assert_eq!(reasons.len(), 4);
@@ -62,7 +53,7 @@ fn a_crash() {
 #[test]
 fn a_hang() {
     let sandbox = Sandbox::new();
-    fake(&sandbox, "exec sleep 100");
+    sandbox.fake_optimizer("exec sleep 100");
     let (_, report) = build(&sandbox);
     let stopped = |reason: &String| reason == "the optimizer was stopped after 1 s";
     assert!(reasons(&report).iter().all(stopped));
@@ -78,7 +69,7 @@ fn wrong_output() {
         "printf '\\0asm\\1\\0\\0\\0'",
         "head -c 100 /dev/stdin",
     ] {
-        fake(&sandbox, body);
+        sandbox.fake_optimizer(body);
         let (_, report) = build(&sandbox);
         let reasons = reasons(&report);
         assert_eq!(reasons.len(), 4, "{body}");
@@ -93,7 +84,7 @@ fn wrong_output() {
 #[test]
 fn the_manifest_says_what_was_left() {
     let sandbox = Sandbox::new();
-    fake(&sandbox, "exit 1");
+    sandbox.fake_optimizer("exit 1");
     build(&sandbox);
     let json = sandbox.ok(&["inspect", "hello.cwasm", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();

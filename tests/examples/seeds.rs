@@ -1,0 +1,120 @@
+//! Writes the seeds of the fuzz targets, `fuzz/seeds`, from the real binary and the documents.
+//!
+//! `cargo run -p edgec-tests --example seeds`, after a change of the engine or the format.
+
+use edgec_artifact::Artifact;
+use edgec_fuzz::SECRET_KEY;
+use edgec_tests::{Sandbox, repository};
+
+fn main() {
+    let seeds = repository().join("fuzz/seeds");
+    let write = |target: &str, name: &str, bytes: &[u8]| {
+        let folder = seeds.join(target);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    };
+    let sandbox = Sandbox::new();
+    sandbox.write("key.pem", SECRET_KEY);
+    for (name, target, text) in ARTIFACTS {
+        sandbox.write(&format!("{name}.wat"), text);
+        let file = format!("{name}.cwasm");
+        sandbox.build(&format!("{name}.wat"), target, &file);
+        let bytes = sandbox.read(&file);
+        let artifact = Artifact::decode(&bytes).unwrap();
+        let (image, envelope) = (artifact.image(), artifact.envelope());
+        let length = u16::try_from(envelope.payload().len()).unwrap();
+        write("artifact", &file, &bytes);
+        write("elf", &format!("{name}.elf"), image);
+        write("envelope", &format!("{name}.json"), &envelope.encode());
+        write("manifest", &format!("{name}.json"), envelope.payload());
+        write(
+            "signed",
+            name,
+            &[&length.to_le_bytes(), envelope.payload(), image].concat(),
+        );
+        if *name == "signed" {
+            write("verify", &file, &bytes);
+        }
+    }
+    for (name, text) in PROGRAMS {
+        let wasm = wat::parse_str(text).unwrap();
+        for target in ["component", "reencode"] {
+            write(target, &format!("{name}.wasm"), &wasm);
+        }
+    }
+    // What is documented, whole and in parts.
+    for document in ["policy", "trust"] {
+        let text = std::fs::read_to_string(repository().join(format!("docs/{document}.md")));
+        for (index, block) in text.unwrap().split("```toml\n").skip(1).enumerate() {
+            let block = block.split("```").next().unwrap();
+            write(
+                "policy",
+                &format!("{document}-{index}.toml"),
+                block.as_bytes(),
+            );
+        }
+    }
+}
+
+/// Name, target and text of the artifacts.
+const ARTIFACTS: &[(&str, &str, &str)] = &[
+    ("signed", "x86_64", "(module (func (export \"run\")))"),
+    (
+        "component",
+        "x86_64-v3",
+        r#"(component
+            (import "wasi:cli/stdout@0.2.0" (instance))
+            (core module $m (memory 1 2) (data (i32.const 0) "data") (func (export "run")))
+            (core instance $i (instantiate $m))
+            (func (export "run") (canon lift (core func $i "run"))))"#,
+    ),
+];
+
+/// Name and text of the programs.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("empty-component", "(component)"),
+    ("empty-module", "(module)"),
+    (
+        "module",
+        r#"(module $m
+            (type $t (func (param i32) (result i32)))
+            (import "env" "f" (func $f (type $t)))
+            (table 2 4 funcref) (memory 1 3) (global (mut i64) (i64.const 7))
+            (elem (i32.const 0) $f $g) (data (i32.const 8) "bytes")
+            (func $g (export "g") (type $t)
+                local.get 0 if (result i32) local.get 0 call $f else i32.const 1 end)
+            (start $s) (func $s nop)
+            (@custom "target_features" "\01+\0asimd128xxx"))"#,
+    ),
+    (
+        "proposals",
+        r#"(module
+            (type $s (struct (field (mut i32)))) (type $a (array i8)) (tag $e (param i32))
+            (memory i64 1)
+            (func (result v128) v128.const i64x2 1 2)
+            (func (result (ref $s)) i32.const 1 struct.new $s)
+            (func (block (result i32) (try_table (catch $e 0) i32.const 1 throw $e) i32.const 0) drop)
+            (func $tail return_call $tail)
+            (func (result externref) ref.null extern))"#,
+    ),
+    (
+        "component",
+        r#"(component
+            (core module $a (func (export "a") (param i32) (result i32) local.get 0)
+                (memory (export "m") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0))
+            (component $inner (core module (func)) (core module)
+                (type $r (record (field "x" u32) (field "y" string)))
+                (export "r" (type $r)))
+            (import "host:a/b@1.2.3" (instance $h (export "t" (type $t (sub resource)))
+                (export "f" (func (param "s" string) (result (list u8))))))
+            (core instance $i (instantiate $a))
+            (instance $n (instantiate $inner))
+            (alias core export $i "m" (core memory $mem))
+            (type $v (variant (case "a" u8) (case "b" (tuple f32 char))))
+            (func (export "f") (param "x" u32) (result u32) (canon lift (core func $i "a")))
+            (core func $l (canon lower (func $h "f") (memory $mem)
+                (realloc (func $i "realloc"))))
+            (@custom "note" "kept"))"#,
+    ),
+];
