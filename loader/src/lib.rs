@@ -28,6 +28,9 @@ mod private;
 mod profile;
 #[cfg(target_os = "linux")]
 mod sealed;
+#[cfg(target_os = "linux")]
+#[allow(dead_code, reason = "the store calls it")]
+mod verity;
 
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, Expected, KeyError,

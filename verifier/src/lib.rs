@@ -28,7 +28,7 @@ pub use advisories::{Advisory, SHIPPED};
 pub use check::{Check, CheckName, Status};
 pub use consistency::Contradiction;
 pub use edgec_artifact::{
-    KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, Manifest, PublicKey,
+    KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, Manifest, PublicKey, VerityDigest,
 };
 pub use edgec_targets::Misfit;
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
