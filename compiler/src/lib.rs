@@ -15,6 +15,7 @@ mod binaryen;
 mod compiler_process;
 mod engine_limits;
 mod features;
+mod image;
 mod input;
 mod interface;
 mod optimize;
@@ -35,6 +36,7 @@ pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use features::supported_feature_names;
+pub use image::{Image, ImageError};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
