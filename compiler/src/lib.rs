@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ optimize ─▶ ValidComponent
-//!                                                      └─ precompile(target) ─▶ NativeImage
+//!                                                      └─ precompile(target, profile) ─▶ NativeImage
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -22,6 +22,8 @@ mod optimize;
 #[cfg(feature = "precompile")]
 mod precompile;
 mod process;
+#[cfg(feature = "precompile")]
+mod profile;
 mod resources;
 #[cfg(feature = "precompile")]
 mod settings;
@@ -42,6 +44,8 @@ pub use interface::Interface;
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
+#[cfg(feature = "precompile")]
+pub use profile::EngineProfile;
 pub use resources::{Limits, Resources};
 pub use validate::{Location, ValidComponent, ValidateError, validate};
 
