@@ -313,7 +313,9 @@ mod tests {
     fn compiled(target: &str) -> Vec<u8> {
         let program = crate::validate(wat::parse_str(PROGRAM).unwrap()).unwrap();
         let target = edgec_targets::find(target).unwrap();
-        crate::precompile(&program, target).unwrap().into_bytes()
+        crate::precompile(&program, target, crate::EngineProfile::Default)
+            .unwrap()
+            .into_bytes()
     }
 
     fn stripped(image: &[u8]) -> Image<'_> {
