@@ -17,6 +17,7 @@ mod engine_limits;
 mod features;
 mod input;
 mod interface;
+mod lint;
 mod optimize;
 #[cfg(feature = "precompile")]
 mod precompile;
@@ -37,6 +38,10 @@ pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use features::supported_feature_names;
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
+pub use lint::{
+    Cause, CoreModule, Finding, Item, LintError, LintProcess, PoolLimit, Reason, Rule, Work,
+    lint_worker,
+};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
