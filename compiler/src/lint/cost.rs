@@ -14,20 +14,20 @@ pub(super) const NOTABLE_INSTANCES: u64 = 50_000;
 // In picoseconds.
 
 /// For each byte that is copied: most of it is the first touch of each page.
-const COPY_BYTE: u64 = 900;
+const COPY_BYTE: u64 = 800;
 /// For each segment that is copied: a little one in a place of its own, its share of the pages.
 const COPY_SEGMENT: u64 = 600_000;
 /// For each element of a table, or of a passive segment.
-const ELEMENT: u64 = 120_000;
-/// For each byte of code that fills tables: an element takes 24 on x86-64.
-const CODE_BYTE: u64 = 5_000;
+const ELEMENT: u64 = 60_000;
+/// For each byte of code that fills tables: an element takes 24 to 40 on x86-64.
+const CODE_BYTE: u64 = 2_000;
 const GLOBAL: u64 = 4_000;
 /// For each segment that is entered.
-const ENTRY: u64 = 4_000;
-const INSTANCE: u64 = 1_100_000;
-const IMPORT: u64 = 100_000;
+const ENTRY: u64 = 3_000;
+const INSTANCE: u64 = 800_000;
+const IMPORT: u64 = 80_000;
 /// For the call of the code that does any of it.
-const CALL: u64 = 300_000;
+const CALL: u64 = 200_000;
 
 pub(super) fn nanoseconds(work: &Work) -> Option<u64> {
     let times = |count: u64, each: u64| count.saturating_mul(each);

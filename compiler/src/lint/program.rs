@@ -10,7 +10,7 @@ use wasmtime_environ::component::{
 };
 use wasmtime_environ::{
     MemoryInit, ModuleEnvironment, ModuleTranslation, ModuleTypesBuilder, ScopeVec,
-    StaticModuleIndex, TableInitialValue, Tunables,
+    StaticModuleIndex, TableInitialValue, TableSegmentElements, Tunables,
 };
 
 use super::cause::{self, Places};
@@ -159,7 +159,9 @@ fn of_module(
     }
     if !translation.passive_elements.is_empty() {
         let lists = translation.passive_elements.values();
-        let elements = lists.map(|list| list.len()).fold(0, u64::saturating_add);
+        let elements = lists
+            .map(TableSegmentElements::len)
+            .fold(0, u64::saturating_add);
         let cause = places.passive_elements.map(|(index, offset)| Cause {
             item: Item::Element,
             index,

@@ -85,7 +85,7 @@ fn what_is_copied_is_counted() {
     assert_eq!(
         findings[0].to_string(),
         "core module 0 `libc`: 5 B of data in 2 segments are copied, not mapped: \
-         data segment 0 (at offset 0x15) goes into an imported memory; about 1.5 µs an instance"
+         data segment 0 (at offset 0x15) goes into an imported memory; about 1.4 µs an instance"
     );
     assert!(findings[0].is_minor());
     let large = "x".repeat(1 << 20);
@@ -212,8 +212,8 @@ fn a_start_function_that_does_little_is_minor() {
 #[test]
 fn segments_that_are_many() {
     let segments = |count| format!("(memory 1) {}", r#"(data "x")"#.repeat(count));
-    nothing(&segments(2499));
-    let findings = lint(&format!("(module {})", segments(2500)));
+    nothing(&segments(3333));
+    let findings = lint(&format!("(module {})", segments(3334)));
     assert_eq!(rules(&findings), [Rule::ManySegments]);
 }
 
@@ -230,17 +230,17 @@ fn with_instances(count: usize) -> String {
 #[test]
 fn instances_that_are_many() {
     // And what nobody instantiates costs nothing.
-    assert_eq!(rules(&lint(&with_instances(37))), []);
-    let findings = lint(&with_instances(38));
+    assert_eq!(rules(&lint(&with_instances(51))), []);
+    let findings = lint(&with_instances(52));
     assert_eq!(rules(&findings), [Rule::ManyInstances]);
     let work = Work::Connect {
-        instances: 39,
-        imports: 76,
+        instances: 53,
+        imports: 104,
     };
     assert_eq!(findings[0].work, work);
     assert_eq!(
         findings[0].to_string(),
-        "39 core instances are made, with 76 imports among them; about 50 µs an instance"
+        "53 core instances are made, with 104 imports among them; about 51 µs an instance"
     );
 }
 
@@ -350,8 +350,8 @@ fn images_agree_with_programs() {
         let findings = of_image(&format!("(module {fields})"));
         assert_eq!(rules(&findings), expected, "{fields}");
     }
-    assert_eq!(rules(&of_image(&with_instances(37))), []);
-    let many = with_instances(38);
+    assert_eq!(rules(&of_image(&with_instances(51))), []);
+    let many = with_instances(52);
     assert_eq!(of_image(&many), lint(&many));
 }
 
