@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use edgec_compiler::{ENGINE_VERSION, Finding, Kind, LintError, LintProcess, ValidComponent};
+use edgec_compiler::{ENGINE_VERSION, Finding, Kind, LintError, LintProcess, Rule, ValidComponent};
 use serde::Serialize;
 
 use crate::LINT_WORKER;
@@ -61,9 +61,11 @@ impl ColdStart {
             Ok(findings) => findings,
             Err(error) => return Self::unknown(chain(&error)),
         };
-        // What depends on the program, and what is refused, first; then what costs most.
-        findings
-            .sort_by_key(|finding| std::cmp::Reverse(finding.nanoseconds().unwrap_or(u64::MAX)));
+        // What is refused, then what costs most; last what depends on the program.
+        findings.sort_by_key(|finding| {
+            let refused = finding.rule == Rule::PoolLimits;
+            std::cmp::Reverse((refused, finding.nanoseconds()))
+        });
         Self {
             findings: findings.into_iter().map(Note::new).collect(),
             unknown: None,
@@ -109,10 +111,6 @@ impl ColdStart {
             .take(MOST)
             .map(|note| vec![note.rule().to_owned(), note.message.clone()])
             .collect();
-        let left = self.notable().skip(MOST).count();
-        if left > 0 {
-            rows.push(vec![format!("({left} more with --format json)")]);
-        }
         rows.extend(
             self.unknown
                 .iter()
@@ -122,7 +120,11 @@ impl ColdStart {
             return String::new();
         }
         rows.insert(0, vec!["COLD START".to_owned(), String::new()]);
-        format!("{}\n", render::table(&rows))
+        let more = match self.notable().skip(MOST).count() {
+            0 => String::new(),
+            left => format!("({left} more with --format json)\n"),
+        };
+        format!("{}{more}\n", render::table(&rows))
     }
 }
 

@@ -118,6 +118,45 @@ fn a_hostile_description_costs_only_itself() {
     }
 }
 
+/// Two lines for each of fifteen modules are too many to read: what costs most comes first.
+#[test]
+fn what_is_too_much_to_read_is_counted() {
+    let sandbox = Sandbox::new();
+    let text = "x".repeat(20_000);
+    let modules: String = (0..15)
+        .map(|number| {
+            format!(
+                r#"(core module $m{number} (import "libc" "m" (memory 1)) (start $f)
+                     (func $f (loop (br 0))) (data (i32.const 0) "{text}"))
+                   (core instance (instantiate $m{number} (with "libc" (instance $libc))))"#
+            )
+        })
+        .collect();
+    let component = format!(
+        r#"(component (core module $libc (memory (export "m") 1))
+             (core instance $libc (instantiate $libc)) {modules})"#
+    );
+    sandbox.write("many.wat", component);
+    let arguments = [
+        "build", "many.wat", "-O0", "-t", "x86_64", "--key", "key.pem", "-o", "m",
+    ];
+    let output = sandbox.run(&arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        stderr.matches("note[memory-copied]").count(),
+        12,
+        "{stderr}"
+    );
+    assert_eq!(stderr.matches("hint:").count(), 1);
+    assert!(stderr.contains("18 more with --format json"));
+    let shown = sandbox.ok(&["inspect", "m"]);
+    assert_eq!(shown.matches("\nmemory-copied").count(), 12, "{shown}");
+    assert!(shown.contains("\n(3 more with --format json)\n"));
+    // The quiet say nothing, and nothing else.
+    let quiet = sandbox.run(&[&arguments[..], &["-q"]].concat());
+    assert!(quiet.status.success() && quiet.stderr.is_empty());
+}
+
 /// What somebody else calls a worker with is not for it.
 #[test]
 fn the_worker_is_for_edgec_alone() {
