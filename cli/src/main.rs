@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "printing is this crate's work")]
 
+mod cold_start;
 mod commands;
 mod failure;
 mod files;
@@ -58,6 +59,7 @@ enum Command {
 /// The verbs by which this program starts itself as a worker process.
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
+const LINT_WORKER: &str = "__lint";
 
 fn main() -> ExitCode {
     if let Err(error) = signals::install() {
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
     let answer = match raw.next() {
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
+        Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
         _ => None,
     };
     match answer {

@@ -18,6 +18,7 @@ mod features;
 mod image;
 mod input;
 mod interface;
+mod lint;
 mod optimize;
 #[cfg(feature = "precompile")]
 mod precompile;
@@ -41,6 +42,10 @@ pub use features::supported_feature_names;
 pub use image::{Image, ImageError};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
+pub use lint::{
+    Cause, CoreModule, Finding, Item, LintError, LintProcess, PoolLimit, Reason, Rule, Work,
+    lint_worker,
+};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};

@@ -22,6 +22,7 @@ use edgec_targets::Target;
 use self::manifest::Release;
 use self::progress::Progress;
 use self::report::{ArtifactReport, InputReport, Summary};
+use crate::cold_start::ColdStart;
 use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
@@ -162,6 +163,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
+                    report.print_notes();
                     out!("{}", report.text());
                 }
                 report
@@ -352,6 +354,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         |number, length| progress.optimizing(&job.name, number, length),
     );
     let optimizing = begin.elapsed();
+    let cold_start = ColdStart::of_program(&optimized.component, plan.compiler.memory);
 
     // Kept in memory until all of them exist: whoever stops a build finds nothing new.
     let mut written = Vec::new();
@@ -399,6 +402,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             optimizing,
         },
         &optimized,
+        cold_start,
         artifacts,
     ))
 }

@@ -10,6 +10,7 @@ use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
 use super::kept;
+use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::naming::Job;
@@ -56,6 +57,7 @@ struct Built {
     optimize_seconds: f64,
     /// Known faults of the engine's code generation that concern what was made.
     advisories: Vec<Concern>,
+    cold_start: ColdStart,
     artifacts: Vec<ArtifactReport>,
 }
 
@@ -135,6 +137,7 @@ impl InputReport {
         adapter: Option<Adapter>,
         work: Work,
         optimized: &Optimized,
+        cold_start: ColdStart,
         artifacts: Vec<ArtifactReport>,
     ) -> Self {
         let modules_kept = kept(optimized).map(|(module, failure)| KeptModule {
@@ -165,6 +168,7 @@ impl InputReport {
             validate_seconds: work.validated.as_secs_f64(),
             optimize_seconds: work.optimizing.as_secs_f64(),
             advisories: concerns.collect(),
+            cold_start,
             artifacts,
         };
         Self {
@@ -188,6 +192,13 @@ impl InputReport {
                 "warning: {}: {} concerns the code for {}: {} (`edgec advisories`)",
                 self.input, concern.id, concern.target, concern.title
             );
+        }
+    }
+
+    /// What instantiating it takes longer for than it could, on standard error.
+    pub(super) fn print_notes(&self) {
+        if let Some(built) = &self.built {
+            built.cold_start.print(&self.input);
         }
     }
 
