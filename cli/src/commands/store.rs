@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
         env = "EDGEC_STORE",
         hide_env_values = true
     )]
-    store: PathBuf,
+    store: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -129,7 +129,10 @@ impl Named {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let at = &arguments.store;
+    let Some(at) = &arguments.store else {
+        let failure = Failure::usage("store", "no store is named");
+        return Err(failure.hint("name its folder with --store, or in EDGEC_STORE"));
+    };
     let open = || Store::open(at).map_err(|error| failure(&error));
     match &arguments.command {
         Command::Add(add) => {
