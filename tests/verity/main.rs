@@ -35,7 +35,10 @@ fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => run(),
-        [mapping::COMMAND, path, page] => mapping::serve(path.as_ref(), page.parse()?),
+        [how, path, page] => {
+            let how = mapping::Use::named(how).ok_or("no such use of a page")?;
+            mapping::serve(how, path.as_ref(), page.parse()?)
+        }
         _ => Err("usage: verity-check, on a machine whose disk may be damaged".into()),
     }
 }

@@ -95,6 +95,6 @@ timeout "$patience" qemu-system-x86_64 -accel tcg "${machine[@]}" </dev/null || 
 tr -d '\r' <"$work/checks.log"
 if ! grep -Eq '^checks: [1-9][0-9]* passed, 0 failed' "$work/checks.log"; then
     echo "--- the end of the kernel's log" >&2
-    tail -n 40 "$work/kernel.log" | tr -d '\r' >&2
+    tail -n ${EDGEC_TAIL:-40} "$work/kernel.log" | tr -d '\r' >&2
     exit 1
 fi
