@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use edgec_benches::{Contender, guests, medians, selected};
-use edgec_compiler::{BINARYEN_VERSION, Level, Optimizer, optimize, precompile};
+use edgec_compiler::{BINARYEN_VERSION, EngineProfile, Level, Optimizer, optimize, precompile};
 use edgec_tests::stock;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -69,7 +69,7 @@ fn main() {
             let optimized = optimize(guest.component.clone(), level, &optimizer, |_, _| {});
             let optimizing = begin.elapsed();
             let begin = Instant::now();
-            let image = precompile(&optimized.component, target).unwrap();
+            let image = precompile(&optimized.component, target, EngineProfile::Default).unwrap();
             let compiling = begin.elapsed();
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), image.bytes()).unwrap();

@@ -14,7 +14,7 @@ use edgec_targets::Target;
 use wasmparser::WasmFeatures;
 
 use crate::process::{self, Ended};
-use crate::{Kind, NativeImage, PrecompileError, ValidComponent, precompile};
+use crate::{EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile};
 
 /// How the process that compiles is started, and what it may use.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ const SETTINGS: u8 = 1;
 const REFUSED: u8 = 2;
 
 impl CompilerProcess {
-    /// Compiles a program for one target, as [`precompile`] does.
+    /// Compiles a program for one target and profile, as [`precompile`] does.
     ///
     /// # Errors
     ///
@@ -48,6 +48,7 @@ impl CompilerProcess {
         &self,
         program: &ValidComponent,
         target: &'static Target,
+        profile: EngineProfile,
     ) -> Result<NativeImage, PrecompileError> {
         let kind = match program.kind() {
             Kind::Component => "component",
@@ -56,7 +57,8 @@ impl CompilerProcess {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
-            .args([self.memory.to_string().as_str(), target.id, kind])
+            .args([self.memory.to_string().as_str(), target.id, profile.name()])
+            .arg(kind)
             .arg(program.features().bits().to_string());
         let deadline = Instant::now() + self.timeout;
         let ended = process::run(&mut command, program.bytes(), deadline);
@@ -64,7 +66,7 @@ impl CompilerProcess {
             Ended::Done(output) => {
                 let mut answer = Vec::new();
                 output.take(MAX_ANSWER_LEN).read_to_end(&mut answer)?;
-                Ok(self.understand(&answer, program, target))
+                Ok(self.understand(&answer, program, target, profile))
             }
             Ended::Killed => Ok(Err(PrecompileError::Timeout {
                 target: target.id,
@@ -99,12 +101,19 @@ impl CompilerProcess {
         answer: &[u8],
         program: &ValidComponent,
         target: &'static Target,
+        profile: EngineProfile,
     ) -> Result<NativeImage, PrecompileError> {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match answer.split_first() {
             Some((&IMAGE, rest)) => {
                 if let Some((hash, image)) = rest.split_first_chunk() {
-                    return Ok(NativeImage::new(image.to_vec(), program, target, *hash));
+                    return Ok(NativeImage::new(
+                        image.to_vec(),
+                        program,
+                        target,
+                        profile,
+                        *hash,
+                    ));
                 }
             }
             Some((&SETTINGS, reason)) => {
@@ -141,11 +150,12 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
         .into_iter()
         .map(|argument| argument.into_string().map_err(|_| usage()))
         .collect::<Result<_, _>>()?;
-    let [memory, target, kind, features] = arguments.as_slice() else {
+    let [memory, target, profile, kind, features] = arguments.as_slice() else {
         return Err(usage());
     };
     process::confine(memory.parse().map_err(|_| usage())?);
     let target = edgec_targets::find(target).map_err(|error| error.to_string())?;
+    let profile = EngineProfile::named(profile).ok_or_else(usage)?;
     let kind = match kind.as_str() {
         "component" => Kind::Component,
         "module" => Kind::Module,
@@ -159,7 +169,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
         // It was validated by whoever started this process; the engine does so again.
         let program = ValidComponent::from_parts(bytes, kind, features);
         let mut out = io::stdout().lock();
-        match precompile(&program, target) {
+        match precompile(&program, target, profile) {
             Ok(image) => {
                 out.write_all(&[IMAGE])?;
                 out.write_all(&image.compatibility_hash())?;
@@ -193,7 +203,9 @@ mod tests {
         };
         let program = crate::validate(wat::parse_str("(component)").unwrap()).unwrap();
         let target = edgec_targets::find("x86_64").unwrap();
-        process.precompile(&program, target).unwrap_err()
+        process
+            .precompile(&program, target, EngineProfile::Default)
+            .unwrap_err()
     }
 
     #[test]
@@ -227,7 +239,9 @@ mod tests {
         };
         let program = crate::validate(wat::parse_str("(component)").unwrap()).unwrap();
         let target = edgec_targets::find("x86_64").unwrap();
-        let error = missing.precompile(&program, target).unwrap_err();
+        let error = missing
+            .precompile(&program, target, EngineProfile::Default)
+            .unwrap_err();
         assert!(matches!(error, PrecompileError::Start { .. }), "{error}");
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ optimize ─▶ ValidComponent
-//!                                                      └─ precompile(target) ─▶ NativeImage
+//!                                                      └─ precompile(target, profile) ─▶ NativeImage
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -15,12 +15,15 @@ mod binaryen;
 mod compiler_process;
 mod engine_limits;
 mod features;
+mod image;
 mod input;
 mod interface;
 mod optimize;
 #[cfg(feature = "precompile")]
 mod precompile;
 mod process;
+#[cfg(feature = "precompile")]
+mod profile;
 mod resources;
 #[cfg(feature = "precompile")]
 mod settings;
@@ -35,11 +38,14 @@ pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use features::supported_feature_names;
+pub use image::{Image, ImageError};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
+#[cfg(feature = "precompile")]
+pub use profile::EngineProfile;
 pub use resources::{Limits, Resources};
 pub use validate::{Location, ValidComponent, ValidateError, validate};
 

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::settings;
-use crate::{Kind, ValidComponent};
+use crate::{EngineProfile, Kind, ValidComponent};
 
 /// The full version of the engine. The engine itself compares only the major at load.
 pub const ENGINE_VERSION: &str = "48.0.8";
@@ -17,6 +17,7 @@ pub const ENGINE_VERSION: &str = "48.0.8";
 pub struct NativeImage {
     bytes: Vec<u8>,
     target: &'static Target,
+    profile: EngineProfile,
     kind: Kind,
     tunables: Vec<(&'static str, String)>,
     compatibility_hash: [u8; 32],
@@ -78,7 +79,7 @@ pub enum PrecompileError {
     },
 }
 
-/// Compiles a program for one target, in this process: what a hostile program can make of
+/// Compiles a program for one target and profile, in this process: what a hostile program can make of
 /// that is in [`crate::CompilerProcess`], which sets limits.
 ///
 /// # Errors
@@ -87,8 +88,9 @@ pub enum PrecompileError {
 pub fn precompile(
     program: &ValidComponent,
     target: &'static Target,
+    profile: EngineProfile,
 ) -> Result<NativeImage, PrecompileError> {
-    let engine = settings::config(target, program.features())
+    let engine = settings::config(target, program.features(), profile)
         .and_then(|config| Engine::new(&config))
         .map_err(|error| PrecompileError::Settings {
             target: target.id,
@@ -105,7 +107,13 @@ pub fn precompile(
     let mut hasher = HashInput(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     let compatibility_hash = hasher.0.finalize().into();
-    Ok(NativeImage::new(bytes, program, target, compatibility_hash))
+    Ok(NativeImage::new(
+        bytes,
+        program,
+        target,
+        profile,
+        compatibility_hash,
+    ))
 }
 
 /// An error and its causes on one line.
@@ -132,18 +140,20 @@ impl Hasher for HashInput {
 }
 
 impl NativeImage {
-    /// What an engine made of `program` for `target`.
+    /// What an engine made of `program` for `target` and `profile`.
     pub(crate) fn new(
         bytes: Vec<u8>,
         program: &ValidComponent,
         target: &'static Target,
+        profile: EngineProfile,
         compatibility_hash: [u8; 32],
     ) -> Self {
         Self {
             bytes,
             target,
+            profile,
             kind: program.kind(),
-            tunables: settings::tunables(program.features()),
+            tunables: settings::tunables(program.features(), profile),
             compatibility_hash,
         }
     }
@@ -168,9 +178,9 @@ impl NativeImage {
         self.kind
     }
 
-    /// The engine profile's name.
-    pub fn profile(&self) -> &'static str {
-        settings::PROFILE
+    /// The engine profile that the code is for.
+    pub fn profile(&self) -> EngineProfile {
+        self.profile
     }
 
     /// The engine settings that a host must share, by name, sorted.

@@ -1,9 +1,9 @@
-//! Every engine setting of the `default` profile, by name.
+//! Every engine setting of the profiles, by name.
 //!
-//! The values are Wasmtime 48's defaults on a 64-bit host, so that an unmodified Wasmtime
-//! loads the artifacts. They are set all the same, each of them: a default may follow a
-//! cargo feature or an environment variable of whoever compiles, and an artifact must
-//! not. Left at the engine's defaults, which follow nothing: the thresholds of inlining, which is
+//! The values of `default` are Wasmtime 48's defaults on a 64-bit host, so that an unmodified
+//! Wasmtime loads the artifacts. They are set all the same, each of them: a default may
+//! follow a cargo feature or an environment variable of whoever compiles, and an artifact must
+//! not. Where `edge` differs, the setting says so. Left at the engine's defaults, which follow nothing: the thresholds of inlining, which is
 //! off, and branch hinting. Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
 
 use edgec_targets::Target;
@@ -12,8 +12,7 @@ use wasmtime::{
     Collector, Config, Inlining, OptLevel, RegallocAlgorithm, Strategy, WasmBacktraceDetails,
 };
 
-/// The name of the only profile that there is so far.
-pub(crate) const PROFILE: &str = "default";
+use crate::EngineProfile;
 
 const GIB: u64 = 1 << 30;
 const MIB: u64 = 1 << 20;
@@ -25,9 +24,39 @@ const BASE: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::MULTI_MEMORY)
     .difference(WasmFeatures::GC_TYPES);
 
-/// A configuration for compiling a program that uses `features` for `target`, and for
-/// nothing else: no property of this machine gets in.
-pub(crate) fn config(target: &Target, features: WasmFeatures) -> wasmtime::Result<Config> {
+/// What the profiles do not share.
+struct Differences {
+    /// Whether a host can interrupt what runs.
+    epochs: bool,
+    /// Whether the image has a symbol for each function.
+    symbols: bool,
+    /// Whether the image says how other stack walkers than the engine's get through it. On
+    /// Linux the engine walks by frame pointers, its own tables and nothing else: traps and
+    /// exceptions included (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`), and a panic
+    /// of the host is caught before it reaches compiled code.
+    unwind_info: bool,
+    /// Whether the image says which instruction came from where in the WebAssembly.
+    address_map: bool,
+}
+
+const fn differences(profile: EngineProfile) -> Differences {
+    let edge = matches!(profile, EngineProfile::Edge);
+    Differences {
+        epochs: edge,
+        symbols: !edge,
+        unwind_info: !edge,
+        address_map: !edge,
+    }
+}
+
+/// A configuration for compiling a program that uses `features` for `target` and `profile`,
+/// and for nothing else: no property of this machine gets in.
+pub(crate) fn config(
+    target: &Target,
+    features: WasmFeatures,
+    profile: EngineProfile,
+) -> wasmtime::Result<Config> {
+    let differences = differences(profile);
     let mut config = Config::new();
     config.target(target.triple())?;
     enable_cpu_features(&mut config, target);
@@ -61,12 +90,12 @@ pub(crate) fn config(target: &Target, features: WasmFeatures) -> wasmtime::Resul
     config.gc_heap_initial_size(0);
     config.signals_based_traps(true);
     config.consume_fuel(false);
-    config.epoch_interruption(false);
+    config.epoch_interruption(differences.epochs);
 
     config.debug_info(false);
-    config.debug_symbols(true);
-    config.native_unwind_info(true);
-    config.generate_address_map(true);
+    config.debug_symbols(differences.symbols);
+    config.native_unwind_info(differences.unwind_info);
+    config.generate_address_map(differences.address_map);
     config.debug_adapter_modules(false);
     config.metadata_for_internal_asserts(false);
     config.metadata_for_gc_heap_corruption(true);
@@ -76,7 +105,11 @@ pub(crate) fn config(target: &Target, features: WasmFeatures) -> wasmtime::Resul
 }
 
 /// The settings that decide what a host must be like, for the manifest.
-pub(crate) fn tunables(features: WasmFeatures) -> Vec<(&'static str, String)> {
+pub(crate) fn tunables(
+    features: WasmFeatures,
+    profile: EngineProfile,
+) -> Vec<(&'static str, String)> {
+    let differences = differences(profile);
     let collector = if features.contains(WasmFeatures::GC_TYPES) {
         "copying"
     } else {
@@ -87,8 +120,8 @@ pub(crate) fn tunables(features: WasmFeatures) -> Vec<(&'static str, String)> {
         ("concurrencySupport", "true".to_owned()),
         ("consumeFuel", "false".to_owned()),
         ("debugInfo", "false".to_owned()),
-        ("debugSymbols", "true".to_owned()),
-        ("epochInterruption", "false".to_owned()),
+        ("debugSymbols", differences.symbols.to_string()),
+        ("epochInterruption", differences.epochs.to_string()),
         ("gcHeapGuardSize", (32 * MIB).to_string()),
         ("gcHeapInitialSize", "0".to_owned()),
         ("gcHeapMayMove", "true".to_owned()),

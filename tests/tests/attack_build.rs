@@ -79,12 +79,14 @@ mod attack {
 
     /// An error of any stage says where, if it is one about the binary; no stage panics.
     fn try_all(wasm: &[u8], compile: bool) {
-        use edgec_compiler::{AdaptError, KindChoice, ValidateError, adapt, precompile, read};
+        use edgec_compiler::{
+            AdaptError, EngineProfile, KindChoice, ValidateError, adapt, precompile, read,
+        };
         let Ok(input) = read(wasm) else { return };
         match adapt(input, KindChoice::Auto) {
             Ok(adapted) if compile => {
                 let target = edgec_targets::find("x86_64").unwrap();
-                let _ = precompile(&adapted.component, target);
+                let _ = precompile(&adapted.component, target, EngineProfile::Default);
             }
             Err(AdaptError::Invalid(error @ ValidateError::Invalid { .. })) => {
                 assert!(error.to_string().contains("(at offset 0x"), "{error}");

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, KindChoice, Level, Optimized, Optimizer, PrecompileError,
-    Reads,
+    BINARYEN_VERSION, CompilerProcess, EngineProfile, KindChoice, Level, Optimized, Optimizer,
+    PrecompileError, Reads,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
@@ -51,6 +51,10 @@ pub(crate) struct Arguments {
     /// How much Binaryen optimizes each core module
     #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level)]
     level: Level,
+    /// Which hosts the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
+    /// interrupt what runs and load it quickly
+    #[arg(long, value_name = "default|edge", default_value = "default", value_parser = parse_profile)]
+    profile: EngineProfile,
     /// A `wasm-opt` program to use instead of the Binaryen that is built in
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
@@ -122,6 +126,10 @@ fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
     }
 }
 
+fn parse_profile(text: &str) -> Result<EngineProfile, &'static str> {
+    EngineProfile::named(text).ok_or("one of default, edge")
+}
+
 fn parse_level(text: &str) -> Result<Level, &'static str> {
     let level = Level::ALL.into_iter().find(|level| level.name() == text);
     level.ok_or("one of 0, 1, 2, 3, 4, s, z")
@@ -131,6 +139,7 @@ fn parse_level(text: &str) -> Result<Level, &'static str> {
 struct Plan {
     kind: KindChoice,
     level: Level,
+    profile: EngineProfile,
     optimizer: Optimizer,
     compiler: CompilerProcess,
     release: Release,
@@ -225,6 +234,7 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
     let plan = Plan {
         kind: arguments.kind,
         level: arguments.level,
+        profile: arguments.profile,
         optimizer: optimizer(arguments.wasm_opt, timeout, memory)?,
         compiler: CompilerProcess {
             program: this_program()?,
@@ -349,7 +359,9 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     for (target, path) in &job.outputs {
         let begin = Instant::now();
         progress.compiling(&job.name, target);
-        let image = plan.compiler.precompile(&optimized.component, target);
+        let image = plan
+            .compiler
+            .precompile(&optimized.component, target, plan.profile);
         let image = image.map_err(|error| precompile_failure(&error))?;
         let compiling = begin.elapsed();
         let facts = manifest::Facts {

@@ -69,7 +69,7 @@ impl Facts<'_> {
             engine: Engine {
                 name: "wasmtime".to_owned(),
                 version: ENGINE_VERSION.to_owned(),
-                profile: image.profile().to_owned(),
+                profile: image.profile().name().to_owned(),
                 tunables: settings(image.tunables().iter().cloned()),
                 compatibility_hash: Sha256Digest(image.compatibility_hash()),
             },

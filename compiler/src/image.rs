@@ -1,0 +1,414 @@
+//! Writing an image anew: without what a load does not read, packed closely.
+//!
+//! The engine's writer aligns code to the largest page of the CPU family and puts nothing small in
+//! front of it but its settings; on aarch64 that is 64 KiB of zeros, three times. Here
+//! sections keep their bytes, their alignment and their order in the table; those that fit go into the gap
+//! in front of the code.
+//!
+//! Sources: System V gABI, chapter 4; `wasmtime` 48, `code_memory.rs` (what the engine asks of sections), and
+//! `wasmtime-internal-cranelift` 48, `obj.rs` (unwind information lies right behind the code).
+
+use std::borrow::Cow;
+
+use object::LittleEndian as LE;
+use object::elf::{FileHeader64, SHT_NULL, SHT_STRTAB, SectionHeader64};
+use object::pod::bytes_of;
+use object::read::elf::{FileHeader as _, SectionHeader as _};
+
+const TEXT: &str = ".text";
+const UNWIND: &str = ".eh_frame";
+const NAMES: &str = ".shstrtab";
+const HEADER_LEN: u64 = size_of::<FileHeader64<LE>>() as u64;
+/// The largest alignment that is kept, in bytes: no CPU has larger pages for code.
+const MAX_ALIGN: u64 = 1 << 16;
+/// More sections than any compiler writes.
+const MAX_SECTIONS: usize = 64;
+
+/// An image, taken apart into sections.
+#[derive(Clone, Debug)]
+pub struct Image<'a> {
+    header: FileHeader64<LE>,
+    sections: Vec<Section<'a>>,
+}
+
+#[derive(Clone, Debug)]
+struct Section<'a> {
+    name: String,
+    header: SectionHeader64<LE>,
+    data: Cow<'a, [u8]>,
+}
+
+/// Why an image cannot be read or written anew.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// It is not an ELF file as the engine writes it.
+    #[error("malformed image: {what}")]
+    Malformed {
+        /// What was read when it failed.
+        what: &'static str,
+    },
+    /// There is no such section.
+    #[error("the image has no section `{name}`")]
+    Missing {
+        /// The section's name.
+        name: String,
+    },
+    /// A section speaks of others by their numbers, which change.
+    #[error("section `{name}` refers to others by number and cannot be kept")]
+    Numbered {
+        /// The section's name.
+        name: String,
+    },
+    /// Unwind information counts its distance to the code.
+    #[error("unwind information can be kept only behind the code that it was written for")]
+    Unwind,
+}
+
+impl<'a> Image<'a> {
+    /// Takes an image apart.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Malformed`], and [`ImageError::Unwind`] for unwind information that lies elsewhere
+    /// than right behind the code.
+    pub fn parse(image: &'a [u8]) -> Result<Self, ImageError> {
+        let malformed = |what| ImageError::Malformed { what };
+        let header = FileHeader64::<LE>::parse(image).map_err(|_| malformed("file header"))?;
+        if header.is_big_endian() || header.e_phnum.get(LE) != 0 {
+            return Err(malformed("file header"));
+        }
+        let table = header.sections(LE, image);
+        let table = table.map_err(|_| malformed("section table"))?;
+        if table.len() > MAX_SECTIONS {
+            return Err(malformed("section table"));
+        }
+        let mut sections: Vec<Section<'a>> = Vec::new();
+        for section in table.iter().skip(1) {
+            let name = table.section_name(LE, section).ok();
+            let name = name.and_then(|name| std::str::from_utf8(name).ok());
+            let name = name.ok_or_else(|| malformed("section name"))?;
+            let data = section.data(LE, image);
+            let data = data.map_err(|_| malformed("section data"))?;
+            let align = section.sh_addralign(LE);
+            if !(align == 0 || align.is_power_of_two() && align <= MAX_ALIGN) {
+                return Err(malformed("section alignment"));
+            }
+            if sections.iter().any(|known| known.name == name) {
+                return Err(malformed("section name"));
+            }
+            // Written anew.
+            if name != NAMES {
+                sections.push(Section {
+                    name: name.to_owned(),
+                    header: *section,
+                    data: data.into(),
+                });
+            }
+        }
+        let this = Self {
+            header: *header,
+            sections,
+        };
+        if let Some(unwind) = this.find(UNWIND).filter(|unwind| !unwind.data.is_empty()) {
+            let text = this.find(TEXT).ok_or(ImageError::Unwind)?;
+            let end = text
+                .header
+                .sh_offset(LE)
+                .checked_add(text.header.sh_size(LE));
+            if end != Some(unwind.header.sh_offset(LE)) {
+                return Err(ImageError::Unwind);
+            }
+        }
+        Ok(this)
+    }
+
+    fn find(&self, name: &str) -> Option<&Section<'a>> {
+        self.sections.iter().find(|section| section.name == name)
+    }
+
+    /// A section's bytes.
+    pub fn section(&self, name: &str) -> Option<&[u8]> {
+        self.find(name).map(|section| &*section.data)
+    }
+
+    /// Leaves a section out; whether there was one.
+    pub fn drop_section(&mut self, name: &str) -> bool {
+        let before = self.sections.len();
+        self.sections.retain(|section| section.name != name);
+        self.sections.len() != before
+    }
+
+    /// Gives a section other bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Missing`], and [`ImageError::Unwind`] for code that has unwind information.
+    pub fn replace(&mut self, name: &str, data: Vec<u8>) -> Result<(), ImageError> {
+        if name == TEXT && self.find(UNWIND).is_some() {
+            return Err(ImageError::Unwind);
+        }
+        let section = self.sections.iter_mut().find(|known| known.name == name);
+        let section = section.ok_or_else(|| ImageError::Missing { name: name.into() })?;
+        section.data = data.into();
+        Ok(())
+    }
+
+    /// The image, laid out again. The same sections give the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Numbered`] for what the numbers of sections are part of: symbol tables and
+    /// relocations. [`ImageError::Unwind`] when the code is gone and its unwind information is not.
+    pub fn write(&self) -> Result<Vec<u8>, ImageError> {
+        for section in &self.sections {
+            let header = &section.header;
+            if header.sh_link.get(LE) != 0 || header.sh_info.get(LE) != 0 {
+                let name = section.name.clone();
+                return Err(ImageError::Numbered { name });
+            }
+        }
+        let (offsets, end) = self.layout()?;
+        let names_at = end;
+        let mut names = vec![0];
+        let mut table = vec![null_entry()];
+        for (section, offset) in self.sections.iter().zip(&offsets) {
+            let mut entry = section.header;
+            entry
+                .sh_name
+                .set(LE, append_name(&mut names, &section.name));
+            entry.sh_offset.set(LE, *offset);
+            entry.sh_size.set(LE, section.data.len() as u64);
+            table.push(entry);
+        }
+        let mut entry = null_entry();
+        entry.sh_name.set(LE, append_name(&mut names, NAMES));
+        entry.sh_type.set(LE, SHT_STRTAB);
+        entry.sh_offset.set(LE, names_at);
+        entry.sh_size.set(LE, names.len() as u64);
+        entry.sh_addralign.set(LE, 1);
+        table.push(entry);
+
+        let table_at = align_up(names_at + names.len() as u64, 8);
+        let count = u16::try_from(table.len());
+        let count = count.map_err(|_| ImageError::Malformed {
+            what: "section table",
+        })?;
+        let mut header = self.header;
+        header.e_shoff.set(LE, table_at);
+        header.e_shnum.set(LE, count);
+        header.e_shstrndx.set(LE, count - 1);
+
+        let parts = self.sections.iter().zip(&offsets);
+        let mut parts: Vec<(u64, &[u8])> = parts.map(|(part, at)| (*at, &*part.data)).collect();
+        parts.sort_by_key(|(at, data)| (*at, data.len()));
+        let mut out = bytes_of(&header).to_vec();
+        for (at, data) in parts {
+            pad_to(&mut out, at);
+            if !data.is_empty() {
+                out.extend_from_slice(data);
+            }
+        }
+        pad_to(&mut out, names_at);
+        out.extend_from_slice(&names);
+        pad_to(&mut out, table_at);
+        for entry in &table {
+            out.extend_from_slice(bytes_of(entry));
+        }
+        Ok(out)
+    }
+
+    /// Where each section begins, and where the last one ends.
+    fn layout(&self) -> Result<(Vec<u64>, u64), ImageError> {
+        let text = self.find(TEXT).filter(|text| !text.data.is_empty());
+        let code_at = text.map_or(0, |text| align_up(HEADER_LEN, text.align()));
+        let mut offsets = vec![0; self.sections.len()];
+        // In front of the code, as far as there is room.
+        let mut end = HEADER_LEN;
+        let mut behind = Vec::new();
+        for (offset, section) in offsets.iter_mut().zip(&self.sections) {
+            // Nowhere in particular, and aligned to everything.
+            if section.data.is_empty() {
+                continue;
+            }
+            let at = align_up(end, section.align());
+            let next = at + section.data.len() as u64;
+            let bound = section.name == TEXT || section.name == UNWIND;
+            if bound || next > code_at {
+                behind.push((offset, section));
+            } else {
+                (*offset, end) = (at, next);
+            }
+        }
+        // The code first, its unwind information right behind it, then whole pages, then the rest.
+        behind.sort_by_key(|(_, section)| {
+            let order = [TEXT, UNWIND].iter().position(|name| *name == section.name);
+            (order.unwrap_or(2), u64::MAX - section.align())
+        });
+        for (offset, section) in behind {
+            let at = align_up(end, section.align());
+            if section.name == UNWIND && (text.is_none() || at != end) {
+                return Err(ImageError::Unwind);
+            }
+            (*offset, end) = (at, at + section.data.len() as u64);
+        }
+        Ok((offsets, end))
+    }
+}
+
+impl Section<'_> {
+    fn align(&self) -> u64 {
+        self.header.sh_addralign(LE).max(1)
+    }
+}
+
+fn align_up(offset: u64, align: u64) -> u64 {
+    offset.next_multiple_of(align)
+}
+
+/// What is between sections is zero.
+fn pad_to(out: &mut Vec<u8>, offset: u64) {
+    let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+    // An empty section lies where others do.
+    if offset > out.len() {
+        out.resize(offset, 0);
+    }
+}
+
+fn append_name(names: &mut Vec<u8>, name: &str) -> u32 {
+    let at = names.len();
+    names.extend_from_slice(name.as_bytes());
+    names.push(0);
+    u32::try_from(at).unwrap_or(0)
+}
+
+fn null_entry() -> SectionHeader64<LE> {
+    let zero = object::U32::new(LE, 0);
+    let wide = object::U64::new(LE, 0);
+    SectionHeader64 {
+        sh_name: zero,
+        sh_type: object::U32::new(LE, SHT_NULL),
+        sh_flags: wide,
+        sh_addr: wide,
+        sh_offset: wide,
+        sh_size: wide,
+        sh_link: zero,
+        sh_info: zero,
+        sh_addralign: wide,
+        sh_entsize: wide,
+    }
+}
+
+#[cfg(all(test, feature = "precompile"))]
+mod tests {
+    use super::*;
+
+    const PROGRAM: &str = r#"(module
+        (memory (export "memory") 1)
+        (data (i32.const 16) "some data")
+        (func (export "add") (param i32 i32) (result i32)
+            local.get 0 local.get 1 i32.add i32.load))"#;
+    const UNREAD: [&str; 4] = [UNWIND, ".wasmtime.addrmap", ".symtab", ".strtab"];
+
+    fn compiled(target: &str) -> Vec<u8> {
+        let program = crate::validate(wat::parse_str(PROGRAM).unwrap()).unwrap();
+        let target = edgec_targets::find(target).unwrap();
+        crate::precompile(&program, target, crate::EngineProfile::Default)
+            .unwrap()
+            .into_bytes()
+    }
+
+    fn stripped(image: &[u8]) -> Image<'_> {
+        let mut image = Image::parse(image).unwrap();
+        for name in UNREAD {
+            assert!(image.drop_section(name), "{name}");
+        }
+        image
+    }
+
+    #[test]
+    fn what_is_kept_keeps_its_bytes_and_its_alignment() {
+        for target in ["x86_64", "aarch64"] {
+            let old = compiled(target);
+            let new = stripped(&old).write().unwrap();
+            let (old, new) = (Image::parse(&old).unwrap(), Image::parse(&new).unwrap());
+            let fixed = |image: &Image<'_>| {
+                let header = image.header;
+                (header.e_ident.os_abi, header.e_machine, header.e_flags)
+            };
+            assert_eq!(fixed(&new), fixed(&old));
+            for section in &old.sections {
+                if UNREAD.contains(&section.name.as_str()) {
+                    assert!(new.find(&section.name).is_none());
+                    continue;
+                }
+                let same = new.find(&section.name).unwrap();
+                assert_eq!(same.data, section.data, "{}", section.name);
+                assert_eq!(same.align(), section.align());
+                if !same.data.is_empty() {
+                    assert_eq!(same.header.sh_offset(LE) % same.align(), 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn writing_again_changes_nothing() {
+        let image = compiled("aarch64");
+        let once = stripped(&image).write().unwrap();
+        assert_eq!(Image::parse(&once).unwrap().write().unwrap(), once);
+        // One page in front of the code, one of code, one of data, and what is small nowhere else.
+        assert!(once.len() < 3 * 65536 + 4096, "{}", once.len());
+    }
+
+    #[test]
+    fn unwind_information_stays_behind_its_code() {
+        let image = compiled("x86_64");
+        let mut kept = Image::parse(&image).unwrap();
+        kept.drop_section(".symtab");
+        let written = kept.write().unwrap();
+        assert!(Image::parse(&written).unwrap().section(UNWIND).is_some());
+        assert_eq!(kept.replace(TEXT, vec![0]), Err(ImageError::Unwind));
+        kept.drop_section(TEXT);
+        assert_eq!(kept.write(), Err(ImageError::Unwind));
+        // Unwind information that the table says is elsewhere: `sh_offset` of its entry.
+        let table = usize::try_from(kept.header.e_shoff.get(LE)).unwrap();
+        let entry = (1..).find(|entry| {
+            let at = table + entry * size_of::<SectionHeader64<LE>>() + 24;
+            let offset = u64::from_le_bytes(image[at..at + 8].try_into().unwrap());
+            offset == kept.find(UNWIND).unwrap().header.sh_offset(LE)
+        });
+        let mut moved = image.clone();
+        moved[table + entry.unwrap() * size_of::<SectionHeader64<LE>>() + 24] = 1;
+        assert_eq!(Image::parse(&moved).unwrap_err(), ImageError::Unwind);
+    }
+
+    #[test]
+    fn each_error_has_a_case() {
+        let image = compiled("x86_64");
+        let mut whole = Image::parse(&image).unwrap();
+        assert_eq!(
+            whole.write().unwrap_err().to_string(),
+            "section `.symtab` refers to others by number and cannot be kept"
+        );
+        assert_eq!(
+            whole.replace(".name.wasm", vec![]).unwrap_err().to_string(),
+            "the image has no section `.name.wasm`"
+        );
+        for length in [0, 63, 100, image.len() - 1] {
+            let error = Image::parse(&image[..length]).unwrap_err();
+            assert!(matches!(error, ImageError::Malformed { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_section_may_grow() {
+        let image = compiled("aarch64");
+        let mut image = stripped(&image);
+        let grown = vec![7; 100_000];
+        image.replace(".wasmtime.info", grown.clone()).unwrap();
+        let written = image.write().unwrap();
+        let again = Image::parse(&written).unwrap();
+        assert_eq!(again.section(".wasmtime.info"), Some(&*grown));
+    }
+}
