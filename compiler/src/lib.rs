@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ optimize ─▶ ValidComponent
-//!                                                      └─ precompile(target, profile) ─▶ NativeImage
+//!                    take_names, precompile(target, profile) ─▶ NativeImage, strip ─▶ DebugInfo
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -13,12 +13,16 @@ mod adapt;
 mod binaryen;
 #[cfg(feature = "precompile")]
 mod compiler_process;
+mod debug_info;
 mod engine_limits;
 mod features;
+#[cfg(feature = "precompile")]
 mod image;
 mod input;
 mod interface;
 mod lint;
+#[cfg(feature = "precompile")]
+mod names;
 mod optimize;
 #[cfg(feature = "precompile")]
 mod precompile;
@@ -28,6 +32,8 @@ mod profile;
 mod resources;
 #[cfg(feature = "precompile")]
 mod settings;
+#[cfg(feature = "precompile")]
+mod strip;
 mod validate;
 
 pub use adapt::{
@@ -38,7 +44,9 @@ pub use binaryen::optimizer_worker;
 pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
+pub use debug_info::{DebugError, DebugInfo, Function, Place};
 pub use features::supported_feature_names;
+#[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
@@ -46,6 +54,8 @@ pub use lint::{
     Cause, CoreModule, Finding, Item, LintError, LintProcess, PoolLimit, Reason, Rule, Work,
     lint_worker,
 };
+#[cfg(feature = "precompile")]
+pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
