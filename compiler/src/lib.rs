@@ -24,6 +24,7 @@ mod process;
 mod resources;
 #[cfg(feature = "precompile")]
 mod settings;
+mod trim_exports;
 mod validate;
 
 pub use adapt::{

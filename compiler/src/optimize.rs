@@ -1,6 +1,7 @@
 //! Optimizing every core module of a program.
 //!
-//! Binaryen does not read components, so the core modules are taken out, optimized and
+//! Exports that nothing uses go first, so that Binaryen can remove what only they kept alive.
+//! It does not read components, so the core modules are taken out, optimized and
 //! put back. Everything between them is copied byte for byte, section by section:
 //! re-encoding what was not changed could only lose something. The whole is validated
 //! again; should it not be valid, the unoptimized program is what is compiled.
@@ -12,6 +13,7 @@ use wasmparser::{Chunk, Parser, Payload};
 
 use crate::binaryen::{Failure, Optimizer};
 use crate::features;
+use crate::trim_exports::trim_exports;
 use crate::{Kind, ValidComponent, validate};
 
 /// How much to optimize, in `wasm-opt`'s terms.
@@ -73,6 +75,8 @@ pub struct Optimized {
 pub struct ModuleReport {
     /// Its length in bytes before.
     pub before: usize,
+    /// How many exports that nothing used were taken away, whatever came of it then.
+    pub exports_removed: usize,
     /// What came of it.
     pub outcome: ModuleOutcome,
 }
@@ -104,6 +108,10 @@ pub fn optimize(
             modules,
         };
     }
+    let (program, removed) = match trim_exports(&program) {
+        Some(trimmed) => (trimmed.component, trimmed.removed),
+        None => (program, Vec::new()),
+    };
     let deadline = Instant::now() + optimizer.timeout;
     let mut one = |module: &[u8]| {
         progress(modules.len(), module.len());
@@ -117,6 +125,7 @@ pub fn optimize(
         };
         modules.push(ModuleReport {
             before: module.len(),
+            exports_removed: removed.get(modules.len()).copied().unwrap_or(0),
             outcome,
         });
         bytes

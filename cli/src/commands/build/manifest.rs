@@ -115,6 +115,9 @@ impl Facts<'_> {
         }
         if self.level != Level::O0 {
             let mut chosen = settings([("level", self.level.name().to_owned())]);
+            if self.optimized.component.kind() == edgec_compiler::Kind::Component {
+                chosen.insert("trimExports".to_owned(), "true".to_owned());
+            }
             let left: Vec<String> = kept(self.optimized)
                 .map(|(number, _)| number.to_string())
                 .collect();

@@ -52,6 +52,8 @@ struct Built {
     level: &'static str,
     modules: usize,
     modules_kept: Vec<KeptModule>,
+    /// Of each core module.
+    exports_removed: Vec<usize>,
     validate_seconds: f64,
     optimize_seconds: f64,
     /// Known faults of the engine's code generation that concern what was made.
@@ -162,6 +164,11 @@ impl InputReport {
             level: work.level.name(),
             modules: optimized.modules.len(),
             modules_kept: modules_kept.collect(),
+            exports_removed: optimized
+                .modules
+                .iter()
+                .map(|module| module.exports_removed)
+                .collect(),
             validate_seconds: work.validated.as_secs_f64(),
             optimize_seconds: work.optimizing.as_secs_f64(),
             advisories: concerns.collect(),
@@ -211,10 +218,14 @@ impl InputReport {
         )];
         if built.modules > 0 {
             let optimized = built.modules - built.modules_kept.len();
+            let trimmed = match built.exports_removed.iter().sum() {
+                0 => String::new(),
+                removed => format!(" without {}", count(removed, "unused export")),
+            };
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}, {} -> {}",
+                    "-O{}, {optimized} of {}{trimmed}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
                     size(built.component_bytes as u64),
