@@ -22,8 +22,10 @@ mod optimize;
 mod precompile;
 mod process;
 mod resources;
+mod sections;
 #[cfg(feature = "precompile")]
 mod settings;
+mod share_modules;
 mod trim_exports;
 mod validate;
 

@@ -1,4 +1,5 @@
-//! What is done to a component's core modules as a whole: unused exports go.
+//! What is done to a component's core modules as a whole: unused exports go, duplicates are stored
+//! once.
 
 use edgec_tests::Sandbox;
 
@@ -70,4 +71,41 @@ fn exports_that_nothing_uses_keep_nothing_alive() {
     assert_eq!(settings(&sandbox)["trimExports"], "true");
     assert!(kept["optimizedBytes"].as_u64() > Some(40_000));
     assert!(trimmed["optimizedBytes"].as_u64() < Some(1000), "{trimmed}");
+}
+
+/// A module twice, instantiated twice: one in the image, and still two instances, each with a
+/// memory of its own.
+#[test]
+fn a_core_module_is_stored_once() {
+    let sandbox = Sandbox::new();
+    let ballast = "x".repeat(200_000);
+    let counter = format!(
+        r#"(core module (memory 4) (data (i32.const 4) "{ballast}")
+            (func (export "next") (result i32)
+                (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+                (i32.load (i32.const 0))))"#
+    );
+    let text = command(&format!(
+        r#"{counter} {counter}
+        (core instance $a (instantiate 0))
+        (core instance $b (instantiate 1))
+        (core module $m
+            (import "a" "next" (func $a (result i32)))
+            (import "b" "next" (func $b (result i32)))
+            (func (export "run") (result i32)
+                (drop (call $a))
+                (i32.eqz (i32.and
+                    (i32.eq (call $a) (i32.const 2))
+                    (i32.eq (call $b) (i32.const 1))))))
+        (core instance $app (instantiate $m (with "a" (instance $a)) (with "b" (instance $b))))"#
+    ));
+    let twice = build(&sandbox, &text, "-O0");
+    assert_eq!(run(&sandbox), 0);
+    assert_eq!(twice["duplicatesRemoved"], 0);
+    let once = build(&sandbox, &text, "-O1");
+    assert_eq!(run(&sandbox), 0);
+    assert_eq!(once["duplicatesRemoved"], 1);
+    assert_eq!(settings(&sandbox)["shareModules"], "true");
+    let size = |report: &serde_json::Value| report["artifacts"][0]["bytes"].as_u64().unwrap();
+    assert!(size(&once) + 200_000 <= size(&twice), "{once} {twice}");
 }

@@ -116,6 +116,7 @@ impl Facts<'_> {
         if self.level != Level::O0 {
             let mut chosen = settings([("level", self.level.name().to_owned())]);
             if self.optimized.component.kind() == edgec_compiler::Kind::Component {
+                chosen.insert("shareModules".to_owned(), "true".to_owned());
                 chosen.insert("trimExports".to_owned(), "true".to_owned());
             }
             let left: Vec<String> = kept(self.optimized)

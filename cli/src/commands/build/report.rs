@@ -54,6 +54,7 @@ struct Built {
     modules_kept: Vec<KeptModule>,
     /// Of each core module.
     exports_removed: Vec<usize>,
+    duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
     /// Known faults of the engine's code generation that concern what was made.
@@ -169,6 +170,7 @@ impl InputReport {
                 .iter()
                 .map(|module| module.exports_removed)
                 .collect(),
+            duplicates_removed: optimized.shared,
             validate_seconds: work.validated.as_secs_f64(),
             optimize_seconds: work.optimizing.as_secs_f64(),
             advisories: concerns.collect(),
@@ -218,14 +220,23 @@ impl InputReport {
         )];
         if built.modules > 0 {
             let optimized = built.modules - built.modules_kept.len();
-            let trimmed = match built.exports_removed.iter().sum() {
-                0 => String::new(),
-                removed => format!(" without {}", count(removed, "unused export")),
+            let mut gone = Vec::new();
+            for (removed, what) in [
+                (built.exports_removed.iter().sum(), "unused export"),
+                (built.duplicates_removed, "duplicate"),
+            ] {
+                if removed > 0 {
+                    gone.push(count(removed, what));
+                }
+            }
+            let gone = match gone.as_slice() {
+                [] => String::new(),
+                gone => format!(" without {}", gone.join(" and ")),
             };
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}{trimmed}, {} -> {}",
+                    "-O{}, {optimized} of {}{gone}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
                     size(built.component_bytes as u64),
