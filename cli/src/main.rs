@@ -57,6 +57,7 @@ enum Command {
 /// The verbs by which this program starts itself as a worker process.
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
+const INITIALIZER_WORKER: &str = "__init";
 
 fn main() -> ExitCode {
     if let Err(error) = signals::install() {
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
     let answer = match raw.next() {
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
+        Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
         _ => None,
     };
     match answer {

@@ -1,10 +1,11 @@
-//! WebAssembly in, native image out: read, adapt, validate, optimize, precompile.
+//! WebAssembly in, native image out: read, adapt, validate, initialize on request, optimize,
+//! precompile.
 //!
 //! Each stage is a file and a function; the state of the program is in the type:
 //!
 //! ```text
-//! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ optimize ─▶ ValidComponent
-//!                                                      └─ precompile(target) ─▶ NativeImage
+//! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize ─▶ ValidComponent
+//!      ─ optimize ─▶ ValidComponent ─ precompile(target) ─▶ NativeImage
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -15,6 +16,10 @@ mod binaryen;
 mod compiler_process;
 mod engine_limits;
 mod features;
+#[cfg(feature = "precompile")]
+mod initialize;
+#[cfg(feature = "precompile")]
+mod initializer;
 mod input;
 mod interface;
 mod optimize;
@@ -38,6 +43,10 @@ pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use features::supported_feature_names;
+#[cfg(feature = "precompile")]
+pub use initialize::WIZER_VERSION;
+#[cfg(feature = "precompile")]
+pub use initializer::{InitError, Initializer, initializer_worker};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};

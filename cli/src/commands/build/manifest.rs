@@ -8,9 +8,10 @@ use edgec_artifact::{
 };
 use edgec_compiler::{
     ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, Level, NativeImage, Optimized,
-    Optimizer, TEXT_VERSION,
+    Optimizer, TEXT_VERSION, WIZER_VERSION,
 };
 
+use super::init::Initialized;
 use super::kept;
 
 /// What a release says of itself; the same for every target.
@@ -28,6 +29,7 @@ pub(super) struct Facts<'a> {
     pub(super) input: &'a [u8],
     pub(super) from_text: bool,
     pub(super) adapter: Option<Adapter>,
+    pub(super) init: Option<&'a Initialized>,
     pub(super) level: Level,
     pub(super) optimizer: &'a Optimizer,
     pub(super) optimized: &'a Optimized,
@@ -111,6 +113,18 @@ impl Facts<'_> {
                 tool: "wit-component".to_owned(),
                 version: ENCODER_VERSION.to_owned(),
                 settings: chosen,
+            });
+        }
+        if let Some(init) = self.init {
+            stages.push(Stage {
+                name: "init".to_owned(),
+                tool: "wasmtime-wizer".to_owned(),
+                version: WIZER_VERSION.to_owned(),
+                settings: settings([
+                    ("function", init.function.clone()),
+                    ("imports", "trap".to_owned()),
+                    ("nanCanonicalization", "true".to_owned()),
+                ]),
             });
         }
         if self.level != Level::O0 {

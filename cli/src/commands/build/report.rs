@@ -9,6 +9,7 @@ use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
+use super::init::Initialized;
 use super::kept;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
@@ -48,6 +49,8 @@ struct Built {
     adapter: Option<&'static str>,
     input_bytes: usize,
     component_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init: Option<InitReport>,
     optimized_bytes: usize,
     level: &'static str,
     modules: usize,
@@ -60,6 +63,15 @@ struct Built {
     /// Known faults of the engine's code generation that concern what was made.
     advisories: Vec<Concern>,
     artifacts: Vec<ArtifactReport>,
+}
+
+/// The call of a function before everything else.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InitReport {
+    function: String,
+    component_bytes: usize,
+    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -90,6 +102,7 @@ pub(super) struct ArtifactReport {
 pub(super) struct Work {
     pub(super) input: usize,
     pub(super) before: usize,
+    pub(super) initialized: Option<Initialized>,
     pub(super) level: Level,
     pub(super) validated: Duration,
     pub(super) optimizing: Duration,
@@ -161,6 +174,11 @@ impl InputReport {
             adapter: adapter.map(Adapter::name),
             input_bytes: work.input,
             component_bytes: work.before,
+            init: work.initialized.map(|init| InitReport {
+                function: init.function,
+                component_bytes: init.bytes,
+                seconds: init.time.as_secs_f64(),
+            }),
             optimized_bytes: optimized.component.bytes().len(),
             level: work.level.name(),
             modules: optimized.modules.len(),
@@ -218,6 +236,20 @@ impl InputReport {
             format!("{}{adapted}", built.kind),
             built.validate_seconds,
         )];
+        let mut before = built.component_bytes;
+        if let Some(init) = &built.init {
+            rows.push(row(
+                "init",
+                format!(
+                    "{}, {} -> {}",
+                    safe(&init.function),
+                    size(before as u64),
+                    size(init.component_bytes as u64)
+                ),
+                init.seconds,
+            ));
+            before = init.component_bytes;
+        }
         if built.modules > 0 {
             let optimized = built.modules - built.modules_kept.len();
             let mut gone = Vec::new();
@@ -239,7 +271,7 @@ impl InputReport {
                     "-O{}, {optimized} of {}{gone}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
-                    size(built.component_bytes as u64),
+                    size(before as u64),
                     size(built.optimized_bytes as u64)
                 ),
                 built.optimize_seconds,
