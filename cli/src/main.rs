@@ -61,6 +61,7 @@ enum Command {
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
 const LINT_WORKER: &str = "__lint";
+const INITIALIZER_WORKER: &str = "__init";
 
 fn main() -> ExitCode {
     if let Err(error) = signals::install() {
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
         Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
+        Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
         _ => None,
     };
     match answer {
