@@ -19,6 +19,7 @@ mod image;
 mod input;
 mod interface;
 mod optimize;
+mod order;
 #[cfg(feature = "precompile")]
 mod precompile;
 mod process;
@@ -27,6 +28,8 @@ mod profile;
 mod resources;
 #[cfg(feature = "precompile")]
 mod settings;
+#[cfg(feature = "precompile")]
+mod trim;
 mod validate;
 
 pub use adapt::{
@@ -42,6 +45,7 @@ pub use image::{Image, ImageError};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
+pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 #[cfg(feature = "precompile")]

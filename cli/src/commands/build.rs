@@ -345,12 +345,15 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
 
     let begin = Instant::now();
     let before = adapted.component.bytes().len();
-    let optimized = edgec_compiler::optimize(
+    let mut optimized = edgec_compiler::optimize(
         adapted.component,
         plan.level,
         &plan.optimizer,
         |number, length| progress.optimizing(&job.name, number, length),
     );
+    if plan.profile == EngineProfile::Edge {
+        optimized.component = edgec_compiler::order(optimized.component);
+    }
     let optimizing = begin.elapsed();
 
     // Kept in memory until all of them exist: whoever stops a build finds nothing new.
@@ -373,6 +376,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             level: plan.level,
             optimizer: &plan.optimizer,
             optimized: &optimized,
+            profile: plan.profile,
         };
         let manifest = facts.manifest(&image);
         let begin = Instant::now();
