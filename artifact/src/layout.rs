@@ -32,7 +32,7 @@ const FOOTER_LEN: usize = 40;
 pub struct Artifact<'a> {
     image: &'a [u8],
     envelope: Envelope,
-    envelope_len: u64,
+    envelope_bytes: &'a [u8],
 }
 
 /// Why a file is not an artifact.
@@ -152,6 +152,7 @@ impl<'a> Artifact<'a> {
                 offset: image_len + at as u64,
             });
         }
+        let envelope_bytes = envelope;
         let envelope = Envelope::decode(envelope).map_err(|source| LayoutError::Envelope {
             offset: envelope_offset,
             source,
@@ -159,7 +160,7 @@ impl<'a> Artifact<'a> {
         Ok(Self {
             image,
             envelope,
-            envelope_len,
+            envelope_bytes,
         })
     }
 
@@ -173,9 +174,14 @@ impl<'a> Artifact<'a> {
         &self.envelope
     }
 
+    /// The envelope, taken out, and its bytes.
+    pub fn into_envelope(self) -> (Envelope, &'a [u8]) {
+        (self.envelope, self.envelope_bytes)
+    }
+
     /// The envelope region's length in bytes.
     pub fn envelope_len(&self) -> u64 {
-        self.envelope_len
+        self.envelope_bytes.len() as u64
     }
 }
 

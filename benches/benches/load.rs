@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use edgec_benches::{Contender, guests, medians, print, selected};
-use edgec_loader::{EngineProfile, Expected, load};
+use edgec_loader::{EngineProfile, Expected, Limits, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::verify;
 use wasmtime::Engine;
@@ -19,7 +19,7 @@ fn main() {
     let sandbox = Sandbox::new();
     let policy = sandbox.policy();
     let stock = Engine::default();
-    let ours = edgec_loader::engine(EngineProfile::Default).unwrap();
+    let ours = edgec_loader::engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
 
     println!("medians of one run, in turns; the ratio is to the first line of each guest\n");
     for guest in guests(&["rust-worker-p2", "rust-http-proxy", "js-http-proxy"]) {

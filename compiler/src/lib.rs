@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ optimize ─▶ ValidComponent
-//!                                                      └─ precompile(target, profile) ─▶ NativeImage
+//!                    take_names, precompile(target, profile) ─▶ NativeImage, strip ─▶ DebugInfo
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -13,11 +13,15 @@ mod adapt;
 mod binaryen;
 #[cfg(feature = "precompile")]
 mod compiler_process;
+mod debug_info;
 mod engine_limits;
 mod features;
+#[cfg(feature = "precompile")]
 mod image;
 mod input;
 mod interface;
+#[cfg(feature = "precompile")]
+mod names;
 mod optimize;
 mod order;
 #[cfg(feature = "precompile")]
@@ -28,6 +32,8 @@ mod profile;
 mod resources;
 #[cfg(feature = "precompile")]
 mod settings;
+#[cfg(feature = "precompile")]
+mod strip;
 #[cfg(feature = "precompile")]
 mod trim;
 mod validate;
@@ -40,10 +46,14 @@ pub use binaryen::optimizer_worker;
 pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
+pub use debug_info::{DebugError, DebugInfo, Function, Place};
 pub use features::supported_feature_names;
+#[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
+#[cfg(feature = "precompile")]
+pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 pub use order::order;
 #[cfg(feature = "precompile")]

@@ -146,7 +146,7 @@ fn optimize_module(
     deadline: Instant,
 ) -> Result<Vec<u8>, Failure> {
     let features = features::used(module);
-    let input = without_target_features(module).unwrap_or_else(|| module.to_vec());
+    let input = without_notes(module).unwrap_or_else(|| module.to_vec());
     let optimized = optimizer.run(&input, features, level, deadline)?;
     match validate(optimized) {
         Ok(valid) if valid.kind() == Kind::Module => Ok(valid.bytes().to_vec()),
@@ -160,13 +160,15 @@ fn optimize_module(
 }
 
 /// The module without LLVM's `target_features` section, whose list Binaryen would enable in
-/// addition to what the module uses.
-fn without_target_features(module: &[u8]) -> Option<Vec<u8>> {
+/// addition to what the module uses, and without DWARF, for which it would do without the passes
+/// that change what DWARF says.
+fn without_notes(module: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = wasm_encoder::Module::new();
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.ok()?;
-        let named = matches!(&payload, Payload::CustomSection(s) if s.name() == "target_features");
-        if let (Some((id, range)), false) = (payload.as_section(), named) {
+        let note = matches!(&payload, Payload::CustomSection(section)
+            if section.name() == "target_features" || section.name().starts_with(".debug_"));
+        if let (Some((id, range)), false) = (payload.as_section(), note) {
             let data = module.get(range)?;
             encoder.section(&RawSection { id, data });
         }
@@ -249,11 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn only_the_target_features_are_taken_out() {
+    fn only_target_features_and_dwarf_are_taken_out() {
         let text = r#"(module (func (export "a")) (@custom "x" "kept") {})"#;
         let wasm = |custom: &str| wat::parse_str(text.replace("{}", custom)).unwrap();
-        let with = wasm(r#"(@custom "target_features" "\01+\0agc")"#);
-        assert_eq!(without_target_features(&with).unwrap(), wasm(""));
+        let features = r#"(@custom "target_features" "\01+\0agc")"#;
+        for with in [features, r#"(@custom ".debug_info" "dwarf")"#] {
+            assert_eq!(without_notes(&wasm(with)).unwrap(), wasm(""));
+        }
     }
 
     #[test]

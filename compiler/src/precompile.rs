@@ -181,6 +181,11 @@ impl NativeImage {
         &self.bytes
     }
 
+    /// The ELF file, for stages that write it anew.
+    pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
     /// The ELF file, taken out.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes

@@ -2,7 +2,9 @@
 //!
 //! `cargo run -p edgec-loader --example host -- key.pub.pem app.x86_64.cwasm`
 
-use edgec_loader::{EngineProfile, Expected, PublicKey, TrustPolicy, TrustedKey, engine, load};
+use edgec_loader::{
+    EngineProfile, Expected, Limits, PublicKey, TrustPolicy, TrustedKey, engine, load,
+};
 use wasmtime::Store;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
@@ -32,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let policy = TrustPolicy::new(vec![TrustedKey { name, key }], 1)?;
 
     // Once a process: the engine that artifacts of the default profile fit.
-    let engine = engine(EngineProfile::Default)?;
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
     let mut linker = Linker::<Request>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
 

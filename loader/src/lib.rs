@@ -5,11 +5,12 @@
 //! near the engine. [`engine`] builds the engine that the artifacts fit.
 //!
 //! ```no_run
-//! use edgec_loader::{EngineProfile, Expected, PublicKey, TrustPolicy, TrustedKey, engine, load};
+//! use edgec_loader::{EngineProfile, Expected, Limits, PublicKey, TrustPolicy, TrustedKey};
+//! use edgec_loader::{engine, load};
 //!
 //! let key = PublicKey::from_pem(&std::fs::read_to_string("ci.pub.pem")?)?;
 //! let policy = TrustPolicy::new(vec![TrustedKey { name: "ci".into(), key }], 1)?;
-//! let engine = engine(EngineProfile::Default)?;
+//! let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
 //! let loaded = load(&engine, "app.x86_64.cwasm", &policy, &Expected::application("app"))?;
 //! println!("{} {}", loaded.manifest().name, loaded.manifest().version);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -23,18 +24,30 @@
     reason = "mapping memory and handing verified code to the engine"
 )]
 
+mod engine;
+mod error;
+mod limits;
 mod load;
+mod loaded;
 mod private;
-mod profile;
 #[cfg(target_os = "linux")]
 mod sealed;
+#[cfg(target_os = "linux")]
+mod stable;
+#[cfg(target_os = "linux")]
+pub mod store;
+#[cfg(target_os = "linux")]
+mod verity;
 
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, Expected, KeyError,
-    KeyId, Kind, LayoutError, Manifest, Misfit, PolicyError, PolicyFileError, PolicyStateError,
-    PublicKey, Status, TrustPolicy, TrustedKey, Unfit, VerifyError, remember,
+    KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, PolicyError, PolicyFileError,
+    PolicyStateError, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, VerifyError, remember,
 };
-pub use load::{LoadError, LoadMode, Loaded, LoadedComponent, LoadedModule, load, load_module};
-pub use profile::{EngineProfile, config, engine};
+pub use engine::{EngineProfile, HostEngine, Ticker, UnknownProfile, engine};
+pub use error::LoadError;
+pub use limits::{Limits, PlanError, PoolPlan};
+pub use load::{VerifiedFile, load, load_module};
+pub use loaded::{LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedPre, Verdict};
 /// The engine, of the one version that the artifacts fit.
 pub use wasmtime;

@@ -2,173 +2,33 @@
 //!
 //! The file is opened once and read once, into memory that nobody else can change; that
 //! memory is what is verified and what is loaded. A path is never opened a second time.
+//! A host that loads more than once admits to a store instead ([`crate::store`]).
 
 use std::fs::File;
-use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use edgec_verifier::{
-    AcceptedSignature, Check, Expected, HostProfile, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy,
-    Unfit, VerifiedArtifact, VerifyError, verify,
-};
-use wasmtime::Engine;
-use wasmtime::component::Component;
+use edgec_verifier::{Expected, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, verify};
 
-/// How the verified bytes are kept from changing while the engine uses them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LoadMode {
-    /// A memory file that the kernel lets nobody write, shrink or grow (Linux).
-    SealedMemfd,
-    /// A private copy in this process's memory.
-    PrivateCopy,
-}
-
-/// A verified program in an engine.
-#[derive(Debug)]
-pub struct Loaded<P> {
-    program: P,
-    manifest: Manifest,
-    accepted: Vec<AcceptedSignature>,
-    checks: Vec<Check>,
-    mode: LoadMode,
-}
-
-/// A verified component in an engine.
-pub type LoadedComponent = Loaded<Component>;
-/// A verified core module in an engine.
-pub type LoadedModule = Loaded<wasmtime::Module>;
-
-/// Why an artifact was not loaded.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// The file cannot be opened or read, or memory cannot be had.
-    #[error("cannot read the artifact")]
-    Io(#[from] io::Error),
-    /// A folder, a pipe, a device: nothing whose length is known.
-    #[error("not a regular file")]
-    NotAFile,
-    /// Longer than any artifact.
-    #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
-    TooLong {
-        /// The file's length in bytes.
-        len: u64,
-    },
-    /// Nobody whom the policy trusts vouches for these bytes.
-    #[error("the artifact is not trusted")]
-    Verify(#[from] VerifyError),
-    /// The artifact holds a core module where a component is wanted, or the other way.
-    #[error("the artifact holds a {}, a {} is wanted", found.name(), wanted.name())]
-    Kind {
-        /// What the manifest says.
-        found: Kind,
-        /// What the caller asked for.
-        wanted: Kind,
-    },
-    /// The clock stands before 1970: it was never set, and no validity can be judged.
-    #[error("the clock is not set")]
-    Clock,
-    /// The artifact is for another engine or another CPU.
-    #[error(transparent)]
-    Unfit(#[from] Unfit),
-    /// The program imports what its manifest does not state, and no policy has judged.
-    #[error("the program imports {}, which its manifest does not state", imports.join(", "))]
-    Undeclared {
-        /// Every such import.
-        imports: Vec<String>,
-    },
-    /// The engine does not accept the image.
-    #[error("the engine refused the image: {0:#}")]
-    Engine(wasmtime::Error),
-}
-
-impl LoadError {
-    /// A short name for the error that does not change between releases.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Io(_) => "io",
-            Self::NotAFile => "not-a-file",
-            Self::TooLong { .. } => "too-long",
-            Self::Verify(error) => error.code(),
-            Self::Kind { .. } => "kind",
-            Self::Clock => "clock",
-            Self::Unfit(error) => error.code(),
-            Self::Undeclared { .. } => "undeclared-import",
-            Self::Engine(_) => "engine",
-        }
-    }
-}
-
-impl<P> Loaded<P> {
-    /// What was loaded.
-    pub fn program(&self) -> &P {
-        &self.program
-    }
-
-    /// What its signers say about it.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// The program, taken out.
-    pub fn into_program(self) -> P {
-        self.program
-    }
-
-    /// The signatures that counted, each key once.
-    pub fn accepted(&self) -> &[AcceptedSignature] {
-        &self.accepted
-    }
-
-    /// Every check that was made; those that warn are the host's to log.
-    pub fn checks(&self) -> &[Check] {
-        &self.checks
-    }
-
-    /// A policy judges the imports that the manifest states; the program must not have others.
-    fn importing_only_what_is_signed(self, mut imports: Vec<String>) -> Result<Self, LoadError> {
-        let signed = &self.manifest.capabilities.imports;
-        imports.retain(|name| !signed.contains(name));
-        match imports.as_slice() {
-            [] => Ok(self),
-            _ => Err(LoadError::Undeclared { imports }),
-        }
-    }
-
-    /// How its bytes are kept from changing.
-    pub fn mode(&self) -> LoadMode {
-        self.mode
-    }
-}
+use crate::loaded::{Facts, component_imports, demand, module_imports};
+use crate::{HostEngine, LoadError, Loaded, LoadedComponent, LoadedModule};
 
 /// Verifies an artifact that holds a component, and loads it.
 ///
-/// `engine` must be one that [`crate::engine`] or [`crate::config`] made. `expected` says which
-/// application the caller means: a validly signed other one is refused.
+/// `expected` says which application the caller means: a validly signed other one is refused.
 ///
 /// # Errors
 ///
 /// [`LoadError`] names the first thing in the way. But for [`LoadError::Engine`] and
 /// [`LoadError::Undeclared`], the engine has then seen nothing; nothing is ever run.
 pub fn load(
-    engine: &Engine,
+    engine: &HostEngine,
     path: impl AsRef<Path>,
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedComponent, LoadError> {
-    let wanted = Kind::Component;
-    let loaded = with_verified(
-        path.as_ref(),
-        policy,
-        expected,
-        wanted,
-        |bytes, artifact| bytes.component(engine, artifact),
-    )?;
-    let component = loaded.program.component_type();
-    let imports = component.imports(engine).map(|(name, _)| name.to_owned());
-    loaded.importing_only_what_is_signed(imports.collect())
+    VerifiedFile::open(path, policy, expected)?.component(engine)
 }
 
 /// Verifies an artifact that holds a core module, and loads it.
@@ -177,57 +37,83 @@ pub fn load(
 ///
 /// As [`load`].
 pub fn load_module(
-    engine: &Engine,
+    engine: &HostEngine,
     path: impl AsRef<Path>,
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedModule, LoadError> {
-    let wanted = Kind::Module;
-    let loaded = with_verified(
-        path.as_ref(),
-        policy,
-        expected,
-        wanted,
-        |bytes, artifact| bytes.module(engine, artifact),
-    )?;
-    let imports = loaded.program.imports();
-    let imports = imports.map(|import| format!("{}::{}", import.module(), import.name()));
-    let imports = imports.collect();
-    loaded.importing_only_what_is_signed(imports)
+    VerifiedFile::open(path, policy, expected)?.module(engine)
 }
 
 #[cfg(target_os = "linux")]
-use crate::sealed::SealedBytes as StableBytes;
+use crate::{sealed::read, stable::StableFile as StableBytes};
 
 #[cfg(not(target_os = "linux"))]
-use crate::private::PrivateBytes as StableBytes;
+use crate::private::{PrivateBytes as StableBytes, read};
 
-fn with_verified<P>(
-    path: &Path,
-    policy: &TrustPolicy,
-    expected: &Expected,
-    wanted: Kind,
-    hand_over: impl FnOnce(&StableBytes, &VerifiedArtifact<'_>) -> wasmtime::Result<P>,
-) -> Result<Loaded<P>, LoadError> {
-    let (file, len) = open(path)?;
-    let bytes = StableBytes::read(file, len)?;
-    let artifact = verify(bytes.as_slice(), policy, expected, now()?)?;
-    let found = artifact.manifest().kind;
-    if found != wanted {
-        return Err(LoadError::Kind { found, wanted });
-    }
-    HostProfile::here().can_run(artifact.manifest())?;
-    let program = hand_over(&bytes, &artifact).map_err(LoadError::Engine)?;
-    Ok(Loaded {
-        program,
-        accepted: artifact.accepted().to_vec(),
-        checks: artifact.checks().to_vec(),
-        manifest: artifact.into_manifest(),
-        mode: StableBytes::MODE,
-    })
+/// A file that was verified and that no engine has seen yet: which engine it fits is in its
+/// manifest.
+#[derive(Debug)]
+pub struct VerifiedFile {
+    bytes: StableBytes,
+    facts: Arc<Facts>,
 }
 
-fn open(path: &Path) -> Result<(File, u64), LoadError> {
+impl VerifiedFile {
+    /// Reads a file into memory that nobody can change, and verifies that memory.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn open(
+        path: impl AsRef<Path>,
+        policy: &TrustPolicy,
+        expected: &Expected,
+    ) -> Result<Self, LoadError> {
+        demand(policy, StableBytes::MODE)?;
+        let (file, len) = open(path.as_ref())?;
+        let bytes = read(file, len)?;
+        let view = bytes.view()?;
+        let facts = Facts::of(verify(&view, policy, expected, now()?)?);
+        drop(view);
+        let facts = Arc::new(facts);
+        Ok(Self { bytes, facts })
+    }
+
+    /// What its signers say about it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.facts.manifest
+    }
+
+    /// Loads the component in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`].
+    pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
+        self.facts.fit(engine, Kind::Component)?;
+        let component = self.bytes.component(engine, &self.facts);
+        let component = component.map_err(LoadError::Engine)?;
+        self.facts.declare(component_imports(engine, &component))?;
+        Ok(Loaded::new(component, self.facts, StableBytes::MODE))
+    }
+
+    /// Loads the core module in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`].
+    pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
+        self.facts.fit(engine, Kind::Module)?;
+        let module = self.bytes.module(engine, &self.facts);
+        let module = module.map_err(LoadError::Engine)?;
+        self.facts.declare(module_imports(&module))?;
+        Ok(Loaded::new(module, self.facts, StableBytes::MODE))
+    }
+}
+
+/// Opens a file to be read from beginning to end, and says how long it is.
+pub(crate) fn open(path: &Path) -> Result<(File, u64), LoadError> {
     // A pipe would block on `open` until somebody writes to it.
     #[cfg(unix)]
     let file = {
@@ -252,7 +138,7 @@ fn open(path: &Path) -> Result<(File, u64), LoadError> {
 }
 
 /// Seconds since 1970.
-fn now() -> Result<u64, LoadError> {
+pub(crate) fn now() -> Result<u64, LoadError> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Ok(since.map_err(|_| LoadError::Clock)?.as_secs())
 }

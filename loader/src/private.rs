@@ -10,11 +10,11 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use edgec_verifier::VerifiedArtifact;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Result};
 
 use crate::LoadMode;
+use crate::loaded::Facts;
 
 /// A buffer that was read once.
 #[derive(Debug)]
@@ -23,43 +23,44 @@ pub(crate) struct PrivateBytes(Vec<u8>);
 impl PrivateBytes {
     pub(crate) const MODE: LoadMode = LoadMode::PrivateCopy;
 
-    /// Reads `len` bytes of `source`.
-    ///
-    /// # Errors
-    ///
-    /// What the system says; `UnexpectedEof` when the file became shorter meanwhile.
-    pub(crate) fn read(source: File, len: u64) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        let read = source.take(len).read_to_end(&mut bytes)?;
-        if read as u64 != len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok(Self(bytes))
+    /// The bytes.
+    pub(crate) fn view(&self) -> io::Result<&[u8]> {
+        Ok(&self.0)
     }
 
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        &self.0
-    }
-
-    pub(crate) fn component(
-        &self,
-        engine: &Engine,
-        artifact: &VerifiedArtifact<'_>,
-    ) -> Result<Component> {
+    /// The component in it. The facts are the proof that it was verified.
+    pub(crate) fn component(&self, engine: &Engine, facts: &Facts) -> Result<Component> {
         // SAFETY: the engine wants bytes that an engine of its own version wrote; it copies
-        // them. A signer whom the caller trusts vouches for that, which is what the
-        // `VerifiedArtifact` proves.
-        unsafe { Component::deserialize(engine, artifact.image()) }
+        // them. A signer whom the caller trusts vouches for that, which is what the facts
+        // prove.
+        unsafe { Component::deserialize(engine, self.image(facts)) }
     }
 
-    pub(crate) fn module(
-        &self,
-        engine: &Engine,
-        artifact: &VerifiedArtifact<'_>,
-    ) -> Result<Module> {
+    /// The core module in it, as [`Self::component`].
+    pub(crate) fn module(&self, engine: &Engine, facts: &Facts) -> Result<Module> {
         // SAFETY: as in `component`.
-        unsafe { Module::deserialize(engine, artifact.image()) }
+        unsafe { Module::deserialize(engine, self.image(facts)) }
     }
+
+    /// What was signed; behind it lies the envelope.
+    fn image(&self, facts: &Facts) -> &[u8] {
+        let len = usize::try_from(facts.manifest.image.length).unwrap_or(usize::MAX);
+        self.0.get(..len).unwrap_or(&self.0)
+    }
+}
+
+/// Reads `len` bytes of `source`.
+///
+/// # Errors
+///
+/// What the system says; `UnexpectedEof` when the file became shorter meanwhile.
+pub(crate) fn read(source: File, len: u64) -> io::Result<PrivateBytes> {
+    let mut bytes = Vec::new();
+    let read = source.take(len).read_to_end(&mut bytes)?;
+    if read as u64 != len {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(PrivateBytes(bytes))
 }
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ mod tests {
     #[test]
     fn a_file_that_shrank_is_an_error() {
         let source = tempfile::tempfile().unwrap();
-        let error = PrivateBytes::read(source, 9).unwrap_err();
+        let error = read(source, 9).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     }
 }

@@ -182,13 +182,13 @@ SELECTOR = {"applications?": some_text, "targets?": some_text, "channels?": some
 DENIED = {"from?": engine_version, "before?": engine_version, "targets?": some_text, "reason": line}
 POLICY = {
     "name?": line, "version?": version_number, "expires?": moment, "threshold": number,
+    "minimum-load-mode?": one_of("private-copy", "sealed-memfd", "trusted-store", "fs-verity"),
     "key": [{"name": line, "pem": text, "not-before?": moment, "expires?": moment} | SELECTOR],
     "scope?": [{"threshold": number, "keys?": [text]} | SELECTOR],
     "revoked-key?": [{"id": digest, "reason": line}], "revoked-digest?": [{"fsverity": digest, "reason": line}],
     "allow?": {f"{name}?": [text] for name in ("applications", "targets", "channels", "profiles", "imports")},
     "compiler?": {"minimum?": engine_version, "advisories?": flag, "deny?": [DENIED]},
-    "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag},
-    "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
+    "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag}, "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
 
 def read_policy(path, now):
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:

@@ -10,7 +10,7 @@ mod attack {
     use std::time::{Duration, Instant};
 
     use edgec_loader::{
-        EngineProfile, Expected, LoadError, LoadedComponent, TrustPolicy, engine, load,
+        EngineProfile, Expected, Limits, LoadError, LoadedComponent, TrustPolicy, engine, load,
     };
     use edgec_tests::corpus::{self, Forge, GREETING, Host, Trust, fails, material, refused};
     use edgec_tests::stock;
@@ -55,7 +55,7 @@ mod attack {
     fn row_28_a_refusal_poisons_nothing_in_a_process() {
         let host = Host::new(&Trust::Signer);
         let path = host.sandbox.path().join("a.cwasm");
-        let engine = engine(EngineProfile::Default).unwrap();
+        let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
         let policy = policy();
         for _ in 0..3 {
             fs::write(&path, evil()).unwrap();
@@ -79,7 +79,7 @@ mod attack {
         let (ours, theirs) = (&material().hello, evil());
         let path = host.sandbox.write("a.cwasm", ours);
         let policy = policy();
-        let engine = engine(EngineProfile::Default).unwrap();
+        let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
         let stop = AtomicBool::new(false);
         let (mut good, mut bad) = (0, 0);
         std::thread::scope(|scope| {
@@ -137,7 +137,7 @@ mod attack {
     fn row_31_written_or_truncated_after_the_load() {
         let host = Host::new(&Trust::Signer);
         let path = host.sandbox.path().join("a.cwasm");
-        let engine = engine(EngineProfile::Default).unwrap();
+        let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
         let ruin: [&dyn Fn(); 4] = [
             &|| fs::write(&path, &material().evil).unwrap(),
             &|| fs::write(&path, vec![0xcc; material().hello.len()]).unwrap(),
@@ -166,7 +166,7 @@ mod attack {
         let path = host.sandbox.write("a.cwasm", &material().hello);
         let link = host.sandbox.path().join("link.cwasm");
         fs::hard_link(&path, &link).unwrap();
-        let engine = engine(EngineProfile::Default).unwrap();
+        let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
         let mut kept = File::options().read(true).write(true).open(&link).unwrap();
         let loaded = load(&engine, &path, &policy(), &Expected::anything()).unwrap();
         kept.write_all(&material().evil).unwrap();

@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use edgec_loader::{
-    EngineProfile, Expected, LoadError, LoadMode, TrustPolicy, Unfit, engine, load, load_module,
+    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadMode, TrustPolicy, Unfit, engine,
+    load, load_module,
 };
 use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::Forge;
 
 fn error(path: &Path, policy: &TrustPolicy) -> LoadError {
-    let engine = engine(EngineProfile::Default).unwrap();
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     load(&engine, path, policy, &Expected::anything())
         .map(|_| ())
         .unwrap_err()
@@ -20,7 +21,7 @@ fn error(path: &Path, policy: &TrustPolicy) -> LoadError {
 fn a_verified_component_is_loaded() {
     let sandbox = Sandbox::new();
     sandbox.hello();
-    let engine = engine(EngineProfile::Default).unwrap();
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let path = sandbox.path().join("hello.cwasm");
     let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.manifest().name, "hello");
@@ -41,7 +42,7 @@ fn modules_are_loaded_too() {
                 (struct.get $s 0 (struct.new $s (i32.const 7)))))",
     );
     sandbox.build("gc.wat", std::env::consts::ARCH, "gc.cwasm");
-    let engine = engine(EngineProfile::Default).unwrap();
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let path = sandbox.path().join("gc.cwasm");
     let loaded = load_module(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.accepted().len(), 1);
@@ -90,7 +91,7 @@ fn each_refusal_has_a_name() {
     assert!(matches!(error(&path, &policy), LoadError::TooLong { .. }));
 
     std::fs::write(&path, &file).unwrap();
-    let engine = engine(EngineProfile::Default).unwrap();
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let kind = load_module(&engine, &path, &policy, &Expected::anything())
         .map(|_| ())
         .unwrap_err();
@@ -100,9 +101,10 @@ fn each_refusal_has_a_name() {
     );
 
     // An engine that was not made by this crate, and with other settings.
-    let mut config = edgec_loader::config(EngineProfile::Default);
-    config.epoch_interruption(true);
-    let other = wasmtime::Engine::new(&config).unwrap();
+    let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
+        config.epoch_interruption(true);
+    });
+    let other = other.unwrap();
     let refused = load(&other, &path, &policy, &Expected::anything())
         .map(|_| ())
         .unwrap_err();
@@ -137,7 +139,7 @@ fn a_module_imports_only_what_its_manifest_states() {
     let file = sandbox.read("m.cwasm");
     let forged = Forge::new(&file, &key).with_manifest(|m| m.capabilities.imports.clear());
     sandbox.write("forged.cwasm", forged);
-    let engine = engine(EngineProfile::Default).unwrap();
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let (policy, anything) = (sandbox.policy(), Expected::anything());
     let load = |name| load_module(&engine, sandbox.path().join(name), &policy, &anything);
     load("m.cwasm").unwrap();

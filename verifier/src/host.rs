@@ -11,7 +11,7 @@ use crate::policy_toml::where_and_what;
 pub const ENGINE_VERSION: EngineVersion = EngineVersion::new(48, 0, 8);
 
 /// The engine profiles of this version of edgec.
-const PROFILES: [&str; 1] = ["default"];
+const PROFILES: [&str; 2] = ["default", "edge"];
 
 /// The first version with another layout of instances that have exception tags.
 const NEW_LAYOUT: EngineVersion = EngineVersion::new(48, 0, 6);
@@ -99,6 +99,14 @@ impl HostProfile {
         }
     }
 
+    /// This machine, where it runs artifacts of one engine profile only.
+    pub fn of_profile(profile: &str) -> Self {
+        Self {
+            profiles: vec![profile.to_owned()],
+            ..Self::here()
+        }
+    }
+
     /// Another machine, described in TOML: `arch`, `features`, `engine`, `profiles`
     /// (`docs/trust.md`).
     ///
@@ -122,6 +130,14 @@ impl HostProfile {
             engine: file.engine,
             profiles: file.profiles,
         })
+    }
+
+    /// How much of this host's CPU a target uses, in features; none: it does not run here, or is not
+    /// known.
+    pub fn rank(&self, target: &str) -> Option<usize> {
+        let target = edgec_targets::all().find(|known| known.id == target)?;
+        target.fits(&self.cpu).ok()?;
+        Some(target.features.len())
     }
 
     /// Whether the host can run what this manifest describes: engine profile, major version

@@ -14,6 +14,7 @@ mod engine_version;
 mod error;
 mod guarded;
 mod host;
+mod load_mode;
 mod moment;
 mod pattern;
 mod policy;
@@ -27,17 +28,23 @@ mod verify;
 pub use advisories::{Advisory, SHIPPED};
 pub use check::{Check, CheckName, Status};
 pub use consistency::Contradiction;
+/// The fs-verity digest of a file with these bytes.
+pub use edgec_artifact::verity::digest as fsverity_digest;
 pub use edgec_artifact::{
-    KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, Manifest, PublicKey,
+    KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, Manifest, NameError,
+    PublicKey, Sha256Digest, VerityDigest, check_name,
 };
 pub use edgec_targets::Misfit;
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use guarded::{GuardError, MAX_GUARDED_LEN, read_guarded};
 pub use host::{ENGINE_VERSION, HostProfile, HostProfileError, Unfit};
+pub use load_mode::LoadMode;
 pub use moment::moment;
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
 pub use policy_state::{PolicyStateError, Seen, remember};
 pub use signatures::AcceptedSignature;
-pub use verify::{Expected, Rejection, VerifiedArtifact, examine, verify};
+pub use verify::{
+    Expected, Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
+};

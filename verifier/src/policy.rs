@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
+use crate::load_mode::LoadMode;
 use crate::moment::moment;
 use crate::pattern::{self, Pattern};
 
@@ -30,6 +31,7 @@ pub struct TrustPolicy {
     pub(crate) minimum_versions: BTreeMap<String, u64>,
     pub(crate) compiler: CompilerRules,
     pub(crate) expiry_required: bool,
+    pub(crate) minimum_load_mode: Option<LoadMode>,
     pub(crate) modes: BTreeMap<CheckName, Mode>,
     pub(crate) digest: Sha256Digest,
     pub(crate) signed_by: Vec<KeyId>,
@@ -226,6 +228,7 @@ impl TrustPolicy {
             minimum_versions: BTreeMap::new(),
             compiler: CompilerRules::default(),
             expiry_required: false,
+            minimum_load_mode: None,
             modes: BTreeMap::new(),
             digest: Sha256Digest::of(text.as_bytes()),
             signed_by: Vec::new(),
@@ -261,6 +264,20 @@ impl TrustPolicy {
     /// policies with one digest let in the same artifacts.
     pub fn digest(&self) -> Sha256Digest {
         self.digest
+    }
+
+    /// How the bytes must be kept from changing at least, where the policy says so; the loader's
+    /// to hold.
+    pub fn minimum_load_mode(&self) -> Option<LoadMode> {
+        self.minimum_load_mode
+    }
+
+    /// Every moment, in seconds since 1970, at which the policy itself begins or ceases to
+    /// let something in.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = u64> {
+        let keys = self.keys.iter();
+        let keys = keys.flat_map(|rule| [rule.not_before, rule.expires]);
+        keys.chain([self.expires]).flatten()
     }
 
     /// The root keys whose signatures on the policy were verified.
@@ -299,6 +316,9 @@ impl TrustPolicy {
         }
         for (application, version) in &self.minimum_versions {
             rows.push(("lowest version", format!("{application}: {version}")));
+        }
+        if let Some(mode) = self.minimum_load_mode {
+            rows.push(("load mode", format!("{mode} or better")));
         }
         let minimum = self.compiler.minimum;
         rows.push((

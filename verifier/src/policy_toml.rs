@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
+use crate::load_mode::LoadMode;
 use crate::pattern::{self, Pattern};
 use crate::policy::{
     Allow, CompilerRules, Denied, KeyRule, PolicyError, Scope, Selector, TrustPolicy, TrustedKey,
@@ -20,6 +21,7 @@ struct File {
     version: Option<u64>,
     expires: Option<DateTime>,
     threshold: usize,
+    minimum_load_mode: Option<LoadMode>,
     #[serde(default)]
     key: Vec<Key>,
     #[serde(default)]
@@ -207,6 +209,7 @@ impl TrustPolicy {
             minimum_versions: file.minimum_version,
             compiler: compiler(file.compiler)?,
             expiry_required: file.validity.expiry_required,
+            minimum_load_mode: file.minimum_load_mode,
             modes: file
                 .checks
                 .into_iter()

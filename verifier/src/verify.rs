@@ -5,7 +5,12 @@
 //! policy decides itself, each rule whatever the others say. The payload is not parsed
 //! before enough signatures on it were accepted; what was verified is what is parsed.
 
-use edgec_artifact::{Artifact, FORMAT_VERSION, Manifest, PREDICATE_TYPE, Statement, verity};
+use std::ops::Range;
+
+use edgec_artifact::{
+    Artifact, Envelope, FORMAT_VERSION, LayoutError, Manifest, PREDICATE_TYPE, Statement,
+    VerityDigest, verity,
+};
 
 use crate::check::{Check, CheckName, Status};
 use crate::error::{VerifyError, error_chain};
@@ -60,9 +65,32 @@ impl Expected {
 #[derive(Debug)]
 pub struct VerifiedArtifact<'a> {
     image: &'a [u8],
+    envelope: &'a [u8],
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
     checks: Vec<Check>,
+    holds: Range<u64>,
+}
+
+/// An image and its envelope, kept apart, as a store has them.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored<'a> {
+    /// The image.
+    pub image: &'a [u8],
+    /// The envelope, as it stands in an artifact.
+    pub envelope: &'a [u8],
+    /// How its digest is known.
+    pub measured: Measured,
+}
+
+/// How an image's fs-verity digest is known without hashing its bytes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// The kernel says so, and compares every page with it when the page is read.
+    Kernel(VerityDigest),
+    /// It was computed when the image was admitted to a store that only its owner can change. That
+    /// this is so is for the caller to see to.
+    Admitted(VerityDigest),
 }
 
 /// An artifact that was refused, and what was checked until then.
@@ -94,6 +122,17 @@ pub fn verify<'a>(
     examine(file, policy, expected, now).map_err(|rejection| rejection.error)
 }
 
+/// What an envelope says, whoever has signed it: for reports, never for a decision.
+///
+/// # Errors
+///
+/// [`VerifyError`]: no envelope, or no manifest in it.
+pub fn stated(envelope: &[u8]) -> Result<Manifest, VerifyError> {
+    let envelope =
+        Envelope::decode(envelope).map_err(|source| LayoutError::Envelope { offset: 0, source })?;
+    Ok(Statement::decode(envelope.payload())?.manifest)
+}
+
 /// As [`verify`], and a refusal tells what else was checked, and how it came out.
 ///
 /// # Errors
@@ -105,17 +144,69 @@ pub fn examine<'a>(
     expected: &Expected,
     now: u64,
 ) -> Result<VerifiedArtifact<'a>, Rejection> {
+    let decode = |checks: &mut Checks| {
+        let artifact = Artifact::decode(file);
+        let artifact = artifact.map_err(|error| checks.failed(CheckName::Layout, error.into()))?;
+        let image = artifact.image();
+        let evidence = format!(
+            "format version {FORMAT_VERSION}, image of {} bytes, envelope of {}",
+            image.len(),
+            artifact.envelope_len()
+        );
+        checks.passed(CheckName::Layout, evidence);
+        Ok((image, artifact.into_envelope()))
+    };
+    judge(decode, None, policy, expected, now)
+}
+
+/// As [`verify`], of an image whose digest is known already: nothing here takes longer for a
+/// longer image.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_stored<'a>(
+    stored: &Stored<'a>,
+    policy: &TrustPolicy,
+    expected: &Expected,
+    now: u64,
+) -> Result<VerifiedArtifact<'a>, VerifyError> {
+    let decode = |checks: &mut Checks| {
+        let envelope = Envelope::decode(stored.envelope).map_err(|source| {
+            let error = LayoutError::Envelope { offset: 0, source };
+            checks.failed(CheckName::Layout, error.into())
+        })?;
+        let evidence = format!(
+            "image of {} bytes, envelope of {}, in files of their own",
+            stored.image.len(),
+            stored.envelope.len()
+        );
+        checks.passed(CheckName::Layout, evidence);
+        Ok((stored.image, (envelope, stored.envelope)))
+    };
+    let verdict = judge(decode, Some(stored.measured), policy, expected, now);
+    verdict.map_err(|rejection| rejection.error)
+}
+
+fn judge<'a>(
+    decode: impl FnOnce(&mut Checks) -> Result<Decoded<'a>, VerifyError>,
+    measured: Option<Measured>,
+    policy: &TrustPolicy,
+    expected: &Expected,
+    now: u64,
+) -> Result<VerifiedArtifact<'a>, Rejection> {
     let mut checks = Checks::default();
-    let authentic = match authenticate(file, policy, now, &mut checks) {
+    let authentic = match authenticate(decode, policy, now, &mut checks) {
         Ok(authentic) => authentic,
         Err(error) => return Err(checks.rejection(error, None)),
     };
     let Authentic {
         image,
+        envelope,
         manifest,
         accepted,
     } = authentic;
-    let bound = bind(image, &manifest, &mut checks);
+    let bound = bind(image, measured, &manifest, &mut checks);
     let decided = bound.and_then(|()| {
         let facts = Facts {
             manifest: &manifest,
@@ -126,7 +217,9 @@ pub fn examine<'a>(
     });
     match decided {
         Ok(()) => Ok(VerifiedArtifact {
+            holds: holds(policy, &manifest, now),
             image,
+            envelope,
             manifest,
             accepted,
             checks: checks.made,
@@ -135,20 +228,39 @@ pub fn examine<'a>(
     }
 }
 
+/// When the verdict is the same: it depends on the time by comparison with these moments only.
+fn holds(policy: &TrustPolicy, manifest: &Manifest, now: u64) -> Range<u64> {
+    let signed = manifest.validity.into_iter();
+    let signed = signed.flat_map(|validity| [validity.not_before, validity.expires]);
+    let (mut from, mut until) = (0, u64::MAX);
+    for moment in policy.moments().chain(signed.flatten()) {
+        if moment <= now {
+            from = from.max(moment);
+        } else {
+            until = until.min(moment);
+        }
+    }
+    from..until
+}
+
+/// The image, and the envelope with its bytes.
+type Decoded<'a> = (&'a [u8], (Envelope, &'a [u8]));
+
 /// What enough trusted keys have signed, and the image that lies beside it.
 struct Authentic<'a> {
     image: &'a [u8],
+    envelope: &'a [u8],
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
 }
 
 fn authenticate<'a>(
-    file: &'a [u8],
+    decode: impl FnOnce(&mut Checks) -> Result<Decoded<'a>, VerifyError>,
     policy: &TrustPolicy,
     now: u64,
     checks: &mut Checks,
 ) -> Result<Authentic<'a>, VerifyError> {
-    use CheckName::{Layout, Policy, Signatures, Statement as Payload};
+    use CheckName::{Policy, Signatures, Statement as Payload};
 
     // A host that runs for long may outlive the policy that it once read.
     match policy.expires() {
@@ -162,17 +274,8 @@ fn authenticate<'a>(
         }
     }
 
-    let artifact = Artifact::decode(file).map_err(|error| checks.failed(Layout, error.into()))?;
-    let image = artifact.image();
-    let evidence = format!(
-        "format version {FORMAT_VERSION}, image of {} bytes, envelope of {}",
-        image.len(),
-        artifact.envelope_len()
-    );
-    checks.passed(Layout, evidence);
-
-    let envelope = artifact.envelope();
-    let signers = signatures::authentic(envelope, policy, now)
+    let (image, (envelope, envelope_bytes)) = decode(checks)?;
+    let signers = signatures::authentic(&envelope, policy, now)
         .map_err(|error| checks.failed(Signatures, error))?;
     let Statement { manifest } = Statement::decode(envelope.payload()).map_err(|error| {
         checks.passed(Signatures, format!("signed by {}", signers.names()));
@@ -192,13 +295,19 @@ fn authenticate<'a>(
     checks.passed(Payload, named);
     Ok(Authentic {
         image,
+        envelope: envelope_bytes,
         manifest,
         accepted,
     })
 }
 
 /// Whether the image is the one that was signed, and what its manifest says.
-fn bind(image: &[u8], manifest: &Manifest, checks: &mut Checks) -> Result<(), VerifyError> {
+fn bind(
+    image: &[u8],
+    measured: Option<Measured>,
+    manifest: &Manifest,
+    checks: &mut Checks,
+) -> Result<(), VerifyError> {
     use CheckName::{Digest, Image};
 
     let found = image.len() as u64;
@@ -208,12 +317,16 @@ fn bind(image: &[u8], manifest: &Manifest, checks: &mut Checks) -> Result<(), Ve
     }
     // The fs-verity digest, not SHA-256: it covers the same bytes, is computed in
     // parallel, and is what the kernel checks in a store.
-    let found = verity::digest(image);
+    let (found, how) = match measured {
+        None => (verity::digest(image), "computed and signed"),
+        Some(Measured::Kernel(digest)) => (digest, "measured by the kernel and signed"),
+        Some(Measured::Admitted(digest)) => (digest, "computed at admission and signed"),
+    };
     let signed = manifest.image.fsverity;
     if found != signed {
         return Err(checks.failed(Digest, VerifyError::ImageDigest { found, signed }));
     }
-    checks.passed(Digest, format!("fs-verity {found}, computed and signed"));
+    checks.passed(Digest, format!("fs-verity {found}, {how}"));
     consistency::check(image, manifest).map_err(|error| checks.failed(Image, error.into()))?;
     let target = &manifest.target;
     let features = match target.cpu_features.as_slice() {
@@ -272,6 +385,11 @@ impl<'a> VerifiedArtifact<'a> {
         self.image
     }
 
+    /// The envelope as it stands in the file.
+    pub fn envelope(&self) -> &'a [u8] {
+        self.envelope
+    }
+
     /// The verified manifest.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
@@ -285,6 +403,11 @@ impl<'a> VerifiedArtifact<'a> {
     /// The signatures that counted, each key once.
     pub fn accepted(&self) -> &[AcceptedSignature] {
         &self.accepted
+    }
+
+    /// The seconds since 1970 at which the same policy gives the same verdict.
+    pub fn holds(&self) -> Range<u64> {
+        self.holds.clone()
     }
 
     /// Every check that was made, in order; none of them failed, some may warn.

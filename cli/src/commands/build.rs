@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, EngineProfile, KindChoice, Level, Optimized, Optimizer,
-    PrecompileError, Reads,
+    BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, KindChoice, Level, Optimized,
+    Optimizer, PrecompileError, Reads,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
@@ -92,6 +92,9 @@ pub(crate) struct Arguments {
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug (`edgec symbolize`)
+    #[arg(long)]
+    debug_file: bool,
     /// Print errors and warnings only
     #[arg(short, long)]
     quiet: bool,
@@ -140,6 +143,7 @@ struct Plan {
     kind: KindChoice,
     level: Level,
     profile: EngineProfile,
+    debug_file: bool,
     optimizer: Optimizer,
     compiler: CompilerProcess,
     release: Release,
@@ -228,13 +232,14 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         &targets,
         &output,
     )?;
-    spare_what_is_read(&jobs, &arguments.signer)?;
+    spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
     let memory = arguments.worker_memory << 20;
     let plan = Plan {
         kind: arguments.kind,
         level: arguments.level,
         profile: arguments.profile,
+        debug_file: arguments.debug_file,
         optimizer: optimizer(arguments.wasm_opt, timeout, memory)?,
         compiler: CompilerProcess {
             program: this_program()?,
@@ -255,11 +260,20 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
 }
 
 /// No artifact goes where an input or a key lies, and standard input is one thing.
-fn spare_what_is_read(jobs: &[Job], signer: &SignerArguments) -> Result<(), Failure> {
+fn spare_what_is_read(
+    jobs: &[Job],
+    signer: &SignerArguments,
+    debug_file: bool,
+) -> Result<(), Failure> {
     let inputs = jobs.iter().map(|job| job.input.clone());
     let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
-    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
-    outputs.try_for_each(|(_, path)| files::spare(&read, path))
+    for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
+        files::spare(&read, path)?;
+        if debug_file {
+            files::spare(&read, &naming::debug_file(path)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
@@ -355,6 +369,8 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         optimized.component = edgec_compiler::order(optimized.component);
     }
     let optimizing = begin.elapsed();
+    let names;
+    (optimized.component, names) = edgec_compiler::take_names(optimized.component);
 
     // Kept in memory until all of them exist: whoever stops a build finds nothing new.
     let mut written = Vec::new();
@@ -365,7 +381,11 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         let image = plan
             .compiler
             .precompile(&optimized.component, target, plan.profile);
-        let image = image.map_err(|error| precompile_failure(&error))?;
+        let mut image = image.map_err(|error| precompile_failure(&error))?;
+        let debug = image.strip(&names).map_err(|error| {
+            Failure::rejected("precompile", &error)
+                .hint("this is a defect of edgec: please report it")
+        })?;
         let compiling = begin.elapsed();
         let facts = manifest::Facts {
             release: &plan.release,
@@ -380,15 +400,22 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         };
         let manifest = facts.manifest(&image);
         let begin = Instant::now();
-        let signed = package(image.into_bytes(), manifest, plan)?;
+        let image = image.into_bytes();
+        let debug = match plan.debug_file {
+            true => Some((naming::debug_file(path)?, debug_file(debug, &image))),
+            false => None,
+        };
+        let signed = package(image, manifest, plan)?;
         artifacts.push(ArtifactReport::new(
             target,
             path,
             &signed,
+            debug.as_ref().map(|(path, _)| path.as_path()),
             compiling,
             begin.elapsed(),
         ));
-        written.push((path, signed));
+        written.push((path.clone(), signed.into_bytes()));
+        written.extend(debug);
     }
     write(&written)?;
     Ok(InputReport::new(
@@ -407,15 +434,21 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     ))
 }
 
+/// The debug file of an image, under the digest by which the image is known.
+fn debug_file(mut debug: DebugInfo<'_>, image: &[u8]) -> Vec<u8> {
+    debug.build_id = edgec_artifact::verity::digest(image).0;
+    debug.write()
+}
+
 /// All of them, or none.
-fn write(artifacts: &[(&PathBuf, SignedArtifact)]) -> Result<(), Failure> {
+fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
     signals::uninterrupted(|| {
         let mut staged = Vec::new();
-        for (path, signed) in artifacts {
+        for (path, bytes) in files {
             if let Some(folder) = path.parent() {
                 files::create_folder(folder)?;
             }
-            staged.push(files::stage(path, signed.as_bytes(), Access::Public)?);
+            staged.push(files::stage(path, bytes, Access::Public)?);
         }
         staged.into_iter().try_for_each(files::Staged::commit)
     })

@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 
-use edgec_loader::{EngineProfile, LoadError, LoadedComponent, Status};
+use edgec_loader::{
+    EngineProfile, HostEngine, Limits, LoadError, LoadedComponent, Status, VerifiedFile,
+};
 use wasmtime::Store;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
@@ -69,10 +71,14 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     };
     let path = Path::new(artifact);
     let trust = arguments.trust.resolve()?;
+    let failed = |error: LoadError| load_failure(&error).about(path.display());
+    let verified = VerifiedFile::open(path, &trust.policy, &trust.expected).map_err(failed)?;
+    // A profile that this edgec does not have is refused by its name when it is loaded.
+    let profile = verified.manifest().engine.profile.parse();
+    let profile = profile.unwrap_or(EngineProfile::Default);
     let engine =
-        edgec_loader::engine(EngineProfile::Default).map_err(|error| environment(&error))?;
-    let loaded = edgec_loader::load(&engine, path, &trust.policy, &trust.expected)
-        .map_err(|error| load_failure(&error).about(path.display()))?;
+        edgec_loader::engine(profile, &Limits::OnDemand).map_err(|error| environment(&error))?;
+    let loaded = verified.component(&engine).map_err(failed)?;
     for check in loaded.checks() {
         if check.status == Status::Warned {
             let evidence = render::safe(&check.evidence);
@@ -148,14 +154,18 @@ fn context(arguments: &Arguments, path: &Path, own: &[OsString]) -> Result<WasiC
     Ok(wasi.build())
 }
 
-fn run_command(engine: &wasmtime::Engine, loaded: &LoadedComponent, wasi: WasiCtx) -> Outcome {
-    let mut linker = Linker::<State>::new(engine);
+fn run_command(engine: &HostEngine, loaded: &LoadedComponent, wasi: WasiCtx) -> Outcome {
+    let mut linker = Linker::<State>::new(engine.engine());
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(|error| environment(&error))?;
     let state = State {
         wasi,
         table: ResourceTable::new(),
     };
-    let mut store = Store::new(engine, state);
+    let mut store = Store::new(engine.engine(), state);
+    if engine.profile() == EngineProfile::Edge {
+        // Nobody counts epochs here: the program runs until it ends.
+        store.set_epoch_deadline(1);
+    }
     let command = Command::instantiate(&mut store, loaded.program(), &linker)
         .map_err(|error| finished(&error))?;
     match command.wasi_cli_run().call_run(&mut store) {

@@ -79,6 +79,8 @@ pub(super) struct ArtifactReport {
     target: &'static str,
     path: String,
     bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug_file: Option<String>,
     compile_seconds: f64,
     package_seconds: f64,
 }
@@ -229,6 +231,9 @@ impl InputReport {
                 format!("{} ({})", artifact.path, size(artifact.bytes as u64)),
                 artifact.compile_seconds + artifact.package_seconds,
             ));
+            if let Some(path) = &artifact.debug_file {
+                rows.push(vec!["  debug".to_owned(), path.clone()]);
+            }
         }
         format!(
             "{} ({}) -> {}\n{}",
@@ -245,6 +250,7 @@ impl ArtifactReport {
         target: &'static Target,
         path: &Path,
         signed: &SignedArtifact,
+        debug_file: Option<&Path>,
         compiling: Duration,
         packaging: Duration,
     ) -> Self {
@@ -252,6 +258,7 @@ impl ArtifactReport {
             target: target.id,
             path: render::path(path),
             bytes: signed.as_bytes().len(),
+            debug_file: debug_file.map(render::path),
             compile_seconds: compiling.as_secs_f64(),
             package_seconds: packaging.as_secs_f64(),
         }

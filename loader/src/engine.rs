@@ -1,0 +1,178 @@
+//! Engines that artifacts fit: a profile, which artifact and host share, and limits, which
+//! are the host's own.
+
+use std::ops::Deref;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use edgec_verifier::HostProfile;
+use wasmtime::{Collector, Config, Engine, Result, WasmBacktraceDetails};
+
+use crate::Limits;
+
+/// A named set of engine settings. An artifact states its profile in the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EngineProfile {
+    /// The settings of an unmodified Wasmtime 48. A program cannot be interrupted: it has neither
+    /// fuel nor epochs.
+    Default,
+    /// For hosts that run other people's programs: interrupted by epochs, no backtraces.
+    Edge,
+}
+
+/// A name that no profile has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no engine profile is called `{0}`: there are default and edge")]
+pub struct UnknownProfile(String);
+
+impl EngineProfile {
+    /// Every profile.
+    pub const ALL: [Self; 2] = [Self::Default, Self::Edge];
+
+    /// The profile's name in a manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Edge => "edge",
+        }
+    }
+}
+
+impl FromStr for EngineProfile {
+    type Err = UnknownProfile;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        let known = Self::ALL.into_iter().find(|profile| profile.name() == name);
+        known.ok_or_else(|| UnknownProfile(name.to_owned()))
+    }
+}
+
+/// The configuration that a host must use for artifacts of `profile`.
+fn config(profile: EngineProfile) -> Config {
+    let mut config = Config::new();
+    // The defaults, but for what follows a cargo feature or the environment.
+    config.collector(Collector::Copying);
+    config.concurrency_support(true);
+    config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
+    match profile {
+        EngineProfile::Default => {}
+        EngineProfile::Edge => {
+            config.epoch_interruption(true);
+            config.debug_symbols(false);
+            // The artifacts have nothing in them that a backtrace could name.
+            config.wasm_backtrace_max_frames(None);
+        }
+    }
+    config
+}
+
+/// An engine, with what it takes artifacts of: [`engine`] makes them.
+///
+/// Cheap to clone; all clones are one engine.
+#[derive(Clone, Debug)]
+pub struct HostEngine {
+    engine: Engine,
+    profile: EngineProfile,
+    host: Arc<HostProfile>,
+}
+
+/// An engine for artifacts of `profile`, on this machine.
+///
+/// # Errors
+///
+/// What Wasmtime says when it cannot be had: an instance pool wants address space
+/// ([`crate::PoolPlan::address_space`]).
+pub fn engine(profile: EngineProfile, limits: &Limits) -> Result<HostEngine> {
+    HostEngine::with(profile, limits, |_| {})
+}
+
+impl HostEngine {
+    /// As [`engine`], and `change` has the last word on settings that artifacts do not depend on
+    /// (stack sizes, the allocator). The engine refuses artifacts whose settings differ from its
+    /// own, unless it is told not to compare versions (`Config::module_version`), which a host
+    /// must not do.
+    ///
+    /// # Errors
+    ///
+    /// As [`engine`].
+    pub fn with(
+        profile: EngineProfile,
+        limits: &Limits,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Self> {
+        let mut config = config(profile);
+        limits.apply(&mut config)?;
+        change(&mut config);
+        Ok(Self {
+            engine: Engine::new(&config)?,
+            profile,
+            host: Arc::new(HostProfile::of_profile(profile.name())),
+        })
+    }
+
+    /// The engine itself.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What artifacts must be of.
+    pub fn profile(&self) -> EngineProfile {
+        self.profile
+    }
+
+    /// This machine, as artifacts are compared with it; asked for once.
+    pub(crate) fn host(&self) -> &HostProfile {
+        &self.host
+    }
+
+    /// Advances the engine's epoch every `period`, in a thread of its own, until the result
+    /// is dropped: what the deadlines of an edge program's stores count
+    /// (`wasmtime::Store::set_epoch_deadline`; without a deadline, a store stops its program at once).
+    pub fn tick(&self, period: Duration) -> Ticker {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (engine, told) = (self.engine.weak(), Arc::clone(&stop));
+        let thread = thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                thread::park_timeout(period);
+                match engine.upgrade() {
+                    Some(engine) => engine.increment_epoch(),
+                    None => return,
+                }
+            }
+        });
+        Ticker {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Deref for HostEngine {
+    type Target = Engine;
+
+    fn deref(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+/// Advances an engine's epoch while it lives.
+#[derive(Debug)]
+pub struct Ticker {
+    stop: Arc<AtomicBool>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            // It does nothing that panics.
+            let _ = thread.join();
+        }
+    }
+}

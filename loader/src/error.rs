@@ -1,0 +1,81 @@
+//! Why an artifact was not loaded.
+
+use std::io;
+
+use edgec_verifier::{Kind, LoadMode, MAX_ARTIFACT_LEN, Unfit, VerifyError};
+
+/// Why an artifact was not loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be opened or read, or memory cannot be had.
+    #[error("cannot read the artifact")]
+    Io(#[from] io::Error),
+    /// A folder, a pipe, a device: nothing whose length is known.
+    #[error("not a regular file")]
+    NotAFile,
+    /// Longer than any artifact.
+    #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
+    TooLong {
+        /// The file's length in bytes.
+        len: u64,
+    },
+    /// Nobody whom the policy trusts vouches for these bytes.
+    #[error("the artifact is not trusted")]
+    Verify(#[from] VerifyError),
+    /// The policy wants the bytes kept from changing by stronger means than these.
+    #[error("the policy wants load mode {wanted} or better, this would be {found}")]
+    Mode {
+        /// How they would be kept.
+        found: LoadMode,
+        /// What the policy wants at least.
+        wanted: LoadMode,
+    },
+    /// The artifact holds a core module where a component is wanted, or the other way.
+    #[error("the artifact holds a {}, a {} is wanted", found.name(), wanted.name())]
+    Kind {
+        /// What the manifest says.
+        found: Kind,
+        /// What the caller asked for.
+        wanted: Kind,
+    },
+    /// The clock stands before 1970: it was never set, and no validity can be judged.
+    #[error("the clock is not set")]
+    Clock,
+    /// The artifact is for another engine or another CPU.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The program imports what its manifest does not state, and no policy has judged.
+    #[error("the program imports {}, which its manifest does not state", imports.join(", "))]
+    Undeclared {
+        /// Every such import.
+        imports: Vec<String>,
+    },
+    /// The engine does not accept the image.
+    #[error("the engine refused the image: {0:#}")]
+    Engine(wasmtime::Error),
+    /// The store does not have it, or has it no longer as it was admitted.
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}
+
+impl LoadError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            Self::NotAFile => "not-a-file",
+            Self::TooLong { .. } => "too-long",
+            Self::Verify(error) => error.code(),
+            Self::Mode { .. } => "load-mode",
+            Self::Kind { .. } => "kind",
+            Self::Clock => "clock",
+            Self::Unfit(error) => error.code(),
+            Self::Undeclared { .. } => "undeclared-import",
+            Self::Engine(_) => "engine",
+            #[cfg(target_os = "linux")]
+            Self::Store(error) => error.code(),
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What a host gives to instances: memory on demand, or a pool of slots that is set up once.
+//!
+//! A pool is what makes a request's instance cheap: slots keep their address space, and a
+//! memory is reset by the kernel. Its dimensions must admit every program that the host
+//! runs, so they are computed from what the manifests say ([`PoolPlan::fitting`]).
+
+use edgec_verifier::Manifest;
+use serde::Serialize;
+use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
+
+/// Address space that a linear memory takes in the pool, in bytes: the reservation of 4 GiB and
+/// a guard of 32 MiB, which the code of both profiles relies on.
+const SLOT: u64 = (4 << 30) + (32 << 20);
+/// What Wasmtime gives a table at least, in elements.
+const TABLE_ELEMENTS: u64 = 20_000;
+/// The address space of a process that a pool may take, in bytes (64 TiB of the 128 that Linux has
+/// on both CPU families with the usual page tables).
+const ADDRESS_SPACE: u64 = 64 << 40;
+/// What stays resident of a memory and of a table when its slot is given back, in bytes: written over
+/// instead of unmapped, which is cheaper for the pages that every request touches.
+const KEEP_RESIDENT: usize = 256 << 10;
+
+/// How instances get their memory.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Limits {
+    /// From the system, for each instance; no limit but the system's own.
+    #[default]
+    OnDemand,
+    /// From a pool.
+    Pooled(PoolPlan),
+}
+
+/// The dimensions of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PoolPlan {
+    /// Components that can be instantiated at one time.
+    pub instances: u32,
+    /// Core instances in one component, at most.
+    pub core_instances: u32,
+    /// Memories in one component, at most.
+    pub memories: u32,
+    /// Tables in one component, at most.
+    pub tables: u32,
+    /// Elements of one table, at most; a program's table cannot grow beyond.
+    pub table_elements: u64,
+    /// Bytes of one memory, at most; a program's memory cannot grow beyond.
+    pub memory_bytes: u64,
+}
+
+/// Why there is no pool for some programs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// A manifest does not say what all of the program's instances need.
+    #[error("the manifest of `{name}` does not state all that the program needs")]
+    Incomplete {
+        /// The application.
+        name: String,
+    },
+    /// A program starts with more than a pool's slot can hold.
+    #[error("`{name}` starts with {what} of {needed}, a pool holds {most}")]
+    TooLarge {
+        /// The application.
+        name: String,
+        /// A memory or a table.
+        what: &'static str,
+        /// How many bytes or elements.
+        needed: u64,
+        /// How many there can be.
+        most: u64,
+    },
+    /// More address space than a process has for it.
+    #[error(
+        "{instances} instances of {memories} memories each take {} GiB of address space, more than {} GiB",
+        needed >> 30, ADDRESS_SPACE >> 30
+    )]
+    AddressSpace {
+        /// Instances at one time.
+        instances: u32,
+        /// Memories in each.
+        memories: u32,
+        /// The address space in bytes.
+        needed: u64,
+    },
+}
+
+impl PlanError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Incomplete { .. } => "plan-incomplete",
+            Self::TooLarge { .. } => "plan-too-large",
+            Self::AddressSpace { .. } => "plan-address-space",
+        }
+    }
+}
+
+impl PoolPlan {
+    /// The smallest pool in which `instances` of any of these programs run at one time, each memory with at
+    /// most `memory_bytes` (up to 4 GiB).
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] names the program that no pool fits.
+    pub fn fitting<'a>(
+        instances: u32,
+        memory_bytes: u64,
+        programs: impl IntoIterator<Item = &'a Manifest>,
+    ) -> Result<Self, PlanError> {
+        let memory_bytes = memory_bytes.min(4 << 30);
+        let mut plan = Self {
+            instances,
+            core_instances: 1,
+            memories: 0,
+            tables: 0,
+            table_elements: TABLE_ELEMENTS,
+            memory_bytes,
+        };
+        for manifest in programs {
+            plan.include(manifest)?;
+        }
+        let needed = plan.address_space();
+        if needed > ADDRESS_SPACE {
+            return Err(PlanError::AddressSpace {
+                instances,
+                memories: plan.memories,
+                needed,
+            });
+        }
+        Ok(plan)
+    }
+
+    fn include(&mut self, manifest: &Manifest) -> Result<(), PlanError> {
+        let needs = &manifest.resources;
+        let name = || manifest.name.clone();
+        let count = |count: u64| u32::try_from(count).ok();
+        let counts = (
+            count(needs.core_instances),
+            count(needs.memories.len() as u64),
+            count(needs.tables.len() as u64),
+        );
+        let (true, (Some(core_instances), Some(memories), Some(tables))) = (needs.complete, counts)
+        else {
+            return Err(PlanError::Incomplete { name: name() });
+        };
+        for memory in &needs.memories {
+            if memory.minimum > self.memory_bytes {
+                return Err(PlanError::TooLarge {
+                    name: name(),
+                    what: "a memory",
+                    needed: memory.minimum,
+                    most: self.memory_bytes,
+                });
+            }
+        }
+        for table in &needs.tables {
+            // Eight bytes an element: what a slot of this size takes is address space, until it is used.
+            const MOST: u64 = 10_000_000;
+            if table.minimum > MOST {
+                return Err(PlanError::TooLarge {
+                    name: name(),
+                    what: "a table",
+                    needed: table.minimum,
+                    most: MOST,
+                });
+            }
+            self.table_elements = self.table_elements.max(table.minimum);
+        }
+        self.core_instances = self.core_instances.max(core_instances);
+        self.memories = self.memories.max(memories);
+        self.tables = self.tables.max(tables);
+        Ok(())
+    }
+
+    /// The address space that the pool's memories take, in bytes. It is reserved, not used.
+    pub fn address_space(&self) -> u64 {
+        let memories = u64::from(self.instances) * u64::from(self.memories);
+        memories.saturating_mul(SLOT)
+    }
+
+    fn config(&self) -> Result<PoolingAllocationConfig> {
+        let total = |each: u32| self.instances.saturating_mul(each.max(1));
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_component_instances(self.instances)
+            .total_core_instances(total(self.core_instances))
+            .total_memories(total(self.memories))
+            .total_tables(total(self.tables))
+            .total_stacks(self.instances)
+            .total_gc_heaps(self.instances)
+            .max_core_instances_per_component(self.core_instances)
+            .max_memories_per_component(self.memories.max(1))
+            .max_tables_per_component(self.tables.max(1))
+            .max_memories_per_module(self.memories.max(1))
+            .max_tables_per_module(self.tables.max(1))
+            .table_elements(usize::try_from(self.table_elements)?)
+            .max_memory_size(usize::try_from(self.memory_bytes)?)
+            .linear_memory_keep_resident(KEEP_RESIDENT)
+            .table_keep_resident(KEEP_RESIDENT);
+        Ok(pool)
+    }
+}
+
+impl Limits {
+    pub(crate) fn apply(&self, config: &mut Config) -> Result<()> {
+        if let Self::Pooled(plan) = self {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(plan.config()?));
+        }
+        Ok(())
+    }
+}

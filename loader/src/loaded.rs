@@ -1,0 +1,235 @@
+//! A verified program in an engine, and what is known about it.
+
+use std::fs::File;
+use std::ops::{Deref, Range};
+use std::sync::{Arc, OnceLock};
+
+use edgec_verifier::{
+    AcceptedSignature, Check, Kind, LoadMode, Manifest, TrustPolicy, VerifiedArtifact, VerityDigest,
+};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Engine, Module};
+
+use crate::{HostEngine, LoadError};
+
+/// What verification found out about an artifact.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) manifest: Manifest,
+    pub(crate) accepted: Vec<AcceptedSignature>,
+    pub(crate) checks: Vec<Check>,
+    /// When, in seconds since 1970, the verdict is the same.
+    pub(crate) holds: Range<u64>,
+    /// Filled when the program was found to import nothing else than it states.
+    declared: OnceLock<()>,
+}
+
+/// How a program was loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoadReport {
+    /// How its bytes are kept from changing.
+    pub mode: LoadMode,
+    /// Whether signatures and policy were judged for this load, or for an earlier one of the same
+    /// image and manifest under the same policy.
+    pub verdict: Verdict,
+    /// The image's fs-verity digest.
+    pub image: VerityDigest,
+}
+
+/// When signatures and policy were judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// For this load.
+    Fresh,
+    /// For an earlier load, under the same policy.
+    Cached,
+}
+
+/// A verified program in an engine.
+#[derive(Debug)]
+pub struct Loaded<P> {
+    program: P,
+    facts: Arc<Facts>,
+    report: LoadReport,
+    /// Locked for as long as the file is in use, so that no collection takes it.
+    _in_use: Option<Arc<File>>,
+}
+
+/// A verified component in an engine.
+pub type LoadedComponent = Loaded<Component>;
+/// A verified core module in an engine.
+pub type LoadedModule = Loaded<Module>;
+
+impl<P> Loaded<P> {
+    pub(crate) fn new(program: P, facts: Arc<Facts>, mode: LoadMode) -> Self {
+        Self {
+            program,
+            report: LoadReport {
+                mode,
+                verdict: Verdict::Fresh,
+                image: facts.manifest.image.fsverity,
+            },
+            facts,
+            _in_use: None,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    pub(crate) fn stored(program: P, facts: Arc<Facts>, report: LoadReport, file: File) -> Self {
+        Self {
+            program,
+            facts,
+            report,
+            _in_use: Some(Arc::new(file)),
+        }
+    }
+
+    /// What was loaded.
+    pub fn program(&self) -> &P {
+        &self.program
+    }
+
+    /// What its signers say about it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.facts.manifest
+    }
+
+    /// The program, taken out.
+    pub fn into_program(self) -> P {
+        self.program
+    }
+
+    /// The signatures that counted, each key once.
+    pub fn accepted(&self) -> &[AcceptedSignature] {
+        &self.facts.accepted
+    }
+
+    /// Every check that was made; those that warn are the host's to log.
+    pub fn checks(&self) -> &[Check] {
+        &self.facts.checks
+    }
+
+    /// How it was loaded.
+    pub fn report(&self) -> LoadReport {
+        self.report
+    }
+
+    /// How its bytes are kept from changing.
+    pub fn mode(&self) -> LoadMode {
+        self.report.mode
+    }
+}
+
+impl LoadedComponent {
+    /// Looks the component's imports up in `linker` once, for all its instances.
+    ///
+    /// # Errors
+    ///
+    /// What Wasmtime says: an import that the linker lacks, or has with another type.
+    pub fn instantiate_pre<T: 'static>(
+        &self,
+        linker: &Linker<T>,
+    ) -> wasmtime::Result<LoadedPre<T>> {
+        Ok(LoadedPre {
+            pre: linker.instantiate_pre(&self.program)?,
+            facts: Arc::clone(&self.facts),
+            report: self.report,
+            _in_use: self._in_use.clone(),
+        })
+    }
+}
+
+/// A verified component whose imports are resolved: what a request instantiates
+/// (`instantiate` and `instantiate_async` are those of Wasmtime's `InstancePre`).
+pub struct LoadedPre<T: 'static> {
+    pre: InstancePre<T>,
+    facts: Arc<Facts>,
+    report: LoadReport,
+    _in_use: Option<Arc<File>>,
+}
+
+impl<T: 'static> LoadedPre<T> {
+    /// What the component's signers say about it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.facts.manifest
+    }
+
+    /// How it was loaded.
+    pub fn report(&self) -> LoadReport {
+        self.report
+    }
+}
+
+impl<T: 'static> Deref for LoadedPre<T> {
+    type Target = InstancePre<T>;
+
+    fn deref(&self) -> &InstancePre<T> {
+        &self.pre
+    }
+}
+
+impl Facts {
+    pub(crate) fn of(artifact: VerifiedArtifact<'_>) -> Self {
+        Self {
+            accepted: artifact.accepted().to_vec(),
+            checks: artifact.checks().to_vec(),
+            holds: artifact.holds(),
+            declared: OnceLock::new(),
+            manifest: artifact.into_manifest(),
+        }
+    }
+
+    /// Whether what is described can be loaded as `wanted`, into this engine, on this machine.
+    pub(crate) fn fit(&self, engine: &HostEngine, wanted: Kind) -> Result<(), LoadError> {
+        let found = self.manifest.kind;
+        if found != wanted {
+            return Err(LoadError::Kind { found, wanted });
+        }
+        Ok(engine.host().can_run(&self.manifest)?)
+    }
+
+    /// A policy judges the imports that the manifest states; the program must not have others.
+    pub(crate) fn declare(&self, mut imports: Vec<String>) -> Result<(), LoadError> {
+        let signed = &self.manifest.capabilities.imports;
+        imports.retain(|name| !signed.contains(name));
+        match imports.as_slice() {
+            [] => Ok(()),
+            _ => Err(LoadError::Undeclared { imports }),
+        }
+    }
+}
+
+impl Facts {
+    /// As [`Self::declare`], unless it was seen for this image and manifest before.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn declare_once(
+        &self,
+        imports: impl FnOnce() -> Vec<String>,
+    ) -> Result<(), LoadError> {
+        if self.declared.get().is_none() {
+            self.declare(imports())?;
+            let _ = self.declared.set(());
+        }
+        Ok(())
+    }
+}
+
+/// Whether `found` is what the policy wants at least.
+pub(crate) fn demand(policy: &TrustPolicy, found: LoadMode) -> Result<(), LoadError> {
+    match policy.minimum_load_mode() {
+        Some(wanted) if found < wanted => Err(LoadError::Mode { found, wanted }),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn component_imports(engine: &Engine, component: &Component) -> Vec<String> {
+    let ty = component.component_type();
+    let imports = ty.imports(engine).map(|(name, _)| name.to_owned());
+    imports.collect()
+}
+
+pub(crate) fn module_imports(module: &Module) -> Vec<String> {
+    let imports = module.imports();
+    let imports = imports.map(|import| format!("{}::{}", import.module(), import.name()));
+    imports.collect()
+}

@@ -1,0 +1,198 @@
+//! Admission: verify once, then keep.
+//!
+//! The source is copied into a file that nobody else can open; that file is what is verified and
+//! what is kept. In this order, each step on the disk before the next: image, envelope,
+//! release, current release. A crash between two leaves files that no name points at, which a
+//! collection takes.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::thread;
+
+use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, verify};
+use rustix::fs::FlockOperation;
+
+use super::folder::{Folder, Temporary};
+use super::release::{Application, CURRENT, Entry, Release};
+use super::{ADMISSIONS, CHANGES, Store, StoreError};
+use crate::LoadError;
+use crate::load::{now, open};
+use crate::loaded::Facts;
+use crate::stable::StableFile;
+use crate::verity::{self, Enabled, Measured};
+
+/// What is copied at once, in bytes: it stays in a processor's cache.
+const CHUNK: usize = 1 << 20;
+/// What is left out when it is all zeros, in bytes: a block of most file systems.
+const BLOCK: usize = 4096;
+
+/// An artifact that is in a store.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Admitted {
+    /// What its signers say about it.
+    pub manifest: Manifest,
+    /// Every check that was made.
+    pub checks: Vec<Check>,
+    /// How a load will find it kept: [`LoadMode::FsVerity`] or [`LoadMode::TrustedStore`].
+    pub mode: LoadMode,
+    /// Whether loads of the name take it: not when a newer version is there.
+    pub current: bool,
+}
+
+impl Store {
+    /// Verifies an artifact and keeps it, under its name and version. A version that is newer
+    /// than the current one becomes the current one; one that is there already, for the same target
+    /// and engine profile, is replaced.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`]; the store is then as it was.
+    pub fn add(
+        &self,
+        source: impl AsRef<Path>,
+        policy: &TrustPolicy,
+        expected: &Expected,
+    ) -> Result<Admitted, LoadError> {
+        let (source, len) = open(source.as_ref())?;
+        // No collection takes what is not named yet.
+        let _gate = self.locked(ADMISSIONS, FlockOperation::LockShared)?;
+        let mut copy = Temporary::new(&self.0.temporary)?;
+        copy_sparse(source, &mut copy.file, len)?;
+        let (facts, envelope) = verified(&copy.file, len, policy, expected)?;
+        let Facts {
+            manifest, checks, ..
+        } = facts;
+
+        let entry = Entry::of(&manifest, &envelope);
+        let failed = |source| StoreError::Io {
+            name: self.0.temporary.name(copy.name()),
+            source,
+        };
+        copy.file.set_len(manifest.image.length).map_err(failed)?;
+        self.0.temporary.finish(copy.name(), &copy.file)?;
+        let (copy, mode) = sealed(copy.reopened()?, &entry)?;
+
+        let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
+        let artifacts = &self.0.artifacts;
+        if !artifacts.has(&entry.image_name()) {
+            copy.moved_to(artifacts, &entry.image_name())?;
+        }
+        if !artifacts.has(&entry.envelope_name()) {
+            artifacts.replace(&self.0.temporary, &entry.envelope_name(), &envelope)?;
+        }
+        let current = self.name(&manifest, entry)?;
+        Ok(Admitted {
+            manifest,
+            checks,
+            mode,
+            current,
+        })
+    }
+
+    /// Points the names at an artifact; the answer is whether it is in the current release.
+    fn name(&self, manifest: &Manifest, entry: Entry) -> Result<bool, StoreError> {
+        let application = Application::of(manifest);
+        let folder = self.0.names.folder_or_new(&application.folder())?;
+        let mut release = read(&folder, &application.release())?
+            .filter(|release| release.is(&application))
+            .unwrap_or_else(|| Release::new(manifest));
+        release.put(entry);
+        let bytes = release.encode()?;
+        folder.replace(&self.0.temporary, &application.release(), &bytes)?;
+        let current = read(&folder, CURRENT)?;
+        let newest = current.is_none_or(|current| current.version <= release.version);
+        if newest {
+            folder.replace(&self.0.temporary, CURRENT, &bytes)?;
+        }
+        Ok(newest)
+    }
+}
+
+/// The release in a file, if there is one.
+fn read(folder: &Folder, name: &str) -> Result<Option<Release>, StoreError> {
+    match folder.read(name) {
+        Ok(bytes) => Release::decode(&bytes, &folder.name(name)).map(Some),
+        Err(error) if error.is_absence() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Verifies a copy while it goes to the disk; gives what is known of it, and its envelope.
+fn verified(
+    copy: &File,
+    len: u64,
+    policy: &TrustPolicy,
+    expected: &Expected,
+) -> Result<(Facts, Vec<u8>), LoadError> {
+    let now = now()?;
+    let file = copy.try_clone()?;
+    // SAFETY: only this process's user can open the file, which has had no name but for that user;
+    // this function writes nothing, and the value does not outlive it.
+    let stable = unsafe { StableFile::new(file, len) }?;
+    let view = stable.view()?;
+    thread::scope(|scope| {
+        let writing = scope.spawn(|| copy.sync_data());
+        let artifact = verify(&view, policy, expected, now)?;
+        let envelope = artifact.envelope().to_vec();
+        let facts = Facts::of(artifact);
+        // Joining fails when the thread panicked, which writing does not.
+        let written = writing.join();
+        written.unwrap_or_else(|_| Err(io::Error::other("the writing thread failed")))?;
+        Ok((facts, envelope))
+    })
+}
+
+/// Has the kernel keep the image as it is, where it can.
+fn sealed<'a>(
+    image: Temporary<'a>,
+    entry: &Entry,
+) -> Result<(Temporary<'a>, LoadMode), StoreError> {
+    let name = entry.image_name();
+    let failed = |source| StoreError::Io {
+        name: name.clone(),
+        source,
+    };
+    match verity::enable(&image.file).map_err(failed)? {
+        Enabled::Now | Enabled::Before => {}
+        Enabled::NotSupported => return Ok((image, LoadMode::TrustedStore)),
+        Enabled::Busy => return Err(failed(io::ErrorKind::ExecutableFileBusy.into())),
+    }
+    match verity::measure(&image.file).map_err(failed)? {
+        Measured::Digest(digest) if digest == entry.image => Ok((image, LoadMode::FsVerity)),
+        other => {
+            let what = format!("the kernel measures {other:?}");
+            Err(StoreError::damaged(name, what))
+        }
+    }
+}
+
+/// Copies `len` bytes. Blocks of zeros are not written: they become holes, which take no place.
+fn copy_sparse(mut source: File, to: &mut File, len: u64) -> io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    let mut left = len;
+    while left > 0 {
+        let wanted = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        let piece = chunk.get_mut(..wanted).unwrap_or_default();
+        source.read_exact(piece)?;
+        write_sparse(piece, to)?;
+        left -= wanted as u64;
+    }
+    to.set_len(len)
+}
+
+fn write_sparse(bytes: &[u8], to: &mut File) -> io::Result<()> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let zero = |block: &[u8]| block.iter().all(|byte| *byte == 0);
+        let zeros = rest.chunks(BLOCK).take_while(|block| zero(block));
+        let (hole, after) = rest.split_at(zeros.map(<[u8]>::len).sum());
+        let data = after.chunks(BLOCK).take_while(|block| !zero(block));
+        let (data, after) = after.split_at(data.map(<[u8]>::len).sum());
+        to.seek_relative(i64::try_from(hole.len()).map_err(io::Error::other)?)?;
+        to.write_all(data)?;
+        rest = after;
+    }
+    Ok(())
+}

@@ -1,0 +1,113 @@
+//! What can be wrong with a store.
+
+use std::io;
+
+use edgec_verifier::NameError;
+
+/// What is wrong with a store, or with a wish to it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Something in it cannot be read or written.
+    #[error("`{name}`: {source}")]
+    Io {
+        /// The file or folder.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The folder holds something else, or a store of another version of edgec.
+    #[error("`{name}` is no store of this version of edgec")]
+    NotAStore {
+        /// The folder.
+        name: String,
+    },
+    /// A symbolic link, a folder, a pipe, a device, where a file should be.
+    #[error("`{name}` is no regular file")]
+    NotAFile {
+        /// Its name.
+        name: String,
+    },
+    /// A file with a second name, through which it could be changed.
+    #[error("`{name}` has another name (a hard link)")]
+    Linked {
+        /// Its name.
+        name: String,
+    },
+    /// Somebody else's.
+    #[error("`{name}` belongs to another user ({uid})")]
+    Owner {
+        /// The file or folder.
+        name: String,
+        /// Whose it is.
+        uid: u32,
+    },
+    /// Others may change it.
+    #[error("`{name}` can be changed by more than its owner's admissions (mode {mode:04o})")]
+    Writable {
+        /// The file or folder.
+        name: String,
+        /// Its mode.
+        mode: u32,
+    },
+    /// What is there is not what was admitted.
+    #[error("`{name}` is damaged: {what}")]
+    Damaged {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Nothing of that name was admitted.
+    #[error("the store has no {what}")]
+    Unknown {
+        /// The application, its channel and version.
+        what: String,
+    },
+    /// Artifacts were admitted, and none is for this machine and engine.
+    #[error("the store has {what} for {}, none of which fits this host", targets.join(", "))]
+    NoFit {
+        /// The application, its channel and version.
+        what: String,
+        /// Target and engine profile of each.
+        targets: Vec<String>,
+    },
+    /// No name of an application or channel.
+    #[error(transparent)]
+    Name(#[from] NameError),
+}
+
+impl StoreError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io { .. } => "io",
+            Self::NotAStore { .. } => "not-a-store",
+            Self::NotAFile { .. } => "not-a-file",
+            Self::Linked { .. } => "store-link",
+            Self::Owner { .. } => "store-owner",
+            Self::Writable { .. } => "store-writable",
+            Self::Damaged { .. } => "store-damaged",
+            Self::Unknown { .. } => "store-unknown",
+            Self::NoFit { .. } => "store-no-fit",
+            Self::Name(_) => "name",
+        }
+    }
+
+    pub(crate) fn io(name: &str, source: rustix::io::Errno) -> Self {
+        Self::Io {
+            name: name.to_owned(),
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn damaged(name: String, what: impl ToString) -> Self {
+        let what = what.to_string();
+        Self::Damaged { name, what }
+    }
+
+    /// Whether it is that something is not there.
+    pub(crate) fn is_absence(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}

@@ -1,0 +1,208 @@
+//! Loading from a store: find the name, open the image, map it. Nothing here takes longer for a
+//! longer image or a fuller store.
+
+use std::sync::Arc;
+
+use edgec_verifier::{
+    Expected, Kind, LoadMode, Measured as Stated, Sha256Digest, Stored, TrustPolicy, verify_stored,
+};
+use rustix::fs::{FlockOperation, flock};
+
+use super::release::{Application, Entry, Release};
+use super::verdicts::Subject;
+use super::{Store, StoreError};
+use crate::load::now;
+use crate::loaded::{Facts, component_imports, demand, module_imports};
+use crate::stable::StableFile;
+use crate::verity::{self, Measured};
+use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedModule, Verdict};
+
+impl Store {
+    /// Loads the component of that name, in its current version or the one that is asked for: of the
+    /// artifacts that fit the engine's profile and this machine, the one that uses most of the CPU.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] names the first thing in the way; nothing is ever run.
+    pub fn load(
+        &self,
+        engine: &HostEngine,
+        application: impl Into<Application>,
+        policy: &TrustPolicy,
+    ) -> Result<LoadedComponent, LoadError> {
+        let application = application.into();
+        let entry = self.choose(engine, &application)?;
+        self.load_entry(engine, &application, entry, policy)
+    }
+
+    /// Loads the core module of that name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::load`].
+    pub fn load_module(
+        &self,
+        engine: &HostEngine,
+        application: impl Into<Application>,
+        policy: &TrustPolicy,
+    ) -> Result<LoadedModule, LoadError> {
+        let application = application.into();
+        let entry = self.choose(engine, &application)?;
+        let admitted = self.admitted(engine, &application, entry, policy, Kind::Module)?;
+        let module = admitted.file.module(engine, &admitted.facts);
+        let module = module.map_err(LoadError::Engine)?;
+        admitted.facts.declare_once(|| module_imports(&module))?;
+        Ok(admitted.loaded(module))
+    }
+
+    pub(super) fn load_entry(
+        &self,
+        engine: &HostEngine,
+        application: &Application,
+        entry: Entry,
+        policy: &TrustPolicy,
+    ) -> Result<LoadedComponent, LoadError> {
+        let admitted = self.admitted(engine, application, entry, policy, Kind::Component)?;
+        let component = admitted.file.component(engine, &admitted.facts);
+        let component = component.map_err(LoadError::Engine)?;
+        let imports = || component_imports(engine, &component);
+        admitted.facts.declare_once(imports)?;
+        Ok(admitted.loaded(component))
+    }
+
+    /// The artifact that fits best.
+    pub(super) fn choose(
+        &self,
+        engine: &HostEngine,
+        application: &Application,
+    ) -> Result<Entry, StoreError> {
+        let Release { artifacts, .. } = self.release(application)?;
+        let profile = engine.profile().name();
+        let fits = |entry: &&Entry| entry.profile == profile;
+        let best = artifacts.iter().filter(fits).filter_map(|entry| {
+            let rank = engine.host().rank(&entry.target)?;
+            Some((rank, entry))
+        });
+        let best = best.max_by_key(|(rank, _)| *rank);
+        best.map(|(_, entry)| entry.clone())
+            .ok_or_else(|| StoreError::NoFit {
+                what: application.to_string(),
+                targets: artifacts
+                    .iter()
+                    .map(|entry| format!("{} ({})", entry.target, entry.profile))
+                    .collect(),
+            })
+    }
+
+    /// The image, open and known to be what the policy lets in.
+    fn admitted(
+        &self,
+        engine: &HostEngine,
+        application: &Application,
+        entry: Entry,
+        policy: &TrustPolicy,
+        wanted: Kind,
+    ) -> Result<AdmittedFile, LoadError> {
+        let name = entry.image_name();
+        let (file, len) = self.0.artifacts.file(&name)?;
+        let measured = verity::measure(&file)?;
+        let mode = match measured {
+            Measured::Digest(digest) if digest == entry.image => LoadMode::FsVerity,
+            Measured::NotEnabled => LoadMode::TrustedStore,
+            other => {
+                let what = format!("the kernel measures {other:?}");
+                return Err(StoreError::damaged(self.0.artifacts.name(&name), what).into());
+            }
+        };
+        demand(policy, mode)?;
+        // No collection takes it while it is in use. Where a lock cannot be had, it is one that
+        // looks whether the file can go, and the file stays for whoever has it open.
+        let _ = flock(&file, FlockOperation::NonBlockingLockShared);
+        // SAFETY: the file is one that only the store's owner can change, by its folder and its mode, and
+        // whoever that is could as well replace this program; finished files are not written by admissions
+        // or collections. With fs-verity, the kernel sees to it.
+        let file = unsafe { StableFile::new(file, len) }?;
+
+        let image = entry.image;
+        let subject = Subject {
+            entry,
+            application: application.clone(),
+            policy: policy.digest(),
+        };
+        let now = now()?;
+        let (facts, verdict) = match self.0.verdicts.get(&subject, now) {
+            Some(facts) if facts.manifest.image.length == len => (facts, Verdict::Cached),
+            _ => {
+                let facts = self.judge(&file, mode, &subject, policy, now)?;
+                let facts = Arc::new(facts);
+                self.0.verdicts.put(subject, Arc::clone(&facts));
+                (facts, Verdict::Fresh)
+            }
+        };
+        facts.fit(engine, wanted)?;
+        let report = LoadReport {
+            mode,
+            verdict,
+            image,
+        };
+        Ok(AdmittedFile {
+            file,
+            facts,
+            report,
+        })
+    }
+
+    /// Verifies all but the image's bytes, which were hashed when it was admitted.
+    fn judge(
+        &self,
+        file: &StableFile,
+        mode: LoadMode,
+        subject: &Subject,
+        policy: &TrustPolicy,
+        now: u64,
+    ) -> Result<Facts, LoadError> {
+        let name = subject.entry.envelope_name();
+        let envelope = self.0.artifacts.read(&name)?;
+        if Sha256Digest::of(&envelope) != subject.entry.envelope {
+            let what = "it is another envelope";
+            return Err(StoreError::damaged(self.0.artifacts.name(&name), what).into());
+        }
+        let image = subject.entry.image;
+        let view = file.view()?;
+        let stored = Stored {
+            image: &view,
+            envelope: &envelope,
+            measured: match mode {
+                LoadMode::FsVerity => Stated::Kernel(image),
+                _ => Stated::Admitted(image),
+            },
+        };
+        let application = &subject.application;
+        let expected = Expected::application(&application.name);
+        let expected = match &application.channel {
+            Some(channel) => expected.in_channel(channel),
+            None => expected,
+        };
+        let artifact = verify_stored(&stored, policy, &expected, now)?;
+        let manifest = artifact.manifest();
+        let version = application.version.unwrap_or(manifest.version);
+        if (version, &application.channel) != (manifest.version, &manifest.channel) {
+            let what = "it is another version or channel than its name says";
+            return Err(StoreError::damaged(self.0.artifacts.name(&name), what).into());
+        }
+        Ok(Facts::of(artifact))
+    }
+}
+
+/// An image that may be handed to an engine.
+struct AdmittedFile {
+    file: StableFile,
+    facts: Arc<Facts>,
+    report: LoadReport,
+}
+
+impl AdmittedFile {
+    fn loaded<P>(self, program: P) -> Loaded<P> {
+        Loaded::stored(program, self.facts, self.report, self.file.into_file())
+    }
+}

@@ -1,0 +1,176 @@
+//! What a name points at: the releases of an application, each an artifact per target.
+//!
+//! `names/<digest>/<version>` is a release and `names/<digest>/current` a copy of the one that a load takes;
+//! the digest is SHA-256 of name and channel, with a zero byte between: any name fits into a file's.
+
+use edgec_verifier::{Manifest, Sha256Digest, VerityDigest, check_name};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+
+/// An application in a store: what it is called, in which channel, and which version of it is
+/// meant; none: the current one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Application {
+    pub(crate) name: String,
+    pub(crate) channel: Option<String>,
+    pub(crate) version: Option<u64>,
+}
+
+impl Application {
+    /// The application's current version, of the artifacts that state no channel.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            channel: None,
+            version: None,
+        }
+    }
+
+    /// Of this channel.
+    #[must_use]
+    pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    /// This version, current or not.
+    #[must_use]
+    pub fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        check_name(&self.name)?;
+        if let Some(channel) = &self.channel {
+            check_name(channel)?;
+        }
+        Ok(())
+    }
+
+    /// The name of its folder.
+    pub(crate) fn folder(&self) -> String {
+        let channel = self.channel.as_deref().unwrap_or("");
+        Sha256Digest::of(format!("{}\0{channel}", self.name).as_bytes()).to_string()
+    }
+
+    /// The name of its release in that folder.
+    pub(crate) fn release(&self) -> String {
+        match self.version {
+            Some(version) => version.to_string(),
+            None => CURRENT.to_owned(),
+        }
+    }
+
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        Self {
+            name: manifest.name.clone(),
+            channel: manifest.channel.clone(),
+            version: Some(manifest.version),
+        }
+    }
+}
+
+impl From<&str> for Application {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl std::fmt::Display for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        if let Some(channel) = &self.channel {
+            write!(f, " of channel `{channel}`")?;
+        }
+        match self.version {
+            Some(version) => write!(f, ", version {version}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The name of the release that a load takes.
+pub(crate) const CURRENT: &str = "current";
+
+/// One version of an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Release {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) channel: Option<String>,
+    pub(crate) version: u64,
+    pub(crate) artifacts: Vec<Entry>,
+}
+
+/// One artifact of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Entry {
+    pub(crate) target: String,
+    pub(crate) profile: String,
+    /// The image, by its fs-verity digest.
+    pub(crate) image: VerityDigest,
+    /// The envelope, by its SHA-256.
+    pub(crate) envelope: Sha256Digest,
+}
+
+impl Entry {
+    pub(crate) fn of(manifest: &Manifest, envelope: &[u8]) -> Self {
+        Self {
+            target: manifest.target.id.clone(),
+            profile: manifest.engine.profile.clone(),
+            image: manifest.image.fsverity,
+            envelope: Sha256Digest::of(envelope),
+        }
+    }
+
+    pub(crate) fn image_name(&self) -> String {
+        format!("{}.elf", self.image)
+    }
+
+    /// An image may have been signed more than once, under other names or versions.
+    pub(crate) fn envelope_name(&self) -> String {
+        format!("{}-{}.dsse", self.image, self.envelope)
+    }
+}
+
+impl Release {
+    pub(crate) fn new(manifest: &Manifest) -> Self {
+        Self {
+            name: manifest.name.clone(),
+            channel: manifest.channel.clone(),
+            version: manifest.version,
+            artifacts: Vec::new(),
+        }
+    }
+
+    /// Reads a release; `name` is the file's, for messages.
+    pub(crate) fn decode(bytes: &[u8], name: &str) -> Result<Self, StoreError> {
+        serde_json::from_slice(bytes).map_err(|error| StoreError::damaged(name.to_owned(), error))
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        serde_json::to_vec(self).map_err(|error| StoreError::damaged(self.name.clone(), error))
+    }
+
+    /// Puts an artifact in, in place of an earlier one for the same target and profile.
+    pub(crate) fn put(&mut self, entry: Entry) {
+        let same = |known: &Entry| known.target == entry.target && known.profile == entry.profile;
+        self.artifacts.retain(|known| !same(known));
+        self.artifacts.push(entry);
+        self.artifacts
+            .sort_by(|a, b| (&a.target, &a.profile).cmp(&(&b.target, &b.profile)));
+    }
+
+    /// Whether it is what the folder and file that it lies in are for.
+    pub(crate) fn is(&self, application: &Application) -> bool {
+        self.name == application.name
+            && self.channel == application.channel
+            && application
+                .version
+                .is_none_or(|version| version == self.version)
+    }
+}

@@ -1,0 +1,207 @@
+//! fs-verity: the kernel checks a file's pages against a digest whenever it reads them.
+//!
+//! Source: Linux, `Documentation/filesystems/fsverity.rst`, "FS_IOC_ENABLE_VERITY" and
+//! "FS_IOC_MEASURE_VERITY"; `include/uapi/linux/fsverity.h`. What is enabled has the
+//! parameters of the signed digest: SHA-256, 4096-byte blocks, no salt. The measured
+//! digest covers all of them, and the length: equal digests are equal parameters.
+//!
+//! `tests/verity` tests this on a kernel that has it.
+
+use std::fs::File;
+use std::io;
+
+use edgec_verifier::VerityDigest;
+use rustix::io::Errno;
+use rustix::ioctl::{Opcode, Setter, Updater, ioctl, opcode};
+
+/// `FS_VERITY_HASH_ALG_SHA256`.
+const SHA256: u16 = 1;
+const BLOCK_SIZE: u32 = 4096;
+
+/// `FS_IOC_ENABLE_VERITY`.
+const ENABLE: Opcode = opcode::write::<EnableArg>(b'f', 133);
+/// `FS_IOC_MEASURE_VERITY`: its number has the size of the digest's head, not of its room.
+const MEASURE: Opcode = opcode::read_write::<[u16; 2]>(b'f', 134);
+
+/// `struct fsverity_enable_arg`.
+#[repr(C)]
+struct EnableArg {
+    version: u32,
+    hash_algorithm: u32,
+    block_size: u32,
+    salt_size: u32,
+    salt: u64,
+    signature_size: u32,
+    reserved: u32,
+    signature: u64,
+    reserved_too: [u64; 11],
+}
+
+/// `struct fsverity_digest`, with room for the longest digest there is, SHA-512's.
+#[repr(C)]
+struct DigestArg {
+    algorithm: u16,
+    size: u16,
+    digest: [u8; 64],
+}
+
+/// What came of [`enable`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Enabled {
+    /// The file is the kernel's now: no one can write it any more, only delete it.
+    Now,
+    /// It was so before, with parameters and contents that [`measure`] tells.
+    Before,
+    /// Someone has the file open for writing, or is enabling it at this moment.
+    Busy,
+    /// The kernel or the file system cannot do it.
+    NotSupported,
+}
+
+/// What the kernel says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measured {
+    /// It does not check this file, or cannot check any there.
+    NotEnabled,
+    /// The digest. With another salt, block size or length, it is another digest.
+    Digest(VerityDigest),
+    /// It checks with something else than SHA-256; by the numbers of the source, 2 is
+    /// SHA-512.
+    OtherAlgorithm(u16),
+}
+
+/// Has the kernel take the file as it is, and check it from now on.
+///
+/// `file` is open for reading; who asks must be allowed to write it. The kernel reads all
+/// of the file for this and stores the hashes; they are on the disk when it returns.
+///
+/// # Errors
+///
+/// What the kernel says, other than what [`Enabled`] has: no right to write the file, a
+/// read-only file system, no space for the hashes, or a kernel that asks for a signature
+/// of its own kind (`fs.verity.require_signatures`).
+pub(crate) fn enable(file: &File) -> io::Result<Enabled> {
+    let argument = EnableArg {
+        version: 1,
+        hash_algorithm: SHA256.into(),
+        block_size: BLOCK_SIZE,
+        salt_size: 0,
+        salt: 0,
+        signature_size: 0,
+        reserved: 0,
+        signature: 0,
+        reserved_too: [0; 11],
+    };
+    // SAFETY: the number is that of an ioctl which reads an `fsverity_enable_arg`, and the
+    // type is that structure. No pointer in it is followed: both sizes are 0.
+    let answer = unsafe { ioctl(file, Setter::<ENABLE, EnableArg>::new(argument)) };
+    match answer {
+        Ok(()) => Ok(Enabled::Now),
+        Err(Errno::EXIST) => Ok(Enabled::Before),
+        Err(Errno::TXTBSY | Errno::BUSY) => Ok(Enabled::Busy),
+        // No such ioctl; not configured, or not a feature of this file system; no SHA-256
+        // in the kernel; no blocks of 4096 bytes (before Linux 6.3, pages of another size).
+        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::NOPKG | Errno::INVAL) => {
+            Ok(Enabled::NotSupported)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The digest by which the kernel checks the file. It reads no data and takes no time:
+/// the kernel knows it since the file was opened.
+///
+/// # Errors
+///
+/// What the kernel says, other than what [`Measured`] has.
+pub(crate) fn measure(file: &File) -> io::Result<Measured> {
+    let mut argument = DigestArg {
+        algorithm: 0,
+        size: 64,
+        digest: [0; 64],
+    };
+    // SAFETY: the number is that of an ioctl which reads and writes an `fsverity_digest`.
+    // The type is that structure; `size` says how much room follows its head, and no more
+    // than that is written.
+    let answer = unsafe { ioctl(file, Updater::<MEASURE, DigestArg>::new(&mut argument)) };
+    match answer {
+        Ok(()) => Ok(argument.measured()),
+        Err(Errno::NODATA | Errno::NOTTY | Errno::OPNOTSUPP) => Ok(Measured::NotEnabled),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl DigestArg {
+    fn measured(&self) -> Measured {
+        match (self.algorithm, self.size, self.digest.first_chunk()) {
+            (SHA256, 32, Some(digest)) => Measured::Digest(VerityDigest(*digest)),
+            (algorithm, ..) => Measured::OtherAlgorithm(algorithm),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of `linux/fsverity.h` on the usual architectures.
+    #[test]
+    fn the_numbers_are_the_kernels() {
+        assert_eq!(ENABLE, 0x4080_6685);
+        assert_eq!(MEASURE, 0xc004_6686);
+        assert_eq!(size_of::<EnableArg>(), 128);
+        assert_eq!(std::mem::offset_of!(EnableArg, salt), 16);
+        assert_eq!(std::mem::offset_of!(EnableArg, signature), 32);
+        assert_eq!(std::mem::offset_of!(DigestArg, digest), 4);
+    }
+
+    /// A memory file has no verity, on any kernel.
+    #[test]
+    fn where_there_is_none() {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let file = File::from(rustix::fs::memfd_create("edgec-test", flags).unwrap());
+        assert_eq!(enable(&file).unwrap(), Enabled::NotSupported);
+        assert_eq!(measure(&file).unwrap(), Measured::NotEnabled);
+        // Not a file of any file system.
+        let (reader, _writer) = std::io::pipe().unwrap();
+        let pipe = File::from(std::os::fd::OwnedFd::from(reader));
+        assert_eq!(enable(&pipe).unwrap(), Enabled::NotSupported);
+        assert_eq!(measure(&pipe).unwrap(), Measured::NotEnabled);
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_do_is_an_error() {
+        let handle = rustix::fs::open(
+            "/",
+            rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC,
+            rustix::fs::Mode::empty(),
+        );
+        let handle = File::from(handle.unwrap());
+        assert_eq!(
+            enable(&handle).unwrap_err().raw_os_error(),
+            Some(Errno::BADF.raw_os_error())
+        );
+        assert_eq!(
+            measure(&handle).unwrap_err().raw_os_error(),
+            Some(Errno::BADF.raw_os_error())
+        );
+    }
+
+    #[test]
+    fn only_sha_256_is_the_signed_digest() {
+        let measured = |algorithm, size| {
+            let mut argument = DigestArg {
+                algorithm,
+                size,
+                digest: [0; 64],
+            };
+            argument.digest[..32].fill(7);
+            argument.measured()
+        };
+        assert_eq!(measured(1, 32), Measured::Digest(VerityDigest([7; 32])));
+        assert_eq!(measured(1, 31), Measured::OtherAlgorithm(1));
+        assert_eq!(measured(2, 64), Measured::OtherAlgorithm(2));
+        // The kernel of today has no third.
+        assert_eq!(measured(3, 32), Measured::OtherAlgorithm(3));
+    }
+}
