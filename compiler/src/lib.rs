@@ -29,6 +29,7 @@ mod lint;
 #[cfg(feature = "precompile")]
 mod names;
 mod optimize;
+mod order;
 #[cfg(feature = "precompile")]
 mod precompile;
 mod process;
@@ -41,6 +42,8 @@ mod settings;
 mod share_modules;
 #[cfg(feature = "precompile")]
 mod strip;
+#[cfg(feature = "precompile")]
+mod trim;
 mod trim_exports;
 mod validate;
 
@@ -69,6 +72,7 @@ pub use lint::{
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
+pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 #[cfg(feature = "precompile")]

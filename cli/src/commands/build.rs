@@ -391,6 +391,9 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         edgec_compiler::optimize(component, plan.level, &plan.optimizer, |number, length| {
             progress.optimizing(&job.name, number, length);
         });
+    if plan.profile == EngineProfile::Edge {
+        optimized.component = edgec_compiler::order(optimized.component);
+    }
     let optimizing = begin.elapsed();
     let cold_start = ColdStart::of_program(&optimized.component, plan.compiler.memory);
     let names;
@@ -421,6 +424,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             level: plan.level,
             optimizer: &plan.optimizer,
             optimized: &optimized,
+            profile: plan.profile,
         };
         let manifest = facts.manifest(&image);
         let begin = Instant::now();

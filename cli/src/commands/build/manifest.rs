@@ -7,8 +7,8 @@ use edgec_artifact::{
     Sha256Digest, Source, Stage, TargetCpu, Validity,
 };
 use edgec_compiler::{
-    ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, Level, NativeImage, Optimized,
-    Optimizer, TEXT_VERSION, WIZER_VERSION,
+    ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Level, NativeImage,
+    Optimized, Optimizer, TEXT_VERSION, WIZER_VERSION,
 };
 
 use super::init::Initialized;
@@ -33,6 +33,7 @@ pub(super) struct Facts<'a> {
     pub(super) level: Level,
     pub(super) optimizer: &'a Optimizer,
     pub(super) optimized: &'a Optimized,
+    pub(super) profile: EngineProfile,
 }
 
 impl Facts<'_> {
@@ -148,12 +149,25 @@ impl Facts<'_> {
                 settings: chosen,
             });
         }
+        let edge = self.profile == EngineProfile::Edge;
+        let own = |name: &str, setting, value: &str| Stage {
+            name: name.to_owned(),
+            tool: "edgec".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: settings([(setting, value.to_owned())]),
+        };
+        if edge {
+            stages.push(own("order", "functions", "escaping-first"));
+        }
         stages.push(Stage {
             name: "precompile".to_owned(),
             tool: "wasmtime".to_owned(),
             version: ENGINE_VERSION.to_owned(),
             settings: settings([("optLevel", "speed".to_owned())]),
         });
+        if edge {
+            stages.push(own("trim", "metadata", "escaping"));
+        }
         stages
     }
 }
