@@ -10,6 +10,7 @@ pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod sign;
 pub(crate) mod store;
+pub(crate) mod symbolize;
 pub(crate) mod targets;
 pub(crate) mod validate;
 pub(crate) mod verify;

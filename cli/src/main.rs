@@ -51,6 +51,7 @@ enum Command {
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
     Store(commands::store::Arguments),
+    Symbolize(commands::symbolize::Arguments),
     Targets(commands::targets::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
@@ -60,6 +61,7 @@ enum Command {
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
 const LINT_WORKER: &str = "__lint";
+const INITIALIZER_WORKER: &str = "__init";
 
 fn main() -> ExitCode {
     if let Err(error) = signals::install() {
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
         Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
+        Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
         _ => None,
     };
     match answer {
@@ -104,6 +107,7 @@ fn main() -> ExitCode {
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
         Command::Store(arguments) => commands::store::run(&arguments),
+        Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),

@@ -94,6 +94,19 @@ pub(crate) fn plan(
     Ok(jobs)
 }
 
+/// Where the debug file of an artifact goes: beside it, with another ending.
+pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
+    let debug = artifact.with_extension("debug");
+    if debug == artifact {
+        return Err(
+            Failure::usage("output", "the debug file would have this very name")
+                .about(artifact.display())
+                .hint("name the artifact otherwise, such as NAME.cwasm"),
+        );
+    }
+    Ok(debug)
+}
+
 fn stem(input: &Path) -> Result<String, Failure> {
     if input.as_os_str() == STDIN {
         return Ok("stdin".to_owned());

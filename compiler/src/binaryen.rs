@@ -153,6 +153,8 @@ impl Optimizer {
     ) -> Result<Vec<u8>, Failure> {
         let mut arguments = feature_arguments(features, self.reads)?;
         arguments.push(format!("-O{}", level.name()).into());
+        // Names are written again (it reads them in any case); the code is the same.
+        arguments.push("-g".into());
         self.start(module, &arguments, deadline)
             .unwrap_or_else(|error| {
                 Err(Failure::Start {

@@ -132,6 +132,17 @@ impl<'a> Image<'a> {
         self.find(name).map(|section| &*section.data)
     }
 
+    /// `e_machine`: the CPU family.
+    pub fn machine(&self) -> u16 {
+        self.header.e_machine.get(LE)
+    }
+
+    /// Where the code lies in the image that was parsed: its offset and its length.
+    pub fn text(&self) -> (u64, u64) {
+        let text = self.find(TEXT).map(|text| &text.header);
+        text.map_or((0, 0), |text| (text.sh_offset(LE), text.sh_size(LE)))
+    }
+
     /// Leaves a section out; whether there was one.
     pub fn drop_section(&mut self, name: &str) -> bool {
         let before = self.sections.len();
@@ -299,7 +310,7 @@ fn null_entry() -> SectionHeader64<LE> {
     }
 }
 
-#[cfg(all(test, feature = "precompile"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

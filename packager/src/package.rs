@@ -131,6 +131,11 @@ impl SignedArtifact {
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
+
+    /// The whole file, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
 }
 
 fn describe(image: &[u8]) -> Image {

@@ -1,8 +1,9 @@
 //! `edgec build`: from an input to signed artifacts, one for each target.
 //!
-//! validate, optimize, then for each target precompile, package, sign, verify. The
+//! validate, initialize on request, optimize, then for each target precompile, package, sign, verify. The
 //! artifacts of one input are written when all of them exist.
 
+mod init;
 mod manifest;
 mod progress;
 mod report;
@@ -13,12 +14,13 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, EngineProfile, KindChoice, Level, Optimized, Optimizer,
-    PrecompileError, Reads,
+    BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, Initializer, KindChoice, Level,
+    Optimized, Optimizer, PrecompileError, Reads,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
+use self::init::Init;
 use self::manifest::Release;
 use self::progress::Progress;
 use self::report::{ArtifactReport, InputReport, Summary};
@@ -32,7 +34,7 @@ use crate::render::{self, Format};
 use crate::secrets;
 use crate::signer::{Signer, SignerArguments};
 use crate::trust::self_check;
-use crate::{COMPILER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
+use crate::{COMPILER_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
 
 /// Compile components for every target, and sign the artifacts
 #[derive(clap::Args)]
@@ -49,6 +51,9 @@ pub(crate) struct Arguments {
     /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
     #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind)]
     kind: KindChoice,
+    /// Call this export now, and start every instance from the state that it leaves (docs/init.md)
+    #[arg(long, value_name = "FUNCTION")]
+    init: Option<String>,
     /// How much Binaryen optimizes each core module
     #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level)]
     level: Level,
@@ -62,10 +67,10 @@ pub(crate) struct Arguments {
     /// How many seconds the optimizer may take for one core module
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     optimizer_timeout: u64,
-    /// How many seconds compiling may take for one program and target
+    /// How many seconds compiling may take for one program and target, and `--init` for a program
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     compile_timeout: u64,
-    /// How much memory optimizing and compiling may each use (on Linux)
+    /// How much memory `--init`, optimizing and compiling may each use (on Linux)
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
     worker_memory: u64,
     /// The application's name [default: the input's file name without its ending]
@@ -93,6 +98,9 @@ pub(crate) struct Arguments {
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+    /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug (`edgec symbolize`)
+    #[arg(long)]
+    debug_file: bool,
     /// Print errors and warnings only
     #[arg(short, long)]
     quiet: bool,
@@ -139,8 +147,10 @@ fn parse_level(text: &str) -> Result<Level, &'static str> {
 /// The arguments, resolved: nothing in here is a string that something still parses.
 struct Plan {
     kind: KindChoice,
+    init: Option<Init>,
     level: Level,
     profile: EngineProfile,
+    debug_file: bool,
     optimizer: Optimizer,
     compiler: CompilerProcess,
     release: Release,
@@ -230,18 +240,30 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         &targets,
         &output,
     )?;
-    spare_what_is_read(&jobs, &arguments.signer)?;
+    spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
     let memory = arguments.worker_memory << 20;
+    let program = this_program()?;
+    let compile_timeout = Duration::from_secs(arguments.compile_timeout);
     let plan = Plan {
         kind: arguments.kind,
+        init: arguments.init.map(|function| Init {
+            function,
+            initializer: Initializer {
+                program: program.clone(),
+                arguments: vec![INITIALIZER_WORKER.into()],
+                timeout: compile_timeout,
+                memory,
+            },
+        }),
         level: arguments.level,
         profile: arguments.profile,
+        debug_file: arguments.debug_file,
         optimizer: optimizer(arguments.wasm_opt, timeout, memory)?,
         compiler: CompilerProcess {
-            program: this_program()?,
+            program,
             arguments: vec![COMPILER_WORKER.into()],
-            timeout: Duration::from_secs(arguments.compile_timeout),
+            timeout: compile_timeout,
             memory,
         },
         release: Release {
@@ -257,11 +279,20 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
 }
 
 /// No artifact goes where an input or a key lies, and standard input is one thing.
-fn spare_what_is_read(jobs: &[Job], signer: &SignerArguments) -> Result<(), Failure> {
+fn spare_what_is_read(
+    jobs: &[Job],
+    signer: &SignerArguments,
+    debug_file: bool,
+) -> Result<(), Failure> {
     let inputs = jobs.iter().map(|job| job.input.clone());
     let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
-    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
-    outputs.try_for_each(|(_, path)| files::spare(&read, path))
+    for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
+        files::spare(&read, path)?;
+        if debug_file {
+            files::spare(&read, &naming::debug_file(path)?)?;
+        }
+    }
+    Ok(())
 }
 
 fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
@@ -345,16 +376,28 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let kind = adapted.component.kind();
     let validated = begin.elapsed();
 
-    let begin = Instant::now();
     let before = adapted.component.bytes().len();
-    let optimized = edgec_compiler::optimize(
-        adapted.component,
-        plan.level,
-        &plan.optimizer,
-        |number, length| progress.optimizing(&job.name, number, length),
-    );
+    let (component, initialized) = match &plan.init {
+        Some(init) => {
+            progress.initializing(&job.name, &init.function);
+            let (component, done) = init.run(&adapted.component)?;
+            (component, Some(done))
+        }
+        None => (adapted.component, None),
+    };
+
+    let begin = Instant::now();
+    let mut optimized =
+        edgec_compiler::optimize(component, plan.level, &plan.optimizer, |number, length| {
+            progress.optimizing(&job.name, number, length);
+        });
+    if plan.profile == EngineProfile::Edge {
+        optimized.component = edgec_compiler::order(optimized.component);
+    }
     let optimizing = begin.elapsed();
     let cold_start = ColdStart::of_program(&optimized.component, plan.compiler.memory);
+    let names;
+    (optimized.component, names) = edgec_compiler::take_names(optimized.component);
 
     // Kept in memory until all of them exist: whoever stops a build finds nothing new.
     let mut written = Vec::new();
@@ -365,7 +408,11 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         let image = plan
             .compiler
             .precompile(&optimized.component, target, plan.profile);
-        let image = image.map_err(|error| precompile_failure(&error))?;
+        let mut image = image.map_err(|error| precompile_failure(&error))?;
+        let debug = image.strip(&names).map_err(|error| {
+            Failure::rejected("precompile", &error)
+                .hint("this is a defect of edgec: please report it")
+        })?;
         let compiling = begin.elapsed();
         let facts = manifest::Facts {
             release: &plan.release,
@@ -373,21 +420,30 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             input: &bytes,
             from_text,
             adapter: adapted.adapter,
+            init: initialized.as_ref(),
             level: plan.level,
             optimizer: &plan.optimizer,
             optimized: &optimized,
+            profile: plan.profile,
         };
         let manifest = facts.manifest(&image);
         let begin = Instant::now();
-        let signed = package(image.into_bytes(), manifest, plan)?;
+        let image = image.into_bytes();
+        let debug = match plan.debug_file {
+            true => Some((naming::debug_file(path)?, debug_file(debug, &image))),
+            false => None,
+        };
+        let signed = package(image, manifest, plan)?;
         artifacts.push(ArtifactReport::new(
             target,
             path,
             &signed,
+            debug.as_ref().map(|(path, _)| path.as_path()),
             compiling,
             begin.elapsed(),
         ));
-        written.push((path, signed));
+        written.push((path.clone(), signed.into_bytes()));
+        written.extend(debug);
     }
     write(&written)?;
     Ok(InputReport::new(
@@ -397,6 +453,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         report::Work {
             input: bytes.len(),
             before,
+            initialized,
             level: plan.level,
             validated,
             optimizing,
@@ -407,15 +464,21 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     ))
 }
 
+/// The debug file of an image, under the digest by which the image is known.
+fn debug_file(mut debug: DebugInfo<'_>, image: &[u8]) -> Vec<u8> {
+    debug.build_id = edgec_artifact::verity::digest(image).0;
+    debug.write()
+}
+
 /// All of them, or none.
-fn write(artifacts: &[(&PathBuf, SignedArtifact)]) -> Result<(), Failure> {
+fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
     signals::uninterrupted(|| {
         let mut staged = Vec::new();
-        for (path, signed) in artifacts {
+        for (path, bytes) in files {
             if let Some(folder) = path.parent() {
                 files::create_folder(folder)?;
             }
-            staged.push(files::stage(path, signed.as_bytes(), Access::Public)?);
+            staged.push(files::stage(path, bytes, Access::Public)?);
         }
         staged.into_iter().try_for_each(files::Staged::commit)
     })

@@ -360,7 +360,7 @@ fn of_image(text: &str) -> Vec<Finding> {
     use object::{Object as _, ObjectSection as _};
     let program = validate(wat::parse_str(text).unwrap()).unwrap();
     let target = edgec_targets::find("x86_64").unwrap();
-    let native = crate::precompile(&program, target).unwrap();
+    let native = crate::precompile(&program, target, crate::EngineProfile::Default).unwrap();
     let file = object::read::elf::ElfFile64::<object::Endianness>::parse(native.bytes()).unwrap();
     let info = file.section_by_name(".wasmtime.info").unwrap();
     image::lint(info.data().unwrap(), program.kind()).unwrap()

@@ -9,6 +9,7 @@ use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
+use super::init::Initialized;
 use super::kept;
 use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
@@ -49,16 +50,30 @@ struct Built {
     adapter: Option<&'static str>,
     input_bytes: usize,
     component_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init: Option<InitReport>,
     optimized_bytes: usize,
     level: &'static str,
     modules: usize,
     modules_kept: Vec<KeptModule>,
+    /// Of each core module.
+    exports_removed: Vec<usize>,
+    duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
     /// Known faults of the engine's code generation that concern what was made.
     advisories: Vec<Concern>,
     cold_start: ColdStart,
     artifacts: Vec<ArtifactReport>,
+}
+
+/// The call of a function before everything else.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InitReport {
+    function: String,
+    component_bytes: usize,
+    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -81,6 +96,8 @@ pub(super) struct ArtifactReport {
     target: &'static str,
     path: String,
     bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debug_file: Option<String>,
     compile_seconds: f64,
     package_seconds: f64,
 }
@@ -89,6 +106,7 @@ pub(super) struct ArtifactReport {
 pub(super) struct Work {
     pub(super) input: usize,
     pub(super) before: usize,
+    pub(super) initialized: Option<Initialized>,
     pub(super) level: Level,
     pub(super) validated: Duration,
     pub(super) optimizing: Duration,
@@ -161,10 +179,21 @@ impl InputReport {
             adapter: adapter.map(Adapter::name),
             input_bytes: work.input,
             component_bytes: work.before,
+            init: work.initialized.map(|init| InitReport {
+                function: init.function,
+                component_bytes: init.bytes,
+                seconds: init.time.as_secs_f64(),
+            }),
             optimized_bytes: optimized.component.bytes().len(),
             level: work.level.name(),
             modules: optimized.modules.len(),
             modules_kept: modules_kept.collect(),
+            exports_removed: optimized
+                .modules
+                .iter()
+                .map(|module| module.exports_removed)
+                .collect(),
+            duplicates_removed: optimized.shared,
             validate_seconds: work.validated.as_secs_f64(),
             optimize_seconds: work.optimizing.as_secs_f64(),
             advisories: concerns.collect(),
@@ -220,15 +249,42 @@ impl InputReport {
             format!("{}{adapted}", built.kind),
             built.validate_seconds,
         )];
+        let mut before = built.component_bytes;
+        if let Some(init) = &built.init {
+            rows.push(row(
+                "init",
+                format!(
+                    "{}, {} -> {}",
+                    safe(&init.function),
+                    size(before as u64),
+                    size(init.component_bytes as u64)
+                ),
+                init.seconds,
+            ));
+            before = init.component_bytes;
+        }
         if built.modules > 0 {
             let optimized = built.modules - built.modules_kept.len();
+            let mut gone = Vec::new();
+            for (removed, what) in [
+                (built.exports_removed.iter().sum(), "unused export"),
+                (built.duplicates_removed, "duplicate"),
+            ] {
+                if removed > 0 {
+                    gone.push(count(removed, what));
+                }
+            }
+            let gone = match gone.as_slice() {
+                [] => String::new(),
+                gone => format!(" without {}", gone.join(" and ")),
+            };
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}, {} -> {}",
+                    "-O{}, {optimized} of {}{gone}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
-                    size(built.component_bytes as u64),
+                    size(before as u64),
                     size(built.optimized_bytes as u64)
                 ),
                 built.optimize_seconds,
@@ -240,6 +296,9 @@ impl InputReport {
                 format!("{} ({})", artifact.path, size(artifact.bytes as u64)),
                 artifact.compile_seconds + artifact.package_seconds,
             ));
+            if let Some(path) = &artifact.debug_file {
+                rows.push(vec!["  debug".to_owned(), path.clone()]);
+            }
         }
         format!(
             "{} ({}) -> {}\n{}",
@@ -256,6 +315,7 @@ impl ArtifactReport {
         target: &'static Target,
         path: &Path,
         signed: &SignedArtifact,
+        debug_file: Option<&Path>,
         compiling: Duration,
         packaging: Duration,
     ) -> Self {
@@ -263,6 +323,7 @@ impl ArtifactReport {
             target: target.id,
             path: render::path(path),
             bytes: signed.as_bytes().len(),
+            debug_file: debug_file.map(render::path),
             compile_seconds: compiling.as_secs_f64(),
             package_seconds: packaging.as_secs_f64(),
         }

@@ -1,0 +1,192 @@
+//! `edgec symbolize`: names for addresses and for the lines of a backtrace.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use edgec_artifact::{Artifact, VerityDigest, verity};
+use edgec_compiler::{DebugInfo, Function, Place};
+
+use crate::Outcome;
+use crate::failure::{Exit, Failure};
+use crate::files;
+use crate::render::{self, outln, safe};
+
+/// Name the functions of addresses and backtraces, by a debug file
+///
+/// Without addresses a backtrace is read from standard input and printed again with names in it: the lines of
+/// Wasmtime's (`<wasm function 7>`) and those that name a place in the artifact (`app.cwasm+0x1234`).
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// What `edgec build --debug-file` wrote
+    debug: PathBuf,
+    /// Places: `0x1234` or `FILE+0x1234` in the mapped file, `text+0x1234` in the code
+    addresses: Vec<String>,
+    /// The artifact that was running: refuse a debug file that is not its own
+    #[arg(long, value_name = "FILE")]
+    artifact: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let read: Vec<PathBuf> = [Some(arguments.debug.clone()), arguments.artifact.clone()]
+        .into_iter()
+        .flatten()
+        .chain(arguments.addresses.is_empty().then(|| files::STDIN.into()))
+        .collect();
+    files::refuse_stdin_twice(&read)?;
+    let file = files::read_artifact(&arguments.debug)?;
+    let info = DebugInfo::read(&file).map_err(|error| {
+        Failure::rejected("debug-file", &error).about(arguments.debug.display())
+    })?;
+    if let Some(artifact) = &arguments.artifact {
+        check_build_id(&info, artifact)?;
+    }
+    if arguments.addresses.is_empty() {
+        let text = files::read_text(Path::new(files::STDIN))?;
+        for line in text.lines() {
+            outln!("{}", safe(&symbolized(&info, line)));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let places: Vec<Address> = arguments
+        .addresses
+        .iter()
+        .map(|text| Address::parse(text))
+        .collect::<Result<_, _>>()?;
+    let rows: Vec<Vec<String>> = arguments
+        .addresses
+        .iter()
+        .zip(places)
+        .map(|(text, address)| {
+            let place = address.place(&info);
+            let place = place.map_or("not in a function".to_owned(), |place| describe(&place));
+            vec![safe(text), safe(&place)]
+        })
+        .collect();
+    render::out!("{}", render::table(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The artifact is not verified: whoever has a crash has run it.
+fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
+    let file = files::read_artifact(path)?;
+    let artifact = Artifact::decode(&file)
+        .map_err(|error| Failure::rejected("layout", &error).about(path.display()))?;
+    let (found, known) = (
+        verity::digest(artifact.image()),
+        VerityDigest(info.build_id),
+    );
+    if found == known {
+        return Ok(());
+    }
+    let message = format!("its image is {found}, and the debug file is that of {known}");
+    Err(Failure::new(Exit::Rejected, "build-id", message)
+        .about(path.display())
+        .hint("use the debug file that was written beside this very artifact"))
+}
+
+/// A place, as a crash report or a profile gives it.
+#[derive(Clone, Copy)]
+enum Address {
+    /// From the start of the file.
+    File(u64),
+    /// From the start of the code.
+    Text(u64),
+}
+
+impl Address {
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let (within, number) = text.rsplit_once('+').unwrap_or(("", text));
+        let number = hexadecimal(number).ok_or_else(|| {
+            Failure::usage("address", "not an address")
+                .about(text)
+                .hint("0x1234 or app.cwasm+0x1234 in the file, text+0x1234 in the code")
+        })?;
+        Ok(match within {
+            "text" => Self::Text(number),
+            _ => Self::File(number),
+        })
+    }
+
+    fn place<'i>(self, info: &'i DebugInfo<'_>) -> Option<Place<'i>> {
+        match self {
+            Self::File(offset) => info.at_image_offset(offset),
+            Self::Text(offset) => info.at_text_offset(offset),
+        }
+    }
+}
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    let digits = text.strip_prefix("0x")?;
+    // `from_str_radix` takes a sign.
+    let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u64::from_str_radix(digits, 16).ok().filter(|_| plain)
+}
+
+fn describe(place: &Place<'_>) -> String {
+    let mut text = format!("{} +{:#x}", name(&place.function), place.distance);
+    if let Some(offset) = place.wasm_offset {
+        text.push_str(&format!(", wasm offset {offset:#x}"));
+    }
+    text
+}
+
+fn name(function: &Function<'_>) -> String {
+    let demangled = function
+        .name
+        .map(|name| format!("{:#}", rustc_demangle::demangle(name)));
+    let Some((module, index)) = function.index else {
+        return format!("{} (the engine's)", demangled.unwrap_or_default());
+    };
+    let named = function.module.map(|name| format!(" `{name}`"));
+    format!(
+        "{} (core module {module}{}, function {index})",
+        demangled.as_deref().unwrap_or("<unnamed>"),
+        named.unwrap_or_default(),
+    )
+}
+
+/// A line of a backtrace, with names in it where there are any.
+fn symbolized(info: &DebugInfo<'_>, line: &str) -> String {
+    named_index(info, line)
+        .or_else(|| named_offset(info, line))
+        .unwrap_or_else(|| line.to_owned())
+}
+
+/// `  0: 0x1234 - <unknown>!<wasm function 7>`: an offset only where the image has an address map, as those
+/// of Wasmtime's own compiler do.
+fn named_index(info: &DebugInfo<'_>, line: &str) -> Option<String> {
+    let (before, rest) = line.split_once("<wasm function ")?;
+    let (index, after) = rest.split_once('>')?;
+    let index = index.parse().ok()?;
+    let offset = before.split_once(": ").and_then(|(_, rest)| {
+        let (offset, _) = rest.trim_start().split_once(" - ")?;
+        u32::try_from(hexadecimal(offset)?).ok()
+    });
+    let exact = offset.and_then(|offset| info.at_wasm_offset(offset));
+    let exact = exact.filter(|function| function.index.is_some_and(|(_, i)| i == index));
+    let names: Vec<String> = match exact {
+        Some(function) => vec![name(&function)],
+        None => info
+            .at_index(index)
+            .map(|function| name(&function))
+            .collect(),
+    };
+    if names.is_empty() {
+        return None;
+    }
+    Some(format!("{before}{}{after}", names.join(" or ")))
+}
+
+/// `#3 0x7f… (/srv/app.cwasm+0x1234)`: of a file that may be an artifact, or an image in a store.
+fn named_offset(info: &DebugInfo<'_>, line: &str) -> Option<String> {
+    let (file, rest) = line.split_once("+0x")?;
+    if !file.ends_with(".cwasm") && !file.ends_with(".elf") {
+        return None;
+    }
+    let end = rest
+        .find(|c: char| !c.is_ascii_hexdigit())
+        .unwrap_or(rest.len());
+    let offset = u64::from_str_radix(rest.get(..end)?, 16).ok()?;
+    let place = info.at_image_offset(offset)?;
+    Some(format!("{line}  {}", describe(&place)))
+}

@@ -1,0 +1,209 @@
+//! Debug files: what a backtrace needs and a load does not, beside the artifact.
+//!
+//! An ELF file as other tools read it: symbols whose values are offsets in the image, and so in the file
+//! that a host maps; a build id, which is the fs-verity digest of that image; and the engine's
+//! address map. A reader takes what this file writes and nothing else.
+//!
+//! Sources: System V gABI, chapter 4; the note of build ids as `ld --build-id` writes it;
+//! `wasmtime` 48, `compile.rs` (names of symbols).
+
+mod read;
+mod write;
+
+use std::borrow::Cow;
+
+pub use read::DebugError;
+
+/// The longest name of a symbol that is kept, in bytes.
+const MAX_NAME_LEN: usize = 4096;
+
+/// What there is to know about the code of one image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DebugInfo<'a> {
+    /// The fs-verity digest of the image.
+    pub build_id: [u8; 32],
+    /// `e_machine` of the image.
+    pub(crate) machine: u16,
+    /// Where the code begins in the image, and its length.
+    pub(crate) text: (u64, u64),
+    /// The names of modules that have one: `wasm[0]::name`.
+    pub(crate) modules: Vec<Cow<'a, str>>,
+    /// Functions, by address; none reaches into the next.
+    pub(crate) symbols: Vec<Symbol<'a>>,
+    /// The engine's `.wasmtime.addrmap`; empty when there is none.
+    pub(crate) address_map: Cow<'a, [u8]>,
+}
+
+/// A piece of code that has a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Symbol<'a> {
+    /// Where it begins, from the start of the code.
+    pub(crate) start: u64,
+    /// Its length in bytes.
+    pub(crate) size: u64,
+    /// The engine's name, and for a function `::` and the program's.
+    pub(crate) name: Cow<'a, str>,
+}
+
+/// A place in compiled code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// What it lies in.
+    pub function: Function<'a>,
+    /// How far behind the function's beginning, in bytes of native code.
+    pub distance: u64,
+    /// Where in the WebAssembly that was compiled (the whole of it, from its first byte).
+    pub wasm_offset: Option<u32>,
+}
+
+/// A function of a core module, or a piece of the engine's own code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function<'a> {
+    /// Number of the core module, and the function's index in it; `None` for the engine's code.
+    pub index: Option<(u32, u32)>,
+    /// The core module's own name.
+    pub module: Option<&'a str>,
+    /// The program's name for it, the engine's for its own code.
+    pub name: Option<&'a str>,
+}
+
+impl DebugInfo<'_> {
+    /// What lies at an offset of the image, which is one of the file that it is mapped from.
+    pub fn at_image_offset(&self, offset: u64) -> Option<Place<'_>> {
+        self.at_text_offset(offset.checked_sub(self.text.0)?)
+    }
+
+    /// What lies at an offset of the code.
+    pub fn at_text_offset(&self, offset: u64) -> Option<Place<'_>> {
+        let after = self.symbols.partition_point(|s| s.start <= offset);
+        let symbol = self.symbols.get(after.checked_sub(1)?)?;
+        let distance = offset - symbol.start;
+        if distance >= symbol.size {
+            return None;
+        }
+        let position = usize::try_from(offset).ok();
+        let position =
+            position.and_then(|at| wasmtime_environ::lookup_file_pos(&self.address_map, at));
+        Some(Place {
+            function: self.function(symbol),
+            distance,
+            wasm_offset: position.and_then(wasmtime_environ::FilePos::file_offset),
+        })
+    }
+
+    /// The functions that have this index in their core modules.
+    pub fn at_index(&self, index: u32) -> impl Iterator<Item = Function<'_>> {
+        let functions = self.symbols.iter().map(|symbol| self.function(symbol));
+        functions.filter(move |f| f.index.is_some_and(|(_, function)| function == index))
+    }
+
+    /// The function that an offset of the WebAssembly lies in.
+    pub fn at_wasm_offset(&self, offset: u32) -> Option<Function<'_>> {
+        let mut entries = wasmtime_environ::iterate_address_map(&self.address_map)?;
+        let (at, _) = entries.find(|(_, position)| position.file_offset() == Some(offset))?;
+        Some(self.at_text_offset(at.into())?.function)
+    }
+
+    fn function<'s>(&'s self, symbol: &'s Symbol<'_>) -> Function<'s> {
+        let Some((module, function, name)) = parse_name(&symbol.name) else {
+            return Function {
+                index: None,
+                module: None,
+                name: Some(&symbol.name),
+            };
+        };
+        let prefix = module_prefix(module);
+        let named = self.modules.iter().find_map(|m| m.strip_prefix(&prefix));
+        Function {
+            index: Some((module, function)),
+            module: named,
+            name,
+        }
+    }
+}
+
+fn module_prefix(module: u32) -> String {
+    format!("wasm[{module}]::")
+}
+
+/// The module's number, the function's index and the program's name in a symbol's name, such
+/// as `wasm[0]::function[7]::main`.
+pub(crate) fn parse_name(name: &str) -> Option<(u32, u32, Option<&str>)> {
+    let (module, rest) = name.strip_prefix("wasm[")?.split_once("]::function[")?;
+    let (function, rest) = rest.split_once(']')?;
+    let name = match rest {
+        "" => None,
+        _ => Some(rest.strip_prefix("::")?),
+    };
+    Some((module.parse().ok()?, function.parse().ok()?, name))
+}
+
+#[cfg(any(feature = "precompile", test))]
+/// A name as a symbol can have it: strings end at a zero, and a program's names have no limit.
+pub(crate) fn symbol_name(name: &str) -> Cow<'_, str> {
+    let end = name.floor_char_boundary(MAX_NAME_LEN);
+    let name = name.get(..end).unwrap_or_default();
+    match name.contains('\0') {
+        true => name.replace('\0', "?").into(),
+        false => name.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn sample() -> DebugInfo<'static> {
+        let symbol = |start, size, name: &'static str| Symbol {
+            start,
+            size,
+            name: name.into(),
+        };
+        DebugInfo {
+            build_id: [7; 32],
+            machine: object::elf::EM_X86_64,
+            text: (4096, 8192),
+            modules: vec!["wasm[1]::app".into()],
+            symbols: vec![
+                symbol(0, 16, "wasm[0]::function[3]"),
+                symbol(16, 16, "wasm[1]::function[3]::main::run"),
+                symbol(64, 8, "wasm[1]::array_to_wasm_trampoline[3]"),
+            ],
+            address_map: (&[][..]).into(),
+        }
+    }
+
+    #[test]
+    fn addresses_are_found() {
+        let info = sample();
+        let place = info.at_image_offset(4096 + 20).unwrap();
+        assert_eq!((place.distance, place.wasm_offset), (4, None));
+        assert_eq!(place.function.index, Some((1, 3)));
+        assert_eq!(place.function.module, Some("app"));
+        assert_eq!(place.function.name, Some("main::run"));
+        let own = info.at_text_offset(64).unwrap().function;
+        assert_eq!(own.name, Some("wasm[1]::array_to_wasm_trampoline[3]"));
+        for nowhere in [0, 4095, 4096 + 32, 4096 + 72, u64::MAX] {
+            assert_eq!(info.at_image_offset(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn an_index_may_be_that_of_several_modules() {
+        let info = sample();
+        let found: Vec<_> = info.at_index(3).map(|f| (f.index, f.name)).collect();
+        assert_eq!(
+            found,
+            [(Some((0, 3)), None), (Some((1, 3)), Some("main::run"))]
+        );
+        assert_eq!(info.at_index(4).count(), 0);
+    }
+
+    #[test]
+    fn names_are_cut_and_have_no_zeros() {
+        assert_eq!(symbol_name("a\0b"), "a?b");
+        let long = "é".repeat(MAX_NAME_LEN);
+        assert_eq!(symbol_name(&long).len(), MAX_NAME_LEN);
+        assert_eq!(symbol_name(&format!("a{long}")).len(), MAX_NAME_LEN - 1);
+    }
+}

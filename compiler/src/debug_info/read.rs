@@ -1,0 +1,155 @@
+//! Reading a debug file: one spelling, as for everything that edgec writes.
+
+use object::LittleEndian as LE;
+use object::elf::{
+    EM_AARCH64, EM_X86_64, FileHeader64, STT_FILE, STT_FUNC, SectionHeader64, Sym64,
+};
+use object::read::elf::FileHeader as _;
+
+use super::write::{ADDRESS_MAP, BUILD_ID, NOTE_HEAD, SECTIONS};
+use super::{DebugInfo, MAX_NAME_LEN, Symbol};
+
+/// Why a file is not a debug file.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DebugError {
+    /// A structure does not parse, or is not what edgec writes there.
+    #[error("not a debug file of edgec: {what}")]
+    Malformed {
+        /// What was read when it failed.
+        what: &'static str,
+    },
+    /// Everything can be read, and would be written otherwise.
+    #[error("not a debug file of edgec: another program wrote or changed it")]
+    Spelling,
+}
+
+fn malformed(what: &'static str) -> DebugError {
+    DebugError::Malformed { what }
+}
+
+impl<'a> DebugInfo<'a> {
+    /// Reads a debug file.
+    ///
+    /// # Errors
+    ///
+    /// [`DebugError`] for every file but those that [`DebugInfo::write`] gives.
+    pub fn read(file: &'a [u8]) -> Result<Self, DebugError> {
+        let header = FileHeader64::<LE>::parse(file).map_err(|_| malformed("file header"))?;
+        let machine = header.e_machine.get(LE);
+        if header.is_big_endian() || ![EM_X86_64, EM_AARCH64].contains(&machine) {
+            return Err(malformed("file header"));
+        }
+        let table = header.section_headers(LE, file);
+        let table = table.map_err(|_| malformed("section table"))?;
+        let [_, note, text, map, symbols, strings, _] = table else {
+            return Err(malformed("section table"));
+        };
+        let build_id = bytes(file, note).and_then(|note| note.strip_prefix(&NOTE_HEAD[..]));
+        let build_id = build_id.and_then(|id| id.try_into().ok());
+        let build_id = build_id.ok_or_else(|| malformed(BUILD_ID))?;
+        let text = (text.sh_addr.get(LE), text.sh_size.get(LE));
+        let text_end = text.0.checked_add(text.1);
+        let text_end = text_end.ok_or_else(|| malformed(SECTIONS[1]))?;
+        let address_map = bytes(file, map).ok_or_else(|| malformed(ADDRESS_MAP))?;
+        let mut strings = bytes(file, strings)
+            .and_then(|strings| std::str::from_utf8(strings).ok()?.strip_prefix('\0'))
+            .ok_or_else(|| malformed(".strtab"))?;
+        let symbols = bytes(file, symbols).filter(|symbols| symbols.len() % 24 == 0);
+        let symbols = symbols.and_then(|s| object::slice_from_all_bytes::<Sym64<LE>>(s).ok());
+        let symbols = symbols.ok_or_else(|| malformed(".symtab"))?;
+
+        let mut info = Self {
+            build_id,
+            machine,
+            text,
+            modules: Vec::new(),
+            symbols: Vec::new(),
+            address_map: address_map.into(),
+        };
+        let mut end = text.0;
+        for symbol in symbols.iter().skip(1) {
+            // The names follow each other as the symbols do: that they are where the symbols
+            // say is in the spelling.
+            let name = strings.split_once('\0');
+            let (name, rest) = name.ok_or_else(|| malformed("symbol name"))?;
+            // A module's or a function's name, and the engine's in front.
+            if name.len() > MAX_NAME_LEN + 64 {
+                return Err(malformed("symbol name"));
+            }
+            strings = rest;
+            match symbol.st_info & 0xf {
+                STT_FILE if info.symbols.is_empty() => info.modules.push(name.into()),
+                STT_FUNC => {
+                    let (start, size) = (symbol.st_value.get(LE), symbol.st_size.get(LE));
+                    let next = start.checked_add(size).filter(|next| *next <= text_end);
+                    let (Some(next), true) = (next, start >= end) else {
+                        return Err(malformed("symbol"));
+                    };
+                    info.symbols.push(Symbol {
+                        start: start - text.0,
+                        size,
+                        name: name.into(),
+                    });
+                    end = next;
+                }
+                _ => return Err(malformed("symbol")),
+            }
+        }
+        match info.write() == file {
+            true => Ok(info),
+            false => Err(DebugError::Spelling),
+        }
+    }
+}
+
+fn bytes<'a>(file: &'a [u8], section: &SectionHeader64<LE>) -> Option<&'a [u8]> {
+    let start = usize::try_from(section.sh_offset.get(LE)).ok()?;
+    let len = usize::try_from(section.sh_size.get(LE)).ok()?;
+    file.get(start..start.checked_add(len)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::sample;
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let file = sample().write();
+        assert_eq!(DebugInfo::read(&file), Ok(sample()));
+    }
+
+    #[test]
+    fn nothing_else_is_read() {
+        let file = sample().write();
+        for length in 0..file.len() {
+            assert!(DebugInfo::read(&file[..length]).is_err(), "{length}");
+        }
+        for at in 0..file.len() {
+            let mut changed = file.clone();
+            changed[at] ^= 1;
+            // The build id, names, numbers: another debug file. Never this one, and never a panic.
+            assert_ne!(DebugInfo::read(&changed), Ok(sample()), "{at}");
+        }
+        let longer = [&file[..], &[0]].concat();
+        assert_eq!(DebugInfo::read(&longer), Err(DebugError::Spelling));
+        let error = DebugInfo::read(b"no").unwrap_err();
+        assert_eq!(error, malformed("file header"));
+    }
+
+    #[test]
+    fn symbols_overlap_nowhere_and_lie_in_the_code() {
+        let with = |start, size| {
+            let mut info = sample();
+            info.symbols[1].start = start;
+            info.symbols[1].size = size;
+            info.write()
+        };
+        for (start, size) in [(8, 16), (16, 49), (100, 1), (16, u64::MAX)] {
+            let file = with(start, size);
+            let error = DebugInfo::read(&file).unwrap_err();
+            assert_eq!(error, malformed("symbol"), "{start} {size}");
+        }
+    }
+}

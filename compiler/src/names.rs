@@ -1,0 +1,143 @@
+//! Names of functions: taken out of a program before it is compiled, and kept for its debug file.
+//!
+//! An image with names takes longer to load, since every one of them is decoded. They are taken from the last
+//! form of the program that there is: optimizing adds, removes and renumbers functions.
+//!
+//! Source: WebAssembly 3.0, appendix "Custom Sections", "Name Section".
+
+use std::collections::BTreeMap;
+
+use wasm_encoder::RawSection;
+use wasmparser::{KnownCustom, Name, Parser, Payload};
+
+use crate::{ValidComponent, map_modules};
+
+/// The names of every core module's functions.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    modules: Vec<ModuleNames>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ModuleNames {
+    module: Option<String>,
+    functions: BTreeMap<u32, String>,
+}
+
+/// Takes the name sections out of a program's core modules.
+pub fn take_names(program: ValidComponent) -> (ValidComponent, Names) {
+    let mut modules = Vec::new();
+    // The engine numbers core modules as they come in the file, at whatever depth; so does this.
+    let bytes = map_modules(&program, &mut |module| {
+        let (rest, names) = without_names(module).unwrap_or_default();
+        modules.push(names);
+        match rest.is_empty() {
+            true => module.to_vec(),
+            false => rest,
+        }
+    });
+    // Custom sections carry no meaning: what is valid stays so.
+    let (kind, features) = (program.kind(), program.features());
+    let program = ValidComponent::from_parts(bytes, kind, features);
+    (program, Names { modules })
+}
+
+/// A module without its names. `None` when it has none.
+fn without_names(module: &[u8]) -> Option<(Vec<u8>, ModuleNames)> {
+    let mut encoder = wasm_encoder::Module::new();
+    let mut names = None;
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.ok()?;
+        if let Payload::CustomSection(section) = &payload
+            && let KnownCustom::Name(section) = section.as_known()
+        {
+            read(section, names.get_or_insert_default());
+        } else if let Some((id, range)) = payload.as_section() {
+            let data = module.get(range)?;
+            encoder.section(&RawSection { id, data });
+        }
+    }
+    Some((encoder.finish(), names?))
+}
+
+/// What there is of a name section. It is no part of the program: where it is broken it ends.
+fn read(section: wasmparser::NameSectionReader<'_>, names: &mut ModuleNames) {
+    for part in section {
+        match part {
+            Ok(Name::Module { name, .. }) => names.module = Some(name.to_owned()),
+            Ok(Name::Function(functions)) => {
+                let functions = functions.into_iter().map_while(Result::ok);
+                let functions = functions.map(|naming| (naming.index, naming.name.to_owned()));
+                names.functions.extend(functions);
+            }
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+impl Names {
+    /// A core module's own name, by the module's number.
+    pub(crate) fn module(&self, module: u32) -> Option<&str> {
+        let module = self.modules.get(usize::try_from(module).ok()?)?;
+        module.module.as_deref()
+    }
+
+    /// A function's name, by the number of its module and its index there.
+    pub(crate) fn function(&self, module: u32, function: u32) -> Option<&str> {
+        let module = self.modules.get(usize::try_from(module).ok()?)?;
+        module.functions.get(&function).map(String::as_str)
+    }
+
+    /// How many core modules there are.
+    pub(crate) fn modules(&self) -> u32 {
+        u32::try_from(self.modules.len()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate;
+
+    #[test]
+    fn names_go_and_nothing_else_does() {
+        let named = r#"(component
+            (core module $outer (func $first) (func (export "e")) (@custom "note" "kept"))
+            (component (core module $inner (import "a" "b" (func $imported)) (func $second))))"#;
+        let bare = r#"(component
+            (core module (func) (func (export "e")) (@custom "note" "kept"))
+            (component (core module (import "a" "b" (func)) (func))))"#;
+        let parse = |text| validate(wat::parse_str(text).unwrap()).unwrap();
+        let (program, names) = take_names(parse(named));
+        // The component's own names are no module's.
+        let modules = |program: &ValidComponent| {
+            let mut modules = Vec::new();
+            map_modules(program, &mut |module| {
+                modules.push(module.to_vec());
+                module.to_vec()
+            });
+            modules
+        };
+        assert_eq!(modules(&program), modules(&parse(bare)));
+        assert_eq!(names.modules(), 2);
+        assert_eq!(names.module(0), Some("outer"));
+        assert_eq!(names.function(0, 0), Some("first"));
+        assert_eq!(names.function(0, 1), None);
+        assert_eq!(names.function(1, 1), Some("second"));
+        let (again, none) = take_names(program.clone());
+        assert_eq!(again.bytes(), program.bytes());
+        assert_eq!(none.function(0, 0), None);
+    }
+
+    #[test]
+    fn broken_names_end_where_they_break() {
+        // A function subsection of two names, of which the second lies behind its end.
+        let text = r#"(module (func) (@custom "name" "\01\06\02\00\01a\01\7f"))"#;
+        let program = validate(wat::parse_str(text).unwrap()).unwrap();
+        let (program, names) = take_names(program);
+        assert_eq!(names.function(0, 0), Some("a"));
+        assert_eq!(names.function(0, 1), None);
+        assert!(!program.bytes().windows(4).any(|bytes| bytes == b"name"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Stripping an image: what no load reads goes, and is kept for a debug file.
+//!
+//! The symbol table, the address map and the unwind information are for debuggers, profilers and backtraces. The
+//! engine unwinds by frame pointers and its own tables.
+//!
+//! Sources: `wasmtime` 48, `code_memory.rs`, `trap.rs`; `wasmtime-environ` 48, `address_map.rs`.
+
+use object::LittleEndian as LE;
+use object::elf::{STT_FUNC, Sym64};
+
+use crate::debug_info::{Symbol, parse_name, symbol_name};
+use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
+
+/// What is read by nothing that runs the code.
+const UNREAD: [&str; 4] = [".symtab", ".strtab", ".wasmtime.addrmap", ".eh_frame"];
+
+impl NativeImage {
+    /// Takes out of the image what only debugging needs. The debug information's build id is
+    /// for the caller to fill in.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`].
+    pub fn strip(&mut self, names: &Names) -> Result<DebugInfo<'static>, ImageError> {
+        let (stripped, info) = strip(self.bytes(), names)?;
+        *self.bytes_mut() = stripped;
+        Ok(info)
+    }
+}
+
+fn strip(image: &[u8], names: &Names) -> Result<(Vec<u8>, DebugInfo<'static>), ImageError> {
+    let mut parsed = Image::parse(image)?;
+    let symbols = symbols(&parsed, names)?;
+    let address_map = parsed.section(UNREAD[2]).unwrap_or_default().to_vec();
+    for name in UNREAD {
+        parsed.drop_section(name);
+    }
+    let stripped = parsed.write()?;
+    let again = Image::parse(&stripped)?;
+    let modules = (0..names.modules()).filter_map(|module| {
+        let name = symbol_name(names.module(module)?);
+        Some(format!("wasm[{module}]::{name}").into())
+    });
+    let info = DebugInfo {
+        build_id: [0; 32],
+        machine: again.machine(),
+        text: again.text(),
+        modules: modules.collect(),
+        symbols,
+        address_map: address_map.into(),
+    };
+    Ok((stripped, info))
+}
+
+/// The functions of the symbol table, by address, with the program's names for them.
+fn symbols(image: &Image<'_>, names: &Names) -> Result<Vec<Symbol<'static>>, ImageError> {
+    let malformed = || ImageError::Malformed {
+        what: "symbol table",
+    };
+    let strings = image.section(UNREAD[1]).unwrap_or_default();
+    let table = image.section(UNREAD[0]).unwrap_or_default();
+    let table: &[Sym64<LE>] = object::slice_from_all_bytes(table).map_err(|()| malformed())?;
+    let mut symbols = Vec::new();
+    for symbol in table {
+        if symbol.st_info & 0xf != STT_FUNC {
+            continue;
+        }
+        let name = usize::try_from(symbol.st_name.get(LE)).ok();
+        let name = name.and_then(|at| strings.get(at..)?.split(|byte| *byte == 0).next());
+        let name = name.and_then(|name| std::str::from_utf8(name).ok());
+        let name = name.ok_or_else(malformed)?;
+        let given = parse_name(name).and_then(|(module, function, _)| {
+            let given = symbol_name(names.function(module, function)?);
+            Some(format!("wasm[{module}]::function[{function}]::{given}"))
+        });
+        symbols.push(Symbol {
+            start: symbol.st_value.get(LE),
+            size: symbol.st_size.get(LE),
+            name: given
+                .unwrap_or_else(|| symbol_name(name).into_owned())
+                .into(),
+        });
+    }
+    symbols.sort_by_key(|symbol| (symbol.start, symbol.size));
+    // Functions that were found to be the same share their code; the first name stands.
+    symbols.dedup_by_key(|symbol| symbol.start);
+    Ok(symbols)
+}
