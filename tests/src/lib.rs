@@ -2,6 +2,7 @@
 
 pub mod corpus;
 pub mod interop;
+pub mod programs;
 pub mod stock;
 pub mod transcript;
 
@@ -274,6 +275,7 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "EDGEC_KEY",
         "EDGEC_PASSPHRASE",
         "EDGEC_PKCS11_PIN",
+        "EDGEC_STORE",
         "EDGEC_TRUST_STATE",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",

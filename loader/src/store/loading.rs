@@ -94,6 +94,18 @@ impl Store {
             })
     }
 
+    /// Judges what was loaded before again: nothing is loaded.
+    pub(super) fn judge_again(
+        &self,
+        engine: &HostEngine,
+        application: &Application,
+        entry: Entry,
+        policy: &TrustPolicy,
+    ) -> Result<(), LoadError> {
+        let admitted = self.admitted(engine, application, entry, policy, Kind::Component);
+        admitted.map(|_| ())
+    }
+
     /// The image, open and known to be what the policy lets in.
     fn admitted(
         &self,
