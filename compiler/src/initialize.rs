@@ -9,20 +9,18 @@
 //!
 //! Source: `wasmtime-wizer` 48, `lib.rs` and `component/`.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use wasmparser::{CanonicalFunction, CanonicalOption, Parser, Payload, WasmFeatures};
 use wasmtime::component::types::{self, ComponentItem};
-use wasmtime::component::{
-    Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Linker, WasmList,
-};
-use wasmtime::{Collector, Config, Engine, ResourceLimiter, Store, Strategy, WasmBacktrace};
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
+use wasmtime::{Collector, Config, Engine, Store, Strategy, WasmBacktrace};
 use wasmtime::{WasmBacktraceDetails, error::Error};
-use wasmtime_wizer::{ComponentInstanceState, Wizer};
+use wasmtime_wizer::Wizer;
 
 use crate::ValidComponent;
+use crate::instance_state::{GrowthOrTrap, State};
 
 /// The version of the crate that makes snapshots.
 pub const WIZER_VERSION: &str = "48.0.8";
@@ -66,17 +64,12 @@ pub(crate) fn initialize(program: &ValidComponent, function: &str) -> Result<Vec
     let func = instance.get_func(&mut store, export).ok_or_else(missing)?;
     func.call(&mut store, &[], &mut []).map_err(failed)?;
 
-    let mut state = State {
-        store,
-        instance,
-        memories: HashMap::new(),
-        failure: None,
-    };
+    let mut state = State::new(store, instance);
     let snapshot = now(wizer.snapshot_component(&context, &mut state));
-    if let Some(error) = state.failure {
+    if let Some(error) = state.failure() {
         return Err(Refusal::Unsupported(format!(
             "its state cannot be read: {}",
-            cause(&error)
+            cause(error)
         )));
     }
     match snapshot {
@@ -193,118 +186,6 @@ fn candidates(engine: &Engine, component: &Component) -> Vec<String> {
 
 /// The instance that Wizer adds, to read the state.
 const ACCESS: &str = "wasmtime:wizer/access";
-
-/// The growth of a memory fails where the program says so, and never because this machine has
-/// no more: that would be seen by the program, and be in the snapshot.
-struct GrowthOrTrap;
-
-impl ResourceLimiter for GrowthOrTrap {
-    fn memory_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> Result<bool, Error> {
-        Ok(maximum.is_none_or(|most| desired <= most))
-    }
-
-    fn memory_grow_failed(&mut self, error: Error) -> Result<(), Error> {
-        Err(error)
-    }
-
-    fn table_growing(
-        &mut self,
-        _current: usize,
-        desired: usize,
-        maximum: Option<usize>,
-    ) -> Result<bool, Error> {
-        Ok(maximum.is_none_or(|most| desired <= most))
-    }
-
-    fn table_grow_failed(&mut self, error: Error) -> Result<(), Error> {
-        Err(error)
-    }
-}
-
-/// The instance after its function was called.
-struct State {
-    store: Store<GrowthOrTrap>,
-    instance: Instance,
-    /// Wizer asks for each twice, and asking makes a memory grow.
-    memories: HashMap<String, Vec<u8>>,
-    /// What went wrong first: Wizer's trait has no place for it.
-    failure: Option<Error>,
-}
-
-impl State {
-    fn call<R, T>(
-        &mut self,
-        instance: &str,
-        name: &str,
-        result: impl FnOnce(&Store<GrowthOrTrap>, R) -> T,
-    ) -> Option<T>
-    where
-        R: Lift + 'static,
-        (R,): ComponentNamedList + Lift + 'static,
-    {
-        let mut call = || {
-            let missing = || Error::msg(format!("no accessor {instance}.{name}"));
-            let outer = self.instance.get_export(&mut self.store, None, instance);
-            let (_, outer) = outer.ok_or_else(missing)?;
-            let inner = self
-                .instance
-                .get_export(&mut self.store, Some(&outer), name);
-            let (_, inner) = inner.ok_or_else(missing)?;
-            let accessor = self
-                .instance
-                .get_typed_func::<(), (R,)>(&mut self.store, inner)?;
-            accessor.call(&mut self.store, ())
-        };
-        match call() {
-            Ok((value,)) => Some(result(&self.store, value)),
-            Err(error) => {
-                self.failure.get_or_insert(error);
-                None
-            }
-        }
-    }
-}
-
-impl ComponentInstanceState for State {
-    async fn call_func_ret_list_u8(
-        &mut self,
-        instance: &str,
-        func: &str,
-        contents: impl FnOnce(&[u8]) + Send,
-    ) {
-        if !self.memories.contains_key(func) {
-            let bytes = self.call(instance, func, |store, list: WasmList<u8>| {
-                list.as_le_slice(store).to_vec()
-            });
-            self.memories
-                .insert(func.to_owned(), bytes.unwrap_or_default());
-        }
-        contents(self.memories.get(func).map_or(&[], Vec::as_slice));
-    }
-
-    async fn call_func_ret_s32(&mut self, instance: &str, func: &str) -> i32 {
-        self.call(instance, func, |_, value| value).unwrap_or(0)
-    }
-
-    async fn call_func_ret_s64(&mut self, instance: &str, func: &str) -> i64 {
-        self.call(instance, func, |_, value| value).unwrap_or(0)
-    }
-
-    async fn call_func_ret_f32(&mut self, instance: &str, func: &str) -> u32 {
-        let bits = self.call(instance, func, |_, value: f32| value.to_bits());
-        bits.unwrap_or(0)
-    }
-
-    async fn call_func_ret_f64(&mut self, instance: &str, func: &str) -> u64 {
-        let bits = self.call(instance, func, |_, value: f64| value.to_bits());
-        bits.unwrap_or(0)
-    }
-}
 
 /// The result of a future that waits for nothing.
 fn now<T>(future: impl Future<Output = T>) -> Option<T> {

@@ -24,6 +24,8 @@ mod initialize;
 #[cfg(feature = "precompile")]
 mod initializer;
 mod input;
+#[cfg(feature = "precompile")]
+mod instance_state;
 mod interface;
 mod lint;
 #[cfg(feature = "precompile")]

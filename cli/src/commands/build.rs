@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, Initializer, KindChoice, Level,
-    Optimized, Optimizer, PrecompileError, Reads,
+    BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, KindChoice, Level, Optimized,
+    Optimizer, PrecompileError, Reads,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
@@ -34,7 +34,7 @@ use crate::render::{self, Format};
 use crate::secrets;
 use crate::signer::{Signer, SignerArguments};
 use crate::trust::self_check;
-use crate::{COMPILER_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
+use crate::{COMPILER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
 
 /// Compile components for every target, and sign the artifacts
 #[derive(clap::Args)]
@@ -243,29 +243,20 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
     spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
     let memory = arguments.worker_memory << 20;
-    let program = this_program()?;
-    let compile_timeout = Duration::from_secs(arguments.compile_timeout);
+    let compiler = CompilerProcess {
+        program: this_program()?,
+        arguments: vec![COMPILER_WORKER.into()],
+        timeout: Duration::from_secs(arguments.compile_timeout),
+        memory,
+    };
     let plan = Plan {
         kind: arguments.kind,
-        init: arguments.init.map(|function| Init {
-            function,
-            initializer: Initializer {
-                program: program.clone(),
-                arguments: vec![INITIALIZER_WORKER.into()],
-                timeout: compile_timeout,
-                memory,
-            },
-        }),
+        init: arguments.init.map(|f| Init::new(f, &compiler)),
         level: arguments.level,
         profile: arguments.profile,
         debug_file: arguments.debug_file,
         optimizer: optimizer(arguments.wasm_opt, timeout, memory)?,
-        compiler: CompilerProcess {
-            program,
-            arguments: vec![COMPILER_WORKER.into()],
-            timeout: compile_timeout,
-            memory,
-        },
+        compiler,
         release: Release {
             version: arguments.app_version,
             display_version: arguments.display_version,

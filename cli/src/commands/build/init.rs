@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use edgec_compiler::{InitError, Initializer, ValidComponent};
+use edgec_compiler::{CompilerProcess, InitError, Initializer, ValidComponent};
 
+use crate::INITIALIZER_WORKER;
 use crate::failure::Failure;
 
 /// What is asked for.
 pub(super) struct Init {
     pub(super) function: String,
-    pub(super) initializer: Initializer,
+    initializer: Initializer,
 }
 
 /// What was done.
@@ -20,6 +21,20 @@ pub(super) struct Initialized {
 }
 
 impl Init {
+    /// With the limits that compiling has.
+    pub(super) fn new(function: String, compiler: &CompilerProcess) -> Self {
+        let initializer = Initializer {
+            program: compiler.program.clone(),
+            arguments: vec![INITIALIZER_WORKER.into()],
+            timeout: compiler.timeout,
+            memory: compiler.memory,
+        };
+        Self {
+            function,
+            initializer,
+        }
+    }
+
     pub(super) fn run(
         &self,
         component: &ValidComponent,
