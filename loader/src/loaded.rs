@@ -97,7 +97,8 @@ impl<P> Loaded<P> {
         &self.facts.manifest
     }
 
-    /// The program, taken out.
+    /// The program, taken out. A collection of the store does not know any more that its file is in use: it may go
+    /// from the folder, and stays for the program.
     pub fn into_program(self) -> P {
         self.program
     }

@@ -20,7 +20,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 pub(crate) async fn serve<R>(
     listener: TcpListener,
     patience: Duration,
-    respond: impl Fn(Request<Incoming>) -> R + Clone + Send + 'static,
+    respond: impl Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
 ) -> io::Result<()>
 where
     R: Future<Output = Response<HyperOutgoingBody>> + Send + 'static,
