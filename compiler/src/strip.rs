@@ -1,7 +1,8 @@
 //! Stripping an image: what no load reads goes, and is kept for a debug file.
 //!
-//! The symbol table, the address map and the unwind information are for debuggers, profilers and backtraces. The
-//! engine unwinds by frame pointers and its own tables.
+//! The symbol table is for debuggers and profilers. The address map says where in the WebAssembly an instruction
+//! came from; that WebAssembly was made during the build and is gone after it, so that without the debug file the
+//! offsets in a backtrace would lead nowhere.
 //!
 //! Sources: `wasmtime` 48, `code_memory.rs`, `trap.rs`; `wasmtime-environ` 48, `address_map.rs`.
 
@@ -12,7 +13,7 @@ use crate::debug_info::{Symbol, parse_name, symbol_name};
 use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 
 /// What is read by nothing that runs the code.
-const UNREAD: [&str; 4] = [".symtab", ".strtab", ".wasmtime.addrmap", ".eh_frame"];
+const UNREAD: [&str; 3] = [".symtab", ".strtab", ".wasmtime.addrmap"];
 
 impl NativeImage {
     /// Takes out of the image what only debugging needs. The debug information's build id is
