@@ -28,24 +28,18 @@ const BASE: WasmFeatures = WasmFeatures::WASM2
 struct Differences {
     /// Whether a host can interrupt what runs.
     epochs: bool,
-    /// Whether the image has a symbol for each function.
-    symbols: bool,
     /// Whether the image says how other stack walkers than the engine's get through it. On
     /// Linux the engine walks by frame pointers, its own tables and nothing else: traps and
     /// exceptions included (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`), and a panic
     /// of the host is caught before it reaches compiled code.
     unwind_info: bool,
-    /// Whether the image says which instruction came from where in the WebAssembly.
-    address_map: bool,
 }
 
 const fn differences(profile: EngineProfile) -> Differences {
     let edge = matches!(profile, EngineProfile::Edge);
     Differences {
         epochs: edge,
-        symbols: !edge,
         unwind_info: !edge,
-        address_map: !edge,
     }
 }
 
@@ -93,9 +87,10 @@ pub(crate) fn config(
     config.epoch_interruption(differences.epochs);
 
     config.debug_info(false);
-    config.debug_symbols(differences.symbols);
     config.native_unwind_info(differences.unwind_info);
-    config.generate_address_map(differences.address_map);
+    // For debug files: `strip` takes both out of the image.
+    config.debug_symbols(true);
+    config.generate_address_map(true);
     config.debug_adapter_modules(false);
     config.metadata_for_internal_asserts(false);
     config.metadata_for_gc_heap_corruption(true);
@@ -120,7 +115,7 @@ pub(crate) fn tunables(
         ("concurrencySupport", "true".to_owned()),
         ("consumeFuel", "false".to_owned()),
         ("debugInfo", "false".to_owned()),
-        ("debugSymbols", differences.symbols.to_string()),
+        ("debugSymbols", "true".to_owned()),
         ("epochInterruption", differences.epochs.to_string()),
         ("gcHeapGuardSize", (32 * MIB).to_string()),
         ("gcHeapInitialSize", "0".to_owned()),
