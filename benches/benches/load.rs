@@ -5,12 +5,11 @@
 
 use std::time::Duration;
 
-use edgec_benches::{Contender, guests, medians, print, selected};
+use edgec_benches::{Contender, Stock, deserialize, guests, medians, print, selected};
 use edgec_loader::{EngineProfile, Expected, Limits, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::verify;
-use wasmtime::Engine;
-use wasmtime::component::Component;
+use wasmtime::InstanceAllocationStrategy;
 
 fn main() {
     if !selected("load") {
@@ -18,7 +17,6 @@ fn main() {
     }
     let sandbox = Sandbox::new();
     let policy = sandbox.policy();
-    let stock = Engine::default();
     let ours = edgec_loader::engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
 
     println!("medians of one run, in turns; the ratio is to the first line of each guest\n");
@@ -38,18 +36,16 @@ fn main() {
             "-o",
             "guest.cwasm",
         ]);
-        let theirs = sandbox.write("stock.cwasm", stock.precompile_component(wasm).unwrap());
+        let stock = Stock::of(&guest, sandbox.path(), InstanceAllocationStrategy::OnDemand);
         let artifact = sandbox.path().join("guest.cwasm");
         let bytes = std::fs::read(&artifact).unwrap();
         let mut contenders = [
-            Contender::new("stock deserialize_file, stock image", || {
-                deserialize(&stock, &theirs);
+            Contender::making("stock deserialize_file, stock image", || stock.load()),
+            Contender::making("stock deserialize_file, edgec artifact", || {
+                deserialize(&stock.engine, &artifact)
             }),
-            Contender::new("stock deserialize_file, edgec artifact", || {
-                deserialize(&stock, &artifact);
-            }),
-            Contender::new("edgec load: read, seal, verify, map", || {
-                load(&ours, &artifact, &policy, &Expected::anything()).unwrap();
+            Contender::making("edgec load: read, seal, verify, map", || {
+                load(&ours, &artifact, &policy, &Expected::anything()).unwrap()
             }),
             Contender::new("  of which verify", || {
                 verify(&bytes, &policy, &Expected::anything(), 0).unwrap();
@@ -61,14 +57,8 @@ fn main() {
             "{:24} {:44} {:>10} and {} bytes\n",
             guest.name,
             "stock image and edgec artifact",
-            std::fs::metadata(&theirs).unwrap().len(),
+            std::fs::metadata(&stock.image).unwrap().len(),
             bytes.len()
         );
     }
-}
-
-#[expect(unsafe_code, reason = "this is what edgec-loader is compared with")]
-fn deserialize(engine: &Engine, path: &std::path::Path) {
-    // SAFETY: the file was compiled by this process, and nobody writes it.
-    unsafe { Component::deserialize_file(engine, path) }.unwrap();
 }

@@ -3,25 +3,37 @@
 //! Machines are noisy and drift: what is compared is measured alternately in one run, and
 //! what is reported is a ratio of medians.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use edgec_compiler::{KindChoice, ValidComponent};
+use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
 /// One way to do a thing.
 pub struct Contender<'a> {
     /// Its name in the table.
     pub name: &'a str,
-    /// The thing.
-    pub work: Box<dyn FnMut() + 'a>,
+    /// The thing; gives what it took.
+    work: Box<dyn FnMut() -> Duration + 'a>,
 }
 
 impl<'a> Contender<'a> {
-    /// A contender.
-    pub fn new(name: &'a str, work: impl FnMut() + 'a) -> Self {
-        Self {
-            name,
-            work: Box::new(work),
-        }
+    /// A contender, of which everything counts.
+    pub fn new(name: &'a str, mut work: impl FnMut() + 'a) -> Self {
+        Self::making(name, move || work())
+    }
+
+    /// A contender that makes something; to drop that does not count.
+    pub fn making<T>(name: &'a str, mut work: impl FnMut() -> T + 'a) -> Self {
+        let work = Box::new(move || {
+            let begin = Instant::now();
+            let made = work();
+            let took = begin.elapsed();
+            drop(made);
+            took
+        });
+        Self { name, work }
     }
 }
 
@@ -36,9 +48,7 @@ pub fn medians(contenders: &mut [Contender<'_>], budget: Duration) -> Vec<Durati
     let start = Instant::now();
     while start.elapsed() < budget || series.iter().any(|times| times.len() < 11) {
         for (contender, times) in contenders.iter_mut().zip(&mut series) {
-            let begin = Instant::now();
-            (contender.work)();
-            times.push(begin.elapsed());
+            times.push((contender.work)());
         }
     }
     series
@@ -55,12 +65,55 @@ pub fn print(title: &str, contenders: &[Contender<'_>], medians: &[Duration]) {
     let first = medians[0].as_secs_f64();
     for (contender, median) in contenders.iter().zip(medians) {
         println!(
-            "{title:24} {:44} {:>10.1} us  {:>5.2}x",
+            "{title:24} {:46} {:>10.1} us  {:>5.2}x",
             contender.name,
             median.as_secs_f64() * 1e6,
             median.as_secs_f64() / first
         );
     }
+}
+
+/// What Wasmtime compiles by default, in a file, and an engine for it.
+pub struct Stock {
+    /// The engine.
+    pub engine: Engine,
+    /// The file.
+    pub image: PathBuf,
+}
+
+impl Stock {
+    /// Compiles `guest` into the file `stock.cwasm` in `folder`, for an engine of Wasmtime's default
+    /// settings with this allocation strategy.
+    pub fn of(guest: &Guest, folder: &Path, strategy: InstanceAllocationStrategy) -> Self {
+        let mut config = Config::new();
+        config.allocation_strategy(strategy);
+        let engine = Engine::new(&config).unwrap();
+        let image = folder.join("stock.cwasm");
+        let bytes = engine
+            .precompile_component(guest.component.bytes())
+            .unwrap();
+        std::fs::write(&image, bytes).unwrap();
+        Self { engine, image }
+    }
+
+    /// Wasmtime's own load, which verifies nothing.
+    pub fn load(&self) -> Component {
+        deserialize(&self.engine, &self.image)
+    }
+}
+
+/// Wasmtime's own load of a file that this process has written.
+#[expect(unsafe_code, reason = "this is what edgec-loader is compared with")]
+pub fn deserialize(engine: &Engine, path: &Path) -> Component {
+    // SAFETY: the file was compiled by this process or one that it started, and nobody writes it.
+    unsafe { Component::deserialize_file(engine, path) }.unwrap()
+}
+
+/// A component's imports, looked up; to call one is a trap.
+pub fn prepare(engine: &Engine, component: &Component) -> InstancePre<()> {
+    let mut linker = Linker::new(engine);
+    linker.define_unknown_imports_as_traps(component).unwrap();
+    linker.instantiate_pre(component).unwrap()
 }
 
 /// Whether the command line asks for the benchmark `name`: `cargo bench` hands its filter

@@ -9,6 +9,7 @@ pub(crate) mod keys;
 pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod sign;
+pub(crate) mod store;
 pub(crate) mod symbolize;
 pub(crate) mod targets;
 pub(crate) mod validate;

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "printing is this crate's work")]
 
+mod cold_start;
 mod commands;
 mod failure;
 mod files;
@@ -49,6 +50,7 @@ enum Command {
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
+    Store(commands::store::Arguments),
     Symbolize(commands::symbolize::Arguments),
     Targets(commands::targets::Arguments),
     Policy(commands::policy::Arguments),
@@ -58,6 +60,8 @@ enum Command {
 /// The verbs by which this program starts itself as a worker process.
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
+const LINT_WORKER: &str = "__lint";
+const INITIALIZER_WORKER: &str = "__init";
 
 fn main() -> ExitCode {
     if let Err(error) = signals::install() {
@@ -69,6 +73,8 @@ fn main() -> ExitCode {
     let answer = match raw.next() {
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
+        Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
+        Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
         _ => None,
     };
     match answer {
@@ -100,6 +106,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
+        Command::Store(arguments) => commands::store::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use edgec_targets::Target;
 use wasmparser::WasmFeatures;
 
-use crate::process::{self, Ended};
+use crate::process::{self, Ended, OUT_OF_MEMORY};
 use crate::{EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile};
 
 /// How the process that compiles is started, and what it may use.
@@ -28,9 +28,6 @@ pub struct CompilerProcess {
     /// How much memory it may use, in bytes (held on Linux only).
     pub memory: u64,
 }
-
-/// What an allocator of Rust says before it ends the process.
-const OUT_OF_MEMORY: &str = "memory allocation of";
 
 /// More than any artifact may have, in bytes.
 const MAX_ANSWER_LEN: u64 = 1 << 30;

@@ -22,6 +22,14 @@ const MAX_INSTANTIATIONS: u64 = 10_000;
 /// some thousands.
 const MAX_STEPS: u64 = 1_000_000;
 
+/// The settings of the engine that its front end looks at, as `crate::settings` has them.
+pub(crate) fn tunables() -> Tunables {
+    Tunables {
+        collector: Some(Collector::Copying),
+        ..Tunables::default_u64()
+    }
+}
+
 /// Asks the engine whether it can compile a valid program; the error is its answer.
 pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), String> {
     if used.contains(WasmFeatures::CUSTOM_DESCRIPTORS) {
@@ -38,10 +46,7 @@ pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), S
             "instantiating it takes more than {MAX_STEPS} aliases, functions and instances"
         ));
     }
-    let tunables = Tunables {
-        collector: Some(Collector::Copying),
-        ..Tunables::default_u64()
-    };
+    let tunables = tunables();
     let mut validator = Validator::new_with_features(SUPPORTED);
     let answer = match kind {
         Kind::Component => {

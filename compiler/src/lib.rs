@@ -1,10 +1,11 @@
-//! WebAssembly in, native image out: read, adapt, validate, optimize, precompile.
+//! WebAssembly in, native image out: read, adapt, validate, initialize on request, optimize,
+//! precompile.
 //!
 //! Each stage is a file and a function; the state of the program is in the type:
 //!
 //! ```text
-//! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ optimize ─▶ ValidComponent
-//!                    take_names, precompile(target, profile) ─▶ NativeImage, strip ─▶ DebugInfo
+//! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize ─▶ ValidComponent
+//!      ─ optimize ─▶ ValidComponent ─ take_names, precompile(target, profile) ─▶ NativeImage, strip ─▶ DebugInfo
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -18,8 +19,13 @@ mod engine_limits;
 mod features;
 #[cfg(feature = "precompile")]
 mod image;
+#[cfg(feature = "precompile")]
+mod initialize;
+#[cfg(feature = "precompile")]
+mod initializer;
 mod input;
 mod interface;
+mod lint;
 #[cfg(feature = "precompile")]
 mod names;
 mod optimize;
@@ -30,12 +36,15 @@ mod process;
 #[cfg(feature = "precompile")]
 mod profile;
 mod resources;
+mod sections;
 #[cfg(feature = "precompile")]
 mod settings;
+mod share_modules;
 #[cfg(feature = "precompile")]
 mod strip;
 #[cfg(feature = "precompile")]
 mod trim;
+mod trim_exports;
 mod validate;
 
 pub use adapt::{
@@ -50,8 +59,16 @@ pub use debug_info::{DebugError, DebugInfo, Function, Place};
 pub use features::supported_feature_names;
 #[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
+#[cfg(feature = "precompile")]
+pub use initialize::WIZER_VERSION;
+#[cfg(feature = "precompile")]
+pub use initializer::{InitError, Initializer, initializer_worker};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
+pub use lint::{
+    Cause, CoreModule, Finding, Item, LintError, LintProcess, PoolLimit, Reason, Rule, Work,
+    lint_worker,
+};
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};

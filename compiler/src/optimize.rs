@@ -1,17 +1,22 @@
 //! Optimizing every core module of a program.
 //!
-//! Binaryen does not read components, so the core modules are taken out, optimized and
+//! Exports that nothing uses go first, so that Binaryen can remove what only they kept alive.
+//! It does not read components, so the core modules are taken out, optimized and
 //! put back. Everything between them is copied byte for byte, section by section:
 //! re-encoding what was not changed could only lose something. The whole is validated
-//! again; should it not be valid, the unoptimized program is what is compiled.
+//! again; should it not be valid, the unoptimized program is what is compiled. What is there
+//! twice, before or after, is stored once.
 
 use std::time::Instant;
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
-use wasmparser::{Chunk, Parser, Payload};
+use wasmparser::{Parser, Payload};
 
 use crate::binaryen::{Failure, Optimizer};
 use crate::features;
+use crate::sections::sections;
+use crate::share_modules::share_modules;
+use crate::trim_exports::trim_exports;
 use crate::{Kind, ValidComponent, validate};
 
 /// How much to optimize, in `wasm-opt`'s terms.
@@ -66,6 +71,8 @@ pub struct Optimized {
     pub component: ValidComponent,
     /// What happened to each core module, in file order.
     pub modules: Vec<ModuleReport>,
+    /// How many core modules and components were another one byte for byte, and are now that one.
+    pub shared: usize,
 }
 
 /// What happened to one core module.
@@ -73,6 +80,8 @@ pub struct Optimized {
 pub struct ModuleReport {
     /// Its length in bytes before.
     pub before: usize,
+    /// How many exports that nothing used were taken away, whatever came of it then.
+    pub exports_removed: usize,
     /// What came of it.
     pub outcome: ModuleOutcome,
 }
@@ -102,8 +111,15 @@ pub fn optimize(
         return Optimized {
             component: program,
             modules,
+            shared: 0,
         };
     }
+    // First: two that are one must not be told apart by which of their exports are used.
+    let (program, shared) = share_modules(program);
+    let (program, removed) = match trim_exports(&program) {
+        Some(trimmed) => (trimmed.component, trimmed.removed),
+        None => (program, Vec::new()),
+    };
     let deadline = Instant::now() + optimizer.timeout;
     let mut one = |module: &[u8]| {
         progress(modules.len(), module.len());
@@ -117,12 +133,13 @@ pub fn optimize(
         };
         modules.push(ModuleReport {
             before: module.len(),
+            exports_removed: removed.get(modules.len()).copied().unwrap_or(0),
             outcome,
         });
         bytes
     };
-    match validate(map_modules(&program, &mut one)) {
-        Ok(component) => Optimized { component, modules },
+    let component = match validate(map_modules(&program, &mut one)) {
+        Ok(component) => component,
         Err(error) => {
             for module in &mut modules {
                 if let ModuleOutcome::Optimized { .. } = module.outcome {
@@ -131,11 +148,14 @@ pub fn optimize(
                     });
                 }
             }
-            Optimized {
-                component: program,
-                modules,
-            }
+            program
         }
+    };
+    let (component, more) = share_modules(component);
+    Optimized {
+        component,
+        modules,
+        shared: shared + more,
     }
 }
 
@@ -189,43 +209,27 @@ pub fn map_modules(program: &ValidComponent, module: &mut dyn FnMut(&[u8]) -> Ve
 /// `None` when the bytes are not a component.
 fn replace_modules(component: &[u8], module: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(component.len());
-    let mut parser = Parser::new(0);
-    let mut rest = component;
-    loop {
-        let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).ok()? else {
-            return None;
+    for section in sections(component)? {
+        let Some(inner) = section.nested else {
+            out.extend_from_slice(section.bytes);
+            continue;
         };
-        // A whole section, or the head of one that a nested binary follows.
-        let (read, after) = rest.split_at_checked(consumed)?;
-        let (id, range) = match &payload {
-            Payload::ModuleSection {
-                unchecked_range, ..
-            } => (ComponentSectionId::CoreModule, unchecked_range),
-            Payload::ComponentSection {
-                unchecked_range, ..
-            } => (ComponentSectionId::Component, unchecked_range),
-            Payload::End(_) => return Some(out),
-            _ => {
-                out.extend_from_slice(read);
-                rest = after;
-                continue;
-            }
-        };
-        let (inner, after) = after.split_at_checked(range.len())?;
-        let new = match id {
-            ComponentSectionId::CoreModule => module(inner),
-            _ => replace_modules(inner, module)?,
+        let (id, new) = match section.payload {
+            Payload::ModuleSection { .. } => (ComponentSectionId::CoreModule, module(inner)),
+            _ => (
+                ComponentSectionId::Component,
+                replace_modules(inner, module)?,
+            ),
         };
         if new == inner {
             // Its length may be spelt with more bytes than it takes.
-            out.extend_from_slice(read);
-            out.extend_from_slice(inner);
+            out.extend_from_slice(section.bytes);
         } else {
             let id = id.into();
             RawSection { id, data: &new }.append_to_component(&mut out);
         }
-        rest = after;
     }
+    Some(out)
 }
 
 #[cfg(test)]

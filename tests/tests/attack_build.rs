@@ -168,6 +168,9 @@ mod attack {
             &["__precompile", "1000000000", "x86_65", "module", "0"],
             &["__precompile", "1000000000", "x86_64", "neither", "0"],
             &["__precompile", "1000000000", "x86_64", "module", "-1"],
+            &["__init"],
+            &["__init", "x", "0", "f"],
+            &["__init", "1000000000", "-1", "f"],
             &["__wasm-opt"],
             &["__wasm-opt", "x"],
         ] {

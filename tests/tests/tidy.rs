@@ -150,6 +150,7 @@ fn the_engine_has_one_version() {
         ),
         ("wit-component", edgec_compiler::ENCODER_VERSION),
         ("wat", edgec_compiler::TEXT_VERSION),
+        ("wasmtime-wizer", edgec_compiler::WIZER_VERSION),
     ] {
         assert_eq!(versions[name], [version], "{name}");
     }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use crate::machine::{
     BLOCK, damage, disk, drop_caches, first_hash_block, pattern, unmounted, written,
 };
-use crate::mapping::Mapped;
+use crate::mapping::{Mapped, Use};
 use crate::verity::{Enabled, Measured, enable, measure};
 use crate::{Check, Outcome, same};
 
@@ -20,6 +20,11 @@ pub(crate) const CHECKS: &[Check] = &[
     (
         "a damaged page: a mapped access is SIGBUS",
         damaged_page_mapped,
+    ),
+    ("a damaged page of code: calling it is SIGBUS", damaged_code),
+    (
+        "a damaged page: MADV_POPULATE_READ is an error, without a signal",
+        damaged_page_populated,
     ),
     (
         "a page damaged while the file is open, mapped and in use",
@@ -51,8 +56,10 @@ pub(crate) enum Seen {
     Right,
     /// Others.
     Wrong,
-    /// `EIO`, or `SIGBUS` of a mapping.
+    /// None: `EIO`, or what `madvise` says.
     Error,
+    /// None: `SIGBUS`.
+    Signal,
 }
 
 impl Seen {
@@ -93,16 +100,19 @@ fn read_open(file: &File, page: usize) -> Result<Seen, Box<dyn Error>> {
 }
 
 fn mapped(name: &str, page: usize) -> Result<Seen, Box<dyn Error>> {
-    Mapped::start(&disk(name), page)?.look(&expected(page))
+    Mapped::start(Use::Read, &disk(name), page)?.look(&expected(page))
 }
 
 /// A file under verity whose `block` was damaged while the disk was not mounted.
-fn sealed_and_damaged(name: &str, block: usize, offset: usize) -> Result<(), Box<dyn Error>> {
-    let file = written(&disk(name), &pattern(LEN))?;
-    same("enabled", enable(&file)?, Enabled::Now)?;
-    drop(file);
+fn sealed_and_damaged(name: &str, block: usize, offset: usize) -> Outcome {
+    seal(name, &pattern(LEN))?;
     same("before", read(name, PAGE)?, Seen::Right)?;
     unmounted(|| damage(name, block, offset))
+}
+
+fn seal(name: &str, bytes: &[u8]) -> Outcome {
+    let file = written(&disk(name), bytes)?;
+    same("enabled", enable(&file)?, Enabled::Now)
 }
 
 /// The file says of itself that it is what was signed.
@@ -130,21 +140,63 @@ fn damaged_page_read() -> Outcome {
 fn damaged_page_mapped() -> Outcome {
     sealed_and_damaged("page-mapped", PAGE, 4095)?;
     still_measured("page-mapped")?;
-    same("the page", mapped("page-mapped", PAGE)?, Seen::Error)?;
-    same("again", mapped("page-mapped", PAGE)?, Seen::Error)?;
+    same("the page", mapped("page-mapped", PAGE)?, Seen::Signal)?;
+    same("again", mapped("page-mapped", PAGE)?, Seen::Signal)?;
     for page in [0, PAGE - 1, PAGE + 1, LEN / BLOCK] {
         same("another page", mapped("page-mapped", page)?, Seen::Right)?;
     }
     Ok(())
 }
 
+/// A page that is a function of x86-64, `mov eax, page; ret`, for each page of a file.
+fn code() -> Vec<u8> {
+    let mut bytes = pattern(LEN);
+    for (page, block) in (0_u32..).zip(bytes.chunks_exact_mut(BLOCK)) {
+        block[0] = 0xb8;
+        block[1..5].copy_from_slice(&page.to_le_bytes());
+        block[5] = 0xc3;
+    }
+    bytes
+}
+
+fn called(name: &str, page: u32) -> Result<Seen, Box<dyn Error>> {
+    let path = disk(name);
+    Mapped::start(Use::Call, &path, usize::try_from(page)?)?.look(&page.to_le_bytes())
+}
+
+fn damaged_code() -> Outcome {
+    seal("code", &code())?;
+    written(&disk("code-without"), &code())?;
+    same("before", called("code", 200)?, Seen::Right)?;
+    unmounted(|| {
+        damage("code", 200, 1)?;
+        damage("code-without", 200, 1)
+    })?;
+    same("the page", called("code", 200)?, Seen::Signal)?;
+    same("another page", called("code", 190)?, Seen::Right)?;
+    // The damage does change what the code does.
+    same("without verity", called("code-without", 200)?, Seen::Wrong)
+}
+
+/// A way to notice before the pages are needed, for who would rather have an error.
+fn damaged_page_populated() -> Outcome {
+    let populated = |page| {
+        let path = disk("populated");
+        Mapped::start(Use::Populate, &path, page)?.look(&expected(page))
+    };
+    seal("populated", &pattern(LEN))?;
+    same("before", populated(PAGE)?, Seen::Right)?;
+    unmounted(|| damage("populated", PAGE, 17))?;
+    same("any page", populated(FAR)?, Seen::Error)
+}
+
 /// The file system is mounted all the time, as on a host that runs.
 fn damaged_in_use() -> Outcome {
     let path = disk("in-use");
-    let file = written(&path, &pattern(LEN))?;
-    same("enabled", enable(&file)?, Enabled::Now)?;
+    seal("in-use", &pattern(LEN))?;
+    let file = File::open(&path)?;
     drop_caches()?;
-    let mapping = Mapped::start(&path, PAGE)?;
+    let mapping = Mapped::start(Use::Read, &path, PAGE)?;
     same("before", read_open(&file, PAGE)?, Seen::Right)?;
     damage("in-use", PAGE, 0)?;
     // What is in memory was checked when it came there.
@@ -153,7 +205,7 @@ fn damaged_in_use() -> Outcome {
     same(
         "the mapped page",
         mapping.look(&expected(PAGE))?,
-        Seen::Error,
+        Seen::Signal,
     )?;
     same("the open file", read_open(&file, PAGE)?, Seen::Error)?;
     same("another page", read_open(&file, FAR)?, Seen::Right)?;
@@ -164,7 +216,7 @@ fn damaged_tail() -> Outcome {
     let last = LEN / BLOCK;
     sealed_and_damaged("tail", last, LEN % BLOCK)?;
     same("read", read("tail", last)?, Seen::Error)?;
-    same("mapped", mapped("tail", last)?, Seen::Error)
+    same("mapped", mapped("tail", last)?, Seen::Signal)
 }
 
 fn damaged_hash() -> Outcome {
@@ -174,7 +226,7 @@ fn damaged_hash() -> Outcome {
     still_measured("hash")?;
     for page in [PAGE, NEAR] {
         same("read", read("hash", page)?, Seen::Error)?;
-        same("mapped", mapped("hash", page)?, Seen::Error)?;
+        same("mapped", mapped("hash", page)?, Seen::Signal)?;
     }
     same("the other half", read("hash", FAR)?, Seen::Right)
 }

@@ -22,6 +22,8 @@ mod machine;
 mod mapping;
 #[cfg(target_os = "linux")]
 mod sealing;
+#[cfg(target_os = "linux")]
+mod store;
 
 /// What was seen is not what had to be seen, or could not be looked at.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -35,7 +37,11 @@ fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => run(),
-        [mapping::COMMAND, path, page] => mapping::serve(path.as_ref(), page.parse()?),
+        [store::COMMAND, path] => store::serve(path.as_ref()),
+        [how, path, page] => {
+            let how = mapping::Use::named(how).ok_or("no such use of a page")?;
+            mapping::serve(how, path.as_ref(), page.parse()?)
+        }
         _ => Err("usage: verity-check, on a machine whose disk may be damaged".into()),
     }
 }
@@ -49,7 +55,14 @@ fn main() -> Outcome {
 fn run() -> Outcome {
     machine::mount_disks()?;
     let (mut passed, mut failed) = (0, 0);
-    for (sentence, check) in [sealing::CHECKS, apart::CHECKS, corruption::CHECKS].concat() {
+    for (sentence, check) in [
+        sealing::CHECKS,
+        apart::CHECKS,
+        corruption::CHECKS,
+        store::CHECKS,
+    ]
+    .concat()
+    {
         match check() {
             Ok(()) => {
                 passed += 1;

@@ -7,42 +7,94 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use rustix::mm::{MapFlags, ProtFlags, mmap};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap};
 
 use crate::Outcome;
 use crate::corruption::Seen;
 use crate::machine::BLOCK;
 
-/// The argument that makes this program the one that maps.
-pub(crate) const COMMAND: &str = "map";
+/// What the process does with the page that it maps; its name is the argument that makes
+/// this program that process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Reads its bytes.
+    Read,
+    /// Calls it as a function that returns a number.
+    Call,
+    /// Has the kernel bring all pages in, and reads only if that went well.
+    Populate,
+}
+
+impl Use {
+    const ALL: [(&str, Self); 3] = [
+        ("read", Self::Read),
+        ("call", Self::Call),
+        ("populate", Self::Populate),
+    ];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == name);
+        found.map(|(_, how)| *how)
+    }
+
+    fn name(self) -> &'static str {
+        let found = Self::ALL.iter().find(|(_, how)| *how == self);
+        found.map_or("", |(name, _)| name)
+    }
+}
 
 /// `SIGBUS`, of x86-64 and aarch64.
 const BUS_ERROR: i32 = 7;
+/// How the process ends when the kernel told it of the damage.
+const TOLD: i32 = 33;
 
 /// Maps the file as the loader does, reads its first page and says so; then, when a line
-/// came in, writes the page out.
-pub(crate) fn serve(path: &Path, page: usize) -> Outcome {
+/// came in, uses the page and writes out what it saw.
+pub(crate) fn serve(how: Use, path: &Path, page: usize) -> Outcome {
     let file = File::open(path)?;
     let len = usize::try_from(file.metadata()?.len())?;
     let range = page * BLOCK..((page + 1) * BLOCK).min(len);
     // SAFETY: a new mapping at an address that the kernel chooses.
     #[expect(unsafe_code, reason = "mapping a file")]
     let view = unsafe {
+        let protection = ProtFlags::READ | ProtFlags::EXEC;
         let flags = MapFlags::PRIVATE;
-        mmap(std::ptr::null_mut(), len, ProtFlags::READ, flags, &file, 0)
+        mmap(std::ptr::null_mut(), len, protection, flags, &file, 0)
     }?;
-    // SAFETY: `len` readable bytes that stay mapped; nobody writes a file under verity. An
-    // access that the kernel refuses ends this process, which is what it is for.
+    // SAFETY: `len` readable bytes that stay mapped; nobody writes the file. An access that
+    // the kernel refuses ends this process, which is what it is for.
     #[expect(unsafe_code, reason = "mapping a file")]
     let bytes = unsafe { std::slice::from_raw_parts(view.cast::<u8>(), len) };
-    let first = std::hint::black_box(bytes).first();
-    println!("mapped {first:?}");
+    if how != Use::Populate {
+        println!("mapped {:?}", std::hint::black_box(bytes).first());
+    } else {
+        println!("mapped");
+    }
     std::io::stdin().lock().read_line(&mut String::new())?;
-    std::io::stdout().write_all(&bytes[range])?;
+    if how == Use::Populate {
+        // SAFETY: the mapping from above; its bytes do not change by it.
+        #[expect(unsafe_code, reason = "advice about a mapping")]
+        let populated = unsafe { madvise(view, len, Advice::LinuxPopulateRead) };
+        if populated.is_err() {
+            std::process::exit(TOLD);
+        }
+    }
+    let mut output = std::io::stdout();
+    match how {
+        Use::Read | Use::Populate => output.write_all(&bytes[range])?,
+        Use::Call => {
+            let start = bytes[range].as_ptr();
+            // SAFETY: the page begins with a function, see `corruption::code`; damaged, it
+            // is one that returns another number.
+            #[expect(unsafe_code, reason = "code in a file")]
+            let function: extern "C" fn() -> u32 = unsafe { std::mem::transmute(start) };
+            output.write_all(&function().to_le_bytes())?;
+        }
+    }
     Ok(())
 }
 
-/// A process that has a file mapped and read the first page of it.
+/// A process that has a file mapped.
 pub(crate) struct Mapped {
     child: Child,
     input: ChildStdin,
@@ -50,12 +102,13 @@ pub(crate) struct Mapped {
 }
 
 impl Mapped {
-    pub(crate) fn start(path: &Path, page: usize) -> Result<Self, Box<dyn Error>> {
+    pub(crate) fn start(how: Use, path: &Path, page: usize) -> Result<Self, Box<dyn Error>> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args([COMMAND.as_ref(), path.as_os_str()])
+            .args([how.name().as_ref(), path.as_os_str()])
             .arg(page.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("a process without pipes".into());
@@ -63,7 +116,7 @@ impl Mapped {
         let mut output = BufReader::new(output);
         let mut line = String::new();
         output.read_line(&mut line)?;
-        if !line.starts_with("mapped Some(") {
+        if !line.starts_with("mapped") {
             return Err(format!("the mapping process said {line:?}, {}", child.wait()?).into());
         }
         Ok(Self {
@@ -73,15 +126,16 @@ impl Mapped {
         })
     }
 
-    /// What it sees in its page now; `expected` is what was sealed.
+    /// What it sees in its page now; `expected` is what it sees in one that is as it was.
     pub(crate) fn look(mut self, expected: &[u8]) -> Result<Seen, Box<dyn Error>> {
         self.input.write_all(b"\n")?;
         let mut bytes = Vec::new();
         self.output.read_to_end(&mut bytes)?;
         let status = self.child.wait()?;
-        match status.signal() {
-            Some(BUS_ERROR) if bytes.is_empty() => Ok(Seen::Error),
-            None if status.success() => Ok(Seen::of(&bytes, expected)),
+        match (status.signal(), status.code()) {
+            (Some(BUS_ERROR), _) if bytes.is_empty() => Ok(Seen::Signal),
+            (_, Some(TOLD)) if bytes.is_empty() => Ok(Seen::Error),
+            (_, Some(0)) => Ok(Seen::of(&bytes, expected)),
             _ => Err(format!("the mapping process ended with {status}").into()),
         }
     }

@@ -55,7 +55,8 @@ impl Expected {
         self.application.as_deref()
     }
 
-    pub(crate) fn wanted_channel(&self) -> Option<&str> {
+    /// The channel that is wanted, where one is.
+    pub fn wanted_channel(&self) -> Option<&str> {
         self.channel.as_deref()
     }
 }

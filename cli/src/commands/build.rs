@@ -1,9 +1,10 @@
 //! `edgec build`: from an input to signed artifacts, one for each target.
 //!
-//! validate, optimize, then for each target precompile, package, sign, verify. The
+//! validate, initialize on request, optimize, then for each target precompile, package, sign, verify. The
 //! artifacts of one input are written when all of them exist.
 
 mod failures;
+mod init;
 mod manifest;
 mod progress;
 mod report;
@@ -14,16 +15,18 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, KindChoice, Level, Optimized,
-    Optimizer, Reads,
+    BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, Initializer, KindChoice, Level,
+    Optimized, Optimizer, Reads,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
 use self::failures::{defect, precompile_failure};
+use self::init::Init;
 use self::manifest::Release;
 use self::progress::Progress;
 use self::report::{ArtifactReport, InputReport, Summary};
+use crate::cold_start::ColdStart;
 use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
@@ -33,7 +36,7 @@ use crate::render::{self, Format};
 use crate::secrets;
 use crate::signer::{Signer, SignerArguments};
 use crate::trust::self_check;
-use crate::{COMPILER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
+use crate::{COMPILER_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
 
 /// Compile components for every target, and sign the artifacts
 #[derive(clap::Args)]
@@ -50,6 +53,9 @@ pub(crate) struct Arguments {
     /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
     #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind)]
     kind: KindChoice,
+    /// Call this export now, and start every instance from the state that it leaves (docs/init.md)
+    #[arg(long, value_name = "FUNCTION")]
+    init: Option<String>,
     /// How much Binaryen optimizes each core module
     #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level)]
     level: Level,
@@ -63,10 +69,10 @@ pub(crate) struct Arguments {
     /// How many seconds the optimizer may take for one core module
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     optimizer_timeout: u64,
-    /// How many seconds compiling may take for one program and target
+    /// How many seconds compiling may take for one program and target, and `--init` for a program
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     compile_timeout: u64,
-    /// How much memory optimizing and compiling may each use (on Linux)
+    /// How much memory `--init`, optimizing and compiling may each use (on Linux)
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
     worker_memory: u64,
     /// The application's name [default: the input's file name without its ending]
@@ -143,6 +149,7 @@ fn parse_level(text: &str) -> Result<Level, &'static str> {
 /// The arguments, resolved: nothing in here is a string that something still parses.
 struct Plan {
     kind: KindChoice,
+    init: Option<Init>,
     level: Level,
     profile: EngineProfile,
     debug_file: bool,
@@ -168,6 +175,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
+                    report.print_notes();
                     out!("{}", report.text());
                 }
                 report
@@ -237,16 +245,27 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
     spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
     let memory = arguments.worker_memory << 20;
+    let program = this_program()?;
+    let compile_timeout = Duration::from_secs(arguments.compile_timeout);
     let plan = Plan {
         kind: arguments.kind,
+        init: arguments.init.map(|function| Init {
+            function,
+            initializer: Initializer {
+                program: program.clone(),
+                arguments: vec![INITIALIZER_WORKER.into()],
+                timeout: compile_timeout,
+                memory,
+            },
+        }),
         level: arguments.level,
         profile: arguments.profile,
         debug_file: arguments.debug_file,
         optimizer: optimizer(arguments.wasm_opt, timeout, memory)?,
         compiler: CompilerProcess {
-            program: this_program()?,
+            program,
             arguments: vec![COMPILER_WORKER.into()],
-            timeout: Duration::from_secs(arguments.compile_timeout),
+            timeout: compile_timeout,
             memory,
         },
         release: Release {
@@ -359,18 +378,26 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let kind = adapted.component.kind();
     let validated = begin.elapsed();
 
-    let begin = Instant::now();
     let before = adapted.component.bytes().len();
-    let mut optimized = edgec_compiler::optimize(
-        adapted.component,
-        plan.level,
-        &plan.optimizer,
-        |number, length| progress.optimizing(&job.name, number, length),
-    );
+    let (component, initialized) = match &plan.init {
+        Some(init) => {
+            progress.initializing(&job.name, &init.function);
+            let (component, done) = init.run(&adapted.component)?;
+            (component, Some(done))
+        }
+        None => (adapted.component, None),
+    };
+
+    let begin = Instant::now();
+    let mut optimized =
+        edgec_compiler::optimize(component, plan.level, &plan.optimizer, |number, length| {
+            progress.optimizing(&job.name, number, length);
+        });
     if plan.profile == EngineProfile::Edge {
         optimized.component = edgec_compiler::order(optimized.component);
     }
     let optimizing = begin.elapsed();
+    let cold_start = ColdStart::of_program(&optimized.component, plan.compiler.memory);
     let names;
     (optimized.component, names) = edgec_compiler::take_names(optimized.component);
 
@@ -393,6 +420,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             input: &bytes,
             from_text,
             adapter: adapted.adapter,
+            init: initialized.as_ref(),
             level: plan.level,
             optimizer: &plan.optimizer,
             optimized: &optimized,
@@ -425,11 +453,13 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         report::Work {
             input: bytes.len(),
             before,
+            initialized,
             level: plan.level,
             validated,
             optimizing,
         },
         &optimized,
+        cold_start,
         artifacts,
     ))
 }

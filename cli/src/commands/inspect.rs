@@ -7,6 +7,7 @@ use edgec_artifact::elf::{ElfImage, Section};
 use edgec_artifact::{Artifact, Manifest, Statement};
 use serde::Serialize;
 
+use crate::cold_start::ColdStart;
 use crate::failure::Failure;
 use crate::render::out;
 use crate::render::{self, Format, safe, size};
@@ -37,6 +38,8 @@ struct Report {
     length: u64,
     envelope_length: u64,
     manifest: Manifest,
+    /// What the engine will lose when it instantiates this image.
+    cold_start: ColdStart,
     sections: Vec<SectionReport>,
     signatures: Vec<SignatureReport>,
 }
@@ -80,12 +83,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let Statement { manifest } =
         Statement::decode(envelope.payload()).map_err(|error| rejected("statement", &error))?;
     let image = ElfImage::parse(artifact.image()).map_err(|error| rejected("image", &error))?;
+    let cold_start = cold_start(&artifact, &image, &manifest);
     let report = Report {
         artifact: shown,
         verified: false,
         length: file.len() as u64,
         envelope_length: artifact.envelope_len(),
         manifest,
+        cold_start,
         sections: image
             .sections
             .into_iter()
@@ -105,6 +110,22 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Format::Text => out!("{}", text(&report)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The manifest only says which engine the image claims to be for.
+fn cold_start(artifact: &Artifact<'_>, image: &ElfImage, manifest: &Manifest) -> ColdStart {
+    let mut sections = image.sections.iter();
+    let info = sections.find(|section| section.name == ".wasmtime.info");
+    let info = info.and_then(|section| {
+        let begin = usize::try_from(section.offset).ok()?;
+        let length = usize::try_from(section.size).ok()?;
+        artifact.image().get(begin..)?.get(..length)
+    });
+    let kind = match manifest.kind {
+        edgec_artifact::Kind::Component => edgec_compiler::Kind::Component,
+        edgec_artifact::Kind::Module => edgec_compiler::Kind::Module,
+    };
+    ColdStart::of_image(&manifest.engine.version, info, kind)
 }
 
 pub(crate) fn raw(bytes: &[u8]) -> Outcome {
@@ -207,10 +228,11 @@ fn text(report: &Report) -> String {
             .map(|(number, signature)| row(&number.to_string(), signature.key_id.clone())),
     );
     format!(
-        "{}: {} bytes, not verified\n\n{}\n{}\n{}",
+        "{}: {} bytes, not verified\n\n{}\n{}{}\n{}",
         report.artifact,
         report.length,
         render::table(&rows),
+        report.cold_start.section(),
         render::table(&sections),
         render::table(&signatures)
     )

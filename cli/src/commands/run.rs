@@ -1,22 +1,22 @@
 //! `edgec run`: verify an artifact, then run the command in it.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use edgec_loader::store::{Application, Store, StoreError};
 use edgec_loader::{
     EngineProfile, HostEngine, Limits, LoadError, LoadedComponent, Status, VerifiedFile,
 };
-use wasmtime::Store;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::Outcome;
-use crate::commands::verify;
+use crate::commands::{store, verify};
 use crate::failure::{Exit, Failure};
 use crate::render;
-use crate::trust::TrustArguments;
+use crate::trust::{Trust, TrustArguments};
 
 /// The exit code of a program that trapped, as Wasmtime's command line has it (128 +
 /// SIGABRT).
@@ -31,6 +31,9 @@ const TRAPPED: u8 = 134;
 pub(crate) struct Arguments {
     #[command(flatten)]
     trust: TrustArguments,
+    /// Take the program from this store, by its name
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
     /// A folder that the program may use, and the name that it sees
     #[arg(long, value_name = "HOST[::GUEST]")]
     dir: Vec<String>,
@@ -71,14 +74,10 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     };
     let path = Path::new(artifact);
     let trust = arguments.trust.resolve()?;
-    let failed = |error: LoadError| load_failure(&error).about(path.display());
-    let verified = VerifiedFile::open(path, &trust.policy, &trust.expected).map_err(failed)?;
-    // A profile that this edgec does not have is refused by its name when it is loaded.
-    let profile = verified.manifest().engine.profile.parse();
-    let profile = profile.unwrap_or(EngineProfile::Default);
-    let engine =
-        edgec_loader::engine(profile, &Limits::OnDemand).map_err(|error| environment(&error))?;
-    let loaded = verified.component(&engine).map_err(failed)?;
+    let (engine, loaded) = match &arguments.store {
+        Some(store) => from_store(store, path, &trust)?,
+        None => from_file(path, &trust)?,
+    };
     for check in loaded.checks() {
         if check.status == Status::Warned {
             let evidence = render::safe(&check.evidence);
@@ -100,7 +99,45 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     run_command(&engine, &loaded, wasi)
 }
 
-fn load_failure(error: &LoadError) -> Failure {
+fn from_file(path: &Path, trust: &Trust) -> Result<(HostEngine, LoadedComponent), Failure> {
+    let failed = |error: LoadError| load_failure(&error).about(path.display());
+    let verified = VerifiedFile::open(path, &trust.policy, &trust.expected).map_err(failed)?;
+    // A profile that this edgec does not have is refused by its name when it is loaded.
+    let profile = verified.manifest().engine.profile.parse();
+    let engine = engine(profile.unwrap_or(EngineProfile::Default))?;
+    let loaded = verified.component(&engine).map_err(failed)?;
+    Ok((engine, loaded))
+}
+
+fn from_store(
+    at: &Path,
+    application: &Path,
+    trust: &Trust,
+) -> Result<(HostEngine, LoadedComponent), Failure> {
+    let store = Store::open(at).map_err(|error| store::failure(&error))?;
+    let mut wanted = Application::new(application.to_string_lossy());
+    if let Some(channel) = trust.expected.wanted_channel() {
+        wanted = wanted.in_channel(channel);
+    }
+    let mut last = None;
+    for profile in EngineProfile::ALL {
+        let engine = engine(profile)?;
+        match store.load(&engine, wanted.clone(), &trust.policy) {
+            Ok(loaded) => return Ok((engine, loaded)),
+            Err(error @ LoadError::Store(StoreError::NoFit { .. })) => last = Some(error),
+            Err(error) => return Err(load_failure(&error)),
+        }
+    }
+    let failure = last.map(|error| load_failure(&error));
+    Err(failure.unwrap_or_else(|| Failure::usage("profile", "there are no engine profiles")))
+}
+
+fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
+    let engine = edgec_loader::engine(profile, &Limits::OnDemand);
+    engine.map_err(|error| environment(&error))
+}
+
+pub(crate) fn load_failure(error: &LoadError) -> Failure {
     match error {
         LoadError::Verify(error) => verify::failure(error),
         LoadError::Io(error) => Failure::environment(
@@ -109,6 +146,9 @@ fn load_failure(error: &LoadError) -> Failure {
         ),
         LoadError::Kind { .. } => Failure::rejected(error.code(), error)
             .hint("`edgec run` runs components of the `wasi:cli` world"),
+        LoadError::Store(error) => store::failure(error),
+        LoadError::Mode { .. } => Failure::rejected(error.code(), error)
+            .hint("`edgec store add` keeps an artifact; load it from there"),
         LoadError::Unfit(_) => Failure::rejected(error.code(), error)
             .hint("`edgec targets` says which targets run here"),
         _ => Failure::rejected(error.code(), error),
@@ -161,7 +201,7 @@ fn run_command(engine: &HostEngine, loaded: &LoadedComponent, wasi: WasiCtx) -> 
         wasi,
         table: ResourceTable::new(),
     };
-    let mut store = Store::new(engine.engine(), state);
+    let mut store = wasmtime::Store::new(engine.engine(), state);
     if engine.profile() == EngineProfile::Edge {
         // Nobody counts epochs here: the program runs until it ends.
         store.set_epoch_deadline(1);

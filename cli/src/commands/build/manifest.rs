@@ -8,9 +8,10 @@ use edgec_artifact::{
 };
 use edgec_compiler::{
     ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Level, NativeImage,
-    Optimized, Optimizer, TEXT_VERSION,
+    Optimized, Optimizer, TEXT_VERSION, WIZER_VERSION,
 };
 
+use super::init::Initialized;
 use super::kept;
 
 /// What a release says of itself; the same for every target.
@@ -28,6 +29,7 @@ pub(super) struct Facts<'a> {
     pub(super) input: &'a [u8],
     pub(super) from_text: bool,
     pub(super) adapter: Option<Adapter>,
+    pub(super) init: Option<&'a Initialized>,
     pub(super) level: Level,
     pub(super) optimizer: &'a Optimizer,
     pub(super) optimized: &'a Optimized,
@@ -114,8 +116,24 @@ impl Facts<'_> {
                 settings: chosen,
             });
         }
+        if let Some(init) = self.init {
+            stages.push(Stage {
+                name: "init".to_owned(),
+                tool: "wasmtime-wizer".to_owned(),
+                version: WIZER_VERSION.to_owned(),
+                settings: settings([
+                    ("function", init.function.clone()),
+                    ("imports", "trap".to_owned()),
+                    ("nanCanonicalization", "true".to_owned()),
+                ]),
+            });
+        }
         if self.level != Level::O0 {
             let mut chosen = settings([("level", self.level.name().to_owned())]);
+            if self.optimized.component.kind() == edgec_compiler::Kind::Component {
+                chosen.insert("shareModules".to_owned(), "true".to_owned());
+                chosen.insert("trimExports".to_owned(), "true".to_owned());
+            }
             let left: Vec<String> = kept(self.optimized)
                 .map(|(number, _)| number.to_string())
                 .collect();

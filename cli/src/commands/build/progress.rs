@@ -35,6 +35,11 @@ impl Progress {
         ));
     }
 
+    pub(super) fn initializing(&self, name: &str, function: &str) {
+        let (name, function) = (safe(name), safe(function));
+        self.0.set_message(format!("{name}: calling {function}"));
+    }
+
     pub(super) fn compiling(&self, name: &str, target: &Target) {
         self.0
             .set_message(format!("{}: compiling for {}", safe(name), target.id));

@@ -9,7 +9,9 @@ use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
+use super::init::Initialized;
 use super::kept;
+use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::naming::Job;
@@ -48,15 +50,30 @@ struct Built {
     adapter: Option<&'static str>,
     input_bytes: usize,
     component_bytes: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    init: Option<InitReport>,
     optimized_bytes: usize,
     level: &'static str,
     modules: usize,
     modules_kept: Vec<KeptModule>,
+    /// Of each core module.
+    exports_removed: Vec<usize>,
+    duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
     /// Known faults of the engine's code generation that concern what was made.
     advisories: Vec<Concern>,
+    cold_start: ColdStart,
     artifacts: Vec<ArtifactReport>,
+}
+
+/// The call of a function before everything else.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct InitReport {
+    function: String,
+    component_bytes: usize,
+    seconds: f64,
 }
 
 #[derive(Serialize)]
@@ -89,6 +106,7 @@ pub(super) struct ArtifactReport {
 pub(super) struct Work {
     pub(super) input: usize,
     pub(super) before: usize,
+    pub(super) initialized: Option<Initialized>,
     pub(super) level: Level,
     pub(super) validated: Duration,
     pub(super) optimizing: Duration,
@@ -137,6 +155,7 @@ impl InputReport {
         adapter: Option<Adapter>,
         work: Work,
         optimized: &Optimized,
+        cold_start: ColdStart,
         artifacts: Vec<ArtifactReport>,
     ) -> Self {
         let modules_kept = kept(optimized).map(|(module, failure)| KeptModule {
@@ -160,13 +179,25 @@ impl InputReport {
             adapter: adapter.map(Adapter::name),
             input_bytes: work.input,
             component_bytes: work.before,
+            init: work.initialized.map(|init| InitReport {
+                function: init.function,
+                component_bytes: init.bytes,
+                seconds: init.time.as_secs_f64(),
+            }),
             optimized_bytes: optimized.component.bytes().len(),
             level: work.level.name(),
             modules: optimized.modules.len(),
             modules_kept: modules_kept.collect(),
+            exports_removed: optimized
+                .modules
+                .iter()
+                .map(|module| module.exports_removed)
+                .collect(),
+            duplicates_removed: optimized.shared,
             validate_seconds: work.validated.as_secs_f64(),
             optimize_seconds: work.optimizing.as_secs_f64(),
             advisories: concerns.collect(),
+            cold_start,
             artifacts,
         };
         Self {
@@ -193,6 +224,13 @@ impl InputReport {
         }
     }
 
+    /// What instantiating it takes longer for than it could, on standard error.
+    pub(super) fn print_notes(&self) {
+        if let Some(built) = &self.built {
+            built.cold_start.print(&self.input);
+        }
+    }
+
     pub(super) fn text(&self) -> String {
         let Some(built) = &self.built else {
             return String::new();
@@ -211,15 +249,42 @@ impl InputReport {
             format!("{}{adapted}", built.kind),
             built.validate_seconds,
         )];
+        let mut before = built.component_bytes;
+        if let Some(init) = &built.init {
+            rows.push(row(
+                "init",
+                format!(
+                    "{}, {} -> {}",
+                    safe(&init.function),
+                    size(before as u64),
+                    size(init.component_bytes as u64)
+                ),
+                init.seconds,
+            ));
+            before = init.component_bytes;
+        }
         if built.modules > 0 {
             let optimized = built.modules - built.modules_kept.len();
+            let mut gone = Vec::new();
+            for (removed, what) in [
+                (built.exports_removed.iter().sum(), "unused export"),
+                (built.duplicates_removed, "duplicate"),
+            ] {
+                if removed > 0 {
+                    gone.push(count(removed, what));
+                }
+            }
+            let gone = match gone.as_slice() {
+                [] => String::new(),
+                gone => format!(" without {}", gone.join(" and ")),
+            };
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}, {} -> {}",
+                    "-O{}, {optimized} of {}{gone}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
-                    size(built.component_bytes as u64),
+                    size(before as u64),
                     size(built.optimized_bytes as u64)
                 ),
                 built.optimize_seconds,

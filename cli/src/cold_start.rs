@@ -1,0 +1,161 @@
+//! The cold-start lint as the verbs show it.
+
+use std::time::Duration;
+
+use edgec_compiler::{ENGINE_VERSION, Finding, Kind, LintError, LintProcess, Rule, ValidComponent};
+use serde::Serialize;
+
+use crate::LINT_WORKER;
+use crate::failure::chain;
+use crate::render::{self, safe};
+
+/// What the engine loses when it instantiates a program.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ColdStart {
+    findings: Vec<Note>,
+    /// Why there are no findings, where that is no good news.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Note {
+    #[serde(flatten)]
+    finding: Finding,
+    message: String,
+    hint: &'static str,
+    /// For each instance; none where it depends on the program.
+    estimated_nanoseconds: Option<u64>,
+    /// Too little to be printed as text.
+    minor: bool,
+}
+
+/// More notes than this are for machines.
+const MOST: usize = 12;
+
+impl ColdStart {
+    /// Of a program that is built, with the causes.
+    pub(crate) fn of_program(program: &ValidComponent, memory: u64) -> Self {
+        let findings = process(Duration::from_secs(60), memory);
+        Self::new(findings.and_then(|process| process.program(program)))
+    }
+
+    /// Of an image that nobody vouches for, given its engine's version and its section
+    /// `.wasmtime.info`.
+    pub(crate) fn of_image(engine: &str, info: Option<&[u8]>, kind: Kind) -> Self {
+        let major = |version: &str| version.split('.').next().map(str::to_owned);
+        if major(engine) != major(ENGINE_VERSION) {
+            return Self::unknown(format!("it is for wasmtime {engine}, not {ENGINE_VERSION}"));
+        }
+        let Some(info) = info else {
+            return Self::unknown("the image does not describe itself".to_owned());
+        };
+        let findings = process(Duration::from_secs(10), 1 << 30);
+        Self::new(findings.and_then(|process| process.image(info, kind)))
+    }
+
+    fn new(findings: Result<Vec<Finding>, LintError>) -> Self {
+        let mut findings = match findings {
+            Ok(findings) => findings,
+            Err(error) => return Self::unknown(chain(&error)),
+        };
+        // What is refused, then what costs most; last what depends on the program.
+        findings.sort_by_key(|finding| {
+            let refused = finding.rule == Rule::PoolLimits;
+            std::cmp::Reverse((refused, finding.nanoseconds()))
+        });
+        Self {
+            findings: findings.into_iter().map(Note::new).collect(),
+            unknown: None,
+        }
+    }
+
+    fn unknown(reason: String) -> Self {
+        Self {
+            findings: Vec::new(),
+            unknown: Some(safe(&reason)),
+        }
+    }
+
+    /// What is worth a line.
+    fn notable(&self) -> impl Iterator<Item = &Note> {
+        self.findings.iter().filter(|note| !note.minor)
+    }
+
+    /// The notes of a build, on standard error.
+    pub(crate) fn print(&self, input: &str) {
+        if let Some(reason) = &self.unknown {
+            eprintln!("note[cold-start]: {input}: not known: {reason}");
+        }
+        let mut hinted = Vec::new();
+        for note in self.notable().take(MOST) {
+            eprintln!("note[{}]: {input}: {}", note.rule(), note.message);
+            // One way out a rule is enough.
+            if !hinted.contains(&note.hint) {
+                eprintln!("  hint: {}", note.hint);
+                hinted.push(note.hint);
+            }
+        }
+        let left = self.notable().skip(MOST).count();
+        if left > 0 {
+            eprintln!("note[cold-start]: {input}: {left} more with --format json");
+        }
+    }
+
+    /// The section of an inspection, empty when nothing is lost.
+    pub(crate) fn section(&self) -> String {
+        let mut rows: Vec<Vec<String>> = self
+            .notable()
+            .take(MOST)
+            .map(|note| vec![note.rule().to_owned(), note.message.clone()])
+            .collect();
+        rows.extend(
+            self.unknown
+                .iter()
+                .map(|reason| vec!["(not known)".to_owned(), reason.clone()]),
+        );
+        if rows.is_empty() {
+            return String::new();
+        }
+        rows.insert(0, vec!["COLD START".to_owned(), String::new()]);
+        let more = match self.notable().skip(MOST).count() {
+            0 => String::new(),
+            left => format!("({left} more with --format json)\n"),
+        };
+        format!("{}{more}\n", render::table(&rows))
+    }
+}
+
+impl Note {
+    fn new(mut finding: Finding) -> Self {
+        // Names in programs and images are whatever somebody put there.
+        let module = finding.module.iter_mut().map(|module| &mut module.name);
+        let cause = finding.cause.iter_mut().map(|cause| &mut cause.name);
+        for name in module.chain(cause).flatten() {
+            *name = safe(name);
+        }
+        Self {
+            message: finding.to_string(),
+            hint: finding.rule.hint(),
+            estimated_nanoseconds: finding.nanoseconds(),
+            minor: finding.is_minor(),
+            finding,
+        }
+    }
+
+    fn rule(&self) -> &'static str {
+        self.finding.rule.name()
+    }
+}
+
+fn process(timeout: Duration, memory: u64) -> Result<LintProcess, LintError> {
+    let program = std::env::current_exe().map_err(|source| LintError::Start { source })?;
+    Ok(LintProcess {
+        program,
+        arguments: vec![LINT_WORKER.into()],
+        timeout,
+        memory,
+    })
+}

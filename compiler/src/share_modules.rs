@@ -1,0 +1,245 @@
+//! A core module that is in a component twice is stored once.
+//!
+//! The engine compiles every definition, also of what it has compiled already. A definition
+//! with the bytes of an earlier one in the same or an enclosing component becomes an alias of
+//! that one, which takes the same place in the index space: nothing else has to change.
+//! A core module has no state and refers to nothing outside of it, so that two of the same
+//! bytes are one. A component may refer to its surroundings, which are the same for two in the
+//! same component: those are shared as well.
+//!
+//! Source: component model, `Explainer.md`, "Alias Definitions" (`outer`; 0 is the component itself).
+
+use wasm_encoder::{
+    Alias, ComponentAliasSection, ComponentOuterAliasKind as Outer, ComponentSection as _,
+    ComponentSectionId, RawSection,
+};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentTypeRef, Payload,
+};
+
+use crate::sections::sections;
+use crate::{Kind, ValidComponent, validate};
+
+/// The program without duplicates, and how many there were.
+pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) {
+    if program.kind() == Kind::Module {
+        return (program, 0);
+    }
+    let mut sharing = Sharing::default();
+    let rewritten = sharing.rewrite(program.bytes());
+    let valid = rewritten.filter(|_| sharing.found > 0);
+    match valid.and_then(|bytes| validate(bytes).ok()) {
+        Some(component) => (component, sharing.found),
+        None => (program, 0),
+    }
+}
+
+/// Index spaces of a component: the bytes of what was defined in it.
+#[derive(Default)]
+struct Scope<'a> {
+    modules: Vec<Option<&'a [u8]>>,
+    components: Vec<Option<&'a [u8]>>,
+}
+
+#[derive(Default)]
+struct Sharing<'a> {
+    /// The component that is read, after those around it.
+    scopes: Vec<Scope<'a>>,
+    found: usize,
+}
+
+impl<'a> Sharing<'a> {
+    /// `None` when the component has something that is not understood.
+    fn rewrite(&mut self, component: &'a [u8]) -> Option<Vec<u8>> {
+        self.scopes.push(Scope::default());
+        let mut out = Vec::with_capacity(component.len());
+        for section in sections(component)? {
+            match (&section.payload, section.nested) {
+                (Payload::ModuleSection { .. }, Some(inner)) => {
+                    match self.module(inner) {
+                        Some(alias) => self.replace(alias, &mut out),
+                        None => out.extend_from_slice(section.bytes),
+                    }
+                    self.scope()?.modules.push(Some(inner));
+                }
+                (Payload::ComponentSection { .. }, Some(inner)) => {
+                    match position(&self.scope()?.components, inner) {
+                        Some(index) => self.replace(outer(Outer::Component, 0, index), &mut out),
+                        None => {
+                            let found = self.found;
+                            let new = self.rewrite(inner)?;
+                            if self.found == found {
+                                out.extend_from_slice(section.bytes);
+                            } else {
+                                let id = ComponentSectionId::Component.into();
+                                RawSection { id, data: &new }.append_to_component(&mut out);
+                            }
+                        }
+                    }
+                    self.scope()?.components.push(Some(inner));
+                }
+                (payload, _) => {
+                    self.count(payload)?;
+                    out.extend_from_slice(section.bytes);
+                }
+            }
+        }
+        self.scopes.pop();
+        Some(out)
+    }
+
+    fn scope(&mut self) -> Option<&mut Scope<'a>> {
+        self.scopes.last_mut()
+    }
+
+    /// An alias of an earlier core module with these bytes.
+    fn module(&self, bytes: &[u8]) -> Option<Alias<'static>> {
+        let scopes = self.scopes.iter().rev().zip(0..);
+        let mut places = scopes.filter_map(|(scope, count)| {
+            let index = position(&scope.modules, bytes)?;
+            Some(outer(Outer::CoreModule, count, index))
+        });
+        places.next()
+    }
+
+    fn replace(&mut self, alias: Alias<'_>, out: &mut Vec<u8>) {
+        let mut aliases = ComponentAliasSection::new();
+        aliases.alias(alias);
+        aliases.append_to_component(out);
+        self.found += 1;
+    }
+
+    /// Follows the index spaces through what is not a definition.
+    fn count(&mut self, payload: &Payload<'_>) -> Option<()> {
+        let scope = self.scope()?;
+        let mut kinds = Vec::new();
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section.clone() {
+                    kinds.push(match import.ok()?.ty {
+                        ComponentTypeRef::Module(_) => ComponentExternalKind::Module,
+                        ComponentTypeRef::Component(_) => ComponentExternalKind::Component,
+                        _ => continue,
+                    });
+                }
+            }
+            // An export is a new entry of its index space.
+            Payload::ComponentExportSection(section) => {
+                for export in section.clone() {
+                    kinds.push(export.ok()?.kind);
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section.clone() {
+                    kinds.push(match alias.ok()? {
+                        ComponentAlias::InstanceExport { kind, .. } => kind,
+                        ComponentAlias::Outer { kind, .. } => match kind {
+                            ComponentOuterAliasKind::CoreModule => ComponentExternalKind::Module,
+                            ComponentOuterAliasKind::Component => ComponentExternalKind::Component,
+                            _ => continue,
+                        },
+                        ComponentAlias::CoreInstanceExport { .. } => continue,
+                    });
+                }
+            }
+            Payload::UnknownSection { .. } => return None,
+            _ => {}
+        }
+        for kind in kinds {
+            match kind {
+                ComponentExternalKind::Module => scope.modules.push(None),
+                ComponentExternalKind::Component => scope.components.push(None),
+                _ => {}
+            }
+        }
+        Some(())
+    }
+}
+
+fn position(space: &[Option<&[u8]>], bytes: &[u8]) -> Option<u32> {
+    let index = space.iter().position(|entry| *entry == Some(bytes))?;
+    u32::try_from(index).ok()
+}
+
+fn outer(kind: Outer, count: u32, index: u32) -> Alias<'static> {
+    Alias::Outer { kind, count, index }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks that the first program becomes the second.
+    fn becomes(program: &str, expected: &str, found: usize) {
+        let wasm = |text: &str| wat::parse_str(text).unwrap();
+        let (shared, count) = share_modules(validate(wasm(program)).unwrap());
+        assert_eq!(count, found);
+        assert!(shared.bytes() == wasm(expected), "{program}");
+    }
+
+    const M: &str = r#"(func (export "f"))"#;
+
+    #[test]
+    fn a_duplicate_becomes_an_alias_in_its_place() {
+        let rest = "(core module (memory 1)) (core instance (instantiate 1)) \
+                    (core instance (instantiate 2)) (core instance (instantiate 0))";
+        becomes(
+            &format!("(component (core module {M}) (core module {M}) {rest})"),
+            &format!("(component (core module {M}) (alias outer 0 0 (core module)) {rest})"),
+            1,
+        );
+    }
+
+    #[test]
+    fn a_duplicate_of_one_further_out_becomes_an_alias() {
+        becomes(
+            &format!(
+                r#"(component (import "m" (core module)) (core module {M})
+                (component (component (core module {M}))))"#
+            ),
+            &format!(
+                r#"(component (import "m" (core module)) (core module {M})
+                (component (component (alias outer 2 1 (core module)))))"#
+            ),
+            1,
+        );
+    }
+
+    #[test]
+    fn entries_that_are_no_definitions_are_counted() {
+        let before = format!(
+            r#"(import "m" (core module)) (core module {M})
+            (export "n" (core module 1)) (alias outer 0 0 (core module))
+            (component (export "x" (core module 0)) (alias outer 1 1 (core module)))
+            (instance (instantiate 0)) (alias export 0 "x" (core module))
+            (core module (memory 1))"#
+        );
+        let before = before.replace("(component (export", "(component (core module) (export");
+        becomes(
+            &format!("(component {before} (core module (memory 1)))"),
+            &format!("(component {before} (alias outer 0 5 (core module)))"),
+            1,
+        );
+    }
+
+    #[test]
+    fn a_component_twice_in_the_same_place_is_one() {
+        let inner = format!("(component (type u8) (core module {M}))");
+        let rest = "(instance (instantiate 0)) (instance (instantiate 1))";
+        becomes(
+            &format!("(component {inner} {inner} {rest})"),
+            &format!("(component {inner} (alias outer 0 0 (component)) {rest})"),
+            1,
+        );
+        // Further in, the same outer alias is of something else.
+        let nested = format!("(component {inner} (component {inner}))");
+        becomes(&nested, &nested, 0);
+    }
+
+    #[test]
+    fn what_is_there_once_stays_as_it_was() {
+        let text = format!("(component (core module {M}) (core module (memory 1)))");
+        becomes(&text, &text, 0);
+        becomes("(module)", "(module)", 0);
+    }
+}

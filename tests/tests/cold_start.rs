@@ -1,0 +1,173 @@
+//! The cold-start lint through the binary: what `build` and `inspect` say, and what hostile
+//! images do to `inspect`.
+
+use edgec_tests::{CLI_GUESTS, Sandbox, shared};
+use serde_json::Value;
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// The rules of the findings, those worth a line only.
+fn notable(cold_start: &Value) -> Vec<String> {
+    let findings = cold_start["findings"].as_array().unwrap();
+    findings
+        .iter()
+        .filter(|finding| finding["minor"] == false)
+        .map(|finding| finding["rule"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn build(sandbox: &Sandbox, input: &str) -> Value {
+    let report = sandbox.ok(&[
+        "build",
+        input,
+        "-O0",
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "-o",
+        "out.cwasm",
+        "--format",
+        "json",
+    ]);
+    json(&report)["inputs"][0]["built"]["coldStart"].take()
+}
+
+fn inspect(sandbox: &Sandbox, artifact: &str) -> Value {
+    let report = sandbox.ok(&["inspect", artifact, "--format", "json"]);
+    json(&report)["coldStart"].take()
+}
+
+#[test]
+fn verbs_agree() {
+    let sandbox = Sandbox::new();
+    let text = "x".repeat(1 << 16);
+    let program = format!(r#"(module (import "e" "m" (memory 2)) (data (i32.const 0) "{text}"))"#);
+    sandbox.write("copied.wat", program);
+    let built = build(&sandbox, "copied.wat");
+    assert_eq!(notable(&built), ["memory-copied"]);
+    let inspected = inspect(&sandbox, "out.cwasm");
+    assert_eq!(notable(&inspected), ["memory-copied"]);
+    let (built, inspected) = (&built["findings"][0], &inspected["findings"][0]);
+    assert_eq!(built["work"], inspected["work"]);
+    assert_eq!(built["cause"]["item"], "data");
+    assert_eq!(built["cause"]["reason"], "imported-memory");
+}
+
+/// Real programs that are linked statically lose nothing worth a line. `EDGEC_REQUIRE_GUESTS=1`
+/// makes their absence a failure.
+#[test]
+fn real_programs_lose_nothing() {
+    let Some(folder) = shared("guests") else {
+        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
+        eprintln!("skipped: no guests beside the repository");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    let mut files: Vec<&str> = CLI_GUESTS.iter().map(|guest| guest.file).collect();
+    files.push("rust-http-proxy.wasm");
+    files.dedup();
+    for file in files {
+        let path = folder.join(file);
+        let built = build(&sandbox, path.to_str().unwrap());
+        assert_eq!(notable(&built), Vec::<String>::new(), "{file}");
+        assert!(built["unknown"].is_null(), "{file}");
+        let inspected = inspect(&sandbox, "out.cwasm");
+        assert_eq!(notable(&inspected), Vec::<String>::new(), "{file}");
+    }
+}
+
+/// The engine's decoder reserves what a length says. Here it is 2^27 exports, some gigabytes,
+/// of an image with no such thing.
+#[test]
+fn a_hostile_description_costs_only_itself() {
+    let sandbox = Sandbox::new();
+    sandbox.write("empty.wat", r#"(module (func (export "f")))"#);
+    sandbox.build("empty.wat", "x86_64", "module.cwasm");
+    sandbox.hello();
+    for name in ["module.cwasm", "hello.cwasm"] {
+        let report = json(&sandbox.ok(&["inspect", name, "--format", "json"]));
+        let sections = report["sections"].as_array().unwrap();
+        let info = sections.iter().find(|s| s["name"] == ".wasmtime.info");
+        let begin = usize::try_from(info.unwrap()["offset"].as_u64().unwrap()).unwrap();
+        let length = usize::try_from(info.unwrap()["size"].as_u64().unwrap()).unwrap();
+        let genuine = sandbox.read(name);
+        let bomb = [&[0; 4][..], &[0x80, 0x80, 0x80, 0x40]].concat();
+        // Bytes in the middle of it, and all of it.
+        let mut changes = vec![(0, bomb), (0, vec![0xff; length]), (0, vec![0; length])];
+        changes.extend((1..20).map(|part| (part * length / 20, vec![0x80, 0x80, 0x7f])));
+        for (place, change) in changes {
+            let mut hostile = genuine.clone();
+            hostile[begin + place..][..change.len()].copy_from_slice(&change);
+            sandbox.write("hostile.cwasm", &hostile);
+            // Any answer will do; it is an inspection that ends well.
+            let cold_start = inspect(&sandbox, "hostile.cwasm");
+            assert!(cold_start["findings"].is_array());
+            let text = sandbox.ok(&["inspect", "hostile.cwasm"]);
+            let unknown = !cold_start["unknown"].is_null();
+            assert_eq!(unknown, text.contains("\n(not known)"), "{text}");
+        }
+        sandbox.write("hostile.cwasm", {
+            let mut hostile = genuine;
+            hostile[begin..][..length].fill(0xff);
+            hostile
+        });
+        assert!(!inspect(&sandbox, "hostile.cwasm")["unknown"].is_null());
+    }
+}
+
+/// Two lines for each of fifteen modules are too many to read: what costs most comes first.
+#[test]
+fn what_is_too_much_to_read_is_counted() {
+    let sandbox = Sandbox::new();
+    let text = "x".repeat(20_000);
+    let modules: String = (0..15)
+        .map(|number| {
+            format!(
+                r#"(core module $m{number} (import "libc" "m" (memory 1)) (start $f)
+                     (func $f (loop (br 0))) (data (i32.const 0) "{text}"))
+                   (core instance (instantiate $m{number} (with "libc" (instance $libc))))"#
+            )
+        })
+        .collect();
+    let component = format!(
+        r#"(component (core module $libc (memory (export "m") 1))
+             (core instance $libc (instantiate $libc)) {modules})"#
+    );
+    sandbox.write("many.wat", component);
+    let arguments = [
+        "build", "many.wat", "-O0", "-t", "x86_64", "--key", "key.pem", "-o", "m",
+    ];
+    let output = sandbox.run(&arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        stderr.matches("note[memory-copied]").count(),
+        12,
+        "{stderr}"
+    );
+    assert_eq!(stderr.matches("hint:").count(), 1);
+    assert!(stderr.contains("18 more with --format json"));
+    let shown = sandbox.ok(&["inspect", "m"]);
+    assert_eq!(shown.matches("\nmemory-copied").count(), 12, "{shown}");
+    assert!(shown.contains("\n(3 more with --format json)\n"));
+    // The quiet say nothing, and nothing else.
+    let quiet = sandbox.run(&[&arguments[..], &["-q"]].concat());
+    assert!(quiet.status.success() && quiet.stderr.is_empty());
+}
+
+/// What somebody else calls a worker with is not for it.
+#[test]
+fn the_worker_is_for_edgec_alone() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &["__lint"][..],
+        &["__lint", "many", "image", "module"],
+        &["__lint", "100000000", "image", "neither"],
+        &["__lint", "100000000", "neither", "module"],
+    ] {
+        let stderr = sandbox.fails(1, arguments);
+        assert_eq!(stderr, "not started by edgec\n");
+    }
+}

@@ -1,0 +1,111 @@
+//! What is done to a component's core modules as a whole: unused exports go, duplicates are stored
+//! once.
+
+use edgec_tests::Sandbox;
+
+/// Builds `app.wat`; the report on it.
+fn build(sandbox: &Sandbox, text: &str, level: &str) -> serde_json::Value {
+    sandbox.write("app.wat", text);
+    let report = sandbox.ok(&[
+        "build",
+        "app.wat",
+        "-t",
+        std::env::consts::ARCH,
+        level,
+        "--key",
+        "key.pem",
+        "-o",
+        "app.cwasm",
+        "--format",
+        "json",
+    ]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    report["inputs"][0]["built"].clone()
+}
+
+/// The exit code: what the program's `run` gives back.
+fn run(sandbox: &Sandbox) -> i32 {
+    let output = sandbox.run(&["run", "--key", "key.pub.pem", "app.cwasm"]);
+    output.status.code().unwrap()
+}
+
+/// The settings of the optimizing stage in the manifest, or nothing.
+fn settings(sandbox: &Sandbox) -> serde_json::Value {
+    let report = sandbox.ok(&["inspect", "app.cwasm", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let stages = report["manifest"]["builder"]["stages"].as_array().unwrap();
+    let optimize = stages.iter().find(|stage| stage["name"] == "optimize");
+    optimize.map_or(serde_json::Value::Null, |stage| stage["settings"].clone())
+}
+
+/// A command whose exit code is what `run` of the core instance `$app` gives.
+fn command(core: &str) -> String {
+    format!(
+        r#"(component {core}
+        (func $run (result (result)) (canon lift (core func $app "run")))
+        (instance $command (export "run" (func $run)))
+        (export "wasi:cli/run@0.2.0" (instance $command)))"#
+    )
+}
+
+#[test]
+fn exports_that_nothing_uses_keep_nothing_alive() {
+    let sandbox = Sandbox::new();
+    let ballast = "x".repeat(40_000);
+    let text = command(&format!(
+        r#"(core module $m
+            (memory 1)
+            (data $ballast "{ballast}")
+            (func (export "run") (result i32) i32.const 1)
+            (func (export "unused")
+                (memory.init $ballast (i32.const 0) (i32.const 0) (i32.const 40000))))
+        (core instance $app (instantiate $m))"#
+    ));
+    let kept = build(&sandbox, &text, "-O0");
+    assert_eq!(run(&sandbox), 1);
+    assert_eq!(kept["exportsRemoved"], serde_json::json!([]));
+    assert!(settings(&sandbox).is_null());
+    let trimmed = build(&sandbox, &text, "-O1");
+    assert_eq!(run(&sandbox), 1);
+    assert_eq!(trimmed["exportsRemoved"], serde_json::json!([1]));
+    assert_eq!(settings(&sandbox)["trimExports"], "true");
+    assert!(kept["optimizedBytes"].as_u64() > Some(40_000));
+    assert!(trimmed["optimizedBytes"].as_u64() < Some(1000), "{trimmed}");
+}
+
+/// A module twice, instantiated twice: one in the image, and still two instances, each with a
+/// memory of its own.
+#[test]
+fn a_core_module_is_stored_once() {
+    let sandbox = Sandbox::new();
+    let ballast = "x".repeat(200_000);
+    let counter = format!(
+        r#"(core module (memory 4) (data (i32.const 4) "{ballast}")
+            (func (export "next") (result i32)
+                (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+                (i32.load (i32.const 0))))"#
+    );
+    let text = command(&format!(
+        r#"{counter} {counter}
+        (core instance $a (instantiate 0))
+        (core instance $b (instantiate 1))
+        (core module $m
+            (import "a" "next" (func $a (result i32)))
+            (import "b" "next" (func $b (result i32)))
+            (func (export "run") (result i32)
+                (drop (call $a))
+                (i32.eqz (i32.and
+                    (i32.eq (call $a) (i32.const 2))
+                    (i32.eq (call $b) (i32.const 1))))))
+        (core instance $app (instantiate $m (with "a" (instance $a)) (with "b" (instance $b))))"#
+    ));
+    let twice = build(&sandbox, &text, "-O0");
+    assert_eq!(run(&sandbox), 0);
+    assert_eq!(twice["duplicatesRemoved"], 0);
+    let once = build(&sandbox, &text, "-O1");
+    assert_eq!(run(&sandbox), 0);
+    assert_eq!(once["duplicatesRemoved"], 1);
+    assert_eq!(settings(&sandbox)["shareModules"], "true");
+    let size = |report: &serde_json::Value| report["artifacts"][0]["bytes"].as_u64().unwrap();
+    assert!(size(&once) + 200_000 <= size(&twice), "{once} {twice}");
+}

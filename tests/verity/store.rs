@@ -1,0 +1,132 @@
+//! The admission store on a disk that has fs-verity.
+
+use std::error::Error;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use edgec_loader::store::Store;
+use edgec_loader::{
+    EngineProfile, Expected, Limits, LoadMode, PublicKey, TrustPolicy, TrustedKey, engine,
+};
+
+use crate::machine::{BLOCK, clear_the_flag, damage, disk, fsverity, unmounted};
+use crate::{Check, Outcome, same};
+
+/// What `run.sh` puts into the machine: an artifact that is named so, and its signer's key.
+const ARTIFACT: &str = "/artifact.cwasm";
+const KEY: &str = "/key.pub.pem";
+const NAME: &str = "hello";
+
+/// The argument that makes this program the one that loads.
+pub(crate) const COMMAND: &str = "load";
+
+pub(crate) const CHECKS: &[Check] = &[
+    (
+        "an admitted artifact is under verity, and loads so after mounting again",
+        admitted,
+    ),
+    (
+        "an admitted image whose first page is damaged does not load",
+        || damaged(0),
+    ),
+    (
+        "an admitted image whose last page is damaged does not load",
+        || {
+            let len = fs::metadata(image("damaged")?)?.len();
+            damaged(usize::try_from(len - 1)? / BLOCK)
+        },
+    ),
+    (
+        "an admitted image with another salt does not load",
+        other_salt,
+    ),
+    (
+        "an admitted image whose verity flag is gone loads as one of a trusted folder",
+        flag_removed,
+    ),
+];
+
+fn policy() -> Result<TrustPolicy, Box<dyn Error>> {
+    let key = PublicKey::from_pem(&fs::read_to_string(KEY)?)?;
+    let name = "release".to_owned();
+    Ok(TrustPolicy::new(vec![TrustedKey { name, key }], 1)?)
+}
+
+/// A new store on the disk, with the artifact in it.
+fn store(name: &str) -> Result<Store, Box<dyn Error>> {
+    let path = disk(name);
+    if path.exists() {
+        fs::remove_dir_all(&path)?;
+    }
+    let store = Store::create(path)?;
+    let admitted = store.add(ARTIFACT, &policy()?, &Expected::anything())?;
+    same("admitted", admitted.mode, LoadMode::FsVerity)?;
+    Ok(store)
+}
+
+/// The image in a store.
+fn image(name: &str) -> Result<PathBuf, Box<dyn Error>> {
+    let paths = store(name)?.image_paths(NAME)?;
+    Ok(paths.into_iter().next().ok_or("no image")?)
+}
+
+/// Loads the artifact of a store, in this process, and says how it was kept.
+pub(crate) fn serve(path: &Path) -> Outcome {
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
+    let loaded = Store::open(path)?.load(&engine, NAME, &policy()?)?;
+    println!("loaded {:?}", loaded.report().mode);
+    Ok(())
+}
+
+/// What another process says of it: it may be killed.
+fn load(name: &str) -> Result<String, Box<dyn Error>> {
+    let output = Command::new(std::env::current_exe()?)
+        .args([COMMAND.as_ref(), disk(name).as_os_str()])
+        .output()?;
+    let said = match output.status.signal() {
+        Some(signal) => format!("signal {signal}"),
+        None => String::from_utf8([output.stdout, output.stderr].concat())?,
+    };
+    Ok(said.trim().to_owned())
+}
+
+fn admitted() -> Outcome {
+    let path = image("admitted")?;
+    same("loaded", load("admitted")?.as_str(), "loaded FsVerity")?;
+    unmounted(|| Ok(()))?;
+    same("loaded", load("admitted")?.as_str(), "loaded FsVerity")?;
+    let writer = fs::File::options().write(true).open(path);
+    same("written by root", writer.is_err(), true)
+}
+
+/// The loading process ends with an error, or by `SIGBUS`.
+fn damaged(page: usize) -> Outcome {
+    let path = image("damaged")?;
+    let inside = path.strip_prefix(disk(""))?.to_str().ok_or("a path")?;
+    same("before", load("damaged")?.as_str(), "loaded FsVerity")?;
+    unmounted(|| damage(inside, page, 24))?;
+    let said = load("damaged")?;
+    println!("     (the load: {said})");
+    same("it loaded", said.starts_with("loaded"), false)
+}
+
+fn other_salt() -> Outcome {
+    let path = image("salted")?;
+    let bytes = fs::read(&path)?;
+    fs::remove_file(&path)?;
+    fs::write(&path, bytes)?;
+    fsverity("enable", &path, &["--salt=5a"])?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444))?;
+    let said = load("salted")?;
+    same(&said, said.contains("the kernel measures"), true)
+}
+
+fn flag_removed() -> Outcome {
+    let path = image("flagless")?;
+    let inside = path.strip_prefix(disk(""))?.to_str().ok_or("a path")?;
+    unmounted(|| clear_the_flag(inside))?;
+    same("loaded", load("flagless")?.as_str(), "loaded TrustedStore")
+}
