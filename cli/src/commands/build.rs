@@ -3,6 +3,7 @@
 //! validate, initialize on request, optimize, then for each target precompile, package, sign, verify. The
 //! artifacts of one input are written when all of them exist.
 
+mod failures;
 mod init;
 mod manifest;
 mod progress;
@@ -15,11 +16,12 @@ use std::time::{Duration, Instant};
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
     BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, KindChoice, Level, Optimized,
-    Optimizer, PrecompileError, Reads,
+    Optimizer, Reads,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
+use self::failures::{defect, precompile_failure};
 use self::init::Init;
 use self::manifest::Release;
 use self::progress::Progress;
@@ -400,10 +402,8 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             .compiler
             .precompile(&optimized.component, target, plan.profile);
         let mut image = image.map_err(|error| precompile_failure(&error))?;
-        let debug = image.strip(&names).map_err(|error| {
-            Failure::rejected("precompile", &error)
-                .hint("this is a defect of edgec: please report it")
-        })?;
+        let debug = image.strip(&names).map_err(|error| defect(&error))?;
+        image.trim().map_err(|error| defect(&error))?;
         let compiling = begin.elapsed();
         let facts = manifest::Facts {
             release: &plan.release,
@@ -473,30 +473,6 @@ fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
         }
         staged.into_iter().try_for_each(files::Staged::commit)
     })
-}
-
-fn precompile_failure(error: &PrecompileError) -> Failure {
-    let (code, hint) = match error {
-        PrecompileError::Compile { .. } => (
-            "precompile",
-            "the program is valid but beyond this engine; its toolchain may offer another way",
-        ),
-        PrecompileError::Timeout { .. } => (
-            "compile-timeout",
-            "a real program that is this slow may have more time: --compile-timeout",
-        ),
-        PrecompileError::Memory { .. } => (
-            "compile-memory",
-            "a real program that is this large may have more: --worker-memory",
-        ),
-        PrecompileError::Crash { .. } => (
-            "compile-crash",
-            "this is a defect of the engine: please report it with the input",
-        ),
-        PrecompileError::Start { .. } => return Failure::environment("compiler", error),
-        _ => ("precompile", "this is a defect of edgec: please report it"),
-    };
-    Failure::rejected(code, error).hint(hint)
 }
 
 /// Packages, signs, and checks the result as a host would.
