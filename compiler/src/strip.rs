@@ -16,8 +16,8 @@ use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 const UNREAD: [&str; 3] = [".symtab", ".strtab", ".wasmtime.addrmap"];
 
 impl NativeImage {
-    /// Takes out of the image what only debugging needs. The debug information's build id is
-    /// for the caller to fill in.
+    /// Takes out of the image what only debugging needs. When nothing changes the image any
+    /// more, [`DebugInfo::place`] says which one that information is about.
     ///
     /// # Errors
     ///
@@ -29,6 +29,19 @@ impl NativeImage {
     }
 }
 
+impl DebugInfo<'_> {
+    /// Says which image this is about: one with the code that it was taken from, wherever that lies now.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`].
+    pub fn place(&mut self, image: &[u8], build_id: [u8; 32]) -> Result<(), ImageError> {
+        let image = Image::parse(image)?;
+        (self.build_id, self.machine, self.text) = (build_id, image.machine(), image.text());
+        Ok(())
+    }
+}
+
 fn strip(image: &[u8], names: &Names) -> Result<(Vec<u8>, DebugInfo<'static>), ImageError> {
     let mut parsed = Image::parse(image)?;
     let symbols = symbols(&parsed, names)?;
@@ -36,21 +49,19 @@ fn strip(image: &[u8], names: &Names) -> Result<(Vec<u8>, DebugInfo<'static>), I
     for name in UNREAD {
         parsed.drop_section(name);
     }
-    let stripped = parsed.write()?;
-    let again = Image::parse(&stripped)?;
     let modules = (0..names.modules()).filter_map(|module| {
         let name = symbol_name(names.module(module)?);
         Some(format!("wasm[{module}]::{name}").into())
     });
     let info = DebugInfo {
         build_id: [0; 32],
-        machine: again.machine(),
-        text: again.text(),
+        machine: parsed.machine(),
+        text: parsed.text(),
         modules: modules.collect(),
         symbols,
         address_map: address_map.into(),
     };
-    Ok((stripped, info))
+    Ok((parsed.write()?, info))
 }
 
 /// The functions of the symbol table, by address, with the program's names for them.

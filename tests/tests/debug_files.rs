@@ -74,6 +74,12 @@ fn what_only_debugging_needs_is_beside_the_artifact() {
                 debug.push(sandbox.read(&format!("{profile}.{target}.debug")));
             }
             assert_eq!(debug[0], debug[1]);
+            // What does not escape its module comes last in the edge profile.
+            let index = if profile == "edge" { 2 } else { 0 };
+            let line = format!("<wasm function {index}>\n");
+            let named = symbolize(&sandbox, &format!("{profile}.{target}.debug"), &line);
+            let expected = format!("fails (core module 0 `app`, function {index})\n");
+            assert_eq!(named, expected);
             let names = ["fails", "unnamed_by_nobody"];
             for name in names.map(str::as_bytes) {
                 assert!(debug[0].windows(name.len()).any(|bytes| bytes == name));
