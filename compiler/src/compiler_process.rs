@@ -34,7 +34,6 @@ const MAX_ANSWER_LEN: u64 = 1 << 30;
 const IMAGE: u8 = 0;
 const SETTINGS: u8 = 1;
 const REFUSED: u8 = 2;
-const UNTRIMMED: u8 = 3;
 
 impl CompilerProcess {
     /// Compiles a program for one target and profile, as [`precompile`] does.
@@ -126,12 +125,6 @@ impl CompilerProcess {
                     reason: text(reason),
                 });
             }
-            Some((&UNTRIMMED, reason)) => {
-                return Err(PrecompileError::Trim {
-                    target: target.id,
-                    reason: text(reason),
-                });
-            }
             _ => {}
         }
         Err(PrecompileError::Crash {
@@ -187,10 +180,6 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
                 out.write_all(&[REFUSED])?;
                 out.write_all(reason.as_bytes())?;
             }
-            Err(PrecompileError::Trim { reason, .. }) => {
-                out.write_all(&[UNTRIMMED])?;
-                out.write_all(reason.as_bytes())?;
-            }
             Err(other) => return Err(io::Error::other(other)),
         }
         out.flush()
@@ -237,8 +226,6 @@ mod tests {
         assert!(refused.to_string().ends_with(": no"), "{refused}");
         let settings = run("printf '\\001no'", minute);
         assert!(matches!(settings, PrecompileError::Settings { .. }));
-        let untrimmed = run("printf '\\003no'", minute);
-        assert!(matches!(untrimmed, PrecompileError::Trim { .. }));
         let full = run("echo disk full >&2; exit 1", minute);
         assert!(matches!(full, PrecompileError::Start { .. }), "{full}");
         let missing = CompilerProcess {

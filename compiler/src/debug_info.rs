@@ -169,7 +169,7 @@ mod tests {
                 symbol(16, 16, "wasm[1]::function[3]::main::run"),
                 symbol(64, 8, "wasm[1]::array_to_wasm_trampoline[3]"),
             ],
-            address_map: (&[][..]).into(),
+            address_map: Cow::Borrowed(&[]),
         }
     }
 

@@ -54,15 +54,12 @@ pub enum ImageError {
         /// The section's name.
         name: String,
     },
-    /// A section speaks of others by their numbers, which change.
-    #[error("section `{name}` refers to others by number and cannot be kept")]
-    Numbered {
+    /// A section speaks of others by their numbers or places, which change.
+    #[error("section `{name}` depends on where others are, and cannot be kept")]
+    Bound {
         /// The section's name.
         name: String,
     },
-    /// Unwind information counts its distance to the code.
-    #[error("unwind information can be kept only behind the code that it was written for")]
-    Unwind,
 }
 
 impl<'a> Image<'a> {
@@ -70,8 +67,7 @@ impl<'a> Image<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Malformed`], and [`ImageError::Unwind`] for unwind information that lies elsewhere
-    /// than right behind the code.
+    /// [`ImageError::Malformed`].
     pub fn parse(image: &'a [u8]) -> Result<Self, ImageError> {
         let malformed = |what| ImageError::Malformed { what };
         let header = FileHeader64::<LE>::parse(image).map_err(|_| malformed("file header"))?;
@@ -106,21 +102,10 @@ impl<'a> Image<'a> {
                 });
             }
         }
-        let this = Self {
+        Ok(Self {
             header: *header,
             sections,
-        };
-        if let Some(unwind) = this.find(UNWIND).filter(|unwind| !unwind.data.is_empty()) {
-            let text = this.find(TEXT).ok_or(ImageError::Unwind)?;
-            let end = text
-                .header
-                .sh_offset(LE)
-                .checked_add(text.header.sh_size(LE));
-            if end != Some(unwind.header.sh_offset(LE)) {
-                return Err(ImageError::Unwind);
-            }
-        }
-        Ok(this)
+        })
     }
 
     fn find(&self, name: &str) -> Option<&Section<'a>> {
@@ -154,11 +139,8 @@ impl<'a> Image<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Missing`], and [`ImageError::Unwind`] for code that has unwind information.
+    /// [`ImageError::Missing`].
     pub fn replace(&mut self, name: &str, data: Vec<u8>) -> Result<(), ImageError> {
-        if name == TEXT && self.find(UNWIND).is_some() {
-            return Err(ImageError::Unwind);
-        }
         let section = self.sections.iter_mut().find(|known| known.name == name);
         let section = section.ok_or_else(|| ImageError::Missing { name: name.into() })?;
         section.data = data.into();
@@ -169,17 +151,18 @@ impl<'a> Image<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Numbered`] for what the numbers of sections are part of: symbol tables and
-    /// relocations. [`ImageError::Unwind`] when the code is gone and its unwind information is not.
+    /// [`ImageError::Bound`] for symbol tables and relocations, which number sections, and for unwind
+    /// information, which counts its distance to the code.
     pub fn write(&self) -> Result<Vec<u8>, ImageError> {
         for section in &self.sections {
             let header = &section.header;
-            if header.sh_link.get(LE) != 0 || header.sh_info.get(LE) != 0 {
+            let numbers = header.sh_link.get(LE) != 0 || header.sh_info.get(LE) != 0;
+            if numbers || section.name == UNWIND {
                 let name = section.name.clone();
-                return Err(ImageError::Numbered { name });
+                return Err(ImageError::Bound { name });
             }
         }
-        let (offsets, end) = self.layout()?;
+        let (offsets, end) = self.layout();
         let names_at = end;
         let mut names = vec![0];
         let mut table = vec![null_entry()];
@@ -230,7 +213,7 @@ impl<'a> Image<'a> {
     }
 
     /// Where each section begins, and where the last one ends.
-    fn layout(&self) -> Result<(Vec<u64>, u64), ImageError> {
+    fn layout(&self) -> (Vec<u64>, u64) {
         let text = self.find(TEXT).filter(|text| !text.data.is_empty());
         let code_at = text.map_or(0, |text| align_up(HEADER_LEN, text.align()));
         let mut offsets = vec![0; self.sections.len()];
@@ -244,26 +227,23 @@ impl<'a> Image<'a> {
             }
             let at = align_up(end, section.align());
             let next = at + section.data.len() as u64;
-            let bound = section.name == TEXT || section.name == UNWIND;
-            if bound || next > code_at {
+            if section.name == TEXT || next > code_at {
                 behind.push((offset, section));
             } else {
                 (*offset, end) = (at, next);
             }
         }
-        // The code first, its unwind information right behind it, then whole pages, then the rest.
-        behind.sort_by_key(|(_, section)| {
-            let order = [TEXT, UNWIND].iter().position(|name| *name == section.name);
-            (order.unwrap_or(2), u64::MAX - section.align())
-        });
+        // The code first, then whole pages, then the rest.
+        behind.sort_by_key(|(_, section)| (section.name != TEXT, u64::MAX - section.align()));
         for (offset, section) in behind {
-            let at = align_up(end, section.align());
-            if section.name == UNWIND && (text.is_none() || at != end) {
-                return Err(ImageError::Unwind);
+            *offset = align_up(end, section.align());
+            end = *offset + section.data.len() as u64;
+            // Whole pages become executable, and nothing else is in them.
+            if section.name == TEXT {
+                end = align_up(end, section.align());
             }
-            (*offset, end) = (at, at + section.data.len() as u64);
         }
-        Ok((offsets, end))
+        (offsets, end)
     }
 }
 
@@ -319,7 +299,7 @@ mod tests {
         (data (i32.const 16) "some data")
         (func (export "add") (param i32 i32) (result i32)
             local.get 0 local.get 1 i32.add i32.load))"#;
-    const UNREAD: [&str; 4] = [UNWIND, ".wasmtime.addrmap", ".symtab", ".strtab"];
+    const UNREAD: [&str; 3] = [".wasmtime.addrmap", ".symtab", ".strtab"];
 
     fn compiled(target: &str) -> Vec<u8> {
         let program = crate::validate(wat::parse_str(PROGRAM).unwrap()).unwrap();
@@ -373,35 +353,17 @@ mod tests {
     }
 
     #[test]
-    fn unwind_information_stays_behind_its_code() {
-        let image = compiled("x86_64");
-        let mut kept = Image::parse(&image).unwrap();
-        kept.drop_section(".symtab");
-        let written = kept.write().unwrap();
-        assert!(Image::parse(&written).unwrap().section(UNWIND).is_some());
-        assert_eq!(kept.replace(TEXT, vec![0]), Err(ImageError::Unwind));
-        kept.drop_section(TEXT);
-        assert_eq!(kept.write(), Err(ImageError::Unwind));
-        // Unwind information that the table says is elsewhere: `sh_offset` of its entry.
-        let table = usize::try_from(kept.header.e_shoff.get(LE)).unwrap();
-        let entry = (1..).find(|entry| {
-            let at = table + entry * size_of::<SectionHeader64<LE>>() + 24;
-            let offset = u64::from_le_bytes(image[at..at + 8].try_into().unwrap());
-            offset == kept.find(UNWIND).unwrap().header.sh_offset(LE)
-        });
-        let mut moved = image.clone();
-        moved[table + entry.unwrap() * size_of::<SectionHeader64<LE>>() + 24] = 1;
-        assert_eq!(Image::parse(&moved).unwrap_err(), ImageError::Unwind);
-    }
-
-    #[test]
     fn each_error_has_a_case() {
         let image = compiled("x86_64");
         let mut whole = Image::parse(&image).unwrap();
         assert_eq!(
             whole.write().unwrap_err().to_string(),
-            "section `.symtab` refers to others by number and cannot be kept"
+            "section `.symtab` depends on where others are, and cannot be kept"
         );
+        let mut unwinding = stripped(&image);
+        unwinding.sections[0].name = UNWIND.to_owned();
+        let name = UNWIND.to_owned();
+        assert_eq!(unwinding.write(), Err(ImageError::Bound { name }));
         assert_eq!(
             whole.replace(".name.wasm", vec![]).unwrap_err().to_string(),
             "the image has no section `.name.wasm`"

@@ -80,6 +80,8 @@ pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 #[cfg(feature = "precompile")]
 pub use profile::EngineProfile;
 pub use resources::{Limits, Resources};
+#[cfg(feature = "precompile")]
+pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
 
 /// What a program is, in the terms of the engine: the two load differently.

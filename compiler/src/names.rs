@@ -67,7 +67,10 @@ fn read(section: wasmparser::NameSectionReader<'_>, names: &mut ModuleNames) {
             Ok(Name::Module { name, .. }) => names.module = Some(name.to_owned()),
             Ok(Name::Function(functions)) => {
                 let functions = functions.into_iter().map_while(Result::ok);
-                let functions = functions.map(|naming| (naming.index, naming.name.to_owned()));
+                // What has no name is given a number by Binaryen: an index that it no longer has.
+                let named =
+                    functions.filter(|naming| !naming.name.bytes().all(|b| b.is_ascii_digit()));
+                let functions = named.map(|naming| (naming.index, naming.name.to_owned()));
                 names.functions.extend(functions);
             }
             Ok(_) => {}
@@ -103,10 +106,10 @@ mod tests {
     #[test]
     fn names_go_and_nothing_else_does() {
         let named = r#"(component
-            (core module $outer (func $first) (func (export "e")) (@custom "note" "kept"))
+            (core module $outer (func $first) (func $7) (func (export "e")) (@custom "note" "kept"))
             (component (core module $inner (import "a" "b" (func $imported)) (func $second))))"#;
         let bare = r#"(component
-            (core module (func) (func (export "e")) (@custom "note" "kept"))
+            (core module (func) (func) (func (export "e")) (@custom "note" "kept"))
             (component (core module (import "a" "b" (func)) (func))))"#;
         let parse = |text| validate(wat::parse_str(text).unwrap()).unwrap();
         let (program, names) = take_names(parse(named));

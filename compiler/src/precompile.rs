@@ -7,7 +7,6 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
 use crate::settings;
-use crate::trim::trim;
 use crate::{EngineProfile, Kind, ValidComponent};
 
 /// The full version of the engine. The engine itself compares only the major at load.
@@ -42,14 +41,6 @@ pub enum PrecompileError {
         /// The target's name.
         target: &'static str,
         /// What the engine said.
-        reason: String,
-    },
-    /// The engine's metadata are not as expected: a defect of edgec.
-    #[error("the image for `{target}` cannot be trimmed: {reason}")]
-    Trim {
-        /// The target's name.
-        target: &'static str,
-        /// What was found.
         reason: String,
     },
     /// It took too long, and was stopped.
@@ -113,15 +104,6 @@ pub fn precompile(
         target: target.id,
         reason: chain(&error),
     })?;
-    let bytes = match profile {
-        EngineProfile::Default => bytes,
-        EngineProfile::Edge => {
-            trim(&bytes, program.kind()).map_err(|error| PrecompileError::Trim {
-                target: target.id,
-                reason: error.to_string(),
-            })?
-        }
-    };
     let mut hasher = HashInput(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     let compatibility_hash = hasher.0.finalize().into();

@@ -6,8 +6,8 @@ pub enum EngineProfile {
     /// An unmodified Wasmtime 48: its default engine loads the artifacts.
     #[default]
     Default,
-    /// A host of many tenants. What runs can be interrupted (epochs), and nothing is in the
-    /// image that only backtraces, debuggers and profilers would read.
+    /// A host of many tenants. What runs can be interrupted (epochs), and of the engine's
+    /// metadata the image has what a load, an instantiation and a call read.
     Edge,
 }
 

@@ -24,29 +24,9 @@ const BASE: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::MULTI_MEMORY)
     .difference(WasmFeatures::GC_TYPES);
 
-/// What the profiles do not share.
-struct Differences {
-    /// Whether a host can interrupt what runs.
-    epochs: bool,
-    /// Whether the image has a symbol for each function.
-    symbols: bool,
-    /// Whether the image says how other stack walkers than the engine's get through it. On
-    /// Linux the engine walks by frame pointers, its own tables and nothing else: traps and
-    /// exceptions included (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`), and a panic
-    /// of the host is caught before it reaches compiled code.
-    unwind_info: bool,
-    /// Whether the image says which instruction came from where in the WebAssembly.
-    address_map: bool,
-}
-
-const fn differences(profile: EngineProfile) -> Differences {
-    let edge = matches!(profile, EngineProfile::Edge);
-    Differences {
-        epochs: edge,
-        symbols: !edge,
-        unwind_info: !edge,
-        address_map: !edge,
-    }
+/// Whether a host can interrupt what runs: all that the profiles do not share.
+fn epochs(profile: EngineProfile) -> bool {
+    matches!(profile, EngineProfile::Edge)
 }
 
 /// A configuration for compiling a program that uses `features` for `target` and `profile`,
@@ -56,7 +36,6 @@ pub(crate) fn config(
     features: WasmFeatures,
     profile: EngineProfile,
 ) -> wasmtime::Result<Config> {
-    let differences = differences(profile);
     let mut config = Config::new();
     config.target(target.triple())?;
     enable_cpu_features(&mut config, target);
@@ -90,12 +69,16 @@ pub(crate) fn config(
     config.gc_heap_initial_size(0);
     config.signals_based_traps(true);
     config.consume_fuel(false);
-    config.epoch_interruption(differences.epochs);
+    config.epoch_interruption(epochs(profile));
 
     config.debug_info(false);
-    config.debug_symbols(differences.symbols);
-    config.native_unwind_info(differences.unwind_info);
-    config.generate_address_map(differences.address_map);
+    // For the debug file: no image keeps them (`strip.rs`).
+    config.debug_symbols(true);
+    config.generate_address_map(true);
+    // For nobody: on Linux the engine walks the stack by frame pointers, its own tables and nothing else, traps
+    // and exceptions included (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`), and a panic
+    // of the host is caught before it reaches compiled code.
+    config.native_unwind_info(false);
     config.debug_adapter_modules(false);
     config.metadata_for_internal_asserts(false);
     config.metadata_for_gc_heap_corruption(true);
@@ -109,7 +92,6 @@ pub(crate) fn tunables(
     features: WasmFeatures,
     profile: EngineProfile,
 ) -> Vec<(&'static str, String)> {
-    let differences = differences(profile);
     let collector = if features.contains(WasmFeatures::GC_TYPES) {
         "copying"
     } else {
@@ -120,8 +102,8 @@ pub(crate) fn tunables(
         ("concurrencySupport", "true".to_owned()),
         ("consumeFuel", "false".to_owned()),
         ("debugInfo", "false".to_owned()),
-        ("debugSymbols", differences.symbols.to_string()),
-        ("epochInterruption", differences.epochs.to_string()),
+        ("debugSymbols", "true".to_owned()),
+        ("epochInterruption", epochs(profile).to_string()),
         ("gcHeapGuardSize", (32 * MIB).to_string()),
         ("gcHeapInitialSize", "0".to_owned()),
         ("gcHeapMayMove", "true".to_owned()),

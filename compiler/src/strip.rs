@@ -1,7 +1,8 @@
 //! Stripping an image: what no load reads goes, and is kept for a debug file.
 //!
-//! The symbol table, the address map and the unwind information are for debuggers, profilers and backtraces. The
-//! engine unwinds by frame pointers and its own tables.
+//! The symbol table is for debuggers and profilers. The address map says where in the WebAssembly an instruction
+//! came from; that WebAssembly was made during the build and is gone after it, so that without the debug file the
+//! offsets in a backtrace would lead nowhere.
 //!
 //! Sources: `wasmtime` 48, `code_memory.rs`, `trap.rs`; `wasmtime-environ` 48, `address_map.rs`.
 
@@ -12,11 +13,11 @@ use crate::debug_info::{Symbol, parse_name, symbol_name};
 use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 
 /// What is read by nothing that runs the code.
-const UNREAD: [&str; 4] = [".symtab", ".strtab", ".wasmtime.addrmap", ".eh_frame"];
+const UNREAD: [&str; 3] = [".symtab", ".strtab", ".wasmtime.addrmap"];
 
 impl NativeImage {
-    /// Takes out of the image what only debugging needs. The debug information's build id is
-    /// for the caller to fill in.
+    /// Takes out of the image what only debugging needs. When nothing changes the image any
+    /// more, [`DebugInfo::place`] says which one that information is about.
     ///
     /// # Errors
     ///
@@ -28,6 +29,19 @@ impl NativeImage {
     }
 }
 
+impl DebugInfo<'_> {
+    /// Says which image this is about: one with the code that it was taken from, wherever that lies now.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`].
+    pub fn place(&mut self, image: &[u8], build_id: [u8; 32]) -> Result<(), ImageError> {
+        let image = Image::parse(image)?;
+        (self.build_id, self.machine, self.text) = (build_id, image.machine(), image.text());
+        Ok(())
+    }
+}
+
 fn strip(image: &[u8], names: &Names) -> Result<(Vec<u8>, DebugInfo<'static>), ImageError> {
     let mut parsed = Image::parse(image)?;
     let symbols = symbols(&parsed, names)?;
@@ -35,21 +49,19 @@ fn strip(image: &[u8], names: &Names) -> Result<(Vec<u8>, DebugInfo<'static>), I
     for name in UNREAD {
         parsed.drop_section(name);
     }
-    let stripped = parsed.write()?;
-    let again = Image::parse(&stripped)?;
     let modules = (0..names.modules()).filter_map(|module| {
         let name = symbol_name(names.module(module)?);
         Some(format!("wasm[{module}]::{name}").into())
     });
     let info = DebugInfo {
         build_id: [0; 32],
-        machine: again.machine(),
-        text: again.text(),
+        machine: parsed.machine(),
+        text: parsed.text(),
         modules: modules.collect(),
         symbols,
         address_map: address_map.into(),
     };
-    Ok((stripped, info))
+    Ok((parsed.write()?, info))
 }
 
 /// The functions of the symbol table, by address, with the program's names for them.

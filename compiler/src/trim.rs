@@ -11,24 +11,28 @@
 //! that a host forces although they are off see fewer frames, profilers fewer functions, and
 //! `Module::functions` gives those that are kept. None of them fails.
 
-use std::ops::Range;
+mod functions;
+mod names;
+mod types;
 
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
 use wasmtime_environ::component::ComponentArtifacts;
 use wasmtime_environ::{
     CompiledFunctionsTable, CompiledModuleInfo, DefinedFuncIndex, EntityRef as _, FuncKey,
-    FuncKeyIndex, FuncKeyKind, FuncKeyNamespace, FunctionType, Module, ModuleTypes,
+    FuncKeyKind, FuncKeyNamespace, FunctionType, Module, ModuleTypes,
 };
 
-use crate::{Image, ImageError, Kind};
+use self::functions::Table;
+use crate::{EngineProfile, Image, ImageError, Kind, NativeImage};
 
 const METADATA: &str = ".wasmtime.info";
 const NAMES: &str = ".name.wasm";
 
 /// Why an image cannot be trimmed: each is a defect, of this crate or of the compiler.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TrimError {
+#[non_exhaustive]
+pub enum TrimError {
     /// The image cannot be read or written.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -40,8 +44,22 @@ pub(crate) enum TrimError {
     Differs(&'static str),
 }
 
-/// An image without what only backtraces, debuggers and profilers read.
-pub(crate) fn trim(image: &[u8], kind: Kind) -> Result<Vec<u8>, TrimError> {
+impl NativeImage {
+    /// Takes out of an image of the `edge` profile what its hosts do not read; others
+    /// stay as they are. To be called when the image has been stripped.
+    ///
+    /// # Errors
+    ///
+    /// [`TrimError`].
+    pub fn trim(&mut self) -> Result<(), TrimError> {
+        if self.profile() == EngineProfile::Edge {
+            *self.bytes_mut() = trim(self.bytes(), self.kind())?;
+        }
+        Ok(())
+    }
+}
+
+fn trim(image: &[u8], kind: Kind) -> Result<Vec<u8>, TrimError> {
     let mut image = Image::parse(image)?;
     let before = image.section(METADATA).unwrap_or_default();
     let after = match kind {
@@ -59,6 +77,13 @@ type ModuleArtifacts = (CompiledModuleInfo, CompiledFunctionsTable, ModuleTypes)
 /// Either kind of metadata.
 trait Artifacts: Serialize + for<'a> Deserialize<'a> {
     fn parts(&mut self) -> (&mut CompiledFunctionsTable, Vec<&mut CompiledModuleInfo>);
+
+    /// Leaves out what is of components only.
+    fn trim_component(&mut self) -> Result<(), postcard::Error>;
+
+    /// Puts back from `old` what [`Artifacts::trim_component`] left out; false when something
+    /// is gone that it may not leave out.
+    fn restore_component(&mut self, old: &mut Self) -> Result<bool, postcard::Error>;
 }
 
 impl Artifacts for ComponentArtifacts {
@@ -66,11 +91,40 @@ impl Artifacts for ComponentArtifacts {
         let modules = self.static_modules.iter_mut().map(|(_, module)| module);
         (&mut self.table, modules.collect())
     }
+
+    fn trim_component(&mut self) -> Result<(), postcard::Error> {
+        let exported = types::exported_modules(self);
+        for (index, info) in &mut self.static_modules {
+            if !exported.contains(&index) {
+                names::drop_names(&mut info.module)?;
+            }
+        }
+        types::trim(self)
+    }
+
+    fn restore_component(&mut self, old: &mut Self) -> Result<bool, postcard::Error> {
+        let exported = types::exported_modules(old);
+        for ((index, new), (_, old)) in self.static_modules.iter_mut().zip(&mut old.static_modules)
+        {
+            if !exported.contains(&index) && !names::restore(&mut new.module, &mut old.module)? {
+                return Ok(false);
+            }
+        }
+        types::restore(self, old)
+    }
 }
 
 impl Artifacts for ModuleArtifacts {
     fn parts(&mut self) -> (&mut CompiledFunctionsTable, Vec<&mut CompiledModuleInfo>) {
         (&mut self.1, vec![&mut self.0])
+    }
+
+    fn trim_component(&mut self) -> Result<(), postcard::Error> {
+        Ok(())
+    }
+
+    fn restore_component(&mut self, _: &mut Self) -> Result<bool, postcard::Error> {
+        Ok(true)
     }
 }
 
@@ -84,9 +138,12 @@ fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
         functions.truncate(info.module.num_imported_funcs.saturating_add(kept));
         info.module.functions = convert(&functions)?;
         info.func_names = Vec::new();
+        // Read while compiling only: what runs has numbers of its own for types.
+        info.module.types = Default::default();
         rows.cut(defined_functions(&info.module), kept)?;
     }
     *table = convert(&rows)?;
+    artifacts.trim_component()?;
     let trimmed = to_allocvec(&artifacts)?;
     check::<A>(metadata, &trimmed)?;
     Ok(trimmed)
@@ -109,93 +166,6 @@ fn defined_functions(module: &Module) -> FuncKeyNamespace {
 /// From one type to another with the same encoding.
 fn convert<T: for<'a> Deserialize<'a>>(value: &impl Serialize) -> Result<T, postcard::Error> {
     from_bytes(&to_allocvec(value)?)
-}
-
-/// The engine's table of functions ([`CompiledFunctionsTable`], whose fields are private).
-///
-/// A namespace is a kind of function, and the module where there is one. Its rows begin in
-/// `locations` at the entry of `starts` and end where the next one's begin. In some a row's
-/// number is the function's, with gaps; in the others `sparse` has the numbers.
-#[derive(Serialize, Deserialize)]
-struct Table {
-    namespaces: Vec<FuncKeyNamespace>,
-    starts: Vec<u32>,
-    sparse_starts: Vec<u32>,
-    source_starts: Vec<u32>,
-    sparse: Vec<FuncKeyIndex>,
-    /// Offset and length in the code.
-    locations: Vec<(u32, u32)>,
-    sources: Vec<u32>,
-}
-
-impl Table {
-    /// The ends of a list's parts.
-    fn part(starts: &[u32], namespace: usize, len: usize) -> Option<Range<usize>> {
-        let start = usize::try_from(*starts.get(namespace)?).ok()?;
-        let end = match starts.get(namespace.checked_add(1)?) {
-            Some(end) => usize::try_from(*end).ok()?,
-            None => len,
-        };
-        (start <= end && end <= len).then_some(start..end)
-    }
-
-    /// Cuts a namespace of functions with source places down to `kept` rows, and forgets the
-    /// places. A namespace that is left without rows goes, so that a look-up by place never
-    /// takes it for the one that begins there.
-    fn cut(&mut self, namespace: FuncKeyNamespace, kept: usize) -> Result<(), TrimError> {
-        let malformed = TrimError::Differs("the table of functions is not understood");
-        let found = self.namespaces.iter().position(|it| *it == namespace);
-        let Some(at) = found else {
-            return Ok(());
-        };
-        let rows = Self::part(&self.starts, at, self.locations.len());
-        let sources = Self::part(&self.source_starts, at, self.sources.len());
-        let (Some(rows), Some(sources)) = (rows, sources) else {
-            return Err(malformed);
-        };
-        if rows.len() != sources.len() {
-            return Err(malformed);
-        }
-        let kept = kept.min(rows.len());
-        let cut = rows.len() - kept;
-        self.locations.drain(rows.start + kept..rows.end);
-        self.sources.drain(sources.start + kept..sources.end);
-        // Read only by a backtrace, which expects that there is one.
-        if let Some(places) = self.sources.get_mut(sources.start..sources.start + kept) {
-            places.fill(0);
-        }
-        let cut = u32::try_from(cut).map_err(|_| malformed)?;
-        for starts in [&mut self.starts, &mut self.source_starts] {
-            for start in starts.iter_mut().skip(at + 1) {
-                *start = start.saturating_sub(cut);
-            }
-        }
-        if kept == 0 {
-            self.namespaces.remove(at);
-            self.starts.remove(at);
-            self.sparse_starts.remove(at);
-            self.source_starts.remove(at);
-        }
-        Ok(())
-    }
-
-    /// Every key that the table has a row for.
-    fn keys(&self) -> Option<Vec<FuncKey>> {
-        let mut keys = Vec::new();
-        for (at, namespace) in self.namespaces.iter().enumerate() {
-            let rows = Self::part(&self.starts, at, self.locations.len())?;
-            let sparse = Self::part(&self.sparse_starts, at, self.sparse.len())?;
-            for row in 0..rows.len() {
-                let index = if sparse.is_empty() {
-                    FuncKeyIndex::from_raw(u32::try_from(row).ok()?)
-                } else {
-                    *self.sparse.get(sparse.start.checked_add(row)?)?
-                };
-                keys.push(FuncKey::from_parts(*namespace, index));
-            }
-        }
-        Some(keys)
-    }
 }
 
 /// Holds the trimmed metadata against what it was made of, by the engine's own look-ups:
@@ -255,6 +225,10 @@ fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
         }
         std::mem::swap(&mut old.module.functions, &mut new.module.functions);
         std::mem::swap(&mut old.func_names, &mut new.func_names);
+        std::mem::swap(&mut old.module.types, &mut new.module.types);
+    }
+    if !new.restore_component(&mut old)? {
+        return Err(TrimError::Differs("names and types"));
     }
     if to_allocvec(&new)? != before {
         return Err(TrimError::Differs("something that was not to be trimmed"));

@@ -4,9 +4,11 @@
 //! anywhere below is a finding as well. The programs in `targets/` give the functions to
 //! libFuzzer; `tests/tests/regressions.rs` replays what was found.
 
+mod debug_file;
 mod program;
 mod trust;
 
+pub use debug_file::debug_file;
 pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};
 pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
@@ -15,7 +17,7 @@ pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
@@ -25,4 +27,5 @@ pub const TARGETS: [Target; 9] = [
     ("signed", signed),
     ("component", component),
     ("reencode", reencode),
+    ("debug_file", debug_file),
 ];

@@ -62,7 +62,6 @@ fn config(profile: EngineProfile) -> Config {
         EngineProfile::Default => {}
         EngineProfile::Edge => {
             config.epoch_interruption(true);
-            config.debug_symbols(false);
             // The artifacts have nothing in them that a backtrace could name.
             config.wasm_backtrace_max_frames(None);
         }

@@ -18,7 +18,13 @@ fn main() {
     for (name, target, text) in ARTIFACTS {
         sandbox.write(&format!("{name}.wat"), text);
         let file = format!("{name}.cwasm");
-        sandbox.build(&format!("{name}.wat"), target, &file);
+        sandbox.ok(&[
+            &["build", "-q", "--debug-file", "--key", "key.pem"][..],
+            &["-t", target, "-o", &file, &format!("{name}.wat")],
+        ]
+        .concat());
+        let debug = format!("{name}.debug");
+        write("debug_file", &debug, &sandbox.read(&debug));
         let bytes = sandbox.read(&file);
         let artifact = Artifact::decode(&bytes).unwrap();
         let (image, envelope) = (artifact.image(), artifact.envelope());

@@ -3,10 +3,12 @@
 //! validate, initialize on request, optimize, then for each target precompile, package, sign, verify. The
 //! artifacts of one input are written when all of them exist.
 
+mod failures;
 mod init;
 mod manifest;
 mod progress;
 mod report;
+mod workers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,16 +16,17 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::{MAX_VERSION, Validity};
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, DebugInfo, EngineProfile, KindChoice, Level, Optimized,
-    Optimizer, PrecompileError, Reads,
+    CompilerProcess, DebugInfo, EngineProfile, KindChoice, Level, Optimized, Optimizer,
 };
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
+use self::failures::{defect, precompile_failure};
 use self::init::Init;
 use self::manifest::Release;
 use self::progress::Progress;
 use self::report::{ArtifactReport, InputReport, Summary};
+use self::workers::{optimizer, this_program};
 use crate::cold_start::ColdStart;
 use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::{Exit, Failure, code};
@@ -31,10 +34,9 @@ use crate::files::{self, Access};
 use crate::naming::{self, Job, Output};
 use crate::render::out;
 use crate::render::{self, Format};
-use crate::secrets;
 use crate::signer::{Signer, SignerArguments};
 use crate::trust::self_check;
-use crate::{COMPILER_WORKER, OPTIMIZER_WORKER, Outcome, signals, time};
+use crate::{COMPILER_WORKER, Outcome, signals, time};
 
 /// Compile components for every target, and sign the artifacts
 #[derive(clap::Args)]
@@ -309,55 +311,6 @@ fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
     Ok(targets)
 }
 
-/// The Binaryen in this program, in a process of its own, or the program that was named.
-fn optimizer(
-    program: Option<PathBuf>,
-    timeout: Duration,
-    memory: u64,
-) -> Result<Optimizer, Failure> {
-    let Some(program) = program else {
-        return Ok(Optimizer {
-            program: this_program()?,
-            arguments: vec![OPTIMIZER_WORKER.into(), memory.to_string().into()],
-            tool: "binaryen".to_owned(),
-            version: BINARYEN_VERSION.to_owned(),
-            timeout,
-            reads: Reads::Binaryen116,
-        });
-    };
-    let output = std::process::Command::new(&program)
-        .arg("--version")
-        .env_remove(secrets::PASSPHRASE_VARIABLE)
-        .env_remove(secrets::PIN_VARIABLE)
-        .output();
-    let version = match output {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
-        }
-        Ok(output) => {
-            let message = format!("`--version` ended with {}", output.status);
-            let error = std::io::Error::other(message);
-            return Err(Failure::environment("optimizer", &error).about(program.display()));
-        }
-        Err(error) => {
-            return Err(Failure::environment("optimizer", &error).about(program.display()));
-        }
-    };
-    Ok(Optimizer {
-        program,
-        arguments: Vec::new(),
-        tool: "wasm-opt".to_owned(),
-        version,
-        timeout,
-        reads: Reads::Everything,
-    })
-}
-
-/// What worker processes are started from.
-fn this_program() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|error| Failure::environment("worker", &error))
-}
-
 fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
     let begin = Instant::now();
     let bytes = files::read(&job.input)?;
@@ -400,10 +353,8 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             .compiler
             .precompile(&optimized.component, target, plan.profile);
         let mut image = image.map_err(|error| precompile_failure(&error))?;
-        let debug = image.strip(&names).map_err(|error| {
-            Failure::rejected("precompile", &error)
-                .hint("this is a defect of edgec: please report it")
-        })?;
+        let debug = image.strip(&names).map_err(|error| defect(&error))?;
+        image.trim().map_err(|error| defect(&error))?;
         let compiling = begin.elapsed();
         let facts = manifest::Facts {
             release: &plan.release,
@@ -421,7 +372,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         let begin = Instant::now();
         let image = image.into_bytes();
         let debug = match plan.debug_file {
-            true => Some((naming::debug_file(path)?, debug_file(debug, &image))),
+            true => Some((naming::debug_file(path)?, debug_file(debug, &image)?)),
             false => None,
         };
         let signed = package(image, manifest, plan)?;
@@ -456,9 +407,11 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
 }
 
 /// The debug file of an image, under the digest by which the image is known.
-fn debug_file(mut debug: DebugInfo<'_>, image: &[u8]) -> Vec<u8> {
-    debug.build_id = edgec_artifact::verity::digest(image).0;
-    debug.write()
+fn debug_file(mut debug: DebugInfo<'_>, image: &[u8]) -> Result<Vec<u8>, Failure> {
+    let build_id = edgec_artifact::verity::digest(image).0;
+    let placed = debug.place(image, build_id);
+    placed.map_err(|error| defect(&error))?;
+    Ok(debug.write())
 }
 
 /// All of them, or none.
@@ -473,30 +426,6 @@ fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
         }
         staged.into_iter().try_for_each(files::Staged::commit)
     })
-}
-
-fn precompile_failure(error: &PrecompileError) -> Failure {
-    let (code, hint) = match error {
-        PrecompileError::Compile { .. } => (
-            "precompile",
-            "the program is valid but beyond this engine; its toolchain may offer another way",
-        ),
-        PrecompileError::Timeout { .. } => (
-            "compile-timeout",
-            "a real program that is this slow may have more time: --compile-timeout",
-        ),
-        PrecompileError::Memory { .. } => (
-            "compile-memory",
-            "a real program that is this large may have more: --worker-memory",
-        ),
-        PrecompileError::Crash { .. } => (
-            "compile-crash",
-            "this is a defect of the engine: please report it with the input",
-        ),
-        PrecompileError::Start { .. } => return Failure::environment("compiler", error),
-        _ => ("precompile", "this is a defect of edgec: please report it"),
-    };
-    Failure::rejected(code, error).hint(hint)
 }
 
 /// Packages, signs, and checks the result as a host would.

@@ -1,0 +1,99 @@
+//! The engine's table of functions, cut.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+use wasmtime_environ::{FuncKey, FuncKeyIndex, FuncKeyNamespace};
+
+use super::TrimError;
+
+/// The engine's table of functions (`CompiledFunctionsTable`, whose fields are private).
+///
+/// A namespace is a kind of function, and the module where there is one. Its rows begin in
+/// `locations` at the entry of `starts` and end where the next one's begin. In some a row's
+/// number is the function's, with gaps; in the others `sparse` has the numbers.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Table {
+    namespaces: Vec<FuncKeyNamespace>,
+    starts: Vec<u32>,
+    sparse_starts: Vec<u32>,
+    source_starts: Vec<u32>,
+    sparse: Vec<FuncKeyIndex>,
+    /// Offset and length in the code.
+    locations: Vec<(u32, u32)>,
+    sources: Vec<u32>,
+}
+
+impl Table {
+    /// The ends of a list's parts.
+    fn part(starts: &[u32], namespace: usize, len: usize) -> Option<Range<usize>> {
+        let start = usize::try_from(*starts.get(namespace)?).ok()?;
+        let end = match starts.get(namespace.checked_add(1)?) {
+            Some(end) => usize::try_from(*end).ok()?,
+            None => len,
+        };
+        (start <= end && end <= len).then_some(start..end)
+    }
+
+    /// Cuts a namespace of functions with source places down to `kept` rows, and forgets the
+    /// places. A namespace that is left without rows goes, so that a look-up by place never
+    /// takes it for the one that begins there.
+    pub(super) fn cut(
+        &mut self,
+        namespace: FuncKeyNamespace,
+        kept: usize,
+    ) -> Result<(), TrimError> {
+        let malformed = TrimError::Differs("the table of functions is not understood");
+        let found = self.namespaces.iter().position(|it| *it == namespace);
+        let Some(at) = found else {
+            return Ok(());
+        };
+        let rows = Self::part(&self.starts, at, self.locations.len());
+        let sources = Self::part(&self.source_starts, at, self.sources.len());
+        let (Some(rows), Some(sources)) = (rows, sources) else {
+            return Err(malformed);
+        };
+        if rows.len() != sources.len() {
+            return Err(malformed);
+        }
+        let kept = kept.min(rows.len());
+        let cut = rows.len() - kept;
+        self.locations.drain(rows.start + kept..rows.end);
+        self.sources.drain(sources.start + kept..sources.end);
+        // Read only by a backtrace, which expects that there is one.
+        if let Some(places) = self.sources.get_mut(sources.start..sources.start + kept) {
+            places.fill(0);
+        }
+        let cut = u32::try_from(cut).map_err(|_| malformed)?;
+        for starts in [&mut self.starts, &mut self.source_starts] {
+            for start in starts.iter_mut().skip(at + 1) {
+                *start = start.saturating_sub(cut);
+            }
+        }
+        if kept == 0 {
+            self.namespaces.remove(at);
+            self.starts.remove(at);
+            self.sparse_starts.remove(at);
+            self.source_starts.remove(at);
+        }
+        Ok(())
+    }
+
+    /// Every key that the table has a row for.
+    pub(super) fn keys(&self) -> Option<Vec<FuncKey>> {
+        let mut keys = Vec::new();
+        for (at, namespace) in self.namespaces.iter().enumerate() {
+            let rows = Self::part(&self.starts, at, self.locations.len())?;
+            let sparse = Self::part(&self.sparse_starts, at, self.sparse.len())?;
+            for row in 0..rows.len() {
+                let index = if sparse.is_empty() {
+                    FuncKeyIndex::from_raw(u32::try_from(row).ok()?)
+                } else {
+                    *self.sparse.get(sparse.start.checked_add(row)?)?
+                };
+                keys.push(FuncKey::from_parts(*namespace, index));
+            }
+        }
+        Some(keys)
+    }
+}

@@ -1,0 +1,55 @@
+//! The names of what core modules import and export.
+//!
+//! The engine resolves what core modules inside a component take from each other when it
+//! compiles, and from then on goes by index (`wasmtime-environ` 48, `component/dfg.rs`, `ExportItem::Index`;
+//! `wasmtime` 48, `component/instance.rs`, `build_imports`). Names are needed of modules that the
+//! component exports, whose instances a host makes, and of core modules that are no part of a component.
+
+use postcard::{from_bytes, to_allocvec};
+use serde::{Deserialize, Serialize};
+use wasmtime_environ::{EntityIndex, Module};
+
+use super::convert;
+
+/// `Initializer`, with the numbers of its strings, which count from 1.
+#[derive(Serialize, Deserialize)]
+enum Initializer {
+    Import {
+        name: u32,
+        field: u32,
+        index: EntityIndex,
+    },
+}
+
+/// Calls every import by the empty name, and forgets what is exported under which name.
+pub(super) fn drop_names(module: &mut Module) -> Result<(), postcard::Error> {
+    let mut imports: Vec<Initializer> = convert(&module.initializers)?;
+    for Initializer::Import { name, field, .. } in &mut imports {
+        (*name, *field) = (1, 1);
+    }
+    module.initializers = convert(&imports)?;
+    let names: &[&str] = if imports.is_empty() { &[] } else { &[""] };
+    module.strings = convert(&names)?;
+    let exports: Vec<(u32, EntityIndex)> = Vec::new();
+    // A map is encoded as its pairs are.
+    module.exports = convert(&exports)?;
+    module.name = None;
+    Ok(())
+}
+
+/// Puts the names back; false when the imports are not what they were.
+pub(super) fn restore(new: &mut Module, old: &mut Module) -> Result<bool, postcard::Error> {
+    let imports = |module: &Module| -> Result<Vec<u8>, postcard::Error> {
+        let imports: Vec<Initializer> = from_bytes(&to_allocvec(&module.initializers)?)?;
+        let imports = imports
+            .iter()
+            .map(|Initializer::Import { index, .. }| index);
+        to_allocvec(&imports.collect::<Vec<_>>())
+    };
+    let same = imports(new)? == imports(old)?;
+    std::mem::swap(&mut new.initializers, &mut old.initializers);
+    std::mem::swap(&mut new.strings, &mut old.strings);
+    std::mem::swap(&mut new.exports, &mut old.exports);
+    std::mem::swap(&mut new.name, &mut old.name);
+    Ok(same)
+}

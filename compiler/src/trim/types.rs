@@ -1,0 +1,156 @@
+//! Types of modules, components and instances that nothing can ask for.
+//!
+//! A component's metadata describe everything that it is made of: the core modules with each import
+//! and export, nested components, and instances that only they have. What a host sees is what is reached from the component's
+//! own type, its imports and its exports; of the rest the entries stay, since entries go by number, and are empty.
+//!
+//! Source: `wasmtime-environ` 48, `component/types.rs`; `wasmtime` 48, `component/{matching,types,linker}.rs`.
+
+use std::collections::BTreeSet;
+
+use postcard::{take_from_bytes, to_allocvec};
+use serde::{Deserialize, Serialize};
+use wasmtime_environ::component::{
+    ComponentArtifacts, ComponentTypes, Export, TypeComponent, TypeComponentIndex,
+    TypeComponentInstance, TypeComponentInstanceIndex, TypeDef, TypeModule, TypeModuleIndex,
+};
+use wasmtime_environ::{EntityRef, PrimaryMap, StaticModuleIndex};
+
+/// The first fields of [`ComponentTypes`], which are private.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    modules: PrimaryMap<TypeModuleIndex, TypeModule>,
+    components: PrimaryMap<TypeComponentIndex, TypeComponent>,
+    instances: PrimaryMap<TypeComponentInstanceIndex, TypeComponentInstance>,
+}
+
+/// What is reached.
+#[derive(Default, PartialEq, Eq)]
+struct Reached {
+    modules: BTreeSet<TypeModuleIndex>,
+    components: BTreeSet<TypeComponentIndex>,
+    instances: BTreeSet<TypeComponentInstanceIndex>,
+}
+
+/// The core modules that a component exports as such.
+pub(super) fn exported_modules(artifacts: &ComponentArtifacts) -> BTreeSet<StaticModuleIndex> {
+    let exports = artifacts.info.component.export_items.values();
+    let modules = exports.filter_map(|export| match export {
+        Export::ModuleStatic { index, .. } => Some(*index),
+        _ => None,
+    });
+    modules.collect()
+}
+
+/// Empties what is not reached.
+pub(super) fn trim(artifacts: &mut ComponentArtifacts) -> Result<(), postcard::Error> {
+    let (mut head, rest) = taken_apart(&artifacts.types)?;
+    let reached = Reached::from(artifacts, &head);
+    for (index, module) in &mut head.modules {
+        if !reached.modules.contains(&index) {
+            module.imports.clear();
+            module.exports.clear();
+        }
+    }
+    for (index, component) in &mut head.components {
+        if !reached.components.contains(&index) {
+            component.imports.clear();
+            component.exports.clear();
+        }
+    }
+    for (index, instance) in &mut head.instances {
+        if !reached.instances.contains(&index) {
+            instance.exports.clear();
+        }
+    }
+    let mut bytes = to_allocvec(&head)?;
+    bytes.extend(rest);
+    artifacts.types = postcard::from_bytes(&bytes)?;
+    Ok(())
+}
+
+/// Puts the types back; false when one is missing that is reached.
+pub(super) fn restore(
+    new: &mut ComponentArtifacts,
+    old: &mut ComponentArtifacts,
+) -> Result<bool, postcard::Error> {
+    let (old_head, old_rest) = taken_apart(&old.types)?;
+    let (new_head, new_rest) = taken_apart(&new.types)?;
+    let reached = Reached::from(old, &old_head);
+    // Whoever walks through what is left comes as far as before.
+    let same = old_rest == new_rest
+        && Reached::from(new, &new_head) == reached
+        && agree(&old_head.modules, &new_head.modules, &reached.modules)?
+        && agree(
+            &old_head.components,
+            &new_head.components,
+            &reached.components,
+        )?
+        && agree(&old_head.instances, &new_head.instances, &reached.instances)?;
+    std::mem::swap(&mut new.types, &mut old.types);
+    Ok(same)
+}
+
+fn taken_apart(types: &ComponentTypes) -> Result<(Head, Vec<u8>), postcard::Error> {
+    let bytes = to_allocvec(types)?;
+    let (head, rest) = take_from_bytes(&bytes)?;
+    Ok((head, rest.to_vec()))
+}
+
+/// Whether all entries are there, and those in `reached` are what they were.
+fn agree<K: EntityRef + Ord, V: Serialize>(
+    old: &PrimaryMap<K, V>,
+    new: &PrimaryMap<K, V>,
+    reached: &BTreeSet<K>,
+) -> Result<bool, postcard::Error> {
+    let mut same = old.len() == new.len();
+    for ((index, old), (_, new)) in old.iter().zip(new) {
+        same &= !reached.contains(&index) || to_allocvec(old)? == to_allocvec(new)?;
+    }
+    Ok(same)
+}
+
+impl Reached {
+    fn from(artifacts: &ComponentArtifacts, head: &Head) -> Self {
+        let component = &artifacts.info.component;
+        let mut this = Self::default();
+        let mut next = vec![TypeDef::Component(artifacts.ty)];
+        next.extend(component.import_types.values().map(|(_, import)| import.ty));
+        for export in component.export_items.values() {
+            match export {
+                Export::ModuleStatic { ty, .. } | Export::ModuleImport { ty, .. } => {
+                    next.push(TypeDef::Module(*ty));
+                }
+                Export::Instance { ty, .. } => next.push(TypeDef::ComponentInstance(*ty)),
+                Export::Type(ty) => next.push(*ty),
+                Export::LiftedFunction { .. } => {}
+            }
+        }
+        while let Some(ty) = next.pop() {
+            match ty {
+                TypeDef::Module(index) => {
+                    this.modules.insert(index);
+                }
+                TypeDef::Component(index) if this.components.insert(index) => {
+                    if let Some(component) = head.components.get(index) {
+                        let externs = component.imports.values();
+                        next.extend(externs.chain(component.exports.values()).map(|it| it.ty));
+                    }
+                }
+                TypeDef::ComponentInstance(index) if this.instances.insert(index) => {
+                    if let Some(instance) = head.instances.get(index) {
+                        next.extend(instance.exports.values().map(|it| it.ty));
+                    }
+                }
+                // These have no modules, components or instances in them.
+                TypeDef::Component(_)
+                | TypeDef::ComponentInstance(_)
+                | TypeDef::ComponentFunc(_)
+                | TypeDef::Interface(_)
+                | TypeDef::CoreFunc(_)
+                | TypeDef::Resource(_) => {}
+            }
+        }
+        this
+    }
+}

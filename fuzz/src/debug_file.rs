@@ -1,0 +1,18 @@
+//! The reader of debug files.
+
+use edgec_compiler::DebugInfo;
+
+/// A debug file has one spelling, and whatever address it is asked for, it has an answer or none.
+pub fn debug_file(data: &[u8]) {
+    let info = match DebugInfo::read(data) {
+        Ok(info) => info,
+        Err(error) => return drop(error.to_string()),
+    };
+    assert!(info.write() == data, "another file reads the same");
+    for offset in [0, 1, 64, 4096, 5000, 1 << 16, u64::MAX] {
+        let _ = (info.at_image_offset(offset), info.at_text_offset(offset));
+    }
+    for index in [0, 1, u32::MAX] {
+        let _ = (info.at_index(index).count(), info.at_wasm_offset(index));
+    }
+}
