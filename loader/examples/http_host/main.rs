@@ -7,26 +7,32 @@
 #![expect(clippy::print_stderr, reason = "a program, not a library")]
 #![expect(clippy::print_stdout, reason = "a program, not a library")]
 
+mod failed;
 mod server;
 mod wasi;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use edgec_loader::store::{Deployment, RefreshError, Refreshed, Store};
 use edgec_loader::wasmtime::component::Linker;
-use edgec_loader::{EngineProfile, HostEngine, Limits, PoolPlan, TrustPolicy, engine, wasmtime};
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, Response, StatusCode, body::Incoming};
+use edgec_loader::{
+    EngineProfile, HostEngine, Limits, LoadError, PoolPlan, TrustPolicy, engine, error_chain,
+    wasmtime,
+};
+use hyper::{Request, Response, body::Incoming};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 use wasmtime_wasi_http::WasiHttpView as _;
 use wasmtime_wasi_http::p2::bindings::{ProxyPre, http::types::Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+use self::failed::Failed;
 
 /// Requests at one time, and how far a memory may grow, in bytes: the dimensions of the pool.
 const INSTANCES: u32 = 100;
@@ -47,14 +53,6 @@ struct Host {
     deadline: Duration,
 }
 
-/// Why a program did not answer.
-enum Failed {
-    Distrusted,
-    BadRequest(wasmtime::Error),
-    OutOfTime,
-    Program(wasmtime::Error),
-}
-
 impl Host {
     fn open(arguments: &[String]) -> Result<Self, Box<dyn Error>> {
         let [store, name, policy, _, seconds @ ..] = arguments else {
@@ -65,7 +63,9 @@ impl Host {
         let plan = PoolPlan::fitting(INSTANCES, MEMORY, &store.manifests()?)?;
         let engine = engine(EngineProfile::Edge, &Limits::Pooled(plan))?;
         let mut linker = Linker::new(&engine);
-        wasmtime_wasi_http::p2::add_to_linker_async(&mut linker)?;
+        // Of all but `wasi:http` and clocks, an empty context allows nothing.
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
         let trust = read(policy.as_ref())?;
         let name = name.as_str();
         let deployment = Deployment::with(&store, &engine, name, &trust, linker, ProxyPre::new)?;
@@ -130,38 +130,32 @@ impl Host {
     }
 
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<HyperOutgoingBody> {
-        let (status, text) = match self.run(request).await {
-            Ok(response) => return response,
-            Err(Failed::Distrusted) => (StatusCode::SERVICE_UNAVAILABLE, "withdrawn\n"),
-            Err(Failed::OutOfTime) => (StatusCode::GATEWAY_TIMEOUT, "out of time\n"),
-            Err(Failed::BadRequest(error)) => {
-                eprintln!("bad request: {error:#}");
-                (StatusCode::BAD_REQUEST, "bad request\n")
-            }
-            // For the host's log, not for its clients.
-            Err(Failed::Program(error)) => {
-                eprintln!("the program failed: {error:#}");
-                (StatusCode::INTERNAL_SERVER_ERROR, "the program failed\n")
-            }
-        };
-        let body = Full::from(text).map_err(|never| match never {});
-        let mut response = Response::new(body.boxed_unsync());
-        *response.status_mut() = status;
-        response
+        self.run(request).await.unwrap_or_else(Failed::response)
     }
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let host = Arc::new(Host::open(&arguments)?);
+    match serve(&arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let code = error.downcast_ref().map_or("host", LoadError::code);
+            eprintln!("error[{code}]: {}", error_chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
+    let host = Arc::new(Host::open(arguments)?);
     let _ticker = host.engine.tick(TICK);
     let refreshed = Arc::clone(&host);
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(REFRESH);
             if let Err(error) = refreshed.refresh() {
-                eprintln!("refresh: {}", edgec_loader::error_chain(&*error));
+                eprintln!("refresh: {}", error_chain(&*error));
             }
         }
     });
