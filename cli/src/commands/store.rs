@@ -426,7 +426,7 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
         StoreError::Writable { .. } | StoreError::Linked { .. } | StoreError::NotAFile { .. } => {
             failure.hint("whoever else can change a store decides what its hosts run: make a new one and add the artifacts again")
         }
-        StoreError::Damaged { .. } => failure.hint("remove it (`edgec store rm`, `edgec store gc`) and add the artifact again"),
+        StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
         StoreError::Unknown { .. } => failure.hint("`edgec store ls` lists what is there"),
         StoreError::NoFit { .. } => failure.hint("add an artifact for this CPU and engine profile"),
         _ => failure,
