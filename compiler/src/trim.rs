@@ -151,11 +151,13 @@ fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
 
 /// How many of the functions that a module defines are kept: up to the last that escapes.
 fn kept(module: &Module) -> usize {
-    let escaping = module
+    let mut escaping = module
         .functions
         .iter()
         .filter(|(_, function)| function.is_escaping());
-    let last = escaping.last().map_or(0, |(index, _)| index.index() + 1);
+    let last = escaping
+        .next_back()
+        .map_or(0, |(index, _)| index.index() + 1);
     last.saturating_sub(module.num_imported_funcs)
 }
 
