@@ -130,6 +130,12 @@ impl StoreHost {
     }
 }
 
+impl Default for StoreHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// It is the example that runs.
 ///
 /// # Panics
