@@ -1,6 +1,6 @@
 //! A name at work: requests take what is current, while a newer version comes in its place.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use edgec_verifier::TrustPolicy;
 use wasmtime::component::Linker;
@@ -20,6 +20,8 @@ pub struct Deployment<T: 'static> {
     application: Application,
     linker: Linker<T>,
     current: RwLock<(Entry, Arc<LoadedPre<T>>)>,
+    /// Held by a refresh: of two, the slower must not put an older version in the place of a newer one.
+    refreshing: Mutex<()>,
 }
 
 /// What came of a [`Deployment::refresh`].
@@ -50,8 +52,7 @@ impl<T: 'static> Deployment<T> {
         linker: Linker<T>,
     ) -> Result<Self, LoadError> {
         let application = application.into();
-        let entry = store.choose(engine, &application)?;
-        let component = store.load_entry(engine, &application, entry.clone(), policy)?;
+        let (entry, component) = store.load_chosen(engine, &application, policy)?;
         let pre = component.instantiate_pre(&linker);
         let pre = Arc::new(pre.map_err(LoadError::Engine)?);
         Ok(Self {
@@ -60,6 +61,7 @@ impl<T: 'static> Deployment<T> {
             application,
             linker,
             current: RwLock::new((entry, pre)),
+            refreshing: Mutex::default(),
         })
     }
 
@@ -76,6 +78,8 @@ impl<T: 'static> Deployment<T> {
     ///
     /// As [`Self::new`].
     pub fn refresh(&self, policy: &TrustPolicy) -> Result<Refreshed, LoadError> {
+        let refreshing = self.refreshing.lock();
+        let _refreshing = refreshing.unwrap_or_else(PoisonError::into_inner);
         let entry = self.store.choose(&self.engine, &self.application)?;
         let from = {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
@@ -85,9 +89,7 @@ impl<T: 'static> Deployment<T> {
             current.1.manifest().version
         };
         let application = &self.application;
-        let component = self
-            .store
-            .load_entry(&self.engine, application, entry.clone(), policy)?;
+        let (entry, component) = self.store.load_chosen(&self.engine, application, policy)?;
         let pre = component.instantiate_pre(&self.linker);
         let pre = Arc::new(pre.map_err(LoadError::Engine)?);
         let to = pre.manifest().version;
