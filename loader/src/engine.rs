@@ -160,6 +160,7 @@ impl Deref for HostEngine {
 
 /// Advances an engine's epoch while it lives.
 #[derive(Debug)]
+#[must_use = "epochs pass for as long as it lives; without them no deadline comes"]
 pub struct Ticker {
     stop: Arc<AtomicBool>,
     thread: Option<thread::JoinHandle<()>>,

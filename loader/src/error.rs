@@ -54,6 +54,10 @@ pub enum LoadError {
     /// The engine does not accept the image.
     #[error("the engine refused the image: {0:#}")]
     Engine(wasmtime::Error),
+    /// The host's linker lacks an import of the program, or has it with another type; or the program is not of the kind
+    /// that the host serves.
+    #[error("the program does not fit this host's interfaces: {0:#}")]
+    Link(wasmtime::Error),
     /// The store does not have it, or has it no longer as it was admitted.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
@@ -74,6 +78,7 @@ impl LoadError {
             Self::Unfit(error) => error.code(),
             Self::Undeclared { .. } => "undeclared-import",
             Self::Engine(_) => "engine",
+            Self::Link(_) => "link",
             #[cfg(target_os = "linux")]
             Self::Store(error) => error.code(),
         }

@@ -42,7 +42,8 @@ mod verity;
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, Expected, KeyError,
     KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, PolicyError, PolicyFileError,
-    PolicyStateError, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, VerifyError, remember,
+    PolicyStateError, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, VerifyError, error_chain,
+    remember,
 };
 pub use engine::{EngineProfile, HostEngine, Ticker, UnknownProfile, engine};
 pub use error::LoadError;

@@ -38,7 +38,8 @@ pub enum Limits {
 pub struct PoolPlan {
     /// Components that can be instantiated at one time.
     pub instances: u32,
-    /// Core instances in one component, at most.
+    /// Core instances in one component, at most, without the engine's adapters between components. Nothing
+    /// is set aside for them, and their number is no limit.
     pub core_instances: u32,
     /// Memories in one component, at most.
     pub memories: u32,
@@ -185,12 +186,14 @@ impl PoolPlan {
         let total = |each: u32| self.instances.saturating_mul(each.max(1));
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(self.instances)
-            .total_core_instances(total(self.core_instances))
+            // Counted, and nothing is set aside for them; the engine's adapters between components are some as
+            // well, and no manifest says how many.
+            .total_core_instances(u32::MAX)
+            .max_core_instances_per_component(u32::MAX)
             .total_memories(total(self.memories))
             .total_tables(total(self.tables))
             .total_stacks(self.instances)
             .total_gc_heaps(self.instances)
-            .max_core_instances_per_component(self.core_instances)
             .max_memories_per_component(self.memories.max(1))
             .max_tables_per_component(self.tables.max(1))
             .max_memories_per_module(self.memories.max(1))

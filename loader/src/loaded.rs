@@ -59,6 +59,9 @@ pub struct Loaded<P> {
 pub type LoadedComponent = Loaded<Component>;
 /// A verified core module in an engine.
 pub type LoadedModule = Loaded<Module>;
+/// A verified component whose imports are resolved: what a request instantiates
+/// (`instantiate` and `instantiate_async` are those of Wasmtime's `InstancePre`).
+pub type LoadedPre<T> = Loaded<InstancePre<T>>;
 
 impl<P> Loaded<P> {
     pub(crate) fn new(program: P, facts: Arc<Facts>, mode: LoadMode) -> Self {
@@ -94,9 +97,24 @@ impl<P> Loaded<P> {
         &self.facts.manifest
     }
 
-    /// The program, taken out.
+    /// The program, taken out. A collection of the store does not know any more that its file is in use: it may go
+    /// from the folder, and stays for the program.
     pub fn into_program(self) -> P {
         self.program
+    }
+
+    /// The same program in another form: the typed one, say, that `bindgen!` makes of an `InstancePre`.
+    ///
+    /// # Errors
+    ///
+    /// That of `change`.
+    pub fn try_map<Q, E>(self, change: impl FnOnce(P) -> Result<Q, E>) -> Result<Loaded<Q>, E> {
+        Ok(Loaded {
+            program: change(self.program)?,
+            facts: self.facts,
+            report: self.report,
+            _in_use: self._in_use,
+        })
     }
 
     /// The signatures that counted, each key once.
@@ -130,8 +148,8 @@ impl LoadedComponent {
         &self,
         linker: &Linker<T>,
     ) -> wasmtime::Result<LoadedPre<T>> {
-        Ok(LoadedPre {
-            pre: linker.instantiate_pre(&self.program)?,
+        Ok(Loaded {
+            program: linker.instantiate_pre(&self.program)?,
             facts: Arc::clone(&self.facts),
             report: self.report,
             _in_use: self._in_use.clone(),
@@ -139,32 +157,11 @@ impl LoadedComponent {
     }
 }
 
-/// A verified component whose imports are resolved: what a request instantiates
-/// (`instantiate` and `instantiate_async` are those of Wasmtime's `InstancePre`).
-pub struct LoadedPre<T: 'static> {
-    pre: InstancePre<T>,
-    facts: Arc<Facts>,
-    report: LoadReport,
-    _in_use: Option<Arc<File>>,
-}
-
-impl<T: 'static> LoadedPre<T> {
-    /// What the component's signers say about it.
-    pub fn manifest(&self) -> &Manifest {
-        &self.facts.manifest
-    }
-
-    /// How it was loaded.
-    pub fn report(&self) -> LoadReport {
-        self.report
-    }
-}
-
 impl<T: 'static> Deref for LoadedPre<T> {
     type Target = InstancePre<T>;
 
     fn deref(&self) -> &InstancePre<T> {
-        &self.pre
+        &self.program
     }
 }
 

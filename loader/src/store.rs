@@ -49,7 +49,7 @@ use std::sync::Arc;
 use rustix::fs::FlockOperation;
 
 pub use self::admission::Admitted;
-pub use self::deployment::{Deployment, Refreshed};
+pub use self::deployment::{Deployment, RefreshError, Refreshed};
 pub use self::error::StoreError;
 pub use self::release::Application;
 pub use self::upkeep::{Collected, Listed};

@@ -2,6 +2,7 @@
 
 pub mod corpus;
 pub mod interop;
+pub mod programs;
 pub mod stock;
 #[cfg(target_os = "linux")]
 pub mod store_host;
@@ -277,6 +278,7 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "EDGEC_KEY",
         "EDGEC_PASSPHRASE",
         "EDGEC_PKCS11_PIN",
+        "EDGEC_STORE",
         "EDGEC_TRUST_STATE",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",

@@ -52,20 +52,6 @@ fn modules_are_loaded_too() {
     assert_eq!(f.call(&mut store, ()).unwrap(), 7);
 }
 
-/// The host of the documents.
-#[test]
-fn the_example_host_runs() {
-    let sandbox = Sandbox::new();
-    sandbox.hello();
-    let output = std::process::Command::new(edgec_tests::example("host"))
-        .current_dir(sandbox.path())
-        .args(["key.pub.pem", "hello.cwasm"])
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(output.stdout, b"Hello from the edge!\n");
-}
-
 #[test]
 fn each_refusal_has_a_name() {
     let sandbox = Sandbox::new();

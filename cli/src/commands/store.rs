@@ -376,7 +376,7 @@ fn print_plan(store: &Store, plan: &Plan) -> Outcome {
         (
             "core instances",
             pool.core_instances.to_string(),
-            "in one component, at most",
+            "in one component, at most; no limit",
         ),
         (
             "memories",

@@ -6,12 +6,12 @@
 use std::ffi::CStr;
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, ResolveFlags, fchmod, flock, fsync, mkdirat,
+    AtFlags, Dir, FlockOperation, Mode, OFlags, ResolveFlags, fchmod, flock, fstat, fsync, mkdirat,
     openat, openat2, renameat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
@@ -110,7 +110,7 @@ impl Folder {
         if !metadata.is_file() {
             return Err(StoreError::NotAFile { name: name() });
         }
-        judge_owner(&name(), &metadata)?;
+        judge_owner(name, metadata.uid())?;
         if metadata.mode() & 0o222 != 0 {
             let mode = metadata.mode() & 0o7777;
             return Err(StoreError::Writable { name: name(), mode });
@@ -128,9 +128,9 @@ impl Folder {
             let what = "it is too long";
             return Err(StoreError::damaged(self.name(name), what));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-        file.take(MAX_SMALL_LEN)
-            .read_to_end(&mut bytes)
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        (&file)
+            .read_exact(&mut bytes)
             .map_err(|source| StoreError::Io {
                 name: self.name(name),
                 source,
@@ -297,24 +297,10 @@ impl Folder {
     }
 
     fn judge(&self) -> Result<(), StoreError> {
-        let metadata =
-            File::from(
-                self.fd
-                    .as_fd()
-                    .try_clone_to_owned()
-                    .map_err(|source| StoreError::Io {
-                        name: self.name.clone(),
-                        source,
-                    })?,
-            )
-            .metadata()
-            .map_err(|source| StoreError::Io {
-                name: self.name.clone(),
-                source,
-            })?;
-        judge_owner(&self.name, &metadata)?;
-        if metadata.mode() & 0o022 != 0 {
-            let mode = metadata.mode() & 0o7777;
+        let facts = fstat(&self.fd).map_err(|error| StoreError::io(&self.name, error))?;
+        judge_owner(|| self.name.clone(), facts.st_uid)?;
+        if facts.st_mode & 0o022 != 0 {
+            let mode = facts.st_mode & 0o7777;
             let name = self.name.clone();
             return Err(StoreError::Writable { name, mode });
         }
@@ -365,19 +351,17 @@ pub(crate) fn sync_above(path: &Path) -> io::Result<()> {
 }
 
 /// The owner is this user or root: whoever that is could as well replace the program.
-fn judge_owner(name: &str, metadata: &std::fs::Metadata) -> Result<(), StoreError> {
-    let uid = metadata.uid();
+fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), StoreError> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    let name = name.to_owned();
-    Err(StoreError::Owner { name, uid })
+    Err(StoreError::Owner { name: name(), uid })
 }
 
 /// A folder above the store: who can write it could put another store there, unless only
 /// owners may move what is in it (the sticky bit).
 fn judge_above(name: &str, metadata: &std::fs::Metadata) -> Result<(), StoreError> {
-    judge_owner(name, metadata)?;
+    judge_owner(|| name.to_owned(), metadata.uid())?;
     let mode = metadata.mode() & 0o7777;
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
         let name = name.to_owned();

@@ -95,6 +95,18 @@ impl Store {
             })
     }
 
+    /// Judges what was loaded before again: nothing is loaded.
+    pub(super) fn judge_again(
+        &self,
+        engine: &HostEngine,
+        application: &Application,
+        entry: Entry,
+        policy: &TrustPolicy,
+    ) -> Result<(), LoadError> {
+        let opened = self.open_entry(engine, application, entry, policy, Kind::Component);
+        opened.map(|_| ())
+    }
+
     /// What the name points at, open and known to be what the policy lets in.
     fn admitted(
         &self,
@@ -120,6 +132,7 @@ impl Store {
         }
     }
 
+    /// The image, open and known to be what the policy lets in.
     fn open_entry(
         &self,
         engine: &HostEngine,

@@ -2,11 +2,13 @@
 //! whether everything is as it was admitted.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
 use edgec_verifier::{Expected, Manifest, fsverity_digest};
 use edgec_verifier::{
-    LoadMode, Measured as Stated, Sha256Digest, Stored, TrustPolicy, VerityDigest, verify_stored,
+    LoadMode, MAX_ARTIFACT_LEN, Measured as Stated, Sha256Digest, Stored, TrustPolicy,
+    VerityDigest, verify_stored,
 };
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
@@ -16,7 +18,6 @@ use super::release::{Application, Entry, Release};
 use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
 use crate::load::now;
-use crate::stable::StableFile;
 use crate::verity::{self, Measured};
 
 /// One artifact of a store.
@@ -268,17 +269,22 @@ impl Store {
             let name = self.0.artifacts.name(&entry.envelope_name());
             return Err(StoreError::damaged(name, "it is another envelope").into());
         }
-        // SAFETY: as in `loading`; nothing is loaded from it.
-        let file = unsafe { StableFile::new(file, len) }?;
-        let view = file.view()?;
-        let found = fsverity_digest(&view);
+        // Read, not mapped: a damaged page under fs-verity is an error for who reads it, and the end of a
+        // process that touches it in a mapping.
+        let mut image = Vec::with_capacity(usize::try_from(len.min(MAX_ARTIFACT_LEN)).unwrap_or(0));
+        let read = file.take(MAX_ARTIFACT_LEN).read_to_end(&mut image);
+        read.map_err(|source| StoreError::Io {
+            name: self.0.artifacts.name(&entry.image_name()),
+            source,
+        })?;
+        let found = fsverity_digest(&image);
         if found != entry.image {
             let name = self.0.artifacts.name(&entry.image_name());
             let what = format!("its digest is {found}");
             return Err(StoreError::damaged(name, what).into());
         }
         let stored = Stored {
-            image: &view,
+            image: &image,
             envelope: &envelope,
             measured: Stated::Admitted(found),
         };

@@ -1,0 +1,35 @@
+//! What a client is told when there is no response of a program; what went wrong is for the host's log.
+
+use edgec_loader::wasmtime;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Response, StatusCode};
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+/// Why a program did not answer.
+pub(crate) enum Failed {
+    /// The policy does not let it in any more.
+    Distrusted,
+    /// The client's request is none for a program.
+    BadRequest(wasmtime::Error),
+    OutOfTime,
+    /// A trap, or no response.
+    Program(wasmtime::Error),
+}
+
+impl Failed {
+    pub(crate) fn response(self) -> Response<HyperOutgoingBody> {
+        let (status, text) = match &self {
+            Self::Distrusted => (StatusCode::SERVICE_UNAVAILABLE, "withdrawn\n"),
+            Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad request\n"),
+            Self::OutOfTime => (StatusCode::GATEWAY_TIMEOUT, "out of time\n"),
+            Self::Program(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the program failed\n"),
+        };
+        if let Self::BadRequest(error) | Self::Program(error) = self {
+            eprintln!("{status}: {error:#}");
+        }
+        let body = Full::from(text).map_err(|never| match never {});
+        let mut response = Response::new(body.boxed_unsync());
+        *response.status_mut() = status;
+        response
+    }
+}

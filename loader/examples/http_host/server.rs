@@ -1,0 +1,67 @@
+//! HTTP/1.1 until SIGTERM; then what runs is answered, and the connections are closed.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+use wasmtime_wasi_http::io::TokioIo;
+use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+
+/// Serves; at the end, connections have `patience` to come to theirs.
+pub(crate) async fn serve<R>(
+    listener: TcpListener,
+    patience: Duration,
+    respond: impl Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
+) -> io::Result<()>
+where
+    R: Future<Output = Response<HyperOutgoingBody>> + Send + 'static,
+{
+    let mut terminate = signal(SignalKind::terminate())?;
+    // Each connection has a receiver for as long as it lives.
+    let (stop, stopped) = watch::channel(());
+    loop {
+        let client = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => client,
+                // Too many files, say: those that are served go on.
+                Err(error) => {
+                    eprintln!("accept: {error}");
+                    sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            _ = terminate.recv() => break,
+        };
+        let (respond, mut stopped) = (respond.clone(), stopped.clone());
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let response = respond(request);
+                async { Ok::<_, Infallible>(response.await) }
+            });
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(client), service);
+            let mut connection = pin!(connection);
+            let served = tokio::select! {
+                served = connection.as_mut() => served,
+                _ = stopped.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = served {
+                eprintln!("connection: {error}");
+            }
+        });
+    }
+    drop((listener, stopped));
+    stop.send_replace(());
+    Ok(timeout(patience, stop.closed()).await?)
+}

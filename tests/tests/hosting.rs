@@ -1,0 +1,322 @@
+//! The examples of `edgec-loader`, as a host runs them: programs from a store, requests at the same
+//! time, newer versions while they run, programs that trap or never end.
+
+#![cfg(target_os = "linux")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use edgec_artifact::Sha256Digest;
+use edgec_tests::{Sandbox, example, programs, repository, shared};
+use rustix::process::{Pid, Signal, kill_process};
+
+const ARCH: &str = std::env::consts::ARCH;
+
+/// Builds a program for hosts, and admits it to the store.
+fn admit(sandbox: &Sandbox, input: &str, name: &str, version: u32) {
+    let version = version.to_string();
+    let build = ["build", "-q", input, "-O0", "-t", ARCH, "--profile", "edge"];
+    let signed = [
+        "--name",
+        name,
+        "--app-version",
+        &version,
+        "--key",
+        "key.pem",
+    ];
+    sandbox.ok(&[&build[..], &signed, &["-o", "admitted.cwasm"]].concat());
+    let add = ["store", "--store", "store", "add", "--trust", "policy.toml"];
+    sandbox.ok(&[&add[..], &["admitted.cwasm"]].concat());
+}
+
+fn admit_proxy(sandbox: &Sandbox, status: u16, version: u32) {
+    sandbox.write("proxy.wat", programs::proxy(status));
+    admit(sandbox, "proxy.wat", "proxy", version);
+}
+
+/// A sandbox with a policy that trusts its key.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    write_policy(&sandbox, "");
+    sandbox
+}
+
+fn write_policy(sandbox: &Sandbox, more: &str) {
+    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+    let policy = format!("threshold = 1\n[[key]]\nname = 'k'\npem = '''\n{pem}'''\n{more}");
+    // In one step, as whoever changes the policy of a host that runs.
+    sandbox.write("policy.new", policy);
+    let path = |name| sandbox.path().join(name);
+    std::fs::rename(path("policy.new"), path("policy.toml")).unwrap();
+}
+
+/// After this long, what a test waits for will not come.
+const NEVER: Duration = Duration::from_secs(300);
+
+/// The `http_host` example at work.
+struct Server {
+    child: Child,
+    address: String,
+    /// What it says of itself.
+    log: Arc<Mutex<String>>,
+}
+
+impl Server {
+    fn start(sandbox: &Sandbox, name: &str, seconds: &str) -> Self {
+        let mut child = Command::new(example("http_host"))
+            .current_dir(sandbox.path())
+            .args(["store", name, "policy.toml", "127.0.0.1:0", seconds])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let lines = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in stderr.lines() {
+                *lines.lock().unwrap() += &format!("{}\n", line.unwrap());
+            }
+        });
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let Some((_, address)) = line.trim_end().split_once("http://") else {
+            panic!(
+                "no address: {line}{:?}: {}",
+                child.wait(),
+                log.lock().unwrap()
+            );
+        };
+        let address = address.to_owned();
+        // What it prints later is nobody's, but must not block it.
+        thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// One request on a connection of its own: status, and the response without its first line.
+    fn request(&self, method: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "{method} / HTTP/1.0\r\nHost: edge.test\r\n\r\n").unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        let (head, rest) = response.split_once("\r\n").expect("a status line");
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        (status.expect("a status"), rest.to_owned())
+    }
+
+    fn status(&self, method: &str) -> u16 {
+        self.request(method).0
+    }
+
+    /// Asks until the answer is this one; until then, it must be `before`.
+    fn wait_for(&self, before: u16, status: u16) {
+        self.wait(|| match self.status("GET") {
+            found if found == status => true,
+            found => {
+                assert_eq!(found, before, "{}", self.log.lock().unwrap());
+                false
+            }
+        });
+    }
+
+    /// Waits until it has said this.
+    fn wait_for_line(&self, part: &str) {
+        self.wait(|| self.log.lock().unwrap().contains(part));
+    }
+
+    fn wait(&self, done: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < NEVER, "{}", self.log.lock().unwrap());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn terminate(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn real_proxies_answer_many_requests_at_once() {
+    let Some(guests) = shared("guests") else {
+        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
+        eprintln!("skipped: no guests beside the repository");
+        return;
+    };
+    let sandbox = sandbox();
+    for name in ["rust-http-proxy", "js-http-proxy"] {
+        let path = guests.join(format!("{name}.wasm"));
+        admit(&sandbox, path.to_str().unwrap(), name, 1);
+    }
+    for name in ["rust-http-proxy", "js-http-proxy"] {
+        let server = Server::start(&sandbox, name, "60");
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..4 {
+                        let (status, response) = server.request("GET");
+                        assert_eq!(status, 200, "{name}: {response}");
+                        let (_, body) = response.split_once("\r\n\r\n").unwrap();
+                        let json = serde_json::from_str::<serde_json::Value>(body);
+                        assert!(json.unwrap().is_object(), "{name}: {body}");
+                    }
+                });
+            }
+        });
+        assert!(server.terminate().success(), "{name}");
+    }
+}
+
+/// No request fails while versions change, and none sees an older one after a newer.
+#[test]
+fn a_newer_version_comes_while_requests_run() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    let server = Server::start(&sandbox, "proxy", "60");
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                server.wait_for(201, 202);
+                assert_eq!(server.status("GET"), 202);
+            });
+        }
+        admit_proxy(&sandbox, 202, 2);
+    });
+    // And back: what a newer version must not do by itself, the operator can.
+    sandbox.ok(&[
+        "store",
+        "--store",
+        "store",
+        "use",
+        "proxy",
+        "--app-version",
+        "1",
+    ]);
+    server.wait_for(202, 201);
+    // A newer one that this host cannot serve takes nobody's place.
+    sandbox.write("no-proxy.wat", programs::answer(1, 1));
+    admit(&sandbox, "no-proxy.wat", "proxy", 3);
+    server.wait_for_line("the store's current version was not loaded");
+    assert_eq!(server.status("GET"), 201);
+}
+
+#[test]
+fn what_traps_or_never_ends_costs_its_own_request_only() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    let server = Server::start(&sandbox, "proxy", "5");
+    assert_eq!(server.status("POST"), 500);
+    assert_eq!(server.status("GET"), 201);
+    thread::scope(|scope| {
+        // More of them than the host has threads.
+        let loops: Vec<_> = (0..16)
+            .map(|_| scope.spawn(|| server.request("PUT")))
+            .collect();
+        assert_eq!(server.status("GET"), 201);
+        for ended in loops {
+            let (status, response) = ended.join().unwrap();
+            assert_eq!(status, 504, "{response}");
+        }
+    });
+    assert_eq!(server.status("GET"), 201);
+}
+
+/// A revocation reaches programs that are at work.
+#[test]
+fn what_is_not_trusted_any_more_is_not_served() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    let server = Server::start(&sandbox, "proxy", "60");
+    assert_eq!(server.status("GET"), 201);
+    write_policy(&sandbox, "[minimum-version]\nproxy = 2\n");
+    server.wait_for(201, 503);
+    server.wait_for_line("the version at work is not trusted any more");
+    // A policy that cannot be read changes nothing.
+    write_policy(&sandbox, "nonsense = 1\n");
+    server.wait_for_line("nonsense");
+    assert_eq!(server.status("GET"), 503);
+    write_policy(&sandbox, "");
+    server.wait_for(503, 201);
+}
+
+/// Requests that run when the host is told to end get their answers.
+#[test]
+fn an_end_is_orderly() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    let server = Server::start(&sandbox, "proxy", "3");
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(stream, "PUT / HTTP/1.1\r\nHost: edge.test\r\n\r\n").unwrap();
+    // Until it is read: a connection that asked nothing yet is closed.
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(server.status("GET"), 201);
+    let status = server.terminate();
+    assert!(status.success(), "{status}");
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 504 "), "{response}");
+}
+
+fn cli_host(sandbox: &Sandbox, arguments: &[&str]) -> Output {
+    let mut command = Command::new(example("cli_host"));
+    let command = command.current_dir(sandbox.path()).args(arguments);
+    command.output().unwrap()
+}
+
+#[test]
+fn a_command_runs_from_the_store() {
+    let sandbox = sandbox();
+    let hello = repository().join("examples/hello.wat");
+    admit(&sandbox, hello.to_str().unwrap(), "acme/hello", 1);
+    let output = cli_host(&sandbox, &["store", "acme/hello", "policy.toml"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"Hello from the edge!\n");
+
+    let output = cli_host(&sandbox, &["store", "acme/shop", "policy.toml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error[store-unknown]: the store has no `acme/shop`\n"
+    );
+}
+
+#[test]
+fn a_real_command_runs_from_the_store() {
+    let Some(guests) = shared("guests") else {
+        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
+        eprintln!("skipped: no guests beside the repository");
+        return;
+    };
+    let sandbox = sandbox();
+    let path = guests.join("rust-worker-p2.wasm");
+    admit(&sandbox, path.to_str().unwrap(), "worker", 1);
+    let output = cli_host(&sandbox, &["store", "worker", "policy.toml"]);
+    assert!(output.status.success(), "{output:?}");
+    // The guest's own document says so.
+    assert_eq!(
+        Sha256Digest::of(&output.stdout).to_string(),
+        "99dc60feda09f98d6eec70e08edb1f4c0c893524d3b84b7c3173b9034676bc79"
+    );
+}
