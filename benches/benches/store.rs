@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use edgec_artifact::{Artifact, verity};
 use edgec_benches::{Contender, Stock, deserialize, guests, medians, print, selected};
-use edgec_loader::store::Store;
+use edgec_loader::store::{Application, Store};
 use edgec_loader::{EngineProfile, Expected, Limits, TrustPolicy};
 use edgec_tests::Sandbox;
 use wasmtime::InstanceAllocationStrategy;
@@ -94,7 +94,7 @@ fn fill(store: &Path, count: usize) {
 fn admission(name: &str, sandbox: &Sandbox, policy: &TrustPolicy, artifact: &Path) {
     let bytes = fs::read(artifact).unwrap();
     let image = Artifact::decode(&bytes).unwrap().image().to_vec();
-    let folder = sandbox.path().join("admissions");
+    let store = Store::create(sandbox.path().join("admissions")).unwrap();
     let mut contenders = [
         Contender::new("fs-verity digest, two threads", || {
             verity::digest(&image);
@@ -105,11 +105,9 @@ fn admission(name: &str, sandbox: &Sandbox, policy: &TrustPolicy, artifact: &Pat
             fs::File::open(&to).unwrap().sync_all().unwrap();
             fs::remove_file(to).unwrap();
         }),
-        // A new store each time, so that the image is not there yet.
         Contender::making("store add, of a new image", || {
-            let store = Store::create(&folder).unwrap();
             store.add(artifact, policy, &Expected::anything()).unwrap();
-            Gone(&folder)
+            Gone(&store)
         }),
     ];
     let times = medians(&mut contenders, Duration::from_secs(5));
@@ -117,11 +115,12 @@ fn admission(name: &str, sandbox: &Sandbox, policy: &TrustPolicy, artifact: &Pat
     println!();
 }
 
-/// A folder that is removed when nobody measures.
-struct Gone<'a>(&'a Path);
+/// A store that is emptied when nobody measures: the next image is a new one again.
+struct Gone<'a>(&'a Store);
 
 impl Drop for Gone<'_> {
     fn drop(&mut self) {
-        fs::remove_dir_all(self.0).unwrap();
+        self.0.remove(&Application::new("guest")).unwrap();
+        self.0.collect().unwrap();
     }
 }

@@ -20,8 +20,8 @@ pub struct Contender<'a> {
 
 impl<'a> Contender<'a> {
     /// A contender, of which everything counts.
-    pub fn new(name: &'a str, mut work: impl FnMut() + 'a) -> Self {
-        Self::making(name, move || work())
+    pub fn new(name: &'a str, work: impl FnMut() + 'a) -> Self {
+        Self::making(name, work)
     }
 
     /// A contender that makes something; to drop that does not count.

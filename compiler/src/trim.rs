@@ -151,11 +151,13 @@ fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
 
 /// How many of the functions that a module defines are kept: up to the last that escapes.
 fn kept(module: &Module) -> usize {
-    let escaping = module
+    let mut escaping = module
         .functions
         .iter()
         .filter(|(_, function)| function.is_escaping());
-    let last = escaping.last().map_or(0, |(index, _)| index.index() + 1);
+    let last = escaping
+        .next_back()
+        .map_or(0, |(index, _)| index.index() + 1);
     last.saturating_sub(module.num_imported_funcs)
 }
 
@@ -234,4 +236,112 @@ fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
         return Err(TrimError::Differs("something that was not to be trimmed"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPONENT: &str = r#"(component
+        (import "host" (func $host))
+        (core func $lowered (canon lower (func $host)))
+        (core module $m (import "a long name" "and another" (func))
+            (func (call 2) (call 0)) (func) (func (export "run") (call 1)))
+        (core instance $i (instantiate $m
+            (with "a long name" (instance (export "and another" (func $lowered))))))
+        (func (export "run") (canon lift (core func $i "run"))))"#;
+
+    fn image(text: &str, profile: EngineProfile) -> NativeImage {
+        let program = crate::validate(wat::parse_str(text).unwrap()).unwrap();
+        let target = edgec_targets::find("x86_64").unwrap();
+        let mut image = crate::precompile(&program, target, profile).unwrap();
+        image.strip(&crate::Names::default()).unwrap();
+        image
+    }
+
+    fn metadata(image: &NativeImage) -> Vec<u8> {
+        let image = Image::parse(image.bytes()).unwrap();
+        image.section(METADATA).unwrap().to_vec()
+    }
+
+    #[test]
+    fn only_what_nothing_asks_for_goes_and_only_in_the_edge_profile() {
+        let mut image = image(COMPONENT, EngineProfile::Default);
+        let before = image.bytes().to_vec();
+        image.trim().unwrap();
+        assert_eq!(image.bytes(), before);
+
+        let mut image = self::image(COMPONENT, EngineProfile::Edge);
+        let before = metadata(&image);
+        image.trim().unwrap();
+        let after = metadata(&image);
+        let has = |bytes: &[u8], name: &[u8]| bytes.windows(name.len()).any(|it| it == name);
+        for name in [&b"a long name"[..], b"and another"] {
+            assert!(has(&before, name) && !has(&after, name));
+        }
+        let artifacts: ComponentArtifacts = from_bytes(&after).unwrap();
+        let module = &artifacts.static_modules.values().next().unwrap().module;
+        // One import and three functions, of which the last escapes: `order` was not asked.
+        assert_eq!(module.functions.len(), 4);
+        let ordered = crate::order(crate::validate(wat::parse_str(COMPONENT).unwrap()).unwrap());
+        let target = edgec_targets::find("aarch64").unwrap();
+        let mut image = crate::precompile(&ordered, target, EngineProfile::Edge).unwrap();
+        image.strip(&crate::Names::default()).unwrap();
+        image.trim().unwrap();
+        let artifacts: ComponentArtifacts = from_bytes(&metadata(&image)).unwrap();
+        let module = &artifacts.static_modules.values().next().unwrap().module;
+        assert_eq!(module.functions.len(), 2);
+        // Again there is nothing left to go.
+        let once = image.bytes().to_vec();
+        image.trim().unwrap();
+        assert_eq!(image.bytes(), once);
+    }
+
+    #[test]
+    fn each_error_has_a_case() {
+        let mut image = image(COMPONENT, EngineProfile::Edge);
+        let good = image.bytes().to_vec();
+        *image.bytes_mut() = b"no image".to_vec();
+        assert!(matches!(image.trim(), Err(TrimError::Image(_))));
+        let mut broken = Image::parse(&good).unwrap();
+        broken.replace(METADATA, vec![0xff; 20]).unwrap();
+        *image.bytes_mut() = broken.write().unwrap();
+        assert!(matches!(image.trim(), Err(TrimError::Metadata(_))));
+    }
+
+    /// The law that every build is held against sees what a wrong cut would be.
+    #[test]
+    fn a_wrong_cut_is_seen() {
+        let before = metadata(&image(COMPONENT, EngineProfile::Edge));
+        let after = trimmed::<ComponentArtifacts>(&before).unwrap();
+        let wrong = |change: &dyn Fn(&mut ComponentArtifacts)| {
+            let mut artifacts: ComponentArtifacts = from_bytes(&after).unwrap();
+            change(&mut artifacts);
+            let changed = to_allocvec(&artifacts).unwrap();
+            match check::<ComponentArtifacts>(&before, &changed) {
+                Err(TrimError::Differs(what)) => what,
+                other => panic!("{other:?}"),
+            }
+        };
+        let module = |artifacts: &mut ComponentArtifacts, change: &dyn Fn(&mut Module)| {
+            change(&mut artifacts.static_modules.values_mut().next().unwrap().module);
+        };
+        let table = |artifacts: &mut ComponentArtifacts, change: &dyn Fn(&mut Table)| {
+            let mut table: Table = convert(&artifacts.table).unwrap();
+            change(&mut table);
+            artifacts.table = convert(&table).unwrap();
+        };
+        let functions = wrong(&|it| module(it, &|it| it.functions = Default::default()));
+        assert_eq!(functions, "the functions of a module");
+        let place = wrong(&|it| table(it, &|it| it.locations[0].0 += 1));
+        assert_eq!(place, "the place of a function");
+        let origin = wrong(&|it| table(it, &|it| it.sources[0] = u32::MAX));
+        assert_eq!(origin, "the origin of a function");
+        let imports = wrong(&|it| module(it, &|it| it.initializers = Default::default()));
+        assert_eq!(imports, "names and types");
+        let kept = wrong(&|it| it.info.component.num_lowerings += 1);
+        assert_eq!(kept, "something that was not to be trimmed");
+        let escaping = wrong(&|it| module(it, &|it| it.num_escaped_funcs += 1));
+        assert_eq!(escaping, "something that was not to be trimmed");
+    }
 }

@@ -11,7 +11,7 @@
 //!     <version>            a release: an artifact per target
 //!     current              the release that a load takes
 //!   temporary/             files in the making
-//!   admissions, changes    locks
+//!   admissions, changes, turn    locks
 //! ```
 //!
 //! Finished files are never written again, only replaced by renaming or removed. Their mode lets nobody
@@ -35,8 +35,10 @@ mod admission;
 mod deployment;
 mod error;
 mod folder;
+mod history;
 mod loading;
 mod release;
+mod temporary;
 mod upkeep;
 mod verdicts;
 
@@ -44,7 +46,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::FlockOperation;
 
 pub use self::admission::Admitted;
 pub use self::deployment::{Deployment, RefreshError, Refreshed};
@@ -52,16 +54,23 @@ pub use self::error::StoreError;
 pub use self::release::Application;
 pub use self::upkeep::{Collected, Listed};
 
-use self::folder::Folder;
+use self::folder::{Folder, sync_above};
+use self::history::History;
 use self::release::Release;
 use self::verdicts::Verdicts;
 
 /// What the folder says that it is.
 const FORMAT: &[u8] = b"edgec store 1\n";
 const FORMAT_FILE: &str = "edgec-store";
+/// In which everything lies.
+const FOLDERS: [&str; 3] = ["artifacts", "names", "temporary"];
 /// Held shared by an admission until its files are named, exclusively by a collection.
 const ADMISSIONS: &str = "admissions";
-/// Held while names are changed.
+/// Held by whoever waits for [`ADMISSIONS`], and let go of when that is held. The kernel gives a shared lock
+/// also to those who come after somebody who waits for an exclusive one: without a turn, a
+/// collection would wait for as long as admissions overlap.
+const TURN: &str = "turn";
+/// Held while names are changed, and while a store is made.
 const CHANGES: &str = "changes";
 
 /// A folder of artifacts that were verified when they were admitted.
@@ -117,24 +126,29 @@ impl Store {
     /// [`StoreError`].
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let fails = |source| StoreError::Io {
-            name: path.display().to_string(),
-            source,
-        };
-        std::fs::create_dir_all(path).map_err(fails)?;
-        let root = Folder::root(path)?;
+        let root = Folder::root_or_new(path)?;
         if !root.has(FORMAT_FILE) {
-            let ours = ["artifacts", "names", "temporary"];
-            if root.names()?.iter().any(|name| !ours.contains(&&**name)) {
+            let ours = |name: &String| FOLDERS.contains(&&**name) || name == CHANGES;
+            // Asked again: somebody else may have made it since, and have admitted something.
+            if !root.names()?.iter().all(ours) && !root.has(FORMAT_FILE) {
                 let name = path.display().to_string();
                 return Err(StoreError::NotAStore { name });
             }
-            for name in ours {
-                root.folder_or_new(name)?;
+            let _changes = root.locked(CHANGES, FlockOperation::LockExclusive)?;
+            if !root.has(FORMAT_FILE) {
+                sync_above(path).map_err(|source| StoreError::Io {
+                    name: path.display().to_string(),
+                    source,
+                })?;
+                for name in FOLDERS {
+                    root.folder_or_new(name)?;
+                }
+                let temporary = root.folder("temporary")?;
+                root.replace(&temporary, FORMAT_FILE, FORMAT)?;
             }
-            let temporary = root.folder("temporary")?;
-            root.replace(&temporary, FORMAT_FILE, FORMAT)?;
         }
+        // Whoever made it may have been stopped before it was on the disk.
+        root.sync()?;
         Self::open(path)
     }
 
@@ -163,28 +177,25 @@ impl Store {
 
     /// The release that is meant.
     fn release(&self, application: &Application) -> Result<Release, StoreError> {
-        application.check()?;
-        let unknown = |error: StoreError| match error.is_absence() {
-            true => StoreError::Unknown {
-                what: application.to_string(),
-            },
-            false => error,
-        };
-        let folder = self.0.names.folder(&application.folder());
-        let folder = folder.map_err(unknown)?;
-        let file = application.release();
-        let release = Release::decode(&folder.read(&file).map_err(unknown)?, &folder.name(&file))?;
-        if !release.is(application) {
-            let what = "it is the release of another application";
-            return Err(StoreError::damaged(folder.name(&file), what));
-        }
-        Ok(release)
+        let history = self.history(application)?;
+        history
+            .find(application)?
+            .ok_or_else(|| application.unknown())
+    }
+
+    /// The releases of an application that has some.
+    fn history(&self, application: &Application) -> Result<History<'_>, StoreError> {
+        History::of(&self.0.names, &self.0.temporary, application)
+    }
+
+    /// Waits until no collection runs, or, for one, no admission either.
+    fn admissions(&self, operation: FlockOperation) -> Result<File, StoreError> {
+        let _turn = self.locked(TURN, operation)?;
+        self.locked(ADMISSIONS, operation)
     }
 
     /// Waits for a lock; it is held until the file is dropped.
     fn locked(&self, name: &str, operation: FlockOperation) -> Result<File, StoreError> {
-        let file = self.0.root.lock(name)?;
-        flock(&file, operation).map_err(|error| StoreError::io(name, error))?;
-        Ok(file)
+        self.0.root.locked(name, operation)
     }
 }

@@ -4,6 +4,9 @@ pub mod corpus;
 pub mod interop;
 pub mod programs;
 pub mod stock;
+#[cfg(target_os = "linux")]
+pub mod store_host;
+pub mod strace;
 pub mod transcript;
 
 use std::path::{Path, PathBuf};

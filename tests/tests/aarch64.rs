@@ -23,11 +23,13 @@ fn root() -> Option<PathBuf> {
 const NEWEST: &str = "max,pauth-impdef=on";
 
 fn run(root: &Path, cpu: &str, artifact: &Path, arguments: &[&str], stdin: &str) -> Behaviour {
+    let edge = artifact.to_str().unwrap().ends_with(".edge.cwasm");
     let mut child = Command::new("qemu-aarch64-static")
         .args(["-cpu", cpu, "-L"])
         .arg(root)
         .arg(root.join("usr/bin/python3.13"))
         .arg(repository().join("tests/aarch64/run_component.py"))
+        .args(edge.then_some("--epochs"))
         .arg(artifact)
         .args(arguments)
         .env("PYTHONPATH", root.join("opt/wasmtime"))
@@ -67,6 +69,9 @@ fn artifacts_run_on_aarch64() {
         let mut command = sandbox.command(&["build", "--quiet", "--target", target]);
         isolate(&mut command, sandbox.path());
         command.arg(input).args(["--key", "key.pem", "-o", output]);
+        if output.ends_with(".edge.cwasm") {
+            command.args(["--profile", "edge"]);
+        }
         assert!(command.status().unwrap().success());
         sandbox.path().join(output)
     };
@@ -81,6 +86,10 @@ fn artifacts_run_on_aarch64() {
     let newer = build(&hello, "neoverse-n1", "newer.cwasm");
     assert_eq!(run(&root, "cortex-a72", &newer, &[], "").code, 2);
     let found = run(&root, NEWEST, &newer, &[], "");
+    assert_eq!(found.stdout, b"Hello from the edge!\n");
+
+    let edge = build(&hello, "aarch64", "hello.edge.cwasm");
+    let found = run(&root, "cortex-a72", &edge, &[], "");
     assert_eq!(found.stdout, b"Hello from the edge!\n");
 
     let Some(guests) = shared("guests") else {
@@ -100,5 +109,10 @@ fn artifacts_run_on_aarch64() {
         let there = run(&root, NEWEST, &artifact, guest.arguments, guest.stdin);
         assert_eq!(there.stdout, here.stdout, "{}", guest.file);
         assert_eq!(there.code, here.code, "{}", guest.file);
+        if guest.file == "rust-worker-p2.wasm" {
+            let artifact = build(&path, "aarch64", "guest.edge.cwasm");
+            let there = run(&root, NEWEST, &artifact, guest.arguments, guest.stdin);
+            assert_eq!((&there.stdout, there.code), (&here.stdout, here.code));
+        }
     }
 }

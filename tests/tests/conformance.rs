@@ -141,8 +141,10 @@ fn the_optimizer_changes_no_behaviour() {
             if optimized.component.bytes() == wasm {
                 continue;
             }
-            let before = behaviour(&engine, &wasm);
-            let after = behaviour(&engine, optimized.component.bytes());
+            let before = Module::new(&engine, &wasm).unwrap();
+            let before = behaviour(&before, &|store| store.set_fuel(1_000_000).unwrap());
+            let after = Module::new(&engine, optimized.component.bytes()).unwrap();
+            let after = behaviour(&after, &|store| store.set_fuel(1_000_000).unwrap());
             compared += 1;
             calls += before.len();
             assert_eq!(after.len(), before.len(), "{file}");
@@ -160,14 +162,75 @@ fn the_optimizer_changes_no_behaviour() {
     println!("{compared} optimized modules, {calls} calls, all the same");
 }
 
+/// The same modules as the edge profile makes and loads them: functions in another order, and
+/// metadata without what no load reads.
+#[test]
+#[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
+fn the_edge_profile_changes_no_behaviour() {
+    let Some(suite) = suite() else { return };
+    let target = edgec_targets::find(std::env::consts::ARCH).unwrap();
+    let mut config = Config::new();
+    // They are part of an error's text, and other in the edge profile.
+    config.wasm_backtrace_max_frames(None);
+    let stock = Engine::new(&config).unwrap();
+    config.epoch_interruption(true);
+    let edge = Engine::new(&config).unwrap();
+    let ticker = edge.clone();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            ticker.increment_epoch();
+        }
+    });
+    // Stock Wasmtime runs the very same code: what does not end there either is known by then.
+    let (mut compared, mut calls, mut reordered) = (0, 0, 0);
+    let mut differ = Vec::new();
+    for (file, _) in suite.verdicts.iter().filter(|(_, accepted)| *accepted) {
+        let wasm = suite.sandbox.read(file);
+        let program = edgec_compiler::validate(wasm.clone()).unwrap();
+        if program.kind() != edgec_compiler::Kind::Module || !program.interface().imports.is_empty()
+        {
+            continue;
+        }
+        let ordered = edgec_compiler::order(program);
+        reordered += usize::from(ordered.bytes() != wasm);
+        let profile = edgec_compiler::EngineProfile::Edge;
+        let mut image = edgec_compiler::precompile(&ordered, target, profile).unwrap();
+        image.strip(&edgec_compiler::Names::default()).unwrap();
+        image
+            .trim()
+            .unwrap_or_else(|error| panic!("{file}: {error}"));
+        // SAFETY: the image was compiled by this process a moment ago.
+        let after = unsafe { Module::deserialize(&edge, image.bytes()) }.unwrap();
+        let after = behaviour(&after, &|store| store.set_epoch_deadline(3));
+        if after.iter().any(|what| endless(what)) {
+            continue;
+        }
+        let before = behaviour(&Module::new(&stock, &wasm).unwrap(), &|_| {});
+        compared += 1;
+        calls += before.len();
+        if before != after {
+            differ.push((file, before, after));
+        }
+    }
+    assert!(differ.is_empty(), "{differ:#?}");
+    assert!(
+        compared > 1000 && calls > 5000 && reordered > 50,
+        "{compared}, {calls}, {reordered}"
+    );
+    println!(
+        "{compared} modules of the edge profile, {reordered} reordered, {calls} calls, all the same"
+    );
+}
+
 /// Whether a call ran out of fuel or stack, which optimized code spends differently.
 fn endless(what: &str) -> bool {
     what.ends_with(": endless")
 }
 
-/// What instantiation and each call did, in words. Fuel ends what does not end by itself.
-fn behaviour(engine: &Engine, wasm: &[u8]) -> Vec<String> {
-    let module = Module::new(engine, wasm).unwrap();
+/// What instantiation and each call did, in words. `limit` ends what does not end by itself.
+fn behaviour(module: &Module, limit: &dyn Fn(&mut Store<()>)) -> Vec<String> {
+    let engine = module.engine();
     let mut seen = Vec::new();
     let functions: Vec<_> = module
         .exports()
@@ -178,8 +241,8 @@ fn behaviour(engine: &Engine, wasm: &[u8]) -> Vec<String> {
             // A new instance for every call: one that runs out of fuel half-way through
             // leaves its memory as no other would.
             let mut store = Store::new(engine, ());
-            store.set_fuel(1_000_000).unwrap();
-            let instance = match Instance::new(&mut store, &module, &[]) {
+            limit(&mut store);
+            let instance = match Instance::new(&mut store, module, &[]) {
                 Ok(instance) => instance,
                 Err(error) => return vec![format!("no instance: {}", trap(&error))],
             };
@@ -211,7 +274,7 @@ fn behaviour(engine: &Engine, wasm: &[u8]) -> Vec<String> {
 fn trap(error: &wasmtime::Error) -> String {
     use wasmtime::Trap;
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel | Trap::StackOverflow) => "endless".to_owned(),
+        Some(Trap::OutOfFuel | Trap::Interrupt | Trap::StackOverflow) => "endless".to_owned(),
         Some(_) => "trap".to_owned(),
         None => format!("{error:#}"),
     }

@@ -45,28 +45,26 @@ fn guests_behave_as_under_stock_wasmtime() {
         let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Auto).unwrap();
         let expected =
             stock::compile_and_run(adapted.component.bytes(), guest.arguments, guest.stdin);
-        for level in ["0", "1", "2"] {
-            let out = format!("O{level}");
-            sandbox.ok(&[
-                "build",
-                path.to_str().unwrap(),
-                "-t",
-                std::env::consts::ARCH,
-                &format!("-O{level}"),
-                "--key",
-                "key.pem",
-                "-o",
-                &format!("{out}/"),
-            ]);
+        for options in [&["-O0"][..], &["-O1"], &["-O2"], &["--profile", "edge"]] {
+            let out = options.concat();
+            let folder = format!("{out}/");
+            let arch = std::env::consts::ARCH;
+            let mut arguments = vec!["build", path.to_str().unwrap(), "-t", arch];
+            arguments.extend(["--key", "key.pem", "-o", &folder]);
+            arguments.extend(options);
+            sandbox.ok(&arguments);
             let artifact = format!("{out}/{stem}.{}.cwasm", std::env::consts::ARCH);
             let found = run(&sandbox, &artifact, guest);
-            assert_eq!(found, expected, "{} -O{level}", guest.file);
+            assert_eq!(found, expected, "{} {options:?}", guest.file);
+            if options.contains(&"edge") {
+                continue;
+            }
             let loaded = stock::load_and_run(
                 &sandbox.path().join(&artifact),
                 guest.arguments,
                 guest.stdin,
             );
-            assert_eq!(loaded, expected, "{} -O{level}, stock host", guest.file);
+            assert_eq!(loaded, expected, "{} {options:?}, stock host", guest.file);
         }
     }
 }

@@ -270,7 +270,7 @@ fn list(store: &Store, format: Format) -> Outcome {
             safe(&entry.profile),
             render::size(entry.length),
             render::size(entry.disk),
-            entry.mode.to_string(),
+            entry.mode.map_or("-".to_owned(), |mode| mode.to_string()),
             entry.image.to_string(),
         ]
     });
@@ -423,7 +423,10 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
     match error {
         StoreError::NotAStore { .. } => failure.hint("`edgec store add` makes one in an empty folder; --store says where it is"),
         StoreError::Owner { .. } => failure.hint("a store and the folders above it belong to this user or to root"),
-        StoreError::Writable { .. } | StoreError::Linked { .. } | StoreError::NotAFile { .. } => {
+        StoreError::Writable { .. }
+        | StoreError::Linked { .. }
+        | StoreError::NotAFile { .. }
+        | StoreError::NotAFolder { .. } => {
             failure.hint("whoever else can change a store decides what its hosts run: make a new one and add the artifacts again")
         }
         StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),

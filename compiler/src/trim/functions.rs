@@ -20,8 +20,8 @@ pub(super) struct Table {
     source_starts: Vec<u32>,
     sparse: Vec<FuncKeyIndex>,
     /// Offset and length in the code.
-    locations: Vec<(u32, u32)>,
-    sources: Vec<u32>,
+    pub(super) locations: Vec<(u32, u32)>,
+    pub(super) sources: Vec<u32>,
 }
 
 impl Table {

@@ -1,21 +1,23 @@
 //! Admission: verify once, then keep.
 //!
 //! The source is copied into a file that nobody else can open; that file is what is verified and
-//! what is kept. In this order, each step on the disk before the next: image, envelope,
-//! release, current release. A crash between two leaves files that no name points at, which a
-//! collection takes.
+//! what is kept. In this order, each step on the disk before the next: image and envelope; their
+//! names; the release that names them. A crash between two leaves files that no release names, which
+//! a collection takes.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread;
 
-use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, verify};
+use edgec_verifier::{Check, Expected, LoadMode, Manifest, Sha256Digest, TrustPolicy, verify};
 use rustix::fs::FlockOperation;
 
-use super::folder::{Folder, Temporary};
-use super::release::{Application, CURRENT, Entry, Release};
-use super::{ADMISSIONS, CHANGES, Store, StoreError};
+use super::history::History;
+use super::release::{Application, Entry, Release};
+use super::temporary::Temporary;
+use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
 use crate::load::{now, open};
 use crate::loaded::Facts;
@@ -57,31 +59,34 @@ impl Store {
     ) -> Result<Admitted, LoadError> {
         let (source, len) = open(source.as_ref())?;
         // No collection takes what is not named yet.
-        let _gate = self.locked(ADMISSIONS, FlockOperation::LockShared)?;
+        let _gate = self.admissions(FlockOperation::LockShared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
-        copy_sparse(source, &mut copy.file, len)?;
-        let (facts, envelope) = verified(&copy.file, len, policy, expected)?;
+        let name = self.0.temporary.name(copy.name());
+        let failed = |source| StoreError::Io {
+            name: name.clone(),
+            source,
+        };
+        copy_sparse(source, &mut copy.file, len, failed)?;
+        let (facts, envelope) = verified(&copy.file, len, policy, expected, failed)?;
         let Facts {
             manifest, checks, ..
         } = facts;
 
         let entry = Entry::of(&manifest, &envelope);
-        let failed = |source| StoreError::Io {
-            name: self.0.temporary.name(copy.name()),
-            source,
-        };
         copy.file.set_len(manifest.image.length).map_err(failed)?;
         self.0.temporary.finish(copy.name(), &copy.file)?;
         let (copy, mode) = sealed(copy.reopened()?, &entry)?;
 
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
         let artifacts = &self.0.artifacts;
-        if !artifacts.has(&entry.image_name()) {
+        if !self.keeps_image(&entry, &copy.file, manifest.image.length, mode) {
             copy.moved_to(artifacts, &entry.image_name())?;
         }
-        if !artifacts.has(&entry.envelope_name()) {
-            artifacts.replace(&self.0.temporary, &entry.envelope_name(), &envelope)?;
+        if !self.keeps_envelope(&entry) {
+            artifacts.put(&self.0.temporary, &entry.envelope_name(), &envelope)?;
         }
+        // Also what was there: whoever admitted it may have been stopped before it was on the disk.
+        artifacts.sync()?;
         let current = self.name(&manifest, entry)?;
         Ok(Admitted {
             manifest,
@@ -95,27 +100,31 @@ impl Store {
     fn name(&self, manifest: &Manifest, entry: Entry) -> Result<bool, StoreError> {
         let application = Application::of(manifest);
         let folder = self.0.names.folder_or_new(&application.folder())?;
-        let mut release = read(&folder, &application.release())?
-            .filter(|release| release.is(&application))
-            .unwrap_or_else(|| Release::new(manifest));
+        let history = History::new(folder, &self.0.temporary);
+        let release = history.find(&application)?;
+        let mut release = release.unwrap_or_else(|| Release::new(manifest));
         release.put(entry);
-        let bytes = release.encode()?;
-        folder.replace(&self.0.temporary, &application.release(), &bytes)?;
-        let current = read(&folder, CURRENT)?;
-        let newest = current.is_none_or(|current| current.version <= release.version);
-        if newest {
-            folder.replace(&self.0.temporary, CURRENT, &bytes)?;
-        }
-        Ok(newest)
+        history.put(&release)
     }
-}
 
-/// The release in a file, if there is one.
-fn read(folder: &Folder, name: &str) -> Result<Option<Release>, StoreError> {
-    match folder.read(name) {
-        Ok(bytes) => Release::decode(&bytes, &folder.name(name)).map(Some),
-        Err(error) if error.is_absence() => Ok(None),
-        Err(error) => Err(error),
+    /// Whether the image is there, whole, and kept as `copy` is. Loads do not look at its bytes, so
+    /// that an admission does; what is not as it should be is replaced.
+    fn keeps_image(&self, entry: &Entry, copy: &File, len: u64, mode: LoadMode) -> bool {
+        let Ok((kept, kept_len)) = self.0.artifacts.file(&entry.image_name()) else {
+            return false;
+        };
+        match (verity::measure(&kept), mode) {
+            (Ok(Measured::Digest(digest)), _) => digest == entry.image,
+            (Ok(Measured::NotEnabled), LoadMode::TrustedStore) => {
+                kept_len == len && same_bytes(&kept, copy, len).unwrap_or(false)
+            }
+            _ => false,
+        }
+    }
+
+    fn keeps_envelope(&self, entry: &Entry) -> bool {
+        let kept = self.0.artifacts.read(&entry.envelope_name());
+        kept.is_ok_and(|kept| Sha256Digest::of(&kept) == entry.envelope)
     }
 }
 
@@ -125,13 +134,14 @@ fn verified(
     len: u64,
     policy: &TrustPolicy,
     expected: &Expected,
+    failed: impl Fn(io::Error) -> StoreError,
 ) -> Result<(Facts, Vec<u8>), LoadError> {
     let now = now()?;
-    let file = copy.try_clone()?;
+    let file = copy.try_clone().map_err(&failed)?;
     // SAFETY: only this process's user can open the file, which has had no name but for that user;
     // this function writes nothing, and the value does not outlive it.
-    let stable = unsafe { StableFile::new(file, len) }?;
-    let view = stable.view()?;
+    let stable = unsafe { StableFile::new(file, len) }.map_err(&failed)?;
+    let view = stable.view().map_err(&failed)?;
     thread::scope(|scope| {
         let writing = scope.spawn(|| copy.sync_data());
         let artifact = verify(&view, policy, expected, now)?;
@@ -139,7 +149,9 @@ fn verified(
         let facts = Facts::of(artifact);
         // Joining fails when the thread panicked, which writing does not.
         let written = writing.join();
-        written.unwrap_or_else(|_| Err(io::Error::other("the writing thread failed")))?;
+        written
+            .unwrap_or_else(|_| Err(io::Error::other("the writing thread failed")))
+            .map_err(failed)?;
         Ok((facts, envelope))
     })
 }
@@ -169,17 +181,40 @@ fn sealed<'a>(
 }
 
 /// Copies `len` bytes. Blocks of zeros are not written: they become holes, which take no place.
-fn copy_sparse(mut source: File, to: &mut File, len: u64) -> io::Result<()> {
+fn copy_sparse(
+    mut source: File,
+    to: &mut File,
+    len: u64,
+    failed: impl Fn(io::Error) -> StoreError,
+) -> Result<(), LoadError> {
     let mut chunk = vec![0; CHUNK];
     let mut left = len;
     while left > 0 {
         let wanted = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
         let piece = chunk.get_mut(..wanted).unwrap_or_default();
         source.read_exact(piece)?;
-        write_sparse(piece, to)?;
+        write_sparse(piece, to).map_err(&failed)?;
         left -= wanted as u64;
     }
-    to.set_len(len)
+    Ok(to.set_len(len).map_err(failed)?)
+}
+
+/// Whether two files begin with the same `len` bytes.
+fn same_bytes(a: &File, b: &File, len: u64) -> io::Result<bool> {
+    let (mut ours, mut theirs) = (vec![0; CHUNK], vec![0; CHUNK]);
+    let mut at = 0;
+    while at < len {
+        let wanted = usize::try_from(len - at).map_or(CHUNK, |left| left.min(CHUNK));
+        let ours = ours.get_mut(..wanted).unwrap_or_default();
+        let theirs = theirs.get_mut(..wanted).unwrap_or_default();
+        a.read_exact_at(ours, at)?;
+        b.read_exact_at(theirs, at)?;
+        if ours != theirs {
+            return Ok(false);
+        }
+        at += wanted as u64;
+    }
+    Ok(true)
 }
 
 fn write_sparse(bytes: &[u8], to: &mut File) -> io::Result<()> {

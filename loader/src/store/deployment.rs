@@ -1,7 +1,7 @@
 //! A name at work: requests take what is current, while a newer version comes in its place.
 
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use edgec_verifier::TrustPolicy;
 use wasmtime::component::{InstancePre, Linker};
@@ -22,6 +22,8 @@ type Prepare<T, P> = dyn Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync
 pub struct Deployment<T: 'static, P = InstancePre<T>> {
     source: Source<T, P>,
     current: RwLock<(Entry, Arc<Loaded<P>>)>,
+    /// Held by a refresh: of two, the slower must not put an older version in the place of a newer one.
+    refreshing: Mutex<()>,
 }
 
 /// Where versions come from, and what is made of each.
@@ -107,10 +109,12 @@ impl<T: 'static, P> Deployment<T, P> {
             linker,
             prepare: Box::new(prepare),
         };
-        let entry = source.chosen()?;
-        let loaded = Arc::new(source.prepared(&entry, policy)?);
-        let current = RwLock::new((entry, loaded));
-        Ok(Self { source, current })
+        let (entry, loaded) = source.prepared(policy)?;
+        Ok(Self {
+            source,
+            current: RwLock::new((entry, Arc::new(loaded))),
+            refreshing: Mutex::default(),
+        })
     }
 
     /// What a request instantiates.
@@ -130,6 +134,8 @@ impl<T: 'static, P> Deployment<T, P> {
     ///
     /// [`RefreshError`]; requests go on as before.
     pub fn refresh(&self, policy: &TrustPolicy) -> Result<Refreshed, RefreshError> {
+        let refreshing = self.refreshing.lock();
+        let _refreshing = refreshing.unwrap_or_else(PoisonError::into_inner);
         let (entry, at_work) = self.at_work();
         let failed = |reason| match self.source.judge(&entry, policy) {
             Ok(()) => RefreshError::Kept(reason),
@@ -141,7 +147,7 @@ impl<T: 'static, P> Deployment<T, P> {
             trusted.map_err(RefreshError::Distrusted)?;
             return Ok(Refreshed::Unchanged);
         }
-        let loaded = self.source.prepared(&chosen, policy).map_err(failed)?;
+        let (chosen, loaded) = self.source.prepared(policy).map_err(failed)?;
         let (from, to) = (at_work.manifest().version, loaded.manifest().version);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = (chosen, Arc::new(loaded));
@@ -165,13 +171,12 @@ impl<T: 'static, P> Source<T, P> {
         store.judge_again(engine, application, entry.clone(), policy)
     }
 
-    fn prepared(&self, entry: &Entry, policy: &TrustPolicy) -> Result<Loaded<P>, LoadError> {
+    fn prepared(&self, policy: &TrustPolicy) -> Result<(Entry, Loaded<P>), LoadError> {
         let (engine, application) = (&self.engine, &self.application);
-        let store = &self.store;
-        let component = store.load_entry(engine, application, entry.clone(), policy)?;
+        let (entry, component) = self.store.load_chosen(engine, application, policy)?;
         let loaded = component.instantiate_pre(&self.linker);
         let loaded = loaded.and_then(|loaded| loaded.try_map(&self.prepare));
-        loaded.map_err(LoadError::Link)
+        Ok((entry, loaded.map_err(LoadError::Link)?))
     }
 }
 

@@ -28,6 +28,12 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
+    /// Something else where a folder should be, or a link to one.
+    #[error("`{name}` is no folder of the store's own")]
+    NotAFolder {
+        /// Its name.
+        name: String,
+    },
     /// A file with a second name, through which it could be changed.
     #[error("`{name}` has another name (a hard link)")]
     Linked {
@@ -84,6 +90,7 @@ impl StoreError {
             Self::Io { .. } => "io",
             Self::NotAStore { .. } => "not-a-store",
             Self::NotAFile { .. } => "not-a-file",
+            Self::NotAFolder { .. } => "not-a-folder",
             Self::Linked { .. } => "store-link",
             Self::Owner { .. } => "store-owner",
             Self::Writable { .. } => "store-writable",
@@ -104,6 +111,16 @@ impl StoreError {
     pub(crate) fn damaged(name: String, what: impl ToString) -> Self {
         let what = what.to_string();
         Self::Damaged { name, what }
+    }
+
+    /// That something is not there, which should be.
+    pub(crate) fn lost(self) -> Self {
+        match self {
+            Self::Io { name, source } if source.kind() == io::ErrorKind::NotFound => {
+                Self::damaged(name, "it is not there")
+            }
+            error => error,
+        }
     }
 
     /// Whether it is that something is not there.

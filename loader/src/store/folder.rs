@@ -4,19 +4,20 @@
 //! Source: `openat2(2)`, `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{DirBuilder, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, Mode, OFlags, ResolveFlags, fchmod, fsync, mkdirat, openat, openat2, renameat,
-    unlinkat,
+    AtFlags, Dir, FlockOperation, Mode, OFlags, ResolveFlags, fchmod, flock, fstat, fsync, mkdirat,
+    openat, openat2, renameat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::StoreError;
+use super::temporary::{Temporary, unused_name};
 
 /// What everybody may do with a finished file: read it. Nobody may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
@@ -56,13 +57,32 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Opens the folder at `path`; makes it, and those above it, where there is none.
+    pub(crate) fn root_or_new(path: &Path) -> Result<Self, StoreError> {
+        match Self::root(path) {
+            Err(error) if error.is_absence() => {
+                make(path).map_err(|source| StoreError::Io {
+                    name: path.display().to_string(),
+                    source,
+                })?;
+                Self::root(path)
+            }
+            found => found,
+        }
+    }
+
     /// Opens a folder in this one.
     pub(crate) fn folder(&self, name: &str) -> Result<Self, StoreError> {
-        let fd = self.open(name, OFlags::DIRECTORY | OFlags::RDONLY)?;
-        let folder = Self {
-            fd,
-            name: self.name(name),
-        };
+        let fd = self.open(name, OFlags::DIRECTORY | OFlags::RDONLY);
+        let name = self.name(name);
+        let fd = fd.map_err(|error| match error {
+            StoreError::NotAFile { name } => StoreError::NotAFolder { name },
+            StoreError::Io { name, source } if source.kind() == io::ErrorKind::NotADirectory => {
+                StoreError::NotAFolder { name }
+            }
+            error => error,
+        })?;
+        let folder = Self { fd, name };
         folder.judge()?;
         Ok(folder)
     }
@@ -70,10 +90,11 @@ impl Folder {
     /// Opens a folder in this one, and makes it where there is none.
     pub(crate) fn folder_or_new(&self, name: &str) -> Result<Self, StoreError> {
         match mkdirat(&self.fd, name, FOLDER) {
-            Ok(()) => self.sync()?,
-            Err(Errno::EXIST) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(self.fails(name, error)),
         }
+        // Also when it is there: whoever made it may have been stopped before it was on the disk.
+        self.sync()?;
         self.folder(name)
     }
 
@@ -89,7 +110,7 @@ impl Folder {
         if !metadata.is_file() {
             return Err(StoreError::NotAFile { name: name() });
         }
-        judge_owner(&name(), &metadata)?;
+        judge_owner(name, metadata.uid())?;
         if metadata.mode() & 0o222 != 0 {
             let mode = metadata.mode() & 0o7777;
             return Err(StoreError::Writable { name: name(), mode });
@@ -107,9 +128,9 @@ impl Folder {
             let what = "it is too long";
             return Err(StoreError::damaged(self.name(name), what));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-        file.take(MAX_SMALL_LEN)
-            .read_to_end(&mut bytes)
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        (&file)
+            .read_exact(&mut bytes)
             .map_err(|source| StoreError::Io {
                 name: self.name(name),
                 source,
@@ -125,8 +146,21 @@ impl Folder {
         Ok(File::from(file.map_err(|error| self.fails(name, error))?))
     }
 
+    /// Waits for a lock; it is held until the file is dropped.
+    pub(crate) fn locked(&self, name: &str, operation: FlockOperation) -> Result<File, StoreError> {
+        let file = self.lock(name)?;
+        loop {
+            match flock(&file, operation) {
+                Ok(()) => return Ok(file),
+                // A signal came.
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(self.fails(name, error)),
+            }
+        }
+    }
+
     /// Opens or makes a file that is there to be locked.
-    pub(crate) fn lock(&self, name: &str) -> Result<File, StoreError> {
+    fn lock(&self, name: &str) -> Result<File, StoreError> {
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let mode = Mode::RUSR | Mode::WUSR;
         let file = openat(&self.fd, name, flags | OFlags::NONBLOCK, mode);
@@ -139,27 +173,32 @@ impl Folder {
         fsync(file).map_err(|error| self.fails(name, error))
     }
 
-    /// Moves `from` in `other` to `to` in this folder, in place of what is there, and waits until that is
-    /// on the disk.
+    /// Moves `from` in `other` to `to` in this folder, in place of what is there.
     pub(crate) fn take(&self, other: &Self, from: &str, to: &str) -> Result<(), StoreError> {
-        renameat(&other.fd, from, &self.fd, to).map_err(|error| self.fails(to, error))?;
-        self.sync()
+        renameat(&other.fd, from, &self.fd, to).map_err(|error| self.fails(to, error))
     }
 
-    /// Writes a short finished file in place of what is there, by way of `temporary`.
+    /// Writes a short finished file in place of what is there, by way of `temporary`, and waits until
+    /// that is on the disk.
     pub(crate) fn replace(
         &self,
         temporary: &Self,
         name: &str,
         bytes: &[u8],
     ) -> Result<(), StoreError> {
+        self.put(temporary, name, bytes)?;
+        self.sync()
+    }
+
+    /// As [`Self::replace`]; that its name is on the disk, a sync of this folder waits for.
+    pub(crate) fn put(&self, temporary: &Self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let aside = Temporary::new(temporary)?;
         let written = (&aside.file).write_all(bytes);
         written.map_err(|source| StoreError::Io {
             name: self.name(name),
             source,
         })?;
-        temporary.finish(&aside.name, &aside.file)?;
+        temporary.finish(aside.name(), &aside.file)?;
         aside.moved_to(self, name)
     }
 
@@ -171,8 +210,37 @@ impl Folder {
         }
     }
 
-    /// Removes an empty folder.
-    pub(crate) fn remove_folder(&self, name: &str) -> Result<(), StoreError> {
+    /// Removes a folder and the files in it, all at once for whoever looks, by way of `temporary`.
+    pub(crate) fn remove_folder(&self, temporary: &Self, name: &str) -> Result<(), StoreError> {
+        let aside = unused_name();
+        match renameat(&self.fd, name, &temporary.fd, &aside) {
+            Ok(()) => {
+                self.sync()?;
+                temporary.sync()?;
+                // What cannot be removed now, a collection takes.
+                let _ = temporary.clear(&aside);
+                Ok(())
+            }
+            // A folder of a lower layer of an overlay stays where it is.
+            Err(Errno::XDEV) => {
+                self.clear(name)?;
+                self.sync()
+            }
+            Err(error) => Err(self.fails(name, error)),
+        }
+    }
+
+    /// Removes what is there, a file or a folder of files.
+    pub(crate) fn clear(&self, name: &str) -> Result<(), StoreError> {
+        match unlinkat(&self.fd, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::ISDIR | Errno::PERM) => {}
+            Err(error) => return Err(self.fails(name, error)),
+        }
+        let folder = self.folder(name)?;
+        for file in folder.names()? {
+            folder.remove(&file)?;
+        }
         unlinkat(&self.fd, name, AtFlags::REMOVEDIR).map_err(|error| self.fails(name, error))
     }
 
@@ -202,12 +270,17 @@ impl Folder {
         fsync(&self.fd).map_err(|error| self.fails(".", error))
     }
 
+    /// Waits until everything of the file system that this folder is on is on the disk.
+    pub(crate) fn sync_all(&self) -> Result<(), StoreError> {
+        syncfs(&self.fd).map_err(|error| self.fails(".", error))
+    }
+
     /// The name of something in here, for messages.
     pub(crate) fn name(&self, name: &str) -> String {
         format!("{}/{name}", self.name)
     }
 
-    fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, StoreError> {
+    pub(crate) fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, StoreError> {
         // A pipe would block on `open` until somebody writes to it.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let resolve = ResolveFlags::BENEATH
@@ -224,24 +297,10 @@ impl Folder {
     }
 
     fn judge(&self) -> Result<(), StoreError> {
-        let metadata =
-            File::from(
-                self.fd
-                    .as_fd()
-                    .try_clone_to_owned()
-                    .map_err(|source| StoreError::Io {
-                        name: self.name.clone(),
-                        source,
-                    })?,
-            )
-            .metadata()
-            .map_err(|source| StoreError::Io {
-                name: self.name.clone(),
-                source,
-            })?;
-        judge_owner(&self.name, &metadata)?;
-        if metadata.mode() & 0o022 != 0 {
-            let mode = metadata.mode() & 0o7777;
+        let facts = fstat(&self.fd).map_err(|error| StoreError::io(&self.name, error))?;
+        judge_owner(|| self.name.clone(), facts.st_uid)?;
+        if facts.st_mode & 0o022 != 0 {
+            let mode = facts.st_mode & 0o7777;
             let name = self.name.clone();
             return Err(StoreError::Writable { name, mode });
         }
@@ -251,68 +310,58 @@ impl Folder {
     fn fails(&self, name: &str, error: Errno) -> StoreError {
         let name = self.name(name);
         match error {
-            Errno::LOOP | Errno::XDEV => StoreError::NotAFile { name },
+            // A link, a mount, a socket, a device that is not there.
+            Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => StoreError::NotAFile { name },
             error => StoreError::io(&name, error),
         }
     }
 }
 
-/// A file in the making, which goes when it is not moved.
-pub(crate) struct Temporary<'a> {
-    folder: &'a Folder,
-    name: String,
-    pub(crate) file: File,
-}
-
-impl<'a> Temporary<'a> {
-    pub(crate) fn new(folder: &'a Folder) -> Result<Self, StoreError> {
-        // Of this process and moment; `create` refuses a name that is taken.
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        let moment = since.map_or(0, |since| since.as_nanos());
-        static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        let name = format!("{}.{moment}.{count}", std::process::id());
-        let file = folder.create(&name)?;
-        Ok(Self { folder, name, file })
-    }
-
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Opens the file anew, for reading, and lets go of the descriptor that writes.
-    pub(crate) fn reopened(mut self) -> Result<Self, StoreError> {
-        self.file = File::from(self.folder.open(&self.name, OFlags::RDONLY)?);
-        Ok(self)
-    }
-
-    /// Puts the file in its place.
-    pub(crate) fn moved_to(self, folder: &Folder, name: &str) -> Result<(), StoreError> {
-        folder.take(self.folder, &self.name, name)
+/// Makes a folder and those above it, each on the disk before the next. Whatever the process's mask
+/// of modes, others cannot write them.
+fn make(path: &Path) -> io::Result<()> {
+    let create = || DirBuilder::new().mode(FOLDER.bits()).create(path);
+    let made = match (create(), path.parent()) {
+        (Err(error), Some(above))
+            if error.kind() == io::ErrorKind::NotFound && above != Path::new("") =>
+        {
+            make(above)?;
+            create()
+        }
+        (made, _) => made,
+    };
+    match made {
+        Ok(()) => sync_above(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
-impl Drop for Temporary<'_> {
-    fn drop(&mut self) {
-        // Moved, it is not there any more; else a collection takes what cannot be removed now.
-        let _ = self.folder.remove(&self.name);
+/// Waits until a folder's name is on the disk.
+pub(crate) fn sync_above(path: &Path) -> io::Result<()> {
+    let above = match path.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    match File::open(above) {
+        // Who may not read it has made nothing in it, but was given a folder.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        above => above?.sync_all(),
     }
 }
 
 /// The owner is this user or root: whoever that is could as well replace the program.
-fn judge_owner(name: &str, metadata: &std::fs::Metadata) -> Result<(), StoreError> {
-    let uid = metadata.uid();
+fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), StoreError> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
-    let name = name.to_owned();
-    Err(StoreError::Owner { name, uid })
+    Err(StoreError::Owner { name: name(), uid })
 }
 
 /// A folder above the store: who can write it could put another store there, unless only
 /// owners may move what is in it (the sticky bit).
 fn judge_above(name: &str, metadata: &std::fs::Metadata) -> Result<(), StoreError> {
-    judge_owner(name, metadata)?;
+    judge_owner(|| name.to_owned(), metadata.uid())?;
     let mode = metadata.mode() & 0o7777;
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
         let name = name.to_owned();

@@ -17,6 +17,9 @@ use crate::stable::StableFile;
 use crate::verity::{self, Measured};
 use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedModule, Verdict};
 
+/// How often a load looks again when what the name pointed at is gone.
+const TRIES: usize = 8;
+
 impl Store {
     /// Loads the component of that name, in its current version or the one that is asked for: of the
     /// artifacts that fit the engine's profile and this machine, the one that uses most of the CPU.
@@ -30,9 +33,8 @@ impl Store {
         application: impl Into<Application>,
         policy: &TrustPolicy,
     ) -> Result<LoadedComponent, LoadError> {
-        let application = application.into();
-        let entry = self.choose(engine, &application)?;
-        self.load_entry(engine, &application, entry, policy)
+        let loaded = self.load_chosen(engine, &application.into(), policy);
+        loaded.map(|(_, component)| component)
     }
 
     /// Loads the core module of that name.
@@ -47,27 +49,26 @@ impl Store {
         policy: &TrustPolicy,
     ) -> Result<LoadedModule, LoadError> {
         let application = application.into();
-        let entry = self.choose(engine, &application)?;
-        let admitted = self.admitted(engine, &application, entry, policy, Kind::Module)?;
+        let (_, admitted) = self.admitted(engine, &application, policy, Kind::Module)?;
         let module = admitted.file.module(engine, &admitted.facts);
         let module = module.map_err(LoadError::Engine)?;
         admitted.facts.declare_once(|| module_imports(&module))?;
         Ok(admitted.loaded(module))
     }
 
-    pub(super) fn load_entry(
+    /// Loads what [`Self::choose`] takes; says what that was.
+    pub(super) fn load_chosen(
         &self,
         engine: &HostEngine,
         application: &Application,
-        entry: Entry,
         policy: &TrustPolicy,
-    ) -> Result<LoadedComponent, LoadError> {
-        let admitted = self.admitted(engine, application, entry, policy, Kind::Component)?;
+    ) -> Result<(Entry, LoadedComponent), LoadError> {
+        let (entry, admitted) = self.admitted(engine, application, policy, Kind::Component)?;
         let component = admitted.file.component(engine, &admitted.facts);
         let component = component.map_err(LoadError::Engine)?;
         let imports = || component_imports(engine, &component);
         admitted.facts.declare_once(imports)?;
-        Ok(admitted.loaded(component))
+        Ok((entry, admitted.loaded(component)))
     }
 
     /// The artifact that fits best.
@@ -102,12 +103,37 @@ impl Store {
         entry: Entry,
         policy: &TrustPolicy,
     ) -> Result<(), LoadError> {
-        let admitted = self.admitted(engine, application, entry, policy, Kind::Component);
-        admitted.map(|_| ())
+        let opened = self.open_entry(engine, application, entry, policy, Kind::Component);
+        opened.map(|_| ())
+    }
+
+    /// What the name points at, open and known to be what the policy lets in.
+    fn admitted(
+        &self,
+        engine: &HostEngine,
+        application: &Application,
+        policy: &TrustPolicy,
+        wanted: Kind,
+    ) -> Result<(Entry, AdmittedFile), LoadError> {
+        let mut tries = 0;
+        loop {
+            let entry = self.choose(engine, application)?;
+            match self.open_entry(engine, application, entry.clone(), policy, wanted) {
+                // The name was given another artifact since, and a collection took this one. What is
+                // still not there after that is lost.
+                Err(LoadError::Store(error)) if error.is_absence() => {
+                    tries += 1;
+                    if tries == TRIES {
+                        return Err(error.lost().into());
+                    }
+                }
+                opened => return Ok((entry, opened?)),
+            }
+        }
     }
 
     /// The image, open and known to be what the policy lets in.
-    fn admitted(
+    fn open_entry(
         &self,
         engine: &HostEngine,
         application: &Application,

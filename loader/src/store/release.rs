@@ -1,6 +1,6 @@
 //! What a name points at: the releases of an application, each an artifact per target.
 //!
-//! `names/<digest>/<version>` is a release and `names/<digest>/current` a copy of the one that a load takes;
+//! `names/<digest>/<version>` is a release and `names/<digest>/current` the one that a load takes;
 //! the digest is SHA-256 of name and channel, with a zero byte between: any name fits into a file's.
 
 use edgec_verifier::{Manifest, Sha256Digest, VerityDigest, check_name};
@@ -39,6 +39,11 @@ impl Application {
     pub fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
         self
+    }
+
+    pub(crate) fn unknown(&self) -> StoreError {
+        let what = self.to_string();
+        StoreError::Unknown { what }
     }
 
     pub(crate) fn check(&self) -> Result<(), StoreError> {

@@ -13,9 +13,9 @@ use edgec_verifier::{
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 
-use super::folder::Folder;
-use super::release::{Application, CURRENT, Entry, Release};
-use super::{ADMISSIONS, CHANGES, Store, StoreError};
+use super::history::History;
+use super::release::{Application, Entry, Release};
+use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
 use crate::load::now;
 use crate::verity::{self, Measured};
@@ -44,9 +44,13 @@ pub struct Listed {
     pub length: u64,
     /// What it takes on the disk, in bytes: holes take nothing.
     pub disk: u64,
-    /// How a load finds it kept.
-    pub mode: LoadMode,
+    /// How a load finds it kept; none when the image is not there, or not as a store keeps one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<LoadMode>,
 }
+
+/// How often something is begun again when what it is about changes.
+const TRIES: usize = 3;
 
 /// What a collection did.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -63,45 +67,32 @@ pub struct Collected {
     pub remains: usize,
 }
 
+/// One artifact of a store that was looked at.
+struct Examined {
+    listed: Listed,
+    entry: Entry,
+    /// What is wrong with its image, as far as that is seen without reading it.
+    fault: Option<StoreError>,
+}
+
 impl Store {
-    /// Every artifact that a name points at, sorted by name, channel, version and target.
+    /// Every artifact that a name points at, sorted by name, channel, version and target; also those that
+    /// are lost or damaged.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub fn list(&self) -> Result<Vec<Listed>, StoreError> {
-        let mut listed = Vec::new();
-        for (release, current) in self.releases()? {
-            for entry in &release.artifacts {
-                let name = entry.image_name();
-                let (file, length) = self.0.artifacts.file(&name)?;
-                let failed = |source| StoreError::Io {
-                    name: self.0.artifacts.name(&name),
-                    source,
-                };
-                let mode = match verity::measure(&file).map_err(failed)? {
-                    Measured::NotEnabled => LoadMode::TrustedStore,
-                    _ => LoadMode::FsVerity,
-                };
-                listed.push(Listed {
-                    name: release.name.clone(),
-                    channel: release.channel.clone(),
-                    version: release.version,
-                    current,
-                    target: entry.target.clone(),
-                    profile: entry.profile.clone(),
-                    image: entry.image,
-                    length,
-                    disk: file.metadata().map_err(failed)?.blocks() * 512,
-                    mode,
-                });
+        let mut tries = 0;
+        loop {
+            let examined = self.examine()?;
+            tries += 1;
+            // After a name was read, an admission and a collection may have taken what it pointed at.
+            let absent = |e: &Examined| e.fault.as_ref().is_some_and(StoreError::is_absence);
+            if tries == TRIES || !examined.iter().any(absent) {
+                return Ok(examined.into_iter().map(|e| e.listed).collect());
             }
         }
-        listed.sort_by(|a, b| {
-            let key = |l: &Listed| (l.name.clone(), l.channel.clone(), l.version);
-            (key(a), &a.target, &a.profile).cmp(&(key(b), &b.target, &b.profile))
-        });
-        Ok(listed)
     }
 
     /// What the signers of every current artifact say about it. That they are trusted was seen when the artifacts
@@ -111,6 +102,18 @@ impl Store {
     ///
     /// [`StoreError`].
     pub fn manifests(&self) -> Result<Vec<Manifest>, StoreError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.stated() {
+                Err(error) if error.is_absence() && tries < TRIES => {}
+                Err(error) => return Err(error.lost()),
+                manifests => return manifests,
+            }
+        }
+    }
+
+    fn stated(&self) -> Result<Vec<Manifest>, StoreError> {
         let mut manifests = Vec::new();
         for (release, current) in self.releases()? {
             for entry in release.artifacts.iter().filter(|_| current) {
@@ -131,9 +134,9 @@ impl Store {
     /// [`StoreError::Unknown`].
     pub fn make_current(&self, application: &Application) -> Result<(), StoreError> {
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
-        let release = self.release(application)?;
-        let folder = self.0.names.folder(&application.folder())?;
-        folder.replace(&self.0.temporary, CURRENT, &release.encode()?)
+        let history = self.history(application)?;
+        let release = history.find(application)?;
+        history.make_current(&release.ok_or_else(|| application.unknown())?)
     }
 
     /// Removes a version of an application, or all of them when none is named. The newest of those that are left
@@ -144,34 +147,17 @@ impl Store {
     /// [`StoreError::Unknown`].
     pub fn remove(&self, application: &Application) -> Result<(), StoreError> {
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
-        let release = self.release(application)?;
-        let name = application.folder();
-        let folder = self.0.names.folder(&name)?;
-        let versions = folder.names()?.into_iter();
-        let mut left: Vec<u64> = versions.filter_map(|name| name.parse().ok()).collect();
-        let going = |version: u64| application.version.is_none_or(|wanted| wanted == version);
-        left.retain(|version| !going(*version));
-        let current = Release::decode(&folder.read(CURRENT)?, &folder.name(CURRENT))?;
-        match left.iter().max() {
-            Some(newest) => {
-                if going(current.version) {
-                    let bytes = folder.read(&newest.to_string())?;
-                    folder.replace(&self.0.temporary, CURRENT, &bytes)?;
-                }
-                folder.remove(&release.version.to_string())?;
-                folder.sync()
-            }
-            None => {
-                // First what loads take: a crash in between leaves a name without a current version.
-                folder.remove(CURRENT)?;
-                folder.sync()?;
-                for file in folder.names()? {
-                    folder.remove(&file)?;
-                }
-                self.0.names.remove_folder(&name)?;
-                self.0.names.sync()
-            }
+        let history = self.history(application)?;
+        let others_left = match application.version {
+            Some(version) => history.remove(application, version)?,
+            None if history.is_empty()? => return Err(application.unknown()),
+            None => false,
+        };
+        if others_left {
+            return Ok(());
         }
+        let folder = application.folder();
+        self.0.names.remove_folder(&self.0.temporary, &folder)
     }
 
     /// Removes what no name points at and no process has in use, and the remains of admissions that did
@@ -181,37 +167,51 @@ impl Store {
     ///
     /// [`StoreError`].
     pub fn collect(&self) -> Result<Collected, StoreError> {
-        let _gate = self.locked(ADMISSIONS, FlockOperation::LockExclusive)?;
+        let _gate = self.admissions(FlockOperation::LockExclusive)?;
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
         let mut collected = Collected::default();
         for name in self.0.temporary.names()? {
-            self.0.temporary.remove(&name)?;
+            self.0.temporary.clear(&name)?;
             collected.remains += 1;
         }
         let mut named = BTreeSet::new();
-        for (release, _) in self.all_releases()? {
-            for entry in release.artifacts {
+        for name in self.0.names.names()? {
+            let folder = self.0.names.folder(&name)?;
+            let (releases, _) = History::new(folder, &self.0.temporary).all()?;
+            if releases.is_empty() {
+                self.0.names.clear(&name)?;
+                collected.remains += 1;
+            }
+            for entry in releases.into_values().flat_map(|release| release.artifacts) {
                 named.insert(entry.image_name());
                 named.insert(entry.envelope_name());
             }
         }
         let artifacts = &self.0.artifacts;
-        for name in artifacts.names()? {
-            if named.contains(&name) {
+        let mut unnamed = artifacts.names()?;
+        unnamed.retain(|name| !named.contains(name));
+        if !unnamed.is_empty() {
+            // Whoever changed a name may have been stopped before that was on the disk, and a name must
+            // not come back without its image.
+            self.0.root.sync_all()?;
+        }
+        for name in unnamed {
+            // What is not as a store keeps it, no load has in use.
+            let image = match name.ends_with(".elf") {
+                true => artifacts.file(&name).ok(),
+                false => None,
+            };
+            let Some((file, _)) = image else {
+                artifacts.clear(&name)?;
+                continue;
+            };
+            if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+                collected.in_use.push(name);
                 continue;
             }
-            if name.ends_with(".elf") {
-                let (file, _) = artifacts.file(&name)?;
-                if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-                    collected.in_use.push(name);
-                    continue;
-                }
-                collected.bytes += file.metadata().map_or(0, |m| m.blocks() * 512);
-                artifacts.remove(&name)?;
-                collected.images.push(name);
-            } else {
-                artifacts.remove(&name)?;
-            }
+            artifacts.remove(&name)?;
+            collected.bytes += file.metadata().map_or(0, |m| m.blocks() * 512);
+            collected.images.push(name);
         }
         artifacts.sync()?;
         Ok(collected)
@@ -228,19 +228,31 @@ impl Store {
         policy: &TrustPolicy,
     ) -> Result<Vec<(Listed, Option<LoadError>)>, StoreError> {
         let mut verified = Vec::new();
-        for listed in self.list()? {
+        for Examined {
+            listed,
+            entry,
+            fault,
+        } in self.examine()?
+        {
             let application = Application {
                 name: listed.name.clone(),
                 channel: listed.channel.clone(),
                 version: Some(listed.version),
             };
-            let release = self.release(&application)?;
-            let same =
-                |entry: &&Entry| entry.target == listed.target && entry.profile == listed.profile;
-            if let Some(entry) = release.artifacts.iter().find(same) {
-                let outcome = self.verify_entry(entry, &application, policy);
-                verified.push((listed, outcome.err()));
-            }
+            let outcome = match fault {
+                None => self.verify_entry(&entry, &application, policy),
+                Some(fault) => Err(fault.into()),
+            };
+            let outcome = match outcome {
+                Err(LoadError::Store(error)) if error.is_absence() => {
+                    if !self.names(&application, &entry)? {
+                        continue;
+                    }
+                    Err(error.lost().into())
+                }
+                outcome => outcome,
+            };
+            verified.push((listed, outcome.err()));
         }
         Ok(verified)
     }
@@ -284,37 +296,84 @@ impl Store {
         Ok(())
     }
 
-    /// Every release of every name, and whether it is the current one.
-    fn releases(&self) -> Result<Vec<(Release, bool)>, StoreError> {
-        let mut releases = self.all_releases()?;
-        // A release and the copy of it that is current.
-        let current: BTreeSet<(String, Option<String>, u64)> = releases
-            .iter()
-            .filter(|(_, current)| *current)
-            .map(|(r, _)| (r.name.clone(), r.channel.clone(), r.version))
-            .collect();
-        releases.retain(|(_, is_current)| !is_current);
-        for (release, is_current) in &mut releases {
-            let key = (
-                release.name.clone(),
-                release.channel.clone(),
-                release.version,
-            );
-            *is_current = current.contains(&key);
+    /// Whether a name points at an artifact now.
+    fn names(&self, application: &Application, entry: &Entry) -> Result<bool, StoreError> {
+        match self.release(application) {
+            Ok(release) => Ok(release.artifacts.contains(entry)),
+            Err(StoreError::Unknown { .. }) => Ok(false),
+            Err(error) => Err(error),
         }
-        Ok(releases)
     }
 
-    /// Every file that names artifacts.
-    fn all_releases(&self) -> Result<Vec<(Release, bool)>, StoreError> {
-        let mut releases = Vec::new();
-        for name in self.0.names.names()? {
-            let folder: Folder = self.0.names.folder(&name)?;
-            for file in folder.names()? {
-                let release = Release::decode(&folder.read(&file)?, &folder.name(&file))?;
-                releases.push((release, file == CURRENT));
+    /// Looks at every image that a name points at.
+    fn examine(&self) -> Result<Vec<Examined>, StoreError> {
+        let mut all = Vec::new();
+        for (release, current) in self.releases()? {
+            for entry in &release.artifacts {
+                all.push(self.examine_entry(&release, current, entry));
             }
         }
-        Ok(releases)
+        all.sort_by(|Examined { listed: a, .. }, Examined { listed: b, .. }| {
+            (&a.name, &a.channel, a.version, &a.target, &a.profile)
+                .cmp(&(&b.name, &b.channel, b.version, &b.target, &b.profile))
+        });
+        Ok(all)
+    }
+
+    fn examine_entry(&self, release: &Release, current: bool, entry: &Entry) -> Examined {
+        let mut listed = Listed {
+            name: release.name.clone(),
+            channel: release.channel.clone(),
+            version: release.version,
+            current,
+            target: entry.target.clone(),
+            profile: entry.profile.clone(),
+            image: entry.image,
+            length: 0,
+            disk: 0,
+            mode: None,
+        };
+        let fault = self.look_at(entry, &mut listed).err();
+        let entry = entry.clone();
+        Examined {
+            listed,
+            entry,
+            fault,
+        }
+    }
+
+    fn look_at(&self, entry: &Entry, listed: &mut Listed) -> Result<(), StoreError> {
+        let name = entry.image_name();
+        let (file, length) = self.0.artifacts.file(&name)?;
+        let failed = |source| StoreError::Io {
+            name: self.0.artifacts.name(&name),
+            source,
+        };
+        listed.length = length;
+        listed.disk = file.metadata().map_err(failed)?.blocks() * 512;
+        listed.mode = match verity::measure(&file).map_err(failed)? {
+            Measured::NotEnabled => Some(LoadMode::TrustedStore),
+            Measured::Digest(digest) if digest == entry.image => Some(LoadMode::FsVerity),
+            other => {
+                let what = format!("the kernel measures {other:?}");
+                return Err(StoreError::damaged(self.0.artifacts.name(&name), what));
+            }
+        };
+        Ok(())
+    }
+
+    /// Every release of every name, and whether it is the current one.
+    fn releases(&self) -> Result<Vec<(Release, bool)>, StoreError> {
+        let mut all = Vec::new();
+        for name in self.0.names.names()? {
+            let folder = match self.0.names.folder(&name) {
+                Err(error) if error.is_absence() => continue,
+                folder => folder?,
+            };
+            let (releases, current) = History::new(folder, &self.0.temporary).all()?;
+            let releases = releases.into_iter();
+            all.extend(releases.map(|(version, release)| (release, current == Some(version))));
+        }
+        Ok(all)
     }
 }

@@ -1,0 +1,169 @@
+//! The folder of an application: its releases, and which of them loads take.
+//!
+//! Every change is one renaming or one removal, so that a crash leaves the folder as it was or as
+//! it should become. For that, `current` counts: what it says of its version is so, and the
+//! version's own file follows. When a crash came between, the next change makes that good.
+
+use std::collections::BTreeMap;
+
+use super::StoreError;
+use super::folder::Folder;
+use super::release::{Application, CURRENT, Release};
+
+/// The folder of an application.
+pub(crate) struct History<'a> {
+    folder: Folder,
+    /// Where its files are made.
+    temporary: &'a Folder,
+}
+
+impl<'a> History<'a> {
+    pub(crate) fn new(folder: Folder, temporary: &'a Folder) -> Self {
+        Self { folder, temporary }
+    }
+
+    /// Opens the folder of an application that has one.
+    pub(crate) fn of(
+        names: &Folder,
+        temporary: &'a Folder,
+        application: &Application,
+    ) -> Result<Self, StoreError> {
+        application.check()?;
+        match names.folder(&application.folder()) {
+            Ok(folder) => Ok(Self::new(folder, temporary)),
+            Err(error) if error.is_absence() => Err(application.unknown()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The release that is meant, if there is one.
+    pub(crate) fn find(&self, application: &Application) -> Result<Option<Release>, StoreError> {
+        let current = self.read(CURRENT);
+        let release = match application.version {
+            None => current?,
+            Some(version) => match current {
+                Ok(Some(current)) if current.version == version => Some(current),
+                // Damaged, it says nothing about another.
+                Ok(_) | Err(StoreError::Damaged { .. }) => self.read(&version.to_string())?,
+                Err(error) => return Err(error),
+            },
+        };
+        if release.as_ref().is_some_and(|found| !found.is(application)) {
+            let name = self.folder.name(&application.release());
+            let what = "it is the release of another application";
+            return Err(StoreError::damaged(name, what));
+        }
+        Ok(release)
+    }
+
+    /// Every release by its version, and the current version.
+    pub(crate) fn all(&self) -> Result<(BTreeMap<u64, Release>, Option<u64>), StoreError> {
+        let mut releases = BTreeMap::new();
+        for name in self.folder.names()? {
+            if name == CURRENT {
+                continue;
+            }
+            // None when it was removed since.
+            let Some(release) = self.read(&name)? else {
+                continue;
+            };
+            if release.version.to_string() != name {
+                let what = "it is the release of another version";
+                return Err(StoreError::damaged(self.folder.name(&name), what));
+            }
+            releases.insert(release.version, release);
+        }
+        let current = self.read(CURRENT)?;
+        let version = current.as_ref().map(|current| current.version);
+        releases.extend(current.map(|current| (current.version, current)));
+        Ok((releases, version))
+    }
+
+    /// Whether nothing was ever put in.
+    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.folder.names()?.is_empty())
+    }
+
+    /// Puts a release in; gives whether it is the current one: the newest becomes that.
+    pub(crate) fn put(&self, release: &Release) -> Result<bool, StoreError> {
+        let current = self.settled()?;
+        let newest = current.is_none_or(|current| current.version <= release.version);
+        if newest {
+            self.replace(CURRENT, release)?;
+        }
+        self.replace(&release.version.to_string(), release)?;
+        Ok(newest)
+    }
+
+    /// Makes a release the current one.
+    pub(crate) fn make_current(&self, release: &Release) -> Result<(), StoreError> {
+        match self.settled() {
+            // It is what is replaced.
+            Err(StoreError::Damaged { .. }) => {}
+            settled => drop(settled?),
+        }
+        self.replace(CURRENT, release)
+    }
+
+    /// Removes a version. The newest that is left becomes current, if the current one went or cannot
+    /// be read. When none would be left, nothing is done and the answer is no.
+    pub(crate) fn remove(&self, application: &Application, going: u64) -> Result<bool, StoreError> {
+        // What is damaged can be removed.
+        let current = match self.read(CURRENT) {
+            Err(StoreError::Damaged { .. }) => None,
+            current => current?.map(|current| current.version),
+        };
+        let names = self.folder.names()?;
+        let versions = names.iter().filter_map(|name| name.parse().ok());
+        let mut versions: Vec<u64> = versions.chain(current).collect();
+        if !versions.contains(&going) {
+            return Err(application.unknown());
+        }
+        versions.retain(|version| *version != going);
+        let Some(newest) = versions.iter().max() else {
+            return Ok(false);
+        };
+        let stays = current.is_some_and(|current| current != going);
+        let next = match stays {
+            true => None,
+            false => self.read(&newest.to_string())?,
+        };
+        // While `current` still has it, it is there.
+        self.folder.remove(&going.to_string())?;
+        self.folder.sync()?;
+        if let Some(next) = next {
+            self.replace(CURRENT, &next)?;
+        }
+        Ok(true)
+    }
+
+    /// The current release, after what a crash left undone of it.
+    fn settled(&self) -> Result<Option<Release>, StoreError> {
+        let current = self.read(CURRENT)?;
+        if let Some(current) = &current {
+            let name = current.version.to_string();
+            let own = match self.read(&name) {
+                Err(StoreError::Damaged { .. }) => None,
+                own => own?,
+            };
+            if own.as_ref() != Some(current) {
+                self.replace(&name, current)?;
+            }
+        }
+        Ok(current)
+    }
+
+    /// The release in a file, if there is one.
+    fn read(&self, name: &str) -> Result<Option<Release>, StoreError> {
+        match self.folder.read(name) {
+            Ok(bytes) => Release::decode(&bytes, &self.folder.name(name)).map(Some),
+            Err(error) if error.is_absence() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn replace(&self, name: &str, release: &Release) -> Result<(), StoreError> {
+        self.folder
+            .replace(self.temporary, name, &release.encode()?)
+    }
+}

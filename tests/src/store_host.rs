@@ -1,0 +1,154 @@
+//! A host with an admission store.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use edgec_loader::store::Store;
+use edgec_loader::{
+    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
+};
+
+use crate::corpus::{GREETING, fails, material};
+use crate::{Sandbox, stock};
+
+/// A store with the example in it, on a host that trusts its signer.
+pub struct StoreHost {
+    /// Its files.
+    pub sandbox: Sandbox,
+    /// What runs the programs.
+    pub engine: HostEngine,
+    /// Whom it trusts.
+    pub policy: TrustPolicy,
+    /// Its store, `store` in the sandbox.
+    pub store: Store,
+}
+
+impl StoreHost {
+    /// With the example in its store.
+    pub fn new() -> Self {
+        let host = Self::empty();
+        host.add(&material().hello).unwrap();
+        host
+    }
+
+    /// With an empty store.
+    pub fn empty() -> Self {
+        let sandbox = Sandbox::empty();
+        sandbox.write("key.pub.pem", material().signer.public().to_pem());
+        Self {
+            engine: engine(EngineProfile::Default, &Limits::OnDemand).unwrap(),
+            policy: sandbox.policy(),
+            store: Store::create(sandbox.path().join("store")).unwrap(),
+            sandbox,
+        }
+    }
+
+    /// Admits a file.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not admitted.
+    pub fn add(&self, file: &[u8]) -> Result<(), LoadError> {
+        let path = self.sandbox.write("a.cwasm", file);
+        let added = self.store.add(path, &self.policy, &Expected::anything());
+        added.map(|_| ())
+    }
+
+    /// Loads the example.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not loaded.
+    pub fn load(&self) -> Result<LoadedComponent, LoadError> {
+        self.store.load(&self.engine, "hello", &self.policy)
+    }
+
+    /// Something in the store.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        self.store.path().join(inside)
+    }
+
+    /// The image of the example.
+    pub fn image(&self) -> PathBuf {
+        self.store.image_paths("hello").unwrap().remove(0)
+    }
+
+    /// The one file of a folder whose name ends so.
+    fn only(&self, folder: &Path, ends: &str) -> PathBuf {
+        let files = fs::read_dir(folder).unwrap();
+        let files = files.map(|entry| entry.unwrap().path());
+        let mut files = files.filter(|path| path.to_str().unwrap().ends_with(ends));
+        let only = files.next().unwrap();
+        assert_eq!(files.next(), None);
+        only
+    }
+
+    /// The one envelope in the store.
+    pub fn envelope(&self) -> PathBuf {
+        self.only(&self.path("artifacts"), ".dsse")
+    }
+
+    /// The file that says which artifacts a load takes.
+    pub fn current(&self) -> PathBuf {
+        self.only(&self.path("names"), "").join("current")
+    }
+
+    /// A load from the store, opened anew, ends so.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    pub fn refuses(&self, code: &str, what: &str) {
+        let opened = Store::open(self.store.path()).map_err(LoadError::from);
+        let loaded = opened.and_then(|s| s.load(&self.engine, "hello", &self.policy));
+        let error = loaded.map(|_| ()).unwrap_err();
+        assert_eq!(error.code(), code, "{what}: {error}");
+        let run = ["run", "--key", "key.pub.pem", "--store", "store", "hello"];
+        let exit = if code == "io" { 3 } else { 1 };
+        fails(&self.sandbox, exit, &run, code);
+    }
+
+    /// What `store verify` says of the example.
+    ///
+    /// # Panics
+    ///
+    /// When the store cannot be read.
+    pub fn verify(&self) -> Option<&'static str> {
+        let verified = self.store.verify(&self.policy).unwrap();
+        assert_eq!(verified.len(), 1);
+        verified[0].1.as_ref().map(LoadError::code)
+    }
+
+    /// The example is loaded and runs.
+    ///
+    /// # Panics
+    ///
+    /// When it is not.
+    pub fn assert_good(&self) {
+        assert_hello(&self.engine, &self.load().unwrap());
+    }
+}
+
+impl Default for StoreHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// It is the example that runs.
+///
+/// # Panics
+///
+/// When it is not.
+pub fn assert_hello(engine: &HostEngine, loaded: &LoadedComponent) {
+    let behaviour = stock::run(engine, loaded.program(), &[], "");
+    assert_eq!(String::from_utf8_lossy(&behaviour.stdout), GREETING);
+}
+
+/// Writes a file over one that a store keeps, as its owner can, with the mode of finished files.
+pub fn overwrite(path: &Path, bytes: &[u8]) {
+    let _ = fs::remove_file(path);
+    fs::write(path, bytes).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o444)).unwrap();
+}

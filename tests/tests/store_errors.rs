@@ -1,0 +1,195 @@
+//! Every error of a store, of loads from it and of plans for it, that is no attack
+//! (`attack_store_files.rs`), by its code.
+#![cfg(target_os = "linux")]
+
+use edgec_artifact::{LimitRange, Manifest};
+use edgec_loader::store::{Application, Deployment, Refreshed, Store, StoreError};
+use edgec_loader::wasmtime::component::Linker;
+use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, PlanError, PoolPlan};
+use edgec_tests::corpus::{Forge, fails, material};
+use edgec_tests::store_host::{StoreHost, overwrite};
+
+const STORE: [&str; 3] = ["store", "--store", "store"];
+
+fn loaded(host: &StoreHost, engine: &HostEngine, application: &str) -> LoadError {
+    let loaded = host.store.load(engine, application, &host.policy);
+    loaded.map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn of_the_command_line() {
+    let host = StoreHost::new();
+    let sandbox = &host.sandbox;
+    let long = std::fs::File::create(sandbox.path().join("long")).unwrap();
+    long.set_len((1 << 30) + 1).unwrap();
+    let add = ["add", "--key", "key.pub.pem"];
+    let other = [&add[..], &["--name", "other", "a.cwasm"]].concat();
+    for (verb, exit, code) in [
+        (&["ls"][..], 0, ""),
+        (&["path", "hi"], 1, "store-unknown"),
+        (&["path", "hello", "--channel", "x"], 1, "store-unknown"),
+        (&["use", "hello", "--app-version", "7"], 1, "store-unknown"),
+        (&["use", "hello", "--channel", "../x"], 2, "name"),
+        (&["rm", "hello", "--app-version", "7"], 1, "store-unknown"),
+        (&["rm", "hi"], 1, "store-unknown"),
+        (&[&add[..], &["missing"]].concat(), 3, "io"),
+        (&[&add[..], &["store"]].concat(), 1, "not-a-file"),
+        (&[&add[..], &["long"]].concat(), 1, "too-long"),
+        (&[&add[..], &["key.pub.pem"]].concat(), 1, "layout"),
+        (&other, 1, "application"),
+    ] {
+        let arguments = [&STORE[..], verb].concat();
+        match exit {
+            0 => drop(sandbox.ok(&arguments)),
+            exit => drop(fails(sandbox, exit, &arguments, code)),
+        }
+    }
+    fails(sandbox, 2, &["store", "ls"], "store");
+    // One of several: the others are admitted.
+    let several = [&STORE[..], &add, &["missing", "a.cwasm", "key.pub.pem"]].concat();
+    let output = sandbox.run(&several);
+    assert_eq!(output.status.code(), Some(3));
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.starts_with("a.cwasm: admitted as hello"), "{stdout}");
+}
+
+#[test]
+fn of_loads() {
+    let host = StoreHost::new();
+    let add = |file: &[u8]| host.add(file).unwrap();
+    add(&Forge::new(&material().foreign, &material().signer)
+        .with_manifest(|manifest| manifest.name = "foreign".to_owned()));
+    let error = loaded(&host, &host.engine, "foreign");
+    let LoadError::Store(StoreError::NoFit { targets, .. }) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((targets.len(), error.code()), (1, "store-no-fit"));
+    let run = ["run", "--key", "key.pub.pem", "--store", "store", "foreign"];
+    fails(&host.sandbox, 1, &run, "store-no-fit");
+
+    // A release that says it fits.
+    let named = Application::new("foreign");
+    let names = std::fs::read_dir(host.path("names")).unwrap();
+    for folder in names.map(|entry| entry.unwrap().path()) {
+        let text = std::fs::read_to_string(folder.join("current")).unwrap();
+        if text.contains("\"foreign\"") {
+            let from = text.split("\"target\":\"").nth(1).unwrap();
+            let from = from.split('"').next().unwrap();
+            let text = text.replace(from, std::env::consts::ARCH);
+            overwrite(&folder.join("current"), text.as_bytes());
+        }
+    }
+    let refused = host.store.load(&host.engine, named, &host.policy);
+    assert_eq!(refused.map(|_| ()).unwrap_err().code(), "host");
+
+    let module = host.store.load_module(&host.engine, "hello", &host.policy);
+    let error = module.map(|_| ()).unwrap_err();
+    assert!(matches!(error, LoadError::Kind { .. }), "{error:?}");
+    assert_eq!(error.code(), "kind");
+
+    // An engine with other settings; it is asked anew each time.
+    let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
+        config.epoch_interruption(true);
+    });
+    let other = other.unwrap();
+    for _ in 0..2 {
+        let error = loaded(&host, &other, "hello");
+        assert!(matches!(error, LoadError::Engine(_)), "{error:?}");
+        host.assert_good();
+    }
+
+    let forge = Forge::of(material());
+    add(&forge.with_manifest(|manifest| {
+        manifest.name = "silent".to_owned();
+        manifest.capabilities.imports.clear();
+    }));
+    for _ in 0..2 {
+        let error = loaded(&host, &host.engine, "silent");
+        assert_eq!(error.code(), "undeclared-import", "{error:?}");
+    }
+}
+
+/// What is at work stays at work while what is there cannot be loaded.
+#[test]
+fn of_deployments() {
+    let host = StoreHost::empty();
+    let forge = Forge::new(&material().smallest, &material().signer);
+    let version = |version: u64| {
+        host.add(&forge.with_manifest(|manifest| {
+            manifest.name = "app".to_owned();
+            manifest.version = version;
+        }))
+        .unwrap();
+    };
+    let deploy = |linker| Deployment::new(&host.store, &host.engine, "app", &host.policy, linker);
+    let missing = deploy(Linker::<()>::new(&host.engine)).map(|_| ());
+    assert_eq!(missing.unwrap_err().code(), "store-unknown");
+    version(1);
+    let deployment = deploy(Linker::<()>::new(&host.engine)).unwrap();
+    let refresh = || deployment.refresh(&host.policy);
+    assert_eq!(refresh().unwrap(), Refreshed::Unchanged);
+    version(2);
+    assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 1, to: 2 });
+    let app = Application::new("app");
+    host.store.make_current(&app.clone().version(1)).unwrap();
+    assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 2, to: 1 });
+    host.store.remove(&app).unwrap();
+    assert_eq!(refresh().unwrap_err().code(), "store-unknown");
+    assert_eq!(host.store.collect().unwrap().in_use.len(), 1);
+    let current = deployment.current();
+    assert_eq!(current.manifest().version, 1);
+    let mut store = edgec_loader::wasmtime::Store::new(&host.engine, ());
+    current.instantiate(&mut store).unwrap();
+    drop((deployment, current));
+    assert_eq!(host.store.collect().unwrap().images.len(), 1);
+}
+
+#[test]
+fn of_plans() {
+    let host = StoreHost::empty();
+    let forge = Forge::of(material());
+    let range = |minimum| LimitRange {
+        minimum,
+        maximum: None,
+    };
+    type Change<'a> = &'a dyn Fn(&mut Manifest);
+    let cases: [(Change<'_>, &[&str], &str); 5] = [
+        (
+            &|manifest| manifest.resources.complete = false,
+            &[],
+            "plan-incomplete",
+        ),
+        (
+            &|manifest| manifest.resources.memories.push(range(1 << 33)),
+            &[],
+            "plan-too-large",
+        ),
+        (
+            &|manifest| manifest.resources.memories.push(range(2 << 20)),
+            &["--memory", "1"],
+            "plan-too-large",
+        ),
+        (
+            &|manifest| manifest.resources.tables.push(range(1 << 30)),
+            &[],
+            "plan-too-large",
+        ),
+        (
+            &|manifest| manifest.resources.memories.push(range(0)),
+            &["--instances", "4000000"],
+            "plan-address-space",
+        ),
+    ];
+    for (change, options, code) in cases {
+        let file = forge.with_manifest(|manifest| change(manifest));
+        host.add(&file).unwrap();
+        let plan = [&STORE[..], &["plan"], options].concat();
+        fails(&host.sandbox, 1, &plan, code);
+    }
+    let counts = |manifest: &mut Manifest| manifest.resources.core_instances = u64::MAX >> 12;
+    let file = forge.with_manifest(counts);
+    host.add(&file).unwrap();
+    let manifests = Store::open(host.store.path()).unwrap().manifests().unwrap();
+    let error = PoolPlan::fitting(1, 1 << 20, &manifests).unwrap_err();
+    assert!(matches!(error, PlanError::Incomplete { .. }), "{error:?}");
+}
