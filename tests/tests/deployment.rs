@@ -280,7 +280,7 @@ fn what_is_unloaded_may_go() {
     stored.admit_answer(1);
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
-    let typed = stored.load(&engine).unwrap().try_map(|c| Ok::<_, ()>(c));
+    let typed = stored.load(&engine).unwrap().try_map(Ok::<_, ()>);
     let version = deployment.current();
     let other = Store::open(stored.path("store")).unwrap();
     other.remove(&Application::new("app")).unwrap();
