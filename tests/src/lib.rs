@@ -6,6 +6,7 @@ pub mod programs;
 pub mod stock;
 #[cfg(target_os = "linux")]
 pub mod store_host;
+pub mod stored;
 pub mod strace;
 pub mod transcript;
 
@@ -280,6 +281,8 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "EDGEC_PKCS11_PIN",
         "EDGEC_STORE",
         "EDGEC_TRUST_STATE",
+        "RUST_BACKTRACE",
+        "RUST_LIB_BACKTRACE",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
         "COLUMNS",

@@ -1,95 +1,17 @@
-//! The runtime API of `edgec-loader` over a store: what fits is chosen, instances come from pools, names
-//! are replaced and unloaded.
+//! The runtime API of `edgec-loader` over a store: what fits is chosen, names are replaced and
+//! unloaded.
 
 #![cfg(target_os = "linux")]
 
-use std::path::PathBuf;
-
 use edgec_loader::store::{Application, Deployment, RefreshError, Refreshed, Store, StoreError};
 use edgec_loader::{
-    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent,
-    LoadedPre, PlanError, PoolPlan, TrustPolicy, Verdict, engine,
+    HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent, LoadedPre, TrustPolicy,
+    Verdict,
 };
-use edgec_tests::{Sandbox, programs, repository};
+use edgec_tests::programs;
+use edgec_tests::stored::{ARCH, Stored, ask, edge, request};
+use wasmtime::Trap;
 use wasmtime::component::{InstancePre, Linker};
-use wasmtime::{PoolConcurrencyLimitError, Trap};
-
-const ARCH: &str = std::env::consts::ARCH;
-
-/// A store in a folder of its own, and who is trusted.
-struct Stored {
-    sandbox: Sandbox,
-    store: Store,
-    policy: TrustPolicy,
-}
-
-impl Stored {
-    fn new() -> Self {
-        let sandbox = Sandbox::new();
-        Self {
-            store: Store::create(sandbox.path().join("store")).unwrap(),
-            policy: sandbox.policy(),
-            sandbox,
-        }
-    }
-
-    /// Builds a program and admits it as `app`.
-    fn admit(&self, text: &str, version: u64, options: &[&str]) {
-        let version = version.to_string();
-        self.sandbox.write("app.wat", text);
-        let build = ["build", "-q", "app.wat", "-O0", "--key", "key.pem"];
-        let named = ["--app-version", &version, "-o", "app.cwasm"];
-        self.sandbox.ok(&[&build[..], &named, options].concat());
-        let (path, anything) = (self.path("app.cwasm"), Expected::anything());
-        self.store.add(path, &self.policy, &anything).unwrap();
-    }
-
-    /// Version `version` answers with its number.
-    fn admit_answer(&self, version: u32) {
-        let options = ["-t", ARCH, "--profile", "edge"];
-        self.admit(&programs::answer(version, 1), version.into(), &options);
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.sandbox.path().join(name)
-    }
-
-    fn load(&self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
-        self.store.load(engine, "app", &self.policy)
-    }
-
-    fn deploy(&self, engine: &HostEngine) -> Deployment<()> {
-        let linker = Linker::new(engine);
-        Deployment::new(&self.store, engine, "app", &self.policy, linker).unwrap()
-    }
-
-    /// The policy, and that the application must be at least of this version.
-    fn stricter(&self, version: u32) -> TrustPolicy {
-        let pem = String::from_utf8(self.sandbox.read("key.pub.pem")).unwrap();
-        let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
-        let rule = format!("threshold = 1\n{key}[minimum-version]\napp = {version}\n");
-        TrustPolicy::from_toml(&rule).unwrap()
-    }
-}
-
-fn edge(limits: &Limits) -> HostEngine {
-    engine(EngineProfile::Edge, limits).unwrap()
-}
-
-/// A store for one request, with so many ticks of time.
-fn request(engine: &HostEngine) -> wasmtime::Store<()> {
-    let mut store = wasmtime::Store::new(engine, ());
-    store.set_epoch_deadline(1);
-    store
-}
-
-/// What an instance answers.
-fn ask(engine: &HostEngine, pre: &InstancePre<()>) -> u32 {
-    let mut store = request(engine);
-    let instance = pre.instantiate(&mut store).unwrap();
-    let answer = instance.get_typed_func::<(), (u32,)>(&mut store, "answer");
-    answer.unwrap().call(&mut store, ()).unwrap().0
-}
 
 /// Hosts keep these in what their threads and tasks share.
 #[test]
@@ -361,134 +283,6 @@ fn modules_are_kept_and_loaded_too() {
     assert_eq!(f.call(&mut store, ()).unwrap(), 7);
     let error = stored.load(&engine).unwrap_err();
     assert!(matches!(error, LoadError::Kind { .. }), "{error:?}");
-}
-
-/// Every program of the store fits the pool; no more instances than were planned.
-#[test]
-fn a_pool_holds_what_was_planned_and_no_more() {
-    let stored = Stored::new();
-    stored.admit_answer(1);
-    let manifests = stored.store.manifests().unwrap();
-    let plan = PoolPlan::fitting(2, 1 << 20, &manifests).unwrap();
-    let engine = edge(&Limits::Pooled(plan));
-    let deployment = stored.deploy(&engine);
-    let pre = deployment.current();
-    let (mut first, mut second, mut third) = (request(&engine), request(&engine), request(&engine));
-    pre.instantiate(&mut first).unwrap();
-    pre.instantiate(&mut second).unwrap();
-    let error = pre.instantiate(&mut third).unwrap_err();
-    assert!(error.is::<PoolConcurrencyLimitError>(), "{error:?}");
-    drop(first);
-    pre.instantiate(&mut third).unwrap();
-    drop((second, third));
-
-    // A newer version that needs more than the pool's memories have is refused when it is loaded.
-    let large = programs::answer(2, 17);
-    stored.admit(&large, 2, &["-t", ARCH, "--profile", "edge"]);
-    let error = deployment.refresh(&stored.policy).unwrap_err();
-    assert!(matches!(error.reason(), LoadError::Engine(_)), "{error:?}");
-    assert_eq!(ask(&engine, &deployment.current()), 1);
-}
-
-/// Real imports, adapters and several core instances; and components that call each other, for which the
-/// engine makes instances of its own.
-#[test]
-fn a_pool_holds_programs_of_many_instances() {
-    let stored = Stored::new();
-    let hello = std::fs::read_to_string(repository().join("examples/hello.wat")).unwrap();
-    let two = r#"(component
-      (component $inner
-        (core module $m (func (export "f") (result i32) i32.const 9))
-        (core instance $i (instantiate $m))
-        (func (export "f") (result u32) (canon lift (core func $i "f"))))
-      (component $outer
-        (import "f" (func $f (result u32)))
-        (core func $f (canon lower (func $f)))
-        (core module $m (import "" "f" (func $f (result i32))) (func (export "g") (result i32) call $f))
-        (core instance $i (instantiate $m (with "" (instance (export "f" (func $f))))))
-        (func (export "answer") (result u32) (canon lift (core func $i "g"))))
-      (instance $inner (instantiate $inner))
-      (instance $outer (instantiate $outer (with "f" (func $inner "f"))))
-      (export "answer" (func $outer "answer")))"#;
-    let options = ["-t", ARCH, "--profile", "edge"];
-    for (text, name) in [(hello.as_str(), "hello"), (two, "two")] {
-        stored.admit(text, 1, &[&options[..], &["--name", name]].concat());
-    }
-    let load = |name: &str| {
-        let manifests = stored.store.manifests().unwrap();
-        let only: Vec<_> = manifests.iter().filter(|m| m.name == name).collect();
-        assert_eq!(only.len(), 1);
-        let plan = PoolPlan::fitting(1, 1 << 30, only).unwrap();
-        let engine = edge(&Limits::Pooled(plan));
-        let loaded = stored.store.load(&engine, name, &stored.policy);
-        loaded.map(|loaded| (engine, loaded))
-    };
-    load("hello").unwrap();
-    let (engine, loaded) = load("two").unwrap();
-    let pre = loaded.instantiate_pre(&Linker::new(&engine)).unwrap();
-    assert_eq!(ask(&engine, &pre), 9);
-    assert_eq!(ask(&engine, &pre), 9);
-}
-
-#[test]
-fn what_no_pool_can_hold_is_named() {
-    let stored = Stored::new();
-    stored.admit_answer(1);
-    let manifests = stored.store.manifests().unwrap();
-    let [manifest] = manifests.as_slice() else {
-        panic!("{manifests:?}");
-    };
-    let plan = |instances, memory, change: &dyn Fn(&mut edgec_loader::Manifest)| {
-        let mut manifest = manifest.clone();
-        change(&mut manifest);
-        PoolPlan::fitting(instances, memory, [&manifest])
-    };
-    let same = |_: &mut edgec_loader::Manifest| {};
-    let fits = plan(10, 64 << 10, &same).unwrap();
-    assert_eq!((fits.instances, fits.memories, fits.tables), (10, 1, 0));
-
-    let error = plan(10, (64 << 10) - 1, &same).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "`app` starts with a memory of 65536, a pool holds 65535"
-    );
-    assert_eq!(error.code(), "plan-too-large");
-
-    let error = plan(10, 1 << 20, &|m| m.resources.complete = false).unwrap_err();
-    assert!(matches!(&error, PlanError::Incomplete { name } if name == "app"));
-    assert_eq!(error.code(), "plan-incomplete");
-    let many = |m: &mut edgec_loader::Manifest| m.resources.core_instances = 1 << 32;
-    assert_eq!(
-        plan(10, 1 << 20, &many).unwrap_err().code(),
-        "plan-incomplete"
-    );
-
-    let table = |m: &mut edgec_loader::Manifest| {
-        let mut limits = m.resources.memories[0];
-        limits.minimum = 10_000_001;
-        m.resources.tables.push(limits);
-    };
-    let error = plan(10, 1 << 20, &table).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            PlanError::TooLarge {
-                what: "a table",
-                ..
-            }
-        ),
-        "{error}"
-    );
-
-    let error = plan(1_000_000, 1 << 20, &same).unwrap_err();
-    assert!(matches!(
-        error,
-        PlanError::AddressSpace {
-            instances: 1_000_000,
-            ..
-        }
-    ));
-    assert_eq!(error.code(), "plan-address-space");
 }
 
 /// The typed forms carry along what is known of the program.

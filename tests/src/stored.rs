@@ -1,0 +1,105 @@
+//! An admission store with programs in it, and what hosts do with those.
+
+#![cfg(target_os = "linux")]
+
+use std::path::PathBuf;
+
+use edgec_loader::store::{Deployment, Store};
+use edgec_loader::{
+    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
+};
+use wasmtime::component::{InstancePre, Linker};
+
+use crate::{Sandbox, programs};
+
+/// This machine's family of CPUs, as a target.
+pub const ARCH: &str = std::env::consts::ARCH;
+
+/// A store in a folder of its own, and who is trusted.
+pub struct Stored {
+    /// The folder.
+    pub sandbox: Sandbox,
+    /// The store in it.
+    pub store: Store,
+    /// Trusts the sandbox's key.
+    pub policy: TrustPolicy,
+}
+
+impl Default for Stored {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stored {
+    /// An empty store.
+    pub fn new() -> Self {
+        let sandbox = Sandbox::new();
+        Self {
+            store: Store::create(sandbox.path().join("store")).unwrap(),
+            policy: sandbox.policy(),
+            sandbox,
+        }
+    }
+
+    /// Builds a program and admits it as `app`.
+    pub fn admit(&self, text: &str, version: u64, options: &[&str]) {
+        let version = version.to_string();
+        self.sandbox.write("app.wat", text);
+        let build = ["build", "-q", "app.wat", "-O0", "--key", "key.pem"];
+        let named = ["--app-version", &version, "-o", "app.cwasm"];
+        self.sandbox.ok(&[&build[..], &named, options].concat());
+        let (path, anything) = (self.path("app.cwasm"), Expected::anything());
+        self.store.add(path, &self.policy, &anything).unwrap();
+    }
+
+    /// Version `version` answers with its number.
+    pub fn admit_answer(&self, version: u32) {
+        let options = ["-t", ARCH, "--profile", "edge"];
+        self.admit(&programs::answer(version, 1), version.into(), &options);
+    }
+
+    /// A file in the sandbox.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.sandbox.path().join(name)
+    }
+
+    /// Loads `app`.
+    pub fn load(&self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
+        self.store.load(engine, "app", &self.policy)
+    }
+
+    /// Puts `app` to work, without any imports.
+    pub fn deploy(&self, engine: &HostEngine) -> Deployment<()> {
+        let linker = Linker::new(engine);
+        Deployment::new(&self.store, engine, "app", &self.policy, linker).unwrap()
+    }
+
+    /// The policy, and that the application must be at least of this version.
+    pub fn stricter(&self, version: u32) -> TrustPolicy {
+        let pem = String::from_utf8(self.sandbox.read("key.pub.pem")).unwrap();
+        let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+        let rule = format!("threshold = 1\n{key}[minimum-version]\napp = {version}\n");
+        TrustPolicy::from_toml(&rule).unwrap()
+    }
+}
+
+/// An engine of the edge profile.
+pub fn edge(limits: &Limits) -> HostEngine {
+    engine(EngineProfile::Edge, limits).unwrap()
+}
+
+/// Wasmtime's store for one request, with one tick of time.
+pub fn request(engine: &HostEngine) -> wasmtime::Store<()> {
+    let mut store = wasmtime::Store::new(engine, ());
+    store.set_epoch_deadline(1);
+    store
+}
+
+/// What an instance answers.
+pub fn ask(engine: &HostEngine, pre: &InstancePre<()>) -> u32 {
+    let mut store = request(engine);
+    let instance = pre.instantiate(&mut store).unwrap();
+    let answer = instance.get_typed_func::<(), (u32,)>(&mut store, "answer");
+    answer.unwrap().call(&mut store, ()).unwrap().0
+}
