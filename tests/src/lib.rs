@@ -286,6 +286,7 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
         "COLUMNS",
+        "RUST_BACKTRACE",
     ] {
         command.env_remove(variable);
     }

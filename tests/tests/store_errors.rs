@@ -134,7 +134,7 @@ fn of_deployments() {
     host.store.make_current(&app.clone().version(1)).unwrap();
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 2, to: 1 });
     host.store.remove(&app).unwrap();
-    assert_eq!(refresh().unwrap_err().code(), "store-unknown");
+    assert_eq!(refresh().unwrap_err().reason().code(), "store-unknown");
     assert_eq!(host.store.collect().unwrap().in_use.len(), 1);
     let current = deployment.current();
     assert_eq!(current.manifest().version, 1);

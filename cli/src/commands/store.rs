@@ -1,13 +1,18 @@
 //! `edgec store`: a host's admission store.
 
+mod add;
+mod plan;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::MAX_VERSION;
+use edgec_loader::LoadMode;
 use edgec_loader::store::{Application, Listed, Store, StoreError};
-use edgec_loader::{Check, LoadMode, PoolPlan, Status};
 use serde::Serialize;
 
+use self::add::{Add, add_all};
+use self::plan::{Plan, print_plan};
 use crate::Outcome;
 use crate::commands::run::load_failure;
 use crate::failure::{Exit, Failure, code};
@@ -55,18 +60,6 @@ enum Command {
 }
 
 #[derive(clap::Args)]
-struct Add {
-    /// The artifacts
-    #[arg(required = true, value_name = "ARTIFACT")]
-    artifacts: Vec<PathBuf>,
-    #[command(flatten)]
-    trust: TrustArguments,
-    /// How results are printed
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(clap::Args)]
 struct Ls {
     /// How the list is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -100,19 +93,6 @@ struct Named {
     /// Its version [default: the current one; for `rm`, all of them]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_VERSION))]
     app_version: Option<u64>,
-}
-
-#[derive(clap::Args)]
-struct Plan {
-    /// How many instances run at one time
-    #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
-    instances: u32,
-    /// How far one memory may grow
-    #[arg(long, value_name = "MIB", default_value = "4096", value_parser = clap::value_parser!(u64).range(1..=4096))]
-    memory: u64,
-    /// How the plan is printed
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
 }
 
 impl Named {
@@ -162,93 +142,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Command::Gc(gc) => collect(&open()?, gc.format),
         Command::Plan(plan) => print_plan(&open()?, plan),
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Added {
-    artifact: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<LoadMode>,
-    current: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    checks: Vec<Check>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Failure>,
-}
-
-fn add_all(store: &Store, add: &Add, trust: &crate::trust::Trust) -> Outcome {
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
-    for path in &add.artifacts {
-        let mut report = Added {
-            artifact: render::path(path),
-            name: None,
-            version: None,
-            target: None,
-            image: None,
-            mode: None,
-            current: false,
-            checks: Vec::new(),
-            error: None,
-        };
-        match store.add(path, &trust.policy, &trust.expected) {
-            Ok(admitted) => {
-                report.mode = Some(admitted.mode);
-                report.current = admitted.current;
-                report.checks = admitted.checks;
-                let manifest = admitted.manifest;
-                report.image = Some(manifest.image.fsverity.to_string());
-                report.target = Some(manifest.target.id);
-                report.version = Some(manifest.version);
-                report.name = Some(manifest.name);
-            }
-            Err(error) => {
-                let failure = load_failure(&error).about(path.display());
-                worst = worst.max(Some(failure.exit()));
-                report.error = Some(failure);
-            }
-        }
-        if add.format == Format::Text {
-            print_added(&report);
-        }
-        reports.push(report);
-    }
-    if add.format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
-}
-
-fn print_added(report: &Added) {
-    if let Some(failure) = &report.error {
-        return failure.print();
-    }
-    for check in report.checks.iter().filter(|c| c.status == Status::Warned) {
-        let evidence = safe(&check.evidence);
-        eprintln!("warning[{}]: {}: {evidence}", check.name, report.artifact);
-    }
-    let text = |value: &Option<String>| safe(value.as_deref().unwrap_or_default());
-    let current = match report.current {
-        true => "",
-        false => "; a newer version stays current",
-    };
-    out!(
-        "{}: admitted as {} version {} for {}, {}{current}\n",
-        report.artifact,
-        text(&report.name),
-        report.version.unwrap_or_default(),
-        text(&report.target),
-        report.mode.map_or("", LoadMode::name),
-    );
 }
 
 fn list(store: &Store, format: Format) -> Outcome {
@@ -336,79 +229,6 @@ fn collect(store: &Store, format: Format) -> Outcome {
         collected.in_use.len(),
         render::count(collected.remains, "file"),
     );
-    Ok(ExitCode::SUCCESS)
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Planned {
-    programs: usize,
-    #[serde(flatten)]
-    pool: PoolPlan,
-    address_space: u64,
-}
-
-fn print_plan(store: &Store, plan: &Plan) -> Outcome {
-    let manifests = store.manifests().map_err(|error| failure(&error))?;
-    let pool = PoolPlan::fitting(plan.instances, plan.memory << 20, &manifests)
-        .map_err(|error| Failure::rejected(error.code(), &error))?;
-    let planned = Planned {
-        programs: manifests.len(),
-        address_space: pool.address_space(),
-        pool,
-    };
-    if plan.format == Format::Json {
-        render::json(&planned);
-        return Ok(ExitCode::SUCCESS);
-    }
-    let pool = &planned.pool;
-    let rows = [
-        (
-            "programs",
-            planned.programs.to_string(),
-            "current in this store",
-        ),
-        (
-            "instances",
-            pool.instances.to_string(),
-            "components at one time",
-        ),
-        (
-            "core instances",
-            pool.core_instances.to_string(),
-            "in one component, at most; no limit",
-        ),
-        (
-            "memories",
-            pool.memories.to_string(),
-            "in one component, at most",
-        ),
-        (
-            "tables",
-            pool.tables.to_string(),
-            "in one component, at most",
-        ),
-        (
-            "table elements",
-            pool.table_elements.to_string(),
-            "of one table, at most",
-        ),
-        (
-            "memory",
-            render::size(pool.memory_bytes),
-            "of one memory, at most",
-        ),
-        (
-            "address space",
-            render::size(planned.address_space),
-            "reserved for memories",
-        ),
-    ];
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|(name, value, what)| vec![name.to_owned(), value, what.to_owned()])
-        .collect();
-    out!("{}", render::table(&rows));
     Ok(ExitCode::SUCCESS)
 }
 
