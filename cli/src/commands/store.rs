@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::MAX_VERSION;
-use edgec_loader::LoadMode;
 use edgec_loader::store::{Application, Listed, Store, StoreError};
 use serde::Serialize;
 
