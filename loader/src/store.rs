@@ -36,6 +36,7 @@ mod deployment;
 mod error;
 mod folder;
 mod history;
+mod judging;
 mod loading;
 mod release;
 mod temporary;

@@ -75,7 +75,7 @@ impl Store {
         let entry = Entry::of(&manifest, &envelope);
         copy.file.set_len(manifest.image.length).map_err(failed)?;
         self.0.temporary.finish(copy.name(), &copy.file)?;
-        let (copy, mode) = sealed(copy.reopened()?, &entry)?;
+        let (copy, mode) = self.seal(copy.reopened()?, &entry)?;
 
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
         let artifacts = &self.0.artifacts;
@@ -94,6 +94,25 @@ impl Store {
             mode,
             current,
         })
+    }
+
+    /// Has the kernel keep the image as it is, where it can.
+    fn seal<'a>(
+        &self,
+        image: Temporary<'a>,
+        entry: &Entry,
+    ) -> Result<(Temporary<'a>, LoadMode), StoreError> {
+        let failed = |source| StoreError::Io {
+            name: entry.image_name(),
+            source,
+        };
+        match verity::enable(&image.file).map_err(failed)? {
+            Enabled::Now | Enabled::Before | Enabled::NotSupported => {
+                let mode = self.mode_of(&image.file, entry)?;
+                Ok((image, mode))
+            }
+            Enabled::Busy => Err(failed(io::ErrorKind::ExecutableFileBusy.into())),
+        }
     }
 
     /// Points the names at an artifact; the answer is whether it is in the current release.
@@ -159,29 +178,6 @@ fn verified(
     })
 }
 
-/// Has the kernel keep the image as it is, where it can.
-fn sealed<'a>(
-    image: Temporary<'a>,
-    entry: &Entry,
-) -> Result<(Temporary<'a>, LoadMode), StoreError> {
-    let name = entry.image_name();
-    let failed = |source| StoreError::Io {
-        name: name.clone(),
-        source,
-    };
-    match verity::enable(&image.file).map_err(failed)? {
-        Enabled::Now | Enabled::Before => {}
-        Enabled::NotSupported => return Ok((image, LoadMode::TrustedStore)),
-        Enabled::Busy => return Err(failed(io::ErrorKind::ExecutableFileBusy.into())),
-    }
-    match verity::measure(&image.file).map_err(failed)? {
-        Measured::Digest(digest) if digest == entry.image => Ok((image, LoadMode::FsVerity)),
-        other => {
-            let what = format!("the kernel measures {other:?}");
-            Err(StoreError::damaged(name, what))
-        }
-    }
-}
 
 /// Copies `len` bytes. Blocks of zeros are not written: they become holes, which take no place.
 fn copy_sparse(

@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use edgec_verifier::{
-    Expected, Kind, LoadMode, Measured as Stated, Sha256Digest, Stored, TrustPolicy, verify_stored,
-};
+use edgec_verifier::{Kind, LoadMode, Measured as Known, TrustPolicy};
 use rustix::fs::{FlockOperation, flock};
 
 use super::release::{Application, Entry, Release};
@@ -14,7 +12,6 @@ use super::{Store, StoreError};
 use crate::load::now;
 use crate::loaded::{Facts, component_imports, demand, module_imports};
 use crate::stable::StableFile;
-use crate::verity::{self, Measured};
 use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedModule, Verdict};
 
 /// How often a load looks again when what the name pointed at is gone.
@@ -143,15 +140,7 @@ impl Store {
     ) -> Result<AdmittedFile, LoadError> {
         let name = entry.image_name();
         let (file, len) = self.0.artifacts.file(&name)?;
-        let measured = verity::measure(&file)?;
-        let mode = match measured {
-            Measured::Digest(digest) if digest == entry.image => LoadMode::FsVerity,
-            Measured::NotEnabled => LoadMode::TrustedStore,
-            other => {
-                let what = format!("the kernel measures {other:?}");
-                return Err(StoreError::damaged(self.0.artifacts.name(&name), what).into());
-            }
-        };
+        let mode = self.mode_of(&file, &entry)?;
         demand(policy, mode)?;
         // No collection takes it while it is in use. Where a lock cannot be had, it is one that
         // looks whether the file can go, and the file stays for whoever has it open.
@@ -166,12 +155,19 @@ impl Store {
             entry,
             application: application.clone(),
             policy: policy.digest(),
+            mode,
         };
         let now = now()?;
         let (facts, verdict) = match self.0.verdicts.get(&subject, now) {
             Some(facts) if facts.manifest.image.length == len => (facts, Verdict::Cached),
             _ => {
-                let facts = self.judge(&file, mode, &subject, policy, now)?;
+                let known = match mode {
+                    LoadMode::FsVerity => Known::Kernel(image),
+                    _ => Known::Admitted(image),
+                };
+                let view = file.view()?;
+                let facts = self.judge(&view, known, &subject.entry, application, policy, now)?;
+                drop(view);
                 let facts = Arc::new(facts);
                 self.0.verdicts.put(subject, Arc::clone(&facts));
                 (facts, Verdict::Fresh)
@@ -188,47 +184,6 @@ impl Store {
             facts,
             report,
         })
-    }
-
-    /// Verifies all but the image's bytes, which were hashed when it was admitted.
-    fn judge(
-        &self,
-        file: &StableFile,
-        mode: LoadMode,
-        subject: &Subject,
-        policy: &TrustPolicy,
-        now: u64,
-    ) -> Result<Facts, LoadError> {
-        let name = subject.entry.envelope_name();
-        let envelope = self.0.artifacts.read(&name)?;
-        if Sha256Digest::of(&envelope) != subject.entry.envelope {
-            let what = "it is another envelope";
-            return Err(StoreError::damaged(self.0.artifacts.name(&name), what).into());
-        }
-        let image = subject.entry.image;
-        let view = file.view()?;
-        let stored = Stored {
-            image: &view,
-            envelope: &envelope,
-            measured: match mode {
-                LoadMode::FsVerity => Stated::Kernel(image),
-                _ => Stated::Admitted(image),
-            },
-        };
-        let application = &subject.application;
-        let expected = Expected::application(&application.name);
-        let expected = match &application.channel {
-            Some(channel) => expected.in_channel(channel),
-            None => expected,
-        };
-        let artifact = verify_stored(&stored, policy, &expected, now)?;
-        let manifest = artifact.manifest();
-        let version = application.version.unwrap_or(manifest.version);
-        if (version, &application.channel) != (manifest.version, &manifest.channel) {
-            let what = "it is another version or channel than its name says";
-            return Err(StoreError::damaged(self.0.artifacts.name(&name), what).into());
-        }
-        Ok(Facts::of(artifact))
     }
 }
 

@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 
-use edgec_verifier::{Expected, Manifest, fsverity_digest};
 use edgec_verifier::{
-    LoadMode, MAX_ARTIFACT_LEN, Measured as Stated, Sha256Digest, Stored, TrustPolicy,
-    VerityDigest, verify_stored,
+    LoadMode, MAX_ARTIFACT_LEN, Manifest, Measured as Known, TrustPolicy, VerityDigest,
+    fsverity_digest,
 };
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
@@ -18,7 +17,6 @@ use super::release::{Application, Entry, Release};
 use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
 use crate::load::now;
-use crate::verity::{self, Measured};
 
 /// One artifact of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -264,11 +262,6 @@ impl Store {
         policy: &TrustPolicy,
     ) -> Result<(), LoadError> {
         let (file, len) = self.0.artifacts.file(&entry.image_name())?;
-        let envelope = self.0.artifacts.read(&entry.envelope_name())?;
-        if Sha256Digest::of(&envelope) != entry.envelope {
-            let name = self.0.artifacts.name(&entry.envelope_name());
-            return Err(StoreError::damaged(name, "it is another envelope").into());
-        }
         // Read, not mapped: a damaged page under fs-verity is an error for who reads it, and the end of a
         // process that touches it in a mapping.
         let mut image = Vec::with_capacity(usize::try_from(len.min(MAX_ARTIFACT_LEN)).unwrap_or(0));
@@ -283,16 +276,7 @@ impl Store {
             let what = format!("its digest is {found}");
             return Err(StoreError::damaged(name, what).into());
         }
-        let stored = Stored {
-            image: &image,
-            envelope: &envelope,
-            measured: Stated::Admitted(found),
-        };
-        let mut expected = Expected::application(&application.name);
-        if let Some(channel) = &application.channel {
-            expected = expected.in_channel(channel);
-        }
-        verify_stored(&stored, policy, &expected, now()?)?;
+        self.judge(&image, Known::Admitted(found), entry, application, policy, now()?)?;
         Ok(())
     }
 
@@ -351,14 +335,7 @@ impl Store {
         };
         listed.length = length;
         listed.disk = file.metadata().map_err(failed)?.blocks() * 512;
-        listed.mode = match verity::measure(&file).map_err(failed)? {
-            Measured::NotEnabled => Some(LoadMode::TrustedStore),
-            Measured::Digest(digest) if digest == entry.image => Some(LoadMode::FsVerity),
-            other => {
-                let what = format!("the kernel measures {other:?}");
-                return Err(StoreError::damaged(self.0.artifacts.name(&name), what));
-            }
-        };
+        listed.mode = Some(self.mode_of(&file, entry)?);
         Ok(())
     }
 

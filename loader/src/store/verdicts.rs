@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use edgec_verifier::Sha256Digest;
+use edgec_verifier::{LoadMode, Sha256Digest};
 
 use super::release::{Application, Entry};
 use crate::loaded::Facts;
@@ -19,6 +19,8 @@ pub(super) struct Subject {
     pub(super) entry: Entry,
     pub(super) application: Application,
     pub(super) policy: Sha256Digest,
+    /// What is known of the digest is evidence, and depends on this.
+    pub(super) mode: LoadMode,
 }
 
 /// Acceptances only: a refusal is found anew each time.

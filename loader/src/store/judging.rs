@@ -1,0 +1,80 @@
+//! Judging what a store keeps: how it is kept, and whether a policy lets it in under the name that
+//! points at it.
+
+use std::fs::File;
+
+use edgec_verifier::{
+    Expected, LoadMode, Measured as Known, Sha256Digest, Stored, TrustPolicy, verify_stored,
+};
+
+use super::release::{Application, Entry};
+use super::{Store, StoreError};
+use crate::LoadError;
+use crate::loaded::Facts;
+use crate::verity::{self, Measured};
+
+impl Store {
+    /// How an image's file is kept from changing.
+    pub(super) fn mode_of(&self, file: &File, entry: &Entry) -> Result<LoadMode, StoreError> {
+        let name = || self.0.artifacts.name(&entry.image_name());
+        let failed = |source| StoreError::Io {
+            name: name(),
+            source,
+        };
+        match verity::measure(file).map_err(failed)? {
+            Measured::Digest(digest) if digest == entry.image => Ok(LoadMode::FsVerity),
+            Measured::NotEnabled => Ok(LoadMode::TrustedStore),
+            other => {
+                let what = format!("the kernel measures {other:?}");
+                Err(StoreError::damaged(name(), what))
+            }
+        }
+    }
+
+    /// Verifies an image whose digest is known: its envelope, what it is, the policy, and that it
+    /// is what the name says.
+    pub(super) fn judge(
+        &self,
+        image: &[u8],
+        known: Known,
+        entry: &Entry,
+        application: &Application,
+        policy: &TrustPolicy,
+        now: u64,
+    ) -> Result<Facts, LoadError> {
+        let name = entry.envelope_name();
+        let damaged = |what: &str| StoreError::damaged(self.0.artifacts.name(&name), what);
+        let envelope = self.0.artifacts.read(&name)?;
+        if Sha256Digest::of(&envelope) != entry.envelope {
+            return Err(damaged("it is another envelope").into());
+        }
+        let stored = Stored {
+            image,
+            envelope: &envelope,
+            measured: known,
+        };
+        let mut expected = Expected::application(&application.name);
+        if let Some(channel) = &application.channel {
+            expected = expected.in_channel(channel);
+        }
+        let artifact = verify_stored(&stored, policy, &expected, now)?;
+        let manifest = artifact.manifest();
+        let named = (
+            application.version.unwrap_or(manifest.version),
+            &application.channel,
+            &entry.target,
+            &entry.profile,
+        );
+        let signed = (
+            manifest.version,
+            &manifest.channel,
+            &manifest.target.id,
+            &manifest.engine.profile,
+        );
+        if named != signed {
+            let what = "it is another version, channel, target or profile than its name says";
+            return Err(damaged(what).into());
+        }
+        Ok(Facts::of(artifact))
+    }
+}
