@@ -38,9 +38,6 @@ pub enum Limits {
 pub struct PoolPlan {
     /// Components that can be instantiated at one time.
     pub instances: u32,
-    /// Core instances in one component, at most, without the engine's adapters between components. Nothing
-    /// is set aside for them, and their number is no limit.
-    pub core_instances: u32,
     /// Memories in one component, at most.
     pub memories: u32,
     /// Tables in one component, at most.
@@ -75,10 +72,12 @@ pub enum PlanError {
     },
     /// More address space than a process has for it.
     #[error(
-        "{instances} instances of {memories} memories each take {} GiB of address space, more than {} GiB",
+        "{instances} instances of `{name}` with {memories} memories each take {} GiB of address space, more than {} GiB",
         needed >> 30, ADDRESS_SPACE >> 30
     )]
     AddressSpace {
+        /// The application.
+        name: String,
         /// Instances at one time.
         instances: u32,
         /// Memories in each.
@@ -111,40 +110,49 @@ impl PoolPlan {
         memory_bytes: u64,
         programs: impl IntoIterator<Item = &'a Manifest>,
     ) -> Result<Self, PlanError> {
-        let memory_bytes = memory_bytes.min(4 << 30);
-        let mut plan = Self {
-            instances,
-            core_instances: 1,
-            memories: 0,
-            tables: 0,
-            table_elements: TABLE_ELEMENTS,
-            memory_bytes,
-        };
+        let mut plan = Self::empty(instances, memory_bytes);
         for manifest in programs {
             plan.include(manifest)?;
-        }
-        let needed = plan.address_space();
-        if needed > ADDRESS_SPACE {
-            return Err(PlanError::AddressSpace {
-                instances,
-                memories: plan.memories,
-                needed,
-            });
         }
         Ok(plan)
     }
 
+    /// As [`Self::fitting`], for all of the programs but those that no such pool fits: one tenant's
+    /// needs do not keep a host of many from starting. The engine refuses each of those when it is
+    /// loaded.
+    pub fn fitting_most<'a>(
+        instances: u32,
+        memory_bytes: u64,
+        programs: impl IntoIterator<Item = &'a Manifest>,
+    ) -> (Self, Vec<PlanError>) {
+        let mut plan = Self::empty(instances, memory_bytes);
+        let mut left_out = Vec::new();
+        for manifest in programs {
+            left_out.extend(plan.include(manifest).err());
+        }
+        (plan, left_out)
+    }
+
+    fn empty(instances: u32, memory_bytes: u64) -> Self {
+        Self {
+            instances,
+            memories: 0,
+            tables: 0,
+            table_elements: TABLE_ELEMENTS,
+            memory_bytes: memory_bytes.min(4 << 30),
+        }
+    }
+
+    /// Makes room for a program; when there is none, nothing changes.
     fn include(&mut self, manifest: &Manifest) -> Result<(), PlanError> {
         let needs = &manifest.resources;
         let name = || manifest.name.clone();
         let count = |count: u64| u32::try_from(count).ok();
         let counts = (
-            count(needs.core_instances),
             count(needs.memories.len() as u64),
             count(needs.tables.len() as u64),
         );
-        let (true, (Some(core_instances), Some(memories), Some(tables))) = (needs.complete, counts)
-        else {
+        let (true, (Some(memories), Some(tables))) = (needs.complete, counts) else {
             return Err(PlanError::Incomplete { name: name() });
         };
         for memory in &needs.memories {
@@ -168,9 +176,22 @@ impl PoolPlan {
                     most: MOST,
                 });
             }
-            self.table_elements = self.table_elements.max(table.minimum);
         }
-        self.core_instances = self.core_instances.max(core_instances);
+        let larger = Self {
+            memories: self.memories.max(memories),
+            ..self.clone()
+        };
+        let needed = larger.address_space();
+        if needed > ADDRESS_SPACE {
+            return Err(PlanError::AddressSpace {
+                name: name(),
+                instances: self.instances,
+                memories,
+                needed,
+            });
+        }
+        let elements = needs.tables.iter().map(|table| table.minimum).max();
+        self.table_elements = self.table_elements.max(elements.unwrap_or(0));
         self.memories = self.memories.max(memories);
         self.tables = self.tables.max(tables);
         Ok(())

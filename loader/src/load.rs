@@ -46,10 +46,13 @@ pub fn load_module(
 }
 
 #[cfg(target_os = "linux")]
-use crate::{sealed::read, stable::StableFile as StableBytes};
+use crate::{
+    sealed::{MODE, read},
+    stable::StableFile as StableBytes,
+};
 
 #[cfg(not(target_os = "linux"))]
-use crate::private::{PrivateBytes as StableBytes, read};
+use crate::private::{MODE, PrivateBytes as StableBytes, read};
 
 /// A file that was verified and that no engine has seen yet: which engine it fits is in its
 /// manifest.
@@ -70,7 +73,7 @@ impl VerifiedFile {
         policy: &TrustPolicy,
         expected: &Expected,
     ) -> Result<Self, LoadError> {
-        demand(policy, StableBytes::MODE)?;
+        demand(policy, MODE)?;
         let (file, len) = open(path.as_ref())?;
         let bytes = read(file, len)?;
         let view = bytes.view()?;
@@ -95,7 +98,7 @@ impl VerifiedFile {
         let component = self.bytes.component(engine, &self.facts);
         let component = component.map_err(LoadError::Engine)?;
         self.facts.declare(component_imports(engine, &component))?;
-        Ok(Loaded::new(component, self.facts, StableBytes::MODE))
+        Ok(Loaded::new(component, self.facts, MODE))
     }
 
     /// Loads the core module in it.
@@ -108,7 +111,7 @@ impl VerifiedFile {
         let module = self.bytes.module(engine, &self.facts);
         let module = module.map_err(LoadError::Engine)?;
         self.facts.declare(module_imports(&module))?;
-        Ok(Loaded::new(module, self.facts, StableBytes::MODE))
+        Ok(Loaded::new(module, self.facts, MODE))
     }
 }
 

@@ -16,13 +16,14 @@ use wasmtime::{Engine, Module, Result};
 use crate::LoadMode;
 use crate::loaded::Facts;
 
+/// What it guarantees.
+pub(crate) const MODE: LoadMode = LoadMode::PrivateCopy;
+
 /// A buffer that was read once.
 #[derive(Debug)]
 pub(crate) struct PrivateBytes(Vec<u8>);
 
 impl PrivateBytes {
-    pub(crate) const MODE: LoadMode = LoadMode::PrivateCopy;
-
     /// The bytes.
     pub(crate) fn view(&self) -> io::Result<&[u8]> {
         Ok(&self.0)

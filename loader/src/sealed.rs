@@ -9,7 +9,11 @@ use std::io::{self, Read as _};
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
+use crate::LoadMode;
 use crate::stable::StableFile;
+
+/// What it guarantees.
+pub(crate) const MODE: LoadMode = LoadMode::SealedMemfd;
 
 /// Copies `len` bytes of `source` and seals the copy.
 ///

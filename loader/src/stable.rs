@@ -11,7 +11,6 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Result};
 
-use crate::LoadMode;
 use crate::loaded::Facts;
 
 /// An open file whose bytes do not change any more.
@@ -22,8 +21,6 @@ pub(crate) struct StableFile {
 }
 
 impl StableFile {
-    pub(crate) const MODE: LoadMode = LoadMode::SealedMemfd;
-
     /// States that `file` has `len` bytes and stays as it is.
     ///
     /// # Safety

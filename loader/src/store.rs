@@ -42,6 +42,7 @@ mod release;
 mod temporary;
 mod upkeep;
 mod verdicts;
+mod way;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -103,11 +103,13 @@ fn what_no_pool_can_hold_is_named() {
     let error = plan(10, 1 << 20, &|m| m.resources.complete = false).unwrap_err();
     assert!(matches!(&error, PlanError::Incomplete { name } if name == "app"));
     assert_eq!(error.code(), "plan-incomplete");
-    let many = |m: &mut edgec_loader::Manifest| m.resources.core_instances = 1 << 32;
-    assert_eq!(
-        plan(10, 1 << 20, &many).unwrap_err().code(),
-        "plan-incomplete"
-    );
+
+    // What does not fit keeps nothing else out.
+    let mut greedy = manifest.clone();
+    greedy.resources.memories = vec![greedy.resources.memories[0]; 100];
+    let (most, left_out) = PoolPlan::fitting_most(1000, 1 << 20, [&greedy, manifest]);
+    assert_eq!((most.memories, left_out.len()), (1, 1));
+    assert_eq!(left_out[0].code(), "plan-address-space");
 
     let table = |m: &mut edgec_loader::Manifest| {
         let mut limits = m.resources.memories[0];

@@ -51,7 +51,8 @@ impl Expected {
         self
     }
 
-    pub(crate) fn wanted_application(&self) -> Option<&str> {
+    /// The application that is wanted, where one is.
+    pub fn wanted_application(&self) -> Option<&str> {
         self.application.as_deref()
     }
 

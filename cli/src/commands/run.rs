@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     trust: TrustArguments,
     /// Take the program from this store, by its name
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "name")]
     store: Option<PathBuf>,
     /// A folder that the program may use, and the name that it sees
     #[arg(long, value_name = "HOST[::GUEST]")]

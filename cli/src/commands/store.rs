@@ -185,6 +185,11 @@ struct Judged {
 
 fn verify_all(store: &Store, arguments: &Verify) -> Outcome {
     let trust = arguments.trust.resolve()?;
+    let expected = &trust.expected;
+    if expected.wanted_application().is_some() || expected.wanted_channel().is_some() {
+        let message = "every artifact of the store is verified: --name and --channel choose none";
+        return Err(Failure::usage("name", message));
+    }
     let verified = store
         .verify(&trust.policy)
         .map_err(|error| failure(&error))?;

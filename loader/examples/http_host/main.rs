@@ -60,7 +60,10 @@ impl Host {
         };
         let store = Store::open(store)?;
         // A pool for everything that is in the store now.
-        let plan = PoolPlan::fitting(INSTANCES, MEMORY, &store.manifests()?)?;
+        let (plan, left_out) = PoolPlan::fitting_most(INSTANCES, MEMORY, &store.manifests()?);
+        left_out
+            .iter()
+            .for_each(|error| eprintln!("no pool for it: {error}"));
         let engine = engine(EngineProfile::Edge, &Limits::Pooled(plan))?;
         let mut linker = Linker::new(&engine);
         // Of all but `wasi:http` and clocks, an empty context allows nothing.

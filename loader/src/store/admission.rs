@@ -10,6 +10,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use edgec_verifier::{Check, Expected, LoadMode, Manifest, Sha256Digest, TrustPolicy, verify};
 use rustix::fs::FlockOperation;
@@ -24,6 +25,8 @@ use crate::loaded::Facts;
 use crate::stable::StableFile;
 use crate::verity::{self, Enabled, Measured};
 
+/// How often sealing is tried while somebody has the file open for writing.
+const BUSY_TRIES: usize = 50;
 /// What is copied at once, in bytes: it stays in a processor's cache.
 const CHUNK: usize = 1 << 20;
 /// What is left out when it is all zeros, in bytes: a block of most file systems.
@@ -74,8 +77,10 @@ impl Store {
 
         let entry = Entry::of(&manifest, &envelope);
         copy.file.set_len(manifest.image.length).map_err(failed)?;
-        self.0.temporary.finish(copy.name(), &copy.file)?;
+        copy.file.sync_all().map_err(failed)?;
+        // Before the mode takes the owner's right to write away, which the kernel asks for.
         let (copy, mode) = self.seal(copy.reopened()?, &entry)?;
+        self.0.temporary.finish(copy.name(), &copy.file)?;
 
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
         let artifacts = &self.0.artifacts;
@@ -106,7 +111,16 @@ impl Store {
             name: entry.image_name(),
             source,
         };
-        match verity::enable(&image.file).map_err(failed)? {
+        let mut enabled = verity::enable(&image.file).map_err(failed)?;
+        for _ in 0..BUSY_TRIES {
+            if enabled != Enabled::Busy {
+                break;
+            }
+            // A process that another thread is just starting has the writing descriptor until then.
+            std::thread::sleep(Duration::from_millis(10));
+            enabled = verity::enable(&image.file).map_err(failed)?;
+        }
+        match enabled {
             Enabled::Now | Enabled::Before | Enabled::NotSupported => {
                 let mode = self.mode_of(&image.file, entry)?;
                 Ok((image, mode))
@@ -177,7 +191,6 @@ fn verified(
         Ok((facts, envelope))
     })
 }
-
 
 /// Copies `len` bytes. Blocks of zeros are not written: they become holes, which take no place.
 fn copy_sparse(

@@ -8,6 +8,7 @@ use wasmtime::component::{InstancePre, Linker};
 
 use super::Store;
 use super::release::{Application, Entry};
+use crate::loaded::demand;
 use crate::{HostEngine, LoadError, Loaded};
 
 /// What a host makes of a program whose imports are resolved, once for all its requests.
@@ -137,15 +138,24 @@ impl<T: 'static, P> Deployment<T, P> {
         let refreshing = self.refreshing.lock();
         let _refreshing = refreshing.unwrap_or_else(PoisonError::into_inner);
         let (entry, at_work) = self.at_work();
-        let failed = |reason| match self.source.judge(&entry, policy) {
-            Ok(()) => RefreshError::Kept(reason),
-            Err(reason) => RefreshError::Distrusted(reason),
+        let judged = || {
+            demand(policy, at_work.report().mode)?;
+            self.source
+                .judge(&entry, at_work.manifest().version, policy)
+        };
+        let failed = |reason| match judged() {
+            Err(reason @ (LoadError::Verify(_) | LoadError::Mode { .. })) => {
+                RefreshError::Distrusted(reason)
+            }
+            // What the store lacks says nothing against what is at work.
+            _ => RefreshError::Kept(reason),
         };
         let chosen = self.source.chosen().map_err(failed)?;
         if chosen == entry {
-            let trusted = self.source.judge(&entry, policy);
-            trusted.map_err(RefreshError::Distrusted)?;
-            return Ok(Refreshed::Unchanged);
+            return match judged() {
+                Ok(()) => Ok(Refreshed::Unchanged),
+                Err(reason) => Err(failed(reason)),
+            };
         }
         let (chosen, loaded) = self.source.prepared(policy).map_err(failed)?;
         let (from, to) = (at_work.manifest().version, loaded.manifest().version);
@@ -162,13 +172,14 @@ impl<T: 'static, P> Deployment<T, P> {
 
 impl<T: 'static, P> Source<T, P> {
     fn chosen(&self) -> Result<Entry, LoadError> {
-        Ok(self.store.choose(&self.engine, &self.application)?)
+        let chosen = self.store.choose(&self.engine, &self.application)?;
+        Ok(chosen.0)
     }
 
-    fn judge(&self, entry: &Entry, policy: &TrustPolicy) -> Result<(), LoadError> {
-        let (engine, application) = (&self.engine, &self.application);
+    fn judge(&self, entry: &Entry, version: u64, policy: &TrustPolicy) -> Result<(), LoadError> {
+        let application = self.application.clone().version(version);
         let store = &self.store;
-        store.judge_again(engine, application, entry.clone(), policy)
+        store.judge_again(&self.engine, &application, entry.clone(), policy)
     }
 
     fn prepared(&self, policy: &TrustPolicy) -> Result<(Entry, Loaded<P>), LoadError> {

@@ -16,8 +16,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::StoreError;
 use super::temporary::{Temporary, unused_name};
+use super::{StoreError, way};
 
 /// What everybody may do with a finished file: read it. Nobody may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
@@ -39,17 +39,7 @@ impl Folder {
     pub(crate) fn root(path: &Path) -> Result<Self, StoreError> {
         let shown = path.display().to_string();
         let fails = |source: Errno| StoreError::io(&shown, source);
-        let whole = path.canonicalize().map_err(|source| StoreError::Io {
-            name: shown.clone(),
-            source,
-        })?;
-        for above in whole.ancestors().skip(1) {
-            let metadata = above.metadata().map_err(|source| StoreError::Io {
-                name: above.display().to_string(),
-                source,
-            })?;
-            judge_above(&above.display().to_string(), &metadata)?;
-        }
+        let whole = way::judged(path)?;
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::open(&whole, flags, Mode::empty()).map_err(fails)?;
         let folder = Self { fd, name: shown };
@@ -351,21 +341,9 @@ pub(crate) fn sync_above(path: &Path) -> io::Result<()> {
 }
 
 /// The owner is this user or root: whoever that is could as well replace the program.
-fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), StoreError> {
+pub(super) fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), StoreError> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());
     }
     Err(StoreError::Owner { name: name(), uid })
-}
-
-/// A folder above the store: who can write it could put another store there, unless only
-/// owners may move what is in it (the sticky bit).
-fn judge_above(name: &str, metadata: &std::fs::Metadata) -> Result<(), StoreError> {
-    judge_owner(|| name.to_owned(), metadata.uid())?;
-    let mode = metadata.mode() & 0o7777;
-    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
-        let name = name.to_owned();
-        return Err(StoreError::Writable { name, mode });
-    }
-    Ok(())
 }

@@ -68,13 +68,15 @@ impl Store {
         Ok((entry, admitted.loaded(component)))
     }
 
-    /// The artifact that fits best.
+    /// The artifact that fits best, and the very version of the application that it is to be.
     pub(super) fn choose(
         &self,
         engine: &HostEngine,
         application: &Application,
-    ) -> Result<Entry, StoreError> {
-        let Release { artifacts, .. } = self.release(application)?;
+    ) -> Result<(Entry, Application), StoreError> {
+        let Release {
+            artifacts, version, ..
+        } = self.release(application)?;
         let profile = engine.profile().name();
         let fits = |entry: &&Entry| entry.profile == profile;
         let best = artifacts.iter().filter(fits).filter_map(|entry| {
@@ -82,7 +84,7 @@ impl Store {
             Some((rank, entry))
         });
         let best = best.max_by_key(|(rank, _)| *rank);
-        best.map(|(_, entry)| entry.clone())
+        best.map(|(_, entry)| (entry.clone(), application.clone().version(version)))
             .ok_or_else(|| StoreError::NoFit {
                 what: application.to_string(),
                 targets: artifacts
@@ -114,8 +116,8 @@ impl Store {
     ) -> Result<(Entry, AdmittedFile), LoadError> {
         let mut tries = 0;
         loop {
-            let entry = self.choose(engine, application)?;
-            match self.open_entry(engine, application, entry.clone(), policy, wanted) {
+            let (entry, named) = self.choose(engine, application)?;
+            match self.open_entry(engine, &named, entry.clone(), policy, wanted) {
                 // The name was given another artifact since, and a collection took this one. What is
                 // still not there after that is lost.
                 Err(LoadError::Store(error)) if error.is_absence() => {

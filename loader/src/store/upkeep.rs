@@ -17,6 +17,7 @@ use super::release::{Application, Entry, Release};
 use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
 use crate::load::now;
+use crate::loaded::demand;
 
 /// One artifact of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -193,7 +194,13 @@ impl Store {
             // not come back without its image.
             self.0.root.sync_all()?;
         }
+        // Images first: what is in use keeps its envelopes, by which it is judged again.
+        unnamed.sort_by_key(|name| !name.ends_with(".elf"));
         for name in unnamed {
+            let image = |kept: &String| name.starts_with(kept.trim_end_matches(".elf"));
+            if collected.in_use.iter().any(image) {
+                continue;
+            }
             // What is not as a store keeps it, no load has in use.
             let image = match name.ends_with(".elf") {
                 true => artifacts.file(&name).ok(),
@@ -262,6 +269,7 @@ impl Store {
         policy: &TrustPolicy,
     ) -> Result<(), LoadError> {
         let (file, len) = self.0.artifacts.file(&entry.image_name())?;
+        let mode = self.mode_of(&file, entry)?;
         // Read, not mapped: a damaged page under fs-verity is an error for who reads it, and the end of a
         // process that touches it in a mapping.
         let mut image = Vec::with_capacity(usize::try_from(len.min(MAX_ARTIFACT_LEN)).unwrap_or(0));
@@ -276,7 +284,15 @@ impl Store {
             let what = format!("its digest is {found}");
             return Err(StoreError::damaged(name, what).into());
         }
-        self.judge(&image, Known::Admitted(found), entry, application, policy, now()?)?;
+        demand(policy, mode)?;
+        self.judge(
+            &image,
+            Known::Admitted(found),
+            entry,
+            application,
+            policy,
+            now()?,
+        )?;
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::failure;
 use crate::Outcome;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure, code};
 use crate::render::out;
 use crate::render::{self, Format};
 
@@ -36,16 +36,22 @@ struct Planned {
 
 pub(super) fn print_plan(store: &Store, plan: &Plan) -> Outcome {
     let manifests = store.manifests().map_err(|error| failure(&error))?;
-    let pool = PoolPlan::fitting(plan.instances, plan.memory << 20, &manifests)
-        .map_err(|error| Failure::rejected(error.code(), &error))?;
+    let (pool, left_out) = PoolPlan::fitting_most(plan.instances, plan.memory << 20, &manifests);
+    for error in &left_out {
+        Failure::rejected(error.code(), error).print();
+    }
+    let exit = match left_out.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => code(Exit::Rejected),
+    };
     let planned = Planned {
-        programs: manifests.len(),
+        programs: manifests.len() - left_out.len(),
         address_space: pool.address_space(),
         pool,
     };
     if plan.format == Format::Json {
         render::json(&planned);
-        return Ok(ExitCode::SUCCESS);
+        return Ok(exit);
     }
     let pool = &planned.pool;
     let rows = [
@@ -58,11 +64,6 @@ pub(super) fn print_plan(store: &Store, plan: &Plan) -> Outcome {
             "instances",
             pool.instances.to_string(),
             "components at one time",
-        ),
-        (
-            "core instances",
-            pool.core_instances.to_string(),
-            "in one component, at most; no limit",
         ),
         (
             "memories",
@@ -95,5 +96,5 @@ pub(super) fn print_plan(store: &Store, plan: &Plan) -> Outcome {
         .map(|(name, value, what)| vec![name.to_owned(), value, what.to_owned()])
         .collect();
     out!("{}", render::table(&rows));
-    Ok(ExitCode::SUCCESS)
+    Ok(exit)
 }
