@@ -46,7 +46,7 @@ fn guests_behave_as_under_stock_wasmtime() {
         let expected =
             stock::compile_and_run(adapted.component.bytes(), guest.arguments, guest.stdin);
         for options in [&["-O0"][..], &["-O1"], &["-O2"], &["--profile", "edge"]] {
-            let out = options.concat();
+            let out = format!("out{}", options.concat());
             let folder = format!("{out}/");
             let arch = std::env::consts::ARCH;
             let mut arguments = vec!["build", path.to_str().unwrap(), "-t", arch];
