@@ -38,6 +38,7 @@ fn main() -> Outcome {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => run(),
         [store::COMMAND, path] => store::serve(path.as_ref()),
+        [store::ADMIT, path] => store::admit(path.as_ref()),
         [how, path, page] => {
             let how = mapping::Use::named(how).ok_or("no such use of a page")?;
             mapping::serve(how, path.as_ref(), page.parse()?)

@@ -2,8 +2,8 @@
 
 use std::error::Error;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -22,11 +22,19 @@ const NAME: &str = "hello";
 
 /// The argument that makes this program the one that loads.
 pub(crate) const COMMAND: &str = "load";
+/// The argument that makes this program the one that admits.
+pub(crate) const ADMIT: &str = "admit";
+/// A user who is not root.
+const SOMEBODY: u32 = 1000;
 
 pub(crate) const CHECKS: &[Check] = &[
     (
         "an admitted artifact is under verity, and loads so after mounting again",
         admitted,
+    ),
+    (
+        "what somebody admits who is not root is under verity",
+        admitted_by_somebody,
     ),
     (
         "an admitted image whose first page is damaged does not load",
@@ -79,6 +87,31 @@ pub(crate) fn serve(path: &Path) -> Outcome {
     let loaded = Store::open(path)?.load(&engine, NAME, &policy()?)?;
     println!("loaded {:?}", loaded.report().mode);
     Ok(())
+}
+
+/// Admits the artifact to a store, in this process, and says how it is kept.
+pub(crate) fn admit(path: &Path) -> Outcome {
+    let admitted = Store::create(path)?.add(ARTIFACT, &policy()?, &Expected::anything())?;
+    println!("admitted {:?}", admitted.mode);
+    Ok(())
+}
+
+/// The kernel asks whether the file may be written before it enables verity: what root may always.
+fn admitted_by_somebody() -> Outcome {
+    let folder = disk("somebody");
+    fs::create_dir(&folder)?;
+    chown(&folder, Some(SOMEBODY), Some(SOMEBODY))?;
+    let output = Command::new(std::env::current_exe()?)
+        .args([ADMIT.as_ref(), folder.join("store").as_os_str()])
+        .uid(SOMEBODY)
+        .gid(SOMEBODY)
+        .output()?;
+    let said = [output.stdout, output.stderr].concat();
+    same(
+        "somebody's admission",
+        String::from_utf8_lossy(&said).trim(),
+        "admitted FsVerity",
+    )
 }
 
 /// What another process says of it: it may be killed.
