@@ -53,7 +53,7 @@ use rustix::fs::FlockOperation;
 pub use self::admission::Admitted;
 pub use self::deployment::{Deployment, RefreshError, Refreshed};
 pub use self::error::StoreError;
-pub use self::release::Application;
+pub use self::release::{Application, Standing};
 pub use self::upkeep::{Collected, Listed};
 
 use self::folder::{Folder, sync_above};

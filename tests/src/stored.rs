@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use edgec_loader::store::{Deployment, Store};
+use edgec_loader::store::{Deployment, Standing, Store};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };
@@ -42,15 +42,16 @@ impl Stored {
         }
     }
 
-    /// Builds a program and admits it as `app`.
-    pub fn admit(&self, text: &str, version: u64, options: &[&str]) {
+    /// Builds a program and admits it as `app`; gives how it stands to the version that loads take.
+    pub fn admit(&self, text: &str, version: u64, options: &[&str]) -> Standing {
         let version = version.to_string();
         self.sandbox.write("app.wat", text);
         let build = ["build", "-q", "app.wat", "-O0", "--key", "key.pem"];
         let named = ["--app-version", &version, "-o", "app.cwasm"];
         self.sandbox.ok(&[&build[..], &named, options].concat());
         let (path, anything) = (self.path("app.cwasm"), Expected::anything());
-        self.store.add(path, &self.policy, &anything).unwrap();
+        let admitted = self.store.add(path, &self.policy, &anything).unwrap();
+        admitted.standing
     }
 
     /// Version `version` answers with its number.

@@ -151,6 +151,8 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
 
     // One for other engines.
     stored.admit(&programs::answer(5, 1), 5, &["-t", ARCH]);
+    let fifth = Application::new("app").version(5);
+    stored.store.make_current(&fifth).unwrap();
     assert_eq!(kept(&stored.policy).code(), "store-no-fit");
 
     // None at all.

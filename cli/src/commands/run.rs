@@ -148,7 +148,7 @@ pub(crate) fn load_failure(error: &LoadError) -> Failure {
             .hint("`edgec run` runs components of the `wasi:cli` world"),
         LoadError::Store(error) => store::failure(error),
         LoadError::Mode { .. } => Failure::rejected(error.code(), error)
-            .hint("`edgec store add` keeps an artifact; load it from there"),
+            .hint("load it from a store (`edgec store add`); fs-verity is for a file system that has the feature"),
         LoadError::Unfit(_) => Failure::rejected(error.code(), error)
             .hint("`edgec targets` says which targets run here"),
         _ => Failure::rejected(error.code(), error),

@@ -16,7 +16,7 @@ use edgec_verifier::{Check, Expected, LoadMode, Manifest, Sha256Digest, TrustPol
 use rustix::fs::FlockOperation;
 
 use super::history::History;
-use super::release::{Application, Entry, Release};
+use super::release::{Application, Entry, Release, Standing};
 use super::temporary::Temporary;
 use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
@@ -42,13 +42,14 @@ pub struct Admitted {
     pub checks: Vec<Check>,
     /// How a load will find it kept: [`LoadMode::FsVerity`] or [`LoadMode::TrustedStore`].
     pub mode: LoadMode,
-    /// Whether loads of the name take it: not when a newer version is there.
-    pub current: bool,
+    /// Whether loads of the name take it.
+    pub standing: Standing,
 }
 
 impl Store {
     /// Verifies an artifact and keeps it, under its name and version. A version that is newer
-    /// than the current one becomes the current one; one that is there already, for the same target
+    /// than the current one becomes that, as soon as it has an artifact for all that the current one has one for
+    /// and unless an older one was chosen ([`Standing`]); one that is there already, for the same target
     /// and engine profile, is replaced.
     ///
     /// # Errors
@@ -92,12 +93,12 @@ impl Store {
         }
         // Also what was there: whoever admitted it may have been stopped before it was on the disk.
         artifacts.sync()?;
-        let current = self.name(&manifest, entry)?;
+        let standing = self.name(&manifest, entry)?;
         Ok(Admitted {
             manifest,
             checks,
             mode,
-            current,
+            standing,
         })
     }
 
@@ -129,15 +130,15 @@ impl Store {
         }
     }
 
-    /// Points the names at an artifact; the answer is whether it is in the current release.
-    fn name(&self, manifest: &Manifest, entry: Entry) -> Result<bool, StoreError> {
+    /// Points the names at an artifact.
+    fn name(&self, manifest: &Manifest, entry: Entry) -> Result<Standing, StoreError> {
         let application = Application::of(manifest);
         let folder = self.0.names.folder_or_new(&application.folder())?;
         let history = History::new(folder, &self.0.temporary);
         let release = history.find(&application)?;
         let mut release = release.unwrap_or_else(|| Release::new(manifest));
         release.put(entry);
-        history.put(&release)
+        history.put(release)
     }
 
     /// Whether the image is there, whole, and kept as `copy` is. Loads do not look at its bytes, so

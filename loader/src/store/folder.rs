@@ -105,8 +105,11 @@ impl Folder {
             let mode = metadata.mode() & 0o7777;
             return Err(StoreError::Writable { name: name(), mode });
         }
-        if metadata.nlink() != 1 {
-            return Err(StoreError::Linked { name: name() });
+        match metadata.nlink() {
+            1 => {}
+            // Removed since it was opened.
+            0 => return Err(StoreError::io(&name(), Errno::NOENT)),
+            _ => return Err(StoreError::Linked { name: name() }),
         }
         Ok((file, metadata.len()))
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::StoreError;
 use super::folder::Folder;
-use super::release::{Application, CURRENT, Release};
+use super::release::{Application, CURRENT, Release, Standing};
 
 /// The folder of an application.
 pub(crate) struct History<'a> {
@@ -84,35 +84,54 @@ impl<'a> History<'a> {
         Ok(self.folder.names()?.is_empty())
     }
 
-    /// Puts a release in; gives whether it is the current one: the newest becomes that.
-    pub(crate) fn put(&self, release: &Release) -> Result<bool, StoreError> {
-        let current = self.settled()?;
-        let newest = current.is_none_or(|current| current.version <= release.version);
-        if newest {
-            self.replace(CURRENT, release)?;
+    /// Puts a release in; the newest becomes the current one, unless hosts would lose the application by
+    /// that, or an older one was chosen.
+    pub(crate) fn put(&self, mut release: Release) -> Result<Standing, StoreError> {
+        let current = match self.settled() {
+            // It is what is replaced, by nothing older than what there is.
+            Err(StoreError::Damaged { .. }) if self.newest()? <= Some(release.version) => None,
+            current => current?,
+        };
+        let standing = match &current {
+            Some(current) if current.version != release.version => release.standing(current),
+            _ => Standing::Current,
+        };
+        if standing == Standing::Current {
+            release.chosen = current.is_some_and(|it| it.version == release.version && it.chosen);
+            self.replace(CURRENT, &release)?;
         }
-        self.replace(&release.version.to_string(), release)?;
-        Ok(newest)
+        release.chosen = false;
+        self.replace(&release.version.to_string(), &release)?;
+        Ok(standing)
     }
 
     /// Makes a release the current one.
-    pub(crate) fn make_current(&self, release: &Release) -> Result<(), StoreError> {
+    pub(crate) fn make_current(&self, mut release: Release) -> Result<(), StoreError> {
         match self.settled() {
             // It is what is replaced.
             Err(StoreError::Damaged { .. }) => {}
             settled => drop(settled?),
         }
-        self.replace(CURRENT, release)
+        release.chosen = self.newest()? > Some(release.version);
+        self.replace(CURRENT, &release)
     }
 
-    /// Removes a version. The newest that is left becomes current, if the current one went or cannot
-    /// be read. When none would be left, nothing is done and the answer is no.
+    /// The newest version that there is.
+    fn newest(&self) -> Result<Option<u64>, StoreError> {
+        let names = self.folder.names()?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).max())
+    }
+
+    /// Removes a version. If the current one went, the one before it becomes current, and when there is none,
+    /// the newest. When none would be left, nothing is done and the answer is no.
     pub(crate) fn remove(&self, application: &Application, going: u64) -> Result<bool, StoreError> {
         // What is damaged can be removed.
         let current = match self.read(CURRENT) {
             Err(StoreError::Damaged { .. }) => None,
-            current => current?.map(|current| current.version),
+            current => current?,
         };
+        let chosen = current.as_ref().is_some_and(|current| current.chosen);
+        let current = current.map(|current| current.version);
         let names = self.folder.names()?;
         let versions = names.iter().filter_map(|name| name.parse().ok());
         let mut versions: Vec<u64> = versions.chain(current).collect();
@@ -120,18 +139,20 @@ impl<'a> History<'a> {
             return Err(application.unknown());
         }
         versions.retain(|version| *version != going);
-        let Some(newest) = versions.iter().max() else {
+        let before = versions.iter().filter(|version| **version < going).max();
+        let Some(next) = before.or(versions.iter().max()) else {
             return Ok(false);
         };
         let stays = current.is_some_and(|current| current != going);
         let next = match stays {
             true => None,
-            false => self.read(&newest.to_string())?,
+            false => self.read(&next.to_string())?,
         };
         // While `current` still has it, it is there.
         self.folder.remove(&going.to_string())?;
         self.folder.sync()?;
-        if let Some(next) = next {
+        if let Some(mut next) = next {
+            next.chosen = chosen;
             self.replace(CURRENT, &next)?;
         }
         Ok(true)
@@ -141,13 +162,15 @@ impl<'a> History<'a> {
     fn settled(&self) -> Result<Option<Release>, StoreError> {
         let current = self.read(CURRENT)?;
         if let Some(current) = &current {
+            let mut current = current.clone();
+            current.chosen = false;
             let name = current.version.to_string();
             let own = match self.read(&name) {
                 Err(StoreError::Damaged { .. }) => None,
                 own => own?,
             };
-            if own.as_ref() != Some(current) {
-                self.replace(&name, current)?;
+            if own.as_ref() != Some(&current) {
+                self.replace(&name, &current)?;
             }
         }
         Ok(current)

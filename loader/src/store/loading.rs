@@ -87,10 +87,7 @@ impl Store {
         best.map(|(_, entry)| (entry.clone(), application.clone().version(version)))
             .ok_or_else(|| StoreError::NoFit {
                 what: application.to_string(),
-                targets: artifacts
-                    .iter()
-                    .map(|entry| format!("{} ({})", entry.target, entry.profile))
-                    .collect(),
+                targets: artifacts.iter().map(Entry::fits).collect(),
             })
     }
 

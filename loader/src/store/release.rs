@@ -108,6 +108,36 @@ pub(crate) struct Release {
     pub(crate) channel: Option<String>,
     pub(crate) version: u64,
     pub(crate) artifacts: Vec<Entry>,
+    /// Of the current release: it was made that although newer ones were there, and nothing newer takes its
+    /// place by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) chosen: bool,
+}
+
+/// Whether loads of a name take a version that was admitted, and if not, why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// They do.
+    Current,
+    /// A newer one is current.
+    Older {
+        /// The version that is current.
+        current: u64,
+    },
+    /// An older one was made current ([`super::Store::make_current`]) and stays that until another is.
+    Chosen {
+        /// The version that is current.
+        current: u64,
+    },
+    /// Hosts that run the current version have none of this one yet: it becomes current with the last of
+    /// these artifacts, or when it is made that.
+    Lacks {
+        /// The version that is current.
+        current: u64,
+        /// Target and engine profile of each.
+        targets: Vec<String>,
+    },
 }
 
 /// One artifact of a release.
@@ -132,6 +162,11 @@ impl Entry {
         }
     }
 
+    /// Target and profile, for messages.
+    pub(crate) fn fits(&self) -> String {
+        format!("{} ({})", self.target, self.profile)
+    }
+
     pub(crate) fn image_name(&self) -> String {
         format!("{}.elf", self.image)
     }
@@ -149,6 +184,7 @@ impl Release {
             channel: manifest.channel.clone(),
             version: manifest.version,
             artifacts: Vec::new(),
+            chosen: false,
         }
     }
 
@@ -168,6 +204,26 @@ impl Release {
         self.artifacts.push(entry);
         self.artifacts
             .sort_by(|a, b| (&a.target, &a.profile).cmp(&(&b.target, &b.profile)));
+    }
+
+    /// How this release stands to the current one, which is of another version.
+    pub(crate) fn standing(&self, other: &Self) -> Standing {
+        let current = other.version;
+        let lacks = |wanted: &&Entry| {
+            let mut artifacts = self.artifacts.iter();
+            !artifacts.any(|it| (&it.target, &it.profile) == (&wanted.target, &wanted.profile))
+        };
+        let lacking = other.artifacts.iter().filter(lacks);
+        let targets: Vec<String> = lacking.map(Entry::fits).collect();
+        if current > self.version {
+            Standing::Older { current }
+        } else if other.chosen {
+            Standing::Chosen { current }
+        } else if targets.is_empty() {
+            Standing::Current
+        } else {
+            Standing::Lacks { current, targets }
+        }
     }
 
     /// Whether it is what the folder and file that it lies in are for.

@@ -135,7 +135,7 @@ impl Store {
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
         let history = self.history(application)?;
         let release = history.find(application)?;
-        history.make_current(&release.ok_or_else(|| application.unknown())?)
+        history.make_current(release.ok_or_else(|| application.unknown())?)
     }
 
     /// Removes a version of an application, or all of them when none is named. The newest of those that are left

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_loader::store::Store;
+use edgec_loader::store::{Standing, Store};
 use edgec_loader::{Check, LoadMode, Status};
 use serde::Serialize;
 
@@ -41,6 +41,8 @@ struct Added {
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<LoadMode>,
     current: bool,
+    #[serde(skip)]
+    standing: Option<Standing>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,13 +61,15 @@ pub(super) fn add_all(store: &Store, add: &Add, trust: &Trust) -> Outcome {
             image: None,
             mode: None,
             current: false,
+            standing: None,
             checks: Vec::new(),
             error: None,
         };
         match store.add(path, &trust.policy, &trust.expected) {
             Ok(admitted) => {
                 report.mode = Some(admitted.mode);
-                report.current = admitted.current;
+                report.current = admitted.standing == Standing::Current;
+                report.standing = Some(admitted.standing);
                 report.checks = admitted.checks;
                 let manifest = admitted.manifest;
                 report.image = Some(manifest.image.fsverity.to_string());
@@ -99,12 +103,19 @@ fn print_added(report: &Added) {
         eprintln!("warning[{}]: {}: {evidence}", check.name, report.artifact);
     }
     let text = |value: &Option<String>| safe(value.as_deref().unwrap_or_default());
-    let current = match report.current {
-        true => "",
-        false => "; a newer version stays current",
+    let standing = match &report.standing {
+        Some(Standing::Older { current }) => format!("; the newer version {current} stays current"),
+        Some(Standing::Chosen { current }) => {
+            format!("; version {current} was chosen by `store use` and stays current")
+        }
+        Some(Standing::Lacks { current, targets }) => format!(
+            "; version {current} stays current until there is one for {}",
+            safe(&targets.join(", "))
+        ),
+        _ => "; current".to_owned(),
     };
     out!(
-        "{}: admitted as {} version {} for {}, {}{current}\n",
+        "{}: admitted as {} version {} for {}, {}{standing}\n",
         report.artifact,
         text(&report.name),
         report.version.unwrap_or_default(),

@@ -1,0 +1,75 @@
+//! Which version of a name loads take: no admission takes a program away from a host, and none undoes a
+//! rollback.
+
+#![cfg(target_os = "linux")]
+
+use edgec_loader::store::{Application, Standing};
+use edgec_tests::stored::Stored;
+
+const EMPTY: &str = "(component)";
+
+/// The current version, as `store ls` has it.
+fn current(stored: &Stored) -> u64 {
+    let listed = stored.store.list().unwrap();
+    let current = listed.iter().find(|entry| entry.current);
+    current.unwrap().version
+}
+
+fn app() -> Application {
+    Application::new("app")
+}
+
+#[test]
+fn a_release_takes_over_when_it_is_there_for_every_host() {
+    let stored = Stored::new();
+    let admit = |version, target| stored.admit(EMPTY, version, &["-t", target]);
+    assert_eq!(admit(1, "x86_64"), Standing::Current);
+    assert_eq!(admit(1, "aarch64"), Standing::Current);
+    let lacks = Standing::Lacks {
+        current: 1,
+        targets: vec!["x86_64 (default)".to_owned()],
+    };
+    assert_eq!(admit(2, "aarch64"), lacks);
+    assert_eq!(current(&stored), 1);
+    assert_eq!(admit(2, "x86_64"), Standing::Current);
+    assert_eq!(current(&stored), 2);
+    // One more target is no loss, and an older version no release.
+    assert_eq!(admit(3, "x86_64-v3"), {
+        let targets = ["aarch64 (default)", "x86_64 (default)"];
+        let targets = targets.map(str::to_owned).to_vec();
+        Standing::Lacks {
+            current: 2,
+            targets,
+        }
+    });
+    assert_eq!(admit(1, "x86_64-v3"), Standing::Older { current: 2 });
+    // Its owner may want it so all the same.
+    stored.store.make_current(&app().version(3)).unwrap();
+    assert_eq!(current(&stored), 3);
+    assert_eq!(admit(4, "x86_64-v3"), Standing::Current);
+}
+
+#[test]
+fn a_rollback_stays_until_another_version_is_chosen() {
+    let stored = Stored::new();
+    let admit = |version| stored.admit(EMPTY, version, &["-t", "x86_64"]);
+    for version in 1..=3 {
+        assert_eq!(admit(version), Standing::Current);
+    }
+    stored.store.make_current(&app().version(2)).unwrap();
+    assert_eq!(admit(3), Standing::Chosen { current: 2 });
+    assert_eq!(admit(4), Standing::Chosen { current: 2 });
+    assert_eq!(admit(2), Standing::Current);
+    assert_eq!(admit(4), Standing::Chosen { current: 2 });
+    assert_eq!(current(&stored), 2);
+
+    // What went before takes its place, not what was rolled back.
+    stored.store.remove(&app().version(2)).unwrap();
+    assert_eq!(current(&stored), 1);
+    assert_eq!(admit(5), Standing::Chosen { current: 1 });
+
+    // The newest was chosen: what is newer takes over again.
+    stored.store.make_current(&app().version(5)).unwrap();
+    assert_eq!(admit(6), Standing::Current);
+    assert_eq!(current(&stored), 6);
+}
