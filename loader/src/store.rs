@@ -37,6 +37,7 @@ mod error;
 mod folder;
 mod history;
 mod judging;
+mod known;
 mod loading;
 mod release;
 mod temporary;
@@ -58,6 +59,7 @@ pub use self::upkeep::{Collected, Listed};
 
 use self::folder::{Folder, sync_above};
 use self::history::History;
+use self::known::KnownReleases;
 use self::release::Release;
 use self::verdicts::Verdicts;
 
@@ -90,6 +92,7 @@ struct Inner {
     names: Folder,
     temporary: Folder,
     verdicts: Verdicts,
+    known: KnownReleases,
 }
 
 impl Store {
@@ -117,6 +120,7 @@ impl Store {
             temporary: root.folder("temporary")?,
             path: path.to_owned(),
             verdicts: Verdicts::default(),
+            known: KnownReleases::default(),
             root,
         })))
     }
@@ -178,11 +182,17 @@ impl Store {
     }
 
     /// The release that is meant.
-    fn release(&self, application: &Application) -> Result<Release, StoreError> {
-        let history = self.history(application)?;
-        history
-            .find(application)?
-            .ok_or_else(|| application.unknown())
+    fn release(&self, application: &Application) -> Result<Arc<Release>, StoreError> {
+        if let Some(release) = self.0.known.get(&self.0.names, application) {
+            return Ok(release);
+        }
+        let found = self.history(application)?.find_open(application)?;
+        let (release, file) = found.ok_or_else(|| application.unknown())?;
+        let release = Arc::new(release);
+        if application.version.is_none() {
+            self.0.known.put(application, file, &release);
+        }
+        Ok(release)
     }
 
     /// The releases of an application that has some.

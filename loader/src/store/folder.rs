@@ -11,8 +11,8 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, ResolveFlags, fchmod, flock, fstat, fsync, mkdirat,
-    openat, openat2, renameat, syncfs, unlinkat,
+    AtFlags, Dir, FlockOperation, Mode, OFlags, ResolveFlags, Statx, StatxFlags, fchmod, flock,
+    fstat, fsync, mkdirat, openat, openat2, renameat, statx, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -116,6 +116,11 @@ impl Folder {
 
     /// Reads a short finished file.
     pub(crate) fn read(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        self.read_open(name).map(|(bytes, _)| bytes)
+    }
+
+    /// Reads a short finished file; gives the open file as well.
+    pub(crate) fn read_open(&self, name: &str) -> Result<(Vec<u8>, File), StoreError> {
         let (file, len) = self.file(name)?;
         if len > MAX_SMALL_LEN {
             let what = "it is too long";
@@ -128,7 +133,7 @@ impl Folder {
                 name: self.name(name),
                 source,
             })?;
-        Ok(bytes)
+        Ok((bytes, file))
     }
 
     /// A new file that only this process's user can open.
@@ -237,6 +242,17 @@ impl Folder {
         unlinkat(&self.fd, name, AtFlags::REMOVEDIR).map_err(|error| self.fails(name, error))
     }
 
+    /// Which file has that name, if one has and the kernel says.
+    pub(crate) fn identity(&self, name: &str) -> Option<Identity> {
+        let facts = statx(
+            &self.fd,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+            StatxFlags::BASIC_STATS,
+        );
+        facts.ok().map(Identity)
+    }
+
     /// Whether there is a file of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
@@ -307,6 +323,29 @@ impl Folder {
             Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => StoreError::NotAFile { name },
             error => StoreError::io(&name, error),
         }
+    }
+}
+
+/// What tells an open file from all others, and from itself before it was changed, renamed or given
+/// to somebody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Identity(Statx);
+
+impl Identity {
+    pub(crate) fn of(file: &File) -> Option<Self> {
+        let facts = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS);
+        facts.ok().map(Self)
+    }
+}
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        let place = |it: &Statx| (it.stx_dev_major, it.stx_dev_minor, it.stx_ino);
+        let changed = |it: &Statx| (it.stx_ctime.tv_sec, it.stx_ctime.tv_nsec);
+        let (one, other) = (&self.0, &other.0);
+        place(one) == place(other)
+            && changed(one) == changed(other)
+            && (one.stx_mode, one.stx_uid) == (other.stx_mode, other.stx_uid)
     }
 }
 

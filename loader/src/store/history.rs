@@ -5,6 +5,7 @@
 //! version's own file follows. When a crash came between, the next change makes that good.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 
 use super::StoreError;
 use super::folder::Folder;
@@ -38,22 +39,33 @@ impl<'a> History<'a> {
 
     /// The release that is meant, if there is one.
     pub(crate) fn find(&self, application: &Application) -> Result<Option<Release>, StoreError> {
-        let current = self.read(CURRENT);
-        let release = match application.version {
+        let found = self.find_open(application)?;
+        Ok(found.map(|(release, _)| release))
+    }
+
+    /// As [`Self::find`], with the file that it was read from.
+    pub(crate) fn find_open(
+        &self,
+        application: &Application,
+    ) -> Result<Option<(Release, File)>, StoreError> {
+        let current = self.read_open(CURRENT);
+        let found = match application.version {
             None => current?,
             Some(version) => match current {
-                Ok(Some(current)) if current.version == version => Some(current),
+                Ok(Some(current)) if current.0.version == version => Some(current),
                 // Damaged, it says nothing about another.
-                Ok(_) | Err(StoreError::Damaged { .. }) => self.read(&version.to_string())?,
+                Ok(_) | Err(StoreError::Damaged { .. }) => self.read_open(&version.to_string())?,
                 Err(error) => return Err(error),
             },
         };
-        if release.as_ref().is_some_and(|found| !found.is(application)) {
+        if let Some((release, _)) = &found
+            && !release.is(application)
+        {
             let name = self.folder.name(&application.release());
             let what = "it is the release of another application";
             return Err(StoreError::damaged(name, what));
         }
-        Ok(release)
+        Ok(found)
     }
 
     /// Every release by its version, and the current version.
@@ -178,8 +190,16 @@ impl<'a> History<'a> {
 
     /// The release in a file, if there is one.
     fn read(&self, name: &str) -> Result<Option<Release>, StoreError> {
-        match self.folder.read(name) {
-            Ok(bytes) => Release::decode(&bytes, &self.folder.name(name)).map(Some),
+        Ok(self.read_open(name)?.map(|(release, _)| release))
+    }
+
+    /// The release in a file, if there is one, and the file.
+    fn read_open(&self, name: &str) -> Result<Option<(Release, File)>, StoreError> {
+        match self.folder.read_open(name) {
+            Ok((bytes, file)) => {
+                let release = Release::decode(&bytes, &self.folder.name(name))?;
+                Ok(Some((release, file)))
+            }
             Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }

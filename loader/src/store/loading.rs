@@ -74,9 +74,10 @@ impl Store {
         engine: &HostEngine,
         application: &Application,
     ) -> Result<(Entry, Application), StoreError> {
+        let release = self.release(application)?;
         let Release {
             artifacts, version, ..
-        } = self.release(application)?;
+        } = &*release;
         let profile = engine.profile().name();
         let fits = |entry: &&Entry| entry.profile == profile;
         let best = artifacts.iter().filter(fits).filter_map(|entry| {
@@ -84,7 +85,7 @@ impl Store {
             Some((rank, entry))
         });
         let best = best.max_by_key(|(rank, _)| *rank);
-        best.map(|(_, entry)| (entry.clone(), application.clone().version(version)))
+        best.map(|(_, entry)| (entry.clone(), application.clone().version(*version)))
             .ok_or_else(|| StoreError::NoFit {
                 what: application.to_string(),
                 targets: artifacts.iter().map(Entry::fits).collect(),

@@ -1,0 +1,57 @@
+//! Current releases that were read before: one look at a file's name says whether a release is still
+//! what it was, where reading it again takes two openings and a parser.
+//!
+//! A release's file is not written again, but replaced by another. The file that was read stays open
+//! here, and while it does, the kernel gives no other file its number.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::folder::{Folder, Identity};
+use super::release::{Application, Release};
+
+/// How many are kept: each is an open file of the process.
+const MOST: usize = 256;
+
+/// By applications that name no version.
+#[derive(Debug, Default)]
+pub(super) struct KnownReleases(Mutex<HashMap<Application, Known>>);
+
+#[derive(Debug)]
+struct Known {
+    /// Where it lies, from the folder of all names.
+    place: String,
+    identity: Identity,
+    release: Arc<Release>,
+    _open: File,
+}
+
+impl KnownReleases {
+    /// The application's current release, if it was read before and is still the same file, unchanged.
+    pub(super) fn get(&self, names: &Folder, application: &Application) -> Option<Arc<Release>> {
+        let releases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = releases.get(application)?;
+        let same = names.identity(&known.place) == Some(known.identity);
+        same.then(|| Arc::clone(&known.release))
+    }
+
+    pub(super) fn put(&self, application: &Application, file: File, release: &Arc<Release>) {
+        // Where the kernel does not say what file it is, nothing is known.
+        let Some(identity) = Identity::of(&file) else {
+            return;
+        };
+        let known = Known {
+            place: format!("{}/{}", application.folder(), application.release()),
+            identity,
+            release: Arc::clone(release),
+            _open: file,
+        };
+        let mut releases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if releases.len() >= MOST && !releases.contains_key(application) {
+            let any = releases.keys().next().cloned();
+            any.and_then(|any| releases.remove(&any));
+        }
+        releases.insert(application.clone(), known);
+    }
+}
