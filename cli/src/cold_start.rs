@@ -5,9 +5,9 @@ use std::time::Duration;
 use edgec_compiler::{ENGINE_VERSION, Finding, Kind, LintError, LintProcess, Rule, ValidComponent};
 use serde::Serialize;
 
-use crate::LINT_WORKER;
 use crate::failure::chain;
 use crate::render::{self, safe};
+use crate::{LINT_WORKER, workers};
 
 /// What the engine loses when it instantiates a program.
 #[derive(Serialize)]
@@ -151,11 +151,7 @@ impl Note {
 }
 
 fn process(timeout: Duration, memory: u64) -> Result<LintProcess, LintError> {
-    let program = std::env::current_exe().map_err(|source| LintError::Start { source })?;
-    Ok(LintProcess {
-        program,
-        arguments: vec![LINT_WORKER.into()],
-        timeout,
-        memory,
-    })
+    let worker = workers::worker(LINT_WORKER, timeout, memory);
+    let worker = worker.map_err(|source| LintError::Start { source })?;
+    Ok(LintProcess { worker })
 }

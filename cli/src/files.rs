@@ -1,7 +1,7 @@
 //! Files: read with a bound, written whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -237,7 +237,8 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<Staged,
         #[cfg(not(unix))]
         let _ = access;
         let mut file = builder.tempfile_in(folder(path))?;
-        write_with_holes(file.as_file_mut(), bytes)?;
+        edgec_loader::write_sparse(bytes, file.as_file_mut())?;
+        file.as_file().set_len(bytes.len() as u64)?;
         file.as_file().sync_all()?;
         Ok(file)
     };
@@ -248,26 +249,6 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<Staged,
         }),
         Err(error) => Err(cannot("write", path, &error)),
     }
-}
-
-/// The unit that file systems give out room in, in bytes: of most of them, and of fs-verity.
-const BLOCK: usize = 4096;
-
-/// Writes a new file, and leaves out the blocks that are zero: an image aligns its code to the largest
-/// page of its CPU family. Where a file system has no holes, it fills them itself.
-fn write_with_holes(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    let blocks: Vec<&[u8]> = bytes.chunks(BLOCK).collect();
-    let is_hole = |block: &[u8]| block == &[0; BLOCK][..];
-    let mut at = 0;
-    for run in blocks.chunk_by(|one, next| is_hole(one) == is_hole(next)) {
-        let len: usize = run.iter().map(|block| block.len()).sum();
-        if !run.first().is_some_and(|block| is_hole(block)) {
-            file.seek(SeekFrom::Start(at as u64))?;
-            file.write_all(bytes.get(at..at + len).unwrap_or_default())?;
-        }
-        at += len;
-    }
-    file.set_len(bytes.len() as u64)
 }
 
 impl Staged {
@@ -318,7 +299,9 @@ pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
         return Err(
             Failure::usage("output", "standard output is not written to")
                 .about("-o -")
-                .hint("name a file"),
+                .hint(
+                    "name a file: it is written whole or not at all, which a pipe cannot promise",
+                ),
         );
     }
     Ok(())

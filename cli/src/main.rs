@@ -18,6 +18,7 @@ mod signals;
 mod signer;
 mod time;
 mod trust;
+mod workers;
 
 use std::process::ExitCode;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use edgec_targets::Target;
 
 use crate::failure::Failure;
-use crate::files::STDIN;
+use crate::files::{self, STDIN};
 use crate::render;
 
 /// What `-o` means for this build.
@@ -23,6 +23,7 @@ impl Output {
         let Some(path) = option else {
             return Ok(Self::Folder(PathBuf::from(".")));
         };
+        files::refuse_dash(path)?;
         let folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
         if artifacts == 1 && !folder {
             return Ok(Self::File(path.to_owned()));

@@ -7,11 +7,13 @@
 //! Sources: System V gABI, chapter 4; the note of build ids as `ld --build-id` writes it;
 //! `wasmtime` 48, `compile.rs` (names of symbols).
 
+mod lookup;
 mod read;
 mod write;
 
 use std::borrow::Cow;
 
+pub use lookup::Lookup;
 pub use read::DebugError;
 
 /// The longest name of a symbol that is kept, in bytes.
@@ -89,19 +91,6 @@ impl DebugInfo<'_> {
             distance,
             wasm_offset: position.and_then(wasmtime_environ::FilePos::file_offset),
         })
-    }
-
-    /// The functions that have this index in their core modules.
-    pub fn at_index(&self, index: u32) -> impl Iterator<Item = Function<'_>> {
-        let functions = self.symbols.iter().map(|symbol| self.function(symbol));
-        functions.filter(move |f| f.index.is_some_and(|(_, function)| function == index))
-    }
-
-    /// The function that an offset of the WebAssembly lies in.
-    pub fn at_wasm_offset(&self, offset: u32) -> Option<Function<'_>> {
-        let mut entries = wasmtime_environ::iterate_address_map(&self.address_map)?;
-        let (at, _) = entries.find(|(_, position)| position.file_offset() == Some(offset))?;
-        Some(self.at_text_offset(at.into())?.function)
     }
 
     fn function<'s>(&'s self, symbol: &'s Symbol<'_>) -> Function<'s> {
@@ -186,17 +175,6 @@ mod tests {
         for nowhere in [0, 4095, 4096 + 32, 4096 + 72, u64::MAX] {
             assert_eq!(info.at_image_offset(nowhere), None, "{nowhere}");
         }
-    }
-
-    #[test]
-    fn an_index_may_be_that_of_several_modules() {
-        let info = sample();
-        let found: Vec<_> = info.at_index(3).map(|f| (f.index, f.name)).collect();
-        assert_eq!(
-            found,
-            [(Some((0, 3)), None), (Some((1, 3)), Some("main::run"))]
-        );
-        assert_eq!(info.at_index(4).count(), 0);
     }
 
     #[test]

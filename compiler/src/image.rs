@@ -15,6 +15,8 @@ use object::elf::{FileHeader64, SHT_NULL, SHT_STRTAB, SectionHeader64};
 use object::pod::bytes_of;
 use object::read::elf::{FileHeader as _, SectionHeader as _};
 
+use crate::elf;
+
 const TEXT: &str = ".text";
 const UNWIND: &str = ".eh_frame";
 const NAMES: &str = ".shstrtab";
@@ -165,21 +167,17 @@ impl<'a> Image<'a> {
         let (offsets, end) = self.layout();
         let names_at = end;
         let mut names = vec![0];
-        let mut table = vec![null_entry()];
+        let mut table = vec![elf::section(0, SHT_NULL, 0, 0)];
         for (section, offset) in self.sections.iter().zip(&offsets) {
             let mut entry = section.header;
-            entry
-                .sh_name
-                .set(LE, append_name(&mut names, &section.name));
+            let name = elf::append(&mut names, &section.name);
+            entry.sh_name.set(LE, name);
             entry.sh_offset.set(LE, *offset);
             entry.sh_size.set(LE, section.data.len() as u64);
             table.push(entry);
         }
-        let mut entry = null_entry();
-        entry.sh_name.set(LE, append_name(&mut names, NAMES));
-        entry.sh_type.set(LE, SHT_STRTAB);
-        entry.sh_offset.set(LE, names_at);
-        entry.sh_size.set(LE, names.len() as u64);
+        let name = elf::append(&mut names, NAMES);
+        let mut entry = elf::section(name, SHT_STRTAB, names_at, names.len() as u64);
         entry.sh_addralign.set(LE, 1);
         table.push(entry);
 
@@ -263,30 +261,6 @@ fn pad_to(out: &mut Vec<u8>, offset: u64) {
     // An empty section lies where others do.
     if offset > out.len() {
         out.resize(offset, 0);
-    }
-}
-
-fn append_name(names: &mut Vec<u8>, name: &str) -> u32 {
-    let at = names.len();
-    names.extend_from_slice(name.as_bytes());
-    names.push(0);
-    u32::try_from(at).unwrap_or(0)
-}
-
-fn null_entry() -> SectionHeader64<LE> {
-    let zero = object::U32::new(LE, 0);
-    let wide = object::U64::new(LE, 0);
-    SectionHeader64 {
-        sh_name: zero,
-        sh_type: object::U32::new(LE, SHT_NULL),
-        sh_flags: wide,
-        sh_addr: wide,
-        sh_offset: wide,
-        sh_size: wide,
-        sh_link: zero,
-        sh_info: zero,
-        sh_addralign: wide,
-        sh_entsize: wide,
     }
 }
 

@@ -3,28 +3,20 @@
 //! It runs the program: that may take for ever and ask for all the memory there is.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::io;
 
 use wasmparser::WasmFeatures;
 
 use crate::initialize::{Refusal, initialize};
-use crate::process::{self, Ended, OUT_OF_MEMORY};
+use crate::outline;
+use crate::worker::{self, Worker, WorkerError};
 use crate::{Kind, ValidComponent, ValidateError, validate};
 
-/// How the process that runs a component's function is started, and what it may use.
+/// The process that runs a component's function: a program that calls [`initializer_worker`].
 #[derive(Clone, Debug)]
 pub struct Initializer {
-    /// The program: one that calls [`initializer_worker`].
-    pub program: PathBuf,
-    /// Arguments in front of those of the worker.
-    pub arguments: Vec<OsString>,
-    /// How long it may take.
-    pub timeout: Duration,
-    /// How much memory it may use, in bytes (held on Linux only).
-    pub memory: u64,
+    /// How it is started.
+    pub worker: Worker,
 }
 
 /// Why a component was not pre-initialized.
@@ -59,6 +51,12 @@ pub enum InitError {
     /// What came back is not valid.
     #[error("the pre-initialized component is not valid: {0}")]
     Invalid(ValidateError),
+    /// What came back is a component with another interface, or made otherwise.
+    #[error("the pre-initialized component is not the input with another state: its {what} differ")]
+    Differs {
+        /// What it has otherwise.
+        what: &'static str,
+    },
     /// It took too long, and was stopped.
     #[error("`{function}` was stopped after {seconds} s")]
     Timeout {
@@ -110,63 +108,47 @@ impl Initializer {
         if program.kind() != Kind::Component {
             return Err(InitError::Kind);
         }
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .arg(self.memory.to_string())
-            .arg(program.features().bits().to_string())
-            .arg(function);
-        let deadline = Instant::now() + self.timeout;
-        let ended = process::run(&mut command, program.bytes(), deadline);
-        let start = |source| InitError::Start { source };
-        match ended.map_err(start)? {
-            Ended::Done(output) => {
-                let mut answer = Vec::new();
-                let mut output = output.take(MAX_ANSWER_LEN);
-                output.read_to_end(&mut answer).map_err(start)?;
-                understand(&answer, function)
-            }
-            Ended::Killed => Err(InitError::Timeout {
-                function: function.to_owned(),
-                seconds: self.timeout.as_secs(),
-            }),
-            Ended::Failed { message, .. } if message.starts_with(OUT_OF_MEMORY) => {
-                Err(InitError::Memory {
-                    mebibytes: self.memory >> 20,
-                })
-            }
-            // What `initializer_worker` says; a panic or a signal ends the process otherwise.
-            Ended::Failed { status, message } if status.code() == Some(1) => {
-                Err(start(io::Error::other(message)))
-            }
-            Ended::Failed { status, message } => Err(InitError::Crash {
-                status: status.to_string(),
-                message,
-            }),
+        let features = program.features().bits().to_string();
+        let answer = self
+            .worker
+            .ask(&[&features, function], program.bytes(), MAX_ANSWER_LEN)
+            .map_err(|error| failed(error, function))?;
+        let new = understand(&answer, function)?;
+        match outline::difference(program.bytes(), new.bytes()) {
+            Some(what) => Err(InitError::Differs { what }),
+            None => Ok(new),
         }
     }
 }
 
+fn failed(error: WorkerError, function: &str) -> InitError {
+    match error {
+        WorkerError::Timeout { seconds } => InitError::Timeout {
+            function: function.to_owned(),
+            seconds,
+        },
+        WorkerError::Memory { mebibytes } => InitError::Memory { mebibytes },
+        WorkerError::Crash { status, message } => InitError::Crash { status, message },
+        WorkerError::Start(source) => InitError::Start { source },
+    }
+}
+
 fn understand(answer: &[u8], function: &str) -> Result<ValidComponent, InitError> {
-    let function = function.to_owned();
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let name = function.to_owned();
     match answer.split_first() {
         Some((&DONE, component)) => validate(component.to_vec()).map_err(InitError::Invalid),
         Some((&UNSUPPORTED, reason)) => Err(InitError::Unsupported {
-            reason: text(reason),
+            reason: worker::text(reason),
         }),
         Some((&FUNCTION, reason)) => Err(InitError::Function {
-            function,
-            reason: text(reason),
+            function: name,
+            reason: worker::text(reason),
         }),
         Some((&FAILED, reason)) => Err(InitError::Failed {
-            function,
-            reason: text(reason),
+            function: name,
+            reason: worker::text(reason),
         }),
-        _ => Err(InitError::Crash {
-            status: "an answer that is none".to_owned(),
-            message: format!("{} bytes", answer.len()),
-        }),
+        _ => Err(failed(WorkerError::no_answer(answer), function)),
     }
 }
 
@@ -177,56 +159,37 @@ fn understand(answer: &[u8], function: &str) -> Result<ValidComponent, InitError
 ///
 /// What is wrong with the arguments or the streams: somebody else started it.
 pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    let usage = || "not started by edgec".to_owned();
-    let arguments: Vec<String> = arguments
-        .into_iter()
-        .map(|argument| argument.into_string().map_err(|_| usage()))
-        .collect::<Result<_, _>>()?;
-    let [memory, features, function] = arguments.as_slice() else {
-        return Err(usage());
-    };
-    process::confine(memory.parse().map_err(|_| usage())?);
+    let [features, function] = worker::arguments(arguments)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
-    let features = features.ok_or_else(usage)?;
-    let answer = || -> io::Result<()> {
-        let mut bytes = Vec::new();
-        io::stdin().lock().read_to_end(&mut bytes)?;
-        // It was validated by whoever started this process; Wizer and the engine do so again.
-        let program = ValidComponent::from_parts(bytes, Kind::Component, features);
-        let (kind, answer) = match initialize(&program, function) {
-            Ok(component) => (DONE, component),
-            Err(Refusal::Unsupported(reason)) => (UNSUPPORTED, reason.into_bytes()),
-            Err(Refusal::Function(reason)) => (FUNCTION, reason.into_bytes()),
-            Err(Refusal::Failed(reason)) => (FAILED, reason.into_bytes()),
-        };
-        let mut out = io::stdout().lock();
-        out.write_all(&[kind])?;
-        out.write_all(&answer)?;
-        out.flush()
+    let features = features.ok_or_else(worker::usage)?;
+    // It was validated by whoever started this process; Wizer and the engine do so again.
+    let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
+    let (tag, answer) = match initialize(&program, &function) {
+        Ok(component) => (DONE, component),
+        Err(Refusal::Unsupported(reason)) => (UNSUPPORTED, reason.into_bytes()),
+        Err(Refusal::Function(reason)) => (FUNCTION, reason.into_bytes()),
+        Err(Refusal::Failed(reason)) => (FAILED, reason.into_bytes()),
     };
-    answer().map_err(|error| error.to_string())
+    worker::answer(tag, &[&answer])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    fn initializer(script: &str, timeout: Duration) -> Initializer {
+    use super::*;
+    use crate::worker::tests::script;
+
+    fn initializer(script_text: &str) -> Initializer {
         Initializer {
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), script.into()],
-            timeout,
-            memory: 1 << 30,
+            worker: script(script_text),
         }
     }
 
     #[test]
     fn each_end_of_the_process_has_an_error() {
         let component = validate(wat::parse_str("(component)").unwrap()).unwrap();
-        let run = |script: &str| {
-            let initializer = initializer(script, Duration::from_secs(60));
-            initializer.run(&component, "f").unwrap_err()
-        };
+        let run = |script: &str| initializer(script).run(&component, "f").unwrap_err();
         let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
         assert!(matches!(full, InitError::Memory { .. }), "{full}");
         let crash = run("echo oh no >&2; kill -SEGV $$");
@@ -237,6 +200,8 @@ mod tests {
         }
         let invalid = run("printf '\\000no'");
         assert!(matches!(invalid, InitError::Invalid(_)), "{invalid}");
+        let module = run(r"printf '\000\000asm\001\000\000\000'");
+        assert!(matches!(module, InitError::Differs { .. }), "{module}");
         let unsupported = run("printf '\\001no'");
         assert!(matches!(unsupported, InitError::Unsupported { .. }));
         let function = run("printf '\\002no'");
@@ -245,7 +210,8 @@ mod tests {
         assert_eq!(failed.to_string(), "`f` failed: no");
         let disk = run("echo disk full >&2; exit 1");
         assert!(matches!(disk, InitError::Start { .. }), "{disk}");
-        let hang = initializer("sleep 600", Duration::from_millis(50));
+        let mut hang = initializer("sleep 600");
+        hang.worker.timeout = Duration::from_millis(50);
         let hang = hang.run(&component, "f").unwrap_err();
         assert!(matches!(hang, InitError::Timeout { .. }), "{hang}");
     }
@@ -253,7 +219,7 @@ mod tests {
     #[test]
     fn a_core_module_is_refused() {
         let module = validate(wat::parse_str("(module)").unwrap()).unwrap();
-        let refused = initializer("true", Duration::from_secs(60)).run(&module, "f");
+        let refused = initializer("true").run(&module, "f");
         assert!(matches!(refused, Err(InitError::Kind)));
     }
 }

@@ -1,11 +1,11 @@
 //! WebAssembly in, native image out: read, adapt, validate, initialize on request, optimize,
-//! precompile.
+//! order, precompile.
 //!
 //! Each stage is a file and a function; the state of the program is in the type:
 //!
 //! ```text
-//! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize ─▶ ValidComponent
-//!      ─ optimize ─▶ ValidComponent ─ take_names, precompile(target, profile) ─▶ NativeImage, strip ─▶ DebugInfo
+//! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize, optimize, order, take_names ─▶ ValidComponent
+//!      ─ precompile(target, profile) ─▶ NativeImage ─ strip ─▶ NativeImage, DebugInfo ─ trim ─▶ NativeImage
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -15,6 +15,7 @@ mod binaryen;
 #[cfg(feature = "precompile")]
 mod compiler_process;
 mod debug_info;
+mod elf;
 mod engine_limits;
 mod features;
 #[cfg(feature = "precompile")]
@@ -33,10 +34,10 @@ mod names;
 mod optimize;
 mod order;
 #[cfg(feature = "precompile")]
+mod outline;
+#[cfg(feature = "precompile")]
 mod precompile;
 mod process;
-#[cfg(feature = "precompile")]
-mod profile;
 mod resources;
 mod sections;
 #[cfg(feature = "precompile")]
@@ -48,6 +49,7 @@ mod strip;
 mod trim;
 mod trim_exports;
 mod validate;
+mod worker;
 
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
@@ -57,7 +59,8 @@ pub use binaryen::optimizer_worker;
 pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
-pub use debug_info::{DebugError, DebugInfo, Function, Place};
+pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
+pub use edgec_targets::EngineProfile;
 pub use features::supported_feature_names;
 #[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
@@ -77,12 +80,11 @@ pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, o
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
-#[cfg(feature = "precompile")]
-pub use profile::EngineProfile;
 pub use resources::{Limits, Resources};
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
+pub use worker::Worker;
 
 /// What a program is, in the terms of the engine: the two load differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,4 +93,19 @@ pub enum Kind {
     Component,
     /// A core module.
     Module,
+}
+
+impl Kind {
+    /// How worker processes are told.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Kind::Component => "component",
+            Kind::Module => "module",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let both = [Kind::Component, Kind::Module];
+        both.into_iter().find(|kind| kind.name() == name)
+    }
 }

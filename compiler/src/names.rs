@@ -7,9 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use wasm_encoder::RawSection;
-use wasmparser::{KnownCustom, Name, Parser, Payload};
+use wasmparser::{KnownCustom, Name, Payload};
 
+use crate::sections::{Becomes, with_sections};
 use crate::{ValidComponent, map_modules};
 
 /// The names of every core module's functions.
@@ -44,20 +44,17 @@ pub fn take_names(program: ValidComponent) -> (ValidComponent, Names) {
 
 /// A module without its names. `None` when it has none.
 fn without_names(module: &[u8]) -> Option<(Vec<u8>, ModuleNames)> {
-    let mut encoder = wasm_encoder::Module::new();
     let mut names = None;
-    for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.ok()?;
+    let rest = with_sections(module, |payload| {
         if let Payload::CustomSection(section) = &payload
             && let KnownCustom::Name(section) = section.as_known()
         {
             read(section, names.get_or_insert_default());
-        } else if let Some((id, range)) = payload.as_section() {
-            let data = module.get(range)?;
-            encoder.section(&RawSection { id, data });
+            return Some(Becomes::Nothing);
         }
-    }
-    Some((encoder.finish(), names?))
+        Some(Becomes::Itself)
+    })?;
+    Some((rest, names?))
 }
 
 /// What there is of a name section. It is no part of the program: where it is broken it ends.

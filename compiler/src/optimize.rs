@@ -10,11 +10,11 @@
 use std::time::Instant;
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
-use wasmparser::{Parser, Payload};
+use wasmparser::Payload;
 
 use crate::binaryen::{Failure, Optimizer};
 use crate::features;
-use crate::sections::sections;
+use crate::sections::{Becomes, sections, with_sections};
 use crate::share_modules::share_modules;
 use crate::trim_exports::trim_exports;
 use crate::{Kind, ValidComponent, validate};
@@ -183,17 +183,16 @@ fn optimize_module(
 /// addition to what the module uses, and without DWARF, for which it would do without the passes
 /// that change what DWARF says.
 fn without_notes(module: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = wasm_encoder::Module::new();
-    for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.ok()?;
-        let note = matches!(&payload, Payload::CustomSection(section)
-            if section.name() == "target_features" || section.name().starts_with(".debug_"));
-        if let (Some((id, range)), false) = (payload.as_section(), note) {
-            let data = module.get(range)?;
-            encoder.section(&RawSection { id, data });
-        }
-    }
-    Some(encoder.finish())
+    with_sections(module, |payload| {
+        Some(match payload {
+            Payload::CustomSection(section)
+                if section.name() == "target_features" || section.name().starts_with(".debug_") =>
+            {
+                Becomes::Nothing
+            }
+            _ => Becomes::Itself,
+        })
+    })
 }
 
 /// The program with each core module at any depth put through `module`, and everything

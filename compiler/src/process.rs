@@ -11,10 +11,6 @@ use std::io::{self, Read, Seek, Write};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-/// What an allocator of Rust says before it ends the process.
-#[cfg(feature = "precompile")]
-pub(crate) const OUT_OF_MEMORY: &str = "memory allocation of";
-
 /// How a process ended.
 pub(crate) enum Ended {
     /// With success; what it wrote to standard output, from the start.

@@ -1,5 +1,6 @@
-//! The sections of a component, for stages that copy what they do not change byte for byte.
+//! The sections of a program, for stages that copy what they do not change byte for byte.
 
+use wasm_encoder::RawSection;
 use wasmparser::{Chunk, Parser, Payload};
 
 /// A section of a component, or its header.
@@ -44,4 +45,37 @@ pub(crate) fn sections(component: &[u8]) -> Option<Vec<Section<'_>>> {
         });
         rest = after;
     }
+}
+
+/// What becomes of a section of a core module.
+pub(crate) enum Becomes {
+    /// It stays as it is.
+    Itself,
+    /// It is left out.
+    Nothing,
+    /// It has these contents.
+    Bytes(Vec<u8>),
+}
+
+/// A core module whose sections are what `change` says; `None` when it says that, or the bytes are no module.
+pub(crate) fn with_sections<'a>(
+    module: &'a [u8],
+    mut change: impl FnMut(Payload<'a>) -> Option<Becomes>,
+) -> Option<Vec<u8>> {
+    let mut encoder = wasm_encoder::Module::new();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.ok()?;
+        let Some((id, range)) = payload.as_section() else {
+            continue;
+        };
+        match change(payload)? {
+            Becomes::Itself => encoder.section(&RawSection {
+                id,
+                data: module.get(range)?,
+            }),
+            Becomes::Bytes(data) => encoder.section(&RawSection { id, data: &data }),
+            Becomes::Nothing => continue,
+        };
+    }
+    Some(encoder.finish())
 }

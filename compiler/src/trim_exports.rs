@@ -9,12 +9,13 @@
 
 use std::collections::BTreeSet;
 
-use wasm_encoder::{Encode as _, RawSection};
+use wasm_encoder::Encode as _;
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
     ComponentTypeRef, Encoding, ExportSectionReader, Instance, Parser, Payload,
 };
 
+use crate::sections::{Becomes, with_sections};
 use crate::{Kind, ValidComponent, map_modules, validate};
 
 /// A component whose core modules export only what is used.
@@ -278,30 +279,20 @@ fn at(space: &[Known], index: u32) -> Option<Known> {
 
 /// The module without exports of other names, and how many those are; `None` when there are none.
 fn without_others(module: &[u8], names: &BTreeSet<&str>) -> Option<(Vec<u8>, usize)> {
-    let mut encoder = wasm_encoder::Module::new();
     let mut removed = 0;
-    for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.ok()?;
-        let Some((id, range)) = payload.as_section() else {
-            continue;
+    let rest = with_sections(module, |payload| {
+        let Payload::ExportSection(exports) = payload else {
+            return Some(Becomes::Itself);
         };
-        let section;
-        let data = match payload {
-            Payload::ExportSection(exports) => {
-                let all = exports.count();
-                let (kept, bytes) = keep(module, exports, names)?;
-                removed = usize::try_from(all.checked_sub(kept)?).ok()?;
-                if kept == 0 {
-                    continue;
-                }
-                section = bytes;
-                &section
-            }
-            _ => module.get(range)?,
-        };
-        encoder.section(&RawSection { id, data });
-    }
-    (removed > 0).then(|| (encoder.finish(), removed))
+        let all = exports.count();
+        let (kept, bytes) = keep(module, exports, names)?;
+        removed = usize::try_from(all.checked_sub(kept)?).ok()?;
+        Some(match kept {
+            0 => Becomes::Nothing,
+            _ => Becomes::Bytes(bytes),
+        })
+    })?;
+    (removed > 0).then_some((rest, removed))
 }
 
 /// The contents of an export section with the exports of these names, copied byte for byte,

@@ -1,6 +1,6 @@
 //! The reader of debug files.
 
-use edgec_compiler::DebugInfo;
+use edgec_compiler::{DebugInfo, Lookup};
 
 /// A debug file has one spelling, and whatever address it is asked for, it has an answer or none.
 pub fn debug_file(data: &[u8]) {
@@ -12,7 +12,11 @@ pub fn debug_file(data: &[u8]) {
     for offset in [0, 1, 64, 4096, 5000, 1 << 16, u64::MAX] {
         let _ = (info.at_image_offset(offset), info.at_text_offset(offset));
     }
+    let lookup = Lookup::new(&info);
     for index in [0, 1, u32::MAX] {
-        let _ = (info.at_index(index).count(), info.at_wasm_offset(index));
+        let _ = (
+            lookup.at_index(index).count(),
+            lookup.at_wasm_offset(index),
+        );
     }
 }

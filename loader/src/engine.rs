@@ -2,54 +2,15 @@
 //! are the host's own.
 
 use std::ops::Deref;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use edgec_verifier::HostProfile;
+use edgec_verifier::{EngineProfile, HostProfile};
 use wasmtime::{Collector, Config, Engine, Result, WasmBacktraceDetails};
 
 use crate::Limits;
-
-/// A named set of engine settings. An artifact states its profile in the manifest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EngineProfile {
-    /// The settings of an unmodified Wasmtime 48. A program cannot be interrupted: it has neither
-    /// fuel nor epochs.
-    Default,
-    /// For hosts that run other people's programs: interrupted by epochs, no backtraces.
-    Edge,
-}
-
-/// A name that no profile has.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no engine profile is called `{0}`: there are default and edge")]
-pub struct UnknownProfile(String);
-
-impl EngineProfile {
-    /// Every profile.
-    pub const ALL: [Self; 2] = [Self::Default, Self::Edge];
-
-    /// The profile's name in a manifest.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::Edge => "edge",
-        }
-    }
-}
-
-impl FromStr for EngineProfile {
-    type Err = UnknownProfile;
-
-    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
-        let known = Self::ALL.into_iter().find(|profile| profile.name() == name);
-        known.ok_or_else(|| UnknownProfile(name.to_owned()))
-    }
-}
 
 /// The configuration that a host must use for artifacts of `profile`.
 fn config(profile: EngineProfile) -> Config {
@@ -109,7 +70,7 @@ impl HostEngine {
         Ok(Self {
             engine: Engine::new(&config)?,
             profile,
-            host: Arc::new(HostProfile::of_profile(profile.name())),
+            host: Arc::new(HostProfile::of_profile(profile)),
         })
     }
 

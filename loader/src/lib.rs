@@ -32,6 +32,7 @@ mod loaded;
 mod private;
 #[cfg(target_os = "linux")]
 mod sealed;
+mod sparse;
 #[cfg(target_os = "linux")]
 mod stable;
 #[cfg(target_os = "linux")]
@@ -40,15 +41,17 @@ pub mod store;
 mod verity;
 
 pub use edgec_verifier::{
-    AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, Expected, KeyError,
-    KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, PolicyError, PolicyFileError,
-    PolicyStateError, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, VerifyError, error_chain,
-    remember,
+    AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, EngineProfile,
+    Expected, KeyError, KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, PolicyError,
+    PolicyFileError, PolicyStateError, PublicKey, Status, TrustPolicy, TrustedKey, Unfit,
+    UnknownProfile, VerifyError, error_chain, remember,
 };
-pub use engine::{EngineProfile, HostEngine, Ticker, UnknownProfile, engine};
+pub use engine::{HostEngine, Ticker, engine};
 pub use error::LoadError;
 pub use limits::{Limits, PlanError, PoolPlan};
 pub use load::{VerifiedFile, load, load_module};
 pub use loaded::{LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedPre, Verdict};
+#[doc(hidden)]
+pub use sparse::write_sparse;
 /// The engine, of the one version that the artifacts fit.
 pub use wasmtime;

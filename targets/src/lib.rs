@@ -2,7 +2,8 @@
 //!
 //! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and
 //! the CPU features that a host must therefore have. [`HostCpu`] is what a machine
-//! offers; [`Target::fits`] compares the two. This crate is data and comparison: it
+//! offers; [`Target::fits`] compares the two. [`EngineProfile`] names the settings that both sides
+//! know. This crate is data and comparison: it
 //! touches no files and knows neither the engine nor signatures.
 //!
 //! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
@@ -11,10 +12,12 @@
 
 mod aarch64;
 mod host;
+mod profile;
 mod registry;
 mod x86_64;
 
 pub use host::{HostCpu, Misfit};
+pub use profile::{EngineProfile, UnknownProfile};
 pub use registry::{UnknownTarget, all, default_targets, find};
 
 /// A CPU architecture family.

@@ -141,11 +141,7 @@ fn a_place_in_the_file_is_one_in_the_code() {
     let sandbox = Sandbox::new();
     sandbox.write("app.wat", TRAP);
     build(&sandbox, "app.wat", "app.cwasm");
-    let report = sandbox.ok(&["inspect", "--format", "json", "app.cwasm"]);
-    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
-    let sections = report["sections"].as_array().unwrap();
-    let text = sections.iter().find(|section| section["name"] == ".text");
-    let start = text.unwrap()["offset"].as_u64().unwrap();
+    let start = text_start(&sandbox, "app.cwasm");
     let within = |places: &str| {
         let named = sandbox.ok(&["symbolize", "app.debug", places, "--artifact", "app.cwasm"]);
         named.split_once("  ").unwrap().1.to_owned()
@@ -159,6 +155,69 @@ fn a_place_in_the_file_is_one_in_the_code() {
     assert_eq!(found, format!("{line}  {named}"));
     // In a function's body, and so somewhere in the WebAssembly.
     assert!(within("text+0x8").contains(", wasm offset 0x"));
+}
+
+/// Only places in the artifact are answered, and one that is not leaves the others their answers.
+#[test]
+fn a_wrong_address_costs_no_answers() {
+    let sandbox = Sandbox::new();
+    sandbox.write("app.wat", TRAP);
+    build(&sandbox, "app.wat", "app.cwasm");
+    for address in ["12", "0x", "0x+1", "0x12345678901234567", "text+", "a b"] {
+        let stderr = sandbox.fails(1, &["symbolize", "app.debug", address]);
+        let begins = format!("error[address]: {address}: not an address\n");
+        assert!(stderr.starts_with(&begins), "{stderr}");
+    }
+    let named = sandbox.ok(&["symbolize", "app.debug", "text+0x1"]);
+    let answer = named.split_once("  ").unwrap().1;
+    let places = ["/usr/lib/libc.so.6+0x1234", "text+0x1", "12", "text+0x1"];
+    let output = sandbox.run(&[&["symbolize", "app.debug"], &places[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let answers = String::from_utf8(output.stdout).unwrap();
+    let line = format!("text+0x1  {answer}");
+    assert_eq!(answers, line.repeat(2));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    for named in [places[0], places[2]] {
+        let begins = format!("error[address]: {named}: ");
+        assert!(errors.lines().any(|l| l.starts_with(&begins)), "{errors}");
+    }
+
+    // With the artifact, no other's.
+    let image = sandbox.ok(&["symbolize", "app.debug", "--artifact", "app.cwasm", "0x1"]);
+    assert!(image.ends_with("not in a function\n"), "{image}");
+    let known = ["symbolize", "app.debug", "--artifact", "app.cwasm"];
+    for other in [
+        "other.cwasm+0x1041",
+        "my-app.cwasm+0x1041",
+        "libc.so+0x1041",
+    ] {
+        let stderr = sandbox.fails(1, &[&known[..], &[other]].concat());
+        assert!(stderr.contains("a place in another file"), "{stderr}");
+    }
+    // Nor another image of a store, and the place of its own.
+    let verified = sandbox.ok(&["verify", "--key", "key.pub.pem", "app.cwasm"]);
+    let (_, digest) = verified.split_once("fs-verity ").unwrap();
+    let (own, other) = (&digest[..64], "0".repeat(64));
+    sandbox.ok(&["symbolize", "app.debug", &format!("/s/{own}.elf+0x1041")]);
+    sandbox.fails(
+        1,
+        &["symbolize", "app.debug", &format!("/s/{other}.elf+0x1041")],
+    );
+    let trace = format!("#0 f+0x12 (/s/{other}.elf+0x1041)\n#1 /s/libc.so+0x1041\n");
+    assert_eq!(symbolize(&sandbox, "app.debug", &trace), trace);
+    let start = text_start(&sandbox, "app.cwasm");
+    let line = format!("#0 f+0x12 (/s/{own}.elf+{:#x})", start + 1);
+    let named = symbolize(&sandbox, "app.debug", &format!("{line}\n"));
+    assert_eq!(named, format!("{line}  {answer}"));
+}
+
+/// Where the code begins in an artifact.
+fn text_start(sandbox: &Sandbox, artifact: &str) -> u64 {
+    let report = sandbox.ok(&["inspect", "--format", "json", artifact]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let sections = report["sections"].as_array().unwrap();
+    let text = sections.iter().find(|section| section["name"] == ".text");
+    text.unwrap()["offset"].as_u64().unwrap()
 }
 
 #[test]
@@ -191,10 +250,6 @@ fn the_wrong_file_is_refused() {
         "{stderr}"
     );
 
-    for address in ["12", "0x", "0x+1", "0x12345678901234567", "text+", "a b"] {
-        let stderr = sandbox.fails(2, &["symbolize", "app.debug", address]);
-        assert!(stderr.starts_with("error[address]: "), "{stderr}");
-    }
     let stderr = sandbox.fails(2, &["symbolize", "-"]);
     assert!(stderr.starts_with("error[stdin]"), "{stderr}");
     let named = ["build", "-q", "app.wat", "-t", ARCH, "--key", "key.pem"];

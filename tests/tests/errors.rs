@@ -287,7 +287,14 @@ const CASES: &[Case] = &[
             "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "-",
         ],
         exit: 2,
-        begins: "error[output]: -o -",
+        begins: "error[output]: -o -: standard output is not written to",
+        says: &["hint: name a file: it is written whole or not at all"],
+    },
+    Case {
+        // Nor is it a folder for several.
+        arguments: &["build", "good.wat", "--key", "key.pem", "-o", "-"],
+        exit: 2,
+        begins: "error[output]: -o -: standard output is not written to",
         says: &[],
     },
     Case {

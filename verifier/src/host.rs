@@ -1,7 +1,7 @@
 //! Whether a host can run what an artifact holds.
 
 use edgec_artifact::Manifest;
-use edgec_targets::{HostCpu, Misfit};
+use edgec_targets::{EngineProfile, HostCpu, Misfit};
 use serde::Deserialize;
 
 use crate::engine_version::EngineVersion;
@@ -9,9 +9,6 @@ use crate::policy_toml::where_and_what;
 
 /// The engine of this version of edgec.
 pub const ENGINE_VERSION: EngineVersion = EngineVersion::new(48, 0, 8);
-
-/// The engine profiles of this version of edgec.
-const PROFILES: [&str; 2] = ["default", "edge"];
 
 /// The first version with another layout of instances that have exception tags.
 const NEW_LAYOUT: EngineVersion = EngineVersion::new(48, 0, 6);
@@ -95,14 +92,14 @@ impl HostProfile {
         Self {
             cpu: HostCpu::detect(),
             engine: ENGINE_VERSION,
-            profiles: PROFILES.map(str::to_owned).to_vec(),
+            profiles: EngineProfile::ALL.map(|p| p.name().to_owned()).to_vec(),
         }
     }
 
     /// This machine, where it runs artifacts of one engine profile only.
-    pub fn of_profile(profile: &str) -> Self {
+    pub fn of_profile(profile: EngineProfile) -> Self {
         Self {
-            profiles: vec![profile.to_owned()],
+            profiles: vec![profile.name().to_owned()],
             ..Self::here()
         }
     }

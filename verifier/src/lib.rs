@@ -34,7 +34,7 @@ pub use edgec_artifact::{
     KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, Manifest, NameError,
     PublicKey, Sha256Digest, VerityDigest, check_name,
 };
-pub use edgec_targets::Misfit;
+pub use edgec_targets::{EngineProfile, Misfit, UnknownProfile};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use guarded::{GuardError, MAX_GUARDED_LEN, read_guarded};

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_artifact::{Artifact, VerityDigest, verity};
-use edgec_compiler::{DebugInfo, Function, Place};
+use edgec_compiler::{DebugInfo, Function, Lookup, Place};
 
 use crate::Outcome;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, code};
 use crate::files;
 use crate::render::{self, outln, safe};
 
@@ -19,9 +19,9 @@ use crate::render::{self, outln, safe};
 pub(crate) struct Arguments {
     /// What `edgec build --debug-file` wrote
     debug: PathBuf,
-    /// Places: `0x1234` or `FILE+0x1234` in the mapped file, `text+0x1234` in the code
+    /// Places: `0x1234` or `app.cwasm+0x1234` in the mapped file, `text+0x1234` in the code
     addresses: Vec<String>,
-    /// The artifact that was running: refuse a debug file that is not its own
+    /// The artifact that was running: refuse a debug file that is not its own, and places in other files
     #[arg(long, value_name = "FILE")]
     artifact: Option<PathBuf>,
 }
@@ -40,30 +40,35 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if let Some(artifact) = &arguments.artifact {
         check_build_id(&info, artifact)?;
     }
+    let files = Files::new(&info, arguments.artifact.as_deref());
     if arguments.addresses.is_empty() {
         let text = files::read_text(Path::new(files::STDIN))?;
+        let lookup = Lookup::new(&info);
         for line in text.lines() {
-            outln!("{}", safe(&symbolized(&info, line)));
+            let named = named_index(&lookup, line).or_else(|| named_offset(&info, &files, line));
+            outln!("{}", safe(named.as_deref().unwrap_or(line)));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let places: Vec<Address> = arguments
-        .addresses
-        .iter()
-        .map(|text| Address::parse(text))
-        .collect::<Result<_, _>>()?;
-    let rows: Vec<Vec<String>> = arguments
-        .addresses
-        .iter()
-        .zip(places)
-        .map(|(text, address)| {
-            let place = address.place(&info);
-            let place = place.map_or("not in a function".to_owned(), |place| describe(&place));
-            vec![safe(text), safe(&place)]
-        })
-        .collect();
+    // One that is wrong leaves the others their answers.
+    let mut rows = Vec::new();
+    let mut wrong = Vec::new();
+    for text in &arguments.addresses {
+        match Address::parse(text, &files) {
+            Ok(address) => {
+                let place = address.place(&info);
+                let place = place.map_or("not in a function".to_owned(), |place| describe(&place));
+                rows.push(vec![safe(text), safe(&place)]);
+            }
+            Err(failure) => wrong.push(failure),
+        }
+    }
     render::out!("{}", render::table(&rows));
-    Ok(ExitCode::SUCCESS)
+    wrong.iter().for_each(Failure::print);
+    Ok(match wrong.as_slice() {
+        [] => ExitCode::SUCCESS,
+        _ => code(Exit::Rejected),
+    })
 }
 
 /// The artifact is not verified: whoever has a crash has run it.
@@ -84,6 +89,38 @@ fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
         .hint("use the debug file that was written beside this very artifact"))
 }
 
+/// The files that the debug file is about, by their names.
+struct Files {
+    /// The artifact that was named, else every `.cwasm`.
+    artifact: Option<String>,
+    /// The image in a store.
+    image: String,
+}
+
+impl Files {
+    fn new(info: &DebugInfo<'_>, artifact: Option<&Path>) -> Self {
+        let name = artifact.and_then(Path::file_name);
+        Self {
+            artifact: name.map(|name| name.to_string_lossy().into_owned()),
+            image: format!("{}.elf", VerityDigest(info.build_id)),
+        }
+    }
+
+    /// Whether a text ends with the name of one of them.
+    fn end(&self, text: &str) -> bool {
+        let ends = |name: &str| {
+            let before = text.strip_suffix(name);
+            before
+                .is_some_and(|before| before.is_empty() || before.ends_with(['/', '(', ' ', '\t']))
+        };
+        ends(&self.image)
+            || match &self.artifact {
+                Some(name) => ends(name),
+                None => text.ends_with(".cwasm"),
+            }
+    }
+}
+
 /// A place, as a crash report or a profile gives it.
 #[derive(Clone, Copy)]
 enum Address {
@@ -94,17 +131,23 @@ enum Address {
 }
 
 impl Address {
-    fn parse(text: &str) -> Result<Self, Failure> {
+    fn parse(text: &str, files: &Files) -> Result<Self, Failure> {
+        let failed = |message| Failure::new(Exit::Rejected, "address", message).about(text);
         let (within, number) = text.rsplit_once('+').unwrap_or(("", text));
         let number = hexadecimal(number).ok_or_else(|| {
-            Failure::usage("address", "not an address")
-                .about(text)
+            failed("not an address")
                 .hint("0x1234 or app.cwasm+0x1234 in the file, text+0x1234 in the code")
         })?;
-        Ok(match within {
-            "text" => Self::Text(number),
-            _ => Self::File(number),
-        })
+        match within {
+            "text" => Ok(Self::Text(number)),
+            "" => Ok(Self::File(number)),
+            file if files.end(file) => Ok(Self::File(number)),
+            _ => Err(failed("a place in another file").hint(format!(
+                "the debug file is about {}, in a store {}; an address without a file is one in it",
+                files.artifact.as_deref().unwrap_or("a .cwasm"),
+                files.image,
+            ))),
+        }
     }
 
     fn place<'i>(self, info: &'i DebugInfo<'_>) -> Option<Place<'i>> {
@@ -145,16 +188,9 @@ fn name(function: &Function<'_>) -> String {
     )
 }
 
-/// A line of a backtrace, with names in it where there are any.
-fn symbolized(info: &DebugInfo<'_>, line: &str) -> String {
-    named_index(info, line)
-        .or_else(|| named_offset(info, line))
-        .unwrap_or_else(|| line.to_owned())
-}
-
 /// `  0: 0x1234 - <unknown>!<wasm function 7>`: an offset only where the image has an address map, as those
 /// of Wasmtime's own compiler do.
-fn named_index(info: &DebugInfo<'_>, line: &str) -> Option<String> {
+fn named_index(lookup: &Lookup<'_>, line: &str) -> Option<String> {
     let (before, rest) = line.split_once("<wasm function ")?;
     let (index, after) = rest.split_once('>')?;
     let index = index.parse().ok()?;
@@ -162,11 +198,11 @@ fn named_index(info: &DebugInfo<'_>, line: &str) -> Option<String> {
         let (offset, _) = rest.trim_start().split_once(" - ")?;
         u32::try_from(hexadecimal(offset)?).ok()
     });
-    let exact = offset.and_then(|offset| info.at_wasm_offset(offset));
+    let exact = offset.and_then(|offset| lookup.at_wasm_offset(offset));
     let exact = exact.filter(|function| function.index.is_some_and(|(_, i)| i == index));
     let names: Vec<String> = match exact {
         Some(function) => vec![name(&function)],
-        None => info
+        None => lookup
             .at_index(index)
             .map(|function| name(&function))
             .collect(),
@@ -177,12 +213,12 @@ fn named_index(info: &DebugInfo<'_>, line: &str) -> Option<String> {
     Some(format!("{before}{}{after}", names.join(" or ")))
 }
 
-/// `#3 0x7f… (/srv/app.cwasm+0x1234)`: of a file that may be an artifact, or an image in a store.
-fn named_offset(info: &DebugInfo<'_>, line: &str) -> Option<String> {
-    let (file, rest) = line.split_once("+0x")?;
-    if !file.ends_with(".cwasm") && !file.ends_with(".elf") {
-        return None;
-    }
+/// `#3 0x7f… (/srv/app.cwasm+0x1234)`: of the artifact, or of its image in a store.
+fn named_offset(info: &DebugInfo<'_>, files: &Files, line: &str) -> Option<String> {
+    const BEFORE: &str = "+0x";
+    let mut numbers = line.match_indices(BEFORE);
+    let (at, _) = numbers.find(|(at, _)| line.get(..*at).is_some_and(|file| files.end(file)))?;
+    let rest = line.get(at + BEFORE.len()..)?;
     let end = rest
         .find(|c: char| !c.is_ascii_hexdigit())
         .unwrap_or(rest.len());

@@ -4,12 +4,13 @@ use object::LittleEndian as LE;
 use object::elf::{
     ELFCLASS64, ELFDATA2LSB, ELFMAG, ELFOSABI_SYSV, ET_DYN, EV_CURRENT, FileHeader64, Ident,
     NT_GNU_BUILD_ID, SHF_ALLOC, SHF_EXECINSTR, SHT_NOBITS, SHT_NOTE, SHT_NULL, SHT_PROGBITS,
-    SHT_STRTAB, SHT_SYMTAB, STB_LOCAL, STT_FILE, STT_FUNC, SectionHeader64, Sym64,
+    SHT_STRTAB, SHT_SYMTAB, STB_LOCAL, STT_FILE, STT_FUNC, Sym64,
 };
 use object::pod::bytes_of;
 use object::{U16, U32, U64};
 
 use super::DebugInfo;
+use crate::elf::{append, section};
 
 pub(super) const BUILD_ID: &str = ".note.gnu.build-id";
 pub(super) const ADDRESS_MAP: &str = ".wasmtime.addrmap";
@@ -128,13 +129,6 @@ impl DebugInfo<'_> {
     }
 }
 
-fn append(strings: &mut Vec<u8>, text: &str) -> u32 {
-    let at = strings.len();
-    strings.extend_from_slice(text.as_bytes());
-    strings.push(0);
-    u32::try_from(at).unwrap_or(0)
-}
-
 fn symbol(name: u32, kind: u8, index: u16, address: u64, size: u64) -> Sym64<LE> {
     Sym64 {
         st_name: U32::new(LE, name),
@@ -143,21 +137,5 @@ fn symbol(name: u32, kind: u8, index: u16, address: u64, size: u64) -> Sym64<LE>
         st_shndx: U16::new(LE, index),
         st_value: U64::new(LE, address),
         st_size: U64::new(LE, size),
-    }
-}
-
-fn section(name: u32, kind: u32, offset: u64, size: u64) -> SectionHeader64<LE> {
-    let (zero, wide) = (U32::new(LE, 0), U64::new(LE, 0));
-    SectionHeader64 {
-        sh_name: U32::new(LE, name),
-        sh_type: U32::new(LE, kind),
-        sh_flags: wide,
-        sh_addr: wide,
-        sh_offset: U64::new(LE, offset),
-        sh_size: U64::new(LE, size),
-        sh_link: zero,
-        sh_info: zero,
-        sh_addralign: wide,
-        sh_entsize: wide,
     }
 }

@@ -2,26 +2,17 @@
 //! memory images of gigabytes, and a hostile image can have its decoder ask for as much.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
-use std::path::PathBuf;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::io;
 
 use super::{Finding, image, program};
-use crate::process::{self, Ended};
+use crate::worker::{self, Worker, WorkerError};
 use crate::{Kind, ValidComponent};
 
-/// How the process that lints is started, and what it may use.
+/// The process that lints: a program that calls [`lint_worker`].
 #[derive(Clone, Debug)]
 pub struct LintProcess {
-    /// The program: one that calls [`lint_worker`].
-    pub program: PathBuf,
-    /// Arguments in front of those of the worker.
-    pub arguments: Vec<OsString>,
-    /// How long it may take.
-    pub timeout: Duration,
-    /// How much memory it may use, in bytes (held on Linux only).
-    pub memory: u64,
+    /// How it is started.
+    pub worker: Worker,
 }
 
 /// Why there are no findings.
@@ -39,6 +30,12 @@ pub enum LintError {
     Timeout {
         /// How long it had.
         seconds: u64,
+    },
+    /// It needs more memory than it may have.
+    #[error("it needs more than {mebibytes} MiB of memory")]
+    Memory {
+        /// The limit in MiB.
+        mebibytes: u64,
     },
     /// The process ended without an answer.
     #[error("the process ended with {status}: {message}")]
@@ -82,52 +79,35 @@ impl LintProcess {
     }
 
     fn run(&self, what: &str, kind: Kind, input: &[u8]) -> Result<Vec<Finding>, LintError> {
-        let kind = match kind {
-            Kind::Component => "component",
-            Kind::Module => "module",
-        };
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .args([self.memory.to_string().as_str(), what, kind]);
-        let deadline = Instant::now() + self.timeout;
-        let ended = process::run(&mut command, input, deadline);
-        match ended.map_err(|source| LintError::Start { source })? {
-            Ended::Done(output) => {
-                let mut answer = Vec::new();
-                let read = output.take(MAX_ANSWER_LEN).read_to_end(&mut answer);
-                read.map_err(|source| LintError::Start { source })?;
-                understand(&answer)
+        let answer = self
+            .worker
+            .ask(&[what, kind.name()], input, MAX_ANSWER_LEN)?;
+        match answer.split_first() {
+            Some((&FINDINGS, rest)) => {
+                if let Ok(findings) = postcard::from_bytes(rest) {
+                    return Ok(findings);
+                }
             }
-            Ended::Killed => Err(LintError::Timeout {
-                seconds: self.timeout.as_secs(),
-            }),
-            Ended::Failed { status, message } => Err(LintError::Crash {
-                status: status.to_string(),
-                message,
-            }),
+            Some((&UNREADABLE, reason)) => {
+                return Err(LintError::Unreadable {
+                    reason: worker::text(reason),
+                });
+            }
+            _ => {}
         }
+        Err(WorkerError::no_answer(&answer).into())
     }
 }
 
-fn understand(answer: &[u8]) -> Result<Vec<Finding>, LintError> {
-    match answer.split_first() {
-        Some((&FINDINGS, rest)) => {
-            if let Ok(findings) = postcard::from_bytes(rest) {
-                return Ok(findings);
-            }
+impl From<WorkerError> for LintError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Timeout { seconds } => Self::Timeout { seconds },
+            WorkerError::Memory { mebibytes } => Self::Memory { mebibytes },
+            WorkerError::Crash { status, message } => Self::Crash { status, message },
+            WorkerError::Start(source) => Self::Start { source },
         }
-        Some((&UNREADABLE, reason)) => {
-            return Err(LintError::Unreadable {
-                reason: String::from_utf8_lossy(reason).into_owned(),
-            });
-        }
-        _ => {}
     }
-    Err(LintError::Crash {
-        status: "an answer that is none".to_owned(),
-        message: format!("{} bytes", answer.len()),
-    })
 }
 
 /// What the worker process does: reads the arguments that [`LintProcess`] gives and a program
@@ -137,27 +117,13 @@ fn understand(answer: &[u8]) -> Result<Vec<Finding>, LintError> {
 ///
 /// What is wrong with the arguments or the streams: somebody else started it.
 pub fn lint_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    let usage = || "not started by edgec".to_owned();
-    let arguments: Vec<String> = arguments
-        .into_iter()
-        .map(|argument| argument.into_string().map_err(|_| usage()))
-        .collect::<Result<_, _>>()?;
-    let [memory, what, kind] = arguments.as_slice() else {
-        return Err(usage());
-    };
-    process::confine(memory.parse().map_err(|_| usage())?);
-    let kind = match kind.as_str() {
-        "component" => Kind::Component,
-        "module" => Kind::Module,
-        _ => return Err(usage()),
-    };
-    let mut bytes = Vec::new();
-    let read = io::stdin().lock().read_to_end(&mut bytes);
-    read.map_err(|error| error.to_string())?;
+    let [what, kind] = worker::arguments(arguments)?;
+    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let bytes = worker::input()?;
     let findings = match what.as_str() {
         "program" => program::lint(&bytes, kind),
         "image" => image::lint(&bytes, kind),
-        _ => return Err(usage()),
+        _ => return Err(worker::usage()),
     };
     let (tag, answer) = match findings {
         Ok(findings) => (
@@ -166,48 +132,42 @@ pub fn lint_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), 
         ),
         Err(reason) => (UNREADABLE, reason.into_bytes()),
     };
-    let mut out = io::stdout().lock();
-    let written = out.write_all(&[tag]).and_then(|()| out.write_all(&answer));
-    written
-        .and_then(|()| out.flush())
-        .map_err(|error| error.to_string())
+    worker::answer(tag, &[&answer])
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    fn run(script: &str, timeout: Duration) -> LintError {
-        let process = LintProcess {
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), script.into()],
-            timeout,
-            memory: 1 << 30,
-        };
+    use super::*;
+    use crate::worker::tests::script;
+
+    fn run(worker: Worker) -> LintError {
+        let process = LintProcess { worker };
         process.image(b"", Kind::Module).unwrap_err()
     }
 
     #[test]
     fn each_end_of_the_process_has_an_error() {
-        let minute = Duration::from_secs(60);
-        let hang = run("sleep 600", Duration::from_millis(50));
+        let hang = run(Worker {
+            timeout: Duration::from_millis(50),
+            ..script("sleep 600")
+        });
         assert!(matches!(hang, LintError::Timeout { .. }), "{hang}");
-        let crash = run("echo oh no >&2; kill -SEGV $$", minute);
+        let full = run(script(
+            "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
+        ));
+        assert_eq!(full.to_string(), "it needs more than 1024 MiB of memory");
+        let crash = run(script("echo oh no >&2; kill -SEGV $$"));
         assert!(crash.to_string().contains("SIGSEGV"), "{crash}");
         assert!(crash.to_string().contains("oh no"), "{crash}");
         for nothing in ["true", "printf '\\000\\377'", "echo '?'"] {
-            let error = run(nothing, minute);
+            let error = run(script(nothing));
             assert!(matches!(error, LintError::Crash { .. }), "{error}");
         }
-        let refused = run("printf '\\001no'", minute);
+        let refused = run(script("printf '\\001no'"));
         assert!(refused.to_string().ends_with(": no"), "{refused}");
-        let missing = LintProcess {
-            program: "/nonexistent".into(),
-            arguments: vec![],
-            timeout: minute,
-            memory: 0,
-        };
-        let error = missing.image(b"", Kind::Component).unwrap_err();
-        assert!(matches!(error, LintError::Start { .. }), "{error}");
+        let disk = run(script("echo disk full >&2; exit 1"));
+        assert!(matches!(disk, LintError::Start { .. }), "{disk}");
     }
 }

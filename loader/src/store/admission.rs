@@ -6,7 +6,7 @@
 //! a collection takes.
 
 use std::fs::File;
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::thread;
@@ -22,6 +22,7 @@ use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
 use crate::load::{now, open};
 use crate::loaded::Facts;
+use crate::sparse::write_sparse;
 use crate::stable::StableFile;
 use crate::verity::{self, Enabled, Measured};
 
@@ -29,8 +30,6 @@ use crate::verity::{self, Enabled, Measured};
 const BUSY_TRIES: usize = 50;
 /// What is copied at once, in bytes: it stays in a processor's cache.
 const CHUNK: usize = 1 << 20;
-/// What is left out when it is all zeros, in bytes: a block of most file systems.
-const BLOCK: usize = 4096;
 
 /// An artifact that is in a store.
 #[derive(Debug)]
@@ -228,19 +227,4 @@ fn same_bytes(a: &File, b: &File, len: u64) -> io::Result<bool> {
         at += wanted as u64;
     }
     Ok(true)
-}
-
-fn write_sparse(bytes: &[u8], to: &mut File) -> io::Result<()> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let zero = |block: &[u8]| block.iter().all(|byte| *byte == 0);
-        let zeros = rest.chunks(BLOCK).take_while(|block| zero(block));
-        let (hole, after) = rest.split_at(zeros.map(<[u8]>::len).sum());
-        let data = after.chunks(BLOCK).take_while(|block| !zero(block));
-        let (data, after) = after.split_at(data.map(<[u8]>::len).sum());
-        to.seek_relative(i64::try_from(hole.len()).map_err(io::Error::other)?)?;
-        to.write_all(data)?;
-        rest = after;
-    }
-    Ok(())
 }

@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use edgec_compiler::{CompilerProcess, InitError, Initializer, ValidComponent};
+use edgec_compiler::{InitError, Initializer, ValidComponent, Worker};
 
-use crate::INITIALIZER_WORKER;
 use crate::failure::Failure;
 
 /// What is asked for.
@@ -21,17 +20,10 @@ pub(super) struct Initialized {
 }
 
 impl Init {
-    /// With the limits that compiling has.
-    pub(super) fn new(function: String, compiler: &CompilerProcess) -> Self {
-        let initializer = Initializer {
-            program: compiler.program.clone(),
-            arguments: vec![INITIALIZER_WORKER.into()],
-            timeout: compiler.timeout,
-            memory: compiler.memory,
-        };
+    pub(super) fn new(function: String, worker: Worker) -> Self {
         Self {
             function,
-            initializer,
+            initializer: Initializer { worker },
         }
     }
 

@@ -1,22 +1,23 @@
-//! The processes that a build starts for what may crash or hang.
+//! The processes that are started for what may crash or hang.
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_compiler::{BINARYEN_VERSION, Optimizer, Reads};
+use edgec_compiler::{BINARYEN_VERSION, Optimizer, Reads, Worker};
 
 use crate::failure::Failure;
 use crate::{OPTIMIZER_WORKER, secrets};
 
 /// The Binaryen in this program, in a process of its own, or the program that was named.
-pub(super) fn optimizer(
+pub(crate) fn optimizer(
     program: Option<PathBuf>,
     timeout: Duration,
     memory: u64,
 ) -> Result<Optimizer, Failure> {
     let Some(program) = program else {
         return Ok(Optimizer {
-            program: this_program()?,
+            program: std::env::current_exe().map_err(|error| failure(&error))?,
             arguments: vec![OPTIMIZER_WORKER.into(), memory.to_string().into()],
             tool: "binaryen".to_owned(),
             version: BINARYEN_VERSION.to_owned(),
@@ -52,7 +53,17 @@ pub(super) fn optimizer(
     })
 }
 
-/// What worker processes are started from.
-pub(super) fn this_program() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|error| Failure::environment("worker", &error))
+/// This program as a worker, by the verb that makes it one.
+pub(crate) fn worker(verb: &str, timeout: Duration, memory: u64) -> io::Result<Worker> {
+    Ok(Worker {
+        program: std::env::current_exe()?,
+        arguments: vec![verb.into()],
+        timeout,
+        memory,
+    })
+}
+
+/// This program is not to be found.
+pub(crate) fn failure(error: &io::Error) -> Failure {
+    Failure::environment("worker", error)
 }

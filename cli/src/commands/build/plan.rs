@@ -1,0 +1,246 @@
+//! What a build was asked for: the arguments, and what they come to.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use edgec_artifact::{MAX_VERSION, Validity};
+use edgec_compiler::{CompilerProcess, EngineProfile, KindChoice, Level, Optimizer};
+use edgec_targets::Target;
+
+use super::init::Init;
+use super::manifest::Release;
+use crate::failure::Failure;
+use crate::naming::{self, Job, Output};
+use crate::render::{self, Format};
+use crate::signer::{Signer, SignerArguments};
+use crate::{COMPILER_WORKER, INITIALIZER_WORKER, files, time, workers};
+
+/// Compile components for every target, and sign the artifacts
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Components or core modules, binary (.wasm) or text (.wat); `-` is standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
+    #[arg(short, long = "target", value_name = "TARGET", value_delimiter = ',')]
+    targets: Vec<String>,
+    /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
+    #[arg(short, long, value_name = "FILE|DIR")]
+    output: Option<PathBuf>,
+    /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
+    #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind)]
+    kind: KindChoice,
+    /// Call this export now, and start every instance from the state that it leaves (docs/init.md)
+    #[arg(long, value_name = "FUNCTION")]
+    init: Option<String>,
+    /// How much Binaryen optimizes each core module
+    #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level)]
+    level: Level,
+    /// Which hosts the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
+    /// interrupt what runs and load it quickly
+    #[arg(long, value_name = "default|edge", default_value = "default", value_parser = parse_profile)]
+    profile: EngineProfile,
+    /// A `wasm-opt` program to use instead of the Binaryen that is built in
+    #[arg(long, value_name = "PROGRAM")]
+    wasm_opt: Option<PathBuf>,
+    /// How many seconds the optimizer may take for one core module
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
+    optimizer_timeout: u64,
+    /// How many seconds compiling may take for one program and target, and `--init` for a program
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
+    compile_timeout: u64,
+    /// How much memory `--init`, optimizing and compiling may each use (on Linux)
+    #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
+    worker_memory: u64,
+    /// The application's name [default: the input's file name without its ending]
+    #[arg(long)]
+    name: Option<String>,
+    /// The application's version: a number that grows with each release
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=MAX_VERSION))]
+    app_version: u64,
+    /// The version as people write it
+    #[arg(long, value_name = "TEXT")]
+    display_version: Option<String>,
+    /// The release channel, such as `stable`
+    #[arg(long)]
+    channel: Option<String>,
+    /// When the artifact was issued, RFC 3339 or seconds since 1970; never taken from the clock
+    /// [default: SOURCE_DATE_EPOCH, where it is set]
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    issued: Option<u64>,
+    /// From when on the artifact may be used
+    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
+    not_before: Option<u64>,
+    /// From when on the artifact may no longer be used
+    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
+    expires: Option<u64>,
+    /// How the summary is printed
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Format,
+    /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug (`edgec symbolize`)
+    #[arg(long)]
+    debug_file: bool,
+    /// Print errors and warnings only
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    #[command(flatten)]
+    signer: SignerArguments,
+}
+
+/// A day, in seconds.
+const MAX_TIMEOUT: u64 = 86_400;
+
+/// Measured on real programs; docs/optimizer.md has the figures.
+const DEFAULT_LEVEL: &str = "1";
+
+/// <https://reproducible-builds.org/specs/source-date-epoch/>
+fn source_date() -> Result<Option<u64>, Failure> {
+    const VARIABLE: &str = "SOURCE_DATE_EPOCH";
+    let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let seconds = text.parse();
+    seconds.map(Some).map_err(|_| {
+        Failure::usage("source-date", "not a number of seconds since 1970").about(VARIABLE)
+    })
+}
+
+fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
+    match text {
+        "auto" => Ok(KindChoice::Auto),
+        "component" => Ok(KindChoice::Component),
+        "module" => Ok(KindChoice::Module),
+        _ => Err("one of auto, component, module"),
+    }
+}
+
+fn parse_profile(text: &str) -> Result<EngineProfile, &'static str> {
+    text.parse().map_err(|_| "one of default, edge")
+}
+
+fn parse_level(text: &str) -> Result<Level, &'static str> {
+    let level = Level::ALL.into_iter().find(|level| level.name() == text);
+    level.ok_or("one of 0, 1, 2, 3, 4, s, z")
+}
+
+/// The arguments, resolved: nothing in here is a string that something still parses.
+pub(super) struct Plan {
+    pub(super) kind: KindChoice,
+    pub(super) init: Option<Init>,
+    pub(super) level: Level,
+    pub(super) profile: EngineProfile,
+    pub(super) debug_file: bool,
+    pub(super) optimizer: Optimizer,
+    pub(super) compiler: CompilerProcess,
+    pub(super) release: Release,
+    pub(super) signer: Signer,
+    pub(super) jobs: Vec<Job>,
+}
+
+impl Plan {
+    /// Everything that can be wrong with the arguments is found here, before any work begins.
+    pub(super) fn new(arguments: Arguments) -> Result<Self, Failure> {
+        let targets = targets(&arguments.targets)?;
+        let validity = Validity {
+            issued: arguments.issued.or(source_date()?),
+            not_before: arguments.not_before,
+            expires: arguments.expires,
+        };
+        if validity
+            .expires
+            .is_some_and(|until| until <= validity.not_before.unwrap_or(0))
+        {
+            return Err(Failure::usage(
+                "validity",
+                "--expires is not after --not-before: the artifact would never be valid",
+            ));
+        }
+        if arguments.name.is_some() && arguments.inputs.len() > 1 {
+            return Err(Failure::usage("name", "--name fits one input only"));
+        }
+        if let Some(channel) = &arguments.channel {
+            edgec_artifact::check_name(channel)
+                .map_err(|error| Failure::usage("channel", render::safe(&error.to_string())))?;
+        }
+        let output = Output::new(
+            arguments.output.as_deref(),
+            arguments.inputs.len() * targets.len(),
+        )?;
+        let jobs = naming::plan(
+            &arguments.inputs,
+            arguments.name.as_deref(),
+            &targets,
+            &output,
+        )?;
+        spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
+        let memory = arguments.worker_memory << 20;
+        let optimizer_timeout = Duration::from_secs(arguments.optimizer_timeout);
+        let worker = |verb| {
+            let timeout = Duration::from_secs(arguments.compile_timeout);
+            workers::worker(verb, timeout, memory).map_err(|error| workers::failure(&error))
+        };
+        let init = match arguments.init {
+            Some(function) => Some(Init::new(function, worker(INITIALIZER_WORKER)?)),
+            None => None,
+        };
+        Ok(Self {
+            kind: arguments.kind,
+            init,
+            level: arguments.level,
+            profile: arguments.profile,
+            debug_file: arguments.debug_file,
+            optimizer: workers::optimizer(arguments.wasm_opt, optimizer_timeout, memory)?,
+            compiler: CompilerProcess {
+                worker: worker(COMPILER_WORKER)?,
+            },
+            release: Release {
+                version: arguments.app_version,
+                display_version: arguments.display_version,
+                channel: arguments.channel,
+                validity,
+            },
+            signer: arguments.signer.signer_or_development()?,
+            jobs,
+        })
+    }
+}
+
+/// No artifact goes where an input or a key lies, and standard input is one thing.
+fn spare_what_is_read(
+    jobs: &[Job],
+    signer: &SignerArguments,
+    debug_file: bool,
+) -> Result<(), Failure> {
+    let inputs = jobs.iter().map(|job| job.input.clone());
+    let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
+    for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
+        files::spare(&read, path)?;
+        if debug_file {
+            files::spare(&read, &naming::debug_file(path)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
+    if names.is_empty() {
+        return Ok(edgec_targets::default_targets());
+    }
+    let mut targets: Vec<&'static Target> = Vec::new();
+    for name in names {
+        let target = edgec_targets::find(name).map_err(|error| {
+            let failure = Failure::usage("unknown-target", error.to_string());
+            match error.nearest.as_slice() {
+                [] => failure.hint("`edgec targets` lists them"),
+                nearest => failure.hint(format!(
+                    "did you mean {}? `edgec targets` lists all",
+                    nearest.join(", ")
+                )),
+            }
+        })?;
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    Ok(targets)
+}

@@ -1,0 +1,210 @@
+//! Workers: this program, started again for one piece of work on hostile input, within limits.
+//!
+//! A worker has its memory limit as its first argument and its input on standard input. It answers on standard
+//! output with a byte that says what the answer is, and the rest of it. It is started by [`Worker`].
+
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::process::{self, Ended};
+
+/// How a worker process is started, and what it may use.
+#[derive(Clone, Debug)]
+pub struct Worker {
+    /// The program: one that calls the worker's function, such as [`crate::lint_worker`].
+    pub program: PathBuf,
+    /// Arguments in front of those of the worker.
+    pub arguments: Vec<OsString>,
+    /// How long it may take for one piece of work.
+    pub timeout: Duration,
+    /// How much memory it may use, in bytes (held on Linux only).
+    pub memory: u64,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum WorkerError {
+    /// It took too long, and was stopped.
+    Timeout {
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// It needs more memory than it may have.
+    Memory {
+        /// The limit in MiB.
+        mebibytes: u64,
+    },
+    /// The process failed on its input.
+    Crash {
+        /// The exit status or the signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
+    /// The process did not start, or its files could not be written or read.
+    Start(io::Error),
+}
+
+/// What an allocator of Rust says before it ends the process.
+const OUT_OF_MEMORY: &str = "memory allocation of";
+
+impl Worker {
+    /// The answer to an input, of which at most `most` bytes are read.
+    pub(crate) fn ask(
+        &self,
+        arguments: &[&str],
+        input: &[u8],
+        most: u64,
+    ) -> Result<Vec<u8>, WorkerError> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .arg(self.memory.to_string())
+            .args(arguments);
+        let deadline = Instant::now() + self.timeout;
+        match process::run(&mut command, input, deadline).map_err(WorkerError::Start)? {
+            Ended::Done(output) => {
+                let mut answer = Vec::new();
+                let read = output.take(most).read_to_end(&mut answer);
+                read.map_err(WorkerError::Start)?;
+                Ok(answer)
+            }
+            Ended::Killed => Err(WorkerError::Timeout {
+                seconds: self.timeout.as_secs(),
+            }),
+            Ended::Failed { message, .. } if message.starts_with(OUT_OF_MEMORY) => {
+                Err(WorkerError::Memory {
+                    mebibytes: self.memory >> 20,
+                })
+            }
+            // What `arguments`, `input` and `answer` say; a panic or a signal ends the process otherwise.
+            Ended::Failed { status, message } if status.code() == Some(1) => {
+                Err(WorkerError::Start(io::Error::other(message)))
+            }
+            Ended::Failed { status, message } => Err(WorkerError::Crash {
+                status: status.to_string(),
+                message,
+            }),
+        }
+    }
+}
+
+impl WorkerError {
+    /// What no worker answers.
+    pub(crate) fn no_answer(answer: &[u8]) -> Self {
+        Self::Crash {
+            status: "an answer that is none".to_owned(),
+            message: format!("{} bytes", answer.len()),
+        }
+    }
+}
+
+/// The text of an answer.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// What somebody else than edgec is told.
+pub(crate) fn usage() -> String {
+    "not started by edgec".to_owned()
+}
+
+/// What a worker does first: it takes its arguments, and limits itself as the first of them says.
+pub(crate) fn arguments<const N: usize>(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<[String; N], String> {
+    let mut texts = arguments
+        .into_iter()
+        .map(|argument| argument.into_string().map_err(|_| usage()));
+    let memory = texts.next().ok_or_else(usage)??;
+    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+    let texts = texts.try_into().map_err(|_| usage())?;
+    process::confine(memory.parse().map_err(|_| usage())?);
+    Ok(texts)
+}
+
+/// A worker's input.
+pub(crate) fn input() -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().read_to_end(&mut bytes);
+    read.map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// A worker's answer.
+pub(crate) fn answer(tag: u8, parts: &[&[u8]]) -> Result<(), String> {
+    let write = || {
+        let mut out = io::stdout().lock();
+        out.write_all(&[tag])?;
+        parts.iter().try_for_each(|part| out.write_all(part))?;
+        out.flush()
+    };
+    write().map_err(|error: io::Error| error.to_string())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A worker that is this shell script.
+    pub(crate) fn script(text: &str) -> Worker {
+        Worker {
+            program: "/bin/sh".into(),
+            arguments: vec!["-c".into(), text.into()],
+            timeout: Duration::from_secs(60),
+            memory: 1 << 30,
+        }
+    }
+
+    fn ask(worker: &Worker) -> Result<Vec<u8>, WorkerError> {
+        worker.ask(&["one", "two"], b"input", 16)
+    }
+
+    #[test]
+    fn the_answer_comes_back() {
+        // The first argument behind a script is its name.
+        let echo = ask(&script("printf '%s %s ' $0 $1; cat")).unwrap();
+        assert_eq!(echo, b"1073741824 one i");
+    }
+
+    #[test]
+    fn each_end_of_the_process_has_an_error() {
+        let hang = Worker {
+            timeout: Duration::from_millis(50),
+            ..script("sleep 600")
+        };
+        assert!(matches!(
+            ask(&hang),
+            Err(WorkerError::Timeout { seconds: 0 })
+        ));
+        let full = ask(&script(
+            "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
+        ));
+        assert!(matches!(full, Err(WorkerError::Memory { mebibytes: 1024 })));
+        let Err(WorkerError::Crash { status, message }) =
+            ask(&script("echo oh no >&2; kill -SEGV $$"))
+        else {
+            panic!("a crash was not seen");
+        };
+        assert!(status.contains("SIGSEGV"), "{status}");
+        assert_eq!(message, "oh no");
+        let disk = ask(&script("echo disk full >&2; exit 1"));
+        assert!(matches!(disk, Err(WorkerError::Start(error)) if error.to_string() == "disk full"));
+        let missing = Worker {
+            program: "/nonexistent".into(),
+            ..script("")
+        };
+        assert!(matches!(ask(&missing), Err(WorkerError::Start(_))));
+    }
+
+    #[test]
+    fn somebody_elses_arguments_are_refused() {
+        for wrong in [&[][..], &["1"], &["much", "a"], &["1", "a", "b"]] {
+            let wrong = wrong.iter().map(OsString::from);
+            assert_eq!(arguments::<1>(wrong), Err(usage()));
+        }
+    }
+}

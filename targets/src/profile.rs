@@ -1,0 +1,60 @@
+//! Engine profiles: named sets of engine settings that an artifact and its host share.
+//!
+//! Here are the names. What a profile sets when code is compiled is `edgec_compiler`'s, what it sets in a
+//! host's engine is `edgec_loader`'s.
+
+use std::str::FromStr;
+
+/// Which hosts the code is for. An artifact states its profile in the manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EngineProfile {
+    /// An unmodified Wasmtime 48: its default engine loads the artifacts. A program cannot be
+    /// interrupted: it has neither fuel nor epochs.
+    #[default]
+    Default,
+    /// A host of many tenants. What runs can be interrupted (epochs), and of the engine's
+    /// metadata the image has what a load, an instantiation and a call read: no backtraces.
+    Edge,
+}
+
+/// A name that no profile has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no engine profile is called `{0}`: there are default and edge")]
+pub struct UnknownProfile(String);
+
+impl EngineProfile {
+    /// Every profile.
+    pub const ALL: [Self; 2] = [Self::Default, Self::Edge];
+
+    /// The profile's name, on the command line and in manifests.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::Edge => "edge",
+        }
+    }
+}
+
+impl FromStr for EngineProfile {
+    type Err = UnknownProfile;
+
+    fn from_str(name: &str) -> Result<Self, UnknownProfile> {
+        let known = Self::ALL.into_iter().find(|profile| profile.name() == name);
+        known.ok_or_else(|| UnknownProfile(name.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_that_of_its_profile() {
+        for profile in EngineProfile::ALL {
+            assert_eq!(profile.name().parse(), Ok(profile));
+        }
+        let unknown = "fast".parse::<EngineProfile>().unwrap_err();
+        let expected = "no engine profile is called `fast`: there are default and edge";
+        assert_eq!(unknown.to_string(), expected);
+    }
+}
