@@ -42,6 +42,7 @@ fn main() {
         version: BINARYEN_VERSION.to_owned(),
         timeout: Duration::from_secs(600),
         reads: edgec_compiler::Reads::Binaryen116,
+        spared: Default::default(),
     };
     let names = [
         "rust-worker-p2",

@@ -2,6 +2,7 @@
 
 pub(crate) mod advisories;
 pub(crate) mod build;
+pub(crate) mod diff;
 pub(crate) mod envelope;
 pub(crate) mod inspect;
 pub(crate) mod keygen;

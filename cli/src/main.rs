@@ -8,10 +8,14 @@
 
 mod cold_start;
 mod commands;
+mod differences;
 mod failure;
 mod files;
 mod keys;
 mod naming;
+mod pipeline;
+mod progress;
+mod rebuild;
 mod render;
 mod secrets;
 mod signals;
@@ -52,6 +56,7 @@ enum Command {
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
     Store(commands::store::Arguments),
+    Diff(commands::diff::Arguments),
     Symbolize(commands::symbolize::Arguments),
     Targets(commands::targets::Arguments),
     Policy(commands::policy::Arguments),
@@ -89,6 +94,7 @@ fn main() -> ExitCode {
     let command =
         Arguments::command().mut_subcommand("validate", commands::validate::with_features);
     let command = command.mut_subcommand("build", commands::validate::with_features);
+    let command = command.mut_subcommand("verify", commands::verify::for_rebuild_only);
     let arguments = command
         .try_get_matches()
         .and_then(|matches| Arguments::from_arg_matches(&matches));
@@ -108,6 +114,7 @@ fn main() -> ExitCode {
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
         Command::Store(arguments) => commands::store::run(&arguments),
+        Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),

@@ -1,16 +1,68 @@
 //! The processes that are started for what may crash or hang.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_compiler::{BINARYEN_VERSION, Optimizer, Reads, Worker};
+use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Worker};
 
 use crate::failure::Failure;
-use crate::{OPTIMIZER_WORKER, secrets};
+use crate::pipeline::Init;
+use crate::{COMPILER_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, secrets};
+
+/// A day, in seconds.
+const MAX_TIMEOUT: u64 = 86_400;
+
+/// What the processes may take.
+#[derive(clap::Args)]
+pub(crate) struct WorkerArguments {
+    /// A `wasm-opt` program to use instead of the Binaryen that is built in
+    #[arg(long, value_name = "PROGRAM")]
+    wasm_opt: Option<PathBuf>,
+    /// How many seconds the optimizer may take for one core module
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
+    optimizer_timeout: u64,
+    /// How many seconds compiling may take for one program and target, and `--init` for a program
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
+    compile_timeout: u64,
+    /// How much memory `--init`, optimizing and compiling may each use (on Linux)
+    #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
+    worker_memory: u64,
+}
+
+/// The processes of a build.
+pub(crate) struct Workers {
+    pub(crate) optimizer: Optimizer,
+    pub(crate) compiler: CompilerProcess,
+    initializer: Worker,
+}
+
+impl Workers {
+    pub(crate) fn new(arguments: &WorkerArguments) -> Result<Self, Failure> {
+        let memory = arguments.worker_memory << 20;
+        let optimizer_timeout = Duration::from_secs(arguments.optimizer_timeout);
+        let worker = |verb| {
+            let timeout = Duration::from_secs(arguments.compile_timeout);
+            worker(verb, timeout, memory).map_err(|error| failure(&error))
+        };
+        Ok(Self {
+            optimizer: optimizer(arguments.wasm_opt.clone(), optimizer_timeout, memory)?,
+            compiler: CompilerProcess {
+                worker: worker(COMPILER_WORKER)?,
+            },
+            initializer: worker(INITIALIZER_WORKER)?,
+        })
+    }
+
+    /// The call of a function before everything else.
+    pub(crate) fn init(&self, function: String) -> Init {
+        Init::new(function, self.initializer.clone())
+    }
+}
 
 /// The Binaryen in this program, in a process of its own, or the program that was named.
-pub(crate) fn optimizer(
+fn optimizer(
     program: Option<PathBuf>,
     timeout: Duration,
     memory: u64,
@@ -23,6 +75,7 @@ pub(crate) fn optimizer(
             version: BINARYEN_VERSION.to_owned(),
             timeout,
             reads: Reads::Binaryen116,
+            spared: BTreeSet::new(),
         });
     };
     let output = std::process::Command::new(&program)
@@ -50,6 +103,7 @@ pub(crate) fn optimizer(
         version,
         timeout,
         reads: Reads::Everything,
+        spared: BTreeSet::new(),
     })
 }
 
@@ -64,6 +118,6 @@ pub(crate) fn worker(verb: &str, timeout: Duration, memory: u64) -> io::Result<W
 }
 
 /// This program is not to be found.
-pub(crate) fn failure(error: &io::Error) -> Failure {
+fn failure(error: &io::Error) -> Failure {
     Failure::environment("worker", error)
 }

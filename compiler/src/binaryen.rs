@@ -6,6 +6,7 @@
 //! and calls [`optimizer_worker`]. The command line is that of Binaryen's own `wasm-opt`, so that a
 //! newer `wasm-opt` program can take the worker's place.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub struct Optimizer {
     pub timeout: Duration,
     /// What it can read.
     pub reads: Reads,
+    /// Core modules that it is not given, by their numbers in file order.
+    pub spared: BTreeSet<usize>,
 }
 
 /// What an optimizer can read.
@@ -50,6 +53,9 @@ pub enum Reads {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
+    /// The module was to be left as it is.
+    #[error("it was to be left as it is")]
+    Spared,
     /// The module uses a feature that Binaryen 116 does not read.
     #[error("Binaryen {BINARYEN_VERSION} does not read {features}")]
     Unsupported {
@@ -231,6 +237,7 @@ mod tests {
             version: "0".into(),
             timeout,
             reads: Reads::Binaryen116,
+            spared: BTreeSet::new(),
         }
     }
 

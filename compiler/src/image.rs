@@ -114,6 +114,12 @@ impl<'a> Image<'a> {
         self.sections.iter().find(|section| section.name == name)
     }
 
+    /// Every section that has bytes: its name, and those.
+    pub fn sections(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let sections = self.sections.iter();
+        sections.map(|section| (&*section.name, &*section.data))
+    }
+
     /// A section's bytes.
     pub fn section(&self, name: &str) -> Option<&[u8]> {
         self.find(name).map(|section| &*section.data)

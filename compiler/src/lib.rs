@@ -13,6 +13,8 @@
 mod adapt;
 mod binaryen;
 #[cfg(feature = "precompile")]
+mod code_map;
+#[cfg(feature = "precompile")]
 mod compiler_process;
 mod debug_info;
 mod elf;
@@ -57,6 +59,8 @@ pub use adapt::{
 #[cfg(feature = "binaryen")]
 pub use binaryen::optimizer_worker;
 pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
+#[cfg(feature = "precompile")]
+pub use code_map::FunctionCode;
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};

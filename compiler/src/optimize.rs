@@ -123,7 +123,10 @@ pub fn optimize(
     let deadline = Instant::now() + optimizer.timeout;
     let mut one = |module: &[u8]| {
         progress(modules.len(), module.len());
-        let result = optimize_module(module, level, optimizer, deadline);
+        let result = match optimizer.spared.contains(&modules.len()) {
+            true => Err(Failure::Spared),
+            false => optimize_module(module, level, optimizer, deadline),
+        };
         let (bytes, outcome) = match result {
             Ok(bytes) => {
                 let after = bytes.len();

@@ -13,7 +13,7 @@ use crate::{EngineProfile, Kind, ValidComponent};
 pub const ENGINE_VERSION: &str = "48.0.8";
 
 /// Native code for one target, as the engine maps it: an ELF file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NativeImage {
     bytes: Vec<u8>,
     target: &'static Target,
@@ -171,6 +171,20 @@ impl NativeImage {
     /// The ELF file, taken out.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// The same code for another target, if that allows the same CPU features: nothing else of a
+    /// target gets into an image.
+    pub fn for_target(&self, target: &'static Target) -> Option<Self> {
+        let sorted = |target: &Target| {
+            let mut flags: Vec<_> = target.features.iter().map(|f| f.cranelift_flag).collect();
+            flags.sort_unstable();
+            (target.triple(), flags)
+        };
+        (sorted(self.target) == sorted(target)).then(|| Self {
+            target,
+            ..self.clone()
+        })
     }
 
     /// The target that the code is for.

@@ -23,7 +23,7 @@ use wasmtime_environ::{
     FuncKeyKind, FuncKeyNamespace, FunctionType, Module, ModuleTypes,
 };
 
-use self::functions::Table;
+pub(crate) use self::functions::Table;
 use crate::{EngineProfile, Image, ImageError, Kind, NativeImage};
 
 const METADATA: &str = ".wasmtime.info";
@@ -72,7 +72,7 @@ fn trim(image: &[u8], kind: Kind) -> Result<Vec<u8>, TrimError> {
 }
 
 /// What `.wasmtime.info` of a core module holds (`wasmtime`, `runtime/module.rs`).
-type ModuleArtifacts = (CompiledModuleInfo, CompiledFunctionsTable, ModuleTypes);
+pub(crate) type ModuleArtifacts = (CompiledModuleInfo, CompiledFunctionsTable, ModuleTypes);
 
 /// Either kind of metadata.
 trait Artifacts: Serialize + for<'a> Deserialize<'a> {

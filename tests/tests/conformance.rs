@@ -3,6 +3,7 @@
 //! `EDGEC_REQUIRE_CONFORMANCE=1` makes the suites' absence a failure.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use edgec_tests::{Sandbox, shared};
@@ -123,6 +124,7 @@ fn the_optimizer_changes_no_behaviour() {
         version: edgec_compiler::BINARYEN_VERSION.into(),
         timeout: std::time::Duration::from_secs(60),
         reads: edgec_compiler::Reads::Binaryen116,
+        spared: BTreeSet::new(),
     };
     let mut config = Config::new();
     config.consume_fuel(true);

@@ -44,6 +44,8 @@ pub enum CheckName {
     Validity,
     /// The artifact states when it expires, where that is required.
     Expiry,
+    /// The input that is named compiles to it. Not part of a verification, but of `edgec verify --rebuild`.
+    Rebuild,
     /// A host can run it. Not part of a verification; see [`crate::HostProfile`].
     Host,
 }
@@ -85,6 +87,7 @@ impl CheckName {
             Self::Imports => "imports",
             Self::Validity => "validity",
             Self::Expiry => "expiry",
+            Self::Rebuild => "rebuild",
             Self::Host => "host",
         }
     }

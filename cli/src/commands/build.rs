@@ -1,32 +1,27 @@
 //! `edgec build`: from an input to signed artifacts, one for each target.
 //!
-//! validate, initialize on request, optimize, order, then for each target precompile, strip, trim, package, sign,
-//! verify. The artifacts of one input are written when all of them exist.
+//! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the same CPU
+//! features share the code. The artifacts of one input are written when all of them exist.
 
-mod failures;
-mod init;
-mod manifest;
 mod plan;
-mod progress;
 mod report;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use edgec_compiler::{DebugInfo, EngineProfile, Optimized};
+use edgec_compiler::{DebugInfo, NativeImage};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 
-use self::failures::{defect, precompile_failure};
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
-use self::progress::Progress;
 use self::report::{ArtifactReport, InputReport, Summary};
 use crate::cold_start::ColdStart;
-use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::naming::{self, Job};
+use crate::pipeline::{debug_file, manifest};
+use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
 use crate::trust::self_check;
@@ -82,106 +77,58 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 }
 
 fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
-    let begin = Instant::now();
-    let bytes = files::read(&job.input)?;
-    let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error))?;
-    let from_text = input.is_from_text();
-    let adapted = edgec_compiler::adapt(input, plan.kind).map_err(|error| adapt_failure(&error))?;
-    let kind = adapted.component.kind();
-    let validated = begin.elapsed();
-
-    let before = adapted.component.bytes().len();
-    let (component, initialized) = match &plan.init {
-        Some(init) => {
-            progress.initializing(&job.name, &init.function);
-            let (component, done) = init.run(&adapted.component)?;
-            (component, Some(done))
-        }
-        None => (adapted.component, None),
-    };
-
-    let begin = Instant::now();
-    let mut optimized =
-        edgec_compiler::optimize(component, plan.level, &plan.optimizer, |number, length| {
-            progress.optimizing(&job.name, number, length);
-        });
-    if plan.profile == EngineProfile::Edge {
-        optimized.component = edgec_compiler::order(optimized.component);
-    }
-    let optimizing = begin.elapsed();
-    let cold_start = ColdStart::of_program(&optimized.component, plan.compiler.worker.memory);
-    let names;
-    (optimized.component, names) = edgec_compiler::take_names(optimized.component);
+    let recipe = &plan.recipe;
+    let prepared = recipe.prepare(&job.name, files::read(&job.input)?, progress)?;
+    let memory = recipe.compiler.worker.memory;
+    let cold_start = ColdStart::of_program(&prepared.optimized.component, memory);
+    let (prepared, names) = prepared.take_names();
 
     // Kept in memory until all of them exist: whoever stops a build finds nothing new.
     let mut written = Vec::new();
     let mut artifacts = Vec::new();
+    let mut compiled: Vec<(NativeImage, DebugInfo<'static>)> = Vec::new();
     for (target, path) in &job.outputs {
         let begin = Instant::now();
-        progress.compiling(&job.name, target);
-        let image = plan
-            .compiler
-            .precompile(&optimized.component, target, plan.profile);
-        let mut image = image.map_err(|error| precompile_failure(&error))?;
-        let debug = image.strip(&names).map_err(|error| defect(&error))?;
-        image.trim().map_err(|error| defect(&error))?;
-        let compiling = begin.elapsed();
-        let facts = manifest::Facts {
-            release: &plan.release,
-            name: &job.name,
-            input: &bytes,
-            from_text,
-            adapter: adapted.adapter,
-            init: initialized.as_ref(),
-            level: plan.level,
-            optimizer: &plan.optimizer,
-            optimized: &optimized,
-            profile: plan.profile,
+        let same = |(image, debug): &(NativeImage, DebugInfo<'static>)| {
+            image.for_target(target).map(|image| (image, debug.clone()))
         };
-        let manifest = facts.manifest(&image);
+        let (image, debug) = match compiled.iter().find_map(same) {
+            Some(same) => same,
+            None => {
+                progress.compiling(&job.name, target);
+                let made = recipe.compile(&prepared, &names, target)?;
+                compiled.push(made.clone());
+                made
+            }
+        };
+        let compiling = begin.elapsed();
+        let manifest = manifest(&plan.release, &job.name, recipe, &prepared, &image);
         let begin = Instant::now();
-        let image = image.into_bytes();
-        let debug = match plan.debug_file {
-            true => Some((naming::debug_file(path)?, debug_file(debug, &image)?)),
+        let bytes = image.into_bytes();
+        let debug_file = match plan.debug_file {
+            true => Some((naming::debug_file(path)?, debug_file(debug, &bytes)?)),
             false => None,
         };
-        let signed = package(image, manifest, plan)?;
+        let signed = package(bytes, manifest, plan)?;
         artifacts.push(ArtifactReport::new(
             target,
             path,
             &signed,
-            debug.as_ref().map(|(path, _)| path.as_path()),
+            debug_file.as_ref().map(|(path, _)| path.as_path()),
             compiling,
             begin.elapsed(),
         ));
         written.push((path.clone(), signed.into_bytes()));
-        written.extend(debug);
+        written.extend(debug_file);
     }
     write(&written)?;
     Ok(InputReport::new(
         job,
-        kind,
-        adapted.adapter,
-        report::Work {
-            input: bytes.len(),
-            before,
-            initialized,
-            level: plan.level,
-            validated,
-            optimizing,
-        },
-        &optimized,
+        recipe.level,
+        prepared,
         cold_start,
         artifacts,
     ))
-}
-
-/// The debug file of an image, under the digest by which the image is known.
-fn debug_file(mut debug: DebugInfo<'_>, image: &[u8]) -> Result<Vec<u8>, Failure> {
-    let build_id = edgec_artifact::verity::digest(image).0;
-    let placed = debug.place(image, build_id);
-    placed.map_err(|error| defect(&error))?;
-    Ok(debug.write())
 }
 
 /// All of them, or none.
@@ -208,17 +155,4 @@ fn package(
     let signed = plan.signer.attach(unsigned, Vec::new())?;
     self_check(signed.as_bytes(), &plan.signer.public())?;
     Ok(signed)
-}
-
-/// The modules that the optimizer left as they were, for warnings and manifests.
-fn kept(optimized: &Optimized) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
-    use edgec_compiler::ModuleOutcome;
-    optimized
-        .modules
-        .iter()
-        .enumerate()
-        .filter_map(|(number, module)| match &module.outcome {
-            ModuleOutcome::Kept(failure) => Some((number, failure)),
-            ModuleOutcome::Optimized { .. } => None,
-        })
 }

@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args as _;
 use edgec_verifier::{
     AcceptedSignature, Check, CheckName, HostProfile, Manifest, Status, VerifyError, examine,
 };
 use serde::Serialize;
 
+use crate::differences::Difference;
 use crate::failure::{Exit, Failure, code};
+use crate::rebuild::Rebuild;
 use crate::render::out;
 use crate::render::{self, Format, safe};
 use crate::trust::{PolicyReport, Trust, TrustArguments};
+use crate::workers::WorkerArguments;
 use crate::{Outcome, files, time};
 
 /// Verify artifacts: who signed what, for which CPU, by which compiler, and what a policy says
@@ -29,6 +33,12 @@ pub(crate) struct Arguments {
     /// behind the artifacts
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     host: Option<Option<PathBuf>>,
+    /// Also compile FILE again, by the settings in the manifest, and compare image and manifest bit
+    /// for bit
+    #[arg(long, value_name = "FILE", help_heading = "Rebuilding")]
+    rebuild: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "Rebuilding")]
+    workers: WorkerArguments,
     /// How results are printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -50,6 +60,9 @@ struct Report {
     /// What trusted keys have signed; absent when not enough of them have.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<Manifest>,
+    /// In what the image and the manifest differ from what was made again.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<Difference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
 }
@@ -61,10 +74,19 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(None) => Some(HostProfile::here()),
         Some(Some(path)) => Some(host_profile(path)?),
     };
+    let rebuild = match &arguments.rebuild {
+        Some(input) => {
+            let read: Vec<PathBuf> = [arguments.artifacts.clone(), vec![input.clone()]].concat();
+            files::refuse_stdin_twice(&read)?;
+            let quiet = arguments.quiet || arguments.format == Format::Json;
+            Some(Rebuild::new(input, &arguments.workers, quiet)?)
+        }
+        None => None,
+    };
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
     for path in &arguments.artifacts {
-        let report = examine_file(path, &trust, host.as_ref())?;
+        let report = examine_file(path, &trust, rebuild.as_ref(), host.as_ref())?;
         if let Some(failure) = &report.error {
             worst = worst.max(Some(failure.exit()));
         }
@@ -85,7 +107,12 @@ fn host_profile(path: &Path) -> Result<HostProfile, Failure> {
         .map_err(|error| Failure::rejected("host-profile", &error).about(path.display()))
 }
 
-fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Result<Report, Failure> {
+fn examine_file(
+    path: &Path,
+    trust: &Trust,
+    rebuild: Option<&Rebuild>,
+    host: Option<&HostProfile>,
+) -> Result<Report, Failure> {
     let shown = render::path(path);
     let mut report = Report {
         artifact: shown.clone(),
@@ -95,6 +122,7 @@ fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Resul
         signatures: Vec::new(),
         policy: trust.report.clone(),
         manifest: None,
+        differences: Vec::new(),
         error: None,
     };
     let file = match files::read_artifact(path) {
@@ -109,6 +137,10 @@ fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Resul
             report.verified = true;
             report.checks = artifact.checks().to_vec();
             report.signatures = artifact.accepted().to_vec();
+            let image = artifact.image();
+            if let Some(rebuild) = rebuild {
+                report.compare(rebuild, artifact.manifest(), image);
+            }
             let manifest = artifact.into_manifest();
             if let Some(host) = host {
                 report.ask(host, &manifest);
@@ -130,14 +162,56 @@ fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Resul
 }
 
 impl Report {
+    /// Adds what came of making a verified artifact again.
+    fn compare(&mut self, rebuild: &Rebuild, manifest: &Manifest, image: &[u8]) {
+        let input = rebuild.input();
+        let (status, evidence) = match rebuild.differences(manifest, image) {
+            Ok(found) if found.is_empty() => (
+                Status::Passed,
+                format!("image and manifest are what {input} compiles to, bit for bit"),
+            ),
+            Ok(found) => {
+                let mut message = format!("not what {input} compiles to here");
+                for it in &found {
+                    let side = |side: &Option<String>| side.as_deref().unwrap_or("-").to_owned();
+                    let (stated, made) = (side(&it.a), side(&it.b));
+                    message.push_str(&format!("\n{}: {stated}, made: {made}", it.at));
+                }
+                let evidence = format!("{} differ", render::count(found.len(), "place"));
+                self.refuse(
+                    Failure::new(Exit::Rejected, "rebuild", message)
+                        .hint(rebuild_hint(&found))
+                        .about(&self.artifact),
+                );
+                self.differences = found;
+                (Status::Failed, evidence)
+            }
+            Err(failure) => {
+                self.refuse(failure.or_about(&self.artifact));
+                (
+                    Status::Failed,
+                    format!("{input} could not be compiled as stated"),
+                )
+            }
+        };
+        self.checks.push(Check {
+            name: CheckName::Rebuild,
+            status,
+            evidence,
+        });
+    }
+
+    fn refuse(&mut self, failure: Failure) {
+        self.verified = false;
+        self.error.get_or_insert(failure);
+    }
+
     /// Adds the answer of a host to a verified artifact's report.
     fn ask(&mut self, host: &HostProfile, manifest: &Manifest) {
         let (status, evidence) = match host.can_run(manifest) {
             Ok(()) => (Status::Passed, "engine and CPU can run it".to_owned()),
             Err(unfit) => {
-                let failure = Failure::rejected(unfit.code(), &unfit).about(&self.artifact);
-                self.error = Some(failure);
-                self.verified = false;
+                self.refuse(Failure::rejected(unfit.code(), &unfit).about(&self.artifact));
                 (Status::Failed, crate::failure::chain(&unfit))
             }
         };
@@ -147,6 +221,33 @@ impl Report {
             evidence,
         });
     }
+}
+
+/// What is most likely the cause.
+fn rebuild_hint(found: &[Difference]) -> &'static str {
+    let at = |name: &str| found.iter().any(|it| it.at.starts_with(name));
+    if at("builder.stages.optimize.tool") || at("builder.stages.optimize.version") {
+        "it was optimized by another program: name it with --wasm-opt"
+    } else if at("builder.edgec") || at("builder.stages") || at("engine") {
+        "it was made by another edgec: compare with the version that the manifest names"
+    } else if at("builder.stages.optimize.settings.modulesKept") {
+        "the optimizer gave up on other modules: give it more time or memory"
+    } else {
+        "the same tools made something else: do not run it before somebody knows why"
+    }
+}
+
+/// Options of `--rebuild` mean nothing without it.
+pub(crate) fn for_rebuild_only(command: clap::Command) -> clap::Command {
+    let workers = WorkerArguments::augment_args(clap::Command::new(""));
+    let ids: Vec<clap::Id> = workers
+        .get_arguments()
+        .map(|it| it.get_id().clone())
+        .collect();
+    command.mut_args(|argument| match ids.contains(argument.get_id()) {
+        true => argument.requires("rebuild"),
+        false => argument,
+    })
 }
 
 fn text(report: &Report, quiet: bool) -> String {

@@ -7,13 +7,17 @@ use wasmtime_environ::{FuncKey, FuncKeyIndex, FuncKeyNamespace};
 
 use super::TrimError;
 
+/// Namespaces from here on are of other functions than those of core modules: the kind stands in the upper
+/// bits, which are 0 for these, and the module in the lower ones (`wasmtime-environ` 48, `key.rs`).
+const OTHER_KINDS: u32 = 1 << 28;
+
 /// The engine's table of functions (`CompiledFunctionsTable`, whose fields are private).
 ///
 /// A namespace is a kind of function, and the module where there is one. Its rows begin in
 /// `locations` at the entry of `starts` and end where the next one's begin. In some a row's
 /// number is the function's, with gaps; in the others `sparse` has the numbers.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Table {
+pub(crate) struct Table {
     namespaces: Vec<FuncKeyNamespace>,
     starts: Vec<u32>,
     sparse_starts: Vec<u32>,
@@ -77,6 +81,26 @@ impl Table {
             self.source_starts.remove(at);
         }
         Ok(())
+    }
+
+    /// The functions of core modules: number of the module, number among the functions that it defines, and
+    /// where in the code it begins and how long it is. What cannot be is left out.
+    pub(crate) fn defined(&self) -> Vec<(u32, u32, u32, u32)> {
+        let mut functions = Vec::new();
+        for (at, namespace) in self.namespaces.iter().enumerate() {
+            let module = namespace.into_raw();
+            let rows = Self::part(&self.starts, at, self.locations.len());
+            let (true, Some(rows)) = (module < OTHER_KINDS, rows) else {
+                continue;
+            };
+            let rows = self.locations.get(rows).unwrap_or_default();
+            for (number, (start, size)) in (0..).zip(rows) {
+                if *size > 0 {
+                    functions.push((module, number, *start, *size));
+                }
+            }
+        }
+        functions
     }
 
     /// Every key that the table has a row for.

@@ -1,19 +1,18 @@
 //! What a build was asked for: the arguments, and what they come to.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use edgec_artifact::{MAX_VERSION, Validity};
-use edgec_compiler::{CompilerProcess, EngineProfile, KindChoice, Level, Optimizer};
+use edgec_compiler::{EngineProfile, KindChoice, Level};
 use edgec_targets::Target;
 
-use super::init::Init;
-use super::manifest::Release;
 use crate::failure::Failure;
 use crate::naming::{self, Job, Output};
+use crate::pipeline::{Recipe, Release};
 use crate::render::{self, Format};
 use crate::signer::{Signer, SignerArguments};
-use crate::{COMPILER_WORKER, INITIALIZER_WORKER, files, time, workers};
+use crate::workers::{WorkerArguments, Workers};
+use crate::{files, time};
 
 /// Compile components for every target, and sign the artifacts
 #[derive(clap::Args)]
@@ -40,18 +39,8 @@ pub(crate) struct Arguments {
     /// interrupt what runs and load it quickly
     #[arg(long, value_name = "default|edge", default_value = "default", value_parser = parse_profile)]
     profile: EngineProfile,
-    /// A `wasm-opt` program to use instead of the Binaryen that is built in
-    #[arg(long, value_name = "PROGRAM")]
-    wasm_opt: Option<PathBuf>,
-    /// How many seconds the optimizer may take for one core module
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
-    optimizer_timeout: u64,
-    /// How many seconds compiling may take for one program and target, and `--init` for a program
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
-    compile_timeout: u64,
-    /// How much memory `--init`, optimizing and compiling may each use (on Linux)
-    #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
-    worker_memory: u64,
+    #[command(flatten)]
+    workers: WorkerArguments,
     /// The application's name [default: the input's file name without its ending]
     #[arg(long)]
     name: Option<String>,
@@ -86,9 +75,6 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     signer: SignerArguments,
 }
-
-/// A day, in seconds.
-const MAX_TIMEOUT: u64 = 86_400;
 
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
@@ -125,13 +111,8 @@ fn parse_level(text: &str) -> Result<Level, &'static str> {
 
 /// The arguments, resolved: nothing in here is a string that something still parses.
 pub(super) struct Plan {
-    pub(super) kind: KindChoice,
-    pub(super) init: Option<Init>,
-    pub(super) level: Level,
-    pub(super) profile: EngineProfile,
+    pub(super) recipe: Recipe,
     pub(super) debug_file: bool,
-    pub(super) optimizer: Optimizer,
-    pub(super) compiler: CompilerProcess,
     pub(super) release: Release,
     pub(super) signer: Signer,
     pub(super) jobs: Vec<Job>,
@@ -173,26 +154,17 @@ impl Plan {
             &output,
         )?;
         spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
-        let memory = arguments.worker_memory << 20;
-        let optimizer_timeout = Duration::from_secs(arguments.optimizer_timeout);
-        let worker = |verb| {
-            let timeout = Duration::from_secs(arguments.compile_timeout);
-            workers::worker(verb, timeout, memory).map_err(|error| workers::failure(&error))
-        };
-        let init = match arguments.init {
-            Some(function) => Some(Init::new(function, worker(INITIALIZER_WORKER)?)),
-            None => None,
-        };
+        let workers = Workers::new(&arguments.workers)?;
         Ok(Self {
-            kind: arguments.kind,
-            init,
-            level: arguments.level,
-            profile: arguments.profile,
-            debug_file: arguments.debug_file,
-            optimizer: workers::optimizer(arguments.wasm_opt, optimizer_timeout, memory)?,
-            compiler: CompilerProcess {
-                worker: worker(COMPILER_WORKER)?,
+            recipe: Recipe {
+                kind: arguments.kind,
+                init: arguments.init.map(|function| workers.init(function)),
+                level: arguments.level,
+                profile: arguments.profile,
+                optimizer: workers.optimizer,
+                compiler: workers.compiler,
             },
+            debug_file: arguments.debug_file,
             release: Release {
                 version: arguments.app_version,
                 display_version: arguments.display_version,

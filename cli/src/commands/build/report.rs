@@ -3,18 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use edgec_compiler::{Adapter, Kind, Level, Optimized};
+use edgec_compiler::{Adapter, Level};
 use edgec_packager::SignedArtifact;
 use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
-use super::init::Initialized;
-use super::kept;
 use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::naming::Job;
+use crate::pipeline::Prepared;
 use crate::render::{self, count, safe, seconds, size};
 use crate::signer::Signer;
 
@@ -102,16 +101,6 @@ pub(super) struct ArtifactReport {
     package_seconds: f64,
 }
 
-/// The work before the targets part ways.
-pub(super) struct Work {
-    pub(super) input: usize,
-    pub(super) before: usize,
-    pub(super) initialized: Option<Initialized>,
-    pub(super) level: Level,
-    pub(super) validated: Duration,
-    pub(super) optimizing: Duration,
-}
-
 impl Summary {
     pub(super) fn new(signer: &Signer) -> Self {
         Self {
@@ -151,14 +140,13 @@ impl InputReport {
 
     pub(super) fn new(
         job: &Job,
-        kind: Kind,
-        adapter: Option<Adapter>,
-        work: Work,
-        optimized: &Optimized,
+        level: Level,
+        prepared: Prepared,
         cold_start: ColdStart,
         artifacts: Vec<ArtifactReport>,
     ) -> Self {
-        let modules_kept = kept(optimized).map(|(module, failure)| KeptModule {
+        let optimized = &prepared.optimized;
+        let modules_kept = prepared.kept().map(|(module, failure)| KeptModule {
             module,
             reason: safe(&failure.to_string()),
         });
@@ -175,17 +163,17 @@ impl InputReport {
         });
         let built = Built {
             name: job.name.clone(),
-            kind: kind_name(kind),
-            adapter: adapter.map(Adapter::name),
-            input_bytes: work.input,
-            component_bytes: work.before,
-            init: work.initialized.map(|init| InitReport {
-                function: init.function,
+            kind: kind_name(prepared.kind),
+            adapter: prepared.adapter.map(Adapter::name),
+            input_bytes: prepared.input.len(),
+            component_bytes: prepared.before,
+            init: prepared.initialized.as_ref().map(|init| InitReport {
+                function: init.function.clone(),
                 component_bytes: init.bytes,
                 seconds: init.time.as_secs_f64(),
             }),
             optimized_bytes: optimized.component.bytes().len(),
-            level: work.level.name(),
+            level: level.name(),
             modules: optimized.modules.len(),
             modules_kept: modules_kept.collect(),
             exports_removed: optimized
@@ -194,8 +182,8 @@ impl InputReport {
                 .map(|module| module.exports_removed)
                 .collect(),
             duplicates_removed: optimized.shared,
-            validate_seconds: work.validated.as_secs_f64(),
-            optimize_seconds: work.optimizing.as_secs_f64(),
+            validate_seconds: prepared.validating.as_secs_f64(),
+            optimize_seconds: prepared.optimizing.as_secs_f64(),
             advisories: concerns.collect(),
             cold_start,
             artifacts,

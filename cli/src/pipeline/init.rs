@@ -1,4 +1,4 @@
-//! `edgec build --init`: pre-initializing the component before it is optimized.
+//! `--init`: pre-initializing the component before it is optimized.
 
 use std::time::{Duration, Instant};
 
@@ -7,27 +7,27 @@ use edgec_compiler::{InitError, Initializer, ValidComponent, Worker};
 use crate::failure::Failure;
 
 /// What is asked for.
-pub(super) struct Init {
-    pub(super) function: String,
+pub(crate) struct Init {
+    pub(crate) function: String,
     initializer: Initializer,
 }
 
 /// What was done.
-pub(super) struct Initialized {
-    pub(super) function: String,
-    pub(super) bytes: usize,
-    pub(super) time: Duration,
+pub(crate) struct Initialized {
+    pub(crate) function: String,
+    pub(crate) bytes: usize,
+    pub(crate) time: Duration,
 }
 
 impl Init {
-    pub(super) fn new(function: String, worker: Worker) -> Self {
+    pub(crate) fn new(function: String, worker: Worker) -> Self {
         Self {
             function,
             initializer: Initializer { worker },
         }
     }
 
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         component: &ValidComponent,
     ) -> Result<(ValidComponent, Initialized), Failure> {

@@ -5,12 +5,12 @@ use edgec_compiler::PrecompileError;
 use crate::failure::Failure;
 
 /// What can only be a defect of edgec.
-pub(super) fn defect(error: &dyn std::error::Error) -> Failure {
+pub(crate) fn defect(error: &dyn std::error::Error) -> Failure {
     Failure::rejected("precompile", error).hint("this is a defect of edgec: please report it")
 }
 
 /// Why there is no native code, and what can be done about it.
-pub(super) fn precompile_failure(error: &PrecompileError) -> Failure {
+pub(crate) fn precompile_failure(error: &PrecompileError) -> Failure {
     let (code, hint) = match error {
         PrecompileError::Compile { .. } => (
             "precompile",

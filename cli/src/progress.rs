@@ -1,4 +1,4 @@
-//! What a person at a terminal sees while a build takes long.
+//! What a person at a terminal sees while compiling takes long.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::render::{safe, size};
 
 /// A line on standard error that changes; on anything but a terminal there is none.
-pub(super) struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(crate) fn new(quiet: bool) -> Self {
         let bar = ProgressBar::new_spinner();
         bar.set_draw_target(if quiet {
             ProgressDrawTarget::hidden()
@@ -27,7 +27,7 @@ impl Progress {
         Self(bar)
     }
 
-    pub(super) fn optimizing(&self, name: &str, module: usize, length: usize) {
+    pub(crate) fn optimizing(&self, name: &str, module: usize, length: usize) {
         self.0.set_message(format!(
             "{}: optimizing core module {module} ({})",
             safe(name),
@@ -35,18 +35,18 @@ impl Progress {
         ));
     }
 
-    pub(super) fn initializing(&self, name: &str, function: &str) {
+    pub(crate) fn initializing(&self, name: &str, function: &str) {
         let (name, function) = (safe(name), safe(function));
         self.0.set_message(format!("{name}: calling {function}"));
     }
 
-    pub(super) fn compiling(&self, name: &str, target: &Target) {
+    pub(crate) fn compiling(&self, name: &str, target: &Target) {
         self.0
             .set_message(format!("{}: compiling for {}", safe(name), target.id));
     }
 
     /// Takes the line away, so that something else can be printed.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
         self.0.reset();
     }

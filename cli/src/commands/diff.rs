@@ -1,0 +1,206 @@
+//! `edgec diff`: in what two artifacts differ. Neither is verified.
+
+mod functions;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use edgec_artifact::{Artifact, Kind, Manifest, Statement};
+use edgec_compiler::Image;
+use serde::Serialize;
+
+use self::functions::{Code, Functions};
+use crate::Outcome;
+use crate::differences::{self, Difference, SectionDifference};
+use crate::failure::{Exit, Failure, code};
+use crate::files;
+use crate::render::{self, Format, out, safe, size};
+
+/// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
+///
+/// Functions have names where a debug file lies beside the artifact (`edgec build --debug-file`), else numbers.
+/// Exit codes: 0 they say and hold the same; 1 they differ, or one cannot be read.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// An artifact; `-` is standard input
+    a: PathBuf,
+    /// Another one
+    b: PathBuf,
+    /// The debug file of the first [default: the one beside it, if it is its own]
+    #[arg(long, value_name = "FILE")]
+    debug_a: Option<PathBuf>,
+    /// The debug file of the second
+    #[arg(long, value_name = "FILE")]
+    debug_b: Option<PathBuf>,
+    /// How many functions are listed, those that differ most in size first
+    #[arg(long, value_name = "NUMBER", default_value = "20")]
+    most: usize,
+    /// How it is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    a: Side,
+    b: Side,
+    /// Said in the document itself, so that nobody takes it for a verdict.
+    verified: bool,
+    same: bool,
+    sections: Vec<SectionDifference>,
+    functions: Functions,
+    manifest: Vec<Difference>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Side {
+    artifact: String,
+    name: String,
+    version: u64,
+    target: String,
+    profile: String,
+    image_bytes: u64,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    files::refuse_stdin_twice(&[arguments.a.clone(), arguments.b.clone()])?;
+    let (file_a, file_b) = (
+        files::read_artifact(&arguments.a)?,
+        files::read_artifact(&arguments.b)?,
+    );
+    let a = Opened::new(&arguments.a, &file_a, arguments.debug_a.as_deref())?;
+    let b = Opened::new(&arguments.b, &file_b, arguments.debug_b.as_deref())?;
+    let sections = differences::of_sections(&a.image, &b.image);
+    let manifest = differences::of_manifests(&a.manifest, &b.manifest);
+    let report = Report {
+        same: manifest.is_empty() && a.bytes == b.bytes,
+        sections,
+        functions: Functions::compare(&a.code, &b.code),
+        manifest,
+        a: a.side,
+        b: b.side,
+        verified: false,
+    };
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => out!("{}", report.text(arguments.most)),
+    }
+    Ok(match report.same {
+        true => ExitCode::SUCCESS,
+        false => code(Exit::Rejected),
+    })
+}
+
+/// An artifact that was taken apart.
+struct Opened<'f> {
+    side: Side,
+    manifest: Manifest,
+    bytes: &'f [u8],
+    image: Image<'f>,
+    code: Code<'f>,
+}
+
+impl<'f> Opened<'f> {
+    fn new(path: &Path, file: &'f [u8], debug: Option<&Path>) -> Result<Self, Failure> {
+        let shown = render::path(path);
+        let rejected =
+            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+        let artifact = Artifact::decode(file).map_err(|error| rejected("layout", &error))?;
+        let statement = Statement::decode(artifact.envelope().payload());
+        let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
+        let bytes = artifact.image();
+        let image = Image::parse(bytes).map_err(|error| rejected("image", &error))?;
+        let kind = match manifest.kind {
+            Kind::Component => edgec_compiler::Kind::Component,
+            Kind::Module => edgec_compiler::Kind::Module,
+        };
+        let code = Code::new(path, bytes, kind, debug)?;
+        Ok(Self {
+            side: Side {
+                artifact: shown,
+                name: manifest.name.clone(),
+                version: manifest.version,
+                target: manifest.target.id.clone(),
+                profile: manifest.engine.profile.clone(),
+                image_bytes: bytes.len() as u64,
+            },
+            manifest,
+            bytes,
+            image,
+            code,
+        })
+    }
+}
+
+impl Report {
+    fn text(&self, most: usize) -> String {
+        let mut text = String::new();
+        for (letter, side) in [("a", &self.a), ("b", &self.b)] {
+            text.push_str(&format!(
+                "{letter}: {}: {} version {} for {}, {}; not verified\n",
+                side.artifact,
+                safe(&side.name),
+                side.version,
+                safe(&side.target),
+                safe(&side.profile)
+            ));
+        }
+        if self.same {
+            return text + "the same image and manifest\n";
+        }
+        let mut rows = vec![row("", "a", "b", "")];
+        let image = (Some(self.a.image_bytes), Some(self.b.image_bytes));
+        rows.push(sizes("image", image.0, image.1, ""));
+        for section in &self.sections {
+            let note = match (section.same, section.a == section.b) {
+                (true, _) => "the same",
+                (false, true) => "other bytes",
+                (false, false) => "",
+            };
+            let name = format!("  {}", safe(&section.name));
+            rows.push(sizes(&name, section.a, section.b, note));
+        }
+        text.push_str(&render::table(&rows));
+        text.push_str(&self.functions.text(most));
+        if !self.manifest.is_empty() {
+            text.push_str("manifest\n");
+            let shown = |value: &Option<String>| value.as_deref().map_or("-".to_owned(), safe);
+            let rows: Vec<Vec<String>> = self
+                .manifest
+                .iter()
+                .map(|it| {
+                    let at = format!("  {}", safe(&it.at));
+                    vec![at, shown(&it.a), shown(&it.b)]
+                })
+                .collect();
+            text.push_str(&render::table(&rows));
+        }
+        text
+    }
+}
+
+fn row(name: &str, a: &str, b: &str, note: &str) -> Vec<String> {
+    vec![name.to_owned(), a.to_owned(), b.to_owned(), note.to_owned()]
+}
+
+/// A row of two lengths and by how much they differ.
+fn sizes(name: &str, a: Option<u64>, b: Option<u64>, note: &str) -> Vec<String> {
+    let shown = |bytes: Option<u64>| bytes.map_or("-".to_owned(), size);
+    let note = match (a, b) {
+        (Some(a), Some(b)) if a != b => change(a, b),
+        _ => note.to_owned(),
+    };
+    row(name, &shown(a), &shown(b), &note)
+}
+
+/// `+1.20 KiB (+3.1%)`.
+fn change(a: u64, b: u64) -> String {
+    let sign = if b > a { '+' } else { '-' };
+    let by = size(a.abs_diff(b));
+    match a {
+        0 => format!("{sign}{by}"),
+        a => format!("{sign}{by} ({:+.1}%)", (b as f64 / a as f64 - 1.0) * 100.0),
+    }
+}

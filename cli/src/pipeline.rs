@@ -1,0 +1,140 @@
+//! From the bytes of an input to native images: what `build` makes, and `verify --rebuild` makes again.
+//!
+//! validate, initialize on request, optimize, order, then for each target precompile, strip, trim.
+
+mod failures;
+mod init;
+mod manifest;
+mod recipe;
+
+use std::time::{Duration, Instant};
+
+use edgec_compiler::{
+    Adapter, CompilerProcess, DebugInfo, EngineProfile, Kind, KindChoice, Level, Names,
+    NativeImage, Optimized, Optimizer,
+};
+use edgec_targets::Target;
+
+use self::failures::{defect, precompile_failure};
+pub(crate) use self::init::{Init, Initialized};
+pub(crate) use self::manifest::{Release, manifest};
+pub(crate) use self::recipe::recipe;
+use crate::commands::validate::{adapt_failure, input_failure};
+use crate::failure::Failure;
+use crate::progress::Progress;
+
+/// What decides an image, besides the input and the target.
+pub(crate) struct Recipe {
+    pub(crate) kind: KindChoice,
+    pub(crate) init: Option<Init>,
+    pub(crate) level: Level,
+    pub(crate) profile: EngineProfile,
+    pub(crate) optimizer: Optimizer,
+    pub(crate) compiler: CompilerProcess,
+}
+
+/// An input on its way: all that targets share is done.
+pub(crate) struct Prepared {
+    pub(crate) input: Vec<u8>,
+    pub(crate) from_text: bool,
+    pub(crate) kind: Kind,
+    pub(crate) adapter: Option<Adapter>,
+    /// Length of the component, before it was initialized or optimized.
+    pub(crate) before: usize,
+    pub(crate) initialized: Option<Initialized>,
+    pub(crate) optimized: Optimized,
+    pub(crate) validating: Duration,
+    pub(crate) optimizing: Duration,
+}
+
+impl Recipe {
+    /// Does once what all targets share. `name` is for whoever watches.
+    pub(crate) fn prepare(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        progress: &Progress,
+    ) -> Result<Prepared, Failure> {
+        let begin = Instant::now();
+        let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error))?;
+        let from_text = input.is_from_text();
+        let adapted =
+            edgec_compiler::adapt(input, self.kind).map_err(|error| adapt_failure(&error))?;
+        let validating = begin.elapsed();
+
+        let kind = adapted.component.kind();
+        let before = adapted.component.bytes().len();
+        let (component, initialized) = match &self.init {
+            Some(init) => {
+                progress.initializing(name, &init.function);
+                let (component, done) = init.run(&adapted.component)?;
+                (component, Some(done))
+            }
+            None => (adapted.component, None),
+        };
+
+        let begin = Instant::now();
+        let told = |number, length| progress.optimizing(name, number, length);
+        let mut optimized = edgec_compiler::optimize(component, self.level, &self.optimizer, told);
+        if self.profile == EngineProfile::Edge {
+            optimized.component = edgec_compiler::order(optimized.component);
+        }
+        Ok(Prepared {
+            input: bytes,
+            from_text,
+            kind,
+            adapter: adapted.adapter,
+            before,
+            initialized,
+            optimized,
+            validating,
+            optimizing: begin.elapsed(),
+        })
+    }
+
+    /// The image for one target, and what debugging it needs.
+    pub(crate) fn compile(
+        &self,
+        prepared: &Prepared,
+        names: &Names,
+        target: &'static Target,
+    ) -> Result<(NativeImage, DebugInfo<'static>), Failure> {
+        let component = &prepared.optimized.component;
+        let image = self.compiler.precompile(component, target, self.profile);
+        let mut image = image.map_err(|error| precompile_failure(&error))?;
+        let debug = image.strip(names).map_err(|error| defect(&error))?;
+        image.trim().map_err(|error| defect(&error))?;
+        Ok((image, debug))
+    }
+}
+
+impl Prepared {
+    /// Takes out of the program what people call its functions: no image holds that.
+    pub(crate) fn take_names(mut self) -> (Self, Names) {
+        let (component, names) = edgec_compiler::take_names(self.optimized.component);
+        self.optimized.component = component;
+        (self, names)
+    }
+
+    /// The core modules that the optimizer left as they were.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
+        kept(&self.optimized)
+    }
+}
+
+/// The debug file of an image, under the digest by which the image is known.
+pub(crate) fn debug_file(mut debug: DebugInfo<'_>, image: &[u8]) -> Result<Vec<u8>, Failure> {
+    let build_id = edgec_artifact::verity::digest(image).0;
+    let placed = debug.place(image, build_id);
+    placed.map_err(|error| defect(&error))?;
+    Ok(debug.write())
+}
+
+fn kept(optimized: &Optimized) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
+    use edgec_compiler::ModuleOutcome;
+    let modules = optimized.modules.iter().enumerate();
+    modules.filter_map(|(number, module)| match &module.outcome {
+        ModuleOutcome::Kept(failure) => Some((number, failure)),
+        ModuleOutcome::Optimized { .. } => None,
+    })
+}

@@ -1,0 +1,68 @@
+//! A recipe from a manifest: `manifest.rs` the other way round.
+
+use std::collections::BTreeSet;
+
+use edgec_artifact::{Kind, Manifest, Stage};
+use edgec_compiler::{KindChoice, Level};
+
+use super::Recipe;
+use crate::failure::{Exit, Failure};
+use crate::workers::Workers;
+
+/// The recipe by which an image was made, as its manifest has it.
+pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, Failure> {
+    let profile = &manifest.engine.profile;
+    let profile = profile
+        .parse()
+        .map_err(|_| unknown(&format!("engine profile `{profile}`")))?;
+    let mut recipe = Recipe {
+        kind: match manifest.kind {
+            Kind::Component => KindChoice::Component,
+            Kind::Module => KindChoice::Module,
+        },
+        init: None,
+        level: Level::O0,
+        profile,
+        optimizer: workers.optimizer.clone(),
+        compiler: workers.compiler.clone(),
+    };
+    for stage in &manifest.builder.stages {
+        match stage.name.as_str() {
+            "init" => recipe.init = Some(workers.init(setting(stage, "function")?.to_owned())),
+            "optimize" => {
+                recipe.level = level(stage)?;
+                recipe.optimizer.spared = spared(stage)?;
+            }
+            // They follow from the input, the kind and the profile.
+            "parse" | "adapt" | "order" | "precompile" | "trim" => {}
+            other => return Err(unknown(&format!("stage `{other}`"))),
+        }
+    }
+    Ok(recipe)
+}
+
+fn level(stage: &Stage) -> Result<Level, Failure> {
+    let name = setting(stage, "level")?;
+    let mut levels = Level::ALL.into_iter();
+    let level = levels.find(|level| level.name() == name);
+    level.ok_or_else(|| unknown(&format!("optimization level `{name}`")))
+}
+
+fn spared(stage: &Stage) -> Result<BTreeSet<usize>, Failure> {
+    let Some(numbers) = stage.settings.get("modulesKept") else {
+        return Ok(BTreeSet::new());
+    };
+    let numbers: Result<_, _> = numbers.split(',').map(str::parse).collect();
+    numbers.map_err(|_| unknown("list of modules that were kept"))
+}
+
+fn setting<'s>(stage: &'s Stage, name: &str) -> Result<&'s str, Failure> {
+    let setting = stage.settings.get(name).map(String::as_str);
+    setting.ok_or_else(|| unknown(&format!("stage `{}` without `{name}`", stage.name)))
+}
+
+fn unknown(what: &str) -> Failure {
+    let message = format!("this edgec does not know how to make it again: {what}");
+    Failure::new(Exit::Rejected, "rebuild-unknown", message)
+        .hint("the manifest names the version of edgec that does: `edgec inspect`")
+}
