@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use wasmparser::{FromReader, Payload, SectionLimited};
+use wasmparser::{Encoding, FromReader, Payload, SectionLimited};
 
 use crate::sections::sections;
 
@@ -26,24 +26,27 @@ struct Section<'a> {
     contents: &'a [u8],
 }
 
+/// `None` when it is no component.
 fn outline(component: &[u8]) -> Option<Vec<Section<'_>>> {
-    let sections = sections(component)?.into_iter();
-    let wanted = sections.filter(|section| {
-        !matches!(
-            section.payload,
-            Payload::Version { .. } | Payload::CustomSection(_)
-        )
-    });
-    wanted
-        .map(|section| {
-            let (id, range) = section.payload.as_section()?;
-            Some(Section {
-                id,
-                contents: component.get(range)?,
-                payload: section.payload,
-            })
-        })
-        .collect()
+    let mut outline = Vec::new();
+    for section in sections(component)? {
+        match section.payload {
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } => return None,
+            Payload::Version { .. } | Payload::CustomSection(_) => {}
+            payload => {
+                let (id, range) = payload.as_section()?;
+                outline.push(Section {
+                    id,
+                    contents: component.get(range)?,
+                    payload,
+                });
+            }
+        }
+    }
+    Some(outline)
 }
 
 fn between((one, other): (Section<'_>, Section<'_>)) -> Option<&'static str> {
@@ -118,6 +121,8 @@ mod tests {
             let found = difference(&component(base), &component(&changed));
             assert_eq!(found, Some(what), "{changed}");
         }
-        assert_eq!(difference(&component(base), b"no"), Some("sections"));
+        for none in ["no".into(), wat::parse_str("(module)").unwrap()] {
+            assert_eq!(difference(&component(""), &none), Some("sections"));
+        }
     }
 }
