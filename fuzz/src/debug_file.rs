@@ -14,9 +14,6 @@ pub fn debug_file(data: &[u8]) {
     }
     let lookup = Lookup::new(&info);
     for index in [0, 1, u32::MAX] {
-        let _ = (
-            lookup.at_index(index).count(),
-            lookup.at_wasm_offset(index),
-        );
+        let _ = (lookup.at_index(index).count(), lookup.at_wasm_offset(index));
     }
 }
