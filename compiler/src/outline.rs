@@ -5,7 +5,7 @@
 
 use std::fmt::Debug;
 
-use wasmparser::{FromReader, Payload, SectionLimited};
+use wasmparser::{Encoding, FromReader, Payload, SectionLimited};
 
 use crate::sections::sections;
 
@@ -14,36 +14,78 @@ pub(crate) fn difference(one: &[u8], other: &[u8]) -> Option<&'static str> {
     let (Some(one), Some(other)) = (outline(one), outline(other)) else {
         return Some("sections");
     };
-    let pairs = one.iter().zip(&other);
-    let differing = pairs.filter(|(one, other)| one != other);
-    let mut kinds = differing.map(|(_, (kind, _))| *kind);
     let more = (one.len() != other.len()).then_some("sections");
-    kinds.next().or(more)
+    let mut differences = one.into_iter().zip(other).filter_map(between);
+    differences.next().or(more)
 }
 
-/// The sections: of what kind, and what is in them.
-fn outline(component: &[u8]) -> Option<Vec<(&'static str, String)>> {
+struct Section<'a> {
+    id: u8,
+    payload: Payload<'a>,
+    /// Without id and length, which can be spelt in more than one way.
+    contents: &'a [u8],
+}
+
+/// `None` when it is no component.
+fn outline(component: &[u8]) -> Option<Vec<Section<'_>>> {
     let mut outline = Vec::new();
     for section in sections(component)? {
-        outline.push(match section.payload {
-            Payload::Version { .. } | Payload::CustomSection(_) => continue,
-            Payload::ModuleSection { .. } => ("core modules", String::new()),
-            // Numbers in them can be spelt in more than one way.
-            Payload::ComponentImportSection(items) => ("imports", listed(items)?),
-            Payload::ComponentExportSection(items) => ("exports", listed(items)?),
-            Payload::ComponentAliasSection(items) => ("aliases", listed(items)?),
-            Payload::ComponentCanonicalSection(items) => ("functions", listed(items)?),
-            Payload::ComponentInstanceSection(items) => ("instances", listed(items)?),
-            Payload::ComponentTypeSection(_) => ("types", format!("{:?}", section.bytes)),
-            _ => ("sections", format!("{:?}", section.bytes)),
-        });
+        match section.payload {
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } => return None,
+            Payload::Version { .. } | Payload::CustomSection(_) => {}
+            payload => {
+                let (id, range) = payload.as_section()?;
+                outline.push(Section {
+                    id,
+                    contents: component.get(range)?,
+                    payload,
+                });
+            }
+        }
     }
     Some(outline)
 }
 
-fn listed<'a, T: FromReader<'a> + Debug>(items: SectionLimited<'a, T>) -> Option<String> {
-    let items: Vec<T> = items.into_iter().collect::<Result<_, _>>().ok()?;
-    Some(format!("{items:?}"))
+fn between((one, other): (Section<'_>, Section<'_>)) -> Option<&'static str> {
+    let same_bytes = one.id == other.id && one.contents == other.contents;
+    let (same, what) = match (one.payload, other.payload) {
+        (Payload::ModuleSection { .. }, Payload::ModuleSection { .. }) => (true, "core modules"),
+        // So can the numbers in these.
+        (Payload::ComponentImportSection(one), Payload::ComponentImportSection(other)) => {
+            (same_items(one, other), "imports")
+        }
+        (Payload::ComponentExportSection(one), Payload::ComponentExportSection(other)) => {
+            (same_items(one, other), "exports")
+        }
+        (Payload::ComponentAliasSection(one), Payload::ComponentAliasSection(other)) => {
+            (same_items(one, other), "aliases")
+        }
+        (Payload::ComponentCanonicalSection(one), Payload::ComponentCanonicalSection(other)) => {
+            (same_items(one, other), "functions")
+        }
+        (Payload::ComponentInstanceSection(one), Payload::ComponentInstanceSection(other)) => {
+            (same_items(one, other), "instances")
+        }
+        (Payload::ComponentTypeSection(_), Payload::ComponentTypeSection(_)) => {
+            (same_bytes, "types")
+        }
+        _ => (same_bytes, "sections"),
+    };
+    (!same).then_some(what)
+}
+
+fn same_items<'a, T: FromReader<'a> + Debug>(
+    one: SectionLimited<'a, T>,
+    other: SectionLimited<'a, T>,
+) -> bool {
+    let same = |(one, other)| match (one, other) {
+        (Ok(one), Ok(other)) => format!("{one:?}") == format!("{other:?}"),
+        _ => false,
+    };
+    one.count() == other.count() && one.into_iter().zip(other).all(same)
 }
 
 #[cfg(test)]
@@ -68,7 +110,7 @@ mod tests {
             ("(func))", "(func (param \"x\" u8)))", "types"),
             ("\"a\"", "\"z\"", "imports"),
             ("\"b\"", "\"z\"", "exports"),
-            ("(export", "(core module) (export", "core modules"),
+            ("(export", "(core module) (export", "sections"),
             (
                 base,
                 "(type (func)) (import \"a\" (func (type 0)))",
@@ -79,6 +121,8 @@ mod tests {
             let found = difference(&component(base), &component(&changed));
             assert_eq!(found, Some(what), "{changed}");
         }
-        assert_eq!(difference(&component(base), b"no"), Some("sections"));
+        for none in ["no".into(), wat::parse_str("(module)").unwrap()] {
+            assert_eq!(difference(&component(""), &none), Some("sections"));
+        }
     }
 }
