@@ -227,9 +227,8 @@ fn what_cannot_be_made_again_is_said() {
         "rebuild-input"
     );
     type Change = fn(&mut edgec_artifact::Manifest);
-    let unknown: [Change; 5] = [
+    let unknown: [Change; 4] = [
         |it| it.target.id = "z80".to_owned(),
-        |it| it.engine.profile = "fast".to_owned(),
         |it| it.builder.stages[0].name = "bless".to_owned(),
         |it| {
             drop(
