@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::Store;
+use edgec_loader::store::{Change, Store};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };
@@ -49,10 +49,10 @@ impl StoreHost {
     /// # Errors
     ///
     /// Why it is not admitted.
-    pub fn add(&self, file: &[u8]) -> Result<(), LoadError> {
+    pub fn add(&self, file: &[u8]) -> Result<Change, LoadError> {
         let path = self.sandbox.write("a.cwasm", file);
         let added = self.store.add(path, &self.policy, &Expected::anything());
-        added.map(|_| ())
+        added.map(|admission| admission.change)
     }
 
     /// Loads the example.
@@ -115,8 +115,8 @@ impl StoreHost {
     ///
     /// When the store cannot be read.
     pub fn verify(&self) -> Option<&'static str> {
-        let verified = self.store.verify(&self.policy).unwrap();
-        assert_eq!(verified.len(), 1);
+        let (verified, problems) = self.store.verify(&self.policy).unwrap();
+        assert_eq!((verified.len(), problems.len()), (1, 0));
         verified[0].1.as_ref().map(LoadError::code)
     }
 

@@ -166,7 +166,7 @@ async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     {
         let loaded = host.deployment.current();
-        let (manifest, mode) = (loaded.manifest(), loaded.mode());
+        let (manifest, mode) = (loaded.manifest(), loaded.report().mode);
         let address = listener.local_addr()?;
         println!(
             "{} version {} ({mode}) at http://{address}",

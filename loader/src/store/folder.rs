@@ -11,8 +11,8 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, ResolveFlags, fchmod, flock, fstat, fsync, mkdirat,
-    openat, openat2, renameat, syncfs, unlinkat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFlags, fchmod, flock, fstat,
+    fsync, mkdirat, openat, openat2, renameat, statat, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -22,7 +22,7 @@ use super::{StoreError, way};
 /// What everybody may do with a finished file: read it. Nobody may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
 /// Folders are their owner's to change.
-const FOLDER: Mode = Mode::from_raw_mode(0o755);
+pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
 /// The longest release that is read, in bytes.
 const MAX_SMALL_LEN: u64 = 1 << 20;
 
@@ -51,10 +51,7 @@ impl Folder {
     pub(crate) fn root_or_new(path: &Path) -> Result<Self, StoreError> {
         match Self::root(path) {
             Err(error) if error.is_absence() => {
-                make(path).map_err(|source| StoreError::Io {
-                    name: path.display().to_string(),
-                    source,
-                })?;
+                make(path).map_err(|error| StoreError::io(path.display().to_string(), error))?;
                 Self::root(path)
             }
             found => found,
@@ -92,23 +89,25 @@ impl Folder {
     /// has no other name.
     pub(crate) fn file(&self, name: &str) -> Result<(File, u64), StoreError> {
         let file = File::from(self.open(name, OFlags::RDONLY)?);
-        let metadata = file.metadata().map_err(|source| StoreError::Io {
-            name: self.name(name),
-            source,
-        })?;
         let name = || self.name(name);
+        let metadata = file
+            .metadata()
+            .map_err(|error| StoreError::io(name(), error))?;
         if !metadata.is_file() {
             return Err(StoreError::NotAFile { name: name() });
         }
         judge_owner(name, metadata.uid())?;
         if metadata.mode() & 0o222 != 0 {
-            let mode = metadata.mode() & 0o7777;
-            return Err(StoreError::Writable { name: name(), mode });
+            return Err(StoreError::Writable {
+                name: name(),
+                mode: metadata.mode() & 0o7777,
+                expected: FINISHED.bits(),
+            });
         }
         match metadata.nlink() {
             1 => {}
             // Removed since it was opened.
-            0 => return Err(StoreError::io(&name(), Errno::NOENT)),
+            0 => return Err(StoreError::io(name(), Errno::NOENT)),
             _ => return Err(StoreError::Linked { name: name() }),
         }
         Ok((file, metadata.len()))
@@ -124,10 +123,7 @@ impl Folder {
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         (&file)
             .read_exact(&mut bytes)
-            .map_err(|source| StoreError::Io {
-                name: self.name(name),
-                source,
-            })?;
+            .map_err(|error| StoreError::io(self.name(name), error))?;
         Ok(bytes)
     }
 
@@ -187,10 +183,7 @@ impl Folder {
     pub(crate) fn put(&self, temporary: &Self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let aside = Temporary::new(temporary)?;
         let written = (&aside.file).write_all(bytes);
-        written.map_err(|source| StoreError::Io {
-            name: self.name(name),
-            source,
-        })?;
+        written.map_err(|error| StoreError::io(self.name(name), error))?;
         temporary.finish(aside.name(), &aside.file)?;
         aside.moved_to(self, name)
     }
@@ -223,23 +216,43 @@ impl Folder {
         }
     }
 
-    /// Removes what is there, a file or a folder of files.
-    pub(crate) fn clear(&self, name: &str) -> Result<(), StoreError> {
+    /// Removes what is there, a file or a folder of files. A folder in that is nothing of a store's and stays;
+    /// whether all went is the answer.
+    pub(crate) fn clear(&self, name: &str) -> Result<bool, StoreError> {
         match unlinkat(&self.fd, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Ok(()) | Err(Errno::NOENT) => return Ok(true),
             Err(Errno::ISDIR | Errno::PERM) => {}
             Err(error) => return Err(self.fails(name, error)),
         }
         let folder = self.folder(name)?;
         for file in folder.names()? {
-            folder.remove(&file)?;
+            match unlinkat(&folder.fd, &*file, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => {}
+                Err(error) => return Err(folder.fails(&file, error)),
+            }
         }
-        unlinkat(&self.fd, name, AtFlags::REMOVEDIR).map_err(|error| self.fails(name, error))
+        match unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOTEMPTY) => Ok(false),
+            Err(error) => Err(self.fails(name, error)),
+        }
+    }
+
+    /// What the removal of a file gives back, in bytes: nothing while it has another name. None when it is no
+    /// regular file.
+    pub(crate) fn freed_without(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let facts = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        let facts = facts.map_err(|error| self.fails(name, error))?;
+        if !FileType::from_raw_mode(facts.st_mode).is_file() {
+            return Ok(None);
+        }
+        let blocks = u64::try_from(facts.st_blocks).unwrap_or(0);
+        Ok(Some(if facts.st_nlink == 1 { blocks * 512 } else { 0 }))
     }
 
     /// Whether there is a file of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// The names in the folder, sorted; those that are no UTF-8 are nothing of a store's.
@@ -293,9 +306,11 @@ impl Folder {
         let facts = fstat(&self.fd).map_err(|error| StoreError::io(&self.name, error))?;
         judge_owner(|| self.name.clone(), facts.st_uid)?;
         if facts.st_mode & 0o022 != 0 {
-            let mode = facts.st_mode & 0o7777;
-            let name = self.name.clone();
-            return Err(StoreError::Writable { name, mode });
+            return Err(StoreError::Writable {
+                name: self.name.clone(),
+                mode: facts.st_mode & 0o7777,
+                expected: FOLDER.bits(),
+            });
         }
         Ok(())
     }
@@ -305,7 +320,7 @@ impl Folder {
         match error {
             // A link, a mount, a socket, a device that is not there.
             Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => StoreError::NotAFile { name },
-            error => StoreError::io(&name, error),
+            error => StoreError::io(name, error),
         }
     }
 }

@@ -10,18 +10,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::StoreError;
-use super::folder::judge_owner;
+use super::folder::{FOLDER, judge_owner};
 
 /// As many links as Linux follows (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
 /// The folder that `path` leads to, by a way that was judged part by part.
 pub(super) fn judged(path: &Path) -> Result<PathBuf, StoreError> {
-    let fails = |at: &Path, source| StoreError::Io {
-        name: at.display().to_string(),
-        source,
-    };
-    let whole = std::path::absolute(path).map_err(|source| fails(path, source))?;
+    let whole = std::path::absolute(path).map_err(|error| fails(path, error))?;
     let mut left: VecDeque<OsString> = parts(&whole);
     let mut at = PathBuf::from("/");
     let mut links = 0;
@@ -34,7 +30,7 @@ pub(super) fn judged(path: &Path) -> Result<PathBuf, StoreError> {
         let next = at.join(&part);
         let metadata = next
             .symlink_metadata()
-            .map_err(|source| fails(&next, source))?;
+            .map_err(|error| fails(&next, error))?;
         if !metadata.is_symlink() {
             at = next;
             continue;
@@ -44,7 +40,7 @@ pub(super) fn judged(path: &Path) -> Result<PathBuf, StoreError> {
         if links > MOST_LINKS {
             return Err(fails(&next, io::Error::other("too many symbolic links")));
         }
-        let target = next.read_link().map_err(|source| fails(&next, source))?;
+        let target = next.read_link().map_err(|error| fails(&next, error))?;
         if target.is_absolute() {
             at = PathBuf::from("/");
         }
@@ -66,15 +62,19 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 /// owners may move what is in it (the sticky bit).
 fn judge_folder(at: &Path) -> Result<(), StoreError> {
     let name = || at.display().to_string();
-    let metadata = at.symlink_metadata().map_err(|source| StoreError::Io {
-        name: name(),
-        source,
-    })?;
+    let metadata = at.symlink_metadata().map_err(|error| fails(at, error))?;
     judge_owner(name, metadata.uid())?;
     let mode = metadata.mode() & 0o7777;
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
-        let name = name();
-        return Err(StoreError::Writable { name, mode });
+        return Err(StoreError::Writable {
+            name: name(),
+            mode,
+            expected: FOLDER.bits(),
+        });
     }
     Ok(())
+}
+
+fn fails(at: &Path, error: io::Error) -> StoreError {
+    StoreError::io(at.display().to_string(), error)
 }
