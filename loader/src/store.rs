@@ -65,10 +65,11 @@ pub use self::release::{Application, Standing};
 pub use self::survey::Problem;
 pub use self::verification::Verification;
 
-use self::folder::{Folder, sync_above};
+use self::folder::Folder;
 use self::history::History;
 use self::release::Release;
 use self::verdicts::Verdicts;
+use self::way::sync_above;
 
 /// What the folder says that it is.
 const FORMAT: &[u8] = b"edgec store 1\n";

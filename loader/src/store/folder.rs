@@ -4,10 +4,10 @@
 //! Source: `openat2(2)`, `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`.
 
 use std::ffi::CStr;
-use std::fs::{DirBuilder, File};
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::fs::{
@@ -23,6 +23,8 @@ use super::{StoreError, way};
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
 /// Folders are their owner's to change.
 pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
+/// How often a file is opened anew that was replaced between its opening and a look at it.
+const TRIES: usize = 8;
 /// The longest release that is read, in bytes.
 const MAX_SMALL_LEN: u64 = 1 << 20;
 
@@ -51,7 +53,8 @@ impl Folder {
     pub(crate) fn root_or_new(path: &Path) -> Result<Self, StoreError> {
         match Self::root(path) {
             Err(error) if error.is_absence() => {
-                make(path).map_err(|error| StoreError::io(path.display().to_string(), error))?;
+                way::make(path)
+                    .map_err(|error| StoreError::io(path.display().to_string(), error))?;
                 Self::root(path)
             }
             found => found,
@@ -88,11 +91,21 @@ impl Folder {
     /// Opens a finished file: a regular one, of a trusted owner, that nobody may write and that
     /// has no other name.
     pub(crate) fn file(&self, name: &str) -> Result<(File, u64), StoreError> {
-        let file = File::from(self.open(name, OFlags::RDONLY)?);
+        for _ in 0..TRIES {
+            let file = File::from(self.open(name, OFlags::RDONLY)?);
+            let metadata = file.metadata();
+            let metadata = metadata.map_err(|error| StoreError::io(self.name(name), error))?;
+            // Zero: replaced or removed since it was opened, which the next look tells.
+            if metadata.nlink() > 0 {
+                self.judge_file(name, &metadata)?;
+                return Ok((file, metadata.len()));
+            }
+        }
+        Err(StoreError::io(self.name(name), Errno::NOENT))
+    }
+
+    fn judge_file(&self, name: &str, metadata: &Metadata) -> Result<(), StoreError> {
         let name = || self.name(name);
-        let metadata = file
-            .metadata()
-            .map_err(|error| StoreError::io(name(), error))?;
         if !metadata.is_file() {
             return Err(StoreError::NotAFile { name: name() });
         }
@@ -104,13 +117,10 @@ impl Folder {
                 expected: FINISHED.bits(),
             });
         }
-        match metadata.nlink() {
-            1 => {}
-            // Removed since it was opened.
-            0 => return Err(StoreError::io(name(), Errno::NOENT)),
-            _ => return Err(StoreError::Linked { name: name() }),
+        if metadata.nlink() > 1 {
+            return Err(StoreError::Linked { name: name() });
         }
-        Ok((file, metadata.len()))
+        Ok(())
     }
 
     /// Reads a short finished file.
@@ -322,39 +332,6 @@ impl Folder {
             Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => StoreError::NotAFile { name },
             error => StoreError::io(name, error),
         }
-    }
-}
-
-/// Makes a folder and those above it, each on the disk before the next. Whatever the process's mask
-/// of modes, others cannot write them.
-fn make(path: &Path) -> io::Result<()> {
-    let create = || DirBuilder::new().mode(FOLDER.bits()).create(path);
-    let made = match (create(), path.parent()) {
-        (Err(error), Some(above))
-            if error.kind() == io::ErrorKind::NotFound && above != Path::new("") =>
-        {
-            make(above)?;
-            create()
-        }
-        (made, _) => made,
-    };
-    match made {
-        Ok(()) => sync_above(path),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Waits until a folder's name is on the disk.
-pub(crate) fn sync_above(path: &Path) -> io::Result<()> {
-    let above = match path.parent() {
-        Some(above) if above != Path::new("") => above,
-        _ => Path::new("."),
-    };
-    match File::open(above) {
-        // Who may not read it has made nothing in it, but was given a folder.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        above => above?.sync_all(),
     }
 }
 

@@ -5,8 +5,9 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::StoreError;
@@ -77,4 +78,37 @@ fn judge_folder(at: &Path) -> Result<(), StoreError> {
 
 fn fails(at: &Path, error: io::Error) -> StoreError {
     StoreError::io(at.display().to_string(), error)
+}
+
+/// Makes a folder and those above it, each on the disk before the next. Whatever the process's mask
+/// of modes, others cannot write them.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    let create = || DirBuilder::new().mode(FOLDER.bits()).create(path);
+    let made = match (create(), path.parent()) {
+        (Err(error), Some(above))
+            if error.kind() == io::ErrorKind::NotFound && above != Path::new("") =>
+        {
+            make(above)?;
+            create()
+        }
+        (made, _) => made,
+    };
+    match made {
+        Ok(()) => sync_above(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until a folder's name is on the disk.
+pub(super) fn sync_above(path: &Path) -> io::Result<()> {
+    let above = match path.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    match File::open(above) {
+        // Who may not read it has made nothing in it, but was given a folder.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        above => above?.sync_all(),
+    }
 }
