@@ -180,7 +180,8 @@ mod attack {
         for name in ["../x", "/x", "a//b", "x\\y", "a\nb", "", &*"x".repeat(129)] {
             for verb in ["path", "use", "rm"] {
                 let arguments = ["store", "--store", "store", verb, name];
-                fails(sandbox, 2, &arguments, "name");
+                let version = ["--app-version", "0"];
+                fails(sandbox, 2, &[&arguments[..], &version].concat(), "name");
             }
         }
         // The longest names that there are.

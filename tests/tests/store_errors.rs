@@ -29,7 +29,7 @@ fn of_the_command_line() {
         (&["path", "hi"], 1, "store-unknown"),
         (&["path", "hello", "--channel", "x"], 1, "store-unknown"),
         (&["use", "hello", "--app-version", "7"], 1, "store-unknown"),
-        (&["use", "hello", "--channel", "../x"], 2, "name"),
+        (&["path", "hello", "--channel", "../x"], 2, "name"),
         (&["rm", "hello", "--app-version", "7"], 1, "store-unknown"),
         (&["rm", "hi"], 1, "store-unknown"),
         (&[&add[..], &["missing"]].concat(), 3, "io"),

@@ -231,31 +231,30 @@ impl<'a> History<'a> {
 
     /// The release in a file, if there is one.
     fn read(&self, file: &str) -> Result<Option<Release>, StoreError> {
-        match self.folder.read(file) {
-            Ok(bytes) => self.decode(file, &bytes).map(Some),
+        let bytes = self.folder.read(file);
+        match bytes.and_then(|bytes| self.decode(file, &bytes)) {
+            Ok(release) => Ok(Some(release)),
             Err(error) if error.is_absence() => Ok(None),
+            Err(StoreError::Damaged { name, what }) if file == CURRENT => {
+                Err(StoreError::Current { name, what })
+            }
             Err(error) => Err(error),
         }
     }
 
     /// The release, if it is one that belongs in this file.
     fn decode(&self, file: &str, bytes: &[u8]) -> Result<Release, StoreError> {
-        let damaged = |what: String| {
-            let name = self.folder.name(file);
-            match file {
-                CURRENT => StoreError::Current { name, what },
-                _ => StoreError::Damaged { name, what },
-            }
-        };
+        let damaged = |what: String| StoreError::damaged(self.folder.name(file), what);
         let release = Release::decode(bytes).map_err(|error| damaged(error.to_string()))?;
-        let whose = if release.folder() != self.key {
-            "application"
-        } else if version_of(file).is_some_and(|version| version != release.version) {
-            "version"
-        } else {
-            return Ok(release);
-        };
-        Err(damaged(format!("it is the release of another {whose}")))
+        if release.folder() != self.key {
+            return Err(damaged(
+                "it is the release of another application".to_owned(),
+            ));
+        }
+        if version_of(file).is_some_and(|version| version != release.version) {
+            return Err(damaged("it is the release of another version".to_owned()));
+        }
+        Ok(release)
     }
 
     fn replace(&self, name: &str, release: &Release) -> Result<(), StoreError> {
