@@ -49,7 +49,9 @@ pub enum StoreError {
         uid: u32,
     },
     /// Its mode lets somebody write it who must not: a finished file nobody, a folder nobody but its owner.
-    #[error("`{name}` has mode {mode:04o} and can be written, expected is {expected:04o}")]
+    #[error(
+        "`{name}` has mode {mode:04o}, {expected:04o} is expected: somebody may write it who must not"
+    )]
     Writable {
         /// The file or folder.
         name: String,

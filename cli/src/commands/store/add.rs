@@ -131,12 +131,12 @@ fn print_report(report: &Report) {
     }
     report.warning.iter().for_each(Failure::print_warning);
     let change = match (report.change, &report.replaced) {
-        (Some("unchanged"), _) => ", as before".to_owned(),
-        (Some("repaired"), _) => ", in place of a damaged one".to_owned(),
+        (Some("unchanged"), _) => "; already there".to_owned(),
+        (Some("repaired"), _) => "; mended what was damaged".to_owned(),
         (_, Some(image)) if report.image.as_ref() == Some(image) => {
-            ", in place of an earlier signature".to_owned()
+            "; in place of an earlier signature".to_owned()
         }
-        (_, Some(image)) => format!(", in place of image {image}"),
+        (_, Some(image)) => format!("; in place of image {image}"),
         _ => String::new(),
     };
     let text = |value: &Option<String>| safe(value.as_deref().unwrap_or_default());
