@@ -80,18 +80,35 @@ impl Failure {
         self.exit
     }
 
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         code(self.exit)
     }
 
     /// Prints to standard error.
     pub(crate) fn print(&self) {
+        self.print_as("error");
+    }
+
+    /// As [`Self::print`]; what it is about did not fail.
+    pub(crate) fn print_warning(&self) {
+        self.print_as("warning");
+    }
+
+    fn print_as(&self, kind: &str) {
         // Messages quote artifacts and inputs that nobody vouches for.
         let subject = self.subject.iter().map(|s| format!("{}: ", safe(s)));
         let subject: String = subject.collect();
         let mut lines = self.message.lines();
         let first = lines.next().unwrap_or_default();
-        eprintln!("error[{}]: {subject}{}", self.code, safe(first));
+        eprintln!("{kind}[{}]: {subject}{}", self.code, safe(first));
         for line in lines {
             eprintln!("  {}", safe(line));
         }

@@ -72,8 +72,8 @@ pub enum PlanError {
     },
     /// More address space than a process has for it.
     #[error(
-        "{instances} instances of `{name}` with {memories} memories each take {} GiB of address space, more than {} GiB",
-        needed >> 30, ADDRESS_SPACE >> 30
+        "{instances} instances of `{name}` with {memories} {} each take {} GiB of address space, more than {} GiB",
+        if *memories == 1 { "memory" } else { "memories" }, needed >> 30, ADDRESS_SPACE >> 30
     )]
     AddressSpace {
         /// The application.

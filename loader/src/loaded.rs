@@ -52,7 +52,7 @@ pub struct Loaded<P> {
     facts: Arc<Facts>,
     report: LoadReport,
     /// Locked for as long as the file is in use, so that no collection takes it.
-    _in_use: Option<Arc<File>>,
+    in_use: Option<Arc<File>>,
 }
 
 /// A verified component in an engine.
@@ -73,7 +73,7 @@ impl<P> Loaded<P> {
                 image: facts.manifest.image.fsverity,
             },
             facts,
-            _in_use: None,
+            in_use: None,
         }
     }
 
@@ -83,7 +83,7 @@ impl<P> Loaded<P> {
             program,
             facts,
             report,
-            _in_use: Some(Arc::new(file)),
+            in_use: Some(Arc::new(file)),
         }
     }
 
@@ -97,13 +97,18 @@ impl<P> Loaded<P> {
         &self.facts.manifest
     }
 
-    /// The program, taken out. A collection of the store does not know any more that its file is in use: it may go
-    /// from the folder, and stays for the program.
+    /// The program, taken out. With this value goes what is known about the program and, for one from a store, the
+    /// lock that says that its image is in use: a collection may then remove the image's file. Its pages stay for the
+    /// program as long as that lives.
     pub fn into_program(self) -> P {
         self.program
     }
 
     /// The same program in another form: the typed one, say, that `bindgen!` makes of an `InstancePre`.
+    ///
+    /// That what `change` gives back is made of this program, and of nothing else, is the caller's to see to: manifest
+    /// and report go on to speak of what was verified. A copy of the program that `change` keeps elsewhere holds no lock
+    /// on its file, as after [`Self::into_program`].
     ///
     /// # Errors
     ///
@@ -113,7 +118,7 @@ impl<P> Loaded<P> {
             program: change(self.program)?,
             facts: self.facts,
             report: self.report,
-            _in_use: self._in_use,
+            in_use: self.in_use,
         })
     }
 
@@ -131,11 +136,6 @@ impl<P> Loaded<P> {
     pub fn report(&self) -> LoadReport {
         self.report
     }
-
-    /// How its bytes are kept from changing.
-    pub fn mode(&self) -> LoadMode {
-        self.report.mode
-    }
 }
 
 impl LoadedComponent {
@@ -152,7 +152,7 @@ impl LoadedComponent {
             program: linker.instantiate_pre(&self.program)?,
             facts: Arc::clone(&self.facts),
             report: self.report,
-            _in_use: self._in_use.clone(),
+            in_use: self.in_use.clone(),
         })
     }
 }

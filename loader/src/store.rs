@@ -32,17 +32,22 @@
 //! ```
 
 mod admission;
+mod collection;
 mod deployment;
 mod error;
 mod folder;
 mod history;
 mod judging;
 mod known;
+mod list;
 mod loading;
+mod manifests;
+mod names;
 mod release;
+mod survey;
 mod temporary;
-mod upkeep;
 mod verdicts;
+mod verification;
 mod way;
 
 use std::fs::File;
@@ -51,17 +56,22 @@ use std::sync::Arc;
 
 use rustix::fs::FlockOperation;
 
-pub use self::admission::Admitted;
+pub use self::admission::{Admission, Change};
+pub use self::collection::Collection;
 pub use self::deployment::{Deployment, RefreshError, Refreshed};
 pub use self::error::StoreError;
+pub use self::list::{Condition, StoredArtifact};
+pub use self::names::{Choice, Removal};
 pub use self::release::{Application, Standing};
-pub use self::upkeep::{Collected, Listed};
+pub use self::survey::Problem;
+pub use self::verification::Verification;
 
-use self::folder::{Folder, sync_above};
+use self::folder::Folder;
 use self::history::History;
 use self::known::KnownReleases;
 use self::release::Release;
 use self::verdicts::Verdicts;
+use self::way::sync_above;
 
 /// What the folder says that it is.
 const FORMAT: &[u8] = b"edgec store 1\n";
@@ -142,10 +152,8 @@ impl Store {
             }
             let _changes = root.locked(CHANGES, FlockOperation::LockExclusive)?;
             if !root.has(FORMAT_FILE) {
-                sync_above(path).map_err(|source| StoreError::Io {
-                    name: path.display().to_string(),
-                    source,
-                })?;
+                sync_above(path)
+                    .map_err(|error| StoreError::io(path.display().to_string(), error))?;
                 for name in FOLDERS {
                     root.folder_or_new(name)?;
                 }
@@ -161,24 +169,6 @@ impl Store {
     /// Where the store lies.
     pub fn path(&self) -> &Path {
         &self.0.path
-    }
-
-    /// The image that a load would take, for people and tools that look at it: whoever opens
-    /// a path trusts whatever is there then.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unknown`].
-    pub fn image_paths(
-        &self,
-        application: impl Into<Application>,
-    ) -> Result<Vec<PathBuf>, StoreError> {
-        let release = self.release(&application.into())?;
-        let artifacts = self.0.path.join("artifacts");
-        let paths = release.artifacts.iter();
-        Ok(paths
-            .map(|entry| artifacts.join(entry.image_name()))
-            .collect())
     }
 
     /// The release that is meant.

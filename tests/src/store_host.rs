@@ -4,12 +4,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::Store;
+use edgec_loader::store::{Change, Store};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };
 
-use crate::corpus::{GREETING, fails, material};
+use crate::corpus::{Forge, GREETING, fails, material};
 use crate::{Sandbox, stock};
 
 /// A store with the example in it, on a host that trusts its signer.
@@ -44,15 +44,26 @@ impl StoreHost {
         }
     }
 
+    /// With versions 1 and 2 of `app`, which have one image, and `other`, which has another.
+    pub fn with_two() -> Self {
+        let host = Self::empty();
+        let other = Forge::new(&material().smallest, &material().signer);
+        let other = other.with_manifest(|manifest| manifest.name = "other".to_owned());
+        for file in [app(1), app(2), other] {
+            assert_eq!(host.add(&file).unwrap(), Change::Added);
+        }
+        host
+    }
+
     /// Admits a file.
     ///
     /// # Errors
     ///
     /// Why it is not admitted.
-    pub fn add(&self, file: &[u8]) -> Result<(), LoadError> {
+    pub fn add(&self, file: &[u8]) -> Result<Change, LoadError> {
         let path = self.sandbox.write("a.cwasm", file);
         let added = self.store.add(path, &self.policy, &Expected::anything());
-        added.map(|_| ())
+        added.map(|admission| admission.change)
     }
 
     /// Loads the example.
@@ -115,9 +126,45 @@ impl StoreHost {
     ///
     /// When the store cannot be read.
     pub fn verify(&self) -> Option<&'static str> {
-        let verified = self.store.verify(&self.policy).unwrap();
-        assert_eq!(verified.len(), 1);
+        let (verified, problems) = self.store.verify(&self.policy).unwrap();
+        assert_eq!((verified.len(), problems.len()), (1, 0));
         verified[0].1.as_ref().map(LoadError::code)
+    }
+
+    /// What a verb on the store prints, to standard output and to standard error.
+    ///
+    /// # Panics
+    ///
+    /// When it ends with another exit code.
+    pub fn told(&self, verb: &[&str], exit: i32) -> (String, String) {
+        let output = self.sandbox.run(&in_store(verb));
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+        let code = output.status.code();
+        assert_eq!(code, Some(exit), "{verb:?}: {stdout}{stderr}");
+        (stdout, stderr)
+    }
+
+    /// What it prints as JSON.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::told`].
+    pub fn report(&self, verb: &[&str], exit: i32) -> serde_json::Value {
+        let (stdout, _) = self.told(&[verb, &["--format", "json"]].concat(), exit);
+        serde_json::from_str(&stdout).unwrap()
+    }
+
+    /// The folder of an application's releases.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        let folders = fs::read_dir(self.path("names")).unwrap();
+        let mut folders = folders.map(|folder| folder.unwrap().path());
+        let whose = format!("\"name\":\"{name}\"");
+        let found = folders.find(|folder| {
+            let current = fs::read_to_string(folder.join("current"));
+            current.is_ok_and(|current| current.contains(&whose))
+        });
+        found.unwrap()
     }
 
     /// The example is loaded and runs.
@@ -134,6 +181,22 @@ impl Default for StoreHost {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The verb that verifies a store, on a host that trusts the signer.
+pub const VERIFY: [&str; 3] = ["verify", "--key", "key.pub.pem"];
+
+/// A verb on the host's store.
+pub fn in_store<'a>(verb: &[&'a str]) -> Vec<&'a str> {
+    [&["store", "--store", "store"], verb].concat()
+}
+
+/// The example as this version of `app`.
+pub fn app(version: u64) -> Vec<u8> {
+    Forge::of(material()).with_manifest(|manifest| {
+        manifest.name = "app".to_owned();
+        manifest.version = version;
+    })
 }
 
 /// It is the example that runs.

@@ -230,7 +230,7 @@ mod attack {
     fn row_35_a_policy_that_wants_verity() {
         let host = StoreHost::new();
         let wants = |mode: &str| policy(&format!("minimum-load-mode = '{mode}'"));
-        let found = host.load().unwrap().mode();
+        let found = host.load().unwrap().report().mode;
         let from_store = |mode| {
             let loaded = host.store.load(&host.engine, "hello", &wants(mode));
             loaded.map(|_| ()).map_err(|error| error.code())

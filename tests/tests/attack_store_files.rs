@@ -10,7 +10,7 @@ mod attack {
 
     use edgec_artifact::Manifest;
     use edgec_loader::Expected;
-    use edgec_loader::store::{Application, Store};
+    use edgec_loader::store::{Application, Change, Condition, Store};
     use edgec_tests::corpus::{Forge, fails, material};
     use edgec_tests::store_host::{StoreHost, overwrite};
 
@@ -180,7 +180,8 @@ mod attack {
         for name in ["../x", "/x", "a//b", "x\\y", "a\nb", "", &*"x".repeat(129)] {
             for verb in ["path", "use", "rm"] {
                 let arguments = ["store", "--store", "store", verb, name];
-                fails(sandbox, 2, &arguments, "name");
+                let version = ["--app-version", "0"];
+                fails(sandbox, 2, &[&arguments[..], &version].concat(), "name");
             }
         }
         // The longest names that there are.
@@ -244,13 +245,16 @@ mod attack {
         fs::remove_file(&path).unwrap();
         host.refuses("store-damaged", "no image");
         assert_eq!(host.verify(), Some("store-damaged"));
-        assert_eq!(host.store.list().unwrap()[0].mode, None);
+        assert_eq!(
+            host.store.list().unwrap().0[0].condition,
+            Condition::Missing
+        );
         host.sandbox.ok(&["store", "--store", "store", "ls"]);
         // To admit it again puts right what is wrong.
         for wrong in [Vec::new(), flipped, material().evil.clone()] {
             overwrite(&path, &wrong);
             overwrite(&host.envelope(), b"{}");
-            host.add(&material().hello).unwrap();
+            assert_eq!(host.add(&material().hello).unwrap(), Change::Repaired);
             assert_eq!(host.verify(), None);
             host.assert_good();
         }
@@ -297,7 +301,7 @@ mod attack {
             overwrite(&current, theirs.as_bytes());
             let version_only = release["name"] == ours["name"] && release["channel"].is_null();
             if !version_only {
-                host.refuses("store-damaged", "another's release");
+                host.refuses("store-current", "another's release");
             }
             for field in ["name", "version"] {
                 release[field] = ours[field].clone();
@@ -327,13 +331,13 @@ mod attack {
             ),
         ] {
             overwrite(&current, text);
-            host.refuses("store-damaged", what);
-            for verb in [&["ls"][..], &["gc"], &["plan"], &["path", "hello"]] {
+            host.refuses("store-current", what);
+            for verb in [&["gc"][..], &["plan"], &["path", "hello"]] {
                 let arguments = [&["store", "--store", "store"], verb].concat();
-                fails(&host.sandbox, 1, &arguments, "store-damaged");
+                fails(&host.sandbox, 1, &arguments, "store-current");
             }
             // An admission puts a good one in its place.
-            host.add(&material().hello).unwrap();
+            assert_eq!(host.add(&material().hello).unwrap(), Change::Repaired);
             host.assert_good();
         }
         // Under another version's name it would hide that version's artifacts from a collection.

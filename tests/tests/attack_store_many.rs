@@ -9,7 +9,7 @@ mod attack {
     use std::sync::atomic::{AtomicBool, Ordering};
 
     use edgec_loader::Expected;
-    use edgec_loader::store::{Application, Collected, Store};
+    use edgec_loader::store::{Application, Collection, Store};
     use edgec_tests::corpus::{Forge, material};
     use edgec_tests::stock;
     use edgec_tests::store_host::{StoreHost, assert_hello};
@@ -43,7 +43,7 @@ mod attack {
             self.start(&["add", "--key", "key.pub.pem", file])
         }
 
-        fn collect(&self) -> Collected {
+        fn collect(&self) -> Collection {
             let output = self.start(&["gc", "--format", "json"]);
             let output = output.wait_with_output().unwrap();
             assert!(output.status.success(), "{output:?}");
@@ -54,7 +54,7 @@ mod attack {
                     .map(|name| name.as_str().unwrap().to_owned())
                     .collect()
             };
-            let mut collected = Collected::default();
+            let mut collected = Collection::default();
             collected.images = names("images");
             collected.in_use = names("inUse");
             collected
@@ -96,8 +96,8 @@ mod attack {
             );
             assert_eq!(scene.files("temporary"), Vec::<String>::new());
             let store = Store::open(scene.store.path()).unwrap();
-            assert_eq!(store.list().unwrap().len(), 1);
-            assert!(store.verify(&scene.policy).unwrap()[0].1.is_none());
+            assert_eq!(store.list().unwrap().0.len(), 1);
+            assert!(store.verify(&scene.policy).unwrap().0[0].1.is_none());
             let loaded = store.load(&scene.engine, "hello", &scene.policy).unwrap();
             assert_hello(&scene.engine, &loaded);
             // The next round begins where there is no store.
@@ -152,11 +152,14 @@ mod attack {
             scope.spawn(|| {
                 let store = store();
                 while going() {
-                    store.collect().unwrap();
-                    store.list().unwrap();
-                    store.manifests().unwrap();
-                    for (listed, error) in store.verify(&scene.policy).unwrap() {
-                        assert!(error.is_none(), "{listed:?}: {error:?}");
+                    let mut problems = store.collect().unwrap().1;
+                    problems.extend(store.list().unwrap().1);
+                    problems.extend(store.manifests().unwrap().1);
+                    let (verified, others) = store.verify(&scene.policy).unwrap();
+                    problems.extend(others);
+                    assert!(problems.is_empty(), "{problems:?}");
+                    for (artifact, error) in verified {
+                        assert!(error.is_none(), "{artifact:?}: {error:?}");
                     }
                 }
             });
@@ -194,7 +197,7 @@ mod attack {
         let store = Store::open(scene.store.path()).unwrap();
         let loaded = store.load(&scene.engine, "hello", &scene.policy).unwrap();
         let before = images();
-        assert_eq!(scene.collect(), Collected::default());
+        assert_eq!(scene.collect(), Collection::default());
         assert_done(scene.start(&["rm", "hello"]));
         let collected = scene.collect();
         assert_eq!((collected.images.len(), &collected.in_use), (0, &before));
@@ -205,7 +208,7 @@ mod attack {
         // Named again while it is not collected.
         assert_done(scene.start_add("a.cwasm"));
         drop(loaded);
-        assert_eq!(scene.collect(), Collected::default());
+        assert_eq!(scene.collect(), Collection::default());
         assert_eq!(images(), before);
         assert_done(scene.start(&["rm", "hello"]));
         assert_eq!(scene.collect().images, before);

@@ -34,7 +34,7 @@ fn instances_come_from_what_was_loaded_once() {
     let engine = edge(&Limits::OnDemand);
     let loaded = stored.load(&engine).unwrap();
     assert_eq!(loaded.report().verdict, Verdict::Fresh);
-    assert!(loaded.mode() >= LoadMode::TrustedStore);
+    assert!(loaded.report().mode >= LoadMode::TrustedStore);
     assert_eq!(loaded.report().image, loaded.manifest().image.fsverity);
     let pre = loaded.instantiate_pre(&Linker::new(&engine)).unwrap();
     assert_eq!(ask(&engine, &pre), 7);
@@ -107,8 +107,7 @@ fn a_name_is_replaced_while_its_versions_run() {
     // Whoever has the old one keeps it.
     assert_eq!(ask(&engine, &old), 1);
 
-    let first = Application::new("app").version(1);
-    stored.store.make_current(&first).unwrap();
+    stored.store.make_current("app", 1).unwrap();
     let back = deployment.refresh(&stored.policy).unwrap();
     assert_eq!(back, Refreshed::Replaced { from: 2, to: 1 });
     assert_eq!(ask(&engine, &deployment.current()), 1);
@@ -130,29 +129,25 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
 
     // An older one, by the operator's hand, that the policy does not let in.
     stored.admit_answer(2);
-    let second = Application::new("app").version(2);
-    stored.store.make_current(&second).unwrap();
+    stored.store.make_current("app", 2).unwrap();
     assert_eq!(kept(&stored.stricter(3)).code(), "rollback");
 
     // One with an import that this host has not.
     let import = "(component (import \"acme:host/thing\" (func)))";
     stored.admit(import, 4, &["-t", ARCH, "--profile", "edge"]);
-    let third = Application::new("app").version(3);
-    stored.store.make_current(&third).unwrap();
+    stored.store.make_current("app", 3).unwrap();
     assert_eq!(
         deployment.refresh(&stored.policy).unwrap(),
         Refreshed::Unchanged
     );
-    let fourth = Application::new("app").version(4);
-    stored.store.make_current(&fourth).unwrap();
+    stored.store.make_current("app", 4).unwrap();
     let reason = kept(&stored.policy);
     assert!(matches!(reason, LoadError::Link(_)), "{reason:?}");
     assert!(reason.to_string().contains("acme:host/thing"), "{reason}");
 
     // One for other engines.
     stored.admit(&programs::answer(5, 1), 5, &["-t", ARCH]);
-    let fifth = Application::new("app").version(5);
-    stored.store.make_current(&fifth).unwrap();
+    stored.store.make_current("app", 5).unwrap();
     assert_eq!(kept(&stored.policy).code(), "store-no-fit");
 
     // None at all.
@@ -209,7 +204,7 @@ fn what_is_unloaded_may_go() {
     let other = Store::open(stored.path("store")).unwrap();
     other.remove(&Application::new("app")).unwrap();
     let in_use = || {
-        let collected = other.collect().unwrap();
+        let (collected, _) = other.collect().unwrap();
         assert_eq!(collected.images.len() + collected.in_use.len(), 1);
         collected.in_use.len() == 1
     };

@@ -4,7 +4,7 @@
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -258,6 +258,28 @@ fn what_is_not_trusted_any_more_is_not_served() {
     server.wait_for(503, 201);
 }
 
+/// Whether the process at the other end, on this machine, has read all that was written to a connection.
+///
+/// Source: `proc_pid_net(5)`, the columns `local_address`, `rem_address` and `tx_queue:rx_queue` of `tcp`.
+fn is_read(stream: &TcpStream) -> bool {
+    let port = |address: SocketAddr| format!(":{:04X}", address.port());
+    let ours = port(stream.local_addr().unwrap());
+    let theirs = port(stream.peer_addr().unwrap());
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let queues = |from: &str, to: &str| -> Vec<String> {
+        let sockets = table.lines().map(|line| line.split_whitespace());
+        let sockets = sockets.map(Iterator::collect::<Vec<_>>);
+        let ends = |socket: &Vec<&str>| socket[1].ends_with(from) && socket[2].ends_with(to);
+        let queues = sockets.filter(ends).map(|socket| socket[4].to_owned());
+        queues.collect()
+    };
+    // Sent and acknowledged, then read.
+    let sent = queues(&ours, &theirs);
+    let sent = sent.iter().all(|queues| queues.starts_with("00000000:"));
+    let read = queues(&theirs, &ours);
+    sent && read.iter().any(|queues| queues.ends_with(":00000000"))
+}
+
 /// Requests that run when the host is told to end get their answers.
 #[test]
 fn an_end_is_orderly() {
@@ -266,8 +288,8 @@ fn an_end_is_orderly() {
     let server = Server::start(&sandbox, "proxy", "3");
     let mut stream = TcpStream::connect(&server.address).unwrap();
     write!(stream, "PUT / HTTP/1.1\r\nHost: edge.test\r\n\r\n").unwrap();
-    // Until it is read: a connection that asked nothing yet is closed.
-    thread::sleep(Duration::from_millis(500));
+    // A connection that asked nothing yet is closed.
+    server.wait(|| is_read(&stream));
     assert_eq!(server.status("GET"), 201);
     let status = server.terminate();
     assert!(status.success(), "{status}");

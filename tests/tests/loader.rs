@@ -26,7 +26,7 @@ fn a_verified_component_is_loaded() {
     let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     assert_eq!(loaded.manifest().name, "hello");
     if cfg!(target_os = "linux") {
-        assert_eq!(loaded.mode(), LoadMode::SealedMemfd);
+        assert_eq!(loaded.report().mode, LoadMode::SealedMemfd);
     }
     assert!(loaded.program().component_type().exports(&engine).len() > 0);
 }

@@ -10,7 +10,7 @@ const EMPTY: &str = "(component)";
 
 /// The current version, as `store ls` has it.
 fn current(stored: &Stored) -> u64 {
-    let listed = stored.store.list().unwrap();
+    let (listed, _) = stored.store.list().unwrap();
     let current = listed.iter().find(|entry| entry.current);
     current.unwrap().version
 }
@@ -44,7 +44,7 @@ fn a_release_takes_over_when_it_is_there_for_every_host() {
     });
     assert_eq!(admit(1, "x86_64-v3"), Standing::Older { current: 2 });
     // Its owner may want it so all the same.
-    stored.store.make_current(&app().version(3)).unwrap();
+    stored.store.make_current(app(), 3).unwrap();
     assert_eq!(current(&stored), 3);
     assert_eq!(admit(4, "x86_64-v3"), Standing::Current);
 }
@@ -56,7 +56,7 @@ fn a_rollback_stays_until_another_version_is_chosen() {
     for version in 1..=3 {
         assert_eq!(admit(version), Standing::Current);
     }
-    stored.store.make_current(&app().version(2)).unwrap();
+    stored.store.make_current(app(), 2).unwrap();
     assert_eq!(admit(3), Standing::Chosen { current: 2 });
     assert_eq!(admit(4), Standing::Chosen { current: 2 });
     assert_eq!(admit(2), Standing::Current);
@@ -69,7 +69,7 @@ fn a_rollback_stays_until_another_version_is_chosen() {
     assert_eq!(admit(5), Standing::Chosen { current: 1 });
 
     // The newest was chosen: what is newer takes over again.
-    stored.store.make_current(&app().version(5)).unwrap();
+    stored.store.make_current(app(), 5).unwrap();
     assert_eq!(admit(6), Standing::Current);
     assert_eq!(current(&stored), 6);
 }

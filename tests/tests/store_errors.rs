@@ -29,7 +29,7 @@ fn of_the_command_line() {
         (&["path", "hi"], 1, "store-unknown"),
         (&["path", "hello", "--channel", "x"], 1, "store-unknown"),
         (&["use", "hello", "--app-version", "7"], 1, "store-unknown"),
-        (&["use", "hello", "--channel", "../x"], 2, "name"),
+        (&["path", "hello", "--channel", "../x"], 2, "name"),
         (&["rm", "hello", "--app-version", "7"], 1, "store-unknown"),
         (&["rm", "hi"], 1, "store-unknown"),
         (&[&add[..], &["missing"]].concat(), 3, "io"),
@@ -131,17 +131,17 @@ fn of_deployments() {
     version(2);
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 1, to: 2 });
     let app = Application::new("app");
-    host.store.make_current(&app.clone().version(1)).unwrap();
+    host.store.make_current("app", 1).unwrap();
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 2, to: 1 });
     host.store.remove(&app).unwrap();
     assert_eq!(refresh().unwrap_err().reason().code(), "store-unknown");
-    assert_eq!(host.store.collect().unwrap().in_use.len(), 1);
+    assert_eq!(host.store.collect().unwrap().0.in_use.len(), 1);
     let current = deployment.current();
     assert_eq!(current.manifest().version, 1);
     let mut store = edgec_loader::wasmtime::Store::new(&host.engine, ());
     current.instantiate(&mut store).unwrap();
     drop((deployment, current));
-    assert_eq!(host.store.collect().unwrap().images.len(), 1);
+    assert_eq!(host.store.collect().unwrap().0.images.len(), 1);
 }
 
 #[test]

@@ -31,7 +31,8 @@ const TRAPPED: u8 = 134;
 pub(crate) struct Arguments {
     #[command(flatten)]
     trust: TrustArguments,
-    /// Take the program from this store, by its name
+    /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this option, what is named is a
+    /// file, whatever the environment
     #[arg(long, value_name = "DIR", conflicts_with = "name")]
     store: Option<PathBuf>,
     /// A folder that the program may use, and the name that it sees
@@ -119,16 +120,23 @@ fn from_store(
     if let Some(channel) = trust.expected.wanted_channel() {
         wanted = wanted.in_channel(channel);
     }
+    // Not where the message has the name.
+    let failed = |error: &LoadError| match error {
+        LoadError::Store(StoreError::Unknown { .. } | StoreError::NoFit { .. }) => {
+            load_failure(error)
+        }
+        _ => load_failure(error).or_about(application.display()),
+    };
     let mut last = None;
     for profile in EngineProfile::ALL {
         let engine = engine(profile)?;
         match store.load(&engine, wanted.clone(), &trust.policy) {
             Ok(loaded) => return Ok((engine, loaded)),
             Err(error @ LoadError::Store(StoreError::NoFit { .. })) => last = Some(error),
-            Err(error) => return Err(load_failure(&error)),
+            Err(error) => return Err(failed(&error)),
         }
     }
-    let failure = last.map(|error| load_failure(&error));
+    let failure = last.map(|error| failed(&error));
     Err(failure.unwrap_or_else(|| Failure::usage("profile", "there are no engine profiles")))
 }
 

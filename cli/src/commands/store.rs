@@ -1,23 +1,23 @@
 //! `edgec store`: a host's admission store.
 
 mod add;
+mod gc;
+mod ls;
 mod plan;
+mod rm;
+mod select;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::MAX_VERSION;
-use edgec_loader::store::{Application, Listed, Store, StoreError};
-use serde::Serialize;
+use edgec_loader::store::{Application, Problem, Store, StoreError};
 
-use self::add::{Add, add_all};
-use self::plan::{Plan, print_plan};
 use crate::Outcome;
-use crate::commands::run::load_failure;
-use crate::failure::{Exit, Failure, code};
+use crate::failure::{Exit, Failure};
+use crate::render;
 use crate::render::out;
-use crate::render::{self, Format, safe};
-use crate::trust::TrustArguments;
 
 /// Keep verified artifacts, to be loaded in constant time
 ///
@@ -41,46 +41,24 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Verify artifacts and keep them; makes the store where there is none
-    Add(Add),
+    Add(add::Arguments),
     /// List what is there
-    Ls(Ls),
+    Ls(ls::Arguments),
     /// Print where an application's images lie
-    Path(Named),
+    Path(Path),
     /// Hash every image and judge every artifact again
-    Verify(Verify),
+    Verify(verify::Arguments),
     /// Make a version the current one: the way back from a bad release
-    Use(Named),
+    Use(select::Arguments),
     /// Remove an application's version, or all of them
-    Rm(Named),
+    Rm(rm::Arguments),
     /// Remove what no name points at and no process has in use
-    Gc(Gc),
+    Gc(gc::Arguments),
     /// Print the instance pool that admits every current program
-    Plan(Plan),
+    Plan(plan::Arguments),
 }
 
-#[derive(clap::Args)]
-struct Ls {
-    /// How the list is printed
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(clap::Args)]
-struct Verify {
-    #[command(flatten)]
-    trust: TrustArguments,
-    /// How results are printed
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-#[derive(clap::Args)]
-struct Gc {
-    /// How the result is printed
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
+/// Which application is meant.
 #[derive(clap::Args)]
 struct Named {
     /// The application
@@ -89,22 +67,48 @@ struct Named {
     /// Its release channel, where it states one
     #[arg(long)]
     channel: Option<String>,
-    /// Its version [default: the current one; for `rm`, all of them]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(..=MAX_VERSION))]
+}
+
+#[derive(clap::Args)]
+struct Path {
+    #[command(flatten)]
+    named: Named,
+    /// Its version [default: the current one]
+    #[arg(long, value_name = "NUMBER", value_parser = version())]
     app_version: Option<u64>,
 }
 
 impl Named {
     fn application(&self) -> Application {
-        let mut application = Application::new(&self.application);
-        if let Some(channel) = &self.channel {
-            application = application.in_channel(channel);
+        let application = Application::new(&self.application);
+        match &self.channel {
+            Some(channel) => application.in_channel(channel),
+            None => application,
         }
-        match self.app_version {
+    }
+
+    fn version(&self, version: Option<u64>) -> Application {
+        let application = self.application();
+        match version {
             Some(version) => application.version(version),
             None => application,
         }
     }
+
+    /// For people, as `ls` has it.
+    fn text(&self) -> String {
+        subject(&self.application, self.channel.as_deref())
+    }
+}
+
+fn version() -> clap::builder::RangedU64ValueParser {
+    clap::value_parser!(u64).range(..=MAX_VERSION)
+}
+
+/// An application for people.
+fn subject(name: &str, channel: Option<&str>) -> String {
+    let channel = channel.map(|channel| format!(" ({channel})"));
+    format!("{name}{}", channel.unwrap_or_default())
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -117,123 +121,37 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Command::Add(add) => {
             let trust = add.trust.resolve()?;
             let store = Store::create(at).map_err(|error| failure(&error))?;
-            add_all(&store, add, &trust)
+            add::run(&store, add, &trust)
         }
-        Command::Ls(ls) => list(&open()?, ls.format),
-        Command::Path(named) => {
-            let paths = open()?.image_paths(named.application());
-            for path in paths.map_err(|error| failure(&error))? {
-                out!("{}\n", render::path(&path));
-            }
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Verify(verify) => verify_all(&open()?, verify),
-        Command::Use(named) => {
-            let done = open()?.make_current(&named.application());
-            done.map(|()| ExitCode::SUCCESS)
-                .map_err(|error| failure(&error))
-        }
-        Command::Rm(named) => {
-            let done = open()?.remove(&named.application());
-            done.map(|()| ExitCode::SUCCESS)
-                .map_err(|error| failure(&error))
-        }
-        Command::Gc(gc) => collect(&open()?, gc.format),
-        Command::Plan(plan) => print_plan(&open()?, plan),
+        Command::Ls(ls) => ls::run(&open()?, ls),
+        Command::Path(path) => print_paths(&open()?, path),
+        Command::Verify(verify) => verify::run(&open()?, verify),
+        Command::Use(select) => select::run(&open()?, select),
+        Command::Rm(rm) => rm::run(&open()?, rm),
+        Command::Gc(gc) => gc::run(&open()?, gc),
+        Command::Plan(plan) => plan::run(&open()?, plan),
     }
 }
 
-fn list(store: &Store, format: Format) -> Outcome {
-    let listed = store.list().map_err(|error| failure(&error))?;
-    if format == Format::Json {
-        render::json(&listed);
-        return Ok(ExitCode::SUCCESS);
+fn print_paths(store: &Store, path: &Path) -> Outcome {
+    let paths = store.image_paths(path.named.version(path.app_version));
+    for path in paths.map_err(|error| failure(&error))? {
+        out!("{}\n", render::path(&path));
     }
-    let head = [
-        "NAME", "CHANNEL", "VERSION", "", "TARGET", "PROFILE", "SIZE", "ON DISK", "MODE", "IMAGE",
-    ];
-    let rows = listed.iter().map(|entry| {
-        vec![
-            safe(&entry.name),
-            safe(entry.channel.as_deref().unwrap_or("-")),
-            entry.version.to_string(),
-            if entry.current { "current" } else { "" }.to_owned(),
-            safe(&entry.target),
-            safe(&entry.profile),
-            render::size(entry.length),
-            render::size(entry.disk),
-            entry.mode.map_or("-".to_owned(), |mode| mode.to_string()),
-            entry.image.to_string(),
-        ]
-    });
-    let rows: Vec<_> = std::iter::once(head.map(str::to_owned).to_vec())
-        .chain(rows)
-        .collect();
-    out!("{}", render::table(&rows));
     Ok(ExitCode::SUCCESS)
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Judged {
-    #[serde(flatten)]
-    artifact: Listed,
-    verified: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Failure>,
-}
-
-fn verify_all(store: &Store, arguments: &Verify) -> Outcome {
-    let trust = arguments.trust.resolve()?;
-    let expected = &trust.expected;
-    if expected.wanted_application().is_some() || expected.wanted_channel().is_some() {
-        let message = "every artifact of the store is verified: --name and --channel choose none";
-        return Err(Failure::usage("name", message));
+/// A problem with what to do about it.
+fn problem_failure(problem: &Problem) -> Failure {
+    let failure = failure(&problem.error);
+    let Some(name) = &problem.name else {
+        return failure;
+    };
+    let subject = subject(name, problem.channel.as_deref());
+    match problem.version {
+        Some(version) => failure.about(format!("{subject} version {version}")),
+        None => failure.about(subject),
     }
-    let verified = store
-        .verify(&trust.policy)
-        .map_err(|error| failure(&error))?;
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
-    for (artifact, error) in verified {
-        let subject = format!(
-            "{} version {} for {}",
-            artifact.name, artifact.version, artifact.target
-        );
-        let error = error.map(|error| load_failure(&error).or_about(&subject));
-        worst = worst.max(error.as_ref().map(Failure::exit));
-        if arguments.format == Format::Text {
-            match &error {
-                Some(failure) => failure.print(),
-                None => out!("{}: verified\n", safe(&subject)),
-            }
-        }
-        reports.push(Judged {
-            verified: error.is_none(),
-            artifact,
-            error,
-        });
-    }
-    if arguments.format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
-}
-
-fn collect(store: &Store, format: Format) -> Outcome {
-    let collected = store.collect().map_err(|error| failure(&error))?;
-    if format == Format::Json {
-        render::json(&collected);
-        return Ok(ExitCode::SUCCESS);
-    }
-    out!(
-        "{} removed ({}), {} in use kept, {} of unfinished admissions removed\n",
-        render::count(collected.images.len(), "image"),
-        render::size(collected.bytes),
-        collected.in_use.len(),
-        render::count(collected.remains, "file"),
-    );
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The failure with what to do about it.
@@ -254,6 +172,7 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
             failure.hint("whoever else can change a store decides what its hosts run: make a new one and add the artifacts again")
         }
         StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
+        StoreError::Current { .. } => failure.hint("`edgec store use NAME --app-version N` puts a good file in its place, and so does adding the newest version again"),
         StoreError::Unknown { .. } => failure.hint("`edgec store ls` lists what is there"),
         StoreError::NoFit { .. } => failure.hint("add an artifact for this CPU and engine profile"),
         _ => failure,

@@ -60,7 +60,11 @@ impl Host {
         };
         let store = Store::open(store)?;
         // A pool for everything that is in the store now.
-        let (plan, left_out) = PoolPlan::fitting_most(INSTANCES, MEMORY, &store.manifests()?);
+        let (programs, unreadable) = store.manifests()?;
+        for problem in &unreadable {
+            eprintln!("not planned for: {}", problem.error);
+        }
+        let (plan, left_out) = PoolPlan::fitting_most(INSTANCES, MEMORY, &programs);
         left_out
             .iter()
             .for_each(|error| eprintln!("no pool for it: {error}"));
@@ -166,7 +170,7 @@ async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     {
         let loaded = host.deployment.current();
-        let (manifest, mode) = (loaded.manifest(), loaded.mode());
+        let (manifest, mode) = (loaded.manifest(), loaded.report().mode);
         let address = listener.local_addr()?;
         println!(
             "{} version {} ({mode}) at http://{address}",

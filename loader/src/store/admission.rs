@@ -12,7 +12,7 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use edgec_verifier::{Check, Expected, LoadMode, Manifest, Sha256Digest, TrustPolicy, verify};
+use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, VerityDigest, verify};
 use rustix::fs::FlockOperation;
 
 use super::history::History;
@@ -34,15 +34,34 @@ const CHUNK: usize = 1 << 20;
 /// An artifact that is in a store.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Admitted {
+pub struct Admission {
     /// What its signers say about it.
     pub manifest: Manifest,
     /// Every check that was made.
     pub checks: Vec<Check>,
     /// How a load will find it kept: [`LoadMode::FsVerity`] or [`LoadMode::TrustedStore`].
     pub mode: LoadMode,
+    /// What was there before.
+    pub change: Change,
     /// Whether loads of the name take it.
     pub standing: Standing,
+}
+
+/// What an admission found in a store, and what it made of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// The version had none for the same target and engine profile.
+    Added,
+    /// The artifact was there, whole.
+    Unchanged,
+    /// The artifact was there, and image, envelope or release were missing or damaged.
+    Repaired,
+    /// Another artifact of the same version, target and profile was there.
+    Replaced {
+        /// That one's image; this one's, when it was signed anew.
+        image: VerityDigest,
+    },
 }
 
 impl Store {
@@ -59,16 +78,13 @@ impl Store {
         source: impl AsRef<Path>,
         policy: &TrustPolicy,
         expected: &Expected,
-    ) -> Result<Admitted, LoadError> {
+    ) -> Result<Admission, LoadError> {
         let (source, len) = open(source.as_ref())?;
         // No collection takes what is not named yet.
         let _gate = self.admissions(FlockOperation::LockShared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
         let name = self.0.temporary.name(copy.name());
-        let failed = |source| StoreError::Io {
-            name: name.clone(),
-            source,
-        };
+        let failed = |error| StoreError::io(&name, error);
         copy_sparse(source, &mut copy.file, len, failed)?;
         let (facts, envelope) = verified(&copy.file, len, policy, expected, failed)?;
         let Facts {
@@ -84,19 +100,26 @@ impl Store {
 
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
         let artifacts = &self.0.artifacts;
+        let mut kept = true;
         if !self.keeps_image(&entry, &copy.file, manifest.image.length, mode) {
             copy.moved_to(artifacts, &entry.image_name())?;
+            kept = false;
         }
-        if !self.keeps_envelope(&entry) {
+        if self.envelope(&entry).is_err() {
             artifacts.put(&self.0.temporary, &entry.envelope_name(), &envelope)?;
+            kept = false;
         }
         // Also what was there: whoever admitted it may have been stopped before it was on the disk.
         artifacts.sync()?;
-        let standing = self.name(&manifest, entry)?;
-        Ok(Admitted {
+        let (mut change, standing) = self.name(&manifest, entry)?;
+        if change == Change::Unchanged && !kept {
+            change = Change::Repaired;
+        }
+        Ok(Admission {
             manifest,
             checks,
             mode,
+            change,
             standing,
         })
     }
@@ -107,10 +130,7 @@ impl Store {
         image: Temporary<'a>,
         entry: &Entry,
     ) -> Result<(Temporary<'a>, LoadMode), StoreError> {
-        let failed = |source| StoreError::Io {
-            name: entry.image_name(),
-            source,
-        };
+        let failed = |error: io::Error| StoreError::io(entry.image_name(), error);
         let mut enabled = verity::enable(&image.file).map_err(failed)?;
         for _ in 0..BUSY_TRIES {
             if enabled != Enabled::Busy {
@@ -129,15 +149,31 @@ impl Store {
         }
     }
 
-    /// Points the names at an artifact.
-    fn name(&self, manifest: &Manifest, entry: Entry) -> Result<Standing, StoreError> {
+    /// Points the names at an artifact; says what they pointed at before.
+    fn name(&self, manifest: &Manifest, entry: Entry) -> Result<(Change, Standing), StoreError> {
         let application = Application::of(manifest);
-        let folder = self.0.names.folder_or_new(&application.folder())?;
-        let history = History::new(folder, &self.0.temporary);
-        let release = history.find(&application)?;
-        let mut release = release.unwrap_or_else(|| Release::new(manifest));
-        release.put(entry);
-        history.put(release)
+        let key = application.folder();
+        let folder = self.0.names.folder_or_new(&key)?;
+        let history = History::new(folder, key, &self.0.temporary);
+        let (found, damaged) = match history.find(&application) {
+            // It is what is replaced.
+            Err(error) if error.is_damage() => (None, true),
+            found => (found?, false),
+        };
+        let mut release = found.unwrap_or_else(|| Release::new(manifest));
+        let change = match release.put(entry.clone()) {
+            None if damaged => Change::Repaired,
+            None => Change::Added,
+            Some(earlier) if earlier == entry => Change::Unchanged,
+            Some(earlier) => Change::Replaced {
+                image: earlier.image,
+            },
+        };
+        let (standing, mended) = history.put(release)?;
+        Ok(match change {
+            Change::Unchanged if mended => (Change::Repaired, standing),
+            change => (change, standing),
+        })
     }
 
     /// Whether the image is there, whole, and kept as `copy` is. Loads do not look at its bytes, so
@@ -156,11 +192,6 @@ impl Store {
             }
             _ => false,
         }
-    }
-
-    fn keeps_envelope(&self, entry: &Entry) -> bool {
-        let kept = self.0.artifacts.read(&entry.envelope_name());
-        kept.is_ok_and(|kept| Sha256Digest::of(&kept) == entry.envelope)
     }
 }
 

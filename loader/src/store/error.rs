@@ -48,17 +48,29 @@ pub enum StoreError {
         /// Whose it is.
         uid: u32,
     },
-    /// Others may change it.
-    #[error("`{name}` can be changed by more than its owner's admissions (mode {mode:04o})")]
+    /// Its mode lets somebody write it who must not: a finished file nobody, a folder nobody but its owner.
+    #[error(
+        "`{name}` has mode {mode:04o}, {expected:04o} is expected: somebody may write it who must not"
+    )]
     Writable {
         /// The file or folder.
         name: String,
         /// Its mode.
         mode: u32,
+        /// The mode that the store gives it.
+        expected: u32,
     },
     /// What is there is not what was admitted.
     #[error("`{name}` is damaged: {what}")]
     Damaged {
+        /// The file.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// `current` is not as it was written: which version loads take is not known, the versions are there.
+    #[error("`{name}` is damaged: {what}")]
+    Current {
         /// The file.
         name: String,
         /// What is wrong with it.
@@ -95,15 +107,16 @@ impl StoreError {
             Self::Owner { .. } => "store-owner",
             Self::Writable { .. } => "store-writable",
             Self::Damaged { .. } => "store-damaged",
+            Self::Current { .. } => "store-current",
             Self::Unknown { .. } => "store-unknown",
             Self::NoFit { .. } => "store-no-fit",
             Self::Name(_) => "name",
         }
     }
 
-    pub(crate) fn io(name: &str, source: rustix::io::Errno) -> Self {
+    pub(crate) fn io(name: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self::Io {
-            name: name.to_owned(),
+            name: name.into(),
             source: source.into(),
         }
     }
@@ -126,5 +139,18 @@ impl StoreError {
     /// Whether it is that something is not there.
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+    /// Whether a file is there and is none that the store wrote. The folder that it is in was its owner's alone, so
+    /// that a change may put a good file in its place.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. }
+                | Self::Current { .. }
+                | Self::NotAFile { .. }
+                | Self::Linked { .. }
+                | Self::Owner { .. }
+                | Self::Writable { .. }
+        )
     }
 }

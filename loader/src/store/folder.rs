@@ -4,15 +4,15 @@
 //! Source: `openat2(2)`, `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`.
 
 use std::ffi::CStr;
-use std::fs::{DirBuilder, File};
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, FlockOperation, Mode, OFlags, ResolveFlags, Statx, StatxFlags, fchmod, flock,
-    fstat, fsync, mkdirat, openat, openat2, renameat, statx, syncfs, unlinkat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Statx, StatxFlags, fchmod,
+    flock, fstat, fsync, mkdirat, openat, openat2, renameat, statat, statx, syncfs, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -22,7 +22,9 @@ use super::{StoreError, way};
 /// What everybody may do with a finished file: read it. Nobody may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
 /// Folders are their owner's to change.
-const FOLDER: Mode = Mode::from_raw_mode(0o755);
+pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
+/// How often a file is opened anew that was replaced between its opening and a look at it.
+const TRIES: usize = 8;
 /// The longest release that is read, in bytes.
 const MAX_SMALL_LEN: u64 = 1 << 20;
 
@@ -51,10 +53,8 @@ impl Folder {
     pub(crate) fn root_or_new(path: &Path) -> Result<Self, StoreError> {
         match Self::root(path) {
             Err(error) if error.is_absence() => {
-                make(path).map_err(|source| StoreError::Io {
-                    name: path.display().to_string(),
-                    source,
-                })?;
+                way::make(path)
+                    .map_err(|error| StoreError::io(path.display().to_string(), error))?;
                 Self::root(path)
             }
             found => found,
@@ -91,27 +91,36 @@ impl Folder {
     /// Opens a finished file: a regular one, of a trusted owner, that nobody may write and that
     /// has no other name.
     pub(crate) fn file(&self, name: &str) -> Result<(File, u64), StoreError> {
-        let file = File::from(self.open(name, OFlags::RDONLY)?);
-        let metadata = file.metadata().map_err(|source| StoreError::Io {
-            name: self.name(name),
-            source,
-        })?;
+        for _ in 0..TRIES {
+            let file = File::from(self.open(name, OFlags::RDONLY)?);
+            let metadata = file.metadata();
+            let metadata = metadata.map_err(|error| StoreError::io(self.name(name), error))?;
+            // Zero: replaced or removed since it was opened, which the next look tells.
+            if metadata.nlink() > 0 {
+                self.judge_file(name, &metadata)?;
+                return Ok((file, metadata.len()));
+            }
+        }
+        Err(StoreError::io(self.name(name), Errno::NOENT))
+    }
+
+    fn judge_file(&self, name: &str, metadata: &Metadata) -> Result<(), StoreError> {
         let name = || self.name(name);
         if !metadata.is_file() {
             return Err(StoreError::NotAFile { name: name() });
         }
         judge_owner(name, metadata.uid())?;
         if metadata.mode() & 0o222 != 0 {
-            let mode = metadata.mode() & 0o7777;
-            return Err(StoreError::Writable { name: name(), mode });
+            return Err(StoreError::Writable {
+                name: name(),
+                mode: metadata.mode() & 0o7777,
+                expected: FINISHED.bits(),
+            });
         }
-        match metadata.nlink() {
-            1 => {}
-            // Removed since it was opened.
-            0 => return Err(StoreError::io(&name(), Errno::NOENT)),
-            _ => return Err(StoreError::Linked { name: name() }),
+        if metadata.nlink() > 1 {
+            return Err(StoreError::Linked { name: name() });
         }
-        Ok((file, metadata.len()))
+        Ok(())
     }
 
     /// Reads a short finished file.
@@ -129,10 +138,7 @@ impl Folder {
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         (&file)
             .read_exact(&mut bytes)
-            .map_err(|source| StoreError::Io {
-                name: self.name(name),
-                source,
-            })?;
+            .map_err(|error| StoreError::io(self.name(name), error))?;
         Ok((bytes, file))
     }
 
@@ -192,10 +198,7 @@ impl Folder {
     pub(crate) fn put(&self, temporary: &Self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let aside = Temporary::new(temporary)?;
         let written = (&aside.file).write_all(bytes);
-        written.map_err(|source| StoreError::Io {
-            name: self.name(name),
-            source,
-        })?;
+        written.map_err(|error| StoreError::io(self.name(name), error))?;
         temporary.finish(aside.name(), &aside.file)?;
         aside.moved_to(self, name)
     }
@@ -228,18 +231,38 @@ impl Folder {
         }
     }
 
-    /// Removes what is there, a file or a folder of files.
-    pub(crate) fn clear(&self, name: &str) -> Result<(), StoreError> {
+    /// Removes what is there, a file or a folder of files. A folder in that is nothing of a store's and stays;
+    /// whether all went is the answer.
+    pub(crate) fn clear(&self, name: &str) -> Result<bool, StoreError> {
         match unlinkat(&self.fd, name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            Ok(()) | Err(Errno::NOENT) => return Ok(true),
             Err(Errno::ISDIR | Errno::PERM) => {}
             Err(error) => return Err(self.fails(name, error)),
         }
         let folder = self.folder(name)?;
         for file in folder.names()? {
-            folder.remove(&file)?;
+            match unlinkat(&folder.fd, &*file, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT | Errno::ISDIR) => {}
+                Err(error) => return Err(folder.fails(&file, error)),
+            }
         }
-        unlinkat(&self.fd, name, AtFlags::REMOVEDIR).map_err(|error| self.fails(name, error))
+        match unlinkat(&self.fd, name, AtFlags::REMOVEDIR) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOTEMPTY) => Ok(false),
+            Err(error) => Err(self.fails(name, error)),
+        }
+    }
+
+    /// What the removal of a file gives back, in bytes: nothing while it has another name. None when it is no
+    /// regular file.
+    pub(crate) fn freed_without(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        let facts = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        let facts = facts.map_err(|error| self.fails(name, error))?;
+        if !FileType::from_raw_mode(facts.st_mode).is_file() {
+            return Ok(None);
+        }
+        let blocks = u64::try_from(facts.st_blocks).unwrap_or(0);
+        Ok(Some(if facts.st_nlink == 1 { blocks * 512 } else { 0 }))
     }
 
     /// Which file has that name, if one has and the kernel says.
@@ -255,7 +278,7 @@ impl Folder {
 
     /// Whether there is a file of that name.
     pub(crate) fn has(&self, name: &str) -> bool {
-        rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// The names in the folder, sorted; those that are no UTF-8 are nothing of a store's.
@@ -309,9 +332,11 @@ impl Folder {
         let facts = fstat(&self.fd).map_err(|error| StoreError::io(&self.name, error))?;
         judge_owner(|| self.name.clone(), facts.st_uid)?;
         if facts.st_mode & 0o022 != 0 {
-            let mode = facts.st_mode & 0o7777;
-            let name = self.name.clone();
-            return Err(StoreError::Writable { name, mode });
+            return Err(StoreError::Writable {
+                name: self.name.clone(),
+                mode: facts.st_mode & 0o7777,
+                expected: FOLDER.bits(),
+            });
         }
         Ok(())
     }
@@ -321,7 +346,7 @@ impl Folder {
         match error {
             // A link, a mount, a socket, a device that is not there.
             Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => StoreError::NotAFile { name },
-            error => StoreError::io(&name, error),
+            error => StoreError::io(name, error),
         }
     }
 }
@@ -346,39 +371,6 @@ impl PartialEq for Identity {
         place(one) == place(other)
             && changed(one) == changed(other)
             && (one.stx_mode, one.stx_uid) == (other.stx_mode, other.stx_uid)
-    }
-}
-
-/// Makes a folder and those above it, each on the disk before the next. Whatever the process's mask
-/// of modes, others cannot write them.
-fn make(path: &Path) -> io::Result<()> {
-    let create = || DirBuilder::new().mode(FOLDER.bits()).create(path);
-    let made = match (create(), path.parent()) {
-        (Err(error), Some(above))
-            if error.kind() == io::ErrorKind::NotFound && above != Path::new("") =>
-        {
-            make(above)?;
-            create()
-        }
-        (made, _) => made,
-    };
-    match made {
-        Ok(()) => sync_above(path),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Waits until a folder's name is on the disk.
-pub(crate) fn sync_above(path: &Path) -> io::Result<()> {
-    let above = match path.parent() {
-        Some(above) if above != Path::new("") => above,
-        _ => Path::new("."),
-    };
-    match File::open(above) {
-        // Who may not read it has made nothing in it, but was given a folder.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        above => above?.sync_all(),
     }
 }
 

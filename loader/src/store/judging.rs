@@ -4,7 +4,8 @@
 use std::fs::File;
 
 use edgec_verifier::{
-    Expected, LoadMode, Measured as Known, Sha256Digest, Stored, TrustPolicy, verify_stored,
+    Expected, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy, stated,
+    verify_stored,
 };
 
 use super::release::{Application, Entry};
@@ -17,11 +18,7 @@ impl Store {
     /// How an image's file is kept from changing.
     pub(super) fn mode_of(&self, file: &File, entry: &Entry) -> Result<LoadMode, StoreError> {
         let name = || self.0.artifacts.name(&entry.image_name());
-        let failed = |source| StoreError::Io {
-            name: name(),
-            source,
-        };
-        match verity::measure(file).map_err(failed)? {
+        match verity::measure(file).map_err(|error| StoreError::io(name(), error))? {
             Measured::Digest(digest) if digest == entry.image => Ok(LoadMode::FsVerity),
             Measured::NotEnabled => Ok(LoadMode::TrustedStore),
             other => {
@@ -29,6 +26,24 @@ impl Store {
                 Err(StoreError::damaged(name(), what))
             }
         }
+    }
+
+    /// The envelope that a release means.
+    pub(super) fn envelope(&self, entry: &Entry) -> Result<Vec<u8>, StoreError> {
+        let name = entry.envelope_name();
+        let envelope = self.0.artifacts.read(&name)?;
+        if Sha256Digest::of(&envelope) != entry.envelope {
+            let name = self.0.artifacts.name(&name);
+            return Err(StoreError::damaged(name, "it is another envelope"));
+        }
+        Ok(envelope)
+    }
+
+    /// What the signers of an artifact say about it, as its envelope has it.
+    pub(super) fn manifest(&self, entry: &Entry) -> Result<Manifest, StoreError> {
+        let manifest = stated(&self.envelope(entry)?);
+        let name = || self.0.artifacts.name(&entry.envelope_name());
+        manifest.map_err(|error| StoreError::damaged(name(), error))
     }
 
     /// Verifies an image whose digest is known: its envelope, what it is, the policy, and that it
@@ -42,12 +57,7 @@ impl Store {
         policy: &TrustPolicy,
         now: u64,
     ) -> Result<Facts, LoadError> {
-        let name = entry.envelope_name();
-        let damaged = |what: &str| StoreError::damaged(self.0.artifacts.name(&name), what);
-        let envelope = self.0.artifacts.read(&name)?;
-        if Sha256Digest::of(&envelope) != entry.envelope {
-            return Err(damaged("it is another envelope").into());
-        }
+        let envelope = self.envelope(entry)?;
         let stored = Stored {
             image,
             envelope: &envelope,
@@ -72,8 +82,9 @@ impl Store {
             &manifest.engine.profile,
         );
         if named != signed {
+            let name = self.0.artifacts.name(&entry.envelope_name());
             let what = "it is another version, channel, target or profile than its name says";
-            return Err(damaged(what).into());
+            return Err(StoreError::damaged(name, what).into());
         }
         Ok(Facts::of(artifact))
     }

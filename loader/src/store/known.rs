@@ -9,7 +9,7 @@ use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::folder::{Folder, Identity};
-use super::release::{Application, Release};
+use super::release::{Application, CURRENT, Release};
 
 /// How many are kept: each is an open file of the process.
 const MOST: usize = 256;
@@ -42,7 +42,7 @@ impl KnownReleases {
             return;
         };
         let known = Known {
-            place: format!("{}/{}", application.folder(), application.release()),
+            place: format!("{}/{}", application.folder(), CURRENT),
             identity,
             release: Arc::clone(release),
             _open: file,

@@ -56,16 +56,7 @@ impl Application {
 
     /// The name of its folder.
     pub(crate) fn folder(&self) -> String {
-        let channel = self.channel.as_deref().unwrap_or("");
-        Sha256Digest::of(format!("{}\0{channel}", self.name).as_bytes()).to_string()
-    }
-
-    /// The name of its release in that folder.
-    pub(crate) fn release(&self) -> String {
-        match self.version {
-            Some(version) => version.to_string(),
-            None => CURRENT.to_owned(),
-        }
+        folder_of(&self.name, self.channel.as_deref())
     }
 
     pub(crate) fn of(manifest: &Manifest) -> Self {
@@ -75,6 +66,12 @@ impl Application {
             version: Some(manifest.version),
         }
     }
+}
+
+/// The name of the folder of an application in a channel.
+fn folder_of(name: &str, channel: Option<&str>) -> String {
+    let channel = channel.unwrap_or("");
+    Sha256Digest::of(format!("{name}\0{channel}").as_bytes()).to_string()
 }
 
 impl From<&str> for Application {
@@ -188,22 +185,23 @@ impl Release {
         }
     }
 
-    /// Reads a release; `name` is the file's, for messages.
-    pub(crate) fn decode(bytes: &[u8], name: &str) -> Result<Self, StoreError> {
-        serde_json::from_slice(bytes).map_err(|error| StoreError::damaged(name.to_owned(), error))
+    pub(crate) fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
     }
 
     pub(crate) fn encode(&self) -> Result<Vec<u8>, StoreError> {
         serde_json::to_vec(self).map_err(|error| StoreError::damaged(self.name.clone(), error))
     }
 
-    /// Puts an artifact in, in place of an earlier one for the same target and profile.
-    pub(crate) fn put(&mut self, entry: Entry) {
+    /// Puts an artifact in, in place of an earlier one for the same target and profile, which is the answer.
+    pub(crate) fn put(&mut self, entry: Entry) -> Option<Entry> {
         let same = |known: &Entry| known.target == entry.target && known.profile == entry.profile;
-        self.artifacts.retain(|known| !same(known));
+        let earlier = self.artifacts.iter().position(same);
+        let earlier = earlier.map(|at| self.artifacts.remove(at));
         self.artifacts.push(entry);
         self.artifacts
             .sort_by(|a, b| (&a.target, &a.profile).cmp(&(&b.target, &b.profile)));
+        earlier
     }
 
     /// How this release stands to the current one, which is of another version.
@@ -226,12 +224,14 @@ impl Release {
         }
     }
 
-    /// Whether it is what the folder and file that it lies in are for.
-    pub(crate) fn is(&self, application: &Application) -> bool {
-        self.name == application.name
-            && self.channel == application.channel
-            && application
-                .version
-                .is_none_or(|version| version == self.version)
+    /// The name of the folder that it belongs in.
+    pub(crate) fn folder(&self) -> String {
+        folder_of(&self.name, self.channel.as_deref())
     }
+}
+
+/// The version whose release a file of this name is, if it is one: numbers as the store writes them.
+pub(crate) fn version_of(file: &str) -> Option<u64> {
+    let version: u64 = file.parse().ok()?;
+    (version.to_string() == file).then_some(version)
 }

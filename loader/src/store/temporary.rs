@@ -54,3 +54,9 @@ pub(crate) fn unused_name() -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{}.{moment}.{count}", std::process::id())
 }
+
+/// Whether a name is one that [`unused_name`] made.
+pub(crate) fn is_ours(name: &str) -> bool {
+    let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    name.split('.').count() == 3 && name.split('.').all(number)
+}

@@ -5,23 +5,20 @@
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::fs::{DirBuilder, File};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use super::StoreError;
-use super::folder::judge_owner;
+use super::folder::{FOLDER, judge_owner};
 
 /// As many links as Linux follows (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
 /// The folder that `path` leads to, by a way that was judged part by part.
 pub(super) fn judged(path: &Path) -> Result<PathBuf, StoreError> {
-    let fails = |at: &Path, source| StoreError::Io {
-        name: at.display().to_string(),
-        source,
-    };
-    let whole = std::path::absolute(path).map_err(|source| fails(path, source))?;
+    let whole = std::path::absolute(path).map_err(|error| fails(path, error))?;
     let mut left: VecDeque<OsString> = parts(&whole);
     let mut at = PathBuf::from("/");
     let mut links = 0;
@@ -34,7 +31,7 @@ pub(super) fn judged(path: &Path) -> Result<PathBuf, StoreError> {
         let next = at.join(&part);
         let metadata = next
             .symlink_metadata()
-            .map_err(|source| fails(&next, source))?;
+            .map_err(|error| fails(&next, error))?;
         if !metadata.is_symlink() {
             at = next;
             continue;
@@ -44,7 +41,7 @@ pub(super) fn judged(path: &Path) -> Result<PathBuf, StoreError> {
         if links > MOST_LINKS {
             return Err(fails(&next, io::Error::other("too many symbolic links")));
         }
-        let target = next.read_link().map_err(|source| fails(&next, source))?;
+        let target = next.read_link().map_err(|error| fails(&next, error))?;
         if target.is_absolute() {
             at = PathBuf::from("/");
         }
@@ -66,15 +63,52 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 /// owners may move what is in it (the sticky bit).
 fn judge_folder(at: &Path) -> Result<(), StoreError> {
     let name = || at.display().to_string();
-    let metadata = at.symlink_metadata().map_err(|source| StoreError::Io {
-        name: name(),
-        source,
-    })?;
+    let metadata = at.symlink_metadata().map_err(|error| fails(at, error))?;
     judge_owner(name, metadata.uid())?;
     let mode = metadata.mode() & 0o7777;
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
-        let name = name();
-        return Err(StoreError::Writable { name, mode });
+        return Err(StoreError::Writable {
+            name: name(),
+            mode,
+            expected: FOLDER.bits(),
+        });
     }
     Ok(())
+}
+
+fn fails(at: &Path, error: io::Error) -> StoreError {
+    StoreError::io(at.display().to_string(), error)
+}
+
+/// Makes a folder and those above it, each on the disk before the next. Whatever the process's mask
+/// of modes, others cannot write them.
+pub(super) fn make(path: &Path) -> io::Result<()> {
+    let create = || DirBuilder::new().mode(FOLDER.bits()).create(path);
+    let made = match (create(), path.parent()) {
+        (Err(error), Some(above))
+            if error.kind() == io::ErrorKind::NotFound && above != Path::new("") =>
+        {
+            make(above)?;
+            create()
+        }
+        (made, _) => made,
+    };
+    match made {
+        Ok(()) => sync_above(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Waits until a folder's name is on the disk.
+pub(super) fn sync_above(path: &Path) -> io::Result<()> {
+    let above = match path.parent() {
+        Some(above) if above != Path::new("") => above,
+        _ => Path::new("."),
+    };
+    match File::open(above) {
+        // Who may not read it has made nothing in it, but was given a folder.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        above => above?.sync_all(),
+    }
 }

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_loader::store::{Standing, Store};
-use edgec_loader::{Check, LoadMode, Status};
+use edgec_loader::store::{Admission, Change, Standing, Store};
+use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -15,7 +15,7 @@ use crate::render::{self, Format, safe};
 use crate::trust::{Trust, TrustArguments};
 
 #[derive(clap::Args)]
-pub(super) struct Add {
+pub(super) struct Arguments {
     /// The artifacts
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
@@ -26,9 +26,9 @@ pub(super) struct Add {
     format: Format,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Added {
+struct Report {
     artifact: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -40,61 +40,88 @@ struct Added {
     image: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<LoadMode>,
+    /// What was there before: `added`, `unchanged`, `repaired` or `replaced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
+    /// The image in whose place it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<String>,
     current: bool,
     #[serde(skip)]
     standing: Option<Standing>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
+    /// Why loads under the policy will be refused, where they will.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<Failure>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
 }
 
-pub(super) fn add_all(store: &Store, add: &Add, trust: &Trust) -> Outcome {
+pub(super) fn run(store: &Store, arguments: &Arguments, trust: &Trust) -> Outcome {
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
-    for path in &add.artifacts {
-        let mut report = Added {
+    for path in &arguments.artifacts {
+        let mut report = Report {
             artifact: render::path(path),
-            name: None,
-            version: None,
-            target: None,
-            image: None,
-            mode: None,
-            current: false,
-            standing: None,
-            checks: Vec::new(),
-            error: None,
+            ..Report::default()
         };
         match store.add(path, &trust.policy, &trust.expected) {
-            Ok(admitted) => {
-                report.mode = Some(admitted.mode);
-                report.current = admitted.standing == Standing::Current;
-                report.standing = Some(admitted.standing);
-                report.checks = admitted.checks;
-                let manifest = admitted.manifest;
-                report.image = Some(manifest.image.fsverity.to_string());
-                report.target = Some(manifest.target.id);
-                report.version = Some(manifest.version);
-                report.name = Some(manifest.name);
-            }
+            Ok(admission) => report.include(admission, trust),
             Err(error) => {
                 let failure = load_failure(&error).about(path.display());
                 worst = worst.max(Some(failure.exit()));
                 report.error = Some(failure);
             }
         }
-        if add.format == Format::Text {
-            print_added(&report);
+        if arguments.format == Format::Text {
+            print_report(&report);
         }
         reports.push(report);
     }
-    if add.format == Format::Json {
+    if arguments.format == Format::Json {
         render::json(&reports);
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-fn print_added(report: &Added) {
+impl Report {
+    fn include(&mut self, admission: Admission, trust: &Trust) {
+        let Admission {
+            manifest,
+            checks,
+            mode: found,
+            change,
+            standing,
+            ..
+        } = admission;
+        self.warning = match trust.policy.minimum_load_mode() {
+            Some(wanted) if found < wanted => {
+                Some(load_failure(&LoadError::Mode { found, wanted }).about(&self.artifact))
+            }
+            _ => None,
+        };
+        self.mode = Some(found);
+        self.current = standing == Standing::Current;
+        self.standing = Some(standing);
+        self.checks = checks;
+        self.image = Some(manifest.image.fsverity.to_string());
+        self.target = Some(manifest.target.id);
+        self.version = Some(manifest.version);
+        self.name = Some(manifest.name);
+        self.change = Some(match change {
+            Change::Unchanged => "unchanged",
+            Change::Repaired => "repaired",
+            Change::Replaced { image } => {
+                self.replaced = Some(image.to_string());
+                "replaced"
+            }
+            _ => "added",
+        });
+    }
+}
+
+fn print_report(report: &Report) {
     if let Some(failure) = &report.error {
         return failure.print();
     }
@@ -102,6 +129,16 @@ fn print_added(report: &Added) {
         let evidence = safe(&check.evidence);
         eprintln!("warning[{}]: {}: {evidence}", check.name, report.artifact);
     }
+    report.warning.iter().for_each(Failure::print_warning);
+    let change = match (report.change, &report.replaced) {
+        (Some("unchanged"), _) => "; already there".to_owned(),
+        (Some("repaired"), _) => "; mended what was damaged".to_owned(),
+        (_, Some(image)) if report.image.as_ref() == Some(image) => {
+            "; in place of an earlier signature".to_owned()
+        }
+        (_, Some(image)) => format!("; in place of image {image}"),
+        _ => String::new(),
+    };
     let text = |value: &Option<String>| safe(value.as_deref().unwrap_or_default());
     let standing = match &report.standing {
         Some(Standing::Older { current }) => format!("; the newer version {current} stays current"),
@@ -115,7 +152,7 @@ fn print_added(report: &Added) {
         _ => "; current".to_owned(),
     };
     out!(
-        "{}: admitted as {} version {} for {}, {}{standing}\n",
+        "{}: admitted as {} version {} for {}, {}{change}{standing}\n",
         report.artifact,
         text(&report.name),
         report.version.unwrap_or_default(),

@@ -6,14 +6,14 @@ use edgec_loader::PoolPlan;
 use edgec_loader::store::Store;
 use serde::Serialize;
 
-use super::failure;
+use super::{failure, problem_failure};
 use crate::Outcome;
-use crate::failure::{Exit, Failure, code};
+use crate::failure::{Failure, code};
 use crate::render::out;
 use crate::render::{self, Format};
 
 #[derive(clap::Args)]
-pub(super) struct Plan {
+pub(super) struct Arguments {
     /// How many instances run at one time
     #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
     instances: u32,
@@ -27,67 +27,91 @@ pub(super) struct Plan {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Planned {
+struct Report {
     programs: usize,
+    /// None when there is no program to plan for.
     #[serde(flatten)]
-    pool: PoolPlan,
+    pool: Option<Pool>,
+    left_out: Vec<Failure>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pool {
+    #[serde(flatten)]
+    plan: PoolPlan,
     address_space: u64,
 }
 
-pub(super) fn print_plan(store: &Store, plan: &Plan) -> Outcome {
-    let manifests = store.manifests().map_err(|error| failure(&error))?;
-    let (pool, left_out) = PoolPlan::fitting_most(plan.instances, plan.memory << 20, &manifests);
-    for error in &left_out {
-        Failure::rejected(error.code(), error).print();
-    }
-    let exit = match left_out.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => code(Exit::Rejected),
+pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+    let (manifests, problems) = store.manifests().map_err(|error| failure(&error))?;
+    let (instances, memory) = (arguments.instances, arguments.memory << 20);
+    let (plan, mut unfit) = PoolPlan::fitting_most(instances, memory, &manifests);
+    let programs = manifests.len() - unfit.len();
+    // One a program, not one a target.
+    unfit.dedup();
+    let unfit = unfit.iter();
+    let unfit = unfit.map(|error| Failure::rejected(error.code(), error));
+    let left_out: Vec<Failure> = problems.iter().map(problem_failure).chain(unfit).collect();
+    let worst = left_out.iter().map(Failure::exit).max();
+    let report = Report {
+        programs,
+        pool: (programs > 0).then(|| Pool {
+            address_space: plan.address_space(),
+            plan,
+        }),
+        left_out,
     };
-    let planned = Planned {
-        programs: manifests.len() - left_out.len(),
-        address_space: pool.address_space(),
-        pool,
-    };
-    if plan.format == Format::Json {
-        render::json(&planned);
-        return Ok(exit);
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => print_report(&report),
     }
-    let pool = &planned.pool;
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}
+
+fn print_report(report: &Report) {
+    report.left_out.iter().for_each(Failure::print);
+    let Some(Pool {
+        plan,
+        address_space,
+    }) = &report.pool
+    else {
+        return out!("no program to plan for\n");
+    };
     let rows = [
         (
             "programs",
-            planned.programs.to_string(),
+            report.programs.to_string(),
             "current in this store",
         ),
         (
             "instances",
-            pool.instances.to_string(),
+            plan.instances.to_string(),
             "components at one time",
         ),
         (
             "memories",
-            pool.memories.to_string(),
+            plan.memories.to_string(),
             "in one component, at most",
         ),
         (
             "tables",
-            pool.tables.to_string(),
+            plan.tables.to_string(),
             "in one component, at most",
         ),
         (
             "table elements",
-            pool.table_elements.to_string(),
+            plan.table_elements.to_string(),
             "of one table, at most",
         ),
         (
             "memory",
-            render::size(pool.memory_bytes),
+            render::size(plan.memory_bytes),
             "of one memory, at most",
         ),
         (
             "address space",
-            render::size(planned.address_space),
+            render::size(*address_space),
             "reserved for memories",
         ),
     ];
@@ -96,5 +120,4 @@ pub(super) fn print_plan(store: &Store, plan: &Plan) -> Outcome {
         .map(|(name, value, what)| vec![name.to_owned(), value, what.to_owned()])
         .collect();
     out!("{}", render::table(&rows));
-    Ok(exit)
 }

@@ -1,0 +1,64 @@
+//! `edgec store gc`: removing what no name points at.
+
+use std::process::ExitCode;
+
+use edgec_loader::store::{Collection, Store};
+use serde::Serialize;
+
+use super::{failure, problem_failure};
+use crate::Outcome;
+use crate::failure::{Failure, code};
+use crate::render::out;
+use crate::render::{self, Format, safe};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    collection: Collection,
+    problems: Vec<Failure>,
+}
+
+pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+    let (collection, problems) = store.collect().map_err(|error| failure(&error))?;
+    let problems: Vec<Failure> = problems.iter().map(problem_failure).collect();
+    let worst = problems.iter().map(Failure::exit).max();
+    let report = Report {
+        collection,
+        problems,
+    };
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => print_report(&report),
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}
+
+fn print_report(report: &Report) {
+    report.problems.iter().for_each(Failure::print);
+    let collection = &report.collection;
+    for name in &collection.foreign {
+        eprintln!(
+            "warning[foreign]: {}: nothing of a store's, left alone",
+            safe(name)
+        );
+    }
+    let remains = render::count(collection.remains, "file");
+    if collection.spared {
+        return out!(
+            "every image kept: what cannot be read may name it; {remains} of unfinished admissions removed\n"
+        );
+    }
+    out!(
+        "{} removed ({}), {} in use kept, {remains} of unfinished admissions removed\n",
+        render::count(collection.images.len(), "image"),
+        render::size(collection.bytes),
+        collection.in_use.len(),
+    );
+}

@@ -1,0 +1,116 @@
+//! `edgec store ls`: what is in a store.
+
+use std::process::ExitCode;
+
+use edgec_loader::store::{Condition, Problem, Store, StoredArtifact};
+use serde::Serialize;
+
+use super::{failure, problem_failure};
+use crate::Outcome;
+use crate::failure::Failure;
+use crate::render::out;
+use crate::render::{self, Format, safe};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// How the list is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// What a name points at, or why that is not known.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Row {
+    Artifact(StoredArtifact),
+    Problem(ProblemRow),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProblemRow {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    error: Failure,
+}
+
+impl ProblemRow {
+    pub(super) fn new(problem: Problem) -> Self {
+        Self {
+            error: problem_failure(&problem),
+            name: problem.name,
+            channel: problem.channel,
+            version: problem.version,
+        }
+    }
+
+    pub(super) fn failure(&self) -> &Failure {
+        &self.error
+    }
+}
+
+pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+    let (artifacts, problems) = store.list().map_err(|error| failure(&error))?;
+    let problems = problems.into_iter().map(ProblemRow::new).map(Row::Problem);
+    let artifacts = artifacts.into_iter().map(Row::Artifact);
+    let rows: Vec<Row> = artifacts.chain(problems).collect();
+    if arguments.format == Format::Json {
+        render::json(&rows);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let head = [
+        "NAME", "CHANNEL", "VERSION", "", "TARGET", "PROFILE", "SIZE", "ON DISK", "MODE", "IMAGE",
+    ];
+    let head = head.map(str::to_owned).to_vec();
+    let rows: Vec<_> = std::iter::once(head)
+        .chain(rows.iter().map(|row| match row {
+            Row::Artifact(artifact) => artifact_cells(artifact),
+            Row::Problem(problem) => problem_cells(problem),
+        }))
+        .collect();
+    out!("{}", render::table(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn artifact_cells(artifact: &StoredArtifact) -> Vec<String> {
+    let size = |bytes: u64| match artifact.condition {
+        Condition::Missing => "-".to_owned(),
+        _ => render::size(bytes),
+    };
+    let mode = match (artifact.condition, artifact.mode) {
+        (Condition::Whole, Some(mode)) => mode.name(),
+        (condition, _) => condition.name(),
+    };
+    vec![
+        safe(&artifact.name),
+        safe(artifact.channel.as_deref().unwrap_or("-")),
+        artifact.version.to_string(),
+        if artifact.current { "current" } else { "" }.to_owned(),
+        safe(&artifact.target),
+        safe(&artifact.profile),
+        size(artifact.length),
+        size(artifact.disk),
+        mode.to_owned(),
+        artifact.image.to_string(),
+    ]
+}
+
+/// What is wrong takes the image's place, which is not known.
+fn problem_cells(problem: &ProblemRow) -> Vec<String> {
+    let nothing = || "-".to_owned();
+    let version = problem.version.map(|version| version.to_string());
+    let mut cells = vec![
+        problem.name.as_deref().map_or_else(nothing, safe),
+        problem.channel.as_deref().map_or_else(nothing, safe),
+        version.unwrap_or_else(nothing),
+        String::new(),
+    ];
+    cells.extend([nothing(), nothing(), nothing(), nothing()]);
+    cells.push(problem.error.code().to_owned());
+    cells.push(safe(problem.error.message()));
+    cells
+}

@@ -1,0 +1,63 @@
+//! `edgec store rm`: names that go.
+
+use std::process::ExitCode;
+
+use edgec_loader::store::Store;
+use serde::Serialize;
+
+use super::{Named, failure, version};
+use crate::Outcome;
+use crate::render::out;
+use crate::render::{self, Format, safe};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    named: Named,
+    /// The version that goes [default: all of them]
+    #[arg(long, value_name = "NUMBER", value_parser = version())]
+    app_version: Option<u64>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    versions: &'a [u64],
+    current: Option<u64>,
+}
+
+pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+    let named = &arguments.named;
+    let removal = store.remove(&named.version(arguments.app_version));
+    let removal = removal.map_err(|error| failure(&error))?;
+    if arguments.format == Format::Json {
+        render::json(&Report {
+            name: &named.application,
+            channel: named.channel.as_deref(),
+            versions: &removal.versions,
+            current: removal.current,
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let versions = removal.versions.iter().map(u64::to_string);
+    let versions: Vec<String> = versions.collect();
+    let noun = match versions.len() {
+        1 => "version",
+        _ => "versions",
+    };
+    let left = match removal.current {
+        Some(current) => format!("version {current} is current"),
+        None => "none is left".to_owned(),
+    };
+    out!(
+        "{}: {noun} {} removed, {left}\n",
+        safe(&named.text()),
+        versions.join(", ")
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,68 @@
+//! `edgec store use`: which version is current.
+
+use std::process::ExitCode;
+
+use edgec_loader::store::Store;
+use serde::Serialize;
+
+use super::{Named, failure, version};
+use crate::Outcome;
+use crate::render::out;
+use crate::render::{self, Format, safe};
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    named: Named,
+    /// The version that becomes the current one. An older one stays it until `use` says otherwise; the newest one lets
+    /// newer ones take its place again
+    #[arg(long, required = true, value_name = "NUMBER", value_parser = version())]
+    app_version: u64,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
+    current: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<u64>,
+    stays: bool,
+}
+
+pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+    let Arguments {
+        named, app_version, ..
+    } = arguments;
+    let choice = store.make_current(named.application(), *app_version);
+    let choice = choice.map_err(|error| failure(&error))?;
+    if arguments.format == Format::Json {
+        render::json(&Report {
+            name: &named.application,
+            channel: named.channel.as_deref(),
+            current: *app_version,
+            previous: choice.previous,
+            stays: choice.stays,
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let previous = match choice.previous {
+        Some(previous) if previous == *app_version => ", as before".to_owned(),
+        Some(previous) => format!(", before it was {previous}"),
+        None => String::new(),
+    };
+    let stays = match choice.stays {
+        true => "; newer ones do not take its place",
+        false => "",
+    };
+    out!(
+        "{}: version {app_version} is current{previous}{stays}\n",
+        safe(&named.text())
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,90 @@
+//! `edgec store verify`: every image hashed, every artifact judged.
+
+use std::process::ExitCode;
+
+use edgec_loader::store::{Store, StoredArtifact};
+use serde::Serialize;
+
+use super::ls::ProblemRow;
+use super::{failure, subject};
+use crate::Outcome;
+use crate::commands::run::load_failure;
+use crate::failure::{Exit, Failure, code};
+use crate::render::out;
+use crate::render::{self, Format, safe};
+use crate::trust::TrustArguments;
+
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    trust: TrustArguments,
+    /// How results are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+struct Judgement {
+    #[serde(flatten)]
+    about: About,
+    verified: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum About {
+    Artifact(StoredArtifact),
+    Problem(ProblemRow),
+}
+
+pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
+    let trust = arguments.trust.resolve()?;
+    let expected = &trust.expected;
+    if expected.wanted_application().is_some() || expected.wanted_channel().is_some() {
+        let message = "every artifact of the store is verified: --name and --channel choose none";
+        return Err(Failure::usage("name", message));
+    }
+    let (verified, problems) = store
+        .verify(&trust.policy)
+        .map_err(|error| failure(&error))?;
+    let mut worst: Option<Exit> = None;
+    let mut reports = Vec::new();
+    for (artifact, error) in verified {
+        let name = subject(&artifact.name, artifact.channel.as_deref());
+        let subject = format!(
+            "{name} version {} for {}",
+            artifact.version, artifact.target
+        );
+        let error = error.map(|error| load_failure(&error).or_about(&subject));
+        worst = worst.max(error.as_ref().map(Failure::exit));
+        if arguments.format == Format::Text {
+            match &error {
+                Some(failure) => failure.print(),
+                None => out!("{}: verified\n", safe(&subject)),
+            }
+        }
+        reports.push(Judgement {
+            verified: error.is_none(),
+            about: About::Artifact(artifact),
+            error,
+        });
+    }
+    for problem in problems.into_iter().map(ProblemRow::new) {
+        let failure = problem.failure();
+        worst = worst.max(Some(failure.exit()));
+        if arguments.format == Format::Text {
+            failure.print();
+        }
+        reports.push(Judgement {
+            verified: false,
+            about: About::Problem(problem),
+            error: None,
+        });
+    }
+    if arguments.format == Format::Json {
+        render::json(&reports);
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}

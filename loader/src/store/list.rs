@@ -1,0 +1,192 @@
+//! What is in a store, as far as that is seen without reading images.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use edgec_verifier::{LoadMode, VerityDigest};
+use serde::Serialize;
+
+use super::release::{Application, Entry, Release};
+use super::survey::{Problem, Survey};
+use super::{Store, StoreError};
+
+/// How often something is begun again when what it is about changes.
+pub(super) const TRIES: usize = 3;
+
+/// One artifact of a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct StoredArtifact {
+    /// The application.
+    pub name: String,
+    /// Its release channel, where it states one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Its version.
+    pub version: u64,
+    /// Whether loads of the name take this version.
+    pub current: bool,
+    /// The CPU that it is for.
+    pub target: String,
+    /// The engine profile that it is for.
+    pub profile: String,
+    /// The image's fs-verity digest.
+    pub image: VerityDigest,
+    /// Whether it is there, as far as that is seen without reading the image.
+    pub condition: Condition,
+    /// The length of the image's file in bytes.
+    pub length: u64,
+    /// What it takes on the disk, in bytes: holes take nothing.
+    pub disk: u64,
+    /// How a load finds it kept; none when the image is not there, or not as a store keeps one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<LoadMode>,
+}
+
+/// Whether image and envelope of an artifact are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Condition {
+    /// They are, and the image is as long as its manifest says.
+    Whole,
+    /// One of them is not there.
+    Missing,
+    /// One of them is not as it was admitted.
+    Damaged,
+    /// The system does not let this process read one of them.
+    Unreadable,
+}
+
+impl Condition {
+    fn of(fault: Option<&StoreError>) -> Self {
+        match fault {
+            None => Self::Whole,
+            Some(error) if error.is_absence() => Self::Missing,
+            Some(StoreError::Io { .. }) => Self::Unreadable,
+            Some(_) => Self::Damaged,
+        }
+    }
+
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Whole => "whole",
+            Self::Missing => "missing",
+            Self::Damaged => "damaged",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// One artifact of a store that was looked at.
+pub(super) struct Examination {
+    pub(super) artifact: StoredArtifact,
+    pub(super) entry: Entry,
+    /// What is wrong with it, as far as that is seen without reading the image.
+    pub(super) fault: Option<StoreError>,
+}
+
+impl Store {
+    /// Every artifact that a name points at, sorted by name, channel, version and target; also those that
+    /// are missing or damaged. And what says what a name points at and cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the folder of the names cannot be read.
+    pub fn list(&self) -> Result<(Vec<StoredArtifact>, Vec<Problem>), StoreError> {
+        let mut tries = 0;
+        loop {
+            let (examined, problems) = self.examine()?;
+            tries += 1;
+            // After a name was read, an admission and a collection may have taken what it pointed at.
+            let missing = |e: &Examination| e.artifact.condition == Condition::Missing;
+            if tries == TRIES || !examined.iter().any(missing) {
+                let artifacts = examined.into_iter().map(|e| e.artifact).collect();
+                return Ok((artifacts, problems));
+            }
+        }
+    }
+
+    /// The images that loads would take, one a target and engine profile, for people and tools that look at them:
+    /// whoever opens a path trusts whatever is there then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unknown`]; what is wrong with an image, as far as that is seen without reading it.
+    pub fn image_paths(
+        &self,
+        application: impl Into<Application>,
+    ) -> Result<Vec<PathBuf>, StoreError> {
+        let release = self.release(&application.into())?;
+        let artifacts = self.0.path.join("artifacts");
+        let path = |entry: &Entry| {
+            let examined = self.examine_entry(&release, false, entry);
+            match examined.fault {
+                None => Ok(artifacts.join(entry.image_name())),
+                Some(fault) => Err(fault.lost()),
+            }
+        };
+        release.artifacts.iter().map(path).collect()
+    }
+
+    /// Looks at every artifact that a name points at.
+    pub(super) fn examine(&self) -> Result<(Vec<Examination>, Vec<Problem>), StoreError> {
+        let Survey {
+            releases, problems, ..
+        } = self.survey()?;
+        let mut all = Vec::new();
+        for (release, current) in &releases {
+            let entries = release.artifacts.iter();
+            all.extend(entries.map(|entry| self.examine_entry(release, *current, entry)));
+        }
+        all.sort_by(
+            |Examination { artifact: a, .. }, Examination { artifact: b, .. }| {
+                (&a.name, &a.channel, a.version, &a.target, &a.profile)
+                    .cmp(&(&b.name, &b.channel, b.version, &b.target, &b.profile))
+            },
+        );
+        Ok((all, problems))
+    }
+
+    fn examine_entry(&self, release: &Release, current: bool, entry: &Entry) -> Examination {
+        let mut artifact = StoredArtifact {
+            name: release.name.clone(),
+            channel: release.channel.clone(),
+            version: release.version,
+            current,
+            target: entry.target.clone(),
+            profile: entry.profile.clone(),
+            image: entry.image,
+            condition: Condition::Whole,
+            length: 0,
+            disk: 0,
+            mode: None,
+        };
+        let fault = self.look_at(entry, &mut artifact).err();
+        artifact.condition = Condition::of(fault.as_ref());
+        Examination {
+            artifact,
+            entry: entry.clone(),
+            fault,
+        }
+    }
+
+    fn look_at(&self, entry: &Entry, artifact: &mut StoredArtifact) -> Result<(), StoreError> {
+        let image = entry.image_name();
+        let (file, length) = self.0.artifacts.file(&image)?;
+        let name = || self.0.artifacts.name(&image);
+        let metadata = file.metadata();
+        let metadata = metadata.map_err(|error| StoreError::io(name(), error))?;
+        artifact.length = length;
+        artifact.disk = metadata.blocks() * 512;
+        artifact.mode = Some(self.mode_of(&file, entry)?);
+        let signed = self.manifest(entry)?.image.length;
+        if length != signed {
+            let what = format!("it has {length} bytes, its manifest says {signed}");
+            return Err(StoreError::damaged(name(), what));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,48 @@
+//! What a host plans for: the manifests of all that is current.
+
+use edgec_verifier::Manifest;
+
+use super::list::TRIES;
+use super::survey::Problem;
+use super::{Store, StoreError};
+
+impl Store {
+    /// What the signers of every current artifact say about it. That they are trusted was seen when the artifacts
+    /// were admitted. And what is left out, as it cannot be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the folder of the names cannot be read.
+    pub fn manifests(&self) -> Result<(Vec<Manifest>, Vec<Problem>), StoreError> {
+        let mut tries = 0;
+        loop {
+            let (manifests, problems) = self.current_manifests()?;
+            tries += 1;
+            // As in a list.
+            let absent = |problem: &Problem| problem.error.is_absence();
+            if tries == TRIES || !problems.iter().any(absent) {
+                let problems = problems.into_iter().map(Problem::lost).collect();
+                return Ok((manifests, problems));
+            }
+        }
+    }
+
+    fn current_manifests(&self) -> Result<(Vec<Manifest>, Vec<Problem>), StoreError> {
+        let survey = self.survey()?;
+        // A version that is not current is in nobody's plan.
+        let mut problems = survey.problems;
+        problems.retain(|problem| problem.version.is_none());
+        let mut manifests = Vec::new();
+        for (release, _) in survey.releases.iter().filter(|(_, current)| *current) {
+            for entry in &release.artifacts {
+                match self.manifest(entry) {
+                    Ok(manifest) => manifests.push(manifest),
+                    Err(error) => {
+                        problems.push(Problem::of(release, Some(release.version), error));
+                    }
+                }
+            }
+        }
+        Ok((manifests, problems))
+    }
+}

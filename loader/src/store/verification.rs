@@ -1,0 +1,95 @@
+//! Whether everything in a store is as it was admitted.
+
+use std::io::Read as _;
+
+use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_digest};
+
+use super::list::{Examination, StoredArtifact};
+use super::release::{Application, Entry};
+use super::survey::Problem;
+use super::{Store, StoreError};
+use crate::LoadError;
+use crate::load::now;
+use crate::loaded::demand;
+
+/// An artifact, and what is wrong with it.
+pub type Verification = (StoredArtifact, Option<LoadError>);
+
+impl Store {
+    /// Hashes every image, and judges every artifact that a name points at under a policy, each as a host that
+    /// sees it for the first time; gives what is wrong, by name. And what says what a name points at and cannot
+    /// be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the folder of the names cannot be read.
+    pub fn verify(
+        &self,
+        policy: &TrustPolicy,
+    ) -> Result<(Vec<Verification>, Vec<Problem>), StoreError> {
+        let mut verified = Vec::new();
+        let (all, problems) = self.examine()?;
+        for examination in all {
+            let Examination {
+                artifact,
+                entry,
+                fault,
+            } = examination;
+            let application = Application {
+                name: artifact.name.clone(),
+                channel: artifact.channel.clone(),
+                version: Some(artifact.version),
+            };
+            let outcome = match fault {
+                None => self.verify_entry(&entry, &application, policy),
+                Some(fault) => Err(fault.into()),
+            };
+            let outcome = match outcome {
+                Err(LoadError::Store(error)) if error.is_absence() => {
+                    if !self.points_at(&application, &entry) {
+                        continue;
+                    }
+                    Err(error.lost().into())
+                }
+                outcome => outcome,
+            };
+            verified.push((artifact, outcome.err()));
+        }
+        Ok((verified, problems))
+    }
+
+    /// Verifies an artifact whose image has the length that it should have.
+    fn verify_entry(
+        &self,
+        entry: &Entry,
+        application: &Application,
+        policy: &TrustPolicy,
+    ) -> Result<(), LoadError> {
+        let (file, len) = self.0.artifacts.file(&entry.image_name())?;
+        let mode = self.mode_of(&file, entry)?;
+        let name = || self.0.artifacts.name(&entry.image_name());
+        // Read, not mapped: a damaged page under fs-verity is an error for who reads it, and the end of a
+        // process that touches it in a mapping.
+        let mut image = Vec::with_capacity(usize::try_from(len.min(MAX_ARTIFACT_LEN)).unwrap_or(0));
+        let read = file.take(MAX_ARTIFACT_LEN).read_to_end(&mut image);
+        read.map_err(|error| StoreError::io(name(), error))?;
+        let found = fsverity_digest(&image);
+        if found != entry.image {
+            let what = format!("its digest is {found}");
+            return Err(StoreError::damaged(name(), what).into());
+        }
+        demand(policy, mode)?;
+        let known = Known::Admitted(found);
+        self.judge(&image, known, entry, application, policy, now()?)?;
+        Ok(())
+    }
+
+    /// Whether a name points at an artifact, as far as that can be read.
+    fn points_at(&self, application: &Application, entry: &Entry) -> bool {
+        match self.release(application) {
+            Ok(release) => release.artifacts.contains(entry),
+            Err(StoreError::Unknown { .. }) => false,
+            Err(_) => true,
+        }
+    }
+}

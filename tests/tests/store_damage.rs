@@ -1,0 +1,231 @@
+//! What is damaged in a store hides nothing else: each verb names it, goes on with the rest, and nothing is removed that it
+//! might name.
+
+#![cfg(target_os = "linux")]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use edgec_loader::store::{Application, Condition, StoreError};
+use edgec_tests::corpus::fails;
+use edgec_tests::store_host::{StoreHost, VERIFY, app, in_store, overwrite};
+use serde_json::json;
+
+fn artifacts(host: &StoreHost) -> Vec<PathBuf> {
+    let files = fs::read_dir(host.path("artifacts")).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+/// Puts something in the place of a file.
+type Put<'a> = &'a dyn Fn(&Path);
+
+fn writable(path: &Path) {
+    overwrite(path, b"{}");
+    fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
+}
+
+fn pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+#[test]
+fn one_damaged_release_stops_nothing() {
+    let link = |path: &Path| {
+        let other = path.with_file_name("3");
+        overwrite(&other, b"{}");
+        fs::hard_link(other, path).unwrap();
+    };
+    let puts: [(Put<'_>, &str); 6] = [
+        (&|path| overwrite(path, b"{"), ""),
+        (&|path| symlink("elsewhere", path).unwrap(), "not-a-file"),
+        (&pipe, "not-a-file"),
+        (&|path| fs::create_dir(path).unwrap(), "not-a-file"),
+        (&writable, "store-writable"),
+        (&link, "store-link"),
+    ];
+    for (put, code) in puts {
+        for file in ["current", "1", "7"] {
+            assert_only_this_is_out(file, put, code);
+        }
+    }
+}
+
+fn assert_only_this_is_out(file: &str, put: Put<'_>, code: &str) {
+    let host = StoreHost::with_two();
+    let path = host.folder("app").join(file);
+    // Nobody names this, for all that can be read.
+    let orphan = format!("artifacts/{}.elf", "0".repeat(64));
+    overwrite(&host.path(&orphan), b"x");
+    let before = artifacts(&host);
+    let _ = fs::remove_file(&path);
+    put(&path);
+    let code = match (code, file) {
+        ("", "current") => "store-current",
+        ("", _) => "store-damaged",
+        (code, _) => code,
+    };
+    let inside = path.strip_prefix(host.path("names")).unwrap();
+    let named = inside.to_str().unwrap();
+
+    let (listed, _) = host.told(&["ls"], 0);
+    let row = listed.lines().find(|line| line.contains(named));
+    let row = row.unwrap_or_else(|| panic!("{listed}"));
+    assert!(row.starts_with("app ") && row.contains(code), "{row}");
+    let others = listed.lines().filter(|line| line.starts_with("other "));
+    assert_eq!(others.count(), 1, "{listed}");
+
+    let (verified, stderr) = host.told(&VERIFY, 1);
+    assert!(verified.contains("other version 0"), "{verified}");
+    assert!(verified.contains("app version 2"), "{verified}");
+    let message = format!("error[{code}]: app");
+    assert!(stderr.starts_with(&message), "{stderr}");
+    assert!(stderr.contains(named), "{stderr}");
+
+    let (kept, stderr) = host.told(&["gc"], 1);
+    assert!(kept.starts_with("every image kept"), "{kept}");
+    assert!(stderr.starts_with(&message), "{stderr}");
+    assert!(stderr.contains(named), "{stderr}");
+    assert_eq!(artifacts(&host), before);
+
+    // Which version is current is all that a plan asks.
+    let (exit, programs, left_out) = match file {
+        "current" => (1, 1, 1),
+        _ => (0, 2, 0),
+    };
+    let plan = host.report(&["plan"], exit);
+    assert_eq!(plan["programs"], programs, "{plan}");
+    let missing = plan["leftOut"].as_array().unwrap();
+    assert_eq!(missing.len(), left_out, "{plan}");
+
+    // And everything else can be loaded.
+    let load = |application: Application| {
+        let loaded = host.store.load(&host.engine, application, &host.policy);
+        loaded.unwrap()
+    };
+    load(Application::new("other"));
+    load(Application::new("app").version(2));
+}
+
+/// As the hint has it.
+#[test]
+fn a_version_that_is_chosen_mends_current() {
+    let puts: [Put<'_>; 4] = [
+        &|path| overwrite(path, b"{"),
+        &|path| symlink("elsewhere", path).unwrap(),
+        &pipe,
+        &writable,
+    ];
+    for put in puts {
+        let host = StoreHost::with_two();
+        let current = host.folder("app").join("current");
+        fs::remove_file(&current).unwrap();
+        put(&current);
+        host.told(&["path", "app"], 1);
+        let chosen = host.report(&["use", "app", "--app-version", "1"], 0);
+        let expected = json!({ "name": "app", "current": 1, "stays": true });
+        assert_eq!(chosen, expected);
+        host.told(&["path", "app"], 0);
+        host.told(&VERIFY, 0);
+    }
+    let host = StoreHost::with_two();
+    overwrite(&host.folder("app").join("current"), b"{");
+    let hint = fails(
+        &host.sandbox,
+        1,
+        &in_store(&["path", "app"]),
+        "store-current",
+    );
+    let verb = "edgec store use NAME --app-version N";
+    assert!(hint.contains(verb), "{hint}");
+}
+
+/// A version that goes makes way for one that can be read.
+#[test]
+fn the_version_before_is_one_that_can_be_read() {
+    let host = StoreHost::with_two();
+    host.add(&app(3)).unwrap();
+    overwrite(&host.folder("app").join("2"), b"{");
+    let removed = host.report(&["rm", "app", "--app-version", "3"], 0);
+    let expected = json!({ "name": "app", "versions": [3], "current": 1 });
+    assert_eq!(removed, expected);
+    // None is left that can be: nothing is done.
+    let rm = in_store(&["rm", "app", "--app-version", "1"]);
+    fails(&host.sandbox, 1, &rm, "store-damaged");
+    host.told(&["path", "app"], 0);
+    let removed = host.report(&["rm", "app"], 0);
+    let expected = json!({ "name": "app", "versions": [1, 2], "current": null });
+    assert_eq!(removed, expected);
+}
+
+#[test]
+fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
+    let host = StoreHost::with_two();
+    let image = host.store.image_paths("app").unwrap().remove(0);
+    let bytes = fs::read(&image).unwrap();
+    let condition = || host.store.list().unwrap().0[0].condition;
+    assert_eq!(condition(), Condition::Whole);
+    for (cut, word) in [
+        (Some(0), "damaged"),
+        (Some(4096), "damaged"),
+        (None, "missing"),
+    ] {
+        match cut {
+            Some(len) => overwrite(&image, &bytes[..len]),
+            None => fs::remove_file(&image).unwrap(),
+        }
+        let (listed, _) = host.told(&["ls"], 0);
+        let rows = listed.lines().filter(|line| line.starts_with("app "));
+        assert_eq!(rows.filter(|row| row.contains(word)).count(), 2, "{listed}");
+        assert_eq!(host.report(&["ls"], 0)[0]["condition"], word);
+        let path = in_store(&["path", "app"]);
+        fails(&host.sandbox, 1, &path, "store-damaged");
+        // Before anything is hashed.
+        let (_, stderr) = host.told(&VERIFY, 1);
+        let what = cut.map_or("it is not there".to_owned(), |len| {
+            format!("it has {len} bytes, its manifest says {}", bytes.len())
+        });
+        assert!(stderr.contains(&what), "{stderr}");
+    }
+    overwrite(&image, &bytes);
+    assert_eq!(condition(), Condition::Whole);
+    let envelopes = artifacts(&host).into_iter();
+    let envelopes = envelopes.filter(|path| path.extension().is_some_and(|it| it == "dsse"));
+    envelopes.for_each(|envelope| overwrite(&envelope, b"{}"));
+    assert_eq!(condition(), Condition::Damaged);
+    // Nothing is planned for nothing.
+    let plan = host.report(&["plan"], 1);
+    assert_eq!(plan["programs"], 0);
+    assert_eq!(plan.get("instances"), None);
+    assert_eq!(plan["leftOut"].as_array().unwrap().len(), 2);
+    let (stdout, stderr) = host.told(&["plan"], 1);
+    assert_eq!(stdout, "no program to plan for\n");
+    let left_out = "error[store-damaged]: app version 2: ";
+    assert!(stderr.starts_with(left_out), "{stderr}");
+}
+
+/// A mode that lets somebody write is told, with the one that is expected.
+#[test]
+fn modes_are_told() {
+    let host = StoreHost::new();
+    let image = host.image();
+    fs::set_permissions(&image, Permissions::from_mode(0o644)).unwrap();
+    let error = host.store.image_paths("hello").unwrap_err();
+    let StoreError::Writable { mode, expected, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!((*mode, *expected), (0o644, 0o444));
+    let text = error.to_string();
+    assert!(text.contains("0644") && text.contains("0444"), "{text}");
+    let writable = Permissions::from_mode(0o775);
+    fs::set_permissions(host.store.path(), writable).unwrap();
+    let stderr = fails(&host.sandbox, 1, &in_store(&["ls"]), "store-writable");
+    assert!(
+        stderr.contains("0775") && stderr.contains("0755"),
+        "{stderr}"
+    );
+}
