@@ -10,6 +10,8 @@ mod cold_start;
 mod commands;
 mod failure;
 mod files;
+mod fleet;
+mod hosts;
 mod keys;
 mod naming;
 mod render;
@@ -53,6 +55,8 @@ enum Command {
     Store(commands::store::Arguments),
     Symbolize(commands::symbolize::Arguments),
     Targets(commands::targets::Arguments),
+    Host(commands::host::Arguments),
+    Check(commands::check::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
 }
@@ -109,6 +113,8 @@ fn main() -> ExitCode {
         Command::Store(arguments) => commands::store::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
+        Command::Host(arguments) => commands::host::run(&arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
     };

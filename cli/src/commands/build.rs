@@ -31,6 +31,7 @@ use crate::cold_start::ColdStart;
 use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
+use crate::fleet::{FleetArguments, FleetPlan};
 use crate::naming::{self, Job, Output};
 use crate::render::out;
 use crate::render::{self, Format};
@@ -47,6 +48,8 @@ pub(crate) struct Arguments {
     /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
     #[arg(short, long = "target", value_name = "TARGET", value_delimiter = ',')]
     targets: Vec<String>,
+    #[command(flatten)]
+    fleet: FleetArguments,
     /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
@@ -157,6 +160,7 @@ struct Plan {
     compiler: CompilerProcess,
     release: Release,
     signer: Signer,
+    fleet: Option<FleetPlan>,
     jobs: Vec<Job>,
 }
 
@@ -164,7 +168,14 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
     let quiet = arguments.quiet;
     let plan = resolve(arguments)?;
-    let mut summary = Summary::new(&plan.signer);
+    if let Some(fleet) = plan
+        .fleet
+        .as_ref()
+        .filter(|_| format == Format::Text && !quiet)
+    {
+        out!("{}", fleet.text());
+    }
+    let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
     let mut worst: Option<Exit> = None;
     let progress = Progress::new(quiet || format == Format::Json);
     for job in &plan.jobs {
@@ -210,7 +221,11 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
 }
 
 fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
-    let targets = targets(&arguments.targets)?;
+    let fleet = arguments.fleet.plan(arguments.profile)?;
+    let targets = match &fleet {
+        Some(fleet) => fleet.targets.clone(),
+        None => targets(&arguments.targets)?,
+    };
     let validity = Validity {
         issued: arguments.issued.or(source_date()?),
         not_before: arguments.not_before,
@@ -242,7 +257,8 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
         &targets,
         &output,
     )?;
-    spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
+    let hosts = fleet.iter().flat_map(|fleet| fleet.files.iter().cloned());
+    spare_what_is_read(&jobs, &arguments.signer, hosts, arguments.debug_file)?;
     let timeout = Duration::from_secs(arguments.optimizer_timeout);
     let memory = arguments.worker_memory << 20;
     let compiler = CompilerProcess {
@@ -266,6 +282,7 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
             validity,
         },
         signer: arguments.signer.signer_or_development()?,
+        fleet,
         jobs,
     };
     Ok(plan)
@@ -275,10 +292,11 @@ fn resolve(arguments: Arguments) -> Result<Plan, Failure> {
 fn spare_what_is_read(
     jobs: &[Job],
     signer: &SignerArguments,
+    hosts: impl IntoIterator<Item = PathBuf>,
     debug_file: bool,
 ) -> Result<(), Failure> {
     let inputs = jobs.iter().map(|job| job.input.clone());
-    let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
+    let read: Vec<PathBuf> = inputs.chain(signer.reads()).chain(hosts).collect();
     for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
         files::spare(&read, path)?;
         if debug_file {

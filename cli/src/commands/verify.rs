@@ -9,6 +9,7 @@ use edgec_verifier::{
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure, code};
+use crate::hosts::Host;
 use crate::render::out;
 use crate::render::{self, Format, safe};
 use crate::trust::{PolicyReport, Trust, TrustArguments};
@@ -59,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let host = match &arguments.host {
         None => None,
         Some(None) => Some(HostProfile::here()),
-        Some(Some(path)) => Some(host_profile(path)?),
+        Some(Some(path)) => Some(Host::read(path)?.profile),
     };
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
@@ -78,11 +79,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         render::json(&reports);
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
-}
-
-fn host_profile(path: &Path) -> Result<HostProfile, Failure> {
-    HostProfile::from_toml(&files::read_text(path)?)
-        .map_err(|error| Failure::rejected("host-profile", &error).about(path.display()))
 }
 
 fn examine_file(path: &Path, trust: &Trust, host: Option<&HostProfile>) -> Result<Report, Failure> {
