@@ -118,8 +118,7 @@ impl PoolPlan {
     }
 
     /// As [`Self::fitting`], for all of the programs but those that no such pool fits: one tenant's
-    /// needs do not keep a host of many from starting. The engine refuses each of those when it is
-    /// loaded.
+    /// needs do not keep a host of many from starting. Each of those is refused when it is loaded.
     pub fn fitting_most<'a>(
         instances: u32,
         memory_bytes: u64,

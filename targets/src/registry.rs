@@ -10,7 +10,7 @@ use crate::{HostCpu, Target, aarch64, x86_64};
 pub struct UnknownTarget {
     /// The name that was asked for.
     pub name: String,
-    /// Up to three names of targets that are spelled alike, nearest first.
+    /// Up to three names or aliases that are spelled alike, nearest first, each of another target.
     pub nearest: Vec<&'static str>,
 }
 
@@ -73,7 +73,7 @@ fn names(target: &'static Target) -> impl Iterator<Item = &'static str> {
     std::iter::once(target.id).chain(target.aliases.iter().copied())
 }
 
-/// Targets that have a name with a third of its letters wrong at most, or one of the same family.
+/// Names with a third of their letters wrong at most, or of a target of the family that is named.
 fn nearest(name: &str) -> Vec<&'static str> {
     // A distance costs the product of the lengths; no name is this long.
     if name.len() > 64 {
@@ -82,14 +82,14 @@ fn nearest(name: &str) -> Vec<&'static str> {
     let name = name.to_ascii_lowercase();
     let mut ranked: Vec<(usize, &'static str)> = all()
         .filter_map(|target| {
-            let distances = names(target).map(|known| (edits(&name, known), known.len()));
-            let (distance, length) = distances.min()?;
-            let alike = distance * 3 <= length || name.starts_with(target.arch.name());
-            alike.then_some((distance, target.id))
+            let distances = names(target).map(|known| (edits(&name, known), known));
+            let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
+            let alike = distance * 3 <= known.len() || name.starts_with(target.arch.name());
+            alike.then_some((distance, known))
         })
         .collect();
     ranked.sort_by_key(|(distance, _)| *distance);
-    ranked.into_iter().map(|(_, id)| id).take(3).collect()
+    ranked.into_iter().map(|(_, name)| name).take(3).collect()
 }
 
 /// Levenshtein distance: single-byte insertions, deletions and substitutions.
@@ -148,7 +148,7 @@ mod tests {
         ] {
             assert_eq!(find(alias).map(|t| t.id), Ok(id));
         }
-        assert_eq!(find("gravitron3").unwrap_err().nearest[0], "neoverse-v1");
+        assert_eq!(find("gravitron3").unwrap_err().nearest[0], "graviton3");
         assert_eq!(
             find("Sapphire_Rapids").unwrap_err().nearest[0],
             "sapphire-rapids"

@@ -3,7 +3,7 @@
 use edgec_targets::Cover;
 use serde::Deserialize;
 
-use crate::host_file::{Fields, HostProfileError, check_schema, parse};
+use crate::host_file::{Fields, HostProfileError, parse};
 use crate::{ENGINE_VERSION, HostProfile, Unfit};
 
 /// Choosing targets compares every host with every target.
@@ -30,7 +30,8 @@ pub enum FleetHost {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
-    schema: Option<u32>,
+    #[serde(rename = "schema")]
+    _schema: u32,
     mode: Option<Mode>,
     #[serde(default)]
     host: Vec<toml::Table>,
@@ -57,7 +58,6 @@ impl Fleet {
     /// [`HostProfileError`] says where.
     pub fn from_toml(text: &str) -> Result<Self, HostProfileError> {
         let file: File = parse(text)?;
-        check_schema(file.schema)?;
         let error = |text: String| Err(HostProfileError(text));
         match file.host.len() {
             0 => return error("the fleet has no host".to_owned()),

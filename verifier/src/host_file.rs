@@ -50,8 +50,7 @@ impl HostProfile {
     /// [`HostProfileError`] says where.
     pub fn from_toml(text: &str) -> Result<Self, HostProfileError> {
         let mut fields: Fields = parse(text)?;
-        let schema = fields.schema.take();
-        check_schema(schema)?;
+        fields.schema = None;
         fields.profile()
     }
 
@@ -118,6 +117,7 @@ impl Fields {
     }
 }
 
+/// Reads a file of the one schema: that is looked at first, since another may have other fields.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, HostProfileError> {
     if text.len() > MAX_LEN {
         let len = text.len();
@@ -125,10 +125,19 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Hos
             "{len} bytes, and {MAX_LEN} are the most"
         )));
     }
-    toml::from_str(text).map_err(|error| HostProfileError(where_and_what(text, &error)))
+    let malformed = |error| HostProfileError(where_and_what(text, &error));
+    let head: Head = toml::from_str(text).map_err(malformed)?;
+    check_schema(head.schema)?;
+    toml::from_str(text).map_err(malformed)
 }
 
-pub(crate) fn check_schema(found: Option<u32>) -> Result<(), HostProfileError> {
+/// What every schema has.
+#[derive(Deserialize)]
+struct Head {
+    schema: Option<u32>,
+}
+
+fn check_schema(found: Option<u32>) -> Result<(), HostProfileError> {
     match found {
         Some(SCHEMA) => Ok(()),
         Some(other) => Err(HostProfileError(format!(

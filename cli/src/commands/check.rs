@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
     /// The artifacts, of one release or several
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    /// Host profiles (`edgec host --save`); without any, this machine is asked
+    /// Host profiles (`edgec host --save`), behind the artifacts; without any, this machine is asked
     #[arg(long = "host", value_name = "FILE", num_args = 1..)]
     hosts: Vec<PathBuf>,
     /// A fleet, as `edgec build --fleet` reads it

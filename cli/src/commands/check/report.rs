@@ -203,7 +203,11 @@ impl Obstacle {
     fn of(unfit: &Unfit) -> Self {
         Self {
             code: unfit.code(),
-            message: safe(&chain(unfit)),
+            message: safe(&match unfit {
+                // Named beside it, the host and the artifact need no other words.
+                Unfit::Cpu(misfit) => misfit.to_string(),
+                _ => chain(unfit),
+            }),
             missing: match unfit {
                 Unfit::Cpu(Misfit::Features { missing }) => missing.clone(),
                 _ => Vec::new(),
