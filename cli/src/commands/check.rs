@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Format::Json => render::json(&report),
         Format::Text => {
             out!("{}", report.text());
-            report.failures().for_each(|failure| failure.print());
+            report.failures().for_each(Failure::print);
         }
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
