@@ -2,8 +2,10 @@
 
 pub(crate) mod advisories;
 pub(crate) mod build;
+pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod envelope;
+pub(crate) mod host;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;

@@ -11,6 +11,8 @@ mod commands;
 mod differences;
 mod failure;
 mod files;
+mod fleet;
+mod hosts;
 mod keys;
 mod naming;
 mod pipeline;
@@ -59,6 +61,8 @@ enum Command {
     Diff(commands::diff::Arguments),
     Symbolize(commands::symbolize::Arguments),
     Targets(commands::targets::Arguments),
+    Host(commands::host::Arguments),
+    Check(commands::check::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
 }
@@ -117,6 +121,8 @@ fn main() -> ExitCode {
         Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
+        Command::Host(arguments) => commands::host::run(&arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
     };

@@ -160,7 +160,7 @@ def check_image(image, manifest, targets):
     known = [{field: target[field] for field in stated} | {"cpuFeatures": sorted(target["cpuFeatures"])}
              for target in targets if target["id"] == stated["id"]]
     need(known == [stated], "image: not a target that is known")
-    flags = {"has_" + feature.replace(".", "") for feature in stated["cpuFeatures"]}
+    flags = {"has_" + feature.replace(".", "").replace("avxvnni", "avx_vnni") for feature in stated["cpuFeatures"]}
     family = {"x86_64": 62, "aarch64": 183}[stated["triple"].split("-")[0]]
     signed = engine["name"], family, manifest["kind"], engine["version"].split(".")[0], stated["triple"], flags
     machine, kind, section = parse_elf(image)

@@ -88,6 +88,15 @@ fn artifacts_run_on_aarch64() {
     let found = run(&root, NEWEST, &newer, &[], "");
     assert_eq!(found.stdout, b"Hello from the edge!\n");
 
+    // Tier 1: every target of code of its own.
+    for target in edgec_targets::all() {
+        if target.arch.name() == "aarch64" && target.same_code_as().is_none() {
+            let artifact = build(&hello, target.id, "tier.cwasm");
+            let found = run(&root, NEWEST, &artifact, &[], "");
+            assert_eq!(found.stdout, b"Hello from the edge!\n", "{}", target.id);
+        }
+    }
+
     let edge = build(&hello, "aarch64", "hello.edge.cwasm");
     let found = run(&root, "cortex-a72", &edge, &[], "");
     assert_eq!(found.stdout, b"Hello from the edge!\n");

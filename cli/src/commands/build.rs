@@ -31,7 +31,14 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
     let quiet = arguments.quiet;
     let plan = Plan::new(arguments)?;
-    let mut summary = Summary::new(&plan.signer);
+    if let Some(fleet) = plan
+        .fleet
+        .as_ref()
+        .filter(|_| format == Format::Text && !quiet)
+    {
+        out!("{}", fleet.text());
+    }
+    let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
     let mut worst: Option<Exit> = None;
     let progress = Progress::new(quiet || format == Format::Json);
     for job in &plan.jobs {
