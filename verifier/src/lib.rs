@@ -8,6 +8,7 @@
 #![warn(clippy::indexing_slicing)]
 
 mod advisories;
+pub mod audit;
 mod check;
 mod consistency;
 mod engine_version;
