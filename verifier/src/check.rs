@@ -44,13 +44,15 @@ pub enum CheckName {
     Validity,
     /// The artifact states when it expires, where that is required.
     Expiry,
+    /// The code was audited, and nothing was found. Made, and named, only where the policy asks for it.
+    Audit,
     /// A host can run it. Not part of a verification; see [`crate::HostProfile`].
     Host,
 }
 
 impl CheckName {
     /// The checks that a policy may turn down: all that it decides itself.
-    pub(crate) const WITH_MODE: [Self; 11] = [
+    pub(crate) const WITH_MODE: [Self; 12] = [
         Self::Application,
         Self::Channel,
         Self::Target,
@@ -62,6 +64,7 @@ impl CheckName {
         Self::Imports,
         Self::Validity,
         Self::Expiry,
+        Self::Audit,
     ];
 
     /// The name in reports and policies.
@@ -85,6 +88,7 @@ impl CheckName {
             Self::Imports => "imports",
             Self::Validity => "validity",
             Self::Expiry => "expiry",
+            Self::Audit => "audit",
             Self::Host => "host",
         }
     }

@@ -3,6 +3,7 @@
 //! validate, initialize on request, optimize, then for each target precompile, package, sign, verify. The
 //! artifacts of one input are written when all of them exist.
 
+mod audit;
 mod failures;
 mod init;
 mod manifest;
@@ -436,7 +437,8 @@ fn package(
 ) -> Result<SignedArtifact, Failure> {
     let unsigned = UnsignedArtifact::new(image, manifest);
     let signed = plan.signer.attach(unsigned, Vec::new())?;
-    self_check(signed.as_bytes(), &plan.signer.public())?;
+    let manifest = self_check(signed.as_bytes(), &plan.signer.public())?;
+    audit::check(signed.as_bytes(), &manifest)?;
     Ok(signed)
 }
 
