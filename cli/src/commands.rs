@@ -1,6 +1,7 @@
 //! One file a verb: its arguments and what it does with them.
 
 pub(crate) mod advisories;
+pub(crate) mod audit;
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod diff;

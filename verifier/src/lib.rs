@@ -2,12 +2,14 @@
 //!
 //! [`verify`] is the only way to a [`VerifiedArtifact`]; what takes one, cannot be given
 //! a file that nobody vouched for. No private key and no compiler is linked here.
-//! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised.
+//! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised, `docs/audit.md` what
+//! [`audit`](mod@audit) sees.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 mod advisories;
+pub mod audit;
 mod check;
 mod consistency;
 mod engine_version;

@@ -3,6 +3,7 @@
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the same CPU
 //! features share the code. The artifacts of one input are written when all of them exist.
 
+mod audit;
 mod plan;
 mod report;
 
@@ -160,6 +161,7 @@ fn package(
 ) -> Result<SignedArtifact, Failure> {
     let unsigned = UnsignedArtifact::new(image, manifest);
     let signed = plan.signer.attach(unsigned, Vec::new())?;
-    self_check(signed.as_bytes(), &plan.signer.public())?;
+    let manifest = self_check(signed.as_bytes(), &plan.signer.public())?;
+    audit::check(signed.as_bytes(), &manifest)?;
     Ok(signed)
 }

@@ -309,6 +309,7 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         }
         VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
         VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is",
+        VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { expires, .. } => {
             return failure.hint(format!("it expired at {}", time::show(*expires)));
