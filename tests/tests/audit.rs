@@ -147,6 +147,8 @@ const X86_64: &[(&[u8], &str)] = &[
     (&[0x0f, 0xc7, 0xf0], "unexpected"),                        // rdrand eax
     (&[0xd9, 0xe8], "unexpected"),                              // fld1
     (&[0x67, 0x8b, 0x00], "unexpected"),                        // mov eax, [eax]
+    (&[0x66, 0x67, 0x8b, 0x00], "unexpected"),                  // mov ax, [eax]
+    (&[0x48, 0x66, 0xff, 0xe0], "unexpected"),                  // jmp rax, with prefixes
     (&[0xc5, 0xf8, 0x58, 0xc0], "feature"),                     // vaddps xmm0, xmm0, xmm0
     (&[0xf3, 0x0f, 0xbd, 0xc0], "feature"),                     // lzcnt eax, eax
     (&[0x62, 0xf1, 0x7c, 0x08, 0x58, 0xc0], "feature"),         // vaddps, by EVEX
@@ -203,7 +205,7 @@ const AARCH64: &[(u32, &str)] = &[
     (0xb8e0_0041, "feature"),   // ldaddal w0, w1, [x2]
     (0x1ee0_2800, "feature"),   // fadd h0, h0, h0
     (0x15ff_ffff, "branch"),    // b beyond the code
-    (0x3607_fffe, "branch"),    // tbz beyond the code
+    (0x3603_ffe0, "branch"),    // tbz to padding behind the code
     (0x5800_0000, "reference"), // ldr x0 of itself
     (0x507f_ffe0, "reference"), // adr beyond the code
 ];

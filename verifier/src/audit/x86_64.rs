@@ -306,9 +306,12 @@ impl<'a> X86<'a> {
         if self.instruction.segment_prefix() != Register::None {
             return Some(Verdict::Forbidden(Forbidden::Segment));
         }
-        let first = self.text.get(at)?;
-        let legacy = matches!(first, 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3);
-        ((branches && legacy) || *first == 0x67).then_some(Verdict::Unexpected)
+        // Anywhere in front of the opcode, also behind a REX, which then counts for nothing.
+        let prefixes = self.text.get(at..)?.iter();
+        let mut prefixes =
+            prefixes.take_while(|it| matches!(it, 0x40..=0x4f | 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3));
+        let unknown = |it: &u8| *it == 0x67 || branches && !matches!(it, 0x40..=0x4f);
+        prefixes.any(unknown).then_some(Verdict::Unexpected)
     }
 }
 
