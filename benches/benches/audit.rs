@@ -31,7 +31,8 @@ fn main() {
             let mut contenders = [
                 Contender::new("audit", || {
                     let report =
-                        edgec_verifier::audit(artifact.image(), &statement.manifest).unwrap();
+                        edgec_verifier::audit::audit(artifact.image(), &statement.manifest)
+                            .unwrap();
                     assert!(report.is_clean(), "{:?}", report.findings);
                     length = report.length;
                 }),

@@ -165,7 +165,6 @@ def check_image(image, manifest, targets):
     signed = engine["name"], family, manifest["kind"], engine["version"].split(".")[0], stated["triple"], flags
     machine, kind, section = parse_elf(image)
     need(signed == ("wasmtime", machine, kind, *parse_engine(section)), "image: not what its manifest says")
-
 # --- The policy.
 def moment(value):
     in_utc = type(value) is datetime.datetime and value.utcoffset() == datetime.timedelta(0)

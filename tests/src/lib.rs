@@ -2,6 +2,7 @@
 
 pub mod corpus;
 pub mod interop;
+pub mod planted;
 pub mod programs;
 pub mod stock;
 #[cfg(target_os = "linux")]

@@ -13,7 +13,7 @@ use super::features::{Names, UNKNOWN, named};
 use super::sweep::{Decoder, Flow, Instruction, Reference, Table, Verdict};
 
 /// Beyond Armv8.0, which has SIMD; only what an instruction of [`EMITTED`] can need.
-pub(super) const FEATURES: Names = &["fp16", "lse", "paca", UNKNOWN];
+pub(super) const FEATURES: Names = &["dotprod", "fp16", "i8mm", "lse", "paca", UNKNOWN];
 
 /// An encoding of [`EMITTED`].
 #[derive(Clone, Copy)]
@@ -38,7 +38,9 @@ fn candidates(word: u32) -> &'static [Known] {
                 name,
             })
         });
-        let encodings: Vec<Known> = encodings.collect();
+        let mut encodings: Vec<Known> = encodings.collect();
+        // Half precision is a special case of encodings that leave the precision open.
+        encodings.sort_by_key(|it| std::cmp::Reverse(it.mask.count_ones()));
         let within = |upper: u32| {
             let fits = |it: &&Known| ((upper << LOW) ^ it.value) & it.mask >> LOW << LOW == 0;
             encodings.iter().filter(fits).copied().collect()
@@ -349,12 +351,14 @@ impl Decoder for Arm<'_> {
             return None;
         }
         let word = self.word(at)?;
-        let (verdict, features) = match (emitted(word), judged(word)) {
-            (Some(known), _) => (Verdict::Fine, known.features),
-            // The only ones of these that a feature is needed for.
-            (None, Some((.., "retaa", verdict))) => (*verdict, named(FEATURES, "paca")),
-            (None, Some((.., verdict))) => (*verdict, 0),
-            (None, None) => (Verdict::Unexpected, 0),
+        let (verdict, features) = match emitted(word) {
+            Some(known) => (Verdict::Fine, known.features),
+            None => match judged(word) {
+                // The only ones of these that a feature is needed for.
+                Some((.., "retaa", verdict)) => (*verdict, named(FEATURES, "paca")),
+                Some((.., verdict)) => (*verdict, 0),
+                None => (Verdict::Unexpected, 0),
+            },
         };
         Some(Instruction {
             len: 4,
@@ -387,6 +391,10 @@ impl Decoder for Arm<'_> {
         first == Some(0xa9bf_7bfd) && words.next() == Some(0x9100_03fd)
     }
 
+    fn constant(&self, _: u64) -> Option<usize> {
+        None
+    }
+
     /// `adr base, table; ldrsw entry, [base, index, uxtw #2]; add base, base, entry; br base`, and the
     /// veneer of a branch: `ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; word`.
     fn table(&mut self, jump: usize, _: &dyn Fn(usize) -> Option<usize>) -> Option<Table> {
@@ -412,5 +420,47 @@ impl Decoder for Arm<'_> {
             start,
             entries: Some(1),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No encoding hides another one's feature, and none is one of the system's.
+    #[test]
+    fn each_encoding_is_found_as_itself() {
+        for (name, feature, encodings) in EMITTED {
+            for (mask, value) in *encodings {
+                assert_eq!(value & !mask, 0, "{name}");
+                let found = emitted(*value).unwrap();
+                let needed = feature.map_or(0, |feature| named(FEATURES, feature));
+                // Some encodings are a special case of others, and mean what that one means.
+                let special = feature.is_none() && found.mask.count_ones() > mask.count_ones();
+                assert!(found.features == needed || special, "{name} {value:#x}");
+                assert!(judged(*value).is_none(), "{name} {value:#x}");
+            }
+        }
+        for (mask, value, name, _) in JUDGED {
+            assert_eq!(value & !mask, 0, "{name}");
+            assert!(emitted(*value).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn offsets_are_signed() {
+        for (word, at, target) in [
+            (0x1400_0001, 0, 4),
+            (0x17ff_ffff, 8, 4),
+            (0x3607_fffe, 8, 4),
+        ] {
+            match flow(word, at) {
+                Flow::Jump(found) | Flow::Branch(found) => assert_eq!(found, target, "{word:#x}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(matches!(flow(0x97ff_ffff, 4), Flow::Call(0)));
+        assert!(matches!(reference(0x5800_0040, 8), Reference::Data(16, 8)));
+        assert!(matches!(reference(0x1000_0080, 4), Reference::Address(20)));
     }
 }

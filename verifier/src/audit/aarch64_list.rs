@@ -3,12 +3,14 @@
 //! An instruction that is not here, and that [`super::aarch64`] does not know as one of the system's, is a
 //! finding, whether it exists or not. The names are those of `isa/aarch64/inst/emit.rs` and its tests
 //! (`cranelift-codegen` 0.135), the encodings those of the Arm Architecture Reference Manual, DDI
-//! 0487, chapters C6 and C7, for all forms of a name in Armv8.0, FEAT_LSE and FEAT_FP16. Some
+//! 0487, chapters C6 and C7, for all forms of a name in Armv8.0, FEAT_LSE, FEAT_FP16, FEAT_DotProd and FEAT_I8MM. Some
 //! forms have reserved values in their fields that are not told apart here; they trap.
 
 const BASE: Option<&str> = None;
 const FP16: Option<&str> = Some("fp16");
 const LSE: Option<&str> = Some("lse");
+const DOTPROD: Option<&str> = Some("dotprod");
+const I8MM: Option<&str> = Some("i8mm");
 
 /// A name, the feature that it needs beyond the base, and its encodings: a mask, and what is left under it.
 pub(super) type Row = (&'static str, Option<&'static str>, &'static [(u32, u32)]);
@@ -18,9 +20,9 @@ pub(super) const EMITTED: &[Row] = &[
     ("abs", BASE, &[(0xbf3f_fc00, 0x0e20_b800), (0xff3f_fc00, 0x5e20_b800)]),
     ("adc", BASE, &[(0x7fe0_fc00, 0x1a00_0000)]),
     ("adcs", BASE, &[(0x7fe0_fc00, 0x3a00_0000)]),
-    ("add", BASE, &[(0x7f00_0000, 0x1100_0000), (0x7f20_0000, 0x0b00_0000), (0x7fe0_0000, 0x0b20_0000), (0xbf20_fc00, 0x0e20_8400), (0xffe0_fc00, 0x5ee0_8400)]),
+    ("add", BASE, &[(0x7f20_0000, 0x0b00_0000), (0x7f80_0000, 0x1100_0000), (0x7fe0_0000, 0x0b20_0000), (0xbf20_fc00, 0x0e20_8400), (0xffe0_fc00, 0x5ee0_8400)]),
     ("addp", BASE, &[(0xbf20_fc00, 0x0e20_bc00), (0xff3f_fc00, 0x5e31_b800)]),
-    ("adds", BASE, &[(0x7f00_0000, 0x3100_0000), (0x7f20_0000, 0x2b00_0000), (0x7fe0_0000, 0x2b20_0000)]),
+    ("adds", BASE, &[(0x7f20_0000, 0x2b00_0000), (0x7f80_0000, 0x3100_0000), (0x7fe0_0000, 0x2b20_0000)]),
     ("addv", BASE, &[(0xbf3f_fc00, 0x0e31_b800)]),
     ("adr", BASE, &[(0x9f00_0000, 0x1000_0000)]),
     ("and", BASE, &[(0x7f20_0000, 0x0a00_0000), (0x7f80_0000, 0x1200_0000), (0xbfe0_fc00, 0x0e20_1c00)]),
@@ -28,6 +30,7 @@ pub(super) const EMITTED: &[Row] = &[
     ("asrv", BASE, &[(0x7fe0_fc00, 0x1ac0_2800)]),
     ("b", BASE, &[(0xfc00_0000, 0x1400_0000)]),
     ("b.c", BASE, &[(0xff00_0010, 0x5400_0000)]),
+    ("bfm", BASE, &[(0x7f80_0000, 0x3300_0000)]),
     ("bic", BASE, &[(0x7f20_0000, 0x0a20_0000), (0xbfe0_fc00, 0x0e60_1c00), (0xbff8_9c00, 0x2f00_1400), (0xbff8_dc00, 0x2f00_9400)]),
     ("bl", BASE, &[(0xfc00_0000, 0x9400_0000)]),
     ("bsl", BASE, &[(0xbfe0_fc00, 0x2e60_1c00)]),
@@ -36,6 +39,7 @@ pub(super) const EMITTED: &[Row] = &[
     ("casalh", LSE, &[(0xffe0_fc00, 0x48e0_fc00)]),
     ("cbnz", BASE, &[(0x7f00_0000, 0x3500_0000)]),
     ("cbz", BASE, &[(0x7f00_0000, 0x3400_0000)]),
+    ("ccmn", BASE, &[(0x7fe0_0c10, 0x3a40_0000), (0x7fe0_0c10, 0x3a40_0800)]),
     ("ccmp", BASE, &[(0x7fe0_0c10, 0x7a40_0000), (0x7fe0_0c10, 0x7a40_0800)]),
     ("cls", BASE, &[(0x7fff_fc00, 0x5ac0_1400), (0xbf3f_fc00, 0x0e20_4800)]),
     ("clz", BASE, &[(0x7fff_fc00, 0x5ac0_1000), (0xbf3f_fc00, 0x2e20_4800)]),
@@ -74,7 +78,7 @@ pub(super) const EMITTED: &[Row] = &[
     ("fcmp", FP16, &[(0xffe0_fc1f, 0x1ee0_2000), (0xffe0_fc1f, 0x1ee0_2008)]),
     ("fcsel", BASE, &[(0xff20_0c00, 0x1e20_0c00)]),
     ("fcsel", FP16, &[(0xffe0_0c00, 0x1ee0_0c00)]),
-    ("fcvt", BASE, &[(0xff3e_7c00, 0x1e22_4000)]),
+    ("fcvt", BASE, &[(0xffff_fc00, 0x1e22_c000), (0xffff_fc00, 0x1e62_4000)]),
     ("fcvtl", BASE, &[(0xffbf_fc00, 0x0e21_7800)]),
     ("fcvtl2", BASE, &[(0xffbf_fc00, 0x4e21_7800)]),
     ("fcvtn", BASE, &[(0xffbf_fc00, 0x0e21_6800)]),
@@ -93,6 +97,8 @@ pub(super) const EMITTED: &[Row] = &[
     ("fmin", FP16, &[(0xbfe0_fc00, 0x0ec0_3400), (0xffe0_fc00, 0x1ee0_5800)]),
     ("fmla", BASE, &[(0xbf80_f400, 0x0f80_1000), (0xbfa0_fc00, 0x0e20_cc00), (0xff80_f400, 0x5f80_1000)]),
     ("fmla", FP16, &[(0xbfc0_f400, 0x0f00_1000), (0xbfe0_fc00, 0x0e40_0c00), (0xffc0_f400, 0x5f00_1000)]),
+    ("fmls", BASE, &[(0xbf80_f400, 0x0f80_5000), (0xbfa0_fc00, 0x0ea0_cc00), (0xff80_f400, 0x5f80_5000)]),
+    ("fmls", FP16, &[(0xbfc0_f400, 0x0f00_5000), (0xbfe0_fc00, 0x0ec0_0c00), (0xffc0_f400, 0x5f00_5000)]),
     ("fmov", BASE, &[(0x7f3f_fc00, 0x1e26_0000), (0x7f3f_fc00, 0x1e27_0000), (0xbff8_fc00, 0x0f00_f400), (0xff20_1fe0, 0x1e20_1000), (0xff3f_fc00, 0x1e20_4000), (0xfff8_fc00, 0x6f00_f400), (0xffff_fc00, 0x9eae_0000), (0xffff_fc00, 0x9eaf_0000)]),
     ("fmov", FP16, &[(0x7fff_fc00, 0x1ee6_0000), (0x7fff_fc00, 0x1ee7_0000), (0xbff8_fc00, 0x0f00_fc00), (0xffe0_1fe0, 0x1ee0_1000), (0xffff_fc00, 0x1ee0_4000)]),
     ("fmsub", BASE, &[(0xff20_8000, 0x1f00_8000)]),
@@ -134,7 +140,7 @@ pub(super) const EMITTED: &[Row] = &[
     ("ldeoral", LSE, &[(0xbfe0_fc00, 0xb8e0_2000)]),
     ("ldeoralb", LSE, &[(0xffe0_fc00, 0x38e0_2000)]),
     ("ldeoralh", LSE, &[(0xffe0_fc00, 0x78e0_2000)]),
-    ("ldp", BASE, &[(0x3ec0_0000, 0x2cc0_0000), (0x3fc0_0000, 0x2d40_0000), (0x7ec0_0000, 0x28c0_0000), (0x7fc0_0000, 0x2940_0000)]),
+    ("ldp", BASE, &[(0xfec0_0000, 0x2cc0_0000), (0xfec0_0000, 0x6cc0_0000), (0xfec0_0000, 0xacc0_0000), (0xffc0_0000, 0x2d40_0000), (0xffc0_0000, 0x6d40_0000), (0xffc0_0000, 0xad40_0000), (0x7ec0_0000, 0x28c0_0000), (0x7fc0_0000, 0x2940_0000)]),
     ("ldr", BASE, &[(0x3f00_0000, 0x1c00_0000), (0x3f40_0000, 0x3d40_0000), (0x3f60_0400, 0x3c40_0400), (0x3f60_0c00, 0x3c60_0800), (0xbf00_0000, 0x1800_0000), (0xbfc0_0000, 0xb940_0000), (0xbfe0_0400, 0xb840_0400), (0xbfe0_0c00, 0xb860_0800)]),
     ("ldrb", BASE, &[(0xffc0_0000, 0x3940_0000), (0xffe0_0400, 0x3840_0400), (0xffe0_0c00, 0x3860_0800)]),
     ("ldrh", BASE, &[(0xffc0_0000, 0x7940_0000), (0xffe0_0400, 0x7840_0400), (0xffe0_0c00, 0x7860_0800)]),
@@ -189,6 +195,7 @@ pub(super) const EMITTED: &[Row] = &[
     ("scvtf", BASE, &[(0x7f3f_0000, 0x1e02_0000), (0x7f3f_fc00, 0x1e22_0000), (0xbf80_fc00, 0x0f00_e400), (0xbfbf_fc00, 0x0e21_d800), (0xff80_fc00, 0x5f00_e400), (0xffbf_fc00, 0x5e21_d800)]),
     ("scvtf", FP16, &[(0x7fff_0000, 0x1ec2_0000), (0x7fff_fc00, 0x1ee2_0000), (0xbf90_fc00, 0x0f10_e400), (0xbfff_fc00, 0x0e79_d800), (0xff90_fc00, 0x5f10_e400), (0xffff_fc00, 0x5e79_d800)]),
     ("sdiv", BASE, &[(0x7fe0_fc00, 0x1ac0_0c00)]),
+    ("sdot", DOTPROD, &[(0xbf00_f400, 0x0f00_e000), (0xbf20_fc00, 0x0e00_9400)]),
     ("shl", BASE, &[(0xbf80_fc00, 0x0f00_5400), (0xff80_fc00, 0x5f00_5400)]),
     ("shll", BASE, &[(0xff3f_fc00, 0x2e21_3800)]),
     ("shll2", BASE, &[(0xff3f_fc00, 0x6e21_3800)]),
@@ -217,22 +224,24 @@ pub(super) const EMITTED: &[Row] = &[
     ("stlxr", BASE, &[(0xbfe0_fc00, 0x8800_fc00)]),
     ("stlxrb", BASE, &[(0xffe0_fc00, 0x0800_fc00)]),
     ("stlxrh", BASE, &[(0xffe0_fc00, 0x4800_fc00)]),
-    ("stp", BASE, &[(0x3ec0_0000, 0x2c80_0000), (0x3fc0_0000, 0x2d00_0000), (0x7ec0_0000, 0x2880_0000), (0x7fc0_0000, 0x2900_0000)]),
+    ("stp", BASE, &[(0xfec0_0000, 0x2c80_0000), (0xfec0_0000, 0x6c80_0000), (0xfec0_0000, 0xac80_0000), (0xffc0_0000, 0x2d00_0000), (0xffc0_0000, 0x6d00_0000), (0xffc0_0000, 0xad00_0000), (0x7ec0_0000, 0x2880_0000), (0x7fc0_0000, 0x2900_0000)]),
     ("str", BASE, &[(0x3f40_0000, 0x3d00_0000), (0x3f60_0400, 0x3c00_0400), (0x3f60_0c00, 0x3c20_0800), (0xbfc0_0000, 0xb900_0000), (0xbfe0_0400, 0xb800_0400), (0xbfe0_0c00, 0xb820_0800)]),
     ("strb", BASE, &[(0xffc0_0000, 0x3900_0000), (0xffe0_0400, 0x3800_0400), (0xffe0_0c00, 0x3820_0800)]),
     ("strh", BASE, &[(0xffc0_0000, 0x7900_0000), (0xffe0_0400, 0x7800_0400), (0xffe0_0c00, 0x7820_0800)]),
     ("stur", BASE, &[(0x3f60_0c00, 0x3c00_0000), (0xbfe0_0c00, 0xb800_0000)]),
     ("sturb", BASE, &[(0xffe0_0c00, 0x3800_0000)]),
     ("sturh", BASE, &[(0xffe0_0c00, 0x7800_0000)]),
-    ("sub", BASE, &[(0x7f00_0000, 0x5100_0000), (0x7f20_0000, 0x4b00_0000), (0x7fe0_0000, 0x4b20_0000), (0xbf20_fc00, 0x2e20_8400), (0xffe0_fc00, 0x7ee0_8400)]),
-    ("subs", BASE, &[(0x7f00_0000, 0x7100_0000), (0x7f20_0000, 0x6b00_0000), (0x7fe0_0000, 0x6b20_0000)]),
+    ("sub", BASE, &[(0x7f20_0000, 0x4b00_0000), (0x7f80_0000, 0x5100_0000), (0x7fe0_0000, 0x4b20_0000), (0xbf20_fc00, 0x2e20_8400), (0xffe0_fc00, 0x7ee0_8400)]),
+    ("subs", BASE, &[(0x7f20_0000, 0x6b00_0000), (0x7f80_0000, 0x7100_0000), (0x7fe0_0000, 0x6b20_0000)]),
     ("swpal", LSE, &[(0xbfe0_fc00, 0xb8e0_8000)]),
     ("swpalb", LSE, &[(0xffe0_fc00, 0x38e0_8000)]),
     ("swpalh", LSE, &[(0xffe0_fc00, 0x78e0_8000)]),
-    ("tbnz", BASE, &[(0x7f00_0000, 0x3700_0000)]),
-    ("tbz", BASE, &[(0x7f00_0000, 0x3600_0000)]),
     ("tbl", BASE, &[(0xbfe0_9c00, 0x0e00_0000)]),
+    ("tbnz", BASE, &[(0x7f00_0000, 0x3700_0000)]),
     ("tbx", BASE, &[(0xbfe0_9c00, 0x0e00_1000)]),
+    ("tbz", BASE, &[(0x7f00_0000, 0x3600_0000)]),
+    ("trn1", BASE, &[(0xbf20_fc00, 0x0e00_2800)]),
+    ("trn2", BASE, &[(0xbf20_fc00, 0x0e00_6800)]),
     ("uaddlp", BASE, &[(0xbf3f_fc00, 0x2e20_2800)]),
     ("ubfm", BASE, &[(0x7f80_0000, 0x5300_0000)]),
     ("ucvtf", BASE, &[(0x7f3f_0000, 0x1e03_0000), (0x7f3f_fc00, 0x1e23_0000), (0xbf80_fc00, 0x2f00_e400), (0xbfbf_fc00, 0x2e21_d800), (0xff80_fc00, 0x7f00_e400), (0xffbf_fc00, 0x7e21_d800)]),
@@ -241,6 +250,7 @@ pub(super) const EMITTED: &[Row] = &[
     ("umaddl", BASE, &[(0xffe0_8000, 0x9ba0_0000)]),
     ("umax", BASE, &[(0xbf20_fc00, 0x2e20_6400)]),
     ("umaxp", BASE, &[(0xbf20_fc00, 0x2e20_a400)]),
+    ("umaxv", BASE, &[(0xbf3f_fc00, 0x2e30_a800)]),
     ("umin", BASE, &[(0xbf20_fc00, 0x2e20_6c00)]),
     ("uminv", BASE, &[(0xbf3f_fc00, 0x2e31_a800)]),
     ("umlal", BASE, &[(0xff00_f400, 0x2f00_2000), (0xff20_fc00, 0x2e20_8000)]),
@@ -254,11 +264,15 @@ pub(super) const EMITTED: &[Row] = &[
     ("uqxtn", BASE, &[(0xff3f_fc00, 0x2e21_4800), (0xff3f_fc00, 0x7e21_4800)]),
     ("uqxtn2", BASE, &[(0xff3f_fc00, 0x6e21_4800)]),
     ("urhadd", BASE, &[(0xbf20_fc00, 0x2e20_1400)]),
+    ("usdot", I8MM, &[(0xbfc0_f400, 0x0f80_f000), (0xbfe0_fc00, 0x0e80_9c00)]),
     ("ushl", BASE, &[(0xbf20_fc00, 0x2e20_4400), (0xffe0_fc00, 0x7ee0_4400)]),
     ("ushll", BASE, &[(0xff80_fc00, 0x2f00_a400)]),
     ("ushll2", BASE, &[(0xff80_fc00, 0x6f00_a400)]),
     ("ushr", BASE, &[(0xbf80_fc00, 0x2f00_0400), (0xff80_fc00, 0x7f00_0400)]),
+    ("uzp1", BASE, &[(0xbf20_fc00, 0x0e00_1800)]),
+    ("uzp2", BASE, &[(0xbf20_fc00, 0x0e00_5800)]),
     ("xtn", BASE, &[(0xff3f_fc00, 0x0e21_2800)]),
     ("xtn2", BASE, &[(0xff3f_fc00, 0x4e21_2800)]),
     ("zip1", BASE, &[(0xbf20_fc00, 0x0e00_3800)]),
+    ("zip2", BASE, &[(0xbf20_fc00, 0x0e00_7800)]),
 ];

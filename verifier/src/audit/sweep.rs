@@ -28,6 +28,8 @@ pub(super) trait Decoder {
     fn mnemonic(&mut self, at: usize) -> String;
     /// Whether a frame is set up at an offset: that is how every function begins.
     fn prologue(&self, at: usize) -> bool;
+    /// The length of a constant that is known by its content, and read through its address.
+    fn constant(&self, at: u64) -> Option<usize>;
     /// The jump table of an indirect jump, when the instructions in front of it are the known sequence.
     /// `previous` gives the start of the instruction in front of another.
     fn table(&mut self, jump: usize, previous: &dyn Fn(usize) -> Option<usize>) -> Option<Table>;
@@ -224,7 +226,12 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         match instruction.reference {
             Reference::None => {}
             Reference::Data(target, len) => self.data(at, target, len),
-            Reference::Address(target) => self.edge(at, target, Edge::Address),
+            Reference::Address(target) => {
+                if let Some(len) = self.decoder.constant(target) {
+                    self.data(at, target, len);
+                }
+                self.edge(at, target, Edge::Address);
+            }
         }
         match instruction.flow {
             Flow::Next => true,
@@ -365,15 +372,16 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    /// The end of zeros that fill up to a constant or an alignment.
+    /// The end of zeros that fill up to a constant, a function or an alignment.
     fn padding(&self, at: usize) -> Option<usize> {
         let aligned = (at + 1).next_multiple_of(FUNCTION_ALIGN);
-        let marks = self.marks.get(at..aligned.min(self.marks.len()))?;
-        let data = marks.iter().position(|mark| mark & KIND == DATA);
-        let end = at + data.unwrap_or(marks.len());
-        let zeros = self.text.get(at..end)?.iter().all(|byte| *byte == 0);
-        let aimed_at = marks.iter().take(end - at).any(|mark| mark & TARGET != 0);
-        (zeros && !aimed_at).then_some(end)
+        let limit = aligned.min(self.text.len());
+        let marks = self.marks.get(at..limit)?.iter();
+        let zeros = self.text.get(at..limit)?.iter().zip(marks);
+        let len = zeros.take_while(|(byte, mark)| **byte == 0 && **mark == FREE);
+        let end = at + len.count();
+        let fills = end == limit || self.kind(end) == DATA || self.decoder.prologue(end);
+        (end > at && fills).then_some(end)
     }
 
     /// Where reading can go on: at something that a branch leads to, or a function.

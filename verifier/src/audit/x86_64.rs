@@ -242,6 +242,10 @@ pub(super) struct X86<'a> {
 /// `push rbp; mov rbp, rsp`.
 const PROLOGUE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 
+/// What shifts of bytes by a variable amount look their masks up in (`isa/x64/lower/isle.rs`): the only
+/// constants of which the compiler takes the address, in bytes.
+const SHIFT_MASKS: usize = 128;
+
 impl<'a> X86<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
         Self {
@@ -302,9 +306,12 @@ impl<'a> X86<'a> {
         if self.instruction.segment_prefix() != Register::None {
             return Some(Verdict::Forbidden(Forbidden::Segment));
         }
-        let first = self.text.get(at)?;
-        let legacy = matches!(first, 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3);
-        ((branches && legacy) || *first == 0x67).then_some(Verdict::Unexpected)
+        // Anywhere in front of the opcode, also behind a REX, which then counts for nothing.
+        let prefixes = self.text.get(at..)?.iter();
+        let mut prefixes =
+            prefixes.take_while(|it| matches!(it, 0x40..=0x4f | 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3));
+        let unknown = |it: &u8| *it == 0x67 || branches && !matches!(it, 0x40..=0x4f);
+        prefixes.any(unknown).then_some(Verdict::Unexpected)
     }
 }
 
@@ -360,6 +367,21 @@ impl Decoder for X86<'_> {
         self.text
             .get(at..)
             .is_some_and(|rest| rest.starts_with(&PROLOGUE))
+    }
+
+    fn constant(&self, at: u64) -> Option<usize> {
+        let bytes = self
+            .text
+            .get(usize::try_from(at).ok()?..)?
+            .get(..SHIFT_MASKS)?;
+        let (rows, _) = bytes.as_chunks::<16>();
+        // Left and right: a row is sixteen times the mask of a shift by its number.
+        let masks = |mask: fn(u32) -> u8| {
+            let mut rows = (0..).zip(rows);
+            rows.all(|(by, row)| row.iter().all(|byte| *byte == mask(by)))
+        };
+        let known = masks(|by| 0xff << by) || masks(|by| 0xff >> by);
+        known.then_some(SHIFT_MASKS)
     }
 
     /// `lea base, [rip + table]; movsxd entry, [base + 4 * index]; add base, entry; jmp base`.
