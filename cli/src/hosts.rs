@@ -29,7 +29,10 @@ impl Host {
 
     /// Reads a profile; one without a name has its file's.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let profile = HostProfile::from_toml(&files::read_text(path)?);
+        let text = files::read_text(path).map_err(|failure| {
+            failure.hint("a host profile is text (`edgec host --save FILE`); artifacts stand in front of --host")
+        })?;
+        let profile = HostProfile::from_toml(&text);
         let profile = profile.map_err(|error| malformed(&error, path))?;
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Self {

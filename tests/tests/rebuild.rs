@@ -250,6 +250,34 @@ fn what_cannot_be_made_again_is_said() {
     }
 }
 
+/// Stages are compared as the list that they are: one that hides behind another of its name, or stands
+/// elsewhere, is a statement that nothing was made by.
+#[test]
+fn stages_are_what_they_are_in_their_order() {
+    let sandbox = sandbox();
+    build(&sandbox, &["app.wat", "-t", "x86_64"]);
+    let genuine = sandbox.read("a.cwasm");
+    forged(&sandbox, |forge| {
+        forge.with_manifest(|it| {
+            let mut hidden = it.builder.stages[1].clone();
+            hidden.tool = "other".to_owned();
+            it.builder.stages.insert(1, hidden);
+        })
+    });
+    assert_eq!(
+        refused(&sandbox, "app.wat")["error"]["code"],
+        "rebuild-unknown"
+    );
+    sandbox.write("a.cwasm", &genuine);
+    forged(&sandbox, |forge| {
+        forge.with_manifest(|it| it.builder.stages.reverse())
+    });
+    assert_eq!(refused(&sandbox, "app.wat")["error"]["code"], "rebuild");
+    // And by `diff`, which knows of no input.
+    sandbox.write("b.cwasm", &genuine);
+    sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm"]);
+}
+
 /// What nobody vouches for is not compiled for.
 #[test]
 fn a_refused_artifact_is_not_made_again() {
