@@ -7,10 +7,11 @@
 //! Sources: System V gABI, chapter 4 (ELF); `wasmtime-environ` 48, `obj.rs` (section
 //! names, `e_flags`); `wasmtime` 48, `engine/serialization.rs` (`.wasmtime.engine`).
 
+use edgec_targets::Arch;
 use object::LittleEndian as LE;
 use object::elf::{
-    EM_AARCH64, EM_X86_64, FileHeader64, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_REL,
-    SHT_RELA, SHT_STRTAB, SectionHeader64,
+    FileHeader64, SHF_EXECINSTR, SHF_WRITE, SHT_NOBITS, SHT_NULL, SHT_REL, SHT_RELA, SHT_STRTAB,
+    SectionHeader64,
 };
 use object::read::SectionIndex;
 use object::read::elf::{FileHeader as _, SectionHeader as _};
@@ -132,12 +133,10 @@ impl ElfImage {
         let header = FileHeader64::<LE>::parse(image).map_err(|_| malformed("file header"))?;
         let kind = kind(header)?;
         let machine = header.e_machine.get(LE);
-        if ![EM_X86_64, EM_AARCH64].contains(&machine) {
-            return Err(ElfError::NotWasmtime {
-                what: "e_machine",
-                found: machine.into(),
-            });
-        }
+        let arch = Arch::of_elf_machine(machine).ok_or(ElfError::NotWasmtime {
+            what: "e_machine",
+            found: machine.into(),
+        })?;
         if header.e_phoff.get(LE) != 0 || header.e_phnum.get(LE) != 0 {
             return Err(malformed("program headers, of which there are none"));
         }
@@ -190,7 +189,7 @@ impl ElfImage {
             }
             let (offset, size) = (section.sh_offset(LE), section.sh_size(LE));
             // The engine makes whole pages executable.
-            if name == ".text" && offset % page_size(machine) != 0 {
+            if name == ".text" && offset % arch.page_size() != 0 {
                 return Err(malformed("code, which does not begin with a page"));
             }
             regions.push((offset, size));
@@ -233,14 +232,6 @@ fn kind(header: &FileHeader64<LE>) -> Result<Kind, ElfError> {
         EF_WASMTIME_MODULE => Ok(Kind::Module),
         EF_WASMTIME_COMPONENT => Ok(Kind::Component),
         found => not_wasmtime("e_flags", found),
-    }
-}
-
-/// What the engine aligns code to: the largest page of the CPU family.
-fn page_size(machine: u16) -> u64 {
-    match machine {
-        EM_X86_64 => 4096,
-        _ => 65536,
     }
 }
 

@@ -5,22 +5,11 @@
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use edgec_benches::{Contender, guests, medians, selected};
+use edgec_benches::{Contender, Workload, guests, medians, selected, workload};
 use edgec_compiler::{BINARYEN_VERSION, EngineProfile, Level, Optimizer, optimize, precompile};
 use edgec_tests::stock;
 use wasmtime::Engine;
 use wasmtime::component::Component;
-
-/// Arguments and input that make a guest compute for a while, where it runs at all.
-const LOADS: &[(&str, &[&str], &str)] = &[
-    ("rust-worker-p2", &[], ""),
-    ("c-minigzip", &[], "zip"),
-    (
-        "c-quickjs",
-        &["let s = 0; for (let i = 0; i < 3e6; i++) s = (s * 31 + i) | 0; s"],
-        "",
-    ),
-];
 
 fn main() {
     // The worker process is this program, as it is `edgec` in a build.
@@ -77,10 +66,7 @@ fn main() {
             let engine = Engine::default();
             let mut loading = [Contender::new("load", || deserialize(&engine, file.path()))];
             let load = medians(&mut loading, Duration::from_millis(500));
-            let run = LOADS
-                .iter()
-                .find(|(name, ..)| *name == guest.name)
-                .map(|(_, arguments, stdin)| run_time(file.path(), arguments, stdin));
+            let run = workload(&guest.name).map(|work| run_time(file.path(), &work));
             println!(
                 "{:16} {:>3} {:>8.2} s {:>11} {:>8.2} s {:>11} {:>6.0} us {}",
                 guest.name,
@@ -99,13 +85,9 @@ fn main() {
     }
 }
 
-fn run_time(artifact: &std::path::Path, arguments: &[&str], stdin: &str) -> Duration {
-    let stdin = match stdin {
-        "zip" => (0..400_000).map(|i| format!("{} ", i * i % 9973)).collect(),
-        other => other.to_owned(),
-    };
+fn run_time(artifact: &std::path::Path, work: &Workload) -> Duration {
     let mut contenders = [Contender::new("run", || {
-        stock::load_and_run(artifact, arguments, &stdin);
+        stock::load_and_run(artifact, work.arguments, &work.stdin);
     })];
     medians(&mut contenders, Duration::from_secs(1))[0]
 }

@@ -134,6 +134,29 @@ pub struct Guest {
     pub component: ValidComponent,
 }
 
+/// What makes a guest compute for a while.
+pub struct Workload {
+    /// The program's arguments.
+    pub arguments: &'static [&'static str],
+    /// What it reads from standard input.
+    pub stdin: String,
+}
+
+/// Work for a guest that computes.
+pub fn workload(guest: &str) -> Option<Workload> {
+    let numbers = || (0..400_000).map(|i: u64| format!("{} ", i * i % 9973));
+    let (arguments, stdin): (&[&str], String) = match guest {
+        "rust-worker-p2" => (&[], String::new()),
+        "c-minigzip" => (&[], numbers().collect()),
+        "c-quickjs" => (
+            &["let s = 0; for (let i = 0; i < 3e6; i++) s = (s * 31 + i) | 0; s"],
+            String::new(),
+        ),
+        _ => return None,
+    };
+    Some(Workload { arguments, stdin })
+}
+
 /// The example of this repository, and the real programs beside it, where there are any.
 pub fn guests(names: &[&str]) -> Vec<Guest> {
     let mut files = vec![edgec_tests::repository().join("examples/hello.wat")];

@@ -1,9 +1,12 @@
 //! One file a verb: its arguments and what it does with them.
 
 pub(crate) mod advisories;
+pub(crate) mod audit;
 pub(crate) mod build;
+pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod envelope;
+pub(crate) mod host;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod keys;

@@ -11,6 +11,8 @@ mod commands;
 mod differences;
 mod failure;
 mod files;
+mod fleet;
+mod hosts;
 mod keys;
 mod naming;
 mod pipeline;
@@ -52,6 +54,7 @@ enum Command {
     Keys(commands::keys::Arguments),
     Sign(Box<commands::sign::Arguments>),
     Verify(commands::verify::Arguments),
+    Audit(commands::audit::Arguments),
     Inspect(commands::inspect::Arguments),
     Envelope(commands::envelope::Arguments),
     Run(commands::run::Arguments),
@@ -59,6 +62,8 @@ enum Command {
     Diff(commands::diff::Arguments),
     Symbolize(commands::symbolize::Arguments),
     Targets(commands::targets::Arguments),
+    Host(commands::host::Arguments),
+    Check(commands::check::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
 }
@@ -110,6 +115,7 @@ fn main() -> ExitCode {
         Command::Keys(arguments) => commands::keys::run(&arguments),
         Command::Sign(arguments) => commands::sign::run(&arguments),
         Command::Verify(arguments) => commands::verify::run(&arguments),
+        Command::Audit(arguments) => commands::audit::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Envelope(arguments) => commands::envelope::run(&arguments),
         Command::Run(arguments) => commands::run::run(arguments),
@@ -117,6 +123,8 @@ fn main() -> ExitCode {
         Command::Diff(arguments) => commands::diff::run(&arguments),
         Command::Symbolize(arguments) => commands::symbolize::run(&arguments),
         Command::Targets(arguments) => commands::targets::run(&arguments),
+        Command::Host(arguments) => commands::host::run(&arguments),
+        Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
     };

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use edgec_artifact::{Bytes, Image, Manifest, Sha256Digest, Validity, verity};
+use edgec_artifact::{Bytes, Image, Manifest, Sha256Digest, verity};
 use edgec_compiler::DebugInfo;
 use edgec_compiler::Image as Elf;
 
@@ -72,7 +72,7 @@ impl Rebuild {
         let (made, debug) = recipe.compile(&prepared, &names, target)?;
         self.progress.clear();
 
-        let validity = manifest.validity.unwrap_or(Validity::default());
+        let validity = manifest.validity.unwrap_or_default();
         let release = Release {
             version: manifest.version,
             display_version: manifest.display_version.clone(),

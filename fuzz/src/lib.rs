@@ -4,10 +4,12 @@
 //! anywhere below is a finding as well. The programs in `targets/` give the functions to
 //! libFuzzer; `tests/tests/regressions.rs` replays what was found.
 
+mod audit;
 mod debug_file;
 mod program;
 mod trust;
 
+pub use audit::audit;
 pub use debug_file::debug_file;
 pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};
@@ -17,7 +19,7 @@ pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
@@ -28,4 +30,5 @@ pub const TARGETS: [Target; 10] = [
     ("component", component),
     ("reencode", reencode),
     ("debug_file", debug_file),
+    ("audit", audit),
 ];

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use edgec_verifier::{EngineProfile, HostProfile};
+use edgec_verifier::{EngineProfile, HostCpu, HostProfile};
 use wasmtime::{Collector, Config, Engine, Result, WasmBacktraceDetails};
 
 use crate::Limits;
@@ -67,11 +67,27 @@ impl HostEngine {
         let mut config = config(profile);
         limits.apply(&mut config)?;
         change(&mut config);
+        let mut host = HostProfile::of_profile(profile);
+        if let Limits::Pooled(plan) = limits {
+            host = host.with_pool(plan.limits());
+        }
         Ok(Self {
             engine: Engine::new(&config)?,
             profile,
-            host: Arc::new(HostProfile::of_profile(profile)),
+            host: Arc::new(host),
         })
+    }
+
+    /// The same engine on a CPU that is stated, not asked: an emulated one, or one of whose features some are not to
+    /// be used. What needs another CPU is refused with the missing features named, before the engine sees
+    /// it. The engine still asks the real one, so that a false statement runs nothing.
+    #[must_use]
+    pub fn with_cpu(self, cpu: HostCpu) -> Self {
+        let host = HostProfile::clone(&self.host).with_cpu(cpu);
+        Self {
+            host: Arc::new(host),
+            ..self
+        }
     }
 
     /// The engine itself.
@@ -85,7 +101,7 @@ impl HostEngine {
     }
 
     /// This machine, as artifacts are compared with it; asked for once.
-    pub(crate) fn host(&self) -> &HostProfile {
+    pub fn host(&self) -> &HostProfile {
         &self.host
     }
 

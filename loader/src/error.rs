@@ -2,7 +2,7 @@
 
 use std::io;
 
-use edgec_verifier::{Kind, LoadMode, MAX_ARTIFACT_LEN, Unfit, VerifyError};
+use edgec_verifier::{Kind, LoadMode, MAX_ARTIFACT_LEN, Unfit, VerifyError, error_chain};
 
 /// Why an artifact was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +45,20 @@ pub enum LoadError {
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// Several artifacts of which none is for this host.
+    #[error("none of the artifacts fits this host{}", reasons(unfit))]
+    NoneFits {
+        /// The target of each, and what is in the way.
+        unfit: Vec<(String, Unfit)>,
+    },
+    /// Several artifacts that are not of one release.
+    #[error("the artifacts are of different releases: {first}, and {other}")]
+    Mixed {
+        /// Application, channel and version of the first.
+        first: String,
+        /// Of one that differs.
+        other: String,
+    },
     /// The program imports what its manifest does not state, and no policy has judged.
     #[error("the program imports {}, which its manifest does not state", imports.join(", "))]
     Undeclared {
@@ -76,6 +90,8 @@ impl LoadError {
             Self::Kind { .. } => "kind",
             Self::Clock => "clock",
             Self::Unfit(error) => error.code(),
+            Self::NoneFits { .. } => "no-fit",
+            Self::Mixed { .. } => "mixed-releases",
             Self::Undeclared { .. } => "undeclared-import",
             Self::Engine(_) => "engine",
             Self::Link(_) => "link",
@@ -83,4 +99,12 @@ impl LoadError {
             Self::Store(error) => error.code(),
         }
     }
+}
+
+fn reasons(unfit: &[(String, Unfit)]) -> String {
+    let reasons = unfit.iter().map(|(target, unfit)| {
+        let why = error_chain(unfit);
+        format!("; {target}: {why}")
+    });
+    reasons.collect()
 }

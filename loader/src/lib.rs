@@ -24,6 +24,7 @@
     reason = "mapping memory and handing verified code to the engine"
 )]
 
+mod best;
 mod engine;
 mod error;
 mod limits;
@@ -40,11 +41,13 @@ pub mod store;
 #[cfg(target_os = "linux")]
 mod verity;
 
+pub use best::best_of;
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, EngineProfile,
-    Expected, KeyError, KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, PolicyError,
-    PolicyFileError, PolicyStateError, PublicKey, Status, TrustPolicy, TrustedKey, Unfit,
-    UnknownProfile, VerifyError, error_chain, remember,
+    Expected, HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
+    Manifest, Misfit, PolicyError, PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit,
+    PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, VerifyError, error_chain,
+    remember,
 };
 pub use engine::{HostEngine, Ticker, engine};
 pub use error::LoadError;

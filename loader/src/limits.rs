@@ -4,7 +4,7 @@
 //! memory is reset by the kernel. Its dimensions must admit every program that the host
 //! runs, so they are computed from what the manifests say ([`PoolPlan::fitting`]).
 
-use edgec_verifier::Manifest;
+use edgec_verifier::{Manifest, PoolLimits};
 use serde::Serialize;
 use wasmtime::{Config, InstanceAllocationStrategy, PoolingAllocationConfig, Result};
 
@@ -118,8 +118,7 @@ impl PoolPlan {
     }
 
     /// As [`Self::fitting`], for all of the programs but those that no such pool fits: one tenant's
-    /// needs do not keep a host of many from starting. The engine refuses each of those when it is
-    /// loaded.
+    /// needs do not keep a host of many from starting. Each of those is refused when it is loaded.
     pub fn fitting_most<'a>(
         instances: u32,
         memory_bytes: u64,
@@ -197,6 +196,16 @@ impl PoolPlan {
         Ok(())
     }
 
+    /// The largest of each that one instance may have in this pool.
+    pub fn limits(&self) -> PoolLimits {
+        PoolLimits {
+            memories: self.memories.max(1),
+            tables: self.tables.max(1),
+            table_elements: self.table_elements,
+            memory_bytes: self.memory_bytes,
+        }
+    }
+
     /// The address space that the pool's memories take, in bytes. It is reserved, not used.
     pub fn address_space(&self) -> u64 {
         let memories = u64::from(self.instances) * u64::from(self.memories);
@@ -204,6 +213,7 @@ impl PoolPlan {
     }
 
     fn config(&self) -> Result<PoolingAllocationConfig> {
+        let one = self.limits();
         let total = |each: u32| self.instances.saturating_mul(each.max(1));
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(self.instances)
@@ -215,12 +225,12 @@ impl PoolPlan {
             .total_tables(total(self.tables))
             .total_stacks(self.instances)
             .total_gc_heaps(self.instances)
-            .max_memories_per_component(self.memories.max(1))
-            .max_tables_per_component(self.tables.max(1))
-            .max_memories_per_module(self.memories.max(1))
-            .max_tables_per_module(self.tables.max(1))
-            .table_elements(usize::try_from(self.table_elements)?)
-            .max_memory_size(usize::try_from(self.memory_bytes)?)
+            .max_memories_per_component(one.memories)
+            .max_tables_per_component(one.tables)
+            .max_memories_per_module(one.memories)
+            .max_tables_per_module(one.tables)
+            .table_elements(usize::try_from(one.table_elements)?)
+            .max_memory_size(usize::try_from(one.memory_bytes)?)
             .linear_memory_keep_resident(KEEP_RESIDENT)
             .table_keep_resident(KEEP_RESIDENT);
         Ok(pool)

@@ -40,6 +40,16 @@ impl HostCpu {
         }
     }
 
+    /// The family, by the name that Rust has for it.
+    pub fn arch(&self) -> &str {
+        &self.arch
+    }
+
+    /// The features that it has and that any target may use, by their Rust names, sorted.
+    pub fn features(&self) -> impl Iterator<Item = &str> {
+        self.features.iter().map(String::as_str)
+    }
+
     /// The machine that this runs on.
     pub fn detect() -> Self {
         Self::new(
@@ -96,12 +106,13 @@ fn detected() -> Vec<&'static str> {
     detect!(std::arch::is_x86_feature_detected:
         "sse3" "ssse3" "cmpxchg16b" "sse4.1" "sse4.2" "popcnt"
         "avx" "avx2" "bmi1" "bmi2" "fma" "lzcnt"
-        "avx512f" "avx512dq" "avx512vl")
+        "avx512f" "avx512dq" "avx512vl"
+        "avx512bitalg" "avx512vbmi" "avx512vnni" "avxvnni")
 }
 
 #[cfg(target_arch = "aarch64")]
 fn detected() -> Vec<&'static str> {
-    detect!(std::arch::is_aarch64_feature_detected: "lse" "fp16")
+    detect!(std::arch::is_aarch64_feature_detected: "lse" "fp16" "dotprod" "i8mm")
 }
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]

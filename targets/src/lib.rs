@@ -11,14 +11,16 @@
 #![forbid(unsafe_code)]
 
 mod aarch64;
+mod cover;
 mod host;
 mod profile;
 mod registry;
 mod x86_64;
 
+pub use cover::{Assignment, Cover, Uncovered, cover};
 pub use host::{HostCpu, Misfit};
 pub use profile::{EngineProfile, UnknownProfile};
-pub use registry::{UnknownTarget, all, default_targets, find};
+pub use registry::{Rank, UnknownTarget, all, default_targets, find};
 
 /// A CPU architecture family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +32,20 @@ pub enum Arch {
 }
 
 impl Arch {
+    /// Every family.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
+
+    /// The family of this name, as it stands first in a triple.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|arch| arch.name() == name)
+    }
+
+    /// The family of this `e_machine`.
+    pub fn of_elf_machine(machine: u16) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|arch| arch.elf_machine() == machine)
+    }
+
     /// The architecture's name as it stands first in a triple.
     pub const fn name(self) -> &'static str {
         match self {
@@ -83,6 +99,25 @@ impl CpuFeature {
     }
 }
 
+/// What the project's tests do with a target's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Tier 1: it is executed, on such a CPU or under an emulator that models one.
+    Executed,
+    /// Tier 2: it is compiled, and its image is examined.
+    Compiled,
+}
+
+impl Tier {
+    /// The tier's number.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Executed => 1,
+            Self::Compiled => 2,
+        }
+    }
+}
+
 /// One CPU target: a micro-architecture level of one family.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target {
@@ -96,6 +131,8 @@ pub struct Target {
     pub level: &'static str,
     /// The features that code for this target may use. Everything else is off.
     pub features: &'static [CpuFeature],
+    /// How far it is tested.
+    pub tier: Tier,
     /// Which machines have it, in a few words.
     pub machines: &'static str,
     /// Where the facts come from.
@@ -106,6 +143,20 @@ impl Target {
     /// The target triple.
     pub const fn triple(&self) -> &'static str {
         self.arch.triple()
+    }
+
+    /// The first target of the registry whose code is byte for byte this one's: the code generator knows
+    /// CPUs by their features only. None: no target before this one has the same.
+    pub fn same_code_as(&self) -> Option<&'static Target> {
+        all()
+            .take_while(|other| other.id != self.id)
+            .find(|other| self.contains(other) && other.contains(self))
+    }
+
+    /// Whether this target uses every feature that `other` uses: its hosts run the other's code too.
+    pub fn contains(&self, other: &Target) -> bool {
+        let mut theirs = other.features.iter();
+        self.arch == other.arch && theirs.all(|feature| self.features.contains(feature))
     }
 
     /// Whether code for this target runs on `host`.

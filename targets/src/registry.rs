@@ -1,6 +1,8 @@
-//! Looking targets up by name.
+//! Looking targets up by name, and comparing them.
 
-use crate::{Target, aarch64, x86_64};
+use std::cmp::Reverse;
+
+use crate::{HostCpu, Target, aarch64, x86_64};
 
 /// A name that no target has.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -8,13 +10,42 @@ use crate::{Target, aarch64, x86_64};
 pub struct UnknownTarget {
     /// The name that was asked for.
     pub name: String,
-    /// Up to three names of targets that are spelled alike, nearest first.
+    /// Up to three names or aliases that are spelled alike, nearest first, each of another target.
     pub nearest: Vec<&'static str>,
 }
 
 /// Every target, the families in turn, each from its default to its newest level.
 pub fn all() -> impl Iterator<Item = &'static Target> {
     x86_64::TARGETS.iter().chain(aarch64::TARGETS)
+}
+
+/// How much of a CPU a target's code uses: the more features the better, and of targets with as many the one that
+/// stands first in the registry. Within a family every target's features contain those of each lower rank
+/// (a test holds that), so the count decides between targets, not between kinds of features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank {
+    features: usize,
+    place: Reverse<usize>,
+}
+
+impl Target {
+    /// Where the target stands among those that one host can run.
+    pub fn rank(&self) -> Rank {
+        let place = all().position(|target| target.id == self.id);
+        Rank {
+            features: self.features.len(),
+            place: Reverse(place.unwrap_or(usize::MAX)),
+        }
+    }
+}
+
+impl HostCpu {
+    /// The targets whose code this host runs, best first.
+    pub fn targets(&self) -> Vec<&'static Target> {
+        let mut fit: Vec<_> = all().filter(|target| target.fits(self).is_ok()).collect();
+        fit.sort_by_key(|target| Reverse(target.rank()));
+        fit
+    }
 }
 
 /// What a build is for when no target is named: one conservative level a family.
@@ -42,7 +73,7 @@ fn names(target: &'static Target) -> impl Iterator<Item = &'static str> {
     std::iter::once(target.id).chain(target.aliases.iter().copied())
 }
 
-/// Targets that have a name within four edits or one that begins alike.
+/// Names with a third of their letters wrong at most, or of a target of the family that is named.
 fn nearest(name: &str) -> Vec<&'static str> {
     // A distance costs the product of the lengths; no name is this long.
     if name.len() > 64 {
@@ -51,13 +82,14 @@ fn nearest(name: &str) -> Vec<&'static str> {
     let name = name.to_ascii_lowercase();
     let mut ranked: Vec<(usize, &'static str)> = all()
         .filter_map(|target| {
-            let distance = names(target).map(|known| edits(&name, known)).min()?;
-            let alike = distance <= 4 || name.starts_with(target.arch.name());
-            alike.then_some((distance, target.id))
+            let distances = names(target).map(|known| (edits(&name, known), known));
+            let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
+            let alike = distance * 3 <= known.len() || name.starts_with(target.arch.name());
+            alike.then_some((distance, known))
         })
         .collect();
     ranked.sort_by_key(|(distance, _)| *distance);
-    ranked.into_iter().map(|(_, id)| id).take(3).collect()
+    ranked.into_iter().map(|(_, name)| name).take(3).collect()
 }
 
 /// Levenshtein distance: single-byte insertions, deletions and substitutions.
@@ -104,11 +136,80 @@ mod tests {
         assert_eq!(find("x86_64-v3").map(|t| t.id), Ok("x86_64-v3"));
         assert_eq!(find("arm64").map(|t| t.id), Ok("aarch64"));
         let error = find("aarch46").unwrap_err();
-        assert_eq!(error.nearest, ["aarch64"]);
+        assert_eq!(error.nearest.first(), Some(&"aarch64"));
+        for (alias, id) in [
+            ("graviton2", "neoverse-n1"),
+            ("graviton3", "neoverse-v1"),
+            ("graviton4", "neoverse-v2"),
+            ("axion", "neoverse-v2"),
+            ("cobalt", "neoverse-n2"),
+            ("ampere-altra", "neoverse-n1"),
+            ("zen4", "znver4"),
+        ] {
+            assert_eq!(find(alias).map(|t| t.id), Ok(id));
+        }
+        assert_eq!(find("gravitron3").unwrap_err().nearest[0], "graviton3");
+        assert_eq!(
+            find("Sapphire_Rapids").unwrap_err().nearest[0],
+            "sapphire-rapids"
+        );
         let error = find("x86_64-v5").unwrap_err();
         assert_eq!(error.nearest.len(), 3);
         assert!(find("sparc").unwrap_err().nearest.is_empty());
         assert!(find(&"x".repeat(10_000)).unwrap_err().nearest.is_empty());
+    }
+
+    /// Within a family, of any two targets one runs wherever the other does.
+    #[test]
+    fn the_targets_of_a_family_are_a_chain() {
+        for one in all() {
+            for other in all().filter(|other| other.arch == one.arch) {
+                assert!(
+                    one.contains(other) || other.contains(one),
+                    "{} and {}: say in docs/targets.md which is better",
+                    one.id,
+                    other.id
+                );
+                assert_eq!(one.rank() == other.rank(), one.id == other.id);
+                if one.contains(other) && !other.contains(one) {
+                    assert!(one.rank() > other.rank(), "{} {}", one.id, other.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn targets_of_the_same_code_are_of_one_tier() {
+        for target in all() {
+            if let Some(same) = target.same_code_as() {
+                assert_eq!(same.tier, target.tier, "{}", target.id);
+                assert_eq!(same.same_code_as(), None, "{}", same.id);
+            }
+            assert!(!target.source.is_empty() && !target.machines.is_empty());
+        }
+        let same = |id: &str| find(id).unwrap().same_code_as().map(|target| target.id);
+        assert_eq!(same("haswell"), Some("x86_64-v3"));
+        assert_eq!(same("znver4"), Some("icelake-server"));
+        assert_eq!(same("x86_64-v3"), None);
+        assert_eq!(same("neoverse-v2"), Some("neoverse-v1"));
+    }
+
+    #[test]
+    fn a_host_s_targets_stand_best_first() {
+        let zen3 = find("znver3").unwrap();
+        let features = zen3.features.iter().map(|f| f.name.to_owned());
+        let host = HostCpu::new("x86_64", features);
+        let ids: Vec<_> = host.targets().iter().map(|target| target.id).collect();
+        let expected = [
+            "x86_64-v3",
+            "haswell",
+            "znver2",
+            "znver3",
+            "x86_64",
+            "x86_64-v1",
+        ];
+        assert_eq!(ids, expected);
+        assert!(HostCpu::new("sparc64", []).targets().is_empty());
     }
 
     #[test]

@@ -1,10 +1,12 @@
-//! x86-64 targets: the micro-architecture levels of the psABI.
+//! x86-64 targets: the micro-architecture levels of the psABI, and the cores of real fleets.
 //!
-//! Source: x86-64 psABI, section 3.1.1, table 3.1
-//! (<https://gitlab.com/x86-psABIs/x86-64-ABI>). Of each level only the features
-//! that Cranelift 0.135 can use are listed.
+//! Sources: x86-64 psABI, section 3.1.1, table 3.1
+//! (<https://gitlab.com/x86-psABIs/x86-64-ABI>); for cores, what GCC's manual lists under
+//! `-march` (<https://gcc.gnu.org/onlinedocs/gcc/x86-Options.html>), which follows the makers'
+//! manuals. Of each only the features that Cranelift 0.135 can use are listed
+//! (`meta/src/isa/x86.rs`), and of a core only what firmware and hypervisors leave on.
 
-use crate::{Arch, CpuFeature, Target};
+use crate::{Arch, CpuFeature, Target, Tier};
 
 const SSE3: CpuFeature = CpuFeature::new("sse3", "has_sse3");
 const SSSE3: CpuFeature = CpuFeature::new("ssse3", "has_ssse3");
@@ -21,8 +23,32 @@ const LZCNT: CpuFeature = CpuFeature::new("lzcnt", "has_lzcnt");
 const AVX512F: CpuFeature = CpuFeature::new("avx512f", "has_avx512f");
 const AVX512DQ: CpuFeature = CpuFeature::new("avx512dq", "has_avx512dq");
 const AVX512VL: CpuFeature = CpuFeature::new("avx512vl", "has_avx512vl");
+const BITALG: CpuFeature = CpuFeature::new("avx512bitalg", "has_avx512bitalg");
+const VBMI: CpuFeature = CpuFeature::new("avx512vbmi", "has_avx512vbmi");
+const VNNI: CpuFeature = CpuFeature::new("avx512vnni", "has_avx512vnni");
+const AVX_VNNI: CpuFeature = CpuFeature::new("avxvnni", "has_avx_vnni");
 
-const PSABI: &str = "https://gitlab.com/x86-psABIs/x86-64-ABI";
+const V2: &[CpuFeature] = &[SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT];
+const V3: &[CpuFeature] = &[
+    SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT,
+];
+const V4: &[CpuFeature] = &[
+    SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT, AVX512F,
+    AVX512DQ, AVX512VL,
+];
+/// With what Ice Lake and Zen 4 brought.
+const BYTES: &[CpuFeature] = &[
+    SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT, AVX512F,
+    AVX512DQ, AVX512VL, BITALG, VBMI, VNNI,
+];
+/// With what Sapphire Rapids and Zen 5 brought.
+const DOTS: &[CpuFeature] = &[
+    SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT, AVX512F,
+    AVX512DQ, AVX512VL, BITALG, VBMI, VNNI, AVX_VNNI,
+];
+
+const PSABI: &str = "https://gitlab.com/x86-psABIs/x86-64-ABI, section 3.1.1, table 3.1";
+const GCC: &str = "https://gcc.gnu.org/onlinedocs/gcc/x86-Options.html, -march";
 
 pub(crate) const TARGETS: &[Target] = &[
     Target {
@@ -30,7 +56,8 @@ pub(crate) const TARGETS: &[Target] = &[
         aliases: &["x86_64-v2", "x86-64", "x86-64-v2", "amd64"],
         arch: Arch::X86_64,
         level: "x86-64-v2",
-        features: &[SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT],
+        features: V2,
+        tier: Tier::Executed,
         machines: "every server CPU since 2011 (Nehalem, Bulldozer and later)",
         source: PSABI,
     },
@@ -40,6 +67,7 @@ pub(crate) const TARGETS: &[Target] = &[
         arch: Arch::X86_64,
         level: "x86-64-v1",
         features: &[],
+        tier: Tier::Executed,
         machines: "every x86-64 CPU",
         source: PSABI,
     },
@@ -48,9 +76,8 @@ pub(crate) const TARGETS: &[Target] = &[
         aliases: &["x86-64-v3"],
         arch: Arch::X86_64,
         level: "x86-64-v3",
-        features: &[
-            SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT,
-        ],
+        features: V3,
+        tier: Tier::Executed,
         machines: "Haswell, Zen and later",
         source: PSABI,
     },
@@ -59,11 +86,89 @@ pub(crate) const TARGETS: &[Target] = &[
         aliases: &["x86-64-v4"],
         arch: Arch::X86_64,
         level: "x86-64-v4",
-        features: &[
-            SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT,
-            AVX512F, AVX512DQ, AVX512VL,
-        ],
+        features: V4,
+        tier: Tier::Compiled,
         machines: "Skylake-SP, Zen 4 and later",
         source: PSABI,
+    },
+    Target {
+        id: "haswell",
+        aliases: &["core-avx2", "broadwell"],
+        arch: Arch::X86_64,
+        level: "x86-64-v3",
+        features: V3,
+        tier: Tier::Executed,
+        machines: "Intel Xeon E5 v3 and v4",
+        source: GCC,
+    },
+    Target {
+        id: "skylake-sp",
+        aliases: &["skylake-avx512", "skx"],
+        arch: Arch::X86_64,
+        level: "x86-64-v4",
+        features: V4,
+        tier: Tier::Compiled,
+        machines: "Intel Xeon Scalable, first generation and later",
+        source: GCC,
+    },
+    Target {
+        id: "icelake-server",
+        aliases: &["icelake-sp"],
+        arch: Arch::X86_64,
+        level: "x86-64-v4",
+        features: BYTES,
+        tier: Tier::Compiled,
+        machines: "Intel Xeon Scalable, third generation (Ice Lake)",
+        source: GCC,
+    },
+    Target {
+        id: "sapphire-rapids",
+        aliases: &["sapphirerapids", "emerald-rapids"],
+        arch: Arch::X86_64,
+        level: "x86-64-v4",
+        features: DOTS,
+        tier: Tier::Compiled,
+        machines: "Intel Xeon Scalable, fourth and fifth generation",
+        source: GCC,
+    },
+    Target {
+        id: "znver2",
+        aliases: &["zen2", "rome"],
+        arch: Arch::X86_64,
+        level: "x86-64-v3",
+        features: V3,
+        tier: Tier::Executed,
+        machines: "AMD EPYC 7002",
+        source: GCC,
+    },
+    Target {
+        id: "znver3",
+        aliases: &["zen3", "milan"],
+        arch: Arch::X86_64,
+        level: "x86-64-v3",
+        features: V3,
+        tier: Tier::Executed,
+        machines: "AMD EPYC 7003",
+        source: GCC,
+    },
+    Target {
+        id: "znver4",
+        aliases: &["zen4", "genoa"],
+        arch: Arch::X86_64,
+        level: "x86-64-v4",
+        features: BYTES,
+        tier: Tier::Compiled,
+        machines: "AMD EPYC 9004",
+        source: GCC,
+    },
+    Target {
+        id: "znver5",
+        aliases: &["zen5", "turin"],
+        arch: Arch::X86_64,
+        level: "x86-64-v4",
+        features: DOTS,
+        tier: Tier::Compiled,
+        machines: "AMD EPYC 9005",
+        source: GCC,
     },
 ];

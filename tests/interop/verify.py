@@ -160,12 +160,11 @@ def check_image(image, manifest, targets):
     known = [{field: target[field] for field in stated} | {"cpuFeatures": sorted(target["cpuFeatures"])}
              for target in targets if target["id"] == stated["id"]]
     need(known == [stated], "image: not a target that is known")
-    flags = {"has_" + feature.replace(".", "") for feature in stated["cpuFeatures"]}
+    flags = {"has_" + feature.replace(".", "").replace("avxvnni", "avx_vnni") for feature in stated["cpuFeatures"]}
     family = {"x86_64": 62, "aarch64": 183}[stated["triple"].split("-")[0]]
     signed = engine["name"], family, manifest["kind"], engine["version"].split(".")[0], stated["triple"], flags
     machine, kind, section = parse_elf(image)
     need(signed == ("wasmtime", machine, kind, *parse_engine(section)), "image: not what its manifest says")
-
 # --- The policy.
 def moment(value):
     in_utc = type(value) is datetime.datetime and value.utcoffset() == datetime.timedelta(0)
@@ -176,7 +175,7 @@ def is_within(rule, now):
 def engine_version(value):
     exact = text(value) and re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}", value)
     return tuple(map(int, value.split("."))) if exact else None
-CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry".split()
+CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry audit".split()
 def some_text(value): return value != [] and fits(value, [text], False)
 SELECTOR = {"applications?": some_text, "targets?": some_text, "channels?": some_text}
 DENIED = {"from?": engine_version, "before?": engine_version, "targets?": some_text, "reason": line}
@@ -187,7 +186,7 @@ POLICY = {
     "scope?": [{"threshold": number, "keys?": [text]} | SELECTOR],
     "revoked-key?": [{"id": digest, "reason": line}], "revoked-digest?": [{"fsverity": digest, "reason": line}],
     "allow?": {f"{name}?": [text] for name in ("applications", "targets", "channels", "profiles", "imports")},
-    "compiler?": {"minimum?": engine_version, "advisories?": flag, "deny?": [DENIED]},
+    "compiler?": {"minimum?": engine_version, "advisories?": flag, "audit?": flag, "deny?": [DENIED]},
     "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag}, "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
 
 def read_policy(path, now):
@@ -260,6 +259,7 @@ def check_rules(manifest, policy, options):
         ranges = [one["affected"] for one in options.advisories or [] if concerns(one, "features", uses)
                   and concerns(one, "families", {target["triple"].split("-")[0]})]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
+    enforce("audit", not compiler.get("audit"))  # there is no disassembler here: nothing can be said of the code
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
     enforce("expiry", "expires" in validity or not policy.get("validity", {}).get("expiry-required"))
 

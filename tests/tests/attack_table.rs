@@ -62,7 +62,7 @@ mod attack {
                 named.insert(test);
             }
         }
-        assert_eq!(rows, (1..=40).collect());
+        assert_eq!(rows, (1..=41).collect());
         assert_eq!(named, written, "named in the table, and written");
     }
 }

@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use edgec_loader::{Limits, LoadError, PlanError, PoolPlan};
+use edgec_loader::{Limits, PlanError, PoolPlan};
 use edgec_tests::stored::{ARCH, Stored, ask, edge, request};
 use edgec_tests::{programs, repository};
 use wasmtime::PoolConcurrencyLimitError;
@@ -32,7 +32,7 @@ fn a_pool_holds_what_was_planned_and_no_more() {
     let large = programs::answer(2, 17);
     stored.admit(&large, 2, &["-t", ARCH, "--profile", "edge"]);
     let error = deployment.refresh(&stored.policy).unwrap_err();
-    assert!(matches!(error.reason(), LoadError::Engine(_)), "{error:?}");
+    assert_eq!(error.reason().code(), "pool-limits", "{error:?}");
     assert_eq!(ask(&engine, &deployment.current()), 1);
 }
 

@@ -152,10 +152,10 @@ fn a_host_answers_for_itself() {
     };
     let passed = ("passed".to_owned(), String::new());
     let failed = |code: &str| ("failed".to_owned(), code.to_owned());
-    let n1 = "arch = 'aarch64'\nfeatures = ['lse']\nengine = '48.0.2'\nprofiles = ['default']";
+    let n1 = "schema = 1\narch = 'aarch64'\nfeatures = ['lse']\nengine = '48.0.2'\nprofiles = ['default']";
     assert_eq!(host(n1, "aarch64.cwasm"), passed);
     assert_eq!(host(n1, "x86_64.cwasm"), failed("host"));
-    let old = "arch = 'x86_64'\nfeatures = ['sse3']\nengine = '48.0.8'\nprofiles = ['default']";
+    let old = "schema = 1\narch = 'x86_64'\nfeatures = ['sse3']\nengine = '48.0.8'\nprofiles = ['default']";
     assert_eq!(host(old, "x86_64.cwasm"), failed("host"));
     assert_eq!(
         host(&n1.replace("48.0.2", "49.0.0"), "aarch64.cwasm"),
@@ -172,8 +172,11 @@ fn a_host_answers_for_itself() {
         let begins = stderr.starts_with("error[host-profile]: host.toml");
         assert!(begins && stderr.contains(says), "{stderr}");
     };
-    malformed(&n1.replace("lse", "lze"), "no CPU feature is called `lze`");
-    malformed("arch = 'aarch64'", "missing field `features`");
+    malformed(
+        &n1.replace("lse", "lze"),
+        "no CPU feature of aarch64 is called `lze`",
+    );
+    malformed("schema = 1\narch = 'aarch64'", "missing field `features`");
 }
 
 /// EDGEC-2026-0001: code with exceptions on one side of 48.0.6, its host on the other.
@@ -192,8 +195,9 @@ fn another_layout_of_instances_is_another_engine() {
             }
         });
         sandbox.write("forged.cwasm", forged);
-        let profile =
-            format!("arch = 'aarch64'\nfeatures = []\nengine = '{engine}'\nprofiles = ['default']");
+        let profile = format!(
+            "schema = 1\narch = 'aarch64'\nfeatures = []\nengine = '{engine}'\nprofiles = ['default']"
+        );
         sandbox.write("host.toml", profile);
         let reports = reports(&sandbox, &["forged.cwasm", "--host", "host.toml"]);
         reports[0]["error"]["code"]

@@ -1,6 +1,5 @@
 //! x86-64 levels on the CPUs that have them and on those that do not: the real binary, on models of QEMU's.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::process::{Command, Output};
 
@@ -22,27 +21,22 @@ const MODELS: &[(&str, &[&[&str]])] = &[
     ("Haswell", &[V2, V3]),
 ];
 
-/// Levels with code of their own; others name the same features.
+/// Levels with code of their own.
 fn levels() -> Vec<&'static Target> {
     let targets = edgec_targets::all().filter(|target| target.arch.name() == "x86_64");
-    let mut found = BTreeMap::new();
-    for target in targets {
-        let features: Vec<&str> = target.features.iter().map(|it| it.name).collect();
-        found.entry(features).or_insert(target);
-    }
-    found.into_values().collect()
+    targets.filter(|it| it.same_code_as().is_none()).collect()
 }
 
 /// The binary on a model: exit code, standard output, standard error.
 fn run(
     sandbox: &Sandbox,
     cpu: &str,
-    artifact: &str,
+    artifact: &[&str],
     guest: Option<&CliGuest>,
 ) -> (Option<i32>, String, String) {
     let mut command = emulated::x86_64(cpu, binary());
     isolate(&mut command, sandbox.path());
-    command.args(["run", "--key", "key.pub.pem", artifact]);
+    command.args(["run", "--key", "key.pub.pem"]).args(artifact);
     let output = fed(sandbox, &mut command, guest);
     // What the emulator says of features that it leaves out of a model.
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -77,7 +71,7 @@ fn a_level_runs_where_the_cpu_has_it_and_is_refused_by_name_elsewhere() {
         let host = HostCpu::new("x86_64", features);
         for target in levels() {
             let artifact = format!("hello.{}.cwasm", target.id);
-            let (code, stdout, stderr) = run(&sandbox, cpu, &artifact, None);
+            let (code, stdout, stderr) = run(&sandbox, cpu, &[&artifact], None);
             let mut features: Vec<&str> = target.features.iter().map(|it| it.name).collect();
             features.sort_unstable();
             match host.can_run("x86_64", features) {
@@ -97,6 +91,20 @@ fn a_level_runs_where_the_cpu_has_it_and_is_refused_by_name_elsewhere() {
             }
         }
     }
+    // Of several, the one that fits.
+    let several = [
+        "--also",
+        "hello.x86_64.cwasm",
+        "--also",
+        "hello.x86_64-v1.cwasm",
+    ];
+    let several = [&several[..], &["hello.x86_64-v3.cwasm"]].concat();
+    let (code, stdout, stderr) = run(&sandbox, "Nehalem", &several, None);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(0), "Hello from the edge!\n"),
+        "{stderr}"
+    );
     // Every model both runs and refuses something.
     assert!(ran >= MODELS.len() && refused >= MODELS.len());
 }
@@ -122,7 +130,7 @@ fn programs_do_what_they_do_here() {
         let mut here = sandbox.command(&["run", "--key", "key.pub.pem", &artifact("x86_64-v1")]);
         let here = fed(&sandbox, &mut here, Some(guest));
         for (cpu, level) in [("core2duo", "x86_64-v1"), ("Haswell", "x86_64-v3")] {
-            let (code, stdout, stderr) = run(&sandbox, cpu, &artifact(level), Some(guest));
+            let (code, stdout, stderr) = run(&sandbox, cpu, &[&artifact(level)], Some(guest));
             let seen = (code, stdout);
             let expected = String::from_utf8_lossy(&here.stdout).into_owned();
             let expected = (here.status.code(), expected);

@@ -44,6 +44,8 @@ pub enum CheckName {
     Validity,
     /// The artifact states when it expires, where that is required.
     Expiry,
+    /// The code was audited, and nothing was found. Made, and named, only where the policy asks for it.
+    Audit,
     /// The input that is named compiles to it. Not part of a verification, but of `edgec verify --rebuild`.
     Rebuild,
     /// A host can run it. Not part of a verification; see [`crate::HostProfile`].
@@ -52,7 +54,7 @@ pub enum CheckName {
 
 impl CheckName {
     /// The checks that a policy may turn down: all that it decides itself.
-    pub(crate) const WITH_MODE: [Self; 11] = [
+    pub(crate) const WITH_MODE: [Self; 12] = [
         Self::Application,
         Self::Channel,
         Self::Target,
@@ -64,6 +66,7 @@ impl CheckName {
         Self::Imports,
         Self::Validity,
         Self::Expiry,
+        Self::Audit,
     ];
 
     /// The name in reports and policies.
@@ -87,6 +90,7 @@ impl CheckName {
             Self::Imports => "imports",
             Self::Validity => "validity",
             Self::Expiry => "expiry",
+            Self::Audit => "audit",
             Self::Rebuild => "rebuild",
             Self::Host => "host",
         }

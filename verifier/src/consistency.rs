@@ -39,11 +39,7 @@ pub enum Contradiction {
 pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradiction> {
     let elf = ElfImage::parse(image)?;
     check_target(&manifest.target)?;
-    let architecture = match manifest.target.family() {
-        name if name == Arch::X86_64.name() => Arch::X86_64.elf_machine(),
-        name if name == Arch::Aarch64.name() => Arch::Aarch64.elf_machine(),
-        _ => 0,
-    };
+    let machine = Arch::named(manifest.target.family()).map_or(0, Arch::elf_machine);
     let stated = manifest.target.cpu_features.iter().cloned().collect();
     let required = elf.engine.isa_flags.iter().map(|flag| feature(flag));
 
@@ -55,7 +51,7 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
         ),
         (
             "target architecture",
-            architecture.to_string(),
+            machine.to_string(),
             elf.machine.to_string(),
         ),
         (

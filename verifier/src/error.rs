@@ -187,6 +187,20 @@ pub enum VerifyError {
     /// The artifact never expires, and the policy wants it to.
     #[error("the artifact states no expiry, and the policy requires one")]
     NoExpiry,
+    /// The policy wants the code audited, and something was found in it.
+    #[error("the audit of the code found {found}, the first at {first}")]
+    Audit {
+        /// How many findings there are.
+        found: u64,
+        /// The first one.
+        first: String,
+    },
+    /// The policy wants the code audited, and it cannot be.
+    #[error("the policy wants the code audited: {reason}")]
+    NotAudited {
+        /// Why not.
+        reason: String,
+    },
 }
 
 /// A trusted key that has signed, validly, and does not count.
@@ -274,6 +288,8 @@ impl VerifyError {
             Self::NotYetValid { .. } => "not-yet-valid",
             Self::Expired { .. } => "expired",
             Self::NoExpiry => "expiry-required",
+            Self::Audit { .. } => "audit",
+            Self::NotAudited { .. } => "not-audited",
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Whether a host can run what an artifact holds.
+//!
+//! A [`HostProfile`] is a machine as artifacts are compared with it: the loader's own, or one in a file
+//! (`host_file.rs`). Both are asked by the same function, so that an answer from afar is the loader's.
 
 use edgec_artifact::Manifest;
-use edgec_targets::{EngineProfile, HostCpu, Misfit};
-use serde::Deserialize;
+use edgec_targets::{Arch, EngineProfile, HostCpu, Misfit, Rank};
 
 use crate::engine_version::EngineVersion;
-use crate::policy_toml::where_and_what;
+use crate::pool_limits::{PoolLimits, PoolMisfit};
 
 /// The engine of this version of edgec.
 pub const ENGINE_VERSION: EngineVersion = EngineVersion::new(48, 0, 8);
@@ -19,9 +21,15 @@ const OLDEST: EngineVersion = EngineVersion::new(0, 0, 0);
 /// What a host offers: a CPU and an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostProfile {
-    cpu: HostCpu,
-    engine: EngineVersion,
-    profiles: Vec<String>,
+    /// What it is called, where it has a name.
+    pub(crate) name: Option<String>,
+    pub(crate) cpu: HostCpu,
+    /// The kernel's page size in bytes, where it is known.
+    pub(crate) page_size: Option<u64>,
+    pub(crate) engine: EngineVersion,
+    pub(crate) profiles: Vec<String>,
+    /// The pool that instances come from; none: memory on demand.
+    pub(crate) pool: Option<PoolLimits>,
 }
 
 /// Why a host cannot run an artifact.
@@ -59,6 +67,18 @@ pub enum Unfit {
     /// The code needs another CPU than the host's.
     #[error("the artifact does not fit this host")]
     Cpu(#[from] Misfit),
+    /// The kernel's pages are larger than those that the image is laid out for: the engine makes whole
+    /// pages executable.
+    #[error("the image is laid out for pages of {image} bytes, this host's have {host}")]
+    PageSize {
+        /// The largest page that the image allows for.
+        image: u64,
+        /// The kernel's.
+        host: u64,
+    },
+    /// An instance does not fit into the host's pool.
+    #[error("the program does not fit this host's instance pool")]
+    Pool(#[from] PoolMisfit),
 }
 
 impl Unfit {
@@ -67,107 +87,187 @@ impl Unfit {
         match self {
             Self::Profile { .. } => "profile",
             Self::EngineVersion { .. } | Self::Layout { .. } => "engine-version",
-            Self::Cpu(_) => "host",
+            Self::Cpu(_) | Self::PageSize { .. } => "host",
+            Self::Pool(_) => "pool-limits",
         }
     }
 }
 
-/// A text that is no host profile.
-#[derive(Debug, thiserror::Error)]
-#[error("malformed host profile: {0}")]
-pub struct HostProfileError(String);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    arch: String,
-    features: Vec<String>,
-    engine: EngineVersion,
-    profiles: Vec<String>,
-}
-
 impl HostProfile {
-    /// The machine that this runs on, with the engine of this edgec.
+    /// The machine that this runs on, with the engine of this edgec and memory on demand.
     pub fn here() -> Self {
         Self {
+            name: None,
             cpu: HostCpu::detect(),
+            page_size: page_size(),
             engine: ENGINE_VERSION,
             profiles: EngineProfile::ALL.map(|p| p.name().to_owned()).to_vec(),
+            pool: None,
         }
     }
 
     /// This machine, where it runs artifacts of one engine profile only.
     pub fn of_profile(profile: EngineProfile) -> Self {
-        Self {
-            profiles: vec![profile.name().to_owned()],
-            ..Self::here()
-        }
+        Self::here().with_profiles([profile.name()])
     }
 
-    /// Another machine, described in TOML: `arch`, `features`, `engine`, `profiles`
-    /// (`docs/trust.md`).
+    /// The same host with this CPU: an emulated one, say, or one with features switched off.
+    #[must_use]
+    pub fn with_cpu(self, cpu: HostCpu) -> Self {
+        Self { cpu, ..self }
+    }
+
+    /// The same host, which runs artifacts of these engine profiles only.
+    #[must_use]
+    pub fn with_profiles<'a>(self, profiles: impl IntoIterator<Item = &'a str>) -> Self {
+        let profiles = profiles.into_iter().map(str::to_owned).collect();
+        Self { profiles, ..self }
+    }
+
+    /// The same host, whose instances come from a pool.
+    #[must_use]
+    pub fn with_pool(self, pool: PoolLimits) -> Self {
+        let pool = Some(pool);
+        Self { pool, ..self }
+    }
+
+    /// The same host under a name.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        let name = Some(name.into());
+        Self { name, ..self }
+    }
+
+    /// What it is called, where it has a name.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Its CPU.
+    pub fn cpu(&self) -> &HostCpu {
+        &self.cpu
+    }
+
+    /// Its engine's full version.
+    pub fn engine(&self) -> EngineVersion {
+        self.engine
+    }
+
+    /// The engine profiles of the artifacts that it runs.
+    pub fn profiles(&self) -> &[String] {
+        &self.profiles
+    }
+
+    /// How much of this host's CPU a target uses; none: it does not run here, or is not known.
+    pub fn rank(&self, target: &str) -> Option<Rank> {
+        let target = edgec_targets::all().find(|known| known.id == target)?;
+        target.fits(&self.cpu).ok()?;
+        Some(target.rank())
+    }
+
+    /// Of several artifacts of one release the one to load here, by its place: of those that the host can run, the
+    /// one whose target uses most of the CPU; of equals, the first. None: it can run none of them.
+    pub fn best<'a>(&self, manifests: impl IntoIterator<Item = &'a Manifest>) -> Option<usize> {
+        let fit = manifests.into_iter().enumerate().filter_map(|(place, it)| {
+            self.can_run(it).ok()?;
+            let rank = self.rank(&it.target.id)?;
+            Some((rank, std::cmp::Reverse(place)))
+        });
+        fit.max().map(|(_, place)| place.0)
+    }
+
+    /// Whether the host takes what an engine of this version compiles for this profile, but for what
+    /// depends on the program and its target.
     ///
     /// # Errors
     ///
-    /// [`HostProfileError`] says where.
-    pub fn from_toml(text: &str) -> Result<Self, HostProfileError> {
-        let file: File =
-            toml::from_str(text).map_err(|error| HostProfileError(where_and_what(text, &error)))?;
-        let known = |name: &String| {
-            let mut features = edgec_targets::all().flat_map(|target| target.features);
-            features.any(|feature| feature.name == name)
-        };
-        if let Some(unknown) = file.features.iter().find(|name| !known(name)) {
-            return Err(HostProfileError(format!(
-                "no CPU feature is called `{unknown}`"
-            )));
+    /// [`Unfit::Profile`] and [`Unfit::EngineVersion`].
+    pub fn takes(&self, version: &str, profile: &str) -> Result<(), Unfit> {
+        if !self.profiles.iter().any(|known| known == profile) {
+            return Err(Unfit::Profile {
+                found: profile.to_owned(),
+                wanted: self.profiles.clone(),
+            });
         }
-        Ok(Self {
-            cpu: HostCpu::new(&file.arch, file.features),
-            engine: file.engine,
-            profiles: file.profiles,
-        })
+        self.takes_version(version)
     }
 
-    /// How much of this host's CPU a target uses, in features; none: it does not run here, or is not
-    /// known.
-    pub fn rank(&self, target: &str) -> Option<usize> {
-        let target = edgec_targets::all().find(|known| known.id == target)?;
-        target.fits(&self.cpu).ok()?;
-        Some(target.features.len())
+    fn takes_version(&self, version: &str) -> Result<(), Unfit> {
+        // As the engine itself compares them.
+        let major = version.split('.').next().unwrap_or("");
+        if major != self.engine.major.to_string() {
+            return Err(Unfit::EngineVersion {
+                found: version.to_owned(),
+                host: self.engine,
+            });
+        }
+        Ok(())
     }
 
     /// Whether the host can run what this manifest describes: engine profile, major version
-    /// of the engine, CPU family and features. Whether the manifest is true is another
+    /// of the engine, CPU family and features, page size, pool. Whether the manifest is true is another
     /// matter.
     ///
     /// # Errors
     ///
-    /// [`Unfit`] names the first thing in the way; of CPU features, all that are missing.
+    /// The first of [`Self::obstacles`]; of CPU features, all that are missing.
     pub fn can_run(&self, manifest: &Manifest) -> Result<(), Unfit> {
+        match self.obstacles(manifest).into_iter().next() {
+            None => Ok(()),
+            Some(unfit) => Err(unfit),
+        }
+    }
+
+    /// Everything that keeps this host from running what a manifest describes.
+    pub fn obstacles(&self, manifest: &Manifest) -> Vec<Unfit> {
         let engine = &manifest.engine;
-        if !self.profiles.contains(&engine.profile) {
-            return Err(Unfit::Profile {
-                found: engine.profile.clone(),
-                wanted: self.profiles.clone(),
-            });
+        let mut found = Vec::new();
+        if let Err(unfit) = self.takes(&engine.version, &engine.profile) {
+            let profile = matches!(unfit, Unfit::Profile { .. });
+            found.push(unfit);
+            if profile {
+                found.extend(self.takes_version(&engine.version).err());
+            }
         }
-        // As the engine itself compares them.
-        if engine.major() != self.engine.major.to_string() {
-            return Err(Unfit::EngineVersion {
-                found: engine.version.clone(),
-                host: self.engine,
-            });
+        found.extend(self.layout(manifest).err());
+        let features = manifest.target.cpu_features.iter().map(String::as_str);
+        let cpu = self.cpu.can_run(manifest.target.family(), features);
+        found.extend(cpu.err().map(Unfit::Cpu));
+        let arch = Arch::named(manifest.target.family());
+        if let (Some(host), Some(arch)) = (self.page_size, arch)
+            && arch.name() == self.cpu.arch()
+            && host > arch.page_size()
+        {
+            let image = arch.page_size();
+            found.push(Unfit::PageSize { image, host });
         }
-        let found = engine.version.parse().unwrap_or(OLDEST);
+        if let Some(pool) = &self.pool {
+            let misfits = pool.misfits(&manifest.resources);
+            found.extend(misfits.into_iter().map(Unfit::Pool));
+        }
+        found
+    }
+
+    fn layout(&self, manifest: &Manifest) -> Result<(), Unfit> {
+        let version = &manifest.engine.version;
+        let found = version.parse().unwrap_or(OLDEST);
         let exceptions = manifest.wasm_features.iter().any(|f| f == "exceptions");
         if exceptions && (found < NEW_LAYOUT) != (self.engine < NEW_LAYOUT) {
             return Err(Unfit::Layout {
-                found: engine.version.clone(),
+                found: version.clone(),
                 host: self.engine,
             });
         }
-        let features = manifest.target.cpu_features.iter().map(String::as_str);
-        Ok(self.cpu.can_run(manifest.target.family(), features)?)
+        Ok(())
     }
+}
+
+#[cfg(unix)]
+fn page_size() -> Option<u64> {
+    u64::try_from(rustix::param::page_size()).ok()
+}
+
+#[cfg(not(unix))]
+fn page_size() -> Option<u64> {
+    None
 }

@@ -2,18 +2,22 @@
 //!
 //! [`verify`] is the only way to a [`VerifiedArtifact`]; what takes one, cannot be given
 //! a file that nobody vouched for. No private key and no compiler is linked here.
-//! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised.
+//! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised, `docs/audit.md` what
+//! [`audit`](mod@audit) sees.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
 mod advisories;
+pub mod audit;
 mod check;
 mod consistency;
 mod engine_version;
 mod error;
+mod fleet;
 mod guarded;
 mod host;
+mod host_file;
 mod load_mode;
 mod moment;
 mod pattern;
@@ -21,8 +25,10 @@ mod policy;
 mod policy_file;
 mod policy_state;
 mod policy_toml;
+mod pool_limits;
 mod rules;
 mod signatures;
+mod unsigned;
 mod verify;
 
 pub use advisories::{Advisory, SHIPPED};
@@ -34,17 +40,21 @@ pub use edgec_artifact::{
     KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, Manifest, NameError,
     PublicKey, Sha256Digest, VerityDigest, check_name,
 };
-pub use edgec_targets::{EngineProfile, Misfit, UnknownProfile};
+pub use edgec_targets::{EngineProfile, HostCpu, Misfit, UnknownProfile};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
+pub use fleet::{Fleet, FleetHost, takes_from_here};
 pub use guarded::{GuardError, MAX_GUARDED_LEN, read_guarded};
-pub use host::{ENGINE_VERSION, HostProfile, HostProfileError, Unfit};
+pub use host::{ENGINE_VERSION, HostProfile, Unfit};
+pub use host_file::HostProfileError;
 pub use load_mode::LoadMode;
 pub use moment::moment;
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
 pub use policy_state::{PolicyStateError, Seen, remember};
+pub use pool_limits::{PoolLimits, PoolMisfit};
 pub use signatures::AcceptedSignature;
+pub use unsigned::describe_unsigned;
 pub use verify::{
     Expected, Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
 };

@@ -110,6 +110,7 @@ pub(crate) struct Allow {
 pub(crate) struct CompilerRules {
     pub(crate) minimum: Option<EngineVersion>,
     pub(crate) advisories: bool,
+    pub(crate) audit: bool,
     pub(crate) denied: Vec<Denied>,
 }
 
@@ -337,6 +338,7 @@ impl TrustPolicy {
         }
         for (name, on) in [
             ("no advisories", self.compiler.advisories),
+            ("code audit", self.compiler.audit),
             ("artifacts expire", self.expiry_required),
         ] {
             let text = if on { "required" } else { "not asked for" };

@@ -85,6 +85,8 @@ struct Compiler {
     #[serde(default)]
     advisories: bool,
     #[serde(default)]
+    audit: bool,
+    #[serde(default)]
     deny: Vec<Deny>,
 }
 
@@ -323,6 +325,7 @@ fn compiler(entry: Compiler) -> Result<CompilerRules, PolicyError> {
     Ok(CompilerRules {
         minimum: entry.minimum,
         advisories: entry.advisories,
+        audit: entry.audit,
         denied,
     })
 }

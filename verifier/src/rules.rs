@@ -1,6 +1,6 @@
 //! What a policy decides itself, once it is certain what was signed.
 //!
-//! A rule looks at the manifest, the clock, and what the caller expects. Each is asked whatever
+//! A rule looks at the manifest, the clock, and what the caller expects; one looks at the code. Each is asked whatever
 //! the others say, so that a report names everything that stands in an artifact's way.
 
 use edgec_artifact::Manifest;
@@ -17,6 +17,7 @@ use crate::verify::{Checks, Expected};
 
 /// What rules look at.
 pub(crate) struct Facts<'a> {
+    pub(crate) image: &'a [u8],
     pub(crate) manifest: &'a Manifest,
     pub(crate) expected: &'a Expected,
     pub(crate) now: u64,
@@ -46,6 +47,7 @@ const RULES: [(CheckName, Rule); CheckName::WITH_MODE.len()] = [
     (CheckName::Imports, imports),
     (CheckName::Validity, validity),
     (CheckName::Expiry, expiry),
+    (CheckName::Audit, audit),
 ];
 
 /// Asks every rule; the first enforced one that does not hold is the error.
@@ -59,6 +61,10 @@ pub(crate) fn decide(
     let first: [(CheckName, Rule, Mode); 1] = [(CheckName::Expected, expected, Mode::Enforce)];
     let mut refused = None;
     for (name, rule, mode) in first.into_iter().chain(rules) {
+        // It takes time, and a report does not speak of what nobody asked for.
+        if name == CheckName::Audit && !policy.compiler.audit {
+            continue;
+        }
         if mode == Mode::Off {
             checks.record(name, Status::Off, "by the policy".to_owned());
             continue;
@@ -301,6 +307,23 @@ fn validity(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
             Ok(Finding::Good(format!("from {from} until {until}")))
         }
     }
+}
+
+fn audit(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
+    let report = crate::audit::audit(facts.image, facts.manifest);
+    let report = report.map_err(|error| VerifyError::NotAudited {
+        reason: error_chain(&error),
+    })?;
+    if let Some(first) = report.findings.first() {
+        return Err(VerifyError::Audit {
+            found: report.found,
+            first: first.to_string(),
+        });
+    }
+    Ok(Finding::Good(format!(
+        "a lint of the code found nothing in {} instructions of {} functions",
+        report.instructions, report.functions
+    )))
 }
 
 fn expiry(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {

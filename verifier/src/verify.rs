@@ -211,6 +211,7 @@ fn judge<'a>(
     let bound = bind(image, measured, &manifest, &mut checks);
     let decided = bound.and_then(|()| {
         let facts = Facts {
+            image,
             manifest: &manifest,
             expected,
             now,

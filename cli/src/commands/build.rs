@@ -3,6 +3,7 @@
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the same CPU
 //! features share the code. The artifacts of one input are written when all of them exist.
 
+mod audit;
 mod plan;
 mod report;
 
@@ -31,7 +32,14 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
     let quiet = arguments.quiet;
     let plan = Plan::new(arguments)?;
-    let mut summary = Summary::new(&plan.signer);
+    if let Some(fleet) = plan
+        .fleet
+        .as_ref()
+        .filter(|_| format == Format::Text && !quiet)
+    {
+        out!("{}", fleet.text());
+    }
+    let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
     let mut worst: Option<Exit> = None;
     let progress = Progress::new(quiet || format == Format::Json);
     for job in &plan.jobs {
@@ -153,6 +161,7 @@ fn package(
 ) -> Result<SignedArtifact, Failure> {
     let unsigned = UnsignedArtifact::new(image, manifest);
     let signed = plan.signer.attach(unsigned, Vec::new())?;
-    self_check(signed.as_bytes(), &plan.signer.public())?;
+    let manifest = self_check(signed.as_bytes(), &plan.signer.public())?;
+    audit::check(signed.as_bytes(), &manifest)?;
     Ok(signed)
 }

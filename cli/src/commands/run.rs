@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use edgec_loader::store::{Application, Store, StoreError};
 use edgec_loader::{
-    EngineProfile, HostEngine, Limits, LoadError, LoadedComponent, Status, VerifiedFile,
+    EngineProfile, HostEngine, HostProfile, Limits, LoadError, LoadedComponent, Status,
+    VerifiedFile, best_of,
 };
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
@@ -35,6 +36,9 @@ pub(crate) struct Arguments {
     /// file, whatever the environment
     #[arg(long, value_name = "DIR", conflicts_with = "name")]
     store: Option<PathBuf>,
+    /// Another artifact of the same release: of all that are named, the one that fits this machine best is run
+    #[arg(long, value_name = "ARTIFACT", conflicts_with = "store")]
+    also: Vec<PathBuf>,
     /// A folder that the program may use, and the name that it sees
     #[arg(long, value_name = "HOST[::GUEST]")]
     dir: Vec<String>,
@@ -77,7 +81,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let trust = arguments.trust.resolve()?;
     let (engine, loaded) = match &arguments.store {
         Some(store) => from_store(store, path, &trust)?,
-        None => from_file(path, &trust)?,
+        None => from_file(path, &arguments.also, &trust)?,
     };
     for check in loaded.checks() {
         if check.status == Status::Warned {
@@ -100,9 +104,25 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     run_command(&engine, &loaded, wasi)
 }
 
-fn from_file(path: &Path, trust: &Trust) -> Result<(HostEngine, LoadedComponent), Failure> {
+fn from_file(
+    path: &Path,
+    also: &[PathBuf],
+    trust: &Trust,
+) -> Result<(HostEngine, LoadedComponent), Failure> {
     let failed = |error: LoadError| load_failure(&error).about(path.display());
-    let verified = VerifiedFile::open(path, &trust.policy, &trust.expected).map_err(failed)?;
+    let open = |path: &Path| {
+        let file = VerifiedFile::open(path, &trust.policy, &trust.expected);
+        file.map_err(|error| load_failure(&error).about(path.display()))
+    };
+    let mut verified = open(path)?;
+    if !also.is_empty() {
+        let mut files = vec![verified];
+        for path in also {
+            files.push(open(path)?);
+        }
+        let best = best_of(&HostProfile::here(), files);
+        verified = best.map_err(|error| load_failure(&error))?;
+    }
     // A profile that this edgec does not have is refused by its name when it is loaded.
     let profile = verified.manifest().engine.profile.parse();
     let engine = engine(profile.unwrap_or(EngineProfile::Default))?;
@@ -157,8 +177,8 @@ pub(crate) fn load_failure(error: &LoadError) -> Failure {
         LoadError::Store(error) => store::failure(error),
         LoadError::Mode { .. } => Failure::rejected(error.code(), error)
             .hint("load it from a store (`edgec store add`); fs-verity is for a file system that has the feature"),
-        LoadError::Unfit(_) => Failure::rejected(error.code(), error)
-            .hint("`edgec targets` says which targets run here"),
+        LoadError::Unfit(_) | LoadError::NoneFits { .. } => Failure::rejected(error.code(), error)
+            .hint("`edgec targets --host` says which targets run here"),
         _ => Failure::rejected(error.code(), error),
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::differences::Difference;
 use crate::failure::{Exit, Failure, code};
+use crate::hosts::Host;
 use crate::rebuild::Rebuild;
 use crate::render::out;
 use crate::render::{self, Format, safe};
@@ -72,7 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let host = match &arguments.host {
         None => None,
         Some(None) => Some(HostProfile::here()),
-        Some(Some(path)) => Some(host_profile(path)?),
+        Some(Some(path)) => Some(Host::read(path)?.profile),
     };
     let rebuild = match &arguments.rebuild {
         Some(input) => {
@@ -100,11 +101,6 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         render::json(&reports);
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
-}
-
-fn host_profile(path: &Path) -> Result<HostProfile, Failure> {
-    HostProfile::from_toml(&files::read_text(path)?)
-        .map_err(|error| Failure::rejected("host-profile", &error).about(path.display()))
 }
 
 fn examine_file(
@@ -313,6 +309,7 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         }
         VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
         VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is",
+        VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { expires, .. } => {
             return failure.hint(format!("it expired at {}", time::show(*expires)));

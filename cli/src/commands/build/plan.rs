@@ -7,6 +7,7 @@ use edgec_compiler::{EngineProfile, KindChoice, Level};
 use edgec_targets::Target;
 
 use crate::failure::Failure;
+use crate::fleet::{FleetArguments, FleetPlan};
 use crate::naming::{self, Job, Output};
 use crate::pipeline::{Recipe, Release};
 use crate::render::{self, Format};
@@ -23,6 +24,8 @@ pub(crate) struct Arguments {
     /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
     #[arg(short, long = "target", value_name = "TARGET", value_delimiter = ',')]
     targets: Vec<String>,
+    #[command(flatten)]
+    fleet: FleetArguments,
     /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
@@ -115,13 +118,18 @@ pub(super) struct Plan {
     pub(super) debug_file: bool,
     pub(super) release: Release,
     pub(super) signer: Signer,
+    pub(super) fleet: Option<FleetPlan>,
     pub(super) jobs: Vec<Job>,
 }
 
 impl Plan {
     /// Everything that can be wrong with the arguments is found here, before any work begins.
     pub(super) fn new(arguments: Arguments) -> Result<Self, Failure> {
-        let targets = targets(&arguments.targets)?;
+        let fleet = arguments.fleet.plan(arguments.profile)?;
+        let targets = match &fleet {
+            Some(fleet) => fleet.targets.clone(),
+            None => targets(&arguments.targets)?,
+        };
         let validity = Validity {
             issued: arguments.issued.or(source_date()?),
             not_before: arguments.not_before,
@@ -153,7 +161,8 @@ impl Plan {
             &targets,
             &output,
         )?;
-        spare_what_is_read(&jobs, &arguments.signer, arguments.debug_file)?;
+        let hosts = fleet.iter().flat_map(|fleet| fleet.files.iter().cloned());
+        spare_what_is_read(&jobs, &arguments.signer, hosts, arguments.debug_file)?;
         let workers = Workers::new(&arguments.workers)?;
         Ok(Self {
             recipe: Recipe {
@@ -172,6 +181,7 @@ impl Plan {
                 validity,
             },
             signer: arguments.signer.signer_or_development()?,
+            fleet,
             jobs,
         })
     }
@@ -181,10 +191,11 @@ impl Plan {
 fn spare_what_is_read(
     jobs: &[Job],
     signer: &SignerArguments,
+    hosts: impl IntoIterator<Item = PathBuf>,
     debug_file: bool,
 ) -> Result<(), Failure> {
     let inputs = jobs.iter().map(|job| job.input.clone());
-    let read: Vec<PathBuf> = inputs.chain(signer.reads()).collect();
+    let read: Vec<PathBuf> = inputs.chain(signer.reads()).chain(hosts).collect();
     for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
         files::spare(&read, path)?;
         if debug_file {

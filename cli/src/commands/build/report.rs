@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
+use crate::fleet::FleetPlan;
 use crate::naming::Job;
 use crate::pipeline::Prepared;
 use crate::render::{self, count, safe, seconds, size};
@@ -20,12 +21,14 @@ use crate::signer::Signer;
 /// A whole run.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Summary {
+pub(super) struct Summary<'a> {
     key_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     development_key: Option<String>,
     #[serde(skip)]
     new_key: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fleet: Option<&'a FleetPlan>,
     pub(super) inputs: Vec<InputReport>,
 }
 
@@ -101,12 +104,13 @@ pub(super) struct ArtifactReport {
     package_seconds: f64,
 }
 
-impl Summary {
-    pub(super) fn new(signer: &Signer) -> Self {
+impl<'a> Summary<'a> {
+    pub(super) fn new(signer: &Signer, fleet: Option<&'a FleetPlan>) -> Self {
         Self {
             key_id: signer.public().id().to_string(),
             development_key: signer.development.as_deref().map(render::path),
             new_key: signer.new,
+            fleet,
             inputs: Vec::new(),
         }
     }

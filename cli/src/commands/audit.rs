@@ -1,0 +1,154 @@
+//! `edgec audit`: what the native code of artifacts is made of.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use edgec_artifact::{Artifact, Statement};
+use edgec_verifier::audit::{AuditError, AuditReport, audit};
+use serde::Serialize;
+
+use crate::failure::{Exit, Failure, code};
+use crate::render::{self, Format, out, safe};
+use crate::{Outcome, files};
+
+/// Read the native code of artifacts, and list what has no business in it
+///
+/// Every byte is an instruction, a constant or jump table, or padding; no instruction is one
+/// that native guest code does not need; branches lead to instructions; CPU features are
+/// those that the manifest declares. A lint, not a proof of isolation (docs/audit.md). No
+/// signature is checked: `edgec verify` does that, and audits where its policy says so.
+/// Exit codes: 0 nothing was found; 1 something was, or code could not be audited; 3 a file
+/// cannot be read.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The artifacts; `-` is standard input
+    #[arg(required = true, value_name = "ARTIFACT")]
+    artifacts: Vec<PathBuf>,
+    /// How results are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    artifact: String,
+    /// Said in the document itself, so that nobody takes it for a verdict.
+    verified: bool,
+    /// Absent when the code was not audited as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clean: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<AuditReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let mut worst: Option<Exit> = None;
+    let mut reports = Vec::new();
+    for path in &arguments.artifacts {
+        let report = examine(path);
+        if let Some(failure) = &report.error {
+            worst = worst.max(Some(failure.exit()));
+        }
+        if report.clean == Some(false) {
+            worst = worst.max(Some(Exit::Rejected));
+        }
+        if arguments.format == Format::Text {
+            out!("{}", text(&report));
+            report.error.iter().for_each(Failure::print);
+        }
+        reports.push(report);
+    }
+    if arguments.format == Format::Json {
+        render::json(&reports);
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}
+
+fn examine(path: &Path) -> Report {
+    let mut report = Report {
+        artifact: render::path(path),
+        verified: false,
+        clean: None,
+        target: None,
+        audit: None,
+        error: None,
+    };
+    match audit_file(path) {
+        Ok((target, audit)) => {
+            report.clean = Some(audit.is_clean());
+            report.target = Some(safe(&target));
+            report.audit = Some(audit);
+        }
+        Err(failure) => report.error = Some(failure.about(render::path(path))),
+    }
+    report
+}
+
+fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
+    let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
+    let file = files::read_artifact(path)?;
+    let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
+    let payload = artifact.envelope().payload();
+    let Statement { manifest } =
+        Statement::decode(payload).map_err(|error| rejected("statement", &error))?;
+    match audit(artifact.image(), &manifest) {
+        Ok(report) => Ok((manifest.target.id, report)),
+        Err(error @ AuditError::Image(_)) => Err(rejected("image", &error)),
+        Err(error) => Err(rejected("not-audited", &error)),
+    }
+}
+
+fn text(report: &Report) -> String {
+    let (Some(audit), Some(target)) = (&report.audit, &report.target) else {
+        return String::new();
+    };
+    let verdict = match audit.found {
+        0 => "nothing found".to_owned(),
+        found => render::count(usize::try_from(found).unwrap_or(usize::MAX), "finding"),
+    };
+    let mut text = format!(
+        "{}: {verdict} (a lint, not a proof of isolation; signatures not checked)\n",
+        report.artifact
+    );
+    let features = match audit.features.as_slice() {
+        [] => "none beyond the base".to_owned(),
+        features => features.join(", "),
+    };
+    let rows = [
+        ["  target", target.as_str()].map(str::to_owned),
+        [
+            "  code".to_owned(),
+            format!(
+                "{} bytes: {} instructions in {} functions, {} bytes of constants and tables, {} of padding",
+                audit.length, audit.instructions, audit.functions, audit.data, audit.padding
+            ),
+        ],
+        [
+            "  features".to_owned(),
+            format!("{features}, as the instructions need them"),
+        ],
+    ];
+    text.push_str(&render::table(&rows.map(Vec::from)));
+    for finding in &audit.findings {
+        let bytes: String = finding
+            .bytes
+            .iter()
+            .map(|byte| format!("{byte:02x} "))
+            .collect();
+        text.push_str(&format!(
+            "  {}  [{}]\n",
+            safe(&finding.to_string()),
+            bytes.trim_end()
+        ));
+    }
+    let listed = audit.findings.len() as u64;
+    if audit.found > listed {
+        text.push_str(&format!("  and {} more\n", audit.found - listed));
+    }
+    text
+}

@@ -1,0 +1,30 @@
+//! The code of every artifact is audited before it is written.
+
+use edgec_artifact::Artifact;
+use edgec_verifier::Manifest;
+use edgec_verifier::audit::{AuditError, audit};
+
+use crate::failure::{Exit, Failure};
+
+const CODE: &str = "self-audit";
+const HINT: &str = "a defect of edgec or of the engine, so nothing was written: please report it";
+
+/// What the compiler should never emit was not emitted. For families that have no decoder nothing is said.
+pub(super) fn check(file: &[u8], manifest: &Manifest) -> Result<(), Failure> {
+    let failure = |error: &dyn std::error::Error| Failure::rejected(CODE, error).hint(HINT);
+    let artifact = Artifact::decode(file).map_err(|error| failure(&error))?;
+    match audit(artifact.image(), manifest) {
+        Ok(report) => match report.findings.first() {
+            None => Ok(()),
+            Some(first) => {
+                let (target, found) = (&manifest.target.id, report.found);
+                let message = format!(
+                    "the audit of the code for `{target}` found {found}, the first at {first}"
+                );
+                Err(Failure::new(Exit::Rejected, CODE, message).hint(HINT))
+            }
+        },
+        Err(AuditError::NoDecoder { .. }) => Ok(()),
+        Err(error) => Err(failure(&error)),
+    }
+}

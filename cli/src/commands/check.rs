@@ -1,0 +1,99 @@
+//! `edgec check`: which hosts can load which artifacts, asked from afar.
+//!
+//! The loader's own comparison, of manifests and host profiles. No signature is checked and no
+//! policy asked: the answer is about machines, not about trust.
+
+mod report;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use edgec_verifier::{Manifest, describe_unsigned};
+
+use self::report::Report;
+use crate::commands::verify;
+use crate::failure::{Exit, Failure, code};
+use crate::hosts::{Host, read_fleet, refuse_same_names};
+use crate::render::out;
+use crate::render::{self, Format};
+use crate::{Outcome, files};
+
+/// Say which hosts can load which artifacts, and why not; verifies no signature
+///
+/// Exit codes: 0 every host can load an artifact of every release; 1 one cannot, or an artifact is damaged;
+/// 2 usage; 3 a file cannot be read.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The artifacts, of one release or several
+    #[arg(required = true, value_name = "ARTIFACT")]
+    artifacts: Vec<PathBuf>,
+    /// Host profiles (`edgec host --save`), behind the artifacts; without any, this machine is asked
+    #[arg(long = "host", value_name = "FILE", num_args = 1..)]
+    hosts: Vec<PathBuf>,
+    /// A fleet, as `edgec build --fleet` reads it
+    #[arg(long, value_name = "FILE")]
+    fleet: Option<PathBuf>,
+    /// How the answer is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// An artifact that describes itself.
+struct Described {
+    artifact: String,
+    manifest: Manifest,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let hosts = hosts(arguments)?;
+    let mut worst: Option<Exit> = None;
+    let mut described = Vec::new();
+    let mut failures = Vec::new();
+    for path in &arguments.artifacts {
+        match describe(path) {
+            Ok(artifact) => described.push(artifact),
+            Err(failure) => {
+                worst = worst.max(Some(failure.exit()));
+                failures.push(failure);
+            }
+        }
+    }
+    let report = Report::new(&hosts, &described, failures);
+    if !report.complete {
+        worst = worst.max(Some(Exit::Rejected));
+    }
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => {
+            out!("{}", report.text());
+            report.failures().for_each(Failure::print);
+        }
+    }
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
+}
+
+fn hosts(arguments: &Arguments) -> Result<Vec<Host>, Failure> {
+    let mut hosts = match &arguments.fleet {
+        Some(path) => read_fleet(path)?.hosts,
+        None => Vec::new(),
+    };
+    for path in &arguments.hosts {
+        hosts.push(Host::read(path)?);
+    }
+    if hosts.is_empty() {
+        hosts.push(Host::here());
+    }
+    refuse_same_names(&hosts)?;
+    Ok(hosts)
+}
+
+fn describe(path: &std::path::Path) -> Result<Described, Failure> {
+    let shown = render::path(path);
+    let file = files::read_artifact(path).map_err(|failure| failure.or_about(&shown))?;
+    let manifest = describe_unsigned(&file);
+    let manifest = manifest.map_err(|error| verify::failure(&error).about(&shown))?;
+    Ok(Described {
+        artifact: shown,
+        manifest,
+    })
+}

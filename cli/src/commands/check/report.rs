@@ -1,0 +1,236 @@
+//! What `edgec check` answers: artifact by host, and release by host.
+
+use std::collections::BTreeSet;
+
+use edgec_verifier::{Manifest, Misfit, Unfit};
+use serde::Serialize;
+
+use super::Described;
+use crate::failure::{Exit, Failure, chain};
+use crate::hosts::Host;
+use crate::render::{self, safe};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Report {
+    /// Said in the document itself, so that nobody takes it for a verdict.
+    signatures_checked: bool,
+    /// Whether every host can load an artifact of every release.
+    pub(super) complete: bool,
+    hosts: Vec<String>,
+    artifacts: Vec<Row>,
+    releases: Vec<Release>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Failure>,
+    #[serde(skip)]
+    unserved: Vec<Failure>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Row {
+    artifact: String,
+    target: String,
+    profile: String,
+    #[serde(flatten)]
+    release: Name,
+    hosts: Vec<Cell>,
+}
+
+/// One version of one application: what artifacts for several CPUs share.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Name {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<String>,
+    version: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Cell {
+    host: String,
+    loads: bool,
+    /// Of the release's artifacts it is the one that this host would take.
+    best: bool,
+    obstacles: Vec<Obstacle>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Obstacle {
+    code: &'static str,
+    message: String,
+    /// CPU features that the host lacks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    #[serde(skip)]
+    other_family: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Release {
+    #[serde(flatten)]
+    name: Name,
+    hosts: Vec<Taken>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Taken {
+    host: String,
+    /// The artifact that the host would take; none: it can load none.
+    artifact: Option<String>,
+}
+
+impl Report {
+    pub(super) fn new(hosts: &[Host], described: &[Described], errors: Vec<Failure>) -> Self {
+        let names: BTreeSet<Name> = described.iter().map(|it| Name::of(&it.manifest)).collect();
+        let releases = names.into_iter().map(|name| Release {
+            hosts: hosts
+                .iter()
+                .map(|host| Taken::of(host, &name, described))
+                .collect(),
+            name,
+        });
+        let releases: Vec<Release> = releases.collect();
+        let unserved = releases.iter().flat_map(|release| {
+            let unserved = release.hosts.iter().filter(|it| it.artifact.is_none());
+            unserved.map(|taken| {
+                let message = format!("no artifact of {} can be loaded there", release.name.text());
+                Failure::new(Exit::Rejected, "no-fit", message).about(&taken.host)
+            })
+        });
+        let unserved: Vec<Failure> = unserved.collect();
+        let rows = described.iter().map(|it| Row::of(it, hosts, &releases));
+        Self {
+            signatures_checked: false,
+            complete: unserved.is_empty() && errors.is_empty(),
+            hosts: hosts.iter().map(|host| safe(&host.name)).collect(),
+            artifacts: rows.collect(),
+            releases,
+            errors,
+            unserved,
+        }
+    }
+
+    /// What is wrong: damaged artifacts, and hosts that would have nothing.
+    pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
+        self.errors.iter().chain(&self.unserved)
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut head = vec!["ARTIFACT".to_owned(), "TARGET".to_owned()];
+        head.extend(self.hosts.iter().cloned());
+        let mut rows = vec![head];
+        let mut reasons = String::new();
+        for row in &self.artifacts {
+            let mut cells = vec![row.artifact.clone(), row.target.clone()];
+            cells.extend(row.hosts.iter().map(|cell| cell.word().to_owned()));
+            rows.push(cells);
+            for cell in row.hosts.iter().filter(|cell| cell.word() == "no") {
+                for obstacle in &cell.obstacles {
+                    let (artifact, host) = (&row.artifact, &cell.host);
+                    reasons.push_str(&format!("{artifact} on {host}: {}\n", obstacle.message));
+                }
+            }
+        }
+        let table = match self.artifacts.is_empty() {
+            true => String::new(),
+            false => render::table(&rows),
+        };
+        format!("no signature was checked (`edgec verify` does that)\n{table}{reasons}")
+    }
+}
+
+impl Row {
+    fn of(described: &Described, hosts: &[Host], releases: &[Release]) -> Self {
+        let name = Name::of(&described.manifest);
+        let release = releases.iter().find(|release| release.name == name);
+        let cells = hosts.iter().map(|host| {
+            let obstacles = host.profile.obstacles(&described.manifest);
+            let name = safe(&host.name);
+            let mut taken = release.iter().flat_map(|release| &release.hosts);
+            let taken = taken.find(|taken| taken.host == name);
+            let taken = taken.and_then(|taken| taken.artifact.as_ref());
+            Cell {
+                loads: obstacles.is_empty(),
+                best: taken == Some(&described.artifact),
+                obstacles: obstacles.iter().map(Obstacle::of).collect(),
+                host: name,
+            }
+        });
+        Self {
+            artifact: described.artifact.clone(),
+            target: safe(&described.manifest.target.id),
+            profile: safe(&described.manifest.engine.profile),
+            hosts: cells.collect(),
+            release: name,
+        }
+    }
+}
+
+impl Cell {
+    fn word(&self) -> &'static str {
+        let other = |it: &Obstacle| it.other_family;
+        match (self.best, self.loads) {
+            (true, _) => "best",
+            (false, true) => "yes",
+            // Of which no more need be said.
+            (false, false) if self.obstacles.iter().all(other) => "-",
+            (false, false) => "no",
+        }
+    }
+}
+
+impl Taken {
+    fn of(host: &Host, name: &Name, described: &[Described]) -> Self {
+        let release = described.iter();
+        let release = release.filter(|it| Name::of(&it.manifest) == *name);
+        let release: Vec<&Described> = release.collect();
+        let best = host.profile.best(release.iter().map(|it| &it.manifest));
+        let best = best.and_then(|place| release.get(place));
+        Self {
+            host: safe(&host.name),
+            artifact: best.map(|it| it.artifact.clone()),
+        }
+    }
+}
+
+impl Obstacle {
+    fn of(unfit: &Unfit) -> Self {
+        Self {
+            code: unfit.code(),
+            message: safe(&match unfit {
+                // Named beside it, the host and the artifact need no other words.
+                Unfit::Cpu(misfit) => misfit.to_string(),
+                _ => chain(unfit),
+            }),
+            missing: match unfit {
+                Unfit::Cpu(Misfit::Features { missing }) => missing.clone(),
+                _ => Vec::new(),
+            },
+            other_family: matches!(unfit, Unfit::Cpu(Misfit::Arch { .. })),
+        }
+    }
+}
+
+impl Name {
+    fn of(manifest: &Manifest) -> Self {
+        Self {
+            name: safe(&manifest.name),
+            channel: manifest.channel.as_deref().map(safe),
+            version: manifest.version,
+        }
+    }
+
+    fn text(&self) -> String {
+        let channel = self.channel.iter();
+        let channel: String = channel
+            .map(|name| format!(" of channel `{name}`"))
+            .collect();
+        format!("`{}`{channel} version {}", self.name, self.version)
+    }
+}

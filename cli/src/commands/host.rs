@@ -1,0 +1,52 @@
+//! `edgec host`: this machine as artifacts are compared with it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use edgec_loader::EngineProfile;
+use edgec_verifier::HostProfile;
+
+use crate::Outcome;
+use crate::failure::{Exit, Failure};
+use crate::files::{self, Access};
+use crate::render::out;
+
+/// Describe this machine in a host profile, for `edgec check`, `verify --host` and `build --fleet`
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Write the profile to this file, not to standard output
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// What the host is called [default: the profile's file name without its ending]
+    #[arg(long)]
+    name: Option<String>,
+    /// An engine profile that the host runs, or several with commas [default: all]
+    #[arg(long = "profile", value_name = "default|edge", value_delimiter = ',', value_parser = parse_profile)]
+    profiles: Vec<EngineProfile>,
+}
+
+fn parse_profile(text: &str) -> Result<EngineProfile, &'static str> {
+    text.parse().map_err(|_| "one of default, edge")
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let mut host = HostProfile::here();
+    if let Some(name) = &arguments.name {
+        host = host.named(name);
+    }
+    if !arguments.profiles.is_empty() {
+        host = host.with_profiles(arguments.profiles.iter().map(|profile| profile.name()));
+    }
+    let text = host.to_toml().map_err(|error| match &arguments.name {
+        Some(name) => Failure::usage("name", error.to_string()).about(name),
+        None => Failure::new(Exit::Environment, "host-profile", error.to_string()),
+    })?;
+    match &arguments.save {
+        Some(path) => {
+            files::refuse_dash(path)?;
+            files::write(path, text.as_bytes(), Access::Public)?;
+        }
+        None => out!("{text}"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

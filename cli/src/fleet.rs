@@ -1,0 +1,118 @@
+//! `edgec build --fleet`: from hosts to the targets that a build is for, explained.
+
+use std::path::PathBuf;
+
+use edgec_compiler::EngineProfile;
+use edgec_targets::{Cover, HostCpu, Target, cover};
+use edgec_verifier::takes_from_here;
+use serde::Serialize;
+
+use crate::failure::{Exit, Failure};
+use crate::hosts::read_fleet;
+use crate::render::{self, count};
+
+#[derive(clap::Args)]
+pub(crate) struct FleetArguments {
+    /// Compile for the hosts in this file, with as few targets as serve them all (docs/targets.md)
+    #[arg(long, value_name = "FILE", conflicts_with = "targets")]
+    fleet: Option<PathBuf>,
+    /// With --fleet: compile for each host the best target that it can run
+    #[arg(long, requires = "fleet")]
+    fleet_best: bool,
+}
+
+/// Which host is to be given what.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct FleetPlan {
+    fleet: String,
+    mode: &'static str,
+    hosts: Vec<Given>,
+    #[serde(skip)]
+    pub(crate) targets: Vec<&'static Target>,
+    #[serde(skip)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Given {
+    host: String,
+    target: &'static str,
+    /// The best that the host could run.
+    best: &'static str,
+}
+
+impl FleetArguments {
+    /// The plan, where a fleet is named.
+    pub(crate) fn plan(&self, profile: EngineProfile) -> Result<Option<FleetPlan>, Failure> {
+        let Some(path) = &self.fleet else {
+            return Ok(None);
+        };
+        let fleet = read_fleet(path)?;
+        for host in &fleet.hosts {
+            takes_from_here(&host.profile, profile.name()).map_err(|unfit| {
+                Failure::rejected(unfit.code(), &unfit)
+                    .about(render::safe(&host.name))
+                    .hint("a host of the fleet would load nothing of this build")
+            })?;
+        }
+        let wanted = match self.fleet_best {
+            true => Cover::Best,
+            false => fleet.mode.unwrap_or(Cover::Fewest),
+        };
+        let cpus: Vec<HostCpu> = fleet
+            .hosts
+            .iter()
+            .map(|h| h.profile.cpu().clone())
+            .collect();
+        let assigned = cover(&cpus, wanted).map_err(|uncovered| {
+            let host = fleet.hosts.get(uncovered.host);
+            let host = host.map_or_else(String::new, |host| render::safe(&host.name));
+            Failure::new(Exit::Rejected, "no-target", "no target runs on this host").about(host)
+        })?;
+        let used = |target: &&Target| assigned.iter().any(|it| it.target == *target);
+        let targets = edgec_targets::all().filter(used).collect();
+        let hosts = fleet.hosts.iter().zip(&assigned);
+        let hosts = hosts.map(|(host, given)| Given {
+            host: render::safe(&host.name),
+            target: given.target.id,
+            best: given.best.id,
+        });
+        Ok(Some(FleetPlan {
+            fleet: render::path(path),
+            mode: match wanted {
+                Cover::Fewest => "fewest",
+                Cover::Best => "best",
+            },
+            hosts: hosts.collect(),
+            targets,
+            files: fleet.files,
+        }))
+    }
+}
+
+impl FleetPlan {
+    /// Which host gets what, and what it could run instead.
+    pub(crate) fn text(&self) -> String {
+        let rows = self.hosts.iter().map(|host| {
+            let better = match host.target == host.best {
+                true => String::new(),
+                false => format!("could run {}", host.best),
+            };
+            vec![format!("  {}", host.host), host.target.to_owned(), better]
+        });
+        let rows: Vec<_> = rows.collect();
+        let why = match self.mode {
+            "best" => "the best for each host",
+            _ => "the fewest that serve all",
+        };
+        format!(
+            "{}: {}, {}, {why}\n{}",
+            self.fleet,
+            count(self.hosts.len(), "host"),
+            count(self.targets.len(), "target"),
+            render::table(&rows)
+        )
+    }
+}

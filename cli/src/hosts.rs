@@ -1,0 +1,95 @@
+//! Hosts that the command line names: profiles in files, fleets, this machine.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use edgec_targets::Cover;
+use edgec_verifier::{Fleet, FleetHost, HostProfile, HostProfileError};
+
+use crate::failure::Failure;
+use crate::{files, render};
+
+/// What this machine is called where it has no other name.
+const HERE: &str = "this machine";
+
+/// A host with a name.
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) profile: HostProfile,
+}
+
+impl Host {
+    /// The machine that this runs on.
+    pub(crate) fn here() -> Self {
+        Self {
+            name: HERE.to_owned(),
+            profile: HostProfile::here(),
+        }
+    }
+
+    /// Reads a profile; one without a name has its file's.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let profile = HostProfile::from_toml(&files::read_text(path)?);
+        let profile = profile.map_err(|error| malformed(&error, path))?;
+        let stem = || path.file_stem().unwrap_or_default().to_string_lossy();
+        Ok(Self {
+            name: profile
+                .name()
+                .map_or_else(|| stem().into_owned(), str::to_owned),
+            profile,
+        })
+    }
+}
+
+/// A fleet, its profiles read.
+pub(crate) struct Hosts {
+    pub(crate) mode: Option<Cover>,
+    pub(crate) hosts: Vec<Host>,
+    /// Every file that says so.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Reads a fleet and the profiles that it names, each beside it.
+pub(crate) fn read_fleet(path: &Path) -> Result<Hosts, Failure> {
+    let fleet = Fleet::from_toml(&files::read_text(path)?);
+    let fleet = fleet.map_err(|error| malformed(&error, path))?;
+    let mut files = vec![path.to_owned()];
+    let hosts = fleet.hosts.into_iter().map(|host| match host {
+        FleetHost::Here(profile) => Ok(Host {
+            name: profile.name().unwrap_or_default().to_owned(),
+            profile: *profile,
+        }),
+        FleetHost::File(name) => {
+            let file = path.parent().unwrap_or(Path::new("")).join(name);
+            files.push(file.clone());
+            Host::read(&file)
+        }
+    });
+    let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
+    refuse_same_names(&hosts)?;
+    Ok(Hosts {
+        mode: fleet.mode,
+        hosts,
+        files,
+    })
+}
+
+/// An answer names the host that it is about.
+pub(crate) fn refuse_same_names(hosts: &[Host]) -> Result<(), Failure> {
+    let mut seen = BTreeSet::new();
+    match hosts.iter().find(|host| !seen.insert(&host.name)) {
+        None => Ok(()),
+        Some(host) => {
+            let message = "two hosts have this name";
+            Err(Failure::usage("same-host", message)
+                .about(render::safe(&host.name))
+                .hint("`name` in a host's profile is what it is called"))
+        }
+    }
+}
+
+fn malformed(error: &HostProfileError, path: &Path) -> Failure {
+    Failure::rejected("host-profile", error)
+        .about(path.display())
+        .hint("docs/targets.md describes the fields; `edgec host --save FILE` writes one")
+}

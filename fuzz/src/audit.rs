@@ -1,0 +1,22 @@
+//! The audit of native code.
+
+use edgec_verifier::audit::{MAX_FINDINGS, audit_text};
+
+/// The first byte is the family, the rest is code. Whatever it is, there is an answer, and it adds up.
+pub fn audit(data: &[u8]) {
+    let Some((family, text)) = data.split_first() else {
+        return;
+    };
+    let family = match family % 2 {
+        0 => "x86_64",
+        _ => "aarch64",
+    };
+    let report = match audit_text(family, text, &[]) {
+        Ok(report) => report,
+        Err(error) => return drop(error.to_string()),
+    };
+    let limit = MAX_FINDINGS as u64;
+    assert!(report.findings.len() as u64 == report.found.min(limit));
+    assert!(report.instructions + report.data + report.padding <= report.length);
+    assert!(report.is_clean() || report.findings.iter().all(|it| !it.to_string().is_empty()));
+}

@@ -1,0 +1,160 @@
+//! Which targets a fleet needs: every host gets code that it can run.
+//!
+//! Two answers. The fewest targets such that each host has one; of those sets the one that uses most of the
+//! hosts' CPUs. Or for each host the best that it can run. Targets of the same code count as
+//! one, under the name that stands first in the registry.
+
+use std::cmp::Reverse;
+
+use crate::{Arch, HostCpu, Target, all};
+
+/// What is wanted of a set of targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cover {
+    /// As few targets as possible.
+    Fewest,
+    /// For each host the best one.
+    Best,
+}
+
+/// What one host is to be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The best target of the set that the host can run.
+    pub target: &'static Target,
+    /// The best target of the registry that it can run.
+    pub best: &'static Target,
+}
+
+/// A host that runs no target at all: of another family, or below its base.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no target runs on host {host}")]
+pub struct Uncovered {
+    /// The host's place among those that were given.
+    pub host: usize,
+}
+
+/// Chooses targets for `hosts`; one assignment a host, in their order. The same hosts in any order get the same
+/// targets.
+///
+/// # Errors
+///
+/// [`Uncovered`] names the first host that runs nothing.
+pub fn cover(hosts: &[HostCpu], wanted: Cover) -> Result<Vec<Assignment>, Uncovered> {
+    let bests = hosts.iter().enumerate().map(|(number, host)| {
+        let best = host.targets().into_iter().find(|it| is_first(it));
+        best.ok_or(Uncovered { host: number })
+    });
+    let bests = bests.collect::<Result<Vec<_>, _>>()?;
+    let chosen = match wanted {
+        Cover::Best => bests.clone(),
+        Cover::Fewest => Arch::ALL
+            .into_iter()
+            .flat_map(|arch| fewest(arch, hosts))
+            .collect(),
+    };
+    let assigned = hosts.iter().zip(bests).enumerate();
+    assigned
+        .map(|(number, (host, best))| {
+            let target = best_of(&chosen, host).ok_or(Uncovered { host: number })?;
+            Ok(Assignment { target, best })
+        })
+        .collect()
+}
+
+fn is_first(target: &Target) -> bool {
+    target.same_code_as().is_none()
+}
+
+fn best_of(targets: &[&'static Target], host: &HostCpu) -> Option<&'static Target> {
+    let fit = targets.iter().filter(|target| target.fits(host).is_ok());
+    fit.max_by_key(|target| target.rank()).copied()
+}
+
+/// The smallest set for the hosts of one family, by trying all sets: a family has few targets of
+/// different code.
+fn fewest(arch: Arch, hosts: &[HostCpu]) -> Vec<&'static Target> {
+    let hosts = hosts.iter().filter(|host| host.arch() == arch.name());
+    let hosts: Vec<&HostCpu> = hosts.collect();
+    let candidates = all().filter(|target| target.arch == arch && is_first(target));
+    let candidates: Vec<&'static Target> = candidates.collect();
+    let sets = (0u32..1 << candidates.len()).filter_map(|set| {
+        let members = candidates.iter().enumerate();
+        let members = members.filter(|(place, _)| set >> place & 1 == 1);
+        let members: Vec<_> = members.map(|(_, target)| *target).collect();
+        let used = hosts
+            .iter()
+            .map(|host| Some(best_of(&members, host)?.features.len()));
+        let used = used.sum::<Option<usize>>()?;
+        Some((members.len(), Reverse(used), members))
+    });
+    let best = sets.min_by_key(|(count, used, _)| (*count, *used));
+    best.map_or_else(Vec::new, |(_, _, members)| members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::find;
+
+    /// A host that has what a target may use, and nothing else.
+    fn host(target: &str) -> HostCpu {
+        let target = find(target).unwrap();
+        let features = target.features.iter().map(|f| f.name.to_owned());
+        HostCpu::new(target.arch.name(), features)
+    }
+
+    fn ids(hosts: &[&str], wanted: Cover) -> Vec<&'static str> {
+        let hosts: Vec<_> = hosts.iter().map(|name| host(name)).collect();
+        let assigned = cover(&hosts, wanted).unwrap();
+        assigned.iter().map(|it| it.target.id).collect()
+    }
+
+    #[test]
+    fn the_fewest_targets_are_those_that_all_hosts_of_a_family_share() {
+        let hosts = ["znver3", "sapphire-rapids", "haswell", "neoverse-n1"];
+        let expected = ["x86_64-v3", "x86_64-v3", "x86_64-v3", "neoverse-n1"];
+        assert_eq!(ids(&hosts, Cover::Fewest), expected);
+        let newer = ["znver4", "sapphire-rapids"];
+        assert_eq!(ids(&newer, Cover::Fewest), ["icelake-server"; 2]);
+        assert_eq!(ids(&[], Cover::Fewest), [""; 0]);
+    }
+
+    #[test]
+    fn the_best_targets_are_each_host_s_own() {
+        let hosts = [
+            "znver3",
+            "sapphire-rapids",
+            "x86_64",
+            "graviton4",
+            "aarch64",
+        ];
+        let expected = [
+            "x86_64-v3",
+            "sapphire-rapids",
+            "x86_64",
+            "neoverse-v1",
+            "aarch64",
+        ];
+        assert_eq!(ids(&hosts, Cover::Best), expected);
+    }
+
+    #[test]
+    fn a_host_that_runs_nothing_is_named() {
+        let hosts = [host("x86_64"), HostCpu::new("sparc64", [])];
+        for wanted in [Cover::Fewest, Cover::Best] {
+            assert_eq!(cover(&hosts, wanted), Err(Uncovered { host: 1 }));
+        }
+        let error = cover(&hosts[1..], Cover::Fewest).unwrap_err();
+        assert_eq!(error.to_string(), "no target runs on host 0");
+    }
+
+    /// Trying all sets takes time that grows with two to the number of targets.
+    #[test]
+    fn a_family_has_few_targets_of_different_code() {
+        for arch in Arch::ALL {
+            let different = all().filter(|target| target.arch == arch && is_first(target));
+            assert!(different.count() <= 16, "{}", arch.name());
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Reading native code: what an image's instructions are, and which have no business there.
+//!
+//! A lint, not a proof of isolation: it sees what the code is, not what the code computes. Where an
+//! indirect branch goes, and which address a load or a store has, is decided at run time by
+//! values that nobody follows here. `docs/audit.md` says what is stated and what is not.
+//!
+//! No file is opened and nothing is compiled: bytes in, findings out. What Cranelift 0.135 emits
+//! is known from its source, not by linking it.
+
+mod aarch64;
+mod aarch64_list;
+mod features;
+mod finding;
+mod handlers;
+mod sweep;
+mod x86_64;
+mod x86_64_list;
+
+use edgec_artifact::Manifest;
+use edgec_artifact::elf::{ElfError, ElfImage};
+use edgec_targets::Arch;
+use serde::Serialize;
+
+use self::features::Declared;
+pub use self::finding::{Finding, Forbidden, Function, Problem};
+use self::sweep::Sweep;
+
+/// The longest code that is audited, in bytes. An audit takes up to seven bytes of memory for each.
+pub const MAX_AUDITED_LEN: usize = 1 << 28;
+/// How many findings are listed. All are counted.
+pub const MAX_FINDINGS: usize = 100;
+
+/// What an audit found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditReport {
+    /// The length of the code, in bytes.
+    pub length: u64,
+    /// How many functions it has: frame set-ups at a function's alignment.
+    pub functions: u64,
+    /// How many instructions were decoded.
+    pub instructions: u64,
+    /// Bytes of constants and jump tables: something reads them.
+    pub data: u64,
+    /// Bytes of zeros in front of what is aligned.
+    pub padding: u64,
+    /// CPU features beyond the family's base that the instructions need, sorted.
+    pub features: Vec<String>,
+    /// How many findings there are.
+    pub found: u64,
+    /// The findings in the order of the code, at most [`MAX_FINDINGS`].
+    pub findings: Vec<Finding>,
+}
+
+impl AuditReport {
+    /// Whether nothing was found.
+    pub fn is_clean(&self) -> bool {
+        self.found == 0
+    }
+}
+
+/// Why there is no report: nothing is known about the code, least of all that it is clean.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuditError {
+    /// The image is not one that the engine wrote: writable code, relocations and the like.
+    #[error(transparent)]
+    Image(#[from] ElfError),
+    /// Code of a family that this version cannot read.
+    #[error("not audited: no decoder for {family}")]
+    NoDecoder {
+        /// The first part of the triple.
+        family: String,
+    },
+    /// More code than is audited.
+    #[error("not audited: {length} bytes of code, {MAX_AUDITED_LEN} is the most")]
+    TooLong {
+        /// The length of the code in bytes.
+        length: u64,
+    },
+    /// The table of exception handlers does not parse.
+    #[error("not audited: the table of exception handlers is malformed")]
+    Handlers,
+}
+
+/// Audits an image against the CPU features that its manifest declares.
+///
+/// The family is the one in the ELF header; whether that is the manifest's is for
+/// [`crate::verify`] to say. The section rules (nothing both writable and executable, no relocations
+/// of code) are those of [`ElfImage::parse`].
+///
+/// # Errors
+///
+/// [`AuditError`] when the code could not be audited as a whole.
+pub fn audit(image: &[u8], manifest: &Manifest) -> Result<AuditReport, AuditError> {
+    let elf = ElfImage::parse(image)?;
+    let section = |name: &str| {
+        let section = elf.sections.iter().find(|section| section.name == name)?;
+        let begin = usize::try_from(section.offset).ok()?;
+        image
+            .get(begin..)?
+            .get(..usize::try_from(section.size).ok()?)
+    };
+    let text = section(".text").unwrap_or_default();
+    if text.len() > MAX_AUDITED_LEN {
+        let length = text.len() as u64;
+        return Err(AuditError::TooLong { length });
+    }
+    let handlers = section(".wasmtime.exceptions").unwrap_or_default();
+    let handlers = handlers::read(handlers).ok_or(AuditError::Handlers)?;
+    let declared = &manifest.target.cpu_features;
+    if elf.machine == Arch::X86_64.elf_machine() {
+        let decoder = x86_64::X86::new(text);
+        let declared = Declared::new(x86_64::FEATURES, declared);
+        Ok(Sweep::new(text, decoder, declared).run(handlers))
+    } else if elf.machine == Arch::Aarch64.elf_machine() {
+        let decoder = aarch64::Arm::new(text);
+        let declared = Declared::new(aarch64::FEATURES, declared);
+        Ok(Sweep::new(text, decoder, declared).run(handlers))
+    } else {
+        let family = manifest.target.family().to_owned();
+        Err(AuditError::NoDecoder { family })
+    }
+}
+
+/// As [`audit`], of bare code of a family (`x86_64` or `aarch64`): for tools and tests.
+///
+/// # Errors
+///
+/// [`AuditError::NoDecoder`] and [`AuditError::TooLong`].
+pub fn audit_text(
+    family: &str,
+    text: &[u8],
+    cpu_features: &[String],
+) -> Result<AuditReport, AuditError> {
+    if text.len() > MAX_AUDITED_LEN {
+        let length = text.len() as u64;
+        return Err(AuditError::TooLong { length });
+    }
+    if family == Arch::X86_64.name() {
+        let declared = Declared::new(x86_64::FEATURES, cpu_features);
+        Ok(Sweep::new(text, x86_64::X86::new(text), declared).run(Vec::new()))
+    } else if family == Arch::Aarch64.name() {
+        let declared = Declared::new(aarch64::FEATURES, cpu_features);
+        Ok(Sweep::new(text, aarch64::Arm::new(text), declared).run(Vec::new()))
+    } else {
+        let family = family.to_owned();
+        Err(AuditError::NoDecoder { family })
+    }
+}

@@ -1,0 +1,153 @@
+//! A fleet in a file: the hosts that a build is for, written out or by the names of their profiles.
+
+use edgec_targets::Cover;
+use serde::Deserialize;
+
+use crate::host_file::{Fields, HostProfileError, parse};
+use crate::{ENGINE_VERSION, HostProfile, Unfit};
+
+/// Choosing targets compares every host with every target.
+const MAX_HOSTS: usize = 4096;
+
+/// The hosts that a build is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// Which set of targets the fleet wants, where it says so.
+    pub mode: Option<Cover>,
+    /// Its hosts, in the file's order; at least one.
+    pub hosts: Vec<FleetHost>,
+}
+
+/// One host of a fleet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FleetHost {
+    /// It stands in the fleet's own file, and has a name.
+    Here(Box<HostProfile>),
+    /// It has a file; the path is relative to the fleet's.
+    File(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    #[serde(rename = "schema")]
+    _schema: u32,
+    mode: Option<Mode>,
+    #[serde(default)]
+    host: Vec<toml::Table>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Fewest,
+    Best,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reference {
+    file: String,
+}
+
+impl Fleet {
+    /// Reads a fleet (`docs/targets.md`). The files that it names are the caller's to read.
+    ///
+    /// # Errors
+    ///
+    /// [`HostProfileError`] says where.
+    pub fn from_toml(text: &str) -> Result<Self, HostProfileError> {
+        let file: File = parse(text)?;
+        let error = |text: String| Err(HostProfileError(text));
+        match file.host.len() {
+            0 => return error("the fleet has no host".to_owned()),
+            1..=MAX_HOSTS => {}
+            many => return error(format!("{many} hosts, and {MAX_HOSTS} are the most")),
+        }
+        let hosts = file.host.into_iter().zip(1..);
+        let hosts = hosts.map(|(table, number)| {
+            let at = |what: String| HostProfileError(format!("host {number}: {what}"));
+            host(table).map_err(|error| at(error.0))
+        });
+        Ok(Self {
+            mode: file.mode.map(|mode| match mode {
+                Mode::Fewest => Cover::Fewest,
+                Mode::Best => Cover::Best,
+            }),
+            hosts: hosts.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn host(table: toml::Table) -> Result<FleetHost, HostProfileError> {
+    let read = |error: toml::de::Error| HostProfileError(error.message().to_owned());
+    if table.contains_key("file") {
+        let Reference { file } = table.try_into().map_err(read)?;
+        return Ok(FleetHost::File(file));
+    }
+    let fields: Fields = table.try_into().map_err(read)?;
+    let host = fields.profile()?;
+    match host.name() {
+        Some(_) => Ok(FleetHost::Here(Box::new(host))),
+        None => Err(HostProfileError("it has no name".to_owned())),
+    }
+}
+
+/// Whether a host takes what this edgec compiles for an engine profile.
+///
+/// # Errors
+///
+/// [`Unfit`]: the host has another major version of the engine, or not this profile.
+pub fn takes_from_here(host: &HostProfile, profile: &str) -> Result<(), Unfit> {
+    host.takes(&ENGINE_VERSION.to_string(), profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "schema = 1\nmode = 'best'\n[[host]]\nfile = 'hosts/fra.toml'\n\
+        [[host]]\nname = 'ams'\narch = 'x86_64'\nfeatures = []\nengine = '48.0.8'\nprofiles = ['edge']\n";
+
+    #[test]
+    fn hosts_stand_there_or_in_files() {
+        let fleet = Fleet::from_toml(TEXT).unwrap();
+        assert_eq!(fleet.mode, Some(Cover::Best));
+        assert_eq!(fleet.hosts[0], FleetHost::File("hosts/fra.toml".to_owned()));
+        let FleetHost::Here(ams) = &fleet.hosts[1] else {
+            panic!("{fleet:?}");
+        };
+        assert_eq!(ams.name(), Some("ams"));
+        assert_eq!(takes_from_here(ams, "edge"), Ok(()));
+        assert!(takes_from_here(ams, "default").is_err());
+    }
+
+    #[test]
+    fn what_is_no_fleet_is_refused() {
+        let refused = |text: &str, says: &str| {
+            let error = Fleet::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        };
+        refused("schema = 1", "the fleet has no host");
+        refused(
+            &TEXT.replace("schema = 1\n", ""),
+            "does not state its schema",
+        );
+        refused(&TEXT.replace("'best'", "'least'"), "unknown variant");
+        refused(
+            &TEXT.replace("name = 'ams'\n", ""),
+            "host 2: it has no name",
+        );
+        refused(
+            &TEXT.replace("arch =", "schema = 1\narch ="),
+            "host 2: `schema`",
+        );
+        let both = TEXT.replace("fra.toml'", "fra.toml'\narch = 'x86_64'");
+        refused(&both, "host 1: unknown field `arch`");
+        let many = format!(
+            "schema = 1\n{}",
+            "[[host]]\nfile = 'a'\n".repeat(MAX_HOSTS + 1)
+        );
+        refused(&many, "4097 hosts, and 4096 are the most");
+    }
+}

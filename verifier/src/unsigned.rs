@@ -1,0 +1,28 @@
+//! Reading an artifact without asking who signed it.
+
+use edgec_artifact::{Artifact, Manifest, Statement, verity};
+
+use crate::consistency;
+use crate::error::VerifyError;
+
+/// What a file says of itself, when all that needs no key holds: layout, statement, digest, and the
+/// image against its manifest. Nobody vouches for it: for planning, never for loading.
+///
+/// # Errors
+///
+/// [`VerifyError`] names the first thing that does not hold.
+pub fn describe_unsigned(file: &[u8]) -> Result<Manifest, VerifyError> {
+    let artifact = Artifact::decode(file)?;
+    let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
+    let image = artifact.image();
+    let (found, signed) = (image.len() as u64, manifest.image.length);
+    if found != signed {
+        return Err(VerifyError::ImageLength { found, signed });
+    }
+    let (found, signed) = (verity::digest(image), manifest.image.fsverity);
+    if found != signed {
+        return Err(VerifyError::ImageDigest { found, signed });
+    }
+    consistency::check(image, &manifest)?;
+    Ok(manifest)
+}
