@@ -36,7 +36,10 @@ impl Output {
         if path.exists() && !path.is_dir() {
             return Err(Failure::usage(
                 "output",
-                "this is a file, and the artifacts go into a folder",
+                match varying {
+                    true => "the artifacts of a fleet go into a folder".to_owned(),
+                    false => format!("{artifacts} artifacts do not fit one file"),
+                },
             )
             .about(path.display())
             .hint("name a folder with -o, or one input and one --target"));

@@ -174,7 +174,7 @@ fn a_host_that_could_not_load_what_is_built_for_it_is_named() {
     let genuine = String::from_utf8(sandbox.read("hosts/fra.toml")).unwrap();
     let build = ["build", &hello(), "--key", "key.pem", "-o", "out"];
     let build = [&build[..], &["-q", "--fleet", "fleet.toml"]].concat();
-    let pool = "[pool]\nmemories = 1\ntables = 1\ntable-elements = 100\nmemory-bytes = 65536\n";
+    let pool = "[pool]\nmemories = 1\ntables = 1\ntable-elements = 100\nmemory-bytes = 1\n";
     for (more, code) in [("page-size = 65536\n", "host"), (pool, "pool-limits")] {
         sandbox.write("hosts/fra.toml", format!("{genuine}{more}"));
         let stderr = sandbox.fails(1, &build);

@@ -227,8 +227,7 @@ fn what_cannot_be_made_again_is_said() {
         "rebuild-input"
     );
     type Change = fn(&mut edgec_artifact::Manifest);
-    let unknown: [Change; 4] = [
-        |it| it.target.id = "z80".to_owned(),
+    let unknown: [Change; 3] = [
         |it| it.builder.stages[0].name = "bless".to_owned(),
         |it| {
             drop(
