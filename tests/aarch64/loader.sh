@@ -80,7 +80,7 @@ in_chroot=(
 examples=/target/$triple/debug/examples
 crates() { # CPU CARGO-COMMAND [OPTION]...
     "${in_chroot[@]}" env -C /edgec CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -cpu $1" \
-        cargo "$2" --locked --offline --quiet --target $triple -p edgec-targets -p edgec-artifact \
+        cargo "$2" --locked --offline --target $triple -p edgec-targets -p edgec-artifact \
         -p edgec-verifier -p edgec-loader "${@:3}"
 }
 
@@ -89,12 +89,15 @@ step "what is tried, and with what"
 echo "edgec $(git describe --always --dirty)"
 
 step "what a host links, for aarch64"
-crates $older test --lib --no-run
-crates $older build --examples
+crates $older test --quiet --lib --no-run
+crates $older build --quiet --examples
 
 for cpu in $older "${newer[@]}"; do
     step "the crates' tests on $cpu"
-    crates "$cpu" test --lib
+    # The emulator passes no fs-verity on: to the loader it is a kernel without it. What one with it says
+    # to a wrong request cannot be asked here; tests/verity/run.sh asks on a real kernel.
+    crates "$cpu" test --no-fail-fast --lib -- --quiet \
+        --skip verity::tests::what_the_kernel_cannot_do_is_an_error
 done
 
 step "artifacts, built on this machine"
