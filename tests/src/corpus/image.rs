@@ -101,7 +101,13 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
             18,
             "code that does not begin with a page",
             &|image| image[text + 25] ^= 1,
-            "code, which does not begin with a page",
+            "code, which does not begin and end with a page",
+        ),
+        case(
+            18,
+            "code that does not end with a page",
+            &|image| image[text + 32] ^= 1,
+            "code, which does not begin and end with a page",
         ),
         case(
             12,

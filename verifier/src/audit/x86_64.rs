@@ -13,41 +13,29 @@ use iced_x86::{
 use super::Forbidden;
 use super::features::{Names, UNKNOWN, named};
 use super::sweep::{Decoder, Flow, Instruction, Reference, Table, Verdict};
-use super::x86_64_list::EMITTED;
+use super::x86_64_list::{EMITTED, EMITTED_EVEX};
 
-/// Beyond the base, which has SSE2.
+/// Beyond the base, which has SSE2; only what an allowed instruction can need.
 pub(super) const FEATURES: Names = &[
-    "adx",
     "avx",
     "avx2",
     "avx512bitalg",
-    "avx512bw",
-    "avx512cd",
     "avx512dq",
     "avx512f",
-    "avx512ifma",
     "avx512vbmi",
-    "avx512vbmi2",
     "avx512vl",
     "avx512vnni",
-    "avx512vpopcntdq",
     "avxvnni",
     "bmi1",
     "bmi2",
     "cmpxchg16b",
-    "f16c",
     "fma",
-    "gfni",
     "lzcnt",
-    "movbe",
-    "pclmulqdq",
     "popcnt",
     "sse3",
     "sse4.1",
     "sse4.2",
     "ssse3",
-    "vaes",
-    "vpclmulqdq",
     UNKNOWN,
 ];
 
@@ -58,40 +46,26 @@ fn feature(feature: CpuidFeature) -> Option<&'static str> {
         F::INTEL8086 | F::INTEL186 | F::INTEL286 | F::INTEL386 | F::INTEL486 | F::X64 => {
             return None;
         }
-        F::CMOV | F::CX8 | F::FPU | F::MMX | F::FXSR | F::SSE | F::SSE2 | F::MULTIBYTENOP => {
-            return None;
-        }
-        F::ADX => "adx",
+        F::CMOV | F::SSE | F::SSE2 | F::MULTIBYTENOP => return None,
         F::AVX => "avx",
         F::AVX2 => "avx2",
         F::AVX512_BITALG => "avx512bitalg",
-        F::AVX512BW => "avx512bw",
-        F::AVX512CD => "avx512cd",
         F::AVX512DQ => "avx512dq",
         F::AVX512F => "avx512f",
-        F::AVX512_IFMA => "avx512ifma",
         F::AVX512_VBMI => "avx512vbmi",
-        F::AVX512_VBMI2 => "avx512vbmi2",
         F::AVX512VL => "avx512vl",
         F::AVX512_VNNI => "avx512vnni",
-        F::AVX512_VPOPCNTDQ => "avx512vpopcntdq",
         F::AVX_VNNI => "avxvnni",
         F::BMI1 => "bmi1",
         F::BMI2 => "bmi2",
         F::CMPXCHG16B => "cmpxchg16b",
-        F::F16C => "f16c",
         F::FMA => "fma",
-        F::GFNI => "gfni",
         F::LZCNT => "lzcnt",
-        F::MOVBE => "movbe",
-        F::PCLMULQDQ => "pclmulqdq",
         F::POPCNT => "popcnt",
         F::SSE3 => "sse3",
         F::SSE4_1 => "sse4.1",
         F::SSE4_2 => "sse4.2",
         F::SSSE3 => "ssse3",
-        F::VAES => "vaes",
-        F::VPCLMULQDQ => "vpclmulqdq",
         _ => UNKNOWN,
     })
 }
@@ -189,6 +163,18 @@ fn forbidden_form(code: Code) -> Option<Forbidden> {
     })
 }
 
+/// Encodings of allowed names that the compiler has no use for: its vectors have 128 bits, the same name
+/// can stand for a string instruction, an MMX form or an absolute address of eight bytes, and few
+/// instructions have an EVEX form there.
+fn other_form(code: Code, evex: &BTreeSet<Mnemonic>) -> bool {
+    let name = format!("{code:?}");
+    let strange = ["_mm_", "_mmm64", "moffs", "ymm", "zmm", "_F6r1", "_F7r1"];
+    strange.iter().any(|part| name.contains(part))
+        || name.ends_with("_mm")
+        || matches!(code, Code::Movsd_m32_m32 | Code::Cmpsd_m32_m32)
+        || name.starts_with("EVEX_") && !evex.contains(&code.mnemonic())
+}
+
 /// What is known of an encoding before its operands are.
 #[derive(Clone, Copy)]
 struct Known {
@@ -201,20 +187,24 @@ struct Known {
 fn known() -> &'static [Known] {
     static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
     KNOWN.get_or_init(|| {
-        let emitted: BTreeSet<&str> = EMITTED.split_whitespace().collect();
-        let emitted: BTreeSet<Mnemonic> = Mnemonic::values()
-            .filter(|mnemonic| emitted.contains(format!("{mnemonic:?}").to_lowercase().as_str()))
-            .collect();
+        let mnemonics = |list: &str| -> BTreeSet<Mnemonic> {
+            let list: BTreeSet<&str> = list.split_whitespace().collect();
+            let listed = |it: &Mnemonic| list.contains(format!("{it:?}").to_lowercase().as_str());
+            Mnemonic::values().filter(listed).collect()
+        };
+        let (emitted, evex) = (mnemonics(EMITTED), mnemonics(EMITTED_EVEX));
         let known = |code: Code| {
             let mnemonic = code.mnemonic();
-            let allowed = emitted.contains(&mnemonic) && forbidden_form(code).is_none();
+            let needed = code.cpuid_features().iter().copied().filter_map(feature);
+            let allowed = emitted.contains(&mnemonic)
+                && !other_form(code, &evex)
+                && needed.clone().all(|name| name != UNKNOWN);
             let verdict = match forbidden_form(code).or_else(|| forbidden(mnemonic)) {
                 Some(class) => Verdict::Forbidden(class),
                 None if allowed => Verdict::Fine,
                 None if code.is_privileged() => Verdict::Forbidden(Forbidden::Privileged),
                 None => Verdict::Unexpected,
             };
-            let needed = code.cpuid_features().iter().copied().filter_map(feature);
             Known {
                 verdict,
                 // What is not to be there at all is reported once.
@@ -231,6 +221,16 @@ fn known() -> &'static [Known] {
 
 /// Gives the start of the instruction in front of another.
 type Previous<'a> = &'a dyn Fn(usize) -> Option<usize>;
+
+/// What is looked for, from a jump table's jump backwards.
+enum Clamp {
+    /// The choice between a value and the limit.
+    Select,
+    /// The comparison of that value with the limit, whose flags nothing may have changed.
+    Compare(Register),
+    /// Where the limit comes from.
+    Limit,
+}
 
 pub(super) struct X86<'a> {
     text: &'a [u8],
@@ -270,29 +270,51 @@ impl<'a> X86<'a> {
     /// value`, with moves between them (`isa/x64/lower.isle`, `br_table`).
     fn clamp(&mut self, mut at: usize, index: Register, previous: Previous<'_>) -> Option<usize> {
         let mut info = InstructionInfoFactory::new();
-        let mut wanted = index.full_register();
-        let mut clamped = false;
+        let mut limit = index.full_register();
+        let mut step = Clamp::Select;
         for _ in 0..64 {
             at = previous(at)?;
             self.read(at)?;
             let it = &self.instruction;
-            let written = info.info(it).used_registers().iter().any(|used| {
+            if it.flow_control() != FlowControl::Next {
+                return None;
+            }
+            let used = info.info(it).used_registers();
+            let writes = |register: Register| {
                 use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
-                let writes = matches!(used.access(), Write | CondWrite | ReadWrite | ReadCondWrite);
-                writes && used.register().full_register() == wanted
-            });
-            match it.mnemonic() {
-                _ if it.flow_control() != FlowControl::Next => return None,
-                _ if !written => {}
-                Mnemonic::Cmovb if !clamped => clamped = true,
-                Mnemonic::Mov if it.op1_kind() == OpKind::Register => {
-                    wanted = it.op1_register().full_register();
+                let written =
+                    |access| matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite);
+                let mut used = used.iter();
+                used.any(|it| written(it.access()) && it.register().full_register() == register)
+            };
+            let moved = it.mnemonic() == Mnemonic::Mov && it.op1_kind() == OpKind::Register;
+            let (first, second) = (it.op0_register(), it.op1_register());
+            let (first, second) = (first.full_register(), second.full_register());
+            match &mut step {
+                Clamp::Compare(value) if it.rflags_modified() != 0 => {
+                    let compares = it.mnemonic() == Mnemonic::Cmp;
+                    if !compares || (first, second) != (*value, limit) {
+                        return None;
+                    }
+                    step = Clamp::Limit;
                 }
-                Mnemonic::Mov if clamped && it.op1_kind() == OpKind::Immediate32 => {
-                    return usize::try_from(it.immediate32()).ok();
+                Clamp::Compare(value) if writes(*value) => match moved {
+                    true => *value = second,
+                    false => return None,
+                },
+                _ if !writes(limit) => {}
+                _ if moved => limit = second,
+                Clamp::Select if it.mnemonic() == Mnemonic::Cmovb && second != Register::None => {
+                    step = Clamp::Compare(second);
                 }
-                Mnemonic::Xor if clamped && it.op1_register() == it.op0_register() => {
-                    return Some(0);
+                Clamp::Limit => {
+                    return match it.mnemonic() {
+                        Mnemonic::Mov if it.op1_kind() == OpKind::Immediate32 => {
+                            usize::try_from(it.immediate32()).ok()
+                        }
+                        Mnemonic::Xor if first == second => Some(0),
+                        _ => None,
+                    };
                 }
                 _ => return None,
             }
@@ -303,8 +325,16 @@ impl<'a> X86<'a> {
     /// An instruction with a prefix that the compiler never writes there: processors differ over what some
     /// mean in front of branches, and two segments have a base.
     fn prefixed(&self, at: usize, branches: bool) -> Option<Verdict> {
-        if self.instruction.segment_prefix() != Register::None {
+        let it = &self.instruction;
+        if it.segment_prefix() != Register::None {
             return Some(Verdict::Forbidden(Forbidden::Segment));
+        }
+        if it.has_xacquire_prefix() || it.has_xrelease_prefix() {
+            return Some(Verdict::Forbidden(Forbidden::Transaction));
+        }
+        // Where one belongs to the opcode the decoder does not speak of it.
+        if it.has_rep_prefix() || it.has_repne_prefix() {
+            return Some(Verdict::Unexpected);
         }
         // Anywhere in front of the opcode, also behind a REX, which then counts for nothing.
         let prefixes = self.text.get(at..)?.iter();
@@ -419,5 +449,57 @@ impl Decoder for X86<'_> {
         let last = self.clamp(lea, index, previous);
         let entries = last.and_then(|last| last.checked_add(1));
         Some(Table { start, entries })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every feature is one that an allowed encoding needs, and no allowed encoding needs another.
+    #[test]
+    fn features_are_those_of_allowed_encodings() {
+        let fine = known().iter();
+        let fine = fine.filter(|known| matches!(known.verdict, Verdict::Fine));
+        let used = fine.fold(0, |bits, known| bits | known.features);
+        for name in FEATURES {
+            assert_eq!(
+                used & named(FEATURES, name) != 0,
+                *name != UNKNOWN,
+                "{name}"
+            );
+        }
+    }
+
+    /// One name, two instructions: only the vector's is allowed.
+    #[test]
+    fn forms_are_told_apart() {
+        let allowed = |code: Code| {
+            let known = known().get(code as usize).unwrap();
+            matches!(known.verdict, Verdict::Fine)
+        };
+        for (one, other) in [
+            (Code::Movsd_xmm_xmmm64, Code::Movsd_m32_m32),
+            (Code::Cmpsd_xmm_xmmm64_imm8, Code::Cmpsd_m32_m32),
+            (Code::Paddb_xmm_xmmm128, Code::Paddb_mm_mmm64),
+            (Code::Movd_xmm_rm32, Code::Movd_mm_rm32),
+            (Code::Movq_xmm_rm64, Code::Movq_rm64_mm),
+            (Code::Movq_xmmm64_xmm, Code::Movq_mmm64_mm),
+            (Code::Pmovmskb_r32_xmm, Code::Pmovmskb_r32_mm),
+            (Code::Pextrw_r32_xmm_imm8, Code::Pextrw_r32_mm_imm8),
+            (Code::Mov_r64_rm64, Code::Mov_RAX_moffs64),
+            (Code::Mov_rm8_r8, Code::Mov_moffs8_AL),
+            (Code::Test_rm32_imm32, Code::Test_rm32_imm32_F7r1),
+            (
+                Code::VEX_Vaddps_xmm_xmm_xmmm128,
+                Code::VEX_Vaddps_ymm_ymm_ymmm256,
+            ),
+            (
+                Code::EVEX_Vaddpd_xmm_k1z_xmm_xmmm128b64,
+                Code::EVEX_Vaddps_xmm_k1z_xmm_xmmm128b32,
+            ),
+        ] {
+            assert!(allowed(one) && !allowed(other), "{one:?} {other:?}");
+        }
     }
 }
