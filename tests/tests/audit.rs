@@ -169,7 +169,10 @@ fn image_and_manifest_belong_together() {
     file[0x1400] ^= 1;
     sandbox.write("changed.cwasm", &file);
     let error = sandbox.fails(1, &["audit", "changed.cwasm"]);
-    assert!(error.contains("error[digest]: changed.cwasm: "), "{error}");
+    assert!(
+        error.contains("error[image-digest]: changed.cwasm: "),
+        "{error}"
+    );
 }
 
 /// Code for a newer CPU under the description of an older one: the instructions give it away.

@@ -126,9 +126,8 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         };
         let handlers = places(handlers);
         let known = entries.map(places);
-        let entries = known.as_ref().into_iter().flatten();
-        for place in handlers.iter().chain(entries.clone()) {
-            self.marks.flag(*place, TARGET);
+        for handler in &handlers {
+            self.marks.flag(*handler, TARGET);
         }
         self.pass();
         for (from, to, edge) in std::mem::take(&mut self.edges) {
@@ -139,7 +138,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
                 self.found(*handler, |_| Problem::Handler { at });
             }
         }
-        for entry in entries {
+        for entry in known.iter().flatten() {
             if let Some(at) = self.marks.not_entry(*entry) {
                 self.found(*entry, |_| Problem::Entry { at });
             }

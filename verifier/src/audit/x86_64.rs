@@ -340,8 +340,10 @@ impl<'a> X86<'a> {
         let prefixes = self.text.get(at..)?.iter();
         let mut prefixes =
             prefixes.take_while(|it| matches!(it, 0x40..=0x4f | 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3));
+        let repeats = prefixes.clone().filter(|it| matches!(it, 0xf2 | 0xf3));
         let unknown = |it: &u8| *it == 0x67 || branches && !matches!(it, 0x40..=0x4f);
-        prefixes.any(unknown).then_some(Verdict::Unexpected)
+        let unexpected = repeats.count() > 1 || prefixes.any(unknown);
+        unexpected.then_some(Verdict::Unexpected)
     }
 }
 
