@@ -15,6 +15,7 @@ mod handlers;
 mod marks;
 mod sweep;
 mod x86_64;
+mod x86_64_encodings;
 mod x86_64_list;
 
 use edgec_artifact::Manifest;
@@ -145,7 +146,7 @@ fn sweep(
     // A family without a decoder is one that does not compile here.
     Ok(match arch {
         Arch::X86_64 => {
-            let declared = Declared::new(x86_64::FEATURES, features);
+            let declared = Declared::new(x86_64_encodings::FEATURES, features);
             Sweep::new(text, x86_64::X86::new(text), declared).run(handlers, entries)
         }
         Arch::Aarch64 => {

@@ -154,7 +154,7 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
         case(
             16,
             "sections that overlap",
-            &|image| image[text + 32] |= 1,
+            &|image| image.copy_within(text + 24..text + 32, info + 24),
             "regions overlap",
         ),
         case(

@@ -67,7 +67,7 @@ mod tests {
         let other = named(NAMES, "c") | named(NAMES, "a");
         assert_eq!(missing(other).unwrap(), [UNKNOWN, "a"]);
         for names in [
-            super::super::x86_64::FEATURES,
+            super::super::x86_64_encodings::FEATURES,
             super::super::aarch64::FEATURES,
         ] {
             assert!(names.len() < 64 && names.last() == Some(&UNKNOWN));

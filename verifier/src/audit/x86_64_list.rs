@@ -3,7 +3,7 @@
 //! The names are those of iced-x86 for what `cranelift-assembler-x64-meta` 0.135 describes
 //! (`instructions.rs`, from which its assembler is made), without `hlt` and `int3`, which no WebAssembly
 //! becomes. An instruction that has another form with another meaning (`mov` to a control register) is told
-//! apart in [`super::x86_64`].
+//! apart in [`super::x86_64_encodings`].
 
 /// The names, in lowercase, sorted.
 pub(super) const EMITTED: &str = "\
