@@ -25,6 +25,14 @@ pub(crate) fn of_manifests(a: &Manifest, b: &Manifest) -> Vec<Difference> {
     // A manifest has string keys and no failing `Serialize`.
     let value = |manifest| serde_json::to_value(manifest).unwrap_or_default();
     compare("", &value(a), &value(b), &mut found);
+    if found.is_empty() && a != b {
+        // Nothing is called the same that is not.
+        found.push(Difference {
+            at: "the manifest".to_owned(),
+            a: Some("in one order".to_owned()),
+            b: Some("in another".to_owned()),
+        });
+    }
     found
 }
 
@@ -67,15 +75,18 @@ fn compare(at: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
     }
 }
 
-/// Stages are known by their names.
+/// Stages are known by their names, where no two have the same one.
 fn by_name(list: &[Value]) -> Option<serde_json::Map<String, Value>> {
-    let entry = |value: &Value| {
+    let mut named = serde_json::Map::new();
+    for value in list {
         let name = value.get("name")?.as_str()?.to_owned();
         let mut value = value.clone();
         value.as_object_mut()?.remove("name");
-        Some((name, value))
-    };
-    list.iter().map(entry).collect()
+        if named.insert(name, value).is_some() {
+            return None;
+        }
+    }
+    Some(named)
 }
 
 fn compare_sets(at: &str, a: &[Value], b: &[Value], found: &mut Vec<Difference>) {
@@ -191,5 +202,8 @@ mod tests {
         let twice = found(&json!(["x", "x"]), &json!(["x"]));
         assert_eq!(twice, [(String::new(), text("x"), None)]);
         assert_eq!(found(&json!(["x", "y"]), &json!(["y", "x"])).len(), 1);
+        // Of two stages with one name, neither hides the other.
+        let (one, two) = (json!([stage("1")]), json!([stage("z"), stage("1")]));
+        assert_eq!(found(&two, &one).len(), 1);
     }
 }

@@ -109,8 +109,9 @@ impl Failure {
         let mut lines = self.message.lines();
         let first = lines.next().unwrap_or_default();
         eprintln!("{kind}[{}]: {subject}{}", self.code, safe(first));
+        // A mark of their own: a message that quotes somebody's text must not look like a hint.
         for line in lines {
-            eprintln!("  {}", safe(line));
+            eprintln!("  | {}", safe(line));
         }
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
             eprintln!("  hint: {}", safe(line));

@@ -29,13 +29,35 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let len = match file.metadata()? {
-        metadata if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        metadata if metadata.len() > MAX_LEN => return Err(io::ErrorKind::FileTooLarge.into()),
-        metadata => metadata.len(),
-    };
+    let (file, len) = open_input(path)?;
+    if len > MAX_LEN {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     read_sized(file, MAX_LEN, len)
+}
+
+/// Opens what is to be read, and gives its length. Of a pipe it is 0, and there must be somebody who
+/// writes to it by now, as `<(command)` has: else it would be waited for without end.
+fn open_input(path: &Path) -> io::Result<(File, u64)> {
+    let file = open_without_waiting(path)?;
+    let metadata = file.metadata()?;
+    if metadata.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    wait_for_bytes(&file)?;
+    Ok((file, metadata.len()))
+}
+
+/// Reads from now on wait for bytes, where they come from a writer that is there.
+#[cfg(unix)]
+fn wait_for_bytes(file: &File) -> io::Result<()> {
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+    Ok(fcntl_setfl(file, fcntl_getfl(file)? - OFlags::NONBLOCK)?)
+}
+
+#[cfg(not(unix))]
+fn wait_for_bytes(_: &File) -> io::Result<()> {
+    Ok(())
 }
 
 /// Reads an artifact: a regular file of a length that an artifact may have, or standard
@@ -85,7 +107,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
     match path.as_os_str() == STDIN {
         true => read_bounded(io::stdin().lock(), MAX_TEXT_LEN),
-        false => File::open(path).and_then(|file| read_bounded(file, MAX_TEXT_LEN)),
+        false => open_input(path).and_then(|(file, _)| read_bounded(file, MAX_TEXT_LEN)),
     }
     .map_err(|error| cannot("read", path, &error))
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use edgec_compiler::EngineProfile;
 use edgec_targets::{Cover, HostCpu, Target, cover};
-use edgec_verifier::takes_from_here;
+use edgec_verifier::{HostProfile, Manifest, Unfit, takes_from_here};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
@@ -32,6 +32,9 @@ pub(crate) struct FleetPlan {
     pub(crate) targets: Vec<&'static Target>,
     #[serde(skip)]
     pub(crate) files: Vec<PathBuf>,
+    /// Of the hosts, in their order.
+    #[serde(skip)]
+    profiles: Vec<HostProfile>,
 }
 
 #[derive(Serialize)]
@@ -51,11 +54,8 @@ impl FleetArguments {
         };
         let fleet = read_fleet(path)?;
         for host in &fleet.hosts {
-            takes_from_here(&host.profile, profile.name()).map_err(|unfit| {
-                Failure::rejected(unfit.code(), &unfit)
-                    .about(render::safe(&host.name))
-                    .hint("a host of the fleet would load nothing of this build")
-            })?;
+            takes_from_here(&host.profile, profile.name())
+                .map_err(|unfit| unserved(&host.name, &unfit))?;
         }
         let wanted = match self.fleet_best {
             true => Cover::Best,
@@ -88,11 +88,31 @@ impl FleetArguments {
             hosts: hosts.collect(),
             targets,
             files: fleet.files,
+            profiles: fleet.hosts.into_iter().map(|host| host.profile).collect(),
         }))
     }
 }
 
+/// A host of the fleet would load nothing of this build.
+fn unserved(host: &str, unfit: &Unfit) -> Failure {
+    Failure::rejected(unfit.code(), unfit)
+        .about(format!("host `{}`", render::safe(host)))
+        .hint("a host of the fleet could not load what is built for it")
+}
+
 impl FleetPlan {
+    /// Whether the hosts that are given this artifact can load it: what depends on the program, such as the
+    /// size of their pools, is known only now.
+    pub(crate) fn check(&self, manifest: &Manifest) -> Result<(), Failure> {
+        for (host, profile) in self.hosts.iter().zip(&self.profiles) {
+            if host.target == manifest.target.id {
+                let fits = profile.can_run(manifest);
+                fits.map_err(|unfit| unserved(&host.host, &unfit))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Which host gets what, and what it could run instead.
     pub(crate) fn text(&self) -> String {
         let rows = self.hosts.iter().map(|host| {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use edgec_targets::Cover;
 use edgec_verifier::{Fleet, FleetHost, HostProfile, HostProfileError};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::{files, render};
 
 /// What this machine is called where it has no other name.
@@ -29,7 +29,11 @@ impl Host {
 
     /// Reads a profile; one without a name has its file's.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let profile = HostProfile::from_toml(&files::read_text(path)?);
+        let text = files::read_text(path).map_err(|failure| match failure.exit() {
+            Exit::Rejected => failure.hint("an artifact? they stand in front of --host"),
+            _ => failure,
+        })?;
+        let profile = HostProfile::from_toml(&text);
         let profile = profile.map_err(|error| malformed(&error, path))?;
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Self {

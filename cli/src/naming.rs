@@ -18,20 +18,28 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// One artifact and a name that is no folder: a file. Everything else: a folder.
-    pub(crate) fn new(option: Option<&Path>, artifacts: usize) -> Result<Self, Failure> {
+    /// One artifact and a name that is no folder: a file. Everything else: a folder; also where how many there
+    /// are may change without the command line (`varying`).
+    pub(crate) fn new(
+        option: Option<&Path>,
+        artifacts: usize,
+        varying: bool,
+    ) -> Result<Self, Failure> {
         let Some(path) = option else {
             return Ok(Self::Folder(PathBuf::from(".")));
         };
         files::refuse_dash(path)?;
         let folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
-        if artifacts == 1 && !folder {
+        if artifacts == 1 && !folder && !varying {
             return Ok(Self::File(path.to_owned()));
         }
         if path.exists() && !path.is_dir() {
             return Err(Failure::usage(
                 "output",
-                format!("{artifacts} artifacts do not fit one file"),
+                match varying {
+                    true => "the artifacts of a fleet go into a folder".to_owned(),
+                    false => format!("{artifacts} artifacts do not fit one file"),
+                },
             )
             .about(path.display())
             .hint("name a folder with -o, or one input and one --target"));
@@ -137,7 +145,7 @@ mod tests {
     fn plan_of(inputs: &[&str], output: Option<&str>) -> Result<Vec<PathBuf>, Failure> {
         let inputs: Vec<PathBuf> = inputs.iter().map(PathBuf::from).collect();
         let targets = edgec_targets::default_targets();
-        let output = Output::new(output.map(Path::new), inputs.len() * targets.len())?;
+        let output = Output::new(output.map(Path::new), inputs.len() * targets.len(), false)?;
         let jobs = plan(&inputs, None, &targets, &output)?;
         Ok(jobs
             .into_iter()

@@ -20,7 +20,7 @@ pub(crate) use self::init::{Init, Initialized};
 pub(crate) use self::manifest::{Release, manifest};
 pub(crate) use self::recipe::recipe;
 use crate::commands::validate::{adapt_failure, input_failure};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::progress::Progress;
 
 /// What decides an image, besides the input and the target.
@@ -120,6 +120,16 @@ impl Prepared {
     pub(crate) fn kept(&self) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
         kept(&self.optimized)
     }
+}
+
+/// Runs the work on one input. A panic in a tool below is this input's failure, not the end
+/// of the run.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let message = "a tool gave up on this input; nothing was written";
+        Err(Failure::new(Exit::Rejected, "internal", message)
+            .hint("this is a defect: please report it with the input"))
+    })
 }
 
 /// The debug file of an image, under the digest by which the image is known.

@@ -85,7 +85,8 @@ fn optimizer(
         .output();
     let version = match output {
         Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_owned()
+            let text = String::from_utf8_lossy(&output.stdout);
+            text.lines().next().unwrap_or_default().trim().to_owned()
         }
         Ok(output) => {
             let message = format!("`--version` ended with {}", output.status);

@@ -176,12 +176,7 @@ impl NativeImage {
     /// The same code for another target, if that allows the same CPU features: nothing else of a
     /// target gets into an image.
     pub fn for_target(&self, target: &'static Target) -> Option<Self> {
-        let sorted = |target: &Target| {
-            let mut flags: Vec<_> = target.features.iter().map(|f| f.cranelift_flag).collect();
-            flags.sort_unstable();
-            (target.triple(), flags)
-        };
-        (sorted(self.target) == sorted(target)).then(|| Self {
+        self.target.has_code_of(target).then(|| Self {
             target,
             ..self.clone()
         })

@@ -150,7 +150,12 @@ impl Target {
     pub fn same_code_as(&self) -> Option<&'static Target> {
         all()
             .take_while(|other| other.id != self.id)
-            .find(|other| self.contains(other) && other.contains(self))
+            .find(|other| self.has_code_of(other))
+    }
+
+    /// Whether code for one of the two is code for the other: nothing but the features gets into it.
+    pub fn has_code_of(&self, other: &Target) -> bool {
+        self.contains(other) && other.contains(self)
     }
 
     /// Whether this target uses every feature that `other` uses: its hosts run the other's code too.

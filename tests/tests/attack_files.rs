@@ -211,6 +211,24 @@ mod attack {
         }
     }
 
+    /// Row 32: a pipe that nobody writes to is empty, and waited for by nobody.
+    #[test]
+    fn row_32_a_pipe_without_a_writer() {
+        let host = Host::new(&Trust::Signer);
+        let sandbox = &host.sandbox;
+        let fifo = sandbox.path().join("fifo");
+        let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+        assert!(made.unwrap().success());
+        sandbox.write("good.cwasm", &material().hello);
+        sandbox.fails(1, &["validate", "fifo"]);
+        sandbox.fails(1, &["check", "good.cwasm", "--host", "fifo"]);
+        let rebuild = ["--rebuild", "fifo"];
+        sandbox.fails(
+            1,
+            &[&host.arguments("verify", "good.cwasm")[..], &rebuild].concat(),
+        );
+    }
+
     /// Row 32: whatever the names of inputs, artifacts lie in the folder that was named.
     #[test]
     fn row_32_artifacts_stay_in_their_folder() {

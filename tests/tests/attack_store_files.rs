@@ -380,4 +380,28 @@ mod attack {
         host.add(&material().hello).unwrap();
         host.assert_good();
     }
+
+    /// Row 32: what a process knows of a name does not hide that others may change its folder now.
+    #[test]
+    fn row_32_a_folder_that_others_may_change_since_the_last_load() {
+        let host = StoreHost::new();
+        host.load().unwrap();
+        host.load().unwrap();
+        let folder = host.current().parent().unwrap().to_owned();
+        fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(
+            host.load().map(|_| ()).unwrap_err().code(),
+            "store-writable"
+        );
+        fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
+        host.load().unwrap();
+        // Nor that `current` is another file, or has another mode.
+        fs::set_permissions(host.current(), Permissions::from_mode(0o646)).unwrap();
+        assert_eq!(
+            host.load().map(|_| ()).unwrap_err().code(),
+            "store-writable"
+        );
+        fs::remove_file(host.current()).unwrap();
+        assert_eq!(host.load().map(|_| ()).unwrap_err().code(), "store-unknown");
+    }
 }

@@ -105,6 +105,19 @@ fn without_debug_files_functions_have_numbers() {
     assert!(names.contains(&"function 2"), "{names:?}");
 }
 
+/// Names of one side say nothing about numbers of the other.
+#[test]
+fn names_are_compared_with_names() {
+    let sandbox = two(true);
+    sandbox.write("c.cwasm", sandbox.read("a.cwasm"));
+    let report = report(&sandbox, &["a.cwasm", "c.cwasm"]);
+    assert_eq!(
+        report["functions"]["debugFiles"],
+        serde_json::json!([true, false])
+    );
+    assert_eq!(report["functions"]["different"], serde_json::json!([]));
+}
+
 #[test]
 fn a_debug_file_is_that_of_its_image() {
     let sandbox = two(true);

@@ -123,7 +123,7 @@ fn a_fleet_that_cannot_be_served_is_refused() {
     fails(
         1,
         &[&here[..], &["--profile", "edge"]].concat(),
-        "error[profile]: fra: ",
+        "error[profile]: host `fra`: ",
     );
     fails(3, &["--fleet", "absent.toml"], "error[io]: absent.toml: ");
 
@@ -132,7 +132,7 @@ fn a_fleet_that_cannot_be_served_is_refused() {
         sandbox.write(name, text.replace(from, to));
     };
     write("hosts/ams.toml", "48.0.8", "47.0.1");
-    fails(1, &here, "error[engine-version]: ams: ");
+    fails(1, &here, "error[engine-version]: host `ams`: ");
     write("hosts/ams.toml", "47.0.1", "48.0.8");
     write("hosts/ams.toml", "x86_64", "riscv64");
     fails(1, &here, "error[host-profile]: hosts/ams.toml: ");
@@ -163,4 +163,29 @@ fn a_fleet_that_cannot_be_served_is_refused() {
         stderr.starts_with("error[output]: fleet.toml: "),
         "{stderr}"
     );
+}
+
+/// What depends on program and target is asked when they are there, and then nothing is written.
+#[test]
+fn a_host_that_could_not_load_what_is_built_for_it_is_named() {
+    let sandbox = Sandbox::new();
+    profiles(&sandbox, &[("fra", "x86_64-v3")]);
+    fleet(&sandbox, "", &["fra"]);
+    let genuine = String::from_utf8(sandbox.read("hosts/fra.toml")).unwrap();
+    let build = ["build", &hello(), "--key", "key.pem", "-o", "out"];
+    let build = [&build[..], &["-q", "--fleet", "fleet.toml"]].concat();
+    let pool = "[pool]\nmemories = 1\ntables = 1\ntable-elements = 100\nmemory-bytes = 1\n";
+    for (more, code) in [("page-size = 65536\n", "host"), (pool, "pool-limits")] {
+        sandbox.write("hosts/fra.toml", format!("{genuine}{more}"));
+        let stderr = sandbox.fails(1, &build);
+        assert!(
+            stderr.starts_with(&format!("error[{code}]: host `fra`: ")),
+            "{stderr}"
+        );
+        assert!(!sandbox.path().join("out").exists());
+    }
+    // How many targets serve a fleet is not in the command line: the output is a folder always.
+    sandbox.write("hosts/fra.toml", &genuine);
+    sandbox.ok(&build);
+    assert!(sandbox.path().join("out/hello.x86_64-v3.cwasm").is_file());
 }

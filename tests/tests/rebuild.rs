@@ -227,8 +227,7 @@ fn what_cannot_be_made_again_is_said() {
         "rebuild-input"
     );
     type Change = fn(&mut edgec_artifact::Manifest);
-    let unknown: [Change; 4] = [
-        |it| it.target.id = "z80".to_owned(),
+    let unknown: [Change; 3] = [
         |it| it.builder.stages[0].name = "bless".to_owned(),
         |it| {
             drop(
@@ -248,6 +247,34 @@ fn what_cannot_be_made_again_is_said() {
         let report = refused(&sandbox, "app.wat");
         assert_eq!(report["error"]["code"], "rebuild-unknown", "{report}");
     }
+}
+
+/// Stages are compared as the list that they are: one that hides behind another of its name, or stands
+/// elsewhere, is a statement that nothing was made by.
+#[test]
+fn stages_are_what_they_are_in_their_order() {
+    let sandbox = sandbox();
+    build(&sandbox, &["app.wat", "-t", "x86_64"]);
+    let genuine = sandbox.read("a.cwasm");
+    forged(&sandbox, |forge| {
+        forge.with_manifest(|it| {
+            let mut hidden = it.builder.stages[1].clone();
+            hidden.tool = "other".to_owned();
+            it.builder.stages.insert(1, hidden);
+        })
+    });
+    assert_eq!(
+        refused(&sandbox, "app.wat")["error"]["code"],
+        "rebuild-unknown"
+    );
+    sandbox.write("a.cwasm", &genuine);
+    forged(&sandbox, |forge| {
+        forge.with_manifest(|it| it.builder.stages.reverse())
+    });
+    assert_eq!(refused(&sandbox, "app.wat")["error"]["code"], "rebuild");
+    // And by `diff`, which knows of no input.
+    sandbox.write("b.cwasm", &genuine);
+    sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm"]);
 }
 
 /// What nobody vouches for is not compiled for.

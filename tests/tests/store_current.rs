@@ -73,3 +73,42 @@ fn a_rollback_stays_until_another_version_is_chosen() {
     assert_eq!(admit(6), Standing::Current);
     assert_eq!(current(&stored), 6);
 }
+
+/// What `edgec check` promises: of what a host can run, the best, and not the best for its CPU alone.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn what_cannot_be_run_hides_nothing_that_can() {
+    use edgec_loader::{EngineProfile, Expected, HostCpu, Limits, engine};
+    use edgec_packager::SecretKey;
+    use edgec_tests::corpus::Forge;
+
+    let stored = Stored::new();
+    stored.admit(EMPTY, 1, &["-t", "x86_64"]);
+    stored.admit(EMPTY, 1, &["-t", "x86_64-v3"]);
+    let v3 = edgec_targets::find("x86_64-v3").unwrap();
+    let features = v3.features.iter().map(|feature| feature.name.to_owned());
+    let cpu = HostCpu::new("x86_64", features);
+    let load = || {
+        let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+        let engine = engine.with_cpu(cpu.clone());
+        let loaded = stored.store.load(&engine, "app", &stored.policy).unwrap();
+        loaded.manifest().target.id.clone()
+    };
+    // By another patch release, whose tables of exception handlers this engine cannot read.
+    let pem = String::from_utf8(stored.sandbox.read("key.pem")).unwrap();
+    let (file, key) = (
+        stored.sandbox.read("app.cwasm"),
+        SecretKey::from_pem(&pem).unwrap(),
+    );
+    let other = Forge::new(&file, &key).with_manifest(|manifest| {
+        manifest.engine.version = "48.0.5".to_owned();
+        manifest.wasm_features.push("exceptions".to_owned());
+        manifest.wasm_features.sort();
+    });
+    let path = stored.sandbox.write("other.cwasm", other);
+    let added = stored
+        .store
+        .add(path, &stored.policy, &Expected::anything());
+    added.unwrap();
+    assert_eq!(load(), "x86_64");
+}

@@ -98,7 +98,7 @@ fn assert_only_this_is_out(file: &str, put: Put<'_>, code: &str) {
         _ => (0, 2, 0),
     };
     let plan = host.report(&["plan"], exit);
-    assert_eq!(plan["programs"], programs, "{plan}");
+    assert_eq!(plan["artifacts"], programs, "{plan}");
     let missing = plan["leftOut"].as_array().unwrap();
     assert_eq!(missing.len(), left_out, "{plan}");
 
@@ -199,7 +199,7 @@ fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
     assert_eq!(condition(), Condition::Damaged);
     // Nothing is planned for nothing.
     let plan = host.report(&["plan"], 1);
-    assert_eq!(plan["programs"], 0);
+    assert_eq!(plan["artifacts"], 0);
     assert_eq!(plan.get("instances"), None);
     assert_eq!(plan["leftOut"].as_array().unwrap().len(), 2);
     let (stdout, stderr) = host.told(&["plan"], 1);

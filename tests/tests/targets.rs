@@ -1,7 +1,6 @@
 //! The registry of targets, held against the engine, the documents and this machine.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use edgec_artifact::{Artifact, elf::ElfImage};
 use edgec_targets::{Arch, HostCpu, Target, Tier};
@@ -64,7 +63,8 @@ fn every_cpu_flag_of_the_engine_is_some_target_s() {
     }
 }
 
-/// Tier 1 is executed: here what is of this machine's family (`aarch64.rs` has the other).
+/// Tier 1 is executed: here what is of this machine's family. `aarch64.rs` has the other, and `x86_levels.rs` the
+/// CPUs that lack something.
 #[test]
 fn tier_1_targets_of_this_family_run() {
     let sandbox = Sandbox::new();
@@ -84,51 +84,6 @@ fn tier_1_targets_of_this_family_run() {
         let said = sandbox.ok(&["run", "--key", "key.pub.pem", "hello.cwasm"]);
         assert_eq!(said, "Hello from the edge!\n", "{}", target.id);
     }
-}
-
-/// The levels of the other family that an emulator models as well: x86-64 without AVX.
-#[test]
-fn old_x86_64_cpus_run_old_levels_and_refuse_newer_ones() {
-    let emulator = Command::new("qemu-x86_64-static").arg("--version").output();
-    if cfg!(not(target_arch = "x86_64")) || emulator.is_err() {
-        let required = std::env::var_os("EDGEC_REQUIRE_TIER_1").is_some();
-        assert!(!required || cfg!(not(target_arch = "x86_64")), "no qemu");
-        eprintln!("skipped: qemu-x86_64-static is not installed");
-        return;
-    }
-    let sandbox = Sandbox::new();
-    for target in ["x86_64", "x86_64-v1", "x86_64-v3"] {
-        sandbox.build(&hello(), target, &format!("{target}.cwasm"));
-    }
-    let run = |cpu: &str, arguments: &[&str]| {
-        let mut command = Command::new("qemu-x86_64-static");
-        edgec_tests::isolate(&mut command, sandbox.path());
-        let command = command.args(["-cpu", cpu]).arg(edgec_tests::binary());
-        let output = command
-            .args(["run", "--key", "key.pub.pem"])
-            .args(arguments);
-        let output = output.output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        let text = String::from_utf8_lossy(&text).into_owned();
-        (output.status.code(), text)
-    };
-    let greeting = (Some(0), "Hello from the edge!\n".to_owned());
-    assert_eq!(run("Nehalem", &["x86_64.cwasm"]), greeting);
-    let (code, said) = run("Nehalem", &["x86_64-v3.cwasm"]);
-    assert_eq!(code, Some(1), "{said}");
-    let lacks = "lacks avx, avx2, bmi1, bmi2, fma, lzcnt";
-    assert!(
-        said.starts_with("error[host]") && said.contains(lacks),
-        "{said}"
-    );
-    let also = [
-        "--also",
-        "x86_64.cwasm",
-        "--also",
-        "x86_64-v1.cwasm",
-        "x86_64-v3.cwasm",
-    ];
-    assert_eq!(run("Nehalem", &also), greeting);
 }
 
 /// The document's table is the registry.

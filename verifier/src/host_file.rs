@@ -4,7 +4,7 @@
 //! newer edgec may state what this one would not compare.
 
 use edgec_artifact::check_name;
-use edgec_targets::{Arch, HostCpu};
+use edgec_targets::{Arch, EngineProfile, HostCpu};
 use serde::{Deserialize, Serialize};
 
 use crate::HostProfile;
@@ -106,6 +106,11 @@ impl Fields {
         if self.profiles.is_empty() {
             return error("`profiles` is empty: the host would run nothing".to_owned());
         }
+        for profile in &self.profiles {
+            if let Err(unknown) = profile.parse::<EngineProfile>() {
+                return error(unknown.to_string());
+            }
+        }
         Ok(HostProfile {
             name: self.name,
             cpu: HostCpu::new(&self.arch, self.features),
@@ -194,6 +199,7 @@ mod tests {
         refused("\"fra\"", "\"../fra\"", "name");
         refused("= 65536\nengine", "= 5000\nengine", "pages of 5000 bytes");
         refused("[\"edge\"]", "[]", "`profiles` is empty");
+        refused("[\"edge\"]", "[\"egde\"]", "`egde`");
         refused("48.0.8", "48", "three numbers");
         let long = format!("{TEXT}#{}", " ".repeat(MAX_LEN));
         let error = HostProfile::from_toml(&long).unwrap_err();

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use edgec_artifact::Manifest;
 use edgec_compiler::{DebugInfo, NativeImage};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 
@@ -21,7 +22,7 @@ use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::naming::{self, Job};
-use crate::pipeline::{debug_file, manifest};
+use crate::pipeline::{self, debug_file, manifest};
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
@@ -44,7 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let progress = Progress::new(quiet || format == Format::Json);
     for job in &plan.jobs {
         let input = render::path(&job.input);
-        let result = guarded(|| build(job, &plan, &progress));
+        let result = pipeline::guarded(|| build(job, &plan, &progress));
         progress.clear();
         let report = match result {
             Ok(report) => {
@@ -72,16 +73,6 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Format::Text => {}
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
-}
-
-/// Runs the work on one input. A panic in a tool below is this input's failure, not the end
-/// of the run.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        let message = "a tool gave up on this input; nothing was written";
-        Err(Failure::new(Exit::Rejected, "internal", message)
-            .hint("this is a defect: please report it with the input"))
-    })
 }
 
 fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
@@ -117,7 +108,10 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             true => Some((naming::debug_file(path)?, debug_file(debug, &bytes)?)),
             false => None,
         };
-        let signed = package(bytes, manifest, plan)?;
+        let (signed, manifest) = package(bytes, manifest, plan)?;
+        if let Some(fleet) = &plan.fleet {
+            fleet.check(&manifest)?;
+        }
         artifacts.push(ArtifactReport::new(
             target,
             path,
@@ -156,12 +150,12 @@ fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
 /// Packages, signs, and checks the result as a host would.
 fn package(
     image: Vec<u8>,
-    manifest: impl FnOnce(edgec_artifact::Image) -> edgec_artifact::Manifest,
+    manifest: impl FnOnce(edgec_artifact::Image) -> Manifest,
     plan: &Plan,
-) -> Result<SignedArtifact, Failure> {
+) -> Result<(SignedArtifact, Manifest), Failure> {
     let unsigned = UnsignedArtifact::new(image, manifest);
     let signed = plan.signer.attach(unsigned, Vec::new())?;
     let manifest = self_check(signed.as_bytes(), &plan.signer.public())?;
     audit::check(signed.as_bytes(), &manifest)?;
-    Ok(signed)
+    Ok((signed, manifest))
 }

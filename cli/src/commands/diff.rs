@@ -19,7 +19,7 @@ use crate::render::{self, Format, out, safe, size};
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
 ///
 /// Functions have names where a debug file lies beside the artifact (`edgec build --debug-file`), else numbers.
-/// Exit codes: 0 they say and hold the same; 1 they differ, or one cannot be read.
+/// Exit codes: 0 they say and hold the same; 1 they differ, or one is no artifact; 3 a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// An artifact; `-` is standard input
@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let sections = differences::of_sections(&a.image, &b.image);
     let manifest = differences::of_manifests(&a.manifest, &b.manifest);
     let report = Report {
-        same: manifest.is_empty() && a.bytes == b.bytes,
+        same: a.manifest == b.manifest && a.bytes == b.bytes,
         sections,
         functions: Functions::compare(&a.code, &b.code),
         manifest,

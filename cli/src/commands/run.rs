@@ -109,20 +109,26 @@ fn from_file(
     also: &[PathBuf],
     trust: &Trust,
 ) -> Result<(HostEngine, LoadedComponent), Failure> {
-    let failed = |error: LoadError| load_failure(&error).about(path.display());
     let open = |path: &Path| {
         let file = VerifiedFile::open(path, &trust.policy, &trust.expected);
         file.map_err(|error| load_failure(&error).about(path.display()))
     };
     let mut verified = open(path)?;
+    let mut taken = path;
     if !also.is_empty() {
         let mut files = vec![verified];
         for path in also {
             files.push(open(path)?);
         }
-        let best = best_of(&HostProfile::here(), files);
-        verified = best.map_err(|error| load_failure(&error))?;
+        let here = HostProfile::here();
+        let best = here.best(files.iter().map(VerifiedFile::manifest));
+        let paths = std::iter::once(path).chain(also.iter().map(PathBuf::as_path));
+        taken = best
+            .and_then(|best| paths.into_iter().nth(best))
+            .unwrap_or(path);
+        verified = best_of(&here, files).map_err(|error| load_failure(&error))?;
     }
+    let failed = |error: LoadError| load_failure(&error).about(taken.display());
     // A profile that this edgec does not have is refused by its name when it is loaded.
     let profile = verified.manifest().engine.profile.parse();
     let engine = engine(profile.unwrap_or(EngineProfile::Default))?;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::differences::Difference;
 use crate::failure::{Exit, Failure, code};
 use crate::hosts::Host;
+use crate::pipeline;
 use crate::rebuild::Rebuild;
 use crate::render::out;
 use crate::render::{self, Format, safe};
@@ -161,7 +162,7 @@ impl Report {
     /// Adds what came of making a verified artifact again.
     fn compare(&mut self, rebuild: &Rebuild, manifest: &Manifest, image: &[u8]) {
         let input = rebuild.input();
-        let (status, evidence) = match rebuild.differences(manifest, image) {
+        let (status, evidence) = match pipeline::guarded(|| rebuild.differences(manifest, image)) {
             Ok(found) if found.is_empty() => (
                 Status::Passed,
                 format!("image and manifest are what {input} compiles to, bit for bit"),
@@ -184,10 +185,7 @@ impl Report {
             }
             Err(failure) => {
                 self.refuse(failure.or_about(&self.artifact));
-                (
-                    Status::Failed,
-                    format!("{input} could not be compiled as stated"),
-                )
+                (Status::Failed, format!("{input} was not made again"))
             }
         };
         self.checks.push(Check {
@@ -221,11 +219,15 @@ impl Report {
 
 /// What is most likely the cause.
 fn rebuild_hint(found: &[Difference]) -> &'static str {
-    let at = |name: &str| found.iter().any(|it| it.at.starts_with(name));
-    if at("builder.stages.optimize.tool") || at("builder.stages.optimize.version") {
-        "it was optimized by another program: name it with --wasm-opt"
-    } else if at("builder.edgec") || at("builder.stages") || at("engine") {
+    let at = |name: &str| found.iter().any(|it| it.at == name);
+    let versions =
+        |it: &Difference| it.at.starts_with("builder.stages.") && it.at.ends_with(".version");
+    if at("builder.edgec") || at("engine.version") {
         "it was made by another edgec: compare with the version that the manifest names"
+    } else if at("builder.stages.optimize.tool") || at("builder.stages.optimize.version") {
+        "it states another optimizer than the one that was used here (--wasm-opt)"
+    } else if found.iter().any(versions) {
+        "it was made by other tools: compare with the edgec that the manifest names"
     } else if at("builder.stages.optimize.settings.modulesKept") {
         "the optimizer gave up on other modules: give it more time or memory"
     } else {

@@ -26,7 +26,11 @@ pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, F
         optimizer: workers.optimizer.clone(),
         compiler: workers.compiler.clone(),
     };
+    let mut seen = BTreeSet::new();
     for stage in &manifest.builder.stages {
+        if !seen.insert(&stage.name) {
+            return Err(unknown(&format!("stage `{}`, twice", stage.name)));
+        }
         match stage.name.as_str() {
             "init" => recipe.init = Some(workers.init(setting(stage, "function")?.to_owned())),
             "optimize" => {

@@ -150,14 +150,19 @@ impl<T: 'static, P> Deployment<T, P> {
             // What the store lacks says nothing against what is at work.
             _ => RefreshError::Kept(reason),
         };
-        let chosen = self.source.chosen().map_err(failed)?;
-        if chosen == entry {
-            return match judged() {
-                Ok(()) => Ok(Refreshed::Unchanged),
-                Err(reason) => Err(failed(reason)),
-            };
+        let unchanged = || match judged() {
+            Ok(()) => Ok(Refreshed::Unchanged),
+            Err(reason) => Err(failed(reason)),
+        };
+        let best = self.source.best().map_err(failed)?;
+        if best == Some(entry.clone()) {
+            return unchanged();
         }
         let (chosen, loaded) = self.source.prepared(policy).map_err(failed)?;
+        // What uses more of this CPU does not fit otherwise.
+        if chosen == entry {
+            return unchanged();
+        }
         let (from, to) = (at_work.manifest().version, loaded.manifest().version);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
         *current = (chosen, Arc::new(loaded));
@@ -171,9 +176,9 @@ impl<T: 'static, P> Deployment<T, P> {
 }
 
 impl<T: 'static, P> Source<T, P> {
-    fn chosen(&self) -> Result<Entry, LoadError> {
-        let chosen = self.store.choose(&self.engine, &self.application)?;
-        Ok(chosen.0)
+    fn best(&self) -> Result<Option<Entry>, LoadError> {
+        let (entries, _) = self.store.candidates(&self.engine, &self.application)?;
+        Ok(entries.into_iter().next())
     }
 
     fn judge(&self, entry: &Entry, version: u64, policy: &TrustPolicy) -> Result<(), LoadError> {

@@ -11,8 +11,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Statx, StatxFlags, fchmod,
-    flock, fstat, fsync, mkdirat, openat, openat2, renameat, statat, statx, syncfs, unlinkat,
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Stat, Statx, StatxFlags,
+    fchmod, flock, fstat, fsync, mkdirat, openat, openat2, renameat, statat, statx, syncfs,
+    unlinkat,
 };
 use rustix::io::Errno;
 
@@ -101,7 +102,8 @@ impl Folder {
                 return Ok((file, metadata.len()));
             }
         }
-        Err(StoreError::io(self.name(name), Errno::NOENT))
+        // It is there, and another each time.
+        Err(StoreError::io(self.name(name), Errno::BUSY))
     }
 
     fn judge_file(&self, name: &str, metadata: &Metadata) -> Result<(), StoreError> {
@@ -328,17 +330,16 @@ impl Folder {
         opened.map_err(|error| self.fails(name, error))
     }
 
+    /// Whether only a trusted user can change a folder in this one.
+    pub(crate) fn judge_inner(&self, name: &str) -> Result<(), StoreError> {
+        let facts = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
+        let facts = facts.map_err(|error| self.fails(name, error))?;
+        judge_folder(|| self.name(name), &facts)
+    }
+
     fn judge(&self) -> Result<(), StoreError> {
         let facts = fstat(&self.fd).map_err(|error| StoreError::io(&self.name, error))?;
-        judge_owner(|| self.name.clone(), facts.st_uid)?;
-        if facts.st_mode & 0o022 != 0 {
-            return Err(StoreError::Writable {
-                name: self.name.clone(),
-                mode: facts.st_mode & 0o7777,
-                expected: FOLDER.bits(),
-            });
-        }
-        Ok(())
+        judge_folder(|| self.name.clone(), &facts)
     }
 
     fn fails(&self, name: &str, error: Errno) -> StoreError {
@@ -372,6 +373,18 @@ impl PartialEq for Identity {
             && changed(one) == changed(other)
             && (one.stx_mode, one.stx_uid) == (other.stx_mode, other.stx_uid)
     }
+}
+
+fn judge_folder(name: impl Fn() -> String, facts: &Stat) -> Result<(), StoreError> {
+    judge_owner(&name, facts.st_uid)?;
+    if facts.st_mode & 0o022 != 0 {
+        return Err(StoreError::Writable {
+            name: name(),
+            mode: facts.st_mode & 0o7777,
+            expected: FOLDER.bits(),
+        });
+    }
+    Ok(())
 }
 
 /// The owner is this user or root: whoever that is could as well replace the program.

@@ -16,12 +16,12 @@ const MOST: usize = 256;
 
 /// By applications that name no version.
 #[derive(Debug, Default)]
-pub(super) struct KnownReleases(Mutex<HashMap<Application, Known>>);
+pub(super) struct KnownReleases(Mutex<HashMap<Application, Arc<Known>>>);
 
 #[derive(Debug)]
 struct Known {
-    /// Where it lies, from the folder of all names.
-    place: String,
+    /// The name of its folder.
+    folder: String,
     identity: Identity,
     release: Arc<Release>,
     _open: File,
@@ -30,9 +30,14 @@ struct Known {
 impl KnownReleases {
     /// The application's current release, if it was read before and is still the same file, unchanged.
     pub(super) fn get(&self, names: &Folder, application: &Application) -> Option<Arc<Release>> {
-        let releases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = releases.get(application)?;
-        let same = names.identity(&known.place) == Some(known.identity);
+        let known = {
+            let releases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(releases.get(application)?)
+        };
+        // Whoever may change the folder may change what `current` is: it is looked at as when it is opened.
+        names.judge_inner(&known.folder).ok()?;
+        let place = format!("{}/{CURRENT}", known.folder);
+        let same = names.identity(&place) == Some(known.identity);
         same.then(|| Arc::clone(&known.release))
     }
 
@@ -42,7 +47,7 @@ impl KnownReleases {
             return;
         };
         let known = Known {
-            place: format!("{}/{}", application.folder(), CURRENT),
+            folder: application.folder(),
             identity,
             release: Arc::clone(release),
             _open: file,
@@ -52,6 +57,6 @@ impl KnownReleases {
             let any = releases.keys().next().cloned();
             any.and_then(|any| releases.remove(&any));
         }
-        releases.insert(application.clone(), known);
+        releases.insert(application.clone(), Arc::new(known));
     }
 }

@@ -54,7 +54,7 @@ impl Store {
         Ok(admitted.loaded(module))
     }
 
-    /// Loads what [`Self::choose`] takes; says what that was.
+    /// Loads the first of [`Self::candidates`] that this host can run; says which that was.
     pub(super) fn load_chosen(
         &self,
         engine: &HostEngine,
@@ -69,28 +69,33 @@ impl Store {
         Ok((entry, admitted.loaded(component)))
     }
 
-    /// The artifact that fits best, and the very version of the application that it is to be.
-    pub(super) fn choose(
+    /// The artifacts of the engine's profile that this CPU can run, the one that uses most of it first, and the
+    /// very version of the application that they are of. Never none.
+    pub(super) fn candidates(
         &self,
         engine: &HostEngine,
         application: &Application,
-    ) -> Result<(Entry, Application), StoreError> {
+    ) -> Result<(Vec<Entry>, Application), StoreError> {
         let release = self.release(application)?;
         let Release {
             artifacts, version, ..
         } = &*release;
         let profile = engine.profile().name();
         let fits = |entry: &&Entry| entry.profile == profile;
-        let best = artifacts.iter().filter(fits).filter_map(|entry| {
+        let ranked = artifacts.iter().filter(fits).filter_map(|entry| {
             let rank = engine.host().rank(&entry.target)?;
             Some((rank, entry))
         });
-        let best = best.max_by_key(|(rank, _)| *rank);
-        best.map(|(_, entry)| (entry.clone(), application.clone().version(*version)))
-            .ok_or_else(|| StoreError::NoFit {
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        if ranked.is_empty() {
+            return Err(StoreError::NoFit {
                 what: application.to_string(),
                 targets: artifacts.iter().map(Entry::fits).collect(),
-            })
+            });
+        }
+        let entries = ranked.into_iter().map(|(_, entry)| entry.clone());
+        Ok((entries.collect(), application.clone().version(*version)))
     }
 
     /// Judges what was loaded before again: nothing is loaded.
@@ -115,8 +120,8 @@ impl Store {
     ) -> Result<(Entry, AdmittedFile), LoadError> {
         let mut tries = 0;
         loop {
-            let (entry, named) = self.choose(engine, application)?;
-            match self.open_entry(engine, &named, entry.clone(), policy, wanted) {
+            let (entries, named) = self.candidates(engine, application)?;
+            match self.first_that_fits(engine, &named, entries, policy, wanted) {
                 // The name was given another artifact since, and a collection took this one. What is
                 // still not there after that is lost.
                 Err(LoadError::Store(error)) if error.is_absence() => {
@@ -125,9 +130,32 @@ impl Store {
                         return Err(error.lost().into());
                     }
                 }
+                opened => return opened,
+            }
+        }
+    }
+
+    /// An artifact of the right CPU may still be of another engine, or too large for the pool: its manifest says
+    /// so. Then the next best one is taken.
+    fn first_that_fits(
+        &self,
+        engine: &HostEngine,
+        application: &Application,
+        entries: Vec<Entry>,
+        policy: &TrustPolicy,
+        wanted: Kind,
+    ) -> Result<(Entry, AdmittedFile), LoadError> {
+        let mut unfit = None;
+        for entry in entries {
+            match self.open_entry(engine, application, entry.clone(), policy, wanted) {
+                Err(error @ LoadError::Unfit(_)) => {
+                    // Why the best one does not fit is what is told.
+                    unfit.get_or_insert(error);
+                }
                 opened => return Ok((entry, opened?)),
             }
         }
+        Err(unfit.unwrap_or_else(|| application.unknown().into()))
     }
 
     /// The image, open and known to be what the policy lets in.

@@ -154,6 +154,7 @@ impl Plan {
         let output = Output::new(
             arguments.output.as_deref(),
             arguments.inputs.len() * targets.len(),
+            fleet.is_some(),
         )?;
         let jobs = naming::plan(
             &arguments.inputs,

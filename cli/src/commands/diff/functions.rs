@@ -15,9 +15,11 @@ use crate::render::{self, count, safe};
 pub(super) struct Code<'f> {
     text: &'f [u8],
     functions: Vec<FunctionCode>,
+    /// Whether they come from a debug file, and are all.
+    is_named: bool,
 }
 
-/// A function by its module, and its name or, without one, its index.
+/// A function by its module, and its name where both images have names, else its index.
 type Key = (u32, String);
 
 /// How the functions of two images differ.
@@ -27,6 +29,8 @@ pub(super) struct Functions {
     /// How many were found in each: without a debug file, an image of the `edge` profile has only those
     /// that its host can get at.
     known: [usize; 2],
+    /// Whether each has a debug file, and so all of its functions with their names.
+    debug_files: [bool; 2],
     same: usize,
     /// As long as before, with other bytes: to call a function that has moved is enough for that.
     same_length: usize,
@@ -70,6 +74,7 @@ impl<'f> Code<'f> {
                 there.then(|| named(&beside, bytes).ok()).flatten()
             }
         };
+        let is_named = named.is_some();
         let functions = match named {
             Some(functions) => functions,
             None => image.functions(kind).map_err(|error| {
@@ -78,13 +83,17 @@ impl<'f> Code<'f> {
                     .hint("an image of another engine version is compared by that version's edgec")
             })?,
         };
-        Ok(Self { text, functions })
+        Ok(Self {
+            text,
+            functions,
+            is_named,
+        })
     }
 
-    fn by_key(&self) -> BTreeMap<Key, Vec<&FunctionCode>> {
+    fn by_key(&self, named: bool) -> BTreeMap<Key, Vec<&FunctionCode>> {
         let mut functions: BTreeMap<Key, Vec<_>> = BTreeMap::new();
         for function in &self.functions {
-            let name = function.name.clone();
+            let name = function.name.clone().filter(|_| named);
             let name = name.unwrap_or_else(|| format!("function {}", function.index));
             let of_name = functions.entry((function.module, name)).or_default();
             of_name.push(function);
@@ -113,7 +122,8 @@ fn named(path: &Path, image: &[u8]) -> Result<Vec<FunctionCode>, Failure> {
 
 impl Functions {
     pub(super) fn compare(a: &Code<'_>, b: &Code<'_>) -> Self {
-        let (of_a, of_b) = (a.by_key(), b.by_key());
+        let named = a.is_named && b.is_named;
+        let (of_a, of_b) = (a.by_key(named), b.by_key(named));
         let (mut same, mut same_length) = (0, 0);
         let mut different = Vec::new();
         let keys = of_a
@@ -150,6 +160,7 @@ impl Functions {
         different.sort_by_key(|it| std::cmp::Reverse(by(it)));
         Self {
             known: [a.functions.len(), b.functions.len()],
+            debug_files: [a.is_named, b.is_named],
             same,
             same_length,
             different,
@@ -167,6 +178,11 @@ impl Functions {
             "functions: {} the same, {} of the same length, {both} longer or shorter, {only_a} only in a, {only_b} only in b\n",
             self.same, self.same_length
         );
+        if self.debug_files != [true, true] {
+            text.push_str(
+                "  by number, and only those in the engine's table: not both have a debug file\n",
+            );
+        }
         let rows: Vec<Vec<String>> = self
             .different
             .iter()

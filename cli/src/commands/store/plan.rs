@@ -28,8 +28,8 @@ pub(super) struct Arguments {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
-    programs: usize,
-    /// None when there is no program to plan for.
+    artifacts: usize,
+    /// None when there is none to plan for.
     #[serde(flatten)]
     pool: Option<Pool>,
     left_out: Vec<Failure>,
@@ -47,7 +47,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let (manifests, problems) = store.manifests().map_err(|error| failure(&error))?;
     let (instances, memory) = (arguments.instances, arguments.memory << 20);
     let (plan, mut unfit) = PoolPlan::fitting_most(instances, memory, &manifests);
-    let programs = manifests.len() - unfit.len();
+    let artifacts = manifests.len() - unfit.len();
     // One a program, not one a target.
     unfit.dedup();
     let unfit = unfit.iter();
@@ -55,8 +55,8 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let left_out: Vec<Failure> = problems.iter().map(problem_failure).chain(unfit).collect();
     let worst = left_out.iter().map(Failure::exit).max();
     let report = Report {
-        programs,
-        pool: (programs > 0).then(|| Pool {
+        artifacts,
+        pool: (artifacts > 0).then(|| Pool {
             address_space: plan.address_space(),
             plan,
         }),
@@ -80,8 +80,8 @@ fn print_report(report: &Report) {
     };
     let rows = [
         (
-            "programs",
-            report.programs.to_string(),
+            "artifacts",
+            report.artifacts.to_string(),
             "current in this store",
         ),
         (

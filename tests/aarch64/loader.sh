@@ -1,0 +1,203 @@
+#!/usr/bin/env bash
+# Builds what a host links for aarch64, on this machine, and tries it under emulation: the tests of
+# edgec-targets, -artifact, -verifier and -loader, and hosts that load what this machine's edgec builds, the
+# programs in ../shared/guests among it. Public packages only; root on Debian for x86-64. Run it before a
+# release: docs/aarch64.md has the times, and the last log.
+#
+#     tests/aarch64/loader.sh [EDGEC HTTP_HOST]
+#
+# EDGEC is the compiler and HTTP_HOST an example of edgec-loader, for this machine; they are built when not named.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+cross=${EDGEC_CROSS_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/edgec/cross}
+root=$cross/root
+suite=forky
+triple=aarch64-unknown-linux-gnu
+# A core without the atomic instructions of Armv8.1; the core of the newer target; all that the emulator has.
+older=cortex-a72
+newer=(neoverse-n1 max,pauth-impdef=on)
+
+step() { printf '\n=== %s (%d s)\n' "$*" "$SECONDS"; }
+
+# A Debian of its own: it has Rust with a standard library for arm64, and one version of the emulator.
+step "tools"
+need=()
+for tool in debootstrap:debootstrap curl:curl; do
+    command -v "${tool%:*}" >/dev/null || need+=("${tool#*:}")
+done
+[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || need+=(debian-archive-keyring)
+if [ ${#need[@]} -gt 0 ]; then
+    apt-get update -q
+    apt-get install -q -y --no-install-recommends "${need[@]}"
+fi
+if [ "$(cat "$cross/ready" 2>/dev/null)" != "$suite" ]; then
+    rm -rf "$root" "$cross/ready"
+    mkdir -p "$root" "$cross/target"
+    debootstrap --force-check-gpg --variant=minbase --include=ca-certificates "$suite" "$root" \
+        http://deb.debian.org/debian /usr/share/debootstrap/scripts/sid
+    # A suite that is not released may be past its date; its signatures are checked all the same.
+    echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90edgec"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    export DEBIAN_FRONTEND=noninteractive
+    chroot "$root" dpkg --add-architecture arm64
+    chroot "$root" apt-get update -q
+    chroot "$root" apt-get install -q -y --no-install-recommends rustc cargo gcc-aarch64-linux-gnu \
+        libc6-dev-arm64-cross libstd-rust-dev:arm64 qemu-user
+    chroot "$root" apt-get clean
+    mkdir -p "$root"/{edgec,cargo/registry,target,work}
+    echo "$suite" >"$cross/ready"
+fi
+# Crates come through this machine's cargo, from where that is told to get them.
+cargo fetch --locked --quiet
+
+work=$(mktemp -d)
+server=
+finish() {
+    if [ -n "$server" ]; then kill "$server" 2>/dev/null || true; fi
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# In that Debian, with the sources and the crates, which nothing there can write, and the artifacts.
+in_chroot=(
+    env ROOT="$root" SOURCES="$PWD" CRATES="${CARGO_HOME:-$HOME/.cargo}/registry"
+    TARGET="$cross/target" WORK="$work"
+    unshare --mount bash -euc '
+        bind() { mount --bind "$1" "$ROOT/$2"; }
+        bind "$SOURCES" edgec && mount -o remount,ro,bind "$ROOT/edgec"
+        bind "$CRATES" cargo/registry && mount -o remount,ro,bind "$ROOT/cargo/registry"
+        bind "$TARGET" target
+        bind "$WORK" work
+        bind /dev dev
+        mount -t proc proc "$ROOT/proc"
+        exec chroot "$ROOT" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root CARGO_HOME=/cargo \
+            CARGO_TARGET_DIR=/target CARGO_TERM_COLOR=never \
+            CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+            QEMU_LD_PREFIX=/usr/aarch64-linux-gnu "$@"
+    ' in_chroot
+)
+examples=/target/$triple/debug/examples
+crates() { # CPU CARGO-COMMAND [OPTION]...
+    "${in_chroot[@]}" env -C /edgec CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -cpu $1" \
+        cargo "$2" --locked --offline --quiet --target $triple -p edgec-targets -p edgec-artifact \
+        -p edgec-verifier -p edgec-loader "${@:3}"
+}
+
+step "what is tried, and with what"
+"${in_chroot[@]}" sh -c 'rustc --version; qemu-aarch64 --version | head -1'
+echo "edgec $(git describe --always --dirty)"
+
+step "what a host links, for aarch64"
+crates $older test --lib --no-run
+crates $older build --examples
+
+for cpu in $older "${newer[@]}"; do
+    step "the crates' tests on $cpu"
+    crates "$cpu" test --lib
+done
+
+step "artifacts, built on this machine"
+edgec=${1:-} http_host=${2:-}
+if [ -z "$edgec" ] || [ -z "$http_host" ]; then
+    export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target}
+    cargo build --locked --quiet --workspace --bins --example http_host
+    edgec=$CARGO_TARGET_DIR/debug/edgec
+    http_host=$CARGO_TARGET_DIR/debug/examples/http_host
+fi
+targets=(x86_64 aarch64 neoverse-n1)
+"$edgec" keygen -o "$work/key.pem" >/dev/null
+{
+    printf "threshold = 1\n[[key]]\nname = 'release'\npem = '''\n"
+    cat "$work/key.pub.pem"
+    echo "'''"
+} >"$work/policy.toml"
+
+build() { # NAME FILE PROFILE
+    local target
+    mkdir -p "$work/cases/$1" "$work/built"
+    for target in "${targets[@]}"; do
+        echo "--target $target"
+    done | xargs "$edgec" build -q "$2" --profile "$3" --name "$1" --key "$work/key.pem" -o "$work/built/"
+    for target in "${targets[@]}"; do
+        mv "$work/built"/*."$target.cwasm" "$work/cases/$1/$target.$3.cwasm"
+    done
+}
+command_line() { # NAME FILE STDIN [ARGUMENT]...
+    local folder=$work/cases/$1 code=0 argument
+    build "$1" "$2" default
+    build "$1" "$2" edge
+    printf %s "$3" >"$folder/stdin"
+    for argument in "${@:4}"; do echo "$argument"; done >"$folder/arguments"
+    "$edgec" run --key "$work/key.pub.pem" "$folder/x86_64.default.cwasm" "${@:4}" \
+        <"$folder/stdin" >"$folder/stdout" 2>/dev/null || code=$?
+    echo "$code" >"$folder/code"
+    echo "$1 on x86-64: exit code $code, $(wc -c <"$folder/stdout") bytes of output"
+}
+proxy() { # NAME FILE
+    local target
+    build "$1" "$2" edge
+    for target in "${targets[@]}"; do
+        "$edgec" store --store "$work/store" add --trust "$work/policy.toml" \
+            "$work/cases/$1/$target.edge.cwasm" >/dev/null
+    done
+    rm -r "$work/cases/$1"
+}
+command_line hello examples/hello.wat ""
+guests=../shared/guests proxies=()
+if [ -d $guests ]; then
+    command_line rust-worker-p2 $guests/rust-worker-p2.wasm ""
+    command_line rust-worker-p1 $guests/rust-worker-p1.wasm ""
+    command_line c-cmark $guests/c-cmark.wasm $'# Title\n\nText with *stress*, `code` and a [link](x).\n'
+    command_line c-minigzip $guests/c-minigzip.wasm "a text, a text, a text that repeats itself, itself"
+    command_line c-quickjs $guests/c-quickjs.wasm "" \
+        "[1,2,3].map(x => x ** 10).join() + ' ' + /(a+)b/.exec('caaab')[1]"
+    command_line c-quickjs-error $guests/c-quickjs.wasm "" "throw new Error('on purpose')"
+    proxies=(rust-http-proxy js-http-proxy)
+    for name in "${proxies[@]}"; do proxy "$name" "$guests/$name.wasm"; done
+fi
+
+failed=0
+for cpu in $older "${newer[@]}"; do
+    step "commands on $cpu"
+    atomics=lse
+    if [ "$cpu" = $older ]; then atomics=no-lse; fi
+    "${in_chroot[@]}" qemu-aarch64 -cpu "$cpu" $examples/aarch64-check /work $atomics | tee "$work/log" || true
+    grep -Eq '^checks: [1-9][0-9]* passed, 0 failed' "$work/log" || failed=1
+done
+
+answer() { # FOLDER NAME HOST...: what the program answers, in the host that the command starts
+    "${@:3}" "$1/store" "$2" "$1/policy.toml" 127.0.0.1:0 600 >"$work/log" 2>&1 &
+    server=$!
+    until grep -q 'at http://' "$work/log"; do
+        if ! kill -0 $server 2>/dev/null; then
+            cat "$work/log" >&2
+            server=
+            return 1
+        fi
+        sleep 0.1
+    done
+    curl -sS --fail --max-time 600 "$(sed -n 's/.* at \(http:\)/\1/p' "$work/log")/" >"$work/answer"
+    kill $server
+    wait $server || true
+    server=
+}
+for name in "${proxies[@]}"; do
+    step "$name"
+    answer "$work" "$name" "$http_host"
+    mv "$work/answer" "$work/expected"
+    echo "on x86-64: $(head -c 200 "$work/expected")"
+    for cpu in $older "${newer[@]}"; do
+        if answer /work "$name" "${in_chroot[@]}" qemu-aarch64 -cpu "$cpu" $examples/http_host &&
+            cmp "$work/answer" "$work/expected"; then
+            echo "PASS the same on $cpu"
+        else
+            echo "FAIL on $cpu"
+            cat "$work/log"
+            failed=1
+        fi
+    done
+done
+
+step "done"
+exit $failed

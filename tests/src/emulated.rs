@@ -1,0 +1,63 @@
+//! CPUs that are not this machine's: QEMU's user-mode emulation, which `tests/aarch64/setup.sh` installs.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Says that a test skips, and why.
+///
+/// # Panics
+///
+/// When `EDGEC_REQUIRE_EMULATION` is set.
+fn skip(why: &str) {
+    let required = std::env::var_os("EDGEC_REQUIRE_EMULATION").is_some();
+    assert!(!required, "{why}");
+    eprintln!("SKIPPED: {why}");
+}
+
+/// Where `setup.sh` put the aarch64 system, if it did.
+///
+/// # Panics
+///
+/// Without it, when `EDGEC_REQUIRE_EMULATION` is set.
+pub fn aarch64_system() -> Option<PathBuf> {
+    let named = std::env::var_os("EDGEC_AARCH64_ROOT").map(PathBuf::from);
+    let cached = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/edgec/aarch64"));
+    let root = named.or(cached).filter(|root| root.join("ready").exists());
+    if root.is_none() {
+        skip("tests/aarch64/setup.sh makes the emulated system");
+    }
+    root
+}
+
+/// A program of the aarch64 system, on this model of a CPU (`qemu-aarch64-static -cpu help`).
+pub fn aarch64(root: &Path, cpu: &str, program: &str) -> Command {
+    let mut command = Command::new("qemu-aarch64-static");
+    command.args(["-cpu", cpu, "-L"]).arg(root);
+    command.arg(root.join(program));
+    command
+}
+
+/// Whether programs of this machine can run on other models of x86-64.
+///
+/// # Panics
+///
+/// Where they could and cannot, when `EDGEC_REQUIRE_EMULATION` is set.
+pub fn has_x86_64() -> bool {
+    if cfg!(not(target_arch = "x86_64")) {
+        eprintln!("SKIPPED: this machine's programs are not x86-64's");
+        return false;
+    }
+    let found = Command::new("qemu-x86_64-static").arg("--version").output();
+    let found = found.is_ok_and(|output| output.status.success());
+    if !found {
+        skip("qemu-x86_64-static is not installed");
+    }
+    found
+}
+
+/// A program of this machine, on this model of a CPU (`qemu-x86_64-static -cpu help`).
+pub fn x86_64(cpu: &str, program: &Path) -> Command {
+    let mut command = Command::new("qemu-x86_64-static");
+    command.args(["-cpu", cpu]).arg(program);
+    command
+}

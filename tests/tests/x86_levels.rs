@@ -1,0 +1,140 @@
+//! x86-64 levels on the CPUs that have them and on those that do not: the real binary, on models of QEMU's.
+
+use std::fs::File;
+use std::process::{Command, Output};
+
+use edgec_targets::{HostCpu, Target};
+use edgec_tests::{CLI_GUESTS, CliGuest, Sandbox, binary, emulated, isolate, repository, shared};
+
+/// What the psABI's levels add, by their Rust names. Source: x86-64 psABI, table 3.1.
+const V2: &[&str] = &["sse3", "ssse3", "cmpxchg16b", "sse4.1", "sse4.2", "popcnt"];
+const V3: &[&str] = &["avx", "avx2", "bmi1", "bmi2", "fma", "lzcnt"];
+
+/// Models, and what they have of what targets use: as their makers say, stated and not asked. Newer ones are not
+/// more than this under emulation, which has no AVX-512 (QEMU 7.2 and 11.1).
+const MODELS: &[(&str, &[&[&str]])] = &[
+    // With parts of the second level.
+    ("core2duo", &[&["sse3", "ssse3", "cmpxchg16b"]]),
+    ("Nehalem", &[V2]),
+    // With parts of the third level.
+    ("SandyBridge", &[V2, &["avx"]]),
+    ("Haswell", &[V2, V3]),
+];
+
+/// Levels with code of their own.
+fn levels() -> Vec<&'static Target> {
+    let targets = edgec_targets::all().filter(|target| target.arch.name() == "x86_64");
+    targets.filter(|it| it.same_code_as().is_none()).collect()
+}
+
+/// The binary on a model: exit code, standard output, standard error.
+fn run(
+    sandbox: &Sandbox,
+    cpu: &str,
+    artifact: &[&str],
+    guest: Option<&CliGuest>,
+) -> (Option<i32>, String, String) {
+    let mut command = emulated::x86_64(cpu, binary());
+    isolate(&mut command, sandbox.path());
+    command.args(["run", "--key", "key.pub.pem"]).args(artifact);
+    let output = fed(sandbox, &mut command, guest);
+    // What the emulator says of features that it leaves out of a model.
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines = stderr.lines().filter(|line| !line.starts_with("qemu-"));
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    (output.status.code(), stdout, lines.collect())
+}
+
+/// Runs a command to its end, as a guest if it is one.
+fn fed(sandbox: &Sandbox, command: &mut Command, guest: Option<&CliGuest>) -> Output {
+    if let Some(guest) = guest {
+        let stdin = sandbox.write("stdin", guest.stdin);
+        command.stdin(File::open(stdin).unwrap());
+        command.args(guest.arguments);
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn a_level_runs_where_the_cpu_has_it_and_is_refused_by_name_elsewhere() {
+    if !emulated::has_x86_64() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let hello = repository().join("examples/hello.wat");
+    let ids: Vec<&str> = levels().iter().map(|target| target.id).collect();
+    let build = ["build", "-q", hello.to_str().unwrap(), "--key", "key.pem"];
+    sandbox.ok(&[&build[..], &["-t", &ids.join(","), "-o", "./"]].concat());
+    let (mut ran, mut refused) = (0, 0);
+    for (cpu, features) in MODELS {
+        let features = features.concat().into_iter().map(str::to_owned);
+        let host = HostCpu::new("x86_64", features);
+        for target in levels() {
+            let artifact = format!("hello.{}.cwasm", target.id);
+            let (code, stdout, stderr) = run(&sandbox, cpu, &[&artifact], None);
+            let mut features: Vec<&str> = target.features.iter().map(|it| it.name).collect();
+            features.sort_unstable();
+            match host.can_run("x86_64", features) {
+                Ok(()) => {
+                    let seen = (code, stdout.as_str(), stderr.as_str());
+                    assert_eq!(seen, (Some(0), "Hello from the edge!\n", ""), "{cpu}");
+                    ran += 1;
+                }
+                Err(misfit) => {
+                    assert_eq!((code, stdout.as_str()), (Some(1), ""), "{cpu}: {stderr}");
+                    let said = format!(
+                        "error[host]: {artifact}: the artifact does not fit this host: {misfit}"
+                    );
+                    assert!(stderr.starts_with(&said), "{cpu}: {stderr}, not {said}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    // Of several, the one that fits.
+    let several = [
+        "--also",
+        "hello.x86_64.cwasm",
+        "--also",
+        "hello.x86_64-v1.cwasm",
+    ];
+    let several = [&several[..], &["hello.x86_64-v3.cwasm"]].concat();
+    let (code, stdout, stderr) = run(&sandbox, "Nehalem", &several, None);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (Some(0), "Hello from the edge!\n"),
+        "{stderr}"
+    );
+    // Every model both runs and refuses something.
+    assert!(ran >= MODELS.len() && refused >= MODELS.len());
+}
+
+/// Real programs on the oldest CPU that has what the code uses do what they do here.
+#[test]
+fn programs_do_what_they_do_here() {
+    if !emulated::has_x86_64() {
+        return;
+    }
+    let Some(folder) = shared("guests") else {
+        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
+        eprintln!("SKIPPED: no guests beside the repository");
+        return;
+    };
+    let sandbox = Sandbox::new();
+    for guest in CLI_GUESTS {
+        let stem = guest.file.trim_end_matches(".wasm");
+        let path = folder.join(guest.file);
+        let build = ["build", "-q", path.to_str().unwrap(), "--key", "key.pem"];
+        sandbox.ok(&[&build[..], &["-t", "x86_64-v1,x86_64-v3", "-o", "./"]].concat());
+        let artifact = |level: &str| format!("{stem}.{level}.cwasm");
+        let mut here = sandbox.command(&["run", "--key", "key.pub.pem", &artifact("x86_64-v1")]);
+        let here = fed(&sandbox, &mut here, Some(guest));
+        for (cpu, level) in [("core2duo", "x86_64-v1"), ("Haswell", "x86_64-v3")] {
+            let (code, stdout, stderr) = run(&sandbox, cpu, &[&artifact(level)], Some(guest));
+            let seen = (code, stdout);
+            let expected = String::from_utf8_lossy(&here.stdout).into_owned();
+            let expected = (here.status.code(), expected);
+            assert!(seen == expected, "{stem} on {cpu}: {seen:?}, {stderr}");
+        }
+    }
+}
