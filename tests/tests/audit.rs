@@ -95,6 +95,14 @@ fn a_policy_demands_the_audit() {
     let asked = policy("compiler.audit = true");
     let checks = judge(bed.forge.file, &asked).unwrap();
     assert_eq!(checks.last(), Some(&("audit", "passed")));
+    // The engine's table is not read there, and nobody is to believe it.
+    let astray = bed.with_entry_astray();
+    let verified = verify(&astray, &asked, &Expected::anything(), 0).unwrap();
+    let evidence = &verified.checks().last().unwrap().evidence;
+    assert!(
+        evidence.ends_with("; entry points not checked"),
+        "{evidence}"
+    );
     match judge(&bad, &asked).unwrap_err() {
         error @ VerifyError::Audit { .. } => assert_eq!(error.code(), "audit"),
         other => panic!("{other}"),
