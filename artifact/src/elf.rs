@@ -33,8 +33,8 @@ const MAX_ENGINE_LEN: usize = 1 << 16;
 /// What an image says of itself.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ElfImage {
-    /// `e_machine`.
-    pub machine: u16,
+    /// The CPU family, from `e_machine`.
+    pub arch: Arch,
     /// Component or module, from `e_flags`.
     pub kind: Kind,
     /// The sections in file order.
@@ -189,8 +189,8 @@ impl ElfImage {
             }
             let (offset, size) = (section.sh_offset(LE), section.sh_size(LE));
             // The engine makes whole pages executable.
-            if name == ".text" && offset % arch.page_size() != 0 {
-                return Err(malformed("code, which does not begin with a page"));
+            if name == ".text" && (offset | size) % arch.page_size() != 0 {
+                return Err(malformed("code, which does not begin and end with a page"));
             }
             regions.push((offset, size));
             sections.push(Section {
@@ -203,7 +203,7 @@ impl ElfImage {
         check_tiling(image, regions)?;
         sections.sort_by_key(|section| section.offset);
         Ok(Self {
-            machine,
+            arch,
             kind,
             sections,
             engine: engine.ok_or_else(|| malformed("engine section, which is missing"))?,

@@ -31,7 +31,7 @@ fn main() {
             let mut contenders = [
                 Contender::new("audit", || {
                     let report =
-                        edgec_verifier::audit::audit(artifact.image(), &statement.manifest)
+                        edgec_verifier::audit::audit(artifact.image(), &statement.manifest, None)
                             .unwrap();
                     assert!(report.is_clean(), "{:?}", report.findings);
                     length = report.length;

@@ -54,13 +54,39 @@ impl Image<'_> {
         functions.sort_by_key(|function| function.start);
         Ok(functions)
     }
+
+    /// Where the engine enters the code, in bytes from its start: functions of modules and all that the
+    /// compiler puts between them and the host, as the engine's table in this image has them.
+    ///
+    /// # Errors
+    ///
+    /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
+    pub fn entries(&self, kind: Kind) -> Result<Vec<u32>, TrimError> {
+        let metadata = self.section(METADATA).unwrap_or_default();
+        let table = match kind {
+            Kind::Component => {
+                let artifacts: ComponentArtifacts = from_bytes(metadata)?;
+                own(&artifacts.table)?
+            }
+            Kind::Module => {
+                let (_, table, _): ModuleArtifacts = from_bytes(metadata)?;
+                own(&table)?
+            }
+        };
+        Ok(table.entries())
+    }
+}
+
+/// The table, with fields that can be read.
+fn own(table: &CompiledFunctionsTable) -> Result<Table, TrimError> {
+    Ok(from_bytes(&to_allocvec(table)?)?)
 }
 
 fn rows<'m>(
     table: &CompiledFunctionsTable,
     module: impl Fn(usize) -> Option<&'m Module>,
 ) -> Result<Vec<FunctionCode>, TrimError> {
-    let table: Table = from_bytes(&to_allocvec(table)?)?;
+    let table = own(table)?;
     let mut functions = Vec::new();
     for (number, defined, start, size) in table.defined() {
         let at = usize::try_from(number).ok();

@@ -1,17 +1,17 @@
 //! The audit of native code.
 
-use edgec_verifier::audit::{MAX_FINDINGS, audit_text};
+use edgec_verifier::audit::{Arch, MAX_FINDINGS, audit_text};
 
-/// The first byte is the family, the rest is code. Whatever it is, there is an answer, and it adds up.
+/// The first byte is the family and an entry point, the rest is code. Whatever it is, there is an answer, and it adds up.
 pub fn audit(data: &[u8]) {
-    let Some((family, text)) = data.split_first() else {
+    let Some((first, text)) = data.split_first() else {
         return;
     };
-    let family = match family % 2 {
-        0 => "x86_64",
-        _ => "aarch64",
+    let (arch, entry) = match first % 2 {
+        0 => (Arch::X86_64, first / 2),
+        _ => (Arch::Aarch64, first / 2),
     };
-    let report = match audit_text(family, text, &[]) {
+    let report = match audit_text(arch, text, &[], Some(&[entry.into()])) {
         Ok(report) => report,
         Err(error) => return drop(error.to_string()),
     };

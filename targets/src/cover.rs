@@ -4,8 +4,6 @@
 //! run. Or for each host the best that it can run. Targets of the same code count as
 //! one, under the name that stands first in the registry.
 
-use std::cmp::Reverse;
-
 use crate::{Arch, HostCpu, Target, all};
 
 /// What is wanted of a set of targets.

@@ -122,7 +122,7 @@ def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engi
         need(type_ not in (0, 8) and offset + size <= len(image), f"image: {name} has no bytes")
         need(type_ not in (4, 9) or name.startswith(".rela.debug_"), f"image: relocations in {name}")
         need(attributes & 5 != 5, f"image: {name} is writable and executable")
-        need(name != ".text" or offset % (4096 if machine == 62 else 65536) == 0, "image: code not on a page")
+        need(name != ".text" or (offset | size) % (4096 if machine == 62 else 65536) == 0, "image: code not on pages")
         found[name] = image[offset:offset + size]
         regions += [(offset, size)] if size else []
     end = 0

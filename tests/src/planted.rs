@@ -1,6 +1,7 @@
 //! Native code with something planted in it, signed as if nothing had happened.
 
 use edgec_artifact::elf::ElfImage;
+use edgec_compiler::Image;
 
 use crate::corpus::{Forge, Material, material};
 
@@ -66,6 +67,27 @@ impl<'a> Bed<'a> {
     /// The first part of the triple.
     pub fn family(&self) -> &str {
         self.forge.manifest.target.triple.split('-').next().unwrap()
+    }
+
+    /// The engine's table of functions leads into the middle of one.
+    pub fn with_entry_astray(&self) -> Vec<u8> {
+        let image = Image::parse(&self.forge.image).unwrap();
+        let functions = image.functions(edgec_compiler::Kind::Component).unwrap();
+        // As the metadata has it: place and length.
+        let row = |start: u64, size: u64| postcard::to_allocvec(&(start, size)).unwrap();
+        self.forge.with_image(|image| {
+            let elf = ElfImage::parse(image).unwrap();
+            let mut sections = elf.sections.iter();
+            let info = sections.find(|it| it.name == ".wasmtime.info").unwrap();
+            let info = &mut image[info.offset as usize..][..info.size as usize];
+            let function = &functions[functions.len() / 2];
+            let (from, to) = (
+                row(function.start, function.size),
+                row(function.start + 4, function.size),
+            );
+            let at = info.windows(from.len()).position(|bytes| bytes == from);
+            info[at.unwrap()..][..to.len()].copy_from_slice(&to);
+        })
     }
 
     /// The function's body becomes these bytes, instructions that do nothing, and a trap; its constants
@@ -143,6 +165,24 @@ const X86_64: &[(&[u8], &str)] = &[
     (&[0x0f, 0xa2], "machine"),                                 // cpuid
     (&[0x0f, 0x01, 0x00], "machine"),                           // sgdt [rax]
     (&[0xf3, 0xa4], "unexpected"),                              // rep movsb
+    (&[0xa5], "unexpected"),                                    // movsd, of strings
+    (&[0xf3, 0xa5], "unexpected"),                              // rep movsd
+    (&[0xa7], "unexpected"),                                    // cmpsd, of strings
+    (&[0xab], "unexpected"),                                    // stosd
+    (&[0xd7], "unexpected"),                                    // xlatb
+    (&[0x0f, 0xfc, 0xc1], "unexpected"),                        // paddb mm0, mm1
+    (&[0x0f, 0x6e, 0xc0], "unexpected"),                        // movd mm0, eax
+    (&[0x0f, 0xd7, 0xc0], "unexpected"),                        // pmovmskb eax, mm0
+    (&[0x48, 0xa1, 0, 0, 0, 0, 0, 0, 0, 0x10], "unexpected"),   // mov rax, [an absolute address]
+    (&[0xa2, 0, 0, 0, 0, 0, 0, 0, 0x10], "unexpected"),         // mov [an absolute address], al
+    (&[0xf7, 0xc8, 1, 0, 0, 0], "unexpected"),                  // test eax, 1, by its other opcode
+    (&[0xc5, 0xfc, 0x58, 0xc0], "unexpected"),                  // vaddps ymm0, ymm0, ymm0
+    (&[0x62, 0xf1, 0x7c, 0x08, 0x58, 0xc0], "unexpected"),      // vaddps, by EVEX
+    (&[0xf2, 0xf0, 0x87, 0x08], "transaction"),                 // xacquire lock xchg [rax], ecx
+    (&[0xf3, 0x87, 0x08], "transaction"),                       // xrelease xchg [rax], ecx
+    (&[0xf3, 0xc6, 0x00, 0x00], "transaction"),                 // xrelease mov byte [rax], 0
+    (&[0xf3, 0x01, 0xc8], "unexpected"),                        // add eax, ecx, with a prefix
+    (&[0xf2, 0xf3, 0x0f, 0x10, 0xc1], "unexpected"),            // movss xmm0, xmm1, with two
     (&[0x0f, 0xc7, 0xf0], "unexpected"),                        // rdrand eax
     (&[0xd9, 0xe8], "unexpected"),                              // fld1
     (&[0x67, 0x8b, 0x00], "unexpected"),                        // mov eax, [eax]
@@ -150,10 +190,19 @@ const X86_64: &[(&[u8], &str)] = &[
     (&[0x48, 0x66, 0xff, 0xe0], "unexpected"),                  // jmp rax, with prefixes
     (&[0xc5, 0xf8, 0x58, 0xc0], "feature"),                     // vaddps xmm0, xmm0, xmm0
     (&[0xf3, 0x0f, 0xbd, 0xc0], "feature"),                     // lzcnt eax, eax
-    (&[0x62, 0xf1, 0x7c, 0x08, 0x58, 0xc0], "feature"),         // vaddps, by EVEX
+    (&[0x62, 0xf1, 0xfd, 0x08, 0x58, 0xc0], "feature"),         // vaddpd, by EVEX
     (&[0xeb, 0x02, 0x48, 0x89, 0xe5], "branch"),                // jmp into mov rbp, rsp
     (&[0x0f, 0x84, 0x00, 0x00, 0x00, 0x70], "branch"),          // je beyond the code
     (&[0x48, 0x8d, 0x05, 0x00, 0x00, 0x00, 0x70], "reference"), // lea beyond the code
+    // A load of a constant, and its address.
+    (
+        &[
+            0x48, 0x8d, 0x05, 0x0c, 0x00, 0x00, 0x00, // lea rax, [rip + 12]
+            0xf2, 0x0f, 0x10, 0x05, 0x04, 0x00, 0x00, 0x00, // movsd xmm0, [rip + 4]
+            0xeb, 0x0a, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // jmp around it
+        ],
+        "reference",
+    ),
     (
         &[0xf2, 0x0f, 0x10, 0x05, 0xf8, 0xff, 0xff, 0xff],
         "reference",
@@ -228,6 +277,13 @@ pub fn beds() -> Vec<(Bed<'static>, Planted)> {
                 .map(|(word, kind)| (word.to_le_bytes().to_vec(), *kind))
                 .collect(),
         };
+        // The address of a constant that is loaded.
+        if bed.family() == "aarch64" {
+            // adr x0, constant; ldr x0, constant; b over it.
+            let words = [0x1000_0060, 0x5800_0040, 0x1400_0003, 0, 0_u32];
+            let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+            planted.push((bytes.collect(), "reference"));
+        }
         // A call into the middle of another function.
         let other =
             bed.starts[bed.number - 1] + FRAMES[usize::from(bed.family() != "x86_64")].len();

@@ -3,10 +3,11 @@
 
 use edgec_artifact::Manifest;
 use edgec_artifact::elf::ElfImage;
+use edgec_compiler::Image;
 use edgec_tests::corpus::{Forge, material};
 use edgec_tests::planted::beds;
 use edgec_tests::{Sandbox, shared};
-use edgec_verifier::audit::{self, AuditError, MAX_FINDINGS, Problem};
+use edgec_verifier::audit::{self, Arch, AuditError, MAX_FINDINGS, Problem};
 use edgec_verifier::{Expected, TrustPolicy, VerifyError, verify};
 use serde_json::Value;
 
@@ -59,7 +60,7 @@ fn what_is_harmless_is_not_found() {
     for (bed, _) in beds() {
         for file in [bed.plant(&[]), bed.forge.file.to_vec()] {
             let forge = Forge::new(&file, bed.forge.key);
-            let report = audit::audit(&forge.image, &forge.manifest).unwrap();
+            let report = audit::audit(&forge.image, &forge.manifest, None).unwrap();
             assert!(report.is_clean(), "{:#?}", report.findings);
             assert_eq!(report.functions as usize, bed.starts.len());
             assert_eq!(report.length as usize, bed.len);
@@ -94,6 +95,14 @@ fn a_policy_demands_the_audit() {
     let asked = policy("compiler.audit = true");
     let checks = judge(bed.forge.file, &asked).unwrap();
     assert_eq!(checks.last(), Some(&("audit", "passed")));
+    // The engine's table is not read there, and nobody is to believe it.
+    let astray = bed.with_entry_astray();
+    let verified = verify(&astray, &asked, &Expected::anything(), 0).unwrap();
+    let evidence = &verified.checks().last().unwrap().evidence;
+    assert!(
+        evidence.ends_with("; entry points not checked"),
+        "{evidence}"
+    );
     match judge(&bad, &asked).unwrap_err() {
         error @ VerifyError::Audit { .. } => assert_eq!(error.code(), "audit"),
         other => panic!("{other}"),
@@ -109,6 +118,69 @@ fn a_policy_demands_the_audit() {
     // Nobody asked: nothing is said.
     let silent = judge(&bad, &policy("")).unwrap();
     assert!(silent.iter().all(|(name, _)| *name != "audit"));
+}
+
+/// The engine enters code where its table says: a table that leads elsewhere is found, by those who can read it.
+#[test]
+fn the_engine_enters_functions_at_the_front() {
+    let sandbox = Sandbox::empty();
+    for (bed, _) in beds() {
+        let image = Image::parse(&bed.forge.image).unwrap();
+        let entries = image.entries(edgec_compiler::Kind::Component).unwrap();
+        let audit = |image: &[u8], entries: Option<&[u32]>| {
+            audit::audit(image, &bed.forge.manifest, entries).unwrap()
+        };
+        let report = audit(&bed.forge.image, Some(&entries));
+        assert!(report.is_clean(), "{:#?}", report.findings);
+        assert_eq!(report.entries, Some(entries.len() as u64));
+        assert_eq!(audit(&bed.forge.image, None).entries, None);
+        // Inside a function, inside an instruction, in padding, outside.
+        let last = u32::try_from(bed.len).unwrap();
+        let inside = u32::try_from(bed.at).unwrap();
+        for (entry, at) in [
+            (inside, "inside a function"),
+            (inside - 1, "inside an instruction"),
+            (last - 1, "in padding"),
+            (last, "outside the code"),
+            (u32::MAX, "outside the code"),
+        ] {
+            let report = audit(&bed.forge.image, Some(&[entries[0], entry]));
+            let [finding] = report.findings.as_slice() else {
+                panic!("{:#?}", report.findings);
+            };
+            assert_eq!(
+                (finding.offset, finding.problem.name()),
+                (entry.into(), "entry")
+            );
+            let said = finding.problem.to_string();
+            assert_eq!(said, format!("an entry point of the engine, {at}"));
+        }
+        // The real table, with one place changed: as the command reads it.
+        let moved = bed.with_entry_astray();
+        let name = format!("{}.cwasm", bed.family());
+        sandbox.write(&name, &moved);
+        let output = sandbox.run(&["audit", &name]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains(": an entry point of the engine, inside a"),
+            "{text}"
+        );
+    }
+}
+
+/// An audit without a signature still is of an image and its own manifest.
+#[test]
+fn image_and_manifest_belong_together() {
+    let sandbox = Sandbox::empty();
+    let mut file = material().hello.clone();
+    file[0x1400] ^= 1;
+    sandbox.write("changed.cwasm", &file);
+    let error = sandbox.fails(1, &["audit", "changed.cwasm"]);
+    assert!(
+        error.contains("error[image-digest]: changed.cwasm: "),
+        "{error}"
+    );
 }
 
 /// Code for a newer CPU under the description of an older one: the instructions give it away.
@@ -128,7 +200,7 @@ fn features_that_are_not_declared_are_found() {
         sandbox.build("m.wat", newer, "m.cwasm");
         let file = sandbox.read("m.cwasm");
         let forge = Forge::new(&file, &material.signer);
-        let report = audit::audit(&forge.image, &forge.manifest).unwrap();
+        let report = audit::audit(&forge.image, &forge.manifest, None).unwrap();
         assert!(
             report.is_clean() && report.features.iter().any(|it| it == feature),
             "{report:#?}"
@@ -139,7 +211,7 @@ fn features_that_are_not_declared_are_found() {
                 older.features.iter().map(|it| it.name.to_owned()).collect();
         });
         let manifest = Forge::new(&lied, &material.signer).manifest;
-        let report = audit::audit(&forge.image, &manifest).unwrap();
+        let report = audit::audit(&forge.image, &manifest, None).unwrap();
         let finding = report.findings.first().unwrap();
         match &finding.problem {
             Problem::Feature { missing, .. } => assert!(missing.contains(feature), "{finding}"),
@@ -157,18 +229,10 @@ fn features_that_are_not_declared_are_found() {
 fn each_error_has_a_case() {
     let material = material();
     let forge = Forge::of(material);
-    let audit = |image: &[u8]| audit::audit(image, &forge.manifest).unwrap_err();
+    let audit = |image: &[u8]| audit::audit(image, &forge.manifest, None).unwrap_err();
     assert!(matches!(audit(b"no image"), AuditError::Image(_)));
-    for family in ["riscv64", "s390x", "pulley64"] {
-        let error = audit::audit_text(family, &[], &[]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("not audited: no decoder for {family}")
-        );
-        assert!(matches!(error, AuditError::NoDecoder { .. }));
-    }
     let long = vec![0; audit::MAX_AUDITED_LEN + 1];
-    let error = audit::audit_text("x86_64", &long, &[]).unwrap_err();
+    let error = audit::audit_text(Arch::X86_64, &long, &[], None).unwrap_err();
     assert!(matches!(error, AuditError::TooLong { .. }));
     let elf = ElfImage::parse(&forge.image).unwrap();
     let section = elf
@@ -183,7 +247,7 @@ fn each_error_has_a_case() {
     let last = (section.offset + section.size) as usize - 4;
     let mut astray = forge.image.clone();
     astray[last..last + 4].copy_from_slice(&u32::MAX.to_le_bytes());
-    let report = audit::audit(&astray, &forge.manifest).unwrap();
+    let report = audit::audit(&astray, &forge.manifest, None).unwrap();
     assert_eq!(report.findings.last().unwrap().problem.name(), "handler");
 }
 
@@ -197,15 +261,15 @@ fn any_bytes_have_an_answer() {
         state ^= state << 17;
         state
     };
-    let texts: Vec<(String, Vec<u8>)> = beds()
+    let texts: Vec<(Arch, Vec<u8>)> = beds()
         .into_iter()
         .map(|(bed, _)| {
             let code = bed.forge.image[bed.text..bed.text + bed.len].to_vec();
-            (bed.family().to_owned(), code)
+            (Arch::named(bed.family()).unwrap(), code)
         })
         .collect();
     for round in 0..400 {
-        for (family, code) in &texts {
+        for (arch, code) in &texts {
             let mut text = match round % 2 {
                 0 => (0..random() % 600)
                     .map(|_| random().to_le_bytes()[0])
@@ -218,8 +282,11 @@ fn any_bytes_have_an_answer() {
                     text[at] = random().to_le_bytes()[0];
                 }
             }
-            let report = audit::audit_text(family, &text, &[]).unwrap();
-            assert_eq!(report, audit::audit_text(family, &text, &[]).unwrap());
+            let entries = [0, u32::from(random().to_le_bytes()[0])];
+            let audit = || audit::audit_text(*arch, &text, &[], Some(&entries)).unwrap();
+            let report = audit();
+            assert_eq!(report, audit());
+            assert!(report.entries.is_some_and(|count| count <= 2));
             assert_eq!(report.length, text.len() as u64);
             assert!(report.instructions + report.data + report.padding <= report.length);
             assert!(report.findings.len() <= MAX_FINDINGS);
@@ -300,6 +367,6 @@ fn the_family_is_the_images() {
     let material = material();
     let forge = Forge::new(&material.foreign, &material.signer);
     let mine: Manifest = Forge::of(material).manifest;
-    let report = audit::audit(&forge.image, &mine).unwrap();
+    let report = audit::audit(&forge.image, &mine, None).unwrap();
     assert!(report.is_clean());
 }

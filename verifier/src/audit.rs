@@ -12,20 +12,24 @@ mod aarch64_list;
 mod features;
 mod finding;
 mod handlers;
+mod marks;
 mod sweep;
 mod x86_64;
+mod x86_64_encodings;
 mod x86_64_list;
 
 use edgec_artifact::Manifest;
 use edgec_artifact::elf::{ElfError, ElfImage};
-use edgec_targets::Arch;
+pub use edgec_targets::Arch;
 use serde::Serialize;
 
 use self::features::Declared;
 pub use self::finding::{Finding, Forbidden, Function, Problem};
 use self::sweep::Sweep;
 
-/// The longest code that is audited, in bytes. An audit takes up to seven bytes of memory for each.
+/// The longest code that is audited, in bytes. An audit takes one byte of memory for each and twelve for
+/// every direct branch, up to twice that as the list grows: at worst, branches of two bytes and
+/// nothing else, some twenty for each byte; for a compiler's code, about four.
 pub const MAX_AUDITED_LEN: usize = 1 << 28;
 /// How many findings are listed. All are counted.
 pub const MAX_FINDINGS: usize = 100;
@@ -38,6 +42,10 @@ pub struct AuditReport {
     pub length: u64,
     /// How many functions it has: frame set-ups at a function's alignment.
     pub functions: u64,
+    /// At how many places the engine enters the code, each of which is to be where a function begins;
+    /// absent when the caller did not know them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
     /// How many instructions were decoded.
     pub instructions: u64,
     /// Bytes of constants and jump tables: something reads them.
@@ -66,12 +74,6 @@ pub enum AuditError {
     /// The image is not one that the engine wrote: writable code, relocations and the like.
     #[error(transparent)]
     Image(#[from] ElfError),
-    /// Code of a family that this version cannot read.
-    #[error("not audited: no decoder for {family}")]
-    NoDecoder {
-        /// The first part of the triple.
-        family: String,
-    },
     /// More code than is audited.
     #[error("not audited: {length} bytes of code, {MAX_AUDITED_LEN} is the most")]
     TooLong {
@@ -85,14 +87,22 @@ pub enum AuditError {
 
 /// Audits an image against the CPU features that its manifest declares.
 ///
+/// `entries` are the places where the engine enters the code, in bytes from its start: the rows of the
+/// engine's table of functions, which only the engine's crates can read. Without them nothing
+/// is said of where the engine enters.
+///
 /// The family is the one in the ELF header; whether that is the manifest's is for
 /// [`crate::verify`] to say. The section rules (nothing both writable and executable, no relocations
-/// of code) are those of [`ElfImage::parse`].
+/// of code, nothing else on the code's pages) are those of [`ElfImage::parse`].
 ///
 /// # Errors
 ///
 /// [`AuditError`] when the code could not be audited as a whole.
-pub fn audit(image: &[u8], manifest: &Manifest) -> Result<AuditReport, AuditError> {
+pub fn audit(
+    image: &[u8],
+    manifest: &Manifest,
+    entries: Option<&[u32]>,
+) -> Result<AuditReport, AuditError> {
     let elf = ElfImage::parse(image)?;
     let section = |name: &str| {
         let section = elf.sections.iter().find(|section| section.name == name)?;
@@ -102,49 +112,46 @@ pub fn audit(image: &[u8], manifest: &Manifest) -> Result<AuditReport, AuditErro
             .get(..usize::try_from(section.size).ok()?)
     };
     let text = section(".text").unwrap_or_default();
-    if text.len() > MAX_AUDITED_LEN {
-        let length = text.len() as u64;
-        return Err(AuditError::TooLong { length });
-    }
     let handlers = section(".wasmtime.exceptions").unwrap_or_default();
     let handlers = handlers::read(handlers).ok_or(AuditError::Handlers)?;
-    let declared = &manifest.target.cpu_features;
-    if elf.machine == Arch::X86_64.elf_machine() {
-        let decoder = x86_64::X86::new(text);
-        let declared = Declared::new(x86_64::FEATURES, declared);
-        Ok(Sweep::new(text, decoder, declared).run(handlers))
-    } else if elf.machine == Arch::Aarch64.elf_machine() {
-        let decoder = aarch64::Arm::new(text);
-        let declared = Declared::new(aarch64::FEATURES, declared);
-        Ok(Sweep::new(text, decoder, declared).run(handlers))
-    } else {
-        let family = manifest.target.family().to_owned();
-        Err(AuditError::NoDecoder { family })
-    }
+    let features = &manifest.target.cpu_features;
+    sweep(elf.arch, text, features, &handlers, entries)
 }
 
-/// As [`audit`], of bare code of a family (`x86_64` or `aarch64`): for tools and tests.
+/// As [`audit`], of bare code of a family: for tools and tests.
 ///
 /// # Errors
 ///
-/// [`AuditError::NoDecoder`] and [`AuditError::TooLong`].
+/// [`AuditError::TooLong`].
 pub fn audit_text(
-    family: &str,
+    arch: Arch,
     text: &[u8],
     cpu_features: &[String],
+    entries: Option<&[u32]>,
+) -> Result<AuditReport, AuditError> {
+    sweep(arch, text, cpu_features, &[], entries)
+}
+
+fn sweep(
+    arch: Arch,
+    text: &[u8],
+    features: &[String],
+    handlers: &[u32],
+    entries: Option<&[u32]>,
 ) -> Result<AuditReport, AuditError> {
     if text.len() > MAX_AUDITED_LEN {
         let length = text.len() as u64;
         return Err(AuditError::TooLong { length });
     }
-    if family == Arch::X86_64.name() {
-        let declared = Declared::new(x86_64::FEATURES, cpu_features);
-        Ok(Sweep::new(text, x86_64::X86::new(text), declared).run(Vec::new()))
-    } else if family == Arch::Aarch64.name() {
-        let declared = Declared::new(aarch64::FEATURES, cpu_features);
-        Ok(Sweep::new(text, aarch64::Arm::new(text), declared).run(Vec::new()))
-    } else {
-        let family = family.to_owned();
-        Err(AuditError::NoDecoder { family })
-    }
+    // A family without a decoder is one that does not compile here.
+    Ok(match arch {
+        Arch::X86_64 => {
+            let declared = Declared::new(x86_64_encodings::FEATURES, features);
+            Sweep::new(text, x86_64::X86::new(text), declared).run(handlers, entries)
+        }
+        Arch::Aarch64 => {
+            let declared = Declared::new(aarch64::FEATURES, features);
+            Sweep::new(text, aarch64::Arm::new(text), declared).run(handlers, entries)
+        }
+    })
 }

@@ -52,7 +52,7 @@ pub(crate) fn check(image: &[u8], manifest: &Manifest) -> Result<(), Contradicti
         (
             "target architecture",
             machine.to_string(),
-            elf.machine.to_string(),
+            elf.arch.elf_machine().to_string(),
         ),
         (
             "kind",

@@ -310,7 +310,8 @@ fn validity(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 }
 
 fn audit(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
-    let report = crate::audit::audit(facts.image, facts.manifest);
+    // Where the engine enters is in a table that only the engine's crates can read.
+    let report = crate::audit::audit(facts.image, facts.manifest, None);
     let report = report.map_err(|error| VerifyError::NotAudited {
         reason: error_chain(&error),
     })?;
@@ -321,7 +322,7 @@ fn audit(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         });
     }
     Ok(Finding::Good(format!(
-        "a lint of the code found nothing in {} instructions of {} functions",
+        "a lint of the code found nothing in {} instructions of {} functions; entry points not checked",
         report.instructions, report.functions
     )))
 }

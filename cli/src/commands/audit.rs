@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_artifact::{Artifact, Statement};
+use edgec_artifact::Artifact;
+use edgec_compiler::{Image, TrimError};
 use edgec_verifier::audit::{AuditError, AuditReport, audit};
+use edgec_verifier::{Kind, Manifest, describe_unsigned};
 use serde::Serialize;
+
+use super::verify;
 
 use crate::failure::{Exit, Failure, code};
 use crate::render::{self, Format, out, safe};
@@ -14,8 +18,9 @@ use crate::{Outcome, files};
 /// Read the native code of artifacts, and list what has no business in it
 ///
 /// Every byte is an instruction, a constant or jump table, or padding; no instruction is one
-/// that native guest code does not need; branches lead to instructions; CPU features are
-/// those that the manifest declares. A lint, not a proof of isolation (docs/audit.md). No
+/// that native guest code does not need; branches lead to instructions; the engine's table
+/// of functions leads to functions; CPU features are those that the manifest declares; the
+/// manifest is about this image. A lint, not a proof of isolation (docs/audit.md). No
 /// signature is checked: `edgec verify` does that, and audits where its policy says so.
 /// Exit codes: 0 nothing was found; 1 something was, or code could not be audited; 3 a file
 /// cannot be read.
@@ -92,15 +97,27 @@ fn examine(path: &Path) -> Report {
 fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
     let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
     let file = files::read_artifact(path)?;
+    let manifest = describe_unsigned(&file).map_err(|error| verify::failure(&error))?;
     let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
-    let payload = artifact.envelope().payload();
-    let Statement { manifest } =
-        Statement::decode(payload).map_err(|error| rejected("statement", &error))?;
-    match audit(artifact.image(), &manifest) {
+    let entries = entries(artifact.image(), &manifest);
+    let entries = entries.map_err(|error| {
+        rejected("not-audited", &error)
+            .hint("an image of another engine version is audited by that version's edgec")
+    })?;
+    match audit(artifact.image(), &manifest, Some(&entries)) {
         Ok(report) => Ok((manifest.target.id, report)),
         Err(error @ AuditError::Image(_)) => Err(rejected("image", &error)),
         Err(error) => Err(rejected("not-audited", &error)),
     }
+}
+
+/// Where the engine enters an image's code. The verifier cannot read that table: it links nothing of the engine.
+pub(crate) fn entries(image: &[u8], manifest: &Manifest) -> Result<Vec<u32>, TrimError> {
+    let kind = match manifest.kind {
+        Kind::Component => edgec_compiler::Kind::Component,
+        Kind::Module => edgec_compiler::Kind::Module,
+    };
+    Image::parse(image)?.entries(kind)
 }
 
 fn text(report: &Report) -> String {
@@ -126,6 +143,13 @@ fn text(report: &Report) -> String {
             format!(
                 "{} bytes: {} instructions in {} functions, {} bytes of constants and tables, {} of padding",
                 audit.length, audit.instructions, audit.functions, audit.data, audit.padding
+            ),
+        ],
+        [
+            "  entries".to_owned(),
+            format!(
+                "{} places where the engine enters it",
+                audit.entries.unwrap_or_default()
             ),
         ],
         [

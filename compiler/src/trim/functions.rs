@@ -103,6 +103,15 @@ impl Table {
         functions
     }
 
+    /// Where the engine enters the code, sorted: the beginning of every function of any kind that is there.
+    pub(crate) fn entries(&self) -> Vec<u32> {
+        let there = self.locations.iter().filter(|(_, size)| *size > 0);
+        let mut entries: Vec<u32> = there.map(|(start, _)| *start).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        entries
+    }
+
     /// Every key that the table has a row for.
     pub(super) fn keys(&self) -> Option<Vec<FuncKey>> {
         let mut keys = Vec::new();

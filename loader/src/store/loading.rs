@@ -1,5 +1,6 @@
 //! Loading from a store: find the name, open the image, map it. Nothing here takes longer for a
-//! longer image or a fuller store.
+//! longer image or a fuller store, but under a policy that wants the code audited: the first load
+//! then reads all code through a mapping.
 
 use std::sync::Arc;
 

@@ -101,7 +101,13 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
             18,
             "code that does not begin with a page",
             &|image| image[text + 25] ^= 1,
-            "code, which does not begin with a page",
+            "code, which does not begin and end with a page",
+        ),
+        case(
+            18,
+            "code that does not end with a page",
+            &|image| image[text + 32] ^= 1,
+            "code, which does not begin and end with a page",
         ),
         case(
             12,
@@ -148,7 +154,7 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
         case(
             16,
             "sections that overlap",
-            &|image| image[text + 32] |= 1,
+            &|image| image.copy_within(text + 24..text + 32, info + 24),
             "regions overlap",
         ),
         case(

@@ -68,7 +68,13 @@ pub enum Problem {
         /// What is there.
         at: Place,
     },
-    /// An address that is taken, of something that is neither code nor a constant.
+    /// A place where the engine enters the code, and no function begins.
+    Entry {
+        /// What is there.
+        at: Place,
+    },
+    /// An address that is taken, of something that is no code, no jump table and no constant of
+    /// which the compiler takes the address; or a load from outside the constants.
     Reference {
         /// The address, in bytes from the start of the code; it may lie outside.
         target: u64,
@@ -95,6 +101,8 @@ pub enum Place {
     Garbage,
     /// An instruction of another function that is not its first.
     OtherFunction,
+    /// An instruction of a function that is not its first.
+    Body,
     /// An instruction, where a constant is to be.
     Code,
 }
@@ -191,6 +199,7 @@ impl Problem {
             Self::Feature { .. } => "feature",
             Self::Branch { .. } => "branch",
             Self::Handler { .. } => "handler",
+            Self::Entry { .. } => "entry",
             Self::Reference { .. } => "reference",
             Self::RunsOut => "runs-out",
         }
@@ -206,6 +215,7 @@ impl fmt::Display for Place {
             Self::Padding => "in padding",
             Self::Garbage => "in bytes that do not decode",
             Self::OtherFunction => "inside another function",
+            Self::Body => "inside a function",
             Self::Code => "at an instruction",
         })
     }
@@ -229,6 +239,7 @@ impl fmt::Display for Problem {
             }
             Self::Branch { target, to } => write!(f, "leads to {target:#x}, {to}"),
             Self::Handler { at } => write!(f, "an exception handler, {at}"),
+            Self::Entry { at } => write!(f, "an entry point of the engine, {at}"),
             Self::Reference { target, to } => write!(f, "refers to {target:#x}, {to}"),
             Self::RunsOut => f.write_str("runs on into what is no code"),
         }

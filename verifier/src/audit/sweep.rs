@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 
 use super::features::Declared;
 use super::finding::{Finding, Function, Place, Problem};
+use super::marks::{ADDRESSED, DATA, ENTRY, FREE, GARBAGE, INSIDE, Marks, PADDING, START, TARGET};
 use super::{AuditReport, MAX_FINDINGS};
 
 /// Cranelift aligns functions to this many bytes, in both families; small ones that only call on to others
@@ -85,19 +86,6 @@ pub(super) struct Table {
     pub(super) entries: Option<usize>,
 }
 
-/// What a byte is: the lower bits of its mark.
-const FREE: u8 = 0;
-const START: u8 = 1;
-const INSIDE: u8 = 2;
-const DATA: u8 = 3;
-const PADDING: u8 = 4;
-const GARBAGE: u8 = 5;
-const KIND: u8 = 0x0f;
-/// A function begins here.
-const ENTRY: u8 = 0x40;
-/// A branch leads here.
-const TARGET: u8 = 0x80;
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Edge {
     Near,
@@ -109,7 +97,7 @@ pub(super) struct Sweep<'a, D> {
     text: &'a [u8],
     decoder: D,
     declared: Declared,
-    marks: Vec<u8>,
+    marks: Marks,
     /// From, to, how; sorted by where they come from.
     edges: Vec<(u32, u32, Edge)>,
     starts: Vec<u32>,
@@ -123,7 +111,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             text,
             decoder,
             declared,
-            marks: vec![FREE; text.len()],
+            marks: Marks::new(text.len()),
             edges: Vec::new(),
             starts: Vec::new(),
             used: 0,
@@ -131,31 +119,36 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    pub(super) fn run(mut self, handlers: Vec<u32>) -> AuditReport {
-        let handlers: BTreeSet<u32> = handlers.into_iter().collect();
+    /// Audits it all. Exception handlers are instructions; entry points are where functions begin.
+    pub(super) fn run(mut self, handlers: &[u32], entries: Option<&[u32]>) -> AuditReport {
+        let places = |places: &[u32]| -> BTreeSet<u64> {
+            places.iter().map(|place| u64::from(*place)).collect()
+        };
+        let handlers = places(handlers);
+        let known = entries.map(places);
         for handler in &handlers {
-            self.mark_target(u64::from(*handler));
+            self.marks.flag(*handler, TARGET);
         }
         self.pass();
         for (from, to, edge) in std::mem::take(&mut self.edges) {
             self.check_edge(from, to, edge);
         }
-        for handler in handlers {
-            if let Some(at) = self.not_code(handler.into()) {
-                self.found(handler.into(), Problem::Handler { at });
+        for handler in &handlers {
+            if let Some(at) = self.marks.not_code(*handler) {
+                self.found(*handler, |_| Problem::Handler { at });
             }
         }
-        let count = |kind| {
-            self.marks
-                .iter()
-                .filter(|mark| **mark & KIND == kind)
-                .count() as u64
-        };
+        for entry in known.iter().flatten() {
+            if let Some(at) = self.marks.not_entry(*entry) {
+                self.found(*entry, |_| Problem::Entry { at });
+            }
+        }
         self.report.length = self.text.len() as u64;
         self.report.functions = self.starts.len() as u64;
-        self.report.instructions = count(START);
-        self.report.data = count(DATA);
-        self.report.padding = count(PADDING);
+        self.report.entries = known.as_ref().map(|entries| entries.len() as u64);
+        self.report.instructions = self.marks.count(START);
+        self.report.data = self.marks.count(DATA);
+        self.report.padding = self.marks.count(PADDING);
         self.report.features = self.declared.list(self.used);
         self.report.findings.sort_by_key(|finding| finding.offset);
         self.report
@@ -173,29 +166,27 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             }
             if running.is_none() {
                 if let Some(end) = self.padding(at) {
-                    self.mark(at..end, PADDING);
+                    self.marks.set(at..end, PADDING);
                     at = end;
                     continue;
                 }
                 if self.decoder.prologue(at) {
                     self.starts.push(narrow(at));
-                    if let Some(mark) = self.marks.get_mut(at) {
-                        *mark |= ENTRY;
-                    }
+                    self.marks.flag(at as u64, ENTRY);
                 }
             }
             let decoded = self.decoder.decode(at);
             let Some(instruction) = decoded.filter(|it| self.is_free(at, it.len)) else {
                 let end = self.after_garbage(at);
                 let skipped = (end - at) as u64;
-                self.found(at as u64, Problem::Undecodable { skipped });
-                self.mark(at..end, GARBAGE);
+                self.found(at as u64, |_| Problem::Undecodable { skipped });
+                self.marks.set(at..end, GARBAGE);
                 running = None;
                 at = end;
                 continue;
             };
-            self.mark(at..at + 1, START);
-            self.mark(at + 1..at + instruction.len, INSIDE);
+            self.marks.set(at..at + 1, START);
+            self.marks.set(at + 1..at + instruction.len, INSIDE);
             let on = self.look_at(at, &instruction);
             running = on.then_some(at);
             at += instruction.len;
@@ -207,20 +198,22 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     fn look_at(&mut self, at: usize, instruction: &Instruction) -> bool {
         match instruction.verdict {
             Verdict::Fine => {}
-            Verdict::Forbidden(class) => {
-                let mnemonic = self.decoder.mnemonic(at);
-                self.found(at as u64, Problem::Forbidden { mnemonic, class });
-            }
-            Verdict::Unexpected => {
-                let mnemonic = self.decoder.mnemonic(at);
-                self.found(at as u64, Problem::Unexpected { mnemonic });
-            }
+            Verdict::Forbidden(class) => self.found(at as u64, |decoder| Problem::Forbidden {
+                mnemonic: decoder.mnemonic(at),
+                class,
+            }),
+            Verdict::Unexpected => self.found(at as u64, |decoder| Problem::Unexpected {
+                mnemonic: decoder.mnemonic(at),
+            }),
         }
         if instruction.features != 0 {
             self.used |= instruction.features;
             if let Some(missing) = self.declared.missing(instruction.features) {
-                let mnemonic = self.decoder.mnemonic(at);
-                self.found(at as u64, Problem::Feature { mnemonic, missing });
+                let list = self.declared.list(missing).join(", ");
+                self.found(at as u64, |decoder| Problem::Feature {
+                    mnemonic: decoder.mnemonic(at),
+                    missing: list,
+                });
             }
         }
         match instruction.reference {
@@ -229,6 +222,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             Reference::Address(target) => {
                 if let Some(len) = self.decoder.constant(target) {
                     self.data(at, target, len);
+                    self.marks.flag(target, ADDRESSED);
                 }
                 self.edge(at, target, Edge::Address);
             }
@@ -249,16 +243,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
                 false
             }
             Flow::IndirectJump => {
-                let marks = &self.marks;
-                let previous = |at: usize| {
-                    let before = marks.get(..at)?.iter();
-                    // No instruction is longer than fifteen bytes.
-                    let back = before
-                        .rev()
-                        .take(15)
-                        .position(|mark| mark & KIND == START)?;
-                    at.checked_sub(back + 1)
-                };
+                let previous = |at| self.marks.previous(at);
                 if let Some(table) = self.decoder.table(at, &previous) {
                     self.table(at, table);
                 }
@@ -272,14 +257,13 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     /// table itself.
     fn table(&mut self, jump: usize, table: Table) {
         let limit = table.entries.unwrap_or(usize::MAX);
+        self.marks.flag(table.start as u64, ADDRESSED);
         let mut at = table.start;
         for _ in 0..limit {
             let Some(bytes) = self.text.get(at..).and_then(|rest| rest.first_chunk()) else {
                 break;
             };
-            let known = |mark: &u8| mark & TARGET != 0 || mark & KIND != FREE;
-            let taken = self.marks.get(at..at + TABLE_ENTRY);
-            if table.entries.is_none() && taken.is_none_or(|marks| marks.iter().any(known)) {
+            if table.entries.is_none() && !self.marks.unknown(at..at + TABLE_ENTRY) {
                 break;
             }
             let offset = i64::from(i32::from_le_bytes(*bytes));
@@ -288,7 +272,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             if table.entries.is_none() && (inside || target >= self.text.len() as u64) {
                 break;
             }
-            self.mark(at..at + TABLE_ENTRY, DATA);
+            self.marks.set(at..at + TABLE_ENTRY, DATA);
             self.edge(jump, target, Edge::Near);
             at += TABLE_ENTRY;
         }
@@ -298,19 +282,19 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     fn data(&mut self, at: usize, target: u64, len: usize) {
         let range = usize::try_from(target).ok();
         let range = range.and_then(|start| Some(start..start.checked_add(len)?));
-        let marks = range.clone().and_then(|range| self.marks.get(range));
-        let (Some(range), Some(marks)) = (range, marks) else {
+        let free = range.clone();
+        let free = free.and_then(|range| self.marks.all(range, &[FREE, DATA]));
+        let (Some(range), Some(free)) = (range, free) else {
             let to = Place::Outside;
-            self.found(at as u64, Problem::Reference { target, to });
+            self.found(at as u64, |_| Problem::Reference { target, to });
             return;
         };
-        let kinds = marks.iter().map(|mark| mark & KIND);
-        if kinds.clone().any(|kind| kind != FREE && kind != DATA) {
+        if !free {
             let to = Place::Code;
-            self.found(at as u64, Problem::Reference { target, to });
+            self.found(at as u64, |_| Problem::Reference { target, to });
             return;
         }
-        self.mark(range, DATA);
+        self.marks.set(range, DATA);
     }
 
     fn edge(&mut self, from: usize, target: u64, edge: Edge) {
@@ -320,7 +304,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
         // A jump table begins where its address says, and not with an instruction.
         if edge != Edge::Address {
-            self.mark_target(target);
+            self.marks.flag(target, TARGET);
         }
         if let Ok(to) = u32::try_from(target) {
             self.edges.push((narrow(from), to, edge));
@@ -329,13 +313,17 @@ impl<'a, D: Decoder> Sweep<'a, D> {
 
     fn check_edge(&mut self, from: u32, to: u32, edge: Edge) {
         let target = u64::from(to);
-        if edge == Edge::Address && self.kind_of(target) == DATA {
+        if edge == Edge::Address && self.marks.kind(target) == DATA {
+            // Any other constant is only read, at once and whole.
+            if !self.marks.has(target, ADDRESSED) {
+                self.astray(from.into(), target, Place::Data, edge);
+            }
             return;
         }
-        let place = match self.not_code(target) {
+        let place = match self.marks.not_code(target) {
             Some(place) => Some(place),
             // Inside a function anything may be branched to; functions are entered at the front.
-            None if self.mark_of(target) & ENTRY != 0 => None,
+            None if self.marks.has(target, ENTRY) => None,
             None if edge != Edge::Call && self.function(from) == self.function(to) => None,
             None => Some(Place::OtherFunction),
         };
@@ -349,26 +337,12 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             Edge::Near | Edge::Call => Problem::Branch { target, to },
             Edge::Address => Problem::Reference { target, to },
         };
-        self.found(from, problem);
-    }
-
-    /// What is at a place, when no instruction begins there.
-    fn not_code(&self, target: u64) -> Option<Place> {
-        if target >= self.text.len() as u64 {
-            return Some(Place::Outside);
-        }
-        match self.kind_of(target) {
-            START => None,
-            INSIDE => Some(Place::Inside),
-            DATA => Some(Place::Data),
-            PADDING => Some(Place::Padding),
-            _ => Some(Place::Garbage),
-        }
+        self.found(from, |_| problem);
     }
 
     fn ran_out(&mut self, last: Option<usize>) {
         if let Some(at) = last {
-            self.found(at as u64, Problem::RunsOut);
+            self.found(at as u64, |_| Problem::RunsOut);
         }
     }
 
@@ -376,9 +350,9 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     fn padding(&self, at: usize) -> Option<usize> {
         let aligned = (at + 1).next_multiple_of(FUNCTION_ALIGN);
         let limit = aligned.min(self.text.len());
-        let marks = self.marks.get(at..limit)?.iter();
-        let zeros = self.text.get(at..limit)?.iter().zip(marks);
-        let len = zeros.take_while(|(byte, mark)| **byte == 0 && **mark == FREE);
+        let zeros = self.text.get(at..limit)?.iter().zip(at..);
+        let unclaimed = |place| self.marks.unknown(place..place + 1);
+        let len = zeros.take_while(|(byte, place)| **byte == 0 && unclaimed(*place));
         let end = at + len.count();
         let fills = end == limit || self.kind(end) == DATA || self.decoder.prologue(end);
         (end > at && fills).then_some(end)
@@ -387,7 +361,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     /// Where reading can go on: at something that a branch leads to, or a function.
     fn after_garbage(&self, at: usize) -> usize {
         let next = |at: &usize| {
-            self.mark_of(*at as u64) & TARGET != 0
+            self.marks.has(*at as u64, TARGET)
                 || self.kind(*at) == DATA
                 || (at.is_multiple_of(FUNCTION_ALIGN) && self.decoder.prologue(*at))
         };
@@ -397,37 +371,11 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     }
 
     fn is_free(&self, at: usize, len: usize) -> bool {
-        let marks = self.marks.get(at..at.saturating_add(len));
-        marks.is_some_and(|marks| marks.iter().all(|mark| mark & KIND == FREE))
-    }
-
-    fn mark(&mut self, range: std::ops::Range<usize>, kind: u8) {
-        for mark in self.marks.get_mut(range).unwrap_or_default() {
-            *mark = (*mark & !KIND) | kind;
-        }
-    }
-
-    fn mark_target(&mut self, target: u64) {
-        let place = usize::try_from(target).ok();
-        if let Some(mark) = place.and_then(|place| self.marks.get_mut(place)) {
-            *mark |= TARGET;
-        }
-    }
-
-    fn mark_of(&self, at: u64) -> u8 {
-        let place = usize::try_from(at).ok();
-        place
-            .and_then(|place| self.marks.get(place))
-            .copied()
-            .unwrap_or(FREE)
-    }
-
-    fn kind_of(&self, at: u64) -> u8 {
-        self.mark_of(at) & KIND
+        self.marks.all(at..at.saturating_add(len), &[FREE]) == Some(true)
     }
 
     fn kind(&self, at: usize) -> u8 {
-        self.kind_of(at as u64)
+        self.marks.kind(at as u64)
     }
 
     /// How many functions begin up to a place.
@@ -435,11 +383,13 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         self.starts.partition_point(|start| *start <= at)
     }
 
-    fn found(&mut self, offset: u64, problem: Problem) {
+    /// Counts a finding, and lists it below the limit: only then is the problem put into words.
+    fn found(&mut self, offset: u64, problem: impl FnOnce(&mut D) -> Problem) {
         self.report.found += 1;
         if self.report.findings.len() >= MAX_FINDINGS {
             return;
         }
+        let problem = problem(&mut self.decoder);
         let place = usize::try_from(offset).unwrap_or(usize::MAX);
         let number = self.function(narrow(place)).checked_sub(1);
         let function = number.and_then(|number| {

@@ -1,236 +1,26 @@
-//! x86-64: which instructions are fine, what they need, and where they lead.
+//! x86-64: where instructions lead, what they refer to, and what stands in front of them.
 //!
-//! Sources: Intel SDM, volume 2 and 3, chapter 5.9 (privileged instructions); `cranelift-codegen`
-//! 0.135, `isa/x64/inst/emit.rs` (jump tables). Decoded by iced-x86.
+//! Sources: Intel SDM, volume 2; `cranelift-codegen` 0.135, `isa/x64/inst/emit.rs` (jump tables). Decoded
+//! by iced-x86.
 
-use std::collections::BTreeSet;
-use std::sync::OnceLock;
-
-use iced_x86::{
-    Code, CpuidFeature, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register,
-};
+use iced_x86::{Code, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 
 use super::Forbidden;
-use super::features::{Names, UNKNOWN, named};
 use super::sweep::{Decoder, Flow, Instruction, Reference, Table, Verdict};
-use super::x86_64_list::EMITTED;
-
-/// Beyond the base, which has SSE2.
-pub(super) const FEATURES: Names = &[
-    "adx",
-    "avx",
-    "avx2",
-    "avx512bitalg",
-    "avx512bw",
-    "avx512cd",
-    "avx512dq",
-    "avx512f",
-    "avx512ifma",
-    "avx512vbmi",
-    "avx512vbmi2",
-    "avx512vl",
-    "avx512vnni",
-    "avx512vpopcntdq",
-    "avxvnni",
-    "bmi1",
-    "bmi2",
-    "cmpxchg16b",
-    "f16c",
-    "fma",
-    "gfni",
-    "lzcnt",
-    "movbe",
-    "pclmulqdq",
-    "popcnt",
-    "sse3",
-    "sse4.1",
-    "sse4.2",
-    "ssse3",
-    "vaes",
-    "vpclmulqdq",
-    UNKNOWN,
-];
-
-/// The decoder's name of a feature, as manifests spell it; none for what every x86-64 has.
-fn feature(feature: CpuidFeature) -> Option<&'static str> {
-    use CpuidFeature as F;
-    Some(match feature {
-        F::INTEL8086 | F::INTEL186 | F::INTEL286 | F::INTEL386 | F::INTEL486 | F::X64 => {
-            return None;
-        }
-        F::CMOV | F::CX8 | F::FPU | F::MMX | F::FXSR | F::SSE | F::SSE2 | F::MULTIBYTENOP => {
-            return None;
-        }
-        F::ADX => "adx",
-        F::AVX => "avx",
-        F::AVX2 => "avx2",
-        F::AVX512_BITALG => "avx512bitalg",
-        F::AVX512BW => "avx512bw",
-        F::AVX512CD => "avx512cd",
-        F::AVX512DQ => "avx512dq",
-        F::AVX512F => "avx512f",
-        F::AVX512_IFMA => "avx512ifma",
-        F::AVX512_VBMI => "avx512vbmi",
-        F::AVX512_VBMI2 => "avx512vbmi2",
-        F::AVX512VL => "avx512vl",
-        F::AVX512_VNNI => "avx512vnni",
-        F::AVX512_VPOPCNTDQ => "avx512vpopcntdq",
-        F::AVX_VNNI => "avxvnni",
-        F::BMI1 => "bmi1",
-        F::BMI2 => "bmi2",
-        F::CMPXCHG16B => "cmpxchg16b",
-        F::F16C => "f16c",
-        F::FMA => "fma",
-        F::GFNI => "gfni",
-        F::LZCNT => "lzcnt",
-        F::MOVBE => "movbe",
-        F::PCLMULQDQ => "pclmulqdq",
-        F::POPCNT => "popcnt",
-        F::SSE3 => "sse3",
-        F::SSE4_1 => "sse4.1",
-        F::SSE4_2 => "sse4.2",
-        F::SSSE3 => "ssse3",
-        F::VAES => "vaes",
-        F::VPCLMULQDQ => "vpclmulqdq",
-        _ => UNKNOWN,
-    })
-}
-
-/// The classes of what is forbidden by name. Forms of allowed names are in [`forbidden_form`].
-fn forbidden(mnemonic: Mnemonic) -> Option<Forbidden> {
-    use Mnemonic as M;
-    Some(match mnemonic {
-        M::Syscall | M::Sysenter | M::Sysexit | M::Sysexitq | M::Sysret | M::Sysretq => {
-            Forbidden::SystemCall
-        }
-        M::Int | M::Int1 | M::Int3 | M::Into | M::Iret | M::Iretd | M::Iretq | M::Bound => {
-            Forbidden::Interrupt
-        }
-        M::Uiret | M::Clui | M::Stui | M::Testui | M::Senduipi => Forbidden::Interrupt,
-        M::In | M::Out | M::Insb | M::Insw | M::Insd | M::Outsb | M::Outsw | M::Outsd => {
-            Forbidden::InputOutput
-        }
-        M::Wrpkru | M::Rdpkru => Forbidden::ProtectionKeys,
-        M::Xsave | M::Xsave64 | M::Xsavec | M::Xsavec64 | M::Xsaveopt | M::Xsaveopt64 => {
-            Forbidden::ExtendedState
-        }
-        M::Xsaves | M::Xsaves64 | M::Xrstor | M::Xrstor64 | M::Xrstors | M::Xrstors64 => {
-            Forbidden::ExtendedState
-        }
-        M::Fxsave | M::Fxsave64 | M::Fxrstor | M::Fxrstor64 | M::Xsetbv | M::Xgetbv => {
-            Forbidden::ExtendedState
-        }
-        M::Ldmxcsr | M::Vldmxcsr | M::Stmxcsr | M::Vstmxcsr | M::Fldcw | M::Fldenv => {
-            Forbidden::ExtendedState
-        }
-        M::Fninit | M::Frstor | M::Fnsave | M::Emms | M::Vzeroall => Forbidden::ExtendedState,
-        M::Rdfsbase | M::Rdgsbase | M::Wrfsbase | M::Wrgsbase | M::Swapgs | M::Lkgs => {
-            Forbidden::Segment
-        }
-        M::Lds | M::Les | M::Lfs | M::Lgs | M::Lss | M::Verr | M::Verw | M::Lar | M::Lsl => {
-            Forbidden::Segment
-        }
-        M::Retf => Forbidden::FarTransfer,
-        M::Vmcall | M::Vmmcall | M::Vmfunc | M::Vmlaunch | M::Vmresume | M::Vmrun | M::Vmgexit => {
-            Forbidden::Virtualization
-        }
-        M::Enclu | M::Encls | M::Enclv | M::Tdcall | M::Seamcall | M::Seamret | M::Seamops => {
-            Forbidden::Virtualization
-        }
-        M::Rdtsc | M::Rdtscp | M::Rdpmc | M::Rdpru => Forbidden::Clock,
-        M::Clflush | M::Clflushopt | M::Clwb | M::Cldemote | M::Clzero => Forbidden::Cache,
-        M::Prefetch | M::Prefetchw | M::Prefetchwt1 | M::Prefetchnta => Forbidden::Cache,
-        M::Prefetcht0 | M::Prefetcht1 | M::Prefetcht2 => Forbidden::Cache,
-        M::Xbegin | M::Xend | M::Xabort | M::Xtest | M::Xsusldtrk | M::Xresldtrk => {
-            Forbidden::Transaction
-        }
-        M::Monitor | M::Monitorx | M::Mwait | M::Mwaitx | M::Umonitor | M::Umwait | M::Tpause => {
-            Forbidden::Wait
-        }
-        M::Pause => Forbidden::Wait,
-        M::Incsspd | M::Incsspq | M::Rdsspd | M::Rdsspq | M::Saveprevssp | M::Rstorssp => {
-            Forbidden::ShadowStack
-        }
-        M::Wrssd | M::Wrssq | M::Wrussd | M::Wrussq | M::Setssbsy | M::Clrssbsy => {
-            Forbidden::ShadowStack
-        }
-        M::Cpuid | M::Rdpid | M::Sgdt | M::Sidt | M::Sldt | M::Str | M::Smsw => Forbidden::Machine,
-        _ => return None,
-    })
-}
-
-/// Forms of allowed names that are something else.
-fn forbidden_form(code: Code) -> Option<Forbidden> {
-    Some(match code {
-        Code::Mov_r64_cr | Code::Mov_cr_r64 | Code::Mov_r64_dr | Code::Mov_dr_r64 => {
-            Forbidden::Privileged
-        }
-        Code::Mov_rm16_Sreg
-        | Code::Mov_r32m16_Sreg
-        | Code::Mov_r64m16_Sreg
-        | Code::Mov_Sreg_rm16
-        | Code::Mov_Sreg_r32m16
-        | Code::Mov_Sreg_r64m16
-        | Code::Pushw_FS
-        | Code::Pushq_FS
-        | Code::Pushw_GS
-        | Code::Pushq_GS
-        | Code::Popw_FS
-        | Code::Popq_FS
-        | Code::Popw_GS
-        | Code::Popq_GS => Forbidden::Segment,
-        Code::Jmp_m1616
-        | Code::Jmp_m1632
-        | Code::Jmp_m1664
-        | Code::Call_m1616
-        | Code::Call_m1632
-        | Code::Call_m1664 => Forbidden::FarTransfer,
-        _ => return None,
-    })
-}
-
-/// What is known of an encoding before its operands are.
-#[derive(Clone, Copy)]
-struct Known {
-    verdict: Verdict,
-    features: u64,
-    flow: FlowControl,
-}
-
-/// By [`Code`].
-fn known() -> &'static [Known] {
-    static KNOWN: OnceLock<Vec<Known>> = OnceLock::new();
-    KNOWN.get_or_init(|| {
-        let emitted: BTreeSet<&str> = EMITTED.split_whitespace().collect();
-        let emitted: BTreeSet<Mnemonic> = Mnemonic::values()
-            .filter(|mnemonic| emitted.contains(format!("{mnemonic:?}").to_lowercase().as_str()))
-            .collect();
-        let known = |code: Code| {
-            let mnemonic = code.mnemonic();
-            let allowed = emitted.contains(&mnemonic) && forbidden_form(code).is_none();
-            let verdict = match forbidden_form(code).or_else(|| forbidden(mnemonic)) {
-                Some(class) => Verdict::Forbidden(class),
-                None if allowed => Verdict::Fine,
-                None if code.is_privileged() => Verdict::Forbidden(Forbidden::Privileged),
-                None => Verdict::Unexpected,
-            };
-            let needed = code.cpuid_features().iter().copied().filter_map(feature);
-            Known {
-                verdict,
-                // What is not to be there at all is reported once.
-                features: match verdict {
-                    Verdict::Fine => needed.fold(0, |bits, name| bits | named(FEATURES, name)),
-                    _ => 0,
-                },
-                flow: code.flow_control(),
-            }
-        };
-        Code::values().map(known).collect()
-    })
-}
+use super::x86_64_encodings::{Known, known};
 
 /// Gives the start of the instruction in front of another.
 type Previous<'a> = &'a dyn Fn(usize) -> Option<usize>;
+
+/// What is looked for, from a jump table's jump backwards.
+enum Clamp {
+    /// The choice between a value and the limit.
+    Select,
+    /// The comparison of that value with the limit, whose flags nothing may have changed.
+    Compare(Register),
+    /// Where the limit comes from.
+    Limit,
+}
 
 pub(super) struct X86<'a> {
     text: &'a [u8],
@@ -270,29 +60,51 @@ impl<'a> X86<'a> {
     /// value`, with moves between them (`isa/x64/lower.isle`, `br_table`).
     fn clamp(&mut self, mut at: usize, index: Register, previous: Previous<'_>) -> Option<usize> {
         let mut info = InstructionInfoFactory::new();
-        let mut wanted = index.full_register();
-        let mut clamped = false;
+        let mut limit = index.full_register();
+        let mut step = Clamp::Select;
         for _ in 0..64 {
             at = previous(at)?;
             self.read(at)?;
             let it = &self.instruction;
-            let written = info.info(it).used_registers().iter().any(|used| {
+            if it.flow_control() != FlowControl::Next {
+                return None;
+            }
+            let used = info.info(it).used_registers();
+            let writes = |register: Register| {
                 use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
-                let writes = matches!(used.access(), Write | CondWrite | ReadWrite | ReadCondWrite);
-                writes && used.register().full_register() == wanted
-            });
-            match it.mnemonic() {
-                _ if it.flow_control() != FlowControl::Next => return None,
-                _ if !written => {}
-                Mnemonic::Cmovb if !clamped => clamped = true,
-                Mnemonic::Mov if it.op1_kind() == OpKind::Register => {
-                    wanted = it.op1_register().full_register();
+                let written =
+                    |access| matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite);
+                let mut used = used.iter();
+                used.any(|it| written(it.access()) && it.register().full_register() == register)
+            };
+            let moved = it.mnemonic() == Mnemonic::Mov && it.op1_kind() == OpKind::Register;
+            let (first, second) = (it.op0_register(), it.op1_register());
+            let (first, second) = (first.full_register(), second.full_register());
+            match &mut step {
+                Clamp::Compare(value) if it.rflags_modified() != 0 => {
+                    let compares = it.mnemonic() == Mnemonic::Cmp;
+                    if !compares || (first, second) != (*value, limit) {
+                        return None;
+                    }
+                    step = Clamp::Limit;
                 }
-                Mnemonic::Mov if clamped && it.op1_kind() == OpKind::Immediate32 => {
-                    return usize::try_from(it.immediate32()).ok();
+                Clamp::Compare(value) if writes(*value) => match moved {
+                    true => *value = second,
+                    false => return None,
+                },
+                _ if !writes(limit) => {}
+                _ if moved => limit = second,
+                Clamp::Select if it.mnemonic() == Mnemonic::Cmovb && second != Register::None => {
+                    step = Clamp::Compare(second);
                 }
-                Mnemonic::Xor if clamped && it.op1_register() == it.op0_register() => {
-                    return Some(0);
+                Clamp::Limit => {
+                    return match it.mnemonic() {
+                        Mnemonic::Mov if it.op1_kind() == OpKind::Immediate32 => {
+                            usize::try_from(it.immediate32()).ok()
+                        }
+                        Mnemonic::Xor if first == second => Some(0),
+                        _ => None,
+                    };
                 }
                 _ => return None,
             }
@@ -303,15 +115,25 @@ impl<'a> X86<'a> {
     /// An instruction with a prefix that the compiler never writes there: processors differ over what some
     /// mean in front of branches, and two segments have a base.
     fn prefixed(&self, at: usize, branches: bool) -> Option<Verdict> {
-        if self.instruction.segment_prefix() != Register::None {
+        let it = &self.instruction;
+        if it.segment_prefix() != Register::None {
             return Some(Verdict::Forbidden(Forbidden::Segment));
+        }
+        if it.has_xacquire_prefix() || it.has_xrelease_prefix() {
+            return Some(Verdict::Forbidden(Forbidden::Transaction));
+        }
+        // Where one belongs to the opcode the decoder does not speak of it.
+        if it.has_rep_prefix() || it.has_repne_prefix() {
+            return Some(Verdict::Unexpected);
         }
         // Anywhere in front of the opcode, also behind a REX, which then counts for nothing.
         let prefixes = self.text.get(at..)?.iter();
         let mut prefixes =
             prefixes.take_while(|it| matches!(it, 0x40..=0x4f | 0x66 | 0x67 | 0xf0 | 0xf2 | 0xf3));
+        let repeats = prefixes.clone().filter(|it| matches!(it, 0xf2 | 0xf3));
         let unknown = |it: &u8| *it == 0x67 || branches && !matches!(it, 0x40..=0x4f);
-        prefixes.any(unknown).then_some(Verdict::Unexpected)
+        let unexpected = repeats.count() > 1 || prefixes.any(unknown);
+        unexpected.then_some(Verdict::Unexpected)
     }
 }
 

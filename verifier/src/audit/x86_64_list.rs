@@ -3,7 +3,7 @@
 //! The names are those of iced-x86 for what `cranelift-assembler-x64-meta` 0.135 describes
 //! (`instructions.rs`, from which its assembler is made), without `hlt` and `int3`, which no WebAssembly
 //! becomes. An instruction that has another form with another meaning (`mov` to a control register) is told
-//! apart in [`super::x86_64`].
+//! apart in [`super::x86_64_encodings`].
 
 /// The names, in lowercase, sorted.
 pub(super) const EMITTED: &str = "\
@@ -57,11 +57,16 @@ pub(super) const EMITTED: &str = "\
     vsqrtsd vsqrtss vsubpd vsubps vsubsd vsubss vucomisd vucomiss vunpckhps vunpcklpd vunpcklps \
     vxorpd vxorps xadd xchg xor xorpd xorps";
 
+/// Those of them that have an EVEX form there, sorted.
+pub(super) const EMITTED_EVEX: &str = "\
+    vaddpd vcvtudq2ps vpabsd vpabsq vpdpbusd vpermi2b vpmulld vpmullq vpopcntb vpopcntw vpslld \
+    vpsllq vpsrad vpsraq vpsrld vpsrlq";
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::EMITTED;
+    use super::{EMITTED, EMITTED_EVEX};
 
     #[test]
     fn each_name_is_an_instruction_and_stands_once() {
@@ -73,5 +78,9 @@ mod tests {
         for name in names {
             assert!(known.contains(name), "{name}");
         }
+        let evex: Vec<&str> = EMITTED_EVEX.split_whitespace().collect();
+        assert!(evex.is_sorted_by(|one, next| one < next));
+        let emitted: BTreeSet<&str> = EMITTED.split_whitespace().collect();
+        assert!(evex.iter().all(|name| emitted.contains(name)));
     }
 }

@@ -2,29 +2,26 @@
 
 use edgec_artifact::Artifact;
 use edgec_verifier::Manifest;
-use edgec_verifier::audit::{AuditError, audit};
+use edgec_verifier::audit::audit;
 
+use crate::commands::audit::entries;
 use crate::failure::{Exit, Failure};
 
 const CODE: &str = "self-audit";
 const HINT: &str = "a defect of edgec or of the engine, so nothing was written: please report it";
 
-/// What the compiler should never emit was not emitted. For families that have no decoder nothing is said.
+/// What the compiler should never emit was not emitted, and the engine enters functions at their front.
 pub(super) fn check(file: &[u8], manifest: &Manifest) -> Result<(), Failure> {
     let failure = |error: &dyn std::error::Error| Failure::rejected(CODE, error).hint(HINT);
     let artifact = Artifact::decode(file).map_err(|error| failure(&error))?;
-    match audit(artifact.image(), manifest) {
-        Ok(report) => match report.findings.first() {
-            None => Ok(()),
-            Some(first) => {
-                let (target, found) = (&manifest.target.id, report.found);
-                let message = format!(
-                    "the audit of the code for `{target}` found {found}, the first at {first}"
-                );
-                Err(Failure::new(Exit::Rejected, CODE, message).hint(HINT))
-            }
-        },
-        Err(AuditError::NoDecoder { .. }) => Ok(()),
-        Err(error) => Err(failure(&error)),
-    }
+    let entries = entries(artifact.image(), manifest).map_err(|error| failure(&error))?;
+    let report =
+        audit(artifact.image(), manifest, Some(&entries)).map_err(|error| failure(&error))?;
+    let Some(first) = report.findings.first() else {
+        return Ok(());
+    };
+    let (target, found) = (&manifest.target.id, report.found);
+    let message =
+        format!("the audit of the code for `{target}` found {found}, the first at {first}");
+    Err(Failure::new(Exit::Rejected, CODE, message).hint(HINT))
 }

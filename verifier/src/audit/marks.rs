@@ -1,0 +1,106 @@
+//! What is known of every byte of the code.
+
+use std::ops::Range;
+
+use super::finding::Place;
+
+/// What a byte is: the lower bits of its mark.
+pub(super) const FREE: u8 = 0;
+pub(super) const START: u8 = 1;
+pub(super) const INSIDE: u8 = 2;
+pub(super) const DATA: u8 = 3;
+pub(super) const PADDING: u8 = 4;
+pub(super) const GARBAGE: u8 = 5;
+const KIND: u8 = 0x0f;
+/// A jump table, or a constant of which the compiler takes the address, begins here.
+pub(super) const ADDRESSED: u8 = 0x20;
+/// A function begins here.
+pub(super) const ENTRY: u8 = 0x40;
+/// A branch leads here.
+pub(super) const TARGET: u8 = 0x80;
+
+/// No instruction is longer.
+const MAX_INSTRUCTION: usize = 15;
+
+/// A mark for every byte. Outside the code nothing is known.
+pub(super) struct Marks(Vec<u8>);
+
+impl Marks {
+    pub(super) fn new(len: usize) -> Self {
+        Self(vec![FREE; len])
+    }
+
+    pub(super) fn kind(&self, at: u64) -> u8 {
+        self.mark(at) & KIND
+    }
+
+    pub(super) fn has(&self, at: u64, flag: u8) -> bool {
+        self.mark(at) & flag != 0
+    }
+
+    fn mark(&self, at: u64) -> u8 {
+        let place = usize::try_from(at).ok();
+        let mark = place.and_then(|place| self.0.get(place));
+        mark.copied().unwrap_or(FREE)
+    }
+
+    /// Whether all bytes of a range are of one of these kinds; none when it reaches outside.
+    pub(super) fn all(&self, range: Range<usize>, kinds: &[u8]) -> Option<bool> {
+        let mut marks = self.0.get(range)?.iter();
+        Some(marks.all(|mark| kinds.contains(&(mark & KIND))))
+    }
+
+    /// Whether nothing at all is known of a range, not even that something leads there.
+    pub(super) fn unknown(&self, range: Range<usize>) -> bool {
+        let marks = self.0.get(range);
+        marks.is_some_and(|marks| {
+            let known = |mark: &u8| mark & TARGET != 0 || mark & KIND != FREE;
+            !marks.iter().any(known)
+        })
+    }
+
+    pub(super) fn set(&mut self, range: Range<usize>, kind: u8) {
+        for mark in self.0.get_mut(range).unwrap_or_default() {
+            *mark = (*mark & !KIND) | kind;
+        }
+    }
+
+    pub(super) fn flag(&mut self, at: u64, flag: u8) {
+        let place = usize::try_from(at).ok();
+        if let Some(mark) = place.and_then(|place| self.0.get_mut(place)) {
+            *mark |= flag;
+        }
+    }
+
+    pub(super) fn count(&self, kind: u8) -> u64 {
+        self.0.iter().filter(|mark| **mark & KIND == kind).count() as u64
+    }
+
+    /// The start of the instruction in front of a place.
+    pub(super) fn previous(&self, at: usize) -> Option<usize> {
+        let mut before = self.0.get(..at)?.iter().rev().take(MAX_INSTRUCTION);
+        let back = before.position(|mark| mark & KIND == START)?;
+        at.checked_sub(back + 1)
+    }
+
+    /// What is at a place, when no instruction begins there.
+    pub(super) fn not_code(&self, target: u64) -> Option<Place> {
+        if target >= self.0.len() as u64 {
+            return Some(Place::Outside);
+        }
+        match self.kind(target) {
+            START => None,
+            INSIDE => Some(Place::Inside),
+            DATA => Some(Place::Data),
+            PADDING => Some(Place::Padding),
+            _ => Some(Place::Garbage),
+        }
+    }
+
+    /// What is at a place, when no function begins there.
+    pub(super) fn not_entry(&self, target: u64) -> Option<Place> {
+        let place = self.not_code(target);
+        let entry = self.has(target, ENTRY);
+        place.or_else(|| (!entry).then_some(Place::Body))
+    }
+}
