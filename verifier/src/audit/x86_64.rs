@@ -16,8 +16,8 @@ type Previous<'a> = &'a dyn Fn(usize) -> Option<usize>;
 enum Clamp {
     /// The choice between a value and the limit.
     Select,
-    /// The comparison of that value with the limit, whose flags nothing may have changed.
-    Compare(Register),
+    /// A comparison with the limit, whose flags nothing may have changed.
+    Compare,
     /// Where the limit comes from.
     Limit,
 }
@@ -80,22 +80,18 @@ impl<'a> X86<'a> {
             let moved = it.mnemonic() == Mnemonic::Mov && it.op1_kind() == OpKind::Register;
             let (first, second) = (it.op0_register(), it.op1_register());
             let (first, second) = (first.full_register(), second.full_register());
-            match &mut step {
-                Clamp::Compare(value) if it.rflags_modified() != 0 => {
-                    let compares = it.mnemonic() == Mnemonic::Cmp;
-                    if !compares || (first, second) != (*value, limit) {
+            match step {
+                // With which value, is not asked: it may be read from the stack for each of the two.
+                Clamp::Compare if it.rflags_modified() != 0 => {
+                    if it.mnemonic() != Mnemonic::Cmp || second != limit {
                         return None;
                     }
                     step = Clamp::Limit;
                 }
-                Clamp::Compare(value) if writes(*value) => match moved {
-                    true => *value = second,
-                    false => return None,
-                },
                 _ if !writes(limit) => {}
                 _ if moved => limit = second,
                 Clamp::Select if it.mnemonic() == Mnemonic::Cmovb && second != Register::None => {
-                    step = Clamp::Compare(second);
+                    step = Clamp::Compare;
                 }
                 Clamp::Limit => {
                     return match it.mnemonic() {

@@ -72,6 +72,9 @@ pub(crate) struct Arguments {
     /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug (`edgec symbolize`)
     #[arg(long)]
     debug_file: bool,
+    /// Do not audit the code that was compiled, where the audit itself is at fault (docs/audit.md)
+    #[arg(long)]
+    no_self_audit: bool,
     /// Print errors and warnings only
     #[arg(short, long)]
     pub(super) quiet: bool,
@@ -116,6 +119,7 @@ fn parse_level(text: &str) -> Result<Level, &'static str> {
 pub(super) struct Plan {
     pub(super) recipe: Recipe,
     pub(super) debug_file: bool,
+    pub(super) self_audit: bool,
     pub(super) release: Release,
     pub(super) signer: Signer,
     pub(super) fleet: Option<FleetPlan>,
@@ -175,6 +179,7 @@ impl Plan {
                 compiler: workers.compiler,
             },
             debug_file: arguments.debug_file,
+            self_audit: !arguments.no_self_audit,
             release: Release {
                 version: arguments.app_version,
                 display_version: arguments.display_version,
