@@ -221,6 +221,14 @@ fn secrets_that_others_may_read_are_refused() {
     sandbox.fails(2, &export);
 }
 
+/// Whether the terminal whose name is in the file `terminal` shows nothing of what is typed.
+fn is_silent(sandbox: &Sandbox) -> bool {
+    let name = String::from_utf8(sandbox.read("terminal")).unwrap();
+    let settings = sandbox.tool("stty", &["-F", name.trim(), "-a"]);
+    let settings = String::from_utf8(settings).unwrap();
+    settings.split_whitespace().any(|word| word == "-echo")
+}
+
 /// The terminal is asked, twice for a new key, and does not show what is typed.
 #[test]
 fn a_passphrase_is_asked_for_on_the_terminal() {
@@ -232,7 +240,7 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
         let mut command = Command::new("script");
         edgec_tests::isolate(&mut command, sandbox.path());
         let line = format!(
-            "{} keygen --encrypt -o {name}",
+            "tty > terminal; {} keygen --encrypt -o {name}",
             edgec_tests::binary().display()
         );
         let mut child = command
@@ -251,6 +259,10 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
             while !(shown.contains(prompt) && shown.ends_with(": ")) {
                 assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
                 shown.push(char::from(byte[0]));
+            }
+            // It is asked for a moment before the terminal is told to be silent.
+            while !is_silent(&sandbox) {
+                std::thread::sleep(std::time::Duration::from_millis(5));
             }
             writeln!(input, "{typed}").unwrap();
         }
