@@ -91,15 +91,24 @@ pub enum ElfError {
         /// The section's name.
         name: String,
     },
+    /// A section that every image has is not there.
+    #[error("no section `{name}` in the image")]
+    MissingSection {
+        /// The section's name.
+        name: &'static str,
+    },
     /// Two sections have one name.
     #[error("two sections are called `{name}`")]
     DuplicateSection {
         /// The name.
         name: String,
     },
-    /// A section that would be both written and executed.
-    #[error("section `{name}` is writable and executable")]
-    WritableCode {
+    /// A section whose flags say something else than what becomes of it: `.text` is executable, no other
+    /// section is, and none is writable.
+    #[error(
+        "the access flags of section `{name}` are wrong: `.text` is executable, nothing else is, and nothing is writable"
+    )]
+    Access {
         /// The section's name.
         name: String,
     },
@@ -122,6 +131,16 @@ pub enum ElfError {
         offset: u64,
     },
 }
+
+/// What every image has besides. Without its tables of traps and of exceptions the engine would run the code, and end the
+/// host's process where it should end the guest.
+const NEEDED: [&str; 5] = [
+    ".text",
+    ".wasmtime.bti",
+    ".wasmtime.exceptions",
+    ".wasmtime.info",
+    ".wasmtime.traps",
+];
 
 impl ElfImage {
     /// Reads an image's headers; the code itself is not looked at.
@@ -200,13 +219,19 @@ impl ElfImage {
                 align: section.sh_addralign(LE),
             });
         }
+        let there = |name: &str| sections.iter().any(|section| section.name == name);
+        if let Some(name) = NEEDED.iter().find(|name| !there(name)) {
+            return Err(ElfError::MissingSection { name });
+        }
         check_tiling(image, regions)?;
         sections.sort_by_key(|section| section.offset);
         Ok(Self {
             arch,
             kind,
             sections,
-            engine: engine.ok_or_else(|| malformed("engine section, which is missing"))?,
+            engine: engine.ok_or(ElfError::MissingSection {
+                name: ENGINE_SECTION,
+            })?,
         })
     }
 }
@@ -278,9 +303,15 @@ fn check_section(name: &str, section: &SectionHeader64<LE>) -> Result<(), ElfErr
     if matches!(section.sh_type(LE), SHT_REL | SHT_RELA) && !name.starts_with(".rela.debug_") {
         return Err(ElfError::Relocations { name: name.into() });
     }
-    let writable_code = u64::from(SHF_WRITE | SHF_EXECINSTR);
-    if section.sh_flags(LE) & writable_code == writable_code {
-        return Err(ElfError::WritableCode { name: name.into() });
+    // The engine makes `.text` executable, whatever its flags say, or with the first of them not at all. Here
+    // every section says what becomes of it.
+    let access = section.sh_flags(LE) & u64::from(SHF_WRITE | SHF_EXECINSTR);
+    let expected = match name {
+        ".text" => u64::from(SHF_EXECINSTR),
+        _ => 0,
+    };
+    if access != expected {
+        return Err(ElfError::Access { name: name.into() });
     }
     // The engine goes by names and takes these for sections like any other.
     match section.sh_type(LE) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use edgec_compiler::{ENGINE_VERSION, Finding, Kind, LintError, LintProcess, Rule, ValidComponent};
+use edgec_compiler::{
+    ENGINE_VERSION, Finding, Kind, LintProcess, ReadError, Rule, ValidComponent, WorkerError,
+};
 use serde::Serialize;
 
 use crate::failure::chain;
@@ -56,7 +58,7 @@ impl ColdStart {
         Self::new(findings.and_then(|process| process.image(info, kind)))
     }
 
-    fn new(findings: Result<Vec<Finding>, LintError>) -> Self {
+    fn new(findings: Result<Vec<Finding>, ReadError>) -> Self {
         let mut findings = match findings {
             Ok(findings) => findings,
             Err(error) => return Self::unknown(chain(&error)),
@@ -150,8 +152,8 @@ impl Note {
     }
 }
 
-fn process(timeout: Duration, memory: u64) -> Result<LintProcess, LintError> {
+fn process(timeout: Duration, memory: u64) -> Result<LintProcess, ReadError> {
     let worker = workers::worker(LINT_WORKER, timeout, memory);
-    let worker = worker.map_err(|source| LintError::Start { source })?;
+    let worker = worker.map_err(WorkerError::Start)?;
     Ok(LintProcess { worker })
 }

@@ -32,9 +32,6 @@ pub(crate) struct FleetPlan {
     pub(crate) targets: Vec<&'static Target>,
     #[serde(skip)]
     pub(crate) files: Vec<PathBuf>,
-    /// Of the hosts, in their order.
-    #[serde(skip)]
-    profiles: Vec<HostProfile>,
 }
 
 #[derive(Serialize)]
@@ -44,6 +41,8 @@ struct Given {
     target: &'static str,
     /// The best that the host could run.
     best: &'static str,
+    #[serde(skip)]
+    profile: HostProfile,
 }
 
 impl FleetArguments {
@@ -53,9 +52,15 @@ impl FleetArguments {
             return Ok(None);
         };
         let fleet = read_fleet(path)?;
-        for host in &fleet.hosts {
-            takes_from_here(&host.profile, profile.name())
-                .map_err(|unfit| unserved(&host.name, &unfit))?;
+        let mut useless = fleet.hosts.iter().filter_map(|host| {
+            let unfit = takes_from_here(&host.profile, profile.name()).err()?;
+            Some(unserved(&host.name, &unfit))
+        });
+        if let Some(first) = useless.next() {
+            // One run names them all.
+            let (rest, first) = (useless.collect::<Vec<_>>(), first);
+            rest.iter().for_each(Failure::print);
+            return Err(first);
         }
         let wanted = match self.fleet_best {
             true => Cover::Best,
@@ -73,11 +78,12 @@ impl FleetArguments {
         })?;
         let used = |target: &&Target| assigned.iter().any(|it| it.target == *target);
         let targets = edgec_targets::all().filter(used).collect();
-        let hosts = fleet.hosts.iter().zip(&assigned);
+        let hosts = fleet.hosts.into_iter().zip(&assigned);
         let hosts = hosts.map(|(host, given)| Given {
             host: render::safe(&host.name),
             target: given.target.id,
             best: given.best.id,
+            profile: host.profile,
         });
         Ok(Some(FleetPlan {
             fleet: render::path(path),
@@ -88,7 +94,6 @@ impl FleetArguments {
             hosts: hosts.collect(),
             targets,
             files: fleet.files,
-            profiles: fleet.hosts.into_iter().map(|host| host.profile).collect(),
         }))
     }
 }
@@ -104,9 +109,9 @@ impl FleetPlan {
     /// Whether the hosts that are given this artifact can load it: what depends on the program, such as the
     /// size of their pools, is known only now.
     pub(crate) fn check(&self, manifest: &Manifest) -> Result<(), Failure> {
-        for (host, profile) in self.hosts.iter().zip(&self.profiles) {
+        for host in &self.hosts {
             if host.target == manifest.target.id {
-                let fits = profile.can_run(manifest);
+                let fits = host.profile.can_run(manifest);
                 fits.map_err(|unfit| unserved(&host.host, &unfit))?;
             }
         }

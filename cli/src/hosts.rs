@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use edgec_targets::Cover;
-use edgec_verifier::{Fleet, FleetHost, HostProfile, HostProfileError};
+use edgec_verifier::{Fleet, FleetHost, HostProfile};
 
 use crate::failure::{Exit, Failure};
 use crate::{files, render};
@@ -34,7 +34,15 @@ impl Host {
             _ => failure,
         })?;
         let profile = HostProfile::from_toml(&text);
-        let profile = profile.map_err(|error| malformed(&error, path))?;
+        let profile = profile.map_err(|error| {
+            let failure = Failure::rejected("host-profile", &error).about(path.display());
+            failure.hint(match Fleet::from_toml(&text) {
+                Ok(_) => "it is a fleet: --fleet takes it, where a verb has that",
+                Err(_) => {
+                    "docs/targets.md describes the fields; `edgec host --save FILE` writes one"
+                }
+            })
+        })?;
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Self {
             name: profile
@@ -55,8 +63,14 @@ pub(crate) struct Hosts {
 
 /// Reads a fleet and the profiles that it names, each beside it.
 pub(crate) fn read_fleet(path: &Path) -> Result<Hosts, Failure> {
-    let fleet = Fleet::from_toml(&files::read_text(path)?);
-    let fleet = fleet.map_err(|error| malformed(&error, path))?;
+    let text = files::read_text(path)?;
+    let fleet = Fleet::from_toml(&text).map_err(|error| {
+        let failure = Failure::rejected("fleet", &error).about(path.display());
+        failure.hint(match HostProfile::from_toml(&text) {
+            Ok(_) => "it describes one host: name it in a fleet, `[[host]]` and `file = …` (docs/targets.md)",
+            Err(_) => "docs/targets.md describes the fields",
+        })
+    })?;
     let mut files = vec![path.to_owned()];
     let hosts = fleet.hosts.into_iter().map(|host| match host {
         FleetHost::Here(profile) => Ok(Host {
@@ -90,10 +104,4 @@ pub(crate) fn refuse_same_names(hosts: &[Host]) -> Result<(), Failure> {
                 .hint("`name` in a host's profile is what it is called"))
         }
     }
-}
-
-fn malformed(error: &HostProfileError, path: &Path) -> Failure {
-    Failure::rejected("host-profile", error)
-        .about(path.display())
-        .hint("docs/targets.md describes the fields; `edgec host --save FILE` writes one")
 }

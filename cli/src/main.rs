@@ -24,6 +24,7 @@ mod signals;
 mod signer;
 mod time;
 mod trust;
+mod unvouched;
 mod workers;
 
 use std::process::ExitCode;
@@ -73,6 +74,7 @@ const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
 const LINT_WORKER: &str = "__lint";
 const INITIALIZER_WORKER: &str = "__init";
+const CODE_MAP_WORKER: &str = "__code-map";
 
 fn main() -> ExitCode {
     if let Err(error) = signals::install() {
@@ -86,6 +88,7 @@ fn main() -> ExitCode {
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
         Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
         Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
+        Some(verb) if verb == CODE_MAP_WORKER => Some(edgec_compiler::code_map_worker(raw)),
         _ => None,
     };
     match answer {

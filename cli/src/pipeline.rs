@@ -47,6 +47,27 @@ pub(crate) struct Prepared {
     pub(crate) optimizing: Duration,
 }
 
+/// An image, and what debugging it needs.
+#[derive(Clone)]
+pub(crate) struct Compiled {
+    pub(crate) image: NativeImage,
+    pub(crate) debug: DebugInfo<'static>,
+    /// What compiling took.
+    pub(crate) time: Duration,
+}
+
+impl Compiled {
+    /// The same for a target that allows the same CPU features: it takes no time.
+    pub(crate) fn for_target(&self, target: &'static Target) -> Option<Self> {
+        let same = self.image.target().id == target.id;
+        Some(Self {
+            image: self.image.for_target(target)?,
+            debug: self.debug.clone(),
+            time: if same { self.time } else { Duration::ZERO },
+        })
+    }
+}
+
 impl Recipe {
     /// Does once what all targets share. `name` is for whoever watches.
     pub(crate) fn prepare(
@@ -92,8 +113,35 @@ impl Recipe {
         })
     }
 
-    /// The image for one target, and what debugging it needs.
+    /// The images for these targets, and what debugging them needs: one for all that allow the same CPU features.
     pub(crate) fn compile(
+        &self,
+        prepared: &Prepared,
+        names: &Names,
+        targets: impl IntoIterator<Item = &'static Target>,
+        told: impl Fn(&Target) + Sync + Send,
+    ) -> Result<Vec<Compiled>, Failure> {
+        let mut different: Vec<&'static Target> = Vec::new();
+        for target in targets {
+            if !different.iter().any(|it| it.has_code_of(target)) {
+                different.push(target);
+            }
+        }
+        let component = &prepared.optimized.component;
+        let compiler = &self.compiler;
+        let images = compiler.precompile_all(component, &different, self.profile, told);
+        let images = images.map_err(|error| precompile_failure(&error))?;
+        let compiled = images.into_iter().map(|(image, time)| {
+            let begin = Instant::now();
+            let (image, debug) = finish(image, names)?;
+            let time = time + begin.elapsed();
+            Ok(Compiled { image, debug, time })
+        });
+        compiled.collect()
+    }
+
+    /// The image for one target, and what debugging it needs.
+    pub(crate) fn compile_one(
         &self,
         prepared: &Prepared,
         names: &Names,
@@ -101,11 +149,18 @@ impl Recipe {
     ) -> Result<(NativeImage, DebugInfo<'static>), Failure> {
         let component = &prepared.optimized.component;
         let image = self.compiler.precompile(component, target, self.profile);
-        let mut image = image.map_err(|error| precompile_failure(&error))?;
-        let debug = image.strip(names).map_err(|error| defect(&error))?;
-        image.trim().map_err(|error| defect(&error))?;
-        Ok((image, debug))
+        finish(image.map_err(|error| precompile_failure(&error))?, names)
     }
+}
+
+/// Takes out of an image what no host reads.
+fn finish(
+    mut image: NativeImage,
+    names: &Names,
+) -> Result<(NativeImage, DebugInfo<'static>), Failure> {
+    let debug = image.strip(names).map_err(|error| defect(&error))?;
+    image.trim().map_err(|error| defect(&error))?;
+    Ok((image, debug))
 }
 
 impl Prepared {

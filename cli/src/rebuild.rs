@@ -69,7 +69,7 @@ impl Rebuild {
         let prepared = recipe.prepare(&manifest.name, self.input.clone(), &self.progress)?;
         let (prepared, names) = prepared.take_names();
         self.progress.compiling(&manifest.name, target);
-        let (made, debug) = recipe.compile(&prepared, &names, target)?;
+        let (made, debug) = recipe.compile_one(&prepared, &names, target)?;
         self.progress.clear();
 
         let validity = manifest.validity.unwrap_or_default();
@@ -110,7 +110,7 @@ fn in_images(stated: &[u8], made: &[u8], mut debug: DebugInfo<'_>) -> Vec<Differ
         let first = section.first.filter(|_| section.name == ".text");
         let place = first.and_then(|offset| debug.at_text_offset(offset));
         let within = place.map(|place| {
-            let name = place.function.name.unwrap_or("without a name");
+            let name = place.function.name.unwrap_or("a function without a name");
             let number = match place.function.index {
                 Some((module, index)) => format!(" (core module {module}, function {index})"),
                 None => String::new(),
@@ -127,7 +127,10 @@ fn in_images(stated: &[u8], made: &[u8], mut debug: DebugInfo<'_>) -> Vec<Differ
                 within.unwrap_or_default()
             ),
             a: length(section.a),
-            b: length(section.b),
+            b: match section.a == section.b {
+                true => Some("as many, and others".to_owned()),
+                false => length(section.b),
+            },
         });
     }
     if found.is_empty() {

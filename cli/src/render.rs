@@ -110,10 +110,30 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 /// Prints a value as one JSON document.
 pub(crate) fn json(value: &impl serde::Serialize) {
     // The values are this crate's own: string keys, no failing `Serialize`.
-    outln!(
-        "{}",
-        serde_json::to_string_pretty(value).unwrap_or_default()
-    );
+    let document = serde_json::to_string_pretty(value).unwrap_or_default();
+    outln!("{}", safe_json(&document));
+}
+
+/// A JSON document, made safe for a terminal as [`safe`] text is, and still the same document: what the
+/// serializer leaves as it is beyond ASCII stands in strings.
+fn safe_json(document: &str) -> String {
+    let mut safe = String::with_capacity(document.len());
+    for c in document.chars() {
+        if !c.is_ascii() && is_unseen(c) || c == '\u{7f}' {
+            let mut units = [0; 2];
+            let units = c.encode_utf16(&mut units);
+            safe.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// Control characters, and those that change the direction of text or take no room.
+fn is_unseen(c: char) -> bool {
+    let unseen = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    c.is_control() || unseen
 }
 
 /// Text from an artifact or an input, made safe for a terminal: control characters and
@@ -121,8 +141,7 @@ pub(crate) fn json(value: &impl serde::Serialize) {
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        let unseen = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-        if c.is_control() || unseen {
+        if is_unseen(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
@@ -160,6 +179,12 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(safe("a\u{1b}[2Jé\u{202e}"), "a\\u{1b}[2Jé\\u{202e}");
+        let text = "a\u{1b}[2Jé\u{202e}\u{9b}\u{7f}";
+        assert_eq!(safe(text), "a\\u{1b}[2Jé\\u{202e}\\u{9b}\\u{7f}");
+        let document = serde_json::to_string_pretty(&[text]).unwrap();
+        let shown = safe_json(&document);
+        assert!(!shown.chars().any(|c| c != '\n' && is_unseen(c)), "{shown}");
+        let read: Vec<String> = serde_json::from_str(&shown).unwrap();
+        assert_eq!(read, [text]);
     }
 }

@@ -158,7 +158,10 @@ impl Optimizer {
         deadline: Instant,
     ) -> Result<Vec<u8>, Failure> {
         let mut arguments = feature_arguments(features, self.reads)?;
-        arguments.push(format!("-O{}", level.name()).into());
+        match level.passes() {
+            Some(passes) => arguments.extend(passes.iter().map(|pass| format!("--{pass}").into())),
+            None => arguments.push(format!("-O{}", level.name()).into()),
+        }
         // Names are written again (it reads them in any case); the code is the same.
         arguments.push("-g".into());
         self.start(module, &arguments, deadline)

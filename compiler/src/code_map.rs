@@ -3,19 +3,24 @@
 //! A debug file knows all of them and their names. The engine's own table, in the image, has numbers only,
 //! and in an image of the `edge` profile only the functions that a host can get at.
 //!
-//! Images are read here that nobody has vouched for: nothing of the engine is asked that expects its own.
+//! The engine's types read that table, and expect their own: of an image that nobody has vouched for it is read in a
+//! process of its own.
+
+use std::ffi::OsString;
 
 use postcard::{from_bytes, to_allocvec};
+use serde::{Deserialize, Serialize};
 use wasmtime_environ::component::ComponentArtifacts;
 use wasmtime_environ::{CompiledFunctionsTable, Module};
 
 use crate::trim::{ModuleArtifacts, Table, TrimError};
+use crate::worker::{self, ReadError, Worker};
 use crate::{DebugInfo, Image, Kind};
 
 const METADATA: &str = ".wasmtime.info";
 
 /// The code of one function.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionCode {
     /// Number of the core module.
     pub module: u32,
@@ -29,68 +34,134 @@ pub struct FunctionCode {
     pub size: u64,
 }
 
+/// The process that reads an image's table: a program that calls [`code_map_worker`]. An image that nobody has vouched for
+/// can have the decoder ask for any amount of memory.
+#[derive(Clone, Debug)]
+pub struct CodeMapProcess {
+    /// How it is started.
+    pub worker: Worker,
+}
+
+/// More than the table of any image may say, in bytes.
+const MAX_ANSWER_LEN: u64 = 256 << 20;
+
+impl CodeMapProcess {
+    /// The functions that the engine's table in an image has, by their place; given the bytes of the section `.wasmtime.info`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of this version writes it.
+    pub fn functions(&self, info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, ReadError> {
+        self.run("functions", info, kind)
+    }
+
+    /// Where the engine enters the code, in bytes from its start: functions of modules and all that the
+    /// compiler puts between them and the host, as the engine's table in an image has them; given the bytes of the
+    /// section `.wasmtime.info`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of this version writes it.
+    pub fn entries(&self, info: &[u8], kind: Kind) -> Result<Vec<u32>, ReadError> {
+        self.run("entries", info, kind)
+    }
+
+    fn run<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &str,
+        info: &[u8],
+        kind: Kind,
+    ) -> Result<T, ReadError> {
+        let arguments = [what, kind.name()];
+        worker::read(&self.worker.ask(&arguments, info, MAX_ANSWER_LEN)?)
+    }
+}
+
+/// What the worker process does: reads the arguments that [`CodeMapProcess`] gives and a table from standard
+/// input, and answers on standard output.
+///
+/// # Errors
+///
+/// What is wrong with the arguments or the streams: somebody else started it.
+pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let [what, kind] = worker::arguments(arguments)?;
+    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let info = worker::input()?;
+    let unreadable = |error: postcard::Error| error.to_string();
+    match what.as_str() {
+        "functions" => worker::answer_read(functions(&info, kind).map_err(unreadable)),
+        "entries" => worker::answer_read(entries(&info, kind).map_err(unreadable)),
+        _ => Err(worker::usage()),
+    }
+}
+
 impl Image<'_> {
-    /// The functions that the engine's table in this image has, by their place.
+    /// As [`CodeMapProcess::functions`], of an image that was just compiled.
     ///
     /// # Errors
     ///
     /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
     pub fn functions(&self, kind: Kind) -> Result<Vec<FunctionCode>, TrimError> {
-        let metadata = self.section(METADATA).unwrap_or_default();
-        let mut functions = match kind {
-            Kind::Component => {
-                let artifacts: ComponentArtifacts = from_bytes(metadata)?;
-                let modules = &artifacts.static_modules;
-                rows(&artifacts.table, |number| {
-                    let known = modules.iter().nth(number)?;
-                    Some(&known.1.module)
-                })?
-            }
-            Kind::Module => {
-                let (info, table, _): ModuleArtifacts = from_bytes(metadata)?;
-                rows(&table, |number| (number == 0).then_some(&info.module))?
-            }
-        };
-        functions.sort_by_key(|function| function.start);
-        Ok(functions)
+        let info = self.section(METADATA).unwrap_or_default();
+        Ok(functions(info, kind)?)
     }
 
-    /// Where the engine enters the code, in bytes from its start: functions of modules and all that the
-    /// compiler puts between them and the host, as the engine's table in this image has them.
+    /// As [`CodeMapProcess::entries`], of an image that was just compiled.
     ///
     /// # Errors
     ///
     /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
     pub fn entries(&self, kind: Kind) -> Result<Vec<u32>, TrimError> {
-        let metadata = self.section(METADATA).unwrap_or_default();
-        let table = match kind {
-            Kind::Component => {
-                let artifacts: ComponentArtifacts = from_bytes(metadata)?;
-                own(&artifacts.table)?
-            }
-            Kind::Module => {
-                let (_, table, _): ModuleArtifacts = from_bytes(metadata)?;
-                own(&table)?
-            }
-        };
-        Ok(table.entries())
+        Ok(entries(self.section(METADATA).unwrap_or_default(), kind)?)
     }
 }
 
-/// The table, with fields that can be read.
-fn own(table: &CompiledFunctionsTable) -> Result<Table, TrimError> {
-    Ok(from_bytes(&to_allocvec(table)?)?)
+fn functions(info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, postcard::Error> {
+    let mut functions = match kind {
+        Kind::Component => {
+            let artifacts: ComponentArtifacts = from_bytes(info)?;
+            let modules = artifacts.static_modules.iter();
+            let modules: Vec<&Module> = modules.map(|(_, known)| &known.module).collect();
+            rows(&artifacts.table, &modules)?
+        }
+        Kind::Module => {
+            let (info, table, _): ModuleArtifacts = from_bytes(info)?;
+            rows(&table, &[&info.module])?
+        }
+    };
+    functions.sort_by_key(|function| function.start);
+    Ok(functions)
 }
 
-fn rows<'m>(
+fn entries(info: &[u8], kind: Kind) -> Result<Vec<u32>, postcard::Error> {
+    let table = match kind {
+        Kind::Component => {
+            let artifacts: ComponentArtifacts = from_bytes(info)?;
+            own(&artifacts.table)?
+        }
+        Kind::Module => {
+            let (_, table, _): ModuleArtifacts = from_bytes(info)?;
+            own(&table)?
+        }
+    };
+    Ok(table.entries())
+}
+
+/// The table, with fields that can be read.
+fn own(table: &CompiledFunctionsTable) -> Result<Table, postcard::Error> {
+    from_bytes(&to_allocvec(table)?)
+}
+
+fn rows(
     table: &CompiledFunctionsTable,
-    module: impl Fn(usize) -> Option<&'m Module>,
-) -> Result<Vec<FunctionCode>, TrimError> {
+    modules: &[&Module],
+) -> Result<Vec<FunctionCode>, postcard::Error> {
     let table = own(table)?;
     let mut functions = Vec::new();
     for (number, defined, start, size) in table.defined() {
         let at = usize::try_from(number).ok();
-        let imported = at.and_then(&module).map_or(0, |m| m.num_imported_funcs);
+        let module = at.and_then(|at| modules.get(at));
+        let imported = module.map_or(0, |module| module.num_imported_funcs);
         let imported = u32::try_from(imported).unwrap_or(u32::MAX);
         functions.push(FunctionCode {
             module: number,

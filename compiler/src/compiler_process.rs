@@ -5,10 +5,12 @@
 //! real programs keep covers every such form, so the process is limited instead.
 
 use std::ffi::OsString;
+use std::time::{Duration, Instant};
 
 use edgec_targets::Target;
 use wasmparser::WasmFeatures;
 
+use crate::parallel::{map_at_once, workers_at_once};
 use crate::worker::{self, Worker, WorkerError};
 use crate::{EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile};
 
@@ -65,6 +67,46 @@ impl CompilerProcess {
             _ => {}
         }
         Err(failed(WorkerError::no_answer(&answer), target.id))
+    }
+}
+
+impl CompilerProcess {
+    /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a small program for
+    /// several at a time. `progress` is called before each. The images, and what each took, are in the order of the targets.
+    ///
+    /// # Errors
+    ///
+    /// [`PrecompileError`], of the first target that has one.
+    pub fn precompile_all(
+        &self,
+        program: &ValidComponent,
+        targets: &[&'static Target],
+        profile: EngineProfile,
+        progress: impl Fn(&Target) + Sync + Send,
+    ) -> Result<Vec<(NativeImage, Duration)>, PrecompileError> {
+        let workers = workers_at_once(program.bytes().len())
+            .min(targets.len())
+            .max(1);
+        // All of them at a time have what one may have.
+        let mut share = self.clone();
+        share.worker.memory /= workers as u64;
+        let images = map_at_once(workers, targets, |_, target| {
+            progress(target);
+            let begin = Instant::now();
+            let image = share.precompile(program, target, profile)?;
+            Ok((image, begin.elapsed()))
+        });
+        let images = images.into_iter().zip(targets);
+        let images = images.map(|(image, target)| match image {
+            // Alone it may have all of it.
+            Err(PrecompileError::Memory { .. } | PrecompileError::Crash { .. }) if workers > 1 => {
+                let begin = Instant::now();
+                let image = self.precompile(program, target, profile)?;
+                Ok((image, begin.elapsed()))
+            }
+            image => image,
+        });
+        images.collect()
     }
 }
 

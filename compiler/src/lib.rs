@@ -37,6 +37,7 @@ mod optimize;
 mod order;
 #[cfg(feature = "precompile")]
 mod outline;
+mod parallel;
 #[cfg(feature = "precompile")]
 mod precompile;
 mod process;
@@ -60,7 +61,7 @@ pub use adapt::{
 pub use binaryen::optimizer_worker;
 pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
 #[cfg(feature = "precompile")]
-pub use code_map::FunctionCode;
+pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
@@ -75,20 +76,20 @@ pub use initializer::{InitError, Initializer, initializer_worker};
 pub use input::{Input, InputError, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use lint::{
-    Cause, CoreModule, Finding, Item, LintError, LintProcess, PoolLimit, Reason, Rule, Work,
-    lint_worker,
+    Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 pub use order::order;
+pub use parallel::{map_at_once, workers_at_once};
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use resources::{Limits, Resources};
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
-pub use worker::Worker;
+pub use worker::{ReadError, Worker, WorkerError};
 
 /// What a program is, in the terms of the engine: the two load differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ mod text;
 
 use serde::{Deserialize, Serialize};
 
-pub use process::{LintError, LintProcess, lint_worker};
+pub use process::{LintProcess, lint_worker};
 
 /// A fast path that is lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

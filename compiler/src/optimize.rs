@@ -14,17 +14,18 @@ use wasmparser::Payload;
 
 use crate::binaryen::{Failure, Optimizer};
 use crate::features;
+use crate::parallel::{map_at_once, workers_at_once};
 use crate::sections::{Becomes, sections, with_sections};
 use crate::share_modules::share_modules;
 use crate::trim_exports::trim_exports;
 use crate::{Kind, ValidComponent, validate};
 
-/// How much to optimize, in `wasm-opt`'s terms.
+/// How much to optimize. But for [`O1`](Self::O1), these are `wasm-opt`'s own levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Not at all: the program is compiled as it came.
     O0,
-    /// Quick passes only.
+    /// Quick passes only: whole functions, unused parts, and branches.
     O1,
     /// Most passes.
     O2,
@@ -62,7 +63,33 @@ impl Level {
             Level::Oz => "z",
         }
     }
+
+    /// Binaryen's passes, in their order, where the level is not one of its own.
+    pub const fn passes(self) -> Option<&'static [&'static str]> {
+        match self {
+            Level::O1 => Some(QUICK),
+            _ => None,
+        }
+    }
 }
+
+/// The passes of [`Level::O1`]: those that can still be seen in native code. What Binaryen's own `-O1` does inside of
+/// functions besides, Cranelift does again; and `optimize-instructions` makes its code longer and slower
+/// (`docs/optimizer.md` has the numbers).
+const QUICK: &[&str] = &[
+    "duplicate-function-elimination",
+    "memory-packing",
+    "remove-unused-names",
+    "remove-unused-brs",
+    "remove-unused-names",
+    "vacuum",
+    // Of what is the same now.
+    "duplicate-function-elimination",
+    "duplicate-import-elimination",
+    "simplify-globals",
+    "remove-unused-module-elements",
+    "directize",
+];
 
 /// A program after optimization.
 #[derive(Debug)]
@@ -98,19 +125,18 @@ pub enum ModuleOutcome {
     Kept(Failure),
 }
 
-/// Optimizes every core module at any depth. `progress` is called before each, with its
-/// number and its length in bytes.
+/// Optimizes every core module at any depth, those of a small program several at a time. `progress` is called before
+/// each, with its number and its length in bytes.
 pub fn optimize(
     program: ValidComponent,
     level: Level,
     optimizer: &Optimizer,
-    mut progress: impl FnMut(usize, usize),
+    progress: impl Fn(usize, usize) + Sync + Send,
 ) -> Optimized {
-    let mut modules = Vec::new();
     if level == Level::O0 {
         return Optimized {
             component: program,
-            modules,
+            modules: Vec::new(),
             shared: 0,
         };
     }
@@ -121,27 +147,40 @@ pub fn optimize(
         None => (program, Vec::new()),
     };
     let deadline = Instant::now() + optimizer.timeout;
-    let mut one = |module: &[u8]| {
-        progress(modules.len(), module.len());
-        let result = match optimizer.spared.contains(&modules.len()) {
+    let one = |number: usize, module: &Vec<u8>| {
+        progress(number, module.len());
+        match optimizer.spared.contains(&number) {
             true => Err(Failure::Spared),
             false => optimize_module(module, level, optimizer, deadline),
-        };
-        let (bytes, outcome) = match result {
-            Ok(bytes) => {
-                let after = bytes.len();
-                (bytes, ModuleOutcome::Optimized { after })
+        }
+    };
+    let before = core_modules(&program);
+    let workers = workers_at_once(program.bytes().len());
+    let optimized = map_at_once(workers, &before, one);
+
+    let mut modules = Vec::new();
+    let mut bytes = Vec::new();
+    for (number, (before, result)) in before.into_iter().zip(optimized).enumerate() {
+        let length = before.len();
+        let (after, outcome) = match result {
+            Ok(optimized) => {
+                let after = optimized.len();
+                (optimized, ModuleOutcome::Optimized { after })
             }
-            Err(failure) => (module.to_vec(), ModuleOutcome::Kept(failure)),
+            Err(failure) => (before, ModuleOutcome::Kept(failure)),
         };
+        bytes.push(after);
         modules.push(ModuleReport {
-            before: module.len(),
-            exports_removed: removed.get(modules.len()).copied().unwrap_or(0),
+            before: length,
+            exports_removed: removed.get(number).copied().unwrap_or(0),
             outcome,
         });
-        bytes
-    };
-    let component = match validate(map_modules(&program, &mut one)) {
+    }
+    let mut bytes = bytes.into_iter();
+    let whole = map_modules(&program, &mut |module| {
+        bytes.next().unwrap_or_else(|| module.to_vec())
+    });
+    let component = match validate(whole) {
         Ok(component) => component,
         Err(error) => {
             for module in &mut modules {
@@ -160,6 +199,16 @@ pub fn optimize(
         modules,
         shared: shared + more,
     }
+}
+
+/// Every core module at any depth, in the order of [`map_modules`].
+fn core_modules(program: &ValidComponent) -> Vec<Vec<u8>> {
+    let mut modules = Vec::new();
+    map_modules(program, &mut |module| {
+        modules.push(module.to_vec());
+        module.to_vec()
+    });
+    modules
 }
 
 fn optimize_module(

@@ -234,6 +234,7 @@ fn would_need(bytes: &[u8]) -> Option<String> {
 
 impl ValidComponent {
     /// A program that another process of this build has validated.
+    #[cfg(feature = "precompile")]
     pub(crate) fn from_parts(bytes: Vec<u8>, kind: Kind, features: WasmFeatures) -> Self {
         Self {
             bytes,

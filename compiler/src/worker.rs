@@ -25,19 +25,23 @@ pub struct Worker {
 }
 
 /// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum WorkerError {
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
     /// It took too long, and was stopped.
+    #[error("not done after {seconds} s")]
     Timeout {
         /// The limit in seconds.
         seconds: u64,
     },
     /// It needs more memory than it may have.
+    #[error("it needs more than {mebibytes} MiB of memory")]
     Memory {
         /// The limit in MiB.
         mebibytes: u64,
     },
     /// The process failed on its input.
+    #[error("the process ended with {status}: {message}")]
     Crash {
         /// The exit status or the signal.
         status: String,
@@ -45,7 +49,23 @@ pub(crate) enum WorkerError {
         message: String,
     },
     /// The process did not start, or its files could not be written or read.
-    Start(io::Error),
+    #[error("the process could not be run")]
+    Start(#[source] io::Error),
+}
+
+/// Why a worker read nothing out of what nobody vouches for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The engine's types do not read it.
+    #[error("the engine does not understand it: {reason}")]
+    Unreadable {
+        /// What the decoder or the front end says.
+        reason: String,
+    },
+    /// The process gave no answer.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
 }
 
 /// What an allocator of Rust says before it ends the process.
@@ -89,6 +109,38 @@ impl Worker {
                 message,
             }),
         }
+    }
+}
+
+/// An answer of a worker that reads: what was read, serialized, or why nothing was.
+const READ: u8 = 0;
+const UNREADABLE: u8 = 1;
+
+/// What a worker read.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(answer: &[u8]) -> Result<T, ReadError> {
+    match answer.split_first() {
+        Some((&READ, rest)) => {
+            if let Ok(read) = postcard::from_bytes(rest) {
+                return Ok(read);
+            }
+        }
+        Some((&UNREADABLE, reason)) => {
+            let reason = text(reason);
+            return Err(ReadError::Unreadable { reason });
+        }
+        _ => {}
+    }
+    Err(WorkerError::no_answer(answer).into())
+}
+
+/// Answers with what was read, for [`read`] on the other side.
+pub(crate) fn answer_read(read: Result<impl serde::Serialize, String>) -> Result<(), String> {
+    match read {
+        Ok(read) => {
+            let bytes = postcard::to_allocvec(&read).map_err(|error| error.to_string())?;
+            answer(READ, &[&bytes])
+        }
+        Err(reason) => answer(UNREADABLE, &[reason.as_bytes()]),
     }
 }
 

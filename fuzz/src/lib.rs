@@ -6,11 +6,13 @@
 
 mod audit;
 mod debug_file;
+mod hosts;
 mod program;
 mod trust;
 
 pub use audit::audit;
 pub use debug_file::debug_file;
+pub use hosts::hosts;
 pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};
 pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
@@ -19,7 +21,7 @@ pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("artifact", artifact),
     ("envelope", envelope),
     ("elf", elf),
@@ -31,4 +33,5 @@ pub const TARGETS: [Target; 11] = [
     ("reencode", reencode),
     ("debug_file", debug_file),
     ("audit", audit),
+    ("hosts", hosts),
 ];

@@ -4,7 +4,7 @@ use edgec_verifier::{HostProfile, Manifest};
 
 use crate::{LoadError, VerifiedFile};
 
-/// Of verified files the one that uses most of what `host` has; of two that use as much the first. A host
+/// Of verified files, by its place, the one that uses most of what `host` has; of two that use as much the first. A host
 /// without an engine yet is [`HostProfile::here`], one with an engine
 /// [`HostEngine::host`](crate::HostEngine::host).
 ///
@@ -18,7 +18,7 @@ use crate::{LoadError, VerifiedFile};
 pub fn best_of(
     host: &HostProfile,
     mut files: Vec<VerifiedFile>,
-) -> Result<VerifiedFile, LoadError> {
+) -> Result<(usize, VerifiedFile), LoadError> {
     let mut releases = files.iter().map(|file| release(file.manifest()));
     if let Some(first) = releases.next()
         && let Some(other) = releases.find(|other| *other != first)
@@ -26,7 +26,7 @@ pub fn best_of(
         return Err(LoadError::Mixed { first, other });
     }
     match host.best(files.iter().map(VerifiedFile::manifest)) {
-        Some(place) => Ok(files.swap_remove(place)),
+        Some(place) => Ok((place, files.swap_remove(place))),
         None => {
             let unfit = files.iter().filter_map(|file| {
                 let manifest = file.manifest();

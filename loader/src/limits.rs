@@ -16,6 +16,9 @@ const TABLE_ELEMENTS: u64 = 20_000;
 /// The address space of a process that a pool may take, in bytes (64 TiB of the 128 that Linux has
 /// on both CPU families with the usual page tables).
 const ADDRESS_SPACE: u64 = 64 << 40;
+/// The most that an instance's own state may take, in bytes (1 GiB): the engine's default, 1 MiB, is passed by a program with
+/// some thirty thousand functions in tables.
+const MAX_INSTANCE: usize = 1 << 30;
 /// What stays resident of a memory and of a table when its slot is given back, in bytes: written over
 /// instead of unmapped, which is cheaper for the pages that every request touches.
 const KEEP_RESIDENT: usize = 256 << 10;
@@ -221,6 +224,10 @@ impl PoolPlan {
             // well, and no manifest says how many.
             .total_core_instances(u32::MAX)
             .max_core_instances_per_component(u32::MAX)
+            // Compared with what a program needs, and nothing is set aside for it either: what an instance takes
+            // follows from its functions and tables.
+            .max_core_instance_size(MAX_INSTANCE)
+            .max_component_instance_size(MAX_INSTANCE)
             .total_memories(total(self.memories))
             .total_tables(total(self.tables))
             .total_stacks(self.instances)

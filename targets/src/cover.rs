@@ -44,29 +44,24 @@ pub fn cover(hosts: &[HostCpu], wanted: Cover) -> Result<Vec<Assignment>, Uncove
         best.ok_or(Uncovered { host: number })
     });
     let bests = bests.collect::<Result<Vec<_>, _>>()?;
-    let chosen = match wanted {
-        Cover::Best => bests.clone(),
+    let shared: Vec<&'static Target> = match wanted {
+        Cover::Best => Vec::new(),
         Cover::Fewest => Arch::ALL
             .into_iter()
             .filter_map(|arch| shared(arch, hosts))
             .collect(),
     };
-    let assigned = hosts.iter().zip(bests).enumerate();
-    assigned
-        .map(|(number, (host, best))| {
-            let target = best_of(&chosen, host).ok_or(Uncovered { host: number })?;
-            Ok(Assignment { target, best })
-        })
-        .collect()
+    let assigned = bests.into_iter().map(|best| {
+        let mut shared = shared.iter().copied();
+        let target = shared.find(|target| target.arch == best.arch);
+        let target = target.unwrap_or(best);
+        Assignment { target, best }
+    });
+    Ok(assigned.collect())
 }
 
 fn is_first(target: &Target) -> bool {
     target.same_code_as().is_none()
-}
-
-fn best_of(targets: &[&'static Target], host: &HostCpu) -> Option<&'static Target> {
-    let fit = targets.iter().filter(|target| target.fits(host).is_ok());
-    fit.max_by_key(|target| target.rank()).copied()
 }
 
 /// The one target that serves all hosts of a family best: each family has a target without features,

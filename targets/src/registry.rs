@@ -12,7 +12,21 @@ pub struct UnknownTarget {
     pub name: String,
     /// Up to three names or aliases that are spelled alike, nearest first, each of another target.
     pub nearest: Vec<&'static str>,
+    /// Why there is no target for this family, where that was decided.
+    pub left_out: Option<&'static str>,
 }
+
+/// Families that the engine compiles for and the registry leaves out; `docs/targets.md` has the whole reasons.
+const LEFT_OUT: &[(&str, &str)] = &[
+    (
+        "riscv64",
+        "this engine needs vectors for what every RISC-V machine should run, and no host can ask its CPU for them",
+    ),
+    (
+        "s390x",
+        "its images are big-endian, and artifacts are little-endian",
+    ),
+];
 
 /// Every target, the families in turn, each from its default to its newest level.
 pub fn all() -> impl Iterator<Item = &'static Target> {
@@ -66,7 +80,13 @@ pub fn find(name: &str) -> Result<&'static Target, UnknownTarget> {
         .ok_or_else(|| UnknownTarget {
             name: name.to_owned(),
             nearest: nearest(name),
+            left_out: left_out(name),
         })
+}
+
+fn left_out(name: &str) -> Option<&'static str> {
+    let family = |(family, _): &&(&str, &str)| name.starts_with(family);
+    LEFT_OUT.iter().find(family).map(|(_, reason)| *reason)
 }
 
 fn names(target: &'static Target) -> impl Iterator<Item = &'static str> {
@@ -80,6 +100,10 @@ fn nearest(name: &str) -> Vec<&'static str> {
         return Vec::new();
     }
     let name = name.to_ascii_lowercase();
+    // A triple names a family.
+    if let Some(family) = all().find(|it| it.triple() == name && it.id == it.arch.name()) {
+        return vec![family.id];
+    }
     let mut ranked: Vec<(usize, &'static str)> = all()
         .filter_map(|target| {
             let distances = names(target).map(|known| (edits(&name, known), known));
@@ -155,7 +179,13 @@ mod tests {
         );
         let error = find("x86_64-v5").unwrap_err();
         assert_eq!(error.nearest.len(), 3);
+        let triple = find("aarch64-unknown-linux-gnu").unwrap_err();
+        assert_eq!(triple.nearest, ["aarch64"]);
         assert!(find("sparc").unwrap_err().nearest.is_empty());
+        assert_eq!(find("sparc").unwrap_err().left_out, None);
+        for family in ["riscv64", "riscv64gc", "s390x"] {
+            assert!(find(family).unwrap_err().left_out.is_some(), "{family}");
+        }
         assert!(find(&"x".repeat(10_000)).unwrap_err().nearest.is_empty());
     }
 

@@ -121,7 +121,7 @@ def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engi
         need(end and len(name) <= 64 and name not in found, f"image: two sections {name!r}")
         need(type_ not in (0, 8) and offset + size <= len(image), f"image: {name} has no bytes")
         need(type_ not in (4, 9) or name.startswith(".rela.debug_"), f"image: relocations in {name}")
-        need(attributes & 5 != 5, f"image: {name} is writable and executable")
+        need(attributes & 5 == (4 if name == ".text" else 0), f"image: {name} is marked for another access")
         need(name != ".text" or (offset | size) % (4096 if machine == 62 else 65536) == 0, "image: code not on pages")
         found[name] = image[offset:offset + size]
         regions += [(offset, size)] if size else []
@@ -129,7 +129,8 @@ def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engi
     for offset, size in sorted(regions) + [(len(image), 0)]:
         need(offset >= end and not image[end:offset].strip(b"\0"), "image: an overlap, or stray bytes")
         end = offset + size
-    need(len(found.get(".wasmtime.engine", bytes(65537))) <= 65536, "image: engine section")
+    needed = {".text"} | {f".wasmtime.{name}" for name in ("engine", "bti", "exceptions", "info", "traps")}
+    need(needed <= found.keys() and len(found[".wasmtime.engine"]) <= 65536, "image: a section is missing, or too long")
     return machine, ("module", "component")[kind - 1], found[".wasmtime.engine"]
 
 def parse_engine(data):  # the engine's major version, the triple, the CPU flags that are on

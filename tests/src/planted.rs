@@ -158,6 +158,7 @@ const X86_64: &[(&[u8], &str)] = &[
     (&[0x0f, 0xae, 0x38], "cache"),                             // clflush [rax]
     (&[0x66, 0x0f, 0xae, 0x38], "cache"),                       // clflushopt [rax]
     (&[0x0f, 0x18, 0x08], "cache"),                             // prefetcht0 [rax]
+    (&[0x0f, 0x18, 0x3d, 0, 0, 0, 0], "cache"),                 // prefetchit0 [rip]
     (&[0x0f, 0x01, 0xd5], "transaction"),                       // xend
     (&[0xf3, 0x90], "wait"),                                    // pause
     (&[0xf3, 0x0f, 0xae, 0xf0], "wait"),                        // umonitor rax
@@ -207,6 +208,25 @@ const X86_64: &[(&[u8], &str)] = &[
         &[0xf2, 0x0f, 0x10, 0x05, 0xf8, 0xff, 0xff, 0xff],
         "reference",
     ), // a load of itself
+    // mov [rip + 2], eax: a store, around which the next one jumps.
+    (
+        &[0x89, 0x05, 0x02, 0, 0, 0, 0xeb, 0x04, 0, 0, 0, 0],
+        "unexpected",
+    ),
+    // jmp [rip + 2]
+    (
+        &[
+            0xff, 0x25, 0x02, 0, 0, 0, 0xeb, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
+        ],
+        "unexpected",
+    ),
+    // call [rip + 2]
+    (
+        &[
+            0xff, 0x15, 0x02, 0, 0, 0, 0xeb, 0x08, 0, 0, 0, 0, 0, 0, 0, 0,
+        ],
+        "unexpected",
+    ),
     (&[0x06], "undecodable"),
     (&[0xff, 0xff], "undecodable"),
 ];
@@ -249,6 +269,11 @@ const AARCH64: &[(u32, &str)] = &[
     (0xd503_3fdf, "unexpected"),      // isb
     (0x9000_0000, "unexpected"),      // adrp x0
     (0xb8bf_c000, "unexpected"),      // ldapr w0, [x0]
+    (0xd503_233f, "unexpected"),      // paciasp
+    (0xd503_211f, "unexpected"),      // pacia1716
+    (0xd503_245f, "unexpected"),      // bti c
+    (0xd503_20ff, "unexpected"),      // xpaclri
+    (0xd65f_0bff, "unexpected"),      // retaa
     (0xffff_ffff, "unexpected"),
     (0xb8e0_0041, "feature"),   // ldaddal w0, w1, [x2]
     (0x1ee0_2800, "feature"),   // fadd h0, h0, h0

@@ -115,9 +115,9 @@ fn a_policy_demands_the_audit() {
     assert_eq!(warned.last(), Some(&("audit", "WARNED")));
     let off = judge(&bad, &policy("compiler.audit = true\nchecks.audit = 'off'")).unwrap();
     assert_eq!(off.last(), Some(&("audit", "off")));
-    // Nobody asked: nothing is said.
+    // Nobody asked: that is said.
     let silent = judge(&bad, &policy("")).unwrap();
-    assert!(silent.iter().all(|(name, _)| *name != "audit"));
+    assert_eq!(silent.last(), Some(&("audit", "not applicable")));
 }
 
 /// The engine enters code where its table says: a table that leads elsewhere is found, by those who can read it.
@@ -242,6 +242,12 @@ fn each_error_has_a_case() {
     let mut broken = forge.image.clone();
     broken[section.unwrap().offset as usize] ^= 0xff;
     assert!(matches!(audit(&broken), AuditError::Handlers));
+    let engine = elf.sections.iter().find(|it| it.name == ".wasmtime.engine");
+    let version = engine.unwrap().offset as usize + 2;
+    let mut other = forge.image.clone();
+    assert_eq!(&other[version..version + 2], b"48");
+    other[version + 1] = b'9';
+    assert!(matches!(audit(&other), AuditError::Engine { found } if found == "49"));
     // An exception handler where nothing begins.
     let section = section.unwrap();
     let last = (section.offset + section.size) as usize - 4;
@@ -249,6 +255,75 @@ fn each_error_has_a_case() {
     astray[last..last + 4].copy_from_slice(&u32::MAX.to_le_bytes());
     let report = audit::audit(&astray, &forge.manifest, None).unwrap();
     assert_eq!(report.findings.last().unwrap().problem.name(), "handler");
+}
+
+fn words(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+/// The code of a program beyond the reach of a call has veneers between its functions, which are called instead.
+#[test]
+fn a_veneer_is_called_as_what_it_leads_to() {
+    // bl veneer, in a frame; ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; the word; a second function.
+    let text = |distance: u32| {
+        let mut text = words(&[
+            0xa9bf_7bfd,
+            0x9100_03fd,
+            0x9400_0003,
+            0xa8c1_7bfd,
+            0xd65f_03c0,
+            0x9800_0090,
+            0x1000_0071,
+            0x8b11_0210,
+            0xd61f_0200,
+            distance,
+        ]);
+        text.resize(64, 0);
+        text.extend(words(&[0xa9bf_7bfd, 0x9100_03fd, 0xa8c1_7bfd, 0xd65f_03c0]));
+        text
+    };
+    let audit = |distance| audit::audit_text(Arch::Aarch64, &text(distance), &[], None).unwrap();
+    let clean = audit(28);
+    assert!(clean.is_clean(), "{:#?}", clean.findings);
+    assert_eq!(clean.data, 4);
+    // Behind the frame of the second: neither the veneer nor what it leads to is entered at the front.
+    let behind = audit(32).findings;
+    let offsets: Vec<_> = behind
+        .iter()
+        .map(|it| (it.offset, it.problem.name()))
+        .collect();
+    assert_eq!(offsets, [(8, "branch"), (32, "branch")]);
+}
+
+/// A table that the comparison in front of it allows to be longer than the code.
+#[test]
+fn a_jump_table_does_not_leave_the_code() {
+    let text = [
+        &[0x55, 0x48, 0x89, 0xe5][..],               // push rbp; mov rbp, rsp
+        &[0xb8, 0xff, 0xff, 0xff, 0x7f],             // mov eax, 0x7fffffff
+        &[0x39, 0xc7, 0x0f, 0x42, 0xc7],             // cmp edi, eax; cmovb eax, edi
+        &[0x48, 0x8d, 0x0d, 0x09, 0, 0, 0],          // lea rcx, [rip + 9]
+        &[0x48, 0x63, 0x14, 0x81, 0x48, 0x01, 0xd1], // movsxd rdx, [rcx + 4 * rax]; add rcx, rdx
+        &[0xff, 0xe1],                               // jmp rcx
+    ]
+    .concat();
+    let report = audit::audit_text(Arch::X86_64, &text, &[], None).unwrap();
+    let found: Vec<_> = report
+        .findings
+        .iter()
+        .map(|it| (it.offset, it.problem.name()))
+        .collect();
+    assert_eq!(found[0], (28, "reference"), "{found:?}");
+}
+
+/// Nothing is looked for twice: this would take hours.
+#[test]
+fn much_garbage_takes_no_longer_than_code() {
+    let mut text = vec![0; 3];
+    text.extend(words(&[0xa9bf_7bfd, 0x9100_03fd]));
+    text.extend(words(&[0xd503_245f]).repeat(4 << 20));
+    let report = audit::audit_text(Arch::Aarch64, &text, &[], None).unwrap();
+    assert!(report.found > 0);
 }
 
 /// Whatever the bytes are: an answer, the same again, and numbers that add up.

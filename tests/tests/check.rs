@@ -160,7 +160,7 @@ fn the_best_of_several_files() {
     };
     for target in &targets {
         let host = HostProfile::here().with_cpu(cpu_of(target));
-        let chosen = best_of(&host, all()).unwrap();
+        let (_, chosen) = best_of(&host, all()).unwrap();
         let expected = target.same_code_as().unwrap_or(target);
         assert_eq!(chosen.manifest().target.id, expected.id, "on {}", target.id);
     }

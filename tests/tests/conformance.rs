@@ -112,6 +112,40 @@ fn what_is_accepted_builds() {
     println!("{built} programs built for two CPUs");
 }
 
+/// What a vector operation becomes depends on the CPU most: each is built for every set of CPU features, and the code of
+/// each audited.
+#[test]
+fn vectors_build_for_every_cpu() {
+    let Some(suite) = suite() else { return };
+    let accepted = suite.verdicts.iter().filter(|(_, accepted)| *accepted);
+    let files: Vec<&str> = accepted
+        .map(|(file, _)| file.as_str())
+        .filter(|file| file.contains("simd"))
+        .collect();
+    let targets = edgec_targets::all().filter(|target| target.same_code_as().is_none());
+    let targets: Vec<&str> = targets.map(|target| target.id).collect();
+    let list = targets.join(",");
+    let mut built = 0;
+    for files in files.chunks(1000) {
+        let mut arguments = vec!["build", "--format", "json", "--key", "key.pem", "-O0"];
+        arguments.extend(["-t", &list, "-o", "out/simd/"]);
+        arguments.extend(files);
+        let output = suite.sandbox.run(&arguments);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for input in report["inputs"].as_array().unwrap() {
+            assert_eq!(input["error"], Value::Null, "{}", input["input"]);
+            let artifacts = input["built"]["artifacts"].as_array().unwrap();
+            assert_eq!(artifacts.len(), targets.len(), "{}", input["input"]);
+            built += 1;
+        }
+    }
+    assert!(built > 50, "{built} programs with vectors");
+    println!(
+        "{built} programs with vectors built for {} CPUs",
+        targets.len()
+    );
+}
+
 /// Every accepted core module that needs nothing from a host: optimized and unoptimized,
 /// each exported function is called with zeros and with ones, and must do the same.
 #[test]

@@ -144,7 +144,7 @@ fn a_fleet_that_cannot_be_served_is_refused() {
     fails(
         1,
         &here,
-        "error[host-profile]: fleet.toml: malformed host profile: the fleet has no host",
+        "error[fleet]: fleet.toml: malformed fleet: the fleet has no host",
     );
     // No artifact goes where the fleet lies.
     fleet(&sandbox, "", &["fra"]);

@@ -23,6 +23,8 @@ use edgec_artifact::elf::{ElfError, ElfImage};
 pub use edgec_targets::Arch;
 use serde::Serialize;
 
+use crate::ENGINE_VERSION;
+
 use self::features::Declared;
 pub use self::finding::{Finding, Forbidden, Function, Problem};
 use self::sweep::Sweep;
@@ -80,7 +82,15 @@ pub enum AuditError {
         /// The length of the code in bytes.
         length: u64,
     },
-    /// The table of exception handlers does not parse.
+    /// The code is another engine's, and other instructions are what that one emits.
+    #[error(
+        "not audited: it is for wasmtime {found}, and what {ENGINE_VERSION} emits is what is known"
+    )]
+    Engine {
+        /// The major version in the image.
+        found: String,
+    },
+    /// The table of exception handlers does not parse, or has more of them than there are bytes of code.
     #[error("not audited: the table of exception handlers is malformed")]
     Handlers,
 }
@@ -104,6 +114,10 @@ pub fn audit(
     entries: Option<&[u32]>,
 ) -> Result<AuditReport, AuditError> {
     let elf = ElfImage::parse(image)?;
+    if elf.engine.major != ENGINE_VERSION.major.to_string() {
+        let found = elf.engine.major;
+        return Err(AuditError::Engine { found });
+    }
     let section = |name: &str| {
         let section = elf.sections.iter().find(|section| section.name == name)?;
         let begin = usize::try_from(section.offset).ok()?;
@@ -113,7 +127,8 @@ pub fn audit(
     };
     let text = section(".text").unwrap_or_default();
     let handlers = section(".wasmtime.exceptions").unwrap_or_default();
-    let handlers = handlers::read(handlers).ok_or(AuditError::Handlers)?;
+    let handlers = handlers::read(handlers).filter(|handlers| handlers.len() <= text.len());
+    let handlers = handlers.ok_or(AuditError::Handlers)?;
     let features = &manifest.target.cpu_features;
     sweep(elf.arch, text, features, &handlers, entries)
 }

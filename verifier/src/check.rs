@@ -44,7 +44,7 @@ pub enum CheckName {
     Validity,
     /// The artifact states when it expires, where that is required.
     Expiry,
-    /// The code was audited, and nothing was found. Made, and named, only where the policy asks for it.
+    /// The code was audited, and nothing was found, where the policy asks for that.
     Audit,
     /// The input that is named compiles to it. Not part of a verification, but of `edgec verify --rebuild`.
     Rebuild,

@@ -19,7 +19,10 @@ pub enum Contradiction {
     Image(#[from] ElfError),
     /// A target that this version does not know, or knows with another level, triple or
     /// other CPU features.
-    #[error("the manifest's target `{id}` is not the target that this edgec knows by that name")]
+    #[error(
+        "the manifest's target `{id}` is not the target that this edgec knows by that name: \
+         whatever compiled it has other targets"
+    )]
     Target {
         /// The target's name in the manifest.
         id: String,

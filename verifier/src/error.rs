@@ -63,7 +63,7 @@ pub enum VerifyError {
         signed: u64,
     },
     /// The image is not the one that was signed.
-    #[error("the image's fs-verity digest is {found}, {signed} was signed")]
+    #[error("the image's fs-verity digest is {found}, the manifest states {signed}")]
     ImageDigest {
         /// The digest of the image.
         found: VerityDigest,

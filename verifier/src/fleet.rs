@@ -3,11 +3,16 @@
 use edgec_targets::Cover;
 use serde::Deserialize;
 
-use crate::host_file::{Fields, HostProfileError, parse};
+use crate::host_file::{Fields, parse};
 use crate::{ENGINE_VERSION, HostProfile, Unfit};
 
 /// Choosing targets compares every host with every target.
 const MAX_HOSTS: usize = 4096;
+
+/// A text that is no fleet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed fleet: {0}")]
+pub struct FleetError(String);
 
 /// The hosts that a build is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,10 +60,10 @@ impl Fleet {
     ///
     /// # Errors
     ///
-    /// [`HostProfileError`] says where.
-    pub fn from_toml(text: &str) -> Result<Self, HostProfileError> {
-        let file: File = parse(text)?;
-        let error = |text: String| Err(HostProfileError(text));
+    /// [`FleetError`] says where.
+    pub fn from_toml(text: &str) -> Result<Self, FleetError> {
+        let file: File = parse(text).map_err(|error| FleetError(error.0))?;
+        let error = |text: String| Err(FleetError(text));
         match file.host.len() {
             0 => return error("the fleet has no host".to_owned()),
             1..=MAX_HOSTS => {}
@@ -66,8 +71,7 @@ impl Fleet {
         }
         let hosts = file.host.into_iter().zip(1..);
         let hosts = hosts.map(|(table, number)| {
-            let at = |what: String| HostProfileError(format!("host {number}: {what}"));
-            host(table).map_err(|error| at(error.0))
+            host(table).map_err(|what| FleetError(format!("host {number}: {what}")))
         });
         Ok(Self {
             mode: file.mode.map(|mode| match mode {
@@ -79,17 +83,18 @@ impl Fleet {
     }
 }
 
-fn host(table: toml::Table) -> Result<FleetHost, HostProfileError> {
-    let read = |error: toml::de::Error| HostProfileError(error.message().to_owned());
+/// Reads one host, or says what is wrong with it.
+fn host(table: toml::Table) -> Result<FleetHost, String> {
+    let read = |error: toml::de::Error| error.message().to_owned();
     if table.contains_key("file") {
         let Reference { file } = table.try_into().map_err(read)?;
         return Ok(FleetHost::File(file));
     }
     let fields: Fields = table.try_into().map_err(read)?;
-    let host = fields.profile()?;
+    let host = fields.profile().map_err(|error| error.0)?;
     match host.name() {
         Some(_) => Ok(FleetHost::Here(Box::new(host))),
-        None => Err(HostProfileError("it has no name".to_owned())),
+        None => Err("it has no name".to_owned()),
     }
 }
 

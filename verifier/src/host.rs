@@ -183,13 +183,18 @@ impl HostProfile {
     ///
     /// [`Unfit::Profile`] and [`Unfit::EngineVersion`].
     pub fn takes(&self, version: &str, profile: &str) -> Result<(), Unfit> {
-        if !self.profiles.iter().any(|known| known == profile) {
-            return Err(Unfit::Profile {
+        self.takes_profile(profile)?;
+        self.takes_version(version)
+    }
+
+    fn takes_profile(&self, profile: &str) -> Result<(), Unfit> {
+        match self.profiles.iter().any(|known| known == profile) {
+            true => Ok(()),
+            false => Err(Unfit::Profile {
                 found: profile.to_owned(),
                 wanted: self.profiles.clone(),
-            });
+            }),
         }
-        self.takes_version(version)
     }
 
     fn takes_version(&self, version: &str) -> Result<(), Unfit> {
@@ -222,13 +227,8 @@ impl HostProfile {
     pub fn obstacles(&self, manifest: &Manifest) -> Vec<Unfit> {
         let engine = &manifest.engine;
         let mut found = Vec::new();
-        if let Err(unfit) = self.takes(&engine.version, &engine.profile) {
-            let profile = matches!(unfit, Unfit::Profile { .. });
-            found.push(unfit);
-            if profile {
-                found.extend(self.takes_version(&engine.version).err());
-            }
-        }
+        found.extend(self.takes_profile(&engine.profile).err());
+        found.extend(self.takes_version(&engine.version).err());
         found.extend(self.layout(manifest).err());
         let features = manifest.target.cpu_features.iter().map(String::as_str);
         let cpu = self.cpu.can_run(manifest.target.family(), features);

@@ -43,7 +43,7 @@ pub use edgec_artifact::{
 pub use edgec_targets::{EngineProfile, HostCpu, Misfit, UnknownProfile};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
-pub use fleet::{Fleet, FleetHost, takes_from_here};
+pub use fleet::{Fleet, FleetError, FleetHost, takes_from_here};
 pub use guarded::{GuardError, MAX_GUARDED_LEN, read_guarded};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
 pub use host_file::HostProfileError;

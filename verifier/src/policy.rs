@@ -145,6 +145,9 @@ pub enum PolicyError {
         /// The name of the second.
         second: String,
     },
+    /// A mode for the audit, which nothing asks for.
+    #[error("`[checks] audit` does not ask for an audit: `[compiler] audit = true` does")]
+    AuditNotAsked,
     /// Two keys under one name, which scopes could not tell apart.
     #[error("two trusted keys are named `{name}`")]
     SameName {

@@ -190,6 +190,15 @@ impl TrustPolicy {
         for name in file.minimum_version.keys() {
             check_name(name)?;
         }
+        let modes: BTreeMap<CheckName, Mode> = file
+            .checks
+            .into_iter()
+            .map(|(Turnable(check), mode)| (check, mode))
+            .collect();
+        let audit = modes.get(&CheckName::Audit);
+        if !file.compiler.audit && audit.is_some_and(|mode| *mode != Mode::Off) {
+            return Err(PolicyError::AuditNotAsked);
+        }
         Ok(Self {
             name: file.name.map(|name| name.0),
             version: file.version,
@@ -212,11 +221,7 @@ impl TrustPolicy {
             compiler: compiler(file.compiler)?,
             expiry_required: file.validity.expiry_required,
             minimum_load_mode: file.minimum_load_mode,
-            modes: file
-                .checks
-                .into_iter()
-                .map(|(Turnable(check), mode)| (check, mode))
-                .collect(),
+            modes,
             digest: Sha256Digest::of(text.as_bytes()),
             signed_by: Vec::new(),
         })
@@ -426,6 +431,22 @@ mod tests {
             "threshold = 1\n[[key]]\nname = \"ci\"\npem = \"{other}\""
         ));
         assert!(matches!(error, Err(PolicyError::SameName { .. })));
+    }
+
+    #[test]
+    fn a_mode_of_the_audit_asks_for_none() {
+        for (text, fits) in [
+            ("[checks]\naudit = \"enforce\"", false),
+            ("[checks]\naudit = \"warn\"", false),
+            ("[checks]\naudit = \"off\"", true),
+            ("[compiler]\naudit = true\n[checks]\naudit = \"warn\"", true),
+        ] {
+            let policy = with(&format!("threshold = 1\n{text}"));
+            assert_eq!(policy.is_ok(), fits, "{text}");
+            if let Err(error) = policy {
+                assert!(matches!(error, PolicyError::AuditNotAsked), "{error}");
+            }
+        }
     }
 
     #[test]

@@ -5,13 +5,13 @@ use edgec_artifact::{Artifact, Manifest, Statement, verity};
 use crate::consistency;
 use crate::error::VerifyError;
 
-/// What a file says of itself, when all that needs no key holds: layout, statement, digest, and the
+/// What a file says of itself, and its image, when all that needs no key holds: layout, statement, digest, and the
 /// image against its manifest. Nobody vouches for it: for planning, never for loading.
 ///
 /// # Errors
 ///
 /// [`VerifyError`] names the first thing that does not hold.
-pub fn describe_unsigned(file: &[u8]) -> Result<Manifest, VerifyError> {
+pub fn describe_unsigned(file: &[u8]) -> Result<(Manifest, &[u8]), VerifyError> {
     let artifact = Artifact::decode(file)?;
     let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
     let image = artifact.image();
@@ -24,5 +24,5 @@ pub fn describe_unsigned(file: &[u8]) -> Result<Manifest, VerifyError> {
         return Err(VerifyError::ImageDigest { found, signed });
     }
     consistency::check(image, &manifest)?;
-    Ok(manifest)
+    Ok((manifest, image))
 }

@@ -3,17 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_artifact::Artifact;
-use edgec_compiler::{Image, TrimError};
+use edgec_compiler::Image;
 use edgec_verifier::audit::{AuditError, AuditReport, audit};
-use edgec_verifier::{Kind, Manifest, describe_unsigned};
+use edgec_verifier::describe_unsigned;
 use serde::Serialize;
 
 use super::verify;
-
 use crate::failure::{Exit, Failure, code};
 use crate::render::{self, Format, out, safe};
-use crate::{Outcome, files};
+use crate::{Outcome, files, unvouched};
 
 /// Read the native code of artifacts, and list what has no business in it
 ///
@@ -40,9 +38,8 @@ struct Report {
     artifact: String,
     /// Said in the document itself, so that nobody takes it for a verdict.
     verified: bool,
-    /// Absent when the code was not audited as a whole.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    clean: Option<bool>,
+    /// Whether the code was audited as a whole, and nothing was found.
+    clean: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         if let Some(failure) = &report.error {
             worst = worst.max(Some(failure.exit()));
         }
-        if report.clean == Some(false) {
+        if !report.clean {
             worst = worst.max(Some(Exit::Rejected));
         }
         if arguments.format == Format::Text {
@@ -78,14 +75,14 @@ fn examine(path: &Path) -> Report {
     let mut report = Report {
         artifact: render::path(path),
         verified: false,
-        clean: None,
+        clean: false,
         target: None,
         audit: None,
         error: None,
     };
     match audit_file(path) {
         Ok((target, audit)) => {
-            report.clean = Some(audit.is_clean());
+            report.clean = audit.is_clean();
             report.target = Some(safe(&target));
             report.audit = Some(audit);
         }
@@ -97,27 +94,14 @@ fn examine(path: &Path) -> Report {
 fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
     let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
     let file = files::read_artifact(path)?;
-    let manifest = describe_unsigned(&file).map_err(|error| verify::failure(&error))?;
-    let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
-    let entries = entries(artifact.image(), &manifest);
-    let entries = entries.map_err(|error| {
-        rejected("not-audited", &error)
-            .hint("an image of another engine version is audited by that version's edgec")
-    })?;
-    match audit(artifact.image(), &manifest, Some(&entries)) {
+    let (manifest, image) = describe_unsigned(&file).map_err(|error| verify::failure(&error))?;
+    let parsed = Image::parse(image).map_err(|error| rejected("image", &error))?;
+    let entries = unvouched::entries("not-audited", &manifest, &parsed)?;
+    match audit(image, &manifest, Some(&entries)) {
         Ok(report) => Ok((manifest.target.id, report)),
         Err(error @ AuditError::Image(_)) => Err(rejected("image", &error)),
         Err(error) => Err(rejected("not-audited", &error)),
     }
-}
-
-/// Where the engine enters an image's code. The verifier cannot read that table: it links nothing of the engine.
-pub(crate) fn entries(image: &[u8], manifest: &Manifest) -> Result<Vec<u32>, TrimError> {
-    let kind = match manifest.kind {
-        Kind::Component => edgec_compiler::Kind::Component,
-        Kind::Module => edgec_compiler::Kind::Module,
-    };
-    Image::parse(image)?.entries(kind)
 }
 
 fn text(report: &Report) -> String {

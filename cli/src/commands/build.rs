@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use edgec_artifact::Manifest;
-use edgec_compiler::{DebugInfo, NativeImage};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
+use edgec_targets::Target;
 
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
@@ -22,7 +22,7 @@ use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::naming::{self, Job};
-use crate::pipeline::{self, debug_file, manifest};
+use crate::pipeline::{self, Compiled, debug_file, manifest};
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
@@ -82,25 +82,19 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let cold_start = ColdStart::of_program(&prepared.optimized.component, memory);
     let (prepared, names) = prepared.take_names();
 
+    let targets = job.outputs.iter().map(|(target, _)| *target);
+    let told = |target: &Target| progress.compiling(&job.name, target);
+    let compiled = recipe.compile(&prepared, &names, targets, told)?;
+
     // Kept in memory until all of them exist: whoever stops a build finds nothing new.
     let mut written = Vec::new();
     let mut artifacts = Vec::new();
-    let mut compiled: Vec<(NativeImage, DebugInfo<'static>)> = Vec::new();
     for (target, path) in &job.outputs {
-        let begin = Instant::now();
-        let same = |(image, debug): &(NativeImage, DebugInfo<'static>)| {
-            image.for_target(target).map(|image| (image, debug.clone()))
-        };
-        let (image, debug) = match compiled.iter().find_map(same) {
-            Some(same) => same,
-            None => {
-                progress.compiling(&job.name, target);
-                let made = recipe.compile(&prepared, &names, target)?;
-                compiled.push(made.clone());
-                made
-            }
-        };
-        let compiling = begin.elapsed();
+        let mut same = compiled.iter().filter_map(|it| it.for_target(target));
+        let Compiled { image, debug, time } = same.next().ok_or_else(|| {
+            let message = format!("nothing was compiled for {}", target.id);
+            Failure::new(Exit::Rejected, "internal", message)
+        })?;
         let manifest = manifest(&plan.release, &job.name, recipe, &prepared, &image);
         let begin = Instant::now();
         let bytes = image.into_bytes();
@@ -117,7 +111,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
             path,
             &signed,
             debug_file.as_ref().map(|(path, _)| path.as_path()),
-            compiling,
+            time,
             begin.elapsed(),
         ));
         written.push((path.clone(), signed.into_bytes()));

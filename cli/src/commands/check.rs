@@ -90,8 +90,8 @@ fn hosts(arguments: &Arguments) -> Result<Vec<Host>, Failure> {
 fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let shown = render::path(path);
     let file = files::read_artifact(path).map_err(|failure| failure.or_about(&shown))?;
-    let manifest = describe_unsigned(&file);
-    let manifest = manifest.map_err(|error| verify::failure(&error).about(&shown))?;
+    let described = describe_unsigned(&file);
+    let (manifest, _) = described.map_err(|error| verify::failure(&error).about(&shown))?;
     Ok(Described {
         artifact: shown,
         manifest,

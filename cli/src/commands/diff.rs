@@ -5,7 +5,7 @@ mod functions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_artifact::{Artifact, Kind, Manifest, Statement};
+use edgec_artifact::{Artifact, Manifest, Statement};
 use edgec_compiler::Image;
 use serde::Serialize;
 
@@ -112,11 +112,7 @@ impl<'f> Opened<'f> {
         let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
         let bytes = artifact.image();
         let image = Image::parse(bytes).map_err(|error| rejected("image", &error))?;
-        let kind = match manifest.kind {
-            Kind::Component => edgec_compiler::Kind::Component,
-            Kind::Module => edgec_compiler::Kind::Module,
-        };
-        let code = Code::new(path, bytes, kind, debug)?;
+        let code = Code::new(path, bytes, &image, &manifest, debug)?;
         Ok(Self {
             side: Side {
                 artifact: shown,

@@ -21,12 +21,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     name: Option<String>,
     /// An engine profile that the host runs, or several with commas [default: all]
-    #[arg(long = "profile", value_name = "default|edge", value_delimiter = ',', value_parser = parse_profile)]
+    #[arg(long = "profile", value_name = "default|edge", value_delimiter = ',')]
     profiles: Vec<EngineProfile>,
-}
-
-fn parse_profile(text: &str) -> Result<EngineProfile, &'static str> {
-    text.parse().map_err(|_| "one of default, edge")
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -37,13 +33,19 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !arguments.profiles.is_empty() {
         host = host.with_profiles(arguments.profiles.iter().map(|profile| profile.name()));
     }
-    let text = host.to_toml().map_err(|error| match &arguments.name {
-        Some(name) => Failure::usage("name", error.to_string()).about(name),
-        None => Failure::new(Exit::Environment, "host-profile", error.to_string()),
-    })?;
+    if let Some(name) = &arguments.name {
+        edgec_artifact::check_name(name)
+            .map_err(|error| Failure::usage("name", error.to_string()).about(name))?;
+    }
+    let text = host
+        .to_toml()
+        .map_err(|error| Failure::new(Exit::Environment, "host-profile", error.to_string()))?;
     match &arguments.save {
         Some(path) => {
-            files::refuse_dash(path)?;
+            if path.as_os_str() == files::STDIN {
+                let failure = Failure::usage("output", "standard output is not written to");
+                return Err(failure.about("--save -").hint("leave --save out"));
+            }
             files::write(path, text.as_bytes(), Access::Public)?;
         }
         None => out!("{text}"),

@@ -11,7 +11,7 @@ use crate::cold_start::ColdStart;
 use crate::failure::Failure;
 use crate::render::out;
 use crate::render::{self, Format, safe, size};
-use crate::{Outcome, files, time};
+use crate::{Outcome, files, time, unvouched};
 
 /// Show an artifact's manifest, sections and signatures, without verifying anything
 #[derive(clap::Args)]
@@ -121,11 +121,7 @@ fn cold_start(artifact: &Artifact<'_>, image: &ElfImage, manifest: &Manifest) ->
         let length = usize::try_from(section.size).ok()?;
         artifact.image().get(begin..)?.get(..length)
     });
-    let kind = match manifest.kind {
-        edgec_artifact::Kind::Component => edgec_compiler::Kind::Component,
-        edgec_artifact::Kind::Module => edgec_compiler::Kind::Module,
-    };
-    ColdStart::of_image(&manifest.engine.version, info, kind)
+    ColdStart::of_image(&manifest.engine.version, info, unvouched::kind(manifest))
 }
 
 pub(crate) fn raw(bytes: &[u8]) -> Outcome {

@@ -120,13 +120,11 @@ fn from_file(
         for path in also {
             files.push(open(path)?);
         }
-        let here = HostProfile::here();
-        let best = here.best(files.iter().map(VerifiedFile::manifest));
-        let paths = std::iter::once(path).chain(also.iter().map(PathBuf::as_path));
-        taken = best
-            .and_then(|best| paths.into_iter().nth(best))
-            .unwrap_or(path);
-        verified = best_of(&here, files).map_err(|error| load_failure(&error))?;
+        let best = best_of(&HostProfile::here(), files);
+        let (place, file) = best.map_err(|error| load_failure(&error))?;
+        verified = file;
+        let mut paths = std::iter::once(path).chain(also.iter().map(PathBuf::as_path));
+        taken = paths.nth(place).unwrap_or(path);
     }
     let failed = |error: LoadError| load_failure(&error).about(taken.display());
     // A profile that this edgec does not have is refused by its name when it is loaded.
@@ -158,7 +156,9 @@ fn from_store(
         let engine = engine(profile)?;
         match store.load(&engine, wanted.clone(), &trust.policy) {
             Ok(loaded) => return Ok((engine, loaded)),
-            Err(error @ LoadError::Store(StoreError::NoFit { .. })) => last = Some(error),
+            Err(error @ (LoadError::Store(StoreError::NoFit { .. }) | LoadError::Unfit(_))) => {
+                last = Some(error);
+            }
             Err(error) => return Err(failed(&error)),
         }
     }

@@ -4,9 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args as _;
-use edgec_verifier::{
-    AcceptedSignature, Check, CheckName, HostProfile, Manifest, Status, VerifyError, examine,
-};
+use edgec_verifier::{AcceptedSignature, Check, CheckName, Manifest, Status, VerifyError, examine};
 use serde::Serialize;
 
 use crate::differences::Difference;
@@ -73,8 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let trust = arguments.trust.resolve()?;
     let host = match &arguments.host {
         None => None,
-        Some(None) => Some(HostProfile::here()),
-        Some(Some(path)) => Some(Host::read(path)?.profile),
+        Some(None) => Some(Host::here()),
+        Some(Some(path)) => Some(Host::read(path)?),
     };
     let rebuild = match &arguments.rebuild {
         Some(input) => {
@@ -108,7 +106,7 @@ fn examine_file(
     path: &Path,
     trust: &Trust,
     rebuild: Option<&Rebuild>,
-    host: Option<&HostProfile>,
+    host: Option<&Host>,
 ) -> Result<Report, Failure> {
     let shown = render::path(path);
     let mut report = Report {
@@ -170,7 +168,8 @@ impl Report {
             Ok(found) => {
                 let mut message = format!("not what {input} compiles to here");
                 for it in &found {
-                    let side = |side: &Option<String>| side.as_deref().unwrap_or("-").to_owned();
+                    // One line each, whatever the manifest says.
+                    let side = |side: &Option<String>| safe(side.as_deref().unwrap_or("-"));
                     let (stated, made) = (side(&it.a), side(&it.b));
                     message.push_str(&format!("\n{}: {stated}, made: {made}", it.at));
                 }
@@ -201,14 +200,18 @@ impl Report {
     }
 
     /// Adds the answer of a host to a verified artifact's report.
-    fn ask(&mut self, host: &HostProfile, manifest: &Manifest) {
-        let (status, evidence) = match host.can_run(manifest) {
-            Ok(()) => (Status::Passed, "engine and CPU can run it".to_owned()),
+    fn ask(&mut self, host: &Host, manifest: &Manifest) {
+        let (status, found) = match host.profile.can_run(manifest) {
+            Ok(()) => (
+                Status::Passed,
+                "engine, profile, CPU, pages and pool fit".to_owned(),
+            ),
             Err(unfit) => {
                 self.refuse(Failure::rejected(unfit.code(), &unfit).about(&self.artifact));
                 (Status::Failed, crate::failure::chain(&unfit))
             }
         };
+        let evidence = format!("{}: {found}", host.name);
         self.checks.push(Check {
             name: CheckName::Host,
             status,
@@ -217,19 +220,20 @@ impl Report {
     }
 }
 
-/// What is most likely the cause.
+/// What the artifact itself gives as the cause. Whoever made it may have written anything there: it never says that
+/// the code may run.
 fn rebuild_hint(found: &[Difference]) -> &'static str {
     let at = |name: &str| found.iter().any(|it| it.at == name);
     let versions =
         |it: &Difference| it.at.starts_with("builder.stages.") && it.at.ends_with(".version");
     if at("builder.edgec") || at("engine.version") {
-        "it was made by another edgec: compare with the version that the manifest names"
+        "it says that another edgec made it: compare with that one before it runs"
     } else if at("builder.stages.optimize.tool") || at("builder.stages.optimize.version") {
-        "it states another optimizer than the one that was used here (--wasm-opt)"
+        "it says that another optimizer was used (--wasm-opt): compare with that one before it runs"
     } else if found.iter().any(versions) {
-        "it was made by other tools: compare with the edgec that the manifest names"
+        "it says that other tools made it: compare with the edgec that it names before it runs"
     } else if at("builder.stages.optimize.settings.modulesKept") {
-        "the optimizer gave up on other modules: give it more time or memory"
+        "the optimizer gave up on other modules: give it more time or memory, and do not run it before"
     } else {
         "the same tools made something else: do not run it before somebody knows why"
     }
@@ -301,7 +305,7 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         }
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
-            "the code was changed after it was signed: do not run it"
+            "image and manifest do not belong together: do not run it"
         }
         VerifyError::Advisory { .. }
         | VerifyError::CompilerVersion { .. }

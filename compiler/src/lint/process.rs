@@ -2,10 +2,9 @@
 //! memory images of gigabytes, and a hostile image can have its decoder ask for as much.
 
 use std::ffi::OsString;
-use std::io;
 
 use super::{Finding, image, program};
-use crate::worker::{self, Worker, WorkerError};
+use crate::worker::{self, ReadError, Worker};
 use crate::{Kind, ValidComponent};
 
 /// The process that lints: a program that calls [`lint_worker`].
@@ -15,56 +14,16 @@ pub struct LintProcess {
     pub worker: Worker,
 }
 
-/// Why there are no findings.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LintError {
-    /// The engine's types do not read it.
-    #[error("the engine does not understand it: {reason}")]
-    Unreadable {
-        /// What the decoder or the front end says.
-        reason: String,
-    },
-    /// It took too long.
-    #[error("not done after {seconds} s")]
-    Timeout {
-        /// How long it had.
-        seconds: u64,
-    },
-    /// It needs more memory than it may have.
-    #[error("it needs more than {mebibytes} MiB of memory")]
-    Memory {
-        /// The limit in MiB.
-        mebibytes: u64,
-    },
-    /// The process ended without an answer.
-    #[error("the process ended with {status}: {message}")]
-    Crash {
-        /// The exit status or the signal.
-        status: String,
-        /// The first line that it wrote to standard error.
-        message: String,
-    },
-    /// The process did not start, or its files could not be written or read.
-    #[error("the lint could not be run")]
-    Start {
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
 /// More than all modules that a program can have may say, in bytes.
 const MAX_ANSWER_LEN: u64 = 64 << 20;
-const FINDINGS: u8 = 0;
-const UNREADABLE: u8 = 1;
 
 impl LintProcess {
     /// What the engine loses when it instantiates a program, with the causes.
     ///
     /// # Errors
     ///
-    /// [`LintError`].
-    pub fn program(&self, program: &ValidComponent) -> Result<Vec<Finding>, LintError> {
+    /// [`ReadError`].
+    pub fn program(&self, program: &ValidComponent) -> Result<Vec<Finding>, ReadError> {
         self.run("program", program.kind(), program.bytes())
     }
 
@@ -73,40 +32,16 @@ impl LintProcess {
     ///
     /// # Errors
     ///
-    /// [`LintError`].
-    pub fn image(&self, info: &[u8], kind: Kind) -> Result<Vec<Finding>, LintError> {
+    /// [`ReadError`].
+    pub fn image(&self, info: &[u8], kind: Kind) -> Result<Vec<Finding>, ReadError> {
         self.run("image", kind, info)
     }
 
-    fn run(&self, what: &str, kind: Kind, input: &[u8]) -> Result<Vec<Finding>, LintError> {
+    fn run(&self, what: &str, kind: Kind, input: &[u8]) -> Result<Vec<Finding>, ReadError> {
         let answer = self
             .worker
             .ask(&[what, kind.name()], input, MAX_ANSWER_LEN)?;
-        match answer.split_first() {
-            Some((&FINDINGS, rest)) => {
-                if let Ok(findings) = postcard::from_bytes(rest) {
-                    return Ok(findings);
-                }
-            }
-            Some((&UNREADABLE, reason)) => {
-                return Err(LintError::Unreadable {
-                    reason: worker::text(reason),
-                });
-            }
-            _ => {}
-        }
-        Err(WorkerError::no_answer(&answer).into())
-    }
-}
-
-impl From<WorkerError> for LintError {
-    fn from(error: WorkerError) -> Self {
-        match error {
-            WorkerError::Timeout { seconds } => Self::Timeout { seconds },
-            WorkerError::Memory { mebibytes } => Self::Memory { mebibytes },
-            WorkerError::Crash { status, message } => Self::Crash { status, message },
-            WorkerError::Start(source) => Self::Start { source },
-        }
+        worker::read(&answer)
     }
 }
 
@@ -125,14 +60,7 @@ pub fn lint_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), 
         "image" => image::lint(&bytes, kind),
         _ => return Err(worker::usage()),
     };
-    let (tag, answer) = match findings {
-        Ok(findings) => (
-            FINDINGS,
-            postcard::to_allocvec(&findings).map_err(|error| error.to_string())?,
-        ),
-        Err(reason) => (UNREADABLE, reason.into_bytes()),
-    };
-    worker::answer(tag, &[&answer])
+    worker::answer_read(findings)
 }
 
 #[cfg(test)]
@@ -140,9 +68,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::worker::WorkerError;
     use crate::worker::tests::script;
 
-    fn run(worker: Worker) -> LintError {
+    fn run(worker: Worker) -> ReadError {
         let process = LintProcess { worker };
         process.image(b"", Kind::Module).unwrap_err()
     }
@@ -153,7 +82,10 @@ mod tests {
             timeout: Duration::from_millis(50),
             ..script("sleep 600")
         });
-        assert!(matches!(hang, LintError::Timeout { .. }), "{hang}");
+        assert!(
+            matches!(hang, ReadError::Worker(WorkerError::Timeout { .. })),
+            "{hang}"
+        );
         let full = run(script(
             "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
         ));
@@ -163,11 +95,17 @@ mod tests {
         assert!(crash.to_string().contains("oh no"), "{crash}");
         for nothing in ["true", "printf '\\000\\377'", "echo '?'"] {
             let error = run(script(nothing));
-            assert!(matches!(error, LintError::Crash { .. }), "{error}");
+            assert!(
+                matches!(error, ReadError::Worker(WorkerError::Crash { .. })),
+                "{error}"
+            );
         }
         let refused = run(script("printf '\\001no'"));
         assert!(refused.to_string().ends_with(": no"), "{refused}");
         let disk = run(script("echo disk full >&2; exit 1"));
-        assert!(matches!(disk, LintError::Start { .. }), "{disk}");
+        assert!(
+            matches!(disk, ReadError::Worker(WorkerError::Start(_))),
+            "{disk}"
+        );
     }
 }

@@ -28,6 +28,10 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
     let put = |image: &mut Vec<u8>, at: usize, bytes: &[u8]| {
         image[at..at + bytes.len()].copy_from_slice(bytes);
     };
+    let find = |image: &[u8], name: &[u8]| {
+        let mut windows = image.windows(name.len());
+        windows.rposition(|window| window == name).unwrap()
+    };
     vec![
         case(
             18,
@@ -125,7 +129,37 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
             18,
             "code that can be written",
             &|image| image[text + 8] |= 1,
-            "section `.text` is writable and executable",
+            "the access flags of section `.text` are wrong",
+        ),
+        case(
+            18,
+            "no table of traps",
+            &|image| {
+                let name = find(image, b".wasmtime.traps");
+                put(image, name, b".debug_me.traps");
+            },
+            "no section `.wasmtime.traps`",
+        ),
+        case(
+            18,
+            "no description of the engine",
+            &|image| {
+                let name = find(image, b".wasmtime.engine");
+                put(image, name, b".debug_me.engine");
+            },
+            "no section `.wasmtime.engine`",
+        ),
+        case(
+            18,
+            "code that is not marked as such",
+            &|image| image[text + 8] &= !4,
+            "the access flags of section `.text` are wrong",
+        ),
+        case(
+            18,
+            "data that are marked as code",
+            &|image| image[info + 8] |= 4,
+            "the access flags of section `.wasmtime.info` are wrong",
         ),
         case(
             18,

@@ -10,10 +10,10 @@ use std::sync::OnceLock;
 use super::Forbidden;
 use super::aarch64_list::EMITTED;
 use super::features::{Names, UNKNOWN, named};
-use super::sweep::{Decoder, Flow, Instruction, Reference, Table, Verdict};
+use super::sweep::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
 
 /// Beyond Armv8.0, which has SIMD; only what an instruction of [`EMITTED`] can need.
-pub(super) const FEATURES: Names = &["dotprod", "fp16", "i8mm", "lse", "paca", UNKNOWN];
+pub(super) const FEATURES: Names = &["dotprod", "fp16", "i8mm", "lse", UNKNOWN];
 
 /// An encoding of [`EMITTED`].
 #[derive(Clone, Copy)]
@@ -57,38 +57,21 @@ fn emitted(word: u32) -> Option<&'static Known> {
 }
 
 /// What is judged one by one: masks, values, names, verdicts. The first that fits counts.
+#[rustfmt::skip]
 const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffff_0000, 0x0000_0000, "udf", Verdict::Fine),
     // Exception generation (C4.1.92).
     (0xffe0_001f, 0xd400_0001, "svc", no(Forbidden::SystemCall)),
-    (
-        0xffe0_001f,
-        0xd400_0002,
-        "hvc",
-        no(Forbidden::Virtualization),
-    ),
-    (
-        0xffe0_001f,
-        0xd400_0003,
-        "smc",
-        no(Forbidden::Virtualization),
-    ),
+    (0xffe0_001f, 0xd400_0002, "hvc", no(Forbidden::Virtualization)),
+    (0xffe0_001f, 0xd400_0003, "smc", no(Forbidden::Virtualization)),
     (0xffe0_001f, 0xd420_0000, "brk", no(Forbidden::Interrupt)),
     (0xffe0_001f, 0xd440_0000, "hlt", no(Forbidden::Interrupt)),
-    (
-        0xffe0_001f,
-        0xd460_0000,
-        "tcancel",
-        no(Forbidden::Transaction),
-    ),
+    (0xffe0_001f, 0xd460_0000, "tcancel", no(Forbidden::Transaction)),
     (0xffe0_001c, 0xd4a0_0000, "dcps", no(Forbidden::Interrupt)),
-    // Hints (C4.1.92): only what Cranelift emits. The space from 8 on signs and checks return addresses.
+    // Hints (C4.1.92): only what Cranelift emits for a target of the registry, none of which has landing pads
+    // (BTI) or signed pointers (PAuth): the keys of those are the host's.
     (0xffff_ffff, 0xd503_201f, "nop", Verdict::Fine),
-    (0xffff_ffff, 0xd503_20ff, "xpaclri", Verdict::Fine),
     (0xffff_ffff, 0xd503_229f, "csdb", Verdict::Fine),
-    (0xffff_ff3f, 0xd503_241f, "bti", Verdict::Fine),
-    (0xffff_ff3f, 0xd503_211f, "pac", Verdict::Fine),
-    (0xffff_ff1f, 0xd503_231f, "pac", Verdict::Fine),
     (0xffff_ffff, 0xd503_203f, "yield", no(Forbidden::Wait)),
     (0xffff_ffff, 0xd503_205f, "wfe", no(Forbidden::Wait)),
     (0xffff_ffff, 0xd503_207f, "wfi", no(Forbidden::Wait)),
@@ -101,78 +84,23 @@ const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffff_ffff, 0xd503_3bbf, "dmb", Verdict::Fine),
     (0xffff_f01f, 0xd503_301f, "barrier", Verdict::Unexpected),
     // Transactions.
-    (
-        0xffff_ffe0,
-        0xd523_3060,
-        "tstart",
-        no(Forbidden::Transaction),
-    ),
-    (
-        0xffff_ffe0,
-        0xd523_3160,
-        "ttest",
-        no(Forbidden::Transaction),
-    ),
+    (0xffff_ffe0, 0xd523_3060, "tstart", no(Forbidden::Transaction)),
+    (0xffff_ffe0, 0xd523_3160, "ttest", no(Forbidden::Transaction)),
     // The flags may be read and written, other system registers may not.
     (0xffff_ffe0, 0xd51b_4200, "msr nzcv", Verdict::Fine),
     (0xffff_ffe0, 0xd53b_4200, "mrs nzcv", Verdict::Fine),
-    (
-        0xffff_ffe0,
-        0xd53b_d040,
-        "mrs tpidr_el0",
-        no(Forbidden::Segment),
-    ),
-    (
-        0xffff_ffe0,
-        0xd53b_d060,
-        "mrs tpidrro_el0",
-        no(Forbidden::Segment),
-    ),
-    (
-        0xffff_ffe0,
-        0xd51b_d040,
-        "msr tpidr_el0",
-        no(Forbidden::Segment),
-    ),
-    (
-        0xffff_ffc0,
-        0xd51b_4400,
-        "msr fpcr",
-        no(Forbidden::ExtendedState),
-    ),
-    (
-        0xffff_ffc0,
-        0xd53b_4400,
-        "mrs fpcr",
-        no(Forbidden::ExtendedState),
-    ),
+    (0xffff_ffe0, 0xd53b_d040, "mrs tpidr_el0", no(Forbidden::Segment)),
+    (0xffff_ffe0, 0xd53b_d060, "mrs tpidrro_el0", no(Forbidden::Segment)),
+    (0xffff_ffe0, 0xd51b_d040, "msr tpidr_el0", no(Forbidden::Segment)),
+    (0xffff_ffc0, 0xd51b_4400, "msr fpcr", no(Forbidden::ExtendedState)),
+    (0xffff_ffc0, 0xd53b_4400, "mrs fpcr", no(Forbidden::ExtendedState)),
     (0xffff_ff00, 0xd53b_e000, "mrs timer", no(Forbidden::Clock)),
     (0xffff_f000, 0xd53b_9000, "mrs pmu", no(Forbidden::Clock)),
-    (
-        0xffff_ffe0,
-        0xd53b_a280,
-        "mrs por_el0",
-        no(Forbidden::ProtectionKeys),
-    ),
-    (
-        0xffff_ffe0,
-        0xd51b_a280,
-        "msr por_el0",
-        no(Forbidden::ProtectionKeys),
-    ),
+    (0xffff_ffe0, 0xd53b_a280, "mrs por_el0", no(Forbidden::ProtectionKeys)),
+    (0xffff_ffe0, 0xd51b_a280, "msr por_el0", no(Forbidden::ProtectionKeys)),
     (0xffff_f800, 0xd538_0000, "mrs id", no(Forbidden::Machine)),
-    (
-        0xffff_ff00,
-        0xd53b_0000,
-        "mrs ctr_el0",
-        no(Forbidden::Machine),
-    ),
-    (
-        0xffff_ffe0,
-        0xd53b_2520,
-        "mrs gcspr_el0",
-        no(Forbidden::ShadowStack),
-    ),
+    (0xffff_ff00, 0xd53b_0000, "mrs ctr_el0", no(Forbidden::Machine)),
+    (0xffff_ffe0, 0xd53b_2520, "mrs gcspr_el0", no(Forbidden::ShadowStack)),
     (0xfff0_0000, 0xd530_0000, "mrs", no(Forbidden::Privileged)),
     (0xfff0_0000, 0xd510_0000, "msr", no(Forbidden::Privileged)),
     (0xfff8_f01f, 0xd500_401f, "msr", no(Forbidden::Privileged)),
@@ -181,48 +109,22 @@ const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffff_ff00, 0xd52b_7700, "gcs", no(Forbidden::ShadowStack)),
     (0xffff_f000, 0xd50b_7000, "dc/ic", no(Forbidden::Cache)),
     (0xffd8_0000, 0xd508_0000, "sys", no(Forbidden::Privileged)),
-    (
-        0xff00_0000,
-        0xd500_0000,
-        "system",
-        no(Forbidden::Privileged),
-    ),
+    (0xff00_0000, 0xd500_0000, "system", no(Forbidden::Privileged)),
     // Branches to registers (C4.1.94).
     (0xffff_fc1f, 0xd61f_0000, "br", Verdict::Fine),
     (0xffff_fc1f, 0xd63f_0000, "blr", Verdict::Fine),
     (0xffff_fc1f, 0xd65f_0000, "ret", Verdict::Fine),
-    (0xffff_fbff, 0xd65f_0bff, "retaa", Verdict::Fine),
     (0xffff_f3ff, 0xd69f_03e0, "eret", no(Forbidden::Privileged)),
     (0xffff_ffff, 0xd6bf_03e0, "drps", no(Forbidden::Privileged)),
     // Loads and stores with the rights of programs, for the operating system.
-    (
-        0x3b20_0c00,
-        0x3800_0800,
-        "ldtr/sttr",
-        no(Forbidden::Privileged),
-    ),
+    (0x3b20_0c00, 0x3800_0800, "ldtr/sttr", no(Forbidden::Privileged)),
     // Memory tags.
-    (
-        0xff20_0000,
-        0xd920_0000,
-        "ldg/stg",
-        no(Forbidden::MemoryTags),
-    ),
+    (0xff20_0000, 0xd920_0000, "ldg/stg", no(Forbidden::MemoryTags)),
     (0xffe0_fc00, 0x9ac0_1000, "irg", no(Forbidden::MemoryTags)),
     (0xffe0_fc00, 0x9ac0_1400, "gmi", no(Forbidden::MemoryTags)),
-    (
-        0xbfc0_c000,
-        0x9180_0000,
-        "addg/subg",
-        no(Forbidden::MemoryTags),
-    ),
+    (0xbfc0_c000, 0x9180_0000, "addg/subg", no(Forbidden::MemoryTags)),
     // The shadow stack.
-    (
-        0xffff_ec00,
-        0xd91f_0c00,
-        "gcsstr",
-        no(Forbidden::ShadowStack),
-    ),
+    (0xffff_ec00, 0xd91f_0c00, "gcsstr", no(Forbidden::ShadowStack)),
     // Prefetches: the memory is what a program wants to know about.
     (0xffc0_0000, 0xf980_0000, "prfm", no(Forbidden::Cache)),
     (0xff00_0000, 0xd800_0000, "prfm", no(Forbidden::Cache)),
@@ -255,34 +157,35 @@ impl<'a> Arm<'a> {
     }
 }
 
-impl Arm<'_> {
-    /// How many entries a table has: `movz index, last; csel index, value, index, lo`, and where the target has
-    /// it `csdb`, in front of the rest. `at` is the last of these.
-    fn clamp(&self, mut at: usize, index: u32) -> Option<usize> {
-        const CSDB: u32 = 0xd503_229f;
-        if self.word(at)? == CSDB {
-            at = at.checked_sub(4)?;
-        }
-        let select = self.word(at)?;
-        if select & 0x7fe0_fc00 != 0x1a80_3000 || select & 31 != index || select >> 16 & 31 != index
-        {
-            return None;
-        }
-        let mut last = 0;
-        loop {
-            at = at.checked_sub(4)?;
-            let word = self.word(at)?;
-            let shift = (word >> 21 & 3) * 16;
-            last |= u64::from(word >> 5 & 0xffff) << shift;
-            // movk: what it leaves is set by the one in front of it.
-            match word & 0x7f80_001f {
-                it if it == 0x5280_0000 | index => break,
-                it if it == 0x7280_0000 | index => {}
-                _ => return None,
-            }
-        }
-        usize::try_from(last.checked_add(1)?).ok()
+/// The instruction so many words in front of a place, when all up to there are instructions.
+type Before<'a> = &'a dyn Fn(usize) -> Option<u32>;
+
+/// How many entries a table has: `movz index, last; csel index, value, index, lo`, and where the target has
+/// it `csdb`, in front of the rest.
+fn clamp(before: Before<'_>, index: u32) -> Option<usize> {
+    const CSDB: u32 = 0xd503_229f;
+    let mut back = match before(1)? {
+        CSDB => 2,
+        _ => 1,
+    };
+    let select = before(back)?;
+    if select & 0x7fe0_fc00 != 0x1a80_3000 || select & 31 != index || select >> 16 & 31 != index {
+        return None;
     }
+    let mut last = 0;
+    loop {
+        back += 1;
+        let word = before(back)?;
+        let shift = (word >> 21 & 3) * 16;
+        last |= u64::from(word >> 5 & 0xffff) << shift;
+        // movk: what it leaves is set by the one in front of it.
+        match word & 0x7f80_001f {
+            it if it == 0x5280_0000 | index => break,
+            it if it == 0x7280_0000 | index => {}
+            _ => return None,
+        }
+    }
+    usize::try_from(last.checked_add(1)?).ok()
 }
 
 /// A signed field of a word, as bytes: `bits` from `low` on, in units of four bytes.
@@ -354,8 +257,6 @@ impl Decoder for Arm<'_> {
         let (verdict, features) = match emitted(word) {
             Some(known) => (Verdict::Fine, known.features),
             None => match judged(word) {
-                // The only ones of these that a feature is needed for.
-                Some((.., "retaa", verdict)) => (*verdict, named(FEATURES, "paca")),
                 Some((.., verdict)) => (*verdict, 0),
                 None => (Verdict::Unexpected, 0),
             },
@@ -381,14 +282,10 @@ impl Decoder for Arm<'_> {
         }
     }
 
-    /// `stp x29, x30, [sp, #-16]!; mov x29, sp`, behind a landing pad and the signing of the return
-    /// address where a target has them.
+    /// `stp x29, x30, [sp, #-16]!; mov x29, sp`.
     fn prologue(&self, at: usize) -> bool {
-        let mut words = (at..).step_by(4).map_while(|at| self.word(at));
-        // bti c, pacibsp, paciasp.
-        let guards = [0xd503_245f, 0xd503_237f, 0xd503_233f];
-        let first = words.find(|word| !guards.contains(word));
-        first == Some(0xa9bf_7bfd) && words.next() == Some(0x9100_03fd)
+        let frame = (Some(0xa9bf_7bfd), Some(0x9100_03fd));
+        at.is_multiple_of(4) && (self.word(at), self.word(at.saturating_add(4))) == frame
     }
 
     fn constant(&self, _: u64) -> Option<usize> {
@@ -397,11 +294,17 @@ impl Decoder for Arm<'_> {
 
     /// `adr base, table; ldrsw entry, [base, index, uxtw #2]; add base, base, entry; br base`, and the
     /// veneer of a branch: `ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; word`.
-    fn table(&mut self, jump: usize, _: &dyn Fn(usize) -> Option<usize>) -> Option<Table> {
+    fn table(&mut self, jump: usize, previous: Previous<'_>) -> Option<Table> {
         let base = self.word(jump)? >> 5 & 31;
-        let before = |back: usize| self.word(jump.checked_sub(back * 4)?);
+        let in_front_of = |place: usize, back: usize| {
+            let at = place.checked_sub(back.checked_mul(4)?)?;
+            // What the constants in front of a function look like is nobody's concern.
+            let unbroken = previous(at.checked_add(4)?)? == at;
+            self.word(at).filter(|_| unbroken)
+        };
+        let before = |back| in_front_of(jump, back);
         let (add, second, first) = (before(1)?, before(2)?, before(3)?);
-        let start = jump + 4;
+        let start = jump.checked_add(4)?;
         let (rd, rn, rm) = (add & 31, add >> 5 & 31, add >> 16 & 31);
         if add & 0xffe0_fc00 != 0x8b00_0000 || rd != base || rn != base {
             return None;
@@ -411,14 +314,20 @@ impl Decoder for Arm<'_> {
             word == 0x1000_0000 | (distance / 4) << 5 | register
         };
         let load = second & 0xffe0_fc00 == 0xb8a0_5800;
+        let sequence = jump.checked_sub(12)?;
         if load && second & 31 == rm && second >> 5 & 31 == base && adr(first, base, 16) {
-            let entries = self.clamp(jump.checked_sub(16)?, second >> 16 & 31);
-            return Some(Table { start, entries });
+            let before = |back| in_front_of(sequence, back);
+            return Some(Table {
+                start,
+                entries: clamp(&before, second >> 16 & 31),
+                veneer: None,
+            });
         }
         let literal = first == 0x9800_0000 | (16 / 4) << 5 | base;
         (literal && adr(second, rm, 12)).then_some(Table {
             start,
             entries: Some(1),
+            veneer: Some(sequence),
         })
     }
 }

@@ -9,8 +9,6 @@
 //! direct branch or entry of a jump table leads to one. Source: `cranelift-codegen` 0.135,
 //! `machinst/buffer.rs`, and `emit.rs` of the two families.
 
-use std::collections::BTreeSet;
-
 use super::features::Declared;
 use super::finding::{Finding, Function, Place, Problem};
 use super::marks::{ADDRESSED, DATA, ENTRY, FREE, GARBAGE, INSIDE, Marks, PADDING, START, TARGET};
@@ -20,6 +18,9 @@ use super::{AuditReport, MAX_FINDINGS};
 /// are not aligned.
 const FUNCTION_ALIGN: usize = 32;
 const TABLE_ENTRY: usize = 4;
+
+/// Gives the start of the instruction in front of a place.
+pub(super) type Previous<'a> = &'a dyn Fn(usize) -> Option<usize>;
 
 /// Reads the instructions of a family.
 pub(super) trait Decoder {
@@ -32,8 +33,7 @@ pub(super) trait Decoder {
     /// The length of a constant that is known by its content, and read through its address.
     fn constant(&self, at: u64) -> Option<usize>;
     /// The jump table of an indirect jump, when the instructions in front of it are the known sequence.
-    /// `previous` gives the start of the instruction in front of another.
-    fn table(&mut self, jump: usize, previous: &dyn Fn(usize) -> Option<usize>) -> Option<Table>;
+    fn table(&mut self, jump: usize, previous: Previous<'_>) -> Option<Table>;
 }
 
 /// What matters about an instruction.
@@ -84,6 +84,8 @@ pub(super) struct Table {
     pub(super) start: usize,
     /// How many, where that is known.
     pub(super) entries: Option<usize>,
+    /// Where the jump is a veneer, which takes branches and calls farther than they reach: its start.
+    pub(super) veneer: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,6 +103,8 @@ pub(super) struct Sweep<'a, D> {
     /// From, to, how; sorted by where they come from.
     edges: Vec<(u32, u32, Edge)>,
     starts: Vec<u32>,
+    /// Where veneers begin, and the jumps that lead on from them.
+    veneers: Vec<(u32, u32)>,
     used: u64,
     report: AuditReport,
 }
@@ -114,6 +118,7 @@ impl<'a, D: Decoder> Sweep<'a, D> {
             marks: Marks::new(text.len()),
             edges: Vec::new(),
             starts: Vec::new(),
+            veneers: Vec::new(),
             used: 0,
             report: AuditReport::default(),
         }
@@ -121,26 +126,31 @@ impl<'a, D: Decoder> Sweep<'a, D> {
 
     /// Audits it all. Exception handlers are instructions; entry points are where functions begin.
     pub(super) fn run(mut self, handlers: &[u32], entries: Option<&[u32]>) -> AuditReport {
-        let places = |places: &[u32]| -> BTreeSet<u64> {
-            places.iter().map(|place| u64::from(*place)).collect()
+        // One row a call site, and many lead to the same place.
+        let places = |places: &[u32]| {
+            let mut places = places.to_vec();
+            places.sort_unstable();
+            places.dedup();
+            places
         };
         let handlers = places(handlers);
         let known = entries.map(places);
         for handler in &handlers {
-            self.marks.flag(*handler, TARGET);
+            self.marks.flag(u64::from(*handler), TARGET);
         }
         self.pass();
+        self.open_veneers();
         for (from, to, edge) in std::mem::take(&mut self.edges) {
             self.check_edge(from, to, edge);
         }
-        for handler in &handlers {
-            if let Some(at) = self.marks.not_code(*handler) {
-                self.found(*handler, |_| Problem::Handler { at });
+        for handler in handlers.iter().copied().map(u64::from) {
+            if let Some(at) = self.marks.not_code(handler) {
+                self.found(handler, |_| Problem::Handler { at });
             }
         }
-        for entry in known.iter().flatten() {
-            if let Some(at) = self.marks.not_entry(*entry) {
-                self.found(*entry, |_| Problem::Entry { at });
+        for entry in known.iter().flatten().copied().map(u64::from) {
+            if let Some(at) = self.marks.not_entry(entry) {
+                self.found(entry, |_| Problem::Entry { at });
             }
         }
         self.report.length = self.text.len() as u64;
@@ -258,9 +268,17 @@ impl<'a, D: Decoder> Sweep<'a, D> {
     fn table(&mut self, jump: usize, table: Table) {
         let limit = table.entries.unwrap_or(usize::MAX);
         self.marks.flag(table.start as u64, ADDRESSED);
+        if let Some(veneer) = table.veneer {
+            self.veneers.push((narrow(veneer), narrow(jump)));
+        }
         let mut at = table.start;
         for _ in 0..limit {
             let Some(bytes) = self.text.get(at..).and_then(|rest| rest.first_chunk()) else {
+                // A table that is this long is not there.
+                if table.entries.is_some() {
+                    let (target, to) = (at as u64, Place::Outside);
+                    self.found(jump as u64, |_| Problem::Reference { target, to });
+                }
                 break;
             };
             if table.entries.is_none() && !self.marks.unknown(at..at + TABLE_ENTRY) {
@@ -308,6 +326,17 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
         if let Ok(to) = u32::try_from(target) {
             self.edges.push((narrow(from), to, edge));
+        }
+    }
+
+    /// A veneer that leads to a function's first instruction may be called as that one is.
+    fn open_veneers(&mut self) {
+        for (start, jump) in std::mem::take(&mut self.veneers) {
+            let first = self.edges.partition_point(|(from, ..)| *from < jump);
+            let leads = self.edges.get(first).filter(|(from, ..)| *from == jump);
+            if leads.is_some_and(|(_, to, _)| self.marks.has(u64::from(*to), ENTRY)) {
+                self.marks.flag(u64::from(start), ENTRY);
+            }
         }
     }
 

@@ -6,11 +6,8 @@
 use iced_x86::{Code, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 
 use super::Forbidden;
-use super::sweep::{Decoder, Flow, Instruction, Reference, Table, Verdict};
+use super::sweep::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
 use super::x86_64_encodings::{Known, known};
-
-/// Gives the start of the instruction in front of another.
-type Previous<'a> = &'a dyn Fn(usize) -> Option<usize>;
 
 /// What is looked for, from a jump table's jump backwards.
 enum Clamp {
@@ -26,7 +23,13 @@ pub(super) struct X86<'a> {
     text: &'a [u8],
     decoder: iced_x86::Decoder<'a>,
     instruction: iced_x86::Instruction,
+    info: InstructionInfoFactory,
     known: &'static [Known],
+}
+
+fn is_write(access: OpAccess) -> bool {
+    use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
+    matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite)
 }
 
 /// `push rbp; mov rbp, rsp`.
@@ -42,6 +45,7 @@ impl<'a> X86<'a> {
             text,
             decoder: iced_x86::Decoder::with_ip(64, text, 0, iced_x86::DecoderOptions::NONE),
             instruction: iced_x86::Instruction::new(),
+            info: InstructionInfoFactory::new(),
             known: known(),
         }
     }
@@ -59,7 +63,6 @@ impl<'a> X86<'a> {
     /// The largest value of a table's index in front of `at`: `mov index, last; cmp value, index; cmovb index,
     /// value`, with moves between them (`isa/x64/lower.isle`, `br_table`).
     fn clamp(&mut self, mut at: usize, index: Register, previous: Previous<'_>) -> Option<usize> {
-        let mut info = InstructionInfoFactory::new();
         let mut limit = index.full_register();
         let mut step = Clamp::Select;
         for _ in 0..64 {
@@ -69,13 +72,10 @@ impl<'a> X86<'a> {
             if it.flow_control() != FlowControl::Next {
                 return None;
             }
-            let used = info.info(it).used_registers();
+            let used = self.info.info(it).used_registers();
             let writes = |register: Register| {
-                use OpAccess::{CondWrite, ReadCondWrite, ReadWrite, Write};
-                let written =
-                    |access| matches!(access, Write | CondWrite | ReadWrite | ReadCondWrite);
                 let mut used = used.iter();
-                used.any(|it| written(it.access()) && it.register().full_register() == register)
+                used.any(|it| is_write(it.access()) && it.register().full_register() == register)
             };
             let moved = it.mnemonic() == Mnemonic::Mov && it.op1_kind() == OpKind::Register;
             let (first, second) = (it.op0_register(), it.op1_register());
@@ -152,16 +152,21 @@ impl Decoder for X86<'_> {
             }
             _ => Flow::Next,
         };
+        let branches = !matches!(known.flow, FlowControl::Next);
         let mut reference = Reference::None;
+        let mut no_constant = false;
         if it.is_ip_rel_memory_operand() {
             let target = it.ip_rel_memory_address();
             reference = match it.mnemonic() {
                 Mnemonic::Lea => Reference::Address(target),
                 _ => Reference::Data(target, it.memory_size().size().max(1)),
             };
+            // Constants are read; nothing is written there, and no address is kept there.
+            let mut used = self.info.info(it).used_memory().iter();
+            no_constant = branches || used.any(|it| is_write(it.access()));
         }
-        let branches = !matches!(known.flow, FlowControl::Next);
-        let prefixed = match known.verdict {
+        let form = match known.verdict {
+            Verdict::Fine if no_constant => Some(Verdict::Unexpected),
             Verdict::Fine => self.prefixed(at, branches),
             _ => None,
         };
@@ -169,7 +174,7 @@ impl Decoder for X86<'_> {
             len: self.instruction.len(),
             flow,
             reference,
-            verdict: prefixed.unwrap_or(known.verdict),
+            verdict: form.unwrap_or(known.verdict),
             features: known.features,
         })
     }
@@ -236,6 +241,10 @@ impl Decoder for X86<'_> {
         }
         let last = self.clamp(lea, index, previous);
         let entries = last.and_then(|last| last.checked_add(1));
-        Some(Table { start, entries })
+        Some(Table {
+            start,
+            entries,
+            veneer: None,
+        })
     }
 }

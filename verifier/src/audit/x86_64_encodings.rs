@@ -112,6 +112,7 @@ fn forbidden(mnemonic: Mnemonic) -> Option<Forbidden> {
         M::Clflush | M::Clflushopt | M::Clwb | M::Cldemote | M::Clzero => Forbidden::Cache,
         M::Prefetch | M::Prefetchw | M::Prefetchwt1 | M::Prefetchnta => Forbidden::Cache,
         M::Prefetcht0 | M::Prefetcht1 | M::Prefetcht2 => Forbidden::Cache,
+        M::Prefetchit0 | M::Prefetchit1 => Forbidden::Cache,
         M::Xbegin | M::Xend | M::Xabort | M::Xtest | M::Xsusldtrk | M::Xresldtrk => {
             Forbidden::Transaction
         }

@@ -1,11 +1,12 @@
 //! The code of every artifact is audited before it is written.
 
 use edgec_artifact::Artifact;
+use edgec_compiler::Image;
 use edgec_verifier::Manifest;
 use edgec_verifier::audit::audit;
 
-use crate::commands::audit::entries;
 use crate::failure::{Exit, Failure};
+use crate::unvouched::kind;
 
 const CODE: &str = "self-audit";
 const HINT: &str = "a defect of edgec or of the engine, so nothing was written: please report it; \
@@ -15,7 +16,11 @@ const HINT: &str = "a defect of edgec or of the engine, so nothing was written: 
 pub(super) fn check(file: &[u8], manifest: &Manifest) -> Result<(), Failure> {
     let failure = |error: &dyn std::error::Error| Failure::rejected(CODE, error).hint(HINT);
     let artifact = Artifact::decode(file).map_err(|error| failure(&error))?;
-    let entries = entries(artifact.image(), manifest).map_err(|error| failure(&error))?;
+    // It was just compiled here: nobody else can have written the table.
+    let image = Image::parse(artifact.image()).map_err(|error| failure(&error))?;
+    let entries = image
+        .entries(kind(manifest))
+        .map_err(|error| failure(&error))?;
     let report =
         audit(artifact.image(), manifest, Some(&entries)).map_err(|error| failure(&error))?;
     let Some(first) = report.findings.first() else {

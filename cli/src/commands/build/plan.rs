@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     level: Level,
     /// Which hosts the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
     /// interrupt what runs and load it quickly
-    #[arg(long, value_name = "default|edge", default_value = "default", value_parser = parse_profile)]
+    #[arg(long, value_name = "default|edge", default_value = "default")]
     profile: EngineProfile,
     #[command(flatten)]
     workers: WorkerArguments,
@@ -104,10 +104,6 @@ fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
         "module" => Ok(KindChoice::Module),
         _ => Err("one of auto, component, module"),
     }
-}
-
-fn parse_profile(text: &str) -> Result<EngineProfile, &'static str> {
-    text.parse().map_err(|_| "one of default, edge")
 }
 
 fn parse_level(text: &str) -> Result<Level, &'static str> {
@@ -216,12 +212,16 @@ fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
         return Ok(edgec_targets::default_targets());
     }
     let mut targets: Vec<&'static Target> = Vec::new();
-    for name in names {
+    for name in names.iter().map(|name| name.trim()) {
         let target = edgec_targets::find(name).map_err(|error| {
             let failure = Failure::usage("unknown-target", error.to_string());
-            match error.nearest.as_slice() {
-                [] => failure.hint("`edgec targets` lists them"),
-                nearest => failure.hint(format!(
+            match (error.left_out, error.nearest.as_slice()) {
+                (Some(reason), _) => failure.hint(format!("left out: {reason} (docs/targets.md)")),
+                (None, _) if matches!(name, "native" | "host") => {
+                    failure.hint("`edgec targets --host` lists what this machine runs, best first")
+                }
+                (None, []) => failure.hint("`edgec targets` lists them"),
+                (None, nearest) => failure.hint(format!(
                     "did you mean {}? `edgec targets` lists all",
                     nearest.join(", ")
                 )),

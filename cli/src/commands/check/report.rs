@@ -88,12 +88,15 @@ struct Taken {
 impl Report {
     pub(super) fn new(hosts: &[Host], described: &[Described], errors: Vec<Failure>) -> Self {
         let names: BTreeSet<Name> = described.iter().map(|it| Name::of(&it.manifest)).collect();
-        let releases = names.into_iter().map(|name| Release {
-            hosts: hosts
-                .iter()
-                .map(|host| Taken::of(host, &name, described))
-                .collect(),
-            name,
+        let releases = names.into_iter().map(|name| {
+            let artifacts = described.iter();
+            let artifacts = artifacts.filter(|it| Name::of(&it.manifest) == name);
+            let artifacts: Vec<&Described> = artifacts.collect();
+            let hosts = hosts.iter().map(|host| Taken::of(host, &artifacts));
+            Release {
+                hosts: hosts.collect(),
+                name,
+            }
         });
         let releases: Vec<Release> = releases.collect();
         let unserved = releases.iter().flat_map(|release| {
@@ -122,12 +125,17 @@ impl Report {
     }
 
     pub(super) fn text(&self) -> String {
+        // Of one release there is nothing to tell apart.
+        let several = self.releases.len() > 1;
+        let release = |text: &str| several.then(|| text.to_owned());
         let mut head = vec!["ARTIFACT".to_owned(), "TARGET".to_owned()];
+        head.extend(release("RELEASE"));
         head.extend(self.hosts.iter().cloned());
         let mut rows = vec![head];
         let mut reasons = String::new();
         for row in &self.artifacts {
             let mut cells = vec![row.artifact.clone(), row.target.clone()];
+            cells.extend(release(&row.release.text()));
             cells.extend(row.hosts.iter().map(|cell| cell.word().to_owned()));
             rows.push(cells);
             for cell in row.hosts.iter().filter(|cell| cell.word() == "no") {
@@ -149,17 +157,15 @@ impl Row {
     fn of(described: &Described, hosts: &[Host], releases: &[Release]) -> Self {
         let name = Name::of(&described.manifest);
         let release = releases.iter().find(|release| release.name == name);
-        let cells = hosts.iter().map(|host| {
+        // Of each release the hosts are in their order.
+        let taken = release.iter().flat_map(|release| &release.hosts);
+        let cells = hosts.iter().zip(taken).map(|(host, taken)| {
             let obstacles = host.profile.obstacles(&described.manifest);
-            let name = safe(&host.name);
-            let mut taken = release.iter().flat_map(|release| &release.hosts);
-            let taken = taken.find(|taken| taken.host == name);
-            let taken = taken.and_then(|taken| taken.artifact.as_ref());
             Cell {
                 loads: obstacles.is_empty(),
-                best: taken == Some(&described.artifact),
+                best: taken.artifact.as_ref() == Some(&described.artifact),
                 obstacles: obstacles.iter().map(Obstacle::of).collect(),
-                host: name,
+                host: taken.host.clone(),
             }
         });
         Self {
@@ -179,17 +185,14 @@ impl Cell {
             (true, _) => "best",
             (false, true) => "yes",
             // Of which no more need be said.
-            (false, false) if self.obstacles.iter().all(other) => "-",
+            (false, false) if self.obstacles.iter().any(other) => "-",
             (false, false) => "no",
         }
     }
 }
 
 impl Taken {
-    fn of(host: &Host, name: &Name, described: &[Described]) -> Self {
-        let release = described.iter();
-        let release = release.filter(|it| Name::of(&it.manifest) == *name);
-        let release: Vec<&Described> = release.collect();
+    fn of(host: &Host, release: &[&Described]) -> Self {
         let best = host.profile.best(release.iter().map(|it| &it.manifest));
         let best = best.and_then(|place| release.get(place));
         Self {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use edgec_artifact::verity;
-use edgec_compiler::{DebugInfo, FunctionCode, Image, Kind};
+use edgec_artifact::{Manifest, verity};
+use edgec_compiler::{DebugInfo, FunctionCode, Image};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-use crate::files;
 use crate::render::{self, count, safe};
+use crate::{files, unvouched};
 
 /// The code of an image, and which function is where.
 pub(super) struct Code<'f> {
@@ -54,11 +54,10 @@ impl<'f> Code<'f> {
     pub(super) fn new(
         artifact: &Path,
         bytes: &'f [u8],
-        kind: Kind,
+        image: &Image<'_>,
+        manifest: &Manifest,
         debug: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let image = Image::parse(bytes)
-            .map_err(|error| Failure::rejected("image", &error).about(artifact.display()))?;
         let (start, len) = image.text();
         let range = usize::try_from(start)
             .ok()
@@ -77,11 +76,8 @@ impl<'f> Code<'f> {
         let is_named = named.is_some();
         let functions = match named {
             Some(functions) => functions,
-            None => image.functions(kind).map_err(|error| {
-                Failure::rejected("image", &error)
-                    .about(artifact.display())
-                    .hint("an image of another engine version is compared by that version's edgec")
-            })?,
+            None => unvouched::functions("image", manifest, image)
+                .map_err(|failure| failure.about(artifact.display()))?,
         };
         Ok(Self {
             text,

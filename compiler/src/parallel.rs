@@ -1,0 +1,69 @@
+//! Several workers at a time.
+//!
+//! A worker uses all processors when its program is large. A small one is done before that pays, and most of
+//! its time goes to starting it: then several at a time end earlier. Each has memory of its own, so
+//! they are few.
+
+use std::thread::available_parallelism;
+
+use rayon::ThreadPoolBuilder;
+use rayon::prelude::*;
+
+/// The longest program, in bytes, of which several parts are worked on at a time (4 MiB).
+const SMALL: usize = 4 << 20;
+/// The most workers at a time.
+const MAX_WORKERS: usize = 4;
+
+/// How many workers run at a time for a program of `length` bytes: from 1 to 4.
+pub fn workers_at_once(length: usize) -> usize {
+    if length > SMALL {
+        return 1;
+    }
+    available_parallelism().map_or(1, |processors| processors.get().min(MAX_WORKERS))
+}
+
+/// Does `work` on every item and its number, on up to `workers` of them at a time; the answers are in the
+/// order of the items.
+pub fn map_at_once<T: Sync, R: Send>(
+    workers: usize,
+    items: &[T],
+    work: impl Fn(usize, &T) -> R + Sync + Send,
+) -> Vec<R> {
+    let one = |(number, item)| work(number, item);
+    let pool = ThreadPoolBuilder::new().num_threads(workers.min(items.len()));
+    match pool.build() {
+        Ok(pool) if workers > 1 => pool.install(|| items.par_iter().enumerate().map(one).collect()),
+        // One at a time, or no more threads to be had.
+        _ => items.iter().enumerate().map(one).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    #[test]
+    fn answers_have_the_order_of_the_items() {
+        let items = [10, 20, 30, 40, 50];
+        for workers in [0, 1, 3, 8] {
+            let answers = map_at_once(workers, &items, |number, item| item + number);
+            assert_eq!(answers, [10, 21, 32, 43, 54], "{workers}");
+        }
+        assert!(map_at_once(4, &[(); 0], |_, ()| ()).is_empty());
+    }
+
+    #[test]
+    fn workers_are_there_at_the_same_time() {
+        // Nobody passes before all three are there.
+        let barrier = Barrier::new(3);
+        let passed = map_at_once(3, &[(); 3], |_, ()| barrier.wait().is_leader());
+        assert_eq!(passed.iter().filter(|leader| **leader).count(), 1);
+    }
+
+    #[test]
+    fn a_large_program_is_worked_on_by_one() {
+        assert_eq!(workers_at_once(SMALL + 1), 1);
+        assert!((1..=MAX_WORKERS).contains(&workers_at_once(SMALL)));
+    }
+}
