@@ -64,8 +64,16 @@ impl Level {
         }
     }
 
+    /// A name of its own for the list of passes, where the level is not one of Binaryen's: manifests state it.
+    pub const fn list(self) -> Option<&'static str> {
+        match self {
+            Level::O1 => Some(QUICK_NAME),
+            _ => None,
+        }
+    }
+
     /// Binaryen's passes, in their order, where the level is not one of its own.
-    pub const fn passes(self) -> Option<&'static [&'static str]> {
+    pub(crate) const fn passes(self) -> Option<&'static [&'static str]> {
         match self {
             Level::O1 => Some(QUICK),
             _ => None,
@@ -90,6 +98,8 @@ const QUICK: &[&str] = &[
     "remove-unused-module-elements",
     "directize",
 ];
+/// What the list is called. Another list has another name.
+const QUICK_NAME: &str = "edgec-1";
 
 /// A program after optimization.
 #[derive(Debug)]

@@ -120,8 +120,8 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
     }
     if recipe.level != Level::O0 {
         let mut chosen = settings([("level", recipe.level.name().to_owned())]);
-        if let Some(passes) = recipe.level.passes() {
-            chosen.insert("passes".to_owned(), passes.join(","));
+        if let Some(list) = recipe.level.list() {
+            chosen.insert("passes".to_owned(), list.to_owned());
         }
         if prepared.optimized.component.kind() == edgec_compiler::Kind::Component {
             chosen.insert("shareModules".to_owned(), "true".to_owned());

@@ -49,7 +49,15 @@ fn level(stage: &Stage) -> Result<Level, Failure> {
     let name = setting(stage, "level")?;
     let mut levels = Level::ALL.into_iter();
     let level = levels.find(|level| level.name() == name);
-    level.ok_or_else(|| unknown(&format!("optimization level `{name}`")))
+    let level = level.ok_or_else(|| unknown(&format!("optimization level `{name}`")))?;
+    let passes = stage.settings.get("passes").map(String::as_str);
+    match passes == level.list() {
+        true => Ok(level),
+        false => {
+            let passes = passes.unwrap_or("Binaryen's own");
+            Err(unknown(&format!("level `{name}` of passes `{passes}`")))
+        }
+    }
 }
 
 fn spared(stage: &Stage) -> Result<BTreeSet<usize>, Failure> {
