@@ -91,7 +91,7 @@ pub enum ElfError {
         /// The section's name.
         name: String,
     },
-    /// A section that every image has is not there.
+    /// A section that every image has, or every one with code, is not there.
     #[error("no section `{name}` in the image")]
     MissingSection {
         /// The section's name.
@@ -132,15 +132,9 @@ pub enum ElfError {
     },
 }
 
-/// What every image has besides. Without its tables of traps and of exceptions the engine would run the code, and end the
-/// host's process where it should end the guest.
-const NEEDED: [&str; 5] = [
-    ".text",
-    ".wasmtime.bti",
-    ".wasmtime.exceptions",
-    ".wasmtime.info",
-    ".wasmtime.traps",
-];
+/// What an image with code has. Without these tables the engine would run the code, and end the host's process where it
+/// should end the guest.
+const TABLES: [&str; 2] = [".wasmtime.exceptions", ".wasmtime.traps"];
 
 impl ElfImage {
     /// Reads an image's headers; the code itself is not looked at.
@@ -196,10 +190,10 @@ impl ElfImage {
                 .filter(|name| name.len() <= MAX_NAME_LEN)
                 .and_then(|name| std::str::from_utf8(name).ok())
                 .ok_or_else(|| malformed("section name"))?;
-            check_section(name, section)?;
             if sections.iter().any(|known| known.name == name) {
                 return Err(ElfError::DuplicateSection { name: name.into() });
             }
+            check_section(name, section)?;
             let data = section
                 .data(LE, image)
                 .map_err(|_| malformed("section data"))?;
@@ -220,7 +214,10 @@ impl ElfImage {
             });
         }
         let there = |name: &str| sections.iter().any(|section| section.name == name);
-        if let Some(name) = NEEDED.iter().find(|name| !there(name)) {
+        let code = |section: &Section| section.name == ".text" && section.size > 0;
+        if sections.iter().any(code)
+            && let Some(name) = TABLES.iter().find(|name| !there(name))
+        {
             return Err(ElfError::MissingSection { name });
         }
         check_tiling(image, regions)?;

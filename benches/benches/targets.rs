@@ -4,9 +4,10 @@
 //!
 //! `cargo bench -p edgec-benches targets`
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use edgec_benches::{Contender, Guest, guests, medians, print, selected, workload};
+use edgec_benches::{Contender, Guest, guests, medians_of, selected, workload};
 use edgec_targets::{HostCpu, Target, Tier};
 use edgec_tests::{Sandbox, stock};
 use wasmtime::component::Component;
@@ -14,52 +15,117 @@ use wasmtime::{Config, Engine};
 
 /// How often a build is measured: one takes long.
 const ROUNDS: usize = 3;
+/// How many processes measure run times. The same code is up to a tenth faster or slower where it lies in one process
+/// or another, and stays so for as long as the process lives.
+const PROCESSES: usize = 9;
+/// What a process that measures is told first.
+const MEASURE: &str = "__measure";
 
 fn main() {
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() == Some(MEASURE) {
+        let guest = arguments.next().unwrap();
+        return measure(&guest, &arguments.collect::<Vec<_>>());
+    }
     if !selected("targets") {
         return;
     }
-    println!("medians of one run, in turns; the ratio is to the first line of each table\n");
+    println!(
+        "run times: medians of {PROCESSES} processes, in each of turns; ratios to stock of the same process, with the \
+         smallest and the largest\n"
+    );
     for guest in guests(&["rust-worker-p2", "c-minigzip", "c-quickjs"]) {
         speed(&guest);
     }
-    for guest in guests(&["c-quickjs", "rust-http-proxy"]) {
+    println!("builds: medians of {ROUNDS}, in turns\n");
+    for guest in guests(&[
+        "c-minigzip",
+        "c-cmark",
+        "c-quickjs",
+        "rust-http-proxy",
+        "js-http-proxy",
+    ]) {
         build(&guest);
     }
 }
 
 /// Run time by level.
 fn speed(guest: &Guest) {
-    let Some(work) = workload(&guest.name) else {
+    if workload(&guest.name).is_none() {
         return;
-    };
+    }
     let sandbox = Sandbox::new();
     sandbox.write("guest.wasm", guest.component.bytes());
-    let engine = Engine::default();
-    let native = Component::new(&engine, guest.component.bytes()).unwrap();
-    let host = HostCpu::detect();
-    let levels = || {
-        let fits = |target: &&Target| target.fits(&host).is_ok();
-        let level = |target: &&Target| target.id.starts_with(std::env::consts::ARCH);
-        edgec_targets::all().filter(fits).filter(level)
+    let native = Engine::default().precompile_component(guest.component.bytes());
+    sandbox.write("stock", native.unwrap());
+    let mut names = vec!["stock, native".to_owned(), "stock, once more".to_owned()];
+    let mut files = vec!["stock".to_owned(), "stock".to_owned()];
+    let mut add = |target: &str, level: &str| {
+        let file = format!("{target}{level}.cwasm");
+        let options = ["build", "-q", "guest.wasm", "-t", target, level];
+        sandbox.ok(&[&options[..], &["--key", "key.pem", "-o", &file]].concat());
+        names.push(format!("{target} {level}"));
+        files.push(file);
     };
-    let mut programs = vec![("stock, native", native)];
-    for target in levels() {
-        sandbox.build("guest.wasm", target.id, "guest.cwasm");
-        let file = sandbox.path().join("guest.cwasm");
-        programs.push((target.id, edgec_benches::deserialize(&engine, &file)));
+    let host = HostCpu::detect();
+    let levels = edgec_targets::all().filter(|target| target.fits(&host).is_ok());
+    for target in levels {
+        if target.id.starts_with(std::env::consts::ARCH) {
+            add(target.id, "-O1");
+            // As stock Wasmtime has it: no optimizer.
+            add(target.id, "-O0");
+        }
     }
+    let runs: Vec<Vec<f64>> = (0..PROCESSES)
+        .map(|_| {
+            let program = std::env::current_exe().unwrap();
+            let mut child = Command::new(program);
+            child.args([MEASURE, &guest.name]).args(&files);
+            let output = child.current_dir(sandbox.path()).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            let text = String::from_utf8(output.stdout).unwrap();
+            text.lines().map(|line| line.parse().unwrap()).collect()
+        })
+        .collect();
+    for (place, name) in names.iter().enumerate() {
+        let sorted = |value: &dyn Fn(&Vec<f64>) -> f64| {
+            let mut values: Vec<f64> = runs.iter().map(value).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            values
+        };
+        let times = sorted(&|run| run[place]);
+        let ratios = sorted(&|run| run[place] / run[0]);
+        println!(
+            "{:24} {name:24} {:>9.1} ms  {:>5.3}x  ({:.2} to {:.2})",
+            guest.name,
+            times[PROCESSES / 2],
+            ratios[PROCESSES / 2],
+            ratios[0],
+            ratios[PROCESSES - 1]
+        );
+    }
+    println!();
+}
+
+/// Loads images and runs each in turns; prints medians in milliseconds.
+fn measure(guest: &str, files: &[String]) {
+    let engine = Engine::default();
+    let work = workload(guest).unwrap();
+    let programs: Vec<Component> = files
+        .iter()
+        .map(|file| edgec_benches::deserialize(&engine, file.as_ref()))
+        .collect();
     let mut contenders: Vec<Contender<'_>> = programs
         .iter()
-        .map(|(name, program)| {
-            Contender::new(name, || {
+        .map(|program| {
+            Contender::new("", || {
                 stock::run(&engine, program, work.arguments, &work.stdin);
             })
         })
         .collect();
-    let times = medians(&mut contenders, Duration::from_secs(20));
-    print(&guest.name, &contenders, &times);
-    println!();
+    for time in medians_of(&mut contenders, Duration::from_secs(2), 5) {
+        println!("{}", time.as_secs_f64() * 1e3);
+    }
 }
 
 /// The cost of a build for all targets of tier 1, signed and verified, with the real binary.

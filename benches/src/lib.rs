@@ -40,13 +40,22 @@ impl<'a> Contender<'a> {
 /// Measures the contenders in turns, as many rounds as fit `budget` (at least 11), and
 /// gives the median of each.
 pub fn medians(contenders: &mut [Contender<'_>], budget: Duration) -> Vec<Duration> {
+    medians_of(contenders, budget, 11)
+}
+
+/// As [`medians`], of at least so many rounds.
+pub fn medians_of(
+    contenders: &mut [Contender<'_>],
+    budget: Duration,
+    rounds: usize,
+) -> Vec<Duration> {
     let mut series = vec![Vec::new(); contenders.len()];
     // Once for the caches.
     for contender in contenders.iter_mut() {
         (contender.work)();
     }
     let start = Instant::now();
-    while start.elapsed() < budget || series.iter().any(|times| times.len() < 11) {
+    while start.elapsed() < budget || series.iter().any(|times| times.len() < rounds) {
         for (contender, times) in contenders.iter_mut().zip(&mut series) {
             times.push((contender.work)());
         }

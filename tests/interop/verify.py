@@ -129,10 +129,9 @@ def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engi
     for offset, size in sorted(regions) + [(len(image), 0)]:
         need(offset >= end and not image[end:offset].strip(b"\0"), "image: an overlap, or stray bytes")
         end = offset + size
-    needed = {".text"} | {f".wasmtime.{name}" for name in ("engine", "bti", "exceptions", "info", "traps")}
+    needed = {f".wasmtime.{name}" for name in ("engine", "exceptions", "traps")[:3 if found.get(".text") else 1]}
     need(needed <= found.keys() and len(found[".wasmtime.engine"]) <= 65536, "image: a section is missing, or too long")
     return machine, ("module", "component")[kind - 1], found[".wasmtime.engine"]
-
 def parse_engine(data):  # the engine's major version, the triple, the CPU flags that are on
     stream = iter(data)
     def take(length):

@@ -227,7 +227,7 @@ fn what_cannot_be_made_again_is_said() {
         "rebuild-input"
     );
     type Change = fn(&mut edgec_artifact::Manifest);
-    let unknown: [Change; 3] = [
+    let unknown: [Change; 5] = [
         |it| it.builder.stages[0].name = "bless".to_owned(),
         |it| {
             drop(
@@ -239,6 +239,11 @@ fn what_cannot_be_made_again_is_said() {
         |it| {
             let settings = &mut it.builder.stages[1].settings;
             settings.insert("modulesKept".to_owned(), "1,x".to_owned());
+        },
+        |it| drop(it.builder.stages[1].settings.remove("passes")),
+        |it| {
+            let settings = &mut it.builder.stages[1].settings;
+            settings.insert("passes".to_owned(), "edgec-0".to_owned());
         },
     ];
     for change in unknown {
