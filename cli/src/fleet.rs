@@ -52,15 +52,15 @@ impl FleetArguments {
             return Ok(None);
         };
         let fleet = read_fleet(path)?;
-        let mut useless = fleet.hosts.iter().filter_map(|host| {
+        let useless = fleet.hosts.iter().filter_map(|host| {
             let unfit = takes_from_here(&host.profile, profile.name()).err()?;
             Some(unserved(&host.name, &unfit))
         });
-        if let Some(first) = useless.next() {
-            // One run names them all.
-            let (rest, first) = (useless.collect::<Vec<_>>(), first);
-            rest.iter().for_each(Failure::print);
-            return Err(first);
+        let mut useless: Vec<Failure> = useless.collect();
+        if let Some(last) = useless.pop() {
+            // One run names them all, in their order.
+            useless.iter().for_each(Failure::print);
+            return Err(last);
         }
         let wanted = match self.fleet_best {
             true => Cover::Best,

@@ -87,6 +87,12 @@ impl Level {
 const QUICK: &[&str] = &[
     "duplicate-function-elimination",
     "memory-packing",
+    // Several values at once become locals in Binaryen, and a function that has many becomes many times as long.
+    "dce",
+    "vacuum",
+    "coalesce-locals",
+    "reorder-locals",
+    "vacuum",
     "remove-unused-names",
     "remove-unused-brs",
     "remove-unused-names",

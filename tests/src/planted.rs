@@ -158,7 +158,6 @@ const X86_64: &[(&[u8], &str)] = &[
     (&[0x0f, 0xae, 0x38], "cache"),                             // clflush [rax]
     (&[0x66, 0x0f, 0xae, 0x38], "cache"),                       // clflushopt [rax]
     (&[0x0f, 0x18, 0x08], "cache"),                             // prefetcht0 [rax]
-    (&[0x0f, 0x18, 0x3d, 0, 0, 0, 0], "cache"),                 // prefetchit0 [rip]
     (&[0x0f, 0x01, 0xd5], "transaction"),                       // xend
     (&[0xf3, 0x90], "wait"),                                    // pause
     (&[0xf3, 0x0f, 0xae, 0xf0], "wait"),                        // umonitor rax
@@ -213,6 +212,8 @@ const X86_64: &[(&[u8], &str)] = &[
         &[0x89, 0x05, 0x02, 0, 0, 0, 0xeb, 0x04, 0, 0, 0, 0],
         "unexpected",
     ),
+    // prefetchit0 [rip + 2]
+    (&[0x0f, 0x18, 0x3d, 0x02, 0, 0, 0, 0xeb, 0x01, 0], "cache"),
     // jmp [rip + 2]
     (
         &[

@@ -176,7 +176,7 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
         case(
             13,
             "two sections of one name",
-            &|image| put(image, text, &name),
+            &|image| put(image, engine_header, &name),
             "two sections are called `.wasmtime.info`",
         ),
         case(
