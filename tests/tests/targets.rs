@@ -86,6 +86,21 @@ fn tier_1_targets_of_this_family_run() {
     }
 }
 
+/// A host profile may state each feature that some target uses, and no other: the document lists them.
+#[test]
+fn the_document_lists_the_features_of_hosts() {
+    let document = std::fs::read_to_string(repository().join("docs/targets.md")).unwrap();
+    let text = document.split_whitespace().collect::<Vec<_>>().join(" ");
+    for arch in Arch::ALL {
+        let targets = edgec_targets::all().filter(|target| target.arch == arch);
+        let features = targets.flat_map(|target| target.features);
+        let features: BTreeSet<&str> = features.map(|feature| feature.name).collect();
+        let features: Vec<&str> = features.into_iter().collect();
+        let line = format!("- {}: {}", arch.name(), features.join(", "));
+        assert!(text.contains(&line), "{line}");
+    }
+}
+
 /// The document's table is the registry.
 #[test]
 fn the_document_lists_the_registry() {

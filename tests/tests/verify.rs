@@ -7,7 +7,7 @@ use edgec_tests::corpus::{Forge, write_policy};
 use serde_json::Value;
 
 /// All checks of a verification, in order.
-const CHECKS: [&str; 18] = [
+const CHECKS: [&str; 19] = [
     "policy",
     "layout",
     "signatures",
@@ -26,6 +26,7 @@ const CHECKS: [&str; 18] = [
     "imports",
     "validity",
     "expiry",
+    "audit",
 ];
 
 /// A sandbox with the example for x86-64 and aarch64, and a policy with this text.
