@@ -91,7 +91,7 @@ pub enum ElfError {
         /// The section's name.
         name: String,
     },
-    /// A section that every image has, or every one with code, is not there.
+    /// A section that every image has, or every one with code, is not there, or is too short to be it.
     #[error("no section `{name}` in the image")]
     MissingSection {
         /// The section's name.
@@ -135,6 +135,8 @@ pub enum ElfError {
 /// What an image with code has. Without these tables the engine would run the code, and end the host's process where it
 /// should end the guest.
 const TABLES: [&str; 2] = [".wasmtime.exceptions", ".wasmtime.traps"];
+/// What each of them begins with, in bytes: two counts.
+const COUNTS: u64 = 8;
 
 impl ElfImage {
     /// Reads an image's headers; the code itself is not looked at.
@@ -213,7 +215,10 @@ impl ElfImage {
                 align: section.sh_addralign(LE),
             });
         }
-        let there = |name: &str| sections.iter().any(|section| section.name == name);
+        let there = |name: &str| {
+            let mut sections = sections.iter();
+            sections.any(|section| section.name == name && section.size >= COUNTS)
+        };
         let code = |section: &Section| section.name == ".text" && section.size > 0;
         if sections.iter().any(code)
             && let Some(name) = TABLES.iter().find(|name| !there(name))

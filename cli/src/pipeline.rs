@@ -131,36 +131,15 @@ impl Recipe {
         let compiler = &self.compiler;
         let images = compiler.precompile_all(component, &different, self.profile, told);
         let images = images.map_err(|error| precompile_failure(&error))?;
-        let compiled = images.into_iter().map(|(image, time)| {
+        let compiled = images.into_iter().map(|(mut image, time)| {
             let begin = Instant::now();
-            let (image, debug) = finish(image, names)?;
+            let debug = image.strip(names).map_err(|error| defect(&error))?;
+            image.trim().map_err(|error| defect(&error))?;
             let time = time + begin.elapsed();
             Ok(Compiled { image, debug, time })
         });
         compiled.collect()
     }
-
-    /// The image for one target, and what debugging it needs.
-    pub(crate) fn compile_one(
-        &self,
-        prepared: &Prepared,
-        names: &Names,
-        target: &'static Target,
-    ) -> Result<(NativeImage, DebugInfo<'static>), Failure> {
-        let component = &prepared.optimized.component;
-        let image = self.compiler.precompile(component, target, self.profile);
-        finish(image.map_err(|error| precompile_failure(&error))?, names)
-    }
-}
-
-/// Takes out of an image what no host reads.
-fn finish(
-    mut image: NativeImage,
-    names: &Names,
-) -> Result<(NativeImage, DebugInfo<'static>), Failure> {
-    let debug = image.strip(names).map_err(|error| defect(&error))?;
-    image.trim().map_err(|error| defect(&error))?;
-    Ok((image, debug))
 }
 
 impl Prepared {

@@ -8,10 +8,11 @@ use std::path::Path;
 use edgec_artifact::{Bytes, Image, Manifest, Sha256Digest, verity};
 use edgec_compiler::DebugInfo;
 use edgec_compiler::Image as Elf;
+use edgec_targets::Target;
 
 use crate::differences::{self, Difference};
 use crate::failure::{Exit, Failure};
-use crate::pipeline::{self, Release};
+use crate::pipeline::{self, Compiled, Release};
 use crate::progress::Progress;
 use crate::workers::{WorkerArguments, Workers};
 use crate::{files, render};
@@ -68,9 +69,16 @@ impl Rebuild {
         let recipe = pipeline::recipe(manifest, &self.workers)?;
         let prepared = recipe.prepare(&manifest.name, self.input.clone(), &self.progress)?;
         let (prepared, names) = prepared.take_names();
-        self.progress.compiling(&manifest.name, target);
-        let (made, debug) = recipe.compile_one(&prepared, &names, target)?;
+        let told = |target: &Target| self.progress.compiling(&manifest.name, target);
+        let mut compiled = recipe.compile(&prepared, &names, [target], told)?;
         self.progress.clear();
+        let Some(Compiled {
+            image: made, debug, ..
+        }) = compiled.pop()
+        else {
+            let message = format!("nothing was compiled for {id}");
+            return Err(Failure::new(Exit::Rejected, "internal", message));
+        };
 
         let validity = manifest.validity.unwrap_or_default();
         let release = Release {

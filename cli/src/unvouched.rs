@@ -62,8 +62,11 @@ fn read<T>(
 fn failure(code: &'static str, error: &ReadError) -> Failure {
     match error {
         ReadError::Worker(WorkerError::Start(_)) => Failure::environment("worker", error),
-        _ => Failure::rejected(code, error).hint(
+        ReadError::Unreadable { .. } => Failure::rejected(code, error).hint(
             "the engine's table of functions is not as the compiler writes it: do not run it",
+        ),
+        _ => Failure::rejected(code, error).hint(
+            "the engine's table of functions could not be read within limits: nothing is known of it",
         ),
     }
 }

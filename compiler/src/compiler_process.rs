@@ -5,6 +5,7 @@
 //! real programs keep covers every such form, so the process is limited instead.
 
 use std::ffi::OsString;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use edgec_targets::Target;
@@ -68,9 +69,7 @@ impl CompilerProcess {
         }
         Err(failed(WorkerError::no_answer(&answer), target.id))
     }
-}
 
-impl CompilerProcess {
     /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a small program for
     /// several at a time. `progress` is called before each. The images, and what each took, are in the order of the targets.
     ///
@@ -84,27 +83,32 @@ impl CompilerProcess {
         profile: EngineProfile,
         progress: impl Fn(&Target) + Sync + Send,
     ) -> Result<Vec<(NativeImage, Duration)>, PrecompileError> {
-        let workers = workers_at_once(program.bytes().len())
-            .min(targets.len())
-            .max(1);
+        let workers = workers_at_once(program.bytes().len(), targets.len());
         // All of them at a time have what one may have.
         let mut share = self.clone();
         share.worker.memory /= workers as u64;
-        let images = map_at_once(workers, targets, |_, target| {
+        let timed = |compiler: &Self, target| {
             progress(target);
             let begin = Instant::now();
-            let image = share.precompile(program, target, profile)?;
-            Ok((image, begin.elapsed()))
+            let image = compiler.precompile(program, target, profile);
+            image.map(|image| (image, begin.elapsed()))
+        };
+        let failed = AtomicBool::new(false);
+        let images = map_at_once(workers, targets, |_, target| {
+            // Nobody starts what will not be needed.
+            if failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let image = timed(&share, target);
+            failed.fetch_or(image.is_err(), Ordering::Relaxed);
+            Some(image)
         });
         let images = images.into_iter().zip(targets);
         let images = images.map(|(image, target)| match image {
-            // Alone it may have all of it.
-            Err(PrecompileError::Memory { .. } | PrecompileError::Crash { .. }) if workers > 1 => {
-                let begin = Instant::now();
-                let image = self.precompile(program, target, profile)?;
-                Ok((image, begin.elapsed()))
-            }
-            image => image,
+            Some(Err(error)) if workers == 1 || error.is_of_the_program() => Err(error),
+            Some(Ok(image)) => Ok(image),
+            // Not started, or in want of what others had: alone it has all of it.
+            Some(Err(_)) | None => timed(self, target),
         });
         images.collect()
     }

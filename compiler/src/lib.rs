@@ -82,7 +82,6 @@ pub use lint::{
 pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 pub use order::order;
-pub use parallel::{map_at_once, workers_at_once};
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use resources::{Limits, Resources};

@@ -87,9 +87,9 @@ impl Level {
 const QUICK: &[&str] = &[
     "duplicate-function-elimination",
     "memory-packing",
-    // Several values at once become locals in Binaryen, and a function that has many becomes many times as long.
     "dce",
     "vacuum",
+    // Several values at once become locals in Binaryen, and a function that has many becomes many times as long.
     "coalesce-locals",
     "reorder-locals",
     "vacuum",
@@ -171,8 +171,17 @@ pub fn optimize(
         }
     };
     let before = core_modules(&program);
-    let workers = workers_at_once(program.bytes().len());
+    let workers = workers_at_once(program.bytes().len(), before.len());
     let optimized = map_at_once(workers, &before, one);
+    // Which modules are left as they are must not depend on what ran beside them.
+    let optimized = optimized.into_iter().enumerate();
+    let optimized = optimized.map(|(number, result)| match (result, before.get(number)) {
+        (Err(Failure::Exit { .. } | Failure::Start { .. }), Some(module)) if workers > 1 => {
+            one(number, module)
+        }
+        (result, _) => result,
+    });
+    let optimized: Vec<_> = optimized.collect();
 
     let mut modules = Vec::new();
     let mut bytes = Vec::new();

@@ -4,6 +4,7 @@
 //! its time goes to starting it: then several at a time end earlier. Each has memory of its own, so
 //! they are few.
 
+use std::num::NonZero;
 use std::thread::available_parallelism;
 
 use rayon::ThreadPoolBuilder;
@@ -14,28 +15,30 @@ const SMALL: usize = 4 << 20;
 /// The most workers at a time.
 const MAX_WORKERS: usize = 4;
 
-/// How many workers run at a time for a program of `length` bytes: from 1 to 4.
-pub fn workers_at_once(length: usize) -> usize {
+/// How many workers run at a time for a program of `length` bytes and so many pieces of work: from 1 to 4.
+pub(crate) fn workers_at_once(length: usize, pieces: usize) -> usize {
     if length > SMALL {
         return 1;
     }
-    available_parallelism().map_or(1, |processors| processors.get().min(MAX_WORKERS))
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    processors.min(MAX_WORKERS).min(pieces).max(1)
 }
 
 /// Does `work` on every item and its number, on up to `workers` of them at a time; the answers are in the
 /// order of the items.
-pub fn map_at_once<T: Sync, R: Send>(
+pub(crate) fn map_at_once<T: Sync, R: Send>(
     workers: usize,
     items: &[T],
     work: impl Fn(usize, &T) -> R + Sync + Send,
 ) -> Vec<R> {
     let one = |(number, item)| work(number, item);
-    let pool = ThreadPoolBuilder::new().num_threads(workers.min(items.len()));
-    match pool.build() {
-        Ok(pool) if workers > 1 => pool.install(|| items.par_iter().enumerate().map(one).collect()),
-        // One at a time, or no more threads to be had.
-        _ => items.iter().enumerate().map(one).collect(),
+    if workers > 1
+        && let Ok(pool) = ThreadPoolBuilder::new().num_threads(workers).build()
+    {
+        return pool.install(|| items.par_iter().enumerate().map(one).collect());
     }
+    // One at a time, or no more threads to be had.
+    items.iter().enumerate().map(one).collect()
 }
 
 #[cfg(test)]
@@ -63,7 +66,8 @@ mod tests {
 
     #[test]
     fn a_large_program_is_worked_on_by_one() {
-        assert_eq!(workers_at_once(SMALL + 1), 1);
-        assert!((1..=MAX_WORKERS).contains(&workers_at_once(SMALL)));
+        assert_eq!(workers_at_once(SMALL + 1, 9), 1);
+        assert!((1..=MAX_WORKERS).contains(&workers_at_once(SMALL, 9)));
+        assert_eq!(workers_at_once(SMALL, 0), 1);
     }
 }

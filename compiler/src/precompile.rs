@@ -79,6 +79,13 @@ pub enum PrecompileError {
     },
 }
 
+impl PrecompileError {
+    /// Whether it is the program, and not what there was of time and memory.
+    pub(crate) fn is_of_the_program(&self) -> bool {
+        matches!(self, Self::Settings { .. } | Self::Compile { .. })
+    }
+}
+
 /// Compiles a program for one target and profile, in this process: what a hostile program can make of
 /// that is in [`crate::CompilerProcess`], which sets limits.
 ///

@@ -130,7 +130,8 @@ def parse_elf(image):  # the machine, the kind, and the bytes of `.wasmtime.engi
         need(offset >= end and not image[end:offset].strip(b"\0"), "image: an overlap, or stray bytes")
         end = offset + size
     needed = {f".wasmtime.{name}" for name in ("engine", "exceptions", "traps")[:3 if found.get(".text") else 1]}
-    need(needed <= found.keys() and len(found[".wasmtime.engine"]) <= 65536, "image: a section is missing, or too long")
+    needed = needed <= {name for name in found if len(found[name]) >= 8}
+    need(needed and len(found[".wasmtime.engine"]) <= 65536, "image: a section is missing, or too long")
     return machine, ("module", "component")[kind - 1], found[".wasmtime.engine"]
 def parse_engine(data):  # the engine's major version, the triple, the CPU flags that are on
     stream = iter(data)
@@ -152,7 +153,6 @@ def parse_engine(data):  # the engine's major version, the triple, the CPU flags
     major, triple = take(take(1)[0]).decode(), take(varint(64)).decode()
     _shared, cpu = ([setting() for _ in range(varint(64))] for _ in range(2))
     return major, triple, {name for name, is_off in cpu if not is_off}
-
 def check_image(image, manifest, targets):
     stated, engine = manifest["target"], manifest["engine"]
     signed = manifest["image"]["length"], manifest["image"]["fsverity"]

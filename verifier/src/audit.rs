@@ -73,7 +73,7 @@ impl AuditReport {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// The image is not one that the engine wrote: writable code, relocations and the like.
+    /// The image is not one that the engine wrote: sections with another access, relocations and the like.
     #[error(transparent)]
     Image(#[from] ElfError),
     /// More code than is audited.
@@ -102,8 +102,8 @@ pub enum AuditError {
 /// is said of where the engine enters.
 ///
 /// The family is the one in the ELF header; whether that is the manifest's is for
-/// [`crate::verify`] to say. The section rules (nothing both writable and executable, no relocations
-/// of code, nothing else on the code's pages) are those of [`ElfImage::parse`].
+/// [`crate::verify`] to say. The section rules (access, no relocations
+/// of code, nothing else on the code's pages, the engine's tables) are those of [`ElfImage::parse`].
 ///
 /// # Errors
 ///

@@ -156,8 +156,10 @@ fn from_store(
         let engine = engine(profile)?;
         match store.load(&engine, wanted.clone(), &trust.policy) {
             Ok(loaded) => return Ok((engine, loaded)),
-            Err(error @ (LoadError::Store(StoreError::NoFit { .. }) | LoadError::Unfit(_))) => {
-                last = Some(error);
+            Err(error @ LoadError::Unfit(_)) => last = Some(error),
+            // Says less than what is in the way of an artifact that is there.
+            Err(error @ LoadError::Store(StoreError::NoFit { .. })) => {
+                last.get_or_insert(error);
             }
             Err(error) => return Err(failed(&error)),
         }

@@ -171,7 +171,8 @@ impl Report {
                     // One line each, whatever the manifest says.
                     let side = |side: &Option<String>| safe(side.as_deref().unwrap_or("-"));
                     let (stated, made) = (side(&it.a), side(&it.b));
-                    message.push_str(&format!("\n{}: {stated}, made: {made}", it.at));
+                    let at = safe(&it.at);
+                    message.push_str(&format!("\n{at}: {stated}, made: {made}"));
                 }
                 let evidence = format!("{} differ", render::count(found.len(), "place"));
                 self.refuse(

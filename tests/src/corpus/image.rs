@@ -142,6 +142,18 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
         ),
         case(
             18,
+            "an empty table of traps",
+            &|image| {
+                let (header, at) = forge.section(".wasmtime.traps");
+                let length =
+                    u64::from_le_bytes(image[header + 32..header + 40].try_into().unwrap());
+                image[at..at + usize::try_from(length).unwrap()].fill(0);
+                put(image, header + 32, &[0; 8]);
+            },
+            "no section `.wasmtime.traps`",
+        ),
+        case(
+            18,
             "no description of the engine",
             &|image| {
                 let name = find(image, b".wasmtime.engine");
