@@ -1,0 +1,383 @@
+//! Rows 38 to 40 of `docs/threat-model.md`: inputs of the build, its tools, and its output.
+#![cfg(unix)]
+
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+use edgec_tests::corpus::{GREETING, bombs::bombs, fails, refused};
+use edgec_tests::{Sandbox, binary, isolate, repository};
+
+fn hello() -> Vec<u8> {
+    wat::parse_file(repository().join("examples/hello.wat")).unwrap()
+}
+
+/// The binary, in a shell that has set limits first.
+fn limited(sandbox: &Sandbox, limits: &str, arguments: &[&str]) -> Output {
+    let mut shell = Command::new("sh");
+    isolate(&mut shell, sandbox.path());
+    let script = format!("{limits}; exec {} \"$@\"", binary().display());
+    shell.args(["-c", &script, "sh"]).args(arguments);
+    shell.output().unwrap()
+}
+
+/// The code of the one error on standard error.
+fn code(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    // Warnings about modules that were not optimized may stand in front.
+    let error = stderr.lines().find_map(|line| line.strip_prefix("error["));
+    let code = error.and_then(|rest| rest.split(']').next());
+    code.unwrap_or_else(|| panic!("no named error: {stderr}"))
+        .to_owned()
+}
+
+const BUILD: &[&str] = &[
+    "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
+];
+
+/// Row 38: every beginning, through the libraries and, one in sixteen, the binary.
+#[test]
+fn row_38_truncated() {
+    let sandbox = Sandbox::new();
+    let wasm = hello();
+    for len in 0..wasm.len() {
+        try_all(&wasm[..len], false);
+    }
+    for len in (0..wasm.len()).step_by(16) {
+        sandbox.write("in.wasm", &wasm[..len]);
+        let output = sandbox.run(&[BUILD, &["in.wasm"]].concat());
+        if len == 8 {
+            assert!(output.status.success(), "an empty module is one");
+            std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(1), "{len}: {output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let code = code(&output);
+        assert!(
+            code == "not-wasm" || code == "invalid" && stderr.contains("(at offset 0x"),
+            "{len}: {stderr}"
+        );
+        assert_eq!(sandbox.files(), ["in.wasm", "key.pem", "key.pub.pem"]);
+    }
+}
+
+/// Row 38: every bit; what is still valid is compiled too, one in eight.
+#[test]
+fn row_38_bit_flips() {
+    let mut wasm = hello();
+    for at in 0..wasm.len() {
+        for bit in 0..8 {
+            wasm[at] ^= 1 << bit;
+            try_all(&wasm, bit == at % 8);
+            wasm[at] ^= 1 << bit;
+        }
+    }
+}
+
+/// An error of any stage says where, if it is one about the binary; no stage panics.
+fn try_all(wasm: &[u8], compile: bool) {
+    use edgec_compiler::{
+        AdaptError, EngineProfile, KindChoice, ValidateError, adapt, precompile, read,
+    };
+    let Ok(input) = read(wasm) else { return };
+    match adapt(input, KindChoice::Auto) {
+        Ok(adapted) if compile => {
+            let target = edgec_targets::find("x86_64").unwrap();
+            let _ = precompile(&adapted.component, target, EngineProfile::Default);
+        }
+        Err(AdaptError::Invalid(error @ ValidateError::Invalid { .. })) => {
+            assert!(error.to_string().contains("(at offset 0x"), "{error}");
+        }
+        _ => {}
+    }
+}
+
+/// Row 38: each ends in an artifact or in a named error, within limits that a test can
+/// wait for: 2 s a tool, 1 GiB a process.
+#[test]
+fn row_38_bombs() {
+    let sandbox = Sandbox::new();
+    let expected = [
+        "invalid",
+        "not-wasm",
+        "unsupported",
+        "precompile",
+        "compile-timeout",
+        "compile-memory",
+    ];
+    for bomb in bombs() {
+        sandbox.write("bomb.wasm", &bomb.wasm);
+        for level in ["-O0", "-O1"] {
+            let limits = [
+                level,
+                "--compile-timeout",
+                "2",
+                "--optimizer-timeout",
+                "2",
+                "--worker-memory",
+                "1024",
+                "bomb.wasm",
+            ];
+            let arguments = [BUILD, &limits].concat();
+            let output = limited(&sandbox, "ulimit -d 1048576", &arguments);
+            let what = format!("{} {level}: {output:?}", bomb.name);
+            let mut files = vec!["bomb.wasm", "key.pem", "key.pub.pem"];
+            if output.status.success() {
+                sandbox.ok(&["verify", "--key", "key.pub.pem", "a.cwasm"]);
+                files.insert(0, "a.cwasm");
+            } else {
+                assert_eq!(output.status.code(), Some(1), "{what}");
+                let code = code(&output);
+                assert!(expected.contains(&&*code), "{what}");
+            }
+            assert_eq!(sandbox.files(), files, "{what}");
+            let _ = std::fs::remove_file(sandbox.path().join("a.cwasm"));
+        }
+    }
+}
+
+/// Row 38: what the compiler would not finish ends in an error that names the limit.
+#[test]
+fn row_38_time_and_memory_have_limits() {
+    let sandbox = Sandbox::new();
+    let bombs = bombs();
+    let bomb = |name: &str| &bombs.iter().find(|bomb| bomb.name == name).unwrap().wasm;
+    sandbox.write("time.wasm", bomb("100,000 nested loops"));
+    sandbox.write("memory.wasm", bomb("2,000 loops around 2,000 variables"));
+    let with = |more: &[&'static str]| [BUILD, &["-O0"], more].concat();
+    let time = with(&["--compile-timeout", "1", "time.wasm"]);
+    let stderr = refused(&sandbox, &time, "compile-timeout");
+    assert!(stderr.contains("after 1 s"), "{stderr}");
+    if cfg!(target_os = "linux") {
+        let memory = with(&["--worker-memory", "128", "memory.wasm"]);
+        let stderr = refused(&sandbox, &memory, "compile-memory");
+        assert!(stderr.contains("128 MiB"), "{stderr}");
+    }
+}
+
+/// Row 38: nobody but the build starts the worker, and it takes no other's word.
+#[test]
+fn row_38_the_worker_alone() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &["__precompile"][..],
+        &["__precompile", "x", "x86_64", "module", "0"],
+        &["__precompile", "1000000000", "x86_65", "module", "0"],
+        &["__precompile", "1000000000", "x86_64", "neither", "0"],
+        &["__precompile", "1000000000", "x86_64", "module", "-1"],
+        &["__init"],
+        &["__init", "x", "0", "f"],
+        &["__init", "1000000000", "-1", "f"],
+        &["__wasm-opt"],
+        &["__wasm-opt", "x"],
+    ] {
+        let output = sandbox.run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert_eq!(output.stdout, b"", "{arguments:?}");
+    }
+    let rubbish = sandbox.write("rubbish", "rubbish");
+    let mut command = sandbox.command(&["__precompile", "1000000000", "x86_64", "module", "0"]);
+    let output = command
+        .stdin(std::fs::File::open(rubbish).unwrap())
+        .output()
+        .unwrap();
+    assert!(!output.stdout.starts_with(b"\0"), "{output:?}");
+}
+
+/// Row 39: whatever an optimizer does, the build goes on, with what it had.
+#[test]
+fn row_39_a_broken_optimizer() {
+    let sandbox = Sandbox::new();
+    let hello = repository().join("examples/hello.wat");
+    for (what, body) in [
+        ("a crash", "kill -SEGV $$"),
+        ("a crash after some output", "head -c 100; kill -SEGV $$"),
+        ("a failure", "exit 3"),
+        ("a hang", "exec sleep 100"),
+        ("a hang after all of its output", "cat; exec sleep 100"),
+        ("no output", "exit 0"),
+        ("another module", "printf '\\0asm\\1\\0\\0\\0'"),
+        ("a component", "printf '\\0asm\\15\\0\\1\\0'"),
+        ("text", "echo '(module)'"),
+        ("much output", "head -c 50000000 /dev/zero"),
+    ] {
+        sandbox.fake_optimizer(body);
+        let output = sandbox.run(&[
+            "build",
+            "-q",
+            hello.to_str().unwrap(),
+            "-t",
+            std::env::consts::ARCH,
+            "--key",
+            "key.pem",
+            "-o",
+            "hello.cwasm",
+            "--wasm-opt",
+            "./wasm-opt",
+            "--optimizer-timeout",
+            "1",
+        ]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{what}: {stderr}");
+        assert!(stderr.contains("warning"), "{what}: {stderr}");
+        let run = ["run", "--key", "key.pub.pem", "hello.cwasm"];
+        assert_eq!(sandbox.ok(&run), GREETING, "{what}");
+        let files = ["hello.cwasm", "key.pem", "key.pub.pem", "wasm-opt"];
+        assert_eq!(sandbox.files(), files, "{what}");
+    }
+}
+
+fn small() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.wat", "(module (func (export \"f\")))");
+    sandbox.write("a.cwasm", "old");
+    sandbox
+}
+
+/// Row 40: a limit on the size of files is a full disk that every test can have.
+#[test]
+fn row_40_no_room_for_the_artifact() {
+    let sandbox = small();
+    let before = sandbox.files();
+    for limits in ["ulimit -f 4", "trap '' XFSZ; ulimit -f 4", "ulimit -f 0"] {
+        let output = limited(&sandbox, limits, &[BUILD, &["-O0", "in.wat"]].concat());
+        assert_eq!(output.status.code(), Some(3), "{limits}: {output:?}");
+        assert!(["io", "compiler"].contains(&&*code(&output)), "{output:?}");
+        assert_eq!(sandbox.files(), before, "{limits}");
+        assert_eq!(sandbox.read("a.cwasm"), b"old", "{limits}");
+    }
+}
+
+/// Row 40: and a disk that is full, where a test may mount one.
+#[test]
+fn row_40_a_full_disk() {
+    let sandbox = small();
+    let disk = sandbox.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"])
+        .arg(&disk)
+        .stderr(Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this user cannot mount a disk");
+        return;
+    }
+    let result = std::panic::catch_unwind(|| {
+        sandbox.write("disk/a.cwasm", "old");
+        let hello = repository().join("examples/hello.wat");
+        let arguments = [
+            "build",
+            "-q",
+            hello.to_str().unwrap(),
+            "-t",
+            "x86_64,aarch64",
+            "--key",
+            "key.pem",
+            "-o",
+            "disk",
+        ];
+        fails(&sandbox, 3, &arguments, "io");
+        let one = [
+            "build",
+            "-q",
+            hello.to_str().unwrap(),
+            "-t",
+            "x86_64",
+            "--key",
+            "key.pem",
+            "-o",
+            "disk/a.cwasm",
+        ];
+        fails(&sandbox, 3, &one, "io");
+        assert_eq!(sandbox.read("disk/a.cwasm"), b"old");
+    });
+    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
+    assert!(unmounted.success());
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+/// Row 40: a symbolic link in the output's place is replaced; what it led to stays.
+#[test]
+fn row_40_the_output_is_a_symlink() {
+    let sandbox = small();
+    let (link, precious) = (sandbox.path().join("a.cwasm"), "precious");
+    std::fs::remove_file(&link).unwrap();
+    sandbox.write(precious, "precious");
+    for target in [precious, "nowhere"] {
+        let _ = std::fs::remove_file(&link);
+        symlink(target, &link).unwrap();
+        sandbox.ok(&[BUILD, &["-O0", "in.wat"]].concat());
+        assert!(!link.is_symlink());
+        sandbox.ok(&["verify", "--key", "key.pub.pem", "a.cwasm"]);
+        assert_eq!(sandbox.read(precious), b"precious");
+    }
+    // A link to what is no file is no place for one; nor is one to what is being read.
+    std::fs::remove_file(&link).unwrap();
+    symlink("/dev/full", &link).unwrap();
+    fails(&sandbox, 3, &[BUILD, &["-O0", "in.wat"]].concat(), "io");
+    std::fs::remove_file(&link).unwrap();
+    symlink("key.pem", &link).unwrap();
+    let key = sandbox.read("key.pem");
+    fails(&sandbox, 2, &[BUILD, &["-O0", "in.wat"]].concat(), "output");
+    assert_eq!(sandbox.read("key.pem"), key);
+}
+
+/// Row 40: whoever is last wins, with a whole file.
+#[test]
+fn row_40_two_builds_to_one_path() {
+    let sandbox = small();
+    let before = sandbox.files();
+    for _ in 0..5 {
+        let mut builds: Vec<_> = (0..4)
+            .map(|_| {
+                let mut command = sandbox.command(&[BUILD, &["-O0", "in.wat"]].concat());
+                command.spawn().unwrap()
+            })
+            .collect();
+        for build in &mut builds {
+            assert!(build.wait().unwrap().success());
+        }
+        sandbox.ok(&["verify", "--key", "key.pub.pem", "a.cwasm"]);
+        assert_eq!(sandbox.files(), before);
+    }
+}
+
+/// Row 40: interrupted at many moments, a build has done everything or nothing.
+#[test]
+fn row_40_interrupted() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let sandbox = small();
+    let before = sandbox.files();
+    let arguments = [BUILD, &["-O0", "in.wat"]].concat();
+    // The moments are spread over what a whole build takes here, and a little more.
+    let begin = Instant::now();
+    sandbox.ok(&arguments);
+    let moment = begin.elapsed() / 50;
+    let (mut old, mut new) = (0, 0);
+    for step in 0..60u32 {
+        let signal = [Signal::INT, Signal::TERM, Signal::HUP][step as usize % 3];
+        sandbox.write("a.cwasm", "old");
+        let mut command = sandbox.command(&arguments);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(moment * step);
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        // It may have ended already, and is not waited for yet.
+        kill_process(pid, signal).unwrap();
+        let status = child.wait().unwrap();
+        assert!(status.success() || status.signal().is_some(), "{status}");
+        assert_eq!(sandbox.files(), before, "after {step} steps");
+        if sandbox.read("a.cwasm") == b"old" {
+            old += 1;
+            assert!(!status.success());
+        } else {
+            new += 1;
+            sandbox.ok(&["verify", "--key", "key.pub.pem", "a.cwasm"]);
+        }
+    }
+    assert!(old > 0, "{old} old, {new} new");
+}

@@ -1,0 +1,53 @@
+//! The tests that go through the real binary and real programs: one binary, a module a subject.
+//!
+//! Each test binary links the engine and the optimizer anew, so there is one.
+
+mod aarch64;
+mod agreement;
+mod agreement_policy;
+mod attack;
+mod attack_build;
+mod attack_ed25519;
+mod attack_files;
+mod attack_policy;
+mod attack_store;
+mod attack_store_files;
+mod attack_store_many;
+mod attack_table;
+mod audit;
+mod build;
+mod check;
+mod cold_start;
+mod conformance;
+mod core_modules;
+mod debug_files;
+mod deployment;
+mod diff;
+mod edge;
+mod errors;
+mod fleet;
+mod guests;
+mod hosting;
+mod init;
+mod interop;
+mod keys;
+mod loader;
+mod optimizer;
+mod passphrases;
+mod pkcs11;
+mod pools;
+mod rebuild;
+mod regressions;
+mod signers;
+mod stock;
+mod store_crash;
+mod store_current;
+mod store_damage;
+mod store_errors;
+mod store_upkeep;
+mod targets;
+mod tidy;
+mod transcripts;
+mod vectors;
+mod verify;
+mod x86_levels;
