@@ -18,6 +18,7 @@ mod code_map;
 mod compiler_process;
 mod debug_info;
 mod elf;
+mod engine_faults;
 mod engine_limits;
 mod features;
 #[cfg(feature = "precompile")]

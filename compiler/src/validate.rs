@@ -19,6 +19,7 @@ pub struct ValidComponent {
     bytes: Vec<u8>,
     kind: Kind,
     features: WasmFeatures,
+    advisories: Vec<&'static str>,
 }
 
 /// Why a program is not valid.
@@ -39,6 +40,14 @@ pub enum ValidateError {
     #[error("{message}")]
     Engine {
         /// What the engine says.
+        message: String,
+    },
+    /// Valid, but the code that the engine makes of it does not work: a known fault.
+    #[error("{message} ({id})")]
+    Fault {
+        /// The advisory about it.
+        id: &'static str,
+        /// What goes wrong, and where in the program.
         message: String,
     },
 }
@@ -98,12 +107,12 @@ pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
         unsupported_feature: would_need(&bytes),
     })?;
     let features = features::used(&bytes);
-    engine_limits::check(&bytes, kind, features)
-        .map_err(|message| ValidateError::Engine { message })?;
+    let advisories = engine_limits::check(&bytes, kind, features)?;
     Ok(ValidComponent {
         bytes,
         kind,
         features,
+        advisories,
     })
 }
 
@@ -240,6 +249,7 @@ impl ValidComponent {
             bytes,
             kind,
             features,
+            advisories: Vec::new(),
         }
     }
 
@@ -256,6 +266,11 @@ impl ValidComponent {
     /// The features that the program uses, in wasmparser's names, sorted.
     pub fn feature_names(&self) -> Vec<String> {
         features::names(self.features)
+    }
+
+    /// The advisories about the engine that concern programs of this shape.
+    pub fn advisories(&self) -> &[&'static str] {
+        &self.advisories
     }
 
     #[cfg(feature = "precompile")]

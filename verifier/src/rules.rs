@@ -283,7 +283,7 @@ fn advisory(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     }
     Ok(Finding::Good(format!(
         "none of the {} that this edgec ships concerns wasmtime {found} for {} (as signed)",
-        SHIPPED.len(),
+        SHIPPED.iter().filter(|it| it.shape.is_none()).count(),
         target.id
     )))
 }

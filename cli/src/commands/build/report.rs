@@ -154,11 +154,12 @@ impl InputReport {
             module,
             reason: safe(&failure.to_string()),
         });
-        let features = optimized.component.feature_names();
+        let features = &optimized.component.feature_names();
         let concerns = job.outputs.iter().flat_map(|(target, _)| {
-            let concerning = SHIPPED
-                .iter()
-                .filter(|a| a.concerns(ENGINE_VERSION, target.triple(), &features));
+            let by_shape = |id| optimized.component.advisories().contains(&id);
+            let concerning = SHIPPED.iter().filter(move |a| {
+                a.concerns(ENGINE_VERSION, target.triple(), features) || by_shape(a.id)
+            });
             concerning.map(|advisory| Concern {
                 target: target.id,
                 id: advisory.id,
