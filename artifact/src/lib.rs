@@ -16,6 +16,8 @@ pub mod digest;
 pub mod elf;
 mod encoding;
 mod envelope;
+mod exports;
+mod extension;
 mod key;
 mod layout;
 mod manifest;
@@ -27,6 +29,10 @@ pub use canonical::JsonError;
 pub use digest::{Sha256Digest, VerityDigest};
 pub use encoding::KeyEncoding;
 pub use envelope::{BadSignature, Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
+pub use exports::{ExportSum, Exports, MAX_EXPORT_LIST_LEN, export_list};
+pub use extension::{
+    ExtensionError, ExtensionValue, Extensions, MAX_EXTENSIONS_DEPTH, MAX_EXTENSIONS_LEN,
+};
 pub use key::{KeyError, KeyId, PublicKey};
 pub use layout::{
     Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, encode,

@@ -31,7 +31,8 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let (file, len) = open_input(path)?;
     if len > MAX_LEN {
-        return Err(io::ErrorKind::FileTooLarge.into());
+        let message = format!("{len} bytes are more than the {MAX_LEN} that an input may have");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     read_sized(file, MAX_LEN, len)
 }
@@ -211,7 +212,8 @@ fn read_sized(source: impl io::Read, most: u64, expected: u64) -> io::Result<Vec
     bytes.try_reserve_exact(usize::try_from(expected).unwrap_or(0).saturating_add(1))?;
     source.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::ErrorKind::FileTooLarge.into());
+        let message = format!("it has more than {most} bytes, which is the limit");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
 }

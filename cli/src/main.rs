@@ -9,6 +9,7 @@
 mod cold_start;
 mod commands;
 mod differences;
+mod exports;
 mod failure;
 mod files;
 mod fleet;

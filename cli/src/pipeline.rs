@@ -6,6 +6,7 @@ mod failures;
 mod init;
 mod manifest;
 mod recipe;
+mod room;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use self::failures::{defect, precompile_failure};
 pub(crate) use self::init::{Init, Initialized};
 pub(crate) use self::manifest::{Release, manifest};
 pub(crate) use self::recipe::recipe;
+pub(crate) use self::room::check as check_room;
 use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::{Exit, Failure};
 use crate::progress::Progress;
@@ -81,6 +83,7 @@ impl Recipe {
         let from_text = input.is_from_text();
         let adapted =
             edgec_compiler::adapt(input, self.kind).map_err(|error| adapt_failure(&error))?;
+        check_room(&adapted.component)?;
         let validating = begin.elapsed();
 
         let kind = adapted.component.kind();

@@ -1,7 +1,7 @@
 //! Making an image again from its input, and comparing: `edgec verify --rebuild`.
 //!
 //! All that the manifest says of the program is made again too: source, target, engine, capabilities, needs and
-//! stages. What a publisher says of a release (name, version, channel, validity) is taken as it is stated.
+//! stages. What a publisher says of a release (name, version, channel, validity, extensions) is taken as it is stated.
 
 use std::path::Path;
 
@@ -86,6 +86,7 @@ impl Rebuild {
             display_version: manifest.display_version.clone(),
             channel: manifest.channel.clone(),
             validity,
+            extensions: manifest.extensions.clone(),
         };
         let rebuilt =
             pipeline::manifest(&release, &manifest.name, &recipe, &prepared, &made)(Image {

@@ -9,7 +9,7 @@ mod token;
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgec_artifact::{BadSignature, PublicKey, Signature};
+use edgec_artifact::{BadSignature, LayoutError, PublicKey, Signature};
 use edgec_packager::{PackageError, SecretKey, SignedArtifact, UnsignedArtifact};
 
 use self::command::CommandSigner;
@@ -205,6 +205,14 @@ pub(crate) fn package_failure(error: &PackageError) -> Failure {
         PackageError::LastSignature { .. } => (
             "last-signature",
             "sign with another key first: edgec sign --append",
+        ),
+        PackageError::Layout(LayoutError::TooLong { .. }) => (
+            "package",
+            "every reader has this limit: build the program's parts as artifacts of their own",
+        ),
+        PackageError::Layout(LayoutError::EnvelopeLength { .. }) => (
+            "package",
+            "every reader has this limit: `edgec sign --remove` takes signatures away",
         ),
         _ => return Failure::rejected("package", error),
     };

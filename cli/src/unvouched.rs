@@ -40,6 +40,15 @@ pub(crate) fn functions(
     read(code, manifest, image, CodeMapProcess::functions)
 }
 
+/// The names of all that the program in an image exports, sorted; `code` is as above.
+pub(crate) fn exports(
+    code: &'static str,
+    manifest: &Manifest,
+    image: &Image<'_>,
+) -> Result<Vec<String>, Failure> {
+    read(code, manifest, image, CodeMapProcess::exports)
+}
+
 fn read<T>(
     code: &'static str,
     manifest: &Manifest,

@@ -1,5 +1,6 @@
 //! A verified program in an engine, and what is known about it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
@@ -187,7 +188,7 @@ impl Facts {
 
     /// A policy judges the imports that the manifest states; the program must not have others.
     pub(crate) fn declare(&self, mut imports: Vec<String>) -> Result<(), LoadError> {
-        let signed = &self.manifest.capabilities.imports;
+        let signed: HashSet<&String> = self.manifest.capabilities.imports.iter().collect();
         imports.retain(|name| !signed.contains(name));
         match imports.as_slice() {
             [] => Ok(()),

@@ -20,7 +20,17 @@ def line(value): return text(value) and not any(unicodedata.category(c) == "Cc" 
 def is_name(name):
     return (line(name) and not set(name) & set("\\*") and len(name.encode()) <= 128
             and all(part and part[0] != "." for part in name.split("/")))
-def settings(value): return table_of(text)(value) and list(value) == sorted(value)
+def is_sorted(value): return list(value) == sorted(value)
+def settings(value): return table_of(text)(value) and is_sorted(value)
+def exports(value):  # a list, or the count, length and digest of one that is longer than 128 KiB
+    return fits(value, [text], True) or fits(value, SUM, True) and value["length"] > 2**17
+def extension(value, room):  # with so many lists and objects inside of one another
+    inner = list(value.values()) if type(value) is dict else value
+    if type(inner) is list: return room > 0 and (type(value) is list or is_sorted(value)) and all(extension(one, room - 1) for one in inner)
+    return text(value) or flag(value) or version_number(value)
+def extensions(value):
+    return (type(value) is dict and value != {} and all(map(is_name, value)) and extension(value, 8)
+            and len(spell(value)) <= 2**16)
 
 def fits(value, shape, ordered):
     if callable(shape): return shape(value)
@@ -30,23 +40,25 @@ def fits(value, shape, ordered):
             and (not ordered or list(value) == [name for name in known if name in value])
             and all(fits(item, known[name], ordered) for name, item in value.items()))
 
+def spell(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 def parse_json(data, shape, what):
     value = json.loads(data.decode())
     # Whatever is not in the one spelling, as a field that is there twice, differs from it here.
-    spelled = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    need(spelled == data and fits(value, shape, True), f"{what}: another spelling, field or type")
+    need(spell(value) == data and fits(value, shape, True), f"{what}: another spelling, field or type")
     return value
 BYTES, RANGE = {"length": number, "sha256": digest}, {"minimum": number, "maximum?": number}
+SUM = {"count": number} | BYTES
 MANIFEST = {
     "name": is_name, "version": version_number, "displayVersion?": text, "channel?": is_name,
     "kind": one_of("component", "module"), "image": BYTES | {"fsverity": digest},
     "source": {"input": BYTES, "optimized": BYTES},
     "target": {"id": text, "triple": text, "level": text, "cpuFeatures": [text]},
     "engine": {"name": text, "version": text, "profile": text, "tunables": settings, "compatibilityHash": digest},
-    "capabilities": {"imports": [text], "exports": [text]},
+    "capabilities": {"imports": [text], "exports": exports},
     "resources": {"coreInstances": number, "memories": [RANGE], "tables": [RANGE], "complete": flag},
     "wasmFeatures": [text], "validity?": {"issued?": number, "notBefore?": number, "expires?": number},
-    "builder": {"edgec": text, "stages": [{"name": text, "tool": text, "version": text, "settings": settings}]}}
+    "builder": {"edgec": text, "stages": [{"name": text, "tool": text, "version": text, "settings": settings}]},
+    "extensions?": extensions}
 SUBJECT = {"name": text, "digest": {"sha256": digest, "fsverity-sha256-12": digest}}
 STATEMENT = {"_type": one_of("https://in-toto.io/Statement/v1"), "subject": [SUBJECT],
              "predicateType": one_of("https://edgec.dev/manifest/v1"), "predicate": MANIFEST}
@@ -94,7 +106,7 @@ def split(file):
     image_len, at, length, version, reserved, magic = struct.unpack("<QQQII8s", file[-40:])
     need(magic == b"\x89edgec\r\n" and version == 1 and reserved == 0, "layout: not a footer")
     need(at == (image_len + 7) // 8 * 8 and at + length + 40 == len(file), "layout: tiling")
-    need(1 <= length <= 2**20 and not any(file[image_len:at]), "layout: envelope length, or padding")
+    need(1 <= length <= 2**22 and not any(file[image_len:at]), "layout: envelope length, or padding")
     return file[:image_len], file[at:-40]
 
 def fsverity(data):
@@ -256,8 +268,8 @@ def check_rules(manifest, policy, options):
         enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
     if compiler.get("advisories"):
         concerns = lambda one, kind, mine: not one[kind] or mine & set(one[kind])
-        ranges = [one["affected"] for one in options.advisories or [] if concerns(one, "features", uses)
-                  and concerns(one, "families", {target["triple"].split("-")[0]})]
+        ranges = [one["affected"] for one in options.advisories or [] if "shape" not in one
+                  and concerns(one, "features", uses) and concerns(one, "families", {target["triple"].split("-")[0]})]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
     enforce("audit", not compiler.get("audit"))  # there is no disassembler here: nothing can be said of the code
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))

@@ -13,7 +13,7 @@ use edgec_tests::{Sandbox, corpus, repository};
 #[test]
 fn the_second_verifier_is_short() {
     let text = std::fs::read_to_string(repository().join("tests/interop/verify.py")).unwrap();
-    assert!(text.lines().count() < 300);
+    assert!(text.lines().count() < 350);
 }
 
 /// What it takes for the registry is the registry.

@@ -59,6 +59,9 @@ pub(crate) struct Arguments {
 /// What a command exports, up to the version.
 const COMMAND: &str = "wasi:cli/run@0.2.";
 
+/// More exports than these are not named where one is missing.
+const MOST_EXPORTS: usize = 20;
+
 struct State {
     wasi: WasiCtx,
     table: ResourceTable,
@@ -93,12 +96,23 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             );
         }
     }
-    let exports = &loaded.manifest().capabilities.exports;
+    // The program itself is asked: a manifest may only sum up what it exports.
+    let program = loaded.program().component_type();
+    let mut exports: Vec<&str> = program
+        .exports(engine.engine())
+        .map(|(name, _)| name)
+        .collect();
     if !exports.iter().any(|name| name.starts_with(COMMAND)) {
+        exports.sort_unstable();
+        let more = match exports.len().saturating_sub(MOST_EXPORTS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        exports.truncate(MOST_EXPORTS);
         let message = "the program is no command: it does not export `wasi:cli/run`";
         return Err(Failure::new(Exit::Rejected, "not-a-command", message)
             .about(path.display())
-            .hint(format!("it exports: {}", exports.join(", "))));
+            .hint(format!("it exports: {}{more}", exports.join(", "))));
     }
     let wasi = context(&arguments, path, program_arguments)?;
     run_command(&engine, &loaded, wasi)

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::files;
+use crate::pipeline::check_room;
 use crate::render::outln;
 use crate::render::{self, Format};
 
@@ -83,7 +84,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn check(bytes: &[u8]) -> Result<ValidComponent, Failure> {
     let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error))?;
-    edgec_compiler::validate(input.into_bytes()).map_err(|error| invalid_failure(&error))
+    let program = edgec_compiler::validate(input.into_bytes());
+    let program = program.map_err(|error| invalid_failure(&error))?;
+    check_room(&program)?;
+    Ok(program)
 }
 
 pub(crate) fn kind_name(kind: Kind) -> &'static str {
@@ -112,6 +116,14 @@ pub(crate) fn input_failure(error: &InputError) -> Failure {
 
 pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
     let text = render::safe(&error.to_string());
+    if let ValidateError::Fault { .. } = error {
+        let text =
+            format!("valid WebAssembly, but this engine's code for it does not work: {text}");
+        return Failure::new(Exit::Rejected, "engine-fault", text).hint(
+            "split the type in two, or pass numbers or a list instead; \
+             `edgec advisories` has the source",
+        );
+    }
     let ValidateError::Invalid {
         message,
         unsupported_feature,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use edgec_artifact::{
-    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources,
-    Sha256Digest, Source, Stage, TargetCpu, Validity,
+    Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, Kind, LimitRange, Manifest,
+    Resources, Sha256Digest, Source, Stage, TargetCpu, Validity,
 };
 use edgec_compiler::{
     ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Level, NativeImage,
@@ -19,6 +19,8 @@ pub(crate) struct Release {
     pub(crate) display_version: Option<String>,
     pub(crate) channel: Option<String>,
     pub(crate) validity: Validity,
+    /// No build makes any: those of an artifact that is made again.
+    pub(crate) extensions: Option<Extensions>,
 }
 
 /// The manifest of `image`, but for the image's digests.
@@ -67,7 +69,7 @@ pub(crate) fn manifest(
         },
         capabilities: Capabilities {
             imports: interface.imports.into_iter().collect(),
-            exports: interface.exports.into_iter().collect(),
+            exports: Exports::of(interface.exports),
         },
         resources: resources(&program.resources()),
         wasm_features: program.feature_names(),
@@ -76,6 +78,7 @@ pub(crate) fn manifest(
             edgec: env!("CARGO_PKG_VERSION").to_owned(),
             stages: stages(recipe, prepared),
         },
+        extensions: release.extensions.clone(),
     };
     move |digests| {
         manifest.image = digests;
@@ -172,7 +175,8 @@ fn settings(pairs: impl IntoIterator<Item = (&'static str, String)>) -> BTreeMap
         .collect()
 }
 
-fn resources(needs: &edgec_compiler::Resources) -> Resources {
+/// What an instance needs, as a manifest has it.
+pub(super) fn resources(needs: &edgec_compiler::Resources) -> Resources {
     let ranges = |limits: &[edgec_compiler::Limits]| {
         let range = |limits: &edgec_compiler::Limits| LimitRange {
             minimum: limits.minimum,

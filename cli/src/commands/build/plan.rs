@@ -85,6 +85,9 @@ pub(crate) struct Arguments {
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
 
+/// The longest version as people write it, in bytes: a manifest has room for it.
+const MAX_DISPLAY_VERSION: usize = 1024;
+
 /// <https://reproducible-builds.org/specs/source-date-epoch/>
 fn source_date() -> Result<Option<u64>, Failure> {
     const VARIABLE: &str = "SOURCE_DATE_EPOCH";
@@ -151,6 +154,15 @@ impl Plan {
             edgec_artifact::check_name(channel)
                 .map_err(|error| Failure::usage("channel", render::safe(&error.to_string())))?;
         }
+        if let Some(text) = &arguments.display_version
+            && text.len() > MAX_DISPLAY_VERSION
+        {
+            let message = format!(
+                "--display-version has {} bytes, and {MAX_DISPLAY_VERSION} is the limit",
+                text.len()
+            );
+            return Err(Failure::usage("display-version", message));
+        }
         let output = Output::new(
             arguments.output.as_deref(),
             arguments.inputs.len() * targets.len(),
@@ -181,6 +193,7 @@ impl Plan {
                 display_version: arguments.display_version,
                 channel: arguments.channel,
                 validity,
+                extensions: None,
             },
             signer: arguments.signer.signer_or_development()?,
             fleet,
