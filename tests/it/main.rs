@@ -45,6 +45,7 @@ mod store_current;
 mod store_damage;
 mod store_errors;
 mod store_upkeep;
+mod target_names;
 mod targets;
 mod tidy;
 mod transcripts;

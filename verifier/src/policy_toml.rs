@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::load_mode::LoadMode;
-use crate::pattern::{self, Pattern};
+use crate::pattern::{self, Pattern, TargetPattern};
 use crate::policy::{
     Allow, CompilerRules, Denied, KeyRule, PolicyError, Scope, Selector, TrustPolicy, TrustedKey,
     all_different, reachable,
@@ -49,8 +49,10 @@ struct Key {
     pem: String,
     not_before: Option<DateTime>,
     expires: Option<DateTime>,
+    #[serde(default, deserialize_with = "pattern::applications")]
     applications: Option<Vec<Pattern>>,
-    targets: Option<Vec<Pattern>>,
+    targets: Option<Vec<TargetPattern>>,
+    #[serde(default, deserialize_with = "pattern::channels")]
     channels: Option<Vec<Pattern>>,
 }
 
@@ -59,8 +61,10 @@ struct Key {
 struct ScopeEntry {
     threshold: usize,
     keys: Option<BTreeSet<String>>,
+    #[serde(default, deserialize_with = "pattern::applications")]
     applications: Option<Vec<Pattern>>,
-    targets: Option<Vec<Pattern>>,
+    targets: Option<Vec<TargetPattern>>,
+    #[serde(default, deserialize_with = "pattern::channels")]
     channels: Option<Vec<Pattern>>,
 }
 
@@ -95,7 +99,7 @@ struct Compiler {
 struct Deny {
     from: Option<EngineVersion>,
     before: Option<EngineVersion>,
-    targets: Option<Vec<Pattern>>,
+    targets: Option<Vec<TargetPattern>>,
     reason: Line,
 }
 
@@ -274,11 +278,13 @@ fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, Po
             key: key.clone(),
         });
     }
-    let lists = [&covers.applications, &covers.targets, &covers.channels];
-    let patterns: Vec<Pattern> = lists.into_iter().flatten().flatten().cloned().collect();
-    let name = match patterns.as_slice() {
+    let names = |list: &Option<Vec<Pattern>>| list.as_deref().map(pattern::join);
+    let targets = covers.targets.as_deref().map(pattern::join);
+    let lists = [names(&covers.applications), targets, names(&covers.channels)];
+    let lists: Vec<String> = lists.into_iter().flatten().collect();
+    let name = match lists.as_slice() {
         [] => name,
-        patterns => format!("{name} ({})", pattern::join(patterns)),
+        lists => format!("{name} ({})", lists.join(", ")),
     };
     let count = entry.keys.as_ref().map_or(keys.len(), BTreeSet::len);
     let threshold = reachable(&name, entry.threshold, count)?;
@@ -291,12 +297,12 @@ fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, Po
 }
 
 fn not_empty(of: &str, covers: &Selector) -> Result<(), PolicyError> {
-    for (list, patterns) in [
-        ("applications", &covers.applications),
-        ("targets", &covers.targets),
-        ("channels", &covers.channels),
+    for (list, is_empty) in [
+        ("applications", is_empty(&covers.applications)),
+        ("targets", is_empty(&covers.targets)),
+        ("channels", is_empty(&covers.channels)),
     ] {
-        if patterns.as_ref().is_some_and(Vec::is_empty) {
+        if is_empty {
             return Err(PolicyError::EmptyList {
                 of: of.to_owned(),
                 list,
@@ -306,23 +312,31 @@ fn not_empty(of: &str, covers: &Selector) -> Result<(), PolicyError> {
     Ok(())
 }
 
+fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_some_and(Vec::is_empty)
+}
+
 fn compiler(entry: Compiler) -> Result<CompilerRules, PolicyError> {
     let mut denied = Vec::new();
     for (index, deny) in entry.deny.into_iter().enumerate() {
         if deny.from.is_none() && deny.before.is_none() {
             return Err(PolicyError::Unbounded { number: index + 1 });
         }
-        if deny.targets.as_ref().is_some_and(Vec::is_empty) {
+        if is_empty(&deny.targets) {
             return Err(PolicyError::EmptyList {
                 of: format!("`compiler.deny` number {}", index + 1),
                 list: "targets",
             });
         }
+        let range = VersionRange {
+            from: deny.from.unwrap_or(EngineVersion::new(0, 0, 0)),
+            before: deny.before,
+        };
+        if range.before.is_some_and(|before| range.from >= before) {
+            return Err(PolicyError::EmptyRange { number: index + 1 });
+        }
         denied.push(Denied {
-            range: VersionRange {
-                from: deny.from.unwrap_or(EngineVersion::new(0, 0, 0)),
-                before: deny.before,
-            },
+            range,
             targets: deny.targets,
             reason: deny.reason.0,
         });
@@ -416,6 +430,13 @@ mod tests {
             ),
             PolicyError::EmptyList { .. }
         ));
+        for (from, before) in [("48.0.3", "48.0.1"), ("48.0.3", "48.0.3"), ("0.0.0", "0.0.0")] {
+            let range = format!("from = \"{from}\"\nbefore = \"{before}\"\nreason = \"\"");
+            assert!(matches!(
+                error(&format!("threshold = 1\n[[compiler.deny]]\n{range}")),
+                PolicyError::EmptyRange { number: 1 }
+            ));
+        }
         assert!(matches!(
             error("threshold = 1\n[minimum-version]\n\"acme/*\" = 3"),
             PolicyError::Name(_)
@@ -466,6 +487,14 @@ mod tests {
             "threshold = 1\n[compiler]\nminimum = \"48.0\"",
             "threshold = 1\n[[revoked-key]]\nid = \"abc\"\nreason = \"\"",
             "threshold = 1\n[minimum-version]\nx = -1",
+            "threshold = 1\n[allow]\ntargets = [\"X86_64\"]",
+            "threshold = 1\n[allow]\ntargets = [\"\"]",
+            "threshold = 1\n[allow]\ntargets = [\"aarch46*\"]",
+            "threshold = 1\n[allow]\nprofiles = [\"egde\"]",
+            "threshold = 1\n[allow]\napplications = [\"/acme/*\"]",
+            "threshold = 1\n[allow]\napplications = [\"\"]",
+            "threshold = 1\n[[scope]]\nthreshold = 1\napplications = [\"acme/\"]",
+            "threshold = 1\n[[scope]]\nthreshold = 1\nchannels = [\"a\\\\b\"]",
         ] {
             let error = with(text).map(|_| ()).unwrap_err();
             assert!(matches!(error, PolicyError::Toml(_)), "{text}: {error}");
