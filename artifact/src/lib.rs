@@ -20,6 +20,7 @@ mod key;
 mod layout;
 mod manifest;
 mod name;
+mod pem;
 mod statement;
 pub mod verity;
 
@@ -36,4 +37,5 @@ pub use manifest::{
     Resources, Source, Stage, TargetCpu, Validity,
 };
 pub use name::{NameError, check_name};
+pub use pem::{PemError, tidy_pem};
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};

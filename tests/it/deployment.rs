@@ -6,7 +6,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use edgec_loader::store::{
-    Application, Deployment, Distrust, PolicyFile, PolicySource, RefreshError, Refreshed, Store, StoreError,
+    Application, Deployment, Distrust, PolicyFile, PolicySource, RefreshError, Refreshed, Store,
+    StoreError,
 };
 use edgec_loader::{
     HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent, LoadedPre, TrustPolicy,
@@ -82,7 +83,11 @@ fn an_endless_loop_ends_with_its_deadline() {
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
     let mut store = request(&engine);
-    let instance = deployment.current().unwrap().instantiate(&mut store).unwrap();
+    let instance = deployment
+        .current()
+        .unwrap()
+        .instantiate(&mut store)
+        .unwrap();
     let spin = instance
         .get_typed_func::<(), ()>(&mut store, "spin")
         .unwrap();
@@ -194,7 +199,10 @@ fn a_refresh_that_cannot_judge_distrusts() {
     assert_eq!(distrusted(&deployment), "policy-source");
     let error = deployment.current().unwrap_err();
     let text = edgec_loader::error_chain(&error);
-    assert!(text.contains("not trusted any more: there is no trust policy"), "{text}");
+    assert!(
+        text.contains("not trusted any more: there is no trust policy"),
+        "{text}"
+    );
     // Nor is anything new put to work without a policy.
     stored.admit_answer(2);
     assert_eq!(distrusted(&deployment), "policy-source");
@@ -213,7 +221,10 @@ fn a_refresh_that_cannot_judge_distrusts() {
     stored.follow(Some(stored.stricter(1)));
     deployment.refresh().unwrap_err();
     let unjudged = deployment.current().unwrap_err();
-    assert!(matches!(unjudged.reason(), Distrust::Unjudged(_)), "{unjudged:?}");
+    assert!(
+        matches!(unjudged.reason(), Distrust::Unjudged(_)),
+        "{unjudged:?}"
+    );
     for name in &envelopes {
         let path = stored.path(name);
         std::fs::rename(path.with_extension("gone"), path).unwrap();
@@ -248,7 +259,14 @@ fn what_expires_is_not_served_without_a_refresh() {
     let stored = Stored::new();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let soon = now.unwrap().as_secs() + 20;
-    let expires = ["-t", ARCH, "--profile", "edge", "--expires", &soon.to_string()];
+    let expires = [
+        "-t",
+        ARCH,
+        "--profile",
+        "edge",
+        "--expires",
+        &soon.to_string(),
+    ];
     stored.admit(&programs::answer(1, 1), 1, &expires);
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
@@ -286,7 +304,9 @@ fn a_policy_s_file_goes_forward_only() {
     let pem = String::from_utf8(stored.sandbox.read("key.pub.pem")).unwrap();
     let write = |head: &str| {
         let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
-        stored.sandbox.write("policy.toml", format!("{head}\nthreshold = 1\n{key}"))
+        stored
+            .sandbox
+            .write("policy.toml", format!("{head}\nthreshold = 1\n{key}"))
     };
     let path = write("");
     let file = PolicyFile::new(&path);
@@ -297,8 +317,14 @@ fn a_policy_s_file_goes_forward_only() {
         ("", "policy-rollback"),
         ("name = 'fleet'\nversion = 1", "policy-rollback"),
         ("name = 'other'\nversion = 3", "policy-rollback"),
-        ("name = 'fleet'\nversion = 2\nexpires = 2999-01-01T00:00:00Z", "policy-rollback"),
-        ("name = 'fleet'\nversion = 3\nexpires = 2020-01-01T00:00:00Z", "policy-expired"),
+        (
+            "name = 'fleet'\nversion = 2\nexpires = 2999-01-01T00:00:00Z",
+            "policy-rollback",
+        ),
+        (
+            "name = 'fleet'\nversion = 3\nexpires = 2020-01-01T00:00:00Z",
+            "policy-expired",
+        ),
         ("version = 3", "trust-policy"),
     ] {
         write(head);

@@ -266,7 +266,11 @@ fn a_host_without_a_policy_serves_nothing() {
     admit_proxy(&sandbox, 201, 1);
     let path = sandbox.path().join("policy.toml");
     let edition = |version: u32, more: &str| {
-        put_policy(&sandbox, &format!("name = 'fleet'\nversion = {version}\n{more}"), "");
+        put_policy(
+            &sandbox,
+            &format!("name = 'fleet'\nversion = {version}\n{more}"),
+            "",
+        );
     };
     edition(1, "");
     let server = Server::start(&sandbox, "proxy", "60");

@@ -73,7 +73,9 @@ fn names() -> Vec<(&'static str, BTreeSet<&'static str>)> {
         triples.map(move |triple| (triple, all.clone()))
     };
     let targets = edgec_targets::all().flat_map(named);
-    targets.chain(Arch::ALL.into_iter().flat_map(family)).collect()
+    targets
+        .chain(Arch::ALL.into_iter().flat_map(family))
+        .collect()
 }
 
 /// What patterns mean: every target of which one name matches.
@@ -130,7 +132,9 @@ fn all_targets() -> (Sandbox, Vec<&'static str>) {
         .map(|(name, _)| name)
         .collect();
     let every = every.join(",");
-    let build = ["build", "-q", "app.wat", "-O0", "--key", "key.pem", "-o", "out", "-t"];
+    let build = [
+        "build", "-q", "app.wat", "-O0", "--key", "key.pem", "-o", "out", "-t",
+    ];
     sandbox.ok(&[&build[..], &[&every]].concat());
     let ids: Vec<&str> = edgec_targets::all().map(|target| target.id).collect();
     let mut built = sandbox.files();
@@ -146,7 +150,11 @@ fn file(id: &str) -> String {
 }
 
 /// Which of the artifacts `edgec verify` lets in; none when it refuses the policy.
-fn verified(sandbox: &Sandbox, ids: &[&'static str], policy: &str) -> Option<BTreeSet<&'static str>> {
+fn verified(
+    sandbox: &Sandbox,
+    ids: &[&'static str],
+    policy: &str,
+) -> Option<BTreeSet<&'static str>> {
     sandbox.write("policy.toml", policy);
     let verify = ["verify", "--format", "json", "--trust", "policy.toml"];
     let files: Vec<String> = ids.iter().map(|id| file(id)).collect();
@@ -174,10 +182,17 @@ fn every_name_means_its_targets_in_every_place_of_a_policy() {
         }
         for name in UNKNOWN {
             let policy = place.policy(&sandbox, name);
-            assert_eq!(verified(&sandbox, &ids, &policy), None, "{name} in {place:?}");
+            assert_eq!(
+                verified(&sandbox, &ids, &policy),
+                None,
+                "{name} in {place:?}"
+            );
             let verify = ["verify", "--trust", "policy.toml", &file("x86_64")];
             let stderr = sandbox.fails(1, &verify);
-            assert!(stderr.starts_with("error[trust-policy]: policy.toml: "), "{stderr}");
+            assert!(
+                stderr.starts_with("error[trust-policy]: policy.toml: "),
+                "{stderr}"
+            );
             assert!(stderr.contains(&format!("`{name}`")), "{stderr}");
         }
     }
@@ -193,7 +208,10 @@ fn both_verifiers_know_the_same_names() {
         return;
     }
     let (sandbox, _) = all_targets();
-    let known = names().into_iter().chain(patterns()).map(|(name, meant)| (name, Some(meant)));
+    let known = names()
+        .into_iter()
+        .chain(patterns())
+        .map(|(name, meant)| (name, Some(meant)));
     let unknown = UNKNOWN.map(|name| (name, None));
     let mut places = Place::ALL.into_iter().cycle();
     let mut cases = Vec::new();
@@ -237,17 +255,31 @@ fn every_name_means_its_family_in_hosts_and_fleets() {
         .collect();
     for (name, arch) in &families {
         sandbox.write("host.toml", format!("schema = 1\n{}", host(name)));
-        sandbox.write("fleet.toml", format!("schema = 1\n[[host]]\nname = 'h'\n{}", host(name)));
+        sandbox.write(
+            "fleet.toml",
+            format!("schema = 1\n[[host]]\nname = 'h'\n{}", host(name)),
+        );
         let base = match arch {
             Arch::X86_64 => "x86_64-v1",
             Arch::Aarch64 => "aarch64",
         };
         let check = ["check", &file(base), "--host", "host.toml"];
         sandbox.ok(&check);
-        let foreign = edgec_targets::all().find(|target| target.arch != *arch).unwrap();
+        let foreign = edgec_targets::all()
+            .find(|target| target.arch != *arch)
+            .unwrap();
         sandbox.fails(1, &["check", &file(foreign.id), "--host", "host.toml"]);
         let folder = format!("fleet-{name}");
-        let build = ["build", "-q", "app.wat", "-O0", "--key", "key.pem", "--fleet", "fleet.toml"];
+        let build = [
+            "build",
+            "-q",
+            "app.wat",
+            "-O0",
+            "--key",
+            "key.pem",
+            "--fleet",
+            "fleet.toml",
+        ];
         sandbox.ok(&[&build[..], &["-o", &folder]].concat());
         let mut built = sandbox.files();
         built.retain(|name| name.starts_with(&folder));
@@ -283,10 +315,16 @@ fn a_manifest_with_another_name_is_refused_under_every_policy() {
         sandbox.write("forged.cwasm", forged);
         let verify = ["verify", "-q", "forged.cwasm", "--key", "key.pub.pem"];
         let stderr = sandbox.fails(1, &verify);
-        assert!(stderr.contains("is not the target that this edgec knows"), "{name}: {stderr}");
+        assert!(
+            stderr.contains("is not the target that this edgec knows"),
+            "{name}: {stderr}"
+        );
         for place in Place::ALL {
             sandbox.write("policy.toml", place.policy(&sandbox, "x86-64*"));
-            sandbox.fails(1, &["verify", "-q", "forged.cwasm", "--trust", "policy.toml"]);
+            sandbox.fails(
+                1,
+                &["verify", "-q", "forged.cwasm", "--trust", "policy.toml"],
+            );
         }
     }
 }
@@ -309,13 +347,18 @@ fn every_place_is_known() {
     let help = sandbox.ok(&["--help"]);
     let mut options = BTreeSet::new();
     let verbs = help.lines().filter_map(|line| line.strip_prefix("  "));
-    let verbs = verbs.filter_map(|line| line.split_once("  ")).map(|(verb, _)| verb);
+    let verbs = verbs
+        .filter_map(|line| line.split_once("  "))
+        .map(|(verb, _)| verb);
     for verb in verbs.filter(|verb| verb.bytes().all(|byte| byte.is_ascii_lowercase())) {
         let help = sandbox.ok(&[verb, "--help"]);
         let named = help.lines().filter(|line| line.contains("<TARGET>"));
         options.extend(named.map(|line| format!("{verb}: {}", line.trim())));
     }
-    let build: Vec<_> = options.iter().filter(|it| it.contains("-t, --target")).collect();
+    let build: Vec<_> = options
+        .iter()
+        .filter(|it| it.contains("-t, --target"))
+        .collect();
     assert_eq!(options.len(), build.len(), "{options:?}");
     assert!(!build.is_empty());
 }

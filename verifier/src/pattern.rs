@@ -124,7 +124,10 @@ pub(crate) fn profiles<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Pattern>>, D::Error> {
     known(deserializer, |pattern| {
-        match EngineProfile::ALL.iter().any(|profile| pattern.matches(profile.name())) {
+        match EngineProfile::ALL
+            .iter()
+            .any(|profile| pattern.matches(profile.name()))
+        {
             true => Ok(()),
             false => Err(format!("no engine profile matches `{pattern}`")),
         }

@@ -1,10 +1,13 @@
 //! The policy's file: TOML, read strictly. `docs/policy.md` is the schema.
 
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use edgec_artifact::{MAX_VERSION, PublicKey, Sha256Digest, VerityDigest, check_name};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
+use self::values::{DateTime, Line, Turnable};
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::load_mode::LoadMode;
@@ -108,63 +111,6 @@ struct Deny {
 struct Validity {
     #[serde(default)]
     expiry_required: bool,
-}
-
-/// Text that reports show in one line.
-struct Line(String);
-
-impl<'de> Deserialize<'de> for Line {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.contains(char::is_control) {
-            true => Err(de::Error::custom("control characters have no place here")),
-            false => Ok(Self(text)),
-        }
-    }
-}
-
-/// A check that has a mode.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Turnable(CheckName);
-
-impl<'de> Deserialize<'de> for Turnable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let known = CheckName::WITH_MODE.into_iter();
-        let found = known.clone().find(|check| check.name() == text);
-        found.map(Self).ok_or_else(|| {
-            let names: Vec<&str> = known.map(CheckName::name).collect();
-            de::Error::custom(format!(
-                "`{text}` is no check that has a mode; those are {}",
-                names.join(", ")
-            ))
-        })
-    }
-}
-
-/// Seconds since 1970, from TOML's date-time in UTC.
-struct DateTime(u64);
-
-impl<'de> Deserialize<'de> for DateTime {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut time = toml::value::Datetime::deserialize(deserializer)?;
-        // A leap second has no number of seconds since 1970.
-        if time.time.is_some_and(|time| time.second == Some(60)) {
-            return Err(de::Error::custom("there is no second 60"));
-        }
-        if time.offset == Some(toml::value::Offset::Custom { minutes: 0 }) {
-            time.offset = Some(toml::value::Offset::Z);
-        }
-        let seconds = humantime::parse_rfc3339(&time.to_string())
-            .ok()
-            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-            .filter(|since| since.subsec_nanos() == 0)
-            .map(|since| Self(since.as_secs()));
-        seconds.ok_or_else(|| {
-            let example = "2027-01-01T00:00:00Z";
-            de::Error::custom(format!("a time is in UTC and whole seconds, as {example}"))
-        })
-    }
 }
 
 impl TrustPolicy {
@@ -280,7 +226,11 @@ fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, Po
     }
     let names = |list: &Option<Vec<Pattern>>| list.as_deref().map(pattern::join);
     let targets = covers.targets.as_deref().map(pattern::join);
-    let lists = [names(&covers.applications), targets, names(&covers.channels)];
+    let lists = [
+        names(&covers.applications),
+        targets,
+        names(&covers.channels),
+    ];
     let lists: Vec<String> = lists.into_iter().flatten().collect();
     let name = match lists.as_slice() {
         [] => name,
@@ -430,7 +380,11 @@ mod tests {
             ),
             PolicyError::EmptyList { .. }
         ));
-        for (from, before) in [("48.0.3", "48.0.1"), ("48.0.3", "48.0.3"), ("0.0.0", "0.0.0")] {
+        for (from, before) in [
+            ("48.0.3", "48.0.1"),
+            ("48.0.3", "48.0.3"),
+            ("0.0.0", "0.0.0"),
+        ] {
             let range = format!("from = \"{from}\"\nbefore = \"{before}\"\nreason = \"\"");
             assert!(matches!(
                 error(&format!("threshold = 1\n[[compiler.deny]]\n{range}")),
