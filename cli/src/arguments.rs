@@ -3,7 +3,7 @@
 //! Whatever parses or fails later shows what it was given, in messages, reports and names of files. So this is
 //! looked for once, in front of everything else.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
@@ -23,10 +23,14 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
     for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
         let bytes = argument.as_encoded_bytes();
         let value = place.value(bytes);
+        // A short option and its value have no mark between them.
+        let short = bytes.strip_prefix(b"-").and_then(|rest| rest.get(1..));
+        let parts = [Some(bytes), Some(value), short];
+        let is_key = |part: Option<&[u8]>| part.and_then(looks_like) == Some(Material::Key);
         let secret = match place.kind {
             Kind::Program => false,
-            Kind::Text => looks_like(bytes) == Some(Material::Key),
-            Kind::File => looks_like(bytes) == Some(Material::Key) || names_no_file(value),
+            Kind::Text => parts.into_iter().any(is_key),
+            Kind::File => parts.into_iter().any(is_key) || names_no_file(value),
         };
         if secret {
             let place = match place.option {
@@ -134,10 +138,7 @@ fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
                 place.kind = Kind::Text;
             }
         } else if !text.starts_with('-') {
-            match verb
-                .find_subcommand(OsStr::new(&*text))
-                .filter(|_| !positional)
-            {
+            match verb.find_subcommand(&*text).filter(|_| !positional) {
                 Some(found) => verb = found,
                 None => positional = true,
             }

@@ -29,13 +29,18 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         read_file(path)
     };
     let bytes = bytes.map_err(|error| cannot("read", path, &error))?;
-    // The parser of text would show a line of it.
-    if bytes.len() <= MAX_SECRET_LEN && !bytes.starts_with(b"\0asm") && looks_like(&bytes).is_some()
-    {
+    if is_key(&bytes) {
         let message = "this looks like a secret key, not like WebAssembly; it is not shown";
         return Err(Failure::new(Exit::Rejected, "secret-input", message).about(path.display()));
     }
     Ok(bytes)
+}
+
+/// Whether an input is a key instead of a program: the parser of text would show a line of it.
+fn is_key(input: &[u8]) -> bool {
+    let text = std::str::from_utf8(input).map_or("", str::trim_start);
+    let program = text.is_empty() || text.starts_with(['(', ';', '\0']);
+    !program && input.len() <= MAX_SECRET_LEN && looks_like(input).is_some()
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
@@ -174,7 +179,7 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         let failure = Failure::rejected("not-text", &NotText).about(path.display());
-        match *bytes {
+        match bytes.as_slice() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => failure.hint("it is UTF-16: save it as UTF-8"),
             _ => failure,
         }

@@ -72,7 +72,7 @@ fn is_document(text: &[u8]) -> bool {
 
 /// The beginning of PKCS#8, of it under a passphrase (PBES1, PBES2, PKCS#12), of SEC 1, or of PKCS#1.
 fn is_private_der(bytes: &[u8]) -> bool {
-    let sequence = |bytes: &'_ [u8]| -> Option<usize> {
+    let sequence = |bytes: &[u8]| -> Option<usize> {
         match *bytes {
             [0x30, length, ..] if length < 0x80 => Some(2),
             [0x30, 0x81, ..] => Some(3),

@@ -193,7 +193,7 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
     search(&sandbox, &lines, &secret, |line, output| {
         assert_ne!(output.status.code(), Some(0), "{line:?}");
     });
-    let shown = shows(&written(&sandbox, &[]), &secret);
+    let shown = shows(&written(&sandbox, &["passphrase"]), &secret);
     assert_eq!(shown, None);
     let build = [
         "build",
@@ -221,8 +221,8 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
     let mut planted = vec!["key.pem".to_owned()];
     let seeds = Secret::seeds(&pem);
     for (number, text) in secret.forms.iter().chain(&seeds).enumerate() {
-        // Not every one of them everywhere: the kinds of texts.
-        if [0, 1, 3, 11, 12, 14, 17, 19].contains(&number) {
+        // Not every one of them everywhere: the kinds of texts. The 32 bytes in base64 may be a public key as well.
+        if [0, 1, 3, 11, 12, 14, 19].contains(&number) {
             let name = format!("secret-{number}");
             sandbox.write_secret(&name, text);
             planted.push(name);

@@ -18,6 +18,7 @@ pub struct Secret {
     pub parts: Vec<String>,
 }
 
+/// Small hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

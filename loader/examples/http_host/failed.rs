@@ -1,6 +1,5 @@
 //! What a client is told when there is no response of a program; what went wrong is for the host's log.
 
-use edgec_loader::store::Distrusted;
 use edgec_loader::wasmtime;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Response, StatusCode};
@@ -8,8 +7,8 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 /// Why a program did not answer.
 pub(crate) enum Failed {
-    /// No policy lets it in any more. Why was in the log when it began.
-    Distrusted(Distrusted),
+    /// No policy lets it in any more; the log has why, since the refresh that found it out.
+    Distrusted,
     /// The client's request is none for a program.
     BadRequest(wasmtime::Error),
     OutOfTime,
@@ -20,7 +19,7 @@ pub(crate) enum Failed {
 impl Failed {
     pub(crate) fn response(self) -> Response<HyperOutgoingBody> {
         let (status, text) = match &self {
-            Self::Distrusted(_) => (StatusCode::SERVICE_UNAVAILABLE, "withdrawn\n"),
+            Self::Distrusted => (StatusCode::SERVICE_UNAVAILABLE, "withdrawn\n"),
             Self::BadRequest(_) => (StatusCode::BAD_REQUEST, "bad request\n"),
             Self::OutOfTime => (StatusCode::GATEWAY_TIMEOUT, "out of time\n"),
             Self::Program(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the program failed\n"),

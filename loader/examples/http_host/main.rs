@@ -90,7 +90,7 @@ impl Host {
     async fn run(&self, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>, Failed> {
         // Waits while the pool is empty.
         let slot = Arc::clone(&self.slots).acquire_owned().await;
-        let version = self.deployment.current().map_err(Failed::Distrusted)?;
+        let version = self.deployment.current().map_err(|_| Failed::Distrusted)?;
         let mut store = wasmtime::Store::new(&self.engine, wasi::Request::new());
         // At each tick the program yields: that is when the timeout below can end it.
         store.set_epoch_deadline(1);

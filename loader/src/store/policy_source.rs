@@ -43,8 +43,8 @@ impl PolicySourceError {
 
 /// A policy's file, which is read again each time that the policy is asked for.
 ///
-/// Of policies with a version, none that is older than one that was read before is followed again: by this
-/// value and its clones, and with [`Self::remembered_in`] also after a restart.
+/// Of policies with a version, none that is older than one that was read before is followed again: as long as this value
+/// lives, and with [`Self::remembered_in`] also after a restart.
 #[derive(Debug)]
 pub struct PolicyFile {
     path: PathBuf,
