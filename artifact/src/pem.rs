@@ -1,8 +1,8 @@
 //! PEM as OpenSSL reads it, brought into the one form that the parsers of keys read (RFC 7468, "strict").
 //!
-//! Read like OpenSSL 3 (`PEM_read_bio`, crypto/pem/pem_lib.c): lines of any length, white space at their ends and an empty line in front
-//! of the data, CRLF, text in front of the document and behind it. A byte-order mark in front is skipped, which OpenSSL does
-//! not do. What remains is an error that names the line: nothing is guessed in a key's file.
+//! Read like OpenSSL 3 (`PEM_read_bio`, crypto/pem/pem_lib.c): a byte-order mark, lines of any length, white space at their ends and
+//! among the data, CRLF, text in front of the document and behind it. What else differs is an error that names the line, also a second
+//! key, of which OpenSSL takes the first: nothing is guessed in a key's file.
 
 /// Why a text has no PEM document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
