@@ -22,6 +22,7 @@ mod key;
 mod layout;
 mod manifest;
 mod name;
+mod pem;
 mod statement;
 pub mod verity;
 
@@ -42,4 +43,5 @@ pub use manifest::{
     Resources, Source, Stage, TargetCpu, Validity,
 };
 pub use name::{NameError, check_name};
+pub use pem::{PemError, tidy_pem};
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};

@@ -3,10 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
+use crate::key_material::looks_like;
+use crate::keys::VARIABLE_PREFIX;
 use crate::signals;
 
 /// The longest input that is read, in bytes (1 GiB).
@@ -21,11 +24,23 @@ pub(crate) const STDIN: &str = "-";
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = if path.as_os_str() == STDIN {
-        read_bounded(io::stdin().lock(), MAX_LEN)
+        stdin_once().and_then(|stdin| read_bounded(stdin, MAX_LEN))
     } else {
         read_file(path)
     };
-    bytes.map_err(|error| cannot("read", path, &error))
+    let bytes = bytes.map_err(|error| cannot("read", path, &error))?;
+    if is_key(&bytes) {
+        let message = "this looks like a secret key, not like WebAssembly; it is not shown";
+        return Err(Failure::new(Exit::Rejected, "secret-input", message).about(path.display()));
+    }
+    Ok(bytes)
+}
+
+/// Whether an input is a key instead of a program: the parser of text would show a line of it.
+fn is_key(input: &[u8]) -> bool {
+    let text = std::str::from_utf8(input).map_or("", str::trim_start);
+    let program = text.is_empty() || text.starts_with(['(', ';', '\0']);
+    !program && input.len() <= MAX_SECRET_LEN && looks_like(input).is_some()
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
@@ -98,7 +113,15 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reads a short text file: a key or a policy.
+/// Reads a public key's text: a file, standard input, or a variable's content.
+pub(crate) fn read_public(path: &Path) -> Result<String, Failure> {
+    match variable(path) {
+        Some(name) => key_variable(name).map(|text| text.to_string()),
+        None => read_text(path),
+    }
+}
+
+/// Reads a short text file: a policy, say.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let text = String::from_utf8(read_short(path)?);
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
@@ -107,7 +130,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 /// Reads a short binary file, such as a signature.
 pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
     match path.as_os_str() == STDIN {
-        true => read_bounded(io::stdin().lock(), MAX_TEXT_LEN),
+        true => stdin_once().and_then(|stdin| read_bounded(stdin, MAX_TEXT_LEN)),
         false => open_input(path).and_then(|(file, _)| read_bounded(file, MAX_TEXT_LEN)),
     }
     .map_err(|error| cannot("read", path, &error))
@@ -118,7 +141,7 @@ pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
 pub(crate) enum Sensitive {
     /// A private key.
     Key,
-    /// A passphrase or a PIN; `-` is standard input.
+    /// A passphrase or a PIN.
     Passphrase,
 }
 
@@ -126,8 +149,11 @@ pub(crate) enum Sensitive {
 const MAX_SECRET_LEN: usize = 1 << 16;
 
 /// Reads a secret's file, and refuses one that others may read or change. A public key's file
-/// passes as a key's.
+/// passes as a key's. A key may also come from standard input (`-`) or be a variable's content (`env:NAME`).
 pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
+    if let Some(variable) = variable(path).filter(|_| kind == Sensitive::Key) {
+        return key_variable(variable);
+    }
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
     let mut read = |source: &mut dyn io::Read| {
@@ -140,23 +166,84 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
         }
     };
     let mut metadata = None;
-    if kind == Sensitive::Passphrase && path.as_os_str() == STDIN {
-        read(&mut io::stdin().lock())
+    if path.as_os_str() == STDIN {
+        stdin_once().and_then(|mut stdin| read(&mut stdin))
     } else {
         File::open(path).and_then(|mut file| {
             metadata = Some(file.metadata()?);
             read(&mut file)
         })
     }
-    .map_err(|error| cannot("read", path, &error))?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::rejected("not-text", &NotText).about(path.display()))?;
+    .map_err(|error| cannot_read_key(path, &error))?;
+    if path.as_os_str() == STDIN && bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Failure::usage("stdin", "standard input is empty").about(path.display()));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let failure = Failure::rejected("not-text", &NotText).about(path.display());
+        match bytes.as_slice() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => failure.hint("it is UTF-16: save it as UTF-8"),
+            _ => failure,
+        }
+    })?;
     // What holds no private key is no secret; that it is the wrong file is for the caller to say.
     let public = kind == Sensitive::Key && !text.contains("PRIVATE KEY");
     if let Some(metadata) = metadata.filter(|_| !public) {
         refuse_if_shared(path, &metadata, kind)?;
     }
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// The variable that `env:NAME` names.
+fn variable(path: &Path) -> Option<&str> {
+    path.to_str()?.strip_prefix(VARIABLE_PREFIX)
+}
+
+/// The content of a variable, which holds a key.
+fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
+    let usage = |message: &str| Failure::usage("key-variable", message);
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let other = |c: char| first(c) || c.is_ascii_digit();
+    // Whatever else stands there may be the key itself.
+    if !name.starts_with(first) || !name.chars().all(other) {
+        let failure = usage("`env:` is not followed by the name of a variable (not shown)");
+        return Err(failure.hint("write env:NAME; `./env:NAME` is a file"));
+    }
+    let about = |failure: Failure| failure.about(format!("env:{name}"));
+    let hint = "a CI system may keep secrets from builds of forks and of unprotected branches";
+    let value = std::env::var_os(name);
+    let value = value.ok_or_else(|| about(usage("the variable is not set")).hint(hint))?;
+    let value = value.into_string();
+    let value = value.map_err(|_| about(usage("the variable is not UTF-8 text")))?;
+    let value = Zeroizing::new(value);
+    match value.trim().is_empty() {
+        true => Err(about(usage("the variable is empty")).hint(hint)),
+        false => Ok(value),
+    }
+}
+
+/// A name that no file has is shown when it looks like a file's: else it may be a secret.
+fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
+    let parent = path.parent().filter(|parent| parent.parent().is_some());
+    let telling = path.symlink_metadata().is_ok()
+        || path.as_os_str() == STDIN
+        || path.as_os_str().as_encoded_bytes().contains(&b'.')
+        || parent.is_some_and(Path::is_dir);
+    match telling {
+        true => cannot("read", path, error),
+        false => cannot("read", Path::new("the key's file"), error)
+            .hint("its name is not shown: it may be a secret"),
+    }
+}
+
+/// Standard input, which can be read once only.
+fn stdin_once() -> io::Result<io::StdinLock<'static>> {
+    static READ: AtomicBool = AtomicBool::new(false);
+    match READ.swap(true, Ordering::Relaxed) {
+        true => Err(io::Error::other(
+            "standard input was read before: `-` is named twice",
+        )),
+        false => Ok(io::stdin().lock()),
+    }
 }
 
 /// Says nothing of the text.

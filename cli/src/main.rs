@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "printing is this crate's work")]
 
+mod arguments;
 mod cold_start;
 mod commands;
 mod differences;
@@ -14,6 +15,7 @@ mod failure;
 mod files;
 mod fleet;
 mod hosts;
+mod key_material;
 mod keys;
 mod naming;
 mod pipeline;
@@ -28,6 +30,7 @@ mod trust;
 mod unvouched;
 mod workers;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
@@ -83,7 +86,8 @@ fn main() -> ExitCode {
         failure.print();
         return failure.exit_code();
     }
-    let mut raw = std::env::args_os().skip(1);
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let mut raw = given.iter().skip(1).cloned();
     let answer = match raw.next() {
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
@@ -104,8 +108,13 @@ fn main() -> ExitCode {
         Arguments::command().mut_subcommand("validate", commands::validate::with_features);
     let command = command.mut_subcommand("build", commands::validate::with_features);
     let command = command.mut_subcommand("verify", commands::verify::for_rebuild_only);
+    if let Err(failure) = arguments::refuse_secrets(&command, given.get(1..).unwrap_or_default()) {
+        failure.print();
+        return failure.exit_code();
+    }
     let arguments = command
-        .try_get_matches()
+        .try_get_matches_from(&given)
+        .map_err(|error| arguments::redacted(error, &given))
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match arguments {
         Ok(arguments) => arguments,

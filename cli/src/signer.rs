@@ -21,8 +21,9 @@ use crate::{files, keys};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Who signs")]
 pub(crate) struct SignerArguments {
-    /// The private key (PKCS#8 PEM, also encrypted) [env: EDGEC_KEY] [default: for `build`, a
-    /// development key that is made on first use; not in CI]
+    /// The private key (PKCS#8 PEM, also encrypted): a file, `-` for standard input, or `env:NAME` for a
+    /// variable's content [env: EDGEC_KEY] [default: for `build`, a development key that is made on
+    /// first use; not in CI]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     key: Option<PathBuf>,
     /// A file with the passphrase of an encrypted key, `-` for standard input

@@ -78,11 +78,8 @@ fn optimizer(
             spared: BTreeSet::new(),
         });
     };
-    let output = std::process::Command::new(&program)
-        .arg("--version")
-        .env_remove(secrets::PASSPHRASE_VARIABLE)
-        .env_remove(secrets::PIN_VARIABLE)
-        .output();
+    let mut version = std::process::Command::new(&program);
+    let output = secrets::without_secrets(version.arg("--version")).output();
     let version = match output {
         Ok(output) if output.status.success() => {
             let text = String::from_utf8_lossy(&output.stdout);

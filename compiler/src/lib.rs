@@ -85,6 +85,7 @@ pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, o
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
+pub use process::{hidden_variables, hide_variable};
 pub use resources::{Limits, Resources};
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;

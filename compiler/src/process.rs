@@ -6,10 +6,29 @@
 //!
 //! Source: `getrlimit(2)`, `prctl(2)`.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Variables that hold secrets, besides those of edgec's own.
+static HIDDEN: Mutex<BTreeSet<OsString>> = Mutex::new(BTreeSet::new());
+
+/// Keeps a variable of the environment from every process that is started from now on: it holds a secret. So are
+/// all whose names begin with `EDGEC_`.
+pub fn hide_variable(name: impl Into<OsString>) {
+    let mut hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    hidden.insert(name.into());
+}
+
+/// What [`hide_variable`] was told.
+pub fn hidden_variables() -> Vec<OsString> {
+    let hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    hidden.iter().cloned().collect()
+}
 
 /// How a process ended.
 pub(crate) enum Ended {
@@ -38,6 +57,9 @@ pub(crate) fn run(command: &mut Command, input: &[u8], deadline: Instant) -> io:
         if name.as_encoded_bytes().starts_with(b"EDGEC_") {
             command.env_remove(name);
         }
+    }
+    for name in hidden_variables() {
+        command.env_remove(name);
     }
     let mut child = command
         .stdin(stdin)

@@ -45,9 +45,9 @@ pub use best::best_of;
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, EngineProfile,
     Expected, HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
-    Manifest, Misfit, PolicyError, PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit,
-    PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, VerifyError, error_chain,
-    remember,
+    Manifest, Misfit, NewestPolicy, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
+    PoolMisfit, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, VerifyError,
+    error_chain, remember,
 };
 pub use engine::{HostEngine, Ticker, engine};
 pub use error::LoadError;

@@ -88,6 +88,12 @@ impl<P> Loaded<P> {
         }
     }
 
+    /// When, in seconds since 1970, its verdict is the same.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn holds(&self) -> Range<u64> {
+        self.facts.holds.clone()
+    }
+
     /// What was loaded.
     pub fn program(&self) -> &P {
         &self.program

@@ -25,7 +25,7 @@ fn the_targets_beside_it_are_those_of_the_registry() {
         .map(|target| {
             let features: Vec<_> = target.features.iter().map(|f| f.name).collect();
             serde_json::json!({
-                "id": target.id, "triple": target.triple(), "level": target.level,
+                "id": target.id, "aliases": target.aliases, "triple": target.triple(), "level": target.level,
                 "cpuFeatures": features,
             })
         })

@@ -139,27 +139,49 @@ fn a_core_module_becomes_what_is_asked_for() {
 #[test]
 fn times_come_from_the_caller() {
     let sandbox = Sandbox::new();
-    sandbox.ok(&[
-        "build",
-        &hello(),
-        "-t",
-        "x86_64",
-        "--key",
-        "key.pem",
-        "-o",
-        "a.cwasm",
+    let (hello, key) = (hello(), ["--key", "key.pem", "-o", "a.cwasm"]);
+    let build = [&["build", "-q", &hello, "-t", "x86_64"][..], &key].concat();
+    let limited = |limits: &[&'static str]| [&build[..], limits].concat();
+    let issued = "2026-01-01T00:00:00Z";
+    // What has expired when it is built would never run.
+    for (expires, says) in [
+        ("1767225700", "2026-01-01T00:01:40Z"),
+        ("2020-02-02", "2020-02-02T00:00:00Z"),
+    ] {
+        let stderr = sandbox.fails(
+            2,
+            &limited(&["--issued", "1577836800", "--expires", expires]),
+        );
+        assert!(
+            stderr.starts_with("error[validity]: --expires lies in the past"),
+            "{stderr}"
+        );
+        assert!(stderr.contains(says), "{stderr}");
+        assert!(!sandbox.path().join("a.cwasm").exists());
+    }
+    sandbox.ok(&limited(&[
         "--issued",
-        "2026-01-01T00:00:00Z",
+        issued,
         "--not-before",
-        "2026-01-01T00:00:00Z",
+        issued,
         "--expires",
-        "1767225700",
-    ]);
+        "+1s",
+    ]));
+    std::thread::sleep(std::time::Duration::from_millis(2100));
     let stderr = sandbox.fails(1, &["verify", "a.cwasm", "--key", "key.pub.pem"]);
     assert!(stderr.contains("error[expired]"), "{stderr}");
+    sandbox.ok(&limited(&["--expires", "+90d"]));
+    let report = sandbox.ok(&["inspect", "--format", "json", "a.cwasm"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let expires = report
+        .pointer("/manifest/validity/expires")
+        .and_then(|it| it.as_u64());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let left = expires.unwrap() - now.unwrap().as_secs();
+    assert!((7_770_000..=7_776_000).contains(&left), "{left}");
     sandbox.ok(&[
         "build",
-        &hello(),
+        &hello,
         "-t",
         "x86_64",
         "--key",

@@ -2,9 +2,11 @@
 
 pub mod corpus;
 pub mod emulated;
+pub mod help;
 pub mod interop;
 pub mod planted;
 pub mod programs;
+pub mod secret;
 pub mod stock;
 #[cfg(target_os = "linux")]
 pub mod store_host;

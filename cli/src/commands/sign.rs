@@ -81,11 +81,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let (signed, public) = signed(arguments)?;
+    let (signed, public, dropped) = signed(arguments)?;
     let manifest = self_check(signed.as_bytes(), &public);
     let manifest = manifest.map_err(|failure| failure.about(path.display()))?;
     files::write(output, signed.as_bytes(), Access::Public)?;
     outln!("{}: signed by {}", render::path(output), public.id());
+    for id in dropped {
+        outln!(
+            "  the signature by {} is no longer there (--append keeps it)",
+            safe(&id)
+        );
+    }
     // Whoever signs puts a name to this, and not to a path.
     outln!(
         "  {} version {}, {}, image fs-verity {}",
@@ -97,15 +103,27 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure> {
+/// The signed artifact, by whom, and the ids of the keys whose signatures are not in it any more.
+fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<String>), Failure> {
     let path = &arguments.artifact;
     let about = |error: PackageError| package_failure(&error).about(path.display());
     // Before anybody is asked for a passphrase, a PIN or a signature.
     let file = files::read_artifact(path)?;
     let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
+    let mut dropped = Vec::new();
     if !arguments.append {
-        kept.clear();
+        dropped.extend(
+            kept.drain(..)
+                .map(|signature| signature.key_id().to_owned()),
+        );
     }
+    let others = |public: &PublicKey| {
+        let id = public.id().to_string();
+        dropped
+            .into_iter()
+            .filter(|dropped| *dropped != id)
+            .collect()
+    };
     if let Some(attached) = &arguments.attach {
         let public = arguments.signer.public_key()?;
         // clap has seen to that.
@@ -113,7 +131,7 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure>
             public.ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
         let signature = read_signature(attached)?;
         let signed = unsigned.attach(&public, signature, kept).map_err(about)?;
-        return Ok((signed, public));
+        return Ok((signed, public, others(&public)));
     }
     let signer = arguments.signer.signer()?.ok_or_else(|| {
         Failure::usage("no-key", "nobody was named who signs").hint(format!(
@@ -124,7 +142,8 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure>
     let signed = signer
         .attach(unsigned, kept)
         .map_err(|failure| failure.or_about(path.display()))?;
-    Ok((signed, signer.public()))
+    let public = signer.public();
+    Ok((signed, public, others(&public)))
 }
 
 /// A key id as it is, or that of a public key's file.

@@ -60,11 +60,11 @@ pub(crate) struct Arguments {
     /// [default: SOURCE_DATE_EPOCH, where it is set]
     #[arg(long, value_name = "TIME", value_parser = time::parse)]
     issued: Option<u64>,
-    /// From when on the artifact may be used
-    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
+    /// From when on the artifact may be used; `+1d` counts from now
+    #[arg(long, value_name = "TIME", value_parser = time::parse_limit)]
     not_before: Option<u64>,
-    /// From when on the artifact may no longer be used
-    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
+    /// From when on the artifact may no longer be used; `+90d` counts from now
+    #[arg(long, value_name = "TIME", value_parser = time::parse_limit)]
     expires: Option<u64>,
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -147,6 +147,7 @@ impl Plan {
                 "--expires is not after --not-before: the artifact would never be valid",
             ));
         }
+        refuse_past(&validity)?;
         if arguments.name.is_some() && arguments.inputs.len() > 1 {
             return Err(Failure::usage("name", "--name fits one input only"));
         }
@@ -200,6 +201,17 @@ impl Plan {
             jobs,
         })
     }
+}
+
+/// An artifact that has expired when it is built would never run.
+fn refuse_past(validity: &Validity) -> Result<(), Failure> {
+    let now = time::now()?;
+    let Some(expires) = validity.expires.filter(|expires| *expires <= now) else {
+        return Ok(());
+    };
+    let (expires, now) = (time::show(expires), time::show(now));
+    let message = format!("--expires lies in the past: {expires}; it is now {now}");
+    Err(Failure::usage("validity", message).hint("`--expires +90d` counts from now"))
 }
 
 /// No artifact goes where an input or a key lies, and standard input is one thing.
