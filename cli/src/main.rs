@@ -14,6 +14,7 @@ mod files;
 mod fleet;
 mod hosts;
 mod keys;
+mod machine;
 mod naming;
 mod pipeline;
 mod progress;

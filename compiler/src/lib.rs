@@ -31,6 +31,7 @@ mod input;
 mod instance_state;
 mod interface;
 mod lint;
+mod machine;
 #[cfg(feature = "precompile")]
 mod names;
 mod optimize;
@@ -59,7 +60,7 @@ pub use adapt::{
 };
 #[cfg(feature = "binaryen")]
 pub use binaryen::optimizer_worker;
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
+pub use binaryen::{BINARYEN_VERSION, Failure, OptimizeError, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]
@@ -78,6 +79,7 @@ pub use interface::Interface;
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
+pub use machine::{Limit, MachineError};
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
@@ -88,7 +90,7 @@ pub use resources::{Limits, Resources};
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
-pub use worker::{ReadError, Worker, WorkerError};
+pub use worker::{ReadError, Worker, WorkerError, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
