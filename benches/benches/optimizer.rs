@@ -57,7 +57,8 @@ fn main() {
             Level::Oz,
         ] {
             let begin = Instant::now();
-            let optimized = optimize(guest.component.clone(), level, &optimizer, |_, _| {}).unwrap();
+            let optimized =
+                optimize(guest.component.clone(), level, &optimizer, |_, _| {}).unwrap();
             let optimizing = begin.elapsed();
             let begin = Instant::now();
             let image = precompile(&optimized.component, target, EngineProfile::Default).unwrap();

@@ -96,7 +96,10 @@ fn read_ends(path: &Path) -> Option<Vec<u8>> {
     (&mut file).take(FRONT).read_to_end(&mut bytes).ok()?;
     let end = length.saturating_sub(MAGIC.len() as u64).max(FRONT);
     file.seek(SeekFrom::Start(end)).ok()?;
-    (&mut file).take(MAGIC.len() as u64).read_to_end(&mut bytes).ok()?;
+    (&mut file)
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut bytes)
+        .ok()?;
     Some(bytes)
 }
 
@@ -249,7 +252,9 @@ impl FileKind {
                 "it is built already: `edgec verify`, `edgec run` and `edgec inspect` take artifacts; \
                  `edgec build` takes the program that it was made from"
             }
-            Self::Artifact => "give the debug file: `edgec build --debug-file` writes it beside the artifact",
+            Self::Artifact => {
+                "give the debug file: `edgec build --debug-file` writes it beside the artifact"
+            }
             Self::WasmtimeImage => {
                 "give `edgec build` the WebAssembly that it was made from: it compiles and signs"
             }
@@ -262,7 +267,11 @@ impl FileKind {
             Self::Envelope => "give the artifact, which has the envelope in it",
             Self::Policy => "policies are named with --trust",
             Self::Html => "the download gave a page instead of the file: look at the address",
-            Self::Object | Self::Native | Self::Library | Self::Windows | Self::MachO
+            Self::Object
+            | Self::Native
+            | Self::Library
+            | Self::Windows
+            | Self::MachO
             | Self::Bitcode => {
                 "compile the program for WebAssembly, such as Rust's target wasm32-wasip2"
             }
@@ -304,13 +313,31 @@ mod tests {
             (b"\0asm\x01\0\0\0".to_vec(), Some(FileKind::Module)),
             (b"\0asm\x0d\0\x01\0".to_vec(), Some(FileKind::Component)),
             (b"\n;; text\n(module)".to_vec(), Some(FileKind::WasmText)),
-            (b"-----BEGIN PRIVATE KEY-----\n".to_vec(), Some(FileKind::PrivateKey)),
-            (b"\xef\xbb\xbf-----BEGIN ENCRYPTED PRIVATE KEY-----".to_vec(), Some(FileKind::PrivateKey)),
-            (b"-----BEGIN PUBLIC KEY-----\n".to_vec(), Some(FileKind::PublicKey)),
-            (b"-----BEGIN CERTIFICATE-----\n".to_vec(), Some(FileKind::Pem)),
-            (b"{\"payloadType\":\"x\"}".to_vec(), Some(FileKind::Envelope)),
+            (
+                b"-----BEGIN PRIVATE KEY-----\n".to_vec(),
+                Some(FileKind::PrivateKey),
+            ),
+            (
+                b"\xef\xbb\xbf-----BEGIN ENCRYPTED PRIVATE KEY-----".to_vec(),
+                Some(FileKind::PrivateKey),
+            ),
+            (
+                b"-----BEGIN PUBLIC KEY-----\n".to_vec(),
+                Some(FileKind::PublicKey),
+            ),
+            (
+                b"-----BEGIN CERTIFICATE-----\n".to_vec(),
+                Some(FileKind::Pem),
+            ),
+            (
+                b"{\"payloadType\":\"x\"}".to_vec(),
+                Some(FileKind::Envelope),
+            ),
             (b"{\"a\":1}".to_vec(), Some(FileKind::Json)),
-            (b"threshold = 1\n\n[[key]]\nname = \"a\"".to_vec(), Some(FileKind::Policy)),
+            (
+                b"threshold = 1\n\n[[key]]\nname = \"a\"".to_vec(),
+                Some(FileKind::Policy),
+            ),
             (b"<!DOCTYPE html>\n".to_vec(), Some(FileKind::Html)),
             (b"#!/bin/sh\n".to_vec(), Some(FileKind::Script)),
             (b"\x1f\x8b\x08".to_vec(), Some(FileKind::Gzip)),
@@ -327,7 +354,12 @@ mod tests {
             (b"some words".to_vec(), None),
         ];
         for (bytes, kind) in cases {
-            assert_eq!(recognise(&bytes), kind, "{:?}", String::from_utf8_lossy(&bytes));
+            assert_eq!(
+                recognise(&bytes),
+                kind,
+                "{:?}",
+                String::from_utf8_lossy(&bytes)
+            );
         }
     }
 
@@ -337,7 +369,13 @@ mod tests {
         let same = explain(failure(), b"x\x89edgec\r\n", Wanted::Artifact);
         assert_eq!(same.message(), "as it was");
         let other = explain(failure(), b"\x1f\x8b", Wanted::Artifact);
-        assert_eq!(other.message(), "this is a gzip archive, not an artifact of edgec");
-        assert_eq!(explain(failure(), b"(modul)", Wanted::Program).message(), "as it was");
+        assert_eq!(
+            other.message(),
+            "this is a gzip archive, not an artifact of edgec"
+        );
+        assert_eq!(
+            explain(failure(), b"(modul)", Wanted::Program).message(),
+            "as it was"
+        );
     }
 }

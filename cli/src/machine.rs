@@ -39,4 +39,5 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
 }
 
 /// What to do where nothing can be written in the temporary folder.
-const TEMPORARY: &str = "name a folder that can be written to, and has room, in the variable TMPDIR";
+const TEMPORARY: &str =
+    "name a folder that can be written to, and has room, in the variable TMPDIR";

@@ -41,11 +41,9 @@ impl Output {
             false => format!("{artifacts} artifacts do not fit one file"),
         };
         let path = path.display();
-        Err(Failure::usage("output", message)
-            .about(&path)
-            .hint(format!(
-                "name a folder, such as {path}/, or build one input for one --target"
-            )))
+        Err(Failure::usage("output", message).about(&path).hint(format!(
+            "name a folder, such as {path}/, or build one input for one --target"
+        )))
     }
 
     fn path(&self, name: &str, target: &Target) -> PathBuf {
@@ -125,7 +123,9 @@ fn has_ending(path: &Path) -> bool {
 
 /// Whether what is read has a name that somebody gave it: standard input and pipes have none.
 fn is_nameless(input: &Path) -> bool {
-    let of_system = ["/dev", "/proc"].iter().any(|folder| input.starts_with(folder));
+    let of_system = ["/dev", "/proc"]
+        .iter()
+        .any(|folder| input.starts_with(folder));
     let special = || {
         let found = input.metadata();
         found.is_ok_and(|found| !found.is_file() && !found.is_dir())
@@ -199,14 +199,23 @@ mod tests {
             assert!(matches!(output, Ok(Output::Folder(_))), "{folder}");
         }
         let file = Path::new("no/app.cwasm");
-        assert!(matches!(Output::new(Some(file), 1, false), Ok(Output::File(_))));
+        assert!(matches!(
+            Output::new(Some(file), 1, false),
+            Ok(Output::File(_))
+        ));
         assert!(Output::new(Some(file), 2, false).is_err());
         assert!(Output::new(Some(file), 1, true).is_err());
     }
 
     #[test]
     fn what_has_no_name_is_not_named_after_its_place() {
-        for nameless in ["-", "/dev/stdin", "/dev/fd/63", "/proc/self/fd/0", "/dev/null"] {
+        for nameless in [
+            "-",
+            "/dev/stdin",
+            "/dev/fd/63",
+            "/proc/self/fd/0",
+            "/dev/null",
+        ] {
             assert!(plan_of(&[nameless], None).is_err(), "{nameless}");
         }
     }

@@ -118,12 +118,12 @@ impl Progress {
             name, step, steps, ..
         } = state;
         let text = format!("{name}: [{step}/{steps}] {what}");
-        match (&mut state.display, self.way) {
-            (_, Way::Hidden) => {}
-            (Some(Display::Terminal(bar)), _) => bar.set_message(text),
-            (Some(Display::Plain(ticker)), _) => ticker.set(text),
-            (display @ None, Way::Terminal) => *display = Some(Display::Terminal(bar(text))),
-            (display @ None, Way::Plain) => *display = Ticker::new(text).map(Display::Plain),
+        match (self.way, &mut state.display) {
+            (Way::Hidden, _) => {}
+            (_, Some(Display::Terminal(bar))) => bar.set_message(text),
+            (_, Some(Display::Plain(ticker))) => ticker.set(text),
+            (Way::Terminal, display) => *display = Some(Display::Terminal(bar(text))),
+            (Way::Plain, display) => *display = Ticker::new(text).map(Display::Plain),
         }
     }
 

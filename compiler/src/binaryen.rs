@@ -17,7 +17,6 @@ use wasmparser::WasmFeatures;
 use crate::Level;
 use crate::machine::MachineError;
 use crate::process::{self, Bounds, Ended};
-use crate::worker;
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
@@ -276,7 +275,7 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
     let memory = arguments
         .next()
         .and_then(|text| text.to_str()?.parse().ok());
-    worker::begin(memory.ok_or("not started by edgec")?);
+    crate::worker::begin(memory.ok_or("not started by edgec")?);
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
     wasm_opt::integration::run_from_command_args(command).map_err(|error| {
@@ -325,10 +324,7 @@ mod tests {
         assert!(status.contains("SIGABRT"), "{status}");
         assert_eq!(message, "oh no");
         let long = run(&shell("head -c 100000 /dev/zero"));
-        assert!(matches!(
-            long,
-            Err(Attempt::Kept(Failure::Invalid { .. }))
-        ));
+        assert!(matches!(long, Err(Attempt::Kept(Failure::Invalid { .. }))));
         let gc = shell("true").run(b"", WasmFeatures::GC, Level::O2, Instant::now());
         let Err(Attempt::Kept(unread)) = gc else {
             panic!("{gc:?}");
@@ -343,7 +339,10 @@ mod tests {
         let full = shell("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
         for (optimizer, what) in [
             (hang, "optimizing core module 3 was stopped after 0 s"),
-            (full, "optimizing core module 3 needs more than 1024 MiB of memory"),
+            (
+                full,
+                "optimizing core module 3 needs more than 1024 MiB of memory",
+            ),
             (missing, "core module 3 was not optimized"),
             (shell("kill -KILL $$"), "core module 3 was not optimized"),
         ] {

@@ -136,11 +136,7 @@ pub(crate) fn temporary_file(input: &[u8]) -> Result<File, MachineError> {
 pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
     use rustix::process::{Resource, getrlimit};
     let mut limits = [Resource::As, Resource::Data].into_iter();
-    limits.any(|limited| {
-        getrlimit(limited)
-            .current
-            .is_some_and(|most| most < memory)
-    })
+    limits.any(|limited| getrlimit(limited).current.is_some_and(|most| most < memory))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -166,9 +166,7 @@ fn answer(
 const MOST_SAID: usize = 4096;
 
 /// Reads what a process says, piece by piece, and lets it go on when it says too much.
-fn messages(
-    stream: Option<impl Read + Send + 'static>,
-) -> Result<Receiver<Vec<u8>>, MachineError> {
+fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u8>>, MachineError> {
     let (sender, receiver) = channel();
     let read = move || {
         let Some(mut stream) = stream else { return };
@@ -241,7 +239,12 @@ fn signal(status: ExitStatus) -> Option<i32> {
     use rustix::process::Signal;
     use std::os::unix::process::ExitStatusExt as _;
     // A shell gives the signal of what it ran as 128 and its number.
-    let of_shell = || status.code()?.checked_sub(128).filter(|n| (1..32).contains(n));
+    let of_shell = || {
+        status
+            .code()?
+            .checked_sub(128)
+            .filter(|n| (1..32).contains(n))
+    };
     let number = status.signal().or_else(of_shell)?;
     let own = [
         Signal::ILL,
@@ -287,7 +290,10 @@ fn outside(number: i32, elapsed: Duration) -> MachineError {
         (Signal::USR2, "SIGUSR2"),
     ];
     let name = names.iter().find(|(signal, _)| is(*signal));
-    let signal = name.map_or_else(|| format!("signal {number}"), |(_, name)| (*name).to_owned());
+    let signal = name.map_or_else(
+        || format!("signal {number}"),
+        |(_, name)| (*name).to_owned(),
+    );
     MachineError::Signal { signal }
 }
 
@@ -307,7 +313,9 @@ pub(crate) fn confine(memory: u64) {
         use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
         let limit = |resource, most: u64| {
             // A lower limit that is there already stays.
-            let most = getrlimit(resource).maximum.map_or(most, |old| old.min(most));
+            let most = getrlimit(resource)
+                .maximum
+                .map_or(most, |old| old.min(most));
             let limit = Rlimit {
                 current: Some(most),
                 maximum: Some(most),
@@ -330,7 +338,11 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, bounds: Bounds) -> Result<Ended, MachineError> {
-        run(Command::new("/bin/sh").args(["-c", script]), b"input", &bounds)
+        run(
+            Command::new("/bin/sh").args(["-c", script]),
+            b"input",
+            &bounds,
+        )
     }
 
     fn bounds() -> Bounds {

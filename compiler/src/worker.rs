@@ -278,7 +278,9 @@ pub(crate) mod tests {
         assert_eq!(message, "oh no");
         let disk = ask(&script("echo disk full >&2; exit 1"));
         let says = |message: &str| message == "disk full";
-        assert!(matches!(disk, Err(WorkerError::Machine(MachineError::Worker { message })) if says(&message)));
+        assert!(
+            matches!(disk, Err(WorkerError::Machine(MachineError::Worker { message })) if says(&message))
+        );
         let killed = ask(&script("kill -KILL $$"));
         assert!(matches!(
             killed,

@@ -174,7 +174,8 @@ fn the_optimizer_changes_no_behaviour() {
             continue;
         }
         for level in [edgec_compiler::Level::O1, edgec_compiler::Level::O2] {
-            let optimized = edgec_compiler::optimize(program.clone(), level, &optimizer, |_, _| {}).unwrap();
+            let optimized =
+                edgec_compiler::optimize(program.clone(), level, &optimizer, |_, _| {}).unwrap();
             if optimized.component.bytes() == wasm {
                 continue;
             }

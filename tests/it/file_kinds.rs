@@ -9,7 +9,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("app.zip", "a ZIP archive", "unzip"),
     ("native", "a native program or library (ELF)", "WebAssembly"),
     ("object.o", "a native object file (ELF)", "WebAssembly"),
-    ("key.pem", "a private key", "--key"),
+    ("private.pem", "a private key", "--key"),
     ("key.pub.pem", "a public key", "--key"),
     ("cert.pem", "a PEM file", ""),
     ("package.json", "a JSON document", ""),
@@ -36,14 +36,28 @@ fn sandbox() -> Sandbox {
     sandbox.write("policy.toml", "threshold = 1\n\n[[key]]\nname = \"a\"\n");
     sandbox.write("page.html", "<!DOCTYPE html>\n<html>404</html>\n");
     sandbox.write("script.sh", "#!/bin/sh\ntrue\n");
+    sandbox.write_secret("private.pem", sandbox.read("key.pem"));
     sandbox.write("empty", "");
     sandbox.write("folder/file", "");
     sandbox.write("app.wat", "(module (func (export \"f\")))");
     let module = wat::parse_str("(module (func (export \"f\")))").unwrap();
     sandbox.write("app.wasm", &module);
     sandbox.build("app.wat", "x86_64", "app.cwasm");
-    sandbox.ok(&["build", "-q", "app.wat", "-t", "x86_64", "--key", "key.pem", "--debug-file", "-o", "other.cwasm"]);
-    let stock = wasmtime::Engine::default().precompile_module(&module).unwrap();
+    sandbox.ok(&[
+        "build",
+        "-q",
+        "app.wat",
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "--debug-file",
+        "-o",
+        "other.cwasm",
+    ]);
+    let stock = wasmtime::Engine::default()
+        .precompile_module(&module)
+        .unwrap();
     sandbox.write("stock.cwasm", stock);
     sandbox
 }
@@ -60,22 +74,49 @@ const ARTIFACT_VERBS: &[&[&str]] = &[
     &["diff", "FILE", "app.cwasm"],
     &["diff", "app.cwasm", "FILE"],
     &["symbolize", "other.debug", "--artifact", "FILE", "0x1"],
-    &["store", "--store", "store", "add", "--key", "key.pub.pem", "FILE"],
+    &[
+        "store",
+        "--store",
+        "store",
+        "add",
+        "--key",
+        "key.pub.pem",
+        "FILE",
+    ],
 ];
 
 /// Verbs that read programs.
 const PROGRAM_VERBS: &[&[&str]] = &[
-    &["build", "FILE", "--name", "x", "-t", "x86_64", "--key", "key.pem", "-o", "out/x.cwasm"],
+    &[
+        "build",
+        "FILE",
+        "--name",
+        "x",
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "-o",
+        "out/x.cwasm",
+    ],
     &["validate", "FILE"],
 ];
 
 /// The first error that a verb has against a file.
 fn error(sandbox: &Sandbox, verb: &[&str], file: &str) -> String {
-    let arguments: Vec<&str> = verb.iter().map(|it| if *it == "FILE" { file } else { it }).collect();
+    let arguments: Vec<&str> = verb
+        .iter()
+        .map(|it| if *it == "FILE" { file } else { it })
+        .collect();
     let stderr = sandbox.fails(1, &arguments);
-    let at = stderr.find("error[").unwrap_or_else(|| panic!("{arguments:?}: {stderr}"));
+    let at = stderr
+        .find("error[")
+        .unwrap_or_else(|| panic!("{arguments:?}: {stderr}"));
     let error = stderr[at..].to_owned();
-    assert!(error.contains(&format!("{file}: ")), "{arguments:?}: {stderr}");
+    assert!(
+        error.contains(&format!("{file}: ")),
+        "{arguments:?}: {stderr}"
+    );
     error
 }
 
@@ -86,16 +127,31 @@ fn what_is_no_artifact_is_named_by_every_verb() {
         for (file, what, hint) in OTHERS {
             let error = error(&sandbox, verb, file);
             let says = format!("{file}: this is {what}, not an artifact of edgec\n  hint: ");
-            assert!(error.contains(&says) && error.contains(hint), "{verb:?}: {error}");
+            assert!(
+                error.contains(&says) && error.contains(hint),
+                "{verb:?}: {error}"
+            );
         }
-        for (file, what) in [("app.wat", "WebAssembly text"), ("app.wasm", "a core module")] {
+        for (file, what) in [
+            ("app.wat", "WebAssembly text"),
+            ("app.wasm", "a core module"),
+        ] {
             let error = error(&sandbox, verb, file);
-            assert!(error.contains(&format!("this is {what}, not")), "{verb:?}: {error}");
+            assert!(
+                error.contains(&format!("this is {what}, not")),
+                "{verb:?}: {error}"
+            );
             assert!(error.contains("`edgec build`"), "{verb:?}: {error}");
         }
         let stock = error(&sandbox, verb, "stock.cwasm");
-        assert!(stock.contains("no edgec signature block"), "{verb:?}: {stock}");
-        assert!(stock.contains("Wasmtime") && stock.contains("`edgec build`"), "{verb:?}: {stock}");
+        assert!(
+            stock.contains("no edgec signature block"),
+            "{verb:?}: {stock}"
+        );
+        assert!(
+            stock.contains("Wasmtime") && stock.contains("`edgec build`"),
+            "{verb:?}: {stock}"
+        );
         let empty = error(&sandbox, verb, "empty");
         assert!(empty.contains("the file is empty"), "{verb:?}: {empty}");
     }
@@ -107,8 +163,12 @@ fn what_is_no_program_is_named() {
     for verb in PROGRAM_VERBS {
         for (file, what, hint) in OTHERS {
             let error = error(&sandbox, verb, file);
-            let says = format!("error[not-wasm]: {file}: this is {what}, not WebAssembly\n  hint: ");
-            assert!(error.starts_with(&says) && error.contains(hint), "{verb:?}: {error}");
+            let says =
+                format!("error[not-wasm]: {file}: this is {what}, not WebAssembly\n  hint: ");
+            assert!(
+                error.starts_with(&says) && error.contains(hint),
+                "{verb:?}: {error}"
+            );
         }
         for (file, what) in [
             ("stock.cwasm", "an image that Wasmtime compiled"),
@@ -116,7 +176,10 @@ fn what_is_no_program_is_named() {
             ("other.debug", "a debug file of edgec"),
         ] {
             let error = error(&sandbox, verb, file);
-            assert!(error.contains(&format!("this is {what}, not WebAssembly")), "{error}");
+            assert!(
+                error.contains(&format!("this is {what}, not WebAssembly")),
+                "{error}"
+            );
         }
         // Text that is meant to be WebAssembly is told what is wrong with it.
         sandbox.write("wrong.wat", "(modul)");
@@ -127,7 +190,10 @@ fn what_is_no_program_is_named() {
     let key = String::from_utf8(sandbox.read("key.pem")).unwrap();
     let secret = key.lines().nth(1).unwrap();
     for verb in PROGRAM_VERBS.iter().chain(ARTIFACT_VERBS) {
-        assert!(!error(&sandbox, verb, "key.pem").contains(secret), "{verb:?}");
+        assert!(
+            !error(&sandbox, verb, "private.pem").contains(secret),
+            "{verb:?}"
+        );
     }
 }
 
@@ -136,7 +202,10 @@ fn what_is_no_debug_file_is_named() {
     let sandbox = sandbox();
     let verb = &["symbolize", "FILE", "0x1"];
     let artifact = error(&sandbox, verb, "app.cwasm");
-    assert!(artifact.contains("this is an artifact of edgec, not a debug file"), "{artifact}");
+    assert!(
+        artifact.contains("this is an artifact of edgec, not a debug file"),
+        "{artifact}"
+    );
     assert!(artifact.contains("--debug-file"), "{artifact}");
     let native = error(&sandbox, verb, "native");
     assert!(native.contains("not a debug file of edgec"), "{native}");
@@ -168,8 +237,14 @@ fn a_folder_is_named() {
     ] {
         let output = sandbox.run(verb);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!([1, exit].contains(&output.status.code().unwrap()), "{stderr}");
-        assert!(stderr.contains("hint: this is a folder: name the files in it"), "{stderr}");
+        assert!(
+            [1, exit].contains(&output.status.code().unwrap()),
+            "{stderr}"
+        );
+        assert!(
+            stderr.contains("hint: this is a folder: name the files in it"),
+            "{stderr}"
+        );
     }
 }
 
@@ -180,7 +255,10 @@ fn files_that_lie_around_are_named() {
     let this = std::env::current_exe().unwrap();
     let stderr = sandbox.fails(1, &["validate", this.to_str().unwrap()]);
     let native = cfg!(target_os = "linux");
-    assert!(!native || stderr.contains("a native program or library (ELF)"), "{stderr}");
+    assert!(
+        !native || stderr.contains("a native program or library (ELF)"),
+        "{stderr}"
+    );
     let readme = repository().join("README.md");
     sandbox.fails(1, &["validate", readme.to_str().unwrap()]);
 }

@@ -50,7 +50,10 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
     for (signal, name) in [("KILL", "SIGKILL"), ("TERM", "SIGTERM")] {
         sandbox.fake_optimizer(&format!("kill -{signal} $$"));
         let stderr = machines_fault(&sandbox, &sandbox.run(&arguments), "killed");
-        assert!(stderr.contains("core module 0 was not optimized: "), "{stderr}");
+        assert!(
+            stderr.contains("core module 0 was not optimized: "),
+            "{stderr}"
+        );
         assert!(stderr.contains(name), "{stderr}");
     }
     // A shell in between says so by its exit code.
@@ -73,7 +76,13 @@ fn an_optimizer_without_time_or_memory_fails_the_build() {
     let hello = hello();
     let arguments = [
         BUILD,
-        &["--wasm-opt", "./wasm-opt", "--optimizer-timeout", "1", &hello],
+        &[
+            "--wasm-opt",
+            "./wasm-opt",
+            "--optimizer-timeout",
+            "1",
+            &hello,
+        ],
     ]
     .concat();
     for (body, code, says) in [
@@ -89,7 +98,10 @@ fn an_optimizer_without_time_or_memory_fails_the_build() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
-        assert!(stderr.contains(says) && stderr.contains("--keep-module 0"), "{stderr}");
+        assert!(
+            stderr.contains(says) && stderr.contains("--keep-module 0"),
+            "{stderr}"
+        );
         assert!(!sandbox.path().join("a.cwasm").exists());
     }
 }
@@ -115,14 +127,18 @@ fn a_module_that_is_spared_is_left_as_it_is() {
     sandbox.fake_optimizer("cat");
     let stderr = sandbox.fails(2, &[BUILD, &fake, &["--keep-module", "4", &hello]].concat());
     assert!(stderr.starts_with("error[keep-module]: "), "{stderr}");
-    assert!(stderr.contains("no core module 4: the program has 4 core modules"), "{stderr}");
+    assert!(
+        stderr.contains("no core module 4: the program has 4 core modules"),
+        "{stderr}"
+    );
 }
 
 /// The processes that a process has started.
 fn children(process: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
-    let children = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let children =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     let children = children.flat_map(|children| {
         let numbers = children.split_whitespace().map(str::parse);
         numbers.flatten().collect::<Vec<u32>>()
@@ -143,7 +159,10 @@ fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
         let worker = loop {
             let compiler = children(child.id()).into_iter().find(|child| {
                 let line = std::fs::read(format!("/proc/{child}/cmdline"));
-                line.is_ok_and(|line| line.split(|byte| *byte == 0).any(|it| it == b"__precompile"))
+                line.is_ok_and(|line| {
+                    line.split(|byte| *byte == 0)
+                        .any(|it| it == b"__precompile")
+                })
             });
             match compiler {
                 Some(worker) => break worker,
@@ -155,7 +174,10 @@ fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
         kill_process(worker, signal).unwrap();
         let output = child.wait_with_output().unwrap();
         let stderr = machines_fault(&sandbox, &output, "killed");
-        assert!(stderr.contains(name) && !stderr.contains("defect"), "{stderr}");
+        assert!(
+            stderr.contains(name) && !stderr.contains("defect"),
+            "{stderr}"
+        );
     }
 }
 
@@ -184,7 +206,10 @@ fn a_temporary_folder_is_named() {
     let output = command.env("TMPDIR", "/nonexistent").output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(stderr.starts_with("error[temporary-folder]: hello.cwasm: "), "{stderr}");
+    assert!(
+        stderr.starts_with("error[temporary-folder]: hello.cwasm: "),
+        "{stderr}"
+    );
 }
 
 /// Full: an input that does not fit, and one that just fits while the answer would not. An answer does not come through the folder.
@@ -286,7 +311,15 @@ fn a_limit_on_processes_is_named() {
         isolate(&mut command, sandbox.path());
         let script = format!("ulimit -u {processes}; exec {} \"$@\"", binary().display());
         command
-            .args(["--reuid", "65531", "--clear-groups", "sh", "-c", &script, "sh"])
+            .args([
+                "--reuid",
+                "65531",
+                "--clear-groups",
+                "sh",
+                "-c",
+                &script,
+                "sh",
+            ])
             .args([BUILD, &["in.wat"]].concat());
         let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -317,6 +350,12 @@ fn a_crash_is_still_a_crash() {
     let output = sandbox.run(&arguments);
     assert!(output.status.success(), "{output:?}");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(stderr.contains("core module 0 is left as it is: "), "{stderr}");
-    assert!(stderr.contains("SIGABRT") && stderr.contains("Assertion failed"), "{stderr}");
+    assert!(
+        stderr.contains("core module 0 is left as it is: "),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("SIGABRT") && stderr.contains("Assertion failed"),
+        "{stderr}"
+    );
 }

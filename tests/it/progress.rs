@@ -22,7 +22,9 @@ fn on_terminal(sandbox: &Sandbox, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new("script");
     isolate(&mut command, sandbox.path());
     let line = format!("stty cols 160 rows 50; {} {BUILD}", binary().display());
-    command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::null());
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::null());
     command.env("TERM", "xterm-256color");
     for (name, value) in environment {
         command.env(name, value);
@@ -78,7 +80,9 @@ fn screen(sent: &str) -> Vec<String> {
             }
         }
     }
-    let rows = rows.into_iter().map(|row| row.into_iter().collect::<String>());
+    let rows = rows
+        .into_iter()
+        .map(|row| row.into_iter().collect::<String>());
     rows.map(|row| row.trim_end().to_owned()).collect()
 }
 
@@ -103,7 +107,15 @@ fn a_terminal_shows_each_step_and_keeps_none() {
     assert_eq!(begins("  optimize"), 2, "{shown}");
     assert!(screen[0].starts_with("a.wat ("), "{shown}");
     // Nothing else was ever on the screen.
-    let known = ["a.wat", "b.wat", "  validate", "  optimize", "  x86_64", "  aarch64", "signed"];
+    let known = [
+        "a.wat",
+        "b.wat",
+        "  validate",
+        "  optimize",
+        "  x86_64",
+        "  aarch64",
+        "signed",
+    ];
     let known = |line: &String| line.is_empty() || known.iter().any(|it| line.starts_with(it));
     assert!(screen.iter().all(known), "{shown}");
 }
@@ -118,13 +130,18 @@ fn no_control_characters_where_nobody_wants_them() {
         let sent = on_terminal(&sandbox, &[environment]);
         let control = |c: char| c.is_control() && !matches!(c, '\r' | '\n');
         assert!(!sent.contains(control), "{environment:?}: {sent:?}");
-        assert!(!sent.replace("\r\n", "").contains('\r'), "{environment:?}: {sent:?}");
+        assert!(
+            !sent.replace("\r\n", "").contains('\r'),
+            "{environment:?}: {sent:?}"
+        );
     }
     // Nor in what the parser of the command line says.
     let mut command = Command::new("script");
     isolate(&mut command, sandbox.path());
     let line = format!("{0} build; {0} --help; true", binary().display());
-    command.args(["-qec", &line, "/dev/null"]).stdin(Stdio::null());
+    command
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::null());
     let output = command.env("TERM", "dumb").output().unwrap();
     assert!(!output.stdout.contains(&0x1b));
 }
@@ -143,9 +160,15 @@ fn a_log_has_a_line_every_ten_seconds() {
     let told = told.wait_with_output().unwrap();
     let stderr = String::from_utf8(told.stderr).unwrap();
     assert!(told.status.success(), "{stderr}");
-    assert!(stderr.starts_with("a: [2/5] optimizing core module 0 ("), "{stderr}");
+    assert!(
+        stderr.starts_with("a: [2/5] optimizing core module 0 ("),
+        "{stderr}"
+    );
     assert!(stderr.ends_with(" s)\n"), "{stderr}");
     assert!(!stderr.contains(['\u{1b}', '\r']), "{stderr:?}");
     let quiet = quiet.wait_with_output().unwrap();
-    assert!(quiet.status.success() && quiet.stderr.is_empty(), "{quiet:?}");
+    assert!(
+        quiet.status.success() && quiet.stderr.is_empty(),
+        "{quiet:?}"
+    );
 }

@@ -16,8 +16,9 @@ fn json_failure(sandbox: &Sandbox, arguments: &[&str], exit: i32) -> Value {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {stderr}");
     assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
-    let document: Value = serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {output:?}", output = output.stdout));
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{arguments:?}: {error}: {output:?}", output = output.stdout)
+    });
     let code = find_code(&document).unwrap_or_else(|| panic!("{document}"));
     assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
     document
@@ -53,7 +54,18 @@ fn a_failure_is_a_document_and_a_line() {
         (&["diff", "bad.wat", "bad.wat"], 1),
         (&["keys", "show", "bad.wat"], 1),
         (&["store", "ls"], 2),
-        (&["store", "--store", "store", "add", "--key", "key.pub.pem", "bad.wat"], 1),
+        (
+            &[
+                "store",
+                "--store",
+                "store",
+                "add",
+                "--key",
+                "key.pub.pem",
+                "bad.wat",
+            ],
+            1,
+        ),
         (&["targets", "--host", "missing.toml"], 3),
     ] {
         json_failure(&sandbox, &[arguments, &json].concat(), exit);
@@ -72,7 +84,12 @@ fn usage_errors_are_documents_too() {
     ] {
         let document = json_failure(&sandbox, arguments, 2);
         assert_eq!(document["error"]["code"], "usage", "{document}");
-        assert!(!document["error"]["message"].as_str().unwrap().contains('\n'));
+        assert!(
+            !document["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains('\n')
+        );
     }
     // What a program is given is not edgec's.
     for arguments in [
@@ -104,7 +121,10 @@ fn the_version_names_engine_and_optimizer() {
     assert_eq!(versions["edgec"], "0.1.0");
     assert_eq!(versions["format"], 1);
     let tools = versions["tools"].as_array().unwrap();
-    let wasmtime = tools.iter().find(|tool| tool["name"] == "wasmtime").unwrap();
+    let wasmtime = tools
+        .iter()
+        .find(|tool| tool["name"] == "wasmtime")
+        .unwrap();
     assert_eq!(wasmtime["version"], engine);
 }
 
@@ -125,8 +145,13 @@ fn help_is_short_or_long() {
     // Each option under the heading that is its own.
     let verify = sandbox.ok(&["verify", "-h"]);
     let under = |option: &str| {
-        let before = &verify[..verify.find(option).unwrap_or_else(|| panic!("{option}: {verify}"))];
-        let heading = before.lines().rev().find(|line| line.ends_with(':') && !line.starts_with(' '));
+        let before = &verify[..verify
+            .find(option)
+            .unwrap_or_else(|| panic!("{option}: {verify}"))];
+        let heading = before
+            .lines()
+            .rev()
+            .find(|line| line.ends_with(':') && !line.starts_with(' '));
         heading.unwrap().to_owned()
     };
     assert_eq!(under("--format"), "Output:");
@@ -141,7 +166,11 @@ fn help_is_short_or_long() {
 fn an_input_without_a_name_wants_one() {
     let sandbox = Sandbox::new();
     let build = |input: &str, more: &[&str]| {
-        let arguments = [&["build", "-q", input, "-t", "x86_64", "--key", "key.pem"][..], more].concat();
+        let arguments = [
+            &["build", "-q", input, "-t", "x86_64", "--key", "key.pem"][..],
+            more,
+        ]
+        .concat();
         let mut command = sandbox.command(&arguments);
         let file = std::fs::File::open(hello()).unwrap();
         command.stdin(Stdio::from(file)).output().unwrap()
@@ -150,8 +179,14 @@ fn an_input_without_a_name_wants_one() {
         let output = build(input, &["-o", "a.cwasm"]);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
-        assert!(stderr.starts_with(&format!("error[name]: {input}: ")), "{stderr}");
-        assert!(stderr.contains("hint: name the application with --name"), "{stderr}");
+        assert!(
+            stderr.starts_with(&format!("error[name]: {input}: ")),
+            "{stderr}"
+        );
+        assert!(
+            stderr.contains("hint: name the application with --name"),
+            "{stderr}"
+        );
         let named = build(input, &["-o", "a.cwasm", "--name", "hello"]);
         assert!(named.status.success(), "{named:?}");
         let shown = sandbox.ok(&["inspect", "a.cwasm"]);
@@ -164,7 +199,10 @@ fn an_input_without_a_name_wants_one() {
         .status();
     assert!(status.unwrap().success());
     let output = build("pipe.wasm", &["-o", "a.cwasm"]);
-    assert!(output.stderr.starts_with(b"error[name]: pipe.wasm: "), "{output:?}");
+    assert!(
+        output.stderr.starts_with(b"error[name]: pipe.wasm: "),
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -173,8 +211,14 @@ fn a_name_with_an_ending_is_a_file_and_one_without_a_folder() {
     sandbox.write("in.wat", "(module)");
     let build = ["build", "-q", "in.wat", "--key", "key.pem", "-o"];
     let error = sandbox.fails(2, &[&build[..], &["x.cwasm"]].concat());
-    assert!(error.starts_with("error[output]: x.cwasm: 2 artifacts do not fit one file"), "{error}");
-    assert!(error.contains("hint: name a folder, such as x.cwasm/"), "{error}");
+    assert!(
+        error.starts_with("error[output]: x.cwasm: 2 artifacts do not fit one file"),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: name a folder, such as x.cwasm/"),
+        "{error}"
+    );
     assert!(!sandbox.path().join("x.cwasm").exists());
     let one = ["-t", "x86_64"];
     for (output, file) in [
@@ -210,7 +254,9 @@ fn backtraces_are_not_for_users() {
         let plain = sandbox.run(arguments);
         for value in ["1", "full"] {
             let mut command = sandbox.command(arguments);
-            command.env("RUST_BACKTRACE", value).env("RUST_LIB_BACKTRACE", value);
+            command
+                .env("RUST_BACKTRACE", value)
+                .env("RUST_LIB_BACKTRACE", value);
             let with = command.output().unwrap();
             assert_eq!(with.status.code(), plain.status.code(), "{arguments:?}");
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -240,7 +286,9 @@ fn an_output_folder_that_takes_nothing_is_named() {
         ("file/below", "file/below"),
         ("/sys/kernel/", "/sys/kernel"),
     ] {
-        let arguments = ["build", "in.wat", "-t", "x86_64", "--key", "key.pem", "-o", output];
+        let arguments = [
+            "build", "in.wat", "-t", "x86_64", "--key", "key.pem", "-o", output,
+        ];
         let error = sandbox.fails(3, &arguments);
         assert!(error.starts_with(&format!("error[io]: {path}")), "{error}");
         assert!(error.contains(": cannot "), "{error}");

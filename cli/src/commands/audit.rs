@@ -96,7 +96,8 @@ fn examine(path: &Path) -> Report {
 fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
     let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
     let file = files::read_artifact(path)?;
-    let (manifest, image) = describe_unsigned(&file).map_err(|error| verify::failure_of(&error, &file))?;
+    let (manifest, image) =
+        describe_unsigned(&file).map_err(|error| verify::failure_of(&error, &file))?;
     let parsed = Image::parse(image).map_err(|error| rejected("image", &error))?;
     let entries = unvouched::entries("not-audited", &manifest, &parsed)?;
     match audit(image, &manifest, Some(&entries)) {

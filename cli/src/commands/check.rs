@@ -91,7 +91,8 @@ fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let shown = render::path(path);
     let file = files::read_artifact(path).map_err(|failure| failure.or_about(&shown))?;
     let described = describe_unsigned(&file);
-    let (manifest, _) = described.map_err(|error| verify::failure_of(&error, &file).about(&shown))?;
+    let (manifest, _) =
+        described.map_err(|error| verify::failure_of(&error, &file).about(&shown))?;
     Ok(Described {
         artifact: shown,
         manifest,

@@ -35,10 +35,20 @@ pub(crate) struct Arguments {
     trust: TrustArguments,
     /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this option, what is named is a
     /// file, whatever the environment
-    #[arg(long, value_name = "DIR", conflicts_with = "name", help_heading = "Artifact")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "name",
+        help_heading = "Artifact"
+    )]
     store: Option<PathBuf>,
     /// Another artifact of the same release: of all that are named, the one that fits this machine best is run
-    #[arg(long, value_name = "ARTIFACT", conflicts_with = "store", help_heading = "Artifact")]
+    #[arg(
+        long,
+        value_name = "ARTIFACT",
+        conflicts_with = "store",
+        help_heading = "Artifact"
+    )]
     also: Vec<PathBuf>,
     /// A folder that the program may use, and the name that it sees
     #[arg(long, value_name = "HOST[::GUEST]", help_heading = "Program")]
@@ -179,9 +189,7 @@ fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
 pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
     let failure = load_failure(error).about(path.display());
     match error {
-        LoadError::Verify(VerifyError::Layout(_)) => {
-            explain_file(failure, path, Wanted::Artifact)
-        }
+        LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
         _ => failure,
     }
 }

@@ -1,6 +1,7 @@
 //! `edgec version`: which edgec this is, and what is in it.
 
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use edgec_compiler::{
     ADAPTER_VERSION, BINARYEN_VERSION, ENCODER_VERSION, ENGINE_VERSION, TEXT_VERSION, WIZER_VERSION,
@@ -11,9 +12,12 @@ use crate::Outcome;
 use crate::render::{self, Format, out};
 
 /// In one line, for `--version`: all that decides the code.
-pub(crate) fn line() -> String {
-    let edgec = env!("CARGO_PKG_VERSION");
-    format!("{edgec} (wasmtime {ENGINE_VERSION}, binaryen {BINARYEN_VERSION})")
+pub(crate) fn line() -> &'static str {
+    static LINE: OnceLock<String> = OnceLock::new();
+    LINE.get_or_init(|| {
+        let edgec = env!("CARGO_PKG_VERSION");
+        format!("{edgec} (wasmtime {ENGINE_VERSION}, binaryen {BINARYEN_VERSION})")
+    })
 }
 
 /// Print the versions of edgec, its engine, its optimizer and its other tools
@@ -48,8 +52,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         tools: vec![
             tool("wasmtime", ENGINE_VERSION, "engine"),
             tool("binaryen", BINARYEN_VERSION, "optimizer"),
-            tool("wit-component", ENCODER_VERSION, "components of core modules"),
-            tool("wasi-preview1-component-adapter", ADAPTER_VERSION, "WASI preview 1"),
+            tool(
+                "wit-component",
+                ENCODER_VERSION,
+                "components of core modules",
+            ),
+            tool(
+                "wasi-preview1-component-adapter",
+                ADAPTER_VERSION,
+                "WASI preview 1",
+            ),
             tool("wasmtime-wizer", WIZER_VERSION, "--init"),
             tool("wat", TEXT_VERSION, "the text format"),
         ],

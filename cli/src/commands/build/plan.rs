@@ -22,7 +22,13 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
-    #[arg(short, long = "target", value_name = "TARGET", value_delimiter = ',', help_heading = "Targets")]
+    #[arg(
+        short,
+        long = "target",
+        value_name = "TARGET",
+        value_delimiter = ',',
+        help_heading = "Targets"
+    )]
     targets: Vec<String>,
     #[command(flatten, next_help_heading = "Targets")]
     fleet: FleetArguments,
@@ -39,11 +45,21 @@ pub(crate) struct Arguments {
     #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level, help_heading = "Program")]
     level: Level,
     /// Leave this core module as it is, by its number as messages have it, or several with commas
-    #[arg(long = "keep-module", value_name = "NUMBER", value_delimiter = ',', help_heading = "Program")]
+    #[arg(
+        long = "keep-module",
+        value_name = "NUMBER",
+        value_delimiter = ',',
+        help_heading = "Program"
+    )]
     keep_modules: Vec<usize>,
     /// Which hosts the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
     /// interrupt what runs and load it quickly
-    #[arg(long, value_name = "default|edge", default_value = "default", help_heading = "Program")]
+    #[arg(
+        long,
+        value_name = "default|edge",
+        default_value = "default",
+        help_heading = "Program"
+    )]
     profile: EngineProfile,
     #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
@@ -203,7 +219,8 @@ impl Plan {
         match spared.last().filter(|last| **last >= there) {
             Some(number) if self.recipe.level != Level::O0 => {
                 let modules = render::count(there, "core module");
-                let message = format!("there is no core module {number}: the program has {modules}");
+                let message =
+                    format!("there is no core module {number}: the program has {modules}");
                 Err(Failure::usage("keep-module", message).hint("they are counted from 0"))
             }
             _ => Ok(()),
