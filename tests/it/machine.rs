@@ -140,7 +140,7 @@ fn children(process: u32) -> Vec<u32> {
     let children =
         tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     let children = children.flat_map(|children| {
-        let numbers = children.split_whitespace().map(str::parse);
+        let numbers = children.split_whitespace().map(str::parse::<u32>);
         numbers.flatten().collect::<Vec<u32>>()
     });
     children.collect()
