@@ -60,7 +60,7 @@ pub enum StatementError {
         /// The version in the manifest.
         found: u64,
     },
-    /// The application's name is none, or the channel's.
+    /// The application or channel name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
 }

@@ -28,7 +28,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     } else {
         read_file(path)
     };
-    let bytes = bytes.map_err(|error| cannot("read", path, &error))?;
+    let bytes = bytes.map_err(|error| {
+        let failure = cannot("read", path, &error);
+        match error.kind() {
+            io::ErrorKind::IsADirectory => failure.hint("this is a folder: name the files in it"),
+            _ => failure,
+        }
+    })?;
     if is_key(&bytes) {
         let message = "this looks like a secret key, not like WebAssembly; it is not shown";
         return Err(Failure::new(Exit::Rejected, "secret-input", message).about(path.display()));
@@ -91,7 +97,11 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
     let len = metadata.len();
     if !metadata.is_file() {
         let failure = Failure::new(Exit::Rejected, "not-a-file", "not a regular file");
-        return Err(failure.about(path.display()));
+        let failure = failure.about(path.display());
+        return Err(match metadata.is_dir() {
+            true => failure.hint("this is a folder: name the files in it"),
+            false => failure.hint("an artifact is read from a file, or from standard input (`-`)"),
+        });
     }
     if len > MAX_LEN {
         let message = format!("{len} bytes are more than an artifact may have");
@@ -473,9 +483,22 @@ pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    Failure::environment(
+    let failure = Failure::environment(
         "io",
         &io::Error::new(error.kind(), format!("cannot {verb}: {cause}")),
     )
-    .about(path.display())
+    .about(path.display());
+    match (verb, error.kind()) {
+        ("read", _) => failure,
+        (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            failure.hint("the disk is full: make room, or name another place")
+        }
+        (_, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
+            failure.hint("nothing may be written there: name another place")
+        }
+        (_, io::ErrorKind::FileTooLarge) => failure.hint(
+            "this is more than a file may have here: raise the limit where edgec is started (ulimit -f unlimited)",
+        ),
+        _ => failure,
+    }
 }

@@ -137,7 +137,8 @@ pub(crate) fn development(
     Ok((key, public, new))
 }
 
-fn in_ci() -> bool {
+/// Whether a CI system says so, in the variable `CI`.
+pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 

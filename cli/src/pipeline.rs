@@ -16,14 +16,15 @@ use edgec_compiler::{
 };
 use edgec_targets::Target;
 
-use self::failures::{defect, precompile_failure};
+use self::failures::{defect, optimize_failure, precompile_failure};
 pub(crate) use self::init::{Init, Initialized};
 pub(crate) use self::manifest::{Release, manifest};
 pub(crate) use self::recipe::recipe;
 pub(crate) use self::room::check as check_room;
 use crate::commands::validate::{adapt_failure, input_failure};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::render::safe;
 
 /// What decides an image, besides the input and the target.
 pub(crate) struct Recipe {
@@ -71,15 +72,19 @@ impl Compiled {
 }
 
 impl Recipe {
-    /// Does once what all targets share. `name` is for whoever watches.
-    pub(crate) fn prepare(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-        progress: &Progress,
-    ) -> Result<Prepared, Failure> {
+    /// How many steps an input takes until it is compiled for these targets, as [`Progress`] counts them.
+    pub(crate) fn steps(&self, targets: impl IntoIterator<Item = &'static Target>) -> usize {
+        let validate = 1;
+        let init = usize::from(self.init.is_some());
+        let optimize = usize::from(self.level != Level::O0);
+        validate + init + optimize + different(targets).len()
+    }
+
+    /// Does once what all targets share.
+    pub(crate) fn prepare(&self, bytes: Vec<u8>, progress: &Progress) -> Result<Prepared, Failure> {
         let begin = Instant::now();
-        let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error))?;
+        progress.step("validating");
+        let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error, &bytes))?;
         let from_text = input.is_from_text();
         let adapted =
             edgec_compiler::adapt(input, self.kind).map_err(|error| adapt_failure(&error))?;
@@ -90,7 +95,7 @@ impl Recipe {
         let before = adapted.component.bytes().len();
         let (component, initialized) = match &self.init {
             Some(init) => {
-                progress.initializing(name, &init.function);
+                progress.step(&format!("calling {}", safe(&init.function)));
                 let (component, done) = init.run(&adapted.component)?;
                 (component, Some(done))
             }
@@ -98,8 +103,12 @@ impl Recipe {
         };
 
         let begin = Instant::now();
-        let told = |number, length| progress.optimizing(name, number, length);
-        let mut optimized = edgec_compiler::optimize(component, self.level, &self.optimizer, told);
+        if self.level != Level::O0 {
+            progress.step("optimizing");
+        }
+        let told = |number, length| progress.optimizing(number, length);
+        let optimized = edgec_compiler::optimize(component, self.level, &self.optimizer, told);
+        let mut optimized = optimized.map_err(|error| optimize_failure(&error))?;
         if self.profile == EngineProfile::Edge {
             optimized.component = edgec_compiler::order(optimized.component);
         }
@@ -124,12 +133,7 @@ impl Recipe {
         targets: impl IntoIterator<Item = &'static Target>,
         told: impl Fn(&Target) + Sync + Send,
     ) -> Result<Vec<Compiled>, Failure> {
-        let mut different: Vec<&'static Target> = Vec::new();
-        for target in targets {
-            if !different.iter().any(|it| it.has_code_of(target)) {
-                different.push(target);
-            }
-        }
+        let different = different(targets);
         let component = &prepared.optimized.component;
         let compiler = &self.compiler;
         let images = compiler.precompile_all(component, &different, self.profile, told);
@@ -159,14 +163,15 @@ impl Prepared {
     }
 }
 
-/// Runs the work on one input. A panic in a tool below is this input's failure, not the end
-/// of the run.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        let message = "a tool gave up on this input; nothing was written";
-        Err(Failure::new(Exit::Rejected, "internal", message)
-            .hint("this is a defect: please report it with the input"))
-    })
+/// Those that are compiled: of targets that allow the same CPU features, the first.
+fn different(targets: impl IntoIterator<Item = &'static Target>) -> Vec<&'static Target> {
+    let mut different: Vec<&'static Target> = Vec::new();
+    for target in targets {
+        if !different.iter().any(|it| it.has_code_of(target)) {
+            different.push(target);
+        }
+    }
+    different
 }
 
 /// The debug file of an image, under the digest by which the image is known.

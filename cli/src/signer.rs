@@ -167,6 +167,11 @@ impl Signer {
         self.public
     }
 
+    /// Whether signing may print something, or ask for it.
+    pub(crate) fn may_speak(&self) -> bool {
+        !matches!(self.holder, Holder::File(_))
+    }
+
     /// What the holder gives back for `message`: whoever attaches it, verifies it.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         match &self.holder {

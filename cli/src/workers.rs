@@ -74,6 +74,7 @@ fn optimizer(
             tool: "binaryen".to_owned(),
             version: BINARYEN_VERSION.to_owned(),
             timeout,
+            memory,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
         });
@@ -100,6 +101,7 @@ fn optimizer(
         tool: "wasm-opt".to_owned(),
         version,
         timeout,
+        memory,
         reads: Reads::Everything,
         spared: BTreeSet::new(),
     })

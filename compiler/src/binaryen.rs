@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +15,8 @@ use std::time::{Duration, Instant};
 use wasmparser::WasmFeatures;
 
 use crate::Level;
-use crate::process::{self, Ended};
+use crate::machine::MachineError;
+use crate::process::{self, Bounds, Ended};
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
@@ -34,6 +34,8 @@ pub struct Optimizer {
     pub version: String,
     /// How long it may take for one module, and for all modules of a program.
     pub timeout: Duration,
+    /// How much memory it limits itself to, in bytes: for the program that is linked in, one of its `arguments`.
+    pub memory: u64,
     /// What it can read.
     pub reads: Reads,
     /// Core modules that it is not given, by their numbers in file order.
@@ -49,7 +51,8 @@ pub enum Reads {
     Everything,
 }
 
-/// Why a module was not optimized. None of these stops a build.
+/// Why a module was not optimized. Each follows from the input and the optimizer alone, so the same build leaves the same
+/// modules as they are, everywhere; none stops it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -62,13 +65,7 @@ pub enum Failure {
         /// The features' names.
         features: String,
     },
-    /// The process did not start, or its files could not be written or read.
-    #[error("the optimizer could not be run: {reason}")]
-    Start {
-        /// What the system said.
-        reason: String,
-    },
-    /// The process ended with an error or a signal.
+    /// The process ended with an error or a crash of its own.
     #[error("the optimizer failed ({status}): {message}")]
     Exit {
         /// The exit status or the signal.
@@ -76,18 +73,73 @@ pub enum Failure {
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// The process took too long and was killed.
-    #[error("the optimizer was stopped after {seconds} s")]
-    Timeout {
-        /// The limit in seconds.
-        seconds: u64,
-    },
     /// What came back is not a valid module, or does not fit its component.
     #[error("the optimizer's output is not valid: {message}")]
     Invalid {
         /// What the validator said.
         message: String,
     },
+}
+
+/// Why a program was not optimized. Each depends on the machine, or on how much time and memory there was: what came of
+/// leaving the module as it is would be other bytes of the same input, so the build stops.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptimizeError {
+    /// It took too long, and was stopped.
+    #[error("optimizing core module {module} was stopped after {seconds} s")]
+    Timeout {
+        /// The module's number, in file order.
+        module: usize,
+        /// The limit in seconds, for all modules of the program.
+        seconds: u64,
+    },
+    /// It needs more memory than it may have.
+    #[error("optimizing core module {module} needs more than {mebibytes} MiB of memory")]
+    Memory {
+        /// The module's number, in file order.
+        module: usize,
+        /// The limit in MiB.
+        mebibytes: u64,
+    },
+    /// The machine is at fault, not the program.
+    #[error("core module {module} was not optimized")]
+    Machine {
+        /// The module's number, in file order.
+        module: usize,
+        /// What was in the way.
+        source: MachineError,
+    },
+}
+
+/// Why one run of the optimizer gave nothing.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// The module is left as it is.
+    Kept(Failure),
+    /// There was no time left.
+    Late,
+    /// There was not enough memory.
+    OutOfMemory,
+    /// The machine was in the way.
+    Machine(MachineError),
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Self {
+        Self::Kept(failure)
+    }
+}
+
+impl Attempt {
+    /// Whether what ran beside it may have been the cause, or what happened to the machine just then.
+    pub(crate) fn may_end_otherwise(&self) -> bool {
+        match self {
+            Self::Kept(failure) => matches!(failure, Failure::Exit { .. }),
+            Self::OutOfMemory | Self::Machine(_) => true,
+            Self::Late => false,
+        }
+    }
 }
 
 /// Binaryen 116's name for each feature that it reads and writes as the specification
@@ -156,7 +208,7 @@ impl Optimizer {
         features: WasmFeatures,
         level: Level,
         deadline: Instant,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Vec<u8>, Attempt> {
         let mut arguments = feature_arguments(features, self.reads)?;
         match level.passes() {
             Some(passes) => arguments.extend(passes.iter().map(|pass| format!("--{pass}").into())),
@@ -164,42 +216,50 @@ impl Optimizer {
         }
         // Names are written again (it reads them in any case); the code is the same.
         arguments.push("-g".into());
-        self.start(module, &arguments, deadline)
-            .unwrap_or_else(|error| {
-                Err(Failure::Start {
-                    reason: error.to_string(),
-                })
-            })
-    }
-
-    fn start(
-        &self,
-        module: &[u8],
-        arguments: &[OsString],
-        deadline: Instant,
-    ) -> io::Result<Result<Vec<u8>, Failure>> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
             .args(["/dev/stdin", "-o", "/dev/stdout"])
             .args(arguments);
-        let output = match process::run(&mut command, module, deadline)? {
-            Ended::Done(output) => output,
+        // An optimizer may make a module longer, not many times as long.
+        let bounds = Bounds {
+            answer: module.len() as u64 * 4 + 65536,
+            memory: self.memory,
+            deadline,
+        };
+        match process::run(&mut command, module, &bounds).map_err(Attempt::Machine)? {
+            Ended::Done(optimized) => Ok(optimized),
+            Ended::TooLong => Err(Attempt::Kept(Failure::Invalid {
+                message: format!("more than {} bytes", bounds.answer),
+            })),
             Ended::Failed { status, message } => {
                 let status = status.to_string();
-                return Ok(Err(Failure::Exit { status, message }));
+                Err(Attempt::Kept(Failure::Exit { status, message }))
             }
-            Ended::Killed => {
-                return Ok(Err(Failure::Timeout {
-                    seconds: self.timeout.as_secs(),
-                }));
-            }
-        };
-        let mut optimized = Vec::new();
-        // An optimizer may make a module longer, not many times as long.
-        let most = module.len() as u64 * 4 + 65536;
-        output.take(most).read_to_end(&mut optimized)?;
-        Ok(Ok(optimized))
+            Ended::OutOfMemory => Err(Attempt::OutOfMemory),
+            Ended::Late => Err(Attempt::Late),
+        }
+    }
+
+    /// What an attempt at core module number `module` comes to that was the last one.
+    pub(crate) fn outcome(
+        &self,
+        module: usize,
+        attempt: Result<Vec<u8>, Attempt>,
+    ) -> Result<Result<Vec<u8>, Failure>, OptimizeError> {
+        match attempt {
+            Ok(optimized) => Ok(Ok(optimized)),
+            Err(Attempt::Kept(failure)) => Ok(Err(failure)),
+            Err(Attempt::Late) => Err(OptimizeError::Timeout {
+                module,
+                seconds: self.timeout.as_secs(),
+            }),
+            Err(Attempt::OutOfMemory) => Err(OptimizeError::Memory {
+                module,
+                mebibytes: self.memory >> 20,
+            }),
+            Err(Attempt::Machine(source)) => Err(OptimizeError::Machine { module, source }),
+        }
     }
 }
 
@@ -215,7 +275,7 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
     let memory = arguments
         .next()
         .and_then(|text| text.to_str()?.parse().ok());
-    process::confine(memory.ok_or("not started by edgec")?);
+    crate::worker::begin(memory.ok_or("not started by edgec")?);
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
     wasm_opt::integration::run_from_command_args(command).map_err(|error| {
@@ -239,42 +299,60 @@ mod tests {
             tool: "test".into(),
             version: "0".into(),
             timeout,
+            memory: 1 << 30,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
         }
     }
 
-    fn run(optimizer: &Optimizer) -> Result<Vec<u8>, Failure> {
+    fn run(optimizer: &Optimizer) -> Result<Vec<u8>, Attempt> {
         let deadline = Instant::now() + optimizer.timeout;
         optimizer.run(b"module", WasmFeatures::empty(), Level::O2, deadline)
     }
 
+    fn shell(script: &str) -> Optimizer {
+        optimizer("/bin/sh", &["-c", script], Duration::from_secs(60))
+    }
+
     #[test]
-    fn each_failure_has_a_case() {
-        let minute = Duration::from_secs(60);
-        assert!(matches!(
-            run(&optimizer("/nonexistent", &[], minute)),
-            Err(Failure::Start { .. })
-        ));
-        let crash = optimizer(
-            "/bin/sh",
-            &["-c", "echo; echo oh no >&2; kill -ABRT $$"],
-            minute,
-        );
-        let Err(Failure::Exit { status, message }) = run(&crash) else {
-            panic!("a crash was not seen");
+    fn what_follows_from_the_module_leaves_it_as_it_is() {
+        let crash = run(&shell("echo; echo oh no >&2; kill -ABRT $$")).unwrap_err();
+        assert!(crash.may_end_otherwise());
+        let Attempt::Kept(Failure::Exit { status, message }) = crash else {
+            panic!("{crash:?}");
         };
         assert!(status.contains("SIGABRT"), "{status}");
         assert_eq!(message, "oh no");
+        let long = run(&shell("head -c 100000 /dev/zero"));
+        assert!(matches!(long, Err(Attempt::Kept(Failure::Invalid { .. }))));
+        let gc = shell("true").run(b"", WasmFeatures::GC, Level::O2, Instant::now());
+        let Err(Attempt::Kept(unread)) = gc else {
+            panic!("{gc:?}");
+        };
+        assert_eq!(unread.to_string(), "Binaryen 116 does not read gc");
+    }
+
+    #[test]
+    fn what_depends_on_the_machine_is_an_error() {
         let hang = optimizer("/bin/sh", &["-c", "sleep 600"], Duration::from_millis(50));
-        assert!(matches!(run(&hang), Err(Failure::Timeout { .. })));
-        let gc = crash.run(b"", WasmFeatures::GC, Level::O2, Instant::now());
-        assert_eq!(gc.unwrap_err().to_string(), "Binaryen 116 does not read gc");
+        let missing = optimizer("/nonexistent", &[], Duration::from_secs(60));
+        let full = shell("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
+        for (optimizer, what) in [
+            (hang, "optimizing core module 3 was stopped after 0 s"),
+            (
+                full,
+                "optimizing core module 3 needs more than 1024 MiB of memory",
+            ),
+            (missing, "core module 3 was not optimized"),
+            (shell("kill -KILL $$"), "core module 3 was not optimized"),
+        ] {
+            let error = optimizer.outcome(3, run(&optimizer)).unwrap_err();
+            assert_eq!(error.to_string(), what);
+        }
     }
 
     #[test]
     fn the_module_goes_in_and_the_output_comes_back() {
-        let copy = optimizer("/bin/sh", &["-c", "cat"], Duration::from_secs(60));
-        assert_eq!(run(&copy).unwrap(), b"module");
+        assert_eq!(run(&shell("cat")).unwrap(), b"module");
     }
 }

@@ -20,6 +20,7 @@ mod debug_info;
 mod elf;
 mod engine_faults;
 mod engine_limits;
+mod environment;
 mod features;
 #[cfg(feature = "precompile")]
 mod image;
@@ -32,6 +33,7 @@ mod input;
 mod instance_state;
 mod interface;
 mod lint;
+mod machine;
 #[cfg(feature = "precompile")]
 mod names;
 mod optimize;
@@ -60,13 +62,14 @@ pub use adapt::{
 };
 #[cfg(feature = "binaryen")]
 pub use binaryen::optimizer_worker;
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
+pub use binaryen::{BINARYEN_VERSION, Failure, OptimizeError, Optimizer, Reads};
 #[cfg(feature = "precompile")]
 pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
 pub use edgec_targets::EngineProfile;
+pub use environment::{hidden_variables, hide_variable};
 pub use features::supported_feature_names;
 #[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
@@ -79,18 +82,18 @@ pub use interface::Interface;
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
+pub use machine::{Limit, MachineError};
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
 pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
-pub use process::{hidden_variables, hide_variable};
 pub use resources::{Limits, Resources};
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
-pub use worker::{ReadError, Worker, WorkerError};
+pub use worker::{ReadError, Worker, WorkerError, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use std::time::Instant;
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
 use wasmparser::Payload;
 
-use crate::binaryen::{Failure, Optimizer};
+use crate::binaryen::{Attempt, Failure, OptimizeError, Optimizer};
 use crate::features;
 use crate::parallel::{map_at_once, workers_at_once};
 use crate::sections::{Becomes, sections, with_sections};
@@ -143,18 +143,22 @@ pub enum ModuleOutcome {
 
 /// Optimizes every core module at any depth, those of a small program several at a time. `progress` is called before
 /// each, with its number and its length in bytes.
+///
+/// # Errors
+///
+/// [`OptimizeError`], when time, memory or the machine would decide which modules are left as they are.
 pub fn optimize(
     program: ValidComponent,
     level: Level,
     optimizer: &Optimizer,
     progress: impl Fn(usize, usize) + Sync + Send,
-) -> Optimized {
+) -> Result<Optimized, OptimizeError> {
     if level == Level::O0 {
-        return Optimized {
+        return Ok(Optimized {
             component: program,
             modules: Vec::new(),
             shared: 0,
-        };
+        });
     }
     // First: two that are one must not be told apart by which of their exports are used.
     let (program, shared) = share_modules(program);
@@ -166,22 +170,24 @@ pub fn optimize(
     let one = |number: usize, module: &Vec<u8>| {
         progress(number, module.len());
         match optimizer.spared.contains(&number) {
-            true => Err(Failure::Spared),
+            true => Err(Attempt::Kept(Failure::Spared)),
             false => optimize_module(module, level, optimizer, deadline),
         }
     };
     let before = core_modules(&program);
     let workers = workers_at_once(program.bytes().len(), before.len());
     let optimized = map_at_once(workers, &before, one);
-    // Which modules are left as they are must not depend on what ran beside them.
+    // Which modules are left as they are must not depend on what ran beside them, nor on an accident: what may end otherwise
+    // is tried again, alone.
     let optimized = optimized.into_iter().enumerate();
-    let optimized = optimized.map(|(number, result)| match (result, before.get(number)) {
-        (Err(Failure::Exit { .. } | Failure::Start { .. }), Some(module)) if workers > 1 => {
-            one(number, module)
-        }
-        (result, _) => result,
+    let optimized = optimized.map(|(number, attempt)| {
+        let attempt = match (attempt, before.get(number)) {
+            (Err(failed), Some(module)) if failed.may_end_otherwise() => one(number, module),
+            (attempt, _) => attempt,
+        };
+        optimizer.outcome(number, attempt)
     });
-    let optimized: Vec<_> = optimized.collect();
+    let optimized = optimized.collect::<Result<Vec<_>, _>>()?;
 
     let mut modules = Vec::new();
     let mut bytes = Vec::new();
@@ -219,11 +225,11 @@ pub fn optimize(
         }
     };
     let (component, more) = share_modules(component);
-    Optimized {
+    Ok(Optimized {
         component,
         modules,
         shared: shared + more,
-    }
+    })
 }
 
 /// Every core module at any depth, in the order of [`map_modules`].
@@ -241,18 +247,18 @@ fn optimize_module(
     level: Level,
     optimizer: &Optimizer,
     deadline: Instant,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Vec<u8>, Attempt> {
     let features = features::used(module);
     let input = without_notes(module).unwrap_or_else(|| module.to_vec());
     let optimized = optimizer.run(&input, features, level, deadline)?;
     match validate(optimized) {
         Ok(valid) if valid.kind() == Kind::Module => Ok(valid.bytes().to_vec()),
-        Ok(_) => Err(Failure::Invalid {
+        Ok(_) => Err(Attempt::Kept(Failure::Invalid {
             message: "not a core module".to_owned(),
-        }),
-        Err(error) => Err(Failure::Invalid {
+        })),
+        Err(error) => Err(Attempt::Kept(Failure::Invalid {
             message: error.to_string(),
-        }),
+        })),
     }
 }
 

@@ -157,6 +157,7 @@ fn the_optimizer_changes_no_behaviour() {
         tool: "binaryen".into(),
         version: edgec_compiler::BINARYEN_VERSION.into(),
         timeout: std::time::Duration::from_secs(60),
+        memory: 8 << 30,
         reads: edgec_compiler::Reads::Binaryen116,
         spared: BTreeSet::new(),
     };
@@ -173,7 +174,8 @@ fn the_optimizer_changes_no_behaviour() {
             continue;
         }
         for level in [edgec_compiler::Level::O1, edgec_compiler::Level::O2] {
-            let optimized = edgec_compiler::optimize(program.clone(), level, &optimizer, |_, _| {});
+            let optimized =
+                edgec_compiler::optimize(program.clone(), level, &optimizer, |_, _| {}).unwrap();
             if optimized.component.bytes() == wasm {
                 continue;
             }

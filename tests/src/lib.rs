@@ -289,8 +289,10 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "RUST_LIB_BACKTRACE",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
+        "CLICOLOR_FORCE",
         "COLUMNS",
-        "RUST_BACKTRACE",
+        "NO_COLOR",
+        "TMPDIR",
     ] {
         command.env_remove(variable);
     }

@@ -7,7 +7,7 @@ use edgec_verifier::{Advisory, SHIPPED};
 use crate::Outcome;
 use crate::render::{self, Format, out};
 
-/// List the known faults of the engine's code generation that artifacts carry with them
+/// List known miscompilations that affect artifacts
 ///
 /// A policy includes them with `advisories = true` under `[compiler]`: artifacts that one of
 /// them concerns are refused. Where a fault depends on the program's shape, which no artifact states, it is

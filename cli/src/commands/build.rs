@@ -22,7 +22,8 @@ use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::naming::{self, Job};
-use crate::pipeline::{self, Compiled, debug_file, manifest};
+use crate::panics::guarded;
+use crate::pipeline::{Compiled, debug_file, manifest};
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
@@ -42,10 +43,10 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
     let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
     let mut worst: Option<Exit> = None;
-    let progress = Progress::new(quiet || format == Format::Json);
+    let progress = Progress::new(quiet);
     for job in &plan.jobs {
         let input = render::path(&job.input);
-        let result = pipeline::guarded(|| build(job, &plan, &progress));
+        let result = guarded(|| build(job, &plan, &progress));
         progress.clear();
         let report = match result {
             Ok(report) => {
@@ -59,9 +60,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             Err(failure) => {
                 worst = worst.max(Some(failure.exit()));
                 let failure = failure.or_about(&input);
-                if format == Format::Text {
-                    failure.print();
-                }
+                failure.tell(format);
                 InputReport::failed(input, failure)
             }
         };
@@ -77,14 +76,22 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
 
 fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
     let recipe = &plan.recipe;
-    let prepared = recipe.prepare(&job.name, files::read(&job.input)?, progress)?;
+    let targets = || job.outputs.iter().map(|(target, _)| *target);
+    // The last one is to package and sign.
+    progress.begin(&job.name, recipe.steps(targets()) + 1);
+    let prepared = recipe.prepare(files::read(&job.input)?, progress)?;
+    plan.check_kept(&prepared)?;
     let memory = recipe.compiler.worker.memory;
     let cold_start = ColdStart::of_program(&prepared.optimized.component, memory);
     let (prepared, names) = prepared.take_names();
 
-    let targets = job.outputs.iter().map(|(target, _)| *target);
-    let told = |target: &Target| progress.compiling(&job.name, target);
-    let compiled = recipe.compile(&prepared, &names, targets, told)?;
+    let told = |target: &Target| progress.compiling(target);
+    let compiled = recipe.compile(&prepared, &names, targets(), told)?;
+    // A program that signs may write to the terminal itself.
+    match plan.signer.may_speak() {
+        true => progress.clear(),
+        false => progress.step("packaging and signing"),
+    }
 
     // Kept in memory until all of them exist: whoever stops a build finds nothing new.
     let mut written = Vec::new();

@@ -13,6 +13,7 @@ use self::functions::{Code, Functions};
 use crate::Outcome;
 use crate::differences::{self, Difference, SectionDifference};
 use crate::failure::{Exit, Failure, code};
+use crate::file_kind::{Wanted, explain};
 use crate::render::{self, Format, out, safe, size};
 use crate::{exports, files};
 
@@ -137,7 +138,8 @@ impl<'f> Opened<'f> {
         let shown = render::path(path);
         let rejected =
             |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
-        let artifact = Artifact::decode(file).map_err(|error| rejected("layout", &error))?;
+        let artifact = Artifact::decode(file)
+            .map_err(|error| explain(rejected("layout", &error), file, Wanted::Artifact))?;
         let statement = Statement::decode(artifact.envelope().payload());
         let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
         let bytes = artifact.image();

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cold_start::ColdStart;
 use crate::failure::Failure;
+use crate::file_kind::{Wanted, explain};
 use crate::render::out;
 use crate::render::{self, Format, safe, size};
 use crate::{Outcome, exports, files, time, unvouched};
@@ -70,7 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let shown = render::path(path);
     let rejected =
         |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
-    let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
+    let artifact = Artifact::decode(&file)
+        .map_err(|error| explain(rejected("layout", &error), &file, Wanted::Artifact))?;
     let envelope = artifact.envelope();
 
     if arguments.pae {

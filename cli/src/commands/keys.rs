@@ -161,8 +161,10 @@ fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome
                 }
             }
         };
-        if format == Format::Text {
-            report.print();
+        match (format, &report.error) {
+            (Format::Json, Some(failure)) => failure.tell(format),
+            (Format::Json, None) => {}
+            (Format::Text, _) => report.print(),
         }
         reports.push(report);
     }

@@ -35,17 +35,18 @@ struct Sign {
     #[command(flatten)]
     signer: SignerArguments,
     /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
     /// Attach a signature that was made elsewhere (64 bytes, or base64)
-    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"])]
+    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
     attach: Option<PathBuf>,
     /// Where the signed policy goes
     #[arg(
         short,
         long,
         value_name = "FILE",
-        required_unless_present = "export_pae"
+        required_unless_present = "export_pae",
+        help_heading = "Output"
     )]
     output: Option<PathBuf>,
 }
@@ -125,7 +126,7 @@ fn signature(arguments: &Sign, pae: &[u8]) -> Result<(PublicKey, [u8; 64]), Fail
         return Ok((public, read_signature(attached)?));
     }
     let signer = arguments.signer.signer()?.ok_or_else(|| {
-        Failure::usage("no-key", "nobody was named who signs").hint("name the root key with --key")
+        Failure::usage("no-key", "no signing key given").hint("name the root key with --key")
     })?;
     Ok((signer.public(), signer.sign(pae)?))
 }

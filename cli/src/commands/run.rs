@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use edgec_loader::store::{Application, Store, StoreError};
 use edgec_loader::{
     EngineProfile, HostEngine, HostProfile, Limits, LoadError, LoadedComponent, Status,
-    VerifiedFile, best_of,
+    VerifiedFile, VerifyError, best_of,
 };
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::Command;
@@ -15,7 +15,8 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, Wasi
 
 use crate::Outcome;
 use crate::commands::{store, verify};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, trace};
+use crate::file_kind::{Wanted, explain_file};
 use crate::render;
 use crate::trust::{Trust, TrustArguments};
 
@@ -30,20 +31,30 @@ const TRAPPED: u8 = 134;
 /// input and output, and nothing else of this machine. Options of edgec go before the artifact.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Whom to trust")]
     trust: TrustArguments,
     /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this option, what is named is a
     /// file, whatever the environment
-    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "name",
+        help_heading = "Artifact"
+    )]
     store: Option<PathBuf>,
     /// Another artifact of the same release: of all that are named, the one that fits this machine best is run
-    #[arg(long, value_name = "ARTIFACT", conflicts_with = "store")]
+    #[arg(
+        long,
+        value_name = "ARTIFACT",
+        conflicts_with = "store",
+        help_heading = "Artifact"
+    )]
     also: Vec<PathBuf>,
     /// A folder that the program may use, and the name that it sees
-    #[arg(long, value_name = "HOST[::GUEST]")]
+    #[arg(long, value_name = "HOST[::GUEST]", help_heading = "Program")]
     dir: Vec<String>,
     /// An environment variable for the program; without `=`, this process's own value
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Program")]
     env: Vec<String>,
     /// The artifact, and after it the program's own arguments, whatever they look like
     #[arg(
@@ -51,7 +62,8 @@ pub(crate) struct Arguments {
         trailing_var_arg = true,
         allow_hyphen_values = true,
         value_names = ["ARTIFACT", "ARGUMENT"],
-        num_args = 1..
+        num_args = 1..,
+        help_heading = None::<&str>
     )]
     program: Vec<OsString>,
 }
@@ -109,7 +121,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             more => format!(" and {more} more"),
         };
         exports.truncate(MOST_EXPORTS);
-        let message = "the program is no command: it does not export `wasi:cli/run`";
+        let message = "this component is not a command: it does not export `wasi:cli/run`";
         return Err(Failure::new(Exit::Rejected, "not-a-command", message)
             .about(path.display())
             .hint(format!("it exports: {}{more}", exports.join(", "))));
@@ -125,7 +137,7 @@ fn from_file(
 ) -> Result<(HostEngine, LoadedComponent), Failure> {
     let open = |path: &Path| {
         let file = VerifiedFile::open(path, &trust.policy, &trust.expected);
-        file.map_err(|error| load_failure(&error).about(path.display()))
+        file.map_err(|error| file_failure(&error, path))
     };
     let mut verified = open(path)?;
     let mut taken = path;
@@ -185,6 +197,15 @@ fn from_store(
 fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
     let engine = edgec_loader::engine(profile, &Limits::OnDemand);
     engine.map_err(|error| environment(&error))
+}
+
+/// The failure of a file, which may be of another kind.
+pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
+    let failure = load_failure(error).about(path.display());
+    match error {
+        LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
+        _ => failure,
+    }
 }
 
 pub(crate) fn load_failure(error: &LoadError) -> Failure {
@@ -266,7 +287,7 @@ fn run_command(engine: &HostEngine, loaded: &LoadedComponent, wasi: WasiCtx) -> 
             Some(I32Exit(code)) => Ok(ExitCode::from((code & 0xff) as u8)),
             None => {
                 // Names of functions are the program's.
-                let trace = format!("{error:?}");
+                let trace = trace(&error);
                 let lines = trace
                     .lines()
                     .map(|line| format!("  {}\n", render::safe(line)));
@@ -280,8 +301,13 @@ fn run_command(engine: &HostEngine, loaded: &LoadedComponent, wasi: WasiCtx) -> 
     }
 }
 
-/// An instantiation that failed: an import that this host lacks, or a trap.
+/// An instantiation that failed: an import that this host lacks, a trap, or too little memory.
 fn finished(error: &wasmtime::Error) -> Failure {
+    if error.chain().any(|cause| cause.is::<std::io::Error>()) {
+        return environment(error).hint(
+            "an instance reserves address space: raise the limit where edgec is started (ulimit -v unlimited)",
+        );
+    }
     Failure::new(
         Exit::Rejected,
         "instantiate",

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
+use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::pipeline::check_room;
 use crate::render::outln;
@@ -68,9 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             Err(failure) => {
                 worst = worst.max(Some(failure.exit()));
                 let failure = failure.about(&report.input);
-                if arguments.format == Format::Text {
-                    failure.print();
-                }
+                failure.tell(arguments.format);
                 report.error = Some(failure);
             }
         }
@@ -83,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn check(bytes: &[u8]) -> Result<ValidComponent, Failure> {
-    let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error))?;
+    let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error, bytes))?;
     let program = edgec_compiler::validate(input.into_bytes());
     let program = program.map_err(|error| invalid_failure(&error))?;
     check_room(&program)?;
@@ -97,7 +96,8 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-pub(crate) fn input_failure(error: &InputError) -> Failure {
+/// Why bytes are not an input.
+pub(crate) fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
         InputError::NotWasm { .. } => "give a component or core module, .wasm or .wat",
@@ -107,10 +107,13 @@ pub(crate) fn input_failure(error: &InputError) -> Failure {
         _ => "",
     };
     let failure = Failure::rejected("not-wasm", error);
-    if hint.is_empty() {
-        failure
-    } else {
-        failure.hint(hint)
+    let failure = match hint {
+        "" => failure,
+        hint => failure.hint(hint),
+    };
+    match error {
+        InputError::Empty => failure,
+        _ => explain(failure, bytes, Wanted::Program),
     }
 }
 

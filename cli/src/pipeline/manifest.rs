@@ -135,8 +135,7 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             .map(|(number, _)| number.to_string())
             .collect();
         if !left.is_empty() {
-            // Which modules it left alone may depend on time and memory: without this
-            // the image could not be made again.
+            // Left on request, or since the optimizer crashed: without this the image could not be made again.
             chosen.insert("modulesKept".to_owned(), left.join(","));
         }
         stages.push(Stage {

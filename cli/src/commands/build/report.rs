@@ -89,6 +89,9 @@ struct Concern {
 struct KeptModule {
     module: usize,
     reason: String,
+    /// Nobody is warned of what was asked for.
+    #[serde(skip)]
+    asked: bool,
 }
 
 /// One artifact that was written.
@@ -153,6 +156,7 @@ impl InputReport {
         let modules_kept = prepared.kept().map(|(module, failure)| KeptModule {
             module,
             reason: safe(&failure.to_string()),
+            asked: *failure == edgec_compiler::Failure::Spared,
         });
         let features = &optimized.component.feature_names();
         let concerns = job.outputs.iter().flat_map(|(target, _)| {
@@ -203,7 +207,7 @@ impl InputReport {
     /// What went less well than it could, on standard error.
     pub(super) fn print_warnings(&self) {
         let Some(built) = &self.built else { return };
-        for kept in &built.modules_kept {
+        for kept in built.modules_kept.iter().filter(|kept| !kept.asked) {
             eprintln!(
                 "warning: {}: core module {} is left as it is: {}",
                 self.input, kept.module, kept.reason
