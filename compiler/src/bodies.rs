@@ -44,7 +44,7 @@ pub(crate) fn first_error<P: Send>(
 /// All features that `scan` sees in function bodies. An error when it has one.
 pub(crate) fn features(
     bodies: &[FunctionBody<'_>],
-    scan: impl Fn(&FunctionBody<'_>) -> wasmparser::Result<WasmFeatures> + Sync,
+    scan: impl Fn(&FunctionBody<'_>) -> wasmparser::Result<WasmFeatures> + Sync + Send,
 ) -> wasmparser::Result<WasmFeatures> {
     let none = WasmFeatures::empty;
     if is_long(bodies.iter()) {

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
+use edgec_artifact::PublicKey;
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
@@ -24,6 +25,7 @@ use self::times::{ArtifactTimes, Clock, Times};
 use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
+use crate::fleet::FleetPlan;
 use crate::naming::{self, Job};
 use crate::pipeline::{self, Compiled, Prepared, debug_file, manifest};
 use crate::progress::Progress;
@@ -120,7 +122,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         unchecked.push(package(job, plan, &prepared, compiled, path)?);
     }
     clock.lap();
-    let checked = check_all(unchecked, plan)?;
+    let checked = Checks::of(plan).all(unchecked)?;
     times.checking = clock.lap();
 
     let mut written = Vec::new();
@@ -204,36 +206,54 @@ fn package(
     })
 }
 
-/// Checks every artifact as a host would, several at a time. The first that fails is the failure.
-fn check_all(mut artifacts: Vec<Packaged>, plan: &Plan) -> Result<Vec<Packaged>, Failure> {
-    let at_once = available_parallelism().map_or(1, NonZero::get);
-    for some in artifacts.chunks_mut(at_once) {
-        let results: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
-            let started: Vec<_> = some
-                .iter_mut()
-                .map(|artifact| scope.spawn(|| check(artifact, plan)))
-                .collect();
-            let ended = started.into_iter().map(|thread| thread.join());
-            ended
-                .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
-                .collect()
-        });
-        results.into_iter().collect::<Result<(), Failure>>()?;
-    }
-    Ok(artifacts)
+/// What is asked of an artifact before it is written.
+struct Checks<'a> {
+    signer: PublicKey,
+    fleet: Option<&'a FleetPlan>,
+    self_audit: bool,
 }
 
-fn check(artifact: &mut Packaged, plan: &Plan) -> Result<(), Failure> {
-    let mut clock = Clock::start();
-    let signed = artifact.signed.as_bytes();
-    let manifest = self_check(signed, &plan.signer.public())?;
-    artifact.times.verifying = clock.lap();
-    if plan.self_audit {
-        audit::check(signed, &manifest)?;
-        artifact.times.auditing = clock.lap();
+impl<'a> Checks<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        Self {
+            signer: plan.signer.public(),
+            fleet: plan.fleet.as_ref(),
+            self_audit: plan.self_audit,
+        }
     }
-    if let Some(fleet) = &plan.fleet {
-        fleet.check(&manifest)?;
+
+    /// Checks every artifact, several at a time. The first that fails is the failure.
+    fn all(&self, mut artifacts: Vec<Packaged>) -> Result<Vec<Packaged>, Failure> {
+        let at_once = available_parallelism().map_or(1, NonZero::get);
+        for some in artifacts.chunks_mut(at_once) {
+            let results: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
+                let started: Vec<_> = some
+                    .iter_mut()
+                    .map(|artifact| scope.spawn(|| self.one(artifact)))
+                    .collect();
+                let ended = started.into_iter().map(|thread| thread.join());
+                ended
+                    .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
+                    .collect()
+            });
+            results.into_iter().collect::<Result<(), Failure>>()?;
+        }
+        Ok(artifacts)
     }
-    Ok(())
+
+    /// As a host would, and as an auditor.
+    fn one(&self, artifact: &mut Packaged) -> Result<(), Failure> {
+        let mut clock = Clock::start();
+        let signed = artifact.signed.as_bytes();
+        let manifest = self_check(signed, &self.signer)?;
+        artifact.times.verifying = clock.lap();
+        if self.self_audit {
+            audit::check(signed, &manifest)?;
+            artifact.times.auditing = clock.lap();
+        }
+        match self.fleet {
+            Some(fleet) => fleet.check(&manifest),
+            None => Ok(()),
+        }
+    }
 }
