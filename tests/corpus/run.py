@@ -17,6 +17,7 @@ edgec is `--edgec`, or `EDGEC`, or target/release/edgec.
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -40,8 +41,11 @@ def main():
         stock = Stock(options.stock or fetch.stock(listed["stock"]))
         results, failures = [], 0
         for entry in programs:
-            path = fetch.program(entry)
-            result = work(entry, path, edgec, stock, folder / entry["name"], options.repeat)
+            # Under its own name: messages and a program's own usage text show it.
+            path = folder / f"{entry['name']}.wasm"
+            path.symlink_to(fetch.program(entry))
+            place = folder / entry["name"]
+            result = work(entry, path, edgec, stock, place, options)
             failures += len(result["failures"])
             results.append(result)
             print(table.line(result), flush=True)
@@ -54,7 +58,7 @@ def main():
         if options.keep:
             print(f"artifacts are in {folder}")
         else:
-            remove(folder)
+            shutil.rmtree(folder, ignore_errors=True)
     print(table.closing(results))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -91,7 +95,7 @@ def chosen(programs, options):
     return [entry for entry in programs if entry.get("small") or not options.small]
 
 
-def work(entry, path, edgec, stock, folder, repeat):
+def work(entry, path, edgec, stock, folder, options):
     """Everything that is done with one program."""
     result = {
         "name": entry["name"],
@@ -103,7 +107,7 @@ def work(entry, path, edgec, stock, folder, repeat):
     }
     fail = result["failures"].append
     compiled, refused = stock.compile(entry, path, folder / "stock")
-    for _ in range(repeat - 1):
+    for _ in range(options.repeat - 1):
         again, _ = stock.compile(entry, path, folder / "stock")
         compiled = {name: min((compiled[name], again[name]), key=_wall) for name in compiled}
     result["stock"] = {
@@ -114,7 +118,7 @@ def work(entry, path, edgec, stock, folder, repeat):
     for profile in PROFILES:
         output = folder / profile
         step, stated = edgec.build(entry, path, profile, output)
-        for _ in range(repeat - 1):
+        for _ in range(options.repeat - 1):
             again, said = edgec.build(entry, path, profile, output)
             if again.wall < step.wall:
                 step, stated = again, said
@@ -140,7 +144,8 @@ def work(entry, path, edgec, stock, folder, repeat):
         result["runs"] += count
         for difference in differences:
             fail(f"{profile}: {difference}")
-    remove(folder)
+    if not options.keep:
+        shutil.rmtree(folder, ignore_errors=True)
     return result
 
 
@@ -175,12 +180,6 @@ def judged(entry, profile, step, stated, fail):
 
 def artifact_name(artifact):
     return Path(artifact["path"]).name
-
-
-def remove(folder):
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wall(step):

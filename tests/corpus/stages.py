@@ -21,12 +21,13 @@ class Step:
 
     def __init__(self, command, **options):
         before, begin = _cpu(), time.monotonic()
-        done = subprocess.run([str(part) for part in command], capture_output=True, **options)
+        try:
+            done = subprocess.run([str(part) for part in command], capture_output=True, **options)
+            self.code, self.stdout, self.stderr = done.returncode, done.stdout, done.stderr
+        except subprocess.TimeoutExpired as late:
+            self.code, self.stdout, self.stderr = "timeout", late.stdout or b"", b""
         self.wall = time.monotonic() - begin
         self.cpu = _cpu() - before
-        self.code = done.returncode
-        self.stdout = done.stdout
-        self.stderr = done.stderr
 
     def said(self):
         text = (self.stderr or self.stdout).decode(errors="replace").strip()

@@ -52,7 +52,11 @@ def _outcome(result, profile):
     stated = result["profiles"].get(profile, {})
     if "error" in stated and stated["error"]:
         return f"`{stated['error']['code']}`"
-    return _built(result, profile)["kind"] if _built(result, profile) else "–"
+    built = _built(result, profile)
+    if not built:
+        return "–"
+    known = sorted({advisory["id"] for advisory in built.get("advisories", [])})
+    return ", ".join([built["kind"], *known])
 
 
 def line(result):
