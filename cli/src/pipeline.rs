@@ -55,18 +55,22 @@ pub(crate) struct Prepared {
 pub(crate) struct Compiled {
     pub(crate) image: NativeImage,
     pub(crate) debug: DebugInfo<'static>,
-    /// What compiling took.
-    pub(crate) time: Duration,
+    /// What compiling took: the worker process, from its start to its end.
+    pub(crate) compiling: Duration,
+    /// What stripping and trimming took.
+    pub(crate) stripping: Duration,
 }
 
 impl Compiled {
     /// The same for a target that allows the same CPU features: it takes no time.
     pub(crate) fn for_target(&self, target: &'static Target) -> Option<Self> {
         let same = self.image.target().id == target.id;
+        let time = |time| if same { time } else { Duration::ZERO };
         Some(Self {
             image: self.image.for_target(target)?,
             debug: self.debug.clone(),
-            time: if same { self.time } else { Duration::ZERO },
+            compiling: time(self.compiling),
+            stripping: time(self.stripping),
         })
     }
 }
@@ -138,12 +142,16 @@ impl Recipe {
         let compiler = &self.compiler;
         let images = compiler.precompile_all(component, &different, self.profile, told);
         let images = images.map_err(|error| precompile_failure(&error))?;
-        let compiled = images.into_iter().map(|(mut image, time)| {
+        let compiled = images.into_iter().map(|(mut image, compiling)| {
             let begin = Instant::now();
             let debug = image.strip(names).map_err(|error| defect(&error))?;
             image.trim().map_err(|error| defect(&error))?;
-            let time = time + begin.elapsed();
-            Ok(Compiled { image, debug, time })
+            Ok(Compiled {
+                image,
+                debug,
+                compiling,
+                stripping: begin.elapsed(),
+            })
         });
         compiled.collect()
     }

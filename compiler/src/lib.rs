@@ -12,6 +12,7 @@
 
 mod adapt;
 mod binaryen;
+mod bodies;
 #[cfg(feature = "precompile")]
 mod code_map;
 #[cfg(feature = "precompile")]

@@ -9,6 +9,7 @@ use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
+use super::times::{ArtifactTimes, Times};
 use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
@@ -63,6 +64,8 @@ struct Built {
     duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
+    #[serde(flatten)]
+    times: Times,
     /// Known faults of the engine's code generation that concern what was made.
     advisories: Vec<Concern>,
     cold_start: ColdStart,
@@ -103,8 +106,8 @@ pub(super) struct ArtifactReport {
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     debug_file: Option<String>,
-    compile_seconds: f64,
-    package_seconds: f64,
+    #[serde(flatten)]
+    times: ArtifactTimes,
 }
 
 impl<'a> Summary<'a> {
@@ -151,6 +154,7 @@ impl InputReport {
         prepared: Prepared,
         cold_start: ColdStart,
         artifacts: Vec<ArtifactReport>,
+        times: Times,
     ) -> Self {
         let optimized = &prepared.optimized;
         let modules_kept = prepared.kept().map(|(module, failure)| KeptModule {
@@ -193,6 +197,7 @@ impl InputReport {
             duplicates_removed: optimized.shared,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
+            times,
             advisories: concerns.collect(),
             cold_start,
             artifacts,
@@ -291,7 +296,7 @@ impl InputReport {
             rows.push(row(
                 artifact.target,
                 format!("{} ({})", artifact.path, size(artifact.bytes as u64)),
-                artifact.compile_seconds + artifact.package_seconds,
+                artifact.times.sum().as_secs_f64(),
             ));
             if let Some(path) = &artifact.debug_file {
                 rows.push(vec!["  debug".to_owned(), path.clone()]);
@@ -313,16 +318,14 @@ impl ArtifactReport {
         path: &Path,
         signed: &SignedArtifact,
         debug_file: Option<&Path>,
-        compiling: Duration,
-        packaging: Duration,
+        times: ArtifactTimes,
     ) -> Self {
         Self {
             target: target.id,
             path: render::path(path),
             bytes: signed.as_bytes().len(),
             debug_file: debug_file.map(render::path),
-            compile_seconds: compiling.as_secs_f64(),
-            package_seconds: packaging.as_secs_f64(),
+            times,
         }
     }
 }
