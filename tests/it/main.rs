@@ -25,6 +25,7 @@ mod deployment;
 mod diff;
 mod edge;
 mod errors;
+mod every_level;
 mod fleet;
 mod guests;
 mod hosting;
