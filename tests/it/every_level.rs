@@ -246,8 +246,9 @@ fn blocks_with_parameters() {
             local.get 0
             (loop (param i32) (result i32)
                 (i32.add (i32.const -1))
-                (local.tee 0)
-                (br_if 0 (local.get 0) (i32.gt_s (local.get 0) (i32.const 0))))
+                local.tee 0
+                (i32.gt_s (local.get 0) (i32.const 0))
+                br_if 0)
             i32.add)"#),
         ("in_an_if", r#"(func (export "run") (param i32) (result i32)
             i32.const 3 i32.const 4
