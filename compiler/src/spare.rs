@@ -23,6 +23,9 @@ const MOST_NESTED: usize = 1000;
 /// Targets of jump tables, each counted once for every level that it is nested: passes visit a target at each.
 const MOST_TARGETS: u64 = 1_000_000;
 
+/// Local variables of a function that Binaryen gets, without parameters: `coalesce-locals` holds each against each.
+const MOST_LOCALS: u32 = 4000;
+
 /// Why a function is kept from Binaryen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -35,6 +38,8 @@ pub enum Unfit {
     Unread,
     /// It is nested deeply, or has large jump tables in deep nesting.
     Deep,
+    /// It has very many local variables.
+    ManyLocals,
 }
 
 impl fmt::Display for Unfit {
@@ -55,6 +60,10 @@ impl fmt::Display for Unfit {
             Self::Deep => write!(
                 f,
                 "deep nesting, for which Binaryen {version} takes too long"
+            ),
+            Self::ManyLocals => write!(
+                f,
+                "its many local variables, for which Binaryen {version} takes too long"
             ),
         }
     }
@@ -312,7 +321,11 @@ struct Contents {
 
 impl Reader {
     fn contents(&self, body: &FunctionBody<'_>) -> wasmparser::Result<Contents> {
-        let mut unfit = None;
+        let mut locals = 0u32;
+        for local in body.get_locals_reader()? {
+            locals = locals.saturating_add(local?.0);
+        }
+        let mut unfit = (locals > MOST_LOCALS).then_some(Unfit::ManyLocals);
         let mut tied = false;
         let mut depth = 0usize;
         let mut targets = 0u64;
@@ -467,5 +480,13 @@ mod tests {
         assert_eq!(functions(&table(500, 2000)), BTreeMap::new());
         assert_eq!(functions(&table(500, 2001)), [(0, Unfit::Deep)].into());
         assert_eq!(functions(&table(1, 100_000)), BTreeMap::new());
+    }
+
+    #[test]
+    fn local_variables_are_counted() {
+        let locals = |count: u32| format!("(func (local {}))", "i64 ".repeat(count as usize));
+        assert_eq!(functions(&locals(MOST_LOCALS)), BTreeMap::new());
+        let kept = [(0, Unfit::ManyLocals)].into();
+        assert_eq!(functions(&locals(MOST_LOCALS + 1)), kept);
     }
 }
