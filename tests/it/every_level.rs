@@ -374,3 +374,71 @@ fn a_deep_function_is_kept_and_no_other() {
     assert_eq!(built["functionsKept"][0]["name"], "deep");
     assert!(built["functionsKept"][0]["reason"].as_str().unwrap().contains("nesting"));
 }
+
+/// The zero of a minimum and a maximum: a compiler of Binaryen has got the sign wrong.
+#[test]
+fn signs_of_zeros() {
+    let of = |name, instruction: &str| {
+        let call = format!("(i32.reinterpret_f32 ({instruction}))");
+        (name, format!(r#"(module (func (export "run") (result i32) {call}))"#))
+    };
+    check(&[
+        of("min", "f32.min (f32.const -0) (f32.const 0)"),
+        of("min_too", "f32.min (f32.const 0) (f32.const -0)"),
+        of("max", "f32.max (f32.const -0) (f32.const 0)"),
+        of("max_too", "f32.max (f32.const 0) (f32.const -0)"),
+    ]);
+}
+
+const NAMED: &str = r#"(module
+    (import "env" "memory" (memory 1))
+    (import "env" "next" (func $next (param i32) (result i32)))
+    (func (export "unnamed") (call $größe))
+    (func $größe (loop (br_if 0 (call $next (i32.const 1)))))
+    (func $swapped (param i32) (result i32)
+        (local.get 0) (block (param i32) (result i32) (call $next)))
+    (func (export "run") (param i32) (result i32) (call $swapped (local.get 0)))
+    (start $größe))"#;
+
+/// Names are the program's own, also where the optimizer has others; what is kept is said, and can be made again.
+#[test]
+fn what_is_said_of_functions_names_them_as_the_program_does() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wat", NAMED);
+    let build = ["build", "a.wat", "-t", std::env::consts::ARCH, "--key", "key.pem", "-o", "a.cwasm"];
+    for level in ["-O1", "-O2", "-Oz"] {
+        let output = sandbox.run(&[&build[..], &[level]].concat());
+        assert!(output.status.success());
+        let (stdout, stderr) = (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        );
+        assert!(stdout.contains("1 of 1 core module, all but 1 function, "), "{stdout}");
+        let note = "note: a.wat: core module 0: not optimized: function `swapped`, because of blocks with parameters";
+        assert!(stderr.contains(note), "{stderr}");
+        assert!(stderr.contains("function `größe`"), "{stderr}");
+        let verify = ["verify", "--key", "key.pub.pem", "a.cwasm", "--rebuild", "a.wat"];
+        sandbox.ok(&verify);
+        let json = sandbox.ok(&["inspect", "a.cwasm", "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let stages = report["manifest"]["builder"]["stages"].as_array().unwrap();
+        let optimize = stages.iter().find(|stage| stage["name"] == "optimize").unwrap();
+        assert_eq!(optimize["settings"]["functionsKept"], "0:1");
+        assert_eq!(optimize["settings"]["passes"], "edgec-2");
+    }
+}
+
+/// A module that is kept as a whole is said to be, with the reason.
+#[test]
+fn a_module_that_is_kept_says_why() {
+    let sandbox = Sandbox::new();
+    let text = r#"(module (memory 1) (data (i32.const 65537) "") (func (export "run")))"#;
+    sandbox.write("a.wat", text);
+    let build = ["build", "a.wat", "-t", std::env::consts::ARCH, "--key", "key.pem", "-o", "a.cwasm"];
+    let output = sandbox.run(&build);
+    assert!(output.status.success());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let reason = "active data segment 0 may be out of bounds, and Binaryen would drop its trap";
+    assert!(stderr.contains(reason), "{stderr}");
+    sandbox.ok(&["verify", "--key", "key.pub.pem", "a.cwasm", "--rebuild", "a.wat"]);
+}
