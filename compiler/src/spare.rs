@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use wasmparser::{
-    BlockType, CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind, ExternalKind,
-    FunctionBody, Operator, Parser, Payload, TypeRef, WasmFeatures,
+    BlockType, CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind,
+    ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef, WasmFeatures,
 };
 
 use crate::binaryen::{BINARYEN_VERSION, Failure, Reads};
@@ -47,7 +47,10 @@ impl fmt::Display for Unfit {
         let version = BINARYEN_VERSION;
         match self {
             Self::BlockParameters => {
-                write!(f, "blocks with parameters, which Binaryen {version} misreads")
+                write!(
+                    f,
+                    "blocks with parameters, which Binaryen {version} misreads"
+                )
             }
             Self::RelaxedSimd => write!(
                 f,
@@ -63,7 +66,7 @@ impl fmt::Display for Unfit {
             ),
             Self::ManyLocals => write!(
                 f,
-                "its many local variables, for which Binaryen {version} takes too long"
+                "many local variables, for which Binaryen {version} takes too long"
             ),
         }
     }
@@ -156,12 +159,14 @@ impl Reader {
             }
             Payload::TableSection(section) => {
                 for table in section {
-                    self.tables.push(self::table(&table.map_err(read)?.ty, false));
+                    self.tables
+                        .push(self::table(&table.map_err(read)?.ty, false));
                 }
             }
             Payload::MemorySection(section) => {
                 for memory in section {
-                    self.memories.push(self::memory(&memory.map_err(read)?, false));
+                    self.memories
+                        .push(self::memory(&memory.map_err(read)?, false));
                 }
             }
             Payload::ExportSection(section) => {
@@ -218,7 +223,12 @@ impl Reader {
             Fate::Unused => {
                 self.spared.memories.insert(*memory_index);
             }
-            Fate::Lost => return Err(Failure::MayTrap { kind: "data", index }),
+            Fate::Lost => {
+                return Err(Failure::MayTrap {
+                    kind: "data",
+                    index,
+                });
+            }
         }
         Ok(())
     }
@@ -418,8 +428,14 @@ mod tests {
     #[test]
     fn a_memory_or_table_is_used_where_a_segment_may_trap() {
         let memories = |text| spared(text).unwrap().memories;
-        assert_eq!(memories(r#"(memory 1) (data (i32.const 65536) "x")"#), [0].into());
-        assert_eq!(memories(r#"(memory 1) (data (i32.const -1) "x")"#), [0].into());
+        assert_eq!(
+            memories(r#"(memory 1) (data (i32.const 65536) "x")"#),
+            [0].into()
+        );
+        assert_eq!(
+            memories(r#"(memory 1) (data (i32.const -1) "x")"#),
+            [0].into()
+        );
         let second = r#"(memory 1) (memory 0) (data (memory 1) (i32.const 0) "x")"#;
         assert_eq!(memories(second), [1].into());
         let unknown = r#"(import "a" "g" (global i32)) (memory 1) (data (global.get 0) "x")"#;
@@ -441,17 +457,35 @@ mod tests {
         assert!(matches!(spared(declared), Err(Failure::Unsupported { .. })));
         let tied = r#"(memory 1) (data "x") (func) (func i32.const 1 (block (param i32) drop) (data.drop 0))"#;
         let reason = Unfit::BlockParameters;
-        assert_eq!(spared(tied), Err(Failure::Tied { function: 1, reason }));
+        assert_eq!(
+            spared(tied),
+            Err(Failure::Tied {
+                function: 1,
+                reason
+            })
+        );
     }
 
     #[test]
     fn each_reason_to_keep_a_function_has_a_case() {
         let imported = r#"(import "a" "b" (func)) (table 1 funcref) (table 1 funcref) (func)"#;
         for (body, reason) in [
-            ("i32.const 1 (loop (param i32) drop)", Unfit::BlockParameters),
-            ("(drop (i32x4.relaxed_trunc_f32x4_s (v128.const i64x2 0 0)))", Unfit::RelaxedSimd),
-            ("(table.copy 0 1 (i32.const 0) (i32.const 0) (i32.const 0))", Unfit::Unread),
-            ("(table.fill 0 (i32.const 0) (ref.null func) (i32.const 0))", Unfit::Unread),
+            (
+                "i32.const 1 (loop (param i32) drop)",
+                Unfit::BlockParameters,
+            ),
+            (
+                "(drop (i32x4.relaxed_trunc_f32x4_s (v128.const i64x2 0 0)))",
+                Unfit::RelaxedSimd,
+            ),
+            (
+                "(table.copy 0 1 (i32.const 0) (i32.const 0) (i32.const 0))",
+                Unfit::Unread,
+            ),
+            (
+                "(table.fill 0 (i32.const 0) (ref.null func) (i32.const 0))",
+                Unfit::Unread,
+            ),
         ] {
             let found = functions(&format!("{imported} (func {body})"));
             assert_eq!(found, [(2, reason)].into(), "{body}");
@@ -464,9 +498,13 @@ mod tests {
 
     #[test]
     fn depth_is_counted_and_not_length() {
-        let nested = |depth: usize| format!("(func {} {})", "(block ".repeat(depth), ")".repeat(depth));
+        let nested =
+            |depth: usize| format!("(func {} {})", "(block ".repeat(depth), ")".repeat(depth));
         assert_eq!(functions(&nested(MOST_NESTED)), BTreeMap::new());
-        assert_eq!(functions(&nested(MOST_NESTED + 1)), [(0, Unfit::Deep)].into());
+        assert_eq!(
+            functions(&nested(MOST_NESTED + 1)),
+            [(0, Unfit::Deep)].into()
+        );
         let flat = format!("(func {})", "(block)".repeat(5 * MOST_NESTED));
         assert_eq!(functions(&flat), BTreeMap::new());
         let table = |depth: usize, targets: usize| {
