@@ -20,12 +20,13 @@ use crate::features;
 #[cfg(test)]
 mod tests;
 
-/// Nested blocks, loops and ifs of a function that Binaryen gets. Real programs have a few hundred: the main loop of an
-/// interpreter nests one block for each of its instructions.
-const MOST_NESTED: usize = 1000;
-/// Targets of jump tables, each counted once for every level that it is nested: passes visit a target at each.
-const MOST_TARGETS: u64 = 1_000_000;
-
+/// Nested blocks, loops and ifs of a function that Binaryen gets: it goes through the levels again and again, and recurses
+/// over them. Real programs have a few hundred, one for each instruction of an interpreter or each rule of a scanner; the
+/// deepest that we know has 1,537.
+const MOST_NESTED: usize = 3000;
+/// Blocks that end together, times the square of the targets of the largest jump table: `remove-unused-brs` leads each
+/// target out of one block after the other, and looks at all of them each time. Real programs stay below a tenth of it.
+const MOST_THREADED: u64 = 1_000_000_000;
 /// Local variables of a function that Binaryen gets, without parameters: `coalesce-locals` holds each against each.
 const MOST_LOCALS: u32 = 4000;
 
@@ -39,7 +40,7 @@ pub enum Unfit {
     RelaxedSimd,
     /// It has an instruction that Binaryen 116 does not read.
     Unread,
-    /// It is nested deeply, or has large jump tables in deep nesting.
+    /// It is nested deeply, or has a large jump table in blocks that end together.
     Deep,
     /// It has very many local variables.
     ManyLocals,
@@ -341,11 +342,16 @@ impl Reader {
         let mut unfit = (locals > MOST_LOCALS).then_some(Unfit::ManyLocals);
         let mut tied = false;
         let mut depth = 0usize;
-        let mut targets = 0u64;
+        let (mut ends, mut most_ends, mut most_targets) = (0u64, 0u64, 0u64);
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             let operator = operators.read()?;
             let mut found = None;
+            ends = match operator {
+                Operator::End => ends + 1,
+                _ => 0,
+            };
+            most_ends = most_ends.max(ends);
             match &operator {
                 Operator::Block { blockty }
                 | Operator::Loop { blockty }
@@ -360,12 +366,8 @@ impl Reader {
                 }
                 Operator::TryTable { .. } => depth += 1,
                 Operator::End => depth = depth.saturating_sub(1),
-                Operator::BrTable { targets: table } => {
-                    let here = u64::from(table.len()).saturating_mul(depth as u64);
-                    targets = targets.saturating_add(here);
-                    if targets > MOST_TARGETS {
-                        found = Some(Unfit::Deep);
-                    }
+                Operator::BrTable { targets } => {
+                    most_targets = most_targets.max(targets.len().into());
                 }
                 Operator::RefFunc { .. }
                 | Operator::MemoryInit { .. }
@@ -386,6 +388,10 @@ impl Reader {
                 found = None;
             }
             unfit = unfit.or(found);
+        }
+        let threaded = most_targets.saturating_mul(most_targets);
+        if threaded.saturating_mul(most_ends) > MOST_THREADED {
+            unfit = unfit.or(Some(Unfit::Deep));
         }
         Ok(Contents { unfit, tied })
     }

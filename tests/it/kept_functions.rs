@@ -170,7 +170,7 @@ fn a_function_that_is_kept_is_what_it_was_to_the_rest() {
 /// Nested too deeply for Binaryen, in one function of two. What is not nested is optimized.
 #[test]
 fn a_deep_function_is_kept_and_no_other() {
-    let depth = 1200;
+    let depth = 3200;
     let nested = format!(
         r#"(module
         (func $deep (param i32) (result i32) (local i32)

@@ -108,17 +108,20 @@ fn depth_is_counted_and_not_length() {
     );
     let flat = format!("(func {})", "(block)".repeat(5 * MOST_NESTED));
     assert_eq!(functions(&flat), BTreeMap::new());
-    let table = |depth: usize, targets: usize| {
+    // With something behind each block, targets stay what they are.
+    let table = |depth: usize, targets: usize, between: &str| {
         format!(
             "(func {} (br_table {} (i32.const 0)) {})",
             "(block ".repeat(depth),
             "0 ".repeat(targets + 1),
-            ")".repeat(depth)
+            format!(") {between}").repeat(depth)
         )
     };
-    assert_eq!(functions(&table(500, 2000)), BTreeMap::new());
-    assert_eq!(functions(&table(500, 2001)), [(0, Unfit::Deep)].into());
-    assert_eq!(functions(&table(1, 100_000)), BTreeMap::new());
+    assert_eq!(functions(&table(998, 1000, "")), BTreeMap::new());
+    let kept: BTreeMap<u32, Unfit> = [(0, Unfit::Deep)].into();
+    assert_eq!(functions(&table(1001, 1000, "")), kept);
+    assert_eq!(functions(&table(1001, 1000, "nop")), BTreeMap::new());
+    assert_eq!(functions(&table(1, 10_000, "nop")), BTreeMap::new());
 }
 
 #[test]
