@@ -16,7 +16,9 @@ use wasmparser::WasmFeatures;
 
 use crate::Level;
 use crate::machine::MachineError;
+use crate::passes;
 use crate::process::{self, Bounds, Ended};
+use crate::spare::Unfit;
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
@@ -43,9 +45,10 @@ pub struct Optimizer {
 }
 
 /// What an optimizer can read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reads {
     /// What Binaryen 116 reads, and nothing later.
+    #[default]
     Binaryen116,
     /// Every feature that edgec supports: it will say itself what it cannot read.
     Everything,
@@ -65,6 +68,25 @@ pub enum Failure {
         /// The features' names.
         features: String,
     },
+    /// A segment may be out of bounds, and Binaryen would drop it with its trap.
+    #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
+    MayTrap {
+        /// `data` or `element`.
+        kind: &'static str,
+        /// The segment's index.
+        index: u32,
+    },
+    /// A function is not for Binaryen, and cannot be kept from it without the rest.
+    #[error("function {function} has {reason}, and refers to segments or to functions as values")]
+    Tied {
+        /// The function's index.
+        function: u32,
+        /// Why it is not for Binaryen.
+        reason: Unfit,
+    },
+    /// Something is to be kept from Binaryen under names that the module has itself.
+    #[error("it uses names that edgec needs to keep something from Binaryen")]
+    Names,
     /// The process ended with an error or a crash of its own.
     #[error("the optimizer failed ({status}): {message}")]
     Exit {
@@ -165,8 +187,11 @@ const READABLE: &[(WasmFeatures, Option<&str>)] = &[
     (WasmFeatures::THREADS, Some("threads")),
     (WasmFeatures::TAIL_CALL, Some("tail-call")),
     (WasmFeatures::EXTENDED_CONST, Some("extended-const")),
-    (WasmFeatures::MULTI_MEMORY, Some("multi-memory")),
+    (WasmFeatures::MULTI_MEMORY, Some(MEMORIES.0)),
 ];
+
+/// What the library calls multiple memories, and the program.
+const MEMORIES: (&str, &str) = ("multi-memory", "multimemory");
 
 /// The names that later versions of Binaryen have for what 116 does not read.
 const READABLE_LATER: &[(WasmFeatures, Option<&str>)] = &[
@@ -193,6 +218,10 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
     let mut arguments = vec!["--mvp-features".into()];
     for (flag, name) in names() {
         if let (true, Some(name)) = (features.contains(*flag), name) {
+            let name = match reads {
+                Reads::Everything if *name == MEMORIES.0 => MEMORIES.1,
+                _ => *name,
+            };
             arguments.push(format!("--enable-{name}").into());
         }
     }
@@ -200,6 +229,11 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
 }
 
 impl Optimizer {
+    /// Whether it can be given a module that uses `features`.
+    pub(crate) fn check(&self, features: WasmFeatures) -> Result<(), Failure> {
+        feature_arguments(features, self.reads).map(drop)
+    }
+
     /// Optimizes one valid core module that uses `features`, before `deadline`. The result
     /// is not yet validated.
     pub(crate) fn run(
@@ -210,10 +244,7 @@ impl Optimizer {
         deadline: Instant,
     ) -> Result<Vec<u8>, Attempt> {
         let mut arguments = feature_arguments(features, self.reads)?;
-        match level.passes() {
-            Some(passes) => arguments.extend(passes.iter().map(|pass| format!("--{pass}").into())),
-            None => arguments.push(format!("-O{}", level.name()).into()),
-        }
+        arguments.extend(passes::arguments(level).into_iter().map(OsString::from));
         // Names are written again (it reads them in any case); the code is the same.
         arguments.push("-g".into());
         let mut command = Command::new(&self.program);
@@ -242,11 +273,11 @@ impl Optimizer {
     }
 
     /// What an attempt at core module number `module` comes to that was the last one.
-    pub(crate) fn outcome(
+    pub(crate) fn outcome<T>(
         &self,
         module: usize,
-        attempt: Result<Vec<u8>, Attempt>,
-    ) -> Result<Result<Vec<u8>, Failure>, OptimizeError> {
+        attempt: Result<T, Attempt>,
+    ) -> Result<Result<T, Failure>, OptimizeError> {
         match attempt {
             Ok(optimized) => Ok(Ok(optimized)),
             Err(Attempt::Kept(failure)) => Ok(Err(failure)),

@@ -138,6 +138,18 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             // Left on request, or since the optimizer crashed: without this the image could not be made again.
             chosen.insert("modulesKept".to_owned(), left.join(","));
         }
+        let mut functions = BTreeMap::<usize, usize>::new();
+        for (number, _) in prepared.kept_functions() {
+            *functions.entry(number).or_default() += 1;
+        }
+        if !functions.is_empty() {
+            // How many of each module. Which, and why, follows from the input and the name of the list.
+            let kept = functions
+                .iter()
+                .map(|(number, kept)| format!("{number}:{kept}"));
+            let kept: Vec<String> = kept.collect();
+            chosen.insert("functionsKept".to_owned(), kept.join(","));
+        }
         stages.push(Stage {
             name: "optimize".to_owned(),
             tool: recipe.optimizer.tool.clone(),

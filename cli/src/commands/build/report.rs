@@ -1,5 +1,6 @@
 //! The summary of a build, for people and for machines.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -59,6 +60,7 @@ struct Built {
     level: &'static str,
     modules: usize,
     modules_kept: Vec<KeptModule>,
+    functions_kept: Vec<KeptFunction>,
     /// Of each core module.
     exports_removed: Vec<usize>,
     duplicates_removed: usize,
@@ -95,6 +97,17 @@ struct KeptModule {
     /// Nobody is warned of what was asked for.
     #[serde(skip)]
     asked: bool,
+}
+
+/// A function that the optimizer was not given.
+#[derive(Serialize)]
+struct KeptFunction {
+    module: usize,
+    /// In the program as it was.
+    function: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    reason: String,
 }
 
 /// One artifact that was written.
@@ -162,6 +175,14 @@ impl InputReport {
             reason: safe(&failure.to_string()),
             asked: *failure == edgec_compiler::Failure::Spared,
         });
+        let functions_kept = prepared
+            .kept_functions()
+            .map(|(module, kept)| KeptFunction {
+                module,
+                function: kept.index,
+                name: kept.name.as_deref().map(safe),
+                reason: kept.reason.to_string(),
+            });
         let features = &optimized.component.feature_names();
         let concerns = job.outputs.iter().flat_map(|(target, _)| {
             let by_shape = |id| optimized.component.advisories().contains(&id);
@@ -189,6 +210,7 @@ impl InputReport {
             level: level.name(),
             modules: optimized.modules.len(),
             modules_kept: modules_kept.collect(),
+            functions_kept: functions_kept.collect(),
             exports_removed: optimized
                 .modules
                 .iter()
@@ -226,9 +248,10 @@ impl InputReport {
         }
     }
 
-    /// What instantiating it takes longer for than it could, on standard error.
+    /// What the optimizer was not given, and what instantiating it takes longer for than it could, on standard error.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
+            built.print_functions_kept(&self.input);
             built.cold_start.print(&self.input);
         }
     }
@@ -276,6 +299,10 @@ impl InputReport {
                     gone.push(count(removed, what));
                 }
             }
+            let kept = match built.functions_kept.len() {
+                0 => String::new(),
+                kept => format!(", all but {}", count(kept, "function")),
+            };
             let gone = match gone.as_slice() {
                 [] => String::new(),
                 gone => format!(" without {}", gone.join(" and ")),
@@ -283,7 +310,7 @@ impl InputReport {
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}{gone}, {} -> {}",
+                    "-O{}, {optimized} of {}{gone}{kept}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
                     size(before as u64),
@@ -309,6 +336,35 @@ impl InputReport {
             count(built.artifacts.len(), "artifact"),
             render::table(&rows)
         )
+    }
+}
+
+impl Built {
+    /// One line for each module and reason.
+    fn print_functions_kept(&self, input: &str) {
+        let mut alike = BTreeMap::<(usize, &str), Vec<&KeptFunction>>::new();
+        for kept in &self.functions_kept {
+            let alike = alike
+                .entry((kept.module, kept.reason.as_str()))
+                .or_default();
+            alike.push(kept);
+        }
+        for ((module, reason), functions) in alike {
+            let Some(first) = functions.first() else {
+                continue;
+            };
+            let first = match &first.name {
+                Some(name) => format!("`{name}`"),
+                None => format!("number {}", first.function),
+            };
+            let which = match functions.len() {
+                1 => format!("function {first}"),
+                more => format!("{more} functions (the first is {first})"),
+            };
+            eprintln!(
+                "note: {input}: core module {module}: not optimized: {which}, because of {reason}"
+            );
+        }
     }
 }
 
