@@ -10,7 +10,7 @@ mod recipe;
 use std::time::{Duration, Instant};
 
 use edgec_compiler::{
-    Adapter, CompilerProcess, DebugInfo, EngineProfile, Kind, KindChoice, Level, Names,
+    Adapter, Choice, CompilerProcess, DebugInfo, EngineProfile, Kind, KindChoice, Level, Names,
     NativeImage, Optimized, Optimizer,
 };
 use edgec_targets::Target;
@@ -39,6 +39,8 @@ pub(crate) struct Prepared {
     pub(crate) from_text: bool,
     pub(crate) kind: Kind,
     pub(crate) adapter: Option<Adapter>,
+    /// What a core module became, and why.
+    pub(crate) choice: Option<Choice>,
     /// Length of the component, before it was initialized or optimized.
     pub(crate) before: usize,
     pub(crate) initialized: Option<Initialized>,
@@ -105,6 +107,7 @@ impl Recipe {
             from_text,
             kind,
             adapter: adapted.adapter,
+            choice: adapted.choice,
             before,
             initialized,
             optimized,

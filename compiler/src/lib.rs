@@ -40,6 +40,7 @@ mod outline;
 mod parallel;
 #[cfg(feature = "precompile")]
 mod precompile;
+mod preview1;
 mod process;
 mod resources;
 mod sections;
@@ -55,7 +56,7 @@ mod validate;
 mod worker;
 
 pub use adapt::{
-    ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
+    ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
 #[cfg(feature = "binaryen")]
 pub use binaryen::optimizer_worker;
@@ -85,6 +86,7 @@ pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use resources::{Limits, Resources};
+pub use preview1::{Obstacle, Proof};
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use edgec_compiler::{Adapter, Level};
+use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
 use edgec_packager::SignedArtifact;
 use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
@@ -48,6 +48,9 @@ pub(super) struct InputReport {
 struct Built {
     name: String,
     kind: &'static str,
+    /// Of a core module: what it became, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind_choice: Option<KindReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<&'static str>,
     input_bytes: usize,
@@ -67,6 +70,36 @@ struct Built {
     advisories: Vec<Concern>,
     cold_start: ColdStart,
     artifacts: Vec<ArtifactReport>,
+}
+
+/// What a core module became.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KindReport {
+    asked: &'static str,
+    chosen: &'static str,
+    because: String,
+    /// What it does not do as the core module would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<String>,
+    /// Whether people are told: not what goes without saying.
+    #[serde(skip)]
+    told: bool,
+}
+
+impl KindReport {
+    fn new(choice: &Choice, kind: Kind) -> Self {
+        Self {
+            asked: choice.asked.name(),
+            chosen: match kind {
+                Kind::Component => "component",
+                Kind::Module => "module",
+            },
+            because: safe(&choice.why.to_string()),
+            lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
+            told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
+        }
+    }
 }
 
 /// The call of a function before everything else.
@@ -168,6 +201,10 @@ impl InputReport {
         let built = Built {
             name: job.name.clone(),
             kind: kind_name(prepared.kind),
+            kind_choice: prepared
+                .choice
+                .as_ref()
+                .map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
             input_bytes: prepared.input.len(),
             component_bytes: prepared.before,
@@ -202,6 +239,12 @@ impl InputReport {
     /// What went less well than it could, on standard error.
     pub(super) fn print_warnings(&self) {
         let Some(built) = &self.built else { return };
+        if let Some(lacks) = built.kind_choice.iter().find_map(|it| it.lacks.as_ref()) {
+            eprintln!(
+                "warning: {}: the component that was asked for is not the same: {lacks}",
+                self.input
+            );
+        }
         for kept in &built.modules_kept {
             eprintln!(
                 "warning: {}: core module {} is left as it is: {}",
@@ -241,6 +284,10 @@ impl InputReport {
             format!("{}{adapted}", built.kind),
             built.validate_seconds,
         )];
+        if let Some(choice) = built.kind_choice.as_ref().filter(|choice| choice.told) {
+            let kind = built.kind;
+            rows.push(vec!["  kind".to_owned(), format!("{kind}: {}", choice.because)]);
+        }
         let mut before = built.component_bytes;
         if let Some(init) = &built.init {
             rows.push(row(
