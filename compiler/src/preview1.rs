@@ -356,7 +356,7 @@ fn start_section(facts: &Facts<'_>) -> Result<Option<String>, BinaryReaderError>
     Ok(None)
 }
 
-/// Whether `proc_exit` may be called with something else than the constants 0 and 1.
+/// Whether `proc_exit` may be called with something else than 0 and 1.
 fn exits_with_any_code(facts: &Facts<'_>) -> Result<bool, BinaryReaderError> {
     let exits = |function: u32| {
         let import = facts.imported_function(function);
@@ -368,18 +368,40 @@ fn exits_with_any_code(facts: &Facts<'_>) -> Result<bool, BinaryReaderError> {
     for body in &facts.bodies {
         // The operator before a call is what gives its last operand, unless something jumps between them: then an
         // `end`, `else` or `loop` stands there.
-        let mut constant = false;
+        let mut known = false;
         for operator in body.get_operators_reader()? {
             let operator = operator?;
             if let Operator::Call { function_index } | Operator::ReturnCall { function_index } =
                 operator
                 && exits(function_index)
-                && !constant
+                && !known
             {
                 return Ok(true);
             }
-            constant = matches!(operator, Operator::I32Const { value: 0 | 1 });
+            known = gives_0_or_1(&operator);
         }
     }
     Ok(false)
+}
+
+/// Constants and comparisons.
+fn gives_0_or_1(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::I32Const { value: 0 | 1 }
+            | Operator::I32Eqz
+            | Operator::I32Eq
+            | Operator::I32Ne
+            | Operator::I32LtS
+            | Operator::I32LtU
+            | Operator::I32GtS
+            | Operator::I32GtU
+            | Operator::I32LeS
+            | Operator::I32LeU
+            | Operator::I32GeS
+            | Operator::I32GeU
+            | Operator::I64Eqz
+            | Operator::I64Eq
+            | Operator::I64Ne
+    )
 }

@@ -172,7 +172,12 @@ fn exit_codes_that_are_0_or_1_are_no_matter() {
         ))
         .lacks
     };
-    for code in ["", "(call $exit (i32.const 0))", "(call $exit (i32.const 1))"] {
+    for code in [
+        "",
+        "(call $exit (i32.const 0))",
+        "(call $exit (i32.const 1))",
+        "(local i32) (call $exit (i32.ne (local.get 0) (i32.const 4)))",
+    ] {
         assert_eq!(exits(code), None, "{code}");
     }
     for code in [
