@@ -18,7 +18,7 @@
 mod facts;
 #[cfg(test)]
 mod tests;
-mod wasi_libc;
+mod allocators;
 
 use std::fmt;
 
@@ -37,6 +37,9 @@ pub enum Proof {
     /// The only ones that do are `sbrk` and `dlmalloc` of wasi-libc, since wasi-sdk 20. They take the memory that the linker
     /// gave them, and what `memory.grow` gives them; that others take some between is foreseen.
     WasiLibc,
+    /// The only one that does is the allocator of Zig's standard library. It cuts up what `memory.grow` gives, piece by
+    /// piece, and never asks where the memory ends.
+    Zig,
 }
 
 impl fmt::Display for Proof {
@@ -44,6 +47,7 @@ impl fmt::Display for Proof {
         f.write_str(match self {
             Proof::StaticMemory => "it never asks for its memory's size or for more memory",
             Proof::WasiLibc => "its allocator is wasi-libc's, which takes no memory but its own",
+            Proof::Zig => "its allocator is Zig's, which takes no memory but its own",
         })
     }
 }
@@ -218,7 +222,7 @@ fn component(facts: &Facts<'_>) -> Result<Proof, Obstacle> {
     if let Some(import) = start_section(facts).map_err(|error| unreadable(&error))? {
         return Err(Obstacle::StartSection { import });
     }
-    let askers = wasi_libc::Askers::of(facts).map_err(|error| unreadable(&error))?;
+    let askers = allocators::Askers::of(facts).map_err(|error| unreadable(&error))?;
     if let Some(maximum) = memory.maximum {
         let initial = memory.initial;
         if maximum.saturating_sub(initial) < ADAPTER_PAGES {

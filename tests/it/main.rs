@@ -36,6 +36,8 @@ mod optimizer;
 mod passphrases;
 mod pkcs11;
 mod pools;
+mod preview1;
+mod preview1_programs;
 mod rebuild;
 mod regressions;
 mod signers;

@@ -47,14 +47,14 @@ pub fn compile_and_run(wasm: &[u8], arguments: &[&str], stdin: &str) -> Behaviou
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 pub fn load_and_run(artifact: &Path, arguments: &[&str], stdin: &str) -> Behaviour {
     let engine = Engine::default();
-    // SAFETY: the artifact was built by this test from its own fixture a moment ago, and
-    // nobody writes it.
     match Engine::detect_precompiled_file(artifact).unwrap() {
         Some(Precompiled::Module) => {
+            // SAFETY: the artifact was built by this test from its own fixture a moment ago, and nobody writes it.
             let module = unsafe { Module::deserialize_file(&engine, artifact) }.unwrap();
             run_module(&engine, &module, arguments, stdin)
         }
         _ => {
+            // SAFETY: as above.
             let component = unsafe { Component::deserialize_file(&engine, artifact) }.unwrap();
             run(&engine, &component, arguments, stdin)
         }

@@ -1,11 +1,13 @@
-//! Who asks for the memory's size, or for more memory, and whether that is wasi-libc.
+//! Who asks for the memory's size, or for more memory, and whether that is an allocator that is known.
 //!
 //! `sbrk` is known by its code. What it gives may be used well or badly, so its callers count: they must be the seven
 //! calls in `sys_alloc` of `dlmalloc`, each with what the source does with the result. It compares what it gets with where its
 //! memory ended, and makes a segment of its own of what is not the continuation. Before wasi-sdk 20 there is an eighth,
 //! by which it takes everything up to the end of the memory at its start.
 //!
-//! Source: wasi-libc, `libc-bottom-half/sources/sbrk.c`, `dlmalloc/src/malloc.c` (`sys_alloc`, `try_init_allocator`)
+//! Zig's allocator has two places where it grows the memory: for whole pieces, which go to the caller, and for pages, which it cuts up.
+//!
+//! Source: Zig, `lib/std/heap/WasmAllocator.zig` (`allocBigPages`, `alloc`); wasi-libc, `libc-bottom-half/sources/sbrk.c`, `dlmalloc/src/malloc.c` (`sys_alloc`, `try_init_allocator`)
 //! and `libc-bottom-half/sources/preopens.c` (`assert_invariants`); wasi-libc commit f2aac5f3 is where the eighth call went.
 
 use wasmparser::{BinaryReaderError, FunctionBody, Operator};
@@ -55,6 +57,11 @@ impl Askers {
     pub(super) fn proof(&self, facts: &Facts<'_>) -> Result<Proof, Obstacle> {
         if self.0.is_empty() {
             return Ok(Proof::StaticMemory);
+        }
+        if let [asker] = self.0.as_slice()
+            && facts.body(asker.function).and_then(code).is_some_and(|code| is_zig(&code))
+        {
+            return Ok(Proof::Zig);
         }
         let mut sbrk = None;
         for asker in &self.0 {
@@ -129,6 +136,7 @@ fn word(operator: &Operator<'_>) -> String {
         Operator::Return => "return",
         Operator::Unreachable => "unreachable",
         Operator::Drop => "drop",
+        Operator::Select => "select",
         Operator::I32Add => "add",
         Operator::I32Sub => "sub",
         Operator::I32And => "and",
@@ -138,6 +146,7 @@ fn word(operator: &Operator<'_>) -> String {
         Operator::I32Ne => "ne",
         Operator::I32LeS => "le_s",
         Operator::I32GeU => "ge_u",
+        Operator::I32LtU => "lt_u",
         Operator::I64ExtendI32U => "extend",
         Operator::I64Shl => "long shl",
         Operator::I64LeU => "long le_u",
@@ -190,6 +199,21 @@ const SBRK: &str = "block; get 0; br_if 0; size; const 16; shl; return; end; \
 
 fn is_sbrk(code: &[String]) -> bool {
     code.len() == SBRK.split(';').count() && begins(code, SBRK)
+}
+
+/// Both give what `memory.grow` gave, as an address, or are done where it gave nothing.
+const ZIG: [&str; 2] = [
+    "const 0; get *; grow; tee $p; const 16; shl; get $p; const -1; eq; select; return",
+    "const 1; grow; tee $p; const 1; add; const 2; lt_u; br_if *; get $p; const 16; shl; set *; end; \
+     get *; get *; get *; add; store; get *; return",
+];
+
+/// Zig's allocator, and nothing else: it grows the memory at two places, and asks for its size at none.
+fn is_zig(code: &[String]) -> bool {
+    let asks = code.iter().filter(|word| *word == "grow" || *word == "size");
+    let places = || (0..code.len()).filter_map(|place| code.get(place..));
+    let once = |pattern| places().filter(|rest| begins(rest, pattern)).count() == 1;
+    asks.count() == ZIG.len() && ZIG.into_iter().all(once)
 }
 
 /// `assert(pre->prefix < memory_size * PAGESIZE)`, and how often: where it does not hold, the program aborts.
