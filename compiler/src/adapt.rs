@@ -35,11 +35,7 @@ pub enum KindChoice {
 
 impl KindChoice {
     /// Every choice.
-    pub const ALL: [KindChoice; 3] = [
-        KindChoice::Auto,
-        KindChoice::Component,
-        KindChoice::Module,
-    ];
+    pub const ALL: [KindChoice; 3] = [KindChoice::Auto, KindChoice::Component, KindChoice::Module];
 
     /// The name on the command line and in manifests.
     pub const fn name(self) -> &'static str {
@@ -221,9 +217,7 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
             stays(program, Some(choice(Why::Obstacle(obstacle))))
         }
         (_, Err(obstacle), _) => Err(AdaptError::Obstacle(obstacle)),
-        (_, Ok(_), lacks) => {
-            component(made(&program, adapter, Realloc::Grow)?, Why::Asked, lacks)
-        }
+        (_, Ok(_), lacks) => component(made(&program, adapter, Realloc::Grow)?, Why::Asked, lacks),
     }
 }
 
@@ -318,11 +312,20 @@ mod tests {
 
         let reactor = COMMAND.replace("_start", "_initialize");
         let reactor = adapted(&reactor, KindChoice::Auto).unwrap();
-        assert_eq!((reactor.adapter, reactor.component.kind()), (None, Kind::Module));
-        assert_eq!(reactor.choice.unwrap().why, Why::Obstacle(Obstacle::NoStart));
+        assert_eq!(
+            (reactor.adapter, reactor.component.kind()),
+            (None, Kind::Module)
+        );
+        assert_eq!(
+            reactor.choice.unwrap().why,
+            Why::Obstacle(Obstacle::NoStart)
+        );
 
         let plain = adapted("(module)", KindChoice::Auto).unwrap();
-        assert_eq!((plain.adapter, plain.component.kind()), (None, Kind::Module));
+        assert_eq!(
+            (plain.adapter, plain.component.kind()),
+            (None, Kind::Module)
+        );
         assert_eq!(plain.choice.unwrap().why, Why::NoPreview1);
     }
 
@@ -341,8 +344,14 @@ mod tests {
     #[test]
     fn a_component_that_is_asked_for_may_lack_exit_codes() {
         let exits = COMMAND
-            .replace("sched_yield\" (func (result i32))", "proc_exit\" (func (param i32))")
-            .replace("(func (export \"_start\"))", "(func (export \"_start\") (call 0 (i32.const 10)))");
+            .replace(
+                "sched_yield\" (func (result i32))",
+                "proc_exit\" (func (param i32))",
+            )
+            .replace(
+                "(func (export \"_start\"))",
+                "(func (export \"_start\") (call 0 (i32.const 10)))",
+            );
         let auto = adapted(&exits, KindChoice::Auto).unwrap();
         assert_eq!(auto.component.kind(), Kind::Module);
         assert_eq!(auto.choice.unwrap().why, Why::Obstacle(Obstacle::ExitCode));

@@ -85,8 +85,8 @@ pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, o
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
-pub use resources::{Limits, Resources};
 pub use preview1::{Obstacle, Proof};
+pub use resources::{Limits, Resources};
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};

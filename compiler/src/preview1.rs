@@ -15,19 +15,20 @@
 //!
 //! Source: `wit-component` 0.254, `src/encoding.rs` and `src/gc.rs`; Wasmtime 48, `wasi-preview1-component-adapter`.
 
+mod allocators;
 mod facts;
 #[cfg(test)]
 mod tests;
-mod allocators;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
 };
-use wasmparser::{BinaryReaderError, ExternalKind, FuncType, Operator, TypeRef};
+use wasmparser::{BinaryReaderError, ExternalKind, FuncType, MemoryType, Operator, TypeRef};
 
-use self::facts::Facts;
+use self::facts::{Code, Facts};
 
 /// Why a component behaves as the core module does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +89,10 @@ pub enum Obstacle {
         found: String,
     },
     /// Nothing through which WASI could read or write.
-    #[error("it exports no memory as `memory`, which WASI preview 1 works on{}", named(others))]
+    #[error(
+        "it exports no memory as `memory`, which WASI preview 1 works on{}",
+        named(others)
+    )]
     NoMemory {
         /// The names under which it exports memories.
         others: Vec<String>,
@@ -180,26 +184,36 @@ pub(crate) fn other_import(wasm: &[u8]) -> Option<Obstacle> {
 
 /// Judges a valid core module.
 pub(crate) fn judge(wasm: &[u8]) -> Judgement {
-    let facts = match Facts::of(wasm) {
-        Ok(facts) => facts,
-        Err(error) => return Judgement::unknown(&error),
-    };
-    let lacks = match exits_with_any_code(&facts) {
-        Ok(any) => any.then_some(Obstacle::ExitCode),
-        Err(error) => return Judgement::unknown(&error),
-    };
-    let component = component(&facts);
-    Judgement { component, lacks }
+    match judgement(wasm) {
+        Ok(judgement) => judgement,
+        // What cannot be read is not known.
+        Err(error) => Judgement {
+            component: Err(unreadable(&error)),
+            lacks: None,
+        },
+    }
 }
 
-impl Judgement {
-    /// What cannot be read is not known.
-    fn unknown(error: &BinaryReaderError) -> Self {
-        Self {
-            component: Err(unreadable(error)),
-            lacks: None,
+fn judgement(wasm: &[u8]) -> Result<Judgement, BinaryReaderError> {
+    let facts = Facts::of(wasm)?;
+    let memory = match sections(&facts) {
+        Ok(memory) => memory,
+        Err(obstacle) => {
+            return Ok(Judgement {
+                component: Err(obstacle),
+                lacks: None,
+            });
         }
-    }
+    };
+    let code = Code::of(&facts)?;
+    let component = match start_section(&facts, &code)? {
+        Some(import) => Err(Obstacle::StartSection { import }),
+        None => room(memory, &code).and_then(|()| allocators::proof(&facts, &code)),
+    };
+    Ok(Judgement {
+        component,
+        lacks: code.exits_with_any_code.then_some(Obstacle::ExitCode),
+    })
 }
 
 fn unreadable(error: &BinaryReaderError) -> Obstacle {
@@ -208,7 +222,8 @@ fn unreadable(error: &BinaryReaderError) -> Obstacle {
     }
 }
 
-fn component(facts: &Facts<'_>) -> Result<Proof, Obstacle> {
+/// What the sections without the code say; the memory.
+fn sections(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
     imports(facts)?;
     start(facts)?;
     for export in &facts.exports {
@@ -218,21 +233,19 @@ fn component(facts: &Facts<'_>) -> Result<Proof, Obstacle> {
             return Err(Obstacle::ReservedExport { name });
         }
     }
-    let memory = memory(facts)?;
-    if let Some(import) = start_section(facts).map_err(|error| unreadable(&error))? {
-        return Err(Obstacle::StartSection { import });
-    }
-    let askers = allocators::Askers::of(facts).map_err(|error| unreadable(&error))?;
-    if let Some(maximum) = memory.maximum {
-        let initial = memory.initial;
-        if maximum.saturating_sub(initial) < ADAPTER_PAGES {
-            return Err(Obstacle::FixedMemory { initial, maximum });
+    memory(facts)
+}
+
+/// Whether the adapter can have its pages.
+fn room(memory: MemoryType, code: &Code) -> Result<(), Obstacle> {
+    let initial = memory.initial;
+    match memory.maximum {
+        Some(maximum) if maximum.saturating_sub(initial) < ADAPTER_PAGES => {
+            Err(Obstacle::FixedMemory { initial, maximum })
         }
-        if askers.grows() {
-            return Err(Obstacle::Maximum { maximum });
-        }
+        Some(maximum) if code.grows() => Err(Obstacle::Maximum { maximum }),
+        _ => Ok(()),
     }
-    askers.proof(facts)
 }
 
 /// What the adapter takes: its stack, and its state.
@@ -308,7 +321,7 @@ fn signature(ty: &FuncType) -> String {
     format!("{} -> {}", list(ty.params()), list(ty.results()))
 }
 
-fn memory(facts: &Facts<'_>) -> Result<wasmparser::MemoryType, Obstacle> {
+fn memory(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
     let Some(index) = facts.export("memory", ExternalKind::Memory) else {
         let memories = facts.exports.iter();
         let memories = memories.filter(|export| export.kind == ExternalKind::Memory);
@@ -331,9 +344,9 @@ fn memory(facts: &Facts<'_>) -> Result<wasmparser::MemoryType, Obstacle> {
 
 /// An import that may be called while the start section runs. What is called indirectly may be every function that
 /// something refers to.
-fn start_section(facts: &Facts<'_>) -> Result<Option<String>, BinaryReaderError> {
+fn start_section(facts: &Facts<'_>, code: &Code) -> Result<Option<String>, BinaryReaderError> {
     let mut left = Vec::from_iter(facts.start);
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     while let Some(function) = left.pop() {
         if !seen.insert(function) {
             continue;
@@ -352,60 +365,10 @@ fn start_section(facts: &Facts<'_>) -> Result<Option<String>, BinaryReaderError>
                 Operator::CallIndirect { .. }
                 | Operator::ReturnCallIndirect { .. }
                 | Operator::CallRef { .. }
-                | Operator::ReturnCallRef { .. } => left.extend(&facts.referenced),
+                | Operator::ReturnCallRef { .. } => left.extend(&code.referenced),
                 _ => {}
             }
         }
     }
     Ok(None)
-}
-
-/// Whether `proc_exit` may be called with something else than 0 and 1.
-fn exits_with_any_code(facts: &Facts<'_>) -> Result<bool, BinaryReaderError> {
-    let exits = |function: u32| {
-        let import = facts.imported_function(function);
-        import.is_some_and(|import| import.module == PREVIEW1 && import.name == "proc_exit")
-    };
-    if facts.referenced.iter().copied().any(exits) {
-        return Ok(true);
-    }
-    for body in &facts.bodies {
-        // The operator before a call is what gives its last operand, unless something jumps between them: then an
-        // `end`, `else` or `loop` stands there.
-        let mut known = false;
-        for operator in body.get_operators_reader()? {
-            let operator = operator?;
-            if let Operator::Call { function_index } | Operator::ReturnCall { function_index } =
-                operator
-                && exits(function_index)
-                && !known
-            {
-                return Ok(true);
-            }
-            known = gives_0_or_1(&operator);
-        }
-    }
-    Ok(false)
-}
-
-/// Constants and comparisons.
-fn gives_0_or_1(operator: &Operator<'_>) -> bool {
-    matches!(
-        operator,
-        Operator::I32Const { value: 0 | 1 }
-            | Operator::I32Eqz
-            | Operator::I32Eq
-            | Operator::I32Ne
-            | Operator::I32LtS
-            | Operator::I32LtU
-            | Operator::I32GtS
-            | Operator::I32GtU
-            | Operator::I32LeS
-            | Operator::I32LeU
-            | Operator::I32GeS
-            | Operator::I32GeU
-            | Operator::I64Eqz
-            | Operator::I64Eq
-            | Operator::I64Ne
-    )
 }

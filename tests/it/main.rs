@@ -37,6 +37,7 @@ mod passphrases;
 mod pkcs11;
 mod pools;
 mod preview1;
+mod preview1_hosts;
 mod preview1_programs;
 mod rebuild;
 mod regressions;

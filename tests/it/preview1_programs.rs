@@ -15,7 +15,10 @@ struct Numbers(u64);
 impl Numbers {
     fn below(&mut self, end: u64) -> u64 {
         // Numerical Recipes, chapter 7.1.
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
     }
 }
@@ -25,7 +28,10 @@ const SOURCES: [(&str, &str); 7] = [
     // Never: what is there at link time.
     ("fixed", "unreachable"),
     // Everything up to the end of the memory, whoever has it.
-    ("takes all", "(global.set $end (i32.shl (memory.size) (i32.const 16)))"),
+    (
+        "takes all",
+        "(global.set $end (i32.shl (memory.size) (i32.const 16)))",
+    ),
     // It grows, and counts for itself.
     (
         "counts",
@@ -159,17 +165,34 @@ fn the_trials_run_as_under_stock() {
         return;
     };
     let sandbox = edgec_tests::Sandbox::new();
-    for name in ["ownmem", "fixedmem", "startsec", "reactor", "memory64-preview1"] {
+    for name in [
+        "ownmem",
+        "fixedmem",
+        "startsec",
+        "reactor",
+        "memory64-preview1",
+    ] {
         let text = std::fs::read(folder.join(format!("{name}.wat"))).unwrap();
         let wasm = wat::parse_bytes(&text).unwrap().into_owned();
         let expected = stock::compile_and_run(&wasm, &[], "");
         sandbox.write("app.wat", text);
         for level in ["-O0", "-O1", "-O2", "-O3", "-O4", "-Os", "-Oz"] {
-            let build = ["build", "-q", "app.wat", "-t", std::env::consts::ARCH, level];
+            let build = [
+                "build",
+                "-q",
+                "app.wat",
+                "-t",
+                std::env::consts::ARCH,
+                level,
+            ];
             sandbox.ok(&[&build[..], &["--key", "key.pem", "-o", "app.cwasm"]].concat());
             let output = sandbox.run(&["run", "--key", "key.pub.pem", "app.cwasm"]);
             let shown = String::from_utf8_lossy(&output.stdout);
-            println!("{name} {level}: {:?} {shown:?}; stock {}", output.status.code(), expected.code);
+            println!(
+                "{name} {level}: {:?} {shown:?}; stock {}",
+                output.status.code(),
+                expected.code
+            );
             assert_eq!(
                 (output.status.code(), &output.stdout),
                 (Some(expected.code), &expected.stdout),

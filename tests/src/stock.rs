@@ -38,8 +38,18 @@ impl WasiView for State {
 pub fn compile_and_run(wasm: &[u8], arguments: &[&str], stdin: &str) -> Behaviour {
     let engine = Engine::default();
     match wasmparser::Parser::is_component(wasm) {
-        true => run(&engine, &Component::new(&engine, wasm).unwrap(), arguments, stdin),
-        false => run_module(&engine, &Module::new(&engine, wasm).unwrap(), arguments, stdin),
+        true => run(
+            &engine,
+            &Component::new(&engine, wasm).unwrap(),
+            arguments,
+            stdin,
+        ),
+        false => run_module(
+            &engine,
+            &Module::new(&engine, wasm).unwrap(),
+            arguments,
+            stdin,
+        ),
     }
 }
 

@@ -10,106 +10,63 @@
 //! Source: Zig, `lib/std/heap/WasmAllocator.zig` (`allocBigPages`, `alloc`); wasi-libc, `libc-bottom-half/sources/sbrk.c`, `dlmalloc/src/malloc.c` (`sys_alloc`, `try_init_allocator`)
 //! and `libc-bottom-half/sources/preopens.c` (`assert_invariants`); wasi-libc commit f2aac5f3 is where the eighth call went.
 
-use wasmparser::{BinaryReaderError, FunctionBody, Operator};
+use wasmparser::{FunctionBody, Operator};
 
-use super::facts::Facts;
+use super::facts::{Asker, Code, Facts};
 use super::{Obstacle, Proof};
 
-/// A function that has `memory.size` or `memory.grow` in it.
-struct Asker {
-    function: u32,
-    sizes: usize,
-    grows: usize,
-}
-
-/// All such functions of a module.
-pub(super) struct Askers(Vec<Asker>);
-
-impl Askers {
-    pub(super) fn of(facts: &Facts<'_>) -> Result<Self, BinaryReaderError> {
-        let mut askers = Vec::new();
-        for (place, body) in facts.bodies.iter().enumerate() {
-            let (mut sizes, mut grows) = (0, 0);
-            for operator in body.get_operators_reader()? {
-                match operator? {
-                    Operator::MemorySize { .. } => sizes += 1,
-                    Operator::MemoryGrow { .. } => grows += 1,
-                    _ => {}
-                }
-            }
-            if sizes + grows > 0 {
-                askers.push(Asker {
-                    function: facts.index(place),
-                    sizes,
-                    grows,
-                });
-            }
-        }
-        Ok(Self(askers))
+/// The proof that no function takes memory that is not the program's.
+pub(super) fn proof(facts: &Facts<'_>, code: &Code) -> Result<Proof, Obstacle> {
+    let askers = &code.askers;
+    if askers.is_empty() {
+        return Ok(Proof::StaticMemory);
     }
-
-    /// Whether the program may ask for more memory.
-    pub(super) fn grows(&self) -> bool {
-        self.0.iter().any(|asker| asker.grows > 0)
+    let words_of = |asker: &Asker| facts.body(asker.function).and_then(words);
+    if let [asker] = askers.as_slice()
+        && words_of(asker).is_some_and(|words| is_zig(&words))
+    {
+        return Ok(Proof::Zig);
     }
-
-    /// The proof that none of them touches what is not the program's.
-    pub(super) fn proof(&self, facts: &Facts<'_>) -> Result<Proof, Obstacle> {
-        if self.0.is_empty() {
-            return Ok(Proof::StaticMemory);
-        }
-        if let [asker] = self.0.as_slice()
-            && facts.body(asker.function).and_then(code).is_some_and(|code| is_zig(&code))
-        {
-            return Ok(Proof::Zig);
-        }
-        let mut sbrk = None;
-        for asker in &self.0 {
-            let code = facts.body(asker.function).and_then(code);
-            let known = match &code {
-                Some(code) if sbrk.is_none() && is_sbrk(code) => {
-                    sbrk = Some(asker.function);
-                    true
-                }
-                Some(code) => asker.grows == 0 && assertions(code) == asker.sizes,
-                None => false,
-            };
-            if !known {
-                return Err(asker.obstacle(facts));
+    let mut sbrk = None;
+    for asker in askers {
+        let known = match words_of(asker) {
+            Some(words) if sbrk.is_none() && is_sbrk(&words) => {
+                sbrk = Some(asker);
+                true
             }
-        }
-        // Assertions alone ask for nothing.
-        let Some(sbrk) = sbrk else {
-            return Ok(Proof::WasiLibc);
+            Some(words) => asker.grows == 0 && assertions(&words) == asker.sizes,
+            None => false,
         };
-        match is_called_by_dlmalloc_alone(sbrk, facts) {
-            Some(true) => Ok(Proof::WasiLibc),
-            _ => {
-                let mut askers = self.0.iter();
-                let asker = askers.find(|asker| asker.function == sbrk);
-                Err(asker.map_or(Obstacle::NoStart, |asker| asker.obstacle(facts)))
-            }
+        if !known {
+            return Err(obstacle(asker, facts));
         }
+    }
+    match sbrk {
+        Some(sbrk) if is_called_by_dlmalloc_alone(sbrk.function, facts, code) != Some(true) => {
+            Err(obstacle(sbrk, facts))
+        }
+        // Assertions alone take nothing.
+        _ => Ok(Proof::WasiLibc),
     }
 }
 
-impl Asker {
-    fn obstacle(&self, facts: &Facts<'_>) -> Obstacle {
-        Obstacle::Allocator {
-            function: facts.named(self.function),
-            asks: match (self.sizes, self.grows) {
-                (_, 0) => "asks for the memory's size",
-                (0, _) => "asks for more memory",
-                _ => "asks for the memory's size and for more",
-            },
-        }
+fn obstacle(asker: &Asker, facts: &Facts<'_>) -> Obstacle {
+    Obstacle::Allocator {
+        function: facts.named(asker.function),
+        asks: match (asker.sizes, asker.grows) {
+            (_, 0) => "asks for the memory's size",
+            (0, _) => "asks for more memory",
+            _ => "asks for the memory's size and for more",
+        },
     }
 }
 
 /// The operators of a function; what matters here in words, the rest as nothing that is looked for.
-fn code(body: &FunctionBody<'_>) -> Option<Vec<String>> {
+fn words(body: &FunctionBody<'_>) -> Option<Vec<String>> {
     let operators = body.get_operators_reader().ok()?;
-    let words = operators.into_iter().map(|operator| operator.ok().map(|it| word(&it)));
+    let words = operators
+        .into_iter()
+        .map(|operator| operator.ok().map(|it| word(&it)));
     words.collect()
 }
 
@@ -210,7 +167,9 @@ const ZIG: [&str; 2] = [
 
 /// Zig's allocator, and nothing else: it grows the memory at two places, and asks for its size at none.
 fn is_zig(code: &[String]) -> bool {
-    let asks = code.iter().filter(|word| *word == "grow" || *word == "size");
+    let asks = code
+        .iter()
+        .filter(|word| *word == "grow" || *word == "size");
     let places = || (0..code.len()).filter_map(|place| code.get(place..));
     let once = |pattern| places().filter(|rest| begins(rest, pattern)).count() == 1;
     asks.count() == ZIG.len() && ZIG.into_iter().all(once)
@@ -271,11 +230,12 @@ const CALLS: [(&str, &str); 7] = [
 ];
 
 /// Whether all that is done with `sbrk` is to call it as `dlmalloc` does.
-fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>) -> Option<bool> {
-    let exported = facts.exports.iter().any(|export| {
-        export.kind == wasmparser::ExternalKind::Func && export.index == sbrk
-    });
-    if exported || facts.start == Some(sbrk) || facts.referenced.contains(&sbrk) {
+fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>, all: &Code) -> Option<bool> {
+    let exported = facts
+        .exports
+        .iter()
+        .any(|export| export.kind == wasmparser::ExternalKind::Func && export.index == sbrk);
+    if exported || facts.start == Some(sbrk) || all.referenced.contains(&sbrk) {
         return Some(false);
     }
     let mut callers = Vec::new();
@@ -297,7 +257,7 @@ fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>) -> Option<bool> {
     let [caller] = callers.as_slice() else {
         return Some(false);
     };
-    let code = code(caller)?;
+    let code = words(caller)?;
     let call = format!("call {sbrk}");
     let mut left: Vec<_> = CALLS.to_vec();
     // From the first call on, until the last, nothing else is called: no WASI, so that nobody takes memory between.

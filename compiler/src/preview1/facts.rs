@@ -1,14 +1,15 @@
-//! What the rule reads of a core module.
+//! What the rule reads of a core module: its sections, and, once, its code.
 
 use std::collections::BTreeSet;
 
+use wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1;
 use wasmparser::{
     BinaryReaderError, ConstExpr, ElementItems, ElementKind, Export, ExternalKind, FuncType,
     FunctionBody, Import, KnownCustom, MemoryType, Name, Operator, Parser, Payload, TableInit,
     TypeRef,
 };
 
-/// A core module, taken apart.
+/// A core module, taken apart; its code is not looked at.
 #[derive(Default)]
 pub(super) struct Facts<'a> {
     /// The types; `None` for what is no function's.
@@ -20,8 +21,8 @@ pub(super) struct Facts<'a> {
     pub(super) memories: Vec<MemoryType>,
     pub(super) exports: Vec<Export<'a>>,
     pub(super) start: Option<u32>,
-    /// The functions that something refers to: what an indirect call may call.
-    pub(super) referenced: BTreeSet<u32>,
+    /// The functions that a section refers to.
+    referenced: BTreeSet<u32>,
     pub(super) bodies: Vec<FunctionBody<'a>>,
     names: Option<wasmparser::NameSectionReader<'a>>,
     /// Whether it says what component it is meant to be.
@@ -33,11 +34,6 @@ impl<'a> Facts<'a> {
         let mut facts = Self::default();
         for payload in Parser::new(0).parse_all(wasm) {
             facts.read(payload?)?;
-        }
-        for body in facts.bodies.clone() {
-            for operator in body.get_operators_reader()? {
-                facts.refer(&operator?);
-            }
         }
         Ok(facts)
     }
@@ -132,21 +128,23 @@ impl<'a> Facts<'a> {
 
     fn constant(&mut self, expression: &ConstExpr<'a>) -> Result<(), BinaryReaderError> {
         for operator in expression.get_operators_reader() {
-            self.refer(&operator?);
+            if let Operator::RefFunc { function_index } = operator? {
+                self.referenced.insert(function_index);
+            }
         }
         Ok(())
-    }
-
-    fn refer(&mut self, operator: &Operator<'_>) {
-        if let Operator::RefFunc { function_index } = operator {
-            self.referenced.insert(*function_index);
-        }
     }
 
     /// The import that a function is.
     pub(super) fn imported_function(&self, function: u32) -> Option<&Import<'a>> {
         let place = self.imported.get(function as usize)?;
         self.imports.get(*place)
+    }
+
+    /// Whether a function is `proc_exit`.
+    fn is_exit(&self, function: u32) -> bool {
+        let import = self.imported_function(function);
+        import.is_some_and(|import| import.module == PREVIEW1 && import.name == "proc_exit")
     }
 
     /// The code of a function that is not imported.
@@ -156,7 +154,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The index of the function whose body is at this place.
-    pub(super) fn index(&self, body: usize) -> u32 {
+    fn index(&self, body: usize) -> u32 {
         u32::try_from(self.imported.len() + body).unwrap_or(u32::MAX)
     }
 
@@ -185,4 +183,100 @@ impl<'a> Facts<'a> {
             None => format!("function {function}"),
         }
     }
+}
+
+/// A function that has `memory.size` or `memory.grow` in it.
+pub(super) struct Asker {
+    pub(super) function: u32,
+    pub(super) sizes: usize,
+    pub(super) grows: usize,
+}
+
+/// What all of the code does.
+pub(super) struct Code {
+    /// The functions that something refers to: what an indirect call may call.
+    pub(super) referenced: BTreeSet<u32>,
+    /// In the order of the module.
+    pub(super) askers: Vec<Asker>,
+    /// Whether `proc_exit` may be called with something else than 0 and 1.
+    pub(super) exits_with_any_code: bool,
+}
+
+impl Code {
+    pub(super) fn of(facts: &Facts<'_>) -> Result<Self, BinaryReaderError> {
+        let mut code = Self {
+            referenced: facts.referenced.clone(),
+            askers: Vec::new(),
+            exits_with_any_code: false,
+        };
+        for (place, body) in facts.bodies.iter().enumerate() {
+            code.read(facts, facts.index(place), body)?;
+        }
+        code.exits_with_any_code |= code.referenced.iter().any(|it| facts.is_exit(*it));
+        Ok(code)
+    }
+
+    fn read(
+        &mut self,
+        facts: &Facts<'_>,
+        function: u32,
+        body: &FunctionBody<'_>,
+    ) -> Result<(), BinaryReaderError> {
+        let (mut sizes, mut grows) = (0, 0);
+        // The operator before a call is what gives its last operand, unless something jumps between them: then an
+        // `end`, `else` or `loop` stands there.
+        let mut known = false;
+        for operator in body.get_operators_reader()? {
+            let operator = operator?;
+            match operator {
+                Operator::MemorySize { .. } => sizes += 1,
+                Operator::MemoryGrow { .. } => grows += 1,
+                Operator::RefFunc { function_index } => {
+                    self.referenced.insert(function_index);
+                }
+                Operator::Call { function_index } | Operator::ReturnCall { function_index }
+                    if !known && facts.is_exit(function_index) =>
+                {
+                    self.exits_with_any_code = true;
+                }
+                _ => {}
+            }
+            known = gives_0_or_1(&operator);
+        }
+        if sizes + grows > 0 {
+            self.askers.push(Asker {
+                function,
+                sizes,
+                grows,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether the program may ask for more memory.
+    pub(super) fn grows(&self) -> bool {
+        self.askers.iter().any(|asker| asker.grows > 0)
+    }
+}
+
+/// Constants and comparisons.
+fn gives_0_or_1(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::I32Const { value: 0 | 1 }
+            | Operator::I32Eqz
+            | Operator::I32Eq
+            | Operator::I32Ne
+            | Operator::I32LtS
+            | Operator::I32LtU
+            | Operator::I32GtS
+            | Operator::I32GtU
+            | Operator::I32LeS
+            | Operator::I32LeU
+            | Operator::I32GeS
+            | Operator::I32GeU
+            | Operator::I64Eqz
+            | Operator::I64Eq
+            | Operator::I64Ne
+    )
 }

@@ -84,7 +84,8 @@ fn what_is_nearly_wasi_libc_is_not() {
         wrong.push(allocator(&calls));
     }
     // wasi-sdk up to 19: all memory up to its end is taken at the start.
-    let all = "i32.const 0 call $sbrk i32.const 4096 i32.sub local.tee 1 i32.const 89 i32.lt_u br_if 0";
+    let all =
+        "i32.const 0 call $sbrk i32.const 4096 i32.sub local.tee 1 i32.const 89 i32.lt_u br_if 0";
     wrong.push(allocator(&[&[all], &CALLS[..]].concat()));
     // What is new is not compared with where the memory ended.
     let other_local = CALLS[1].replace("local.get 0", "local.get 3");
@@ -113,10 +114,16 @@ fn what_is_nearly_wasi_libc_is_not() {
     }
     // It is not quite `sbrk`.
     for (it, other) in [
-        ("i32.const 16 i32.shl return end\n        block", "i32.const 15 i32.shl return end\n        block"),
+        (
+            "i32.const 16 i32.shl return end\n        block",
+            "i32.const 15 i32.shl return end\n        block",
+        ),
         ("i32.const 65535 i32.and", "i32.const 65534 i32.and"),
         ("call $abort unreachable)", "call $abort i32.const 0)"),
-        ("local.get 0 i32.const 16 i32.shl return", "i32.const 0 i32.const 16 i32.shl return"),
+        (
+            "local.get 0 i32.const 16 i32.shl return",
+            "i32.const 0 i32.const 16 i32.shl return",
+        ),
     ] {
         assert!(good.contains(it), "{it}");
         wrong.push(good.replace(it, other));
@@ -152,7 +159,11 @@ fn an_assertion_asks_for_nothing() {
 #[test]
 fn whoever_takes_memory_by_itself_is_an_obstacle_with_its_name() {
     let asks = |code: &str| obstacle(&command(&format!("{MEMORY} (func $heap (drop ({code})))")));
-    let Obstacle::Allocator { function, asks: what } = asks("memory.size") else {
+    let Obstacle::Allocator {
+        function,
+        asks: what,
+    } = asks("memory.size")
+    else {
         panic!();
     };
     assert_eq!(function, "function 1 `heap`");
@@ -201,7 +212,8 @@ fn a_start_section_that_may_call_wasi_is_an_obstacle() {
     let start = |fields: &str| judged(&command(&format!("{MEMORY} {fields} (start $s)"))).component;
     assert_eq!(start("(func $s)"), Ok(Proof::StaticMemory));
     // The table holds nothing that leads to an import.
-    let indirect = "(type $t (func)) (table 1 funcref) (func $s (call_indirect (type $t) (i32.const 0)))";
+    let indirect =
+        "(type $t (func)) (table 1 funcref) (func $s (call_indirect (type $t) (i32.const 0)))";
     assert_eq!(start(indirect), Ok(Proof::StaticMemory));
     for fields in [
         "(func $s (drop (call $yield)))",
@@ -224,8 +236,14 @@ fn each_obstacle_has_a_case_and_names_what_is_in_the_way() {
     let start = |start: &str| with(r#"(func (export "_start"))"#, start);
     let import = |import: &str| with("(module", &format!("(module {import}"));
     for (text, said) in [
-        (import(r#"(import "env" "memory" (memory 1))"#), "`env::memory`"),
-        (import(r#"(import "wasi" "thread-spawn" (func))"#), "`wasi::thread-spawn`"),
+        (
+            import(r#"(import "env" "memory" (memory 1))"#),
+            "`env::memory`",
+        ),
+        (
+            import(r#"(import "wasi" "thread-spawn" (func))"#),
+            "`wasi::thread-spawn`",
+        ),
         (
             import(r#"(import "wasi_snapshot_preview1" "thread-spawn" (func))"#),
             "`wasi_snapshot_preview1::thread-spawn`, which WASI preview 1 does not have",
@@ -235,19 +253,39 @@ fn each_obstacle_has_a_case_and_names_what_is_in_the_way() {
             "`wasi_snapshot_preview1::fd_close`",
         ),
         (
-            import(r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#),
+            import(
+                r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#,
+            ),
             "with the type (i64) -> (i32), WASI preview 1 has it as (i32) -> (i32)",
         ),
         (start(""), "it exports no `_start`"),
-        (start(r#"(func (export "_start") (param i32))"#), "a function (i32) -> ()"),
-        (start(r#"(global (export "_start") i32 (i32.const 0))"#), "no function"),
+        (
+            start(r#"(func (export "_start") (param i32))"#),
+            "a function (i32) -> ()",
+        ),
+        (
+            start(r#"(global (export "_start") i32 (i32.const 0))"#),
+            "no function",
+        ),
         (memory(""), "it exports no memory as `memory`"),
-        (memory(r#"(memory (export "mem") 1)"#), "(it exports one as `mem`)"),
+        (
+            memory(r#"(memory (export "mem") 1)"#),
+            "(it exports one as `mem`)",
+        ),
         (memory(r#"(memory (export "memory") i64 1)"#), "64-bit"),
         (memory(r#"(memory (export "memory") 1 4 shared)"#), "shared"),
-        (memory(r#"(memory (export "memory") 1) (memory 1)"#), "one of several"),
-        (memory(r#"(memory (export "memory") 2 2)"#), "2 pages and may have 2"),
-        (memory(r#"(memory (export "memory") 2 3)"#), "2 pages and may have 3"),
+        (
+            memory(r#"(memory (export "memory") 1) (memory 1)"#),
+            "one of several",
+        ),
+        (
+            memory(r#"(memory (export "memory") 2 2)"#),
+            "2 pages and may have 2",
+        ),
+        (
+            memory(r#"(memory (export "memory") 2 3)"#),
+            "2 pages and may have 3",
+        ),
         (
             memory(r#"(memory (export "memory") 2 9) (func (drop (memory.grow (i32.const 1))))"#),
             "at most 9 pages",

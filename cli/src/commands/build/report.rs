@@ -286,7 +286,10 @@ impl InputReport {
         )];
         if let Some(choice) = built.kind_choice.as_ref().filter(|choice| choice.told) {
             let kind = built.kind;
-            rows.push(vec!["  kind".to_owned(), format!("{kind}: {}", choice.because)]);
+            rows.push(vec![
+                "  kind".to_owned(),
+                format!("{kind}: {}", choice.because),
+            ]);
         }
         let mut before = built.component_bytes;
         if let Some(init) = &built.init {

@@ -125,10 +125,7 @@ pub(super) fn module(
 }
 
 /// The export, where it is there: a function without parameters.
-fn takes_nothing<'n>(
-    module: &wasmtime::Module,
-    name: &'n str,
-) -> Result<Option<&'n str>, Failure> {
+fn takes_nothing<'n>(module: &wasmtime::Module, name: &'n str) -> Result<Option<&'n str>, Failure> {
     let is = match module.get_export(name) {
         None => return Ok(None),
         Some(ExternType::Func(ty)) if ty.params().len() == 0 => return Ok(Some(name)),
