@@ -284,13 +284,6 @@ impl InputReport {
             format!("{}{adapted}", built.kind),
             built.validate_seconds,
         )];
-        if let Some(choice) = built.kind_choice.as_ref().filter(|choice| choice.told) {
-            let kind = built.kind;
-            rows.push(vec![
-                "  kind".to_owned(),
-                format!("{kind}: {}", choice.because),
-            ]);
-        }
         let mut before = built.component_bytes;
         if let Some(init) = &built.init {
             rows.push(row(
@@ -342,11 +335,16 @@ impl InputReport {
                 rows.push(vec!["  debug".to_owned(), path.clone()]);
             }
         }
+        // A sentence: in the table it would push the times away.
+        let choice = built.kind_choice.iter().filter(|choice| choice.told);
+        let choice =
+            choice.map(|choice| format!("  kind      {}: {}\n", built.kind, choice.because));
         format!(
-            "{} ({}) -> {}\n{}",
+            "{} ({}) -> {}\n{}{}",
             self.input,
             size(built.input_bytes as u64),
             count(built.artifacts.len(), "artifact"),
+            choice.collect::<String>(),
             render::table(&rows)
         )
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use edgec_loader::{EngineProfile, HostEngine, LoadedComponent, LoadedModule};
 use wasmtime::component::{self, ResourceTable};
-use wasmtime::{Extern, ExternType, FuncType, Linker, Store, Trap};
+use wasmtime::{Extern, ExternType, FuncType, Linker, Store, Trap, Val};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::sync::Command;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p0, p1, p2};
@@ -108,8 +108,9 @@ pub(super) fn module(
     for name in [initialize, start].into_iter().flatten() {
         let function = instance.get_func(&mut store, name);
         let Some(function) = function else { continue };
-        let mut results = function.ty(&store).results().map(|ty| ty.default_value());
-        let results: Option<Vec<_>> = results.by_ref().collect();
+        // What it gives back is nobody's.
+        let ty = function.ty(&store);
+        let results: Option<Vec<Val>> = ty.results().map(|ty| ty.default_value()).collect();
         let mut results = results.unwrap_or_default();
         if let Err(error) = function.call(&mut store, &[], &mut results) {
             let memory = instance.get_export(&mut store, "memory");
