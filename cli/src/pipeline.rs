@@ -11,8 +11,8 @@ mod room;
 use std::time::{Duration, Instant};
 
 use edgec_compiler::{
-    Adapter, CompilerProcess, DebugInfo, EngineProfile, KeptFunction, Kind, KindChoice, Level,
-    Names, NativeImage, Optimized, Optimizer,
+    Adapter, Choice, CompilerProcess, DebugInfo, EngineProfile, KeptFunction, Kind, KindChoice,
+    Level, Names, NativeImage, Optimized, Optimizer,
 };
 use edgec_targets::Target;
 
@@ -42,6 +42,8 @@ pub(crate) struct Prepared {
     pub(crate) from_text: bool,
     pub(crate) kind: Kind,
     pub(crate) adapter: Option<Adapter>,
+    /// What a core module became, and why.
+    pub(crate) choice: Option<Choice>,
     /// Length of the component, before it was initialized or optimized.
     pub(crate) before: usize,
     pub(crate) initialized: Option<Initialized>,
@@ -121,6 +123,7 @@ impl Recipe {
             from_text,
             kind,
             adapter: adapted.adapter,
+            choice: adapted.choice,
             before,
             initialized,
             optimized,

@@ -47,6 +47,7 @@ mod parallel;
 mod passes;
 #[cfg(feature = "precompile")]
 mod precompile;
+mod preview1;
 mod process;
 mod resources;
 mod sections;
@@ -64,7 +65,7 @@ mod validate;
 mod worker;
 
 pub use adapt::{
-    ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
+    ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
 #[cfg(feature = "binaryen")]
 pub use binaryen::optimizer_worker;
@@ -97,6 +98,7 @@ pub use optimize::{
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
+pub use preview1::{Obstacle, Proof};
 pub use resources::{Limits, Resources};
 pub use spare::Unfit;
 #[cfg(feature = "precompile")]

@@ -32,7 +32,11 @@ pub enum LoadError {
         wanted: LoadMode,
     },
     /// The artifact holds a core module where a component is wanted, or the other way.
-    #[error("the artifact holds a {}, a {} is wanted", found.name(), wanted.name())]
+    #[error(
+        "the artifact holds a {}, a {} is wanted: their imports differ, and so does how they are instantiated",
+        found.name(),
+        wanted.name()
+    )]
     Kind {
         /// What the manifest says.
         found: Kind,

@@ -53,7 +53,9 @@ pub use engine::{HostEngine, Ticker, engine};
 pub use error::LoadError;
 pub use limits::{Limits, PlanError, PoolPlan};
 pub use load::{VerifiedFile, load, load_module};
-pub use loaded::{LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedPre, Verdict};
+pub use loaded::{
+    LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre, Verdict,
+};
 #[doc(hidden)]
 pub use sparse::write_sparse;
 /// The engine, of the one version that the artifacts fit.

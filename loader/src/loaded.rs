@@ -63,6 +63,8 @@ pub type LoadedModule = Loaded<Module>;
 /// A verified component whose imports are resolved: what a request instantiates
 /// (`instantiate` and `instantiate_async` are those of Wasmtime's `InstancePre`).
 pub type LoadedPre<T> = Loaded<InstancePre<T>>;
+/// The same of a verified core module.
+pub type LoadedModulePre<T> = Loaded<wasmtime::InstancePre<T>>;
 
 impl<P> Loaded<P> {
     pub(crate) fn new(program: P, facts: Arc<Facts>, mode: LoadMode) -> Self {
@@ -161,6 +163,34 @@ impl LoadedComponent {
             report: self.report,
             in_use: self.in_use.clone(),
         })
+    }
+}
+
+impl LoadedModule {
+    /// Looks the module's imports up in `linker` once, for all its instances. That of WASI preview 1 is
+    /// `wasmtime_wasi::p1::add_to_linker_sync`, or `add_to_linker_async`.
+    ///
+    /// # Errors
+    ///
+    /// What Wasmtime says: an import that the linker lacks, or has with another type.
+    pub fn instantiate_pre<T: 'static>(
+        &self,
+        linker: &wasmtime::Linker<T>,
+    ) -> wasmtime::Result<LoadedModulePre<T>> {
+        Ok(Loaded {
+            program: linker.instantiate_pre(&self.program)?,
+            facts: Arc::clone(&self.facts),
+            report: self.report,
+            in_use: self.in_use.clone(),
+        })
+    }
+}
+
+impl<T: 'static> Deref for LoadedModulePre<T> {
+    type Target = wasmtime::InstancePre<T>;
+
+    fn deref(&self) -> &wasmtime::InstancePre<T> {
+        &self.program
     }
 }
 

@@ -83,7 +83,7 @@ fn each_refusal_has_a_name() {
         .unwrap_err();
     assert_eq!(
         kind.to_string(),
-        "the artifact holds a component, a module is wanted"
+        "the artifact holds a component, a module is wanted: their imports differ, and so does how they are instantiated"
     );
 
     // An engine that was not made by this crate, and with other settings.

@@ -300,6 +300,15 @@ impl TrustPolicy {
         &self.signed_by
     }
 
+    /// Of these imports, those that `[allow] imports` does not let in, in their order.
+    pub fn refused_imports(&self, imports: &[String]) -> Vec<String> {
+        let patterns = self.allow.imports.as_deref();
+        let refused = imports
+            .iter()
+            .filter(|import| !pattern::allows(patterns, import));
+        refused.cloned().collect()
+    }
+
     /// What the policy asks for, in words: a name and a text each.
     pub fn summary(&self) -> Vec<(&'static str, String)> {
         let mut rows = Vec::new();

@@ -181,10 +181,7 @@ fn imports(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         let why = format!("{} imports; the policy does not limit them", imports.len());
         return Ok(Finding::Nothing(why));
     };
-    let refused = imports
-        .iter()
-        .filter(|import| !pattern::allows(Some(patterns), import));
-    let refused: Vec<String> = refused.cloned().collect();
+    let refused = policy.refused_imports(imports);
     if refused.is_empty() {
         let (count, list) = (imports.len(), pattern::join(patterns));
         let evidence = format!("{count} imports, as signed, allowed by {list}");

@@ -63,6 +63,7 @@ struct Side {
     artifact: String,
     name: String,
     version: u64,
+    kind: &'static str,
     target: String,
     profile: String,
     image_bytes: u64,
@@ -150,6 +151,7 @@ impl<'f> Opened<'f> {
                 artifact: shown,
                 name: manifest.name.clone(),
                 version: manifest.version,
+                kind: manifest.kind.name(),
                 target: manifest.target.id.clone(),
                 profile: manifest.engine.profile.clone(),
                 image_bytes: bytes.len() as u64,
@@ -177,6 +179,12 @@ impl Report {
         }
         if self.same {
             return text + "the same image and manifest\n";
+        }
+        if self.a.kind != self.b.kind {
+            text.push_str(&format!(
+                "the kind differs: a is a {}, b is a {}; their imports differ, and so does how a host loads them\n",
+                self.a.kind, self.b.kind
+            ));
         }
         let mut rows = vec![row("", "a", "b", "")];
         let image = (Some(self.a.image_bytes), Some(self.b.image_bytes));

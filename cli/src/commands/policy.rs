@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use edgec_artifact::{Artifact, Statement};
 use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, policy_envelope};
 
 use crate::Outcome;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::render::{self, out, outln, safe};
 use crate::signer::{SignerArguments, bad_signature, read_signature};
@@ -52,10 +53,15 @@ struct Sign {
 }
 
 /// Read a policy as a host would, and say what it is
+///
+/// With artifacts it also says of each what kind of program it holds and whether its imports are allowed; it verifies
+/// none. Exit codes: 0 they are; 1 one is not, or the policy cannot be read.
 #[derive(clap::Args)]
 struct Check {
     /// The policy
     policy: PathBuf,
+    /// Artifacts that it is for, the old one first: a program whose kind changed has other imports
+    artifacts: Vec<PathBuf>,
     /// A public key that must have signed it; repeat it and each must have
     #[arg(long, value_name = "PUBLIC_KEY")]
     root: Vec<PathBuf>,
@@ -166,5 +172,35 @@ fn check(arguments: &Check) -> Outcome {
         render::path(path),
         render::table(&rows)
     );
-    Ok(ExitCode::SUCCESS)
+    imports(&policy, &arguments.artifacts)
+}
+
+/// Whether a policy lets in what artifacts import.
+fn imports(policy: &TrustPolicy, artifacts: &[PathBuf]) -> Outcome {
+    let mut exit = ExitCode::SUCCESS;
+    let mut before: Option<(String, &str)> = None;
+    for path in artifacts {
+        let shown = render::path(path);
+        let file = files::read_artifact(path)?;
+        let rejected =
+            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+        let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
+        let statement = Statement::decode(artifact.envelope().payload());
+        let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
+        let kind = manifest.kind.name();
+        let refused = policy.refused_imports(&manifest.capabilities.imports);
+        let judged = match refused.as_slice() {
+            [] => "its imports are allowed".to_owned(),
+            refused => {
+                exit = code(Exit::Rejected);
+                format!("its imports are not allowed: {}", safe(&refused.join(", ")))
+            }
+        };
+        outln!("{shown}: a {kind}, not verified; {judged}");
+        if let Some((other, other_kind)) = before.filter(|(_, other)| *other != kind) {
+            outln!("the kind differs: {other} is a {other_kind}, {shown} is a {kind}");
+        }
+        before = Some((shown, kind));
+    }
+    Ok(exit)
 }

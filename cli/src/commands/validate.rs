@@ -155,14 +155,25 @@ pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
 }
 
 pub(crate) fn adapt_failure(error: &AdaptError) -> Failure {
-    match error {
-        AdaptError::Invalid(error) => invalid_failure(error),
-        AdaptError::ComponentToModule => {
-            Failure::rejected("kind", error).hint("leave --kind out, or give a core module")
+    let hint = match error {
+        AdaptError::Invalid(error) => return invalid_failure(error),
+        AdaptError::ComponentToModule => "leave --kind out, or give a core module",
+        AdaptError::NoExports => {
+            "nothing could call it: --kind module compiles the core module as it is; \
+             wit-bindgen writes the component types that say what a component exports"
         }
-        _ => Failure::rejected("kind", error).hint(
-            "a component can be made of a core module whose imports are WASI preview 1 only, \
-             or which carries component type information;\n--kind module compiles it as it is",
-        ),
-    }
+        AdaptError::Encode { .. } => {
+            "the module carries component types, and does not fit them: \
+             its wit-bindgen and its toolchain may be of different versions;\n\
+             --kind module compiles the core module as it is"
+        }
+        AdaptError::Obstacle(_) => {
+            "--kind module compiles the core module as it is, and `edgec run` runs it (docs/preview1.md)"
+        }
+        _ => {
+            "this is a defect of edgec or of wit-component: please report it with the input;\n\
+             --kind module compiles the core module as it is"
+        }
+    };
+    Failure::rejected("kind", error).hint(hint)
 }

@@ -300,6 +300,9 @@ fn text(report: &Report, quiet: bool) -> String {
     verdict + &render::table(&rows)
 }
 
+/// What core modules of WASI preview 1 import.
+const PREVIEW1: &str = "wasi_snapshot_preview1::";
+
 /// The failure of a file, which may be of another kind.
 pub(crate) fn failure_of(error: &VerifyError, file: &[u8]) -> Failure {
     match error {
@@ -328,6 +331,10 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
             "build it again with an edgec whose engine has the fix (`edgec advisories`)"
         }
         VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
+        VerifyError::Import { imports } if imports.iter().any(|it| it.starts_with(PREVIEW1)) => {
+            "the program is a core module: one that was a component has these imports now (docs/preview1.md); \
+             `[allow] imports` of the policy lists what is allowed"
+        }
         VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is",
         VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",

@@ -41,10 +41,7 @@ pub(crate) fn manifest(
         version: release.version,
         display_version: release.display_version.clone(),
         channel: release.channel.clone(),
-        kind: match image.kind() {
-            edgec_compiler::Kind::Component => Kind::Component,
-            edgec_compiler::Kind::Module => Kind::Module,
-        },
+        kind: kind(image.kind()),
         image: Image {
             length: 0,
             sha256: Sha256Digest([0; 32]),
@@ -86,6 +83,13 @@ pub(crate) fn manifest(
     }
 }
 
+const fn kind(kind: edgec_compiler::Kind) -> Kind {
+    match kind {
+        edgec_compiler::Kind::Component => Kind::Component,
+        edgec_compiler::Kind::Module => Kind::Module,
+    }
+}
+
 /// The stages that the input went through.
 fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
     let mut stages = Vec::new();
@@ -95,6 +99,23 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             tool: "wat".to_owned(),
             version: TEXT_VERSION.to_owned(),
             settings: BTreeMap::new(),
+        });
+    }
+    if let Some(choice) = &prepared.choice {
+        // The one who builds again asks the same, and gets the same answer.
+        let mut chosen = settings([
+            ("asked", choice.asked.name().to_owned()),
+            ("chosen", kind(prepared.kind).name().to_owned()),
+            ("because", choice.why.to_string()),
+        ]);
+        if let Some(lacks) = &choice.lacks {
+            chosen.insert("lacks".to_owned(), lacks.to_string());
+        }
+        stages.push(Stage {
+            name: "kind".to_owned(),
+            tool: "edgec".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: chosen,
         });
     }
     if let Some(adapter) = prepared.adapter {

@@ -35,7 +35,8 @@ pub(crate) struct Arguments {
     /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
     #[arg(short, long, value_name = "FILE|DIR", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
+    /// What a core module becomes: `auto` makes a component of one that carries component types, or that uses WASI
+    /// preview 1 and is proved to behave the same (docs/preview1.md); others stay core modules
     #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind, help_heading = "Program")]
     kind: KindChoice,
     /// Call this export now, and start every instance from the state that it leaves (docs/init.md)
@@ -120,12 +121,8 @@ fn source_date() -> Result<Option<u64>, Failure> {
 }
 
 fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
-    match text {
-        "auto" => Ok(KindChoice::Auto),
-        "component" => Ok(KindChoice::Component),
-        "module" => Ok(KindChoice::Module),
-        _ => Err("one of auto, component, module"),
-    }
+    let choice = KindChoice::ALL.into_iter().find(|it| it.name() == text);
+    choice.ok_or("one of auto, component, module")
 }
 
 fn parse_level(text: &str) -> Result<Level, &'static str> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use edgec_compiler::{Adapter, Level};
+use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
 use edgec_packager::SignedArtifact;
 use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
@@ -50,6 +50,9 @@ pub(super) struct InputReport {
 struct Built {
     name: String,
     kind: &'static str,
+    /// Of a core module: what it became, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind_choice: Option<KindReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<&'static str>,
     input_bytes: usize,
@@ -72,6 +75,36 @@ struct Built {
     advisories: Vec<Concern>,
     cold_start: ColdStart,
     artifacts: Vec<ArtifactReport>,
+}
+
+/// What a core module became.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KindReport {
+    asked: &'static str,
+    chosen: &'static str,
+    because: String,
+    /// What it does not do as the core module would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<String>,
+    /// Whether people are told: not what goes without saying.
+    #[serde(skip)]
+    told: bool,
+}
+
+impl KindReport {
+    fn new(choice: &Choice, kind: Kind) -> Self {
+        Self {
+            asked: choice.asked.name(),
+            chosen: match kind {
+                Kind::Component => "component",
+                Kind::Module => "module",
+            },
+            because: safe(&choice.why.to_string()),
+            lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
+            told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
+        }
+    }
 }
 
 /// The call of a function before everything else.
@@ -198,6 +231,10 @@ impl InputReport {
         let built = Built {
             name: job.name.clone(),
             kind: kind_name(prepared.kind),
+            kind_choice: prepared
+                .choice
+                .as_ref()
+                .map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
             input_bytes: prepared.input.len(),
             component_bytes: prepared.before,
@@ -234,6 +271,12 @@ impl InputReport {
     /// What went less well than it could, on standard error.
     pub(super) fn print_warnings(&self) {
         let Some(built) = &self.built else { return };
+        if let Some(lacks) = built.kind_choice.iter().find_map(|it| it.lacks.as_ref()) {
+            eprintln!(
+                "warning: {}: the component that was asked for is not the same: {lacks}",
+                self.input
+            );
+        }
         for kept in built.modules_kept.iter().filter(|kept| !kept.asked) {
             eprintln!(
                 "warning: {}: core module {} is left as it is: {}",
@@ -329,11 +372,16 @@ impl InputReport {
                 rows.push(vec!["  debug".to_owned(), path.clone()]);
             }
         }
+        // A sentence: in the table it would push the times away.
+        let choice = built.kind_choice.iter().filter(|choice| choice.told);
+        let choice =
+            choice.map(|choice| format!("  kind      {}: {}\n", built.kind, choice.because));
         format!(
-            "{} ({}) -> {}\n{}",
+            "{} ({}) -> {}\n{}{}",
             self.input,
             size(built.input_bytes as u64),
             count(built.artifacts.len(), "artifact"),
+            choice.collect::<String>(),
             render::table(&rows)
         )
     }
