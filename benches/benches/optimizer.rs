@@ -32,6 +32,7 @@ fn main() {
         timeout: Duration::from_secs(600),
         reads: edgec_compiler::Reads::Binaryen116,
         spared: Default::default(),
+        runs: edgec_compiler::Runs::InProcesses,
     };
     let names = [
         "rust-worker-p2",

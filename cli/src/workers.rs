@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Worker};
+use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Runs, Worker};
 
 use crate::failure::Failure;
 use crate::pipeline::Init;
@@ -76,6 +76,7 @@ fn optimizer(
             timeout,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
+            runs: Runs::InProcesses,
         });
     };
     let output = std::process::Command::new(&program)
@@ -105,6 +106,7 @@ fn optimizer(
         timeout,
         reads: Reads::Everything,
         spared: BTreeSet::new(),
+        runs: Runs::InProcesses,
     })
 }
 

@@ -159,6 +159,7 @@ fn the_optimizer_changes_no_behaviour() {
         timeout: std::time::Duration::from_secs(60),
         reads: edgec_compiler::Reads::Binaryen116,
         spared: BTreeSet::new(),
+        runs: edgec_compiler::Runs::InProcesses,
     };
     let mut config = Config::new();
     config.consume_fuel(true);

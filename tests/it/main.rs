@@ -23,6 +23,7 @@ mod core_modules;
 mod debug_files;
 mod deployment;
 mod diff;
+mod differential;
 mod edge;
 mod errors;
 mod fleet;
