@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::sync::Arc;
 
 use edgec_compiler::{
     EngineProfile, Failure, Kind, KindChoice, Level, ModuleOutcome, Names, Optimizer,
@@ -29,7 +28,7 @@ pub struct Bench {
     pub optimizer: Optimizer,
     suites: Option<Suites>,
     /// Told of each level before it is tried.
-    pub progress: Arc<dyn Fn(u64, Level)>,
+    pub progress: Box<dyn Fn(u64, Level)>,
 }
 
 /// What a case is made from.
@@ -101,7 +100,7 @@ impl Bench {
                 runs: edgec_compiler::Runs::By(optimize),
             },
             suites,
-            progress: Arc::new(|_, _| {}),
+            progress: Box::new(|_, _| {}),
         }
     }
 

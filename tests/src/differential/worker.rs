@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use edgec_compiler::{Failure, Level, Optimizer, Runs};
 use serde_json::json;
@@ -51,7 +51,7 @@ pub fn bench(folder: &Path, suites: Option<&Path>) -> Bench {
         known: BTreeMap::new(),
     });
     let mut bench = Bench::new(binaryen, suites.map(Suites::new));
-    bench.progress = Arc::new(|seed, level| {
+    bench.progress = Box::new(|seed, level| {
         if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
             place.now = (seed, level);
         }
