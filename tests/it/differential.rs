@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use edgec_tests::differential::batch::{self, Totals};
 use edgec_tests::differential::case::{Bench, Made, Optimize};
+use edgec_tests::differential::generator::{self, Generator};
 use edgec_tests::differential::sections::{
     CODE, DATA, ELEMENTS, EXPORTS, Sections, operators, sized,
 };
@@ -42,7 +43,14 @@ fn every_level_keeps_what_made_up_programs_do() {
         number("EDGEC_DIFFERENTIAL_SEED", 0),
         number("EDGEC_DIFFERENTIAL_CASES", CASES),
     );
-    let totals = batch::run(&example("differential"), first, cases, suites.as_deref());
+    let worker = example("differential");
+    let totals = batch::run(
+        &worker,
+        generator::program(),
+        first,
+        cases,
+        suites.as_deref(),
+    );
     println!("{totals}");
     for (seed, what) in &totals.differences {
         println!("seed {seed}, {what}");
@@ -84,13 +92,17 @@ const WRONG: &[(&str, Optimize)] = &[
         Ok(without_last(module, EXPORTS))
     }),
 ];
+fn generator() -> Generator {
+    Generator::start(generator::program(), None)
+}
+
 /// In how many cases.
 const ENOUGH: u64 = 200;
 
 #[test]
 fn a_wrong_optimizer_is_found_out() {
     for (what, wrong) in WRONG {
-        let bench = Bench::new(*wrong, None);
+        let bench = Bench::new(*wrong, generator());
         let found = (0..ENOUGH).find(|seed| bench.case(*seed).difference.is_some());
         let found = found.unwrap_or_else(|| panic!("an optimizer that {what} goes unnoticed"));
         println!("an optimizer that {what}: found with seed {found}");
@@ -100,7 +112,7 @@ fn a_wrong_optimizer_is_found_out() {
 #[test]
 fn a_difference_becomes_smaller() {
     let (_, wrong) = WRONG[0];
-    let bench = Bench::new(wrong, None);
+    let bench = Bench::new(wrong, generator());
     let differs =
         |seed: u64, wasm: &[u8]| bench.case_of(seed, Made::Module, wasm).difference.is_some();
     let found = (0..ENOUGH).find(|seed| bench.case(*seed).difference.is_some());
@@ -148,7 +160,8 @@ fn without_last(module: &[u8], id: u8) -> Vec<u8> {
 #[test]
 fn a_worker_for_many_modules_is_no_other_optimizer() {
     let agrees = Command::new(example("differential"))
-        .args(["agree", "0", "100"])
+        .arg(generator::program())
+        .args(["", "agree", "0", "100"])
         .arg(edgec_tests::binary())
         .output()
         .unwrap();

@@ -34,6 +34,7 @@ mod interop;
 mod keys;
 mod loader;
 mod optimizer;
+mod optimizer_regressions;
 mod passphrases;
 mod pkcs11;
 mod pools;

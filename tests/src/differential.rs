@@ -1,7 +1,6 @@
 //! The differential generator: made-up programs do at every level of the optimizer what they do without it.
 //!
-//! A case is a number, its seed. From it come a program ([`program`], [`command`], [`mutation`]), what its host does
-//! ([`host`]), and what is called, with what. The program is run as it is and as each level leaves it, and everything
+//! A case is a number, its seed. From it come a program ([`generator`]), what its host does ([`host`]), and what is called, with what. The program is run as it is and as each level leaves it, and everything
 //! that a host can see is compared ([`behaviour`], [`case`]): exports, results, whether a call traps, memories, globals
 //! and tables after each call or trap, which traps keep it from being instantiated, and the calls of the host.
 //!
@@ -12,11 +11,10 @@
 pub mod batch;
 pub mod behaviour;
 pub mod case;
-pub mod command;
+pub mod generator;
 pub mod host;
-pub mod mutation;
-pub mod program;
 pub mod random;
 pub mod sections;
 pub mod shrink;
+pub mod terms;
 pub mod worker;

@@ -44,11 +44,18 @@ pub struct Totals {
 }
 
 /// Does `cases` cases from a seed on. `worker` is the program that does them; see `tests/examples/differential.rs`.
-pub fn run(worker: &Path, first: u64, cases: u64, suites: Option<&Path>) -> Totals {
+pub fn run(
+    worker: &Path,
+    generator: &Path,
+    first: u64,
+    cases: u64,
+    suites: Option<&Path>,
+) -> Totals {
     let processes = std::thread::available_parallelism().map_or(1, NonZero::get);
     let one = |number: usize| {
         let mut lane = Lane {
             worker,
+            generator,
             suites,
             next: first + number as u64,
             end: first + cases,
@@ -77,6 +84,7 @@ pub fn run(worker: &Path, first: u64, cases: u64, suites: Option<&Path>) -> Tota
 /// Every so manieth case, in one process after the other.
 struct Lane<'a> {
     worker: &'a Path,
+    generator: &'a Path,
     suites: Option<&'a Path>,
     next: u64,
     end: u64,
@@ -89,9 +97,10 @@ impl Lane<'_> {
     /// Starts a process, and reads what it says until it ends.
     fn process(&mut self) {
         let mut command = Command::new(self.worker);
+        command.arg(self.generator);
+        command.arg(self.suites.unwrap_or(Path::new("")));
         command.args(["work", &self.next.to_string(), &self.end.to_string()]);
         command.arg(self.step.to_string());
-        command.arg(self.suites.unwrap_or(Path::new("")));
         let without = self.without.iter().filter(|(seed, _)| *seed == self.next);
         command.args(without.map(|(seed, level)| format!("{seed}:{}", level.name())));
         // One thread: the other processors have processes of their own.

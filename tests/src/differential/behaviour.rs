@@ -8,9 +8,9 @@ use wasmtime::{
 };
 
 use super::host::{self, ENGINE_FUEL, Key, State};
-use super::program::{FUEL, REFILL};
 use super::random::Random;
 use super::sections::Sections;
+use super::terms::{FUEL, REFILL};
 
 /// How many functions are called, each this often.
 const FUNCTIONS: usize = 12;

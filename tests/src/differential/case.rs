@@ -11,8 +11,8 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine, Module};
 
 use super::behaviour::{self, Behaviour, Original, Unknown, behaviour};
-use super::mutation::Suites;
-use super::{command, program};
+use super::generator::Generator;
+use super::terms::goes_the_whole_way;
 use crate::stock;
 
 /// How a module is optimized: where Binaryen is, or what takes its place.
@@ -26,7 +26,7 @@ pub struct Bench {
     edge: Engine,
     /// What optimizes.
     pub optimizer: Optimizer,
-    suites: Option<Suites>,
+    generator: Generator,
     /// Told of each level before it is tried.
     pub progress: Box<dyn Fn(u64, Level)>,
 }
@@ -77,8 +77,8 @@ pub struct Difference {
 }
 
 impl Bench {
-    /// With an optimizer in this process, and the public suites when they are there.
-    pub fn new(optimize: Optimize, suites: Option<Suites>) -> Self {
+    /// With an optimizer in this process, and what makes programs up.
+    pub fn new(optimize: Optimize, generator: Generator) -> Self {
         let mut stock = Config::new();
         stock.wasm_backtrace_max_frames(None);
         let mut edge = stock.clone();
@@ -99,7 +99,7 @@ impl Bench {
                 spared: Default::default(),
                 runs: edgec_compiler::Runs::By(optimize),
             },
-            suites,
+            generator,
             progress: Box::new(|_, _| {}),
         }
     }
@@ -109,18 +109,14 @@ impl Bench {
     pub fn made(&self, seed: u64) -> Made {
         match seed % 100 {
             99 => Made::Command,
-            _ if self.suites.is_some() && seed % 3 == 1 => Made::Mutation,
+            _ if self.generator.has_suites() && seed % 3 == 1 => Made::Mutation,
             _ => Made::Module,
         }
     }
 
     /// The program of a seed, if the generator makes one of it.
     pub fn program(&self, seed: u64) -> Option<Vec<u8>> {
-        match (self.made(seed), &self.suites) {
-            (Made::Command, _) => command::command(seed),
-            (Made::Mutation, Some(suites)) => suites.mutation(seed),
-            _ => program::module(seed),
-        }
+        self.generator.program(self.made(seed), seed)
     }
 
     /// Does a case.
@@ -288,7 +284,7 @@ fn behaviour_on(
 }
 
 fn made_whole(made: Made, seed: u64) -> bool {
-    made == Made::Module && program::goes_the_whole_way(seed)
+    made == Made::Module && goes_the_whole_way(seed)
 }
 
 /// Every level but the one that does nothing.

@@ -218,7 +218,7 @@ fn touch(caller: &mut Caller<'_, State>, random: &mut Random) {
                 data[place] ^= 0x5a;
             }
         }
-        Some(Extern::Global(global)) if name != super::program::FUEL => {
+        Some(Extern::Global(global)) if name != super::terms::FUEL => {
             let ty = global.ty(&*caller).content().clone();
             if let Some(value) = value(caller.as_context_mut(), random, &ty) {
                 let _ = global.set(caller, value);

@@ -15,7 +15,7 @@ use edgec_compiler::{Failure, Level, Optimizer, Runs};
 use serde_json::json;
 
 use super::case::{Bench, Report, levels};
-use super::mutation::Suites;
+use super::generator::Generator;
 
 /// As much memory, in bytes, as a build lets the optimizer have.
 const MEMORY: &str = "8589934592";
@@ -42,7 +42,7 @@ pub(super) const BEGINS: &str = "begins";
 pub(super) const ENDS: &str = "ends";
 
 /// A bench whose optimizer is the Binaryen in this process, which writes its files to `folder`.
-pub fn bench(folder: &Path, suites: Option<&Path>) -> Bench {
+pub fn bench(folder: &Path, generator: Generator) -> Bench {
     *PLACE.lock().expect("no panic") = Some(Place {
         folder: folder.to_owned(),
         without: BTreeSet::new(),
@@ -50,7 +50,7 @@ pub fn bench(folder: &Path, suites: Option<&Path>) -> Bench {
         passes: Vec::new(),
         known: BTreeMap::new(),
     });
-    let mut bench = Bench::new(binaryen, suites.map(Suites::new));
+    let mut bench = Bench::new(binaryen, generator);
     bench.progress = Box::new(|seed, level| {
         if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
             place.now = (seed, level);

@@ -11,22 +11,13 @@ use wasm_encoder::{
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 use wasmparser::{Parser, Payload, TypeRef};
 
-use super::random::Random;
-use super::sections::{DATA, ELEMENTS, EXPORTS, Sections};
-
-/// The export by which the host refills what ends a program.
-pub const FUEL: &str = "refill";
-/// How many loop iterations and calls a program may do between two refills.
-pub const REFILL: u32 = 500;
+use crate::random::Random;
+use crate::sections::{DATA, ELEMENTS, EXPORTS, Sections};
+use crate::terms::{FUEL, REFILL, goes_the_whole_way};
 
 /// Memories in bytes and tables in entries: small, so that all of them can be looked at after each call.
 const MEMORY: u64 = 4 * 65536;
 const TABLE: u64 = 40;
-
-/// Whether edgec's whole pipeline builds the module of this seed: one of twenty.
-pub fn goes_the_whole_way(seed: u64) -> bool {
-    seed % 20 == 7
-}
 
 /// The module of a seed, which ends whatever is called. `None` when the generator gave up.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
@@ -49,7 +40,7 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
 }
 
 /// A module, and the number of the global that ends it.
-pub(super) fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
+pub fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
     let length = random.pick(&[1000, 4000, 16000, 16000]);
     let bytes = random.bytes(length);
     let mut module = Module::new(config, &mut Unstructured::new(&bytes)).ok()?;
@@ -58,7 +49,7 @@ pub(super) fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32
 }
 
 /// What a module may have.
-pub(super) fn config(random: &mut Random) -> Config {
+pub fn config(random: &mut Random) -> Config {
     Config {
         min_funcs: 1,
         max_funcs: random.pick(&[2, 5, 12]),

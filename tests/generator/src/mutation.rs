@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use wasm_mutate::WasmMutate;
+use wasmparser::{Validator, WasmFeatures};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// The core modules of the suites that the engine accepts.
 pub struct Suites {
@@ -50,5 +51,8 @@ fn changed(module: &[u8], seed: u64) -> Option<Vec<u8>> {
     let mut mutate = WasmMutate::default();
     mutate.seed(seed).fuel(300);
     let changed = mutate.run(module).ok()?.next()?.ok()?;
-    (changed != module && edgec_compiler::validate(changed.clone()).is_ok()).then_some(changed)
+    // Of a module that is not valid there would be nothing to compare.
+    let features = WasmFeatures::WASM3 | WasmFeatures::GC_TYPES;
+    let valid = Validator::new_with_features(features).validate_all(&changed);
+    (changed != module && valid.is_ok()).then_some(changed)
 }

@@ -10,9 +10,9 @@ use wasm_encoder::{
 };
 use wasm_smith::Config;
 
-use super::program::{config, smith};
-use super::random::Random;
-use super::sections::Sections;
+use crate::program::{config, smith};
+use crate::random::Random;
+use crate::sections::Sections;
 
 /// The functions that `wasm-smith` is to write.
 const SHAPE: &str = r#"(module
