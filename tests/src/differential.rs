@@ -13,6 +13,7 @@ pub mod behaviour;
 pub mod case;
 pub mod generator;
 pub mod host;
+pub mod preview1;
 pub mod random;
 pub mod sections;
 pub mod shrink;

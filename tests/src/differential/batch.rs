@@ -37,7 +37,7 @@ pub struct Totals {
     pub calls: usize,
     /// How many programs were not instantiated: a segment did not fit, or their start function failed.
     pub not_started: usize,
-    /// How many went through edgec's whole pipeline.
+    /// How many ran beside stock Wasmtime.
     pub whole: usize,
     /// Seeds with what was different.
     pub differences: Vec<(u64, String)>,
@@ -221,7 +221,7 @@ impl fmt::Display for Totals {
             "{} calls, {} not instantiated",
             self.calls, self.not_started
         )?;
-        writeln!(out, "{} built by the whole pipeline", self.whole)?;
+        writeln!(out, "{} beside stock Wasmtime", self.whole)?;
         for (why, times) in &self.kept {
             writeln!(out, "{times} left as they were: {why}")?;
         }

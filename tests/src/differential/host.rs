@@ -12,6 +12,7 @@ use wasmtime::{
 };
 
 use super::random::Random;
+use super::terms::FUEL;
 
 /// How much the engine lets one call do, in its own units: far more than what ends a made-up program.
 pub const ENGINE_FUEL: u64 = 1_000_000;
@@ -32,6 +33,8 @@ pub struct State {
     pub exhausted: bool,
     /// The program's exports that the host's functions use, in their order.
     pub exports: Vec<(String, ExternType)>,
+    /// What the host gave to the program.
+    given: Vec<Extern>,
 }
 
 /// A store with nothing in it.
@@ -47,6 +50,7 @@ pub fn store(engine: &wasmtime::Engine, seed: u64) -> Store<State> {
         depth: 0,
         exhausted: false,
         exports: Vec::new(),
+        given: Vec::new(),
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limits);
@@ -106,6 +110,7 @@ pub fn imports(
             given.insert(key, item);
         }
     }
+    store.data_mut().given = given.values().cloned().collect();
     Some(given)
 }
 
@@ -196,21 +201,27 @@ impl State {
     }
 }
 
-/// Changes something that the program exports.
+/// Changes something that the program exports or that the host gave it.
 fn touch(caller: &mut Caller<'_, State>, random: &mut Random) {
     let changed = |ty: &ExternType| match ty {
         ExternType::Memory(_) => true,
         ExternType::Global(ty) => ty.mutability() == Mutability::Var && !ty.content().is_ref(),
         _ => false,
     };
-    let exports = caller.data().exports.iter().filter(|(_, ty)| changed(ty));
+    let exports = caller.data().exports.iter();
+    let exports = exports.filter(|(name, ty)| name != FUEL && changed(ty));
     let names: Vec<String> = exports.map(|(name, _)| name.clone()).collect();
-    if names.is_empty() {
+    let mut items: Vec<Extern> = names
+        .iter()
+        .filter_map(|it| caller.get_export(it))
+        .collect();
+    let given = caller.data().given.iter().cloned();
+    items.extend(given.filter(|item| changed(&item.ty(&*caller))));
+    if items.is_empty() {
         return;
     }
-    let name = &names[random.below(names.len())];
-    match caller.get_export(name) {
-        Some(Extern::Memory(memory)) => {
+    match &items[random.below(items.len())] {
+        Extern::Memory(memory) => {
             let data = memory.data_mut(caller);
             if !data.is_empty() {
                 let place = random.below(data.len());
@@ -218,7 +229,7 @@ fn touch(caller: &mut Caller<'_, State>, random: &mut Random) {
                 data[place] ^= 0x5a;
             }
         }
-        Some(Extern::Global(global)) if name != super::terms::FUEL => {
+        Extern::Global(global) => {
             let ty = global.ty(&*caller).content().clone();
             if let Some(value) = value(caller.as_context_mut(), random, &ty) {
                 let _ = global.set(caller, value);
