@@ -4,7 +4,7 @@
 //! this process as an optimizer with those that edgec starts. By hand, from where cargo runs it:
 //!
 //! - `differential one SEED [SUITES]` does one, says what came of it, and writes `SEED.wasm`;
-//! - `differential shrink SEED [SUITES]` writes a small one that differs, too;
+//! - `differential shrink SEED [SUITES]` writes a small one that differs, and says which passes are enough;
 //! - `differential passes FILE SEED PASS...` compares a module with what single passes of `wasm-opt` make of it, such as
 //!   `--vacuum`.
 
@@ -12,7 +12,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use edgec_compiler::Level;
-use edgec_tests::differential::case::Made;
+use edgec_tests::differential::case::{Bench, Made};
 use edgec_tests::differential::generator::{self, Generator};
 use edgec_tests::differential::shrink::shrink;
 use edgec_tests::differential::worker;
@@ -52,13 +52,10 @@ fn main() {
             println!("{:#?}", bench.case(seed));
         }
         ["shrink", seed, suites @ ..] => {
-            let bench = bench(generator::program(), suites.first().unwrap_or(&""));
+            let mut bench = bench(generator::program(), suites.first().unwrap_or(&""));
             let seed = number(seed);
             let program = bench.program(seed).expect("a program");
-            let made = bench.made(seed);
-            let differs = |wasm: &[u8]| bench.case_of(seed, made, wasm).difference.is_some();
-            let small = shrink(&program, &differs, Duration::from_secs(120));
-            println!("{:#?}", bench.case_of(seed, made, &small));
+            let small = smaller(&mut bench, seed, &program);
             std::fs::write(format!("{seed}.small.wasm"), small).expect("a file");
         }
         ["passes", file, seed, passes @ ..] => {
@@ -69,4 +66,32 @@ fn main() {
         }
         _ => panic!("differential one|shrink|passes; see the source"),
     }
+}
+
+/// A small program that still differs; says how, and which passes are enough for it.
+fn smaller(bench: &mut Bench, seed: u64, program: &[u8]) -> Vec<u8> {
+    let made = bench.made(seed);
+    let difference = bench.case_of(seed, made, program).difference;
+    let difference = difference.expect("a program that differs");
+    let differs_at = |level: &Level| difference.levels.split(", ").any(|it| it == level.name());
+    bench.levels.retain(differs_at);
+    bench.levels.truncate(1);
+    let differs = |wasm: &[u8]| bench.case_of(seed, made, wasm).difference.is_some();
+    let small = shrink(program, &differs, Duration::from_secs(120));
+    println!("{:#?}", bench.case_of(seed, made, &small));
+    let mut passes = worker::last();
+    let mut place = 0;
+    while place < passes.len() {
+        let mut fewer = passes.clone();
+        // An option with its value.
+        let with_value = !fewer[place].starts_with("--");
+        fewer.drain(place..=place + usize::from(with_value));
+        worker::only(&fewer);
+        match !fewer.is_empty() && differs(&small) {
+            true => passes = fewer,
+            false => place += 1 + usize::from(with_value),
+        }
+    }
+    println!("{}", passes.join(" "));
+    small
 }

@@ -29,6 +29,8 @@ pub struct Bench {
     /// What optimizes.
     pub optimizer: Optimizer,
     generator: Generator,
+    /// The levels that are tried.
+    pub levels: Vec<Level>,
     /// Told of each level before it is tried.
     pub progress: Box<dyn Fn(u64, Level)>,
 }
@@ -102,6 +104,7 @@ impl Bench {
                 runs: edgec_compiler::Runs::By(optimize),
             },
             generator,
+            levels: levels().collect(),
             progress: Box::new(|_, _| {}),
         }
     }
@@ -153,7 +156,7 @@ impl Bench {
         report.calls = before.calls;
         report.started = before.started;
         let mut known: BTreeMap<Vec<u8>, Option<(String, String)>> = BTreeMap::new();
-        for level in levels() {
+        for level in self.levels.iter().copied() {
             (self.progress)(seed, level);
             let Some(after) = self.optimized(&program, level, report) else {
                 continue;
@@ -262,7 +265,7 @@ impl Bench {
             let same = stock.stdout == before.stdout && (stock.code == 0) == (before.code == 0);
             report.differs("0", (!same).then(|| (told(&stock), told(&before))));
         }
-        for level in levels() {
+        for level in self.levels.iter().copied() {
             (self.progress)(seed, level);
             let Some(after) = self.optimized(&program, level, report) else {
                 continue;

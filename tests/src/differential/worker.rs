@@ -29,6 +29,8 @@ struct Place {
     without: BTreeSet<(u64, &'static str)>,
     now: (u64, Level),
     passes: Vec<OsString>,
+    /// Those of the last call.
+    last: Vec<String>,
     known: BTreeMap<(Vec<u8>, Vec<OsString>), Vec<u8>>,
 }
 
@@ -48,6 +50,7 @@ pub fn bench(folder: &Path, generator: Generator) -> Bench {
         without: BTreeSet::new(),
         now: (0, Level::O0),
         passes: Vec::new(),
+        last: Vec::new(),
         known: BTreeMap::new(),
     });
     let mut bench = Bench::new(binaryen, generator);
@@ -59,10 +62,16 @@ pub fn bench(folder: &Path, generator: Generator) -> Bench {
     bench
 }
 
+/// The passes that the optimizer ran last.
+pub fn last() -> Vec<String> {
+    let place = PLACE.lock().expect("no panic");
+    place.as_ref().expect("a bench").last.clone()
+}
+
 /// From now on the optimizer runs these passes at every level, which tells which of them is at fault.
-pub fn only(passes: &[&str]) {
+pub fn only(passes: &[impl AsRef<str>]) {
     if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
-        place.passes = passes.iter().map(OsString::from).collect();
+        place.passes = passes.iter().map(|pass| pass.as_ref().into()).collect();
     }
 }
 
@@ -77,15 +86,17 @@ fn binaryen(module: &[u8], arguments: &[OsString]) -> Result<Vec<u8>, Failure> {
             message: "the process died of it".to_owned(),
         });
     }
+    let about_passes = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        !text.starts_with("--enable") && !text.starts_with("--mvp") && text != "-g"
+    };
     let mut arguments = arguments.to_vec();
     if !place.passes.is_empty() {
-        let feature = |argument: &OsString| {
-            let text = argument.to_string_lossy();
-            text.starts_with("--enable") || text.starts_with("--mvp") || text == "-g"
-        };
-        arguments.retain(feature);
+        arguments.retain(|argument| !about_passes(argument));
         arguments.extend(place.passes.iter().cloned());
     }
+    let passes = arguments.iter().filter(|it| about_passes(it));
+    place.last = passes.map(|it| it.to_string_lossy().into_owned()).collect();
     let key = (module.to_vec(), arguments.clone());
     if let Some(known) = place.known.get(&key) {
         return Ok(known.clone());
