@@ -6,6 +6,7 @@
 
 mod command;
 mod mutation;
+mod nan;
 mod program;
 #[path = "../../src/differential/random.rs"]
 mod random;
@@ -33,7 +34,8 @@ fn main() -> io::Result<()> {
             ("mutation", Some(suites)) => suites.mutation(seed),
             _ => None,
         });
-        let program = made.ok().flatten().unwrap_or_default();
+        let program = made.ok().flatten().map(|program| nan::one(&program));
+        let program = program.unwrap_or_default();
         let length = u32::try_from(program.len()).expect("a small program");
         out.write_all(&length.to_le_bytes())?;
         out.write_all(&program)?;

@@ -73,7 +73,6 @@ pub fn config(random: &mut Random) -> Config {
         allow_start_export: random.chance(30),
         disallow_traps: random.chance(50),
         memory_offset_choices: random.pick(&[(90, 9, 1), (60, 30, 10)]).into_choices(),
-        canonicalize_nans: true,
         allowed_instructions: instructions(random),
         bulk_memory_enabled: random.chance(80),
         extended_const_enabled: random.chance(70),
