@@ -192,7 +192,7 @@ impl Bench {
             edgec_compiler::optimize(program.clone(), level, &self.optimizer, |_, _| {});
         for module in &optimized.modules {
             if let ModuleOutcome::Kept(reason) = &module.outcome {
-                *report.kept.entry(reason.to_string()).or_default() += 1;
+                *report.kept.entry(without_numbers(reason)).or_default() += 1;
             }
         }
         let bytes = optimized.component.bytes();
@@ -312,6 +312,17 @@ fn sees_its_memorys_size(wasm: &[u8]) -> bool {
         let size = |operator: &Vec<u8>| matches!(operator[..], [0x3f | 0x40, ..]);
         operators.iter().any(size)
     })
+}
+
+/// A reason as it stands for all programs that have it.
+fn without_numbers(reason: &Failure) -> String {
+    let text = reason.to_string();
+    let words = text.split(' ');
+    let words = words.map(|word| match word.parse::<u64>() {
+        Ok(_) => "N",
+        Err(_) => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn told(behaviour: &stock::Behaviour) -> String {

@@ -140,7 +140,7 @@ impl Shrinking<'_> {
                         }
                         let before = operators[..from].concat();
                         let after = operators[from + length..].concat();
-                        let body = [&locals, &before, *new, &after].concat();
+                        let body = [locals.as_slice(), &before, new, &after].concat();
                         let mut bodies = bodies.clone();
                         bodies[function] = sized(&body);
                         let candidate = self.best.with_entries(CODE, &bodies);
