@@ -10,8 +10,8 @@ mod recipe;
 use std::time::{Duration, Instant};
 
 use edgec_compiler::{
-    Adapter, CompilerProcess, DebugInfo, EngineProfile, Kind, KindChoice, Level, Names,
-    NativeImage, Optimized, Optimizer,
+    Adapter, CompilerProcess, DebugInfo, EngineProfile, KeptFunction, Kind, KindChoice, Level,
+    Names, NativeImage, Optimized, Optimizer,
 };
 use edgec_targets::Target;
 
@@ -153,6 +153,15 @@ impl Prepared {
     /// The core modules that the optimizer left as they were.
     pub(crate) fn kept(&self) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
         kept(&self.optimized)
+    }
+
+    /// The functions that the optimizer was not given, with the numbers of their core modules.
+    pub(crate) fn kept_functions(&self) -> impl Iterator<Item = (usize, &KeptFunction)> {
+        let modules = self.optimized.modules.iter().enumerate();
+        modules.flat_map(|(number, module)| {
+            let kept = module.functions_kept.iter();
+            kept.map(move |function| (number, function))
+        })
     }
 }
 

@@ -16,7 +16,9 @@ use std::time::{Duration, Instant};
 use wasmparser::WasmFeatures;
 
 use crate::Level;
+use crate::passes;
 use crate::process::{self, Ended};
+use crate::spare::Unfit;
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
@@ -54,9 +56,10 @@ pub enum Runs {
 }
 
 /// What an optimizer can read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reads {
     /// What Binaryen 116 reads, and nothing later.
+    #[default]
     Binaryen116,
     /// Every feature that edgec supports: it will say itself what it cannot read.
     Everything,
@@ -75,6 +78,25 @@ pub enum Failure {
         /// The features' names.
         features: String,
     },
+    /// A segment may be out of bounds, and Binaryen would drop it with its trap.
+    #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
+    MayTrap {
+        /// `data` or `element`.
+        kind: &'static str,
+        /// The segment's index.
+        index: u32,
+    },
+    /// A function is not for Binaryen, and cannot be kept from it without the rest.
+    #[error("function {function} has {reason}, and refers to segments or to functions as values")]
+    Tied {
+        /// The function's index.
+        function: u32,
+        /// Why it is not for Binaryen.
+        reason: Unfit,
+    },
+    /// Something is to be kept from Binaryen under names that the module has itself.
+    #[error("it uses names that edgec needs to keep something from Binaryen")]
+    Names,
     /// The process did not start, or its files could not be written or read.
     #[error("the optimizer could not be run: {reason}")]
     Start {
@@ -161,6 +183,11 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
 }
 
 impl Optimizer {
+    /// Whether it can be given a module that uses `features`.
+    pub(crate) fn check(&self, features: WasmFeatures) -> Result<(), Failure> {
+        feature_arguments(features, self.reads).map(drop)
+    }
+
     /// Optimizes one valid core module that uses `features`, before `deadline`. The result
     /// is not yet validated.
     pub(crate) fn run(
@@ -171,10 +198,7 @@ impl Optimizer {
         deadline: Instant,
     ) -> Result<Vec<u8>, Failure> {
         let mut arguments = feature_arguments(features, self.reads)?;
-        match level.passes() {
-            Some(passes) => arguments.extend(passes.iter().map(|pass| format!("--{pass}").into())),
-            None => arguments.push(format!("-O{}", level.name()).into()),
-        }
+        arguments.extend(passes::arguments(level).into_iter().map(OsString::from));
         // Names are written again (it reads them in any case); the code is the same.
         arguments.push("-g".into());
         if let Runs::By(function) = self.runs {

@@ -177,7 +177,7 @@ fn of_type(ty: ValType) -> WasmFeatures {
 /// The proposal that an operator belongs to, from wasmparser's own table.
 macro_rules! define_proposal {
     ($(@$proposal:ident $operator:ident $({ $($field:ident: $type:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
-        fn proposal(operator: &Operator<'_>) -> WasmFeatures {
+        pub(crate) fn proposal(operator: &Operator<'_>) -> WasmFeatures {
             match operator {
                 $(Operator::$operator { .. } => feature!($proposal),)*
                 // The enum is `non_exhaustive`; the table is generated with it.

@@ -20,6 +20,7 @@ mod debug_info;
 mod elf;
 mod engine_limits;
 mod features;
+mod function_names;
 #[cfg(feature = "precompile")]
 mod image;
 #[cfg(feature = "precompile")]
@@ -31,6 +32,7 @@ mod input;
 mod instance_state;
 mod interface;
 mod lint;
+mod module_parts;
 #[cfg(feature = "precompile")]
 mod names;
 mod optimize;
@@ -38,14 +40,17 @@ mod order;
 #[cfg(feature = "precompile")]
 mod outline;
 mod parallel;
+mod passes;
 #[cfg(feature = "precompile")]
 mod precompile;
 mod process;
 mod resources;
 mod sections;
+mod set_aside;
 #[cfg(feature = "precompile")]
 mod settings;
 mod share_modules;
+mod spare;
 #[cfg(feature = "precompile")]
 mod strip;
 #[cfg(feature = "precompile")]
@@ -80,11 +85,14 @@ pub use lint::{
 };
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
-pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
+pub use optimize::{
+    KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize,
+};
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use resources::{Limits, Resources};
+pub use spare::Unfit;
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};

@@ -26,6 +26,7 @@ mod diff;
 mod differential;
 mod edge;
 mod errors;
+mod every_level;
 mod fleet;
 mod guests;
 mod hosting;

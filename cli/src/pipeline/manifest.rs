@@ -132,9 +132,19 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             .map(|(number, _)| number.to_string())
             .collect();
         if !left.is_empty() {
-            // Which modules it left alone may depend on time and memory: without this
-            // the image could not be made again.
+            // Which modules it left alone may depend on time and memory, where it was not decided before: without
+            // this the image could not be made again.
             chosen.insert("modulesKept".to_owned(), left.join(","));
+        }
+        let mut functions = BTreeMap::<usize, usize>::new();
+        for (number, _) in prepared.kept_functions() {
+            *functions.entry(number).or_default() += 1;
+        }
+        if !functions.is_empty() {
+            // How many of each module. Which, and why, follows from the input and the name of the list.
+            let kept = functions.iter().map(|(number, kept)| format!("{number}:{kept}"));
+            let kept: Vec<String> = kept.collect();
+            chosen.insert("functionsKept".to_owned(), kept.join(","));
         }
         stages.push(Stage {
             name: "optimize".to_owned(),

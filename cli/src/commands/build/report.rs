@@ -1,5 +1,6 @@
 //! The summary of a build, for people and for machines.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ struct Built {
     level: &'static str,
     modules: usize,
     modules_kept: Vec<KeptModule>,
+    functions_kept: Vec<KeptFunction>,
     /// Of each core module.
     exports_removed: Vec<usize>,
     duplicates_removed: usize,
@@ -88,6 +90,17 @@ struct Concern {
 #[derive(Serialize)]
 struct KeptModule {
     module: usize,
+    reason: String,
+}
+
+/// A function that the optimizer was not given.
+#[derive(Serialize)]
+struct KeptFunction {
+    module: usize,
+    /// In the program as it was.
+    function: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     reason: String,
 }
 
@@ -154,6 +167,12 @@ impl InputReport {
             module,
             reason: safe(&failure.to_string()),
         });
+        let functions_kept = prepared.kept_functions().map(|(module, kept)| KeptFunction {
+            module,
+            function: kept.index,
+            name: kept.name.as_deref().map(safe),
+            reason: kept.reason.to_string(),
+        });
         let features = optimized.component.feature_names();
         let concerns = job.outputs.iter().flat_map(|(target, _)| {
             let concerning = SHIPPED
@@ -180,6 +199,7 @@ impl InputReport {
             level: level.name(),
             modules: optimized.modules.len(),
             modules_kept: modules_kept.collect(),
+            functions_kept: functions_kept.collect(),
             exports_removed: optimized
                 .modules
                 .iter()
@@ -216,9 +236,10 @@ impl InputReport {
         }
     }
 
-    /// What instantiating it takes longer for than it could, on standard error.
+    /// What the optimizer was not given, and what instantiating it takes longer for than it could, on standard error.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
+            built.print_functions_kept(&self.input);
             built.cold_start.print(&self.input);
         }
     }
@@ -266,6 +287,10 @@ impl InputReport {
                     gone.push(count(removed, what));
                 }
             }
+            let kept = match built.functions_kept.len() {
+                0 => String::new(),
+                kept => format!(", all but {}", count(kept, "function")),
+            };
             let gone = match gone.as_slice() {
                 [] => String::new(),
                 gone => format!(" without {}", gone.join(" and ")),
@@ -273,7 +298,7 @@ impl InputReport {
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}{gone}, {} -> {}",
+                    "-O{}, {optimized} of {}{gone}{kept}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
                     size(before as u64),
@@ -299,6 +324,33 @@ impl InputReport {
             count(built.artifacts.len(), "artifact"),
             render::table(&rows)
         )
+    }
+}
+
+impl Built {
+    /// One line for each module and reason.
+    fn print_functions_kept(&self, input: &str) {
+        let mut alike = BTreeMap::<(usize, &str), Vec<&KeptFunction>>::new();
+        for kept in &self.functions_kept {
+            let alike = alike.entry((kept.module, &kept.reason)).or_default();
+            alike.push(kept);
+        }
+        for ((module, reason), functions) in alike {
+            let Some(first) = functions.first() else {
+                continue;
+            };
+            let first = match &first.name {
+                Some(name) => format!("`{name}`"),
+                None => format!("number {}", first.function),
+            };
+            let which = match functions.len() {
+                1 => format!("function {first}"),
+                more => format!("{more} functions (the first is {first})"),
+            };
+            eprintln!(
+                "note: {input}: core module {module}: not optimized: {which}, because of {reason}"
+            );
+        }
     }
 }
 
