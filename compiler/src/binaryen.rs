@@ -49,9 +49,9 @@ pub struct Optimizer {
 pub enum Runs {
     /// In a process of its own for each module.
     InProcesses,
-    /// Where this function takes it, which gets a module and `wasm-opt`'s arguments without those of its files. A
-    /// test that gives thousands of small modules to one process, which it can lose, has no other; a program that
-    /// optimizes what it does not know must not.
+    /// Where this function takes it. It gets a module and `wasm-opt`'s arguments but for the
+    /// names of files. A test gives thousands of small modules to one process, and can lose
+    /// that process. A program that optimizes what it does not know must not: Binaryen crashes.
     By(fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>),
 }
 

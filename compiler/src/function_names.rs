@@ -139,7 +139,11 @@ mod tests {
     use super::*;
 
     fn names(module: &[u8]) -> BTreeMap<u32, String> {
-        without_names(module).unwrap().1.unwrap_or_default().functions
+        without_names(module)
+            .unwrap()
+            .1
+            .unwrap_or_default()
+            .functions
     }
 
     #[test]
@@ -164,10 +168,14 @@ mod tests {
             module: None,
             functions: BTreeMap::from([(1, "one".to_owned()), (2, "two".to_owned())]),
         };
-        let text = r#"(module (func $f2) (func $f1_0) (func $7) (func $byn$mgfn-shared$f1) (func $f9))"#;
+        let text =
+            r#"(module (func $f2) (func $f1_0) (func $7) (func $byn$mgfn-shared$f1) (func $f9))"#;
         let named = named(&wat::parse_str(text).unwrap(), &own).unwrap();
         assert_eq!(names(&named), BTreeMap::from([(0, "two".to_owned())]));
-        let none = super::named(&wat::parse_str("(module (func $f1))").unwrap(), &ModuleNames::default());
+        let none = super::named(
+            &wat::parse_str("(module (func $f1))").unwrap(),
+            &ModuleNames::default(),
+        );
         assert_eq!(none.unwrap(), wat::parse_str("(module (func))").unwrap());
     }
 }

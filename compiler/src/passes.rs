@@ -104,11 +104,7 @@ fn functions(passes: &mut Vec<&'static str>, optimize: u8, shrink: u8) {
         passes.push("ssa-nomerge");
     }
     if optimize >= 4 {
-        passes.extend([
-            "flatten",
-            "simplify-locals-notee-nostructure",
-            "local-cse",
-        ]);
+        passes.extend(["flatten", "simplify-locals-notee-nostructure", "local-cse"]);
     }
     passes.extend([
         "dce",

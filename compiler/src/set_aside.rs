@@ -43,7 +43,8 @@ pub(crate) fn take_out(module: &[u8], spared: &Spared) -> Option<Vec<u8>> {
     kept.tables.extend(&spared.tables);
     for function in spared.functions.keys() {
         let body = parts.body(*function)?.clone();
-        kept.parse_function_body(&mut CodeSection::new(), body).ok()?;
+        kept.parse_function_body(&mut CodeSection::new(), body)
+            .ok()?;
     }
     let stage = TakeOut {
         parts: &parts,
@@ -202,7 +203,10 @@ struct PutBack<'a> {
 
 impl<'a> PutBack<'a> {
     fn new(original: &'a Parts<'a>, optimized: &'a Parts<'a>, spared: &Spared) -> Option<Self> {
-        let functions = optimized.imports.iter().filter(|import| is_function(import));
+        let functions = optimized
+            .imports
+            .iter()
+            .filter(|import| is_function(import));
         let mut aside = Vec::new();
         for (index, import) in (0..).zip(functions) {
             if import.module == ASIDE {
@@ -293,7 +297,9 @@ struct Bodies<'a> {
 impl Bodies<'_> {
     fn place(&self, kind: ExternalKind, index: u32) -> Result<u32, Error> {
         let name = kept_name(kind, index);
-        let place = name.strip_prefix(KEPT).and_then(|name| self.places.get(name));
+        let place = name
+            .strip_prefix(KEPT)
+            .and_then(|name| self.places.get(name));
         place.copied().ok_or(NOT_VALID)
     }
 }

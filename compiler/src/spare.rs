@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use wasmparser::{
-    BlockType, CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind, ExternalKind,
-    FunctionBody, Operator, Parser, Payload, TypeRef, WasmFeatures,
+    BlockType, CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind,
+    ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef, WasmFeatures,
 };
 
 use crate::binaryen::{BINARYEN_VERSION, Failure, Reads};
@@ -42,7 +42,10 @@ impl fmt::Display for Unfit {
         let version = BINARYEN_VERSION;
         match self {
             Self::BlockParameters => {
-                write!(f, "blocks with parameters, which Binaryen {version} misreads")
+                write!(
+                    f,
+                    "blocks with parameters, which Binaryen {version} misreads"
+                )
             }
             Self::RelaxedSimd => write!(
                 f,
@@ -147,12 +150,14 @@ impl Reader {
             }
             Payload::TableSection(section) => {
                 for table in section {
-                    self.tables.push(self::table(&table.map_err(read)?.ty, false));
+                    self.tables
+                        .push(self::table(&table.map_err(read)?.ty, false));
                 }
             }
             Payload::MemorySection(section) => {
                 for memory in section {
-                    self.memories.push(self::memory(&memory.map_err(read)?, false));
+                    self.memories
+                        .push(self::memory(&memory.map_err(read)?, false));
                 }
             }
             Payload::ExportSection(section) => {
@@ -209,7 +214,12 @@ impl Reader {
             Fate::Unused => {
                 self.spared.memories.insert(*memory_index);
             }
-            Fate::Lost => return Err(Failure::MayTrap { kind: "data", index }),
+            Fate::Lost => {
+                return Err(Failure::MayTrap {
+                    kind: "data",
+                    index,
+                });
+            }
         }
         Ok(())
     }

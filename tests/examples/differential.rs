@@ -1,12 +1,15 @@
-//! Does cases of the differential generator: the process behind `tests/it/differential.rs`, and one case by hand.
+//! Does cases of the differential generator: the process behind `tests/it/differential.rs`, and one
+//! case by hand.
 //!
-//! `differential GENERATOR SUITES work FIRST END STEP [SEED:LEVEL]...` does many, `... agree FIRST END EDGEC` compares
-//! this process as an optimizer with those that edgec starts. By hand, from where cargo runs it:
+//! `differential GENERATOR SUITES work FIRST END STEP [SEED:LEVEL]...` does many, `... agree FIRST
+//! END EDGEC` compares this process as an optimizer with those that edgec starts. By hand, from
+//! where cargo runs it:
 //!
 //! - `differential one SEED [SUITES]` does one, says what came of it, and writes `SEED.wasm`;
-//! - `differential shrink SEED [SUITES]` writes a small one that differs, and says which passes are enough;
-//! - `differential passes FILE SEED PASS...` compares a module with what single passes of `wasm-opt` make of it, such as
-//!   `--vacuum`.
+//! - `differential shrink SEED [SUITES]` writes a small one that differs, and says which passes are
+//!   enough;
+//! - `differential passes FILE SEED PASS...` compares a module with what passes of `wasm-opt` make
+//!   of it, such as `--vacuum`.
 
 use std::path::Path;
 use std::time::Duration;

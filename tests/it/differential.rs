@@ -1,6 +1,7 @@
 //! The differential generator: see [`edgec_tests::differential`].
 //!
-//! `EDGEC_DIFFERENTIAL_CASES` says how many cases, `EDGEC_DIFFERENTIAL_SEED` from which on: others are other programs.
+//! `EDGEC_DIFFERENTIAL_CASES` says how many cases, `EDGEC_DIFFERENTIAL_SEED` from which on: others
+//! are other programs.
 
 use std::path::PathBuf;
 use std::process::Command;

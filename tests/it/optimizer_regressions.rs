@@ -1,6 +1,8 @@
-//! Programs that an optimizer changed, made small: each does at every level what it does without it.
+//! Programs that an optimizer changed, made small: each does at every level what it does without
+//! it.
 //!
-//! They are run as the differential generator runs its own, with several hosts, through the processes that a build starts.
+//! They are run as the differential generator runs its own, with several hosts, through the
+//! processes that a build starts.
 
 use edgec_compiler::{Optimizer, Runs};
 use edgec_tests::differential::case::{Bench, Made};

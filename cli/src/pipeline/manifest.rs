@@ -142,7 +142,9 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
         }
         if !functions.is_empty() {
             // How many of each module. Which, and why, follows from the input and the name of the list.
-            let kept = functions.iter().map(|(number, kept)| format!("{number}:{kept}"));
+            let kept = functions
+                .iter()
+                .map(|(number, kept)| format!("{number}:{kept}"));
             let kept: Vec<String> = kept.collect();
             chosen.insert("functionsKept".to_owned(), kept.join(","));
         }

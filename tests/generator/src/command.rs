@@ -1,7 +1,8 @@
 //! Command programs of WASI preview 1 made up from a seed.
 //!
-//! `wasm-smith` makes functions and a memory. `_start` calls each function, and writes what they returned and the memory
-//! at the end to standard output, so that the output says what the program did.
+//! `wasm-smith` makes functions and a memory. `_start` calls each function, and writes what they
+//! returned and the memory at the end to standard output, so that the output says what the program
+//! did.
 
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{

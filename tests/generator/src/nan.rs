@@ -1,7 +1,9 @@
-//! One NaN: which one arithmetic gives is not specified, and an optimizer may compute another than the CPU.
+//! One NaN: which one arithmetic gives is not specified, and an optimizer may compute another than
+//! the CPU.
 //!
-//! What comes out of an operator that can give a NaN is multiplied by one. The engine that programs are compared on makes one
-//! NaN of what a multiplication gives, and so does Binaryen, which computes it only where both factors are known.
+//! What comes out of an operator that can give a NaN is multiplied by one. The engine that programs
+//! are compared on makes one NaN of what a multiplication gives, and so does Binaryen, which
+//! computes it only where both factors are known.
 
 use crate::sections::{CODE, Sections, number, operators, sized};
 

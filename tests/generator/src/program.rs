@@ -1,8 +1,9 @@
 //! Core modules made up from a seed.
 //!
-//! `wasm-smith` makes the module. Which features and instructions it may use differs from seed to seed, so that some
-//! modules have much of one thing ("swarm testing"). It makes few segments that lie close to the end of a memory, and
-//! none with runs of zeros, which an optimizer splits; so some are added.
+//! `wasm-smith` makes the module. Which features and instructions it may use differs from seed to
+//! seed, so that some modules have much of one thing ("swarm testing"). It makes few segments that
+//! lie close to the end of a memory, and none with runs of zeros, which an optimizer splits; so
+//! some are added.
 
 use arbitrary::Unstructured;
 use wasm_encoder::{
@@ -15,7 +16,8 @@ use crate::random::Random;
 use crate::sections::{DATA, ELEMENTS, EXPORTS, Sections};
 use crate::terms::{FUEL, REFILL, goes_the_whole_way};
 
-/// Memories in bytes and tables in entries: small, so that all of them can be looked at after each call.
+/// Memories in bytes and tables in entries: small, so that all of them can be looked at after each
+/// call.
 const MEMORY: u64 = 4 * 65536;
 const TABLE: u64 = 40;
 
@@ -187,7 +189,8 @@ fn space(module: &[u8]) -> Option<Space> {
     Some(space)
 }
 
-/// Adds active segments: of zeros, with zeros in them, of nothing; over each other, at the end, and beyond it.
+/// Adds active segments: of zeros, with zeros in them, of nothing; over each other, at the end, and
+/// beyond it.
 fn add_segments(sections: &mut Sections, random: &mut Random) {
     let Some(space) = space(&sections.bytes()) else {
         return;

@@ -1,7 +1,7 @@
 //! Many cases, in as many processes as there are processors.
 //!
-//! A process that dies in the optimizer costs one level of one case, which a build would have left as it was; the next
-//! process goes on from there. One that dies elsewhere is a finding.
+//! A process that dies in the optimizer costs one level of one case, which a build would have left
+//! as it was; the next process goes on from there. One that dies elsewhere is a finding.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,7 +35,8 @@ pub struct Totals {
     pub kept: BTreeMap<String, usize>,
     /// How many calls unoptimized programs answered.
     pub calls: usize,
-    /// How many programs were not instantiated: a segment did not fit, or their start function failed.
+    /// How many programs were not instantiated: a segment did not fit, or their start function
+    /// failed.
     pub not_started: usize,
     /// How many ran beside stock Wasmtime.
     pub whole: usize,
@@ -43,7 +44,8 @@ pub struct Totals {
     pub differences: Vec<(u64, String)>,
 }
 
-/// Does `cases` cases from a seed on. `worker` is the program that does them; see `tests/examples/differential.rs`.
+/// Does `cases` cases from a seed on. `worker` is the program that does them; see
+/// `tests/examples/differential.rs`.
 pub fn run(
     worker: &Path,
     generator: &Path,

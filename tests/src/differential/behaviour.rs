@@ -83,7 +83,8 @@ pub(super) fn settings() -> Config {
     config
 }
 
-/// What `module` does in the place of `original`, whose imports say what the host gives, and in which order.
+/// What `module` does in the place of `original`, whose imports say what the host gives, and in
+/// which order.
 ///
 /// # Errors
 ///
@@ -167,7 +168,8 @@ pub fn behaviour(original: &Original, module: &Module, seed: u64) -> Result<Beha
     Ok(seen)
 }
 
-/// Of two engines, one counts and the other has a clock; the programs of the others end by themselves.
+/// Of two engines, one counts and the other has a clock; the programs of the others end by
+/// themselves.
 fn refuel(store: &mut Store<State>) {
     let _ = store.set_fuel(ENGINE_FUEL);
     store.set_epoch_deadline(1 << 40);
@@ -189,7 +191,8 @@ impl Behaviour {
     ) -> bool {
         refuel(store);
         if let Some(fuel) = instance.get_global(&mut *store, FUEL) {
-            // A function of the program may have another use for the name; then it has another type.
+            // A function of the program may have another use for the name; then it has another
+            // type.
             let _ = fuel.set(&mut *store, Val::I32(REFILL as i32));
         }
         let ty = function.ty(&*store);

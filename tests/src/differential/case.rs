@@ -63,7 +63,8 @@ pub struct Report {
     pub calls: usize,
     /// Whether it was instantiated.
     pub started: bool,
-    /// Whether it ran beside stock Wasmtime: as edgec's whole pipeline builds it, or as a command program.
+    /// Whether it ran beside stock Wasmtime: as edgec's whole pipeline builds it, or as a command
+    /// program.
     pub whole: bool,
     /// What was different.
     pub difference: Option<Difference>,
@@ -109,8 +110,8 @@ impl Bench {
         }
     }
 
-    /// What the case of a seed is made from: one of a hundred is a command program, a third of the rest mutations where
-    /// there are suites.
+    /// What the case of a seed is made from: one of a hundred is a command program, a third of the
+    /// rest mutations where there are suites.
     pub fn made(&self, seed: u64) -> Made {
         match seed % 100 {
             99 => Made::Command,
@@ -202,7 +203,8 @@ impl Bench {
         })
     }
 
-    /// The module as edgec builds it for this machine, for each engine profile, beside stock Wasmtime.
+    /// The module as edgec builds it for this machine, for each engine profile, beside stock
+    /// Wasmtime.
     #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
     fn whole(&self, seed: u64, wasm: &[u8], program: &ValidComponent, report: &mut Report) {
         let target = edgec_targets::find(std::env::consts::ARCH).expect("this machine is a target");

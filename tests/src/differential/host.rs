@@ -1,7 +1,8 @@
 //! What a host gives to a made-up program: the same, whatever the optimizer made of it.
 //!
-//! An import is known by its names and its type, since an optimizer may take imports away. The host's functions do to
-//! the program what a host can: they change its memories and globals, call it back, and fail.
+//! An import is known by its names and its type, since an optimizer may take imports away. The
+//! host's functions do to the program what a host can: they change its memories and globals, call
+//! it back, and fail.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use wasmtime::{
 use super::random::Random;
 use super::terms::FUEL;
 
-/// How much the engine lets one call do, in its own units: far more than what ends a made-up program.
+/// How much the engine lets one call do, in its own units: far more than what ends a made-up
+/// program.
 pub const ENGINE_FUEL: u64 = 1_000_000;
 /// How far a memory, in bytes, and a table, in entries, can grow: failing is the same everywhere.
 const MEMORY: usize = 6 * 65536;
@@ -87,7 +89,8 @@ pub fn described(ty: &ExternType) -> String {
     }
 }
 
-/// Everything that the unoptimized program imports. `None` when it wants what this host does not have.
+/// Everything that the unoptimized program imports. `None` when it wants what this host does not
+/// have.
 pub fn imports(
     store: &mut Store<State>,
     program: &wasmtime::Module,
@@ -289,8 +292,8 @@ pub fn arguments(
         .collect()
 }
 
-/// A value, often one at which operations change what they do. No NaN but the canonical one: what arithmetic makes
-/// of another is not specified.
+/// A value, often one at which operations change what they do. No NaN but the canonical one: what
+/// arithmetic makes of another is not specified.
 fn value(store: impl AsContextMut<Data = State>, random: &mut Random, ty: &ValType) -> Option<Val> {
     Some(match ty {
         ValType::I32 => Val::I32(whole(random) as i32),

@@ -12,8 +12,8 @@ struct State {
     arguments: Vec<&'static str>,
 }
 
-/// What the module does, with these arguments behind the program's name. `None` when it traps: beyond its memory there may
-/// be the adapter's in a component.
+/// What the module does, with these arguments behind the program's name. `None` when it traps:
+/// beyond its memory there may be the adapter's in a component.
 pub fn run(engine: &Engine, wasm: &[u8], arguments: &[&'static str]) -> Option<Behaviour> {
     let module = Module::new(engine, wasm).ok()?;
     let mut linker = Linker::new(engine);

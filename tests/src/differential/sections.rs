@@ -50,7 +50,8 @@ impl Sections {
         section.map_or(0, |(_, body)| number(body).0)
     }
 
-    /// Adds the only entry of an encoded section to the section of that kind, which may be new. Its number there.
+    /// Adds the only entry of an encoded section to the section of that kind, which may be new. Its
+    /// number there.
     pub fn add(&mut self, id: u8, section: &impl Encode) -> u32 {
         let mut encoded = Vec::new();
         section.encode(&mut encoded);

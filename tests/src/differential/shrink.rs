@@ -1,7 +1,7 @@
 //! A smaller module that is still different.
 //!
-//! Entries of sections and operators of functions are taken out, or replaced by constants, as long as what is left is
-//! valid and differs. It ends when nothing helps, or when the time is over.
+//! Entries of sections and operators of functions are taken out, or replaced by constants, as long
+//! as what is left is valid and differs. It ends when nothing helps, or when the time is over.
 
 use std::time::{Duration, Instant};
 

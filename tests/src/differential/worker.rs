@@ -1,8 +1,8 @@
 //! The process that does many cases, with Binaryen in it.
 //!
-//! A build starts a process for each module. That costs more than to optimize a small one, so this process takes one
-//! module after the other, by the product's own function for worker processes. What Binaryen does to the process is
-//! what [`super::batch`] watches.
+//! A build starts a process for each module. That costs more than to optimize a small one, so this
+//! process takes one module after the other, by the product's own function for worker processes.
+//! What Binaryen does to the process is what [`super::batch`] watches.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -19,7 +19,8 @@ use super::generator::Generator;
 
 /// As much memory, in bytes, as a build lets the optimizer have.
 const MEMORY: &str = "8589934592";
-/// Modules from this length on are optimized once: the adapter's is the same in all command programs.
+/// Modules from this length on are optimized once: the adapter's is the same in all command
+/// programs.
 const LONG: usize = 8192;
 
 /// What the optimizer's function cannot be given.
@@ -68,7 +69,8 @@ pub fn last() -> Vec<String> {
     place.as_ref().expect("a bench").last.clone()
 }
 
-/// From now on the optimizer runs these passes at every level, which tells which of them is at fault.
+/// From now on the optimizer runs these passes at every level, which tells which of them is at
+/// fault.
 pub fn only(passes: &[impl AsRef<str>]) {
     if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
         place.passes = passes.iter().map(|pass| pass.as_ref().into()).collect();
@@ -130,7 +132,8 @@ fn say(what: &str, rest: &str) {
     written.expect("the process that started this one reads");
 }
 
-/// Does the cases from `first` up to `end`, every `step`-th of them, but not the levels of which one before this died.
+/// Does the cases from `first` up to `end`, every `step`-th of them, but not the levels of which
+/// one before this died.
 pub fn work(
     bench: &Bench,
     first: u64,
@@ -151,8 +154,8 @@ pub fn work(
     }
 }
 
-/// Compares what this process makes of the programs of some seeds with what a process for each makes of them, as `edgec`
-/// starts it in a build; each program at one level. How many there were.
+/// Compares what this process makes of the programs of some seeds with what a process for each
+/// makes of them, as `edgec` starts it in a build; each program at one level. How many there were.
 ///
 /// # Panics
 ///

@@ -167,12 +167,14 @@ impl InputReport {
             module,
             reason: safe(&failure.to_string()),
         });
-        let functions_kept = prepared.kept_functions().map(|(module, kept)| KeptFunction {
-            module,
-            function: kept.index,
-            name: kept.name.as_deref().map(safe),
-            reason: kept.reason.to_string(),
-        });
+        let functions_kept = prepared
+            .kept_functions()
+            .map(|(module, kept)| KeptFunction {
+                module,
+                function: kept.index,
+                name: kept.name.as_deref().map(safe),
+                reason: kept.reason.to_string(),
+            });
         let features = optimized.component.feature_names();
         let concerns = job.outputs.iter().flat_map(|(target, _)| {
             let concerning = SHIPPED
