@@ -148,8 +148,11 @@ const READABLE: &[(WasmFeatures, Option<&str>)] = &[
     (WasmFeatures::THREADS, Some("threads")),
     (WasmFeatures::TAIL_CALL, Some("tail-call")),
     (WasmFeatures::EXTENDED_CONST, Some("extended-const")),
-    (WasmFeatures::MULTI_MEMORY, Some("multi-memory")),
+    (WasmFeatures::MULTI_MEMORY, Some(MEMORIES.0)),
 ];
+
+/// What the library calls multiple memories, and the program.
+const MEMORIES: (&str, &str) = ("multi-memory", "multimemory");
 
 /// The names that later versions of Binaryen have for what 116 does not read.
 const READABLE_LATER: &[(WasmFeatures, Option<&str>)] = &[
@@ -176,6 +179,10 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
     let mut arguments = vec!["--mvp-features".into()];
     for (flag, name) in names() {
         if let (true, Some(name)) = (features.contains(*flag), name) {
+            let name = match reads {
+                Reads::Everything if *name == MEMORIES.0 => MEMORIES.1,
+                _ => name,
+            };
             arguments.push(format!("--enable-{name}").into());
         }
     }

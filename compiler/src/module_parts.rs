@@ -126,9 +126,15 @@ impl<'a> Parts<'a> {
         changed: &Changed,
     ) -> Result<Vec<u8>, reencode::Error<R::Error>> {
         let mut module = wasm_encoder::Module::new();
-        module.section(&changed.types);
-        module.section(&changed.imports);
-        module.section(&changed.functions);
+        if !changed.types.is_empty() {
+            module.section(&changed.types);
+        }
+        if !changed.imports.is_empty() {
+            module.section(&changed.imports);
+        }
+        if !changed.functions.is_empty() {
+            module.section(&changed.functions);
+        }
         if let Some(section) = &self.tables {
             let mut tables = TableSection::new();
             to.parse_table_section(&mut tables, section.clone())?;
@@ -149,7 +155,9 @@ impl<'a> Parts<'a> {
             to.parse_global_section(&mut globals, section.clone())?;
             module.section(&globals);
         }
-        module.section(&changed.exports);
+        if !changed.exports.is_empty() {
+            module.section(&changed.exports);
+        }
         if let Some(function) = self.start {
             module.section(&StartSection {
                 function_index: to.start_section(function)?,
@@ -164,7 +172,9 @@ impl<'a> Parts<'a> {
             let count = to.data_count(count)?;
             module.section(&DataCountSection { count });
         }
-        module.section(&changed.code);
+        if !changed.code.is_empty() {
+            module.section(&changed.code);
+        }
         if let Some(section) = &self.data {
             let mut data = DataSection::new();
             to.parse_data_section(&mut data, section.clone())?;
