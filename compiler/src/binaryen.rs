@@ -181,7 +181,7 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
         if let (true, Some(name)) = (features.contains(*flag), name) {
             let name = match reads {
                 Reads::Everything if *name == MEMORIES.0 => MEMORIES.1,
-                _ => name,
+                _ => *name,
             };
             arguments.push(format!("--enable-{name}").into());
         }

@@ -152,8 +152,8 @@ mod tests {
             (@custom "note" "kept"))"#;
         let wasm = wat::parse_str(text).unwrap();
         let (numbered, own) = numbered(&wasm).unwrap();
-        let expected = (0..4).map(|index| (index, format!("f{index}"))).collect();
-        assert_eq!(names(&numbered), expected);
+        let expected = (0..4).map(|index| (index, format!("f{index}")));
+        assert_eq!(names(&numbered), expected.collect::<BTreeMap<_, _>>());
         assert_eq!(named(&numbered, &own).unwrap(), {
             // The name section is the last one.
             let (mut rest, own) = without_names(&wasm).unwrap();

@@ -230,7 +230,11 @@ fn optimize_module(
     deadline: Instant,
 ) -> Result<(Vec<u8>, Vec<KeptFunction>), Failure> {
     // What is kept follows from the module: nothing has run yet.
-    let spared = Spared::of(module, optimizer.reads)?;
+    let spared = Spared::of(module, optimizer.reads).or_else(|failure| {
+        // That it would not be read at all says more.
+        optimizer.check(features::used(module))?;
+        Err(failure)
+    })?;
     let input = without_notes(module).unwrap_or_else(|| module.to_vec());
     let (input, names) = numbered(&input).ok_or_else(not_understood)?;
     let given = match spared.is_empty() {

@@ -17,11 +17,18 @@ use wasmparser::{
 use crate::binaryen::{BINARYEN_VERSION, Failure, Reads};
 use crate::features;
 
-/// Nested blocks, loops and ifs of a function that Binaryen gets. Real programs have a few hundred: the main loop of an
-/// interpreter nests one block for each of its instructions.
-const MOST_NESTED: usize = 1000;
-/// Targets of jump tables, each counted once for every level that it is nested: passes visit a target at each.
-const MOST_TARGETS: u64 = 1_000_000;
+#[cfg(test)]
+mod tests;
+
+/// Nested blocks, loops and ifs of a function that Binaryen gets: it goes through the levels again and again, and recurses
+/// over them. Real programs have a few hundred, one for each instruction of an interpreter or each rule of a scanner; the
+/// deepest that we know has 1,537.
+const MOST_NESTED: usize = 3000;
+/// Blocks that end together, times the square of the targets of the largest jump table: `remove-unused-brs` leads each
+/// target out of one block after the other, and looks at all of them each time. Real programs stay below a tenth of it.
+const MOST_THREADED: u64 = 1_000_000_000;
+/// Local variables of a function that Binaryen gets, without parameters: `coalesce-locals` holds each against each.
+const MOST_LOCALS: u32 = 4000;
 
 /// Why a function is kept from Binaryen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,8 +40,10 @@ pub enum Unfit {
     RelaxedSimd,
     /// It has an instruction that Binaryen 116 does not read.
     Unread,
-    /// It is nested deeply, or has large jump tables in deep nesting.
+    /// It is nested deeply, or has a large jump table in blocks that end together.
     Deep,
+    /// It has very many local variables.
+    ManyLocals,
 }
 
 impl fmt::Display for Unfit {
@@ -58,6 +67,10 @@ impl fmt::Display for Unfit {
             Self::Deep => write!(
                 f,
                 "deep nesting, for which Binaryen {version} takes too long"
+            ),
+            Self::ManyLocals => write!(
+                f,
+                "many local variables, for which Binaryen {version} takes too long"
             ),
         }
     }
@@ -322,14 +335,23 @@ struct Contents {
 
 impl Reader {
     fn contents(&self, body: &FunctionBody<'_>) -> wasmparser::Result<Contents> {
-        let mut unfit = None;
+        let mut locals = 0u32;
+        for local in body.get_locals_reader()? {
+            locals = locals.saturating_add(local?.0);
+        }
+        let mut unfit = (locals > MOST_LOCALS).then_some(Unfit::ManyLocals);
         let mut tied = false;
         let mut depth = 0usize;
-        let mut targets = 0u64;
+        let (mut ends, mut most_ends, mut most_targets) = (0u64, 0u64, 0u64);
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             let operator = operators.read()?;
             let mut found = None;
+            ends = match operator {
+                Operator::End => ends + 1,
+                _ => 0,
+            };
+            most_ends = most_ends.max(ends);
             match &operator {
                 Operator::Block { blockty }
                 | Operator::Loop { blockty }
@@ -344,12 +366,8 @@ impl Reader {
                 }
                 Operator::TryTable { .. } => depth += 1,
                 Operator::End => depth = depth.saturating_sub(1),
-                Operator::BrTable { targets: table } => {
-                    let here = u64::from(table.len()).saturating_mul(depth as u64);
-                    targets = targets.saturating_add(here);
-                    if targets > MOST_TARGETS {
-                        found = Some(Unfit::Deep);
-                    }
+                Operator::BrTable { targets } => {
+                    most_targets = most_targets.max(targets.len().into());
                 }
                 Operator::RefFunc { .. }
                 | Operator::MemoryInit { .. }
@@ -371,6 +389,10 @@ impl Reader {
             }
             unfit = unfit.or(found);
         }
+        let threaded = most_targets.saturating_mul(most_targets);
+        if threaded.saturating_mul(most_ends) > MOST_THREADED {
+            unfit = unfit.or(Some(Unfit::Deep));
+        }
         Ok(Contents { unfit, tied })
     }
 
@@ -381,101 +403,5 @@ impl Reader {
         let ty = usize::try_from(ty).ok();
         let parameters = ty.and_then(|ty| self.parameters.get(ty));
         parameters.copied().unwrap_or(true)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn spared(text: &str) -> Result<Spared, Failure> {
-        let wasm = wat::parse_str(format!("(module {text})")).unwrap();
-        crate::validate(wasm.clone()).unwrap();
-        Spared::of(&wasm, Reads::Binaryen116)
-    }
-
-    fn functions(text: &str) -> BTreeMap<u32, Unfit> {
-        spared(text).unwrap().functions
-    }
-
-    #[test]
-    fn segments_in_bounds_keep_nothing() {
-        for text in [
-            r#"(memory 1) (data (i32.const 65535) "x") (data (i32.const 65536) "") (data "passive")"#,
-            r#"(import "a" "m" (memory 1)) (data (i32.const 0) "x")"#,
-            r#"(import "a" "m" (memory 0)) (data (i32.const 0) "x")"#,
-            r#"(import "a" "g" (global i32)) (memory (export "m") 1) (data (global.get 0) "x")"#,
-            "(table 2 funcref) (elem (i32.const 1) $f) (elem (i32.const 2) func) (func $f)",
-            r#"(import "a" "g" (global i32)) (import "a" "t" (table 0 funcref)) (elem (global.get 0) $f) (func $f)"#,
-        ] {
-            assert!(spared(text).unwrap().is_empty(), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_memory_or_table_is_used_where_a_segment_may_trap() {
-        let memories = |text| spared(text).unwrap().memories;
-        assert_eq!(memories(r#"(memory 1) (data (i32.const 65536) "x")"#), [0].into());
-        assert_eq!(memories(r#"(memory 1) (data (i32.const -1) "x")"#), [0].into());
-        let second = r#"(memory 1) (memory 0) (data (memory 1) (i32.const 0) "x")"#;
-        assert_eq!(memories(second), [1].into());
-        let unknown = r#"(import "a" "g" (global i32)) (memory 1) (data (global.get 0) "x")"#;
-        assert_eq!(memories(unknown), [0].into());
-        let table = "(table 1 funcref) (elem (i32.const 1) $f) (func $f)";
-        assert_eq!(spared(table).unwrap().tables, [0].into());
-    }
-
-    #[test]
-    fn each_reason_to_keep_a_module_has_a_case() {
-        let may_trap = |kind, index| Err(Failure::MayTrap { kind, index });
-        let empty = r#"(memory 1) (data (i32.const 0) "x") (data (i32.const 65537) "")"#;
-        assert_eq!(spared(empty), may_trap("data", 1));
-        let unknown = r#"(import "a" "g" (global i32)) (memory 1) (data (global.get 0) "")"#;
-        assert_eq!(spared(unknown), may_trap("data", 0));
-        let element = "(table 1 funcref) (elem (i32.const 2) func)";
-        assert_eq!(spared(element), may_trap("element", 0));
-        let declared = "(elem declare funcref (ref.func $f)) (func $f)";
-        assert!(matches!(spared(declared), Err(Failure::Unsupported { .. })));
-        let tied = r#"(memory 1) (data "x") (func) (func i32.const 1 (block (param i32) drop) (data.drop 0))"#;
-        let reason = Unfit::BlockParameters;
-        assert_eq!(spared(tied), Err(Failure::Tied { function: 1, reason }));
-    }
-
-    #[test]
-    fn each_reason_to_keep_a_function_has_a_case() {
-        let imported = r#"(import "a" "b" (func)) (table 1 funcref) (table 1 funcref) (func)"#;
-        for (body, reason) in [
-            ("i32.const 1 (loop (param i32) drop)", Unfit::BlockParameters),
-            ("(drop (i32x4.relaxed_trunc_f32x4_s (v128.const i64x2 0 0)))", Unfit::RelaxedSimd),
-            ("(table.copy 0 1 (i32.const 0) (i32.const 0) (i32.const 0))", Unfit::Unread),
-            ("(table.fill 0 (i32.const 0) (ref.null func) (i32.const 0))", Unfit::Unread),
-        ] {
-            let found = functions(&format!("{imported} (func {body})"));
-            assert_eq!(found, [(2, reason)].into(), "{body}");
-        }
-        // Results alone are no parameters, and nothing of these is kept.
-        let fine = "(block (result i32 i32) i32.const 1 i32.const 2) drop drop
-            (drop (i8x16.swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0)))";
-        assert_eq!(functions(&format!("(func {fine})")), BTreeMap::new());
-    }
-
-    #[test]
-    fn depth_is_counted_and_not_length() {
-        let nested = |depth: usize| format!("(func {} {})", "(block ".repeat(depth), ")".repeat(depth));
-        assert_eq!(functions(&nested(MOST_NESTED)), BTreeMap::new());
-        assert_eq!(functions(&nested(MOST_NESTED + 1)), [(0, Unfit::Deep)].into());
-        let flat = format!("(func {})", "(block)".repeat(5 * MOST_NESTED));
-        assert_eq!(functions(&flat), BTreeMap::new());
-        let table = |depth: usize, targets: usize| {
-            format!(
-                "(func {} (br_table {} (i32.const 0)) {})",
-                "(block ".repeat(depth),
-                "0 ".repeat(targets + 1),
-                ")".repeat(depth)
-            )
-        };
-        assert_eq!(functions(&table(500, 2000)), BTreeMap::new());
-        assert_eq!(functions(&table(500, 2001)), [(0, Unfit::Deep)].into());
-        assert_eq!(functions(&table(1, 100_000)), BTreeMap::new());
     }
 }

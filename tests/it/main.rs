@@ -32,6 +32,7 @@ mod guests;
 mod hosting;
 mod init;
 mod interop;
+mod kept_functions;
 mod keys;
 mod loader;
 mod optimizer;

@@ -4,6 +4,7 @@ pub mod corpus;
 pub mod differential;
 pub mod emulated;
 pub mod interop;
+pub mod levels;
 pub mod planted;
 pub mod programs;
 pub mod stock;
