@@ -34,7 +34,7 @@ pub fn at_every_level(programs: &[(&str, String)]) -> (Vec<Vec<String>>, serde_j
     let levels = LEVELS.map(|level| {
         let option = format!("-O{level}");
         let mut arguments = vec!["build", "-t", std::env::consts::ARCH, "--key", "key.pem"];
-        arguments.extend([&option, "-o", "out/", "--format", "json"]);
+        arguments.extend([option.as_str(), "-o", "out/", "--format", "json"]);
         let files: Vec<String> = programs
             .iter()
             .map(|(name, _)| format!("{name}.wat"))
@@ -51,7 +51,7 @@ pub fn at_every_level(programs: &[(&str, String)]) -> (Vec<Vec<String>>, serde_j
             let built = format!("out/{name}.{}.cwasm", std::env::consts::ARCH);
             behaviour(&engine, &load(&engine, &sandbox.path().join(built)))
         });
-        built.collect()
+        built.collect::<Vec<String>>()
     });
     (levels.into(), report)
 }

@@ -334,7 +334,9 @@ impl Built {
     fn print_functions_kept(&self, input: &str) {
         let mut alike = BTreeMap::<(usize, &str), Vec<&KeptFunction>>::new();
         for kept in &self.functions_kept {
-            let alike = alike.entry((kept.module, &kept.reason)).or_default();
+            let alike = alike
+                .entry((kept.module, kept.reason.as_str()))
+                .or_default();
             alike.push(kept);
         }
         for ((module, reason), functions) in alike {
