@@ -33,6 +33,7 @@ fn main() {
         memory: 8 << 30,
         reads: edgec_compiler::Reads::Binaryen116,
         spared: Default::default(),
+        runs: edgec_compiler::Runs::InProcesses,
     };
     let names = [
         "rust-worker-p2",

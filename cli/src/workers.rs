@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Worker};
+use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Runs, Worker};
 
 use crate::failure::Failure;
 use crate::pipeline::Init;
@@ -77,6 +77,7 @@ fn optimizer(
             memory,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
+            runs: Runs::InProcesses,
         });
     };
     let mut version = std::process::Command::new(&program);
@@ -104,6 +105,7 @@ fn optimizer(
         memory,
         reads: Reads::Everything,
         spared: BTreeSet::new(),
+        runs: Runs::InProcesses,
     })
 }
 

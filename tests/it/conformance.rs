@@ -162,6 +162,7 @@ fn the_optimizer_changes_no_behaviour() {
         memory: 8 << 30,
         reads: edgec_compiler::Reads::Binaryen116,
         spared: BTreeSet::new(),
+        runs: edgec_compiler::Runs::InProcesses,
     };
     let mut config = Config::new();
     config.consume_fuel(true);

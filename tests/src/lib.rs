@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
 
 pub mod corpus;
+pub mod differential;
 pub mod emulated;
 pub mod help;
 pub mod interop;

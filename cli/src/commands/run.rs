@@ -14,7 +14,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::Outcome;
 use crate::commands::{store, verify};
-use crate::failure::{Exit, Failure, trace};
+use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain_file};
 use crate::render;
 use crate::trust::{Trust, TrustArguments};
