@@ -191,7 +191,8 @@ impl Bench {
         report: &mut Report,
     ) -> Option<Vec<u8>> {
         let optimized =
-            edgec_compiler::optimize(program.clone(), level, &self.optimizer, |_, _| {});
+            edgec_compiler::optimize(program.clone(), level, &self.optimizer, |_, _| {})
+                .expect("enough time and memory");
         for module in &optimized.modules {
             if let ModuleOutcome::Kept(reason) = &module.outcome {
                 *report.kept.entry(without_numbers(reason)).or_default() += 1;
@@ -220,7 +221,8 @@ impl Bench {
         ] {
             (self.progress)(seed, level);
             let program = program.clone();
-            let optimized = edgec_compiler::optimize(program, level, &self.optimizer, |_, _| {});
+            let optimized = edgec_compiler::optimize(program, level, &self.optimizer, |_, _| {})
+                .expect("enough time and memory");
             let mut program = optimized.component;
             if profile == EngineProfile::Edge {
                 program = edgec_compiler::order(program);
