@@ -250,7 +250,9 @@ fn made(
     })?;
     let component = validate(bytes).map_err(|error| AdaptError::Made {
         reason: match error {
-            ValidateError::Invalid { message, .. } | ValidateError::Engine { message } => message,
+            ValidateError::Invalid { message, .. }
+            | ValidateError::Engine { message }
+            | ValidateError::Fault { message, .. } => message,
         },
     })?;
     match component.interface().exports.is_empty() {

@@ -53,8 +53,9 @@ impl SecretKey {
     /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] when the passphrase
     /// does not open it; [`SecretKeyError::Pem`] when what it opens is no Ed25519 key.
     pub fn from_encrypted_pem(pem: &str, passphrase: &[u8]) -> Result<Self, SecretKeyError> {
+        let pem = tidy(pem)?;
         let (label, document) =
-            SecretDocument::from_pem(&tidy(pem)?).map_err(|_| SecretKeyError::EncryptedPem)?;
+            SecretDocument::from_pem(&pem).map_err(|_| SecretKeyError::EncryptedPem)?;
         if label != LABEL {
             return Err(SecretKeyError::EncryptedPem);
         }

@@ -47,9 +47,9 @@ pub(super) fn component(
 ) -> Outcome {
     // The program itself is asked: a manifest may only sum up what it exports.
     let program = loaded.program().component_type();
-    let exports = program.exports(engine.engine()).map(|(name, _)| name);
-    if !exports.clone().any(|name| name.starts_with(COMMAND)) {
-        return Err(not_a_command("it does not export `wasi:cli/run`", exports));
+    let exports = || program.exports(engine.engine()).map(|(name, _)| name);
+    if !exports().any(|name| name.starts_with(COMMAND)) {
+        return Err(not_a_command("it does not export `wasi:cli/run`", exports()));
     }
     let mut linker = component::Linker::<State>::new(engine.engine());
     p2::add_to_linker_sync(&mut linker).map_err(|error| environment(&error))?;
