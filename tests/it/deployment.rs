@@ -175,7 +175,7 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
 fn distrusted(deployment: &Deployment<()>) -> &'static str {
     match deployment.refresh().unwrap_err() {
         RefreshError::Distrusted(it) => {
-            assert_eq!(deployment.current().unwrap_err().code(), it.code());
+            assert_eq!(deployment.current().err().unwrap().code(), it.code());
             it.code()
         }
         error => panic!("{error:?}"),
@@ -197,7 +197,7 @@ fn a_refresh_that_cannot_judge_distrusts() {
 
     stored.follow(None);
     assert_eq!(distrusted(&deployment), "policy-source");
-    let error = deployment.current().unwrap_err();
+    let error = deployment.current().err().unwrap();
     let text = edgec_loader::error_chain(&error);
     assert!(
         text.contains("not trusted any more: there is no trust policy"),
@@ -220,7 +220,7 @@ fn a_refresh_that_cannot_judge_distrusts() {
     assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
     stored.follow(Some(stored.stricter(1)));
     deployment.refresh().unwrap_err();
-    let unjudged = deployment.current().unwrap_err();
+    let unjudged = deployment.current().err().unwrap();
     assert!(
         matches!(unjudged.reason(), Distrust::Unjudged(_)),
         "{unjudged:?}"
@@ -247,7 +247,7 @@ fn a_refresh_that_panics_distrusts() {
     let deployment = Deployment::new(&stored.store, &engine, "app", source, linker).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deployment.refresh()));
     assert!(panicked.is_err());
-    let undecided = deployment.current().unwrap_err();
+    let undecided = deployment.current().err().unwrap();
     assert_eq!(undecided.code(), "undecided");
     assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
     assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);

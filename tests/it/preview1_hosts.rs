@@ -180,9 +180,9 @@ fn a_deployment_names_another_kind() {
     let mut linker = wasmtime::component::Linker::<Host>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
     let application = Application::new("acme/command");
-    let deployment = Deployment::new(&store, &engine, application, &policy, linker).unwrap();
+    let deployment = Deployment::new(&store, &engine, application, policy, linker).unwrap();
     admitted(&sandbox, &hello_and_exit(10), "2", &[]);
-    let error = deployment.refresh(&policy).unwrap_err();
+    let error = deployment.refresh().unwrap_err();
     let RefreshError::Kept(reason @ LoadError::Kind { .. }) = &error else {
         panic!("{error:?}");
     };
@@ -191,7 +191,7 @@ fn a_deployment_names_another_kind() {
         said.starts_with("the artifact holds a module, a component is wanted"),
         "{said}"
     );
-    assert_eq!(deployment.current().manifest().version, 1);
+    assert_eq!(deployment.current().unwrap().manifest().version, 1);
 }
 
 /// What a host of components keeps for one.

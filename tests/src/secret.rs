@@ -95,6 +95,7 @@ pub fn shows(text: &str, parts: &[String]) -> Option<String> {
         .find(|it| text.contains(it.as_str()))
 }
 
+/// All that a process printed, on both streams.
 pub fn printed(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}{}", text(&output.stdout), text(&output.stderr))
@@ -161,6 +162,7 @@ pub fn takes_a_file(place: &Place, value: &str) -> bool {
         && file.iter().any(|it| value.contains(it))
 }
 
+/// Command lines of a verb with a secret in one place, in each way that the place can be written.
 pub fn lines_with(verb: &Verb, place: &Place, secret: &str) -> Vec<Vec<String>> {
     let line = |more: &[&str]| {
         let more = more.iter().map(|it| (*it).to_owned());

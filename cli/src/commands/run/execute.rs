@@ -49,7 +49,10 @@ pub(super) fn component(
     let program = loaded.program().component_type();
     let exports = || program.exports(engine.engine()).map(|(name, _)| name);
     if !exports().any(|name| name.starts_with(COMMAND)) {
-        return Err(not_a_command("it does not export `wasi:cli/run`", exports()));
+        return Err(not_a_command(
+            "it does not export `wasi:cli/run`",
+            exports(),
+        ));
     }
     let mut linker = component::Linker::<State>::new(engine.engine());
     p2::add_to_linker_sync(&mut linker).map_err(|error| environment(&error))?;
