@@ -8,6 +8,11 @@ use wasmparser::{Validator, WasmFeatures};
 
 use crate::random::Random;
 
+/// The longest module that is changed, in bytes.
+const LONGEST: usize = 20_000;
+/// How many modules are tried for one mutation.
+const ATTEMPTS: usize = 8;
+
 /// The core modules of the suites that the engine accepts.
 pub struct Suites {
     folder: PathBuf,
@@ -31,8 +36,15 @@ impl Suites {
     /// The module of a seed: one of the suites, with some changes. `None` when none was possible.
     pub fn mutation(&self, seed: u64) -> Option<Vec<u8>> {
         let mut random = Random::new(seed, "mutation");
+        (0..ATTEMPTS).find_map(|_| self.attempt(&mut random))
+    }
+
+    fn attempt(&self, random: &mut Random) -> Option<Vec<u8>> {
         let file = &self.files[random.below(self.files.len())];
         let mut module = std::fs::read(self.folder.join(file)).expect("a file of the index");
+        if module.len() > LONGEST {
+            return None;
+        }
         let mut changes = 0;
         for _ in 0..random.pick(&[1, 2, 4, 8]) {
             let seed = random.next();

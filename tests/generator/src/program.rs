@@ -20,6 +20,8 @@ use crate::terms::{FUEL, REFILL, goes_the_whole_way};
 /// call.
 const MEMORY: u64 = 4 * 65536;
 const TABLE: u64 = 40;
+/// How often the generator is asked for one module.
+const ATTEMPTS: usize = 8;
 
 /// The module of a seed, which ends whatever is called. `None` when the generator gave up.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
@@ -41,23 +43,29 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
     Some(sections.bytes())
 }
 
-/// A module, and the number of the global that ends it.
+/// A module, and the number of the global that ends it. It cannot make one of all bytes, so it is
+/// given others some times.
 pub fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
-    let length = random.pick(&[1000, 4000, 16000, 16000]);
-    let bytes = random.bytes(length);
-    let mut module = Module::new(config, &mut Unstructured::new(&bytes)).ok()?;
-    let fuel = module.ensure_termination(REFILL).ok()?;
-    Some((module.to_bytes(), fuel))
+    (0..ATTEMPTS).find_map(|_| {
+        let length = random.pick(&[4000, 16000, 40000]);
+        let bytes = random.bytes(length);
+        let mut module = Module::new(config.clone(), &mut Unstructured::new(&bytes)).ok()?;
+        let fuel = module.ensure_termination(REFILL).ok()?;
+        Some((module.to_bytes(), fuel))
+    })
 }
 
 /// What a module may have.
 pub fn config(random: &mut Random) -> Config {
     Config {
-        min_funcs: 1,
-        max_funcs: random.pick(&[2, 5, 12]),
+        // Many functions, since most end early.
+        min_funcs: random.pick(&[1, 4, 8]),
+        max_funcs: random.pick(&[8, 12]),
         max_instructions: random.pick(&[15, 50, 120]),
+        min_types: random.pick(&[1, 3]),
         max_types: random.pick(&[3, 12]),
         max_imports: random.pick(&[0, 3, 10]),
+        min_globals: random.pick(&[0, 2]),
         max_globals: random.pick(&[2, 10]),
         max_memories: random.pick(&[1, 1, 3]),
         min_memories: random.pick(&[0, 1]),
