@@ -140,7 +140,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
-    worker::gather_threads();
+    worker::gather_threads()?;
     // It was validated by whoever started this process; the engine does so again.
     let program = ValidComponent::from_parts(worker::input()?, kind, features);
     match precompile(&program, target, profile) {

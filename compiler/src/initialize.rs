@@ -21,6 +21,7 @@ use wasmtime_wizer::Wizer;
 
 use crate::ValidComponent;
 use crate::instance_state::{GrowthOrTrap, State};
+use crate::machine::limits_address_space;
 
 /// The version of the crate that makes snapshots.
 pub const WIZER_VERSION: &str = "48.0.8";
@@ -206,9 +207,9 @@ fn chain(error: &Error) -> String {
     causes.join(": ")
 }
 
-/// Whether the system refused something, and not the engine.
+/// Whether the system refused something that the worker's own limit allows: that is for who started it to change.
 fn is_of_the_system(error: &Error) -> bool {
-    let mut causes = error.chain();
+    let mut causes = error.chain().take_while(|_| limits_address_space());
     causes.any(|cause| cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>())
 }
 

@@ -162,7 +162,7 @@ pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Resu
     let [features, function] = worker::arguments(arguments)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
-    worker::gather_threads();
+    worker::gather_threads()?;
     // It was validated by whoever started this process; Wizer and the engine do so again.
     let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
     let (tag, answer) = match initialize(&program, &function) {

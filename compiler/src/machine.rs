@@ -144,6 +144,18 @@ pub(crate) fn allows_less_memory_than(_: u64) -> bool {
     false
 }
 
+/// Whether whoever started this process limits its address space. A worker limits only what it fills itself.
+#[cfg(target_os = "linux")]
+pub(crate) fn limits_address_space() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::As).current.is_some()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn limits_address_space() -> bool {
+    false
+}
+
 /// How many seconds of CPU time a process may use, where that is limited.
 #[cfg(unix)]
 pub(crate) fn cpu_seconds() -> Option<u64> {

@@ -203,8 +203,11 @@ const OUT_OF_MEMORY: &[&str] = &[
     "terminate called after throwing an instance of 'std::bad_alloc'",
     "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
 ];
-/// What C++ says that got no thread.
+/// What a worker says that got no threads.
+pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";
+/// And what C++ says.
 const NO_THREAD: &[&str] = &[
+    NO_THREADS,
     "terminate called after throwing an instance of 'std::system_error'",
     "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
 ];

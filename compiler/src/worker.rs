@@ -185,12 +185,14 @@ pub(crate) fn begin(memory: u64) {
     }));
 }
 
-/// What a worker does before it compiles: where there are no more threads to be had, all is done by this one.
+/// What a worker does before it compiles. Rayon would panic later where the system gives no threads.
 #[cfg(feature = "precompile")]
-pub(crate) fn gather_threads() {
-    if rayon::ThreadPoolBuilder::new().build_global().is_err() {
-        let alone = rayon::ThreadPoolBuilder::new().num_threads(1);
-        let _ = alone.use_current_thread().build_global();
+pub(crate) fn gather_threads() -> Result<(), String> {
+    use std::error::Error as _;
+    match rayon::ThreadPoolBuilder::new().build_global() {
+        // A pool that is there already has its threads.
+        Err(error) if error.source().is_some() => Err(format!("{}: {error}", process::NO_THREADS)),
+        _ => Ok(()),
     }
 }
 

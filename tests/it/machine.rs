@@ -309,7 +309,11 @@ fn a_limit_on_processes_is_named() {
     for processes in 1..8 {
         let mut command = Command::new("setpriv");
         isolate(&mut command, sandbox.path());
-        let script = format!("ulimit -u {processes}; exec {} \"$@\"", binary().display());
+        // Dash has another letter for it.
+        let script = format!(
+            "ulimit -u {processes} 2>/dev/null || ulimit -p {processes}; exec {} \"$@\"",
+            binary().display()
+        );
         command
             .args([
                 "--reuid",
