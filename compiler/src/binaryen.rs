@@ -81,6 +81,12 @@ pub enum Failure {
         /// The features' names.
         features: String,
     },
+    /// The module is so long that the level would cost more than it gains.
+    #[error("it is longer than {most} bytes, where -O1 gains nothing; -O2 and above optimize it")]
+    Large {
+        /// The longest module that is optimized, in bytes.
+        most: usize,
+    },
     /// A segment may be out of bounds, and Binaryen would drop it with its trap.
     #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
     MayTrap {
@@ -257,7 +263,11 @@ impl Optimizer {
         deadline: Instant,
     ) -> Result<Vec<u8>, Attempt> {
         let mut arguments = feature_arguments(features, self.reads)?;
-        arguments.extend(passes::arguments(level).into_iter().map(OsString::from));
+        arguments.extend(
+            passes::arguments(level, features)
+                .into_iter()
+                .map(OsString::from),
+        );
         // Names are written again (it reads them in any case); the code is the same.
         arguments.push("-g".into());
         if let Runs::By(function) = self.runs {

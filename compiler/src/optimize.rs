@@ -228,6 +228,10 @@ fn core_modules(program: &ValidComponent) -> Vec<Vec<u8>> {
     modules
 }
 
+/// The longest core module that [`Level::O1`] gives to Binaryen, in bytes. Reading and writing alone take it, on one processor,
+/// a seventh of the time in which longer ones are compiled; and their code is no shorter afterwards (`docs/optimizer.md`).
+const MOST_FOR_QUICK: usize = 4 << 20;
+
 /// An optimized module, and what of it Binaryen was not given.
 fn optimize_module(
     module: &[u8],
@@ -236,6 +240,10 @@ fn optimize_module(
     deadline: Instant,
 ) -> Result<(Vec<u8>, Vec<KeptFunction>), Attempt> {
     // What is kept follows from the module: nothing has run yet.
+    if level == Level::O1 && module.len() > MOST_FOR_QUICK {
+        let most = MOST_FOR_QUICK;
+        return Err(Failure::Large { most }.into());
+    }
     let spared = Spared::of(module, optimizer.reads).or_else(|failure| {
         // That it would not be read at all says more.
         optimizer.check(features::used(module))?;

@@ -127,9 +127,9 @@ struct Concern {
 struct KeptModule {
     module: usize,
     reason: String,
-    /// Nobody is warned of what was asked for.
+    /// What it is for the person who builds, if it is worth a line.
     #[serde(skip)]
-    asked: bool,
+    word: Option<&'static str>,
 }
 
 /// A function that the optimizer was not given.
@@ -206,7 +206,13 @@ impl InputReport {
         let modules_kept = prepared.kept().map(|(module, failure)| KeptModule {
             module,
             reason: safe(&failure.to_string()),
-            asked: *failure == edgec_compiler::Failure::Spared,
+            word: match failure {
+                // It was asked for.
+                edgec_compiler::Failure::Spared => None,
+                // It is what the level does.
+                edgec_compiler::Failure::Large { .. } => Some("note"),
+                _ => Some("warning"),
+            },
         });
         let functions_kept = prepared
             .kept_functions()
@@ -277,12 +283,7 @@ impl InputReport {
                 self.input
             );
         }
-        for kept in built.modules_kept.iter().filter(|kept| !kept.asked) {
-            eprintln!(
-                "warning: {}: core module {} is left as it is: {}",
-                self.input, kept.module, kept.reason
-            );
-        }
+        built.print_modules_kept(&self.input, "warning");
         for concern in &built.advisories {
             eprintln!(
                 "warning: {}: {} concerns the code for {}: {} (`edgec advisories`)",
@@ -294,6 +295,7 @@ impl InputReport {
     /// What the optimizer was not given, and what instantiating it takes longer for than it could, on standard error.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
+            built.print_modules_kept(&self.input, "note");
             built.print_functions_kept(&self.input);
             built.cold_start.print(&self.input);
         }
@@ -389,6 +391,15 @@ impl InputReport {
 
 impl Built {
     /// One line for each module and reason.
+    fn print_modules_kept(&self, input: &str, word: &str) {
+        for kept in self.modules_kept.iter().filter(|it| it.word == Some(word)) {
+            eprintln!(
+                "{word}: {input}: core module {} is left as it is: {}",
+                kept.module, kept.reason
+            );
+        }
+    }
+
     fn print_functions_kept(&self, input: &str) {
         let mut alike = BTreeMap::<(usize, &str), Vec<&KeptFunction>>::new();
         for kept in &self.functions_kept {
