@@ -46,15 +46,17 @@ pub struct Optimizer {
     pub runs: Runs,
 }
 
+/// Optimizes a module, given `wasm-opt`'s arguments but for the names of files.
+pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
+
 /// Where an optimizer runs.
 #[derive(Clone, Copy, Debug)]
 pub enum Runs {
     /// In a process of its own for each module.
     InProcesses,
-    /// Where this function takes it. It gets a module and `wasm-opt`'s arguments but for the
-    /// names of files. A test gives thousands of small modules to one process, and can lose
+    /// Where this function takes it. A test gives thousands of small modules to one process, and can lose
     /// that process. A program that optimizes what it does not know must not: Binaryen crashes.
-    By(fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>),
+    By(Optimize),
 }
 
 /// What an optimizer can read.

@@ -181,10 +181,8 @@ impl Walk {
                         self.open.push(Vec::new());
                     }
                 }
-                Payload::End(_) => {
-                    if encodings.pop() == Some(Encoding::Component) {
-                        self.found.extend(self.open.pop().unwrap_or_default());
-                    }
+                Payload::End(_) if encodings.pop() == Some(Encoding::Component) => {
+                    self.found.extend(self.open.pop().unwrap_or_default());
                 }
                 _ => {}
             }

@@ -388,4 +388,35 @@ mod tests {
         assert_eq!(again.unwrap(), replaced);
         validate(replaced).unwrap();
     }
+
+    #[test]
+    fn a_long_module_is_left_to_higher_levels() {
+        let optimizer = Optimizer {
+            program: "/nonexistent".into(),
+            arguments: Vec::new(),
+            tool: "test".into(),
+            version: "0".into(),
+            timeout: std::time::Duration::from_secs(60),
+            memory: 1 << 30,
+            reads: crate::Reads::Binaryen116,
+            spared: std::collections::BTreeSet::new(),
+            runs: crate::Runs::By(|_, _| Err(Failure::Names)),
+        };
+        let text = "x".repeat(MOST_FOR_QUICK);
+        let text = format!(r#"(module (memory 65) (data (i32.const 0) "{text}"))"#);
+        let long = validate(wat::parse_str(text).unwrap()).unwrap();
+        let kept = |level| {
+            let optimized = optimize(long.clone(), level, &optimizer, |_, _| {}).unwrap();
+            let [module] = optimized.modules.as_slice() else {
+                panic!("one module");
+            };
+            match &module.outcome {
+                ModuleOutcome::Kept(failure) => failure.to_string(),
+                ModuleOutcome::Optimized { .. } => panic!("it was optimized"),
+            }
+        };
+        let most = MOST_FOR_QUICK;
+        assert_eq!(kept(Level::O1), Failure::Large { most }.to_string());
+        assert_eq!(kept(Level::O2), Failure::Names.to_string());
+    }
 }

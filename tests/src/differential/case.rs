@@ -1,7 +1,6 @@
 //! One case: a program at every level of the optimizer, beside itself as it was.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 
 use edgec_compiler::{
     EngineProfile, Failure, Kind, KindChoice, Level, ModuleOutcome, Names, Optimizer,
@@ -18,7 +17,7 @@ use super::terms::goes_the_whole_way;
 use crate::stock;
 
 /// How a module is optimized: where Binaryen is, or what takes its place.
-pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
+pub use edgec_compiler::Optimize;
 
 /// What all cases use.
 pub struct Bench {

@@ -5,6 +5,7 @@
 //! it back, and fail.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use wasmtime::{
     AsContextMut, Caller, Error, Extern, ExternRef, ExternType, Func, FuncType, Global, Memory,
@@ -108,9 +109,8 @@ pub fn imports(
         .collect();
     for (key, ty) in types {
         let number = given.len() as u64;
-        if !given.contains_key(&key) {
-            let item = item(store, &mut random, ty, number)?;
-            given.insert(key, item);
+        if let Entry::Vacant(vacant) = given.entry(key) {
+            vacant.insert(item(store, &mut random, ty, number)?);
         }
     }
     store.data_mut().given = given.values().cloned().collect();
