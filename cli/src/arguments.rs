@@ -114,6 +114,8 @@ impl Place {
 /// The place of each argument. What cannot be told, since an option is misspelled, say, may be a file's name.
 fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
     let mut verb = command;
+    // Options of the verbs around it, which may follow it.
+    let mut around: Vec<&Arg> = Vec::new();
     let mut waiting: Option<&Arg> = None;
     let mut program = false;
     let mut positional = false;
@@ -131,7 +133,7 @@ fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
             place = of_value(option, 0);
         } else if text == "--" {
             program = verb.get_name() == "run";
-        } else if let Some((option, begin)) = option(verb, &text) {
+        } else if let Some((option, begin)) = option(verb, &around, &text) {
             place = of_value(option, begin);
             if begin >= text.len() && takes_value(option) {
                 waiting = Some(option);
@@ -139,7 +141,10 @@ fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
             }
         } else if !text.starts_with('-') {
             match verb.find_subcommand(&*text).filter(|_| !positional) {
-                Some(found) => verb = found,
+                Some(found) => {
+                    around.extend(verb.get_arguments().filter(|it| it.is_global_set()));
+                    verb = found;
+                }
                 None => positional = true,
             }
             place.kind = match names_files(verb) {
@@ -153,8 +158,8 @@ fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
 }
 
 /// The option that an argument begins with, and where its value would begin.
-fn option<'a>(verb: &'a Command, text: &str) -> Option<(&'a Arg, usize)> {
-    let mut options = verb.get_arguments();
+fn option<'a>(verb: &'a Command, around: &[&'a Arg], text: &str) -> Option<(&'a Arg, usize)> {
+    let mut options = verb.get_arguments().chain(around.iter().copied());
     if let Some(long) = text.strip_prefix("--") {
         let name = long.split('=').next().unwrap_or_default();
         let found = options.find(|option| option.get_long() == Some(name))?;
@@ -227,21 +232,23 @@ fn names_files(verb: &Command) -> bool {
 }
 
 /// An error of the parser, without a value that may be a secret: what stands alone on a command line on which there
-/// is talk of passphrases.
+/// is talk of secrets, and what an option got that is itself about secrets. Other options' values are shown.
 pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
-    let talks = arguments.iter().any(|argument| {
-        let argument = argument.to_string_lossy().to_ascii_lowercase();
-        let name = argument.split('=').next().unwrap_or_default();
-        name.starts_with('-')
-            && ["pass", "pin", "secret", "key"]
-                .iter()
-                .any(|it| name.contains(it))
-    });
+    let talks = arguments
+        .iter()
+        .any(|it| is_about_secrets(&it.to_string_lossy()));
+    let of_other_option = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.starts_with('-') && !is_about_secrets(option),
+        _ => false,
+    };
     for kind in [
         ContextKind::InvalidArg,
         ContextKind::InvalidValue,
         ContextKind::InvalidSubcommand,
     ] {
+        if kind == ContextKind::InvalidValue && of_other_option {
+            continue;
+        }
         let value = match error.get(kind) {
             Some(ContextValue::String(value)) => value.clone(),
             _ => continue,
@@ -252,4 +259,14 @@ pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::
         }
     }
     error
+}
+
+/// Whether an option, known or misspelled, has a name that secrets are given under.
+fn is_about_secrets(argument: &str) -> bool {
+    let argument = argument.to_ascii_lowercase();
+    let name = argument.split(['=', ' ']).next().unwrap_or_default();
+    name.starts_with('-')
+        && ["pass", "pin", "secret", "key"]
+            .iter()
+            .any(|it| name.contains(it))
 }

@@ -147,7 +147,7 @@ fn of_elf(bytes: &[u8]) -> FileKind {
     if bytes.get(7) == Some(&WASMTIME) {
         return FileKind::WasmtimeImage;
     }
-    if DebugInfo::read(bytes).is_ok() {
+    if DebugInfo::begins(bytes) {
         return FileKind::DebugFile;
     }
     match bytes.get(16..18) {

@@ -43,10 +43,7 @@ fn is_key(text: &[u8], depth: u8) -> bool {
         return false;
     };
     let compact = compact(&plain);
-    if compact
-        .split(|byte| !is_base64(*byte))
-        .any(|run| is_random(run))
-    {
+    if compact.split(|byte| !is_base64(*byte)).any(is_random) {
         return true;
     }
     let mut decoded = decodings(&compact);
@@ -151,13 +148,22 @@ fn is_base64(byte: u8) -> bool {
 }
 
 /// Whether a run of base64's letters has the length of 32 or 64 bytes, and changes between capitals, small letters and
-/// digits as often as random bytes do, and names of files and applications do not.
+/// digits as often as random bytes do, and names of files and applications do not. Of random bytes, not one text in a
+/// million has fewer than three capitals or small letters; and no text is in both alphabets, as paths may be.
 fn is_random(run: &[u8]) -> bool {
     let changes_at_least = match run.len() {
         43 => 17,
         86 => 38,
         _ => return false,
     };
+    let has = |letters: &[u8]| run.iter().any(|byte| letters.contains(byte));
+    let at_least_three = |is: fn(&u8) -> bool| run.iter().filter(|byte| is(byte)).count() >= 3;
+    if (has(b"+/") && has(b"-_"))
+        || !at_least_three(u8::is_ascii_uppercase)
+        || !at_least_three(u8::is_ascii_lowercase)
+    {
+        return false;
+    }
     let class = |byte: &u8| match byte {
         b'A'..=b'Z' => 0,
         b'a'..=b'z' => 1,
@@ -333,6 +339,9 @@ mod tests {
             "target/debug/deps/edgec_tests-0123456789abcdef.x86_64.cwasm",
             "MyCompany-Service-v2-production-build-00001",
             "a-quite-long-name-of-an-application-1234567",
+            "core/module/spec__simd_f64x2_pmin_pmax__000.wasm",
+            "a1-b2-c3-d4-e5-f6-g7-h8-i9-j0-k1-l2-m3-n4-o",
+            "Tests/V1/Case_01/Step_2/X86_64/Fn_3/a1_b2_c",
             "/nix/store/0c0v3f1x9s1zr1p4q3s2n5b1x7m8k9l0-edgec-0.1.0/bin/edgec",
             "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
             "2027-01-01T00:00:00Z",

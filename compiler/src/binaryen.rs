@@ -415,7 +415,8 @@ mod tests {
     fn a_function_takes_the_place_of_the_process() {
         let function = Optimizer {
             runs: Runs::By(|module, arguments| {
-                assert_eq!(arguments, ["--mvp-features", "-O2", "-g"]);
+                assert_eq!(arguments.first().unwrap(), "--mvp-features");
+                assert_eq!(arguments.last().unwrap(), "-g");
                 Ok([module, b" seen"].concat())
             }),
             ..optimizer("/nonexistent", &[], Duration::ZERO)

@@ -226,7 +226,7 @@ impl Walk {
                             name: None,
                             offset,
                             wide,
-                            type_offset: self.defined.get(&wide.id).copied(),
+                            type_offset: self.definition(types, wide.id),
                         });
                     }
                     index += 1;
@@ -249,6 +249,12 @@ impl Walk {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Where a type is defined. Each import and export of a type gives it another name, and an identity of its own.
+    fn definition(&self, types: TypesRef<'_>, id: ComponentDefinedTypeId) -> Option<usize> {
+        let mut names = std::iter::successors(Some(id), |id| types.peel_alias(*id));
+        names.find_map(|id| self.defined.get(&id).copied())
     }
 
     /// The first layer of a function's type that has too many items.

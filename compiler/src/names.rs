@@ -30,9 +30,7 @@ pub fn take_names(program: ValidComponent) -> (ValidComponent, Names) {
         rest
     });
     // Custom sections carry no meaning: what is valid stays so.
-    let (kind, features) = (program.kind(), program.features());
-    let program = ValidComponent::from_parts(bytes, kind, features);
-    (program, Names { modules })
+    (program.with_bytes(bytes), Names { modules })
 }
 
 impl Names {

@@ -104,7 +104,7 @@ pub enum Obstacle {
         what: &'static str,
     },
     /// A memory without room for the adapter.
-    #[error("its memory has {initial} pages and may have {maximum}: the adapter needs two more")]
+    #[error("its memory has {} and may have {maximum}: the adapter needs two more", pages(*initial))]
     FixedMemory {
         /// Pages of 64 KiB at instantiation.
         initial: u64,
@@ -113,7 +113,8 @@ pub enum Obstacle {
     },
     /// A memory that the program may fill up before the adapter has its pages.
     #[error(
-        "its memory may have at most {maximum} pages, and it may grow to that before the adapter has its own"
+        "its memory may have at most {}, and it may grow to that before the adapter has its own",
+        pages(*maximum)
     )]
     Maximum {
         /// Pages of 64 KiB at most.
@@ -154,6 +155,13 @@ fn named(others: &[String]) -> String {
     match others {
         [] => String::new(),
         others => format!(" (it exports one as `{}`)", others.join("`, `")),
+    }
+}
+
+fn pages(count: u64) -> String {
+    match count {
+        1 => "1 page".to_owned(),
+        count => format!("{count} pages"),
     }
 }
 

@@ -222,17 +222,21 @@ impl Reader {
         };
         let length = data.data.len() as u64;
         let spaces = &mut self.memories;
-        match fate(at(spaces, *memory_index), offset_expr, length) {
+        let may_trap = Err(Failure::MayTrap {
+            kind: "data",
+            index,
+        });
+        let memory = at(spaces, *memory_index);
+        // One that fits nowhere: Binaryen calls such a module invalid.
+        if matches!(&memory, Some(memory) if !memory.imported && length > memory.minimum) {
+            return may_trap;
+        }
+        match fate(memory, offset_expr, length) {
             Fate::Stays => {}
             Fate::Unused => {
                 self.spared.memories.insert(*memory_index);
             }
-            Fate::Lost => {
-                return Err(Failure::MayTrap {
-                    kind: "data",
-                    index,
-                });
-            }
+            Fate::Lost => return may_trap,
         }
         Ok(())
     }

@@ -295,6 +295,12 @@ impl ValidComponent {
         }
     }
 
+    /// The same program in other bytes, which differ in nothing that the engine looks at: custom sections.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Self {
+        Self { bytes, ..self }
+    }
+
     /// The binary.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

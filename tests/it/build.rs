@@ -131,9 +131,25 @@ fn a_core_module_becomes_what_is_asked_for() {
     };
     assert_eq!(kind(&[&hello()]), "component");
     assert_eq!(kind(&[&hello(), "--kind", "module"]), "module");
+    // A command may exit with any code, and a component of it is made where that is asked for.
+    sandbox.write(
+        "ten.wat",
+        r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 10))))"#,
+    );
+    assert_eq!(kind(&["ten.wat"]), "module");
+    assert_eq!(kind(&["ten.wat", "--kind", "component"]), "component");
+    // A component of a library would export nothing, and is not made.
     sandbox.write("plain.wat", "(module (func (export \"f\")))");
     assert_eq!(kind(&["plain.wat"]), "module");
-    assert_eq!(kind(&["plain.wat", "--kind", "component"]), "component");
+    let before = sandbox.read("a.cwasm");
+    let asked = ["build", "plain.wat", "-t", "x86_64", "--kind", "component"];
+    let output = ["--key", "key.pem", "-o", "a.cwasm"];
+    let stderr = sandbox.fails(1, &[&asked[..], &output].concat());
+    assert!(stderr.starts_with("error[kind]: plain.wat: "), "{stderr}");
+    assert!(stderr.contains("it would export nothing"), "{stderr}");
+    assert!(stderr.contains("--kind module"), "{stderr}");
+    assert_eq!(sandbox.read("a.cwasm"), before);
 }
 
 #[test]

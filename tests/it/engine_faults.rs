@@ -295,7 +295,7 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
         .iter()
         .filter(|it| it["shape"].is_string());
     let shaped: Vec<&Value> = shaped.map(|it| &it["id"]).collect();
-    assert_eq!(shaped, ["EDGEC-2026-0002", "EDGEC-2026-0003"]);
+    assert_eq!(shaped, ["EDGEC-2026-0003", "EDGEC-2026-0002"]);
     // A component, which that one is about, under a policy that includes the advisories.
     sandbox.write("app.wat", "(component)");
     sandbox.build("app.wat", "x86_64", "app.cwasm");

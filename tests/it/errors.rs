@@ -206,8 +206,8 @@ const CASES: &[Case] = &[
     Case {
         arguments: &["verify", "good.wat"],
         exit: 2,
-        begins: "error: the following required arguments",
-        says: &[],
+        begins: "error[no-trust]: nothing says whose signatures count",
+        says: &["hint: ", "--key", "--trust"],
     },
     Case {
         arguments: &["verify", "good.wat", "--trust", "good.wat"],

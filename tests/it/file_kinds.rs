@@ -163,8 +163,15 @@ fn what_is_no_program_is_named() {
     for verb in PROGRAM_VERBS {
         for (file, what, hint) in OTHERS {
             let error = error(&sandbox, verb, file);
-            let says =
-                format!("error[not-wasm]: {file}: this is {what}, not WebAssembly\n  hint: ");
+            let says = match *file {
+                // Refused before anything reads it.
+                "private.pem" => {
+                    "error[secret-input]: private.pem: this looks like a secret key, not like \
+                     WebAssembly; it is not shown\n  hint: "
+                        .to_owned()
+                }
+                _ => format!("error[not-wasm]: {file}: this is {what}, not WebAssembly\n  hint: "),
+            };
             assert!(
                 error.starts_with(&says) && error.contains(hint),
                 "{verb:?}: {error}"

@@ -86,6 +86,12 @@ fn each_refusal_has_a_name() {
         "the artifact holds a component, a module is wanted: their imports differ, and so does how they are instantiated"
     );
 
+    // And the other way round.
+    sandbox.write("module.wat", "(module (func (export \"f\")))");
+    sandbox.build("module.wat", std::env::consts::ARCH, "module.cwasm");
+    let swapped = error(&sandbox.path().join("module.cwasm"), &policy);
+    assert_eq!(swapped.code(), "kind");
+
     // An engine that was not made by this crate, and with other settings.
     let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
         config.epoch_interruption(true);

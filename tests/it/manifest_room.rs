@@ -97,20 +97,23 @@ fn imports_up_to_the_limit_are_all_listed() {
     }
 }
 
+/// At most 10,000 of each are listed, so that only both together can be too many.
 #[test]
-fn memories_are_limited_likewise() {
+fn memories_and_tables_are_limited_likewise() {
     let sandbox = Sandbox::new();
-    let memories = "(memory 1)".repeat(100);
+    let each = "(memory 1 65536) (table 1 4294967295 funcref)".repeat(100);
     let program = |instances: usize| {
         let instances = "(core instance (instantiate $m))".repeat(instances);
-        format!("(component (core module $m {memories}) {instances})")
+        format!("(component (core module $m {each}) {instances})")
     };
-    sandbox.write("few.wat", program(200));
+    sandbox.write("few.wat", program(60));
     sandbox.ok(&["validate", "few.wat"]);
-    sandbox.write("many.wat", program(300));
+    sandbox.write("many.wat", program(100));
+    let said = sandbox.fails(1, &["validate", "many.wat"]);
+    assert!(said.contains("too-many-memories"), "{said}");
     let stderr = sandbox.fails(1, &["build", "-q", "--key", "key.pem", "many.wat"]);
     for said in [
-        "error[too-many-memories]: many.wat: the 30000 memories and 0 tables of its 300 core instances take",
+        "error[too-many-memories]: many.wat: the 10000 memories and 10000 tables of its 100 core instances take",
         "512 KiB is the limit (524288)",
         "hint: a pool of instances",
     ] {

@@ -167,12 +167,13 @@ fn programs_run_as_under_stock_at_every_level() {
 /// Neither stock nor edgec runs these. What is in the way is named when they are built, and when they are run.
 #[test]
 fn what_nobody_runs_says_why() {
+    // What they import is exported too, or the optimizer would take it out as unused.
     let imports = |more: &str| {
         command(&[EXIT], MEMORY, "(call $proc_exit (i32.const 0))")
             .replace("(module", &format!("(module {more}"))
     };
     let exit = "(call $proc_exit (i32.const 0))";
-    let threads = r#"(import "wasi" "thread-spawn" (func (param i32) (result i32)))
+    let threads = r#"(func (export "used") (import "wasi" "thread-spawn") (param i32) (result i32))
         (import "env" "memory" (memory 1 10 shared))"#;
     let cases = [
         (
@@ -194,7 +195,7 @@ fn what_nobody_runs_says_why() {
             "exported memory of the name `memory`",
         ),
         (
-            imports(r#"(import "wasi_snapshot_preview1" "thread-spawn" (func))"#),
+            imports(r#"(func (export "used") (import "wasi_snapshot_preview1" "thread-spawn"))"#),
             "`wasi_snapshot_preview1::thread-spawn`, which WASI preview 1 does not have",
             "instantiate",
             "`wasi_snapshot_preview1::thread-spawn`",
@@ -206,7 +207,9 @@ fn what_nobody_runs_says_why() {
             "`wasi::thread-spawn`, `env::memory`",
         ),
         (
-            imports(r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64)))"#),
+            imports(
+                r#"(func (export "used") (import "wasi_snapshot_preview1" "fd_close") (param i64))"#,
+            ),
             "with the type (i64) -> (), WASI preview 1 has it as (i32) -> (i32)",
             "instantiate",
             "wasi_snapshot_preview1::fd_close",
@@ -247,6 +250,8 @@ fn a_component_that_is_asked_for_is_safe() {
             &[
                 "build",
                 "app.wat",
+                "-t",
+                ARCH,
                 "--kind",
                 "component",
                 "--key",

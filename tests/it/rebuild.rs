@@ -69,13 +69,18 @@ fn forged(sandbox: &Sandbox, change: impl FnOnce(&Forge<'_>) -> Vec<u8>) {
 fn every_way_to_build_is_made_again() {
     let sandbox = sandbox();
     sandbox.write("module.wat", r#"(module (func (export "f")))"#);
+    let command = r#"(module
+        (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start") (drop (call $yield))))"#;
+    sandbox.write("command.wat", command);
     let ways: &[&[&str]] = &[
         &["app.wat", "-t", "x86_64"],
         &["app.wat", "-t", "aarch64", "--profile", "edge", "-Oz"],
         &["app.wat", "-t", "x86_64-v3", "-O0", "--debug-file"],
         &["app.wat", "-t", "x86_64", "--init", "init"],
         &["module.wat", "-t", "x86_64", "--no-self-audit"],
-        &["module.wat", "-t", "x86_64", "--kind", "component"],
+        &["command.wat", "-t", "x86_64", "--kind", "component"],
         &[
             "module.wat",
             "-t",

@@ -261,6 +261,12 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
         !pairs.any(|pair| writes.contains(&pair[0].as_str()) && planted.contains(&pair[1]))
     });
     search(&sandbox, &lines, &secret.parts, |_, _| {});
-    let planted: Vec<&str> = planted.iter().map(String::as_str).collect();
-    assert_eq!(shows(&written(&sandbox, &planted), &secret.parts), None);
+    // A build without a key makes one for this machine: another, which begins as every key does.
+    let made = "home/.config/edgec/dev.pem";
+    assert!(sandbox.files().iter().any(|name| name == made));
+    let made_text = String::from_utf8(sandbox.read(made)).unwrap();
+    let made_body = made_text.lines().nth(1).unwrap();
+    assert!(!secret.parts.iter().any(|part| part == made_body));
+    let known: Vec<&str> = planted.iter().map(String::as_str).chain([made]).collect();
+    assert_eq!(shows(&written(&sandbox, &known), &secret.parts), None);
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use edgec_packager::SecretKey;
 use edgec_targets::{Arch, Target};
 use edgec_tests::corpus::Forge;
+use edgec_tests::help::{self, verbs};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
 use edgec_tests::{Sandbox, repository};
 
@@ -343,22 +344,20 @@ fn every_place_is_known() {
     let tested = Place::ALL.map(Place::documented);
     assert_eq!(documented, BTreeSet::from(tested));
 
-    let sandbox = Sandbox::empty();
-    let help = sandbox.ok(&["--help"]);
-    let mut options = BTreeSet::new();
-    let verbs = help.lines().filter_map(|line| line.strip_prefix("  "));
-    let verbs = verbs
-        .filter_map(|line| line.split_once("  "))
-        .map(|(verb, _)| verb);
-    for verb in verbs.filter(|verb| verb.bytes().all(|byte| byte.is_ascii_lowercase())) {
-        let help = sandbox.ok(&[verb, "--help"]);
-        let named = help.lines().filter(|line| line.contains("<TARGET>"));
-        options.extend(named.map(|line| format!("{verb}: {}", line.trim())));
-    }
-    let build: Vec<_> = options
-        .iter()
-        .filter(|it| it.contains("-t, --target"))
-        .collect();
-    assert_eq!(options.len(), build.len(), "{options:?}");
-    assert!(!build.is_empty());
+    let places = verbs(&Sandbox::empty()).into_iter().flat_map(|verb| {
+        let name = verb.path.join(" ");
+        let named = verb.places.into_iter();
+        let named = named.filter(|(_, value)| value.contains("TARGET"));
+        named.map(move |(place, _)| (name.clone(), place))
+    });
+    let places: Vec<(String, help::Place)> = places.collect();
+    let build = ["--target", "-t"].map(|option| {
+        let place = match option.starts_with("--") {
+            true => help::Place::Long(option.to_owned()),
+            false => help::Place::Short(option.to_owned()),
+        };
+        ("build".to_owned(), place)
+    });
+    assert!(!places.is_empty());
+    assert!(places.iter().all(|it| build.contains(it)), "{places:?}");
 }

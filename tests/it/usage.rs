@@ -79,7 +79,7 @@ fn usage_errors_are_documents_too() {
         &["build", "--format", "json"][..],
         &["--format", "json", "build"],
         &["build", "--format=json", "--nonsense", "a.wat"],
-        &["verify", "a.cwasm", "--format", "json"],
+        &["verify", "--format", "json"],
         &["nonsense", "--format", "json"],
     ] {
         let document = json_failure(&sandbox, arguments, 2);

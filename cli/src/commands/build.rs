@@ -12,7 +12,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread::available_parallelism;
+use std::thread::{ScopedJoinHandle, available_parallelism};
 
 use edgec_artifact::PublicKey;
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
@@ -240,7 +240,7 @@ impl<'a> Checks<'a> {
                     .iter_mut()
                     .map(|artifact| scope.spawn(|| self.one(artifact)))
                     .collect();
-                let ended = started.into_iter().map(|thread| thread.join());
+                let ended = started.into_iter().map(ScopedJoinHandle::join);
                 ended
                     .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
                     .collect()

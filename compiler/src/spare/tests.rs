@@ -37,7 +37,7 @@ fn a_memory_or_table_is_used_where_a_segment_may_trap() {
         memories(r#"(memory 1) (data (i32.const -1) "x")"#),
         [0].into()
     );
-    let second = r#"(memory 1) (memory 0) (data (memory 1) (i32.const 0) "x")"#;
+    let second = r#"(memory 1) (memory 1) (data (memory 1) (i32.const 65536) "x")"#;
     assert_eq!(memories(second), [1].into());
     let unknown = r#"(import "a" "g" (global i32)) (memory 1) (data (global.get 0) "x")"#;
     assert_eq!(memories(unknown), [0].into());
@@ -52,6 +52,8 @@ fn each_reason_to_keep_a_module_has_a_case() {
     assert_eq!(spared(empty), may_trap("data", 1));
     let unknown = r#"(import "a" "g" (global i32)) (memory 1) (data (global.get 0) "")"#;
     assert_eq!(spared(unknown), may_trap("data", 0));
+    let too_long = r#"(memory 0) (data (i32.const 0) "x")"#;
+    assert_eq!(spared(too_long), may_trap("data", 0));
     let element = "(table 1 funcref) (elem (i32.const 2) func)";
     assert_eq!(spared(element), may_trap("element", 0));
     let declared = "(elem declare funcref (ref.func $f)) (func $f)";

@@ -10,8 +10,15 @@ use crate::random::Random;
 
 /// The longest module that is changed, in bytes.
 const LONGEST: usize = 20_000;
+/// What Binaryen 116 reads: few modules have more.
+const READ: WasmFeatures = WasmFeatures::WASM3
+    .union(WasmFeatures::GC_TYPES)
+    .difference(WasmFeatures::GC)
+    .difference(WasmFeatures::FUNCTION_REFERENCES)
+    .difference(WasmFeatures::EXCEPTIONS)
+    .difference(WasmFeatures::MEMORY64);
 /// How many modules are tried for one mutation.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 16;
 
 /// The core modules of the suites that the engine accepts.
 pub struct Suites {
@@ -43,6 +50,10 @@ impl Suites {
         let file = &self.files[random.below(self.files.len())];
         let mut module = std::fs::read(self.folder.join(file)).expect("a file of the index");
         if module.len() > LONGEST {
+            return None;
+        }
+        let read = Validator::new_with_features(READ).validate_all(&module);
+        if read.is_err() && !random.chance(10) {
             return None;
         }
         let mut changes = 0;

@@ -10,18 +10,27 @@ use wasm_encoder::{
     ConstExpr, DataSection, ElementSection, Elements, ExportKind, ExportSection, Instruction,
 };
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
-use wasmparser::{Parser, Payload, TypeRef};
+use wasmparser::{DataKind, ElementItems, ElementKind, Parser, Payload, TypeRef};
 
 use crate::random::Random;
-use crate::sections::{DATA, ELEMENTS, EXPORTS, Sections};
+use crate::sections::{CODE, DATA, ELEMENTS, EXPORTS, Sections, number, operators, sized};
 use crate::terms::{FUEL, REFILL, goes_the_whole_way};
+
+/// An operator.
+pub const DROP: u8 = 0x1a;
+/// In front of these.
+const PREFIX: u8 = 0xfc;
+const TABLE_INIT: u32 = 12;
+const ELEM_DROP: u32 = 13;
+const TABLE_COPY: u32 = 14;
+const TABLE_FILL: u32 = 17;
 
 /// Memories in bytes and tables in entries: small, so that all of them can be looked at after each
 /// call.
 const MEMORY: u64 = 4 * 65536;
 const TABLE: u64 = 40;
 /// How often the generator is asked for one module.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 16;
 
 /// The module of a seed, which ends whatever is called. `None` when the generator gave up.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
@@ -51,7 +60,78 @@ pub fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
         let bytes = random.bytes(length);
         let mut module = Module::new(config.clone(), &mut Unstructured::new(&bytes)).ok()?;
         let fuel = module.ensure_termination(REFILL).ok()?;
-        Some((module.to_bytes(), fuel))
+        let mut module = module.to_bytes();
+        if random.chance(90) {
+            module = with_operators(&Sections::of(&module), dropped).bytes();
+        }
+        // Binaryen does not take others: few of them.
+        ((fits(&module) && has_active_segments(&module)) || random.chance(5))
+            .then_some((module, fuel))
+    })
+}
+
+/// Whether no element segment is passive or declares functions by expressions.
+fn has_active_segments(module: &[u8]) -> bool {
+    Parser::new(0).parse_all(module).all(|payload| {
+        let Ok(Payload::ElementSection(section)) = payload else {
+            return true;
+        };
+        section.into_iter().flatten().all(|element| {
+            let functions = matches!(element.items, ElementItems::Functions(_));
+            match element.kind {
+                ElementKind::Active { .. } => true,
+                ElementKind::Declared => functions,
+                ElementKind::Passive => false,
+            }
+        })
+    })
+}
+
+/// What Binaryen 116 does not read, without it: its operands are dropped.
+fn dropped(operator: &[u8]) -> Option<Vec<u8>> {
+    let &[PREFIX, ref code @ ..] = operator else {
+        return None;
+    };
+    match number(code).0 {
+        TABLE_INIT | TABLE_COPY | TABLE_FILL => Some(vec![DROP; 3]),
+        ELEM_DROP => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// The module with other operators in the place of some.
+pub fn with_operators(sections: &Sections, instead: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Sections {
+    let bodies = sections.entries(CODE).unwrap_or_default();
+    let bodies = bodies.iter().map(|body| {
+        let (mut other, operators) = operators(body).expect("a function");
+        for operator in operators {
+            other.extend(instead(&operator).unwrap_or(operator));
+        }
+        sized(&other)
+    });
+    let bodies: Vec<_> = bodies.collect();
+    sections.with_entries(CODE, &bodies)
+}
+
+/// Whether no data segment is longer than the memory that it is to lie in, which the module has
+/// itself.
+fn fits(module: &[u8]) -> bool {
+    let Some(space) = space(module) else {
+        return true;
+    };
+    let own = space.memories.iter();
+    let own = own.filter(|(memory, _)| *memory >= space.imported_memories);
+    let size = |memory| own.clone().find(|(it, _)| *it == memory);
+    Parser::new(0).parse_all(module).all(|payload| {
+        let Ok(Payload::DataSection(section)) = payload else {
+            return true;
+        };
+        section.into_iter().flatten().all(|data| match data.kind {
+            DataKind::Active { memory_index, .. } => {
+                size(memory_index).is_none_or(|(_, size)| data.data.len() as u64 <= *size)
+            }
+            DataKind::Passive => true,
+        })
     })
 }
 
@@ -77,9 +157,9 @@ pub fn config(random: &mut Random) -> Config {
         max_data_segments: random.pick(&[0, 2, 5]),
         max_element_segments: random.pick(&[0, 2, 5]),
         max_elements: 8,
-        max_exports: random.pick(&[3, 20]),
-        min_exports: 1,
-        export_everything: random.chance(40),
+        max_exports: random.pick(&[6, 20]),
+        min_exports: random.pick(&[2, 6]),
+        export_everything: random.chance(50),
         allow_start_export: random.chance(30),
         disallow_traps: random.chance(50),
         memory_offset_choices: random.pick(&[(90, 9, 1), (60, 30, 10)]).into_choices(),
@@ -95,9 +175,9 @@ pub fn config(random: &mut Random) -> Config {
         tail_call_enabled: random.chance(40),
         threads_enabled: random.chance(5),
         // What Binaryen 116 does not read is left as it is: few of them.
-        exceptions_enabled: random.chance(2),
-        gc_enabled: random.chance(2),
-        memory64_enabled: random.chance(3),
+        exceptions_enabled: random.chance(1),
+        gc_enabled: random.chance(1),
+        memory64_enabled: random.chance(1),
         min_uleb_size: random.pick(&[1, 1, 1, 5]),
         generate_custom_sections: random.chance(10),
         ..Config::default()
@@ -115,9 +195,6 @@ impl IntoChoices for (u32, u32, u32) {
 }
 
 fn instructions(random: &mut Random) -> InstructionKinds {
-    if random.chance(50) {
-        return InstructionKinds::all();
-    }
     let kinds = [
         InstructionKind::Numeric,
         InstructionKind::Vector,
@@ -129,7 +206,9 @@ fn instructions(random: &mut Random) -> InstructionKinds {
         InstructionKind::Control,
         InstructionKind::Aggregate,
     ];
-    let kept: Vec<_> = kinds.into_iter().filter(|_| random.chance(65)).collect();
+    let share = random.pick(&[65, 100]);
+    let mut kept = kinds.to_vec();
+    kept.retain(|_| random.chance(share));
     InstructionKinds::new(&kept)
 }
 
@@ -138,6 +217,8 @@ fn instructions(random: &mut Random) -> InstructionKinds {
 struct Space {
     /// The first sizes of 32-bit memories, in bytes, by their numbers.
     memories: Vec<(u32, u64)>,
+    /// How many memories are imported.
+    imported_memories: u32,
     /// Those of 32-bit tables of functions.
     tables: Vec<(u32, u64)>,
     /// Imported constants of type i32.
@@ -165,7 +246,10 @@ fn space(module: &[u8]) -> Option<Space> {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     match import.ok()?.ty {
-                        TypeRef::Memory(ty) => memory(&mut space, ty),
+                        TypeRef::Memory(ty) => {
+                            memory(&mut space, ty);
+                            space.imported_memories += 1;
+                        }
                         TypeRef::Table(ty) => table(&mut space, ty),
                         TypeRef::Func(_) => space.functions += 1,
                         TypeRef::Global(ty) => {
@@ -209,6 +293,9 @@ fn add_segments(sections: &mut Sections, random: &mut Random) {
         if !space.memories.is_empty() && random.chance(75) {
             let (memory, size) = random.pick(&space.memories);
             let content = content(random);
+            if content.len() as u64 > size && random.chance(95) {
+                continue;
+            }
             let offset = offset(random, &space, size, content.len() as u64, beyond);
             let mut data = DataSection::new();
             data.active(memory, &offset, content);

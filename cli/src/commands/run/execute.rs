@@ -184,7 +184,10 @@ fn instantiation(error: wasmtime::Error) -> Outcome {
     if error.is::<I32Exit>() || error.is::<Trap>() {
         return ended(&error);
     }
-    if error.chain().any(|cause| cause.is::<std::io::Error>()) {
+    if error
+        .chain()
+        .any(<dyn std::error::Error>::is::<std::io::Error>)
+    {
         return Err(environment(&error).hint(
             "an instance reserves address space: raise the limit where edgec is started (ulimit -v unlimited)",
         ));
