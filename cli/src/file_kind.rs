@@ -255,9 +255,10 @@ impl FileKind {
             Self::Artifact => {
                 "give the debug file: `edgec build --debug-file` writes it beside the artifact"
             }
-            Self::WasmtimeImage => {
-                "give `edgec build` the WebAssembly that it was made from: it compiles and signs"
+            Self::WasmtimeImage if wanted == Wanted::Artifact => {
+                "fetch or build the artifact again; of a file of Wasmtime's, give `edgec build` the WebAssembly"
             }
+            Self::WasmtimeImage => "give the WebAssembly that it was made from",
             Self::DebugFile => {
                 "`edgec symbolize` reads debug files; the artifact has the ending .cwasm"
             }

@@ -335,6 +335,7 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
         .next()
         .and_then(|text| text.to_str()?.parse().ok());
     crate::worker::begin(memory.ok_or("not started by edgec")?);
+    crate::worker::try_threads()?;
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
     wasm_opt::integration::run_from_command_args(command).map_err(|error| {

@@ -196,6 +196,24 @@ pub(crate) fn gather_threads() -> Result<(), String> {
     }
 }
 
+/// What the optimizer's worker does before Binaryen runs, which waits without end for threads that it did not get: as many
+/// as there are processors are started, all at one time, and ended.
+#[cfg(feature = "binaryen")]
+pub(crate) fn try_threads() -> Result<(), String> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        // Each waits until its sender is dropped, which the end of this function or an error does.
+        let mut senders = Vec::new();
+        for _ in 0..processors {
+            let (sender, receiver) = std::sync::mpsc::channel::<()>();
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || receiver.recv());
+            thread.map_err(|error| format!("{}: {error}", process::NO_THREADS))?;
+            senders.push(sender);
+        }
+        Ok(())
+    })
+}
+
 /// A panic in one line: the place, within its package, and what went wrong there.
 pub fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
     let message = panic.payload_as_str().unwrap_or("no message");
