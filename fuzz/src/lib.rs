@@ -2,7 +2,7 @@
 //!
 //! Each takes any bytes and panics when a law is broken; a panic, an overflow or a hang
 //! anywhere below is a finding as well. The programs in `targets/` give the functions to
-//! libFuzzer; `tests/tests/regressions.rs` replays what was found.
+//! libFuzzer; `tests/it/regressions.rs` replays what was found.
 
 mod audit;
 mod debug_file;
