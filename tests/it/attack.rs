@@ -166,7 +166,7 @@ fn row_02_signing_twice_is_signing_once() {
     assert_eq!(artifact.envelope().signatures().len(), 1);
 }
 
-/// Row 9: nobody can be made to sign what contradicts itself.
+/// Row 9: edgec refuses to sign statements that contradict themselves.
 #[test]
 fn row_09_a_swapped_image_is_not_signed_again() {
     let sandbox = Sandbox::new();
@@ -252,7 +252,7 @@ fn row_19_before_the_binary() {
     }
 }
 
-/// Row 20: what shows an artifact that nobody vouches for is no weaker.
+/// Row 20: verbs that show unverified artifacts are as strict as `verify`.
 #[test]
 fn row_20_inspected() {
     let host = corpus::Host::new(&corpus::Trust::Signer);

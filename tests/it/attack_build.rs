@@ -157,7 +157,7 @@ fn row_38_time_and_memory_have_limits() {
     }
 }
 
-/// Row 38: nobody but the build starts the worker, and it takes no other's word.
+/// Row 38: only the build can start the worker, and the worker refuses other callers.
 #[test]
 fn row_38_the_worker_alone() {
     let sandbox = Sandbox::new();
@@ -327,7 +327,7 @@ fn row_40_the_output_is_a_symlink() {
     assert_eq!(sandbox.read("key.pem"), key);
 }
 
-/// Row 40: whoever is last wins, with a whole file.
+/// Row 40: the last of several builds wins, and its file is whole.
 #[test]
 fn row_40_two_builds_to_one_path() {
     let sandbox = small();

@@ -18,7 +18,7 @@ fn policy() -> TrustPolicy {
     edgec_tests::trusting(material().signer.public())
 }
 
-/// The evil program, whole and signed, by somebody whom nobody trusts.
+/// The evil program, whole, and signed by a key that is not trusted.
 fn evil() -> Vec<u8> {
     let forge = Forge::new(&material().evil, &material().attacker);
     forge.with_manifest(|_| {})
@@ -175,7 +175,7 @@ fn row_33_a_writable_descriptor_kept_open() {
     kept.write_all(&vec![0xcc; material().hello.len()]).unwrap();
     kept.set_len(1).unwrap();
     assert_good(&engine, &loaded);
-    // What was written is judged by whoever reads it next.
+    // The next reader judges what was written.
     refused(&host.sandbox, &host.arguments("run", "a.cwasm"), "layout");
 }
 
@@ -210,7 +210,7 @@ fn row_32_what_is_no_file() {
     }
 }
 
-/// Row 32: a pipe that nobody writes to is empty, and waited for by nobody.
+/// Row 32: a pipe without a writer counts as empty, and no verb waits for it.
 #[test]
 fn row_32_a_pipe_without_a_writer() {
     let host = Host::new(&Trust::Signer);

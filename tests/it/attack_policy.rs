@@ -223,7 +223,7 @@ fn row_26_a_key_outside_its_scope() {
     }
     let wide = "not-before = 2020-01-01T00:00:00Z\nexpires = 2999-01-01T00:00:00Z";
     Scene::new(&limited(wide), &hello()).accepts();
-    // More is asked of some artifacts, whoever is trusted with the others.
+    // The policy asks for more signatures on some artifacts.
     let scope = format!(
         "threshold = 1\n{}{}[[scope]]\napplications = [\"payments/*\"]\nthreshold = 2\n",
         key("release", &material().signer, ""),

@@ -72,7 +72,7 @@ fn row_32_what_is_no_file_in_the_store() {
     }
 }
 
-/// Row 32: a store's folders, and those above it, are nobody else's to change, and no links.
+/// Row 32: only the owner or root can change a store's folders and those above it; links are refused.
 #[test]
 fn row_32_folders_of_others() {
     let host = StoreHost::new();
@@ -122,7 +122,7 @@ fn row_32_folders_of_others() {
     Store::open(above.join("link")).unwrap();
 }
 
-/// Row 32: what belongs to somebody else is theirs to change, whatever its mode.
+/// Row 32: another owner can change a file whatever its mode, so such a file is refused.
 #[test]
 fn row_32_owners() {
     let host = StoreHost::new();

@@ -1,6 +1,6 @@
-//! The tests that go through the real binary and real programs: one binary, a module a subject.
+//! The end-to-end tests, through the real binary and real programs. Each subject is a module.
 //!
-//! Each test binary links the engine and the optimizer anew, so there is one.
+//! There is one test binary, because each would link the engine and the optimizer again.
 
 mod aarch64;
 mod agreement;
