@@ -7,7 +7,10 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{KeyError, PublicKey};
+use crate::{KeyError, PublicKey, tidy_pem};
+
+/// RFC 7468's label of a public key.
+const PUBLIC_KEY: &str = "PUBLIC KEY";
 
 /// The type of an Ed25519 key in OpenSSH's text and inside of its blob (RFC 8709, section 4).
 const SSH_ED25519: &str = "ssh-ed25519";
@@ -27,14 +30,24 @@ pub enum KeyEncoding {
 }
 
 impl PublicKey {
-    /// The key in a text, and how it was written there. White space around it does not count.
+    /// The key in a text, and how it was written there. White space around it and a byte-order mark do not count; PEM is
+    /// read as OpenSSL reads it ([`tidy_pem`](crate::tidy_pem)), but for text in front.
     ///
     /// # Errors
     ///
     /// [`KeyError`] when the text is no encoding of a key, or the key is unfit.
     pub fn from_text(text: &str) -> Result<(Self, KeyEncoding), KeyError> {
-        let text = text.trim();
+        let text = text.trim_start_matches('\u{feff}').trim();
         if text.starts_with("-----BEGIN") {
+            let mut tidy = String::new();
+            tidy_pem(text, PUBLIC_KEY, |label| label == PUBLIC_KEY, &mut tidy).map_err(
+                |error| KeyError::Pem {
+                    reason: error.to_string(),
+                },
+            )?;
+            Ok((Self::from_pem(&tidy)?, KeyEncoding::Pem))
+        } else if text.contains("\n-----BEGIN") {
+            // It says that this is in front.
             Ok((Self::from_pem(text)?, KeyEncoding::Pem))
         } else if SSH_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
             Ok((from_openssh(text)?, KeyEncoding::OpenSsh))
@@ -135,6 +148,33 @@ mod tests {
             PublicKey::from_text(&commented),
             Ok((key, KeyEncoding::OpenSsh))
         );
+    }
+
+    #[test]
+    fn pem_is_read_as_openssl_reads_it_or_refused_with_the_reason() {
+        let (key, _) = PublicKey::from_text(RAW).unwrap();
+        let pem = key.to_pem();
+        for text in [
+            format!("\u{feff}{pem}"),
+            pem.replace('\n', "  \r\n"),
+            format!("{pem}a comment\n"),
+            pem.replace("MCow", "MC\now"),
+        ] {
+            assert_eq!(PublicKey::from_text(&text), Ok((key, KeyEncoding::Pem)));
+            // A policy has one spelling, which every reader reads alike.
+            assert_eq!(PublicKey::from_pem(&pem), Ok(key));
+        }
+        for (text, says) in [
+            (format!("a comment\n{pem}"), "does not begin with"),
+            (pem.replace('\n', "\\n"), "written as `\\n`"),
+            (
+                pem.replace("PUBLIC", "PRIVATE"),
+                "no line `-----BEGIN PUBLIC KEY-----`",
+            ),
+        ] {
+            let error = PublicKey::from_text(&text).unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
     }
 
     #[test]

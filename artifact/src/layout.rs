@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | 8 | image length in bytes; the image begins at 0 |
 //! | 8 | 8 | envelope offset: the image length rounded up to a multiple of 8 |
-//! | 16 | 8 | envelope length in bytes, 1 to 1 MiB |
+//! | 16 | 8 | envelope length in bytes, 1 to 4 MiB |
 //! | 24 | 4 | format version, 1 |
 //! | 28 | 4 | reserved, zero |
 //! | 32 | 8 | magic, `89 65 64 67 65 63 0d 0a` |
@@ -20,8 +20,9 @@ use crate::{Envelope, EnvelopeError};
 pub const FORMAT_VERSION: u32 = 1;
 /// The longest artifact that is read, in bytes (1 GiB).
 pub const MAX_ARTIFACT_LEN: u64 = 1 << 30;
-/// The longest envelope, in bytes (1 MiB).
-pub const MAX_ENVELOPE_LEN: u64 = 1 << 20;
+/// The longest envelope, in bytes (4 MiB). A manifest states every import, and some toolchains import thousands by
+/// mangled names.
+pub const MAX_ENVELOPE_LEN: u64 = 1 << 22;
 
 /// Not text, not ELF, and damaged by a transfer that changes line ends.
 const MAGIC: [u8; 8] = *b"\x89edgec\r\n";

@@ -16,10 +16,13 @@ pub mod digest;
 pub mod elf;
 mod encoding;
 mod envelope;
+mod exports;
+mod extension;
 mod key;
 mod layout;
 mod manifest;
 mod name;
+mod pem;
 mod statement;
 pub mod verity;
 
@@ -27,6 +30,10 @@ pub use canonical::JsonError;
 pub use digest::{Sha256Digest, VerityDigest};
 pub use encoding::KeyEncoding;
 pub use envelope::{BadSignature, Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
+pub use exports::{ExportSum, Exports, MAX_EXPORT_LIST_LEN, export_list};
+pub use extension::{
+    ExtensionError, ExtensionValue, Extensions, MAX_EXTENSIONS_DEPTH, MAX_EXTENSIONS_LEN,
+};
 pub use key::{KeyError, KeyId, PublicKey};
 pub use layout::{
     Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, encode,
@@ -36,4 +43,5 @@ pub use manifest::{
     Resources, Source, Stage, TargetCpu, Validity,
 };
 pub use name::{NameError, check_name};
+pub use pem::{PemError, tidy_pem};
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Sha256Digest, VerityDigest};
+use crate::{Exports, Extensions, Sha256Digest, VerityDigest};
 
 /// The highest version of an application or a policy: the largest integer that every reader
 /// of JSON keeps exactly (RFC 7493, section 2.2).
@@ -48,6 +48,9 @@ pub struct Manifest {
     pub validity: Option<Validity>,
     /// How to make the same image again.
     pub builder: Builder,
+    /// What other readers want to know; no rule looks at it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub extensions: Option<Extensions>,
 }
 
 /// What an image holds.
@@ -160,10 +163,11 @@ impl Engine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Capabilities {
-    /// Imports: interfaces with versions, or `module::name` of a core module. Sorted.
+    /// Imports: interfaces with versions, or `module::name` of a core module. Sorted, and always all of them:
+    /// policies decide over them.
     pub imports: Vec<String>,
-    /// Exports, likewise.
-    pub exports: Vec<String>,
+    /// Exports: names, or what sums up a long list of them.
+    pub exports: Exports,
 }
 
 /// What one instance needs: a host's pool must allow at least this.

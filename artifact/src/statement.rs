@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::canonical::{self, JsonError};
 use crate::name::{NameError, check_name};
-use crate::{MAX_VERSION, Manifest, Sha256Digest, Validity, VerityDigest};
+use crate::{
+    Exports, MAX_EXPORT_LIST_LEN, MAX_VERSION, Manifest, Sha256Digest, Validity, VerityDigest,
+};
 
 /// The predicate type of an edgec manifest.
 pub const PREDICATE_TYPE: &str = "https://edgec.dev/manifest/v1";
@@ -43,13 +45,22 @@ pub enum StatementError {
     /// A validity that states nothing: leaving it out is the one spelling of that.
     #[error("the manifest's validity is empty")]
     EmptyValidity,
+    /// Exports that are summed up and not so many that they may be.
+    #[error(
+        "the manifest sums up exports that take {length} bytes, and lists of up to \
+         {MAX_EXPORT_LIST_LEN} are stated name by name"
+    )]
+    ShortSum {
+        /// The length of the list's JSON in bytes, as it is stated.
+        length: u64,
+    },
     /// A version that other readers of JSON would round (RFC 7493, section 2.2).
     #[error("version {found} is above {MAX_VERSION}, the largest integer of all JSON readers")]
     Version {
         /// The version in the manifest.
         found: u64,
     },
-    /// The application's name is none, or the channel's.
+    /// The application or channel name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
 }
@@ -130,6 +141,11 @@ impl Statement {
         if manifest.validity == Some(Validity::default()) {
             return Err(StatementError::EmptyValidity);
         }
+        if let Exports::SummedUp(sum) = &manifest.capabilities.exports
+            && sum.length <= MAX_EXPORT_LIST_LEN
+        {
+            return Err(StatementError::ShortSum { length: sum.length });
+        }
         check_name(&manifest.name)?;
         manifest.channel.as_deref().map_or(Ok(()), check_name)?;
         Ok(Self { manifest })
@@ -150,7 +166,8 @@ fn subject(manifest: &Manifest) -> Subject {
 mod tests {
     use super::*;
     use crate::{
-        Builder, Bytes, Capabilities, Engine, Image, Kind, Resources, Source, TargetCpu, Validity,
+        Builder, Bytes, Capabilities, Engine, ExtensionValue, Extensions, Image, Kind, Resources,
+        Source, TargetCpu, Validity,
     };
     use std::collections::BTreeMap;
 
@@ -187,7 +204,7 @@ mod tests {
                 },
                 capabilities: Capabilities {
                     imports: vec![],
-                    exports: vec!["wasi:cli/run@0.2.0".into()],
+                    exports: Exports::of(["wasi:cli/run@0.2.0".into()]),
                 },
                 resources: Resources::default(),
                 wasm_features: vec![],
@@ -200,6 +217,7 @@ mod tests {
                     edgec: "0.1.0".into(),
                     stages: vec![],
                 },
+                extensions: None,
             },
         }
     }
@@ -208,6 +226,38 @@ mod tests {
     fn a_statement_survives_its_own_encoding() {
         let statement = sample();
         assert_eq!(Statement::decode(&statement.encode()), Ok(statement));
+    }
+
+    #[test]
+    fn exports_may_be_summed_up_and_extensions_carried() {
+        let mut statement = sample();
+        let many = (0..20_000).map(|number| format!("function_{number}"));
+        statement.manifest.capabilities.exports = Exports::of(many);
+        let value = ExtensionValue::String("1".to_owned());
+        let extensions = Extensions::new([("dev.example/note".to_owned(), value)].into());
+        statement.manifest.extensions = Some(extensions.unwrap());
+        let encoded = statement.encode();
+        assert_eq!(Statement::decode(&encoded), Ok(statement.clone()));
+        let text = String::from_utf8(encoded).unwrap();
+        assert!(
+            text.ends_with(r#","extensions":{"dev.example/note":"1"}}}"#),
+            "{text}"
+        );
+        let decode = |text: String| Statement::decode(text.as_bytes()).unwrap_err();
+        for other in ["{}", "null", r#"{"dev.example/note":null}"#] {
+            let text = text.replace(r#"{"dev.example/note":"1"}"#, other);
+            assert!(matches!(decode(text), StatementError::Json(_)), "{other}");
+        }
+        let Exports::SummedUp(sum) = &mut statement.manifest.capabilities.exports else {
+            panic!("it is a list");
+        };
+        sum.length = MAX_EXPORT_LIST_LEN;
+        assert_eq!(
+            Statement::decode(&statement.encode()),
+            Err(StatementError::ShortSum {
+                length: MAX_EXPORT_LIST_LEN
+            })
+        );
     }
 
     #[test]

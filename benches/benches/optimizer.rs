@@ -30,8 +30,10 @@ fn main() {
         tool: "binaryen".to_owned(),
         version: BINARYEN_VERSION.to_owned(),
         timeout: Duration::from_secs(600),
+        memory: 8 << 30,
         reads: edgec_compiler::Reads::Binaryen116,
         spared: Default::default(),
+        runs: edgec_compiler::Runs::InProcesses,
     };
     let names = [
         "rust-worker-p2",
@@ -56,7 +58,8 @@ fn main() {
             Level::Oz,
         ] {
             let begin = Instant::now();
-            let optimized = optimize(guest.component.clone(), level, &optimizer, |_, _| {});
+            let optimized =
+                optimize(guest.component.clone(), level, &optimizer, |_, _| {}).unwrap();
             let optimizing = begin.elapsed();
             let begin = Instant::now();
             let image = precompile(&optimized.component, target, EngineProfile::Default).unwrap();

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use edgec_compiler::{
-    ENGINE_VERSION, Finding, Kind, LintProcess, ReadError, Rule, ValidComponent, WorkerError,
+    ENGINE_VERSION, Finding, Kind, LintProcess, MachineError, ReadError, Rule, ValidComponent,
+    WorkerError,
 };
 use serde::Serialize;
 
@@ -154,6 +155,6 @@ impl Note {
 
 fn process(timeout: Duration, memory: u64) -> Result<LintProcess, ReadError> {
     let worker = workers::worker(LINT_WORKER, timeout, memory);
-    let worker = worker.map_err(WorkerError::Start)?;
+    let worker = worker.map_err(|error| WorkerError::from(MachineError::Process(error)))?;
     Ok(LintProcess { worker })
 }

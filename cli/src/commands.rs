@@ -18,3 +18,4 @@ pub(crate) mod symbolize;
 pub(crate) mod targets;
 pub(crate) mod validate;
 pub(crate) mod verify;
+pub(crate) mod version;

@@ -1,6 +1,6 @@
 //! Where two manifests, or two images, are not the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use edgec_artifact::Manifest;
 use edgec_compiler::Image;
@@ -91,12 +91,15 @@ fn by_name(list: &[Value]) -> Option<serde_json::Map<String, Value>> {
 
 fn compare_sets(at: &str, a: &[Value], b: &[Value], found: &mut Vec<Difference>) {
     let lacking = |has: &[Value], lacks: &[Value]| -> Vec<Value> {
-        let mut left = lacks.to_vec();
+        let mut left: HashMap<String, usize> = HashMap::new();
+        for value in lacks {
+            *left.entry(value.to_string()).or_default() += 1;
+        }
         let mut only = Vec::new();
         for value in has {
-            match left.iter().position(|known| known == value) {
-                Some(place) => drop(left.swap_remove(place)),
-                None => only.push(value.clone()),
+            match left.get_mut(&value.to_string()) {
+                Some(count) if *count > 0 => *count -= 1,
+                _ => only.push(value.clone()),
             }
         }
         only

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::render::safe;
+use crate::render::{self, Format, safe};
 
 /// Whose turn it is to act, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +76,13 @@ impl Failure {
         self
     }
 
+    /// Says something else, and what to do then.
+    pub(crate) fn instead(mut self, message: impl Into<String>, hint: &str) -> Self {
+        self.message = message.into();
+        self.hint = Some(hint.to_owned());
+        self
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
@@ -88,8 +95,29 @@ impl Failure {
         &self.message
     }
 
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    fn exit_code(&self) -> ExitCode {
         code(self.exit)
+    }
+
+    /// Prints to standard error: all of it for people; beside a document, which has the rest, one line.
+    pub(crate) fn tell(&self, format: Format) {
+        match format {
+            Format::Text => self.print(),
+            Format::Json => eprintln!("{}", self.line("error")),
+        }
+    }
+
+    /// Ends a command that has nothing else to say: for machines, the failure is the document.
+    pub(crate) fn end(&self, format: Format) -> ExitCode {
+        #[derive(Serialize)]
+        struct Document<'a> {
+            error: &'a Failure,
+        }
+        if format == Format::Json {
+            render::json(&Document { error: self });
+        }
+        self.tell(format);
+        self.exit_code()
     }
 
     /// Prints to standard error.
@@ -103,20 +131,40 @@ impl Failure {
     }
 
     fn print_as(&self, kind: &str) {
-        // Messages quote artifacts and inputs that nobody vouches for.
-        let subject = self.subject.iter().map(|s| format!("{}: ", safe(s)));
-        let subject: String = subject.collect();
-        let mut lines = self.message.lines();
-        let first = lines.next().unwrap_or_default();
-        eprintln!("{kind}[{}]: {subject}{}", self.code, safe(first));
+        eprintln!("{}", self.line(kind));
         // A mark of their own: a message that quotes somebody's text must not look like a hint.
-        for line in lines {
+        for line in self.message.lines().skip(1) {
             eprintln!("  | {}", safe(line));
         }
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
             eprintln!("  hint: {}", safe(line));
         }
     }
+
+    fn line(&self, kind: &str) -> String {
+        // Messages quote artifacts and inputs that nobody vouches for.
+        let subject = self.subject.iter().map(|s| format!("{}: ", safe(s)));
+        let subject: String = subject.collect();
+        let first = self.message.lines().next().unwrap_or_default();
+        format!("{kind}[{}]: {subject}{}", self.code, safe(first))
+    }
+}
+
+/// An error of the engine and its causes, each with its lines, as the engine prints them itself; without the backtrace of
+/// edgec's own code that `RUST_BACKTRACE` would add.
+pub(crate) fn trace(error: &wasmtime::Error) -> String {
+    let mut text = error.to_string();
+    let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+    if !causes.is_empty() {
+        text.push_str("\n\nCaused by:\n");
+    }
+    for (number, cause) in causes.iter().enumerate() {
+        text.push_str(&match causes.len() {
+            1 => format!("    {cause}\n"),
+            _ => format!("{number: >5}: {cause}\n"),
+        });
+    }
+    text
 }
 
 pub(crate) fn code(exit: Exit) -> ExitCode {

@@ -1,13 +1,18 @@
 //! Files: read with a bound, written whole or not at all.
 
+mod secret;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-
-use zeroize::Zeroizing;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::{Exit, Failure};
+use crate::key_material::looks_like;
 use crate::signals;
+
+use secret::{MAX_SECRET_LEN, key_variable, variable};
+pub(crate) use secret::{Sensitive, read_secret};
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
@@ -21,17 +26,38 @@ pub(crate) const STDIN: &str = "-";
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = if path.as_os_str() == STDIN {
-        read_bounded(io::stdin().lock(), MAX_LEN)
+        stdin_once().and_then(|stdin| read_bounded(stdin, MAX_LEN))
     } else {
         read_file(path)
     };
-    bytes.map_err(|error| cannot("read", path, &error))
+    let bytes = bytes.map_err(|error| {
+        let failure = cannot("read", path, &error);
+        match error.kind() {
+            io::ErrorKind::IsADirectory => failure.hint("this is a folder: name the files in it"),
+            _ => failure,
+        }
+    })?;
+    if is_key(&bytes) {
+        let message = "this looks like a secret key, not like WebAssembly; it is not shown";
+        return Err(Failure::new(Exit::Rejected, "secret-input", message)
+            .about(path.display())
+            .hint("keys are named with --key"));
+    }
+    Ok(bytes)
+}
+
+/// Whether an input is a key instead of a program: the parser of text would show a line of it.
+fn is_key(input: &[u8]) -> bool {
+    let text = std::str::from_utf8(input).map_or("", str::trim_start);
+    let program = text.is_empty() || text.starts_with(['(', ';', '\0']);
+    !program && input.len() <= MAX_SECRET_LEN && looks_like(input).is_some()
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     let (file, len) = open_input(path)?;
     if len > MAX_LEN {
-        return Err(io::ErrorKind::FileTooLarge.into());
+        let message = format!("{len} bytes are more than the {MAX_LEN} that an input may have");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     read_sized(file, MAX_LEN, len)
 }
@@ -75,7 +101,11 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
     let len = metadata.len();
     if !metadata.is_file() {
         let failure = Failure::new(Exit::Rejected, "not-a-file", "not a regular file");
-        return Err(failure.about(path.display()));
+        let failure = failure.about(path.display());
+        return Err(match metadata.is_dir() {
+            true => failure.hint("this is a folder: name the files in it"),
+            false => failure.hint("an artifact is read from a file, or from standard input (`-`)"),
+        });
     }
     if len > MAX_LEN {
         let message = format!("{len} bytes are more than an artifact may have");
@@ -97,7 +127,15 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reads a short text file: a key or a policy.
+/// Reads a public key's text: a file, standard input, or a variable's content.
+pub(crate) fn read_public(path: &Path) -> Result<String, Failure> {
+    match variable(path) {
+        Some(name) => key_variable(name).map(|text| text.to_string()),
+        None => read_text(path),
+    }
+}
+
+/// Reads a short text file: a policy, say.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let text = String::from_utf8(read_short(path)?);
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
@@ -106,98 +144,21 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 /// Reads a short binary file, such as a signature.
 pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
     match path.as_os_str() == STDIN {
-        true => read_bounded(io::stdin().lock(), MAX_TEXT_LEN),
+        true => stdin_once().and_then(|stdin| read_bounded(stdin, MAX_TEXT_LEN)),
         false => open_input(path).and_then(|(file, _)| read_bounded(file, MAX_TEXT_LEN)),
     }
     .map_err(|error| cannot("read", path, &error))
 }
 
-/// What only its owner may read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sensitive {
-    /// A private key.
-    Key,
-    /// A passphrase or a PIN; `-` is standard input.
-    Passphrase,
-}
-
-/// The longest secret that is read, in bytes (64 KiB).
-const MAX_SECRET_LEN: usize = 1 << 16;
-
-/// Reads a secret's file, and refuses one that others may read or change. A public key's file
-/// passes as a key's.
-pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
-    // Room for all of it at once: a buffer that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
-    let mut read = |source: &mut dyn io::Read| {
-        let read = source
-            .take(MAX_SECRET_LEN as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        match read > MAX_SECRET_LEN {
-            true => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
-            false => Ok(()),
-        }
-    };
-    let mut metadata = None;
-    if kind == Sensitive::Passphrase && path.as_os_str() == STDIN {
-        read(&mut io::stdin().lock())
-    } else {
-        File::open(path).and_then(|mut file| {
-            metadata = Some(file.metadata()?);
-            read(&mut file)
-        })
+/// Standard input, which can be read once only.
+fn stdin_once() -> io::Result<io::StdinLock<'static>> {
+    static READ: AtomicBool = AtomicBool::new(false);
+    match READ.swap(true, Ordering::Relaxed) {
+        true => Err(io::Error::other(
+            "standard input was read before: `-` is named twice",
+        )),
+        false => Ok(io::stdin().lock()),
     }
-    .map_err(|error| cannot("read", path, &error))?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| Failure::rejected("not-text", &NotText).about(path.display()))?;
-    // What holds no private key is no secret; that it is the wrong file is for the caller to say.
-    let public = kind == Sensitive::Key && !text.contains("PRIVATE KEY");
-    if let Some(metadata) = metadata.filter(|_| !public) {
-        refuse_if_shared(path, &metadata, kind)?;
-    }
-    Ok(Zeroizing::new(text.to_owned()))
-}
-
-/// Says nothing of the text.
-#[derive(Debug)]
-struct NotText;
-
-impl std::fmt::Display for NotText {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("not UTF-8 text")
-    }
-}
-
-impl std::error::Error for NotText {}
-
-/// Judged by the open file, not by its name. A pipe has no mode to speak of.
-#[cfg(unix)]
-fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Result<(), Failure> {
-    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-    let mode = metadata.permissions().mode() & 0o7777;
-    if metadata.is_file() && mode & 0o077 != 0 {
-        let (code, what) = match kind {
-            Sensitive::Key => ("key-permissions", "private key"),
-            Sensitive::Passphrase => ("secret-permissions", "secret"),
-        };
-        let message = format!("others may read or change this {what} (mode {mode:04o})");
-        return Err(Failure::usage(code, message)
-            .about(path.display())
-            .hint(format!("chmod 600 {}", path.display())));
-    }
-    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
-    if metadata.is_file() && owner != user && owner != 0 {
-        let message = format!("it belongs to another user ({owner}), who may change it");
-        return Err(Failure::usage("key-permissions", message)
-            .about(path.display())
-            .hint("chown it, or copy it"));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn refuse_if_shared(_: &Path, _: &fs::Metadata, _: Sensitive) -> Result<(), Failure> {
-    Ok(())
 }
 
 fn read_bounded(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
@@ -211,7 +172,8 @@ fn read_sized(source: impl io::Read, most: u64, expected: u64) -> io::Result<Vec
     bytes.try_reserve_exact(usize::try_from(expected).unwrap_or(0).saturating_add(1))?;
     source.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::ErrorKind::FileTooLarge.into());
+        let message = format!("it has more than {most} bytes, which is the limit");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
     Ok(bytes)
 }
@@ -384,9 +346,22 @@ pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    Failure::environment(
+    let failure = Failure::environment(
         "io",
         &io::Error::new(error.kind(), format!("cannot {verb}: {cause}")),
     )
-    .about(path.display())
+    .about(path.display());
+    match (verb, error.kind()) {
+        ("read", _) => failure,
+        (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+            failure.hint("the disk is full: make room, or name another place")
+        }
+        (_, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
+            failure.hint("nothing may be written there: name another place")
+        }
+        (_, io::ErrorKind::FileTooLarge) => failure.hint(
+            "this is more than a file may have here: raise the limit where edgec is started (ulimit -f unlimited)",
+        ),
+        _ => failure,
+    }
 }

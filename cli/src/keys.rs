@@ -16,6 +16,9 @@ use crate::signals;
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
 
+/// What stands in front of a variable's name, where a key comes from its content.
+pub(crate) const VARIABLE_PREFIX: &str = "env:";
+
 /// Reads a private key that only its owner can read, asking for its passphrase where it
 /// has one; `passphrase` names a file that holds it.
 pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKey, Failure> {
@@ -67,6 +70,10 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
             "OpenSSH's own format is not read: make a key for artifacts with `edgec keygen`; \
              a key that logs in should not sign as well",
         ),
+        SecretKeyError::Pem if pem.contains("PRIVATE KEY") => Some(
+            "another kind of key? `openssl pkcs8 -topk8 -nocrypt -in OLD.pem -out NEW.pem` writes PKCS#8; \
+             only Ed25519 signs artifacts",
+        ),
         SecretKeyError::Pem => Some("make a key with `edgec keygen -o key.pem`"),
         _ => None,
     }
@@ -74,7 +81,7 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
 
 /// Reads a public key in any of its encodings.
 pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failure> {
-    let text = files::read_text(path)?;
+    let text = files::read_public(path)?;
     public_from_text(&text).map_err(|failure| failure.about(path.display()))
 }
 
@@ -130,7 +137,8 @@ pub(crate) fn development(
     Ok((key, public, new))
 }
 
-fn in_ci() -> bool {
+/// Whether a CI system says so, in the variable `CI`.
+pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 

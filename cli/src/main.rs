@@ -6,15 +6,22 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "printing is this crate's work")]
 
+mod arguments;
 mod cold_start;
 mod commands;
 mod differences;
+mod exports;
 mod failure;
+mod file_kind;
 mod files;
 mod fleet;
+mod help;
 mod hosts;
+mod key_material;
 mod keys;
+mod machine;
 mod naming;
+mod panics;
 mod pipeline;
 mod progress;
 mod rebuild;
@@ -27,17 +34,19 @@ mod trust;
 mod unvouched;
 mod workers;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::failure::Failure;
+use crate::render::Format;
 
 /// Ahead-of-time compiler and artifact toolchain for WebAssembly at the edge.
 ///
 /// A component goes in; for every CPU one signed, memory-mappable .cwasm comes out.
 #[derive(Parser)]
-#[command(name = "edgec", version, max_term_width = 100)]
+#[command(name = "edgec", max_term_width = 100)]
 #[command(
     after_help = "Exit codes: 0 done; 1 rejected (bad input, failed verification); \
                         2 usage; 3 environment (I/O, missing tool)."
@@ -67,6 +76,7 @@ enum Command {
     Check(commands::check::Arguments),
     Policy(commands::policy::Arguments),
     Advisories(commands::advisories::Arguments),
+    Version(commands::version::Arguments),
 }
 
 /// The verbs by which this program starts itself as a worker process.
@@ -78,11 +88,10 @@ const CODE_MAP_WORKER: &str = "__code-map";
 
 fn main() -> ExitCode {
     if let Err(error) = signals::install() {
-        let failure = Failure::environment("signals", &error);
-        failure.print();
-        return failure.exit_code();
+        return Failure::environment("signals", &error).end(Format::Text);
     }
-    let mut raw = std::env::args_os().skip(1);
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let mut raw = given.iter().skip(1).cloned();
     let answer = match raw.next() {
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
@@ -99,19 +108,33 @@ fn main() -> ExitCode {
         }
         None => {}
     }
-    let command =
-        Arguments::command().mut_subcommand("validate", commands::validate::with_features);
-    let command = command.mut_subcommand("build", commands::validate::with_features);
-    let command = command.mut_subcommand("verify", commands::verify::for_rebuild_only);
+    panics::install();
+    let command = command();
+    let own = given.get(1..).unwrap_or_default();
+    let format = format(own);
+    if let Err(failure) = arguments::refuse_secrets(&command, own) {
+        return failure.end(format);
+    }
     let arguments = command
-        .try_get_matches()
+        .try_get_matches_from(&given)
+        .map_err(|error| arguments::redacted(error, &given))
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match arguments {
         Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && format == Format::Json => {
+            return usage(&error).end(format);
+        }
         // Help and version are successes that clap reports as errors.
         Err(error) => error.exit(),
     };
-    let result = match arguments.command {
+    match panics::guarded(|| run(arguments.command)) {
+        Ok(code) => code,
+        Err(failure) => failure.end(format),
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    match command {
         Command::Build(arguments) => commands::build::run(*arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),
         Command::Keygen(arguments) => commands::keygen::run(&arguments),
@@ -130,13 +153,49 @@ fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Policy(arguments) => commands::policy::run(&arguments),
         Command::Advisories(arguments) => commands::advisories::run(&arguments),
-    };
-    match result {
-        Ok(code) => code,
-        Err(failure) => {
-            failure.print();
-            failure.exit_code()
-        }
+        Command::Version(arguments) => commands::version::run(&arguments),
+    }
+}
+
+/// The whole command line.
+fn command() -> clap::Command {
+    let command =
+        Arguments::command().mut_subcommand("validate", commands::validate::with_features);
+    let command = command.mut_subcommand("build", commands::validate::with_features);
+    let command = command.mut_subcommand("verify", commands::verify::for_rebuild_only);
+    help::finish(command)
+}
+
+/// Whether the command line asks for a document, where it may be wrong otherwise. What is behind `--`, or is
+/// passed on to a program that runs, is not edgec's.
+fn format(arguments: &[OsString]) -> Format {
+    let mut own = arguments.iter().take_while(|argument| *argument != "--");
+    let of_program = arguments.first().is_some_and(|verb| verb == "run");
+    let json = own.any(|argument| argument == "--format=json")
+        || arguments
+            .windows(2)
+            .take_while(|pair| pair.iter().all(|argument| argument != "--"))
+            .any(|pair| pair == ["--format", "json"]);
+    match json && !of_program {
+        true => Format::Json,
+        false => Format::Text,
+    }
+}
+
+/// What the parser has against the command line.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    let mut parts = text.split("\n\n");
+    let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let failure = Failure::usage("usage", words(parts.next().unwrap_or_default()));
+    let hints: Vec<String> = parts
+        .map(words)
+        .filter(|part| !part.is_empty() && !part.starts_with("For more information"))
+        .collect();
+    match hints.is_empty() {
+        true => failure,
+        false => failure.hint(hints.join("\n")),
     }
 }
 

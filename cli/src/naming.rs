@@ -18,8 +18,8 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// One artifact and a name that is no folder: a file. Everything else: a folder; also where how many there
-    /// are may change without the command line (`varying`).
+    /// A name with an ending is a file, for the one artifact; one without is a folder, as is one that ends with a slash or
+    /// is a folder already. Where how many artifacts there are may change without the command line (`varying`), only a folder will do.
     pub(crate) fn new(
         option: Option<&Path>,
         artifacts: usize,
@@ -29,22 +29,21 @@ impl Output {
             return Ok(Self::Folder(PathBuf::from(".")));
         };
         files::refuse_dash(path)?;
-        let folder = path.is_dir() || path.as_os_str().as_encoded_bytes().ends_with(b"/");
-        if artifacts == 1 && !folder && !varying {
+        let slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
+        if slash || path.is_dir() || !path.exists() && !has_ending(path) {
+            return Ok(Self::Folder(path.to_owned()));
+        }
+        if artifacts == 1 && !varying {
             return Ok(Self::File(path.to_owned()));
         }
-        if path.exists() && !path.is_dir() {
-            return Err(Failure::usage(
-                "output",
-                match varying {
-                    true => "the artifacts of a fleet go into a folder".to_owned(),
-                    false => format!("{artifacts} artifacts do not fit one file"),
-                },
-            )
-            .about(path.display())
-            .hint("name a folder with -o, or one input and one --target"));
-        }
-        Ok(Self::Folder(path.to_owned()))
+        let message = match varying {
+            true => "the artifacts of a fleet go into a folder".to_owned(),
+            false => format!("{artifacts} artifacts do not fit one file"),
+        };
+        let path = path.display();
+        Err(Failure::usage("output", message).about(&path).hint(format!(
+            "name a folder, such as {path}/, or build one input for one --target"
+        )))
     }
 
     fn path(&self, name: &str, target: &Target) -> PathBuf {
@@ -116,9 +115,30 @@ pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
     Ok(debug)
 }
 
+/// Whether a name ends as those of files do: `app.cwasm`, but not `release-1.2`.
+fn has_ending(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ending.starts_with(|c: char| c.is_ascii_alphabetic()))
+}
+
+/// Whether what is read has a name that somebody gave it: standard input and pipes have none.
+fn is_nameless(input: &Path) -> bool {
+    let of_system = ["/dev", "/proc"]
+        .iter()
+        .any(|folder| input.starts_with(folder));
+    let special = || {
+        let found = input.metadata();
+        found.is_ok_and(|found| !found.is_file() && !found.is_dir())
+    };
+    input.as_os_str() == STDIN || of_system || special()
+}
+
 fn stem(input: &Path) -> Result<String, Failure> {
-    if input.as_os_str() == STDIN {
-        return Ok("stdin".to_owned());
+    if is_nameless(input) {
+        let message = "the application's name is made from the input's, and this input has none";
+        return Err(Failure::usage("name", message)
+            .about(input.display())
+            .hint("name the application with --name"));
     }
     let stem = input.file_stem().and_then(|stem| stem.to_str());
     stem.map(str::to_owned).ok_or_else(|| {
@@ -170,5 +190,33 @@ mod tests {
     fn two_inputs_never_share_an_artifact() {
         assert!(plan_of(&["a/app.wasm", "b/app.wat"], None).is_err());
         assert!(plan_of(&["a.wasm", "b.wasm"], None).is_ok());
+    }
+
+    #[test]
+    fn a_name_without_an_ending_is_a_folder() {
+        for folder in ["out", "dist-1.2", "out.d/", "a.b/out"] {
+            let output = Output::new(Some(Path::new(folder)), 1, false);
+            assert!(matches!(output, Ok(Output::Folder(_))), "{folder}");
+        }
+        let file = Path::new("no/app.cwasm");
+        assert!(matches!(
+            Output::new(Some(file), 1, false),
+            Ok(Output::File(_))
+        ));
+        assert!(Output::new(Some(file), 2, false).is_err());
+        assert!(Output::new(Some(file), 1, true).is_err());
+    }
+
+    #[test]
+    fn what_has_no_name_is_not_named_after_its_place() {
+        for nameless in [
+            "-",
+            "/dev/stdin",
+            "/dev/fd/63",
+            "/proc/self/fd/0",
+            "/dev/null",
+        ] {
+            assert!(plan_of(&[nameless], None).is_err(), "{nameless}");
+        }
     }
 }

@@ -6,22 +6,25 @@ mod failures;
 mod init;
 mod manifest;
 mod recipe;
+mod room;
 
 use std::time::{Duration, Instant};
 
 use edgec_compiler::{
-    Adapter, CompilerProcess, DebugInfo, EngineProfile, Kind, KindChoice, Level, Names,
-    NativeImage, Optimized, Optimizer,
+    Adapter, Choice, CompilerProcess, DebugInfo, EngineProfile, KeptFunction, Kind, KindChoice,
+    Level, Names, NativeImage, Optimized, Optimizer,
 };
 use edgec_targets::Target;
 
-use self::failures::{defect, precompile_failure};
+use self::failures::{defect, optimize_failure, precompile_failure};
 pub(crate) use self::init::{Init, Initialized};
 pub(crate) use self::manifest::{Release, manifest};
 pub(crate) use self::recipe::recipe;
+pub(crate) use self::room::check as check_room;
 use crate::commands::validate::{adapt_failure, input_failure};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::render::safe;
 
 /// What decides an image, besides the input and the target.
 pub(crate) struct Recipe {
@@ -39,6 +42,8 @@ pub(crate) struct Prepared {
     pub(crate) from_text: bool,
     pub(crate) kind: Kind,
     pub(crate) adapter: Option<Adapter>,
+    /// What a core module became, and why.
+    pub(crate) choice: Option<Choice>,
     /// Length of the component, before it was initialized or optimized.
     pub(crate) before: usize,
     pub(crate) initialized: Option<Initialized>,
@@ -52,42 +57,51 @@ pub(crate) struct Prepared {
 pub(crate) struct Compiled {
     pub(crate) image: NativeImage,
     pub(crate) debug: DebugInfo<'static>,
-    /// What compiling took.
-    pub(crate) time: Duration,
+    /// What compiling took: the worker process, from its start to its end.
+    pub(crate) compiling: Duration,
+    /// What stripping and trimming took.
+    pub(crate) stripping: Duration,
 }
 
 impl Compiled {
     /// The same for a target that allows the same CPU features: it takes no time.
     pub(crate) fn for_target(&self, target: &'static Target) -> Option<Self> {
         let same = self.image.target().id == target.id;
+        let time = |time| if same { time } else { Duration::ZERO };
         Some(Self {
             image: self.image.for_target(target)?,
             debug: self.debug.clone(),
-            time: if same { self.time } else { Duration::ZERO },
+            compiling: time(self.compiling),
+            stripping: time(self.stripping),
         })
     }
 }
 
 impl Recipe {
-    /// Does once what all targets share. `name` is for whoever watches.
-    pub(crate) fn prepare(
-        &self,
-        name: &str,
-        bytes: Vec<u8>,
-        progress: &Progress,
-    ) -> Result<Prepared, Failure> {
+    /// How many steps an input takes until it is compiled for these targets, as [`Progress`] counts them.
+    pub(crate) fn steps(&self, targets: impl IntoIterator<Item = &'static Target>) -> usize {
+        let validate = 1;
+        let init = usize::from(self.init.is_some());
+        let optimize = usize::from(self.level != Level::O0);
+        validate + init + optimize + different(targets).len()
+    }
+
+    /// Does once what all targets share.
+    pub(crate) fn prepare(&self, bytes: Vec<u8>, progress: &Progress) -> Result<Prepared, Failure> {
         let begin = Instant::now();
-        let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error))?;
+        progress.step("validating");
+        let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error, &bytes))?;
         let from_text = input.is_from_text();
         let adapted =
             edgec_compiler::adapt(input, self.kind).map_err(|error| adapt_failure(&error))?;
+        check_room(&adapted.component)?;
         let validating = begin.elapsed();
 
         let kind = adapted.component.kind();
         let before = adapted.component.bytes().len();
         let (component, initialized) = match &self.init {
             Some(init) => {
-                progress.initializing(name, &init.function);
+                progress.step(&format!("calling {}", safe(&init.function)));
                 let (component, done) = init.run(&adapted.component)?;
                 (component, Some(done))
             }
@@ -95,8 +109,12 @@ impl Recipe {
         };
 
         let begin = Instant::now();
-        let told = |number, length| progress.optimizing(name, number, length);
-        let mut optimized = edgec_compiler::optimize(component, self.level, &self.optimizer, told);
+        if self.level != Level::O0 {
+            progress.step("optimizing");
+        }
+        let told = |number, length| progress.optimizing(number, length);
+        let optimized = edgec_compiler::optimize(component, self.level, &self.optimizer, told);
+        let mut optimized = optimized.map_err(|error| optimize_failure(&error))?;
         if self.profile == EngineProfile::Edge {
             optimized.component = edgec_compiler::order(optimized.component);
         }
@@ -105,6 +123,7 @@ impl Recipe {
             from_text,
             kind,
             adapter: adapted.adapter,
+            choice: adapted.choice,
             before,
             initialized,
             optimized,
@@ -121,22 +140,21 @@ impl Recipe {
         targets: impl IntoIterator<Item = &'static Target>,
         told: impl Fn(&Target) + Sync + Send,
     ) -> Result<Vec<Compiled>, Failure> {
-        let mut different: Vec<&'static Target> = Vec::new();
-        for target in targets {
-            if !different.iter().any(|it| it.has_code_of(target)) {
-                different.push(target);
-            }
-        }
+        let different = different(targets);
         let component = &prepared.optimized.component;
         let compiler = &self.compiler;
         let images = compiler.precompile_all(component, &different, self.profile, told);
         let images = images.map_err(|error| precompile_failure(&error))?;
-        let compiled = images.into_iter().map(|(mut image, time)| {
+        let compiled = images.into_iter().map(|(mut image, compiling)| {
             let begin = Instant::now();
             let debug = image.strip(names).map_err(|error| defect(&error))?;
             image.trim().map_err(|error| defect(&error))?;
-            let time = time + begin.elapsed();
-            Ok(Compiled { image, debug, time })
+            Ok(Compiled {
+                image,
+                debug,
+                compiling,
+                stripping: begin.elapsed(),
+            })
         });
         compiled.collect()
     }
@@ -154,16 +172,26 @@ impl Prepared {
     pub(crate) fn kept(&self) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
         kept(&self.optimized)
     }
+
+    /// The functions that the optimizer was not given, with the numbers of their core modules.
+    pub(crate) fn kept_functions(&self) -> impl Iterator<Item = (usize, &KeptFunction)> {
+        let modules = self.optimized.modules.iter().enumerate();
+        modules.flat_map(|(number, module)| {
+            let kept = module.functions_kept.iter();
+            kept.map(move |function| (number, function))
+        })
+    }
 }
 
-/// Runs the work on one input. A panic in a tool below is this input's failure, not the end
-/// of the run.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        let message = "a tool gave up on this input; nothing was written";
-        Err(Failure::new(Exit::Rejected, "internal", message)
-            .hint("this is a defect: please report it with the input"))
-    })
+/// Those that are compiled: of targets that allow the same CPU features, the first.
+fn different(targets: impl IntoIterator<Item = &'static Target>) -> Vec<&'static Target> {
+    let mut different: Vec<&'static Target> = Vec::new();
+    for target in targets {
+        if !different.iter().any(|it| it.has_code_of(target)) {
+            different.push(target);
+        }
+    }
+    different
 }
 
 /// The debug file of an image, under the digest by which the image is known.

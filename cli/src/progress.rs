@@ -1,59 +1,206 @@
-//! What a person at a terminal sees while compiling takes long.
+//! What a person sees while a build takes long.
+//!
+//! On a terminal it is a line that changes, and that is gone before anything else is printed. Anywhere else, and where
+//! `CI` is set or `TERM` is `dumb`, it is one plain line every ten seconds: a log shows that there is progress, and of what.
+//! All of it goes to standard error.
 
-use std::time::Duration;
+use std::io::IsTerminal as _;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use edgec_targets::Target;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::render::{safe, size};
 
-/// A line on standard error that changes; on anything but a terminal there is none.
-pub(crate) struct Progress(ProgressBar);
+/// How often a plain line is printed.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// The steps of one input after another.
+pub(crate) struct Progress {
+    way: Way,
+    state: Mutex<State>,
+}
+
+/// How it is shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Hidden,
+    Terminal,
+    Plain,
+}
+
+#[derive(Default)]
+struct State {
+    name: String,
+    /// How many steps the input takes.
+    steps: usize,
+    /// The one that is done now, from 1.
+    step: usize,
+    /// Targets that were begun, in their order: each is a step.
+    targets: Vec<&'static str>,
+    display: Option<Display>,
+}
+
+/// What is there between the first step of an input and its end.
+enum Display {
+    Terminal(ProgressBar),
+    Plain(Ticker),
+}
 
 impl Progress {
     pub(crate) fn new(quiet: bool) -> Self {
-        let bar = ProgressBar::new_spinner();
-        bar.set_draw_target(if quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        });
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
-            bar.set_style(style);
+        Self {
+            way: match (quiet, is_terminal()) {
+                (true, _) => Way::Hidden,
+                (false, true) => Way::Terminal,
+                (false, false) => Way::Plain,
+            },
+            state: Mutex::default(),
         }
-        if !bar.is_hidden() {
-            bar.enable_steady_tick(Duration::from_millis(100));
+    }
+
+    /// Another input, which takes so many steps.
+    pub(crate) fn begin(&self, name: &str, steps: usize) {
+        self.clear();
+        let mut state = self.state();
+        state.name = safe(name);
+        state.steps = steps;
+    }
+
+    /// The next step.
+    pub(crate) fn step(&self, what: &str) {
+        let mut state = self.state();
+        state.step += 1;
+        self.show(&mut state, what);
+    }
+
+    /// The same step goes on with something else.
+    pub(crate) fn detail(&self, what: &str) {
+        self.show(&mut self.state(), what);
+    }
+
+    pub(crate) fn optimizing(&self, module: usize, length: usize) {
+        let length = size(length as u64);
+        self.detail(&format!("optimizing core module {module} ({length})"));
+    }
+
+    /// Compiling for a target begins, perhaps beside others. Begun again, it is the same step.
+    pub(crate) fn compiling(&self, target: &Target) {
+        let mut state = self.state();
+        let state = &mut *state;
+        if !state.targets.contains(&target.id) {
+            // The registry's names live as long as the program.
+            if let Ok(target) = edgec_targets::find(target.id) {
+                state.targets.push(target.id);
+            }
+            state.step += 1;
         }
-        Self(bar)
+        self.show(state, &format!("compiling for {}", target.id));
     }
 
-    pub(crate) fn optimizing(&self, name: &str, module: usize, length: usize) {
-        self.0.set_message(format!(
-            "{}: optimizing core module {module} ({})",
-            safe(name),
-            size(length as u64)
-        ));
-    }
-
-    pub(crate) fn initializing(&self, name: &str, function: &str) {
-        let (name, function) = (safe(name), safe(function));
-        self.0.set_message(format!("{name}: calling {function}"));
-    }
-
-    pub(crate) fn compiling(&self, name: &str, target: &Target) {
-        self.0
-            .set_message(format!("{}: compiling for {}", safe(name), target.id));
-    }
-
-    /// Takes the line away, so that something else can be printed.
+    /// Takes the line away, so that something else can be printed. The next step brings it back.
     pub(crate) fn clear(&self) {
-        self.0.finish_and_clear();
-        self.0.reset();
+        let mut state = self.state();
+        match state.display.take() {
+            Some(Display::Terminal(bar)) => bar.finish_and_clear(),
+            Some(Display::Plain(ticker)) => drop(ticker),
+            None => {}
+        }
+        state.step = 0;
+        state.targets.clear();
+    }
+
+    fn show(&self, state: &mut State, what: &str) {
+        let State {
+            name, step, steps, ..
+        } = state;
+        let text = format!("{name}: [{step}/{steps}] {what}");
+        match (self.way, &mut state.display) {
+            (Way::Hidden, _) => {}
+            (_, Some(Display::Terminal(bar))) => bar.set_message(text),
+            (_, Some(Display::Plain(ticker))) => ticker.set(text),
+            (Way::Terminal, display) => *display = Some(Display::Terminal(bar(text))),
+            (Way::Plain, display) => *display = Ticker::new(text).map(Display::Plain),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What is shown decides nothing, whatever panicked meanwhile.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// Whether standard error is a terminal that moves its cursor, and that a person looks at.
+fn is_terminal() -> bool {
+    std::io::stderr().is_terminal() && !is_plain()
+}
+
+/// Whether the environment wants text without control characters: `TERM=dumb`, or a CI system.
+pub(crate) fn is_plain() -> bool {
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    dumb || crate::keys::in_ci()
+}
+
+fn bar(text: String) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.set_draw_target(ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} ({elapsed})") {
+        bar.set_style(style);
+    }
+    bar.set_message(text);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+/// A thread that prints what is done now, every ten seconds.
+struct Ticker {
+    text: Arc<Mutex<String>>,
+    /// Dropped, it ends the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    /// None where there are no more threads to be had: the build goes on without.
+    fn new(text: String) -> Option<Self> {
+        let text = Arc::new(Mutex::new(text));
+        let (stop, stopped) = channel::<()>();
+        let shown = Arc::clone(&text);
+        let begin = Instant::now();
+        let tick = move || {
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(INTERVAL) {
+                let text = shown.lock().unwrap_or_else(PoisonError::into_inner);
+                eprintln!("{} ({} s)", *text, begin.elapsed().as_secs());
+            }
+        };
+        let thread = std::thread::Builder::new().spawn(tick).ok()?;
+        Some(Self {
+            text,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    fn set(&mut self, text: String) {
+        *self.text.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        // A line that was begun is ended before anything else is printed.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }

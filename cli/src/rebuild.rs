@@ -1,7 +1,7 @@
 //! Making an image again from its input, and comparing: `edgec verify --rebuild`.
 //!
 //! All that the manifest says of the program is made again too: source, target, engine, capabilities, needs and
-//! stages. What a publisher says of a release (name, version, channel, validity) is taken as it is stated.
+//! stages. What a publisher says of a release (name, version, channel, validity, extensions) is taken as it is stated.
 
 use std::path::Path;
 
@@ -44,6 +44,11 @@ impl Rebuild {
         &self.shown
     }
 
+    /// Nothing is shown any more of what is done.
+    pub(crate) fn end(&self) {
+        self.progress.clear();
+    }
+
     /// In what the artifact differs from what the input compiles to here; `a` is what is stated, `b` what
     /// was made. Nothing: both are the same, bit for bit.
     pub(crate) fn differences(
@@ -67,11 +72,11 @@ impl Rebuild {
                 .hint("the manifest names the version of edgec that has it: `edgec inspect`")
         })?;
         let recipe = pipeline::recipe(manifest, &self.workers)?;
-        let prepared = recipe.prepare(&manifest.name, self.input.clone(), &self.progress)?;
+        self.progress.begin(&manifest.name, recipe.steps([target]));
+        let prepared = recipe.prepare(self.input.clone(), &self.progress)?;
         let (prepared, names) = prepared.take_names();
-        let told = |target: &Target| self.progress.compiling(&manifest.name, target);
+        let told = |target: &Target| self.progress.compiling(target);
         let mut compiled = recipe.compile(&prepared, &names, [target], told)?;
-        self.progress.clear();
         let Some(Compiled {
             image: made, debug, ..
         }) = compiled.pop()
@@ -86,6 +91,7 @@ impl Rebuild {
             display_version: manifest.display_version.clone(),
             channel: manifest.channel.clone(),
             validity,
+            extensions: manifest.extensions.clone(),
         };
         let rebuilt =
             pipeline::manifest(&release, &manifest.name, &recipe, &prepared, &made)(Image {

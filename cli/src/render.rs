@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::failure::{Exit, Failure};
+
 /// Prints to standard output. A reader that has gone away, as `head` does, is no error; the
 /// verb still ends with its own exit code. A full disk is one.
 pub(crate) fn write_stdout(bytes: &[u8]) {
@@ -11,8 +13,9 @@ pub(crate) fn write_stdout(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            eprintln!("error[io]: cannot write to standard output: {error}");
-            std::process::exit(crate::failure::Exit::Environment as i32);
+            let message = format!("cannot write to standard output: {error}");
+            Failure::new(Exit::Environment, "io", message).print();
+            std::process::exit(Exit::Environment as i32);
         }
         _ => {}
     }

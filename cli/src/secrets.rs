@@ -5,6 +5,7 @@
 
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::process::Command;
 
 use zeroize::Zeroizing;
 
@@ -36,6 +37,22 @@ pub(crate) struct Source<'a> {
 pub(crate) const PASSPHRASE_VARIABLE: &str = "EDGEC_PASSPHRASE";
 /// The variable that holds the PIN of a token.
 pub(crate) const PIN_VARIABLE: &str = "EDGEC_PKCS11_PIN";
+
+/// Keeps a variable that holds a key from the processes that this one starts.
+pub(crate) fn hide_variable(name: &str) {
+    edgec_compiler::hide_variable(name);
+}
+
+/// Takes from a program of the user's what is for edgec alone.
+pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
+    command
+        .env_remove(PASSPHRASE_VARIABLE)
+        .env_remove(PIN_VARIABLE);
+    for name in edgec_compiler::hidden_variables() {
+        command.env_remove(name);
+    }
+    command
+}
 
 /// Keeps other processes of this user from reading this one's memory and environment, and
 /// the system from writing them into a core file: from now on they hold a secret.
@@ -94,6 +111,10 @@ impl Source<'_> {
 
     fn named(&self) -> Result<Option<Secret>, Failure> {
         if let Some(path) = self.file {
+            // What names no file may be the secret itself.
+            if path.as_os_str() != files::STDIN && path.symlink_metadata().is_err() {
+                return Err(self.no_file());
+            }
             let text = files::read_secret(path, Sensitive::Passphrase)?;
             return self.one_line(&text, &path.display()).map(Some);
         }
@@ -105,6 +126,20 @@ impl Source<'_> {
         })?;
         let text = Zeroizing::new(text);
         self.one_line(&text, &self.variable).map(Some)
+    }
+
+    fn no_file(&self) -> Failure {
+        let message = format!(
+            "there is no such file (its name is not shown: it may be the {})",
+            self.what
+        );
+        let hint = format!(
+            "{} takes the name of a file that holds the {}",
+            self.option, self.what
+        );
+        Failure::new(Exit::Environment, "io", message)
+            .about(self.option)
+            .hint(hint)
     }
 
     /// A final line break is the editor's, any other is a mistake.

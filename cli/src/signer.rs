@@ -9,7 +9,7 @@ mod token;
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgec_artifact::{BadSignature, PublicKey, Signature};
+use edgec_artifact::{BadSignature, LayoutError, PublicKey, Signature};
 use edgec_packager::{PackageError, SecretKey, SignedArtifact, UnsignedArtifact};
 
 use self::command::CommandSigner;
@@ -21,8 +21,9 @@ use crate::{files, keys};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Who signs")]
 pub(crate) struct SignerArguments {
-    /// The private key (PKCS#8 PEM, also encrypted) [env: EDGEC_KEY] [default: for `build`, a
-    /// development key that is made on first use; not in CI]
+    /// The private key (PKCS#8 PEM, also encrypted): a file, `-` for standard input, or `env:NAME` for a
+    /// variable's content [env: EDGEC_KEY] [default: for `build`, a development key that is made on
+    /// first use; not in CI]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     key: Option<PathBuf>,
     /// A file with the passphrase of an encrypted key, `-` for standard input
@@ -166,6 +167,11 @@ impl Signer {
         self.public
     }
 
+    /// Whether signing may print something, or ask for it.
+    pub(crate) fn may_speak(&self) -> bool {
+        !matches!(self.holder, Holder::File(_))
+    }
+
     /// What the holder gives back for `message`: whoever attaches it, verifies it.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         match &self.holder {
@@ -205,6 +211,14 @@ pub(crate) fn package_failure(error: &PackageError) -> Failure {
         PackageError::LastSignature { .. } => (
             "last-signature",
             "sign with another key first: edgec sign --append",
+        ),
+        PackageError::Layout(LayoutError::TooLong { .. }) => (
+            "package",
+            "every reader has this limit: build the program's parts as artifacts of their own",
+        ),
+        PackageError::Layout(LayoutError::EnvelopeLength { .. }) => (
+            "package",
+            "every reader has this limit: `edgec sign --remove` takes signatures away",
         ),
         _ => return Failure::rejected("package", error),
     };

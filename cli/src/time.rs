@@ -28,6 +28,54 @@ pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
     }
 }
 
+/// As [`parse_date`], or `+` and a duration from now, such as `+90d`: the ends of a validity that a build gives.
+pub(crate) fn parse_limit(text: &str) -> Result<u64, String> {
+    let Some(duration) = text.strip_prefix('+') else {
+        return parse_date(text);
+    };
+    let after = parse_duration(duration)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now
+        .map_err(|_| "the clock is not set".to_owned())?
+        .as_secs();
+    let sum = now.checked_add(after).filter(|sum| *sum <= LAST);
+    sum.ok_or_else(|| "that lies behind the year 9999".to_owned())
+}
+
+/// The last second of the year 9999, which RFC 3339 can write.
+const LAST: u64 = 253_402_300_799;
+
+/// A number and its unit, or several: seconds.
+fn parse_duration(text: &str) -> Result<u64, String> {
+    let wrong =
+        || "not a duration like +90d, +12h or +1d12h: units are w, d, h, m (minutes), s".to_owned();
+    let mut rest = text;
+    let mut seconds: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, behind) = rest.split_at_checked(digits).ok_or_else(wrong)?;
+        let mut behind = behind.chars();
+        let unit = match behind.next() {
+            Some('w') => 604_800,
+            Some('d') => 86_400,
+            Some('h') => 3600,
+            Some('m') => 60,
+            Some('s') => 1,
+            _ => return Err(wrong()),
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let part = number.checked_mul(unit);
+        seconds = part
+            .and_then(|part| seconds.checked_add(part))
+            .ok_or_else(wrong)?;
+        rest = behind.as_str();
+    }
+    match seconds {
+        0 => Err(wrong()),
+        seconds => Ok(seconds),
+    }
+}
+
 /// RFC 3339 in UTC.
 pub(crate) use edgec_verifier::moment as show;
 
@@ -37,4 +85,43 @@ pub(crate) fn now() -> Result<u64, Failure> {
     since
         .map(|since| since.as_secs())
         .map_err(|error| Failure::environment("clock", &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        for (text, seconds) in [
+            ("90d", 7_776_000),
+            ("12h", 43_200),
+            ("1d12h", 129_600),
+            ("2w", 1_209_600),
+            ("5m30s", 330),
+        ] {
+            assert_eq!(parse_duration(text), Ok(seconds), "{text}");
+        }
+        for text in [
+            "",
+            "90",
+            "d",
+            "90 d",
+            "-1d",
+            "1.5d",
+            "0d",
+            "90D",
+            "1y",
+            "+1d",
+            "99999999999999999999d",
+            "99999999999999999w",
+            "9é",
+        ] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+        assert!(parse_limit("+8000000d").is_err());
+        let now = now().unwrap();
+        let later = parse_limit("+90d").unwrap();
+        assert!((now + 7_776_000..now + 7_776_600).contains(&later));
+    }
 }

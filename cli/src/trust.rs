@@ -13,18 +13,13 @@ use crate::failure::{Exit, Failure};
 use crate::{files, keys, render, time};
 
 /// The variable that names the file of the newest policy seen.
-const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
+pub(crate) const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
 
 /// Whose signatures count, and what an artifact must be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrustArguments {
-    /// A public key (PEM) whose signature is required; repeat it and each is required
-    #[arg(
-        long,
-        value_name = "PUBLIC_KEY",
-        required_unless_present = "trust",
-        conflicts_with = "trust"
-    )]
+    /// A public key whose signature is required: a file, `-`, or `env:NAME`; repeat it and each is required
+    #[arg(long, value_name = "PUBLIC_KEY", conflicts_with = "trust")]
     key: Vec<PathBuf>,
     /// A trust policy (TOML, docs/policy.md): keys, thresholds, and what artifacts may be
     #[arg(long, value_name = "FILE")]
@@ -108,6 +103,13 @@ impl PolicyReport {
 
 impl TrustArguments {
     pub(crate) fn resolve(&self) -> Result<Trust, Failure> {
+        if self.key.is_empty() && self.trust.is_none() {
+            return Err(
+                Failure::usage("no-trust", "nothing says whose signatures count").hint(
+                    "name a public key with --key, or a trust policy with --trust (docs/trust.md)",
+                ),
+            );
+        }
         let (policy, compared) = match &self.trust {
             Some(path) => self.policy_file(path)?,
             None => {

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use edgec_artifact::{Kind, Manifest};
-use edgec_compiler::{CodeMapProcess, FunctionCode, Image, ReadError, WorkerError};
+use edgec_compiler::{CodeMapProcess, FunctionCode, Image, MachineError, ReadError, WorkerError};
 use edgec_verifier::ENGINE_VERSION;
 
 use crate::failure::{Exit, Failure};
+use crate::machine::machine_failure;
 use crate::{CODE_MAP_WORKER, workers};
 
 /// What a decoder may take: more than for any real image.
@@ -40,6 +41,15 @@ pub(crate) fn functions(
     read(code, manifest, image, CodeMapProcess::functions)
 }
 
+/// The names of all that the program in an image exports, sorted; `code` is as above.
+pub(crate) fn exports(
+    code: &'static str,
+    manifest: &Manifest,
+    image: &Image<'_>,
+) -> Result<Vec<String>, Failure> {
+    read(code, manifest, image, CodeMapProcess::exports)
+}
+
 fn read<T>(
     code: &'static str,
     manifest: &Manifest,
@@ -54,14 +64,17 @@ fn read<T>(
         return Err(failure.hint("take the edgec of that engine version"));
     }
     let worker = workers::worker(CODE_MAP_WORKER, TIMEOUT, MEMORY);
-    let worker = worker.map_err(|error| failure(code, &WorkerError::Start(error).into()))?;
+    let worker = worker.map_err(|error| {
+        let error = WorkerError::from(MachineError::Process(error));
+        failure(code, &error.into())
+    })?;
     let info = image.section(".wasmtime.info").unwrap_or_default();
     read(&CodeMapProcess { worker }, info, kind(manifest)).map_err(|error| failure(code, &error))
 }
 
 fn failure(code: &'static str, error: &ReadError) -> Failure {
     match error {
-        ReadError::Worker(WorkerError::Start(_)) => Failure::environment("worker", error),
+        ReadError::Worker(WorkerError::Machine(cause)) => machine_failure(error, cause),
         ReadError::Unreadable { .. } => Failure::rejected(code, error).hint(
             "the engine's table of functions is not as the compiler writes it: do not run it",
         ),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Worker};
+use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Runs, Worker};
 
 use crate::failure::Failure;
 use crate::pipeline::Init;
@@ -74,15 +74,14 @@ fn optimizer(
             tool: "binaryen".to_owned(),
             version: BINARYEN_VERSION.to_owned(),
             timeout,
+            memory,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
+            runs: Runs::InProcesses,
         });
     };
-    let output = std::process::Command::new(&program)
-        .arg("--version")
-        .env_remove(secrets::PASSPHRASE_VARIABLE)
-        .env_remove(secrets::PIN_VARIABLE)
-        .output();
+    let mut version = std::process::Command::new(&program);
+    let output = secrets::without_secrets(version.arg("--version")).output();
     let version = match output {
         Ok(output) if output.status.success() => {
             let text = String::from_utf8_lossy(&output.stdout);
@@ -103,8 +102,10 @@ fn optimizer(
         tool: "wasm-opt".to_owned(),
         version,
         timeout,
+        memory,
         reads: Reads::Everything,
         spared: BTreeSet::new(),
+        runs: Runs::InProcesses,
     })
 }
 

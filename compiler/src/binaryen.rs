@@ -8,7 +8,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,7 +15,10 @@ use std::time::{Duration, Instant};
 use wasmparser::WasmFeatures;
 
 use crate::Level;
-use crate::process::{self, Ended};
+use crate::machine::MachineError;
+use crate::passes;
+use crate::process::{self, Bounds, Ended};
+use crate::spare::Unfit;
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
@@ -34,22 +36,41 @@ pub struct Optimizer {
     pub version: String,
     /// How long it may take for one module, and for all modules of a program.
     pub timeout: Duration,
+    /// How much memory it limits itself to, in bytes: for the program that is linked in, one of its `arguments`.
+    pub memory: u64,
     /// What it can read.
     pub reads: Reads,
     /// Core modules that it is not given, by their numbers in file order.
     pub spared: BTreeSet<usize>,
+    /// Where it runs.
+    pub runs: Runs,
+}
+
+/// Optimizes a module, given `wasm-opt`'s arguments but for the names of files.
+pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
+
+/// Where an optimizer runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Runs {
+    /// In a process of its own for each module.
+    InProcesses,
+    /// Where this function takes it. A test gives thousands of small modules to one process, and can lose
+    /// that process. A program that optimizes what it does not know must not: Binaryen crashes.
+    By(Optimize),
 }
 
 /// What an optimizer can read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Reads {
     /// What Binaryen 116 reads, and nothing later.
+    #[default]
     Binaryen116,
     /// Every feature that edgec supports: it will say itself what it cannot read.
     Everything,
 }
 
-/// Why a module was not optimized. None of these stops a build.
+/// Why a module was not optimized. Each follows from the input and the optimizer alone, so the same build leaves the same
+/// modules as they are, everywhere; none stops it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -62,13 +83,32 @@ pub enum Failure {
         /// The features' names.
         features: String,
     },
-    /// The process did not start, or its files could not be written or read.
-    #[error("the optimizer could not be run: {reason}")]
-    Start {
-        /// What the system said.
-        reason: String,
+    /// The module is so long that the level would cost more than it gains.
+    #[error("it is longer than {most} bytes, where -O1 gains nothing; -O2 and above optimize it")]
+    Large {
+        /// The longest module that is optimized, in bytes.
+        most: usize,
     },
-    /// The process ended with an error or a signal.
+    /// A segment may be out of bounds, and Binaryen would drop it with its trap.
+    #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
+    MayTrap {
+        /// `data` or `element`.
+        kind: &'static str,
+        /// The segment's index.
+        index: u32,
+    },
+    /// A function is not for Binaryen, and cannot be kept from it without the rest.
+    #[error("function {function} has {reason}, and refers to segments or to functions as values")]
+    Tied {
+        /// The function's index.
+        function: u32,
+        /// Why it is not for Binaryen.
+        reason: Unfit,
+    },
+    /// Something is to be kept from Binaryen under names that the module has itself.
+    #[error("it uses names that edgec needs to keep something from Binaryen")]
+    Names,
+    /// The process ended with an error or a crash of its own.
     #[error("the optimizer failed ({status}): {message}")]
     Exit {
         /// The exit status or the signal.
@@ -76,18 +116,73 @@ pub enum Failure {
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// The process took too long and was killed.
-    #[error("the optimizer was stopped after {seconds} s")]
-    Timeout {
-        /// The limit in seconds.
-        seconds: u64,
-    },
     /// What came back is not a valid module, or does not fit its component.
     #[error("the optimizer's output is not valid: {message}")]
     Invalid {
         /// What the validator said.
         message: String,
     },
+}
+
+/// Why a program was not optimized. Each depends on the machine, or on how much time and memory there was: what came of
+/// leaving the module as it is would be other bytes of the same input, so the build stops.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptimizeError {
+    /// It took too long, and was stopped.
+    #[error("optimizing core module {module} was stopped after {seconds} s")]
+    Timeout {
+        /// The module's number, in file order.
+        module: usize,
+        /// The limit in seconds, for all modules of the program.
+        seconds: u64,
+    },
+    /// It needs more memory than it may have.
+    #[error("optimizing core module {module} needs more than {mebibytes} MiB of memory")]
+    Memory {
+        /// The module's number, in file order.
+        module: usize,
+        /// The limit in MiB.
+        mebibytes: u64,
+    },
+    /// The machine is at fault, not the program.
+    #[error("core module {module} was not optimized")]
+    Machine {
+        /// The module's number, in file order.
+        module: usize,
+        /// What was in the way.
+        source: MachineError,
+    },
+}
+
+/// Why one run of the optimizer gave nothing.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// The module is left as it is.
+    Kept(Failure),
+    /// There was no time left.
+    Late,
+    /// There was not enough memory.
+    OutOfMemory,
+    /// The machine was in the way.
+    Machine(MachineError),
+}
+
+impl From<Failure> for Attempt {
+    fn from(failure: Failure) -> Self {
+        Self::Kept(failure)
+    }
+}
+
+impl Attempt {
+    /// Whether what ran beside it may have been the cause, or what happened to the machine just then.
+    pub(crate) fn may_end_otherwise(&self) -> bool {
+        match self {
+            Self::Kept(failure) => matches!(failure, Failure::Exit { .. }),
+            Self::OutOfMemory | Self::Machine(_) => true,
+            Self::Late => false,
+        }
+    }
 }
 
 /// Binaryen 116's name for each feature that it reads and writes as the specification
@@ -113,8 +208,11 @@ const READABLE: &[(WasmFeatures, Option<&str>)] = &[
     (WasmFeatures::THREADS, Some("threads")),
     (WasmFeatures::TAIL_CALL, Some("tail-call")),
     (WasmFeatures::EXTENDED_CONST, Some("extended-const")),
-    (WasmFeatures::MULTI_MEMORY, Some("multi-memory")),
+    (WasmFeatures::MULTI_MEMORY, Some(MEMORIES.0)),
 ];
+
+/// What the library calls multiple memories, and the program.
+const MEMORIES: (&str, &str) = ("multi-memory", "multimemory");
 
 /// The names that later versions of Binaryen have for what 116 does not read.
 const READABLE_LATER: &[(WasmFeatures, Option<&str>)] = &[
@@ -141,6 +239,10 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
     let mut arguments = vec!["--mvp-features".into()];
     for (flag, name) in names() {
         if let (true, Some(name)) = (features.contains(*flag), name) {
+            let name = match reads {
+                Reads::Everything if *name == MEMORIES.0 => MEMORIES.1,
+                _ => *name,
+            };
             arguments.push(format!("--enable-{name}").into());
         }
     }
@@ -148,6 +250,11 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
 }
 
 impl Optimizer {
+    /// Whether it can be given a module that uses `features`.
+    pub(crate) fn check(&self, features: WasmFeatures) -> Result<(), Failure> {
+        feature_arguments(features, self.reads).map(drop)
+    }
+
     /// Optimizes one valid core module that uses `features`, before `deadline`. The result
     /// is not yet validated.
     pub(crate) fn run(
@@ -156,50 +263,62 @@ impl Optimizer {
         features: WasmFeatures,
         level: Level,
         deadline: Instant,
-    ) -> Result<Vec<u8>, Failure> {
+    ) -> Result<Vec<u8>, Attempt> {
         let mut arguments = feature_arguments(features, self.reads)?;
-        match level.passes() {
-            Some(passes) => arguments.extend(passes.iter().map(|pass| format!("--{pass}").into())),
-            None => arguments.push(format!("-O{}", level.name()).into()),
-        }
+        arguments.extend(
+            passes::arguments(level, features)
+                .into_iter()
+                .map(OsString::from),
+        );
         // Names are written again (it reads them in any case); the code is the same.
         arguments.push("-g".into());
-        self.start(module, &arguments, deadline)
-            .unwrap_or_else(|error| {
-                Err(Failure::Start {
-                    reason: error.to_string(),
-                })
-            })
-    }
-
-    fn start(
-        &self,
-        module: &[u8],
-        arguments: &[OsString],
-        deadline: Instant,
-    ) -> io::Result<Result<Vec<u8>, Failure>> {
+        if let Runs::By(function) = self.runs {
+            return function(module, &arguments).map_err(Attempt::from);
+        }
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
             .args(["/dev/stdin", "-o", "/dev/stdout"])
             .args(arguments);
-        let output = match process::run(&mut command, module, deadline)? {
-            Ended::Done(output) => output,
+        // An optimizer may make a module longer, not many times as long.
+        let bounds = Bounds {
+            answer: module.len() as u64 * 4 + 65536,
+            memory: self.memory,
+            deadline,
+        };
+        match process::run(&mut command, module, &bounds).map_err(Attempt::Machine)? {
+            Ended::Done(optimized) => Ok(optimized),
+            Ended::TooLong => Err(Attempt::Kept(Failure::Invalid {
+                message: format!("more than {} bytes", bounds.answer),
+            })),
             Ended::Failed { status, message } => {
                 let status = status.to_string();
-                return Ok(Err(Failure::Exit { status, message }));
+                Err(Attempt::Kept(Failure::Exit { status, message }))
             }
-            Ended::Killed => {
-                return Ok(Err(Failure::Timeout {
-                    seconds: self.timeout.as_secs(),
-                }));
-            }
-        };
-        let mut optimized = Vec::new();
-        // An optimizer may make a module longer, not many times as long.
-        let most = module.len() as u64 * 4 + 65536;
-        output.take(most).read_to_end(&mut optimized)?;
-        Ok(Ok(optimized))
+            Ended::OutOfMemory => Err(Attempt::OutOfMemory),
+            Ended::Late => Err(Attempt::Late),
+        }
+    }
+
+    /// What an attempt at core module number `module` comes to that was the last one.
+    pub(crate) fn outcome<T>(
+        &self,
+        module: usize,
+        attempt: Result<T, Attempt>,
+    ) -> Result<Result<T, Failure>, OptimizeError> {
+        match attempt {
+            Ok(optimized) => Ok(Ok(optimized)),
+            Err(Attempt::Kept(failure)) => Ok(Err(failure)),
+            Err(Attempt::Late) => Err(OptimizeError::Timeout {
+                module,
+                seconds: self.timeout.as_secs(),
+            }),
+            Err(Attempt::OutOfMemory) => Err(OptimizeError::Memory {
+                module,
+                mebibytes: self.memory >> 20,
+            }),
+            Err(Attempt::Machine(source)) => Err(OptimizeError::Machine { module, source }),
+        }
     }
 }
 
@@ -215,7 +334,8 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
     let memory = arguments
         .next()
         .and_then(|text| text.to_str()?.parse().ok());
-    process::confine(memory.ok_or("not started by edgec")?);
+    crate::worker::begin(memory.ok_or("not started by edgec")?);
+    crate::worker::try_threads()?;
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
     wasm_opt::integration::run_from_command_args(command).map_err(|error| {
@@ -239,42 +359,74 @@ mod tests {
             tool: "test".into(),
             version: "0".into(),
             timeout,
+            memory: 1 << 30,
             reads: Reads::Binaryen116,
             spared: BTreeSet::new(),
+            runs: Runs::InProcesses,
         }
     }
 
-    fn run(optimizer: &Optimizer) -> Result<Vec<u8>, Failure> {
+    fn run(optimizer: &Optimizer) -> Result<Vec<u8>, Attempt> {
         let deadline = Instant::now() + optimizer.timeout;
         optimizer.run(b"module", WasmFeatures::empty(), Level::O2, deadline)
     }
 
+    fn shell(script: &str) -> Optimizer {
+        optimizer("/bin/sh", &["-c", script], Duration::from_secs(60))
+    }
+
     #[test]
-    fn each_failure_has_a_case() {
-        let minute = Duration::from_secs(60);
-        assert!(matches!(
-            run(&optimizer("/nonexistent", &[], minute)),
-            Err(Failure::Start { .. })
-        ));
-        let crash = optimizer(
-            "/bin/sh",
-            &["-c", "echo; echo oh no >&2; kill -ABRT $$"],
-            minute,
-        );
-        let Err(Failure::Exit { status, message }) = run(&crash) else {
-            panic!("a crash was not seen");
+    fn what_follows_from_the_module_leaves_it_as_it_is() {
+        let crash = run(&shell("echo; echo oh no >&2; kill -ABRT $$")).unwrap_err();
+        assert!(crash.may_end_otherwise());
+        let Attempt::Kept(Failure::Exit { status, message }) = crash else {
+            panic!("{crash:?}");
         };
         assert!(status.contains("SIGABRT"), "{status}");
         assert_eq!(message, "oh no");
+        let long = run(&shell("head -c 100000 /dev/zero"));
+        assert!(matches!(long, Err(Attempt::Kept(Failure::Invalid { .. }))));
+        let gc = shell("true").run(b"", WasmFeatures::GC, Level::O2, Instant::now());
+        let Err(Attempt::Kept(unread)) = gc else {
+            panic!("{gc:?}");
+        };
+        assert_eq!(unread.to_string(), "Binaryen 116 does not read gc");
+    }
+
+    #[test]
+    fn what_depends_on_the_machine_is_an_error() {
         let hang = optimizer("/bin/sh", &["-c", "sleep 600"], Duration::from_millis(50));
-        assert!(matches!(run(&hang), Err(Failure::Timeout { .. })));
-        let gc = crash.run(b"", WasmFeatures::GC, Level::O2, Instant::now());
-        assert_eq!(gc.unwrap_err().to_string(), "Binaryen 116 does not read gc");
+        let missing = optimizer("/nonexistent", &[], Duration::from_secs(60));
+        let full = shell("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
+        for (optimizer, what) in [
+            (hang, "optimizing core module 3 was stopped after 0 s"),
+            (
+                full,
+                "optimizing core module 3 needs more than 1024 MiB of memory",
+            ),
+            (missing, "core module 3 was not optimized"),
+            (shell("kill -KILL $$"), "core module 3 was not optimized"),
+        ] {
+            let error = optimizer.outcome(3, run(&optimizer)).unwrap_err();
+            assert_eq!(error.to_string(), what);
+        }
+    }
+
+    #[test]
+    fn a_function_takes_the_place_of_the_process() {
+        let function = Optimizer {
+            runs: Runs::By(|module, arguments| {
+                assert_eq!(arguments.first().unwrap(), "--mvp-features");
+                assert_eq!(arguments.last().unwrap(), "-g");
+                Ok([module, b" seen"].concat())
+            }),
+            ..optimizer("/nonexistent", &[], Duration::ZERO)
+        };
+        assert_eq!(run(&function).unwrap(), b"module seen");
     }
 
     #[test]
     fn the_module_goes_in_and_the_output_comes_back() {
-        let copy = optimizer("/bin/sh", &["-c", "cat"], Duration::from_secs(60));
-        assert_eq!(run(&copy).unwrap(), b"module");
+        assert_eq!(run(&shell("cat")).unwrap(), b"module");
     }
 }

@@ -1,11 +1,13 @@
 //! Which function of which core module each piece of an image's code is.
 //!
 //! A debug file knows all of them and their names. The engine's own table, in the image, has numbers only,
-//! and in an image of the `edge` profile only the functions that a host can get at.
+//! and in an image of the `edge` profile only the functions that a host can get at. The names of exports are always in it:
+//! a host finds them by name.
 //!
 //! The engine's types read that table, and expect their own: of an image that nobody has vouched for it is read in a
 //! process of its own.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 
 use postcard::{from_bytes, to_allocvec};
@@ -66,6 +68,16 @@ impl CodeMapProcess {
         self.run("entries", info, kind)
     }
 
+    /// What the program exports, by which names the engine finds it, sorted; given the bytes of the section
+    /// `.wasmtime.info`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of this version writes it.
+    pub fn exports(&self, info: &[u8], kind: Kind) -> Result<Vec<String>, ReadError> {
+        self.run("exports", info, kind)
+    }
+
     fn run<T: serde::de::DeserializeOwned>(
         &self,
         what: &str,
@@ -91,6 +103,7 @@ pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     match what.as_str() {
         "functions" => worker::answer_read(functions(&info, kind).map_err(unreadable)),
         "entries" => worker::answer_read(entries(&info, kind).map_err(unreadable)),
+        "exports" => worker::answer_read(exports(&info, kind).map_err(unreadable)),
         _ => Err(worker::usage()),
     }
 }
@@ -145,6 +158,23 @@ fn entries(info: &[u8], kind: Kind) -> Result<Vec<u32>, postcard::Error> {
         }
     };
     Ok(table.entries())
+}
+
+fn exports(info: &[u8], kind: Kind) -> Result<BTreeSet<String>, postcard::Error> {
+    Ok(match kind {
+        Kind::Component => {
+            let artifacts: ComponentArtifacts = from_bytes(info)?;
+            let exports = artifacts.info.component.exports.raw_iter();
+            exports.map(|(name, _)| name.to_string()).collect()
+        }
+        Kind::Module => {
+            let (info, _, _): ModuleArtifacts = from_bytes(info)?;
+            let module = &info.module;
+            let names = module.exports.keys();
+            let names = names.filter_map(|name| module.strings.get(*name));
+            names.map(str::to_owned).collect()
+        }
+    })
 }
 
 /// The table, with fields that can be read.

@@ -107,7 +107,7 @@ impl CompilerProcess {
         let images = images.map(|(image, target)| match image {
             Some(Err(error)) if workers == 1 || error.is_of_the_program() => Err(error),
             Some(Ok(image)) => Ok(image),
-            // Not started, or in want of what others had: alone it has all of it.
+            // Not started, in want of what others had, or killed from outside: alone it has all of it.
             Some(Err(_)) | None => timed(self, target),
         });
         images.collect()
@@ -123,7 +123,7 @@ fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
             status,
             message,
         },
-        WorkerError::Start(source) => PrecompileError::Start { target, source },
+        WorkerError::Machine(source) => PrecompileError::Machine { target, source },
     }
 }
 
@@ -140,6 +140,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
+    worker::gather_threads()?;
     // It was validated by whoever started this process; the engine does so again.
     let program = ValidComponent::from_parts(worker::input()?, kind, features);
     match precompile(&program, target, profile) {
@@ -193,6 +194,6 @@ mod tests {
         let settings = run(script("printf '\\001no'"));
         assert!(matches!(settings, PrecompileError::Settings { .. }));
         let full = run(script("echo disk full >&2; exit 1"));
-        assert!(matches!(full, PrecompileError::Start { .. }), "{full}");
+        assert!(matches!(full, PrecompileError::Machine { .. }), "{full}");
     }
 }

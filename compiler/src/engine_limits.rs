@@ -11,8 +11,9 @@ use wasmtime_environ::{
     Collector, ModuleEnvironment, ModuleTypesBuilder, ScopeVec, StaticModuleIndex, Tunables,
 };
 
+use crate::engine_faults::{self, ENDLESS_CALL, Faults, TRAPPING_CALL};
 use crate::features::SUPPORTED;
-use crate::{Kind, Resources};
+use crate::{Kind, Resources, ValidateError};
 
 /// The engine's front end inlines every instantiation of a nested component, one by one,
 /// and twice as many a level take a few bytes. Real components make some dozens.
@@ -30,8 +31,33 @@ pub(crate) fn tunables() -> Tunables {
     }
 }
 
-/// Asks the engine whether it can compile a valid program; the error is its answer.
-pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), String> {
+/// Asks the engine whether it can compile a valid program, and whether what it makes of it works: gives the advisories
+/// that concern a program of this shape.
+///
+/// # Errors
+///
+/// [`ValidateError::Engine`] with its answer, or [`ValidateError::Fault`].
+pub(crate) fn check(
+    wasm: &[u8],
+    kind: Kind,
+    used: WasmFeatures,
+) -> Result<Vec<&'static str>, ValidateError> {
+    let faults = ask(wasm, kind, used).map_err(|message| ValidateError::Engine { message })?;
+    if faults.endless {
+        return Err(ValidateError::Fault {
+            id: ENDLESS_CALL,
+            message: engine_faults::describe(wasm),
+        });
+    }
+    Ok(faults
+        .trapping
+        .then_some(TRAPPING_CALL)
+        .into_iter()
+        .collect())
+}
+
+/// What is wrong with the code that the engine would make; the error is why it makes none.
+fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
     if used.contains(WasmFeatures::CUSTOM_DESCRIPTORS) {
         return Err("exact reference types (custom_descriptors) are not supported".to_owned());
     }
@@ -54,7 +80,7 @@ pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), S
             let mut types = ComponentTypesBuilder::new(&validator);
             Translator::new(&tunables, &mut validator, &mut types, &scope)
                 .translate(wasm)
-                .map(|_| ())
+                .map(|(_, modules)| Faults::of(wasm, modules.values()))
         }
         Kind::Module => {
             let mut parser = Parser::new(0);
@@ -63,7 +89,7 @@ pub(crate) fn check(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<(), S
             let module = StaticModuleIndex::from_u32(0);
             ModuleEnvironment::new(&tunables, &mut validator, &mut types, module)
                 .translate(parser, wasm)
-                .map(|_| ())
+                .map(|_| Faults::default())
         }
     };
     answer.map_err(|error| format!("{error:#}"))

@@ -10,6 +10,8 @@ use wasmparser::{
     Result, ValType, Validator, WasmFeatures,
 };
 
+use crate::{bodies, validate};
+
 /// Wasmtime 48's default set (`Config::features` in its source).
 pub(crate) const SUPPORTED: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::GC_TYPES)
@@ -39,14 +41,22 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
 /// The features that a valid program uses: the smallest set found under which it is
 /// still valid.
 pub(crate) fn used(wasm: &[u8]) -> WasmFeatures {
-    let mut in_code = ALWAYS;
-    let scanned = scan_code(wasm, &mut in_code).is_ok();
-    let mut used = shrink(SUPPORTED, in_code, |set| valid_outside_code(wasm, set));
-    if !scanned || !valid(wasm, used) {
-        // The scan missed a use. Asking the validator for every feature is exact and slow.
-        used = shrink(SUPPORTED, ALWAYS, |set| valid(wasm, set));
-    }
-    // An exception is an object that the engine's collector owns.
+    let scanned = scanned(wasm).filter(|used| valid(wasm, *used));
+    // Where the scan missed a use: asking the validator for every feature is exact and slow.
+    with_collector(scanned.unwrap_or_else(|| shrink(SUPPORTED, ALWAYS, |set| valid(wasm, set))))
+}
+
+/// The features that a program seems to use: whether it is valid with them, the validator has to say. `None` where
+/// code cannot be read.
+pub(crate) fn scanned(wasm: &[u8]) -> Option<WasmFeatures> {
+    let in_code = ALWAYS | scan_code(wasm).ok()?;
+    Some(shrink(SUPPORTED, in_code, |set| {
+        valid_outside_code(wasm, set)
+    }))
+}
+
+/// An exception is an object that the engine's collector owns.
+pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
     if used.intersects(WasmFeatures::EXCEPTIONS | WasmFeatures::GC) {
         used.insert(WasmFeatures::GC_TYPES);
     }
@@ -77,9 +87,7 @@ fn shrink(
 }
 
 fn valid(wasm: &[u8], features: WasmFeatures) -> bool {
-    Validator::new_with_features(features)
-        .validate_all(wasm)
-        .is_ok()
+    validate::is_valid(wasm, features)
 }
 
 fn valid_outside_code(wasm: &[u8], features: WasmFeatures) -> bool {
@@ -91,17 +99,19 @@ fn valid_outside_code(wasm: &[u8], features: WasmFeatures) -> bool {
         .all(|payload| payload.is_ok_and(|payload| validator.payload(&payload).is_ok()))
 }
 
-/// Adds the features that function bodies use, at any depth of nesting.
-fn scan_code(wasm: &[u8], used: &mut WasmFeatures) -> Result<()> {
+/// The features that function bodies use, at any depth of nesting.
+fn scan_code(wasm: &[u8]) -> Result<WasmFeatures> {
+    let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::CodeSectionEntry(body) = payload? {
-            scan_body(&body, used)?;
+            found.push(body);
         }
     }
-    Ok(())
+    bodies::features(&found, scan_body)
 }
 
-fn scan_body(body: &FunctionBody<'_>, used: &mut WasmFeatures) -> Result<()> {
+fn scan_body(body: &FunctionBody<'_>) -> Result<WasmFeatures> {
+    let mut used = WasmFeatures::empty();
     for local in body.get_locals_reader()? {
         used.insert(of_type(local?.1));
     }
@@ -111,7 +121,7 @@ fn scan_body(body: &FunctionBody<'_>, used: &mut WasmFeatures) -> Result<()> {
         used.insert(proposal(&operator));
         used.insert(of_immediates(&operator));
     }
-    Ok(())
+    Ok(used)
 }
 
 /// Features of an operator's immediates, which its proposal does not tell.
@@ -177,7 +187,7 @@ fn of_type(ty: ValType) -> WasmFeatures {
 /// The proposal that an operator belongs to, from wasmparser's own table.
 macro_rules! define_proposal {
     ($(@$proposal:ident $operator:ident $({ $($field:ident: $type:ty),* })? => $visit:ident ($($arity:tt)*))*) => {
-        fn proposal(operator: &Operator<'_>) -> WasmFeatures {
+        pub(crate) fn proposal(operator: &Operator<'_>) -> WasmFeatures {
             match operator {
                 $(Operator::$operator { .. } => feature!($proposal),)*
                 // The enum is `non_exhaustive`; the table is generated with it.

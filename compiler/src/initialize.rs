@@ -21,6 +21,7 @@ use wasmtime_wizer::Wizer;
 
 use crate::ValidComponent;
 use crate::instance_state::{GrowthOrTrap, State};
+use crate::machine::limits_address_space;
 
 /// The version of the crate that makes snapshots.
 pub const WIZER_VERSION: &str = "48.0.8";
@@ -34,6 +35,8 @@ pub(crate) enum Refusal {
     Function(String),
     /// It was called, or its component instantiated, and that failed.
     Failed(String),
+    /// The system did not give what the engine needs, such as room for memories.
+    Machine(String),
 }
 
 /// Calls `function` of a component, and gives back the component as it was after that. Not yet
@@ -58,7 +61,10 @@ pub(crate) fn initialize(program: &ValidComponent, function: &str) -> Result<Vec
     linker
         .define_unknown_imports_as_traps(&component)
         .map_err(unsupported)?;
-    let failed = |error: Error| Refusal::Failed(cause(&error));
+    let failed = |error: Error| match is_of_the_system(&error) {
+        true => Refusal::Machine(chain(&error)),
+        false => Refusal::Failed(cause(&error)),
+    };
     let instance = linker.instantiate(&mut store, &component).map_err(failed)?;
     let missing = || Refusal::Function("it is not a function".to_owned());
     let func = instance.get_func(&mut store, export).ok_or_else(missing)?;
@@ -199,6 +205,12 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
 fn chain(error: &Error) -> String {
     let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
     causes.join(": ")
+}
+
+/// Whether the system refused something that the worker's own limit allows: that is for who started it to change.
+fn is_of_the_system(error: &Error) -> bool {
+    let mut causes = error.chain().take_while(|_| limits_address_space());
+    causes.any(|cause| cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>())
 }
 
 /// Why the program was stopped, and where.

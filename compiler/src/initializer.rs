@@ -3,11 +3,11 @@
 //! It runs the program: that may take for ever and ask for all the memory there is.
 
 use std::ffi::OsString;
-use std::io;
 
 use wasmparser::WasmFeatures;
 
 use crate::initialize::{Refusal, initialize};
+use crate::machine::MachineError;
 use crate::outline;
 use crate::worker::{self, Worker, WorkerError};
 use crate::{Kind, ValidComponent, ValidateError, validate};
@@ -79,11 +79,11 @@ pub enum InitError {
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// The process did not start, or its files could not be written or read.
-    #[error("the pre-initializer could not be run")]
-    Start {
-        /// What the system said.
-        source: io::Error,
+    /// The machine is at fault, not the component.
+    #[error("this component was not pre-initialized")]
+    Machine {
+        /// What was in the way.
+        source: MachineError,
     },
 }
 
@@ -129,7 +129,7 @@ fn failed(error: WorkerError, function: &str) -> InitError {
         },
         WorkerError::Memory { mebibytes } => InitError::Memory { mebibytes },
         WorkerError::Crash { status, message } => InitError::Crash { status, message },
-        WorkerError::Start(source) => InitError::Start { source },
+        WorkerError::Machine(source) => InitError::Machine { source },
     }
 }
 
@@ -162,6 +162,7 @@ pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Resu
     let [features, function] = worker::arguments(arguments)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
+    worker::gather_threads()?;
     // It was validated by whoever started this process; Wizer and the engine do so again.
     let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
     let (tag, answer) = match initialize(&program, &function) {
@@ -169,6 +170,7 @@ pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Resu
         Err(Refusal::Unsupported(reason)) => (UNSUPPORTED, reason.into_bytes()),
         Err(Refusal::Function(reason)) => (FUNCTION, reason.into_bytes()),
         Err(Refusal::Failed(reason)) => (FAILED, reason.into_bytes()),
+        Err(Refusal::Machine(reason)) => return Err(reason),
     };
     worker::answer(tag, &[&answer])
 }
@@ -209,7 +211,7 @@ mod tests {
         let failed = run("printf '\\003no'");
         assert_eq!(failed.to_string(), "`f` failed: no");
         let disk = run("echo disk full >&2; exit 1");
-        assert!(matches!(disk, InitError::Start { .. }), "{disk}");
+        assert!(matches!(disk, InitError::Machine { .. }), "{disk}");
         let mut hang = initializer("sleep 600");
         hang.worker.timeout = Duration::from_millis(50);
         let hang = hang.run(&component, "f").unwrap_err();

@@ -12,14 +12,18 @@
 
 mod adapt;
 mod binaryen;
+mod bodies;
 #[cfg(feature = "precompile")]
 mod code_map;
 #[cfg(feature = "precompile")]
 mod compiler_process;
 mod debug_info;
 mod elf;
+mod engine_faults;
 mod engine_limits;
+mod environment;
 mod features;
+mod function_names;
 #[cfg(feature = "precompile")]
 mod image;
 #[cfg(feature = "precompile")]
@@ -31,6 +35,8 @@ mod input;
 mod instance_state;
 mod interface;
 mod lint;
+mod machine;
+mod module_parts;
 #[cfg(feature = "precompile")]
 mod names;
 mod optimize;
@@ -38,14 +44,18 @@ mod order;
 #[cfg(feature = "precompile")]
 mod outline;
 mod parallel;
+mod passes;
 #[cfg(feature = "precompile")]
 mod precompile;
+mod preview1;
 mod process;
 mod resources;
 mod sections;
+mod set_aside;
 #[cfg(feature = "precompile")]
 mod settings;
 mod share_modules;
+mod spare;
 #[cfg(feature = "precompile")]
 mod strip;
 #[cfg(feature = "precompile")]
@@ -55,17 +65,18 @@ mod validate;
 mod worker;
 
 pub use adapt::{
-    ADAPTER_VERSION, AdaptError, Adapted, Adapter, ENCODER_VERSION, KindChoice, adapt,
+    ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
 #[cfg(feature = "binaryen")]
 pub use binaryen::optimizer_worker;
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimizer, Reads};
+pub use binaryen::{BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs};
 #[cfg(feature = "precompile")]
 pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]
 pub use compiler_process::{CompilerProcess, compiler_worker};
 pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
 pub use edgec_targets::EngineProfile;
+pub use environment::{hidden_variables, hide_variable};
 pub use features::supported_feature_names;
 #[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
@@ -78,17 +89,22 @@ pub use interface::Interface;
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
+pub use machine::{Limit, MachineError};
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
-pub use optimize::{Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize};
+pub use optimize::{
+    KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize,
+};
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
+pub use preview1::{Obstacle, Proof};
 pub use resources::{Limits, Resources};
+pub use spare::Unfit;
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
-pub use worker::{ReadError, Worker, WorkerError};
+pub use worker::{ReadError, Worker, WorkerError, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

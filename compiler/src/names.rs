@@ -5,11 +5,7 @@
 //!
 //! Source: WebAssembly 3.0, appendix "Custom Sections", "Name Section".
 
-use std::collections::BTreeMap;
-
-use wasmparser::{KnownCustom, Name, Payload};
-
-use crate::sections::{Becomes, with_sections};
+use crate::function_names::{ModuleNames, without_names};
 use crate::{ValidComponent, map_modules};
 
 /// The names of every core module's functions.
@@ -18,62 +14,23 @@ pub struct Names {
     modules: Vec<ModuleNames>,
 }
 
-#[derive(Clone, Debug, Default)]
-struct ModuleNames {
-    module: Option<String>,
-    functions: BTreeMap<u32, String>,
-}
-
 /// Takes the name sections out of a program's core modules.
 pub fn take_names(program: ValidComponent) -> (ValidComponent, Names) {
     let mut modules = Vec::new();
     // The engine numbers core modules as they come in the file, at whatever depth; so does this.
     let bytes = map_modules(&program, &mut |module| {
-        let (rest, names) = without_names(module).unwrap_or_default();
+        let (rest, mut names) = match without_names(module) {
+            Some((rest, Some(names))) => (rest, names),
+            _ => (module.to_vec(), ModuleNames::default()),
+        };
+        // A number that an optimizer of the program's toolchain gave: an index that the function no longer has.
+        let number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
+        names.functions.retain(|_, name| !number(name));
         modules.push(names);
-        match rest.is_empty() {
-            true => module.to_vec(),
-            false => rest,
-        }
+        rest
     });
     // Custom sections carry no meaning: what is valid stays so.
-    let (kind, features) = (program.kind(), program.features());
-    let program = ValidComponent::from_parts(bytes, kind, features);
-    (program, Names { modules })
-}
-
-/// A module without its names. `None` when it has none.
-fn without_names(module: &[u8]) -> Option<(Vec<u8>, ModuleNames)> {
-    let mut names = None;
-    let rest = with_sections(module, |payload| {
-        if let Payload::CustomSection(section) = &payload
-            && let KnownCustom::Name(section) = section.as_known()
-        {
-            read(section, names.get_or_insert_default());
-            return Some(Becomes::Nothing);
-        }
-        Some(Becomes::Itself)
-    })?;
-    Some((rest, names?))
-}
-
-/// What there is of a name section. It is no part of the program: where it is broken it ends.
-fn read(section: wasmparser::NameSectionReader<'_>, names: &mut ModuleNames) {
-    for part in section {
-        match part {
-            Ok(Name::Module { name, .. }) => names.module = Some(name.to_owned()),
-            Ok(Name::Function(functions)) => {
-                let functions = functions.into_iter().map_while(Result::ok);
-                // What has no name is given a number by Binaryen: an index that it no longer has.
-                let named =
-                    functions.filter(|naming| !naming.name.bytes().all(|b| b.is_ascii_digit()));
-                let functions = named.map(|naming| (naming.index, naming.name.to_owned()));
-                names.functions.extend(functions);
-            }
-            Ok(_) => {}
-            Err(_) => return,
-        }
-    }
+    (program.with_bytes(bytes), Names { modules })
 }
 
 impl Names {

@@ -7,20 +7,25 @@
 //! again; should it not be valid, the unoptimized program is what is compiled. What is there
 //! twice, before or after, is stored once.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
 use wasmparser::Payload;
 
-use crate::binaryen::{Failure, Optimizer};
+use crate::binaryen::{Attempt, Failure, OptimizeError, Optimizer};
 use crate::features;
+use crate::function_names::{named, numbered};
 use crate::parallel::{map_at_once, workers_at_once};
+use crate::passes;
 use crate::sections::{Becomes, sections, with_sections};
+use crate::set_aside::{put_back, take_out};
 use crate::share_modules::share_modules;
+use crate::spare::{Spared, Unfit};
 use crate::trim_exports::trim_exports;
 use crate::{Kind, ValidComponent, validate};
 
-/// How much to optimize. But for [`O1`](Self::O1), these are `wasm-opt`'s own levels.
+/// How much to optimize. The names are `wasm-opt`'s; the passes are lists of edgec's own (`passes.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Not at all: the program is compiled as it came.
@@ -64,48 +69,14 @@ impl Level {
         }
     }
 
-    /// A name of its own for the list of passes, where the level is not one of Binaryen's: manifests state it.
+    /// The name of edgec's lists of passes, where the level runs any: manifests state it.
     pub const fn list(self) -> Option<&'static str> {
         match self {
-            Level::O1 => Some(QUICK_NAME),
-            _ => None,
-        }
-    }
-
-    /// Binaryen's passes, in their order, where the level is not one of its own.
-    pub(crate) const fn passes(self) -> Option<&'static [&'static str]> {
-        match self {
-            Level::O1 => Some(QUICK),
-            _ => None,
+            Level::O0 => None,
+            _ => Some(passes::NAME),
         }
     }
 }
-
-/// The passes of [`Level::O1`]: those that can still be seen in native code. What Binaryen's own `-O1` does inside of
-/// functions besides, Cranelift does again; and `optimize-instructions` makes its code longer and slower
-/// (`docs/optimizer.md` has the numbers).
-const QUICK: &[&str] = &[
-    "duplicate-function-elimination",
-    "memory-packing",
-    "dce",
-    "vacuum",
-    // Several values at once become locals in Binaryen, and a function that has many becomes many times as long.
-    "coalesce-locals",
-    "reorder-locals",
-    "vacuum",
-    "remove-unused-names",
-    "remove-unused-brs",
-    "remove-unused-names",
-    "vacuum",
-    // Of what is the same now.
-    "duplicate-function-elimination",
-    "duplicate-import-elimination",
-    "simplify-globals",
-    "remove-unused-module-elements",
-    "directize",
-];
-/// What the list is called. Another list has another name.
-const QUICK_NAME: &str = "edgec-1";
 
 /// A program after optimization.
 #[derive(Debug)]
@@ -125,8 +96,21 @@ pub struct ModuleReport {
     pub before: usize,
     /// How many exports that nothing used were taken away, whatever came of it then.
     pub exports_removed: usize,
+    /// The functions that Binaryen was not given, by index. All others were, unless the module was left as it was.
+    pub functions_kept: Vec<KeptFunction>,
     /// What came of it.
     pub outcome: ModuleOutcome,
+}
+
+/// A function that Binaryen was not given.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeptFunction {
+    /// Its index in the module as it was.
+    pub index: u32,
+    /// What the program calls it.
+    pub name: Option<String>,
+    /// Why.
+    pub reason: Unfit,
 }
 
 /// What came of optimizing one core module.
@@ -143,18 +127,22 @@ pub enum ModuleOutcome {
 
 /// Optimizes every core module at any depth, those of a small program several at a time. `progress` is called before
 /// each, with its number and its length in bytes.
+///
+/// # Errors
+///
+/// [`OptimizeError`], when time, memory or the machine would decide which modules are left as they are.
 pub fn optimize(
     program: ValidComponent,
     level: Level,
     optimizer: &Optimizer,
     progress: impl Fn(usize, usize) + Sync + Send,
-) -> Optimized {
+) -> Result<Optimized, OptimizeError> {
     if level == Level::O0 {
-        return Optimized {
+        return Ok(Optimized {
             component: program,
             modules: Vec::new(),
             shared: 0,
-        };
+        });
     }
     // First: two that are one must not be told apart by which of their exports are used.
     let (program, shared) = share_modules(program);
@@ -166,38 +154,41 @@ pub fn optimize(
     let one = |number: usize, module: &Vec<u8>| {
         progress(number, module.len());
         match optimizer.spared.contains(&number) {
-            true => Err(Failure::Spared),
+            true => Err(Attempt::Kept(Failure::Spared)),
             false => optimize_module(module, level, optimizer, deadline),
         }
     };
     let before = core_modules(&program);
     let workers = workers_at_once(program.bytes().len(), before.len());
     let optimized = map_at_once(workers, &before, one);
-    // Which modules are left as they are must not depend on what ran beside them.
+    // Which modules are left as they are must not depend on what ran beside them, nor on an accident: what may end otherwise
+    // is tried again, alone.
     let optimized = optimized.into_iter().enumerate();
-    let optimized = optimized.map(|(number, result)| match (result, before.get(number)) {
-        (Err(Failure::Exit { .. } | Failure::Start { .. }), Some(module)) if workers > 1 => {
-            one(number, module)
-        }
-        (result, _) => result,
+    let optimized = optimized.map(|(number, attempt)| {
+        let attempt = match (attempt, before.get(number)) {
+            (Err(failed), Some(module)) if failed.may_end_otherwise() => one(number, module),
+            (attempt, _) => attempt,
+        };
+        optimizer.outcome(number, attempt)
     });
-    let optimized: Vec<_> = optimized.collect();
+    let optimized = optimized.collect::<Result<Vec<_>, _>>()?;
 
     let mut modules = Vec::new();
     let mut bytes = Vec::new();
     for (number, (before, result)) in before.into_iter().zip(optimized).enumerate() {
         let length = before.len();
-        let (after, outcome) = match result {
-            Ok(optimized) => {
+        let (after, functions_kept, outcome) = match result {
+            Ok((optimized, kept)) => {
                 let after = optimized.len();
-                (optimized, ModuleOutcome::Optimized { after })
+                (optimized, kept, ModuleOutcome::Optimized { after })
             }
-            Err(failure) => (before, ModuleOutcome::Kept(failure)),
+            Err(failure) => (before, Vec::new(), ModuleOutcome::Kept(failure)),
         };
         bytes.push(after);
         modules.push(ModuleReport {
             before: length,
             exports_removed: removed.get(number).copied().unwrap_or(0),
+            functions_kept,
             outcome,
         });
     }
@@ -210,6 +201,7 @@ pub fn optimize(
         Err(error) => {
             for module in &mut modules {
                 if let ModuleOutcome::Optimized { .. } = module.outcome {
+                    module.functions_kept.clear();
                     module.outcome = ModuleOutcome::Kept(Failure::Invalid {
                         message: error.to_string(),
                     });
@@ -219,11 +211,11 @@ pub fn optimize(
         }
     };
     let (component, more) = share_modules(component);
-    Optimized {
+    Ok(Optimized {
         component,
         modules,
         shared: shared + more,
-    }
+    })
 }
 
 /// Every core module at any depth, in the order of [`map_modules`].
@@ -236,34 +228,77 @@ fn core_modules(program: &ValidComponent) -> Vec<Vec<u8>> {
     modules
 }
 
+/// The longest core module that [`Level::O1`] gives to Binaryen, in bytes. Reading and writing alone take it, on one processor,
+/// a seventh of the time in which longer ones are compiled; and their code is no shorter afterwards (`docs/optimizer.md`).
+const MOST_FOR_QUICK: usize = 4 << 20;
+
+/// An optimized module, and what of it Binaryen was not given.
 fn optimize_module(
     module: &[u8],
     level: Level,
     optimizer: &Optimizer,
     deadline: Instant,
-) -> Result<Vec<u8>, Failure> {
-    let features = features::used(module);
+) -> Result<(Vec<u8>, Vec<KeptFunction>), Attempt> {
+    // What is kept follows from the module: nothing has run yet.
+    if level == Level::O1 && module.len() > MOST_FOR_QUICK {
+        let most = MOST_FOR_QUICK;
+        return Err(Failure::Large { most }.into());
+    }
+    let spared = Spared::of(module, optimizer.reads).or_else(|failure| {
+        // That it would not be read at all says more.
+        optimizer.check(features::used(module))?;
+        Err(failure)
+    })?;
     let input = without_notes(module).unwrap_or_else(|| module.to_vec());
-    let optimized = optimizer.run(&input, features, level, deadline)?;
-    match validate(optimized) {
-        Ok(valid) if valid.kind() == Kind::Module => Ok(valid.bytes().to_vec()),
-        Ok(_) => Err(Failure::Invalid {
-            message: "not a core module".to_owned(),
-        }),
-        Err(error) => Err(Failure::Invalid {
-            message: error.to_string(),
-        }),
+    let (input, names) = numbered(&input).ok_or_else(not_understood)?;
+    let given = match spared.is_empty() {
+        true => Cow::Borrowed(&input),
+        false => match take_out(&input, &spared) {
+            Some(given) => Cow::Owned(given),
+            None => {
+                optimizer.check(features::used(&input))?;
+                return Err(Failure::Names.into());
+            }
+        },
+    };
+    let features = features::used(&given);
+    let mut optimized = optimizer.run(&given, features, level, deadline)?;
+    if !spared.is_empty() {
+        optimized = put_back(&input, &spared, &optimized).ok_or_else(not_understood)?;
+    }
+    let optimized = named(&optimized, &names).ok_or_else(not_understood)?;
+    let valid = match validate(optimized) {
+        Ok(valid) if valid.kind() == Kind::Module => valid.bytes().to_vec(),
+        Ok(_) => return Err(not_understood().into()),
+        Err(error) => {
+            let message = error.to_string();
+            return Err(Failure::Invalid { message }.into());
+        }
+    };
+    let kept = spared.functions.iter().map(|(index, reason)| KeptFunction {
+        index: *index,
+        name: names.functions.get(index).cloned(),
+        reason: *reason,
+    });
+    Ok((valid, kept.collect()))
+}
+
+fn not_understood() -> Failure {
+    Failure::Invalid {
+        message: "not a core module".to_owned(),
     }
 }
 
 /// The module without LLVM's `target_features` section, whose list Binaryen would enable in
-/// addition to what the module uses, and without DWARF, for which it would do without the passes
-/// that change what DWARF says.
+/// addition to what the module uses, without DWARF, for which it would do without the passes
+/// that change what DWARF says, and without branch hints, which it would leave where other branches are then.
 fn without_notes(module: &[u8]) -> Option<Vec<u8>> {
     with_sections(module, |payload| {
         Some(match payload {
             Payload::CustomSection(section)
-                if section.name() == "target_features" || section.name().starts_with(".debug_") =>
+                if section.name() == "target_features"
+                    || section.name().starts_with(".debug_")
+                    || section.name().starts_with("metadata.code.") =>
             {
                 Becomes::Nothing
             }
@@ -331,11 +366,12 @@ mod tests {
     }
 
     #[test]
-    fn only_target_features_and_dwarf_are_taken_out() {
+    fn only_notes_on_the_code_are_taken_out() {
         let text = r#"(module (func (export "a")) (@custom "x" "kept") {})"#;
         let wasm = |custom: &str| wat::parse_str(text.replace("{}", custom)).unwrap();
         let features = r#"(@custom "target_features" "\01+\0agc")"#;
-        for with in [features, r#"(@custom ".debug_info" "dwarf")"#] {
+        let hints = r#"(@custom "metadata.code.branch_hint" "\00")"#;
+        for with in [features, r#"(@custom ".debug_info" "dwarf")"#, hints] {
             assert_eq!(without_notes(&wasm(with)).unwrap(), wasm(""));
         }
     }
@@ -351,5 +387,36 @@ mod tests {
         });
         assert_eq!(again.unwrap(), replaced);
         validate(replaced).unwrap();
+    }
+
+    #[test]
+    fn a_long_module_is_left_to_higher_levels() {
+        let optimizer = Optimizer {
+            program: "/nonexistent".into(),
+            arguments: Vec::new(),
+            tool: "test".into(),
+            version: "0".into(),
+            timeout: std::time::Duration::from_secs(60),
+            memory: 1 << 30,
+            reads: crate::Reads::Binaryen116,
+            spared: std::collections::BTreeSet::new(),
+            runs: crate::Runs::By(|_, _| Err(Failure::Names)),
+        };
+        let text = "x".repeat(MOST_FOR_QUICK);
+        let text = format!(r#"(module (memory 65) (data (i32.const 0) "{text}"))"#);
+        let long = validate(wat::parse_str(text).unwrap()).unwrap();
+        let kept = |level| {
+            let optimized = optimize(long.clone(), level, &optimizer, |_, _| {}).unwrap();
+            let [module] = optimized.modules.as_slice() else {
+                panic!("one module");
+            };
+            match &module.outcome {
+                ModuleOutcome::Kept(failure) => failure.to_string(),
+                ModuleOutcome::Optimized { .. } => panic!("it was optimized"),
+            }
+        };
+        let most = MOST_FOR_QUICK;
+        assert_eq!(kept(Level::O1), Failure::Large { most }.to_string());
+        assert_eq!(kept(Level::O2), Failure::Names.to_string());
     }
 }

@@ -6,6 +6,7 @@ use edgec_targets::Target;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
+use crate::machine::MachineError;
 use crate::settings;
 use crate::{EngineProfile, Kind, ValidComponent};
 
@@ -69,13 +70,13 @@ pub enum PrecompileError {
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// The compiling process did not start, or its files could not be written or read.
-    #[error("the compiler could not be run for `{target}`")]
-    Start {
+    /// The machine is at fault, not the program.
+    #[error("this program was not compiled for `{target}`")]
+    Machine {
         /// The target's name.
         target: &'static str,
-        /// What the system said.
-        source: std::io::Error,
+        /// What was in the way.
+        source: MachineError,
     },
 }
 

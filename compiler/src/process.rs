@@ -1,87 +1,314 @@
 //! Work in a process of its own: bytes in, bytes out, bounded in time and memory.
 //!
 //! The tools below can crash, hang and ask for all the memory there is when a hostile program
-//! is put to them. In a process of its own the worst of that is the end of the process. The
-//! files between the processes have no names: nothing is left behind however either ends.
+//! is put to them. In a process of its own the worst of that is the end of the process. Its input is a
+//! file without a name, its answer comes through a pipe: nothing is left behind however either ends, and
+//! no full disk cuts an answer short.
 //!
-//! Source: `getrlimit(2)`, `prctl(2)`.
+//! How a process ended says who is at fault. What it did itself (an exit code, a crash) is about the
+//! input; what was done to it (a signal from outside, a limit) is about the machine, and is a [`MachineError`].
+//!
+//! Source: `getrlimit(2)`, `prctl(2)`, `signal(7)`.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, Write};
-use std::process::{Child, Command, ExitStatus};
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::environment::hidden_variables;
+use crate::machine::{self, Limit, MachineError};
+
+/// What a process may take.
+pub(crate) struct Bounds {
+    /// The longest answer, in bytes.
+    pub(crate) answer: u64,
+    /// The memory that it limits itself to, in bytes.
+    pub(crate) memory: u64,
+    /// When it is stopped.
+    pub(crate) deadline: Instant,
+}
+
 /// How a process ended.
+#[derive(Debug)]
 pub(crate) enum Ended {
-    /// With success; what it wrote to standard output, from the start.
-    Done(File),
-    /// With an error or a signal.
+    /// With success; what it wrote to standard output.
+    Done(Vec<u8>),
+    /// It wrote more than it may.
+    TooLong,
+    /// With an error or a crash of its own.
     Failed {
         /// The exit status or the signal.
         status: ExitStatus,
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// It was killed at the deadline.
-    Killed,
+    /// It needs more memory than it may have.
+    OutOfMemory,
+    /// It was stopped at the deadline.
+    Late,
 }
 
-/// Runs a command on `input` until it ends, or until `deadline`.
-pub(crate) fn run(command: &mut Command, input: &[u8], deadline: Instant) -> io::Result<Ended> {
-    let mut stdin = tempfile::tempfile()?;
-    stdin.write_all(input)?;
-    stdin.rewind()?;
-    let mut output = tempfile::tempfile()?;
-    let mut messages = tempfile::tempfile()?;
-    // What a user told edgec in secret is not for whoever works on hostile input.
+/// Runs a command on `input` until it ends, or until the deadline.
+pub(crate) fn run(
+    command: &mut Command,
+    input: &[u8],
+    bounds: &Bounds,
+) -> Result<Ended, MachineError> {
+    let stdin = machine::temporary_file(input)?;
     for (name, _) in std::env::vars_os() {
-        if name.as_encoded_bytes().starts_with(b"EDGEC_") {
+        let name_bytes = name.as_encoded_bytes();
+        // What a user told edgec in secret is not for whoever works on hostile input; and a
+        // backtrace would take the place of a message.
+        if name_bytes.starts_with(b"EDGEC_") || name_bytes.ends_with(b"_BACKTRACE") {
             command.env_remove(name);
         }
     }
-    let mut child = command
-        .stdin(stdin)
-        .stdout(output.try_clone()?)
-        .stderr(messages.try_clone()?)
-        .spawn()?;
-    let Some(status) = wait(&mut child, deadline)? else {
-        return Ok(Ended::Killed);
-    };
-    if !status.success() {
-        return Ok(Ended::Failed {
-            status,
-            message: first_line(&mut messages)?,
-        });
+    for name in hidden_variables() {
+        command.env_remove(name);
     }
-    output.rewind()?;
-    Ok(Ended::Done(output))
-}
-
-/// Waits for the end of a process, or kills it: `None`.
-fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
-        }
-        if Instant::now() >= deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
-        }
-        // Small programs take milliseconds; large ones do not mind a late look.
-        let pause = begin.elapsed() / 16;
-        std::thread::sleep(pause.clamp(Duration::from_micros(200), Duration::from_millis(20)));
+    let child = command
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(MachineError::of_start)?;
+    let mut running = Running(child);
+    let answer = answer(running.0.stdout.take(), bounds.answer)?;
+    let messages = messages(running.0.stderr.take())?;
+
+    let (status, answer) = match running.wait(&answer, bounds)? {
+        Waited::Ended(status, answer) => (status, answer),
+        Waited::TooLong => return Ok(Ended::TooLong),
+        Waited::Late => return Ok(Ended::Late),
+    };
+    match status.success() {
+        true => Ok(Ended::Done(answer)),
+        false => judge(status, &text(&messages), bounds.memory, begin.elapsed()),
     }
 }
 
-fn first_line(messages: &mut File) -> io::Result<String> {
+/// A process that does not outlive the interest in it.
+struct Running(Child);
+
+enum Waited {
+    Ended(ExitStatus, Vec<u8>),
+    TooLong,
+    Late,
+}
+
+impl Running {
+    fn wait(
+        &mut self,
+        answer: &Receiver<io::Result<Vec<u8>>>,
+        bounds: &Bounds,
+    ) -> Result<Waited, MachineError> {
+        let begin = Instant::now();
+        let mut received: Option<Vec<u8>> = None;
+        loop {
+            let ended = self.0.try_wait().map_err(MachineError::Process)?;
+            if let (Some(status), Some(answer)) = (ended, received.take_if(|_| ended.is_some())) {
+                return Ok(Waited::Ended(status, answer));
+            }
+            let left = bounds.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Waited::Late);
+            }
+            // Small programs take milliseconds; large ones do not mind a late look.
+            let pause = begin.elapsed() / 16;
+            let pause = pause.clamp(Duration::from_micros(200), Duration::from_millis(20));
+            let pause = pause.min(left);
+            if received.is_some() {
+                thread::sleep(pause);
+                continue;
+            }
+            match answer.recv_timeout(pause) {
+                Ok(bytes) => {
+                    let bytes = bytes.map_err(MachineError::Process)?;
+                    if bytes.len() as u64 > bounds.answer {
+                        return Ok(Waited::TooLong);
+                    }
+                    received = Some(bytes);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // Its thread is gone without a word.
+                Err(RecvTimeoutError::Disconnected) => received = Some(Vec::new()),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that has ended is not there any more, which is no error.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Reads an answer while it is written; a byte more than it may have shows that it is too long.
+fn answer(
+    stream: Option<impl Read + Send + 'static>,
+    most: u64,
+) -> Result<Receiver<io::Result<Vec<u8>>>, MachineError> {
+    let (sender, receiver) = channel();
+    let read = move || {
+        let mut bytes = Vec::new();
+        let read = stream.map_or(Ok(0), |stream| {
+            stream.take(most.saturating_add(1)).read_to_end(&mut bytes)
+        });
+        // Nobody waits for what came too late.
+        let _ = sender.send(read.map(|_| bytes));
+    };
+    let thread = thread::Builder::new().spawn(read);
+    thread.map_err(MachineError::of_start)?;
+    Ok(receiver)
+}
+
+/// How much of what a process says is kept, in bytes.
+const MOST_SAID: usize = 4096;
+
+/// Reads what a process says, piece by piece, and lets it go on when it says too much.
+fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u8>>, MachineError> {
+    let (sender, receiver) = channel();
+    let read = move || {
+        let Some(mut stream) = stream else { return };
+        let mut piece = [0; 1024];
+        let mut said = 0;
+        while let Ok(length @ 1..) = stream.read(&mut piece) {
+            if said < MOST_SAID {
+                said += length;
+                let _ = sender.send(piece.get(..length).unwrap_or_default().to_vec());
+            }
+        }
+    };
+    let thread = thread::Builder::new().spawn(read);
+    thread.map_err(MachineError::of_start)?;
+    Ok(receiver)
+}
+
+/// All that was said. A process that this one has started may keep the stream open; nobody waits for that one.
+fn text(messages: &Receiver<Vec<u8>>) -> String {
     let mut bytes = Vec::new();
-    messages.rewind()?;
-    messages.take(4096).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let line = text.lines().find(|line| !line.trim().is_empty());
-    Ok(line.unwrap_or("no message").trim().to_owned())
+    while let Ok(piece) = messages.recv_timeout(Duration::from_millis(200)) {
+        bytes.extend_from_slice(&piece);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What allocators of Rust and C++ say before they end the process.
+const OUT_OF_MEMORY: &[&str] = &[
+    "memory allocation of",
+    "terminate called after throwing an instance of 'std::bad_alloc'",
+    "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
+];
+/// What a worker says that got no threads.
+pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";
+/// And what C++ says.
+const NO_THREAD: &[&str] = &[
+    NO_THREADS,
+    "terminate called after throwing an instance of 'std::system_error'",
+    "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
+];
+
+/// Who is at fault for a process that ended without success.
+fn judge(
+    status: ExitStatus,
+    said: &str,
+    memory: u64,
+    elapsed: Duration,
+) -> Result<Ended, MachineError> {
+    let says = |beginnings: &[&str]| {
+        let mut lines = said.lines().map(str::trim_start);
+        lines.any(|line| beginnings.iter().any(|begin| line.starts_with(begin)))
+    };
+    if let Some(signal) = signal(status) {
+        return Err(outside(signal, elapsed));
+    }
+    if says(OUT_OF_MEMORY) {
+        return match machine::allows_less_memory_than(memory) {
+            true => Err(Limit::Memory.into()),
+            false => Ok(Ended::OutOfMemory),
+        };
+    }
+    if says(NO_THREAD) {
+        return Err(Limit::Processes.into());
+    }
+    let line = said.lines().find(|line| !line.trim().is_empty());
+    let message = line.unwrap_or("no message").trim().to_owned();
+    Ok(Ended::Failed { status, message })
+}
+
+/// The signal that ended a process, where it is one that a process does not cause by its own doing.
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt as _;
+    // A shell gives the signal of what it ran as 128 and its number.
+    let of_shell = || {
+        status
+            .code()?
+            .checked_sub(128)
+            .filter(|n| (1..32).contains(n))
+    };
+    let number = status.signal().or_else(of_shell)?;
+    let own = [
+        Signal::ILL,
+        Signal::TRAP,
+        Signal::ABORT,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::SEGV,
+        Signal::SYS,
+    ];
+    (!own.map(Signal::as_raw).contains(&number)).then_some(number)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> Option<i32> {
+    None
+}
+
+/// What a signal from outside tells.
+#[cfg(unix)]
+fn outside(number: i32, elapsed: Duration) -> MachineError {
+    use rustix::process::Signal;
+    let is = |signal: Signal| signal.as_raw() == number;
+    if is(Signal::XFSZ) {
+        return Limit::FileSize.into();
+    }
+    // At the hard limit on CPU time the system kills; a process cannot have used more than all processors.
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let most = elapsed.as_secs_f64() * processors as f64 + 1.0;
+    let used_up = || machine::cpu_seconds().is_some_and(|limit| most >= limit as f64);
+    if is(Signal::XCPU) || is(Signal::KILL) && used_up() {
+        return Limit::CpuTime.into();
+    }
+    let names = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::ALARM, "SIGALRM"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::USR1, "SIGUSR1"),
+        (Signal::USR2, "SIGUSR2"),
+    ];
+    let name = names.iter().find(|(signal, _)| is(*signal));
+    let signal = name.map_or_else(
+        || format!("signal {number}"),
+        |(_, name)| (*name).to_owned(),
+    );
+    MachineError::Signal { signal }
+}
+
+#[cfg(not(unix))]
+fn outside(number: i32, _: Duration) -> MachineError {
+    MachineError::Signal {
+        signal: format!("signal {number}"),
+    }
 }
 
 /// What a worker process does first: it gives itself at most `memory` bytes, leaves no core
@@ -90,13 +317,16 @@ fn first_line(messages: &mut File) -> io::Result<String> {
 pub(crate) fn confine(memory: u64) {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{Resource, Rlimit, Signal, setrlimit};
-        let limit = |resource, most| {
+        use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+        let limit = |resource, most: u64| {
+            // A lower limit that is there already stays.
+            let most = getrlimit(resource)
+                .maximum
+                .map_or(most, |old| old.min(most));
             let limit = Rlimit {
                 current: Some(most),
                 maximum: Some(most),
             };
-            // A lower limit that is there already stays.
             let _ = setrlimit(resource, limit);
         };
         limit(Resource::Data, memory);
@@ -108,4 +338,100 @@ pub(crate) fn confine(memory: u64) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = memory;
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str, bounds: Bounds) -> Result<Ended, MachineError> {
+        run(
+            Command::new("/bin/sh").args(["-c", script]),
+            b"input",
+            &bounds,
+        )
+    }
+
+    fn bounds() -> Bounds {
+        Bounds {
+            answer: 100,
+            memory: 1 << 30,
+            deadline: Instant::now() + Duration::from_secs(60),
+        }
+    }
+
+    #[test]
+    fn a_signal_from_outside_is_not_the_inputs_fault() {
+        for (signal, name) in [
+            ("KILL", "SIGKILL"),
+            ("TERM", "SIGTERM"),
+            ("USR1", "SIGUSR1"),
+        ] {
+            let killed = shell(&format!("kill -{signal} $$"), bounds());
+            let Err(MachineError::Signal { signal }) = killed else {
+                panic!("{killed:?}");
+            };
+            assert_eq!(signal, name);
+        }
+        // What a shell says of what it ran.
+        let wrapped = shell("exit 137", bounds());
+        assert!(matches!(wrapped, Err(MachineError::Signal { .. })));
+        for signal in ["SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP"] {
+            let crashed = shell(&format!("kill -{signal} $$"), bounds());
+            assert!(matches!(crashed, Ok(Ended::Failed { .. })), "{signal}");
+        }
+    }
+
+    #[test]
+    fn limits_have_names() {
+        let limit = |script: &str| match shell(script, bounds()) {
+            Err(MachineError::Limit { limit }) => limit,
+            other => panic!("{script}: {other:?}"),
+        };
+        assert_eq!(limit("kill -XFSZ $$"), Limit::FileSize);
+        assert_eq!(limit("kill -XCPU $$"), Limit::CpuTime);
+        let thread = "echo \"terminate called after throwing an instance of 'std::system_error'\" >&2; \
+                      kill -ABRT $$";
+        assert_eq!(limit(thread), Limit::Processes);
+    }
+
+    #[test]
+    fn want_of_memory_is_seen() {
+        for says in [
+            "memory allocation of 9 bytes failed",
+            "terminate called after throwing an instance of 'std::bad_alloc'",
+        ] {
+            let full = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), bounds());
+            assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_whole_or_none() {
+        let done = shell("cat; printf more", bounds());
+        assert!(matches!(done, Ok(Ended::Done(answer)) if answer == b"inputmore"));
+        // The end of a process that goes on writing is not waited for.
+        let long = shell("while :; do echo 0123456789; done", bounds());
+        assert!(matches!(long, Ok(Ended::TooLong)), "{long:?}");
+        let late = Bounds {
+            deadline: Instant::now() + Duration::from_millis(50),
+            ..bounds()
+        };
+        let late = shell("cat; exec sleep 600", late);
+        assert!(matches!(late, Ok(Ended::Late)), "{late:?}");
+        // An answer that is closed early is no end.
+        let early = shell("cat; exec >&-; sleep 0.1; echo late >&2; exit 3", bounds());
+        let Ok(Ended::Failed { message, .. }) = early else {
+            panic!("{early:?}");
+        };
+        assert_eq!(message, "late");
+    }
+
+    #[test]
+    fn much_that_is_said_stops_nothing() {
+        let much = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789 >&2; \
+                    i=$((i+1)); done; cat";
+        let done = shell(much, bounds());
+        assert!(matches!(done, Ok(Ended::Done(answer)) if answer == b"input"));
+    }
 }

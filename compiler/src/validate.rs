@@ -6,10 +6,10 @@
 use std::fmt;
 
 use wasmparser::{
-    BinaryReaderError, FuncValidatorAllocations, KnownCustom, Name, Parser, Payload, ValidPayload,
-    Validator, WasmFeatures,
+    BinaryReaderError, KnownCustom, Name, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
+use crate::bodies::{self, Unchecked};
 use crate::features::{self, SUPPORTED};
 use crate::{Interface, Kind, Resources, engine_limits};
 
@@ -19,6 +19,7 @@ pub struct ValidComponent {
     bytes: Vec<u8>,
     kind: Kind,
     features: WasmFeatures,
+    advisories: Vec<&'static str>,
 }
 
 /// Why a program is not valid.
@@ -39,6 +40,14 @@ pub enum ValidateError {
     #[error("{message}")]
     Engine {
         /// What the engine says.
+        message: String,
+    },
+    /// Valid, but the code that the engine makes of it does not work: a known fault.
+    #[error("{message} ({id})")]
+    Fault {
+        /// The advisory about it.
+        id: &'static str,
+        /// What goes wrong, and where in the program.
         message: String,
     },
 }
@@ -85,7 +94,7 @@ impl fmt::Display for Location {
 ///
 /// [`ValidateError`] with the offset and, inside code, the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
-    let kind = walk(&bytes, SUPPORTED).map_err(|error| ValidateError::Invalid {
+    let (kind, features) = checked(&bytes).map_err(|error| ValidateError::Invalid {
         message: error.message,
         location: Location {
             offset: error.offset,
@@ -97,13 +106,12 @@ pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
         },
         unsupported_feature: would_need(&bytes),
     })?;
-    let features = features::used(&bytes);
-    engine_limits::check(&bytes, kind, features)
-        .map_err(|message| ValidateError::Engine { message })?;
+    let advisories = engine_limits::check(&bytes, kind, features)?;
     Ok(ValidComponent {
         bytes,
         kind,
         features,
+        advisories,
     })
 }
 
@@ -128,13 +136,58 @@ impl From<BinaryReaderError> for WalkError {
     }
 }
 
+/// What a valid program is, and the features that it uses.
+fn checked(bytes: &[u8]) -> Result<(Kind, WasmFeatures), WalkError> {
+    let mut bodies = Vec::new();
+    let outside = structure(bytes, SUPPORTED, &mut bodies);
+    // A program that is valid with fewer features is valid with more. Function bodies are most of a program, so they
+    // are validated once: with the features that it seems to use.
+    if let Ok(kind) = outside
+        && let Some(used) = features::scanned(bytes)
+        && walk(bytes, used).is_ok()
+    {
+        return Ok((kind, features::with_collector(used)));
+    }
+    let kind = first(bodies, outside)?;
+    Ok((kind, features::used(bytes)))
+}
+
 /// Validates everything; an error inside code comes with the function index, the number of
 /// the core module and where that module begins.
 fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
+    let mut bodies = Vec::new();
+    let outside = structure(bytes, features, &mut bodies);
+    first(bodies, outside)
+}
+
+/// Whether a program is valid with these features.
+pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
+    walk(bytes, features).is_ok()
+}
+
+/// An error inside of code comes before one outside: reading ended at the latter, so it is further back.
+fn first(
+    bodies: Vec<Unchecked<'_, FunctionPlace>>,
+    outside: Result<Kind, WalkError>,
+) -> Result<Kind, WalkError> {
+    match bodies::first_error(bodies) {
+        Some((error, place)) => Err(WalkError {
+            function: Some(place),
+            ..error.into()
+        }),
+        None => outside,
+    }
+}
+
+/// Validates everything but function bodies, and collects those.
+fn structure<'a>(
+    bytes: &'a [u8],
+    features: WasmFeatures,
+    bodies: &mut Vec<Unchecked<'a, FunctionPlace>>,
+) -> Result<Kind, WalkError> {
     let mut validator = Validator::new_with_features(features);
     let mut parser = Parser::new(0);
     parser.set_features(features);
-    let mut allocations = FuncValidatorAllocations::default();
     let mut kind = Kind::Module;
     let (mut modules, mut module_start) = (0u32, 0);
     let mut depth = 0;
@@ -182,13 +235,11 @@ fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
         }
         if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
             let module = (kind == Kind::Component).then(|| modules.saturating_sub(1));
-            let place = (function.index, module, module_start);
-            let mut function = function.into_validator(allocations);
-            function.validate(&body).map_err(|error| WalkError {
-                function: Some(place),
-                ..error.into()
-            })?;
-            allocations = function.into_allocations();
+            bodies.push(Unchecked {
+                place: (function.index, module, module_start),
+                function,
+                body,
+            });
         }
     }
     Ok(kind)
@@ -240,7 +291,14 @@ impl ValidComponent {
             bytes,
             kind,
             features,
+            advisories: Vec::new(),
         }
+    }
+
+    /// The same program in other bytes, which differ in nothing that the engine looks at: custom sections.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Self {
+        Self { bytes, ..self }
     }
 
     /// The binary.
@@ -256,6 +314,11 @@ impl ValidComponent {
     /// The features that the program uses, in wasmparser's names, sorted.
     pub fn feature_names(&self) -> Vec<String> {
         features::names(self.features)
+    }
+
+    /// The advisories about the engine that concern programs of this shape.
+    pub fn advisories(&self) -> &[&'static str] {
+        &self.advisories
     }
 
     #[cfg(feature = "precompile")]

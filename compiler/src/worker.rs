@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::process::{self, Ended};
+use crate::machine::MachineError;
+use crate::process::{self, Bounds, Ended};
 
 /// How a worker process is started, and what it may use.
 #[derive(Clone, Debug)]
@@ -48,9 +49,9 @@ pub enum WorkerError {
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// The process did not start, or its files could not be written or read.
-    #[error("the process could not be run")]
-    Start(#[source] io::Error),
+    /// The machine is at fault, not the input.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
 }
 
 /// Why a worker read nothing out of what nobody vouches for.
@@ -68,9 +69,6 @@ pub enum ReadError {
     Worker(#[from] WorkerError),
 }
 
-/// What an allocator of Rust says before it ends the process.
-const OUT_OF_MEMORY: &str = "memory allocation of";
-
 impl Worker {
     /// The answer to an input, of which at most `most` bytes are read.
     pub(crate) fn ask(
@@ -84,25 +82,26 @@ impl Worker {
             .args(&self.arguments)
             .arg(self.memory.to_string())
             .args(arguments);
-        let deadline = Instant::now() + self.timeout;
-        match process::run(&mut command, input, deadline).map_err(WorkerError::Start)? {
-            Ended::Done(output) => {
-                let mut answer = Vec::new();
-                let read = output.take(most).read_to_end(&mut answer);
-                read.map_err(WorkerError::Start)?;
-                Ok(answer)
-            }
-            Ended::Killed => Err(WorkerError::Timeout {
+        let bounds = Bounds {
+            answer: most,
+            memory: self.memory,
+            deadline: Instant::now() + self.timeout,
+        };
+        match process::run(&mut command, input, &bounds)? {
+            Ended::Done(answer) => Ok(answer),
+            Ended::TooLong => Err(WorkerError::Crash {
+                status: "a malformed answer".to_owned(),
+                message: format!("more than {most} bytes"),
+            }),
+            Ended::Late => Err(WorkerError::Timeout {
                 seconds: self.timeout.as_secs(),
             }),
-            Ended::Failed { message, .. } if message.starts_with(OUT_OF_MEMORY) => {
-                Err(WorkerError::Memory {
-                    mebibytes: self.memory >> 20,
-                })
-            }
+            Ended::OutOfMemory => Err(WorkerError::Memory {
+                mebibytes: self.memory >> 20,
+            }),
             // What `arguments`, `input` and `answer` say; a panic or a signal ends the process otherwise.
             Ended::Failed { status, message } if status.code() == Some(1) => {
-                Err(WorkerError::Start(io::Error::other(message)))
+                Err(MachineError::Worker { message }.into())
             }
             Ended::Failed { status, message } => Err(WorkerError::Crash {
                 status: status.to_string(),
@@ -148,7 +147,7 @@ impl WorkerError {
     /// What no worker answers.
     pub(crate) fn no_answer(answer: &[u8]) -> Self {
         Self::Crash {
-            status: "an answer that is none".to_owned(),
+            status: "a malformed answer".to_owned(),
             message: format!("{} bytes", answer.len()),
         }
     }
@@ -174,8 +173,62 @@ pub(crate) fn arguments<const N: usize>(
     let memory = texts.next().ok_or_else(usage)??;
     let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
     let texts = texts.try_into().map_err(|_| usage())?;
-    process::confine(memory.parse().map_err(|_| usage())?);
+    begin(memory.parse().map_err(|_| usage())?);
     Ok(texts)
+}
+
+/// What every worker does first: it limits itself, and says in one line what it panics of.
+pub(crate) fn begin(memory: u64) {
+    process::confine(memory);
+    std::panic::set_hook(Box::new(|panic| {
+        let _ = writeln!(io::stderr(), "{}", panic_line(panic));
+    }));
+}
+
+/// What a worker does before it compiles. Rayon would panic later where the system gives no threads.
+#[cfg(feature = "precompile")]
+pub(crate) fn gather_threads() -> Result<(), String> {
+    use std::error::Error as _;
+    match rayon::ThreadPoolBuilder::new().build_global() {
+        // A pool that is there already has its threads.
+        Err(error) if error.source().is_some() => Err(format!("{}: {error}", process::NO_THREADS)),
+        _ => Ok(()),
+    }
+}
+
+/// What the optimizer's worker does before Binaryen runs, which waits without end for threads that it did not get: as many
+/// as there are processors are started, all at one time, and ended.
+#[cfg(feature = "binaryen")]
+pub(crate) fn try_threads() -> Result<(), String> {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        // Each waits until its sender is dropped, which the end of this function or an error does.
+        let mut senders = Vec::new();
+        for _ in 0..processors {
+            let (sender, receiver) = std::sync::mpsc::channel::<()>();
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || receiver.recv());
+            thread.map_err(|error| format!("{}: {error}", process::NO_THREADS))?;
+            senders.push(sender);
+        }
+        Ok(())
+    })
+}
+
+/// A panic in one line: the place, within its package, and what went wrong there.
+pub fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
+    let message = panic.payload_as_str().unwrap_or("no message");
+    let first = message.lines().next().unwrap_or_default();
+    let Some(place) = panic.location() else {
+        return format!("panicked: {first}");
+    };
+    // Where sources lie on the machine that built edgec is nobody's concern.
+    let file = place.file();
+    let within = file.rsplit_once("/src/").map_or(file, |(package, rest)| {
+        let package = package.rsplit('/').next().unwrap_or(package);
+        let from = file.len() - rest.len() - "/src/".len() - package.len();
+        file.get(from..).unwrap_or(rest)
+    });
+    format!("panicked at {within}:{}: {first}", place.line())
 }
 
 /// A worker's input.
@@ -212,14 +265,14 @@ pub(crate) mod tests {
     }
 
     fn ask(worker: &Worker) -> Result<Vec<u8>, WorkerError> {
-        worker.ask(&["one", "two"], b"input", 16)
+        worker.ask(&["one", "two"], b"input", 24)
     }
 
     #[test]
     fn the_answer_comes_back() {
         // The first argument behind a script is its name.
         let echo = ask(&script("printf '%s %s ' $0 $1; cat")).unwrap();
-        assert_eq!(echo, b"1073741824 one i");
+        assert_eq!(echo, b"1073741824 one input");
     }
 
     #[test]
@@ -244,12 +297,22 @@ pub(crate) mod tests {
         assert!(status.contains("SIGSEGV"), "{status}");
         assert_eq!(message, "oh no");
         let disk = ask(&script("echo disk full >&2; exit 1"));
-        assert!(matches!(disk, Err(WorkerError::Start(error)) if error.to_string() == "disk full"));
+        let says = |message: &str| message == "disk full";
+        assert!(
+            matches!(disk, Err(WorkerError::Machine(MachineError::Worker { message })) if says(&message))
+        );
+        let killed = ask(&script("kill -KILL $$"));
+        assert!(matches!(
+            killed,
+            Err(WorkerError::Machine(MachineError::Signal { .. }))
+        ));
+        let long = ask(&script("head -c 25 /dev/zero"));
+        assert!(matches!(long, Err(WorkerError::Crash { .. })));
         let missing = Worker {
             program: "/nonexistent".into(),
             ..script("")
         };
-        assert!(matches!(ask(&missing), Err(WorkerError::Start(_))));
+        assert!(matches!(ask(&missing), Err(WorkerError::Machine(_))));
     }
 
     #[test]

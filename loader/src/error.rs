@@ -32,7 +32,11 @@ pub enum LoadError {
         wanted: LoadMode,
     },
     /// The artifact holds a core module where a component is wanted, or the other way.
-    #[error("the artifact holds a {}, a {} is wanted", found.name(), wanted.name())]
+    #[error(
+        "the artifact holds a {}, a {} is wanted: their imports differ, and so does how they are instantiated",
+        found.name(),
+        wanted.name()
+    )]
     Kind {
         /// What the manifest says.
         found: Kind,
@@ -42,6 +46,10 @@ pub enum LoadError {
     /// The clock stands before 1970: it was never set, and no validity can be judged.
     #[error("the clock is not set")]
     Clock,
+    /// There is no policy to judge by.
+    #[cfg(target_os = "linux")]
+    #[error("there is no trust policy to judge it by")]
+    Policy(#[source] crate::store::PolicySourceError),
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -89,6 +97,8 @@ impl LoadError {
             Self::Mode { .. } => "load-mode",
             Self::Kind { .. } => "kind",
             Self::Clock => "clock",
+            #[cfg(target_os = "linux")]
+            Self::Policy(error) => error.code(),
             Self::Unfit(error) => error.code(),
             Self::NoneFits { .. } => "no-fit",
             Self::Mixed { .. } => "mixed-releases",

@@ -45,15 +45,17 @@ pub use best::best_of;
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, EngineProfile,
     Expected, HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
-    Manifest, Misfit, PolicyError, PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit,
-    PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, VerifyError, error_chain,
-    remember,
+    Manifest, Misfit, NewestPolicy, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
+    PoolMisfit, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, VerifyError,
+    error_chain, remember,
 };
 pub use engine::{HostEngine, Ticker, engine};
 pub use error::LoadError;
 pub use limits::{Limits, PlanError, PoolPlan};
 pub use load::{VerifiedFile, load, load_module};
-pub use loaded::{LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedPre, Verdict};
+pub use loaded::{
+    LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre, Verdict,
+};
 #[doc(hidden)]
 pub use sparse::write_sparse;
 /// The engine, of the one version that the artifacts fit.

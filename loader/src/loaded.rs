@@ -1,5 +1,6 @@
 //! A verified program in an engine, and what is known about it.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
@@ -62,6 +63,8 @@ pub type LoadedModule = Loaded<Module>;
 /// A verified component whose imports are resolved: what a request instantiates
 /// (`instantiate` and `instantiate_async` are those of Wasmtime's `InstancePre`).
 pub type LoadedPre<T> = Loaded<InstancePre<T>>;
+/// The same of a verified core module.
+pub type LoadedModulePre<T> = Loaded<wasmtime::InstancePre<T>>;
 
 impl<P> Loaded<P> {
     pub(crate) fn new(program: P, facts: Arc<Facts>, mode: LoadMode) -> Self {
@@ -85,6 +88,12 @@ impl<P> Loaded<P> {
             report,
             in_use: Some(Arc::new(file)),
         }
+    }
+
+    /// When, in seconds since 1970, its verdict is the same.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn holds(&self) -> Range<u64> {
+        self.facts.holds.clone()
     }
 
     /// What was loaded.
@@ -157,6 +166,34 @@ impl LoadedComponent {
     }
 }
 
+impl LoadedModule {
+    /// Looks the module's imports up in `linker` once, for all its instances. That of WASI preview 1 is
+    /// `wasmtime_wasi::p1::add_to_linker_sync`, or `add_to_linker_async`.
+    ///
+    /// # Errors
+    ///
+    /// What Wasmtime says: an import that the linker lacks, or has with another type.
+    pub fn instantiate_pre<T: 'static>(
+        &self,
+        linker: &wasmtime::Linker<T>,
+    ) -> wasmtime::Result<LoadedModulePre<T>> {
+        Ok(Loaded {
+            program: linker.instantiate_pre(&self.program)?,
+            facts: Arc::clone(&self.facts),
+            report: self.report,
+            in_use: self.in_use.clone(),
+        })
+    }
+}
+
+impl<T: 'static> Deref for LoadedModulePre<T> {
+    type Target = wasmtime::InstancePre<T>;
+
+    fn deref(&self) -> &wasmtime::InstancePre<T> {
+        &self.program
+    }
+}
+
 impl<T: 'static> Deref for LoadedPre<T> {
     type Target = InstancePre<T>;
 
@@ -187,7 +224,7 @@ impl Facts {
 
     /// A policy judges the imports that the manifest states; the program must not have others.
     pub(crate) fn declare(&self, mut imports: Vec<String>) -> Result<(), LoadError> {
-        let signed = &self.manifest.capabilities.imports;
+        let signed: HashSet<&String> = self.manifest.capabilities.imports.iter().collect();
         imports.retain(|name| !signed.contains(name));
         match imports.as_slice() {
             [] => Ok(()),

@@ -17,6 +17,7 @@ use pkcs8::pkcs5::{EncryptionScheme, pbes2};
 use pkcs8::{EncryptedPrivateKeyInfo, EncryptedPrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
+use crate::secret::tidy;
 use crate::{SecretKey, SecretKeyError};
 
 type Written = EncryptedPrivateKeyInfo<OctetString>;
@@ -37,21 +38,24 @@ const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 impl SecretKey {
     /// Whether a PEM document is a key that a passphrase opens.
     pub fn is_encrypted(pem: &str) -> bool {
-        pem.trim_start()
-            .strip_prefix("-----BEGIN ")
-            .is_some_and(|rest| rest.starts_with(LABEL))
+        pem.lines().any(|line| {
+            let line = line.trim_start_matches('\u{feff}');
+            let label = line.strip_prefix("-----BEGIN ");
+            label.is_some_and(|label| label.starts_with(LABEL))
+        })
     }
 
     /// The key in an encrypted PKCS#8 PEM document.
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::EncryptedPem`], [`SecretKeyError::Cipher`],
+    /// [`SecretKeyError::Document`], [`SecretKeyError::EncryptedPem`], [`SecretKeyError::Cipher`],
     /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] when the passphrase
     /// does not open it; [`SecretKeyError::Pem`] when what it opens is no Ed25519 key.
     pub fn from_encrypted_pem(pem: &str, passphrase: &[u8]) -> Result<Self, SecretKeyError> {
+        let pem = tidy(pem)?;
         let (label, document) =
-            SecretDocument::from_pem(pem.trim()).map_err(|_| SecretKeyError::EncryptedPem)?;
+            SecretDocument::from_pem(&pem).map_err(|_| SecretKeyError::EncryptedPem)?;
         if label != LABEL {
             return Err(SecretKeyError::EncryptedPem);
         }

@@ -9,7 +9,7 @@ use ed25519_dalek::pkcs8::{
     DecodePrivateKey, EncodePrivateKey, KeypairBytes, spki::der::pem::LineEnding,
 };
 use ed25519_dalek::{Signer as _, SigningKey};
-use edgec_artifact::{KeyError, PublicKey};
+use edgec_artifact::{KeyError, PemError, PublicKey, tidy_pem};
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// An Ed25519 private key.
@@ -31,6 +31,9 @@ pub enum SecretKeyError {
     /// Not the PEM of an Ed25519 PKCS#8 key. The text is not repeated.
     #[error("not an Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
     Pem,
+    /// A PEM document that is not read. The text is not repeated.
+    #[error("the private key's PEM is not read")]
+    Document(#[from] PemError),
     /// The key is encrypted, and no passphrase was given.
     #[error("the private key is encrypted: it takes a passphrase")]
     Encrypted,
@@ -66,17 +69,18 @@ impl SecretKey {
         Self::new(SigningKey::from_bytes(&seed))
     }
 
-    /// The key in a PKCS#8 PEM document.
+    /// The key in a PKCS#8 PEM document, which is read as OpenSSL reads it ([`tidy_pem`]).
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::Encrypted`] for a key that a passphrase opens, [`SecretKeyError::Pem`]
-    /// for any other document.
+    /// [`SecretKeyError::Encrypted`] for a key that a passphrase opens, [`SecretKeyError::Document`] for PEM that is
+    /// not read, [`SecretKeyError::Pem`] for any other document.
     pub fn from_pem(pem: &str) -> Result<Self, SecretKeyError> {
         if Self::is_encrypted(pem) {
             return Err(SecretKeyError::Encrypted);
         }
-        let key = SigningKey::from_pkcs8_pem(pem.trim()).map_err(|_| SecretKeyError::Pem)?;
+        let pem = tidy(pem)?;
+        let key = SigningKey::from_pkcs8_pem(&pem).map_err(|_| SecretKeyError::Pem)?;
         Self::new(key)
     }
 
@@ -111,6 +115,18 @@ impl SecretKey {
     /// The deterministic Ed25519 signature over `message` (RFC 8032, section 5.1.6).
     pub fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.key.sign(message).to_bytes()
+    }
+}
+
+/// The document of a private key as a strict parser wants it.
+pub(crate) fn tidy(pem: &str) -> Result<Zeroizing<String>, SecretKeyError> {
+    // A buffer that grows leaves copies behind.
+    let mut tidy = Zeroizing::new(String::with_capacity(2 * pem.len() + 64));
+    let fits = |label: &str| matches!(label, "PRIVATE KEY" | "ENCRYPTED PRIVATE KEY");
+    match tidy_pem(pem, "PRIVATE KEY", fits, &mut tidy) {
+        Ok(()) => Ok(tidy),
+        Err(PemError::NoBegin { .. }) => Err(SecretKeyError::Pem),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -159,6 +175,41 @@ mod tests {
         assert_eq!(key.to_pem().unwrap().as_str(), RFC8410);
         assert!(key.public().accepts(b"message", &key.sign(b"message")));
         assert!(!key.public().accepts(b"other", &key.sign(b"message")));
+    }
+
+    #[test]
+    fn pem_is_read_as_openssl_reads_it_or_refused_with_the_reason() {
+        let key = SecretKey::from_pem(RFC8410).unwrap().public();
+        for text in [
+            format!("\u{feff}{RFC8410}"),
+            RFC8410.replace('\n', "  \r\n"),
+            format!("in front\n{RFC8410}behind\n"),
+            RFC8410.replace("MC4C", "MC\n4C"),
+        ] {
+            assert_eq!(SecretKey::from_pem(&text).unwrap().public(), key);
+            assert!(!SecretKey::is_encrypted(&text));
+        }
+        let refused = |text: &str| SecretKey::from_pem(text).unwrap_err();
+        let escaped = refused(&RFC8410.replace('\n', "\\n"));
+        assert!(matches!(
+            escaped,
+            SecretKeyError::Document(PemError::Escaped)
+        ));
+        let twice = refused(&format!("{RFC8410}{RFC8410}"));
+        assert!(matches!(
+            twice,
+            SecretKeyError::Document(PemError::Second { line: 4 })
+        ));
+        let other = refused(&RFC8410.replace("PRIVATE", "RSA PRIVATE"));
+        assert!(matches!(other, SecretKeyError::Pem));
+        let encrypted = RFC8410.replace("PRIVATE", "ENCRYPTED PRIVATE");
+        for text in [
+            encrypted.clone(),
+            format!("\u{feff}{encrypted}"),
+            format!("x\n{encrypted}"),
+        ] {
+            assert!(SecretKey::is_encrypted(&text));
+        }
     }
 
     #[test]

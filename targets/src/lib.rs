@@ -40,6 +40,20 @@ impl Arch {
         Self::ALL.into_iter().find(|arch| arch.name() == name)
     }
 
+    /// The family of this name, or of what other tools call it (Docker, Debian, Apple).
+    pub fn called(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|arch| arch.name() == name || arch.aliases().contains(&name))
+    }
+
+    /// What other tools call the family. Each is an alias of the family's default target, too.
+    pub const fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Arch::X86_64 => &["x86-64", "amd64"],
+            Arch::Aarch64 => &["arm64"],
+        }
+    }
+
     /// The family of this `e_machine`.
     pub fn of_elf_machine(machine: u16) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
@@ -77,6 +91,19 @@ impl Arch {
         match self {
             Arch::X86_64 => "x86_64-unknown-linux-gnu",
             Arch::Aarch64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+
+    /// The triple, and the same with each alias of the family: what a pattern for the whole family may be
+    /// written for.
+    pub const fn triples(self) -> &'static [&'static str] {
+        match self {
+            Arch::X86_64 => &[
+                "x86_64-unknown-linux-gnu",
+                "x86-64-unknown-linux-gnu",
+                "amd64-unknown-linux-gnu",
+            ],
+            Arch::Aarch64 => &["aarch64-unknown-linux-gnu", "arm64-unknown-linux-gnu"],
         }
     }
 }
@@ -143,6 +170,12 @@ impl Target {
     /// The target triple.
     pub const fn triple(&self) -> &'static str {
         self.arch.triple()
+    }
+
+    /// Every name that may stand for the target, or for its family: id, aliases, triples.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        let names = std::iter::once(self.id).chain(self.aliases.iter().copied());
+        names.chain(self.arch.triples().iter().copied())
     }
 
     /// The first target of the registry whose code is byte for byte this one's: the code generator knows

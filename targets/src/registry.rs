@@ -139,6 +139,7 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Arch;
     use std::collections::HashSet;
 
     #[test]
@@ -147,6 +148,24 @@ mod tests {
         for name in all().flat_map(names) {
             assert!(seen.insert(name), "{name} names two targets");
         }
+    }
+
+    /// What other tools call a family is a target too, the family's default, and stands in triples.
+    #[test]
+    fn a_family_s_aliases_are_those_of_its_default_target() {
+        for arch in Arch::ALL {
+            let default = find(arch.name()).unwrap();
+            assert_eq!(Arch::called(arch.name()), Some(arch));
+            let mut triples = vec![arch.triple().to_owned()];
+            for alias in arch.aliases() {
+                assert_eq!(find(alias), Ok(default));
+                assert_eq!(Arch::called(alias), Some(arch));
+                triples.push(arch.triple().replacen(arch.name(), alias, 1));
+            }
+            assert_eq!(arch.triples(), triples);
+            assert!(default.names().any(|name| name == arch.triple()));
+        }
+        assert_eq!(Arch::called("x86_64-v3"), None);
     }
 
     #[test]

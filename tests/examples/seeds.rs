@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p edgec-tests --example seeds`, after a change of the engine or the format.
 
-use edgec_artifact::Artifact;
+use edgec_artifact::{Artifact, Exports, Statement};
 use edgec_fuzz::SECRET_KEY;
 use edgec_tests::{Sandbox, repository};
 
@@ -40,6 +40,11 @@ fn main() {
         );
         if *name == "signed" {
             write("verify", &file, &bytes);
+            let payload = extended(envelope.payload());
+            let length = u16::try_from(payload.len()).unwrap();
+            write("manifest", "extended.json", &payload);
+            let signed = [&length.to_le_bytes(), &payload[..], image].concat();
+            write("signed", "extended", &signed);
         }
     }
     for (name, text) in PROGRAMS {
@@ -60,6 +65,16 @@ fn main() {
             );
         }
     }
+}
+
+/// The statement with exports that are summed up, and with extensions.
+fn extended(payload: &[u8]) -> Vec<u8> {
+    let Statement { mut manifest } = Statement::decode(payload).unwrap();
+    let names = (0..10_000).map(|number| format!("function {number}"));
+    manifest.capabilities.exports = Exports::of(names);
+    let values = r#"{"dev.example/a":[true,0,{"b":"c"}],"x":9007199254740991}"#;
+    manifest.extensions = Some(serde_json::from_str(values).unwrap());
+    Statement { manifest }.encode()
 }
 
 /// Name, target and text of the artifacts.

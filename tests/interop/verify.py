@@ -4,7 +4,6 @@ edgec. Python 3.11, its standard library, and `cryptography` for the arithmetic 
 import argparse, base64, datetime, hashlib, itertools, json, os, re, stat, struct, sys, time, tomllib, unicodedata
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 def need(condition, reason):
     if not condition: raise ValueError(reason)  # as the parsers of the standard library do
 # --- JSON and TOML. A shape is a dict (an object with these fields and no others, `name?` is optional), a list
@@ -20,7 +19,17 @@ def line(value): return text(value) and not any(unicodedata.category(c) == "Cc" 
 def is_name(name):
     return (line(name) and not set(name) & set("\\*") and len(name.encode()) <= 128
             and all(part and part[0] != "." for part in name.split("/")))
-def settings(value): return table_of(text)(value) and list(value) == sorted(value)
+def is_sorted(value): return list(value) == sorted(value)
+def settings(value): return table_of(text)(value) and is_sorted(value)
+def exports(value):  # a list, or the count, length and digest of one that is longer than 128 KiB
+    return fits(value, [text], True) or fits(value, SUM, True) and value["length"] > 2**17
+def extension(value, room):  # with so many lists and objects inside of one another
+    inner = list(value.values()) if type(value) is dict else value
+    if type(inner) is list: return room > 0 and (type(value) is list or is_sorted(value)) and all(extension(one, room - 1) for one in inner)
+    return text(value) or flag(value) or version_number(value)
+def extensions(value):
+    return (type(value) is dict and value != {} and all(map(is_name, value)) and extension(value, 8)
+            and len(spell(value)) <= 2**16)
 
 def fits(value, shape, ordered):
     if callable(shape): return shape(value)
@@ -30,29 +39,30 @@ def fits(value, shape, ordered):
             and (not ordered or list(value) == [name for name in known if name in value])
             and all(fits(item, known[name], ordered) for name, item in value.items()))
 
+def spell(value): return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 def parse_json(data, shape, what):
     value = json.loads(data.decode())
     # Whatever is not in the one spelling, as a field that is there twice, differs from it here.
-    spelled = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    need(spelled == data and fits(value, shape, True), f"{what}: another spelling, field or type")
+    need(spell(value) == data and fits(value, shape, True), f"{what}: another spelling, field or type")
     return value
 BYTES, RANGE = {"length": number, "sha256": digest}, {"minimum": number, "maximum?": number}
+SUM = {"count": number} | BYTES
 MANIFEST = {
     "name": is_name, "version": version_number, "displayVersion?": text, "channel?": is_name,
     "kind": one_of("component", "module"), "image": BYTES | {"fsverity": digest},
     "source": {"input": BYTES, "optimized": BYTES},
     "target": {"id": text, "triple": text, "level": text, "cpuFeatures": [text]},
     "engine": {"name": text, "version": text, "profile": text, "tunables": settings, "compatibilityHash": digest},
-    "capabilities": {"imports": [text], "exports": [text]},
+    "capabilities": {"imports": [text], "exports": exports},
     "resources": {"coreInstances": number, "memories": [RANGE], "tables": [RANGE], "complete": flag},
     "wasmFeatures": [text], "validity?": {"issued?": number, "notBefore?": number, "expires?": number},
-    "builder": {"edgec": text, "stages": [{"name": text, "tool": text, "version": text, "settings": settings}]}}
+    "builder": {"edgec": text, "stages": [{"name": text, "tool": text, "version": text, "settings": settings}]},
+    "extensions?": extensions}
 SUBJECT = {"name": text, "digest": {"sha256": digest, "fsverity-sha256-12": digest}}
 STATEMENT = {"_type": one_of("https://in-toto.io/Statement/v1"), "subject": [SUBJECT],
              "predicateType": one_of("https://edgec.dev/manifest/v1"), "predicate": MANIFEST}
 ENVELOPE = {"payload": text, "payloadType": one_of("application/vnd.in-toto+json"),
             "signatures": [{"keyid": text, "sig": text}]}
-
 def open_envelope(data):
     envelope = parse_json(data, ENVELOPE, "envelope")
     fields = [envelope["payload"]] + [one["sig"] for one in envelope["signatures"]]
@@ -61,7 +71,6 @@ def open_envelope(data):
     need(again == fields, "envelope: base64 in another spelling")
     need(len(signatures) <= 64 and all(len(one) == 64 for one in signatures), "envelope: signatures")
     return payload, [(one["keyid"], signature) for one, signature in zip(envelope["signatures"], signatures)]
-
 def read_statement(payload):
     statement = parse_json(payload, STATEMENT, "statement")
     manifest, name = statement["predicate"], statement["predicate"]["name"]
@@ -78,7 +87,6 @@ def is_fit(point):
     y = int.from_bytes(point, "little") % 2**255
     x_squared = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     return y < P and y not in SMALL_ORDER and pow(x_squared, (P - 1) // 2, P) == 1  # the last: on the curve
-
 def parse_key(pem):
     begin, body, end = pem.strip().splitlines()
     need((begin, end) == ("-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"), "not a public key in PEM")
@@ -94,9 +102,8 @@ def split(file):
     image_len, at, length, version, reserved, magic = struct.unpack("<QQQII8s", file[-40:])
     need(magic == b"\x89edgec\r\n" and version == 1 and reserved == 0, "layout: not a footer")
     need(at == (image_len + 7) // 8 * 8 and at + length + 40 == len(file), "layout: tiling")
-    need(1 <= length <= 2**20 and not any(file[image_len:at]), "layout: envelope length, or padding")
+    need(1 <= length <= 2**22 and not any(file[image_len:at]), "layout: envelope length, or padding")
     return file[:image_len], file[at:-40]
-
 def fsverity(data):
     def hashes(level):
         return b"".join(hashlib.sha256(level[i:i + 4096].ljust(4096, b"\0")).digest() for i in range(0, len(level), 4096))
@@ -170,26 +177,34 @@ def moment(value):
     in_utc = type(value) is datetime.datetime and value.utcoffset() == datetime.timedelta(0)
     return in_utc and value.microsecond == 0 and value.year >= 1970
 def is_within(rule, now):
-    time_of = lambda field, default: rule[field].timestamp() if field in rule else default
+    def time_of(field, default): return rule[field].timestamp() if field in rule else default
     return time_of("not-before", now) <= now < time_of("expires", now + 1)
 def engine_version(value):
     exact = text(value) and re.fullmatch(r"(0|[1-9][0-9]{0,8})(\.(0|[1-9][0-9]{0,8})){2}", value)
     return tuple(map(int, value.split("."))) if exact else None
 CHECKS = "application channel target version revocation compiler advisories profile imports validity expiry audit".split()
-def some_text(value): return value != [] and fits(value, [text], False)
-SELECTOR = {"applications?": some_text, "targets?": some_text, "channels?": some_text}
-DENIED = {"from?": engine_version, "before?": engine_version, "targets?": some_text, "reason": line}
+def can_match(*names): return lambda value: text(value) and any(matches({"": [value]}, "", name) for name in names)
+def for_name(value): return text(value) and any(is_name(value.replace("*", filling)) for filling in ("", "x"))
+def for_channel(value): return text(value) and (value.strip("*") == "" or for_name(value))
+def some(shape): return lambda value: value != [] and fits(value, [shape], False)
+SELECTOR = {"applications?": some(for_name), "targets?": some(text), "channels?": some(for_channel)}
+DENIED = {"from?": engine_version, "before?": engine_version, "targets?": some(text), "reason": line}
 POLICY = {
     "name?": line, "version?": version_number, "expires?": moment, "threshold": number,
     "minimum-load-mode?": one_of("private-copy", "sealed-memfd", "trusted-store", "fs-verity"),
     "key": [{"name": line, "pem": text, "not-before?": moment, "expires?": moment} | SELECTOR],
     "scope?": [{"threshold": number, "keys?": [text]} | SELECTOR],
     "revoked-key?": [{"id": digest, "reason": line}], "revoked-digest?": [{"fsverity": digest, "reason": line}],
-    "allow?": {f"{name}?": [text] for name in ("applications", "targets", "channels", "profiles", "imports")},
+    "allow?": {"applications?": [for_name], "targets?": [text], "channels?": [for_channel],
+               "profiles?": [can_match("default", "edge")], "imports?": [text]},
     "compiler?": {"minimum?": engine_version, "advisories?": flag, "audit?": flag, "deny?": [DENIED]},
     "minimum-version?": table_of(number), "validity?": {"expiry-required?": flag}, "checks?": {f"{check}?": one_of("enforce", "warn", "off") for check in CHECKS}}
-
-def read_policy(path, now):
+SPELLINGS = {"x86_64": ["x86_64", "x86-64", "amd64"], "aarch64": ["aarch64", "arm64"]}
+def names_of(stated, targets):  # of a target: its id, its aliases, its triple with each spelling of the family
+    family, rest = (stated["triple"] + "-").split("-", 1)
+    aliases = [alias for target in targets if target["id"] == stated["id"] for alias in target["aliases"]]
+    return [stated["id"], *aliases, *(f"{name}-{rest[:-1]}" for name in SPELLINGS.get(family, [family]))]
+def read_policy(path, now, targets):
     with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
         facts = os.fstat(file.fileno())
         need(stat.S_ISREG(facts.st_mode) and facts.st_size <= 2**20, "not a regular file, or too long")
@@ -199,9 +214,14 @@ def read_policy(path, now):
     need("name" in policy or "version" not in policy, "a version without a name")
     need(all(map(is_name, policy.get("minimum-version", ()))), "minimum-version: no name")
     need(is_within(policy, now), "it has expired")
-    need(all({"from", "before"} & rule.keys() for rule in policy.get("compiler", {}).get("deny", [])), "deny: no bounds")
+    denied = policy.get("compiler", {}).get("deny", [])
+    need(all({"from", "before"} & rule.keys() for rule in denied), "deny: no bounds")
+    ends = [(engine_version(rule.get("from", "0.0.0")), engine_version(rule.get("before"))) for rule in denied]
+    need(all(end is None or start < end for start, end in ends), "deny: an empty range")
+    is_target = can_match(*(name for target in targets for name in names_of(target, targets)))
+    rules = [policy.get("allow", {}), *policy["key"], *policy.get("scope", []), *denied]
+    need(all(is_target(name) for rule in rules for name in rule.get("targets", [])), "an unknown target")
     return policy
-
 def check_keys(policy):
     for key in policy["key"]:
         key["der"] = parse_key(key["pem"])
@@ -215,12 +235,10 @@ def check_keys(policy):
 def matches(rule, field, value):
     patterns = [".*".join(map(re.escape, pattern.split("*"))) for pattern in rule.get(field, ["*"])]
     return any(re.fullmatch(pattern, value, re.DOTALL) for pattern in patterns)
-
-def for_target(rule, target): return matches(rule, "targets", target["id"]) or matches(rule, "targets", target["triple"])
+def for_target(rule, manifest): return any(matches(rule, "targets", name) for name in manifest["names"])
 def selects(rule, manifest):
     return (matches(rule, "applications", manifest["name"]) and matches(rule, "channels", manifest.get("channel", ""))
-            and for_target(rule, manifest["target"]))
-
+            and for_target(rule, manifest))
 def check_signatures(payload, signatures, policy, now):  # whose they are: trusted, not revoked, within their time
     need(len(dict(signatures)) == len(signatures), "signatures: one key id twice")
     pae = b"DSSEv1 28 application/vnd.in-toto+json %d %b" % (len(payload), payload)
@@ -230,12 +248,10 @@ def check_signatures(payload, signatures, policy, now):  # whose they are: trust
     counting = [key for key in found if key["id"] not in revoked and is_within(key, now)]
     need(len(counting) >= policy["threshold"], "signatures: not enough keys that count")
     return counting
-
 def check_quorums(found, policy, manifest):
     names = {key["name"] for key in found if selects(key, manifest)}
     for quorum in [policy] + [scope for scope in policy.get("scope", []) if selects(scope, manifest)]:
         need(len(names & set(quorum.get("keys", names))) >= quorum["threshold"], "signatures: not enough for this")
-
 def check_rules(manifest, policy, options):
     modes, allow, compiler = (policy.get(part, {}) for part in ("checks", "allow", "compiler"))
     name, target, channel, engine = (manifest.get(field, "") for field in ("name", "target", "channel", "engine"))
@@ -245,33 +261,32 @@ def check_rules(manifest, policy, options):
         least, end = engine_version(limits.get("from", "0.0.0")), engine_version(limits.get("before"))
         return least <= version and (end is None or version < end)
     need(options.name in (None, name) and options.channel in (None, channel), "not what was asked for")
-    facts = {"application": name, "channel": channel, "profile": engine["profile"]}
-    for check in facts: enforce(check, matches(allow, f"{check}s", facts[check]))
-    enforce("target", for_target(allow, target))
+    for check, fact in ("application", name), ("channel", channel), ("profile", engine["profile"]):
+        enforce(check, matches(allow, f"{check}s", fact))
+    enforce("target", for_target(allow, manifest))
     enforce("imports", all(matches(allow, "imports", one) for one in manifest["capabilities"]["imports"]))
     enforce("version", manifest["version"] >= policy.get("minimum-version", {}).get(name, 0))
     enforce("revocation", all(manifest["image"]["fsverity"] != one["fsverity"] for one in policy.get("revoked-digest", [])))
     if "minimum" in compiler or compiler.get("deny"):
-        denied = [rule for rule in compiler.get("deny", []) if for_target(rule, target)]
+        denied = [rule for rule in compiler.get("deny", []) if for_target(rule, manifest)]
         enforce("compiler", version and made_by({"from": compiler.get("minimum", "0.0.0")}) and not any(map(made_by, denied)))
     if compiler.get("advisories"):
         concerns = lambda one, kind, mine: not one[kind] or mine & set(one[kind])
-        ranges = [one["affected"] for one in options.advisories or [] if concerns(one, "features", uses)
-                  and concerns(one, "families", {target["triple"].split("-")[0]})]
+        ranges = [one["affected"] for one in options.advisories or [] if "shape" not in one
+                  and concerns(one, "features", uses) and concerns(one, "families", {target["triple"].split("-")[0]})]
         enforce("advisories", options.advisories is not None and version and not any(map(made_by, ranges)))
     enforce("audit", not compiler.get("audit"))  # there is no disassembler here: nothing can be said of the code
     enforce("validity", validity.get("notBefore", 0) <= options.at < validity.get("expires", 2**64))
     enforce("expiry", "expires" in validity or not policy.get("validity", {}).get("expiry-required"))
-
 def verify(file, policy, options):
     image, envelope = split(file)
     payload, signatures = open_envelope(envelope)
     found = check_signatures(payload, signatures, policy, options.at)
     manifest = read_statement(payload)  # and not before those who are trusted have signed it
+    manifest["names"] = names_of(manifest["target"], options.targets)
     check_quorums(found, policy, manifest)
     check_image(image, manifest, options.targets)
     check_rules(manifest, policy, options)
-
 def main():
     def document(path): return json.load(open(path, "rb"))
     parser = argparse.ArgumentParser(description=__doc__)
@@ -287,7 +302,7 @@ def main():
     for path in options.artifact:
         try:
             keys = [{"name": key, "pem": open(key).read()} for key in options.key or []]
-            policy = {"threshold": len(keys), "key": keys} if keys else read_policy(options.trust, options.at)
+            policy = {"threshold": len(keys), "key": keys} if keys else read_policy(options.trust, options.at, options.targets)
             need(os.path.isfile(path) and os.path.getsize(path) <= 2**30, "not a file, or too long")
             verify(open(path, "rb").read(), check_keys(policy), options)
             print(f"{path}: accepted")
@@ -295,5 +310,4 @@ def main():
             print(f"{path}: rejected: {str(error) or 'signatures: not by the key that is named'}")
             refused = 1
     return refused
-
 if __name__ == "__main__": sys.exit(main())

@@ -83,7 +83,7 @@ fn run(root: &Path, sandbox: &Sandbox, cpu: &str, jobs: &[Job]) -> Machine {
 
 fn build(sandbox: &Sandbox, inputs: &[String], options: &[&str]) {
     let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-    let build = ["build", "-q", "--key", "key.pem"];
+    let build = ["build", "-q", "--key", "key.pem", "--kind", "component"];
     sandbox.ok(&[&build[..], options, &inputs].concat());
 }
 
@@ -159,7 +159,7 @@ fn what_a_cpu_lacks_is_refused_by_name_and_everything_else_runs() {
 fn expected(folder: &Path, guest: &CliGuest) -> Behaviour {
     let wasm = std::fs::read(folder.join(guest.file)).unwrap();
     let input = edgec_compiler::read(&wasm).unwrap();
-    let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Auto).unwrap();
+    let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Component).unwrap();
     stock::compile_and_run(adapted.component.bytes(), guest.arguments, guest.stdin)
 }
 

@@ -18,9 +18,10 @@ const ACCEPTED: &[&str] = &[
     "[compiler]\naudit = false",
     "[compiler]\naudit = true\n[checks]\naudit = 'off'",
     "[allow]\ntargets = ['x86_64*', 'aarch64*']",
+    "[allow]\ntargets = ['x86-64', 'arm64']\nprofiles = ['def*']\nchannels = ['']",
     "[[compiler.deny]]\nbefore = '48.0.8'\ntargets = ['*-linux-gnu']\nreason = ''",
     "[[compiler.deny]]\nbefore = '48.0.0'\nreason = ''",
-    "[[compiler.deny]]\nfrom = '48.0.0'\ntargets = ['other']\nreason = ''",
+    "[[compiler.deny]]\nfrom = '48.0.0'\ntargets = ['znver5', 'turin', 'ampere1']\nreason = ''",
     "[validity]\nexpiry-required = false",
     "[validity]\nexpiry-required = true\n[checks]\nexpiry = 'warn'",
     "[allow]\nimports = []\n[checks]\nimports = 'off'",
@@ -70,6 +71,15 @@ const REFUSED: &[&str] = &[
     "[[compiler.deny]]\nbefore = '1.0.1000000000'\nreason = ''",
     "expires = 2999-01-01T23:59:60Z",
     "[[revoked-key]]\nid = 'abc'\nreason = ''",
+    "[[compiler.deny]]\nfrom = '1.0.0'\nbefore = '1.0.0'\nreason = ''",
+    "[[compiler.deny]]\nbefore = '0.0.0'\nreason = ''",
+    "[[compiler.deny]]\nfrom = '1.0.0'\ntargets = ['other']\nreason = ''",
+    "[[compiler.deny]]\nfrom = '48.0.0'\ntargets = ['amd64', 'arm64']\nreason = ''",
+    "[allow]\nprofiles = ['default', 'egde']",
+    "[allow]\napplications = ['hello', '/acme/*']",
+    "[[scope]]\nthreshold = 1\napplications = ['acme/']",
+    "[[scope]]\nthreshold = 1\napplications = ['']",
+    "[[scope]]\nthreshold = 1\nchannels = ['a\\b']",
 ];
 
 #[test]

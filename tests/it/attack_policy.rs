@@ -134,7 +134,7 @@ fn row_23_another_channel_or_target() {
     Scene::new(&policy(""), &on("stable"))
         .with(&["--channel", "stable"])
         .accepts();
-    Scene::new(&policy("[allow]\ntargets = [\"other*\"]"), &hello()).refuses("target");
+    Scene::new(&policy("[allow]\ntargets = [\"znver5\"]"), &hello()).refuses("target");
     Scene::new(&policy("[allow]\ntargets = [\"*\"]"), &hello()).accepts();
 }
 
@@ -208,7 +208,7 @@ fn row_26_revoked() {
 fn row_26_a_key_outside_its_scope() {
     for limits in [
         "applications = [\"shop\", \"acme/*\"]",
-        "targets = [\"other*\"]",
+        "targets = [\"znver5\"]",
         "channels = [\"stable\"]",
         "applications = [\"hello\"]\nchannels = [\"stable\"]",
     ] {
@@ -440,7 +440,7 @@ fn row_29_compilers() {
     for range in [
         "from = \"48.0.9\"",
         "before = \"48.0.8\"",
-        "from = \"48.0.0\"\ntargets = [\"other*\"]",
+        "from = \"48.0.0\"\ntargets = [\"znver5\"]",
     ] {
         Scene::new(&denied(range), &hello()).accepts();
     }
@@ -464,7 +464,7 @@ fn row_29_advisories() {
 
 #[test]
 fn row_29_profiles_and_imports() {
-    Scene::new(&policy("[allow]\nprofiles = [\"other\"]"), &hello()).refuses("profile");
+    Scene::new(&policy("[allow]\nprofiles = [\"edge\"]"), &hello()).refuses("profile");
     Scene::new(&policy("[allow]\nprofiles = [\"default\"]"), &hello()).accepts();
     for imports in ["", "\"wasi:sockets/*\"", "\"wasi:cli/exit*\""] {
         let text = policy(&format!("[allow]\nimports = [{imports}]"));

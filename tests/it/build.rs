@@ -131,35 +131,73 @@ fn a_core_module_becomes_what_is_asked_for() {
     };
     assert_eq!(kind(&[&hello()]), "component");
     assert_eq!(kind(&[&hello(), "--kind", "module"]), "module");
+    // A command may exit with any code, and a component of it is made where that is asked for.
+    sandbox.write(
+        "ten.wat",
+        r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1) (func (export "_start") (call $exit (i32.const 10))))"#,
+    );
+    assert_eq!(kind(&["ten.wat"]), "module");
+    assert_eq!(kind(&["ten.wat", "--kind", "component"]), "component");
+    // A component of a library would export nothing, and is not made.
     sandbox.write("plain.wat", "(module (func (export \"f\")))");
     assert_eq!(kind(&["plain.wat"]), "module");
-    assert_eq!(kind(&["plain.wat", "--kind", "component"]), "component");
+    let before = sandbox.read("a.cwasm");
+    let asked = ["build", "plain.wat", "-t", "x86_64", "--kind", "component"];
+    let output = ["--key", "key.pem", "-o", "a.cwasm"];
+    let stderr = sandbox.fails(1, &[&asked[..], &output].concat());
+    assert!(stderr.starts_with("error[kind]: plain.wat: "), "{stderr}");
+    assert!(stderr.contains("it would export nothing"), "{stderr}");
+    assert!(stderr.contains("--kind module"), "{stderr}");
+    assert_eq!(sandbox.read("a.cwasm"), before);
 }
 
 #[test]
 fn times_come_from_the_caller() {
     let sandbox = Sandbox::new();
-    sandbox.ok(&[
-        "build",
-        &hello(),
-        "-t",
-        "x86_64",
-        "--key",
-        "key.pem",
-        "-o",
-        "a.cwasm",
+    let (hello, key) = (hello(), ["--key", "key.pem", "-o", "a.cwasm"]);
+    let build = [&["build", "-q", &hello, "-t", "x86_64"][..], &key].concat();
+    let limited = |limits: &[&'static str]| [&build[..], limits].concat();
+    let issued = "2026-01-01T00:00:00Z";
+    // What has expired when it is built would never run.
+    for (expires, says) in [
+        ("1767225700", "2026-01-01T00:01:40Z"),
+        ("2020-02-02", "2020-02-02T00:00:00Z"),
+    ] {
+        let stderr = sandbox.fails(
+            2,
+            &limited(&["--issued", "1577836800", "--expires", expires]),
+        );
+        assert!(
+            stderr.starts_with("error[validity]: --expires lies in the past"),
+            "{stderr}"
+        );
+        assert!(stderr.contains(says), "{stderr}");
+        assert!(!sandbox.path().join("a.cwasm").exists());
+    }
+    sandbox.ok(&limited(&[
         "--issued",
-        "2026-01-01T00:00:00Z",
+        issued,
         "--not-before",
-        "2026-01-01T00:00:00Z",
+        issued,
         "--expires",
-        "1767225700",
-    ]);
+        "+1s",
+    ]));
+    std::thread::sleep(std::time::Duration::from_millis(2100));
     let stderr = sandbox.fails(1, &["verify", "a.cwasm", "--key", "key.pub.pem"]);
     assert!(stderr.contains("error[expired]"), "{stderr}");
+    sandbox.ok(&limited(&["--expires", "+90d"]));
+    let report = sandbox.ok(&["inspect", "--format", "json", "a.cwasm"]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let expires = report
+        .pointer("/manifest/validity/expires")
+        .and_then(|it| it.as_u64());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let left = expires.unwrap() - now.unwrap().as_secs();
+    assert!((7_770_000..=7_776_000).contains(&left), "{left}");
     sandbox.ok(&[
         "build",
-        &hello(),
+        &hello,
         "-t",
         "x86_64",
         "--key",

@@ -138,7 +138,7 @@ fn what_is_too_much_to_read_is_counted() {
     );
     sandbox.write("many.wat", component);
     let arguments = [
-        "build", "many.wat", "-O0", "-t", "x86_64", "--key", "key.pem", "-o", "m",
+        "build", "many.wat", "-O0", "-t", "x86_64", "--key", "key.pem", "-o", "m.cwasm",
     ];
     let output = sandbox.run(&arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -149,7 +149,7 @@ fn what_is_too_much_to_read_is_counted() {
     );
     assert_eq!(stderr.matches("hint:").count(), 1);
     assert!(stderr.contains("18 more with --format json"));
-    let shown = sandbox.ok(&["inspect", "m"]);
+    let shown = sandbox.ok(&["inspect", "m.cwasm"]);
     assert_eq!(shown.matches("\nmemory-copied").count(), 12, "{shown}");
     assert!(shown.contains("\n(3 more with --format json)\n"));
     // The quiet say nothing, and nothing else.

@@ -3,7 +3,12 @@
 
 #![cfg(target_os = "linux")]
 
-use edgec_loader::store::{Application, Deployment, RefreshError, Refreshed, Store, StoreError};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use edgec_loader::store::{
+    Application, Deployment, Distrust, PolicyFile, PolicySource, RefreshError, Refreshed, Store,
+    StoreError,
+};
 use edgec_loader::{
     HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent, LoadedPre, TrustPolicy,
     Verdict,
@@ -58,7 +63,7 @@ fn asynchronous_hosts_are_served_too() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let answers: Vec<_> = (0..8)
         .map(|_| {
-            let (version, mut store) = (deployment.current(), request(&engine));
+            let (version, mut store) = (deployment.current().unwrap(), request(&engine));
             runtime.spawn(async move {
                 let instance = version.instantiate_async(&mut store).await.unwrap();
                 let answer = instance.get_typed_func::<(), (u32,)>(&mut store, "answer");
@@ -78,7 +83,11 @@ fn an_endless_loop_ends_with_its_deadline() {
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
     let mut store = request(&engine);
-    let instance = deployment.current().instantiate(&mut store).unwrap();
+    let instance = deployment
+        .current()
+        .unwrap()
+        .instantiate(&mut store)
+        .unwrap();
     let spin = instance
         .get_typed_func::<(), ()>(&mut store, "spin")
         .unwrap();
@@ -86,7 +95,7 @@ fn an_endless_loop_ends_with_its_deadline() {
     let error = spin.call(&mut store, ()).unwrap_err();
     assert_eq!(error.downcast_ref(), Some(&Trap::Interrupt));
     drop(ticker);
-    assert_eq!(ask(&engine, &deployment.current()), 7);
+    assert_eq!(ask(&engine, &deployment.current().unwrap()), 7);
 }
 
 #[test]
@@ -95,22 +104,22 @@ fn a_name_is_replaced_while_its_versions_run() {
     stored.admit_answer(1);
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
-    let unchanged = deployment.refresh(&stored.policy).unwrap();
+    let unchanged = deployment.refresh().unwrap();
     assert_eq!(unchanged, Refreshed::Unchanged);
 
-    let old = deployment.current();
+    let old = deployment.current().unwrap();
     stored.admit_answer(2);
-    let replaced = deployment.refresh(&stored.policy).unwrap();
+    let replaced = deployment.refresh().unwrap();
     assert_eq!(replaced, Refreshed::Replaced { from: 1, to: 2 });
-    assert_eq!(deployment.current().manifest().version, 2);
-    assert_eq!(ask(&engine, &deployment.current()), 2);
+    assert_eq!(deployment.current().unwrap().manifest().version, 2);
+    assert_eq!(ask(&engine, &deployment.current().unwrap()), 2);
     // Whoever has the old one keeps it.
     assert_eq!(ask(&engine, &old), 1);
 
     stored.store.make_current("app", 1).unwrap();
-    let back = deployment.refresh(&stored.policy).unwrap();
+    let back = deployment.refresh().unwrap();
     assert_eq!(back, Refreshed::Replaced { from: 2, to: 1 });
-    assert_eq!(ask(&engine, &deployment.current()), 1);
+    assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
 }
 
 #[test]
@@ -119,12 +128,15 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
     stored.admit_answer(3);
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
-    let kept = |policy: &TrustPolicy| match deployment.refresh(policy).unwrap_err() {
-        RefreshError::Kept(reason) => {
-            assert_eq!(ask(&engine, &deployment.current()), 3);
-            reason
+    let kept = |policy: &TrustPolicy| {
+        stored.follow(Some(policy.clone()));
+        match deployment.refresh().unwrap_err() {
+            RefreshError::Kept(reason) => {
+                assert_eq!(ask(&engine, &deployment.current().unwrap()), 3);
+                reason
+            }
+            error => panic!("{error:?}"),
         }
-        error => panic!("{error:?}"),
     };
 
     // An older one, by the operator's hand, that the policy does not let in.
@@ -136,10 +148,8 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
     let import = "(component (import \"acme:host/thing\" (func)))";
     stored.admit(import, 4, &["-t", ARCH, "--profile", "edge"]);
     stored.store.make_current("app", 3).unwrap();
-    assert_eq!(
-        deployment.refresh(&stored.policy).unwrap(),
-        Refreshed::Unchanged
-    );
+    stored.follow(Some(stored.policy.clone()));
+    assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
     stored.store.make_current("app", 4).unwrap();
     let reason = kept(&stored.policy);
     assert!(matches!(reason, LoadError::Link(_)), "{reason:?}");
@@ -155,11 +165,181 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
     assert_eq!(kept(&stored.policy).code(), "store-unknown");
 
     // What is at work itself, whatever else the store has.
-    match deployment.refresh(&stored.stricter(4)).unwrap_err() {
-        RefreshError::Distrusted(reason) => assert_eq!(reason.code(), "rollback"),
+    stored.follow(Some(stored.stricter(4)));
+    assert_eq!(distrusted(&deployment), "rollback");
+    stored.follow(Some(stored.policy.clone()));
+    assert_eq!(kept(&stored.policy).code(), "store-unknown");
+}
+
+/// Refreshes; nothing is trusted then, and no request gets a program. The code of the reason.
+fn distrusted(deployment: &Deployment<()>) -> &'static str {
+    match deployment.refresh().unwrap_err() {
+        RefreshError::Distrusted(it) => {
+            assert_eq!(deployment.current().err().unwrap().code(), it.code());
+            it.code()
+        }
         error => panic!("{error:?}"),
     }
-    assert_eq!(ask(&engine, &deployment.current()), 3);
+}
+
+/// However a refresh fails to judge what is at work, it is not trusted; and it is again as soon as it was judged.
+#[test]
+fn a_refresh_that_cannot_judge_distrusts() {
+    let stored = Stored::new();
+    stored.admit_answer(1);
+    let engine = edge(&Limits::OnDemand);
+    let deployment = stored.deploy(&engine);
+    let trusted_again = || {
+        stored.follow(Some(stored.policy.clone()));
+        assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
+        assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
+    };
+
+    stored.follow(None);
+    assert_eq!(distrusted(&deployment), "policy-source");
+    let error = deployment.current().err().unwrap();
+    let text = edgec_loader::error_chain(&error);
+    assert!(
+        text.contains("not trusted any more: there is no trust policy"),
+        "{text}"
+    );
+    // Nor is anything new put to work without a policy.
+    stored.admit_answer(2);
+    assert_eq!(distrusted(&deployment), "policy-source");
+    stored.store.make_current("app", 1).unwrap();
+    trusted_again();
+
+    // Another policy, and what it would judge by is gone: the store may say nothing for what is at work.
+    let envelopes = stored.sandbox.files().into_iter();
+    let envelopes: Vec<_> = envelopes.filter(|name| name.ends_with(".dsse")).collect();
+    assert!(!envelopes.is_empty());
+    for name in &envelopes {
+        let path = stored.path(name);
+        std::fs::rename(&path, path.with_extension("gone")).unwrap();
+    }
+    assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
+    stored.follow(Some(stored.stricter(1)));
+    deployment.refresh().unwrap_err();
+    let unjudged = deployment.current().err().unwrap();
+    assert!(
+        matches!(unjudged.reason(), Distrust::Unjudged(_)),
+        "{unjudged:?}"
+    );
+    for name in &envelopes {
+        let path = stored.path(name);
+        std::fs::rename(path.with_extension("gone"), path).unwrap();
+    }
+    trusted_again();
+}
+
+/// A panic in the host's own source leaves nothing trusted either.
+#[test]
+fn a_refresh_that_panics_distrusts() {
+    let stored = Stored::new();
+    stored.admit_answer(1);
+    let engine = edge(&Limits::OnDemand);
+    let (policy, reads) = (stored.policy.clone(), AtomicU32::new(0));
+    let source = PolicySource::by(move || match reads.fetch_add(1, Ordering::Relaxed) {
+        1 => panic!("on purpose"),
+        _ => Ok::<_, std::io::Error>(policy.clone()),
+    });
+    let linker = Linker::<()>::new(&engine);
+    let deployment = Deployment::new(&stored.store, &engine, "app", source, linker).unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| deployment.refresh()));
+    assert!(panicked.is_err());
+    let undecided = deployment.current().err().unwrap();
+    assert_eq!(undecided.code(), "undecided");
+    assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
+    assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
+}
+
+/// What a policy or a manifest limits ends at its moment, whether there is a refresh or not.
+#[test]
+fn what_expires_is_not_served_without_a_refresh() {
+    let stored = Stored::new();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let soon = now.unwrap().as_secs() + 20;
+    let expires = [
+        "-t",
+        ARCH,
+        "--profile",
+        "edge",
+        "--expires",
+        &soon.to_string(),
+    ];
+    stored.admit(&programs::answer(1, 1), 1, &expires);
+    let engine = edge(&Limits::OnDemand);
+    let deployment = stored.deploy(&engine);
+    let begin = std::time::Instant::now();
+    let error = loop {
+        match deployment.current() {
+            Ok(current) => assert_eq!(ask(&engine, &current), 1),
+            Err(error) => break error,
+        }
+        assert!(begin.elapsed().as_secs() < 300, "it never expires");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    };
+    assert_eq!(error.code(), "expired");
+}
+
+/// A deployment that has no policy does not begin.
+#[test]
+fn nothing_is_put_to_work_without_a_policy() {
+    let stored = Stored::new();
+    stored.admit_answer(1);
+    let engine = edge(&Limits::OnDemand);
+    for file in ["missing.toml", "store"] {
+        let policy = PolicyFile::new(stored.path(file));
+        let linker = Linker::<()>::new(&engine);
+        let error = Deployment::new(&stored.store, &engine, "app", policy, linker);
+        let error = error.map(|_| ()).unwrap_err();
+        assert!(matches!(error, LoadError::Policy(_)), "{error:?}");
+    }
+}
+
+/// Of a file's policies none that is older is followed, by the process, and by the next one where a file remembers.
+#[test]
+fn a_policy_s_file_goes_forward_only() {
+    let stored = Stored::new();
+    let pem = String::from_utf8(stored.sandbox.read("key.pub.pem")).unwrap();
+    let write = |head: &str| {
+        let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+        stored
+            .sandbox
+            .write("policy.toml", format!("{head}\nthreshold = 1\n{key}"))
+    };
+    let path = write("");
+    let file = PolicyFile::new(&path);
+    file.read().unwrap();
+    write("name = 'fleet'\nversion = 2");
+    file.read().unwrap();
+    for (head, code) in [
+        ("", "policy-rollback"),
+        ("name = 'fleet'\nversion = 1", "policy-rollback"),
+        ("name = 'other'\nversion = 3", "policy-rollback"),
+        (
+            "name = 'fleet'\nversion = 2\nexpires = 2999-01-01T00:00:00Z",
+            "policy-rollback",
+        ),
+        (
+            "name = 'fleet'\nversion = 3\nexpires = 2020-01-01T00:00:00Z",
+            "policy-expired",
+        ),
+        ("version = 3", "trust-policy"),
+    ] {
+        write(head);
+        assert_eq!(file.read().unwrap_err().code(), code, "{head}");
+    }
+    write("name = 'fleet'\nversion = 3");
+    file.read().unwrap();
+
+    let remembering = || PolicyFile::new(&path).remembered_in(stored.path("state"));
+    remembering().read().unwrap();
+    write("name = 'fleet'\nversion = 2");
+    assert_eq!(remembering().read().unwrap_err().code(), "policy-rollback");
+    let root = stored.sandbox.policy().keys().next().unwrap().key;
+    let signed = PolicyFile::new(&path).signed_by(vec![root]);
+    assert_eq!(signed.read().unwrap_err().code(), "policy-signature");
 }
 
 /// What [`Deployment::with`] is given judges each version before it is put to work.
@@ -174,9 +354,9 @@ fn a_host_prepares_each_version_once() {
         Ok((pre, answer))
     };
     let linker = Linker::new(&engine);
-    let (store, policy) = (&stored.store, &stored.policy);
+    let (store, policy) = (&stored.store, stored.policy.clone());
     let deployment = Deployment::with(store, &engine, "app", policy, linker, prepare).unwrap();
-    let current = deployment.current();
+    let current = deployment.current().unwrap();
     let (pre, answer) = current.program();
     let mut request = request(&engine);
     let instance = pre.instantiate(&mut request).unwrap();
@@ -184,11 +364,11 @@ fn a_host_prepares_each_version_once() {
     assert_eq!(answer.unwrap().call(&mut request, ()).unwrap(), (1,));
 
     stored.admit("(component)", 2, &["-t", ARCH, "--profile", "edge"]);
-    let error = deployment.refresh(policy).unwrap_err();
+    let error = deployment.refresh().unwrap_err();
     assert!(matches!(error, RefreshError::Kept(LoadError::Link(_))));
     let text = edgec_loader::error_chain(&error);
     assert!(text.ends_with("it does not answer"), "{text}");
-    assert_eq!(deployment.current().manifest().version, 1);
+    assert_eq!(deployment.current().unwrap().manifest().version, 1);
     assert!(format!("{deployment:?}").contains("version: 1"));
 }
 
@@ -200,7 +380,7 @@ fn what_is_unloaded_may_go() {
     let engine = edge(&Limits::OnDemand);
     let deployment = stored.deploy(&engine);
     let typed = stored.load(&engine).unwrap().try_map(Ok::<_, ()>);
-    let version = deployment.current();
+    let version = deployment.current().unwrap();
     let other = Store::open(stored.path("store")).unwrap();
     other.remove(&Application::new("app")).unwrap();
     let in_use = || {

@@ -188,7 +188,7 @@ const CASES: &[Case] = &[
     Case {
         arguments: &["verify", "good.wat", "--key", "key.pub.pem"],
         exit: 1,
-        begins: "error[layout]: good.wat: not a .cwasm artifact",
+        begins: "error[layout]: good.wat: this is WebAssembly text, not an artifact of edgec",
         says: &["hint: "],
     },
     Case {
@@ -206,8 +206,8 @@ const CASES: &[Case] = &[
     Case {
         arguments: &["verify", "good.wat"],
         exit: 2,
-        begins: "error: the following required arguments",
-        says: &[],
+        begins: "error[no-trust]: nothing says whose signatures count",
+        says: &["hint: ", "--key", "--trust"],
     },
     Case {
         arguments: &["verify", "good.wat", "--trust", "good.wat"],

@@ -5,10 +5,11 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use edgec_artifact::Sha256Digest;
 use edgec_tests::{Sandbox, example, programs, repository, shared};
@@ -46,8 +47,12 @@ fn sandbox() -> Sandbox {
 }
 
 fn write_policy(sandbox: &Sandbox, more: &str) {
+    put_policy(sandbox, "", more);
+}
+
+fn put_policy(sandbox: &Sandbox, head: &str, more: &str) {
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
-    let policy = format!("threshold = 1\n[[key]]\nname = 'k'\npem = '''\n{pem}'''\n{more}");
+    let policy = format!("{head}threshold = 1\n[[key]]\nname = 'k'\npem = '''\n{pem}'''\n{more}");
     // In one step, as whoever changes the policy of a host that runs.
     sandbox.write("policy.new", policy);
     let path = |name| sandbox.path().join(name);
@@ -250,12 +255,60 @@ fn what_is_not_trusted_any_more_is_not_served() {
     write_policy(&sandbox, "[minimum-version]\nproxy = 2\n");
     server.wait_for(201, 503);
     server.wait_for_line("the version at work is not trusted any more");
-    // A policy that cannot be read changes nothing.
-    write_policy(&sandbox, "nonsense = 1\n");
-    server.wait_for_line("nonsense");
-    assert_eq!(server.status("GET"), 503);
     write_policy(&sandbox, "");
     server.wait_for(503, 201);
+}
+
+/// Without a policy that can be followed nothing is served, however it was lost; and it is again when there is one.
+#[test]
+fn a_host_without_a_policy_serves_nothing() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    let path = sandbox.path().join("policy.toml");
+    let edition = |version: u32, more: &str| {
+        put_policy(
+            &sandbox,
+            &format!("name = 'fleet'\nversion = {version}\n{more}"),
+            "",
+        );
+    };
+    edition(1, "");
+    let server = Server::start(&sandbox, "proxy", "60");
+    assert_eq!(server.status("GET"), 201);
+    let lost = |says: &str| {
+        server.wait_for(201, 503);
+        server.wait_for_line(says);
+        // It stays so.
+        thread::sleep(Duration::from_millis(1500));
+        assert_eq!(server.status("GET"), 503, "{says}");
+    };
+    let found = |version| {
+        edition(version, "");
+        server.wait_for(503, 201);
+    };
+
+    edition(2, "expires = 2020-01-01T00:00:00Z\n");
+    lost("the trust policy expired at 1577836800");
+    found(3);
+    std::fs::remove_file(&path).unwrap();
+    lost("cannot read the file: No such file");
+    found(4);
+    edition(5, "treshold = 1\n");
+    lost("unknown field `treshold`");
+    found(6);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    lost("others than its owner can write it");
+    found(7);
+    edition(6, "");
+    lost("version 6 of the trust policy is older than 7");
+    found(8);
+    // By itself, without any change of the file.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let soon = edgec_verifier::moment(now.as_secs() + 5);
+    edition(9, &format!("expires = {soon}\n"));
+    lost("the trust policy");
+    found(10);
+    assert!(server.terminate().success());
 }
 
 /// Whether the process at the other end, on this machine, has read all that was written to a connection.

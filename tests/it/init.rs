@@ -235,7 +235,7 @@ fn guests_behave_the_same() {
     for guest in CLI_GUESTS {
         let wasm = std::fs::read(folder.join(guest.file)).unwrap();
         let input = edgec_compiler::read(&wasm).unwrap();
-        let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Auto).unwrap();
+        let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Component).unwrap();
         let plain = adapted.component.bytes();
         sandbox.write("app.wasm", with_nothing(plain));
         let more = ["-q", "app.wasm", "--init", "nothing", "-o", "app.cwasm"];

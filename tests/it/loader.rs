@@ -83,8 +83,14 @@ fn each_refusal_has_a_name() {
         .unwrap_err();
     assert_eq!(
         kind.to_string(),
-        "the artifact holds a component, a module is wanted"
+        "the artifact holds a component, a module is wanted: their imports differ, and so does how they are instantiated"
     );
+
+    // And the other way round.
+    sandbox.write("module.wat", "(module (func (export \"f\")))");
+    sandbox.build("module.wat", std::env::consts::ARCH, "module.cwasm");
+    let swapped = error(&sandbox.path().join("module.cwasm"), &policy);
+    assert_eq!(swapped.code(), "kind");
 
     // An engine that was not made by this crate, and with other settings.
     let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {

@@ -1,4 +1,5 @@
-//! A broken optimizer costs an optimization and a warning, never the build.
+//! An optimizer that breaks on a module costs an optimization and a warning, never the build; one that is late or killed is
+//! in `machine.rs`.
 #![cfg(unix)]
 
 use edgec_tests::{Sandbox, repository};
@@ -48,15 +49,6 @@ fn a_crash() {
     assert!(reasons[0].contains("SIGABRT"), "{reasons:?}");
     assert!(reasons[0].contains("assertion failed"), "{reasons:?}");
     assert!(stderr.contains("warning: "), "{stderr}");
-}
-
-#[test]
-fn a_hang() {
-    let sandbox = Sandbox::new();
-    sandbox.fake_optimizer("exec sleep 100");
-    let (_, report) = build(&sandbox);
-    let stopped = |reason: &String| reason == "the optimizer was stopped after 1 s";
-    assert!(reasons(&report).iter().all(stopped));
 }
 
 /// An invalid module, an empty file, and a valid module that does not fit its component.

@@ -18,7 +18,7 @@ fn a_pool_holds_what_was_planned_and_no_more() {
     let plan = PoolPlan::fitting(2, 1 << 20, &manifests).unwrap();
     let engine = edge(&Limits::Pooled(plan));
     let deployment = stored.deploy(&engine);
-    let pre = deployment.current();
+    let pre = deployment.current().unwrap();
     let (mut first, mut second, mut third) = (request(&engine), request(&engine), request(&engine));
     pre.instantiate(&mut first).unwrap();
     pre.instantiate(&mut second).unwrap();
@@ -31,9 +31,9 @@ fn a_pool_holds_what_was_planned_and_no_more() {
     // A newer version that needs more than the pool's memories have is refused when it is loaded.
     let large = programs::answer(2, 17);
     stored.admit(&large, 2, &["-t", ARCH, "--profile", "edge"]);
-    let error = deployment.refresh(&stored.policy).unwrap_err();
-    assert_eq!(error.reason().code(), "pool-limits", "{error:?}");
-    assert_eq!(ask(&engine, &deployment.current()), 1);
+    let error = deployment.refresh().unwrap_err();
+    assert_eq!(error.code(), "pool-limits", "{error:?}");
+    assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
 }
 
 /// Real imports, adapters and several core instances; and components that call each other, for which the

@@ -53,11 +53,19 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
         (&[][..], 1),
         (&["a"], 1),
         (&["a", "--key", "-x"], 0),
-        (&["--key", "--", "-x"], 0),
+        (&["--", "--key", "-x", "--"], 0),
+        (&["-x", "--key", "--"], 0),
+        // Options may follow the artifact, up to `--` or to the first word that is none.
+        (&["--env", "A=b", "--", "--key", "-x", "y"], 0),
+        (&["--env", "A=b", "a", "--env", "b"], 0),
+        (&["--env", "A=b", "--", "a"], 1),
     ] {
         let mut all = vec!["run", "--key", "key.pub.pem", "a.cwasm"];
         all.extend(arguments);
-        assert_eq!(sandbox.run(&all).status.code(), Some(code));
+        assert_eq!(sandbox.run(&all).status.code(), Some(code), "{all:?}");
+        let mut all = vec!["run", "a.cwasm", "--key", "key.pub.pem"];
+        all.extend(arguments);
+        assert_eq!(sandbox.run(&all).status.code(), Some(code), "{all:?}");
     }
     sandbox.write("world.wat", WORLD);
     example("world.wat");
@@ -93,7 +101,7 @@ fn what_cannot_be_run_is_refused_with_a_reason() {
     sandbox.write("module.wat", "(module)");
     for (name, error) in [
         ("library", "error[not-a-command]"),
-        ("module", "error[kind]"),
+        ("module", "error[not-a-command]"),
     ] {
         sandbox.build(&format!("{name}.wat"), std::env::consts::ARCH, "a.cwasm");
         let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "a.cwasm"]);

@@ -121,12 +121,15 @@ fn of_deployments() {
         }))
         .unwrap();
     };
-    let deploy = |linker| Deployment::new(&host.store, &host.engine, "app", &host.policy, linker);
+    let deploy = |linker| {
+        let policy = host.policy.clone();
+        Deployment::new(&host.store, &host.engine, "app", policy, linker)
+    };
     let missing = deploy(Linker::<()>::new(&host.engine)).map(|_| ());
     assert_eq!(missing.unwrap_err().code(), "store-unknown");
     version(1);
     let deployment = deploy(Linker::<()>::new(&host.engine)).unwrap();
-    let refresh = || deployment.refresh(&host.policy);
+    let refresh = || deployment.refresh();
     assert_eq!(refresh().unwrap(), Refreshed::Unchanged);
     version(2);
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 1, to: 2 });
@@ -134,9 +137,9 @@ fn of_deployments() {
     host.store.make_current("app", 1).unwrap();
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 2, to: 1 });
     host.store.remove(&app).unwrap();
-    assert_eq!(refresh().unwrap_err().reason().code(), "store-unknown");
+    assert_eq!(refresh().unwrap_err().code(), "store-unknown");
     assert_eq!(host.store.collect().unwrap().0.in_use.len(), 1);
-    let current = deployment.current();
+    let current = deployment.current().unwrap();
     assert_eq!(current.manifest().version, 1);
     let mut store = edgec_loader::wasmtime::Store::new(&host.engine, ());
     current.instantiate(&mut store).unwrap();

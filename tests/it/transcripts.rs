@@ -35,6 +35,31 @@ fn command_line() {
     }
 }
 
+/// A document with a digest of something that is not built now is found out.
+#[test]
+fn a_stale_digest_is_found() {
+    if std::env::var_os("BLESS").is_some() {
+        return;
+    }
+    let session = |digest: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let document = folder.path().join("document.md");
+        let text = format!(
+            "```console\n$ edgec keygen -o key.pem > /dev/null\n\
+             $ edgec build -q examples/hello.wat -O0 -t x86_64 --key key.pem -o a.cwasm\n\
+             $ edgec inspect a.cwasm | grep '^input'\n\
+             input          686 bytes, sha256 {digest}\n```\n"
+        );
+        std::fs::write(&document, text).unwrap();
+        std::panic::catch_unwind(|| transcript::check(&document))
+    };
+    let input = std::fs::read(repository().join("examples/hello.wat")).unwrap();
+    let right = edgec_artifact::Sha256Digest::of(&input).to_string();
+    session(&right).unwrap();
+    let stale = edgec_artifact::Sha256Digest::of(b"an older program").to_string();
+    assert!(session(&stale).is_err());
+}
+
 fn markdown(folder: &str) -> Vec<PathBuf> {
     std::fs::read_dir(repository().join(folder))
         .unwrap()

@@ -1,8 +1,8 @@
 //! The test vectors of `docs/format.md`: edgec makes exactly these bytes, and the document holds them.
 
 use edgec_artifact::{
-    Artifact, Envelope, KeyError, PublicKey, Sha256Digest, Signature, Statement, encode, pae,
-    verity,
+    Artifact, Envelope, Exports, KeyError, PublicKey, Sha256Digest, Signature, Statement, encode,
+    export_list, pae, verity,
 };
 use edgec_packager::SecretKey;
 use edgec_tests::{Sandbox, repository};
@@ -140,6 +140,52 @@ fn strings() {
         let holds = |bytes: &[u8]| bytes.windows(expected.len()).any(|part| part == expected);
         assert!(holds(&found), "{}", String::from_utf8_lossy(&found));
         Statement::decode(&found).unwrap();
+    }
+}
+
+/// The list of exports, its digest, and what a manifest states of a long one.
+#[test]
+fn exports() {
+    let vectors = vectors();
+    let [few, many] = &vectors["exports"].as_array().unwrap()[..] else {
+        panic!("two vectors");
+    };
+    let names = |value: &Value| value.as_str().unwrap().to_owned();
+    let names: Vec<String> = few["text"].as_array().unwrap().iter().map(names).collect();
+    let Exports::Listed(sorted) = Exports::of(names) else {
+        panic!("it is short");
+    };
+    let list = export_list(&sorted);
+    assert_eq!(list, hex(few, "json"));
+    assert_eq!((sorted.len(), list.len()), (9, 99));
+    assert_eq!(few["count"], 9);
+    assert_eq!(few["length"], 99);
+    assert_eq!(Sha256Digest::of(&list).to_string(), text(few, "sha256"));
+
+    let stated = Exports::of((0..20_000).map(|number| format!("f{number}")));
+    assert_eq!(
+        serde_json::to_string(&stated).unwrap(),
+        text(many, "manifest")
+    );
+    let Exports::SummedUp(sum) = stated else {
+        panic!("it is long");
+    };
+    assert_eq!(many["count"], sum.count);
+    assert_eq!(many["length"], sum.length);
+    assert_eq!(text(many, "sha256"), sum.sha256.to_string());
+}
+
+/// The end of a manifest that has extensions.
+#[test]
+fn extensions() {
+    let vectors = vectors();
+    let payload = text(&vectors["artifact"], "payload");
+    for vector in vectors["extensions"].as_array().unwrap() {
+        let extensions = vector.as_str().unwrap();
+        let payload = format!("{},{extensions}}}}}", payload.strip_suffix("}}").unwrap());
+        let statement = Statement::decode(payload.as_bytes()).unwrap();
+        assert!(statement.manifest.extensions.is_some());
+        assert_eq!(statement.encode(), payload.as_bytes());
     }
 }
 

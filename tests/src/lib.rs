@@ -1,10 +1,14 @@
 //! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
 
 pub mod corpus;
+pub mod differential;
 pub mod emulated;
+pub mod help;
 pub mod interop;
+pub mod levels;
 pub mod planted;
 pub mod programs;
+pub mod secret;
 pub mod stock;
 #[cfg(target_os = "linux")]
 pub mod store_host;
@@ -287,8 +291,10 @@ pub fn isolate(command: &mut Command, folder: &Path) {
         "RUST_LIB_BACKTRACE",
         "SOURCE_DATE_EPOCH",
         "XDG_CONFIG_HOME",
+        "CLICOLOR_FORCE",
         "COLUMNS",
-        "RUST_BACKTRACE",
+        "NO_COLOR",
+        "TMPDIR",
     ] {
         command.env_remove(variable);
     }

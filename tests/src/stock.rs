@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use wasmtime::component::{Component, Linker, ResourceTable};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Module, Precompiled, Store};
+use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::sync::Command;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -33,38 +34,50 @@ impl WasiView for State {
     }
 }
 
-/// Compiles a component as `wasmtime compile` does by default, and runs it.
+/// Compiles a component or a core module as `wasmtime compile` does by default, and runs it.
 pub fn compile_and_run(wasm: &[u8], arguments: &[&str], stdin: &str) -> Behaviour {
     let engine = Engine::default();
-    let component = Component::new(&engine, wasm).unwrap();
-    run(&engine, &component, arguments, stdin)
+    match wasmparser::Parser::is_component(wasm) {
+        true => run(
+            &engine,
+            &Component::new(&engine, wasm).unwrap(),
+            arguments,
+            stdin,
+        ),
+        false => run_module(
+            &engine,
+            &Module::new(&engine, wasm).unwrap(),
+            arguments,
+            stdin,
+        ),
+    }
 }
 
 /// Loads an artifact as an unmodified host does, trusting it, and runs it.
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 pub fn load_and_run(artifact: &Path, arguments: &[&str], stdin: &str) -> Behaviour {
     let engine = Engine::default();
-    // SAFETY: the artifact was built by this test from its own fixture a moment ago, and
-    // nobody writes it.
-    let component = unsafe { Component::deserialize_file(&engine, artifact) }.unwrap();
-    run(&engine, &component, arguments, stdin)
+    match Engine::detect_precompiled_file(artifact).unwrap() {
+        Some(Precompiled::Module) => {
+            // SAFETY: the artifact was built by this test from its own fixture a moment ago, and nobody writes it.
+            let module = unsafe { Module::deserialize_file(&engine, artifact) }.unwrap();
+            run_module(&engine, &module, arguments, stdin)
+        }
+        _ => {
+            // SAFETY: as above.
+            let component = unsafe { Component::deserialize_file(&engine, artifact) }.unwrap();
+            run(&engine, &component, arguments, stdin)
+        }
+    }
 }
 
 /// Runs a component that an engine holds.
 pub fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &str) -> Behaviour {
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
-    let stdout = MemoryOutputPipe::new(64 << 20);
-    let stderr = MemoryOutputPipe::new(64 << 20);
-    let wasi = WasiCtxBuilder::new()
-        .arg("guest")
-        .args(arguments)
-        .stdin(MemoryInputPipe::new(stdin.to_owned()))
-        .stdout(stdout.clone())
-        .stderr(stderr.clone())
-        .build();
+    let (mut wasi, output) = world(arguments, stdin);
     let state = State {
-        wasi,
+        wasi: wasi.build(),
         table: ResourceTable::new(),
     };
     let mut store = Store::new(engine, state);
@@ -72,12 +85,65 @@ pub fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &s
     let code = match command.wasi_cli_run().call_run(&mut store) {
         Ok(Ok(())) => 0,
         Ok(Err(())) => 1,
-        Err(error) => error.downcast_ref::<I32Exit>().map_or(134, |exit| exit.0),
+        Err(error) => ended(&error),
     };
     drop(store);
-    Behaviour {
-        stdout: stdout.contents().to_vec(),
-        stderr: stderr.contents().to_vec(),
-        code,
+    output.behaviour(code)
+}
+
+/// Runs a core module of WASI preview 1 that an engine holds, as `wasmtime run` does: `_initialize`, then `_start`.
+pub fn run_module(engine: &Engine, module: &Module, arguments: &[&str], stdin: &str) -> Behaviour {
+    let mut linker = wasmtime::Linker::<WasiP1Ctx>::new(engine);
+    wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |wasi| wasi).unwrap();
+    let (mut wasi, output) = world(arguments, stdin);
+    let mut store = Store::new(engine, wasi.build_p1());
+    let done = linker.instantiate(&mut store, module).and_then(|instance| {
+        for name in ["_initialize", "_start"] {
+            if let Some(function) = instance.get_func(&mut store, name) {
+                function.typed::<(), ()>(&store)?.call(&mut store, ())?;
+            }
+        }
+        Ok(())
+    });
+    let code = done.map_or_else(|error| ended(&error), |()| 0);
+    drop(store);
+    output.behaviour(code)
+}
+
+/// The exit code of what did not come back, as `wasmtime run` has it.
+fn ended(error: &wasmtime::Error) -> i32 {
+    match error.downcast_ref::<I32Exit>() {
+        Some(exit) => exit.0,
+        None if error.is::<wasmtime::Trap>() => 134,
+        None => 1,
+    }
+}
+
+struct Output {
+    stdout: MemoryOutputPipe,
+    stderr: MemoryOutputPipe,
+}
+
+fn world(arguments: &[&str], stdin: &str) -> (WasiCtxBuilder, Output) {
+    let output = Output {
+        stdout: MemoryOutputPipe::new(64 << 20),
+        stderr: MemoryOutputPipe::new(64 << 20),
+    };
+    let mut wasi = WasiCtxBuilder::new();
+    wasi.arg("guest")
+        .args(arguments)
+        .stdin(MemoryInputPipe::new(stdin.to_owned()))
+        .stdout(output.stdout.clone())
+        .stderr(output.stderr.clone());
+    (wasi, output)
+}
+
+impl Output {
+    fn behaviour(&self, code: i32) -> Behaviour {
+        Behaviour {
+            stdout: self.stdout.contents().to_vec(),
+            stderr: self.stderr.contents().to_vec(),
+            code,
+        }
     }
 }

@@ -3,8 +3,9 @@
 #![cfg(target_os = "linux")]
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
-use edgec_loader::store::{Deployment, Standing, Store};
+use edgec_loader::store::{Deployment, PolicySource, Standing, Store};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };
@@ -23,6 +24,8 @@ pub struct Stored {
     pub store: Store,
     /// Trusts the sandbox's key.
     pub policy: TrustPolicy,
+    /// What deployments follow; none: they have no policy.
+    followed: Arc<Mutex<Option<TrustPolicy>>>,
 }
 
 impl Default for Stored {
@@ -35,9 +38,11 @@ impl Stored {
     /// An empty store.
     pub fn new() -> Self {
         let sandbox = Sandbox::new();
+        let policy = sandbox.policy();
         Self {
             store: Store::create(sandbox.path().join("store")).unwrap(),
-            policy: sandbox.policy(),
+            followed: Arc::new(Mutex::new(Some(policy.clone()))),
+            policy,
             sandbox,
         }
     }
@@ -73,7 +78,21 @@ impl Stored {
     /// Puts `app` to work, without any imports.
     pub fn deploy(&self, engine: &HostEngine) -> Deployment<()> {
         let linker = Linker::new(engine);
-        Deployment::new(&self.store, engine, "app", &self.policy, linker).unwrap()
+        Deployment::new(&self.store, engine, "app", self.source(), linker).unwrap()
+    }
+
+    /// What [`Self::follow`] says, for a deployment.
+    pub fn source(&self) -> PolicySource {
+        let followed = Arc::clone(&self.followed);
+        PolicySource::by(move || {
+            let policy = followed.lock().unwrap().clone();
+            policy.ok_or("there is none")
+        })
+    }
+
+    /// From now on deployments read this policy, or none.
+    pub fn follow(&self, policy: Option<TrustPolicy>) {
+        *self.followed.lock().unwrap() = policy;
     }
 
     /// The policy, and that the application must be at least of this version.

@@ -3,15 +3,18 @@
 //! In a Markdown file, a block marked `console` is a session: lines after `$ ` are
 //! commands, each with the lines after `> ` that continue it, and the lines below are what it
 //! prints (both streams). All blocks of a file
-//! run in order in one empty folder. Times, digests and lengths that differ from run to
-//! run compare as equal; everything else is compared to the letter. `BLESS=1` writes what
+//! run in order in one empty folder. Times and lengths, which differ from run to run, and what depends on keys, which are
+//! new in each, compare as equal; everything else is compared to the letter. So are the digests of what a session builds: the same input
+//! gives the same bytes everywhere, and a document shows the digests of what is built now. `BLESS=1` writes what
 //! was printed into the document where it differs, `BLESS=all` everywhere: one run's key ids fit
 //! each other.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use edgec_artifact::{Artifact, Sha256Digest, verity};
 use regex::Regex;
 use tempfile::TempDir;
 
@@ -27,7 +30,7 @@ const HOME: &str = "/home/you";
 /// With both texts when a command prints something else.
 pub fn check(document: &Path) {
     let text = std::fs::read_to_string(document).unwrap();
-    let session = Session::new();
+    let mut session = Session::new();
     let mut replayed = String::new();
     let mut lines = text.lines().peekable();
     let mut sessions = 0;
@@ -55,6 +58,7 @@ pub fn check(document: &Path) {
             }
             let printed = session.run(&command, &mut status);
             let all = std::env::var_os("BLESS").is_some_and(|bless| bless == "all");
+            let normal = |text: &str| normal(text, &session.built);
             if normal(&printed) == normal(&expected) && !all {
                 replayed.push_str(&expected);
             } else if std::env::var_os("BLESS").is_some() {
@@ -76,6 +80,8 @@ pub fn check(document: &Path) {
 
 struct Session {
     folder: TempDir,
+    /// Every digest of every artifact that was there after a command.
+    built: BTreeSet<String>,
 }
 
 impl Session {
@@ -90,10 +96,11 @@ impl Session {
         std::os::unix::fs::symlink(forge(), path.join("home/bin/forge")).unwrap();
         std::os::unix::fs::symlink(repository().join("examples"), path.join("work/examples"))
             .unwrap();
-        Self { folder }
+        let built = BTreeSet::new();
+        Self { folder, built }
     }
 
-    fn run(&self, line: &str, status: &mut i32) -> String {
+    fn run(&mut self, line: &str, status: &mut i32) -> String {
         // The one command that a document gives for a fresh clone builds this binary.
         let line = line.replace("cargo run --release -- ", "edgec ");
         let home = self.folder.path().join("home");
@@ -108,6 +115,8 @@ impl Session {
             .output()
             .unwrap();
         *status = output.status.code().unwrap_or(255);
+        let work = self.folder.path().join("work");
+        note_digests(&work, &mut self.built);
         let printed = [output.stdout, output.stderr].concat();
         assert!(
             printed.is_empty() || printed.ends_with(b"\n"),
@@ -117,15 +126,51 @@ impl Session {
     }
 }
 
+/// Adds what names the images of artifacts in a folder and below it, and what their manifests name: nothing of it depends on a key.
+fn note_digests(folder: &Path, digests: &mut BTreeSet<String>) {
+    let digest = Regex::new(DIGEST).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_symlink() {
+            continue;
+        }
+        if path.is_dir() {
+            note_digests(&path, digests);
+            continue;
+        }
+        let Some(file) = std::fs::read(&path).ok().filter(|_| path.is_file()) else {
+            continue;
+        };
+        let Ok(artifact) = Artifact::decode(&file) else {
+            continue;
+        };
+        let image = artifact.image();
+        digests.insert(Sha256Digest::of(image).to_string());
+        digests.insert(verity::digest(image).to_string());
+        let payload = String::from_utf8_lossy(artifact.envelope().payload());
+        digests.extend(digest.find_iter(&payload).map(|it| it.as_str().to_owned()));
+    }
+}
+
+const DIGEST: &str = r"\b[0-9a-f]{64}\b";
+
 /// The text without what differs from run to run, and without padding, which depends
-/// on it.
-fn normal(text: &str) -> String {
+/// on it. Digests in `built` do not differ.
+fn normal(text: &str, built: &BTreeSet<String>) -> String {
     let replace = |text: String, pattern: &str, with: &str| {
         let pattern = Regex::new(pattern).unwrap();
         pattern.replace_all(&text, with).into_owned()
     };
     let text = replace(text.to_owned(), r"\d+(\.\d+)? (ms|s)\b", "TIME");
-    let text = replace(text, r"\b[0-9a-f]{64}\b", "DIGEST");
+    let digest = Regex::new(DIGEST).unwrap();
+    let text = digest.replace_all(&text, |found: &regex::Captures<'_>| {
+        let found = found.get(0).map_or("", |it| it.as_str());
+        match built.contains(found) {
+            true => found.to_owned(),
+            false => "DIGEST".to_owned(),
+        }
+    });
+    let text = text.into_owned();
     // The envelope holds signatures and so does not compress to a fixed length, and code
     // sizes follow the engine; both are told elsewhere.
     let text = replace(text, r"\d+(\.\d+)? (B|KiB|MiB)\b", "SIZE");

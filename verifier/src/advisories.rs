@@ -24,12 +24,48 @@ pub struct Advisory {
     pub families: &'static [&'static str],
     /// Only programs with one of these WebAssembly features, in wasmparser's names; empty: all.
     pub features: &'static [&'static str],
+    /// Only programs of this shape, and what a build does about them. No manifest tells it, so that
+    /// no policy decides by such an advisory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shape: Option<&'static str>,
     /// Where the facts come from.
     pub source: &'static str,
 }
 
-/// The advisories that this edgec ships, the newest fix first. State: November 2026.
+/// The advisories that this edgec ships, the newest fix first; no version of the line has those in front. State: November 2026.
 pub const SHIPPED: &[Advisory] = &[
+    Advisory {
+        id: "EDGEC-2026-0003",
+        title: "calls between a component and one inside of it always trap",
+        effect: "such a call ends with `cannot enter component instance`; later engines have them",
+        affected: VersionRange {
+            from: EngineVersion::new(48, 0, 0),
+            before: Some(EngineVersion::new(49, 0, 0)),
+        },
+        families: &[],
+        features: &["component_model"],
+        shape: Some(
+            "calls from one of its components to one that it contains or lies in, or to itself; \
+             `edgec build` warns",
+        ),
+        source: "https://docs.rs/crate/wasmtime-environ/48.0.8/source/src/fact/trampoline.rs",
+    },
+    Advisory {
+        id: "EDGEC-2026-0002",
+        title: "calls between components never end for types of more than 1000 items",
+        effect: "a call that passes such a value ends with `call stack exhausted`",
+        affected: VersionRange {
+            from: EngineVersion::new(48, 0, 0),
+            before: Some(EngineVersion::new(49, 0, 0)),
+        },
+        families: &[],
+        features: &["component_model"],
+        shape: Some(
+            "calls from one of its components to another, with a variant, enum, record or tuple \
+             of more than 1000 cases, fields or elements; `edgec build` refuses them",
+        ),
+        source: "https://github.com/bytecodealliance/wasmtime/issues/14354",
+    },
     Advisory {
         id: "GHSA-43j2-gcp4-m22g",
         title: "stale base of the collector's heap in compiled code",
@@ -37,6 +73,7 @@ pub const SHIPPED: &[Advisory] = &[
         affected: before(9),
         families: &[],
         features: &["gc_types"],
+        shape: None,
         source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.9",
     },
     Advisory {
@@ -46,6 +83,7 @@ pub const SHIPPED: &[Advisory] = &[
         affected: before(7),
         families: &["aarch64"],
         features: &[],
+        shape: None,
         source: "https://github.com/bytecodealliance/wasmtime/security/advisories/GHSA-mghf-wjfp-p5xm",
     },
     Advisory {
@@ -56,6 +94,7 @@ pub const SHIPPED: &[Advisory] = &[
         affected: before(6),
         families: &[],
         features: &["exceptions"],
+        shape: None,
         source: "https://docs.rs/crate/wasmtime-environ/48.0.6/source/src/vmoffsets.rs",
     },
     Advisory {
@@ -65,6 +104,7 @@ pub const SHIPPED: &[Advisory] = &[
         affected: before(4),
         families: &[],
         features: &["exceptions"],
+        shape: None,
         source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.5",
     },
     Advisory {
@@ -74,6 +114,7 @@ pub const SHIPPED: &[Advisory] = &[
         affected: before(4),
         families: &[],
         features: &["cm_async"],
+        shape: None,
         source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.5",
     },
     Advisory {
@@ -83,6 +124,7 @@ pub const SHIPPED: &[Advisory] = &[
         affected: before(4),
         families: &[],
         features: &["exceptions"],
+        shape: None,
         source: "https://github.com/bytecodealliance/wasmtime/releases/tag/v48.0.5",
     },
 ];
@@ -96,8 +138,12 @@ const fn before(patch: u64) -> VersionRange {
 }
 
 impl Advisory {
-    /// Whether code by `version` for `triple` of a program with `features` is concerned.
+    /// Whether code by `version` for `triple` of a program with `features` is concerned; never, where
+    /// that depends on the program's shape.
     pub fn concerns(&self, version: EngineVersion, triple: &str, features: &[String]) -> bool {
+        if self.shape.is_some() {
+            return false;
+        }
         let family = triple.split('-').next().unwrap_or("");
         let uses = |feature: &&str| features.iter().any(|used| used == *feature);
         self.affected.contains(version)

@@ -87,8 +87,15 @@ impl Fields {
         if let Some(name) = &self.name {
             check_name(name).map_err(|error| HostProfileError(error.to_string()))?;
         }
-        let Some(arch) = Arch::named(&self.arch) else {
-            return error(format!("no CPU family is called `{}`", self.arch));
+        let Some(arch) = Arch::called(&self.arch) else {
+            let called = &self.arch;
+            return error(match edgec_targets::find(called) {
+                Ok(target) => {
+                    let family = target.arch.name();
+                    format!("`{called}` is a target: `arch` is its CPU family, `{family}`")
+                }
+                Err(_) => format!("no CPU family is called `{called}`"),
+            });
         };
         let known = |name: &String| {
             let targets = edgec_targets::all().filter(|target| target.arch == arch);
@@ -113,7 +120,7 @@ impl Fields {
         }
         Ok(HostProfile {
             name: self.name,
-            cpu: HostCpu::new(&self.arch, self.features),
+            cpu: HostCpu::new(arch.name(), self.features),
             page_size: self.page_size,
             engine: self.engine,
             profiles: self.profiles,
@@ -175,6 +182,17 @@ mod tests {
     }
 
     #[test]
+    fn a_family_has_the_names_that_other_tools_give_it() {
+        for arch in Arch::ALL {
+            for name in arch.aliases() {
+                let text = TEXT.replace("aarch64", name).replace("\"lse\"", "");
+                let host = HostProfile::from_toml(&text).unwrap();
+                assert_eq!(host.cpu().arch(), arch.name());
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_strictly_a_profile_is_refused() {
         let refused = |from: &str, to: &str, says: &str| {
             assert!(TEXT.contains(from), "{from}");
@@ -193,8 +211,13 @@ mod tests {
         );
         refused(
             "\"aarch64\"",
-            "\"arm64\"",
-            "no CPU family is called `arm64`",
+            "\"sparc\"",
+            "no CPU family is called `sparc`",
+        );
+        refused(
+            "\"aarch64\"",
+            "\"armv8-a\"",
+            "`armv8-a` is a target: `arch` is its CPU family, `aarch64`",
         );
         refused("\"fra\"", "\"../fra\"", "name");
         refused("= 65536\nengine", "= 5000\nengine", "pages of 5000 bytes");

@@ -51,7 +51,7 @@ pub use load_mode::LoadMode;
 pub use moment::moment;
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
-pub use policy_state::{PolicyStateError, Seen, remember};
+pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember};
 pub use pool_limits::{PoolLimits, PoolMisfit};
 pub use signatures::AcceptedSignature;
 pub use unsigned::describe_unsigned;

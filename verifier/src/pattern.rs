@@ -1,7 +1,11 @@
 //! Patterns of a policy: text in which `*` stands for any characters, also none.
+//!
+//! A pattern that nothing can ever match is refused where the vocabulary is known: in a rule that
+//! denies, or asks for more, it would let everything pass.
 
-use edgec_artifact::TargetCpu;
-use serde::Deserialize;
+use edgec_artifact::{TargetCpu, check_name};
+use edgec_targets::{Arch, EngineProfile, Target};
+use serde::{Deserialize, Deserializer, de};
 
 /// A pattern; everything but `*` stands for itself.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -31,10 +35,113 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// Whether there can be a name that matches.
+    fn fits_a_name(&self) -> bool {
+        let name = |filling| check_name(&self.0.replace('*', filling)).is_ok();
+        name("") || name("x")
+    }
+}
+
 impl std::fmt::Display for Pattern {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
+}
+
+/// A pattern for targets. It is compared with every name of a target: its id, its aliases and its triple, so
+/// that `aarch64*` and `arm64*` mean every target of the family, whatever it is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TargetPattern(Pattern);
+
+impl TargetPattern {
+    /// Whether it means the target that a manifest states.
+    fn matches(&self, stated: &TargetCpu) -> bool {
+        let known = edgec_targets::find(&stated.id).ok();
+        let triples = Arch::named(stated.family()).map_or(&[][..], Arch::triples);
+        self.0.matches(&stated.id)
+            || self.0.matches(&stated.triple)
+            || known.is_some_and(|target| self.means(target))
+            || triples.iter().any(|triple| self.0.matches(triple))
+    }
+
+    fn means(&self, target: &Target) -> bool {
+        target.names().any(|name| self.0.matches(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for TargetPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let pattern = Self(Pattern::deserialize(deserializer)?);
+        if edgec_targets::all().any(|target| pattern.means(target)) {
+            return Ok(pattern);
+        }
+        let text = &pattern.0.0;
+        Err(de::Error::custom(if text.contains('*') {
+            format!("no target that this edgec knows matches `{text}`")
+        } else {
+            match edgec_targets::find(text) {
+                Err(unknown) if !unknown.nearest.is_empty() => {
+                    let nearest = unknown.nearest.join("`, `");
+                    format!("{unknown}; did you mean `{nearest}`?")
+                }
+                _ => format!("unknown target `{text}`"),
+            }
+        }))
+    }
+}
+
+impl std::fmt::Display for TargetPattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Patterns for applications, for serde: each must match a name that one may have.
+pub(crate) fn applications<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Pattern>>, D::Error> {
+    known(deserializer, |pattern| match pattern.fits_a_name() {
+        true => Ok(()),
+        false => Err(format!("no name of an application matches `{pattern}`")),
+    })
+}
+
+/// Likewise for channels; an artifact that states none has the channel `""`.
+pub(crate) fn channels<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Pattern>>, D::Error> {
+    known(deserializer, |pattern| {
+        match pattern.matches("") || pattern.fits_a_name() {
+            true => Ok(()),
+            false => Err(format!("no name of a channel matches `{pattern}`")),
+        }
+    })
+}
+
+/// Patterns for engine profiles, for serde: each must match one.
+pub(crate) fn profiles<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<Pattern>>, D::Error> {
+    known(deserializer, |pattern| {
+        match EngineProfile::ALL
+            .iter()
+            .any(|profile| pattern.matches(profile.name()))
+        {
+            true => Ok(()),
+            false => Err(format!("no engine profile matches `{pattern}`")),
+        }
+    })
+}
+
+fn known<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    check: impl Fn(&Pattern) -> Result<(), String>,
+) -> Result<Option<Vec<Pattern>>, D::Error> {
+    let patterns = Vec::<Pattern>::deserialize(deserializer)?;
+    let checked: Result<(), String> = patterns.iter().try_for_each(check);
+    checked.map_err(de::Error::custom)?;
+    Ok(Some(patterns))
 }
 
 /// Whether a list, where there is one, has a pattern for `text`.
@@ -42,14 +149,13 @@ pub(crate) fn allows(list: Option<&[Pattern]>, text: &str) -> bool {
     list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(text)))
 }
 
-/// Likewise for a target: by its id or its triple, so that `aarch64*` means every target of
-/// the family, whatever it is called.
-pub(crate) fn allows_target(list: Option<&[Pattern]>, target: &TargetCpu) -> bool {
-    allows(list, &target.id) || allows(list, &target.triple)
+/// Likewise for a target.
+pub(crate) fn allows_target(list: Option<&[TargetPattern]>, target: &TargetCpu) -> bool {
+    list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(target)))
 }
 
 /// Patterns as reports show them.
-pub(crate) fn join(patterns: &[Pattern]) -> String {
+pub(crate) fn join(patterns: &[impl std::fmt::Display]) -> String {
     let shown: Vec<String> = patterns.iter().map(|p| format!("`{p}`")).collect();
     match shown.as_slice() {
         [] => "nothing".to_owned(),

@@ -14,7 +14,7 @@ use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::load_mode::LoadMode;
 use crate::moment::moment;
-use crate::pattern::{self, Pattern};
+use crate::pattern::{self, Pattern, TargetPattern};
 
 /// Whose signatures count, how many of them it takes, and what artifacts may be.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub(crate) struct Scope {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Selector {
     pub(crate) applications: Option<Vec<Pattern>>,
-    pub(crate) targets: Option<Vec<Pattern>>,
+    pub(crate) targets: Option<Vec<TargetPattern>>,
     pub(crate) channels: Option<Vec<Pattern>>,
 }
 
@@ -98,9 +98,12 @@ pub(crate) fn channel(manifest: &Manifest) -> &str {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Allow {
+    #[serde(default, deserialize_with = "pattern::applications")]
     pub(crate) applications: Option<Vec<Pattern>>,
-    pub(crate) targets: Option<Vec<Pattern>>,
+    pub(crate) targets: Option<Vec<TargetPattern>>,
+    #[serde(default, deserialize_with = "pattern::channels")]
     pub(crate) channels: Option<Vec<Pattern>>,
+    #[serde(default, deserialize_with = "pattern::profiles")]
     pub(crate) profiles: Option<Vec<Pattern>>,
     pub(crate) imports: Option<Vec<Pattern>>,
 }
@@ -118,7 +121,7 @@ pub(crate) struct CompilerRules {
 #[derive(Clone, Debug)]
 pub(crate) struct Denied {
     pub(crate) range: VersionRange,
-    pub(crate) targets: Option<Vec<Pattern>>,
+    pub(crate) targets: Option<Vec<TargetPattern>>,
     pub(crate) reason: String,
 }
 
@@ -191,6 +194,14 @@ pub enum PolicyError {
     Version {
         /// The version.
         version: u64,
+    },
+    /// A denied range that no version lies in.
+    #[error(
+        "`compiler.deny` number {number} denies nothing: its `from` is not before its `before`"
+    )]
+    EmptyRange {
+        /// Which entry, from 1.
+        number: usize,
     },
     /// A denied range without bounds would deny everything.
     #[error("`compiler.deny` number {number} has neither `from` nor `before`")]
@@ -289,6 +300,15 @@ impl TrustPolicy {
         &self.signed_by
     }
 
+    /// Of these imports, those that `[allow] imports` does not let in, in their order.
+    pub fn refused_imports(&self, imports: &[String]) -> Vec<String> {
+        let patterns = self.allow.imports.as_deref();
+        let refused = imports
+            .iter()
+            .filter(|import| !pattern::allows(patterns, import));
+        refused.cloned().collect()
+    }
+
     /// What the policy asks for, in words: a name and a text each.
     pub fn summary(&self) -> Vec<(&'static str, String)> {
         let mut rows = Vec::new();
@@ -306,18 +326,21 @@ impl TrustPolicy {
         for (digest, reason) in &self.revoked_digests {
             rows.push(("revoked image", format!("{digest}: {reason}")));
         }
-        for (name, list) in [
-            ("applications", &self.allow.applications),
-            ("targets", &self.allow.targets),
-            ("channels", &self.allow.channels),
-            ("profiles", &self.allow.profiles),
-            ("imports", &self.allow.imports),
-        ] {
-            let allowed = list
-                .as_ref()
-                .map_or("any".to_owned(), |list| pattern::join(list));
-            rows.push((name, allowed));
-        }
+        let list = |list: &Option<Vec<Pattern>>| {
+            let list = list.as_ref();
+            list.map_or("any".to_owned(), |list| pattern::join(list))
+        };
+        let targets = |list: &Option<Vec<TargetPattern>>, all: &str| {
+            let list = list.as_ref();
+            list.map_or(all.to_owned(), |list| pattern::join(list))
+        };
+        rows.extend([
+            ("applications", list(&self.allow.applications)),
+            ("targets", targets(&self.allow.targets, "any")),
+            ("channels", list(&self.allow.channels)),
+            ("profiles", list(&self.allow.profiles)),
+            ("imports", list(&self.allow.imports)),
+        ]);
         for (application, version) in &self.minimum_versions {
             rows.push(("lowest version", format!("{application}: {version}")));
         }
@@ -330,10 +353,7 @@ impl TrustPolicy {
             minimum.map_or("any".to_owned(), |m| format!("from {m} on")),
         ));
         for denied in &self.compiler.denied {
-            let targets = denied
-                .targets
-                .as_ref()
-                .map_or("all targets".to_owned(), |t| pattern::join(t));
+            let targets = targets(&denied.targets, "all targets");
             rows.push((
                 "denied",
                 format!("{} for {targets}: {}", denied.range, denied.reason),

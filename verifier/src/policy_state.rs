@@ -81,6 +81,30 @@ impl PolicyStateError {
     }
 }
 
+/// The newest policy that a process has followed: what [`remember`] keeps in a file, for as long as the process lives.
+#[derive(Debug, Default)]
+pub struct NewestPolicy(Option<Memory>);
+
+impl NewestPolicy {
+    /// Compares a policy with the newest one that was followed, and follows it unless it is older. One
+    /// without a version is followed as long as none with a version was.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyStateError`], but for those of a file.
+    pub fn follow(&mut self, policy: &TrustPolicy) -> Result<(), PolicyStateError> {
+        let new = match Memory::of(policy) {
+            Err(_) if self.0.is_none() => return Ok(()),
+            new => new?,
+        };
+        if let Some(seen) = self.0.as_ref().filter(|seen| **seen != new) {
+            seen.allows(&new)?;
+        }
+        self.0 = Some(new);
+        Ok(())
+    }
+}
+
 /// Compares a policy with the newest one that `path` remembers, and remembers it when it is
 /// newer. The folder must exist; `<path>.lock` is created beside the file, so that of two
 /// processes the older policy never wins.
@@ -89,14 +113,7 @@ impl PolicyStateError {
 ///
 /// [`PolicyStateError`]; the file is then as it was.
 pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
-    let (Some(name), Some(version)) = (policy.name(), policy.version()) else {
-        return Err(PolicyStateError::NoVersion);
-    };
-    let new = Memory {
-        name: name.to_owned(),
-        version,
-        sha256: policy.digest(),
-    };
+    let new = Memory::of(policy)?;
     let lock = create(&beside(path, "lock"))?;
     lock.lock()?;
     let seen: Option<Memory> = match read_guarded(path) {
@@ -122,6 +139,17 @@ pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<Seen, PolicyStateEr
 }
 
 impl Memory {
+    fn of(policy: &TrustPolicy) -> Result<Self, PolicyStateError> {
+        let (Some(name), Some(version)) = (policy.name(), policy.version()) else {
+            return Err(PolicyStateError::NoVersion);
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            version,
+            sha256: policy.digest(),
+        })
+    }
+
     fn allows(&self, new: &Self) -> Result<(), PolicyStateError> {
         if self.name != new.name {
             return Err(PolicyStateError::OtherName {

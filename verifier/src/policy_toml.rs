@@ -1,14 +1,17 @@
 //! The policy's file: TOML, read strictly. `docs/policy.md` is the schema.
 
+mod values;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use edgec_artifact::{MAX_VERSION, PublicKey, Sha256Digest, VerityDigest, check_name};
-use serde::{Deserialize, Deserializer, de};
+use serde::Deserialize;
 
+use self::values::{DateTime, Line, Turnable};
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::load_mode::LoadMode;
-use crate::pattern::{self, Pattern};
+use crate::pattern::{self, Pattern, TargetPattern};
 use crate::policy::{
     Allow, CompilerRules, Denied, KeyRule, PolicyError, Scope, Selector, TrustPolicy, TrustedKey,
     all_different, reachable,
@@ -49,8 +52,10 @@ struct Key {
     pem: String,
     not_before: Option<DateTime>,
     expires: Option<DateTime>,
+    #[serde(default, deserialize_with = "pattern::applications")]
     applications: Option<Vec<Pattern>>,
-    targets: Option<Vec<Pattern>>,
+    targets: Option<Vec<TargetPattern>>,
+    #[serde(default, deserialize_with = "pattern::channels")]
     channels: Option<Vec<Pattern>>,
 }
 
@@ -59,8 +64,10 @@ struct Key {
 struct ScopeEntry {
     threshold: usize,
     keys: Option<BTreeSet<String>>,
+    #[serde(default, deserialize_with = "pattern::applications")]
     applications: Option<Vec<Pattern>>,
-    targets: Option<Vec<Pattern>>,
+    targets: Option<Vec<TargetPattern>>,
+    #[serde(default, deserialize_with = "pattern::channels")]
     channels: Option<Vec<Pattern>>,
 }
 
@@ -95,7 +102,7 @@ struct Compiler {
 struct Deny {
     from: Option<EngineVersion>,
     before: Option<EngineVersion>,
-    targets: Option<Vec<Pattern>>,
+    targets: Option<Vec<TargetPattern>>,
     reason: Line,
 }
 
@@ -104,63 +111,6 @@ struct Deny {
 struct Validity {
     #[serde(default)]
     expiry_required: bool,
-}
-
-/// Text that reports show in one line.
-struct Line(String);
-
-impl<'de> Deserialize<'de> for Line {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.contains(char::is_control) {
-            true => Err(de::Error::custom("control characters have no place here")),
-            false => Ok(Self(text)),
-        }
-    }
-}
-
-/// A check that has a mode.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Turnable(CheckName);
-
-impl<'de> Deserialize<'de> for Turnable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let known = CheckName::WITH_MODE.into_iter();
-        let found = known.clone().find(|check| check.name() == text);
-        found.map(Self).ok_or_else(|| {
-            let names: Vec<&str> = known.map(CheckName::name).collect();
-            de::Error::custom(format!(
-                "`{text}` is no check that has a mode; those are {}",
-                names.join(", ")
-            ))
-        })
-    }
-}
-
-/// Seconds since 1970, from TOML's date-time in UTC.
-struct DateTime(u64);
-
-impl<'de> Deserialize<'de> for DateTime {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut time = toml::value::Datetime::deserialize(deserializer)?;
-        // A leap second has no number of seconds since 1970.
-        if time.time.is_some_and(|time| time.second == Some(60)) {
-            return Err(de::Error::custom("there is no second 60"));
-        }
-        if time.offset == Some(toml::value::Offset::Custom { minutes: 0 }) {
-            time.offset = Some(toml::value::Offset::Z);
-        }
-        let seconds = humantime::parse_rfc3339(&time.to_string())
-            .ok()
-            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-            .filter(|since| since.subsec_nanos() == 0)
-            .map(|since| Self(since.as_secs()));
-        seconds.ok_or_else(|| {
-            let example = "2027-01-01T00:00:00Z";
-            de::Error::custom(format!("a time is in UTC and whole seconds, as {example}"))
-        })
-    }
 }
 
 impl TrustPolicy {
@@ -274,11 +224,17 @@ fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, Po
             key: key.clone(),
         });
     }
-    let lists = [&covers.applications, &covers.targets, &covers.channels];
-    let patterns: Vec<Pattern> = lists.into_iter().flatten().flatten().cloned().collect();
-    let name = match patterns.as_slice() {
+    let names = |list: &Option<Vec<Pattern>>| list.as_deref().map(pattern::join);
+    let targets = covers.targets.as_deref().map(pattern::join);
+    let lists = [
+        names(&covers.applications),
+        targets,
+        names(&covers.channels),
+    ];
+    let lists: Vec<String> = lists.into_iter().flatten().collect();
+    let name = match lists.as_slice() {
         [] => name,
-        patterns => format!("{name} ({})", pattern::join(patterns)),
+        lists => format!("{name} ({})", lists.join(", ")),
     };
     let count = entry.keys.as_ref().map_or(keys.len(), BTreeSet::len);
     let threshold = reachable(&name, entry.threshold, count)?;
@@ -291,12 +247,12 @@ fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, Po
 }
 
 fn not_empty(of: &str, covers: &Selector) -> Result<(), PolicyError> {
-    for (list, patterns) in [
-        ("applications", &covers.applications),
-        ("targets", &covers.targets),
-        ("channels", &covers.channels),
+    for (list, is_empty) in [
+        ("applications", is_empty(&covers.applications)),
+        ("targets", is_empty(&covers.targets)),
+        ("channels", is_empty(&covers.channels)),
     ] {
-        if patterns.as_ref().is_some_and(Vec::is_empty) {
+        if is_empty {
             return Err(PolicyError::EmptyList {
                 of: of.to_owned(),
                 list,
@@ -306,23 +262,31 @@ fn not_empty(of: &str, covers: &Selector) -> Result<(), PolicyError> {
     Ok(())
 }
 
+fn is_empty<T>(list: &Option<Vec<T>>) -> bool {
+    list.as_ref().is_some_and(Vec::is_empty)
+}
+
 fn compiler(entry: Compiler) -> Result<CompilerRules, PolicyError> {
     let mut denied = Vec::new();
     for (index, deny) in entry.deny.into_iter().enumerate() {
         if deny.from.is_none() && deny.before.is_none() {
             return Err(PolicyError::Unbounded { number: index + 1 });
         }
-        if deny.targets.as_ref().is_some_and(Vec::is_empty) {
+        if is_empty(&deny.targets) {
             return Err(PolicyError::EmptyList {
                 of: format!("`compiler.deny` number {}", index + 1),
                 list: "targets",
             });
         }
+        let range = VersionRange {
+            from: deny.from.unwrap_or(EngineVersion::new(0, 0, 0)),
+            before: deny.before,
+        };
+        if range.before.is_some_and(|before| range.from >= before) {
+            return Err(PolicyError::EmptyRange { number: index + 1 });
+        }
         denied.push(Denied {
-            range: VersionRange {
-                from: deny.from.unwrap_or(EngineVersion::new(0, 0, 0)),
-                before: deny.before,
-            },
+            range,
             targets: deny.targets,
             reason: deny.reason.0,
         });
@@ -416,6 +380,17 @@ mod tests {
             ),
             PolicyError::EmptyList { .. }
         ));
+        for (from, before) in [
+            ("48.0.3", "48.0.1"),
+            ("48.0.3", "48.0.3"),
+            ("0.0.0", "0.0.0"),
+        ] {
+            let range = format!("from = \"{from}\"\nbefore = \"{before}\"\nreason = \"\"");
+            assert!(matches!(
+                error(&format!("threshold = 1\n[[compiler.deny]]\n{range}")),
+                PolicyError::EmptyRange { number: 1 }
+            ));
+        }
         assert!(matches!(
             error("threshold = 1\n[minimum-version]\n\"acme/*\" = 3"),
             PolicyError::Name(_)
@@ -466,6 +441,14 @@ mod tests {
             "threshold = 1\n[compiler]\nminimum = \"48.0\"",
             "threshold = 1\n[[revoked-key]]\nid = \"abc\"\nreason = \"\"",
             "threshold = 1\n[minimum-version]\nx = -1",
+            "threshold = 1\n[allow]\ntargets = [\"X86_64\"]",
+            "threshold = 1\n[allow]\ntargets = [\"\"]",
+            "threshold = 1\n[allow]\ntargets = [\"aarch46*\"]",
+            "threshold = 1\n[allow]\nprofiles = [\"egde\"]",
+            "threshold = 1\n[allow]\napplications = [\"/acme/*\"]",
+            "threshold = 1\n[allow]\napplications = [\"\"]",
+            "threshold = 1\n[[scope]]\nthreshold = 1\napplications = [\"acme/\"]",
+            "threshold = 1\n[[scope]]\nthreshold = 1\nchannels = [\"a\\\\b\"]",
         ] {
             let error = with(text).map(|_| ()).unwrap_err();
             assert!(matches!(error, PolicyError::Toml(_)), "{text}: {error}");

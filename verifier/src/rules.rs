@@ -115,15 +115,17 @@ fn in_list(
     error: impl FnOnce(String) -> VerifyError,
 ) -> Judgement {
     let Some(patterns) = list else {
-        return Ok(Finding::Nothing(format!(
-            "`{found}`; the policy does not limit it"
-        )));
+        return Ok(unlimited(found));
     };
     let list = pattern::join(patterns);
     if pattern::allows(Some(patterns), found) {
         return Ok(Finding::Good(format!("`{found}` is allowed by {list}")));
     }
     Err(error(list))
+}
+
+fn unlimited(found: &str) -> Finding {
+    Finding::Nothing(format!("`{found}`; the policy does not limit it"))
 }
 
 fn application(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
@@ -150,16 +152,17 @@ fn in_channel(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 fn target(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let target = &facts.manifest.target;
     let found = &target.id;
-    let list = policy.allow.targets.as_deref();
-    // Which of the two names matched is of no interest.
-    let by = match pattern::allows(list, found) {
-        true => found,
-        false => &target.triple,
+    let Some(patterns) = policy.allow.targets.as_deref() else {
+        return Ok(unlimited(found));
     };
-    in_list(list, by, |allowed| VerifyError::Target {
-        found: found.clone(),
-        allowed,
-    })
+    let allowed = pattern::join(patterns);
+    match pattern::allows_target(Some(patterns), target) {
+        true => Ok(Finding::Good(format!("`{found}` is allowed by {allowed}"))),
+        false => Err(VerifyError::Target {
+            found: found.clone(),
+            allowed,
+        }),
+    }
 }
 
 fn profile(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
@@ -178,10 +181,7 @@ fn imports(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         let why = format!("{} imports; the policy does not limit them", imports.len());
         return Ok(Finding::Nothing(why));
     };
-    let refused = imports
-        .iter()
-        .filter(|import| !pattern::allows(Some(patterns), import));
-    let refused: Vec<String> = refused.cloned().collect();
+    let refused = policy.refused_imports(imports);
     if refused.is_empty() {
         let (count, list) = (imports.len(), pattern::join(patterns));
         let evidence = format!("{count} imports, as signed, allowed by {list}");
@@ -283,7 +283,7 @@ fn advisory(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     }
     Ok(Finding::Good(format!(
         "none of the {} that this edgec ships concerns wasmtime {found} for {} (as signed)",
-        SHIPPED.len(),
+        SHIPPED.iter().filter(|it| it.shape.is_none()).count(),
         target.id
     )))
 }

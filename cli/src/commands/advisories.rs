@@ -7,10 +7,11 @@ use edgec_verifier::{Advisory, SHIPPED};
 use crate::Outcome;
 use crate::render::{self, Format, out};
 
-/// List the known faults of the engine's code generation that artifacts carry with them
+/// List known miscompilations that affect artifacts
 ///
 /// A policy includes them with `advisories = true` under `[compiler]`: artifacts that one of
-/// them concerns are refused.
+/// them concerns are refused. Where a fault depends on the program's shape, which no artifact states, it is
+/// `edgec build` that refuses or warns.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// How they are printed
@@ -40,9 +41,10 @@ fn text(advisory: &Advisory) -> String {
         row("CPUs", all(advisory.families, "all")),
         row(
             "programs",
-            match advisory.features {
-                [] => "all".to_owned(),
-                features => format!("with {}", features.join(" or ")),
+            match (advisory.shape, advisory.features) {
+                (Some(shape), _) => format!("with {shape}"),
+                (None, []) => "all".to_owned(),
+                (None, features) => format!("with {}", features.join(" or ")),
             },
         ),
         row("effect", advisory.effect.to_owned()),

@@ -61,7 +61,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         if arguments.format == Format::Text {
             out!("{}", text(&report));
-            report.error.iter().for_each(Failure::print);
+        }
+        if let Some(failure) = &report.error {
+            failure.tell(arguments.format);
         }
         reports.push(report);
     }
@@ -94,7 +96,8 @@ fn examine(path: &Path) -> Report {
 fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
     let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
     let file = files::read_artifact(path)?;
-    let (manifest, image) = describe_unsigned(&file).map_err(|error| verify::failure(&error))?;
+    let (manifest, image) =
+        describe_unsigned(&file).map_err(|error| verify::failure_of(&error, &file))?;
     let parsed = Image::parse(image).map_err(|error| rejected("image", &error))?;
     let entries = unvouched::entries("not-audited", &manifest, &parsed)?;
     match audit(image, &manifest, Some(&entries)) {

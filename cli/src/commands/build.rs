@@ -6,23 +6,29 @@
 mod audit;
 mod plan;
 mod report;
+mod times;
 
-use std::path::PathBuf;
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::thread::{ScopedJoinHandle, available_parallelism};
 
-use edgec_artifact::Manifest;
+use edgec_artifact::PublicKey;
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
 use self::report::{ArtifactReport, InputReport, Summary};
+use self::times::{ArtifactTimes, Clock, Times};
 use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
+use crate::fleet::FleetPlan;
 use crate::naming::{self, Job};
-use crate::pipeline::{self, Compiled, debug_file, manifest};
+use crate::panics::guarded;
+use crate::pipeline::{Compiled, Prepared, debug_file, manifest};
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
@@ -42,10 +48,10 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
     let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
     let mut worst: Option<Exit> = None;
-    let progress = Progress::new(quiet || format == Format::Json);
+    let progress = Progress::new(quiet);
     for job in &plan.jobs {
         let input = render::path(&job.input);
-        let result = pipeline::guarded(|| build(job, &plan, &progress));
+        let result = guarded(|| build(job, &plan, &progress));
         progress.clear();
         let report = match result {
             Ok(report) => {
@@ -59,9 +65,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             Err(failure) => {
                 worst = worst.max(Some(failure.exit()));
                 let failure = failure.or_about(&input);
-                if format == Format::Text {
-                    failure.print();
-                }
+                failure.tell(format);
                 InputReport::failed(input, failure)
             }
         };
@@ -77,53 +81,83 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
 
 fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
     let recipe = &plan.recipe;
-    let prepared = recipe.prepare(&job.name, files::read(&job.input)?, progress)?;
-    let memory = recipe.compiler.worker.memory;
-    let cold_start = ColdStart::of_program(&prepared.optimized.component, memory);
+    let targets = || job.outputs.iter().map(|(target, _)| *target);
+    // The last one is to package and sign.
+    progress.begin(&job.name, recipe.steps(targets()) + 1);
+    let (whole, mut clock) = (Clock::start(), Clock::start());
+    let mut times = Times::default();
+    let input = files::read(&job.input)?;
+    times.reading = clock.lap();
+    let prepared = recipe.prepare(input, progress)?;
+    plan.check_kept(&prepared)?;
+    clock.lap();
+    // The lint wants the names. It takes one processor, in a process of its own: beside the compiler, which
+    // leaves some of them idle at its beginning and at its end.
+    let named = prepared.optimized.component.clone();
     let (prepared, names) = prepared.take_names();
+    times.naming = clock.lap();
 
-    let targets = job.outputs.iter().map(|(target, _)| *target);
-    let told = |target: &Target| progress.compiling(&job.name, target);
-    let compiled = recipe.compile(&prepared, &names, targets, told)?;
+    let told = |target: &Target| progress.compiling(target);
+    let (cold_start, compiled) = std::thread::scope(|scope| {
+        let lint = scope.spawn(|| {
+            let mut clock = Clock::start();
+            let found = ColdStart::of_program(&named, recipe.compiler.worker.memory);
+            (found, clock.lap())
+        });
+        let compiled = recipe.compile(&prepared, &names, targets(), told);
+        let found = lint.join();
+        (found, compiled)
+    });
+    let (cold_start, linting) = cold_start.unwrap_or_else(|panic| resume_unwind(panic));
+    times.linting = linting;
+    times.compiling = clock.lap();
+    let compiled = compiled?;
+    // A program that signs may write to the terminal itself.
+    match plan.signer.may_speak() {
+        true => progress.clear(),
+        false => progress.step("packaging and signing"),
+    }
 
-    // Kept in memory until all of them exist: whoever stops a build finds nothing new.
-    let mut written = Vec::new();
-    let mut artifacts = Vec::new();
+    // Kept in memory until all of them exist: a build that is stopped leaves nothing new.
+    let mut unchecked = Vec::new();
     for (target, path) in &job.outputs {
         let mut same = compiled.iter().filter_map(|it| it.for_target(target));
-        let Compiled { image, debug, time } = same.next().ok_or_else(|| {
+        let Some(compiled) = same.next() else {
             let message = format!("nothing was compiled for {}", target.id);
-            Failure::new(Exit::Rejected, "internal", message)
-        })?;
-        let manifest = manifest(&plan.release, &job.name, recipe, &prepared, &image);
-        let begin = Instant::now();
-        let bytes = image.into_bytes();
-        let debug_file = match plan.debug_file {
-            true => Some((naming::debug_file(path)?, debug_file(debug, &bytes)?)),
-            false => None,
+            return Err(Failure::new(Exit::Rejected, "internal", message));
         };
-        let (signed, manifest) = package(bytes, manifest, plan)?;
-        if let Some(fleet) = &plan.fleet {
-            fleet.check(&manifest)?;
-        }
+        unchecked.push(package(job, plan, &prepared, compiled, path)?);
+    }
+    clock.lap();
+    let checked = Checks::of(plan).all(unchecked)?;
+    times.checking = clock.lap();
+
+    let mut written = Vec::new();
+    let mut artifacts = Vec::new();
+    for ((target, path), done) in job.outputs.iter().zip(checked) {
+        let Packaged {
+            signed,
+            debug_file,
+            times,
+        } = done;
+        let debug_path = debug_file.as_ref().map(|(path, _)| path.as_path());
         artifacts.push(ArtifactReport::new(
-            target,
-            path,
-            &signed,
-            debug_file.as_ref().map(|(path, _)| path.as_path()),
-            time,
-            begin.elapsed(),
+            target, path, &signed, debug_path, times,
         ));
         written.push((path.clone(), signed.into_bytes()));
         written.extend(debug_file);
     }
+    clock.lap();
     write(&written)?;
+    times.writing = clock.lap();
+    times.total = whole.elapsed();
     Ok(InputReport::new(
         job,
         recipe.level,
         prepared,
         cold_start,
         artifacts,
+        times,
     ))
 }
 
@@ -141,17 +175,94 @@ fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
     })
 }
 
-/// Packages, signs, and checks the result as a host would.
+/// A signed artifact, and what lies beside it.
+struct Packaged {
+    signed: SignedArtifact,
+    debug_file: Option<(PathBuf, Vec<u8>)>,
+    times: ArtifactTimes,
+}
+
+/// Packages and signs: one artifact after the other, since a signer may ask for something.
 fn package(
-    image: Vec<u8>,
-    manifest: impl FnOnce(edgec_artifact::Image) -> Manifest,
+    job: &Job,
     plan: &Plan,
-) -> Result<(SignedArtifact, Manifest), Failure> {
-    let unsigned = UnsignedArtifact::new(image, manifest);
+    prepared: &Prepared,
+    compiled: Compiled,
+    path: &Path,
+) -> Result<Packaged, Failure> {
+    let mut times = ArtifactTimes {
+        compiling: compiled.compiling,
+        stripping: compiled.stripping,
+        ..ArtifactTimes::default()
+    };
+    let Compiled { image, debug, .. } = compiled;
+    let manifest = manifest(&plan.release, &job.name, &plan.recipe, prepared, &image);
+    let mut clock = Clock::start();
+    let bytes = image.into_bytes();
+    let debug_file = match plan.debug_file {
+        true => Some((naming::debug_file(path)?, debug_file(debug, &bytes)?)),
+        false => None,
+    };
+    times.debug_file = clock.lap();
+    let unsigned = UnsignedArtifact::new(bytes, manifest);
+    times.packaging = clock.lap();
     let signed = plan.signer.attach(unsigned, Vec::new())?;
-    let manifest = self_check(signed.as_bytes(), &plan.signer.public())?;
-    if plan.self_audit {
-        audit::check(signed.as_bytes(), &manifest)?;
+    times.signing = clock.lap();
+    Ok(Packaged {
+        signed,
+        debug_file,
+        times,
+    })
+}
+
+/// What is asked of an artifact before it is written.
+struct Checks<'a> {
+    signer: PublicKey,
+    fleet: Option<&'a FleetPlan>,
+    self_audit: bool,
+}
+
+impl<'a> Checks<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        Self {
+            signer: plan.signer.public(),
+            fleet: plan.fleet.as_ref(),
+            self_audit: plan.self_audit,
+        }
     }
-    Ok((signed, manifest))
+
+    /// Checks every artifact, several at a time. The first that fails is the failure.
+    fn all(&self, mut artifacts: Vec<Packaged>) -> Result<Vec<Packaged>, Failure> {
+        let at_once = available_parallelism().map_or(1, NonZero::get);
+        for some in artifacts.chunks_mut(at_once) {
+            let results: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
+                let started: Vec<_> = some
+                    .iter_mut()
+                    .map(|artifact| scope.spawn(|| self.one(artifact)))
+                    .collect();
+                let ended = started.into_iter().map(ScopedJoinHandle::join);
+                ended
+                    .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
+                    .collect()
+            });
+            results.into_iter().collect::<Result<(), Failure>>()?;
+        }
+        Ok(artifacts)
+    }
+
+    /// As a host would, and as an auditor.
+    fn one(&self, artifact: &mut Packaged) -> Result<(), Failure> {
+        let mut clock = Clock::start();
+        let signed = artifact.signed.as_bytes();
+        let manifest = self_check(signed, &self.signer)?;
+        artifact.times.verifying = clock.lap();
+        if self.self_audit {
+            audit::check(signed, &manifest)?;
+            artifact.times.auditing = clock.lap();
+        }
+        match self.fleet {
+            Some(fleet) => fleet.check(&manifest),
+            None => Ok(()),
+        }
+    }
 }

@@ -64,11 +64,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     match arguments.format {
         Format::Json => render::json(&report),
-        Format::Text => {
-            out!("{}", report.text());
-            report.failures().for_each(Failure::print);
-        }
+        Format::Text => out!("{}", report.text()),
     }
+    report
+        .failures()
+        .for_each(|failure| failure.tell(arguments.format));
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
@@ -91,7 +91,8 @@ fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let shown = render::path(path);
     let file = files::read_artifact(path).map_err(|failure| failure.or_about(&shown))?;
     let described = describe_unsigned(&file);
-    let (manifest, _) = described.map_err(|error| verify::failure(&error).about(&shown))?;
+    let (manifest, _) =
+        described.map_err(|error| verify::failure_of(&error, &file).about(&shown))?;
     Ok(Described {
         artifact: shown,
         manifest,

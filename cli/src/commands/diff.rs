@@ -5,7 +5,7 @@ mod functions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_artifact::{Artifact, Manifest, Statement};
+use edgec_artifact::{Artifact, Exports, Manifest, Statement};
 use edgec_compiler::Image;
 use serde::Serialize;
 
@@ -13,8 +13,9 @@ use self::functions::{Code, Functions};
 use crate::Outcome;
 use crate::differences::{self, Difference, SectionDifference};
 use crate::failure::{Exit, Failure, code};
-use crate::files;
+use crate::file_kind::{Wanted, explain};
 use crate::render::{self, Format, out, safe, size};
+use crate::{exports, files};
 
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
 ///
@@ -32,7 +33,7 @@ pub(crate) struct Arguments {
     /// The debug file of the second
     #[arg(long, value_name = "FILE")]
     debug_b: Option<PathBuf>,
-    /// How many functions are listed, those that differ most in size first
+    /// How many functions are listed, those that differ most in size first, and how many entries of one list
     #[arg(long, value_name = "NUMBER", default_value = "20")]
     most: usize,
     /// How it is printed
@@ -51,6 +52,9 @@ struct Report {
     sections: Vec<SectionDifference>,
     functions: Functions,
     manifest: Vec<Difference>,
+    /// Why exports that the manifests sum up are compared by their digest alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exports_unknown: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -59,6 +63,7 @@ struct Side {
     artifact: String,
     name: String,
     version: u64,
+    kind: &'static str,
     target: String,
     profile: String,
     image_bytes: u64,
@@ -73,12 +78,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let a = Opened::new(&arguments.a, &file_a, arguments.debug_a.as_deref())?;
     let b = Opened::new(&arguments.b, &file_b, arguments.debug_b.as_deref())?;
     let sections = differences::of_sections(&a.image, &b.image);
-    let manifest = differences::of_manifests(&a.manifest, &b.manifest);
+    let (manifest, exports_unknown) = in_manifests(&a, &b);
     let report = Report {
         same: a.manifest == b.manifest && a.bytes == b.bytes,
         sections,
         functions: Functions::compare(&a.code, &b.code),
         manifest,
+        exports_unknown,
         a: a.side,
         b: b.side,
         verified: false,
@@ -91,6 +97,32 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         true => ExitCode::SUCCESS,
         false => code(Exit::Rejected),
     })
+}
+
+/// In what the manifests differ. Exports that one of them sums up are compared by name as well, as the images have
+/// them; or why they are not.
+fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Vec<Difference>, Option<String>) {
+    let (of_a, of_b) = (
+        &a.manifest.capabilities.exports,
+        &b.manifest.capabilities.exports,
+    );
+    if of_a == of_b || of_a.names().is_some() && of_b.names().is_some() {
+        return (differences::of_manifests(&a.manifest, &b.manifest), None);
+    }
+    let listed = |side: &Opened<'_>| -> Result<Manifest, Failure> {
+        let names = exports::names(&side.manifest, &side.image);
+        let names = names.map_err(|error| error.or_about(&side.side.artifact))?;
+        let mut manifest = side.manifest.clone();
+        manifest.capabilities.exports = Exports::Listed(names.into_owned());
+        Ok(manifest)
+    };
+    match (listed(a), listed(b)) {
+        (Ok(a), Ok(b)) => (differences::of_manifests(&a, &b), None),
+        (Err(error), _) | (_, Err(error)) => {
+            let found = differences::of_manifests(&a.manifest, &b.manifest);
+            (found, Some(safe(error.message())))
+        }
+    }
 }
 
 /// An artifact that was taken apart.
@@ -107,7 +139,8 @@ impl<'f> Opened<'f> {
         let shown = render::path(path);
         let rejected =
             |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
-        let artifact = Artifact::decode(file).map_err(|error| rejected("layout", &error))?;
+        let artifact = Artifact::decode(file)
+            .map_err(|error| explain(rejected("layout", &error), file, Wanted::Artifact))?;
         let statement = Statement::decode(artifact.envelope().payload());
         let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
         let bytes = artifact.image();
@@ -118,6 +151,7 @@ impl<'f> Opened<'f> {
                 artifact: shown,
                 name: manifest.name.clone(),
                 version: manifest.version,
+                kind: manifest.kind.name(),
                 target: manifest.target.id.clone(),
                 profile: manifest.engine.profile.clone(),
                 image_bytes: bytes.len() as u64,
@@ -146,6 +180,12 @@ impl Report {
         if self.same {
             return text + "the same image and manifest\n";
         }
+        if self.a.kind != self.b.kind {
+            text.push_str(&format!(
+                "the kind differs: a is a {}, b is a {}; their imports differ, and so does how a host loads them\n",
+                self.a.kind, self.b.kind
+            ));
+        }
         let mut rows = vec![row("", "a", "b", "")];
         let image = (Some(self.a.image_bytes), Some(self.b.image_bytes));
         rows.push(sizes("image", image.0, image.1, ""));
@@ -163,15 +203,22 @@ impl Report {
         if !self.manifest.is_empty() {
             text.push_str("manifest\n");
             let shown = |value: &Option<String>| value.as_deref().map_or("-".to_owned(), safe);
-            let rows: Vec<Vec<String>> = self
-                .manifest
-                .iter()
-                .map(|it| {
+            let mut rows: Vec<Vec<String>> = Vec::new();
+            for alike in self.manifest.chunk_by(|one, next| one.at == next.at) {
+                rows.extend(alike.iter().take(most).map(|it| {
                     let at = format!("  {}", safe(&it.at));
                     vec![at, shown(&it.a), shown(&it.b)]
-                })
-                .collect();
+                }));
+                if let more @ 1.. = alike.len().saturating_sub(most) {
+                    let at = alike.first().map_or("", |it| &it.at);
+                    let more = format!("and {more} more (--most)");
+                    rows.push(vec![format!("  {}", safe(at)), more]);
+                }
+            }
             text.push_str(&render::table(&rows));
+            if let Some(reason) = &self.exports_unknown {
+                text.push_str(&format!("  which exports differ is not known: {reason}\n"));
+            }
         }
         text
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use edgec_artifact::Artifact;
 
 use crate::failure::Failure;
+use crate::file_kind::{Wanted, explain};
 use crate::files::{self, Access};
 use crate::render;
 use crate::{Outcome, commands};
@@ -28,8 +29,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         files::spare(std::slice::from_ref(path), output)?;
     }
     let file = files::read_artifact(path)?;
-    let artifact = Artifact::decode(&file)
-        .map_err(|error| Failure::rejected("layout", &error).about(render::path(path)))?;
+    let artifact = Artifact::decode(&file).map_err(|error| {
+        let failure = Failure::rejected("layout", &error).about(render::path(path));
+        explain(failure, &file, Wanted::Artifact)
+    })?;
     // An envelope has one spelling: encoding it again gives the bytes of the file.
     let envelope = artifact.envelope().encode();
     match &arguments.output {

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::elf::{ElfImage, Section};
-use edgec_artifact::{Artifact, Manifest, Statement};
+use edgec_artifact::{Artifact, Exports, Manifest, Statement, export_list};
+use edgec_compiler::Image;
 use serde::Serialize;
 
 use crate::cold_start::ColdStart;
 use crate::failure::Failure;
+use crate::file_kind::{Wanted, explain};
 use crate::render::out;
 use crate::render::{self, Format, safe, size};
-use crate::{Outcome, files, time, unvouched};
+use crate::{Outcome, exports, files, time, unvouched};
 
 /// Show an artifact's manifest, sections and signatures, without verifying anything
 #[derive(clap::Args)]
@@ -27,6 +29,10 @@ pub(crate) struct Arguments {
     /// Write the raw 64 bytes of signature N (from 0) to standard output, nothing else
     #[arg(long, value_name = "N", conflicts_with = "format")]
     signature: Option<usize>,
+    /// Write the list of all exports to standard output, nothing else: a JSON list, read from the image where the
+    /// manifest only has its digest, and held against that
+    #[arg(long, conflicts_with_all = ["format", "pae", "signature"])]
+    exports: bool,
 }
 
 #[derive(Serialize)]
@@ -65,7 +71,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let shown = render::path(path);
     let rejected =
         |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
-    let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
+    let artifact = Artifact::decode(&file)
+        .map_err(|error| explain(rejected("layout", &error), &file, Wanted::Artifact))?;
     let envelope = artifact.envelope();
 
     if arguments.pae {
@@ -82,6 +89,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
     let Statement { manifest } =
         Statement::decode(envelope.payload()).map_err(|error| rejected("statement", &error))?;
+    if arguments.exports {
+        let image = Image::parse(artifact.image()).map_err(|error| rejected("image", &error))?;
+        let names = exports::names(&manifest, &image).map_err(|error| error.or_about(&shown))?;
+        return raw(&export_list(&names));
+    }
     let image = ElfImage::parse(artifact.image()).map_err(|error| rejected("image", &error))?;
     let cold_start = cold_start(&artifact, &image, &manifest);
     let report = Report {
@@ -177,7 +189,15 @@ fn text(report: &Report) -> String {
     ];
     rows.extend(list("Wasm features", &manifest.wasm_features));
     rows.extend(list("imports", &manifest.capabilities.imports));
-    rows.extend(list("exports", &manifest.capabilities.exports));
+    match &manifest.capabilities.exports {
+        Exports::Listed(names) => rows.extend(list("exports", names)),
+        Exports::SummedUp(sum) => {
+            let counted = format!("{}, not listed (--exports lists them)", sum.count);
+            rows.push(row("exports", counted));
+            let list = format!("a list of {} bytes, sha256 {}", sum.length, sum.sha256);
+            rows.push(row("", list));
+        }
+    }
     let stages = manifest.builder.stages.iter().map(|stage| {
         let settings = stage.settings.iter().map(|(k, v)| format!(" {k}={v}"));
         safe(&format!(
@@ -190,6 +210,12 @@ fn text(report: &Report) -> String {
     });
     let builder = std::iter::once(format!("edgec {}", safe(&manifest.builder.edgec)));
     rows.extend(list("built by", &builder.chain(stages).collect::<Vec<_>>()));
+    if let Some(extensions) = &manifest.extensions {
+        let shown = extensions
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"));
+        rows.extend(list("extensions", &shown.collect::<Vec<_>>()));
+    }
 
     let mut sections = vec![
         ["SECTION", "OFFSET", "SIZE", ""]

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 enum Verb {
     /// Show what key files hold: kind, key id and public key, never a private key
     Show {
-        /// Private keys (PEM), public keys (PEM, raw base64, OpenSSH); `-` is standard input
+        /// Private keys (PEM), public keys (PEM, raw base64, OpenSSH): files, `-` or `env:NAME`
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// A file with the passphrase of encrypted keys, `-` for standard input
@@ -46,7 +46,7 @@ enum Verb {
     },
     /// Write the public half of a key
     Export {
-        /// The private or public key
+        /// The private or public key: a file, `-` or `env:NAME`
         file: PathBuf,
         /// In which encoding
         #[arg(long = "as", value_enum, value_name = "ENCODING")]
@@ -161,8 +161,10 @@ fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome
                 }
             }
         };
-        if format == Format::Text {
-            report.print();
+        match (format, &report.error) {
+            (Format::Json, Some(failure)) => failure.tell(format),
+            (Format::Json, None) => {}
+            (Format::Text, _) => report.print(),
         }
         reports.push(report);
     }
@@ -221,10 +223,6 @@ fn import(file: &Path, output: &Path) -> Outcome {
 
 /// The key in a file, private or public.
 fn find(path: &Path, passphrase: Option<&Path>) -> Result<Found, Failure> {
-    // A private key comes from a file, whose mode can be judged.
-    if path.as_os_str() == files::STDIN {
-        return keys::read_public(path).map(public);
-    }
     let text = files::read_secret(path, Sensitive::Key)?;
     if !text.contains("PRIVATE KEY") {
         let key = keys::public_from_text(&text).map_err(|error| error.about(path.display()))?;

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use edgec_artifact::{Artifact, Statement};
 use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, policy_envelope};
 
 use crate::Outcome;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::render::{self, out, outln, safe};
 use crate::signer::{SignerArguments, bad_signature, read_signature};
@@ -35,26 +36,32 @@ struct Sign {
     #[command(flatten)]
     signer: SignerArguments,
     /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
     /// Attach a signature that was made elsewhere (64 bytes, or base64)
-    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"])]
+    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
     attach: Option<PathBuf>,
     /// Where the signed policy goes
     #[arg(
         short,
         long,
         value_name = "FILE",
-        required_unless_present = "export_pae"
+        required_unless_present = "export_pae",
+        help_heading = "Output"
     )]
     output: Option<PathBuf>,
 }
 
 /// Read a policy as a host would, and say what it is
+///
+/// With artifacts it also says of each what kind of program it holds and whether its imports are allowed; it verifies
+/// none. Exit codes: 0 they are; 1 one is not, or the policy cannot be read.
 #[derive(clap::Args)]
 struct Check {
     /// The policy
     policy: PathBuf,
+    /// Artifacts that it is for, the old one first: a program whose kind changed has other imports
+    artifacts: Vec<PathBuf>,
     /// A public key that must have signed it; repeat it and each must have
     #[arg(long, value_name = "PUBLIC_KEY")]
     root: Vec<PathBuf>,
@@ -125,7 +132,7 @@ fn signature(arguments: &Sign, pae: &[u8]) -> Result<(PublicKey, [u8; 64]), Fail
         return Ok((public, read_signature(attached)?));
     }
     let signer = arguments.signer.signer()?.ok_or_else(|| {
-        Failure::usage("no-key", "nobody was named who signs").hint("name the root key with --key")
+        Failure::usage("no-key", "no signing key given").hint("name the root key with --key")
     })?;
     Ok((signer.public(), signer.sign(pae)?))
 }
@@ -165,5 +172,35 @@ fn check(arguments: &Check) -> Outcome {
         render::path(path),
         render::table(&rows)
     );
-    Ok(ExitCode::SUCCESS)
+    imports(&policy, &arguments.artifacts)
+}
+
+/// Whether a policy lets in what artifacts import.
+fn imports(policy: &TrustPolicy, artifacts: &[PathBuf]) -> Outcome {
+    let mut exit = ExitCode::SUCCESS;
+    let mut before: Option<(String, &str)> = None;
+    for path in artifacts {
+        let shown = render::path(path);
+        let file = files::read_artifact(path)?;
+        let rejected =
+            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+        let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
+        let statement = Statement::decode(artifact.envelope().payload());
+        let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
+        let kind = manifest.kind.name();
+        let refused = policy.refused_imports(&manifest.capabilities.imports);
+        let judged = match refused.as_slice() {
+            [] => "its imports are allowed".to_owned(),
+            refused => {
+                exit = code(Exit::Rejected);
+                format!("its imports are not allowed: {}", safe(&refused.join(", ")))
+            }
+        };
+        outln!("{shown}: a {kind}, not verified; {judged}");
+        if let Some((other, other_kind)) = before.filter(|(_, other)| *other != kind) {
+            outln!("the kind differs: {other} is a {other_kind}, {shown} is a {kind}");
+        }
+        before = Some((shown, kind));
+    }
+    Ok(exit)
 }

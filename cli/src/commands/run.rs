@@ -1,89 +1,90 @@
 //! `edgec run`: verify an artifact, then run the command in it.
 
+mod execute;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use edgec_loader::store::{Application, Store, StoreError};
 use edgec_loader::{
-    EngineProfile, HostEngine, HostProfile, Limits, LoadError, LoadedComponent, Status,
-    VerifiedFile, best_of,
+    Check, EngineProfile, HostEngine, HostProfile, Kind, Limits, LoadError, LoadedComponent,
+    LoadedModule, Status, VerifiedFile, VerifyError, best_of,
 };
-use wasmtime::component::{Linker, ResourceTable};
-use wasmtime_wasi::p2::bindings::sync::Command;
-use wasmtime_wasi::{FsPerms, I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::Outcome;
 use crate::commands::{store, verify};
 use crate::failure::{Exit, Failure};
+use crate::file_kind::{Wanted, explain_file};
 use crate::render;
 use crate::trust::{Trust, TrustArguments};
 
-/// The exit code of a program that trapped, as Wasmtime's command line has it (128 +
-/// SIGABRT).
-const TRAPPED: u8 = 134;
-
-/// Verify an artifact and run the `wasi:cli` command in it
+/// Verify an artifact and run the command in it
 ///
-/// The program's exit code is passed on, 0 or 1 as WASI 0.2 has it; 134 when it trapped. It
-/// sees the arguments after the artifact, the variables and folders that are named, standard
-/// input and output, and nothing else of this machine. Options of edgec go before the artifact.
+/// Commands are components of the `wasi:cli` world and core modules of WASI preview 1. The program's exit code is
+/// passed on (a component has 0 and 1 only, as WASI 0.2 has it); 134 when it trapped. It sees its arguments, the
+/// variables and folders that are named, standard input and output, and nothing else of this machine.
+///
+/// Options of edgec go before or behind the artifact. What comes behind `--` is the program's, and so is everything from the
+/// first word on that is none of these options.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Whom to trust")]
     trust: TrustArguments,
     /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this option, what is named is a
     /// file, whatever the environment
-    #[arg(long, value_name = "DIR", conflicts_with = "name")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with = "name",
+        help_heading = "Artifact"
+    )]
     store: Option<PathBuf>,
     /// Another artifact of the same release: of all that are named, the one that fits this machine best is run
-    #[arg(long, value_name = "ARTIFACT", conflicts_with = "store")]
+    #[arg(
+        long,
+        value_name = "ARTIFACT",
+        conflicts_with = "store",
+        help_heading = "Artifact"
+    )]
     also: Vec<PathBuf>,
     /// A folder that the program may use, and the name that it sees
-    #[arg(long, value_name = "HOST[::GUEST]")]
+    #[arg(long, value_name = "HOST[::GUEST]", help_heading = "Program")]
     dir: Vec<String>,
     /// An environment variable for the program; without `=`, this process's own value
-    #[arg(long, value_name = "NAME[=VALUE]")]
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "Program")]
     env: Vec<String>,
-    /// The artifact, and after it the program's own arguments, whatever they look like
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_names = ["ARTIFACT", "ARGUMENT"],
-        num_args = 1..
-    )]
+    /// The artifact
+    #[arg(required = true, help_heading = None::<&str>)]
+    artifact: PathBuf,
+    /// The program's own arguments, whatever they look like
+    #[arg(allow_hyphen_values = true, value_name = "ARGUMENT", help_heading = None::<&str>)]
     program: Vec<OsString>,
 }
 
-/// What a command exports, up to the version.
-const COMMAND: &str = "wasi:cli/run@0.2.";
-
-struct State {
-    wasi: WasiCtx,
-    table: ResourceTable,
+/// A verified program of either kind.
+enum Program {
+    Component(LoadedComponent),
+    Module(LoadedModule),
 }
 
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
+impl Program {
+    fn checks(&self) -> &[Check] {
+        match self {
+            Program::Component(component) => component.checks(),
+            Program::Module(module) => module.checks(),
         }
     }
 }
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
-    let Some((artifact, program_arguments)) = arguments.program.split_first() else {
-        return Err(Failure::usage("artifact", "no artifact is named"));
-    };
-    let path = Path::new(artifact);
+    let path = arguments.artifact.as_path();
     let trust = arguments.trust.resolve()?;
-    let (engine, loaded) = match &arguments.store {
+    let (engine, program) = match &arguments.store {
         Some(store) => from_store(store, path, &trust)?,
         None => from_file(path, &arguments.also, &trust)?,
     };
-    for check in loaded.checks() {
+    for check in program.checks() {
         if check.status == Status::Warned {
             let evidence = render::safe(&check.evidence);
             eprintln!(
@@ -93,25 +94,22 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             );
         }
     }
-    let exports = &loaded.manifest().capabilities.exports;
-    if !exports.iter().any(|name| name.starts_with(COMMAND)) {
-        let message = "the program is no command: it does not export `wasi:cli/run`";
-        return Err(Failure::new(Exit::Rejected, "not-a-command", message)
-            .about(path.display())
-            .hint(format!("it exports: {}", exports.join(", "))));
-    }
-    let wasi = context(&arguments, path, program_arguments)?;
-    run_command(&engine, &loaded, wasi)
+    let wasi = context(&arguments, path)?;
+    let done = match &program {
+        Program::Component(component) => execute::component(&engine, component, wasi),
+        Program::Module(module) => execute::module(&engine, module, wasi),
+    };
+    done.map_err(|failure| failure.or_about(path.display()))
 }
 
 fn from_file(
     path: &Path,
     also: &[PathBuf],
     trust: &Trust,
-) -> Result<(HostEngine, LoadedComponent), Failure> {
+) -> Result<(HostEngine, Program), Failure> {
     let open = |path: &Path| {
         let file = VerifiedFile::open(path, &trust.policy, &trust.expected);
-        file.map_err(|error| load_failure(&error).about(path.display()))
+        file.map_err(|error| file_failure(&error, path))
     };
     let mut verified = open(path)?;
     let mut taken = path;
@@ -130,15 +128,18 @@ fn from_file(
     // A profile that this edgec does not have is refused by its name when it is loaded.
     let profile = verified.manifest().engine.profile.parse();
     let engine = engine(profile.unwrap_or(EngineProfile::Default))?;
-    let loaded = verified.component(&engine).map_err(failed)?;
-    Ok((engine, loaded))
+    let program = match verified.manifest().kind {
+        Kind::Component => verified.component(&engine).map(Program::Component),
+        Kind::Module => verified.module(&engine).map(Program::Module),
+    };
+    Ok((engine, program.map_err(failed)?))
 }
 
 fn from_store(
     at: &Path,
     application: &Path,
     trust: &Trust,
-) -> Result<(HostEngine, LoadedComponent), Failure> {
+) -> Result<(HostEngine, Program), Failure> {
     let store = Store::open(at).map_err(|error| store::failure(&error))?;
     let mut wanted = Application::new(application.to_string_lossy());
     if let Some(channel) = trust.expected.wanted_channel() {
@@ -154,8 +155,15 @@ fn from_store(
     let mut last = None;
     for profile in EngineProfile::ALL {
         let engine = engine(profile)?;
-        match store.load(&engine, wanted.clone(), &trust.policy) {
-            Ok(loaded) => return Ok((engine, loaded)),
+        let loaded = match store.load(&engine, wanted.clone(), &trust.policy) {
+            // Which of the two it is says its manifest, which only a load reads.
+            Err(LoadError::Kind { .. }) => store
+                .load_module(&engine, wanted.clone(), &trust.policy)
+                .map(Program::Module),
+            loaded => loaded.map(Program::Component),
+        };
+        match loaded {
+            Ok(program) => return Ok((engine, program)),
             Err(error @ LoadError::Unfit(_)) => last = Some(error),
             // Says less than what is in the way of an artifact that is there.
             Err(error @ LoadError::Store(StoreError::NoFit { .. })) => {
@@ -173,6 +181,15 @@ fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
     engine.map_err(|error| environment(&error))
 }
 
+/// The failure of a file, which may be of another kind.
+pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
+    let failure = load_failure(error).about(path.display());
+    match error {
+        LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
+        _ => failure,
+    }
+}
+
 pub(crate) fn load_failure(error: &LoadError) -> Failure {
     match error {
         LoadError::Verify(error) => verify::failure(error),
@@ -180,8 +197,6 @@ pub(crate) fn load_failure(error: &LoadError) -> Failure {
             "io",
             &std::io::Error::new(error.kind(), format!("cannot read: {error}")),
         ),
-        LoadError::Kind { .. } => Failure::rejected(error.code(), error)
-            .hint("`edgec run` runs components of the `wasi:cli` world"),
         LoadError::Store(error) => store::failure(error),
         LoadError::Mode { .. } => Failure::rejected(error.code(), error)
             .hint("load it from a store (`edgec store add`); fs-verity is for a file system that has the feature"),
@@ -195,11 +210,11 @@ fn environment(error: &wasmtime::Error) -> Failure {
     Failure::new(Exit::Environment, "engine", format!("{error:#}"))
 }
 
-fn context(arguments: &Arguments, path: &Path, own: &[OsString]) -> Result<WasiCtx, Failure> {
+fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure> {
     let mut wasi = WasiCtxBuilder::new();
     wasi.inherit_stdio();
     wasi.arg(path.file_name().unwrap_or_default().to_string_lossy());
-    for argument in own {
+    for argument in &arguments.program {
         let Some(text) = argument.to_str() else {
             let message = "the program's arguments must be UTF-8, as WASI has them";
             return Err(Failure::usage("argument", message).about(argument.display()));
@@ -227,51 +242,5 @@ fn context(arguments: &Arguments, path: &Path, own: &[OsString]) -> Result<WasiC
                     .about(format!("--dir {dir}"))
             })?;
     }
-    Ok(wasi.build())
-}
-
-fn run_command(engine: &HostEngine, loaded: &LoadedComponent, wasi: WasiCtx) -> Outcome {
-    let mut linker = Linker::<State>::new(engine.engine());
-    wasmtime_wasi::p2::add_to_linker_sync(&mut linker).map_err(|error| environment(&error))?;
-    let state = State {
-        wasi,
-        table: ResourceTable::new(),
-    };
-    let mut store = wasmtime::Store::new(engine.engine(), state);
-    if engine.profile() == EngineProfile::Edge {
-        // Nobody counts epochs here: the program runs until it ends.
-        store.set_epoch_deadline(1);
-    }
-    let command = Command::instantiate(&mut store, loaded.program(), &linker)
-        .map_err(|error| finished(&error))?;
-    match command.wasi_cli_run().call_run(&mut store) {
-        Ok(Ok(())) => Ok(ExitCode::SUCCESS),
-        Ok(Err(())) => Ok(ExitCode::FAILURE),
-        Err(error) => match error.downcast_ref::<I32Exit>() {
-            // What a shell sees of an exit code is its low byte.
-            Some(I32Exit(code)) => Ok(ExitCode::from((code & 0xff) as u8)),
-            None => {
-                // Names of functions are the program's.
-                let trace = format!("{error:?}");
-                let lines = trace
-                    .lines()
-                    .map(|line| format!("  {}\n", render::safe(line)));
-                eprint!(
-                    "error[trap]: the program trapped\n{}",
-                    lines.collect::<String>()
-                );
-                Ok(ExitCode::from(TRAPPED))
-            }
-        },
-    }
-}
-
-/// An instantiation that failed: an import that this host lacks, or a trap.
-fn finished(error: &wasmtime::Error) -> Failure {
-    Failure::new(
-        Exit::Rejected,
-        "instantiate",
-        format!("the program cannot be instantiated: {error:#}"),
-    )
-    .hint("`edgec run` offers what `wasi:cli` programs import; `edgec inspect` lists the imports")
+    Ok(wasi)
 }

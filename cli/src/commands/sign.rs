@@ -10,6 +10,7 @@ use edgec_artifact::PublicKey;
 use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 
 use crate::failure::Failure;
+use crate::file_kind::{Wanted, explain_file};
 use crate::files::{self, Access};
 use crate::render::{self, outln, safe};
 use crate::signer::{SignerArguments, package_failure, read_signature};
@@ -25,19 +26,19 @@ pub(crate) struct Arguments {
     /// The artifact; `-` is standard input
     artifact: PathBuf,
     /// Keep the signatures that are there
-    #[arg(long)]
+    #[arg(long, help_heading = "Signatures")]
     append: bool,
     /// Where the signed artifact goes, instead of the artifact's place
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
     /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
     /// Attach a signature that was made elsewhere (64 bytes, or base64)
-    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"])]
+    #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
     attach: Option<PathBuf>,
     /// Remove the signature under a key id, or of a public key's file
-    #[arg(long, value_name = "KEY_ID|FILE", conflicts_with_all = ["SignerArguments", "attach", "append"])]
+    #[arg(long, value_name = "KEY_ID|FILE", conflicts_with_all = ["SignerArguments", "attach", "append"], help_heading = "Signatures")]
     remove: Option<PathBuf>,
     #[command(flatten)]
     signer: SignerArguments,
@@ -60,7 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     read.push(path.clone());
     files::refuse_stdin_twice(&read)?;
-    let about = |error: PackageError| package_failure(&error).about(path.display());
+    let about = |error: PackageError| failure(&error, path);
 
     if let Some(removed) = &arguments.remove {
         let key_id = key_id(removed)?;
@@ -81,11 +82,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let (signed, public) = signed(arguments)?;
+    let (signed, public, dropped) = signed(arguments)?;
     let manifest = self_check(signed.as_bytes(), &public);
     let manifest = manifest.map_err(|failure| failure.about(path.display()))?;
     files::write(output, signed.as_bytes(), Access::Public)?;
     outln!("{}: signed by {}", render::path(output), public.id());
+    for id in dropped {
+        outln!(
+            "  the signature by {} is no longer there (--append keeps it)",
+            safe(&id)
+        );
+    }
     // Whoever signs puts a name to this, and not to a path.
     outln!(
         "  {} version {}, {}, image fs-verity {}",
@@ -97,15 +104,27 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure> {
+/// The signed artifact, by whom, and the ids of the keys whose signatures are not in it any more.
+fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<String>), Failure> {
     let path = &arguments.artifact;
-    let about = |error: PackageError| package_failure(&error).about(path.display());
+    let about = |error: PackageError| failure(&error, path);
     // Before anybody is asked for a passphrase, a PIN or a signature.
     let file = files::read_artifact(path)?;
     let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
+    let mut dropped = Vec::new();
     if !arguments.append {
-        kept.clear();
+        dropped.extend(
+            kept.drain(..)
+                .map(|signature| signature.key_id().to_owned()),
+        );
     }
+    let others = |public: &PublicKey| {
+        let id = public.id().to_string();
+        dropped
+            .into_iter()
+            .filter(|dropped| *dropped != id)
+            .collect()
+    };
     if let Some(attached) = &arguments.attach {
         let public = arguments.signer.public_key()?;
         // clap has seen to that.
@@ -113,10 +132,10 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure>
             public.ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
         let signature = read_signature(attached)?;
         let signed = unsigned.attach(&public, signature, kept).map_err(about)?;
-        return Ok((signed, public));
+        return Ok((signed, public, others(&public)));
     }
     let signer = arguments.signer.signer()?.ok_or_else(|| {
-        Failure::usage("no-key", "nobody was named who signs").hint(format!(
+        Failure::usage("no-key", "no signing key given").hint(format!(
             "name a key with --key or {}, or --signer, or --pkcs11-module",
             keys::KEY_VARIABLE
         ))
@@ -124,7 +143,17 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey), Failure>
     let signed = signer
         .attach(unsigned, kept)
         .map_err(|failure| failure.or_about(path.display()))?;
-    Ok((signed, signer.public()))
+    let public = signer.public();
+    Ok((signed, public, others(&public)))
+}
+
+/// Why the file in `path` is not signed, which may be of another kind.
+fn failure(error: &PackageError, path: &Path) -> Failure {
+    let failure = package_failure(error).about(path.display());
+    match error {
+        PackageError::Layout(_) => explain_file(failure, path, Wanted::Artifact),
+        _ => failure,
+    }
 }
 
 /// A key id as it is, or that of a public key's file.

@@ -8,6 +8,7 @@ use edgec_compiler::{DebugInfo, Function, Lookup, Place};
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
+use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::render::{self, outln, safe};
 
@@ -35,7 +36,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&read)?;
     let file = files::read_artifact(&arguments.debug)?;
     let info = DebugInfo::read(&file).map_err(|error| {
-        Failure::rejected("debug-file", &error).about(arguments.debug.display())
+        let failure = Failure::rejected("debug-file", &error).about(arguments.debug.display());
+        explain(failure, &file, Wanted::DebugFile)
     })?;
     if let Some(artifact) = &arguments.artifact {
         check_build_id(&info, artifact)?;
@@ -74,8 +76,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// The artifact is not verified: whoever has a crash has run it.
 fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
     let file = files::read_artifact(path)?;
-    let artifact = Artifact::decode(&file)
-        .map_err(|error| Failure::rejected("layout", &error).about(path.display()))?;
+    let artifact = Artifact::decode(&file).map_err(|error| {
+        let failure = Failure::rejected("layout", &error).about(path.display());
+        explain(failure, &file, Wanted::Artifact)
+    })?;
     let (found, known) = (
         verity::digest(artifact.image()),
         VerityDigest(info.build_id),

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
+use crate::file_kind::{Wanted, explain};
 use crate::files;
+use crate::pipeline::check_room;
 use crate::render::outln;
 use crate::render::{self, Format};
 
@@ -67,9 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             Err(failure) => {
                 worst = worst.max(Some(failure.exit()));
                 let failure = failure.about(&report.input);
-                if arguments.format == Format::Text {
-                    failure.print();
-                }
+                failure.tell(arguments.format);
                 report.error = Some(failure);
             }
         }
@@ -82,8 +82,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn check(bytes: &[u8]) -> Result<ValidComponent, Failure> {
-    let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error))?;
-    edgec_compiler::validate(input.into_bytes()).map_err(|error| invalid_failure(&error))
+    let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error, bytes))?;
+    let program = edgec_compiler::validate(input.into_bytes());
+    let program = program.map_err(|error| invalid_failure(&error))?;
+    check_room(&program)?;
+    Ok(program)
 }
 
 pub(crate) fn kind_name(kind: Kind) -> &'static str {
@@ -93,7 +96,8 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
-pub(crate) fn input_failure(error: &InputError) -> Failure {
+/// Why bytes are not an input.
+pub(crate) fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
         InputError::NotWasm { .. } => "give a component or core module, .wasm or .wat",
@@ -103,15 +107,26 @@ pub(crate) fn input_failure(error: &InputError) -> Failure {
         _ => "",
     };
     let failure = Failure::rejected("not-wasm", error);
-    if hint.is_empty() {
-        failure
-    } else {
-        failure.hint(hint)
+    let failure = match hint {
+        "" => failure,
+        hint => failure.hint(hint),
+    };
+    match error {
+        InputError::Empty => failure,
+        _ => explain(failure, bytes, Wanted::Program),
     }
 }
 
 pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
     let text = render::safe(&error.to_string());
+    if let ValidateError::Fault { .. } = error {
+        let text =
+            format!("valid WebAssembly, but this engine's code for it does not work: {text}");
+        return Failure::new(Exit::Rejected, "engine-fault", text).hint(
+            "split the type in two, or pass numbers or a list instead; \
+             `edgec advisories` has the source",
+        );
+    }
     let ValidateError::Invalid {
         message,
         unsupported_feature,
@@ -140,14 +155,25 @@ pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
 }
 
 pub(crate) fn adapt_failure(error: &AdaptError) -> Failure {
-    match error {
-        AdaptError::Invalid(error) => invalid_failure(error),
-        AdaptError::ComponentToModule => {
-            Failure::rejected("kind", error).hint("leave --kind out, or give a core module")
+    let hint = match error {
+        AdaptError::Invalid(error) => return invalid_failure(error),
+        AdaptError::ComponentToModule => "leave --kind out, or give a core module",
+        AdaptError::NoExports => {
+            "nothing could call it: --kind module compiles the core module as it is; \
+             wit-bindgen writes the component types that say what a component exports"
         }
-        _ => Failure::rejected("kind", error).hint(
-            "a component can be made of a core module whose imports are WASI preview 1 only, \
-             or which carries component type information;\n--kind module compiles it as it is",
-        ),
-    }
+        AdaptError::Encode { .. } => {
+            "the module carries component types, and does not fit them: \
+             its wit-bindgen and its toolchain may be of different versions;\n\
+             --kind module compiles the core module as it is"
+        }
+        AdaptError::Obstacle(_) => {
+            "--kind module compiles the core module as it is, and `edgec run` runs it (docs/preview1.md)"
+        }
+        _ => {
+            "this is a defect of edgec or of wit-component: please report it with the input;\n\
+             --kind module compiles the core module as it is"
+        }
+    };
+    Failure::rejected("kind", error).hint(hint)
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use crate::differences::Difference;
 use crate::failure::{Exit, Failure, code};
+use crate::file_kind::{Wanted, explain};
 use crate::hosts::Host;
-use crate::pipeline;
+use crate::panics::guarded;
 use crate::rebuild::Rebuild;
 use crate::render::out;
 use crate::render::{self, Format, safe};
@@ -27,23 +28,23 @@ pub(crate) struct Arguments {
     /// The artifacts; `-` is standard input
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Whom to trust")]
     trust: TrustArguments,
     /// Also ask whether this machine can run them, or the host that FILE describes; put it
     /// behind the artifacts
-    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Host")]
     host: Option<Option<PathBuf>>,
     /// Also compile FILE again, by the settings in the manifest, and compare image and manifest bit
     /// for bit
     #[arg(long, value_name = "FILE", help_heading = "Rebuilding")]
     rebuild: Option<PathBuf>,
-    #[command(flatten, next_help_heading = "Rebuilding")]
+    #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
     /// How results are printed
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
     /// Print one line an artifact, and not its checks
-    #[arg(short, long, conflicts_with = "format")]
+    #[arg(short, long, conflicts_with = "format", help_heading = "Output")]
     quiet: bool,
 }
 
@@ -78,8 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(input) => {
             let read: Vec<PathBuf> = [arguments.artifacts.clone(), vec![input.clone()]].concat();
             files::refuse_stdin_twice(&read)?;
-            let quiet = arguments.quiet || arguments.format == Format::Json;
-            Some(Rebuild::new(input, &arguments.workers, quiet)?)
+            Some(Rebuild::new(input, &arguments.workers, arguments.quiet)?)
         }
         None => None,
     };
@@ -92,7 +92,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         if arguments.format == Format::Text {
             out!("{}", text(&report, arguments.quiet));
-            report.error.iter().for_each(Failure::print);
+        }
+        if let Some(failure) = &report.error {
+            failure.tell(arguments.format);
         }
         reports.push(report);
     }
@@ -145,7 +147,7 @@ fn examine_file(
         Err(rejection) => {
             report.checks = rejection.checks;
             report.manifest = rejection.manifest.map(|manifest| *manifest);
-            report.error = Some(failure(&rejection.error).about(shown));
+            report.error = Some(failure_of(&rejection.error, &file).about(shown));
         }
     }
     let warned = report
@@ -160,7 +162,9 @@ impl Report {
     /// Adds what came of making a verified artifact again.
     fn compare(&mut self, rebuild: &Rebuild, manifest: &Manifest, image: &[u8]) {
         let input = rebuild.input();
-        let (status, evidence) = match pipeline::guarded(|| rebuild.differences(manifest, image)) {
+        let rebuilt = guarded(|| rebuild.differences(manifest, image));
+        rebuild.end();
+        let (status, evidence) = match rebuilt {
             Ok(found) if found.is_empty() => (
                 Status::Passed,
                 format!("image and manifest are what {input} compiles to, bit for bit"),
@@ -234,7 +238,8 @@ fn rebuild_hint(found: &[Difference]) -> &'static str {
     } else if found.iter().any(versions) {
         "it says that other tools made it: compare with the edgec that it names before it runs"
     } else if at("builder.stages.optimize.settings.modulesKept") {
-        "the optimizer gave up on other modules: give it more time or memory, and do not run it before"
+        "other core modules were left as they are (--keep-module, or a crash of the optimizer): do not run it before \
+         somebody knows why"
     } else {
         "the same tools made something else: do not run it before somebody knows why"
     }
@@ -295,6 +300,17 @@ fn text(report: &Report, quiet: bool) -> String {
     verdict + &render::table(&rows)
 }
 
+/// What core modules of WASI preview 1 import.
+const PREVIEW1: &str = "wasi_snapshot_preview1::";
+
+/// The failure of a file, which may be of another kind.
+pub(crate) fn failure_of(error: &VerifyError, file: &[u8]) -> Failure {
+    match error {
+        VerifyError::Layout(_) => explain(failure(error), file, Wanted::Artifact),
+        _ => failure(error),
+    }
+}
+
 /// The failure with what to do about it.
 pub(crate) fn failure(error: &VerifyError) -> Failure {
     let failure = Failure::rejected(error.code(), error);
@@ -315,6 +331,10 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
             "build it again with an edgec whose engine has the fix (`edgec advisories`)"
         }
         VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
+        VerifyError::Import { imports } if imports.iter().any(|it| it.starts_with(PREVIEW1)) => {
+            "the program is a core module: one that was a component has these imports now (docs/preview1.md); \
+             `[allow] imports` of the policy lists what is allowed"
+        }
         VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is",
         VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use edgec_compiler::{InitError, Initializer, ValidComponent, Worker};
 
 use crate::failure::Failure;
+use crate::machine::machine_failure;
 
 /// What is asked for.
 pub(crate) struct Init {
@@ -57,7 +58,7 @@ fn failure(error: &InitError) -> Failure {
         }
         InitError::Timeout { .. } => "one that is this slow may have more time: --compile-timeout",
         InitError::Memory { .. } => "one that is this large may have more: --worker-memory",
-        InitError::Start { .. } => return Failure::environment("init", error),
+        InitError::Machine { source } => return machine_failure(error, source),
         _ => "this is a defect of edgec or of Wizer: please report it with the input",
     };
     Failure::rejected("init", error).hint(hint)

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use edgec_artifact::{
-    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources,
-    Sha256Digest, Source, Stage, TargetCpu, Validity,
+    Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, Kind, LimitRange, Manifest,
+    Resources, Sha256Digest, Source, Stage, TargetCpu, Validity,
 };
 use edgec_compiler::{
     ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Level, NativeImage,
@@ -19,6 +19,8 @@ pub(crate) struct Release {
     pub(crate) display_version: Option<String>,
     pub(crate) channel: Option<String>,
     pub(crate) validity: Validity,
+    /// No build makes any: those of an artifact that is made again.
+    pub(crate) extensions: Option<Extensions>,
 }
 
 /// The manifest of `image`, but for the image's digests.
@@ -39,10 +41,7 @@ pub(crate) fn manifest(
         version: release.version,
         display_version: release.display_version.clone(),
         channel: release.channel.clone(),
-        kind: match image.kind() {
-            edgec_compiler::Kind::Component => Kind::Component,
-            edgec_compiler::Kind::Module => Kind::Module,
-        },
+        kind: kind(image.kind()),
         image: Image {
             length: 0,
             sha256: Sha256Digest([0; 32]),
@@ -67,7 +66,7 @@ pub(crate) fn manifest(
         },
         capabilities: Capabilities {
             imports: interface.imports.into_iter().collect(),
-            exports: interface.exports.into_iter().collect(),
+            exports: Exports::of(interface.exports),
         },
         resources: resources(&program.resources()),
         wasm_features: program.feature_names(),
@@ -76,10 +75,18 @@ pub(crate) fn manifest(
             edgec: env!("CARGO_PKG_VERSION").to_owned(),
             stages: stages(recipe, prepared),
         },
+        extensions: release.extensions.clone(),
     };
     move |digests| {
         manifest.image = digests;
         manifest
+    }
+}
+
+const fn kind(kind: edgec_compiler::Kind) -> Kind {
+    match kind {
+        edgec_compiler::Kind::Component => Kind::Component,
+        edgec_compiler::Kind::Module => Kind::Module,
     }
 }
 
@@ -92,6 +99,23 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             tool: "wat".to_owned(),
             version: TEXT_VERSION.to_owned(),
             settings: BTreeMap::new(),
+        });
+    }
+    if let Some(choice) = &prepared.choice {
+        // The one who builds again asks the same, and gets the same answer.
+        let mut chosen = settings([
+            ("asked", choice.asked.name().to_owned()),
+            ("chosen", kind(prepared.kind).name().to_owned()),
+            ("because", choice.why.to_string()),
+        ]);
+        if let Some(lacks) = &choice.lacks {
+            chosen.insert("lacks".to_owned(), lacks.to_string());
+        }
+        stages.push(Stage {
+            name: "kind".to_owned(),
+            tool: "edgec".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            settings: chosen,
         });
     }
     if let Some(adapter) = prepared.adapter {
@@ -132,9 +156,20 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             .map(|(number, _)| number.to_string())
             .collect();
         if !left.is_empty() {
-            // Which modules it left alone may depend on time and memory: without this
-            // the image could not be made again.
+            // Left on request, or since the optimizer crashed: without this the image could not be made again.
             chosen.insert("modulesKept".to_owned(), left.join(","));
+        }
+        let mut functions = BTreeMap::<usize, usize>::new();
+        for (number, _) in prepared.kept_functions() {
+            *functions.entry(number).or_default() += 1;
+        }
+        if !functions.is_empty() {
+            // How many of each module. Which, and why, follows from the input and the name of the list.
+            let kept = functions
+                .iter()
+                .map(|(number, kept)| format!("{number}:{kept}"));
+            let kept: Vec<String> = kept.collect();
+            chosen.insert("functionsKept".to_owned(), kept.join(","));
         }
         stages.push(Stage {
             name: "optimize".to_owned(),
@@ -172,7 +207,8 @@ fn settings(pairs: impl IntoIterator<Item = (&'static str, String)>) -> BTreeMap
         .collect()
 }
 
-fn resources(needs: &edgec_compiler::Resources) -> Resources {
+/// What an instance needs, as a manifest has it.
+pub(super) fn resources(needs: &edgec_compiler::Resources) -> Resources {
     let ranges = |limits: &[edgec_compiler::Limits]| {
         let range = |limits: &edgec_compiler::Limits| LimitRange {
             minimum: limits.minimum,

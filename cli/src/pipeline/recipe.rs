@@ -38,11 +38,20 @@ pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, F
                 recipe.optimizer.spared = spared(stage)?;
             }
             // They follow from the input, the kind and the profile.
+            "kind" => recipe.kind = asked(stage)?,
             "parse" | "adapt" | "order" | "precompile" | "trim" => {}
             other => return Err(unknown(&format!("stage `{other}`"))),
         }
     }
     Ok(recipe)
+}
+
+/// What was asked for, not what came of it: the manifest states both.
+fn asked(stage: &Stage) -> Result<KindChoice, Failure> {
+    let name = setting(stage, "asked")?;
+    let mut choices = KindChoice::ALL.into_iter();
+    let choice = choices.find(|choice| choice.name() == name);
+    choice.ok_or_else(|| unknown(&format!("kind `{name}`")))
 }
 
 fn level(stage: &Stage) -> Result<Level, Failure> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::{not_a_signature, signature};
 use crate::failure::{Exit, Failure};
-use crate::secrets::{PASSPHRASE_VARIABLE, PIN_VARIABLE};
+use crate::secrets;
 
 /// How long a program may take unless `--signer-timeout` says otherwise, in seconds: long
 /// enough for somebody to touch a token.
@@ -48,11 +48,8 @@ impl CommandSigner {
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         let failed = |error: io::Error| Failure::environment("signer", &error).about(&self.program);
         let deadline = Instant::now() + Duration::from_secs(self.timeout);
-        let mut child = Command::new(&self.program)
-            .args(&self.arguments)
-            // These are for edgec alone.
-            .env_remove(PASSPHRASE_VARIABLE)
-            .env_remove(PIN_VARIABLE)
+        let mut command = Command::new(&self.program);
+        let mut child = secrets::without_secrets(command.args(&self.arguments))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -2,7 +2,7 @@
 
 use object::LittleEndian as LE;
 use object::elf::{
-    EM_AARCH64, EM_X86_64, FileHeader64, STT_FILE, STT_FUNC, SectionHeader64, Sym64,
+    ELFMAG, EM_AARCH64, EM_X86_64, FileHeader64, STT_FILE, STT_FUNC, SectionHeader64, Sym64,
 };
 use object::read::elf::FileHeader as _;
 
@@ -26,6 +26,15 @@ pub enum DebugError {
 
 fn malformed(what: &'static str) -> DebugError {
     DebugError::Malformed { what }
+}
+
+impl DebugInfo<'_> {
+    /// Whether a file begins as debug files do, damaged or not: behind the header, where others have segments, is the
+    /// build ID. Its first 80 bytes are looked at.
+    pub fn begins(file: &[u8]) -> bool {
+        let note = file.get(size_of::<FileHeader64<LE>>()..);
+        file.starts_with(&ELFMAG) && note.is_some_and(|note| note.starts_with(&NOTE_HEAD))
+    }
 }
 
 impl<'a> DebugInfo<'a> {
@@ -118,6 +127,7 @@ mod tests {
     fn what_is_written_is_read() {
         let file = sample().write();
         assert_eq!(DebugInfo::read(&file), Ok(sample()));
+        assert!(DebugInfo::begins(&file[..80]) && !DebugInfo::begins(&file[..79]));
     }
 
     #[test]

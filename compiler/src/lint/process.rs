@@ -104,7 +104,7 @@ mod tests {
         assert!(refused.to_string().ends_with(": no"), "{refused}");
         let disk = run(script("echo disk full >&2; exit 1"));
         assert!(
-            matches!(disk, ReadError::Worker(WorkerError::Start(_))),
+            matches!(disk, ReadError::Worker(WorkerError::Machine(_))),
             "{disk}"
         );
     }

@@ -133,9 +133,10 @@ impl fmt::Display for Cause {
             Item::Memory => "memory",
             Item::Table => "table",
         };
-        write!(f, "{item} {}", self.index)?;
-        if let Some(name) = &self.name {
-            write!(f, " `{name}`")?;
+        // Its name is the program's own; its index is one that the optimizer gave.
+        match &self.name {
+            Some(name) => write!(f, "{item} `{name}`")?,
+            None => write!(f, "{item} {}", self.index)?,
         }
         if let Some(offset) = self.offset {
             write!(f, " (at offset {offset:#x})")?;

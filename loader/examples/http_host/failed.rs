@@ -7,7 +7,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 /// Why a program did not answer.
 pub(crate) enum Failed {
-    /// The policy does not let it in any more.
+    /// No policy lets it in any more; the log has why, since the refresh that found it out.
     Distrusted,
     /// The client's request is none for a program.
     BadRequest(wasmtime::Error),

@@ -12,17 +12,14 @@ mod server;
 mod wasi;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use edgec_loader::store::{Deployment, RefreshError, Refreshed, Store};
+use edgec_loader::store::{Deployment, PolicyFile, RefreshError, Refreshed, Store};
 use edgec_loader::wasmtime::component::Linker;
 use edgec_loader::{
-    EngineProfile, HostEngine, Limits, LoadError, PoolPlan, TrustPolicy, engine, error_chain,
-    wasmtime,
+    EngineProfile, HostEngine, Limits, LoadError, PoolPlan, engine, error_chain, wasmtime,
 };
 use hyper::{Request, Response, body::Incoming};
 use tokio::net::TcpListener;
@@ -45,9 +42,6 @@ const REFRESH: Duration = Duration::from_secs(1);
 struct Host {
     engine: HostEngine,
     deployment: Deployment<wasi::Request, ProxyPre<wasi::Request>>,
-    policy: PathBuf,
-    /// Whether the policy lets in what is at work.
-    trusted: AtomicBool,
     /// One for each instance that the pool has.
     slots: Arc<Semaphore>,
     deadline: Duration,
@@ -73,37 +67,30 @@ impl Host {
         // Of all but `wasi:http` and clocks, an empty context allows nothing.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        let trust = read(policy.as_ref())?;
+        // With `remembered_in`, no older policy is followed after a restart either.
+        let policy = PolicyFile::new(policy);
         let name = name.as_str();
-        let deployment = Deployment::with(&store, &engine, name, &trust, linker, ProxyPre::new)?;
+        let deployment = Deployment::with(&store, &engine, name, policy, linker, ProxyPre::new)?;
         Ok(Self {
             engine,
             deployment,
-            policy: policy.into(),
-            trusted: AtomicBool::new(true),
             slots: Arc::new(Semaphore::new(INSTANCES as usize)),
             deadline: Duration::from_secs(seconds.first().map_or(Ok(10), |text| text.parse())?),
         })
     }
 
     /// Reads the policy again, and takes what the store has now.
-    fn refresh(&self) -> Result<(), Box<dyn Error>> {
-        let refreshed = self.deployment.refresh(&read(&self.policy)?);
-        let trusted = !matches!(refreshed, Err(RefreshError::Distrusted(_)));
-        self.trusted.store(trusted, Ordering::Relaxed);
-        if let Refreshed::Replaced { from, to } = refreshed? {
+    fn refresh(&self) -> Result<(), RefreshError> {
+        if let Refreshed::Replaced { from, to } = self.deployment.refresh()? {
             println!("version {to} in place of {from}");
         }
         Ok(())
     }
 
     async fn run(&self, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>, Failed> {
-        if !self.trusted.load(Ordering::Relaxed) {
-            return Err(Failed::Distrusted);
-        }
         // Waits while the pool is empty.
         let slot = Arc::clone(&self.slots).acquire_owned().await;
-        let version = self.deployment.current();
+        let version = self.deployment.current().map_err(|_| Failed::Distrusted)?;
         let mut store = wasmtime::Store::new(&self.engine, wasi::Request::new());
         // At each tick the program yields: that is when the timeout below can end it.
         store.set_epoch_deadline(1);
@@ -162,14 +149,14 @@ async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
         loop {
             std::thread::sleep(REFRESH);
             if let Err(error) = refreshed.refresh() {
-                eprintln!("refresh: {}", error_chain(&*error));
+                eprintln!("refresh: {}", error_chain(&error));
             }
         }
     });
     let address = arguments.get(3).map_or("", String::as_str);
     let listener = TcpListener::bind(address).await?;
     {
-        let loaded = host.deployment.current();
+        let loaded = host.deployment.current()?;
         let (manifest, mode) = (loaded.manifest(), loaded.report().mode);
         let address = listener.local_addr()?;
         println!(
@@ -183,9 +170,4 @@ async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
     })
     .await?;
     Ok(())
-}
-
-fn read(policy: &Path) -> Result<TrustPolicy, Box<dyn Error>> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    Ok(TrustPolicy::read(policy, &[], now)?)
 }

@@ -210,15 +210,18 @@ fn verified(
     let stable = unsafe { StableFile::new(file, len) }.map_err(&failed)?;
     let view = stable.view().map_err(&failed)?;
     thread::scope(|scope| {
-        let writing = scope.spawn(|| copy.sync_data());
+        // Where there are no more threads to be had, it is written afterwards.
+        let writing = thread::Builder::new().spawn_scoped(scope, || copy.sync_data());
         let artifact = verify(&view, policy, expected, now)?;
         let envelope = artifact.envelope().to_vec();
         let facts = Facts::of(artifact);
         // Joining fails when the thread panicked, which writing does not.
-        let written = writing.join();
-        written
-            .unwrap_or_else(|_| Err(io::Error::other("the writing thread failed")))
-            .map_err(failed)?;
+        let panicked = |_| Err(io::Error::other("the writing thread failed"));
+        let written = match writing {
+            Ok(thread) => thread.join().unwrap_or_else(panicked),
+            Err(_) => copy.sync_data(),
+        };
+        written.map_err(failed)?;
         Ok((facts, envelope))
     })
 }

@@ -1,13 +1,19 @@
 //! A name at work: requests take what is current, while a newer version comes in its place.
+//!
+//! The deployment has its policy itself, and judges what is at work before it looks at anything else. A host
+//! cannot forget to, and requests get a program from [`Deployment::current`] only while it is trusted.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use edgec_verifier::TrustPolicy;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::Store;
+use super::policy_source::PolicySource;
 use super::release::{Application, Entry};
+use super::trust::{Distrust, Distrusted, Trust, Trusted};
 use crate::loaded::demand;
 use crate::{HostEngine, LoadError, Loaded};
 
@@ -22,9 +28,27 @@ type Prepare<T, P> = dyn Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync
 /// the last instance are done. Dropping the deployment unloads the rest.
 pub struct Deployment<T: 'static, P = InstancePre<T>> {
     source: Source<T, P>,
-    current: RwLock<(Entry, Arc<Loaded<P>>)>,
+    policy: PolicySource,
+    current: RwLock<AtWork<P>>,
     /// Held by a refresh: of two, the slower must not put an older version in the place of a newer one.
     refreshing: Mutex<()>,
+}
+
+/// A version at work.
+struct AtWork<P> {
+    entry: Entry,
+    loaded: Arc<Loaded<P>>,
+    trust: Trust,
+}
+
+impl<P> Clone for AtWork<P> {
+    fn clone(&self) -> Self {
+        Self {
+            entry: self.entry.clone(),
+            loaded: Arc::clone(&self.loaded),
+            trust: self.trust.clone(),
+        }
+    }
 }
 
 /// Where versions come from, and what is made of each.
@@ -50,38 +74,39 @@ pub enum Refreshed {
     },
 }
 
-/// Why a [`Deployment::refresh`] brought nothing. What was at work stays there in either case.
+/// Why a [`Deployment::refresh`] brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
-    /// What the store has now cannot be loaded. The policy lets in what is at work.
+    /// What the store has now cannot be loaded. What is at work is trusted, and stays.
     #[error("the store's current version was not loaded")]
     Kept(#[source] LoadError),
-    /// The policy does not let in what is at work: it was revoked, say, or has expired. Whether to go on
-    /// is the host's decision.
-    #[error("the version at work is not trusted any more")]
-    Distrusted(#[source] LoadError),
+    /// What is at work is not trusted any more, and requests do not get it.
+    #[error(transparent)]
+    Distrusted(Distrusted),
 }
 
 impl RefreshError {
-    /// What was in the way.
-    pub fn reason(&self) -> &LoadError {
+    /// A short name for the reason that does not change between releases.
+    pub fn code(&self) -> &'static str {
         match self {
-            Self::Kept(reason) | Self::Distrusted(reason) => reason,
+            Self::Kept(reason) => reason.code(),
+            Self::Distrusted(distrusted) => distrusted.code(),
         }
     }
 }
 
 impl<T: 'static> Deployment<T> {
-    /// Loads an application from a store, for an engine and with what `linker` offers.
+    /// Loads an application from a store, for an engine and with what `linker` offers. `policy` is a
+    /// [`PolicyFile`](super::PolicyFile), another [`PolicySource`], or a [`TrustPolicy`] that stays the same.
     ///
     /// # Errors
     ///
-    /// As [`Store::load`]; [`LoadError::Link`] when the linker lacks an import.
+    /// As [`Store::load`]; [`LoadError::Policy`] without a policy; [`LoadError::Link`] when the linker lacks an import.
     pub fn new(
         store: &Store,
         engine: &HostEngine,
         application: impl Into<Application>,
-        policy: &TrustPolicy,
+        policy: impl Into<PolicySource>,
         linker: Linker<T>,
     ) -> Result<Self, LoadError> {
         Self::with(store, engine, application, policy, linker, Ok)
@@ -99,7 +124,7 @@ impl<T: 'static, P> Deployment<T, P> {
         store: &Store,
         engine: &HostEngine,
         application: impl Into<Application>,
-        policy: &TrustPolicy,
+        policy: impl Into<PolicySource>,
         linker: Linker<T>,
         prepare: impl Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
     ) -> Result<Self, LoadError> {
@@ -110,17 +135,43 @@ impl<T: 'static, P> Deployment<T, P> {
             linker,
             prepare: Box::new(prepare),
         };
-        let (entry, loaded) = source.prepared(policy)?;
+        let policy = policy.into();
+        let now = policy.read().map_err(LoadError::Policy)?;
+        let at_work = source.prepared(now)?;
         Ok(Self {
             source,
-            current: RwLock::new((entry, Arc::new(loaded))),
+            policy,
+            current: RwLock::new(at_work),
             refreshing: Mutex::default(),
         })
     }
 
-    /// What a request instantiates.
-    pub fn current(&self) -> Arc<Loaded<P>> {
-        self.at_work().1
+    /// What a request instantiates: what is at work, while it is trusted. At every moment that the policy or
+    /// the manifest names, when a validity ends, say, it is judged again, also without a refresh.
+    ///
+    /// # Errors
+    ///
+    /// [`Distrusted`]: it was revoked, or has expired, or the last refresh had no policy.
+    pub fn current(&self) -> Result<Arc<Loaded<P>>, Distrusted> {
+        let at_work = self.at_work();
+        let lapsed = match at_work.trust {
+            Trust::Distrusted(distrusted) => return Err(distrusted),
+            Trust::Trusted(trusted) if trusted.holds_now() => return Ok(at_work.loaded),
+            Trust::Trusted(lapsed) => lapsed,
+        };
+        let policy = lapsed.policy.clone();
+        let trust = self.judged(&at_work.entry, &at_work.loaded, policy, None);
+        {
+            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+            // Somebody may have decided it meanwhile, and knows better.
+            if matches!(&current.trust, Trust::Trusted(it) if Arc::ptr_eq(it, &lapsed)) {
+                current.trust = trust.clone();
+            }
+        }
+        match trust {
+            Trust::Trusted(_) => Ok(at_work.loaded),
+            Trust::Distrusted(distrusted) => Err(distrusted),
+        }
     }
 
     /// Which application it is.
@@ -128,50 +179,119 @@ impl<T: 'static, P> Deployment<T, P> {
         &self.source.application
     }
 
-    /// Takes what the store has now, if it is another artifact, and judges what is at work again, if it is not. Then it
-    /// costs a look at the name and, under the same policy, at what is known of the signatures.
+    /// Reads the policy and judges what is at work by it; then takes what the store has now, if it is another
+    /// artifact. Without a policy, nothing is trusted. When nothing has changed, it costs the reading of the policy, a look
+    /// at the name, and one at what is known of the signatures.
     ///
     /// # Errors
     ///
-    /// [`RefreshError`]; requests go on as before.
-    pub fn refresh(&self, policy: &TrustPolicy) -> Result<Refreshed, RefreshError> {
+    /// [`RefreshError`].
+    pub fn refresh(&self) -> Result<Refreshed, RefreshError> {
         let refreshing = self.refreshing.lock();
         let _refreshing = refreshing.unwrap_or_else(PoisonError::into_inner);
-        let (entry, at_work) = self.at_work();
-        let judged = || {
-            demand(policy, at_work.report().mode)?;
-            self.source
-                .judge(&entry, at_work.manifest().version, policy)
+        let (at_work, policy) = self.judge_first()?;
+        let unchanged = || match &at_work.trust {
+            Trust::Trusted(_) => Ok(Refreshed::Unchanged),
+            Trust::Distrusted(it) => Err(RefreshError::Distrusted(it.clone())),
         };
-        let failed = |reason| match judged() {
-            Err(reason @ (LoadError::Verify(_) | LoadError::Mode { .. })) => {
-                RefreshError::Distrusted(reason)
-            }
-            // What the store lacks says nothing against what is at work.
-            _ => RefreshError::Kept(reason),
-        };
-        let unchanged = || match judged() {
-            Ok(()) => Ok(Refreshed::Unchanged),
-            Err(reason) => Err(failed(reason)),
+        let failed = |reason| match &at_work.trust {
+            Trust::Trusted(_) => RefreshError::Kept(reason),
+            Trust::Distrusted(it) => RefreshError::Distrusted(it.clone()),
         };
         let best = self.source.best().map_err(failed)?;
-        if best == Some(entry.clone()) {
+        if best.as_ref() == Some(&at_work.entry) {
             return unchanged();
         }
-        let (chosen, loaded) = self.source.prepared(policy).map_err(failed)?;
+        let chosen = self.source.prepared(policy).map_err(failed)?;
         // What uses more of this CPU does not fit otherwise.
-        if chosen == entry {
+        if chosen.entry == at_work.entry {
             return unchanged();
         }
-        let (from, to) = (at_work.manifest().version, loaded.manifest().version);
+        let version = |it: &AtWork<P>| it.loaded.manifest().version;
+        let (from, to) = (version(&at_work), version(&chosen));
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        *current = (chosen, Arc::new(loaded));
+        *current = chosen;
         Ok(Refreshed::Replaced { from, to })
     }
 
-    fn at_work(&self) -> (Entry, Arc<Loaded<P>>) {
+    /// The only way to a policy: however the reading ends, what is at work is then judged, or not trusted.
+    fn judge_first(&self) -> Result<(AtWork<P>, TrustPolicy), RefreshError> {
+        let undecided = Undecided(self);
+        let AtWork {
+            entry,
+            loaded,
+            trust,
+        } = self.at_work();
+        let (trust, policy) = match self.policy.read() {
+            Ok(policy) => {
+                let before = match trust {
+                    Trust::Trusted(before) => Some(before),
+                    Trust::Distrusted(_) => None,
+                };
+                let trust = self.judged(&entry, &loaded, policy.clone(), before);
+                (trust, Ok(policy))
+            }
+            Err(error) => {
+                let distrusted = Distrusted::new(Distrust::NoPolicy(error));
+                (Trust::Distrusted(distrusted.clone()), Err(distrusted))
+            }
+        };
+        self.set(trust.clone());
+        std::mem::forget(undecided);
+        let policy = policy.map_err(RefreshError::Distrusted)?;
+        let at_work = AtWork {
+            entry,
+            loaded,
+            trust,
+        };
+        Ok((at_work, policy))
+    }
+
+    /// How a version stands under a policy; `before` is what was known of it.
+    fn judged(
+        &self,
+        entry: &Entry,
+        loaded: &Loaded<P>,
+        policy: TrustPolicy,
+        before: Option<Arc<Trusted>>,
+    ) -> Trust {
+        let judge = || {
+            demand(&policy, loaded.report().mode)?;
+            let version = loaded.manifest().version;
+            self.source.judge(entry, version, &policy)
+        };
+        match judge() {
+            Ok(holds) => Trust::trusted(policy, holds),
+            Err(reason @ (LoadError::Verify(_) | LoadError::Mode { .. })) => {
+                Trust::distrusted(Distrust::Refused(reason))
+            }
+            // What the store lacks says nothing against a verdict that this policy has given and that still holds.
+            Err(reason) => match before {
+                Some(it) if it.policy.digest() == policy.digest() && it.holds_now() => {
+                    Trust::Trusted(it)
+                }
+                _ => Trust::distrusted(Distrust::Unjudged(reason)),
+            },
+        }
+    }
+
+    fn at_work(&self) -> AtWork<P> {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current.clone()
+    }
+
+    fn set(&self, trust: Trust) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.trust = trust;
+    }
+}
+
+/// A refresh that has not judged yet. When it ends so, in a panic of the host's policy source, nothing is trusted.
+struct Undecided<'a, T: 'static, P>(&'a Deployment<T, P>);
+
+impl<T: 'static, P> Drop for Undecided<'_, T, P> {
+    fn drop(&mut self) {
+        self.0.set(Trust::distrusted(Distrust::Undecided));
     }
 }
 
@@ -181,27 +301,38 @@ impl<T: 'static, P> Source<T, P> {
         Ok(entries.into_iter().next())
     }
 
-    fn judge(&self, entry: &Entry, version: u64, policy: &TrustPolicy) -> Result<(), LoadError> {
+    fn judge(
+        &self,
+        entry: &Entry,
+        version: u64,
+        policy: &TrustPolicy,
+    ) -> Result<Range<u64>, LoadError> {
         let application = self.application.clone().version(version);
         let store = &self.store;
         store.judge_again(&self.engine, &application, entry.clone(), policy)
     }
 
-    fn prepared(&self, policy: &TrustPolicy) -> Result<(Entry, Loaded<P>), LoadError> {
+    fn prepared(&self, policy: TrustPolicy) -> Result<AtWork<P>, LoadError> {
         let (engine, application) = (&self.engine, &self.application);
-        let (entry, component) = self.store.load_chosen(engine, application, policy)?;
+        let (entry, component) = self.store.load_chosen(engine, application, &policy)?;
+        let holds = component.holds();
         let loaded = component.instantiate_pre(&self.linker);
         let loaded = loaded.and_then(|loaded| loaded.try_map(&self.prepare));
-        Ok((entry, loaded.map_err(LoadError::Link)?))
+        Ok(AtWork {
+            entry,
+            loaded: Arc::new(loaded.map_err(LoadError::Link)?),
+            trust: Trust::trusted(policy, holds),
+        })
     }
 }
 
 impl<T: 'static, P> fmt::Debug for Deployment<T, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = self.current().manifest().version;
+        let at_work = self.at_work();
         f.debug_struct("Deployment")
             .field("application", &self.source.application)
-            .field("version", &version)
+            .field("version", &at_work.loaded.manifest().version)
+            .field("trust", &at_work.trust)
             .finish_non_exhaustive()
     }
 }

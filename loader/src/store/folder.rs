@@ -26,8 +26,8 @@ const FINISHED: Mode = Mode::from_raw_mode(0o444);
 pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
 /// How often a file is opened anew that was replaced between its opening and a look at it.
 const TRIES: usize = 8;
-/// The longest release that is read, in bytes.
-const MAX_SMALL_LEN: u64 = 1 << 20;
+/// The longest release or envelope that is read, in bytes: no envelope that is admitted is longer.
+const MAX_SMALL_LEN: u64 = edgec_verifier::MAX_ENVELOPE_LEN;
 
 /// An open folder that only a trusted user can change.
 #[derive(Debug)]

@@ -90,7 +90,7 @@ pub(super) struct Examination {
 
 impl Store {
     /// Every artifact that a name points at, sorted by name, channel, version and target; also those that
-    /// are missing or damaged. And what says what a name points at and cannot be read.
+    /// are missing or damaged. Also returns releases that could not be read.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 //! longer image or a fuller store, but under a policy that wants the code audited: the first load
 //! then reads all code through a mapping.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use edgec_verifier::{Kind, LoadMode, Measured as Known, TrustPolicy};
@@ -98,16 +99,16 @@ impl Store {
         Ok((entries.collect(), application.clone().version(*version)))
     }
 
-    /// Judges what was loaded before again: nothing is loaded.
+    /// Judges what was loaded before again, and says when the verdict is the same: nothing is loaded.
     pub(super) fn judge_again(
         &self,
         engine: &HostEngine,
         application: &Application,
         entry: Entry,
         policy: &TrustPolicy,
-    ) -> Result<(), LoadError> {
+    ) -> Result<Range<u64>, LoadError> {
         let opened = self.open_entry(engine, application, entry, policy, Kind::Component);
-        opened.map(|_| ())
+        opened.map(|opened| opened.facts.holds.clone())
     }
 
     /// What the name points at, open and known to be what the policy lets in.

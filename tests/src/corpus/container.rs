@@ -309,12 +309,12 @@ fn absurd_sizes(forge: &Forge) -> Vec<Case> {
         case("65 signatures", forge.with_signatures(&signatures)).saying("65 signatures"),
         case("9,000 signatures", forge.with_signatures(&thousands)),
         case(
-            "an envelope of 2 MiB",
-            forge.with_envelope(vec![b' '; 2 << 20]),
+            "an envelope of 5 MiB",
+            forge.with_envelope(vec![b' '; 5 << 20]),
         ),
         case(
-            "a payload of 2 MiB",
-            forge.with_envelope(wrap(PAYLOAD_TYPE, &vec![b' '; 2 << 20], &[])),
+            "a payload of 4 MiB",
+            forge.with_envelope(wrap(PAYLOAD_TYPE, &vec![b' '; 4 << 20], &[])),
         ),
         case("64 MiB of zeros", vec![0; 64 << 20]),
         case(

@@ -29,9 +29,9 @@ fn misplaced(forge: &Forge, material: &Material) -> Vec<Case> {
         .on_load(),
         Case::new(
             21,
-            "a module where a component is wanted",
+            "a module that is no command",
             module.file.to_vec(),
-            "kind",
+            "not-a-command",
         )
         .on_load(),
         Case::new(

@@ -9,7 +9,7 @@ use edgec_targets::Target;
 use crate::failure::Failure;
 use crate::fleet::{FleetArguments, FleetPlan};
 use crate::naming::{self, Job, Output};
-use crate::pipeline::{Recipe, Release};
+use crate::pipeline::{Prepared, Recipe, Release};
 use crate::render::{self, Format};
 use crate::signer::{Signer, SignerArguments};
 use crate::workers::{WorkerArguments, Workers};
@@ -22,61 +22,81 @@ pub(crate) struct Arguments {
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// CPU to compile for, or several with commas; repeatable [default: x86_64,aarch64]
-    #[arg(short, long = "target", value_name = "TARGET", value_delimiter = ',')]
+    #[arg(
+        short,
+        long = "target",
+        value_name = "TARGET",
+        value_delimiter = ',',
+        help_heading = "Targets"
+    )]
     targets: Vec<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Targets")]
     fleet: FleetArguments,
     /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
-    #[arg(short, long, value_name = "FILE|DIR")]
+    #[arg(short, long, value_name = "FILE|DIR", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// What a core module becomes: `auto` makes a component of one that uses WASI preview 1
-    #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind)]
+    /// What a core module becomes: `auto` makes a component of one that carries component types, or that uses WASI
+    /// preview 1 and is proved to behave the same (docs/preview1.md); others stay core modules
+    #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind, help_heading = "Program")]
     kind: KindChoice,
     /// Call this export now, and start every instance from the state that it leaves (docs/init.md)
-    #[arg(long, value_name = "FUNCTION")]
+    #[arg(long, value_name = "FUNCTION", help_heading = "Program")]
     init: Option<String>,
     /// How much Binaryen optimizes each core module
-    #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level)]
+    #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level, help_heading = "Program")]
     level: Level,
+    /// Leave this core module as it is, by its number as messages have it, or several with commas
+    #[arg(
+        long = "keep-module",
+        value_name = "NUMBER",
+        value_delimiter = ',',
+        help_heading = "Program"
+    )]
+    keep_modules: Vec<usize>,
     /// Which hosts the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
     /// interrupt what runs and load it quickly
-    #[arg(long, value_name = "default|edge", default_value = "default")]
+    #[arg(
+        long,
+        value_name = "default|edge",
+        default_value = "default",
+        help_heading = "Program"
+    )]
     profile: EngineProfile,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
     /// The application's name [default: the input's file name without its ending]
-    #[arg(long)]
+    #[arg(long, help_heading = "Release")]
     name: Option<String>,
     /// The application's version: a number that grows with each release
-    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=MAX_VERSION))]
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=MAX_VERSION), help_heading = "Release")]
     app_version: u64,
     /// The version as people write it
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", help_heading = "Release")]
     display_version: Option<String>,
     /// The release channel, such as `stable`
-    #[arg(long)]
+    #[arg(long, help_heading = "Release")]
     channel: Option<String>,
     /// When the artifact was issued, RFC 3339 or seconds since 1970; never taken from the clock
     /// [default: SOURCE_DATE_EPOCH, where it is set]
-    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    #[arg(long, value_name = "TIME", value_parser = time::parse, help_heading = "Release")]
     issued: Option<u64>,
-    /// From when on the artifact may be used
-    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
+    /// From when on the artifact may be used; `+1d` counts from now
+    #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     not_before: Option<u64>,
-    /// From when on the artifact may no longer be used
-    #[arg(long, value_name = "TIME", value_parser = time::parse_date)]
+    /// From when on the artifact may no longer be used; `+90d` counts from now
+    #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     expires: Option<u64>,
     /// How the summary is printed
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub(super) format: Format,
     /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug (`edgec symbolize`)
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     debug_file: bool,
-    /// Do not audit the code that was compiled, where the audit itself is at fault (docs/audit.md)
-    #[arg(long)]
+    /// Do not audit the code that was compiled, if the audit reports a false positive (docs/audit.md)
+    #[arg(long, help_heading = "Limits and tools")]
     no_self_audit: bool,
     /// Print errors and warnings only
-    #[arg(short, long)]
+    #[arg(short, long, help_heading = "Output")]
     pub(super) quiet: bool,
     #[command(flatten)]
     signer: SignerArguments,
@@ -84,6 +104,9 @@ pub(crate) struct Arguments {
 
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
+
+/// The longest version as people write it, in bytes: a manifest has room for it.
+const MAX_DISPLAY_VERSION: usize = 1024;
 
 /// <https://reproducible-builds.org/specs/source-date-epoch/>
 fn source_date() -> Result<Option<u64>, Failure> {
@@ -98,12 +121,8 @@ fn source_date() -> Result<Option<u64>, Failure> {
 }
 
 fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
-    match text {
-        "auto" => Ok(KindChoice::Auto),
-        "component" => Ok(KindChoice::Component),
-        "module" => Ok(KindChoice::Module),
-        _ => Err("one of auto, component, module"),
-    }
+    let choice = KindChoice::ALL.into_iter().find(|it| it.name() == text);
+    choice.ok_or("one of auto, component, module")
 }
 
 fn parse_level(text: &str) -> Result<Level, &'static str> {
@@ -144,6 +163,7 @@ impl Plan {
                 "--expires is not after --not-before: the artifact would never be valid",
             ));
         }
+        refuse_past(&validity)?;
         if arguments.name.is_some() && arguments.inputs.len() > 1 {
             return Err(Failure::usage("name", "--name fits one input only"));
         }
@@ -151,6 +171,17 @@ impl Plan {
             edgec_artifact::check_name(channel)
                 .map_err(|error| Failure::usage("channel", render::safe(&error.to_string())))?;
         }
+        if let Some(text) = &arguments.display_version
+            && text.len() > MAX_DISPLAY_VERSION
+        {
+            let message = format!(
+                "--display-version has {} bytes, and {MAX_DISPLAY_VERSION} is the limit",
+                text.len()
+            );
+            return Err(Failure::usage("display-version", message));
+        }
+        let read: Vec<PathBuf> = [arguments.inputs.clone(), arguments.signer.reads()].concat();
+        files::refuse_stdin_twice(&read)?;
         let output = Output::new(
             arguments.output.as_deref(),
             arguments.inputs.len() * targets.len(),
@@ -164,7 +195,8 @@ impl Plan {
         )?;
         let hosts = fleet.iter().flat_map(|fleet| fleet.files.iter().cloned());
         spare_what_is_read(&jobs, &arguments.signer, hosts, arguments.debug_file)?;
-        let workers = Workers::new(&arguments.workers)?;
+        let mut workers = Workers::new(&arguments.workers)?;
+        workers.optimizer.spared = arguments.keep_modules.into_iter().collect();
         Ok(Self {
             recipe: Recipe {
                 kind: arguments.kind,
@@ -181,11 +213,40 @@ impl Plan {
                 display_version: arguments.display_version,
                 channel: arguments.channel,
                 validity,
+                extensions: None,
             },
             signer: arguments.signer.signer_or_development()?,
             fleet,
             jobs,
         })
+    }
+}
+
+/// An artifact that has expired when it is built would never run.
+fn refuse_past(validity: &Validity) -> Result<(), Failure> {
+    let now = time::now()?;
+    let Some(expires) = validity.expires.filter(|expires| *expires <= now) else {
+        return Ok(());
+    };
+    let (expires, now) = (time::show(expires), time::show(now));
+    let message = format!("--expires lies in the past: {expires}; it is now {now}");
+    Err(Failure::usage("validity", message).hint("`--expires +90d` counts from now"))
+}
+
+impl Plan {
+    /// A number of a core module that is not there is a mistake.
+    pub(super) fn check_kept(&self, prepared: &Prepared) -> Result<(), Failure> {
+        let there = prepared.optimized.modules.len();
+        let spared = &self.recipe.optimizer.spared;
+        match spared.last().filter(|last| **last >= there) {
+            Some(number) if self.recipe.level != Level::O0 => {
+                let modules = render::count(there, "core module");
+                let message =
+                    format!("there is no core module {number}: the program has {modules}");
+                Err(Failure::usage("keep-module", message).hint("they are counted from 0"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,14 +1,16 @@
 //! The summary of a build, for people and for machines.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use edgec_compiler::{Adapter, Level};
+use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
 use edgec_packager::SignedArtifact;
 use edgec_targets::Target;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
+use super::times::{ArtifactTimes, Times};
 use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
@@ -48,6 +50,9 @@ pub(super) struct InputReport {
 struct Built {
     name: String,
     kind: &'static str,
+    /// Of a core module: what it became, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind_choice: Option<KindReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<&'static str>,
     input_bytes: usize,
@@ -58,15 +63,48 @@ struct Built {
     level: &'static str,
     modules: usize,
     modules_kept: Vec<KeptModule>,
+    functions_kept: Vec<KeptFunction>,
     /// Of each core module.
     exports_removed: Vec<usize>,
     duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
+    #[serde(flatten)]
+    times: Times,
     /// Known faults of the engine's code generation that concern what was made.
     advisories: Vec<Concern>,
     cold_start: ColdStart,
     artifacts: Vec<ArtifactReport>,
+}
+
+/// What a core module became.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KindReport {
+    asked: &'static str,
+    chosen: &'static str,
+    because: String,
+    /// What it does not do as the core module would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<String>,
+    /// Whether people are told: not what goes without saying.
+    #[serde(skip)]
+    told: bool,
+}
+
+impl KindReport {
+    fn new(choice: &Choice, kind: Kind) -> Self {
+        Self {
+            asked: choice.asked.name(),
+            chosen: match kind {
+                Kind::Component => "component",
+                Kind::Module => "module",
+            },
+            because: safe(&choice.why.to_string()),
+            lacks: choice.lacks.as_ref().map(|lacks| safe(&lacks.to_string())),
+            told: !matches!(choice.why, Why::Asked | Why::NoPreview1),
+        }
+    }
 }
 
 /// The call of a function before everything else.
@@ -89,6 +127,20 @@ struct Concern {
 struct KeptModule {
     module: usize,
     reason: String,
+    /// What it is for the person who builds, if it is worth a line.
+    #[serde(skip)]
+    word: Option<&'static str>,
+}
+
+/// A function that the optimizer was not given.
+#[derive(Serialize)]
+struct KeptFunction {
+    module: usize,
+    /// In the program as it was.
+    function: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    reason: String,
 }
 
 /// One artifact that was written.
@@ -100,8 +152,8 @@ pub(super) struct ArtifactReport {
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     debug_file: Option<String>,
-    compile_seconds: f64,
-    package_seconds: f64,
+    #[serde(flatten)]
+    times: ArtifactTimes,
 }
 
 impl<'a> Summary<'a> {
@@ -148,17 +200,34 @@ impl InputReport {
         prepared: Prepared,
         cold_start: ColdStart,
         artifacts: Vec<ArtifactReport>,
+        times: Times,
     ) -> Self {
         let optimized = &prepared.optimized;
         let modules_kept = prepared.kept().map(|(module, failure)| KeptModule {
             module,
             reason: safe(&failure.to_string()),
+            word: match failure {
+                // It was asked for.
+                edgec_compiler::Failure::Spared => None,
+                // It is what the level does.
+                edgec_compiler::Failure::Large { .. } => Some("note"),
+                _ => Some("warning"),
+            },
         });
-        let features = optimized.component.feature_names();
+        let functions_kept = prepared
+            .kept_functions()
+            .map(|(module, kept)| KeptFunction {
+                module,
+                function: kept.index,
+                name: kept.name.as_deref().map(safe),
+                reason: kept.reason.to_string(),
+            });
+        let features = &optimized.component.feature_names();
         let concerns = job.outputs.iter().flat_map(|(target, _)| {
-            let concerning = SHIPPED
-                .iter()
-                .filter(|a| a.concerns(ENGINE_VERSION, target.triple(), &features));
+            let by_shape = |id| optimized.component.advisories().contains(&id);
+            let concerning = SHIPPED.iter().filter(move |a| {
+                a.concerns(ENGINE_VERSION, target.triple(), features) || by_shape(a.id)
+            });
             concerning.map(|advisory| Concern {
                 target: target.id,
                 id: advisory.id,
@@ -168,6 +237,10 @@ impl InputReport {
         let built = Built {
             name: job.name.clone(),
             kind: kind_name(prepared.kind),
+            kind_choice: prepared
+                .choice
+                .as_ref()
+                .map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
             input_bytes: prepared.input.len(),
             component_bytes: prepared.before,
@@ -180,6 +253,7 @@ impl InputReport {
             level: level.name(),
             modules: optimized.modules.len(),
             modules_kept: modules_kept.collect(),
+            functions_kept: functions_kept.collect(),
             exports_removed: optimized
                 .modules
                 .iter()
@@ -188,6 +262,7 @@ impl InputReport {
             duplicates_removed: optimized.shared,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
+            times,
             advisories: concerns.collect(),
             cold_start,
             artifacts,
@@ -202,12 +277,13 @@ impl InputReport {
     /// What went less well than it could, on standard error.
     pub(super) fn print_warnings(&self) {
         let Some(built) = &self.built else { return };
-        for kept in &built.modules_kept {
+        if let Some(lacks) = built.kind_choice.iter().find_map(|it| it.lacks.as_ref()) {
             eprintln!(
-                "warning: {}: core module {} is left as it is: {}",
-                self.input, kept.module, kept.reason
+                "warning: {}: the component that was asked for is not the same: {lacks}",
+                self.input
             );
         }
+        built.print_modules_kept(&self.input, "warning");
         for concern in &built.advisories {
             eprintln!(
                 "warning: {}: {} concerns the code for {}: {} (`edgec advisories`)",
@@ -216,9 +292,11 @@ impl InputReport {
         }
     }
 
-    /// What instantiating it takes longer for than it could, on standard error.
+    /// What the optimizer was not given, and what instantiating it takes longer for than it could, on standard error.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
+            built.print_modules_kept(&self.input, "note");
+            built.print_functions_kept(&self.input);
             built.cold_start.print(&self.input);
         }
     }
@@ -266,6 +344,10 @@ impl InputReport {
                     gone.push(count(removed, what));
                 }
             }
+            let kept = match built.functions_kept.len() {
+                0 => String::new(),
+                kept => format!(", all but {}", count(kept, "function")),
+            };
             let gone = match gone.as_slice() {
                 [] => String::new(),
                 gone => format!(" without {}", gone.join(" and ")),
@@ -273,7 +355,7 @@ impl InputReport {
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}{gone}, {} -> {}",
+                    "-O{}, {optimized} of {}{gone}{kept}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
                     size(before as u64),
@@ -286,19 +368,62 @@ impl InputReport {
             rows.push(row(
                 artifact.target,
                 format!("{} ({})", artifact.path, size(artifact.bytes as u64)),
-                artifact.compile_seconds + artifact.package_seconds,
+                artifact.times.sum().as_secs_f64(),
             ));
             if let Some(path) = &artifact.debug_file {
                 rows.push(vec!["  debug".to_owned(), path.clone()]);
             }
         }
+        // A sentence: in the table it would push the times away.
+        let choice = built.kind_choice.iter().filter(|choice| choice.told);
+        let choice =
+            choice.map(|choice| format!("  kind      {}: {}\n", built.kind, choice.because));
         format!(
-            "{} ({}) -> {}\n{}",
+            "{} ({}) -> {}\n{}{}",
             self.input,
             size(built.input_bytes as u64),
             count(built.artifacts.len(), "artifact"),
+            choice.collect::<String>(),
             render::table(&rows)
         )
+    }
+}
+
+impl Built {
+    /// One line for each module and reason.
+    fn print_modules_kept(&self, input: &str, word: &str) {
+        for kept in self.modules_kept.iter().filter(|it| it.word == Some(word)) {
+            eprintln!(
+                "{word}: {input}: core module {} is left as it is: {}",
+                kept.module, kept.reason
+            );
+        }
+    }
+
+    fn print_functions_kept(&self, input: &str) {
+        let mut alike = BTreeMap::<(usize, &str), Vec<&KeptFunction>>::new();
+        for kept in &self.functions_kept {
+            let alike = alike
+                .entry((kept.module, kept.reason.as_str()))
+                .or_default();
+            alike.push(kept);
+        }
+        for ((module, reason), functions) in alike {
+            let Some(first) = functions.first() else {
+                continue;
+            };
+            let first = match &first.name {
+                Some(name) => format!("`{name}`"),
+                None => format!("number {}", first.function),
+            };
+            let which = match functions.len() {
+                1 => format!("function {first}"),
+                more => format!("{more} functions (the first is {first})"),
+            };
+            eprintln!(
+                "note: {input}: core module {module}: not optimized: {which}, because of {reason}"
+            );
+        }
     }
 }
 
@@ -308,16 +433,14 @@ impl ArtifactReport {
         path: &Path,
         signed: &SignedArtifact,
         debug_file: Option<&Path>,
-        compiling: Duration,
-        packaging: Duration,
+        times: ArtifactTimes,
     ) -> Self {
         Self {
             target: target.id,
             path: render::path(path),
             bytes: signed.as_bytes().len(),
             debug_file: debug_file.map(render::path),
-            compile_seconds: compiling.as_secs_f64(),
-            package_seconds: packaging.as_secs_f64(),
+            times,
         }
     }
 }

@@ -8,7 +8,7 @@ use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::commands::run::load_failure;
+use crate::commands::run::{file_failure, load_failure};
 use crate::failure::{Exit, Failure, code};
 use crate::render::out;
 use crate::render::{self, Format, safe};
@@ -19,10 +19,10 @@ pub(super) struct Arguments {
     /// The artifacts
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Whom to trust")]
     pub(super) trust: TrustArguments,
     /// How results are printed
-    #[arg(long, value_enum, default_value = "text")]
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }
 
@@ -69,13 +69,15 @@ pub(super) fn run(store: &Store, arguments: &Arguments, trust: &Trust) -> Outcom
         match store.add(path, &trust.policy, &trust.expected) {
             Ok(admission) => report.include(admission, trust),
             Err(error) => {
-                let failure = load_failure(&error).about(path.display());
+                let failure = file_failure(&error, path);
                 worst = worst.max(Some(failure.exit()));
                 report.error = Some(failure);
             }
         }
-        if arguments.format == Format::Text {
-            print_report(&report);
+        match (arguments.format, &report.error) {
+            (format, Some(failure)) => failure.tell(format),
+            (Format::Text, None) => print_report(&report),
+            (Format::Json, None) => {}
         }
         reports.push(report);
     }
@@ -122,9 +124,6 @@ impl Report {
 }
 
 fn print_report(report: &Report) {
-    if let Some(failure) = &report.error {
-        return failure.print();
-    }
     for check in report.checks.iter().filter(|c| c.status == Status::Warned) {
         let evidence = safe(&check.evidence);
         eprintln!("warning[{}]: {}: {evidence}", check.name, report.artifact);

@@ -34,7 +34,11 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         problems,
     };
     match arguments.format {
-        Format::Json => render::json(&report),
+        Format::Json => {
+            render::json(&report);
+            let problems = report.problems.iter();
+            problems.for_each(|failure| failure.tell(Format::Json));
+        }
         Format::Text => print_report(&report),
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))

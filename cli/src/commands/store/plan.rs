@@ -63,7 +63,11 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         left_out,
     };
     match arguments.format {
-        Format::Json => render::json(&report),
+        Format::Json => {
+            render::json(&report);
+            let left_out = report.left_out.iter();
+            left_out.for_each(|failure| failure.tell(Format::Json));
+        }
         Format::Text => print_report(&report),
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))

@@ -52,16 +52,16 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let previous = match choice.previous {
-        Some(previous) if previous == *app_version => ", as before".to_owned(),
-        Some(previous) => format!(", before it was {previous}"),
+        Some(previous) if previous == *app_version => " (as before)".to_owned(),
+        Some(previous) => format!(" (was {previous})"),
         None => String::new(),
     };
     let stays = match choice.stays {
-        true => "; newer ones do not take its place",
+        true => "; select newer versions with `store use`",
         false => "",
     };
     out!(
-        "{}: version {app_version} is current{previous}{stays}\n",
+        "{}: now current: {app_version}{previous}{stays}\n",
         safe(&named.text())
     );
     Ok(ExitCode::SUCCESS)

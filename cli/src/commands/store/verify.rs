@@ -59,11 +59,10 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         );
         let error = error.map(|error| load_failure(&error).or_about(&subject));
         worst = worst.max(error.as_ref().map(Failure::exit));
-        if arguments.format == Format::Text {
-            match &error {
-                Some(failure) => failure.print(),
-                None => out!("{}: verified\n", safe(&subject)),
-            }
+        match (arguments.format, &error) {
+            (format, Some(failure)) => failure.tell(format),
+            (Format::Text, None) => out!("{}: verified\n", safe(&subject)),
+            (Format::Json, None) => {}
         }
         reports.push(Judgement {
             verified: error.is_none(),
@@ -74,9 +73,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     for problem in problems.into_iter().map(ProblemRow::new) {
         let failure = problem.failure();
         worst = worst.max(Some(failure.exit()));
-        if arguments.format == Format::Text {
-            failure.print();
-        }
+        failure.tell(arguments.format);
         reports.push(Judgement {
             verified: false,
             about: About::Problem(problem),

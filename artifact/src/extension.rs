@@ -1,0 +1,276 @@
+//! Statements that a manifest carries for other readers: signed, shown, and looked at by no rule.
+//!
+//! A version of the format never gets another field, since readers refuse those that they do not know. `extensions`
+//! is the one place for what a reader need not understand. Its values have one spelling too: strings, booleans,
+//! integers that every reader of JSON keeps, lists, and objects whose keys are sorted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::canonical;
+use crate::name::{NameError, check_name};
+
+/// The most that all extensions of a manifest may take, in bytes of their JSON (64 KiB).
+pub const MAX_EXTENSIONS_LEN: u64 = 1 << 16;
+
+/// How many lists and objects may be inside of one another, the object of all extensions among them.
+pub const MAX_EXTENSIONS_DEPTH: usize = 8;
+
+/// The largest integer of an extension: RFC 7493, section 2.2.
+const MAX_NUMBER: u64 = (1 << 53) - 1;
+
+/// Extensions by name; there is at least one, and all are within their limits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, ExtensionValue>")]
+pub struct Extensions(BTreeMap<String, ExtensionValue>);
+
+/// What an extension says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ExtensionValue {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// An integer from 0 to 2^53 − 1.
+    Integer(u64),
+    /// A string.
+    String(String),
+    /// A list.
+    List(Vec<ExtensionValue>),
+    /// An object, its keys sorted by their UTF-8 bytes.
+    Object(BTreeMap<String, ExtensionValue>),
+}
+
+/// Why values are not a manifest's extensions.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExtensionError {
+    /// None: leaving them out is the one spelling of that.
+    #[error("the extensions are empty")]
+    Empty,
+    /// A name that cannot be one. Those who define an extension put a domain of theirs in front.
+    #[error("an extension's name: {0}")]
+    Name(#[from] NameError),
+    /// An integer that some readers of JSON would round.
+    #[error("the integer {found} in an extension is above {MAX_NUMBER}")]
+    Integer {
+        /// The integer.
+        found: u64,
+    },
+    /// Too much inside of one another.
+    #[error("extensions are nested {depth} deep, and {MAX_EXTENSIONS_DEPTH} is the limit")]
+    Depth {
+        /// How deep they are.
+        depth: usize,
+    },
+    /// Too long.
+    #[error("extensions of {len} bytes are more than {MAX_EXTENSIONS_LEN}")]
+    Length {
+        /// The length of their JSON in bytes.
+        len: u64,
+    },
+}
+
+impl Extensions {
+    /// Extensions with these names and values.
+    ///
+    /// # Errors
+    ///
+    /// [`ExtensionError`].
+    pub fn new(values: BTreeMap<String, ExtensionValue>) -> Result<Self, ExtensionError> {
+        if values.is_empty() {
+            return Err(ExtensionError::Empty);
+        }
+        values.keys().try_for_each(|name| check_name(name))?;
+        let mut depth = 1;
+        for value in values.values() {
+            depth = depth.max(value.measure()?.saturating_add(1));
+        }
+        if depth > MAX_EXTENSIONS_DEPTH {
+            return Err(ExtensionError::Depth { depth });
+        }
+        let len = canonical::encode(&values).len() as u64;
+        if len > MAX_EXTENSIONS_LEN {
+            return Err(ExtensionError::Length { len });
+        }
+        Ok(Self(values))
+    }
+
+    /// Names and values, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ExtensionValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl TryFrom<BTreeMap<String, ExtensionValue>> for Extensions {
+    type Error = ExtensionError;
+
+    fn try_from(values: BTreeMap<String, ExtensionValue>) -> Result<Self, ExtensionError> {
+        Self::new(values)
+    }
+}
+
+impl ExtensionValue {
+    /// How many lists and objects are inside of one another; every integer is within its range.
+    fn measure(&self) -> Result<usize, ExtensionError> {
+        let children: Box<dyn Iterator<Item = &Self>> = match self {
+            Self::Integer(found) if *found > MAX_NUMBER => {
+                return Err(ExtensionError::Integer { found: *found });
+            }
+            Self::Boolean(_) | Self::Integer(_) | Self::String(_) => return Ok(0),
+            Self::List(values) => Box::new(values.iter()),
+            Self::Object(values) => Box::new(values.values()),
+        };
+        let mut deepest = 0;
+        for child in children {
+            deepest = deepest.max(child.measure()?);
+        }
+        Ok(deepest + 1)
+    }
+}
+
+/// The value's JSON, in its one spelling.
+impl fmt::Display for ExtensionValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&canonical::encode(self)))
+    }
+}
+
+impl<'de> Deserialize<'de> for ExtensionValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyValue;
+
+        impl<'de> Visitor<'de> for AnyValue {
+            type Value = ExtensionValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, boolean, integer from 0 to 2^53 - 1, list or object")
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<ExtensionValue, E> {
+                Ok(ExtensionValue::Boolean(value))
+            }
+
+            fn visit_u64<E: Error>(self, value: u64) -> Result<ExtensionValue, E> {
+                Ok(ExtensionValue::Integer(value))
+            }
+
+            fn visit_str<E: Error>(self, value: &str) -> Result<ExtensionValue, E> {
+                Ok(ExtensionValue::String(value.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ExtensionValue, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = list.next_element()? {
+                    values.push(value);
+                }
+                Ok(ExtensionValue::List(values))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExtensionValue, A::Error> {
+                let mut values = BTreeMap::new();
+                while let Some((key, value)) = map.next_entry()? {
+                    // One that is there twice differs from its own encoding.
+                    values.insert(key, value);
+                }
+                Ok(ExtensionValue::Object(values))
+            }
+        }
+
+        deserializer.deserialize_any(AnyValue)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::JsonError;
+
+    fn decode(text: &str) -> Result<Extensions, JsonError> {
+        canonical::decode(text.as_bytes())
+    }
+
+    #[test]
+    fn values_have_one_spelling() {
+        let text = r#"{"dev.example/a":{"":[],"b":[true,0,"é\n"],"é":{}},"x":9007199254740991}"#;
+        let extensions = decode(text).unwrap();
+        assert_eq!(canonical::encode(&extensions), text.as_bytes());
+        let values: Vec<String> = extensions
+            .iter()
+            .map(|(_, value)| value.to_string())
+            .collect();
+        assert_eq!(values[1], "9007199254740991");
+        for other in [
+            r#"{"x":1,"x":1}"#,
+            r#"{"y":1,"x":1}"#,
+            r#"{"x":{"b":1,"a":1}}"#,
+            r#"{"x":{"a":1,"a":1}}"#,
+            r#"{"x": 1}"#,
+            r#"{"x":"\u0041"}"#,
+        ] {
+            let error = decode(other).unwrap_err();
+            assert!(
+                matches!(error, JsonError::NotCanonical { .. }),
+                "{other}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_readers_of_json_differ_over_is_refused() {
+        for value in [
+            "null",
+            "-1",
+            "-0",
+            "1.0",
+            "1e3",
+            "9007199254740992",
+            "18446744073709551616",
+            "\"\\ud800\"",
+        ] {
+            decode(&format!(r#"{{"x":{value}}}"#)).unwrap_err();
+            decode(&format!(r#"{{"x":[{{"y":{value}}}]}}"#)).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn each_limit_has_its_case() {
+        let nested = |depth: usize| {
+            let text = format!(
+                r#"{{"x":{}{}}}"#,
+                "[".repeat(depth - 1),
+                "]".repeat(depth - 1)
+            );
+            decode(&text)
+        };
+        nested(MAX_EXTENSIONS_DEPTH).unwrap();
+        let error = nested(MAX_EXTENSIONS_DEPTH + 1).unwrap_err().to_string();
+        assert!(error.starts_with("extensions are nested 9 deep"), "{error}");
+        nested(100_000).unwrap_err();
+
+        let long = |len: u64| {
+            let text = "x".repeat(usize::try_from(len).unwrap() - r#"{"x":""}"#.len());
+            Extensions::new([("x".to_owned(), ExtensionValue::String(text))].into())
+        };
+        long(MAX_EXTENSIONS_LEN).unwrap();
+        let len = MAX_EXTENSIONS_LEN + 1;
+        assert_eq!(long(len).unwrap_err(), ExtensionError::Length { len });
+
+        let of = |name: &str, value| Extensions::new([(name.to_owned(), value)].into());
+        assert_eq!(
+            Extensions::new(BTreeMap::new()).unwrap_err(),
+            ExtensionError::Empty
+        );
+        let large = ExtensionValue::List(vec![ExtensionValue::Integer(1 << 53)]);
+        assert_eq!(
+            of("x", large).unwrap_err(),
+            ExtensionError::Integer { found: 1 << 53 }
+        );
+        for name in ["", "a//b", "a*", "a\n", &"x".repeat(129)] {
+            let error = of(name, ExtensionValue::Boolean(true)).unwrap_err();
+            assert!(matches!(error, ExtensionError::Name(_)), "{name}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Arguments and variables before they are parsed: a secret among them is refused, and is never repeated.
+//!
+//! Whatever parses or fails later shows what it was given, in messages, reports and names of files. So this is
+//! looked for once, in front of everything else.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, Command};
+
+use crate::failure::Failure;
+use crate::key_material::{Material, looks_like};
+use crate::keys::{KEY_VARIABLE, VARIABLE_PREFIX};
+use crate::{secrets, trust};
+
+/// The variables that name files or folders.
+const FILE_VARIABLES: [&str; 3] = [KEY_VARIABLE, trust::STATE_VARIABLE, "EDGEC_STORE"];
+
+/// Refuses key material among the arguments (without the program's own name) and in the variables that name files.
+/// Variables that hold a key (`--key env:NAME`) are kept from the processes that this one starts.
+pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Result<(), Failure> {
+    let places = places(command, arguments);
+    for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
+        let bytes = argument.as_encoded_bytes();
+        let value = place.value(bytes);
+        // A short option and its value have no mark between them.
+        let short = bytes.strip_prefix(b"-").and_then(|rest| rest.get(1..));
+        let parts = [Some(bytes), Some(value), short];
+        let is_key = |part: Option<&[u8]>| part.and_then(looks_like) == Some(Material::Key);
+        let secret = match place.kind {
+            Kind::Program => false,
+            Kind::Text => parts.into_iter().any(is_key),
+            Kind::File => parts.into_iter().any(is_key) || names_no_file(value),
+        };
+        if secret {
+            let place = match place.option {
+                Some(option) => format!("argument {} (`{option}`)", index + 1),
+                None => format!("argument {}", index + 1),
+            };
+            return Err(refusal(&place));
+        }
+        if place.option == Some("--key") {
+            hide_named(value);
+        }
+    }
+    for variable in FILE_VARIABLES {
+        let Some(value) = std::env::var_os(variable) else {
+            continue;
+        };
+        let bytes = value.as_encoded_bytes();
+        if looks_like(bytes) == Some(Material::Key) || names_no_file(bytes) {
+            return Err(refusal(&format!("the variable {variable}")));
+        }
+        hide_named(bytes);
+    }
+    Ok(())
+}
+
+fn refusal(place: &str) -> Failure {
+    Failure::usage(
+        "secret-argument",
+        format!("{place} looks like a secret key; it is not shown, and nothing was done"),
+    )
+    .hint(
+        "arguments are visible to other processes and to logs: replace the key if it is in use\n\
+         name its file, or use `--key -` (standard input) or `--key env:NAME` (a variable's content)\n\
+         if it is the name of a file, put `./` in front",
+    )
+}
+
+/// 32 or 64 bytes in hexadecimal, where a file should be named and none has that name.
+fn names_no_file(value: &[u8]) -> bool {
+    let named = value
+        .strip_prefix(VARIABLE_PREFIX.as_bytes())
+        .unwrap_or(value);
+    let text = String::from_utf8_lossy(named);
+    looks_like(named) == Some(Material::HexBytes) && !std::path::Path::new(&*text).exists()
+}
+
+/// The variable that `env:NAME` names is for this process alone.
+fn hide_named(value: &[u8]) {
+    let name = value.strip_prefix(VARIABLE_PREFIX.as_bytes());
+    if let Some(name) = name.and_then(|name| std::str::from_utf8(name).ok()) {
+        secrets::hide_variable(name);
+    }
+}
+
+/// What an argument is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A file's name, as far as is known.
+    File,
+    /// A text, in which 32 bytes may be a digest.
+    Text,
+    /// The argument of a program that `run` starts.
+    Program,
+}
+
+/// Where an argument stands.
+struct Place {
+    kind: Kind,
+    /// The option whose value it is or has.
+    option: Option<&'static str>,
+    /// Where the value begins, in bytes.
+    begin: usize,
+}
+
+impl Place {
+    fn value<'a>(&self, argument: &'a [u8]) -> &'a [u8] {
+        argument.get(self.begin..).unwrap_or_default()
+    }
+}
+
+/// The place of each argument. What cannot be told, since an option is misspelled, say, may be a file's name.
+fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
+    let mut verb = command;
+    // Options of the verbs around it, which may follow it.
+    let mut around: Vec<&Arg> = Vec::new();
+    let mut waiting: Option<&Arg> = None;
+    let mut program = false;
+    let mut positional = false;
+    let mut places = Vec::new();
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        let mut place = Place {
+            kind: Kind::File,
+            option: None,
+            begin: 0,
+        };
+        if program {
+            place.kind = Kind::Program;
+        } else if let Some(option) = waiting.take() {
+            place = of_value(option, 0);
+        } else if text == "--" {
+            program = verb.get_name() == "run";
+        } else if let Some((option, begin)) = option(verb, &around, &text) {
+            place = of_value(option, begin);
+            if begin >= text.len() && takes_value(option) {
+                waiting = Some(option);
+                place.kind = Kind::Text;
+            }
+        } else if !text.starts_with('-') {
+            match verb.find_subcommand(&*text).filter(|_| !positional) {
+                Some(found) => {
+                    around.extend(verb.get_arguments().filter(|it| it.is_global_set()));
+                    verb = found;
+                }
+                None => positional = true,
+            }
+            place.kind = match names_files(verb) {
+                true => Kind::File,
+                false => Kind::Text,
+            };
+        }
+        places.push(place);
+    }
+    places
+}
+
+/// The option that an argument begins with, and where its value would begin.
+fn option<'a>(verb: &'a Command, around: &[&'a Arg], text: &str) -> Option<(&'a Arg, usize)> {
+    let mut options = verb.get_arguments().chain(around.iter().copied());
+    if let Some(long) = text.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        let found = options.find(|option| option.get_long() == Some(name))?;
+        return Some((found, "--=".len() + name.len()));
+    }
+    let short = text.strip_prefix('-')?.chars().next()?;
+    let found = options.find(|option| option.get_short() == Some(short))?;
+    let begin = "-".len() + short.len_utf8();
+    let equals = text.get(begin..).is_some_and(|rest| rest.starts_with('='));
+    Some((found, begin + usize::from(equals)))
+}
+
+fn takes_value(option: &Arg) -> bool {
+    option.get_action().takes_values()
+}
+
+fn of_value(option: &Arg, begin: usize) -> Place {
+    let names = option.get_value_names().unwrap_or_default();
+    let digest = names.iter().any(|name| name.contains("KEY_ID"));
+    let file = [
+        "FILE",
+        "DIR",
+        "PUBLIC_KEY",
+        "ARTIFACT",
+        "PROGRAM",
+        "INPUT",
+        "HOST",
+    ];
+    let file = names
+        .iter()
+        .any(|name| file.iter().any(|part| name.contains(part)));
+    Place {
+        kind: match file && !digest {
+            true => Kind::File,
+            false => Kind::Text,
+        },
+        option: known(option.get_long()),
+        begin,
+    }
+}
+
+/// The options whose names help whoever misplaced a secret.
+fn known(long: Option<&str>) -> Option<&'static str> {
+    let names = [
+        "--key",
+        "--passphrase-file",
+        "--pkcs11-pin-file",
+        "--public-key",
+        "--signer",
+        "--attach",
+        "--root",
+        "--trust",
+        "--trust-state",
+        "--output",
+        "--env",
+        "--name",
+    ];
+    let long = long?;
+    names
+        .into_iter()
+        .find(|name| name.strip_prefix("--") == Some(long))
+}
+
+/// Whether the verb's arguments are files: those of `run` are a program's as well, those of `symbolize` addresses, and those of
+/// most verbs of `store` are applications.
+fn names_files(verb: &Command) -> bool {
+    let mut positionals = verb.get_positionals();
+    let application = positionals.any(|it| it.get_id() == "application");
+    !application && !["run", "symbolize"].contains(&verb.get_name())
+}
+
+/// An error of the parser, without a value that may be a secret: what stands alone on a command line on which there
+/// is talk of secrets, and what an option got that is itself about secrets. Other options' values are shown.
+pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let talks = arguments
+        .iter()
+        .any(|it| is_about_secrets(&it.to_string_lossy()));
+    let of_other_option = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(option)) => option.starts_with('-') && !is_about_secrets(option),
+        _ => false,
+    };
+    for kind in [
+        ContextKind::InvalidArg,
+        ContextKind::InvalidValue,
+        ContextKind::InvalidSubcommand,
+    ] {
+        if kind == ContextKind::InvalidValue && of_other_option {
+            continue;
+        }
+        let value = match error.get(kind) {
+            Some(ContextValue::String(value)) => value.clone(),
+            _ => continue,
+        };
+        if talks && !value.starts_with('-') && !value.starts_with('<') && !value.is_empty() {
+            error.insert(kind, ContextValue::String("(not shown)".to_owned()));
+            error.insert(ContextKind::Suggested, ContextValue::None);
+        }
+    }
+    error
+}
+
+/// Whether an option, known or misspelled, has a name that secrets are given under.
+fn is_about_secrets(argument: &str) -> bool {
+    let argument = argument.to_ascii_lowercase();
+    let name = argument.split(['=', ' ']).next().unwrap_or_default();
+    name.starts_with('-')
+        && ["pass", "pin", "secret", "key"]
+            .iter()
+            .any(|it| name.contains(it))
+}

@@ -1,0 +1,227 @@
+//! Running the command in a verified program: a component of `wasi:cli`, or a core module of WASI preview 1.
+//!
+//! Both do as Wasmtime's command line does with the same program.
+
+use std::process::ExitCode;
+
+use edgec_loader::{EngineProfile, HostEngine, LoadedComponent, LoadedModule};
+use wasmtime::component::{self, ResourceTable};
+use wasmtime::{Extern, ExternType, FuncType, Linker, Store, Trap, Val};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::bindings::sync::Command;
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p0, p1, p2};
+
+use super::environment;
+use crate::Outcome;
+use crate::failure::{Exit, Failure, trace};
+use crate::render;
+
+/// The exit code of a program that trapped, as Wasmtime's command line has it (128 +
+/// SIGABRT).
+const TRAPPED: u8 = 134;
+
+/// What a command exports, up to the version.
+const COMMAND: &str = "wasi:cli/run@0.2.";
+
+/// More exports than these are not named where one is missing.
+const MOST_EXPORTS: usize = 20;
+
+struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+pub(super) fn component(
+    engine: &HostEngine,
+    loaded: &LoadedComponent,
+    mut wasi: WasiCtxBuilder,
+) -> Outcome {
+    // The program itself is asked: a manifest may only sum up what it exports.
+    let program = loaded.program().component_type();
+    let exports = || program.exports(engine.engine()).map(|(name, _)| name);
+    if !exports().any(|name| name.starts_with(COMMAND)) {
+        return Err(not_a_command(
+            "it does not export `wasi:cli/run`",
+            exports(),
+        ));
+    }
+    let mut linker = component::Linker::<State>::new(engine.engine());
+    p2::add_to_linker_sync(&mut linker).map_err(|error| environment(&error))?;
+    let state = State {
+        wasi: wasi.build(),
+        table: ResourceTable::new(),
+    };
+    let mut store = store(engine, state);
+    let command = match Command::instantiate(&mut store, loaded.program(), &linker) {
+        Ok(command) => command,
+        Err(error) => return instantiation(error),
+    };
+    match command.wasi_cli_run().call_run(&mut store) {
+        Ok(Ok(())) => Ok(ExitCode::SUCCESS),
+        Ok(Err(())) => Ok(ExitCode::FAILURE),
+        Err(error) => ended(&error),
+    }
+}
+
+/// Under preview 1, and its predecessor `wasi_unstable`. `_initialize` is called before all else, where there is one.
+pub(super) fn module(
+    engine: &HostEngine,
+    loaded: &LoadedModule,
+    mut wasi: WasiCtxBuilder,
+) -> Outcome {
+    let module = loaded.program();
+    let initialize = takes_nothing(module, "_initialize")?;
+    // Wasmtime's command line knows the nameless one as well.
+    let start = match takes_nothing(module, "")? {
+        Some(start) => Some(start),
+        None => takes_nothing(module, "_start")?,
+    };
+    if initialize.is_none() && start.is_none() {
+        let exports = module.exports().map(|export| export.name());
+        return Err(not_a_command("it exports no `_start`", exports));
+    }
+    let mut linker = Linker::<WasiP1Ctx>::new(engine.engine());
+    p1::add_to_linker_sync(&mut linker, |wasi| wasi).map_err(|error| environment(&error))?;
+    p0::add_to_linker_sync(&mut linker, |wasi| wasi).map_err(|error| environment(&error))?;
+    let mut store = store(engine, wasi.build_p1());
+    let missing: Vec<String> = module
+        .imports()
+        .filter(|import| linker.get_by_import(&mut store, import).is_none())
+        .map(|import| format!("`{}::{}`", import.module(), import.name()))
+        .collect();
+    if !missing.is_empty() {
+        let message = format!(
+            "the program imports {}, which WASI preview 1 does not have",
+            missing.join(", ")
+        );
+        return Err(Failure::new(Exit::Rejected, "instantiate", message).hint(
+            "it is for another host: one that offers these beside WASI, or links its parts together",
+        ));
+    }
+    let instance = loaded.instantiate_pre(&linker);
+    let instance = instance.and_then(|program| program.instantiate(&mut store));
+    let instance = match instance {
+        Ok(instance) => instance,
+        Err(error) => return instantiation(error),
+    };
+    for name in [initialize, start].into_iter().flatten() {
+        let function = instance.get_func(&mut store, name);
+        let Some(function) = function else { continue };
+        // What it gives back is nobody's.
+        let ty = function.ty(&store);
+        let results: Option<Vec<Val>> = ty.results().map(|ty| ty.default_value()).collect();
+        let mut results = results.unwrap_or_default();
+        if let Err(error) = function.call(&mut store, &[], &mut results) {
+            let memory = instance.get_export(&mut store, "memory");
+            return match (&memory, error.is::<I32Exit>() || error.is::<Trap>()) {
+                (Some(Extern::Memory(_) | Extern::SharedMemory(_)), _) | (_, true) => ended(&error),
+                _ => Err(stopped(&error).hint(
+                    "WASI preview 1 works on an exported memory of the name `memory`, which it lacks",
+                )),
+            };
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The export, where it is there: a function without parameters.
+fn takes_nothing<'n>(module: &wasmtime::Module, name: &'n str) -> Result<Option<&'n str>, Failure> {
+    let is = match module.get_export(name) {
+        None => return Ok(None),
+        Some(ExternType::Func(ty)) if ty.params().len() == 0 => return Ok(Some(name)),
+        Some(ExternType::Func(ty)) => format!("a function {}", signature(&ty)),
+        Some(_) => "no function".to_owned(),
+    };
+    let message = format!("its `{name}` is {is}, a command's is a function () -> ()");
+    Err(Failure::new(Exit::Rejected, "not-a-command", message)
+        .hint("its toolchain makes commands for `wasm32-wasip1`; what else it exports, its own host calls"))
+}
+
+/// `(i32) -> ()`.
+fn signature(ty: &FuncType) -> String {
+    let list = |types: Vec<String>| format!("({})", types.join(", "));
+    let params = list(ty.params().map(|ty| ty.to_string()).collect());
+    let results = list(ty.results().map(|ty| ty.to_string()).collect());
+    format!("{params} -> {results}")
+}
+
+fn store<T: 'static>(engine: &HostEngine, state: T) -> Store<T> {
+    let mut store = Store::new(engine.engine(), state);
+    if engine.profile() == EngineProfile::Edge {
+        // Nobody counts epochs here: the program runs until it ends.
+        store.set_epoch_deadline(1);
+    }
+    store
+}
+
+fn not_a_command<'e>(why: &str, exports: impl Iterator<Item = &'e str>) -> Failure {
+    let mut exports: Vec<&str> = exports.collect();
+    exports.sort_unstable();
+    let more = match exports.len().saturating_sub(MOST_EXPORTS) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    exports.truncate(MOST_EXPORTS);
+    let message = format!("this program is not a command: {why}");
+    let hint = match exports.as_slice() {
+        [] => "it exports nothing".to_owned(),
+        exports => format!("it exports: {}{more}", exports.join(", ")),
+    };
+    Failure::new(Exit::Rejected, "not-a-command", message).hint(hint)
+}
+
+/// An instantiation that failed: an import that this host lacks, too little memory, or what the program did already.
+fn instantiation(error: wasmtime::Error) -> Outcome {
+    if error.is::<I32Exit>() || error.is::<Trap>() {
+        return ended(&error);
+    }
+    if error
+        .chain()
+        .any(<dyn std::error::Error>::is::<std::io::Error>)
+    {
+        return Err(environment(&error).hint(
+            "an instance reserves address space: raise the limit where edgec is started (ulimit -v unlimited)",
+        ));
+    }
+    let message = format!("the program cannot be instantiated: {error:#}");
+    Err(Failure::new(Exit::Rejected, "instantiate", message).hint(
+        "`edgec run` offers what `wasi:cli` programs and those of WASI preview 1 import; \
+         `edgec inspect` lists the imports",
+    ))
+}
+
+/// How a program ended that did not come back.
+fn ended(error: &wasmtime::Error) -> Outcome {
+    if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
+        // What a shell sees of an exit code is its low byte.
+        return Ok(ExitCode::from((code & 0xff) as u8));
+    }
+    if !error.is::<Trap>() {
+        return Err(stopped(error));
+    }
+    // Names of functions are the program's.
+    let trace = trace(error);
+    let lines = trace
+        .lines()
+        .map(|line| format!("  {}\n", render::safe(line)));
+    eprint!(
+        "error[trap]: the program trapped\n{}",
+        lines.collect::<String>()
+    );
+    Ok(ExitCode::from(TRAPPED))
+}
+
+/// WASI stopped the program: it exits with a code that is none, say.
+fn stopped(error: &wasmtime::Error) -> Failure {
+    let message = format!("the program was stopped: {error:#}");
+    Failure::new(Exit::Rejected, "stopped", message)
+}

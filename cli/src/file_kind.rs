@@ -1,0 +1,382 @@
+//! What kind of file somebody gave: the one place that recognises kinds.
+//!
+//! A verb that cannot read a file says what the file is, and which verb or tool takes it. Only files that a verb has refused are
+//! looked at here, so that no guess decides anything: not what is compiled, and not what is trusted.
+//!
+//! Sources: the formats' own magic numbers; `file(1)`; `wasmtime-environ`, `obj.rs`, for the images of Wasmtime.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use edgec_compiler::DebugInfo;
+
+use crate::failure::Failure;
+
+/// What a verb reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// A component or a core module.
+    Program,
+    /// An artifact of edgec.
+    Artifact,
+    /// A debug file of edgec.
+    DebugFile,
+}
+
+/// What a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FileKind {
+    Empty,
+    Artifact,
+    WasmtimeImage,
+    DebugFile,
+    Component,
+    Module,
+    WasmText,
+    PrivateKey,
+    PublicKey,
+    Pem,
+    Envelope,
+    Policy,
+    Json,
+    Html,
+    Script,
+    Object,
+    Native,
+    Library,
+    Windows,
+    MachO,
+    Bitcode,
+    Gzip,
+    Zstd,
+    Xz,
+    Bzip2,
+    Zip,
+    Tar,
+}
+
+/// The failure of a file that a verb refused. Where the file is of another kind than the one that is wanted, the message says
+/// so; a damaged file of the right kind keeps the failure as it is.
+pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure {
+    let Some(kind) = recognise(bytes).filter(|kind| !kind.is(wanted)) else {
+        return failure;
+    };
+    let message = match (kind, wanted) {
+        (FileKind::Empty, _) => "the file is empty".to_owned(),
+        (FileKind::WasmtimeImage, Wanted::Artifact) => {
+            "no edgec signature block: an unsigned image of Wasmtime's, or an artifact that was cut off"
+                .to_owned()
+        }
+        _ => format!("this is {}, not {}", kind.what(), wanted.what()),
+    };
+    failure.instead(message, kind.hint(wanted))
+}
+
+/// As [`explain`], of a file that was refused by its name.
+pub(crate) fn explain_file(failure: Failure, path: &Path, wanted: Wanted) -> Failure {
+    match read_ends(path) {
+        Some(bytes) => explain(failure, &bytes, wanted),
+        None => failure,
+    }
+}
+
+/// How much of a file is looked at, from its front; and its last bytes, where an artifact has its magic.
+const FRONT: u64 = 64 << 10;
+const MAGIC: &[u8] = b"\x89edgec\r\n";
+
+/// The front and the last bytes of a regular file, put together.
+fn read_ends(path: &Path) -> Option<Vec<u8>> {
+    use std::io::{Seek as _, SeekFrom};
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut file = std::fs::File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    let mut bytes = Vec::new();
+    (&mut file).take(FRONT).read_to_end(&mut bytes).ok()?;
+    let end = length.saturating_sub(MAGIC.len() as u64).max(FRONT);
+    file.seek(SeekFrom::Start(end)).ok()?;
+    (&mut file)
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut bytes)
+        .ok()?;
+    Some(bytes)
+}
+
+fn recognise(bytes: &[u8]) -> Option<FileKind> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Some(FileKind::Empty);
+    }
+    if bytes.ends_with(MAGIC) {
+        return Some(FileKind::Artifact);
+    }
+    of_magic(bytes).or_else(|| of_text(bytes))
+}
+
+fn of_magic(bytes: &[u8]) -> Option<FileKind> {
+    const MAGICS: &[(&[u8], FileKind)] = &[
+        (b"\0asm\x01\0\0\0", FileKind::Module),
+        (b"\0asm\x0d\0\x01\0", FileKind::Component),
+        (b"\x1f\x8b", FileKind::Gzip),
+        (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
+        (b"\xfd7zXZ\0", FileKind::Xz),
+        (b"BZh", FileKind::Bzip2),
+        (b"PK\x03\x04", FileKind::Zip),
+        (b"!<arch>\n", FileKind::Library),
+        (b"BC\xc0\xde", FileKind::Bitcode),
+        (b"MZ", FileKind::Windows),
+        (b"\xcf\xfa\xed\xfe", FileKind::MachO),
+        (b"\xce\xfa\xed\xfe", FileKind::MachO),
+        (b"\xca\xfe\xba\xbe", FileKind::MachO),
+    ];
+    if bytes.starts_with(b"\x7fELF") {
+        return Some(of_elf(bytes));
+    }
+    if bytes.get(257..262) == Some(b"ustar") {
+        return Some(FileKind::Tar);
+    }
+    let known = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic));
+    known.map(|(_, kind)| *kind)
+}
+
+fn of_elf(bytes: &[u8]) -> FileKind {
+    /// `ELFOSABI_WASMTIME`.
+    const WASMTIME: u8 = 200;
+    /// `ET_REL`, of little-endian files.
+    const OBJECT: &[u8] = &[1, 0];
+    if bytes.get(7) == Some(&WASMTIME) {
+        return FileKind::WasmtimeImage;
+    }
+    if DebugInfo::begins(bytes) {
+        return FileKind::DebugFile;
+    }
+    match bytes.get(16..18) {
+        Some(OBJECT) => FileKind::Object,
+        _ => FileKind::Native,
+    }
+}
+
+fn of_text(bytes: &[u8]) -> Option<FileKind> {
+    let front = bytes.get(..4096).unwrap_or(bytes);
+    let text = match std::str::from_utf8(front) {
+        Ok(text) => text,
+        // A character that was cut in two at the end of what is looked at.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(front.get(..error.valid_up_to())?).ok()?
+        }
+        Err(_) => return None,
+    };
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let lower = text.get(..16).unwrap_or(text).to_ascii_lowercase();
+    Some(if let Some(label) = text.strip_prefix("-----BEGIN ") {
+        match label.lines().next().unwrap_or_default() {
+            label if label.contains("PRIVATE KEY") => FileKind::PrivateKey,
+            label if label.contains("PUBLIC KEY") => FileKind::PublicKey,
+            _ => FileKind::Pem,
+        }
+    } else if text.starts_with("#!") {
+        FileKind::Script
+    } else if text.starts_with("(;") || text.starts_with(";;") || text.starts_with('(') {
+        FileKind::WasmText
+    } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
+        FileKind::Html
+    } else if text.starts_with('{') && text.contains("\"payloadType\"") {
+        FileKind::Envelope
+    } else if text.starts_with('{') || text.starts_with("[{") || text.starts_with("[\n") {
+        FileKind::Json
+    } else if text.lines().any(|line| line.trim() == "[[key]]") {
+        FileKind::Policy
+    } else {
+        return None;
+    })
+}
+
+impl Wanted {
+    fn what(self) -> &'static str {
+        match self {
+            Wanted::Program => "WebAssembly",
+            Wanted::Artifact => "an artifact of edgec",
+            Wanted::DebugFile => "a debug file of edgec",
+        }
+    }
+}
+
+impl FileKind {
+    fn is(self, wanted: Wanted) -> bool {
+        match wanted {
+            Wanted::Program => matches!(self, Self::Component | Self::Module | Self::WasmText),
+            Wanted::Artifact => self == Self::Artifact,
+            Wanted::DebugFile => self == Self::DebugFile,
+        }
+    }
+
+    fn what(self) -> &'static str {
+        match self {
+            Self::Empty => "an empty file",
+            Self::Artifact => "an artifact of edgec",
+            Self::WasmtimeImage => "an image that Wasmtime compiled",
+            Self::DebugFile => "a debug file of edgec",
+            Self::Component => "a component",
+            Self::Module => "a core module",
+            Self::WasmText => "WebAssembly text",
+            Self::PrivateKey => "a private key",
+            Self::PublicKey => "a public key",
+            Self::Pem => "a PEM file",
+            Self::Envelope => "a DSSE envelope",
+            Self::Policy => "a trust policy",
+            Self::Json => "a JSON document",
+            Self::Html => "an HTML page",
+            Self::Script => "a script",
+            Self::Object => "a native object file (ELF)",
+            Self::Native => "a native program or library (ELF)",
+            Self::Library => "a static library",
+            Self::Windows => "a Windows program or library",
+            Self::MachO => "a macOS program or library",
+            Self::Bitcode => "LLVM bitcode",
+            Self::Gzip => "a gzip archive",
+            Self::Zstd => "a Zstandard archive",
+            Self::Xz => "an xz archive",
+            Self::Bzip2 => "a bzip2 archive",
+            Self::Zip => "a ZIP archive",
+            Self::Tar => "a tar archive",
+        }
+    }
+
+    fn hint(self, wanted: Wanted) -> &'static str {
+        match self {
+            Self::Empty => "the build or download that should have written it probably failed",
+            Self::Component | Self::Module | Self::WasmText => {
+                "build it first: `edgec build` makes an artifact of it"
+            }
+            Self::Artifact if wanted == Wanted::Program => {
+                "it is built already: `edgec verify`, `edgec run` and `edgec inspect` take artifacts; \
+                 `edgec build` takes the program that it was made from"
+            }
+            Self::Artifact => {
+                "give the debug file: `edgec build --debug-file` writes it beside the artifact"
+            }
+            Self::WasmtimeImage if wanted == Wanted::Artifact => {
+                "fetch or build the artifact again; of a file of Wasmtime's, give `edgec build` the WebAssembly"
+            }
+            Self::WasmtimeImage => "give the WebAssembly that it was made from",
+            Self::DebugFile => {
+                "`edgec symbolize` reads debug files; the artifact has the ending .cwasm"
+            }
+            Self::PrivateKey => "keys are named with --key",
+            Self::PublicKey => "keys are named with --key, or --public-key",
+            Self::Pem => "give the file that the build wrote",
+            Self::Envelope => "give the artifact, which has the envelope in it",
+            Self::Policy => "policies are named with --trust",
+            Self::Html => "the download gave a page instead of the file: look at the address",
+            Self::Object
+            | Self::Native
+            | Self::Library
+            | Self::Windows
+            | Self::MachO
+            | Self::Bitcode => {
+                "compile the program for WebAssembly, such as Rust's target wasm32-wasip2"
+            }
+            Self::Gzip => "unpack it first: gunzip FILE",
+            Self::Zstd => "unpack it first: unzstd FILE",
+            Self::Xz => "unpack it first: unxz FILE",
+            Self::Bzip2 => "unpack it first: bunzip2 FILE",
+            Self::Zip => "unpack it first: unzip FILE",
+            Self::Tar => "unpack it first: tar -xf FILE",
+            Self::Json | Self::Script => match wanted {
+                Wanted::Program => "give a component or core module, .wasm or .wat",
+                Wanted::Artifact => "give the .cwasm that `edgec build` wrote",
+                Wanted::DebugFile => "give the .debug that `edgec build --debug-file` wrote",
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_recognised() {
+        let elf = |osabi: u8, kind: u8| {
+            let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\0\0>\0".to_vec();
+            bytes[7] = osabi;
+            bytes[16] = kind;
+            bytes
+        };
+        let mut tar = vec![b'a'; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        let cases: Vec<(Vec<u8>, Option<FileKind>)> = vec![
+            (b" \n".to_vec(), Some(FileKind::Empty)),
+            (b"anything\x89edgec\r\n".to_vec(), Some(FileKind::Artifact)),
+            (elf(200, 1), Some(FileKind::WasmtimeImage)),
+            (elf(0, 1), Some(FileKind::Object)),
+            (elf(3, 3), Some(FileKind::Native)),
+            (b"\0asm\x01\0\0\0".to_vec(), Some(FileKind::Module)),
+            (b"\0asm\x0d\0\x01\0".to_vec(), Some(FileKind::Component)),
+            (b"\n;; text\n(module)".to_vec(), Some(FileKind::WasmText)),
+            (
+                b"-----BEGIN PRIVATE KEY-----\n".to_vec(),
+                Some(FileKind::PrivateKey),
+            ),
+            (
+                b"\xef\xbb\xbf-----BEGIN ENCRYPTED PRIVATE KEY-----".to_vec(),
+                Some(FileKind::PrivateKey),
+            ),
+            (
+                b"-----BEGIN PUBLIC KEY-----\n".to_vec(),
+                Some(FileKind::PublicKey),
+            ),
+            (
+                b"-----BEGIN CERTIFICATE-----\n".to_vec(),
+                Some(FileKind::Pem),
+            ),
+            (
+                b"{\"payloadType\":\"x\"}".to_vec(),
+                Some(FileKind::Envelope),
+            ),
+            (b"{\"a\":1}".to_vec(), Some(FileKind::Json)),
+            (
+                b"threshold = 1\n\n[[key]]\nname = \"a\"".to_vec(),
+                Some(FileKind::Policy),
+            ),
+            (b"<!DOCTYPE html>\n".to_vec(), Some(FileKind::Html)),
+            (b"#!/bin/sh\n".to_vec(), Some(FileKind::Script)),
+            (b"\x1f\x8b\x08".to_vec(), Some(FileKind::Gzip)),
+            (b"\x28\xb5\x2f\xfd".to_vec(), Some(FileKind::Zstd)),
+            (b"\xfd7zXZ\0".to_vec(), Some(FileKind::Xz)),
+            (b"BZh9".to_vec(), Some(FileKind::Bzip2)),
+            (b"PK\x03\x04".to_vec(), Some(FileKind::Zip)),
+            (tar, Some(FileKind::Tar)),
+            (b"!<arch>\n".to_vec(), Some(FileKind::Library)),
+            (b"MZ\x90".to_vec(), Some(FileKind::Windows)),
+            (b"\xcf\xfa\xed\xfe".to_vec(), Some(FileKind::MachO)),
+            (b"BC\xc0\xde".to_vec(), Some(FileKind::Bitcode)),
+            (b"\x89PNG\r\n\x1a\n\0".to_vec(), None),
+            (b"some words".to_vec(), None),
+        ];
+        for (bytes, kind) in cases {
+            assert_eq!(
+                recognise(&bytes),
+                kind,
+                "{:?}",
+                String::from_utf8_lossy(&bytes)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_left_alone() {
+        let failure = || Failure::usage("layout", "as it was");
+        let same = explain(failure(), b"x\x89edgec\r\n", Wanted::Artifact);
+        assert_eq!(same.message(), "as it was");
+        let other = explain(failure(), b"\x1f\x8b", Wanted::Artifact);
+        assert_eq!(
+            other.message(),
+            "this is a gzip archive, not an artifact of edgec"
+        );
+        assert_eq!(
+            explain(failure(), b"(modul)", Wanted::Program).message(),
+            "as it was"
+        );
+    }
+}

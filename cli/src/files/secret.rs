@@ -1,0 +1,152 @@
+//! Keys, passphrases and PINs are read into memory that is wiped, from files that only their owner can read and change.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use zeroize::Zeroizing;
+
+use super::{STDIN, cannot, stdin_once};
+use crate::failure::Failure;
+use crate::keys::VARIABLE_PREFIX;
+
+/// What only its owner may read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sensitive {
+    /// A private key.
+    Key,
+    /// A passphrase or a PIN.
+    Passphrase,
+}
+
+/// The longest secret that is read, in bytes (64 KiB).
+pub(super) const MAX_SECRET_LEN: usize = 1 << 16;
+
+/// Reads a secret's file, and refuses one that others may read or change. A public key's file
+/// passes as a key's. A key may also come from standard input (`-`) or be a variable's content (`env:NAME`).
+pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
+    if let Some(variable) = variable(path).filter(|_| kind == Sensitive::Key) {
+        return key_variable(variable);
+    }
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
+    let mut read = |source: &mut dyn io::Read| {
+        let read = source
+            .take(MAX_SECRET_LEN as u64 + 1)
+            .read_to_end(&mut bytes)?;
+        match read > MAX_SECRET_LEN {
+            true => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+            false => Ok(()),
+        }
+    };
+    let mut metadata = None;
+    if path.as_os_str() == STDIN {
+        stdin_once().and_then(|mut stdin| read(&mut stdin))
+    } else {
+        File::open(path).and_then(|mut file| {
+            metadata = Some(file.metadata()?);
+            read(&mut file)
+        })
+    }
+    .map_err(|error| cannot_read_key(path, &error))?;
+    if path.as_os_str() == STDIN && bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Failure::usage("stdin", "standard input is empty").about(path.display()));
+    }
+    let text = std::str::from_utf8(&bytes).map_err(|_| {
+        let failure = Failure::rejected("not-text", &NotText).about(path.display());
+        match bytes.as_slice() {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => failure.hint("it is UTF-16: save it as UTF-8"),
+            _ => failure,
+        }
+    })?;
+    // What holds no private key is no secret; that it is the wrong file is for the caller to say.
+    let public = kind == Sensitive::Key && !text.contains("PRIVATE KEY");
+    if let Some(metadata) = metadata.filter(|_| !public) {
+        refuse_if_shared(path, &metadata, kind)?;
+    }
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// The variable that `env:NAME` names.
+pub(super) fn variable(path: &Path) -> Option<&str> {
+    path.to_str()?.strip_prefix(VARIABLE_PREFIX)
+}
+
+/// The content of a variable, which holds a key.
+pub(super) fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
+    let usage = |message: &str| Failure::usage("key-variable", message);
+    let first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let other = |c: char| first(c) || c.is_ascii_digit();
+    // Whatever else stands there may be the key itself.
+    if !name.starts_with(first) || !name.chars().all(other) {
+        let failure = usage("`env:` is not followed by the name of a variable (not shown)");
+        return Err(failure.hint("write env:NAME; `./env:NAME` is a file"));
+    }
+    let about = |failure: Failure| failure.about(format!("env:{name}"));
+    let hint = "a CI system may keep secrets from builds of forks and of unprotected branches";
+    let value = std::env::var_os(name);
+    let value = value.ok_or_else(|| about(usage("the variable is not set")).hint(hint))?;
+    let value = value.into_string();
+    let value = value.map_err(|_| about(usage("the variable is not UTF-8 text")))?;
+    let value = Zeroizing::new(value);
+    match value.trim().is_empty() {
+        true => Err(about(usage("the variable is empty")).hint(hint)),
+        false => Ok(value),
+    }
+}
+
+/// A name that no file has is shown when it looks like a file's: else it may be a secret.
+fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
+    let parent = path.parent().filter(|parent| parent.parent().is_some());
+    let telling = path.symlink_metadata().is_ok()
+        || path.as_os_str() == STDIN
+        || path.as_os_str().as_encoded_bytes().contains(&b'.')
+        || parent.is_some_and(Path::is_dir);
+    match telling {
+        true => cannot("read", path, error),
+        false => cannot("read", Path::new("the key's file"), error)
+            .hint("its name is not shown: it may be a secret"),
+    }
+}
+
+/// Says nothing of the text.
+#[derive(Debug)]
+struct NotText;
+
+impl std::fmt::Display for NotText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not UTF-8 text")
+    }
+}
+
+impl std::error::Error for NotText {}
+
+/// Judged by the open file, not by its name. A pipe has no mode to speak of.
+#[cfg(unix)]
+fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Result<(), Failure> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+    let mode = metadata.permissions().mode() & 0o7777;
+    if metadata.is_file() && mode & 0o077 != 0 {
+        let (code, what) = match kind {
+            Sensitive::Key => ("key-permissions", "private key"),
+            Sensitive::Passphrase => ("secret-permissions", "secret"),
+        };
+        let message = format!("others may read or change this {what} (mode {mode:04o})");
+        return Err(Failure::usage(code, message)
+            .about(path.display())
+            .hint(format!("chmod 600 {}", path.display())));
+    }
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if metadata.is_file() && owner != user && owner != 0 {
+        let message = format!("it belongs to another user ({owner}), who may change it");
+        return Err(Failure::usage("key-permissions", message)
+            .about(path.display())
+            .hint("chown it, or copy it"));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_if_shared(_: &Path, _: &fs::Metadata, _: Sensitive) -> Result<(), Failure> {
+    Ok(())
+}

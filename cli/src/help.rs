@@ -1,0 +1,321 @@
+//! What `--help` has beside the options: examples, each of which is a command line that the program accepts.
+
+use clap::{ColorChoice, Command};
+
+use crate::commands::version;
+use crate::progress;
+
+/// The command line as users meet it.
+pub(crate) fn finish(command: Command) -> Command {
+    let color = match progress::is_plain() {
+        true => ColorChoice::Never,
+        false => ColorChoice::Auto,
+    };
+    with_examples(command.version(version::line()).color(color), "")
+}
+
+/// Puts examples behind the options of every verb that has some; what stands there already comes after them.
+fn with_examples(command: Command, path: &str) -> Command {
+    let verbs: Vec<String> = command
+        .get_subcommands()
+        .map(|verb| verb.get_name().to_owned())
+        .collect();
+    let command = verbs.iter().fold(command, |command, verb| {
+        let path = format!("{path} {verb}");
+        command.mut_subcommand(verb, |verb| with_examples(verb, path.trim_start()))
+    });
+    let examples = EXAMPLES.iter().filter(|(verb, ..)| *verb == path);
+    let examples: Vec<String> = examples
+        .map(|(_, what, line)| format!("  {what}:\n    {line}\n"))
+        .collect();
+    if examples.is_empty() {
+        return command;
+    }
+    let before = command.get_after_long_help().or(command.get_after_help());
+    let before = before.map(|text| format!("\n{text}"));
+    let examples = examples.join("\n");
+    command.after_long_help(format!(
+        "Examples:\n{examples}{}",
+        before.unwrap_or_default()
+    ))
+}
+
+/// Verb, what for, and the line.
+const EXAMPLES: &[(&str, &str, &str)] = &[
+    (
+        "",
+        "Build a program for x86-64 and aarch64, signed by a development key",
+        "edgec build app.wasm -o out",
+    ),
+    (
+        "",
+        "Verify an artifact and run it",
+        "edgec run --key release.pub.pem out/app.x86_64.cwasm",
+    ),
+    (
+        "build",
+        "For x86-64 and aarch64, into a folder, signed by a key of your own",
+        "edgec build app.wasm --key release.pem -o out",
+    ),
+    (
+        "build",
+        "For one CPU, into a file",
+        "edgec build app.wasm --target neoverse-n1 --key release.pem -o app.cwasm",
+    ),
+    (
+        "build",
+        "A release for hosts that serve requests",
+        "edgec build app.wasm --profile edge --name acme/shop --app-version 7 --key release.pem -o out",
+    ),
+    (
+        "build",
+        "From a pipe; the name comes from the command line",
+        "edgec build - --name app --key release.pem -o out",
+    ),
+    (
+        "validate",
+        "Every program in a folder",
+        "edgec validate programs/a.wasm programs/b.wasm",
+    ),
+    (
+        "keygen",
+        "A key for releases, under a passphrase",
+        "edgec keygen -o release.pem --encrypt",
+    ),
+    (
+        "keys show",
+        "Whose key that is",
+        "edgec keys show release.pub.pem",
+    ),
+    (
+        "keys import",
+        "A public key that OpenSSH wrote",
+        "edgec keys import id_ed25519.pub -o ssh.pub.pem",
+    ),
+    (
+        "keys export",
+        "A public key as OpenSSH writes it",
+        "edgec keys export release.pub.pem --as openssh",
+    ),
+    (
+        "sign",
+        "Add a second signature",
+        "edgec sign app.cwasm --append --key second.pem",
+    ),
+    (
+        "sign",
+        "In two steps, where the key is out of reach",
+        "edgec sign app.cwasm --export-pae app.pae",
+    ),
+    (
+        "sign",
+        "The second of them",
+        "edgec sign app.cwasm --attach app.sig --public-key release.pub.pem",
+    ),
+    (
+        "verify",
+        "Signed by a key, and made for an application",
+        "edgec verify --key release.pub.pem --name acme/shop app.cwasm",
+    ),
+    (
+        "verify",
+        "What a trust policy says",
+        "edgec verify --trust edgec-trust.toml app.cwasm",
+    ),
+    (
+        "verify",
+        "Compile the program again, and compare bit for bit",
+        "edgec verify --key release.pub.pem --rebuild app.wasm app.cwasm",
+    ),
+    (
+        "audit",
+        "Read the native code of an artifact",
+        "edgec audit app.cwasm",
+    ),
+    (
+        "inspect",
+        "What an artifact says of itself",
+        "edgec inspect app.cwasm",
+    ),
+    (
+        "inspect",
+        "The same for machines",
+        "edgec inspect app.cwasm --format json",
+    ),
+    (
+        "envelope",
+        "For tools that read DSSE",
+        "edgec envelope app.cwasm -o app.dsse",
+    ),
+    (
+        "run",
+        "With arguments, a folder and a variable for the program",
+        "edgec run --key release.pub.pem --dir data::/data --env LANG=C app.cwasm input.txt",
+    ),
+    (
+        "store add",
+        "Keep what a policy lets in",
+        "edgec store --store /var/lib/edgec add --trust edgec-trust.toml app.cwasm",
+    ),
+    (
+        "store ls",
+        "What is there",
+        "edgec store --store /var/lib/edgec ls",
+    ),
+    (
+        "store path",
+        "Where the images of an application lie",
+        "edgec store --store /var/lib/edgec path acme/shop",
+    ),
+    (
+        "store verify",
+        "Hash every image again",
+        "edgec store --store /var/lib/edgec verify --trust edgec-trust.toml",
+    ),
+    (
+        "store use",
+        "Go back to version 6",
+        "edgec store --store /var/lib/edgec use acme/shop --app-version 6",
+    ),
+    (
+        "store rm",
+        "Remove version 5",
+        "edgec store --store /var/lib/edgec rm acme/shop --app-version 5",
+    ),
+    (
+        "store gc",
+        "Remove what no name points at",
+        "edgec store --store /var/lib/edgec gc",
+    ),
+    (
+        "store plan",
+        "A pool for 500 instances at one time",
+        "edgec store --store /var/lib/edgec plan --instances 500",
+    ),
+    (
+        "diff",
+        "What changed between two releases",
+        "edgec diff old.cwasm new.cwasm",
+    ),
+    (
+        "symbolize",
+        "The function at an address",
+        "edgec symbolize app.debug app.cwasm+0x1234",
+    ),
+    (
+        "targets",
+        "The CPUs that this machine can run, best first",
+        "edgec targets --host",
+    ),
+    (
+        "host",
+        "Describe this machine",
+        "edgec host --save fra.toml",
+    ),
+    (
+        "check",
+        "Which hosts can load a release",
+        "edgec check out/app.x86_64.cwasm out/app.aarch64.cwasm --host fra.toml ams.toml",
+    ),
+    (
+        "policy sign",
+        "With a root key",
+        "edgec policy sign edgec-trust.toml --key root.pem -o edgec-trust.dsse",
+    ),
+    (
+        "policy check",
+        "Read a signed policy as a host would",
+        "edgec policy check edgec-trust.dsse --root root.pub.pem",
+    ),
+    (
+        "advisories",
+        "The known miscompilations, for machines",
+        "edgec advisories --format json",
+    ),
+    (
+        "version",
+        "What this edgec is made of, for machines",
+        "edgec version --format json",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command;
+
+    /// Every verb that does something, with its path.
+    fn verbs(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
+        if !command.has_subcommands() {
+            found.push((path.trim_start().to_owned(), command.clone()));
+        }
+        for verb in command
+            .get_subcommands()
+            .filter(|verb| verb.get_name() != "help")
+        {
+            verbs(verb, &format!("{path} {}", verb.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_verb_has_examples_that_are_accepted() {
+        let mut found = Vec::new();
+        verbs(&command(), "", &mut found);
+        for (verb, _) in &found {
+            assert!(EXAMPLES.iter().any(|(of, ..)| of == verb), "{verb}");
+        }
+        for (verb, _, line) in EXAMPLES {
+            let known = verb.is_empty() || found.iter().any(|(of, _)| of == verb);
+            assert!(known, "there is no verb {verb}");
+            let words = shlex::split(line).unwrap();
+            let accepted = command().try_get_matches_from(words);
+            assert!(accepted.is_ok(), "{line}: {}", accepted.unwrap_err());
+        }
+    }
+
+    /// A verb with many options has them in groups, and none in a group of another kind.
+    #[test]
+    fn options_have_headings() {
+        let mut found = Vec::new();
+        verbs(&command(), "", &mut found);
+        for (verb, command) in &found {
+            let own = |id: &str| !["help", "version", "store"].contains(&id);
+            let options = command
+                .get_opts()
+                .filter(|option| own(option.get_id().as_str()));
+            let options: Vec<_> = options.collect();
+            let headed = options.iter().filter(|it| it.get_help_heading().is_some());
+            let headed = headed.count();
+            assert!(
+                headed == 0 || headed == options.len(),
+                "{verb}: some options have no heading"
+            );
+            assert!(
+                options.len() < 10 || headed > 0,
+                "{verb} has many options and no headings"
+            );
+            for option in &options {
+                let long = option.get_long().unwrap_or_default();
+                let heading = option.get_help_heading();
+                for (names, wanted) in HEADINGS {
+                    if names.contains(&long) && headed > 0 {
+                        assert_eq!(heading, Some(*wanted), "{verb} --{long}");
+                    }
+                }
+            }
+        }
+    }
+
+    const HEADINGS: &[(&[&str], &str)] = &[
+        (&["format", "quiet", "output", "debug-file"], "Output"),
+        (
+            &["passphrase-file", "signer", "public-key", "pkcs11-module"],
+            "Who signs",
+        ),
+        (&["trust", "root", "trust-state"], "Whom to trust"),
+        (
+            &["compile-timeout", "optimizer-timeout", "worker-memory"],
+            "Limits and tools",
+        ),
+    ];
+}

@@ -1,0 +1,371 @@
+//! Whether a text looks like a secret key: so that one that stands where a file's name should is not repeated.
+//!
+//! Known forms: PEM (RFC 7468) of any private key, also on one line, escaped (`\n`, `\u000a`, `%0A`) or cut into words; the
+//! DER inside (PKCS#8, RFC 5958; SEC 1; PKCS#1; OpenSSH's) in base64, base64url or hexadecimal; these again in base64 or
+//! hexadecimal; keys of PuTTY, age and JWK; and, since they have no form of their own, texts that look like 32 or 64 random bytes.
+
+use base64::Engine as _;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use zeroize::Zeroizing;
+
+/// How sure it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Material {
+    /// Nothing else has this form.
+    Key,
+    /// 32 or 64 bytes in hexadecimal: a seed, or a digest, which is public.
+    HexBytes,
+}
+
+/// As many encodings around a key are taken off.
+const DEPTH: u8 = 3;
+/// Longer texts are looked at in their first part only, in bytes (1 MiB).
+const MAX_LEN: usize = 1 << 20;
+
+/// What a text seems to be, where that is a key.
+pub(crate) fn looks_like(text: &[u8]) -> Option<Material> {
+    let text = text.get(..MAX_LEN).unwrap_or(text);
+    if is_key(text, DEPTH) {
+        return Some(Material::Key);
+    }
+    let plain = compact(&unescaped(text));
+    let hex = plain.iter().all(u8::is_ascii_hexdigit);
+    (hex && matches!(plain.len(), 64 | 128)).then_some(Material::HexBytes)
+}
+
+fn is_key(text: &[u8], depth: u8) -> bool {
+    let plain = unescaped(text);
+    if is_document(&plain) || is_private_der(&plain) || plain.starts_with(OPENSSH) {
+        return true;
+    }
+    let Some(depth) = depth.checked_sub(1) else {
+        return false;
+    };
+    let compact = compact(&plain);
+    if compact.split(|byte| !is_base64(*byte)).any(is_random) {
+        return true;
+    }
+    let mut decoded = decodings(&compact);
+    decoded.any(|bytes| is_key(&bytes, depth))
+}
+
+/// What OpenSSH's private keys begin with (`PROTOCOL.key`).
+const OPENSSH: &[u8] = b"openssh-key-v1\0";
+
+/// Texts that say themselves that they hold a private key.
+fn is_document(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_ascii_uppercase();
+    if text.contains("-----BEGIN") {
+        let mut letters = text.clone();
+        letters.retain(|c| c.is_ascii_uppercase());
+        // `-----BEGIN` alone is what a shell leaves of a document without quotes around it.
+        let words = text.split_once("-----BEGIN").map_or("", |(_, rest)| rest);
+        return letters.contains("PRIVATEKEY") || words.trim().is_empty();
+    }
+    let jwk = text.contains("\"KTY\"") && text.contains("\"D\"");
+    jwk || text.contains("PUTTY-USER-KEY-FILE") || text.contains("AGE-SECRET-KEY-1")
+}
+
+/// The beginning of PKCS#8, of it under a passphrase (PBES1, PBES2, PKCS#12), of SEC 1, or of PKCS#1.
+fn is_private_der(bytes: &[u8]) -> bool {
+    let sequence = |bytes: &[u8]| -> Option<usize> {
+        match *bytes {
+            [0x30, length, ..] if length < 0x80 => Some(2),
+            [0x30, 0x81, ..] => Some(3),
+            [0x30, 0x82, ..] => Some(4),
+            _ => None,
+        }
+    };
+    let Some(inner) = sequence(bytes).and_then(|header| bytes.get(header..)) else {
+        return false;
+    };
+    // PKCS#5 (1.2.840.113549.1.5) and PKCS#12's encryption (1.2.840.113549.1.12.1).
+    let encryption: [&[u8]; 2] = [
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c],
+    ];
+    match *inner {
+        // Version 0 or 1, then an algorithm; a key of 32 bytes or longer; or a modulus.
+        [0x02, 0x01, 0x00 | 0x01, 0x30, ..] => true,
+        [0x02, 0x01, 0x01, 0x04, length, ..] => length >= 0x18,
+        [0x02, 0x01, 0x00, 0x02, length, ..] => length >= 0x40,
+        _ => {
+            let id = sequence(inner).and_then(|header| inner.get(header..));
+            let id = id.and_then(|id| id.get(2..)).unwrap_or_default();
+            encryption.iter().any(|known| id.starts_with(known))
+        }
+    }
+}
+
+/// Everything in a text that could be bytes in base64 (either alphabet) or hexadecimal.
+fn decodings(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
+    let runs = text.split(|byte| !is_base64(*byte));
+    let runs = runs.filter(|run| run.len() >= 24);
+    let base64 = runs.flat_map(|run| {
+        // DER begins with `M` in base64; what is in front of it may be a name, or a prefix.
+        let begins = move |at: &usize| *at == 0 || run.get(*at) == Some(&b'M');
+        let begins = (0..run.len()).filter(begins).take(64);
+        begins.filter_map(move |at| from_base64(run.get(at..)?))
+    });
+    let mut digits = text.to_vec();
+    digits.retain(|byte| *byte != b':');
+    let hex = digits.split(|byte| !byte.is_ascii_hexdigit());
+    let hex: Vec<_> = hex.filter(|run| run.len() >= 32).map(from_hex).collect();
+    base64.chain(hex)
+}
+
+/// What of a run of base64's letters can be decoded.
+fn from_base64(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let config = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let letters = run.iter().map(|byte| match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => *other,
+    });
+    let mut letters: Zeroizing<Vec<u8>> = Zeroizing::new(letters.collect());
+    // One letter alone is no byte.
+    if letters.len() % 4 == 1 {
+        letters.pop();
+    }
+    let decoded = GeneralPurpose::new(&URL_SAFE, config).decode(&*letters);
+    decoded.ok().map(Zeroizing::new)
+}
+
+fn from_hex(digits: &[u8]) -> Zeroizing<Vec<u8>> {
+    let value = |digit: u8| char::from(digit).to_digit(16).unwrap_or(0);
+    let bytes = digits.chunks_exact(2).map(|pair| match *pair {
+        [high, low] => u8::try_from(value(high) * 16 + value(low)).unwrap_or(0),
+        _ => 0,
+    });
+    Zeroizing::new(bytes.collect())
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Whether a run of base64's letters has the length of 32 or 64 bytes, and changes between capitals, small letters and
+/// digits as often as random bytes do, and names of files and applications do not. Of random bytes, not one text in a
+/// million has fewer than three capitals or small letters; and no text is in both alphabets, as paths may be.
+fn is_random(run: &[u8]) -> bool {
+    let changes_at_least = match run.len() {
+        43 => 17,
+        86 => 38,
+        _ => return false,
+    };
+    let has = |letters: &[u8]| run.iter().any(|byte| letters.contains(byte));
+    let at_least_three = |is: fn(&u8) -> bool| run.iter().filter(|byte| is(byte)).count() >= 3;
+    if (has(b"+/") && has(b"-_"))
+        || !at_least_three(u8::is_ascii_uppercase)
+        || !at_least_three(u8::is_ascii_lowercase)
+    {
+        return false;
+    }
+    let class = |byte: &u8| match byte {
+        b'A'..=b'Z' => 0,
+        b'a'..=b'z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let pairs = run.iter().zip(run.iter().skip(1));
+    let changes = pairs.filter(|(one, next)| class(one) != class(next));
+    changes.count() >= changes_at_least
+}
+
+/// Without white space, quotes and what stands between lines in lists of strings.
+fn compact(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let kept = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'`,\\".contains(byte);
+    Zeroizing::new(text.iter().filter(kept).copied().collect())
+}
+
+/// With `\n`, `\u000a`, `\x0a`, `%0A`, `&#10;` as what they stand for; also when escaped several times.
+fn unescaped(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut text = Zeroizing::new(text.to_vec());
+    for _ in 0..DEPTH {
+        let again = unescaped_once(&text);
+        if *again == *text {
+            break;
+        }
+        text = again;
+    }
+    text
+}
+
+fn unescaped_once(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some((&first, behind)) = rest.split_first() {
+        let (byte, length) = match (first, behind) {
+            (b'\\', [b'n' | b'r' | b't', ..]) => (b'\n', 2),
+            (b'\\', [b'\\' | b'"' | b'/', ..]) => (*behind.first().unwrap_or(&b'\\'), 2),
+            (b'\\', [b'u', ..]) => escape(rest, 2, 4),
+            (b'\\', [b'x', ..]) => escape(rest, 2, 2),
+            (b'%', _) => escape(rest, 1, 2),
+            (b'&', [b'#', b'x' | b'X', ..]) => reference(rest, 3, 16),
+            (b'&', [b'#', ..]) => reference(rest, 2, 10),
+            _ => (first, 1),
+        };
+        plain.push(byte);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    plain
+}
+
+/// The ASCII character of so many hexadecimal digits behind a prefix, and the length of it all.
+fn escape(text: &[u8], prefix: usize, digits: usize) -> (u8, usize) {
+    let code = text.get(prefix..prefix + digits);
+    let code = code.and_then(|code| std::str::from_utf8(code).ok());
+    let code = code.and_then(|code| u8::from_str_radix(code, 16).ok());
+    match code.filter(u8::is_ascii) {
+        Some(byte) => (byte, prefix + digits),
+        None => (*text.first().unwrap_or(&0), 1),
+    }
+}
+
+/// Likewise for `&#10;`.
+fn reference(text: &[u8], prefix: usize, radix: u32) -> (u8, usize) {
+    let end = text.iter().take(8).position(|byte| *byte == b';');
+    let code = end.and_then(|end| text.get(prefix..end));
+    let code = code.and_then(|code| std::str::from_utf8(code).ok());
+    let code = code.and_then(|code| u8::from_str_radix(code, radix).ok());
+    match (code.filter(u8::is_ascii), end) {
+        (Some(byte), Some(end)) => (byte, end + 1),
+        _ => (b'&', 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+    /// RFC 8410, section 10.3.
+    const BODY: &str = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+
+    fn pem() -> String {
+        format!("-----BEGIN PRIVATE KEY-----\n{BODY}\n-----END PRIVATE KEY-----\n")
+    }
+
+    fn found(text: &str) -> Option<Material> {
+        looks_like(text.as_bytes())
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn a_key_is_known_in_every_form() {
+        let pem = pem();
+        let der = STANDARD.decode(BODY).unwrap();
+        let once = pem.replace('\n', "\\n");
+        let twice = once.replace('\\', "\\\\");
+        for text in [
+            pem.clone(),
+            pem.replace('\n', " "),
+            pem.replace('\n', ""),
+            pem.replace('\n', "\\u000a"),
+            pem.replace('\n', "%0A").replace(' ', "%20"),
+            pem.replace('\n', "&#10;"),
+            pem.replace(' ', "\\u0020"),
+            format!("{{\"key\": \"{once}\"}}"),
+            once.clone(),
+            twice,
+            format!("EDGEC_KEY={once}"),
+            pem.replace("PRIVATE", "ENCRYPTED PRIVATE"),
+            "-----BEGIN OPENSSH PRIVATE KEY-----".to_owned(),
+            "-----BEGIN".to_owned(),
+            BODY.to_owned(),
+            format!("key={BODY}"),
+            format!("x{BODY}"),
+            BODY.replace('+', "-").replace('/', "_"),
+            BODY.replace('+', "%2B").replace('/', "%2F"),
+            STANDARD.encode(&pem),
+            STANDARD_NO_PAD.encode(once),
+            URL_SAFE_NO_PAD.encode(STANDARD.encode(&pem)),
+            hex(&der),
+            hex(&der).to_uppercase(),
+            hex(pem.as_bytes()),
+            der.iter().map(|byte| format!("{byte:02x}:")).collect(),
+            STANDARD.encode(&der[16..]),
+            URL_SAFE_NO_PAD.encode(&der[16..]),
+            format!(
+                "seed:{}",
+                STANDARD.encode([&der[16..], &der[16..]].concat())
+            ),
+            STANDARD.encode(b"openssh-key-v1\0\0\0\0\x04none"),
+            "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"abc\"}".to_owned(),
+            "AGE-SECRET-KEY-1QQQQ".to_owned(),
+            "PuTTY-User-Key-File-3: ssh-ed25519".to_owned(),
+        ] {
+            assert_eq!(found(&text), Some(Material::Key), "{text}");
+        }
+        assert_eq!(found(&hex(&der[16..])), Some(Material::HexBytes));
+        assert_eq!(
+            found(&hex(&der[16..]).to_uppercase()),
+            Some(Material::HexBytes)
+        );
+    }
+
+    /// OpenSSL's headers of other keys, and of one under a passphrase.
+    #[test]
+    fn other_keys_are_known_by_their_der() {
+        for body in [
+            "MIGjMF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBA",
+            "MHcCAQEEIBYkcRvXz0u2lQd3Jx4yJmF3cJX1x1n2x8r8oAoGCCqGSM49",
+            "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ",
+            "MIIEpAIBAAKCAQEAzJ0m0t1y3JkVtqZ1Q0",
+            "MFECAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp",
+        ] {
+            assert_eq!(found(body), Some(Material::Key), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_public_is_not_taken_for_a_key() {
+        for text in [
+            "",
+            "-",
+            "key.pem",
+            "/home/me/private-key.pem",
+            "/var/lib/BEGIN-PRIVATE-KEY.pem",
+            "env:RELEASE_PRIVATE_KEY",
+            "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n",
+            "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBm/RAlphM3+hUG6wWfcO5bIUIaqMLa2ywxcOK1wMWbh me@host",
+            "target/debug/deps/edgec_tests-0123456789abcdef.x86_64.cwasm",
+            "MyCompany-Service-v2-production-build-00001",
+            "a-quite-long-name-of-an-application-1234567",
+            "core/module/spec__simd_f64x2_pmin_pmax__000.wasm",
+            "a1-b2-c3-d4-e5-f6-g7-h8-i9-j0-k1-l2-m3-n4-o",
+            "Tests/V1/Case_01/Step_2/X86_64/Fn_3/a1_b2_c",
+            "/nix/store/0c0v3f1x9s1zr1p4q3s2n5b1x7m8k9l0-edgec-0.1.0/bin/edgec",
+            "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            "2027-01-01T00:00:00Z",
+        ] {
+            assert_eq!(found(text), None, "{text}");
+        }
+    }
+
+    /// Of random seeds hardly one in a thousand looks like a name.
+    #[test]
+    fn seeds_look_random() {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut missed = 0;
+        for _ in 0..10_000 {
+            let mut seed = [0; 32];
+            for byte in &mut seed {
+                // xorshift64
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                *byte = state.to_le_bytes()[3];
+            }
+            missed += usize::from(found(&STANDARD.encode(seed)).is_none());
+        }
+        assert!(missed <= 20, "{missed}");
+    }
+}

@@ -1,0 +1,43 @@
+//! What this machine does not give, in the words of the command line.
+//!
+//! The input is not at fault, so the exit code is 3, and the message names the folder, the limit or the signal.
+
+use std::error::Error;
+
+use edgec_compiler::{Limit, MachineError};
+
+use crate::failure::{Exit, Failure};
+
+/// The failure of which `cause` is the cause; `error` says what was not done.
+pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
+    let (code, hint) = match cause {
+        MachineError::Temporary { .. } => ("temporary-folder", TEMPORARY),
+        MachineError::Limit { limit } => (
+            "limit",
+            match limit {
+                Limit::FileSize => "raise the limit where edgec is started: ulimit -f unlimited",
+                Limit::CpuTime => "raise the limit where edgec is started: ulimit -t unlimited",
+                Limit::OpenFiles => "raise the limit where edgec is started: ulimit -n 1024",
+                Limit::Processes => {
+                    "raise the limit where edgec is started (ulimit -u), or that of the container"
+                }
+                Limit::Memory => {
+                    "raise the limit where edgec is started: ulimit -v unlimited; ulimit -d unlimited"
+                }
+                _ => "raise the limit where edgec is started",
+            },
+        ),
+        MachineError::Signal { signal } if signal == "SIGKILL" => (
+            "killed",
+            "often the system was short of memory: give the machine or the container more, or build with a \
+             lower --worker-memory; then run it again",
+        ),
+        MachineError::Signal { .. } => ("killed", "nothing was written; run it again"),
+        _ => ("worker", "edgec starts itself for this work; run it again"),
+    };
+    Failure::new(Exit::Environment, code, crate::failure::chain(error)).hint(hint)
+}
+
+/// What to do where nothing can be written in the temporary folder.
+const TEMPORARY: &str =
+    "name a folder that can be written to, and has room, in the variable TMPDIR";

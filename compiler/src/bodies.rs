@@ -1,0 +1,104 @@
+//! Work on the function bodies of a program, by several threads where there is much of it.
+//!
+//! Bodies are independent of each other, and most of a program is in them. What comes out is what one thread
+//! would give: of several errors it is the first in the order of the file.
+
+use rayon::prelude::*;
+use wasmparser::{
+    BinaryReaderError, FuncToValidate, FuncValidatorAllocations, FunctionBody, ValidatorResources,
+    WasmFeatures,
+};
+
+/// Less code than this (1 MiB) is for one thread: to start others would take as long.
+const LONG: usize = 1 << 20;
+
+/// A function body that waits for its validation, and its place in the program.
+pub(crate) struct Unchecked<'a, P> {
+    pub(crate) function: FuncToValidate<ValidatorResources>,
+    pub(crate) body: FunctionBody<'a>,
+    pub(crate) place: P,
+}
+
+/// Validates function bodies: the first error in their order, and where it is.
+pub(crate) fn first_error<P: Send>(
+    bodies: Vec<Unchecked<'_, P>>,
+) -> Option<(BinaryReaderError, P)> {
+    let check = |allocations: &mut FuncValidatorAllocations, unchecked: Unchecked<'_, P>| {
+        let mut function = (unchecked.function).into_validator(std::mem::take(allocations));
+        let result = function.validate(&unchecked.body);
+        *allocations = function.into_allocations();
+        result.err().map(|error| (error, unchecked.place))
+    };
+    if is_long(bodies.iter().map(|unchecked| &unchecked.body)) {
+        let checked = bodies
+            .into_par_iter()
+            .map_init(FuncValidatorAllocations::default, check);
+        return checked.find_map_first(|error| error);
+    }
+    let mut allocations = FuncValidatorAllocations::default();
+    bodies
+        .into_iter()
+        .find_map(|unchecked| check(&mut allocations, unchecked))
+}
+
+/// All features that `scan` sees in function bodies. An error when it has one.
+pub(crate) fn features(
+    bodies: &[FunctionBody<'_>],
+    scan: impl Fn(&FunctionBody<'_>) -> wasmparser::Result<WasmFeatures> + Sync + Send,
+) -> wasmparser::Result<WasmFeatures> {
+    let none = WasmFeatures::empty;
+    if is_long(bodies.iter()) {
+        let scanned = bodies.par_iter().map(scan);
+        return scanned.try_reduce(none, |a, b| Ok(a | b));
+    }
+    bodies
+        .iter()
+        .try_fold(none(), |all, body| Ok(all | scan(body)?))
+}
+
+fn is_long<'a>(bodies: impl Iterator<Item = &'a FunctionBody<'a>>) -> bool {
+    bodies.map(|body| body.range().len()).sum::<usize>() >= LONG
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::validate;
+
+    /// A module of many functions, of which those with these numbers are not valid.
+    fn module(functions: usize, broken: &[usize]) -> Vec<u8> {
+        let mut bodies = wasm_encoder::CodeSection::new();
+        let mut types = wasm_encoder::TypeSection::new();
+        types.ty().function([], []);
+        let mut declared = wasm_encoder::FunctionSection::new();
+        for number in 0..functions {
+            let mut body = wasm_encoder::Function::new([]);
+            for _ in 0..200 {
+                body.instructions().i64_const(i64::MAX).drop();
+            }
+            if broken.contains(&number) {
+                body.instructions().drop();
+            }
+            body.instructions().end();
+            declared.function(0);
+            bodies.function(&body);
+        }
+        let mut module = wasm_encoder::Module::new();
+        module.section(&types).section(&declared).section(&bodies);
+        module.finish()
+    }
+
+    #[test]
+    fn the_first_error_in_the_file_is_reported_by_one_thread_and_by_several() {
+        for functions in [10, 2000] {
+            let wasm = module(functions, &[]);
+            assert_eq!(wasm.len() > super::LONG, functions == 2000);
+            validate(wasm).unwrap();
+            let last = functions - 1;
+            for broken in [&[0, 5, last][..], &[3, last], &[last]] {
+                let error = validate(module(functions, broken)).unwrap_err().to_string();
+                let place = format!("in function {})", broken[0]);
+                assert!(error.contains(&place), "{error}");
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! What a machine did not give, or took away: the input is not at fault.
+//!
+//! Temporary folders, limits (`getrlimit(2)`) and signals that somebody else sent. A build that meets one of these
+//! would end otherwise on another machine, so it fails, and its message names what was in the way.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
+use std::path::PathBuf;
+
+/// Why a process did not do its work, where neither the input nor the tool is at fault.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MachineError {
+    /// The temporary folder is missing, read-only or full. It is `TMPDIR`, else `/tmp`.
+    #[error("cannot write a temporary file in {}", folder.display())]
+    Temporary {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A limit that whoever started edgec has set.
+    #[error("a limit of this machine was met: {limit}")]
+    Limit {
+        /// Which limit.
+        limit: Limit,
+    },
+    /// Somebody else ended the process: a person, or the system that was short of memory.
+    #[error("a process of edgec was killed from outside ({signal})")]
+    Signal {
+        /// The signal's name.
+        signal: String,
+    },
+    /// The process did not start, or its streams could not be used.
+    #[error("a process could not be run")]
+    Process(#[source] io::Error),
+    /// The process says itself that it could not work.
+    #[error("a process could not do its work: {message}")]
+    Worker {
+        /// What it said.
+        message: String,
+    },
+}
+
+/// What is limited for a process or a user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// `RLIMIT_FSIZE`.
+    FileSize,
+    /// `RLIMIT_CPU`.
+    CpuTime,
+    /// `RLIMIT_NOFILE`.
+    OpenFiles,
+    /// `RLIMIT_NPROC`, or the limit of a container.
+    Processes,
+    /// `RLIMIT_AS` or `RLIMIT_DATA`.
+    Memory,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Limit::FileSize => "the size of files (`ulimit -f`)",
+            Limit::CpuTime => "CPU time (`ulimit -t`)",
+            Limit::OpenFiles => "open files (`ulimit -n`)",
+            Limit::Processes => "processes and threads (`ulimit -u`)",
+            Limit::Memory => "memory (`ulimit -v` or `ulimit -d`)",
+        })
+    }
+}
+
+impl From<Limit> for MachineError {
+    fn from(limit: Limit) -> Self {
+        Self::Limit { limit }
+    }
+}
+
+impl MachineError {
+    /// Why a temporary file could not be made or written.
+    pub(crate) fn of_temporary_file(source: io::Error) -> Self {
+        if let Some(limit) = limit(&source) {
+            return limit.into();
+        }
+        let folder = std::env::temp_dir();
+        // Where `tempfile` names its file, the system's own words are gone.
+        let source = match source.raw_os_error() {
+            Some(_) => source,
+            None => match std::fs::metadata(&folder) {
+                Ok(found) if !found.is_dir() => io::ErrorKind::NotADirectory.into(),
+                Ok(_) => source.kind().into(),
+                Err(missing) => missing,
+            },
+        };
+        Self::Temporary { folder, source }
+    }
+
+    /// Why a process or a thread did not start.
+    pub(crate) fn of_start(source: io::Error) -> Self {
+        use io::ErrorKind;
+        match source.kind() {
+            ErrorKind::WouldBlock => Limit::Processes.into(),
+            ErrorKind::OutOfMemory => Limit::Memory.into(),
+            _ => match limit(&source) {
+                Some(limit) => limit.into(),
+                None => Self::Process(source),
+            },
+        }
+    }
+}
+
+/// The limit that the system's answer is about.
+fn limit(error: &io::Error) -> Option<Limit> {
+    use rustix::io::Errno;
+    match Errno::from_io_error(error)? {
+        Errno::MFILE | Errno::NFILE => Some(Limit::OpenFiles),
+        Errno::FBIG => Some(Limit::FileSize),
+        _ => None,
+    }
+}
+
+/// A file without a name that holds `input`, to be read from its start.
+pub(crate) fn temporary_file(input: &[u8]) -> Result<File, MachineError> {
+    let write = || {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(input)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    write().map_err(MachineError::of_temporary_file)
+}
+
+/// Whether whoever started this process allows less memory than `memory` bytes.
+#[cfg(target_os = "linux")]
+pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
+    use rustix::process::{Resource, getrlimit};
+    let mut limits = [Resource::As, Resource::Data].into_iter();
+    limits.any(|limited| getrlimit(limited).current.is_some_and(|most| most < memory))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn allows_less_memory_than(_: u64) -> bool {
+    false
+}
+
+/// Whether whoever started this process limits its address space. A worker limits only what it fills itself.
+#[cfg(target_os = "linux")]
+pub(crate) fn limits_address_space() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    getrlimit(Resource::As).current.is_some()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn limits_address_space() -> bool {
+    false
+}
+
+/// How many seconds of CPU time a process may use, where that is limited.
+#[cfg(unix)]
+pub(crate) fn cpu_seconds() -> Option<u64> {
+    use rustix::process::{Resource, getrlimit};
+    let limits = getrlimit(Resource::Cpu);
+    limits.current.into_iter().chain(limits.maximum).min()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn cpu_seconds() -> Option<u64> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_is_kept_or_named() {
+        let os = io::Error::from_raw_os_error;
+        let full = MachineError::of_temporary_file(os(rustix::io::Errno::NOSPC.raw_os_error()));
+        let MachineError::Temporary { source, folder } = full else {
+            panic!("{full}");
+        };
+        assert!(source.to_string().contains("No space left"), "{source}");
+        assert_eq!(folder, std::env::temp_dir());
+        for (errno, limit) in [
+            (rustix::io::Errno::MFILE, "`ulimit -n`"),
+            (rustix::io::Errno::FBIG, "`ulimit -f`"),
+        ] {
+            let error = MachineError::of_temporary_file(os(errno.raw_os_error()));
+            assert!(error.to_string().contains(limit), "{error}");
+        }
+        for (errno, limit) in [
+            (rustix::io::Errno::AGAIN, "`ulimit -u`"),
+            (rustix::io::Errno::NOMEM, "`ulimit -v`"),
+            (rustix::io::Errno::MFILE, "`ulimit -n`"),
+        ] {
+            let error = MachineError::of_start(os(errno.raw_os_error()));
+            assert!(error.to_string().contains(limit), "{error}");
+        }
+        let missing = MachineError::of_start(io::ErrorKind::NotFound.into());
+        assert!(matches!(missing, MachineError::Process(_)), "{missing}");
+    }
+}

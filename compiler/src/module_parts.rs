@@ -1,0 +1,197 @@
+//! A core module taken apart into its sections, to be written again with other functions, imports and exports.
+//!
+//! Modules with types of garbage collection are not read: Binaryen 116 does not get them.
+
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{
+    CodeSection, DataCountSection, DataSection, ElementSection, ExportSection, FunctionSection,
+    GlobalSection, ImportSection, MemorySection, NameSection, StartSection, TableSection,
+    TagSection, TypeSection,
+};
+use wasmparser::{
+    CustomSectionReader, DataSectionReader, ElementSectionReader, Export, FuncType, FunctionBody,
+    GlobalSectionReader, Import, KnownCustom, MemorySectionReader, Parser, Payload,
+    TableSectionReader, TagSectionReader, TypeRef,
+};
+
+/// The sections of a valid core module.
+#[derive(Default)]
+pub(crate) struct Parts<'a> {
+    pub(crate) types: Vec<FuncType>,
+    pub(crate) imports: Vec<Import<'a>>,
+    /// The types of the functions that are defined.
+    functions: Vec<u32>,
+    tables: Option<TableSectionReader<'a>>,
+    memories: Option<MemorySectionReader<'a>>,
+    tags: Option<TagSectionReader<'a>>,
+    globals: Option<GlobalSectionReader<'a>>,
+    pub(crate) exports: Vec<Export<'a>>,
+    start: Option<u32>,
+    elements: Option<ElementSectionReader<'a>>,
+    data_count: Option<u32>,
+    pub(crate) bodies: Vec<FunctionBody<'a>>,
+    data: Option<DataSectionReader<'a>>,
+    pub(crate) customs: Vec<CustomSectionReader<'a>>,
+}
+
+/// What a stage writes anew; everything else it only renumbers.
+pub(crate) struct Changed {
+    pub(crate) types: TypeSection,
+    pub(crate) imports: ImportSection,
+    pub(crate) functions: FunctionSection,
+    pub(crate) exports: ExportSection,
+    pub(crate) code: CodeSection,
+    pub(crate) names: NameSection,
+}
+
+impl<'a> Parts<'a> {
+    /// `None` when there is something in it that is not read.
+    pub(crate) fn read(module: &'a [u8]) -> Option<Self> {
+        let mut parts = Self::default();
+        for payload in Parser::new(0).parse_all(module) {
+            match payload.ok()? {
+                Payload::TypeSection(section) => {
+                    let types: Result<_, _> = section.into_iter_err_on_gc_types().collect();
+                    parts.types = types.ok()?;
+                }
+                Payload::ImportSection(section) => {
+                    let imports: Result<_, _> = section.into_imports().collect();
+                    parts.imports = imports.ok()?;
+                }
+                Payload::FunctionSection(section) => {
+                    let functions: Result<_, _> = section.into_iter().collect();
+                    parts.functions = functions.ok()?;
+                }
+                Payload::TableSection(section) => parts.tables = Some(section),
+                Payload::MemorySection(section) => parts.memories = Some(section),
+                Payload::TagSection(section) => parts.tags = Some(section),
+                Payload::GlobalSection(section) => parts.globals = Some(section),
+                Payload::ExportSection(section) => {
+                    let exports: Result<_, _> = section.into_iter().collect();
+                    parts.exports = exports.ok()?;
+                }
+                Payload::StartSection { func, .. } => parts.start = Some(func),
+                Payload::ElementSection(section) => parts.elements = Some(section),
+                Payload::DataCountSection { count, .. } => parts.data_count = Some(count),
+                Payload::CodeSectionEntry(body) => parts.bodies.push(body),
+                Payload::DataSection(section) => parts.data = Some(section),
+                Payload::CustomSection(section) => parts.customs.push(section),
+                Payload::Version { .. } | Payload::CodeSectionStart { .. } | Payload::End(_) => {}
+                _ => return None,
+            }
+        }
+        (parts.functions.len() == parts.bodies.len()).then_some(parts)
+    }
+
+    /// How many functions are imported.
+    pub(crate) fn imported_functions(&self) -> usize {
+        let imports = self.imports.iter();
+        imports.filter(|import| is_function(import)).count()
+    }
+
+    /// The type of a function, by its index.
+    pub(crate) fn function_type(&self, function: u32) -> Option<u32> {
+        let function = usize::try_from(function).ok()?;
+        let mut imported = self.imports.iter().filter_map(|import| match import.ty {
+            TypeRef::Func(ty) => Some(ty),
+            _ => None,
+        });
+        let count = self.imported_functions();
+        match function.checked_sub(count) {
+            Some(defined) => self.functions.get(defined).copied(),
+            None => imported.nth(function),
+        }
+    }
+
+    /// The body of a function, by its index.
+    pub(crate) fn body(&self, function: u32) -> Option<&FunctionBody<'a>> {
+        let defined = usize::try_from(function).ok()?;
+        self.bodies
+            .get(defined.checked_sub(self.imported_functions())?)
+    }
+
+    /// The functions that are defined: index, type and body.
+    pub(crate) fn defined(&self) -> impl Iterator<Item = (u32, u32, &FunctionBody<'a>)> {
+        // A valid module has at most as many functions as an index can tell.
+        let imported = u32::try_from(self.imported_functions()).unwrap_or(u32::MAX);
+        let functions = self.functions.iter().zip(&self.bodies);
+        let functions = (imported..).zip(functions);
+        functions.map(|(index, (ty, body))| (index, *ty, body))
+    }
+
+    /// Writes the module with what has changed. Custom sections other than names are copied.
+    pub(crate) fn encode<R: Reencode>(
+        &self,
+        to: &mut R,
+        changed: &Changed,
+    ) -> Result<Vec<u8>, reencode::Error<R::Error>> {
+        let mut module = wasm_encoder::Module::new();
+        if !changed.types.is_empty() {
+            module.section(&changed.types);
+        }
+        if !changed.imports.is_empty() {
+            module.section(&changed.imports);
+        }
+        if !changed.functions.is_empty() {
+            module.section(&changed.functions);
+        }
+        if let Some(section) = &self.tables {
+            let mut tables = TableSection::new();
+            to.parse_table_section(&mut tables, section.clone())?;
+            module.section(&tables);
+        }
+        if let Some(section) = &self.memories {
+            let mut memories = MemorySection::new();
+            to.parse_memory_section(&mut memories, section.clone())?;
+            module.section(&memories);
+        }
+        if let Some(section) = &self.tags {
+            let mut tags = TagSection::new();
+            to.parse_tag_section(&mut tags, section.clone())?;
+            module.section(&tags);
+        }
+        if let Some(section) = &self.globals {
+            let mut globals = GlobalSection::new();
+            to.parse_global_section(&mut globals, section.clone())?;
+            module.section(&globals);
+        }
+        if !changed.exports.is_empty() {
+            module.section(&changed.exports);
+        }
+        if let Some(function) = self.start {
+            module.section(&StartSection {
+                function_index: to.start_section(function)?,
+            });
+        }
+        if let Some(section) = &self.elements {
+            let mut elements = ElementSection::new();
+            to.parse_element_section(&mut elements, section.clone())?;
+            module.section(&elements);
+        }
+        if let Some(count) = self.data_count {
+            let count = to.data_count(count)?;
+            module.section(&DataCountSection { count });
+        }
+        if !changed.code.is_empty() {
+            module.section(&changed.code);
+        }
+        if let Some(section) = &self.data {
+            let mut data = DataSection::new();
+            to.parse_data_section(&mut data, section.clone())?;
+            module.section(&data);
+        }
+        for custom in &self.customs {
+            if !matches!(custom.as_known(), KnownCustom::Name(_)) {
+                let section = to.custom_section(custom.clone())?;
+                module.section(&section);
+            }
+        }
+        module.section(&changed.names);
+        Ok(module.finish())
+    }
+}
+
+/// Whether a function is imported.
+pub(crate) fn is_function(import: &Import<'_>) -> bool {
+    matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))
+}

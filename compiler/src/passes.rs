@@ -1,0 +1,204 @@
+//! Which passes of Binaryen a level runs.
+//!
+//! Every level is a list of edgec's own, also where its name is one of Binaryen's: 116 cannot leave out a pass of a preset,
+//! and three of them change what programs do (`docs/optimizer.md` says how). They are left out everywhere:
+//!
+//! - `memory-packing` drops the traps of data segments, and writes part of what `memory.init` would not have written;
+//! - `directize` reads tables without regard for null entries and for `table.grow`;
+//! - `pick-load-signs` confuses the sign extension of a value with that of something computed from it.
+//!
+//! The passes that end in `-optimizing` run Binaryen's own preset on what they changed, with those passes in it. So they are
+//! named without it, and the passes of functions run again after them.
+//!
+//! Source: Binaryen 116, `src/passes/pass.cpp`, `addDefaultOptimizationPasses`.
+
+use wasmparser::WasmFeatures;
+
+use crate::Level;
+
+/// What the lists are called in manifests. Another list, or another rule of what is kept from them, has another name.
+pub(crate) const NAME: &str = "edgec-2";
+
+/// The passes of `-O1`: those that can still be seen in native code. What Binaryen's own `-O1` does inside of
+/// functions besides, Cranelift does again; and `optimize-instructions` makes its code longer and slower
+/// (`docs/optimizer.md` has the numbers).
+const QUICK: &[&str] = &[
+    "duplicate-function-elimination",
+    "remove-unused-names",
+    "remove-unused-brs",
+    "remove-unused-names",
+    "vacuum",
+    // Of what is the same now.
+    "duplicate-function-elimination",
+    "duplicate-import-elimination",
+    "simplify-globals",
+    "remove-unused-module-elements",
+];
+
+/// These go in front of [`QUICK`] for modules that use several values at once. Those values become locals in Binaryen,
+/// and a function that has many becomes many times as long. In other modules they take two fifths of the
+/// time, and the native code is the same to some bytes.
+const SEVERAL_VALUES: &[&str] = &[
+    "dce",
+    "vacuum",
+    "coalesce-locals",
+    "reorder-locals",
+    "vacuum",
+];
+
+/// How hard the passes try: Binaryen's `--optimize-level` and `--shrink-level`. Not said for `-O1`.
+const fn efforts(level: Level) -> Option<(u8, u8)> {
+    match level {
+        Level::O0 | Level::O1 => None,
+        Level::O2 => Some((2, 0)),
+        Level::O3 => Some((3, 0)),
+        Level::O4 => Some((4, 0)),
+        Level::Os => Some((2, 1)),
+        Level::Oz => Some((2, 2)),
+    }
+}
+
+/// The arguments of `wasm-opt` that make a level, for a module that uses `features`.
+pub(crate) fn arguments(level: Level, features: WasmFeatures) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let passes = match (level, efforts(level)) {
+        (Level::O0, _) => Vec::new(),
+        (_, None) if features.contains(WasmFeatures::MULTI_VALUE) => {
+            [SEVERAL_VALUES, QUICK].concat()
+        }
+        (_, None) => QUICK.to_vec(),
+        (_, Some((optimize, shrink))) => {
+            arguments.extend(["-ol".to_owned(), optimize.to_string()]);
+            arguments.extend(["-s".to_owned(), shrink.to_string()]);
+            preset(optimize, shrink)
+        }
+    };
+    arguments.extend(passes.iter().map(|pass| format!("--{pass}")));
+    arguments
+}
+
+/// Binaryen's preset without what the head of this file leaves out.
+fn preset(optimize: u8, shrink: u8) -> Vec<&'static str> {
+    let mut passes = vec!["duplicate-function-elimination", "once-reduction"];
+    functions(&mut passes, optimize, shrink);
+    passes.extend(["dae", "inlining"]);
+    functions(&mut passes, optimize, shrink);
+    passes.extend([
+        "duplicate-function-elimination",
+        "duplicate-import-elimination",
+    ]);
+    if shrink >= 2 {
+        passes.push("merge-similar-functions");
+    }
+    passes.extend([
+        "simplify-globals",
+        // What a global was known to be is a constant now.
+        "precompute",
+        "vacuum",
+        "remove-unused-module-elements",
+        "reorder-globals",
+        "generate-stack-ir",
+        "optimize-stack-ir",
+    ]);
+    passes
+}
+
+/// The passes that work inside of functions.
+fn functions(passes: &mut Vec<&'static str>, optimize: u8, shrink: u8) {
+    let hard = optimize >= 3 || shrink >= 2;
+    let precompute = match hard {
+        true => "precompute-propagate",
+        false => "precompute",
+    };
+    if optimize >= 3 || shrink >= 1 {
+        passes.push("ssa-nomerge");
+    }
+    if optimize >= 4 {
+        passes.extend(["flatten", "simplify-locals-notee-nostructure", "local-cse"]);
+    }
+    passes.extend([
+        "dce",
+        "remove-unused-names",
+        "remove-unused-brs",
+        "remove-unused-names",
+        "optimize-instructions",
+        precompute,
+        "code-pushing",
+        "simplify-locals-nostructure",
+        "vacuum",
+        "reorder-locals",
+        "remove-unused-brs",
+    ]);
+    if hard {
+        passes.push("merge-locals");
+    }
+    passes.push("coalesce-locals");
+    if optimize >= 3 || shrink >= 1 {
+        passes.push("local-cse");
+    }
+    passes.extend([
+        "simplify-locals",
+        "vacuum",
+        "reorder-locals",
+        "coalesce-locals",
+        "reorder-locals",
+        "vacuum",
+    ]);
+    if optimize >= 3 || shrink >= 1 {
+        passes.push("code-folding");
+    }
+    passes.extend([
+        "merge-blocks",
+        "remove-unused-brs",
+        "remove-unused-names",
+        "merge-blocks",
+        precompute,
+        "optimize-instructions",
+        "rse",
+        "vacuum",
+    ]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_level_runs_what_changes_programs() {
+        for level in Level::ALL {
+            let arguments = arguments(level, WasmFeatures::all());
+            assert_eq!(arguments.is_empty(), level == Level::O0);
+            for argument in &arguments {
+                // No preset, and no pass that runs one inside.
+                assert!(!argument.starts_with("-O"), "{argument}");
+                assert!(!argument.ends_with("-optimizing"), "{argument}");
+            }
+            for left_out in ["--memory-packing", "--directize", "--pick-load-signs"] {
+                assert!(!arguments.iter().any(|it| it == left_out), "{level:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn several_values_at_once_cost_passes_of_their_own() {
+        let number = |features| arguments(Level::O1, features).len();
+        let several = number(WasmFeatures::MULTI_VALUE);
+        assert_eq!(
+            several,
+            number(WasmFeatures::empty()) + SEVERAL_VALUES.len()
+        );
+    }
+
+    #[test]
+    fn the_levels_differ_as_binaryens_do() {
+        let has = |level, pass: &str| {
+            arguments(level, WasmFeatures::all())
+                .iter()
+                .any(|it| *it == format!("--{pass}"))
+        };
+        assert!(!has(Level::O2, "merge-locals") && has(Level::O3, "merge-locals"));
+        assert!(!has(Level::O3, "flatten") && has(Level::O4, "flatten"));
+        assert!(has(Level::Os, "code-folding") && !has(Level::Os, "merge-similar-functions"));
+        assert!(has(Level::Oz, "merge-similar-functions"));
+    }
+}

@@ -1,0 +1,296 @@
+//! Who asks for the memory's size, or for more memory, and whether that is an allocator that is known.
+//!
+//! `sbrk` is known by its code. What it gives may be used well or badly, so its callers count: they must be the seven
+//! calls in `sys_alloc` of `dlmalloc`, each with what the source does with the result. It compares what it gets with where its
+//! memory ended, and makes a segment of its own of what is not the continuation. Before wasi-sdk 20 there is an eighth,
+//! by which it takes everything up to the end of the memory at its start.
+//!
+//! Zig's allocator has two places where it grows the memory: for whole pieces, which go to the caller, and for pages, which it cuts up.
+//!
+//! Source: Zig, `lib/std/heap/WasmAllocator.zig` (`allocBigPages`, `alloc`); wasi-libc, `libc-bottom-half/sources/sbrk.c`, `dlmalloc/src/malloc.c` (`sys_alloc`, `try_init_allocator`)
+//! and `libc-bottom-half/sources/preopens.c` (`assert_invariants`); wasi-libc commit f2aac5f3 is where the eighth call went.
+
+use wasmparser::{FunctionBody, Operator};
+
+use super::facts::{Asker, Code, Facts};
+use super::{Obstacle, Proof};
+
+/// The proof that no function takes memory that is not the program's.
+pub(super) fn proof(facts: &Facts<'_>, code: &Code) -> Result<Proof, Obstacle> {
+    let askers = &code.askers;
+    if askers.is_empty() {
+        return Ok(Proof::StaticMemory);
+    }
+    let words_of = |asker: &Asker| facts.body(asker.function).and_then(words);
+    if let [asker] = askers.as_slice()
+        && words_of(asker).is_some_and(|words| is_zig(&words))
+    {
+        return Ok(Proof::Zig);
+    }
+    let mut sbrk = None;
+    for asker in askers {
+        let known = match words_of(asker) {
+            Some(words) if sbrk.is_none() && is_sbrk(&words) => {
+                sbrk = Some(asker);
+                true
+            }
+            Some(words) => asker.grows == 0 && assertions(&words) == asker.sizes,
+            None => false,
+        };
+        if !known {
+            return Err(obstacle(asker, facts));
+        }
+    }
+    match sbrk {
+        Some(sbrk) if is_called_by_dlmalloc_alone(sbrk.function, facts, code) != Some(true) => {
+            Err(obstacle(sbrk, facts))
+        }
+        // Assertions alone take nothing.
+        _ => Ok(Proof::WasiLibc),
+    }
+}
+
+fn obstacle(asker: &Asker, facts: &Facts<'_>) -> Obstacle {
+    Obstacle::Allocator {
+        function: facts.named(asker.function),
+        asks: match (asker.sizes, asker.grows) {
+            (_, 0) => "asks for the memory's size",
+            (0, _) => "asks for more memory",
+            _ => "asks for the memory's size and for more",
+        },
+    }
+}
+
+/// The operators of a function; what matters here in words, the rest as nothing that is looked for.
+fn words(body: &FunctionBody<'_>) -> Option<Vec<String>> {
+    let operators = body.get_operators_reader().ok()?;
+    let words = operators
+        .into_iter()
+        .map(|operator| operator.ok().map(|it| word(&it)));
+    words.collect()
+}
+
+fn word(operator: &Operator<'_>) -> String {
+    let known = match operator {
+        Operator::LocalGet { local_index } => return format!("get {local_index}"),
+        Operator::LocalSet { local_index } => return format!("set {local_index}"),
+        Operator::LocalTee { local_index } => return format!("tee {local_index}"),
+        Operator::I32Const { value } => return format!("const {value}"),
+        Operator::I64Const { value } => return format!("long {value}"),
+        Operator::BrIf { relative_depth } => return format!("br_if {relative_depth}"),
+        Operator::Call { function_index } => return format!("call {function_index}"),
+        Operator::CallIndirect { .. } | Operator::CallRef { .. } => "call what",
+        Operator::ReturnCall { .. }
+        | Operator::ReturnCallIndirect { .. }
+        | Operator::ReturnCallRef { .. } => "call what",
+        Operator::I32Load { memarg } => return format!("load {}", memarg.offset),
+        Operator::I32Store { .. } => "store",
+        Operator::MemorySize { .. } => "size",
+        Operator::MemoryGrow { .. } => "grow",
+        Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } => "block",
+        Operator::Try { .. } | Operator::TryTable { .. } => "block",
+        Operator::End => "end",
+        Operator::Return => "return",
+        Operator::Unreachable => "unreachable",
+        Operator::Drop => "drop",
+        Operator::Select => "select",
+        Operator::I32Add => "add",
+        Operator::I32Sub => "sub",
+        Operator::I32And => "and",
+        Operator::I32Shl => "shl",
+        Operator::I32ShrU => "shr_u",
+        Operator::I32Eq => "eq",
+        Operator::I32Ne => "ne",
+        Operator::I32LeS => "le_s",
+        Operator::I32GeU => "ge_u",
+        Operator::I32LtU => "lt_u",
+        Operator::I64ExtendI32U => "extend",
+        Operator::I64Shl => "long shl",
+        Operator::I64LeU => "long le_u",
+        _ => "",
+    };
+    known.to_owned()
+}
+
+/// Whether code begins with these words. `*` stands for any number after the word before it; `$a` is any number,
+/// and the same one wherever it stands. `a|b` is either.
+fn begins(code: &[String], pattern: &str) -> bool {
+    let mut known: Vec<(&str, &str)> = Vec::new();
+    let mut code = code.iter();
+    pattern.split(';').map(str::trim).all(|wanted| {
+        let Some(found) = code.next() else {
+            return false;
+        };
+        wanted.split('|').any(|wanted| {
+            let (Some((word, number)), Some((found_word, found_number))) =
+                (wanted.split_once(' '), found.split_once(' '))
+            else {
+                return wanted == found;
+            };
+            if number == "*" {
+                return word == found_word;
+            }
+            if !number.starts_with('$') {
+                return wanted == found;
+            }
+            if word != found_word {
+                return false;
+            }
+            match known.iter().find(|(name, _)| *name == number) {
+                Some((_, value)) => *value == found_number,
+                None => {
+                    known.push((number, found_number));
+                    true
+                }
+            }
+        })
+    })
+}
+
+/// `sbrk(0)` is where the memory ends; a positive number of whole pages grows it; anything else aborts.
+const SBRK: &str = "block; get 0; br_if 0; size; const 16; shl; return; end; \
+    block; get 0; const 65535; and; br_if 0; get 0; const -1; le_s; br_if 0; \
+    block; get 0; const 16; shr_u; grow; tee 0; const -1; ne; br_if 0; \
+    const 0; const *; store; const -1; return; end; \
+    get 0; const 16; shl; return; end; call *; unreachable; end";
+
+fn is_sbrk(code: &[String]) -> bool {
+    code.len() == SBRK.split(';').count() && begins(code, SBRK)
+}
+
+/// Both give what `memory.grow` gave, as an address, or are done where it gave nothing.
+const ZIG: [&str; 2] = [
+    "const 0; get *; grow; tee $p; const 16; shl; get $p; const -1; eq; select; return",
+    "const 1; grow; tee $p; const 1; add; const 2; lt_u; br_if *; get $p; const 16; shl; set *; end; \
+     get *; get *; get *; add; store; get *; return",
+];
+
+/// Zig's allocator, and nothing else: it grows the memory at two places, and asks for its size at none.
+fn is_zig(code: &[String]) -> bool {
+    let asks = code
+        .iter()
+        .filter(|word| *word == "grow" || *word == "size");
+    let places = || (0..code.len()).filter_map(|place| code.get(place..));
+    let once = |pattern| places().filter(|rest| begins(rest, pattern)).count() == 1;
+    asks.count() == ZIG.len() && ZIG.into_iter().all(once)
+}
+
+/// `assert(pre->prefix < memory_size * PAGESIZE)`, and how often: where it does not hold, the program aborts.
+fn assertions(code: &[String]) -> usize {
+    const COMPARISON: &str = "size; extend; long 16; long shl; get *; extend; long le_u; br_if 0";
+    let places = (0..code.len()).filter_map(|place| {
+        let rest = code.get(place..)?;
+        begins(rest, COMPARISON).then_some(rest)
+    });
+    let aborts = |rest: &&[String]| {
+        let mut depth = 0;
+        let mut rest = rest.iter().map(String::as_str);
+        // To the end of the block that is left.
+        for word in rest.by_ref() {
+            match word {
+                "block" => depth += 1,
+                "end" if depth == 0 => break,
+                "end" => depth -= 1,
+                _ => {}
+            }
+        }
+        let mut rest = rest.skip_while(|word| *word == "end" || word.starts_with("const "));
+        rest.next().is_some_and(|word| word.starts_with("call "))
+            && rest.next() == Some("unreachable")
+    };
+    places.filter(aborts).count()
+}
+
+/// What `sys_alloc` does with each call of `sbrk`: the words before it, and those behind. It makes each of them once.
+const CALLS: [(&str, &str); 7] = [
+    // Where does the memory end?
+    ("const 0", "tee $a; const -1; eq; br_if *"),
+    // Does what is new begin there?
+    ("get *", "tee *; get *; ne|eq; br_if *"),
+    // Does it continue the segment (its base and its size)?
+    (
+        "get *",
+        "tee *; get $p; load 0; get $p; load 4; add; eq|ne; br_if *",
+    ),
+    // A little more behind it.
+    ("get *", "const -1; eq|ne; br_if *"),
+    // Back with it, which aborts.
+    ("sub", "drop"),
+    // A segment of its own: from its begin
+    (
+        "get *",
+        "set $a; const 0; call *; set $b; get $a; const -1; eq; br_if *; \
+         get $b; const -1; eq; br_if *; get $a; get $b; ge_u; br_if *",
+    ),
+    // to the end of the memory.
+    (
+        "const 0",
+        "set $b; get $a; const -1; eq; br_if *; get $b; const -1; eq; br_if *; get $a; get $b; ge_u; br_if *",
+    ),
+];
+
+/// Whether all that is done with `sbrk` is to call it as `dlmalloc` does.
+fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>, all: &Code) -> Option<bool> {
+    let exported = facts
+        .exports
+        .iter()
+        .any(|export| export.kind == wasmparser::ExternalKind::Func && export.index == sbrk);
+    if exported || facts.start == Some(sbrk) || all.referenced.contains(&sbrk) {
+        return Some(false);
+    }
+    let mut callers = Vec::new();
+    for body in &facts.bodies {
+        let mut calls = false;
+        for operator in body.get_operators_reader().ok()? {
+            match operator.ok()? {
+                Operator::Call { function_index } => calls |= function_index == sbrk,
+                Operator::ReturnCall { function_index } if function_index == sbrk => {
+                    return Some(false);
+                }
+                _ => {}
+            }
+        }
+        if calls {
+            callers.push(body);
+        }
+    }
+    let [caller] = callers.as_slice() else {
+        return Some(false);
+    };
+    let code = words(caller)?;
+    let call = format!("call {sbrk}");
+    let mut left: Vec<_> = CALLS.to_vec();
+    // From the first call on, until the last, nothing else is called: no WASI, so that nobody takes memory between.
+    let mut first = None;
+    let mut last = 0;
+    for (place, _) in code.iter().enumerate().filter(|(_, word)| **word == call) {
+        first.get_or_insert(place);
+        last = place;
+        let before = code.get(place.checked_sub(1)?..)?;
+        let behind = code.get(place + 1..)?;
+        let found = left.iter().position(|(before_it, behind_it)| {
+            begins(before, before_it) && begins(behind, behind_it)
+        })?;
+        left.remove(found);
+    }
+    let between = code.get(first?..=last)?;
+    let others = between
+        .iter()
+        .any(|word| word.starts_with("call ") && *word != call);
+    Some(left.is_empty() && !others && first_comparison(&code, &call))
+}
+
+/// What begins where the memory ended is compared with just that.
+fn first_comparison(code: &[String], call: &str) -> bool {
+    let pattern = format!("const 0; {call}; tee $a; const -1; eq; br_if *");
+    let mut places = (0..code.len()).filter_map(|place| code.get(place..));
+    let Some(first) = places.find(|rest| begins(rest, &pattern)) else {
+        return false;
+    };
+    let end = first.get(2).and_then(|word| word.split_once(' '));
+    let Some((_, end)) = end else { return false };
+    let second = format!("{call}; tee *; get {end}; ne|eq; br_if *");
+    (0..first.len())
+        .filter_map(|place| first.get(place..))
+        .any(|rest| begins(rest, &second))
+}

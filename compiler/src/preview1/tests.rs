@@ -1,0 +1,305 @@
+//! What the rule says of modules, each with one thing that decides.
+
+use super::*;
+
+fn judged(text: &str) -> Judgement {
+    judge(&wat::parse_str(text).unwrap())
+}
+
+/// A command with these fields beside its import and its start.
+fn command(fields: &str) -> String {
+    format!(
+        r#"(module (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+        {fields} (func (export "_start")))"#
+    )
+}
+
+const MEMORY: &str = r#"(memory (export "memory") 1)"#;
+
+/// `sbrk`, as wasi-libc has it; `$i` is the index of the function that is called when it aborts.
+const SBRK: &str = r#"
+    (func $abort unreachable)
+    (func $sbrk (param i32) (result i32)
+        block local.get 0 br_if 0 memory.size i32.const 16 i32.shl return end
+        block
+            local.get 0 i32.const 65535 i32.and br_if 0
+            local.get 0 i32.const -1 i32.le_s br_if 0
+            block
+                local.get 0 i32.const 16 i32.shr_u memory.grow
+                local.tee 0 i32.const -1 i32.ne br_if 0
+                i32.const 0 i32.const 48 i32.store offset=1024
+                i32.const -1 return
+            end
+            local.get 0 i32.const 16 i32.shl return
+        end
+        call $abort unreachable)"#;
+
+/// What `sys_alloc` does with it, one call a line.
+const CALLS: [&str; 6] = [
+    "i32.const 0 call $sbrk local.tee 0 i32.const -1 i32.eq br_if 0",
+    "local.get 1 call $sbrk local.tee 2 local.get 0 i32.ne br_if 0",
+    "local.get 1 call $sbrk local.tee 2 local.get 3 i32.load local.get 3 i32.load offset=4 i32.add i32.eq br_if 0",
+    "local.get 1 call $sbrk i32.const -1 i32.eq br_if 0",
+    "i32.const 0 local.get 1 i32.sub call $sbrk drop",
+    "local.get 1 call $sbrk local.set 2 i32.const 0 call $sbrk local.set 3
+        local.get 2 i32.const -1 i32.eq br_if 0 local.get 3 i32.const -1 i32.eq br_if 0
+        local.get 2 local.get 3 i32.ge_u br_if 0",
+];
+
+fn allocator(calls: &[&str]) -> String {
+    let calls = calls.join("\n");
+    command(&format!(
+        "{MEMORY} {SBRK} (func $malloc (local i32 i32 i32 i32) block {calls} end)"
+    ))
+}
+
+fn obstacle(text: &str) -> Obstacle {
+    judged(text).component.expect_err(text)
+}
+
+#[test]
+fn a_memory_that_nobody_asks_about_is_the_programs_alone() {
+    let static_memory = judged(&command(MEMORY));
+    assert_eq!(static_memory.component, Ok(Proof::StaticMemory));
+    assert_eq!(static_memory.lacks, None);
+    let room = judged(&command(r#"(memory (export "memory") 2 4)"#));
+    assert_eq!(room.component, Ok(Proof::StaticMemory));
+}
+
+#[test]
+fn wasi_libc_is_known_by_its_code() {
+    assert_eq!(judged(&allocator(&CALLS)).component, Ok(Proof::WasiLibc));
+}
+
+/// Each thing less, more or else, and it is no longer known.
+#[test]
+fn what_is_nearly_wasi_libc_is_not() {
+    let mut wrong = Vec::new();
+    for left_out in 0..CALLS.len() {
+        let mut calls = CALLS.to_vec();
+        calls.remove(left_out);
+        wrong.push(allocator(&calls));
+        let mut calls = CALLS.to_vec();
+        calls.push(CALLS[left_out]);
+        wrong.push(allocator(&calls));
+    }
+    // wasi-sdk up to 19: all memory up to its end is taken at the start.
+    let all =
+        "i32.const 0 call $sbrk i32.const 4096 i32.sub local.tee 1 i32.const 89 i32.lt_u br_if 0";
+    wrong.push(allocator(&[&[all], &CALLS[..]].concat()));
+    // What is new is not compared with where the memory ended.
+    let other_local = CALLS[1].replace("local.get 0", "local.get 3");
+    let mut calls = CALLS.to_vec();
+    calls[1] = &other_local;
+    wrong.push(allocator(&calls));
+    // Something is called between, which may call WASI.
+    for call in ["call $abort", "i32.const 0 call_indirect (type 0)"] {
+        let mut calls = CALLS.to_vec();
+        calls.insert(1, call);
+        let text = allocator(&calls).replace("(memory", "(table 1 funcref) (memory");
+        wrong.push(text.replace("(module", "(module (type (func))"));
+    }
+    let good = allocator(&CALLS);
+    // `sbrk` is called elsewhere, exported, or referred to.
+    for more in [
+        "(func (drop (call $sbrk (i32.const 65536))))",
+        "(func (param i32) (result i32) (return_call $sbrk (local.get 0)))",
+        r#"(export "sbrk" (func $sbrk))"#,
+        "(table funcref (elem $sbrk))",
+        "(func (drop (ref.func $sbrk))) (elem declare func $sbrk)",
+        "(func (drop (memory.size)))",
+        "(func (drop (memory.grow (i32.const 1))))",
+    ] {
+        wrong.push(good.replace("(func $malloc", &format!("{more} (func $malloc")));
+    }
+    // It is not quite `sbrk`.
+    for (it, other) in [
+        (
+            "i32.const 16 i32.shl return end\n        block",
+            "i32.const 15 i32.shl return end\n        block",
+        ),
+        ("i32.const 65535 i32.and", "i32.const 65534 i32.and"),
+        ("call $abort unreachable)", "call $abort i32.const 0)"),
+        (
+            "local.get 0 i32.const 16 i32.shl return",
+            "i32.const 0 i32.const 16 i32.shl return",
+        ),
+    ] {
+        assert!(good.contains(it), "{it}");
+        wrong.push(good.replace(it, other));
+    }
+    for text in wrong {
+        assert!(
+            matches!(obstacle(&text), Obstacle::Allocator { .. }),
+            "{text}"
+        );
+    }
+}
+
+/// The assertion in wasi-libc's `preopens.c`.
+#[test]
+fn an_assertion_asks_for_nothing() {
+    let assertion = |then: &str| {
+        command(&format!(
+            "{MEMORY} (func $fail (param i32)) (func (local i32)
+                block memory.size i64.extend_i32_u i64.const 16 i64.shl local.get 0
+                i64.extend_i32_u i64.le_u br_if 0 return end i32.const 3 {then})"
+        ))
+    };
+    let aborts = judged(&assertion("call $fail unreachable"));
+    assert_eq!(aborts.component, Ok(Proof::WasiLibc));
+    for goes_on in ["call $fail", "drop"] {
+        assert!(matches!(
+            obstacle(&assertion(goes_on)),
+            Obstacle::Allocator { .. }
+        ));
+    }
+}
+
+#[test]
+fn whoever_takes_memory_by_itself_is_an_obstacle_with_its_name() {
+    let asks = |code: &str| obstacle(&command(&format!("{MEMORY} (func $heap (drop ({code})))")));
+    let Obstacle::Allocator {
+        function,
+        asks: what,
+    } = asks("memory.size")
+    else {
+        panic!();
+    };
+    assert_eq!(function, "function 1 `heap`");
+    assert_eq!(what, "asks for the memory's size");
+    assert!(matches!(
+        asks("memory.grow (i32.const 1)"),
+        Obstacle::Allocator { .. }
+    ));
+}
+
+#[test]
+fn exit_codes_that_are_0_or_1_are_no_matter() {
+    let exits = |code: &str| {
+        judged(&format!(
+            r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            {MEMORY} (func (export "_start") {code}))"#
+        ))
+        .lacks
+    };
+    for code in [
+        "",
+        "(call $exit (i32.const 0))",
+        "(call $exit (i32.const 1))",
+        "(local i32) (call $exit (i32.ne (local.get 0) (i32.const 4)))",
+    ] {
+        assert_eq!(exits(code), None, "{code}");
+    }
+    for code in [
+        "(call $exit (i32.const 10))",
+        "(return_call $exit (i32.const 2))",
+        "(local i32) (call $exit (local.get 0))",
+        "i32.const 7 block (param i32) (result i32) i32.const 1 i32.add end call $exit",
+        "(i32.const 7) (block (br_if 0 (i32.const 1))) call $exit",
+    ] {
+        assert_eq!(exits(code), Some(Obstacle::ExitCode), "{code}");
+    }
+    let referred = judged(
+        r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1) (table funcref (elem $exit)) (func (export "_start")))"#,
+    );
+    assert_eq!(referred.lacks, Some(Obstacle::ExitCode));
+}
+
+#[test]
+fn a_start_section_that_may_call_wasi_is_an_obstacle() {
+    let start = |fields: &str| judged(&command(&format!("{MEMORY} {fields} (start $s)"))).component;
+    assert_eq!(start("(func $s)"), Ok(Proof::StaticMemory));
+    // The table holds nothing that leads to an import.
+    let indirect =
+        "(type $t (func)) (table 1 funcref) (func $s (call_indirect (type $t) (i32.const 0)))";
+    assert_eq!(start(indirect), Ok(Proof::StaticMemory));
+    for fields in [
+        "(func $s (drop (call $yield)))",
+        "(func $s (call $t)) (func $t (drop (call $yield)))",
+        &format!("{indirect} (elem (i32.const 0) $t) (func $t (drop (call $yield)))"),
+        &format!("{indirect} (elem declare func $yield)"),
+        "(type $t (func (result i32))) (func $s (drop (call_ref $t (ref.func $yield)))) (elem declare func $yield)",
+    ] {
+        let expected = Obstacle::StartSection {
+            import: "wasi_snapshot_preview1::sched_yield".to_owned(),
+        };
+        assert_eq!(start(fields), Err(expected), "{fields}");
+    }
+}
+
+#[test]
+fn each_obstacle_has_a_case_and_names_what_is_in_the_way() {
+    let with = |old: &str, new: &str| command(MEMORY).replace(old, new);
+    let memory = |memory: &str| command(memory);
+    let start = |start: &str| with(r#"(func (export "_start"))"#, start);
+    let import = |import: &str| with("(module", &format!("(module {import}"));
+    for (text, said) in [
+        (
+            import(r#"(import "env" "memory" (memory 1))"#),
+            "`env::memory`",
+        ),
+        (
+            import(r#"(import "wasi" "thread-spawn" (func))"#),
+            "`wasi::thread-spawn`",
+        ),
+        (
+            import(r#"(import "wasi_snapshot_preview1" "thread-spawn" (func))"#),
+            "`wasi_snapshot_preview1::thread-spawn`, which WASI preview 1 does not have",
+        ),
+        (
+            import(r#"(import "wasi_snapshot_preview1" "fd_close" (global i32))"#),
+            "`wasi_snapshot_preview1::fd_close`",
+        ),
+        (
+            import(
+                r#"(import "wasi_snapshot_preview1" "fd_close" (func (param i64) (result i32)))"#,
+            ),
+            "with the type (i64) -> (i32), WASI preview 1 has it as (i32) -> (i32)",
+        ),
+        (start(""), "it exports no `_start`"),
+        (
+            start(r#"(func (export "_start") (param i32))"#),
+            "a function (i32) -> ()",
+        ),
+        (
+            start(r#"(global (export "_start") i32 (i32.const 0))"#),
+            "no function",
+        ),
+        (memory(""), "it exports no memory as `memory`"),
+        (
+            memory(r#"(memory (export "mem") 1)"#),
+            "(it exports one as `mem`)",
+        ),
+        (memory(r#"(memory (export "memory") i64 1)"#), "64-bit"),
+        (memory(r#"(memory (export "memory") 1 4 shared)"#), "shared"),
+        (
+            memory(r#"(memory (export "memory") 1) (memory 1)"#),
+            "one of several",
+        ),
+        (
+            memory(r#"(memory (export "memory") 2 2)"#),
+            "2 pages and may have 2",
+        ),
+        (
+            memory(r#"(memory (export "memory") 2 3)"#),
+            "2 pages and may have 3",
+        ),
+        (
+            memory(r#"(memory (export "memory") 2 9) (func (drop (memory.grow (i32.const 1))))"#),
+            "at most 9 pages",
+        ),
+        (
+            memory(r#"(memory (export "memory") 2) (func (export "_initialize"))"#),
+            "it exports `_initialize`",
+        ),
+        (
+            memory(r#"(memory (export "memory") 2) (func (export "cabi_realloc"))"#),
+            "it exports `cabi_realloc`",
+        ),
+    ] {
+        let found = obstacle(&text).to_string();
+        assert!(found.contains(said), "{text}: {found}");
+    }
+}

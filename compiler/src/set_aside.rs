@@ -1,0 +1,338 @@
+//! Functions that Binaryen does not get: taken out of a module before it runs, and put back after.
+//!
+//! In front of Binaryen such a function is an import, so that nothing is assumed of what it does, and all that its body
+//! refers to is exported, so that it stays and keeps its type: whatever is exported may be used from outside.
+//! The same exports say afterwards where those things are now. Memories and tables that have to stay for another reason
+//! ([`Spared`]) are exported too. Both kinds of names go again; what a program imports and exports is what it was.
+//!
+//! A body that refers to segments or to functions as values cannot be told by exports; [`crate::spare`] keeps such modules.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{
+    CodeSection, EntityType, ExportSection, FunctionSection, ImportSection, TypeSection,
+};
+use wasmparser::{ExternalKind, FuncType};
+
+use crate::function_names::moved_names;
+use crate::module_parts::{Changed, Parts, is_function};
+use crate::spare::Spared;
+
+#[cfg(test)]
+mod tests;
+
+/// The module that functions are imported from, as long as they are out.
+const ASIDE: &str = "edgec:set-aside";
+/// In front of the names under which things are exported: then a letter for the kind, and the index.
+const KEPT: &str = "edgec:kept:";
+
+type Error = reencode::Error<Infallible>;
+
+/// What does not fit: the module is then kept as a whole.
+const NOT_VALID: Error = Error::InvalidCodeSectionSize;
+
+/// A module without what `spared` says. `None` when it uses the names that this stage gives.
+pub(crate) fn take_out(module: &[u8], spared: &Spared) -> Option<Vec<u8>> {
+    let parts = Parts::read(module)?;
+    let own = |name: &str| name.starts_with(ASIDE) || name.starts_with(KEPT);
+    let mut names = parts.imports.iter().map(|import| import.module);
+    if names.any(own) || parts.exports.iter().any(|export| own(export.name)) {
+        return None;
+    }
+    let mut kept = References::default();
+    kept.memories.extend(&spared.memories);
+    kept.tables.extend(&spared.tables);
+    for function in spared.functions.keys() {
+        let body = parts.body(*function)?.clone();
+        kept.parse_function_body(&mut CodeSection::new(), body)
+            .ok()?;
+    }
+    let stage = TakeOut {
+        parts: &parts,
+        imported: u32::try_from(parts.imported_functions()).ok()?,
+        aside: spared.functions.keys().copied().collect(),
+    };
+    stage.encode(&kept).ok()
+}
+
+/// The optimized module with the functions of `module` in it that were taken out.
+pub(crate) fn put_back(module: &[u8], spared: &Spared, optimized: &[u8]) -> Option<Vec<u8>> {
+    let original = Parts::read(module)?;
+    let optimized = Parts::read(optimized)?;
+    PutBack::new(&original, &optimized, spared)?.encode().ok()
+}
+
+/// What a body refers to.
+#[derive(Default)]
+struct References {
+    functions: BTreeSet<u32>,
+    globals: BTreeSet<u32>,
+    memories: BTreeSet<u32>,
+    tables: BTreeSet<u32>,
+}
+
+impl References {
+    fn all(&self) -> impl Iterator<Item = (ExternalKind, u32)> {
+        let of = |kind, indices: &BTreeSet<u32>| {
+            let indices: Vec<u32> = indices.iter().copied().collect();
+            indices.into_iter().map(move |index| (kind, index))
+        };
+        of(ExternalKind::Func, &self.functions)
+            .chain(of(ExternalKind::Global, &self.globals))
+            .chain(of(ExternalKind::Memory, &self.memories))
+            .chain(of(ExternalKind::Table, &self.tables))
+    }
+}
+
+impl Reencode for References {
+    type Error = Infallible;
+
+    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.functions.insert(index);
+        Ok(index)
+    }
+
+    fn global_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.globals.insert(index);
+        Ok(index)
+    }
+
+    fn memory_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.memories.insert(index);
+        Ok(index)
+    }
+
+    fn table_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.tables.insert(index);
+        Ok(index)
+    }
+}
+
+/// The name under which something is exported while Binaryen runs.
+fn kept_name(kind: ExternalKind, index: u32) -> String {
+    let letter = match kind {
+        ExternalKind::Global => 'g',
+        ExternalKind::Memory => 'm',
+        ExternalKind::Table => 't',
+        _ => 'f',
+    };
+    format!("{KEPT}{letter}{index}")
+}
+
+/// A module with functions imported instead of defined.
+struct TakeOut<'a> {
+    parts: &'a Parts<'a>,
+    /// How many functions are imported.
+    imported: u32,
+    /// Sorted.
+    aside: Vec<u32>,
+}
+
+impl TakeOut<'_> {
+    fn encode(mut self, kept: &References) -> Result<Vec<u8>, Error> {
+        let parts = self.parts;
+        let mut types = TypeSection::new();
+        for ty in &parts.types {
+            types.ty().func_type(&self.func_type(ty.clone())?);
+        }
+        let mut imports = ImportSection::new();
+        for import in &parts.imports {
+            self.parse_import(&mut imports, *import)?;
+        }
+        for function in &self.aside {
+            let ty = parts.function_type(*function).ok_or(NOT_VALID)?;
+            imports.import(ASIDE, &function.to_string(), EntityType::Function(ty));
+        }
+        let mut functions = FunctionSection::new();
+        let mut code = CodeSection::new();
+        for (function, ty, body) in parts.defined() {
+            if self.aside.binary_search(&function).is_err() {
+                functions.function(ty);
+                self.parse_function_body(&mut code, body.clone())?;
+            }
+        }
+        let mut exports = ExportSection::new();
+        for export in &parts.exports {
+            self.parse_export(&mut exports, *export)?;
+        }
+        for (kind, index) in kept.all() {
+            let name = kept_name(kind, index);
+            let index = self.external_index(kind, index)?;
+            exports.export(&name, self.export_kind(kind)?, index);
+        }
+        let changed = Changed {
+            types,
+            imports,
+            functions,
+            exports,
+            code,
+            names: moved_names(parts, |index| self.function_index(index).ok()),
+        };
+        parts.encode(&mut self, &changed)
+    }
+}
+
+impl Reencode for TakeOut<'_> {
+    type Error = Infallible;
+
+    /// Functions that are out come behind the last import.
+    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
+        if index < self.imported {
+            return Ok(index);
+        }
+        Ok(match self.aside.binary_search(&index) {
+            Ok(place) => self.imported + count(place)?,
+            Err(before) => index + count(self.aside.len())? - count(before)?,
+        })
+    }
+}
+
+fn count(length: usize) -> Result<u32, Error> {
+    u32::try_from(length).map_err(|_| NOT_VALID)
+}
+
+/// An optimized module with the functions defined again, behind its own.
+struct PutBack<'a> {
+    original: &'a Parts<'a>,
+    optimized: &'a Parts<'a>,
+    /// How many functions remain imported, and how many Binaryen left.
+    imported: u32,
+    defined: u32,
+    /// The functions that are out and still in use: their index there, and in the original. Sorted.
+    aside: Vec<(u32, u32)>,
+}
+
+impl<'a> PutBack<'a> {
+    fn new(original: &'a Parts<'a>, optimized: &'a Parts<'a>, spared: &Spared) -> Option<Self> {
+        let functions = optimized
+            .imports
+            .iter()
+            .filter(|import| is_function(import));
+        let mut aside = Vec::new();
+        for (index, import) in (0..).zip(functions) {
+            if import.module == ASIDE {
+                let old: u32 = import.name.parse().ok()?;
+                spared.functions.get(&old)?;
+                aside.push((index, old));
+            }
+        }
+        let imported = optimized.imported_functions().checked_sub(aside.len())?;
+        Some(Self {
+            original,
+            optimized,
+            imported: u32::try_from(imported).ok()?,
+            defined: u32::try_from(optimized.bodies.len()).ok()?,
+            aside,
+        })
+    }
+
+    fn encode(mut self) -> Result<Vec<u8>, Error> {
+        let parts = self.optimized;
+        let mut imports = ImportSection::new();
+        for import in parts.imports.iter().filter(|import| import.module != ASIDE) {
+            self.parse_import(&mut imports, *import)?;
+        }
+        let mut exports = ExportSection::new();
+        let mut places = BTreeMap::new();
+        for export in &parts.exports {
+            let Some(kept) = export.name.strip_prefix(KEPT) else {
+                self.parse_export(&mut exports, *export)?;
+                continue;
+            };
+            let now = self.external_index(export.kind, export.index)?;
+            places.insert(kept, now);
+        }
+        let mut functions = FunctionSection::new();
+        let mut code = CodeSection::new();
+        for (_, ty, body) in parts.defined() {
+            functions.function(ty);
+            self.parse_function_body(&mut code, body.clone())?;
+        }
+        let mut bodies = Bodies {
+            original: self.original,
+            types: parts.types.clone(),
+            places,
+        };
+        for (index, old) in &self.aside {
+            functions.function(parts.function_type(*index).ok_or(NOT_VALID)?);
+            let body = self.original.body(*old).ok_or(NOT_VALID)?;
+            bodies.parse_function_body(&mut code, body.clone())?;
+        }
+        let mut types = TypeSection::new();
+        for ty in bodies.types {
+            types.ty().func_type(&self.func_type(ty)?);
+        }
+        let changed = Changed {
+            types,
+            imports,
+            functions,
+            exports,
+            code,
+            names: moved_names(parts, |index| self.function_index(index).ok()),
+        };
+        parts.encode(&mut self, &changed)
+    }
+}
+
+impl Reencode for PutBack<'_> {
+    type Error = Infallible;
+
+    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
+        let here = self.aside.binary_search_by_key(&index, |(index, _)| *index);
+        Ok(match here {
+            Ok(rank) => self.imported + self.defined + count(rank)?,
+            Err(before) => index - count(before)?,
+        })
+    }
+}
+
+/// Writes bodies of the original for the optimized module.
+struct Bodies<'a> {
+    original: &'a Parts<'a>,
+    /// The optimized module's types, and those that it lacks.
+    types: Vec<FuncType>,
+    /// The new indices of what was exported, by the rest of its name.
+    places: BTreeMap<&'a str, u32>,
+}
+
+impl Bodies<'_> {
+    fn place(&self, kind: ExternalKind, index: u32) -> Result<u32, Error> {
+        let name = kept_name(kind, index);
+        let place = name
+            .strip_prefix(KEPT)
+            .and_then(|name| self.places.get(name));
+        place.copied().ok_or(NOT_VALID)
+    }
+}
+
+impl Reencode for Bodies<'_> {
+    type Error = Infallible;
+
+    fn function_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.place(ExternalKind::Func, index)
+    }
+
+    fn global_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.place(ExternalKind::Global, index)
+    }
+
+    fn memory_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.place(ExternalKind::Memory, index)
+    }
+
+    fn table_index(&mut self, index: u32) -> Result<u32, Error> {
+        self.place(ExternalKind::Table, index)
+    }
+
+    fn type_index(&mut self, index: u32) -> Result<u32, Error> {
+        let index = usize::try_from(index).map_err(|_| NOT_VALID)?;
+        let ty = self.original.types.get(index).ok_or(NOT_VALID)?;
+        let known = self.types.iter().position(|it| it == ty);
+        count(known.unwrap_or_else(|| {
+            self.types.push(ty.clone());
+            self.types.len() - 1
+        }))
+    }
+}

@@ -1,0 +1,411 @@
+//! What is kept from Binaryen: decided from the module alone, before anything runs.
+//!
+//! Binaryen 116 changes what some programs do, and takes too long for others. As little as possible is kept from it:
+//! single functions, where those are the matter ([`crate::set_aside`]), and the whole module only where nothing less helps.
+//! A memory or table is declared in use where one of its segments may be out of bounds, so that the segment keeps its trap.
+//!
+//! `docs/optimizer.md` has the list, with the change of Binaryen that mended each.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use wasmparser::{
+    BlockType, CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind,
+    ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef, WasmFeatures,
+};
+
+use crate::binaryen::{BINARYEN_VERSION, Failure, Reads};
+use crate::features;
+
+#[cfg(test)]
+mod tests;
+
+/// Nested blocks, loops and ifs of a function that Binaryen gets: it goes through the levels again and again, and recurses
+/// over them. Real programs have a few hundred, one for each instruction of an interpreter or each rule of a scanner; the
+/// deepest that we know has 1,537.
+const MOST_NESTED: usize = 3000;
+/// Blocks that end together, times the square of the targets of the largest jump table: `remove-unused-brs` leads each
+/// target out of one block after the other, and looks at all of them each time. Real programs stay below a tenth of it.
+const MOST_THREADED: u64 = 1_000_000_000;
+/// Local variables of a function that Binaryen gets, without parameters: `coalesce-locals` holds each against each.
+const MOST_LOCALS: u32 = 4000;
+
+/// Why a function is kept from Binaryen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// It has a block with parameters.
+    BlockParameters,
+    /// It has an instruction of relaxed SIMD.
+    RelaxedSimd,
+    /// It has an instruction that Binaryen 116 does not read.
+    Unread,
+    /// It is nested deeply, or has a large jump table in blocks that end together.
+    Deep,
+    /// It has very many local variables.
+    ManyLocals,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = BINARYEN_VERSION;
+        match self {
+            Self::BlockParameters => {
+                write!(
+                    f,
+                    "blocks with parameters, which Binaryen {version} misreads"
+                )
+            }
+            Self::RelaxedSimd => write!(
+                f,
+                "relaxed SIMD, which Binaryen {version} computes unlike the CPU"
+            ),
+            Self::Unread => write!(
+                f,
+                "table.copy or table.fill, which Binaryen {version} does not read"
+            ),
+            Self::Deep => write!(
+                f,
+                "deep nesting, for which Binaryen {version} takes too long"
+            ),
+            Self::ManyLocals => write!(
+                f,
+                "many local variables, for which Binaryen {version} takes too long"
+            ),
+        }
+    }
+}
+
+/// What is kept from Binaryen of a module that it gets.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Spared {
+    /// Functions, by index.
+    pub(crate) functions: BTreeMap<u32, Unfit>,
+    /// Memories that it must take to be in use.
+    pub(crate) memories: BTreeSet<u32>,
+    /// Tables that it must take to be in use.
+    pub(crate) tables: BTreeSet<u32>,
+}
+
+impl Spared {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.functions.is_empty() && self.memories.is_empty() && self.tables.is_empty()
+    }
+
+    /// What is kept of a valid core module.
+    ///
+    /// # Errors
+    ///
+    /// Why the whole module is.
+    pub(crate) fn of(module: &[u8], reads: Reads) -> Result<Self, Failure> {
+        let mut reader = Reader {
+            reads,
+            ..Reader::default()
+        };
+        for payload in Parser::new(0).parse_all(module) {
+            // The module is valid: what cannot be read is kept.
+            let payload = payload.map_err(|error| unreadable(&error));
+            reader.payload(payload?)?;
+        }
+        Ok(reader.spared)
+    }
+}
+
+fn unreadable(error: &wasmparser::Error) -> Failure {
+    Failure::Invalid {
+        message: error.to_string(),
+    }
+}
+
+/// A memory or a table.
+struct Space {
+    imported: bool,
+    exported: bool,
+    /// Bytes or elements that it has at least.
+    minimum: u64,
+}
+
+#[derive(Default)]
+struct Reader {
+    reads: Reads,
+    spared: Spared,
+    /// Of each type, whether it is a function's with parameters.
+    parameters: Vec<bool>,
+    memories: Vec<Space>,
+    tables: Vec<Space>,
+    /// The next function's index.
+    function: u32,
+}
+
+impl Reader {
+    fn payload(&mut self, payload: Payload<'_>) -> Result<(), Failure> {
+        let read = |error| unreadable(&error);
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    let types = group.map_err(read)?.into_types();
+                    let parameters = types.map(|ty| match ty.composite_type.inner {
+                        CompositeInnerType::Func(ty) => !ty.params().is_empty(),
+                        _ => false,
+                    });
+                    self.parameters.extend(parameters);
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    match import.map_err(read)?.ty {
+                        TypeRef::Func(_) | TypeRef::FuncExact(_) => self.function += 1,
+                        TypeRef::Memory(ty) => self.memories.push(memory(&ty, true)),
+                        TypeRef::Table(ty) => self.tables.push(table(&ty, true)),
+                        _ => {}
+                    }
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    self.tables
+                        .push(self::table(&table.map_err(read)?.ty, false));
+                }
+            }
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    self.memories
+                        .push(self::memory(&memory.map_err(read)?, false));
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export.map_err(read)?;
+                    let spaces = match export.kind {
+                        ExternalKind::Memory => &mut self.memories,
+                        ExternalKind::Table => &mut self.tables,
+                        _ => continue,
+                    };
+                    if let Some(space) = at(spaces, export.index) {
+                        space.exported = true;
+                    }
+                }
+            }
+            Payload::ElementSection(section) => {
+                for (index, element) in (0..).zip(section) {
+                    self.element(index, &element.map_err(read)?)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for (index, data) in (0..).zip(section) {
+                    self.data(index, &data.map_err(read)?)?;
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                let contents = self.contents(&body).map_err(read)?;
+                if let Some(reason) = contents.unfit {
+                    if contents.tied {
+                        let function = self.function;
+                        return Err(Failure::Tied { function, reason });
+                    }
+                    self.spared.functions.insert(self.function, reason);
+                }
+                self.function += 1;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, index: u32, data: &Data<'_>) -> Result<(), Failure> {
+        let DataKind::Active {
+            memory_index,
+            offset_expr,
+        } = &data.kind
+        else {
+            return Ok(());
+        };
+        let length = data.data.len() as u64;
+        let spaces = &mut self.memories;
+        let may_trap = Err(Failure::MayTrap {
+            kind: "data",
+            index,
+        });
+        let memory = at(spaces, *memory_index);
+        // One that fits nowhere: Binaryen calls such a module invalid.
+        if matches!(&memory, Some(memory) if !memory.imported && length > memory.minimum) {
+            return may_trap;
+        }
+        match fate(memory, offset_expr, length) {
+            Fate::Stays => {}
+            Fate::Unused => {
+                self.spared.memories.insert(*memory_index);
+            }
+            Fate::Lost => return may_trap,
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, index: u32, element: &Element<'_>) -> Result<(), Failure> {
+        let (length, expressions) = match &element.items {
+            ElementItems::Functions(items) => (items.count(), false),
+            ElementItems::Expressions(_, items) => (items.count(), true),
+        };
+        match &element.kind {
+            ElementKind::Active {
+                table_index,
+                offset_expr,
+            } => {
+                let table = table_index.unwrap_or(0);
+                let spaces = &mut self.tables;
+                match fate(at(spaces, table), offset_expr, length.into()) {
+                    Fate::Stays => {}
+                    Fate::Unused => {
+                        self.spared.tables.insert(table);
+                    }
+                    Fate::Lost => {
+                        let kind = "element";
+                        return Err(Failure::MayTrap { kind, index });
+                    }
+                }
+            }
+            ElementKind::Declared if expressions && self.reads == Reads::Binaryen116 => {
+                return Err(Failure::Unsupported {
+                    features: "declarations of functions by expressions".to_owned(),
+                });
+            }
+            ElementKind::Passive | ElementKind::Declared => {}
+        }
+        Ok(())
+    }
+}
+
+/// What Binaryen's `remove-unused-module-elements` may do to an active segment.
+enum Fate {
+    /// Nothing that a program could tell.
+    Stays,
+    /// It is lost with its trap, unless its memory or table is in use.
+    Unused,
+    /// It is lost with its trap.
+    Lost,
+}
+
+fn fate(space: Option<&mut Space>, offset: &ConstExpr<'_>, length: u64) -> Fate {
+    let Some(space) = space else {
+        return Fate::Lost;
+    };
+    let end = constant(offset).and_then(|offset| offset.checked_add(length));
+    match end {
+        Some(end) if end <= space.minimum => Fate::Stays,
+        _ if length == 0 => Fate::Lost,
+        _ if space.imported || space.exported => Fate::Stays,
+        _ => Fate::Unused,
+    }
+}
+
+/// An offset that is one number. Addresses are unsigned.
+fn constant(offset: &ConstExpr<'_>) -> Option<u64> {
+    let mut operators = offset.get_operators_reader();
+    let value = match operators.read().ok()? {
+        Operator::I32Const { value } => value.cast_unsigned().into(),
+        Operator::I64Const { value } => value.cast_unsigned(),
+        _ => return None,
+    };
+    matches!(operators.read().ok()?, Operator::End).then_some(value)
+}
+
+fn memory(ty: &wasmparser::MemoryType, imported: bool) -> Space {
+    let page = 1u64.checked_shl(ty.page_size_log2.unwrap_or(16));
+    Space {
+        imported,
+        exported: false,
+        minimum: ty.initial.saturating_mul(page.unwrap_or(0)),
+    }
+}
+
+fn table(ty: &wasmparser::TableType, imported: bool) -> Space {
+    Space {
+        imported,
+        exported: false,
+        minimum: ty.initial,
+    }
+}
+
+fn at(spaces: &mut [Space], index: u32) -> Option<&mut Space> {
+    spaces.get_mut(usize::try_from(index).ok()?)
+}
+
+/// What a function's body is.
+struct Contents {
+    unfit: Option<Unfit>,
+    /// Whether it refers to what cannot be kept for it: segments, and functions as values.
+    tied: bool,
+}
+
+impl Reader {
+    fn contents(&self, body: &FunctionBody<'_>) -> wasmparser::Result<Contents> {
+        let mut locals = 0u32;
+        for local in body.get_locals_reader()? {
+            locals = locals.saturating_add(local?.0);
+        }
+        let mut unfit = (locals > MOST_LOCALS).then_some(Unfit::ManyLocals);
+        let mut tied = false;
+        let mut depth = 0usize;
+        let (mut ends, mut most_ends, mut most_targets) = (0u64, 0u64, 0u64);
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            let operator = operators.read()?;
+            let mut found = None;
+            ends = match operator {
+                Operator::End => ends + 1,
+                _ => 0,
+            };
+            most_ends = most_ends.max(ends);
+            match &operator {
+                Operator::Block { blockty }
+                | Operator::Loop { blockty }
+                | Operator::If { blockty } => {
+                    depth += 1;
+                    if self.has_parameters(*blockty) {
+                        found = Some(Unfit::BlockParameters);
+                    }
+                    if depth > MOST_NESTED {
+                        found = Some(Unfit::Deep);
+                    }
+                }
+                Operator::TryTable { .. } => depth += 1,
+                Operator::End => depth = depth.saturating_sub(1),
+                Operator::BrTable { targets } => {
+                    most_targets = most_targets.max(targets.len().into());
+                }
+                Operator::RefFunc { .. }
+                | Operator::MemoryInit { .. }
+                | Operator::DataDrop { .. } => tied = true,
+                Operator::TableInit { .. } | Operator::ElemDrop { .. } => {
+                    tied = true;
+                    found = Some(Unfit::Unread);
+                }
+                Operator::TableCopy { .. } | Operator::TableFill { .. } => {
+                    found = Some(Unfit::Unread);
+                }
+                _ if features::proposal(&operator).contains(WasmFeatures::RELAXED_SIMD) => {
+                    found = Some(Unfit::RelaxedSimd);
+                }
+                _ => {}
+            }
+            if self.reads == Reads::Everything && found == Some(Unfit::Unread) {
+                found = None;
+            }
+            unfit = unfit.or(found);
+        }
+        let threaded = most_targets.saturating_mul(most_targets);
+        if threaded.saturating_mul(most_ends) > MOST_THREADED {
+            unfit = unfit.or(Some(Unfit::Deep));
+        }
+        Ok(Contents { unfit, tied })
+    }
+
+    fn has_parameters(&self, block: BlockType) -> bool {
+        let BlockType::FuncType(ty) = block else {
+            return false;
+        };
+        let ty = usize::try_from(ty).ok();
+        let parameters = ty.and_then(|ty| self.parameters.get(ty));
+        parameters.copied().unwrap_or(true)
+    }
+}

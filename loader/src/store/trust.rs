@@ -1,0 +1,84 @@
+//! Whether what is at work is trusted, and until when that is known.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use edgec_verifier::TrustPolicy;
+
+use super::policy_source::PolicySourceError;
+use crate::LoadError;
+use crate::load::now;
+
+/// What is at work is not trusted: no request may have it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the version at work is not trusted any more")]
+pub struct Distrusted(#[source] Arc<Distrust>);
+
+/// Why what is at work is not trusted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Distrust {
+    /// There is no policy to judge it by.
+    #[error("there is no trust policy to judge it by")]
+    NoPolicy(#[source] PolicySourceError),
+    /// The policy does not let it in: it was revoked, say, or has expired.
+    #[error("the trust policy does not let it in")]
+    Refused(#[source] LoadError),
+    /// Whether the policy lets it in cannot be found out.
+    #[error("it could not be judged")]
+    Unjudged(#[source] LoadError),
+    /// The refresh that was to judge it ended in a panic.
+    #[error("the refresh that was to judge it did not end")]
+    Undecided,
+}
+
+impl Distrusted {
+    pub(super) fn new(why: Distrust) -> Self {
+        Self(Arc::new(why))
+    }
+
+    /// Why.
+    pub fn reason(&self) -> &Distrust {
+        &self.0
+    }
+
+    /// A short name for the reason that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self.reason() {
+            Distrust::NoPolicy(error) => error.code(),
+            Distrust::Refused(error) | Distrust::Unjudged(error) => error.code(),
+            Distrust::Undecided => "undecided",
+        }
+    }
+}
+
+/// A verdict: which policy let the program in, and from when until when, in seconds since 1970, it does.
+#[derive(Debug)]
+pub(super) struct Trusted {
+    pub(super) policy: TrustPolicy,
+    pub(super) holds: Range<u64>,
+}
+
+impl Trusted {
+    /// Whether the verdict is known to be the same now.
+    pub(super) fn holds_now(&self) -> bool {
+        now().is_ok_and(|now| self.holds.contains(&now))
+    }
+}
+
+/// How what is at work stands.
+#[derive(Clone, Debug)]
+pub(super) enum Trust {
+    Trusted(Arc<Trusted>),
+    Distrusted(Distrusted),
+}
+
+impl Trust {
+    pub(super) fn trusted(policy: TrustPolicy, holds: Range<u64>) -> Self {
+        Self::Trusted(Arc::new(Trusted { policy, holds }))
+    }
+
+    pub(super) fn distrusted(why: Distrust) -> Self {
+        Self::Distrusted(Distrusted::new(why))
+    }
+}

@@ -1,0 +1,95 @@
+"""What edgec and stock Wasmtime make of a program, and what it took.
+
+Every build is followed by what a pipeline and a host do with it: verify, audit, compile again and
+compare.
+"""
+
+import json
+import resource
+import subprocess
+import time
+
+PROFILES = ("default", "edge")
+TARGETS = {
+    "x86_64": "x86_64-unknown-linux-gnu",
+    "aarch64": "aarch64-unknown-linux-gnu",
+}
+
+
+class Step:
+    """A command that ended."""
+
+    def __init__(self, command, **options):
+        before, begin = _cpu(), time.monotonic()
+        try:
+            done = subprocess.run([str(part) for part in command], capture_output=True, **options)
+            self.code, self.stdout, self.stderr = done.returncode, done.stdout, done.stderr
+        except subprocess.TimeoutExpired as late:
+            self.code, self.stdout, self.stderr = "timeout", late.stdout or b"", b""
+        self.wall = time.monotonic() - begin
+        self.cpu = _cpu() - before
+
+    def said(self):
+        text = (self.stderr or self.stdout).decode(errors="replace").strip()
+        return text.splitlines()[0] if text else f"exit code {self.code}, no message"
+
+
+def _cpu():
+    """User and system time of all processes that were waited for, in seconds."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Edgec:
+    """The program under test, with a key of its own."""
+
+    def __init__(self, program, folder):
+        self.program = program
+        self.key = folder / "corpus.pem"
+        self.public = folder / "corpus.pub.pem"
+        made = Step([program, "keygen", "-o", self.key])
+        if made.code != 0:
+            raise SystemExit(f"edgec keygen failed: {made.said()}")
+
+    def build(self, entry, path, profile, folder):
+        """Wall and CPU seconds, what the build states as JSON, and where the artifacts are."""
+        step = Step(
+            [self.program, "build", path, "--format", "json", "--profile", profile]
+            + ["--name", f"corpus/{entry['name']}", "--key", self.key, "-o", folder]
+            + entry.get("options", [])
+        )
+        try:
+            stated = json.loads(step.stdout)["inputs"][0]
+        except (ValueError, LookupError):
+            stated = {"error": {"code": "no-report", "message": step.said()}}
+        return step, stated
+
+    def check(self, path, artifacts):
+        """What a pipeline and a host do with the artifacts; yields what went wrong."""
+        common = [self.program, "verify", "--quiet", "--key", self.public]
+        for name, command in (
+            ("verify", common + artifacts),
+            ("audit", [self.program, "audit", *artifacts]),
+            ("rebuild", common + ["--rebuild", path, *artifacts]),
+        ):
+            step = Step(command)
+            if step.code != 0:
+                yield f"{name}: {step.said()}"
+
+
+class Stock:
+    """Stock Wasmtime's command line."""
+
+    def __init__(self, program):
+        self.program = program
+
+    def compile(self, entry, path, folder):
+        """Compiles for both CPUs: the steps by target, and the first that failed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        steps = {}
+        for target, triple in TARGETS.items():
+            output = folder / f"{entry['name']}.{target}.cwasm"
+            command = [self.program, "compile", "--target", triple, "-o", output, path]
+            steps[target] = Step(command)
+        failed = [step for step in steps.values() if step.code != 0]
+        return steps, (failed[0].said() if failed else None)

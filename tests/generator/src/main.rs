@@ -1,0 +1,46 @@
+//! Makes programs up from numbers: a process that answers each with a core module.
+//!
+//! A line on standard input is a kind of program, `module`, `command` or `mutation`, and a seed.
+//! The answer is the length of the program in four bytes, little-endian, and the program; a length
+//! of 0 when there is none for this seed. The only argument is the folder of the public suites, for
+//! mutations.
+
+mod command;
+mod mutation;
+mod nan;
+mod program;
+#[path = "../../src/differential/random.rs"]
+mod random;
+#[path = "../../src/differential/sections.rs"]
+mod sections;
+#[path = "../../src/differential/terms.rs"]
+mod terms;
+
+use std::io::{self, BufRead as _, Write as _};
+use std::path::Path;
+
+fn main() -> io::Result<()> {
+    // A generator that panics at a seed has no program for it.
+    std::panic::set_hook(Box::new(|_| {}));
+    let folder = std::env::args().nth(1).unwrap_or_default();
+    let suites = (!folder.is_empty()).then(|| mutation::Suites::new(Path::new(&folder)));
+    let mut out = io::stdout().lock();
+    for line in io::stdin().lock().lines() {
+        let line = line?;
+        let (kind, seed) = line.split_once(' ').expect("a kind and a seed");
+        let seed = seed.parse().expect("a seed");
+        let made = std::panic::catch_unwind(|| match (kind, &suites) {
+            ("module", _) => program::module(seed),
+            ("command", _) => command::command(seed),
+            ("mutation", Some(suites)) => suites.mutation(seed),
+            _ => None,
+        });
+        let program = made.ok().flatten().map(|program| nan::one(&program));
+        let program = program.unwrap_or_default();
+        let length = u32::try_from(program.len()).expect("a small program");
+        out.write_all(&length.to_le_bytes())?;
+        out.write_all(&program)?;
+        out.flush()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The differential generator: see [`edgec_tests::differential`].
+//!
+//! `EDGEC_DIFFERENTIAL_CASES` says how many cases, `EDGEC_DIFFERENTIAL_SEED` from which on: others
+//! are other programs.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use edgec_tests::differential::batch::{self, Totals};
+use edgec_tests::differential::case::{Bench, Made, Optimize};
+use edgec_tests::differential::generator::{self, Generator};
+use edgec_tests::differential::sections::{
+    CODE, DATA, ELEMENTS, EXPORTS, Sections, operators, sized,
+};
+use edgec_tests::differential::shrink::shrink;
+use edgec_tests::{Sandbox, example, shared};
+
+/// How many cases there are when the environment says nothing.
+const CASES: u64 = 5000;
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(name);
+    text.map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+/// The public suites, unpacked, when they lie beside the repository.
+fn suites(sandbox: &Sandbox) -> Option<PathBuf> {
+    let archive = shared("conformance/conformance.tar.zst")?;
+    let unpacked = Command::new("tar")
+        .args(["--zstd", "-xf"])
+        .arg(archive)
+        .current_dir(sandbox.path())
+        .status();
+    assert!(unpacked.unwrap().success(), "tar and zstd are installed");
+    Some(sandbox.path().to_owned())
+}
+
+#[test]
+fn every_level_keeps_what_made_up_programs_do() {
+    let sandbox = Sandbox::empty();
+    let suites = suites(&sandbox);
+    let (first, cases) = (
+        number("EDGEC_DIFFERENTIAL_SEED", 0),
+        number("EDGEC_DIFFERENTIAL_CASES", CASES),
+    );
+    let worker = example("differential");
+    let totals = batch::run(
+        &worker,
+        generator::program(),
+        first,
+        cases,
+        suites.as_deref(),
+    );
+    println!("{totals}");
+    for (seed, what) in &totals.differences {
+        println!("seed {seed}, {what}");
+    }
+    assert!(totals.differences.is_empty(), "see the seeds above");
+    is_worth_it(&totals);
+}
+
+/// A generator that tests nothing finds nothing.
+fn is_worth_it(totals: &Totals) {
+    let all = totals.all();
+    assert!(totals.all_skipped() * 10 < all, "too many skipped");
+    let kept: usize = totals.kept.values().sum();
+    assert!(kept * 10 < all * 6, "too many left as they were");
+    assert!(totals.compared > all * 3, "too few are optimized");
+    assert!(
+        totals.cut_short * 20 < totals.compared,
+        "too many cut short"
+    );
+    assert!(totals.not_started * 3 < all, "too few are instantiated");
+    assert!(totals.calls > all * 3, "too few calls");
+}
+
+/// Optimizers that are wrong, and must be found out.
+const WRONG: &[(&str, Optimize)] = &[
+    ("subtracts where it should add", |module, _| {
+        Ok(with_operator(module, &[0x6a], &[0x6b]))
+    }),
+    ("forgets stores", |module, _| {
+        Ok(with_operator(module, &[0x36], &[0x1a, 0x1a]))
+    }),
+    ("loses a segment of data", |module, _| {
+        Ok(without_last(module, DATA))
+    }),
+    ("loses a segment of functions", |module, _| {
+        Ok(without_last(module, ELEMENTS))
+    }),
+    ("loses an export", |module, _| {
+        Ok(without_last(module, EXPORTS))
+    }),
+];
+fn generator() -> Generator {
+    Generator::start(generator::program(), None)
+}
+
+/// In how many cases.
+const ENOUGH: u64 = 200;
+
+#[test]
+fn a_wrong_optimizer_is_found_out() {
+    for (what, wrong) in WRONG {
+        let bench = Bench::new(*wrong, generator());
+        let found = (0..ENOUGH).find(|seed| bench.case(*seed).difference.is_some());
+        let found = found.unwrap_or_else(|| panic!("an optimizer that {what} goes unnoticed"));
+        println!("an optimizer that {what}: found with seed {found}");
+    }
+}
+
+#[test]
+fn a_difference_becomes_smaller() {
+    let (_, wrong) = WRONG[0];
+    let bench = Bench::new(wrong, generator());
+    let differs =
+        |seed: u64, wasm: &[u8]| bench.case_of(seed, Made::Module, wasm).difference.is_some();
+    let found = (0..ENOUGH).find(|seed| bench.case(*seed).difference.is_some());
+    let seed = found.expect("a difference");
+    let program = bench.program(seed).expect("a program");
+    let differs = |wasm: &[u8]| differs(seed, wasm);
+    let small = shrink(&program, &differs, Duration::from_secs(10));
+    assert!(differs(&small));
+    assert!(
+        small.len() * 2 < program.len(),
+        "{} of {}",
+        small.len(),
+        program.len()
+    );
+}
+
+/// With every operator that begins with `old` in the form of `new`.
+fn with_operator(module: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
+    let sections = Sections::of(module);
+    let bodies = sections.entries(CODE).unwrap_or_default();
+    let bodies = bodies.iter().map(|body| {
+        let (locals, operators) = operators(body).expect("a function");
+        let operators = operators
+            .iter()
+            .map(|operator| match operator.starts_with(old) {
+                true => new,
+                false => operator.as_slice(),
+            });
+        let operators: Vec<&[u8]> = operators.collect();
+        sized(&[locals, operators.concat()].concat())
+    });
+    let bodies: Vec<_> = bodies.collect();
+    sections.with_entries(CODE, &bodies).bytes()
+}
+
+/// Without the last entry of a section.
+fn without_last(module: &[u8], id: u8) -> Vec<u8> {
+    let sections = Sections::of(module);
+    let mut entries = sections.entries(id).unwrap_or_default();
+    entries.pop();
+    sections.with_entries(id, &entries).bytes()
+}
+
+/// A process for all modules makes of them what a process for each makes, as in a build.
+#[test]
+fn a_worker_for_many_modules_is_no_other_optimizer() {
+    let agrees = Command::new(example("differential"))
+        .arg(generator::program())
+        .args(["", "agree", "0", "100"])
+        .arg(edgec_tests::binary())
+        .output()
+        .unwrap();
+    let seen = String::from_utf8_lossy(&agrees.stdout);
+    assert!(agrees.status.success(), "{seen}{agrees:?}");
+    let compared: usize = seen.trim().parse().unwrap();
+    assert!(compared > 80, "{compared}");
+}

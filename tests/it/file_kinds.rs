@@ -1,0 +1,271 @@
+//! A file given to the wrong verb is named, with the verb or the tool that takes it.
+
+use edgec_tests::{Sandbox, repository};
+
+/// Each kind of file, what it is called, and a word of what to do.
+const OTHERS: &[(&str, &str, &str)] = &[
+    ("app.wasm.gz", "a gzip archive", "gunzip"),
+    ("app.wasm.zst", "a Zstandard archive", "unzstd"),
+    ("app.zip", "a ZIP archive", "unzip"),
+    ("native", "a native program or library (ELF)", "WebAssembly"),
+    ("object.o", "a native object file (ELF)", "WebAssembly"),
+    ("private.pem", "a private key", "--key"),
+    ("key.pub.pem", "a public key", "--key"),
+    ("cert.pem", "a PEM file", ""),
+    ("package.json", "a JSON document", ""),
+    ("policy.toml", "a trust policy", "--trust"),
+    ("page.html", "an HTML page", "address"),
+    ("script.sh", "a script", ""),
+];
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let elf = |kind: u8| {
+        let mut bytes = vec![0; 64];
+        bytes[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+        bytes[16] = kind;
+        bytes
+    };
+    sandbox.write("app.wasm.gz", b"\x1f\x8b\x08\0\0\0\0\0\0\x03rest");
+    sandbox.write("app.wasm.zst", b"\x28\xb5\x2f\xfd\x04\x58rest");
+    sandbox.write("app.zip", b"PK\x03\x04rest");
+    sandbox.write("native", elf(3));
+    sandbox.write("object.o", elf(1));
+    sandbox.write("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n");
+    sandbox.write("package.json", "{\n  \"name\": \"app\"\n}\n");
+    sandbox.write("policy.toml", "threshold = 1\n\n[[key]]\nname = \"a\"\n");
+    sandbox.write("page.html", "<!DOCTYPE html>\n<html>404</html>\n");
+    sandbox.write("script.sh", "#!/bin/sh\ntrue\n");
+    sandbox.write_secret("private.pem", sandbox.read("key.pem"));
+    sandbox.write("empty", "");
+    sandbox.write("folder/file", "");
+    sandbox.write("app.wat", "(module (func (export \"f\")))");
+    let module = wat::parse_str("(module (func (export \"f\")))").unwrap();
+    sandbox.write("app.wasm", &module);
+    sandbox.build("app.wat", "x86_64", "app.cwasm");
+    sandbox.ok(&[
+        "build",
+        "-q",
+        "app.wat",
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "--debug-file",
+        "-o",
+        "other.cwasm",
+    ]);
+    let stock = wasmtime::Engine::default()
+        .precompile_module(&module)
+        .unwrap();
+    sandbox.write("stock.cwasm", stock);
+    sandbox
+}
+
+/// Every verb that reads artifacts, by the arguments around one.
+const ARTIFACT_VERBS: &[&[&str]] = &[
+    &["verify", "FILE", "--key", "key.pub.pem"],
+    &["run", "--key", "key.pub.pem", "FILE"],
+    &["inspect", "FILE"],
+    &["audit", "FILE"],
+    &["envelope", "FILE"],
+    &["check", "FILE"],
+    &["sign", "FILE", "--key", "key.pem"],
+    &["diff", "FILE", "app.cwasm"],
+    &["diff", "app.cwasm", "FILE"],
+    &["symbolize", "other.debug", "--artifact", "FILE", "0x1"],
+    &[
+        "store",
+        "--store",
+        "store",
+        "add",
+        "--key",
+        "key.pub.pem",
+        "FILE",
+    ],
+];
+
+/// Verbs that read programs.
+const PROGRAM_VERBS: &[&[&str]] = &[
+    &[
+        "build",
+        "FILE",
+        "--name",
+        "x",
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "-o",
+        "out/x.cwasm",
+    ],
+    &["validate", "FILE"],
+];
+
+/// The first error that a verb has against a file.
+fn error(sandbox: &Sandbox, verb: &[&str], file: &str) -> String {
+    let arguments: Vec<&str> = verb
+        .iter()
+        .map(|it| if *it == "FILE" { file } else { it })
+        .collect();
+    let stderr = sandbox.fails(1, &arguments);
+    let at = stderr
+        .find("error[")
+        .unwrap_or_else(|| panic!("{arguments:?}: {stderr}"));
+    let error = stderr[at..].to_owned();
+    assert!(
+        error.contains(&format!("{file}: ")),
+        "{arguments:?}: {stderr}"
+    );
+    error
+}
+
+#[test]
+fn what_is_no_artifact_is_named_by_every_verb() {
+    let sandbox = sandbox();
+    for verb in ARTIFACT_VERBS {
+        for (file, what, hint) in OTHERS {
+            let error = error(&sandbox, verb, file);
+            let says = format!("{file}: this is {what}, not an artifact of edgec\n  hint: ");
+            assert!(
+                error.contains(&says) && error.contains(hint),
+                "{verb:?}: {error}"
+            );
+        }
+        for (file, what) in [
+            ("app.wat", "WebAssembly text"),
+            ("app.wasm", "a core module"),
+        ] {
+            let error = error(&sandbox, verb, file);
+            assert!(
+                error.contains(&format!("this is {what}, not")),
+                "{verb:?}: {error}"
+            );
+            assert!(error.contains("`edgec build`"), "{verb:?}: {error}");
+        }
+        let stock = error(&sandbox, verb, "stock.cwasm");
+        assert!(
+            stock.contains("no edgec signature block"),
+            "{verb:?}: {stock}"
+        );
+        assert!(
+            stock.contains("Wasmtime") && stock.contains("`edgec build`"),
+            "{verb:?}: {stock}"
+        );
+        let empty = error(&sandbox, verb, "empty");
+        assert!(empty.contains("the file is empty"), "{verb:?}: {empty}");
+    }
+}
+
+#[test]
+fn what_is_no_program_is_named() {
+    let sandbox = sandbox();
+    for verb in PROGRAM_VERBS {
+        for (file, what, hint) in OTHERS {
+            let error = error(&sandbox, verb, file);
+            let says = match *file {
+                // Refused before anything reads it.
+                "private.pem" => {
+                    "error[secret-input]: private.pem: this looks like a secret key, not like \
+                     WebAssembly; it is not shown\n  hint: "
+                        .to_owned()
+                }
+                _ => format!("error[not-wasm]: {file}: this is {what}, not WebAssembly\n  hint: "),
+            };
+            assert!(
+                error.starts_with(&says) && error.contains(hint),
+                "{verb:?}: {error}"
+            );
+        }
+        for (file, what) in [
+            ("stock.cwasm", "an image that Wasmtime compiled"),
+            ("app.cwasm", "an artifact of edgec"),
+            ("other.debug", "a debug file of edgec"),
+        ] {
+            let error = error(&sandbox, verb, file);
+            assert!(
+                error.contains(&format!("this is {what}, not WebAssembly")),
+                "{error}"
+            );
+        }
+        // Text that is meant to be WebAssembly is told what is wrong with it.
+        sandbox.write("wrong.wat", "(modul)");
+        let wrong = error(&sandbox, verb, "wrong.wat");
+        assert!(wrong.contains("malformed WebAssembly text"), "{wrong}");
+    }
+    // A secret is not repeated, whatever verb it is given to.
+    let key = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let secret = key.lines().nth(1).unwrap();
+    for verb in PROGRAM_VERBS.iter().chain(ARTIFACT_VERBS) {
+        assert!(
+            !error(&sandbox, verb, "private.pem").contains(secret),
+            "{verb:?}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_debug_file_is_named() {
+    let sandbox = sandbox();
+    let verb = &["symbolize", "FILE", "0x1"];
+    let artifact = error(&sandbox, verb, "app.cwasm");
+    assert!(
+        artifact.contains("this is an artifact of edgec, not a debug file"),
+        "{artifact}"
+    );
+    assert!(artifact.contains("--debug-file"), "{artifact}");
+    let native = error(&sandbox, verb, "native");
+    assert!(native.contains("not a debug file of edgec"), "{native}");
+}
+
+#[test]
+fn a_damaged_artifact_is_not_taken_for_something_else() {
+    let sandbox = sandbox();
+    let mut artifact = sandbox.read("app.cwasm");
+    let at = artifact.len() - 20;
+    artifact[at] ^= 0xff;
+    sandbox.write("damaged.cwasm", &artifact);
+    for verb in ARTIFACT_VERBS {
+        let error = error(&sandbox, verb, "damaged.cwasm");
+        assert!(!error.contains("this is "), "{error}");
+    }
+    sandbox.write("cut.cwasm", &artifact[..artifact.len() / 2]);
+    let cut = error(&sandbox, ARTIFACT_VERBS[0], "cut.cwasm");
+    assert!(cut.contains("an artifact that was cut off"), "{cut}");
+}
+
+#[test]
+fn a_folder_is_named() {
+    let sandbox = sandbox();
+    for (verb, exit) in [
+        (&["verify", "folder", "--key", "key.pub.pem"][..], 3),
+        (&["validate", "folder"], 3),
+        (&["inspect", "folder"], 1),
+    ] {
+        let output = sandbox.run(verb);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            [1, exit].contains(&output.status.code().unwrap()),
+            "{stderr}"
+        );
+        assert!(
+            stderr.contains("hint: this is a folder: name the files in it"),
+            "{stderr}"
+        );
+    }
+}
+
+/// Real programs of another machine's: this test itself, and the repository's own documents.
+#[test]
+fn files_that_lie_around_are_named() {
+    let sandbox = Sandbox::new();
+    let this = std::env::current_exe().unwrap();
+    let stderr = sandbox.fails(1, &["validate", this.to_str().unwrap()]);
+    let native = cfg!(target_os = "linux");
+    assert!(
+        !native || stderr.contains("a native program or library (ELF)"),
+        "{stderr}"
+    );
+    let readme = repository().join("README.md");
+    sandbox.fails(1, &["validate", readme.to_str().unwrap()]);
+}

@@ -1,0 +1,286 @@
+//! Functions that Binaryen does not get: they do what they did, to themselves and to the rest, and it is said which
+//! they are.
+
+use edgec_tests::Sandbox;
+use edgec_tests::levels::{LEVELS, at_every_level, check, programs};
+
+/// Binaryen forgets the parameters of blocks: what they take is still there for it.
+#[test]
+fn blocks_with_parameters() {
+    let report = check(&programs([
+        (
+            "jumps",
+            r#"(func (export "run") (result i32) i32.const 1 i32.const 5 (block (param i32) (br 0)))"#,
+        ),
+        (
+            "in_a_loop",
+            r#"(func (export "run") (param i32) (result i32)
+            i32.const 100
+            local.get 0
+            (loop (param i32) (result i32)
+                (i32.add (i32.const -1))
+                local.tee 0
+                (i32.gt_s (local.get 0) (i32.const 0))
+                br_if 0)
+            i32.add)"#,
+        ),
+        (
+            "in_an_if",
+            r#"(func (export "run") (param i32) (result i32)
+            i32.const 3 i32.const 4
+            local.get 0
+            (if (param i32) (result i32) (then (i32.mul (i32.const 2))) (else drop (i32.const 9)))
+            i32.sub)"#,
+        ),
+        (
+            "of_many",
+            r#"(func $two (export "two") (param i32) (result i32 i64) local.get 0 i64.const 6)
+            (func (export "run") (param i32) (result i32)
+                (call $two (local.get 0))
+                (block (param i32 i64) (result i32) i32.wrap_i64 i32.sub))"#,
+        ),
+    ]));
+    let kept = &report["inputs"][0]["built"]["functionsKept"][0];
+    assert_eq!(kept["module"], 0);
+    assert_eq!(kept["function"], 0);
+    assert!(
+        kept["reason"].as_str().unwrap().contains("parameters"),
+        "{kept}"
+    );
+}
+
+/// Whatever the CPU gives, at every level. Functions with relaxed SIMD are kept from Binaryen, the rest is not.
+#[test]
+fn relaxed_vectors_are_computed_by_the_cpu() {
+    let vector = |name, instruction: &str, lane: &str| {
+        (
+            name,
+            format!(r#"(module (func (export "run") (result i32) ({lane} 0 ({instruction}))))"#),
+        )
+    };
+    let mut all = vec![
+        vector(
+            "swizzle",
+            "i8x16.relaxed_swizzle (v128.const i8x16 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16) (v128.const i8x16 0x12 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0)",
+            "i8x16.extract_lane_u",
+        ),
+        vector(
+            "trunc",
+            "i32x4.relaxed_trunc_f32x4_s (v128.const f32x4 nan 3e9 -3e9 1)",
+            "i32x4.extract_lane",
+        ),
+        vector(
+            "trunc_u",
+            "i32x4.relaxed_trunc_f32x4_u (v128.const f32x4 -1 5e9 nan 1)",
+            "i32x4.extract_lane",
+        ),
+        vector(
+            "min",
+            "f32x4.relaxed_min (v128.const f32x4 -0 nan 1 2) (v128.const f32x4 0 1 nan 3)",
+            "i32x4.extract_lane",
+        ),
+        vector(
+            "madd",
+            "f32x4.relaxed_madd (v128.const f32x4 1.0000001 0 0 0) (v128.const f32x4 1.0000001 0 0 0) (v128.const f32x4 -1.0000002 0 0 0)",
+            "i32x4.extract_lane",
+        ),
+        vector(
+            "select",
+            "i8x16.relaxed_laneselect (v128.const i32x4 1 2 3 4) (v128.const i32x4 5 6 7 8) (v128.const i32x4 0x0f0f0f0f 0 0 0)",
+            "i32x4.extract_lane",
+        ),
+        vector(
+            "q15",
+            "i16x8.relaxed_q15mulr_s (v128.const i16x8 -32768 0 0 0 0 0 0 0) (v128.const i16x8 -32768 0 0 0 0 0 0 0)",
+            "i16x8.extract_lane_u",
+        ),
+        vector(
+            "dot",
+            "i16x8.relaxed_dot_i8x16_i7x16_s (v128.const i8x16 -128 -128 0 0 0 0 0 0 0 0 0 0 0 0 0 0) (v128.const i8x16 -1 -1 0 0 0 0 0 0 0 0 0 0 0 0 0 0)",
+            "i16x8.extract_lane_u",
+        ),
+    ];
+    all.extend(programs([("mixed", r#"(global $g (mut i32) (i32.const 4))
+        (memory (export "memory") 1)
+        (func $unused (result i32) i32.const 9)
+        (func $twice (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+        (func $again (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))
+        (func $vector (param i32) (result i32)
+            (global.set $g (i32.add (global.get $g) (call $again (local.get 0))))
+            (v128.store (i32.const 16)
+                (i32x4.relaxed_trunc_f32x4_s (f32x4.splat (f32.convert_i32_s (call $twice (global.get $g))))))
+            (i32.load (i32.const 20)))
+        (func (export "run") (param i32) (result i32)
+            (i32.add (call $vector (local.get 0)) (call $twice (i32.const 5))))"#)]));
+    // Stock compiles for all that this CPU can do, and may get other values: the levels are compared with each other.
+    let (levels, report) = at_every_level(&all);
+    for (level, behaviours) in LEVELS.iter().zip(&levels) {
+        assert_eq!(*behaviours, levels[0], "-O{level}");
+    }
+    let kept = &report["inputs"][8]["built"]["functionsKept"];
+    assert_eq!(kept.as_array().unwrap().len(), 1, "{kept}");
+    assert_eq!(kept[0]["name"], "vector");
+    assert_eq!(
+        report["inputs"][8]["built"]["modulesKept"],
+        serde_json::json!([])
+    );
+}
+
+/// A function that is kept may be all kinds of things to its module.
+#[test]
+fn a_function_that_is_kept_is_what_it_was_to_the_rest() {
+    let report = check(&programs([(
+        "kept",
+        r#"(import "env" "next" (func $next (param i32) (result i32)))
+        (import "env" "memory" (memory 1))
+        (type $unlike (func (param i64 i32) (result i32)))
+        (global $count (mut i32) (i32.const 0))
+        (table 3 funcref) (elem (i32.const 0) $first $second $unlike)
+        (func $start (i32.store (i32.const 4) (i32.const 11)) (call $note (i32.const 9)))
+        (start $start)
+        (func $unused (drop (call $first (i32.const 1))))
+        (func $first (param i32) (result i32)
+            local.get 0
+            (block (param i32) (result i32) (i32.add (i32.const 1)) (call $next))
+            (if (result i32) (then (call_indirect (type $unlike) (i64.const 4) (local.get 0) (i32.const 2)))
+                (else (call $second (i32.const 3)))))
+        (func $second (export "second") (param i32) (result i32)
+            (call $note (local.get 0))
+            local.get 0
+            (block (param i32) (result i32 i32) (i32.const 2))
+            i32.add
+            (i32.add (global.get $count)))
+        (func $note (param i32)
+            (global.set $count (i32.add (global.get $count) (local.get 0))))
+        (func $unlike (type $unlike) (i32.add (i32.wrap_i64 (local.get 0)) (local.get 1)))
+        (func (export "run") (param i32) (result i32)
+            (i32.add (call $first (local.get 0))
+                (call_indirect (param i32) (result i32) (local.get 0) (i32.and (local.get 0) (i32.const 1)))))"#,
+    )]));
+    let kept = report["inputs"][0]["built"]["functionsKept"]
+        .as_array()
+        .unwrap();
+    let names: Vec<_> = kept
+        .iter()
+        .map(|kept| kept["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["first", "second"]);
+}
+
+/// Nested too deeply for Binaryen, in one function of two. What is not nested is optimized.
+#[test]
+fn a_deep_function_is_kept_and_no_other() {
+    let depth = 3200;
+    let nested = format!(
+        r#"(module
+        (func $deep (param i32) (result i32) (local i32)
+            {} (br_if {} (local.get 0)) (local.set 1 (i32.const 5)) {}
+            (local.get 1))
+        (func $removed (param i32) (result i32) (call $removed (local.get 0)))
+        (func (export "run") (param i32) (result i32) (call $deep (local.get 0))))"#,
+        "(block ".repeat(depth),
+        depth / 2,
+        ") (local.set 1 (i32.add (local.get 1) (i32.const 1)))".repeat(depth),
+    );
+    let report = check(&[("deep", nested)]);
+    let built = &report["inputs"][0]["built"];
+    assert_eq!(built["functionsKept"].as_array().unwrap().len(), 1);
+    assert_eq!(built["functionsKept"][0]["name"], "deep");
+    assert!(
+        built["functionsKept"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("nesting")
+    );
+}
+
+const NAMED: &str = r#"(module
+    (import "env" "memory" (memory 1))
+    (import "env" "next" (func $next (param i32) (result i32)))
+    (func (export "unnamed") (call $"größe"))
+    (func $"größe" (loop (br_if 0 (call $next (i32.const 1)))))
+    (func $swapped (param i32) (result i32)
+        (local.get 0) (block (param i32) (result i32) (call $next)))
+    (func (export "run") (param i32) (result i32) (call $swapped (local.get 0)))
+    (start $"größe"))"#;
+
+/// Names are the program's own, also where the optimizer has others; what is kept is said, and can be made again.
+#[test]
+fn what_is_said_of_functions_names_them_as_the_program_does() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wat", NAMED);
+    let build = [
+        "build",
+        "a.wat",
+        "-t",
+        std::env::consts::ARCH,
+        "--key",
+        "key.pem",
+        "-o",
+        "a.cwasm",
+    ];
+    for level in ["-O1", "-O2", "-Oz"] {
+        let output = sandbox.run(&[&build[..], &[level]].concat());
+        assert!(output.status.success());
+        let (stdout, stderr) = (
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        );
+        assert!(
+            stdout.contains("1 of 1 core module, all but 1 function, "),
+            "{stdout}"
+        );
+        let note = "note: a.wat: core module 0: not optimized: function `swapped`, because of blocks with parameters";
+        assert!(stderr.contains(note), "{stderr}");
+        assert!(stderr.contains("function `größe`"), "{stderr}");
+        let verify = [
+            "verify",
+            "--key",
+            "key.pub.pem",
+            "a.cwasm",
+            "--rebuild",
+            "a.wat",
+        ];
+        sandbox.ok(&verify);
+        let json = sandbox.ok(&["inspect", "a.cwasm", "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let stages = report["manifest"]["builder"]["stages"].as_array().unwrap();
+        let optimize = stages
+            .iter()
+            .find(|stage| stage["name"] == "optimize")
+            .unwrap();
+        assert_eq!(optimize["settings"]["functionsKept"], "0:1");
+        assert_eq!(optimize["settings"]["passes"], "edgec-2");
+    }
+}
+
+/// A module that is kept as a whole is said to be, with the reason.
+#[test]
+fn a_module_that_is_kept_says_why() {
+    let sandbox = Sandbox::new();
+    let text = r#"(module (memory 1) (data (i32.const 65537) "") (func (export "run")))"#;
+    sandbox.write("a.wat", text);
+    let build = [
+        "build",
+        "a.wat",
+        "-t",
+        std::env::consts::ARCH,
+        "--key",
+        "key.pem",
+        "-o",
+        "a.cwasm",
+    ];
+    let output = sandbox.run(&build);
+    assert!(output.status.success());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let reason = "active data segment 0 may be out of bounds, and Binaryen would drop its trap";
+    assert!(stderr.contains(reason), "{stderr}");
+    sandbox.ok(&[
+        "verify",
+        "--key",
+        "key.pub.pem",
+        "a.cwasm",
+        "--rebuild",
+        "a.wat",
+    ]);
+}

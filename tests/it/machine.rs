@@ -1,0 +1,365 @@
+//! What a machine does to a build is the machine's fault: exit code 3, the cause by its name, and never other bytes.
+#![cfg(target_os = "linux")]
+
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use edgec_tests::corpus::bombs::bombs;
+use edgec_tests::{Sandbox, binary, isolate, repository};
+
+const BUILD: &[&str] = &[
+    "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
+];
+
+fn hello() -> String {
+    let path = repository().join("examples/hello.wat");
+    path.to_str().unwrap().to_owned()
+}
+
+/// The binary, in a shell that has done something first.
+fn after(sandbox: &Sandbox, first: &str, arguments: &[&str]) -> Output {
+    let mut shell = Command::new("sh");
+    isolate(&mut shell, sandbox.path());
+    let script = format!("{first}; exec {} \"$@\"", binary().display());
+    shell.args(["-c", &script, "sh"]).args(arguments);
+    shell.output().unwrap()
+}
+
+/// A failure of the machine: exit code 3, one error with this code, nothing written. What it says.
+#[track_caller]
+fn machines_fault(sandbox: &Sandbox, output: &Output, code: &str) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
+    assert!(stderr.contains("  hint: "), "{stderr}");
+    assert!(!sandbox.path().join("a.cwasm").exists());
+    stderr
+}
+
+fn bomb(sandbox: &Sandbox, name: &str) {
+    let bomb = bombs().into_iter().find(|bomb| bomb.name == name);
+    sandbox.write("bomb.wasm", bomb.unwrap().wasm);
+}
+
+/// Today's bytes or none: what was killed is no reason to leave a module as it is.
+#[test]
+fn an_optimizer_that_is_killed_gives_no_other_bytes() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let arguments = [BUILD, &["--wasm-opt", "./wasm-opt", &hello]].concat();
+    for (signal, name) in [("KILL", "SIGKILL"), ("TERM", "SIGTERM")] {
+        sandbox.fake_optimizer(&format!("kill -{signal} $$"));
+        let stderr = machines_fault(&sandbox, &sandbox.run(&arguments), "killed");
+        assert!(
+            stderr.contains("core module 0 was not optimized: "),
+            "{stderr}"
+        );
+        assert!(stderr.contains(name), "{stderr}");
+    }
+    // A shell in between says so by its exit code.
+    sandbox.fake_optimizer("sh -c 'kill -KILL $$'");
+    machines_fault(&sandbox, &sandbox.run(&arguments), "killed");
+    // Killed once, and done when it is tried again: the bytes are those of a build in peace.
+    sandbox.fake_optimizer("mkdir once 2>/dev/null && kill -KILL $$\ncat");
+    let output = sandbox.run(&arguments);
+    assert!(output.status.success(), "{output:?}");
+    assert!(sandbox.path().join("once").is_dir());
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let shaken = sandbox.read("a.cwasm");
+    sandbox.ok(&arguments);
+    assert_eq!(sandbox.read("a.cwasm"), shaken);
+}
+
+#[test]
+fn an_optimizer_without_time_or_memory_fails_the_build() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let arguments = [
+        BUILD,
+        &[
+            "--wasm-opt",
+            "./wasm-opt",
+            "--optimizer-timeout",
+            "1",
+            &hello,
+        ],
+    ]
+    .concat();
+    for (body, code, says) in [
+        ("exec sleep 100", "optimize-timeout", "--optimizer-timeout"),
+        (
+            "echo 'memory allocation of 9 bytes failed' >&2; kill -ABRT $$",
+            "optimize-memory",
+            "--worker-memory",
+        ),
+    ] {
+        sandbox.fake_optimizer(body);
+        let output = sandbox.run(&arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
+        assert!(
+            stderr.contains(says) && stderr.contains("--keep-module 0"),
+            "{stderr}"
+        );
+        assert!(!sandbox.path().join("a.cwasm").exists());
+    }
+}
+
+/// The way out that the error names.
+#[test]
+fn a_module_that_is_spared_is_left_as_it_is() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    sandbox.fake_optimizer("kill -KILL $$");
+    let fake = ["--wasm-opt", "./wasm-opt"];
+    let spare = ["--keep-module", "0,1", "--keep-module=2,3", &hello];
+    let output = sandbox.run(&[BUILD, &fake, &spare].concat());
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    let json = sandbox.ok(&["inspect", "a.cwasm", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let stages = report["manifest"]["builder"]["stages"].as_array().unwrap();
+    let optimize = stages.iter().find(|stage| stage["name"] == "optimize");
+    assert_eq!(optimize.unwrap()["settings"]["modulesKept"], "0,1,2,3");
+    let verify = ["verify", "-q", "--key", "key.pub.pem", "a.cwasm"];
+    sandbox.ok(&[&verify[..], &["--rebuild", &hello], &fake].concat());
+    sandbox.fake_optimizer("cat");
+    let stderr = sandbox.fails(2, &[BUILD, &fake, &["--keep-module", "4", &hello]].concat());
+    assert!(stderr.starts_with("error[keep-module]: "), "{stderr}");
+    assert!(
+        stderr.contains("no core module 4: the program has 4 core modules"),
+        "{stderr}"
+    );
+}
+
+/// The processes that a process has started.
+fn children(process: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
+    let tasks = tasks.into_iter().flatten().flatten();
+    let children =
+        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let children = children.flat_map(|children| {
+        let numbers = children.split_whitespace().map(str::parse::<u32>);
+        numbers.flatten().collect::<Vec<u32>>()
+    });
+    children.collect()
+}
+
+/// The real worker, and a real signal.
+#[test]
+fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let sandbox = Sandbox::new();
+    bomb(&sandbox, "100,000 nested loops");
+    for (signal, name) in [(Signal::KILL, "SIGKILL"), (Signal::TERM, "SIGTERM")] {
+        let mut command = sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat());
+        let child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let begin = Instant::now();
+        let worker = loop {
+            let compiler = children(child.id()).into_iter().find(|child| {
+                let line = std::fs::read(format!("/proc/{child}/cmdline"));
+                line.is_ok_and(|line| {
+                    line.split(|byte| *byte == 0)
+                        .any(|it| it == b"__precompile")
+                })
+            });
+            match compiler {
+                Some(worker) => break worker,
+                None if begin.elapsed() > Duration::from_secs(60) => panic!("no worker"),
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        let worker = Pid::from_raw(i32::try_from(worker).unwrap()).unwrap();
+        kill_process(worker, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = machines_fault(&sandbox, &output, "killed");
+        assert!(
+            stderr.contains(name) && !stderr.contains("defect"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn a_temporary_folder_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "");
+    let hello = hello();
+    for (folder, says) in [
+        ("/nonexistent/folder", "No such file or directory"),
+        ("./file", "ot a directory"),
+        ("/proc", ""),
+    ] {
+        for level in ["-O0", "-O1"] {
+            let mut command = sandbox.command(&[BUILD, &[level, &hello]].concat());
+            let output = command.env("TMPDIR", folder).output().unwrap();
+            let stderr = machines_fault(&sandbox, &output, "temporary-folder");
+            let place = format!("cannot write a temporary file in {folder}: ");
+            assert!(stderr.contains(&place) && stderr.contains(says), "{stderr}");
+            assert!(stderr.contains("TMPDIR"), "{stderr}");
+        }
+    }
+    // Those who read what others built start processes, too.
+    sandbox.hello();
+    let mut command = sandbox.command(&["audit", "hello.cwasm"]);
+    let output = command.env("TMPDIR", "/nonexistent").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        stderr.starts_with("error[temporary-folder]: hello.cwasm: "),
+        "{stderr}"
+    );
+}
+
+/// Full: an input that does not fit, and one that just fits while the answer would not. An answer does not come through the folder.
+#[test]
+fn a_full_temporary_folder_is_named_or_does_not_matter() {
+    let sandbox = Sandbox::new();
+    let disk = sandbox.path().join("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(&disk)
+        .stderr(Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: this user cannot mount a disk");
+        return;
+    }
+    let hello = hello();
+    let result = std::panic::catch_unwind(|| {
+        sandbox.ok(&[BUILD, &[&hello]].concat());
+        let whole = sandbox.read("a.cwasm");
+        std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+        let mut full = 0;
+        for room in [0, 4, 8, 16, 24, 32, 48] {
+            sandbox.write("disk/filler", vec![1; (64 - room) << 10]);
+            let mut command = sandbox.command(&[BUILD, &[&hello]].concat());
+            let output = command.env("TMPDIR", &disk).output().unwrap();
+            if output.status.success() {
+                assert!(output.stderr.is_empty(), "{output:?}");
+                assert_eq!(sandbox.read("a.cwasm"), whole, "{room} KiB");
+                std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+                continue;
+            }
+            full += 1;
+            let stderr = machines_fault(&sandbox, &output, "temporary-folder");
+            assert!(stderr.contains("No space left on device"), "{stderr}");
+            assert!(stderr.contains(&disk.display().to_string()), "{stderr}");
+        }
+        assert!(full > 0);
+    });
+    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
+    assert!(unmounted.success());
+    if let Err(panic) = result {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn limits_are_named() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let build = [BUILD, &["-O0", &hello]].concat();
+    let stderr = machines_fault(&sandbox, &after(&sandbox, "ulimit -f 4", &build), "limit");
+    assert!(stderr.contains("`ulimit -f`"), "{stderr}");
+
+    // As many files as are open when a process is started, and fewer.
+    let mut met = 0;
+    for files in 5..14 {
+        let output = after(&sandbox, &format!("ulimit -n {files}"), &build);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap(),
+            // The system's loader has not come as far as the program.
+            Some(127) => {}
+            code => {
+                assert_eq!(code, Some(3), "{files}: {stderr}");
+                met += usize::from(stderr.contains("`ulimit -n`"));
+            }
+        }
+    }
+    assert!(met > 0);
+
+    bomb(&sandbox, "100,000 nested loops");
+    let slow = [BUILD, &["-O0", "bomb.wasm"]].concat();
+    let stderr = machines_fault(&sandbox, &after(&sandbox, "ulimit -t 1", &slow), "limit");
+    assert!(stderr.contains("`ulimit -t`"), "{stderr}");
+
+    bomb(&sandbox, "2,000 loops around 2,000 variables");
+    let large = [BUILD, &["-O0", "bomb.wasm"]].concat();
+    for limit in ["ulimit -d 200000", "ulimit -v 800000"] {
+        let stderr = machines_fault(&sandbox, &after(&sandbox, limit, &large), "limit");
+        assert!(stderr.contains("`ulimit -v` or `ulimit -d`"), "{stderr}");
+    }
+}
+
+/// Root has no limit on processes, so another user is one.
+#[test]
+fn a_limit_on_processes_is_named() {
+    if !edgec_tests::present("setpriv") || !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can become a user without processes");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.write("in.wat", "(module (func (export \"f\")))");
+    sandbox.tool("chown", &["-R", "65531", "."]);
+    let mut met = 0;
+    for processes in 1..8 {
+        let mut command = Command::new("setpriv");
+        isolate(&mut command, sandbox.path());
+        // Dash has another letter for it.
+        let script = format!(
+            "ulimit -u {processes} 2>/dev/null || ulimit -p {processes}; exec {} \"$@\"",
+            binary().display()
+        );
+        command
+            .args([
+                "--reuid",
+                "65531",
+                "--clear-groups",
+                "sh",
+                "-c",
+                &script,
+                "sh",
+            ])
+            .args([BUILD, &["in.wat"]].concat());
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        match output.status.code() {
+            Some(0) => std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap(),
+            // The binary lies where another user cannot get at it.
+            Some(126 | 127) => {
+                eprintln!("SKIPPED: another user cannot start the binary");
+                return;
+            }
+            code => {
+                assert_eq!(code, Some(3), "{processes}: {stderr}");
+                assert!(stderr.contains("`ulimit -u`"), "{processes}: {stderr}");
+                met += 1;
+            }
+        }
+    }
+    assert!(met > 0);
+}
+
+/// A crash of the engine stays what it is, and says where.
+#[test]
+fn a_crash_is_still_a_crash() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let arguments = [BUILD, &["--wasm-opt", "./wasm-opt", &hello]].concat();
+    sandbox.fake_optimizer("echo 'Assertion failed' >&2; kill -ABRT $$");
+    let output = sandbox.run(&arguments);
+    assert!(output.status.success(), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        stderr.contains("core module 0 is left as it is: "),
+        "{stderr}"
+    );
+    assert!(
+        stderr.contains("SIGABRT") && stderr.contains("Assertion failed"),
+        "{stderr}"
+    );
+}

@@ -1,0 +1,32 @@
+//! Programs that an optimizer changed, made small: each does at every level what it does without
+//! it.
+//!
+//! They are run as the differential generator runs its own, with several hosts, through the
+//! processes that a build starts.
+
+use edgec_compiler::{Optimizer, Runs};
+use edgec_tests::differential::case::{Bench, Made};
+use edgec_tests::differential::generator::{self, Generator};
+
+/// What each program is about, and its text.
+const CASES: &[(&str, &str)] = &[];
+
+#[test]
+fn what_was_found_does_not_come_back() {
+    let generator = Generator::start(generator::program(), None);
+    let mut bench = Bench::new(|_, _| unreachable!("there are processes"), generator);
+    bench.optimizer = Optimizer {
+        program: edgec_tests::binary().to_owned(),
+        arguments: vec!["__wasm-opt".into(), "8589934592".into()],
+        runs: Runs::InProcesses,
+        ..bench.optimizer.clone()
+    };
+    for (what, text) in CASES {
+        let wasm = wat::parse_str(text).unwrap_or_else(|error| panic!("{what}: {error}"));
+        for host in 0..4 {
+            let report = bench.case_of(host, Made::Module, &wasm);
+            assert_eq!(report.skipped, None, "{what}");
+            assert!(report.difference.is_none(), "{what}: {report:#?}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! No secret is ever printed: keys, passphrases and PINs are put wherever an argument or a variable can stand, and
+//! all that edgec prints and writes is searched for them.
+//!
+//! Verbs and options come from the help, so that a new one is tried by itself.
+
+use std::collections::BTreeSet;
+
+use edgec_tests::help::{Place, verbs};
+use edgec_tests::secret::{Secret, lines_with, printed, search, shows, takes_a_file, written};
+use edgec_tests::{Sandbox, encrypted_key};
+
+/// The help is still of the form that this file reads.
+#[test]
+fn the_help_tells_every_verb_and_option() {
+    let verbs = verbs(&Sandbox::empty());
+    let names: BTreeSet<String> = verbs.iter().map(|verb| verb.path.join(" ")).collect();
+    for name in [
+        "build",
+        "sign",
+        "keys show",
+        "policy sign",
+        "store add",
+        "run",
+        "verify",
+    ] {
+        assert!(names.contains(name), "{names:?}");
+    }
+    let has = |name: &str, place: Place| {
+        let verb = verbs
+            .iter()
+            .find(|verb| verb.path.join(" ") == name)
+            .unwrap();
+        assert!(verb.places.iter().any(|(it, _)| *it == place), "{verb:?}");
+    };
+    for name in ["build", "sign", "policy sign", "verify", "run", "store add"] {
+        has(name, Place::Long("--key".to_owned()));
+        has(name, Place::Positional);
+    }
+    for option in [
+        "--passphrase-file",
+        "--pkcs11-pin-file",
+        "--signer",
+        "--target",
+    ] {
+        has("build", Place::Long(option.to_owned()));
+    }
+    has("build", Place::Short("-o".to_owned()));
+    assert!(verbs.iter().map(|verb| verb.places.len()).sum::<usize>() > 80);
+}
+
+#[test]
+fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
+    let sandbox = Sandbox::new();
+    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let secret = Secret::of(&pem);
+    let before = sandbox.files();
+    let mut lines = Vec::new();
+    for verb in verbs(&sandbox) {
+        for (place, value) in &verb.places {
+            let passes = verb.path == ["run"] && *place == Place::Positional;
+            let named = matches!(place, Place::Long(name) if ["--key", "--passphrase-file"].contains(&name.as_str()));
+            let forms = match named {
+                true => &secret.forms[..],
+                false => &secret.forms[..4],
+            };
+            for form in forms {
+                let mut these = lines_with(&verb, place, form);
+                // What stands behind `--` of `run` is for the program.
+                these.truncate(if passes { 1 } else { 2 });
+                lines.extend(these);
+            }
+            if takes_a_file(place, value) {
+                for seed in Secret::seeds(&pem) {
+                    lines.extend(lines_with(&verb, place, &seed));
+                }
+            }
+        }
+        // Misspelled, in the place of a verb, cut into words, and where nothing belongs.
+        let line = |more: &[&str]| {
+            let more = more.iter().map(|it| (*it).to_owned());
+            verb.path
+                .iter()
+                .cloned()
+                .chain(more)
+                .collect::<Vec<String>>()
+        };
+        for form in &secret.forms[..4] {
+            lines.push(line(&["--kye", form]));
+            lines.push(line(&[&format!("--keyfile={form}")]));
+            lines.push(line(&["-k", form]));
+            lines.push(line(&[&format!("-k{form}")]));
+            lines.push(line(&["--format", "json", "--key", form]));
+        }
+        let words: Vec<&str> = pem.split_whitespace().collect();
+        lines.push([line(&["--key"]), line(&words).split_off(verb.path.len())].concat());
+    }
+    let count = lines.len();
+    search(&sandbox, &lines, &secret.parts, |line, output| {
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line:?}: {stderr}");
+        assert!(
+            stderr.contains("error[secret-argument]: argument "),
+            "{line:?}: {stderr}"
+        );
+    });
+    assert!(count > 1000, "{count}");
+    assert_eq!(sandbox.files(), before);
+}
+
+#[test]
+fn a_key_in_a_variable_that_names_a_file_is_refused_and_not_shown() {
+    let sandbox = Sandbox::new();
+    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let secret = Secret::of(&pem);
+    sandbox.write("app.wat", "(module)");
+    sandbox.write("policy.toml", "");
+    let seeds = Secret::seeds(&pem);
+    let before = sandbox.files();
+    for variable in ["EDGEC_KEY", "EDGEC_TRUST_STATE", "EDGEC_STORE"] {
+        for form in secret.forms.iter().chain(&seeds) {
+            for line in [
+                &["build", "app.wat"][..],
+                &["build", "app.wat", "--format", "json"],
+                &["sign", "app.wat"],
+                &["verify", "app.wat", "--trust", "policy.toml"],
+                &["store", "ls"],
+            ] {
+                let mut command = sandbox.command(line);
+                command.env(variable, form).env("RUST_BACKTRACE", "full");
+                let output = command.output().unwrap();
+                assert_eq!(shows(&printed(&output), &secret.parts), None, "{output:?}");
+                assert_eq!(output.status.code(), Some(2), "{output:?}");
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                let begin = format!("error[secret-argument]: the variable {variable} looks like");
+                assert!(stderr.starts_with(&begin), "{stderr}");
+            }
+        }
+    }
+    assert_eq!(sandbox.files(), before);
+}
+
+/// A passphrase or a PIN has no form by which it could be known: what names no file is not shown.
+#[test]
+fn a_passphrase_where_its_file_should_be_is_not_shown() {
+    let sandbox = encrypted_key();
+    sandbox.write("app.wat", "(module (func (export \"f\")))");
+    let passphrases = [
+        "correct horse battery staple",
+        "/hunter2hunter2",
+        "Tr0ub4dor&3-with/slashes.and.dots",
+        "ZmYwYzRhNTJkZmE3NDM2",
+        "./looks-like-a-path-0123456789",
+        "123456789012",
+    ];
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let secret = passphrases.map(str::to_owned);
+    for verb in verbs(&sandbox) {
+        let given: &[&str] = match verb.path.join(" ").as_str() {
+            "build" => &["app.wat", "--key", "secret.pem"],
+            "sign" | "policy sign" => &["app.wat", "--key", "secret.pem", "-o", "out"],
+            "keys show" => &["secret.pem"],
+            "keys export" => &["secret.pem", "--as", "pem"],
+            "keygen" => &["--encrypt", "-o", "new.pem"],
+            _ => &[],
+        };
+        for (place, _) in &verb.places {
+            let Place::Long(name) = place else { continue };
+            if !name.contains("pass") && !name.contains("pin") {
+                continue;
+            }
+            for passphrase in passphrases {
+                for line in lines_with(&verb, place, passphrase) {
+                    lines.push(
+                        line.into_iter()
+                            .chain(given.iter().map(|it| (*it).to_owned()))
+                            .collect(),
+                    );
+                }
+            }
+        }
+        for passphrase in passphrases {
+            for misspelled in ["--passphrase", "--pasphrase-file", "--pin", "--pkcs11-pin"] {
+                for line in lines_with(&verb, &Place::Long(misspelled.to_owned()), passphrase) {
+                    lines.push(
+                        line.into_iter()
+                            .chain(given.iter().map(|it| (*it).to_owned()))
+                            .collect(),
+                    );
+                }
+            }
+        }
+    }
+    search(&sandbox, &lines, &secret, |line, output| {
+        assert_ne!(output.status.code(), Some(0), "{line:?}");
+    });
+    let shown = shows(&written(&sandbox, &["passphrase"]), &secret);
+    assert_eq!(shown, None);
+    let build = [
+        "build",
+        "app.wat",
+        "--key",
+        "secret.pem",
+        "--passphrase-file",
+    ];
+    let stderr = sandbox.fails(3, &[&build[..], &["correct horse battery staple"]].concat());
+    assert!(
+        stderr.starts_with("error[io]: --passphrase-file: there is no such file"),
+        "{stderr}"
+    );
+}
+
+/// A file with a secret, wherever a file can be named.
+#[test]
+fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
+    let sandbox = Sandbox::new();
+    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let secret = Secret::of(&pem);
+    let app = "(component)";
+    sandbox.write("app.wat", app);
+    sandbox.build("app.wat", "x86_64", "app.cwasm");
+    let mut planted = vec!["key.pem".to_owned()];
+    let seeds = Secret::seeds(&pem);
+    for (number, text) in secret.forms.iter().chain(&seeds).enumerate() {
+        // Not every one of them everywhere: the kinds of texts. The 32 bytes in base64 may be a public key as well.
+        if [0, 1, 3, 11, 12, 14, 19].contains(&number) {
+            let name = format!("secret-{number}");
+            sandbox.write_secret(&name, text);
+            planted.push(name);
+        }
+    }
+    let mut lines = Vec::new();
+    for verb in verbs(&sandbox) {
+        let given: &[&str] = match verb.path.join(" ").as_str() {
+            "build" => &["app.wat", "-o", "built.cwasm", "-t", "x86_64"],
+            "validate" => &["app.wat"],
+            "sign" => &["app.cwasm", "-o", "signed.cwasm"],
+            "verify" | "run" | "store add" => &["--key", "key.pub.pem", "app.cwasm"],
+            "keys export" => &["--as", "pem"],
+            "keys import" => &["-o", "imported.pem"],
+            "policy sign" => &["-o", "signed.policy"],
+            "check" | "inspect" | "audit" | "envelope" => &["app.cwasm"],
+            _ => &[],
+        };
+        for (place, value) in &verb.places {
+            if !takes_a_file(place, value) && *place != Place::Positional {
+                continue;
+            }
+            for file in &planted {
+                let first = lines_with(&verb, place, file).into_iter().next().unwrap();
+                let (path, named) = first.split_at(verb.path.len());
+                let given: Vec<String> = given.iter().map(|it| (*it).to_owned()).collect();
+                lines.push([path, named, &given].concat());
+                lines.push([path, &given, named].concat());
+            }
+        }
+    }
+    // Not where something is written: there a file of a secret would be lost, and is refused or the user's own wish.
+    let writes = ["-o", "--output", "--export-pae", "--save", "--trust-state"];
+    lines.retain(|line| {
+        let mut pairs = line.windows(2);
+        !pairs.any(|pair| writes.contains(&pair[0].as_str()) && planted.contains(&pair[1]))
+    });
+    search(&sandbox, &lines, &secret.parts, |_, _| {});
+    // A build without a key makes one for this machine: another, which begins as every key does.
+    let made = "home/.config/edgec/dev.pem";
+    assert!(sandbox.files().iter().any(|name| name == made));
+    let made_text = String::from_utf8(sandbox.read(made)).unwrap();
+    let made_body = made_text.lines().nth(1).unwrap();
+    assert!(!secret.parts.iter().any(|part| part == made_body));
+    let known: Vec<&str> = planted.iter().map(String::as_str).chain([made]).collect();
+    assert_eq!(shows(&written(&sandbox, &known), &secret.parts), None);
+}

@@ -1,0 +1,296 @@
+//! The command line itself: names, places, versions, help, and failures for machines.
+
+use std::process::Stdio;
+
+use edgec_tests::{Sandbox, repository};
+use serde_json::Value;
+
+fn hello() -> String {
+    let path = repository().join("examples/hello.wat");
+    path.to_str().unwrap().to_owned()
+}
+
+/// One line on standard error, and the same as a document.
+fn json_failure(sandbox: &Sandbox, arguments: &[&str], exit: i32) -> Value {
+    let output = sandbox.run(arguments);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{arguments:?}: {stderr}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+        panic!("{arguments:?}: {error}: {output:?}", output = output.stdout)
+    });
+    let code = find_code(&document).unwrap_or_else(|| panic!("{document}"));
+    assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
+    document
+}
+
+/// The code of the first error in a document, wherever it stands.
+fn find_code(document: &Value) -> Option<String> {
+    match document {
+        Value::Object(fields) => match fields.get("error") {
+            Some(error) => Some(error["code"].as_str()?.to_owned()),
+            None => fields.values().find_map(find_code),
+        },
+        Value::Array(items) => items.iter().find_map(find_code),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_failure_is_a_document_and_a_line() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bad.wat", "(module (func (result i32)))");
+    let json = ["--format", "json"];
+    for (arguments, exit) in [
+        (&["build", "bad.wat", "--key", "key.pem"][..], 1),
+        (&["build", "bad.wat", "--key", "missing.pem"], 3),
+        (&["build", "bad.wat", "--key", "key.pem", "-t", "sparc"], 2),
+        (&["validate", "bad.wat"], 1),
+        (&["validate", "missing.wat"], 3),
+        (&["verify", "bad.wat", "--key", "key.pub.pem"], 1),
+        (&["verify", "bad.wat", "--trust", "missing.toml"], 3),
+        (&["inspect", "bad.wat"], 1),
+        (&["audit", "bad.wat"], 1),
+        (&["diff", "bad.wat", "bad.wat"], 1),
+        (&["keys", "show", "bad.wat"], 1),
+        (&["store", "ls"], 2),
+        (
+            &[
+                "store",
+                "--store",
+                "store",
+                "add",
+                "--key",
+                "key.pub.pem",
+                "bad.wat",
+            ],
+            1,
+        ),
+        (&["targets", "--host", "missing.toml"], 3),
+    ] {
+        json_failure(&sandbox, &[arguments, &json].concat(), exit);
+    }
+}
+
+#[test]
+fn usage_errors_are_documents_too() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &["build", "--format", "json"][..],
+        &["--format", "json", "build"],
+        &["build", "--format=json", "--nonsense", "a.wat"],
+        &["verify", "--format", "json"],
+        &["nonsense", "--format", "json"],
+    ] {
+        let document = json_failure(&sandbox, arguments, 2);
+        assert_eq!(document["error"]["code"], "usage", "{document}");
+        assert!(
+            !document["error"]["message"]
+                .as_str()
+                .unwrap()
+                .contains('\n')
+        );
+    }
+    // What a program is given is not edgec's.
+    for arguments in [
+        &["run", "--nonsense", "a.cwasm", "--format", "json"][..],
+        &["build", "--nonsense", "--", "--format", "json"],
+    ] {
+        let output = sandbox.run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(output.stdout.is_empty(), "{output:?}");
+        assert!(output.stderr.starts_with(b"error: "), "{output:?}");
+    }
+}
+
+#[test]
+fn the_version_names_engine_and_optimizer() {
+    let sandbox = Sandbox::empty();
+    let engine = edgec_compiler::ENGINE_VERSION;
+    let optimizer = edgec_compiler::BINARYEN_VERSION;
+    let line = format!("edgec 0.1.0 (wasmtime {engine}, binaryen {optimizer})\n");
+    for arguments in ["--version", "-V"] {
+        assert_eq!(sandbox.ok(&[arguments]), line);
+    }
+    let text = sandbox.ok(&["version"]);
+    for part in ["edgec 0.1.0", "wasmtime", engine, "binaryen", optimizer] {
+        assert!(text.contains(part), "{text}");
+    }
+    let json = sandbox.ok(&["version", "--format", "json"]);
+    let versions: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(versions["edgec"], "0.1.0");
+    assert_eq!(versions["format"], 1);
+    let tools = versions["tools"].as_array().unwrap();
+    let wasmtime = tools
+        .iter()
+        .find(|tool| tool["name"] == "wasmtime")
+        .unwrap();
+    assert_eq!(wasmtime["version"], engine);
+}
+
+#[test]
+fn help_is_short_or_long() {
+    let sandbox = Sandbox::empty();
+    for verb in ["build", "verify", "sign", "run", "validate", "store"] {
+        let verb: &[&str] = match verb {
+            "store" => &["store", "add"],
+            _ => &[verb],
+        };
+        let short = sandbox.ok(&[verb, &["-h"]].concat());
+        let long = sandbox.ok(&[verb, &["--help"]].concat());
+        assert!(short.len() < long.len(), "{verb:?}");
+        assert!(long.contains("\nExamples:\n  "), "{long}");
+        assert!(!short.contains("Examples:"), "{short}");
+    }
+    // Each option under the heading that is its own.
+    let verify = sandbox.ok(&["verify", "-h"]);
+    let under = |option: &str| {
+        let before = &verify[..verify
+            .find(option)
+            .unwrap_or_else(|| panic!("{option}: {verify}"))];
+        let heading = before
+            .lines()
+            .rev()
+            .find(|line| line.ends_with(':') && !line.starts_with(' '));
+        heading.unwrap().to_owned()
+    };
+    assert_eq!(under("--format"), "Output:");
+    assert_eq!(under("--trust "), "Whom to trust:");
+    assert_eq!(under("--rebuild"), "Rebuilding:");
+    assert_eq!(under("--wasm-opt"), "Limits and tools:");
+}
+
+/// What somebody redirects has no name, and none is made up.
+#[cfg(unix)]
+#[test]
+fn an_input_without_a_name_wants_one() {
+    let sandbox = Sandbox::new();
+    let build = |input: &str, more: &[&str]| {
+        let arguments = [
+            &["build", "-q", input, "-t", "x86_64", "--key", "key.pem"][..],
+            more,
+        ]
+        .concat();
+        let mut command = sandbox.command(&arguments);
+        let file = std::fs::File::open(hello()).unwrap();
+        command.stdin(Stdio::from(file)).output().unwrap()
+    };
+    for input in ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        let output = build(input, &["-o", "a.cwasm"]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.starts_with(&format!("error[name]: {input}: ")),
+            "{stderr}"
+        );
+        assert!(
+            stderr.contains("hint: name the application with --name"),
+            "{stderr}"
+        );
+        let named = build(input, &["-o", "a.cwasm", "--name", "hello"]);
+        assert!(named.status.success(), "{named:?}");
+        let shown = sandbox.ok(&["inspect", "a.cwasm"]);
+        assert!(shown.contains("hello"), "{shown}");
+        std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+    }
+    // As a shell's `<(…)` is: a pipe under a name of its own.
+    let status = std::process::Command::new("mkfifo")
+        .arg(sandbox.path().join("pipe.wasm"))
+        .status();
+    assert!(status.unwrap().success());
+    let output = build("pipe.wasm", &["-o", "a.cwasm"]);
+    assert!(
+        output.stderr.starts_with(b"error[name]: pipe.wasm: "),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_name_with_an_ending_is_a_file_and_one_without_a_folder() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.wat", "(module)");
+    let build = ["build", "-q", "in.wat", "--key", "key.pem", "-o"];
+    let error = sandbox.fails(2, &[&build[..], &["x.cwasm"]].concat());
+    assert!(
+        error.starts_with("error[output]: x.cwasm: 2 artifacts do not fit one file"),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: name a folder, such as x.cwasm/"),
+        "{error}"
+    );
+    assert!(!sandbox.path().join("x.cwasm").exists());
+    let one = ["-t", "x86_64"];
+    for (output, file) in [
+        ("oo", "oo/in.x86_64.cwasm"),
+        ("release-1.2", "release-1.2/in.x86_64.cwasm"),
+        ("d.cwasm/", "d.cwasm/in.x86_64.cwasm"),
+        ("app.cwasm", "app.cwasm"),
+        ("new/app.bin", "new/app.bin"),
+    ] {
+        sandbox.ok(&[&build[..], &[output], &one].concat());
+        assert!(sandbox.path().join(file).is_file(), "{output}");
+    }
+    // What is there as a file is replaced as one.
+    sandbox.write("old", "old");
+    sandbox.ok(&[&build[..], &["old"], &one].concat());
+    assert_ne!(sandbox.read("old"), b"old");
+}
+
+/// A backtrace of edgec's own code is for those who work on it.
+#[test]
+fn backtraces_are_not_for_users() {
+    let sandbox = Sandbox::new();
+    sandbox.write("trap.wat", TRAP);
+    sandbox.write("bad.wat", "(module (func (result i32)))");
+    sandbox.build("trap.wat", std::env::consts::ARCH, "trap.cwasm");
+    for arguments in [
+        &["run", "--key", "key.pub.pem", "trap.cwasm"][..],
+        &["build", "bad.wat", "--key", "key.pem"],
+        &["build", "missing.wat", "--key", "key.pem"],
+        &["inspect", "bad.wat"],
+        &["__lint"],
+    ] {
+        let plain = sandbox.run(arguments);
+        for value in ["1", "full"] {
+            let mut command = sandbox.command(arguments);
+            command
+                .env("RUST_BACKTRACE", value)
+                .env("RUST_LIB_BACKTRACE", value);
+            let with = command.output().unwrap();
+            assert_eq!(with.status.code(), plain.status.code(), "{arguments:?}");
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            assert_eq!(text(&with.stdout), text(&plain.stdout), "{arguments:?}");
+            assert_eq!(text(&with.stderr), text(&plain.stderr), "{arguments:?}");
+        }
+    }
+}
+
+/// A command that traps.
+const TRAP: &str = r#"(component
+    (core module $m (func (export "run") (result i32) unreachable))
+    (core instance $i (instantiate $m))
+    (func $run (result (result)) (canon lift (core func $i "run")))
+    (instance $exports (export "run" (func $run)))
+    (export "wasi:cli/run@0.2.0" (instance $exports)))"#;
+
+/// Folders that take no files, as outputs.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_folder_that_takes_nothing_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.wat", "(module)");
+    sandbox.write("file", "");
+    for (output, path) in [
+        ("/proc/nowhere/", "/proc/nowhere"),
+        ("file/below", "file/below"),
+        ("/sys/kernel/", "/sys/kernel"),
+    ] {
+        let arguments = [
+            "build", "in.wat", "-t", "x86_64", "--key", "key.pem", "-o", output,
+        ];
+        let error = sandbox.fails(3, &arguments);
+        assert!(error.starts_with(&format!("error[io]: {path}")), "{error}");
+        assert!(error.contains(": cannot "), "{error}");
+    }
+}

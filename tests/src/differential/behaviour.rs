@@ -1,0 +1,321 @@
+//! What a core module does: in words, so that a difference can be read.
+
+use std::collections::BTreeMap;
+
+use wasmtime::{
+    Config, Engine, Extern, ExternType, Func, Instance, Module, Mutability, OptLevel,
+    RegallocAlgorithm, Store, Trap, Val,
+};
+
+use super::host::{self, ENGINE_FUEL, Key, State};
+use super::random::Random;
+use super::sections::Sections;
+use super::terms::{FUEL, REFILL};
+
+/// How many functions are called, each this often.
+const FUNCTIONS: usize = 12;
+const ROUNDS: usize = 2;
+/// How many functions of each exported table are called.
+const ENTRIES: u64 = 6;
+
+/// The section that names the start function.
+const START: u8 = 8;
+
+/// From here on nothing can be compared: the engine's limits ended a call.
+const EXHAUSTED: &str = "exhausted";
+
+/// What a module did, line by line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Behaviour {
+    lines: Vec<String>,
+    /// How many calls there were.
+    pub calls: usize,
+    /// Whether it was instantiated.
+    pub started: bool,
+}
+
+/// Why the behaviour of the unoptimized module says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unknown {
+    /// It wants from the host what this one has not.
+    Host,
+    /// The engine does not instantiate it, without a trap: its memory is too large, for one.
+    Engine,
+}
+
+/// A module as it was before it was optimized.
+pub struct Original {
+    /// The module.
+    pub module: Module,
+    /// Whether it runs code when it is instantiated.
+    starts: bool,
+}
+
+impl Original {
+    /// Compiles it.
+    pub fn new(engine: &Engine, wasm: &[u8]) -> Self {
+        let sections = Sections::of(wasm);
+        Self {
+            module: Module::new(engine, wasm).expect("the engine compiles what is valid"),
+            starts: sections.0.iter().any(|(id, _)| *id == START),
+        }
+    }
+}
+
+/// The engine that everything is compared on: quick to compile, and with one NaN.
+pub fn engine() -> Engine {
+    let mut config = settings();
+    config.consume_fuel(true);
+    Engine::new(&config).expect("settings that go together")
+}
+
+/// The settings of an engine that compiles quickly.
+pub(super) fn settings() -> Config {
+    let mut config = Config::new();
+    config
+        .cranelift_opt_level(OptLevel::None)
+        .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass)
+        .cranelift_nan_canonicalization(true)
+        .cranelift_debug_verifier(false)
+        .parallel_compilation(false)
+        .memory_init_cow(false)
+        .wasm_backtrace_max_frames(None);
+    config
+}
+
+/// What `module` does in the place of `original`, whose imports say what the host gives, and in
+/// which order.
+///
+/// # Errors
+///
+/// When the module wants what there is not.
+pub fn behaviour(original: &Original, module: &Module, seed: u64) -> Result<Behaviour, Unknown> {
+    let mut store = host::store(module.engine(), seed);
+    refuel(&mut store);
+    let given = host::imports(&mut store, &original.module).ok_or(Unknown::Host)?;
+    let mut seen = Behaviour {
+        lines: Vec::new(),
+        calls: 0,
+        started: false,
+    };
+    let exports: BTreeMap<String, ExternType> = module
+        .exports()
+        .map(|export| (export.name().to_owned(), export.ty()))
+        .collect();
+    for (name, ty) in &exports {
+        seen.say(format!("export {name:?}: {}", host::described(ty)));
+    }
+    store.data_mut().exports = exports.clone().into_iter().collect();
+    let mut imports = Vec::new();
+    for import in module.imports() {
+        let key = host::key(import.module(), import.name(), &import.ty());
+        match given.get(&key) {
+            Some(item) => imports.push(item.clone()),
+            None => {
+                seen.say(format!("imports what it did not: {key:?}"));
+                return Ok(seen);
+            }
+        }
+    }
+    let instance = match Instance::new(&mut store, module, &imports) {
+        Ok(instance) => instance,
+        Err(error) if host::exhausted(&error) || store.data().exhausted => {
+            seen.say(EXHAUSTED.to_owned());
+            return Ok(seen);
+        }
+        Err(error) => {
+            let trap = error.downcast_ref::<Trap>();
+            if trap.is_none() && error.to_string() != "the host failed" {
+                return Err(Unknown::Engine);
+            }
+            // Traps of a start function may change places; those of segments may not.
+            match (trap, original.starts) {
+                (Some(trap), false) => seen.say(format!("no instance: {trap:?}")),
+                _ => seen.say("no instance: a trap".to_owned()),
+            }
+            seen.look(&mut store, &given, None);
+            return Ok(seen);
+        }
+    };
+    seen.started = true;
+    seen.look(&mut store, &given, Some((&instance, &exports)));
+    let functions = exports.iter().filter(|(_, ty)| ty.func().is_some());
+    let names: Vec<&String> = functions.map(|(name, _)| name).take(FUNCTIONS).collect();
+    let mut random = Random::new(seed, "arguments");
+    for round in 0..ROUNDS {
+        for name in &names {
+            let function = instance.get_func(&mut store, name).expect("an export");
+            let what = format!("{name:?} {round}");
+            if !seen.call(&mut store, &instance, function, &what, &mut random) {
+                return Ok(seen);
+            }
+            seen.look(&mut store, &given, Some((&instance, &exports)));
+        }
+    }
+    for name in exports.iter().filter(|(_, ty)| ty.table().is_some()) {
+        let table = instance.get_table(&mut store, name.0).expect("an export");
+        for entry in 0..ENTRIES.min(table.size(&store)) {
+            let function = table.get(&mut store, entry);
+            let function = function.and_then(|it| it.as_func().flatten().copied());
+            let Some(function) = function else { continue };
+            let what = format!("{name:?}[{entry}]", name = name.0);
+            if !seen.call(&mut store, &instance, function, &what, &mut random) {
+                return Ok(seen);
+            }
+        }
+    }
+    seen.look(&mut store, &given, Some((&instance, &exports)));
+    Ok(seen)
+}
+
+/// Of two engines, one counts and the other has a clock; the programs of the others end by
+/// themselves.
+fn refuel(store: &mut Store<State>) {
+    let _ = store.set_fuel(ENGINE_FUEL);
+    store.set_epoch_deadline(1 << 40);
+}
+
+impl Behaviour {
+    fn say(&mut self, line: String) {
+        self.lines.push(line);
+    }
+
+    /// Calls a function; false when nothing after it can be compared.
+    fn call(
+        &mut self,
+        store: &mut Store<State>,
+        instance: &Instance,
+        function: Func,
+        what: &str,
+        random: &mut Random,
+    ) -> bool {
+        refuel(store);
+        if let Some(fuel) = instance.get_global(&mut *store, FUEL) {
+            // A function of the program may have another use for the name; then it has another
+            // type.
+            let _ = fuel.set(&mut *store, Val::I32(REFILL as i32));
+        }
+        let ty = function.ty(&*store);
+        let Some(arguments) = host::arguments(&mut *store, random, &ty) else {
+            return true;
+        };
+        self.calls += 1;
+        let mut results = vec![Val::I32(0); ty.results().len()];
+        let called = function.call(&mut *store, &arguments, &mut results);
+        match called {
+            _ if store.data().exhausted => self.say(EXHAUSTED.to_owned()),
+            Ok(()) => {
+                let results: Vec<String> = results.iter().map(shown).collect();
+                self.say(format!("{what}: {}", results.join(" ")));
+                return true;
+            }
+            Err(error) if host::exhausted(&error) => self.say(EXHAUSTED.to_owned()),
+            Err(_) => {
+                self.say(format!("{what}: a trap"));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Looks at everything that the host can see.
+    fn look(
+        &mut self,
+        store: &mut Store<State>,
+        given: &BTreeMap<Key, Extern>,
+        instance: Option<(&Instance, &BTreeMap<String, ExternType>)>,
+    ) {
+        let state = store.data();
+        let mut line = format!("host: {} calls, {:x}", state.calls, state.trace);
+        for (key, item) in given {
+            if let Some(what) = looked_at(store, item) {
+                line += &format!("; {:?}.{:?} {what}", key.0, key.1);
+            }
+        }
+        if let Some((instance, exports)) = instance {
+            for name in exports.keys() {
+                let item = instance.get_export(&mut *store, name);
+                let item = item.expect("an export of its module");
+                if let Some(what) = looked_at(store, &item) {
+                    line += &format!("; {name:?} {what}");
+                }
+            }
+        }
+        self.say(line);
+    }
+
+    /// The first difference, if there is one: what this one did, and the other.
+    pub fn difference(&self, other: &Self) -> Option<(String, String)> {
+        let mut pairs = self.lines.iter().zip(&other.lines);
+        for (one, two) in &mut pairs {
+            if one == EXHAUSTED || two == EXHAUSTED {
+                return None;
+            }
+            if one != two {
+                return Some((one.clone(), two.clone()));
+            }
+        }
+        let more = |lines: &Self, than: &Self| match lines.lines.get(than.lines.len()) {
+            Some(line) => line.clone(),
+            None => "nothing more".to_owned(),
+        };
+        let (one, two) = (more(self, other), more(other, self));
+        (self.lines.len() != other.lines.len() && one != EXHAUSTED && two != EXHAUSTED)
+            .then_some((one, two))
+    }
+
+    /// Whether the engine's limits ended it.
+    pub fn exhausted(&self) -> bool {
+        self.lines.last().is_some_and(|line| line == EXHAUSTED)
+    }
+}
+
+/// What can be seen of an item; of a function, nothing.
+fn looked_at(store: &mut Store<State>, item: &Extern) -> Option<String> {
+    Some(match item {
+        Extern::Memory(memory) => {
+            let data = memory.data(&*store);
+            format!("{} bytes {:x}", data.len(), digest(data))
+        }
+        Extern::Global(global) => {
+            if global.ty(&*store).mutability() == Mutability::Const {
+                return Some(format!("constant {}", shown(&global.get(&mut *store))));
+            }
+            shown(&global.get(&mut *store))
+        }
+        Extern::Table(table) => {
+            let entries = (0..table.size(&*store)).map(|entry| {
+                let entry = table.get(&mut *store, entry).expect("within the table");
+                if entry.is_null() { '-' } else { 'x' }
+            });
+            let entries: String = entries.collect();
+            format!("[{entries}]")
+        }
+        _ => return None,
+    })
+}
+
+fn shown(value: &Val) -> String {
+    match value {
+        Val::I32(value) => format!("{value}"),
+        Val::I64(value) => format!("{value}"),
+        _ => format!("{:#x}", host::bits(value)),
+    }
+}
+
+/// A digest of a memory: quick, and enough against accidents.
+fn digest(bytes: &[u8]) -> u64 {
+    let mut lanes = [1_u64, 2, 3, 4];
+    let mut blocks = bytes.chunks_exact(32);
+    for block in &mut blocks {
+        for (lane, word) in lanes.iter_mut().zip(block.chunks_exact(8)) {
+            let word = u64::from_le_bytes(word.try_into().expect("eight bytes"));
+            *lane = (lane.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        }
+    }
+    let words = lanes.iter().copied();
+    let words = words.chain(blocks.remainder().iter().map(|byte| u64::from(*byte)));
+    words.fold(0, |sum: u64, word| {
+        (sum.rotate_left(9) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    })
+}

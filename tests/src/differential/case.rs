@@ -1,0 +1,374 @@
+//! One case: a program at every level of the optimizer, beside itself as it was.
+
+use std::collections::BTreeMap;
+
+use edgec_compiler::{
+    EngineProfile, Failure, Kind, KindChoice, Level, ModuleOutcome, Names, Optimizer,
+    ValidComponent,
+};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine, Module};
+
+use super::behaviour::{self, Behaviour, Original, Unknown, behaviour};
+use super::generator::Generator;
+use super::preview1;
+use super::sections::{CODE, Sections, operators};
+use super::terms::goes_the_whole_way;
+use crate::stock;
+
+/// How a module is optimized: where Binaryen is, or what takes its place.
+pub use edgec_compiler::Optimize;
+
+/// What all cases use.
+pub struct Bench {
+    engine: Engine,
+    commands: Engine,
+    stock: Engine,
+    edge: Engine,
+    /// What optimizes.
+    pub optimizer: Optimizer,
+    generator: Generator,
+    /// The levels that are tried.
+    pub levels: Vec<Level>,
+    /// Told of each level before it is tried.
+    pub progress: Box<dyn Fn(u64, Level)>,
+}
+
+/// What a case is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Made {
+    /// A core module of `wasm-smith`.
+    Module,
+    /// A command program.
+    Command,
+    /// A changed module of the public suites.
+    Mutation,
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub struct Report {
+    /// What it was made from.
+    pub made: Made,
+    /// Why nothing was compared, if nothing was.
+    pub skipped: Option<&'static str>,
+    /// How many levels gave other bytes, whose behaviour was compared.
+    pub compared: usize,
+    /// At how many the limits of the engine ended the comparison before its end.
+    pub cut_short: usize,
+    /// How many levels left the program as it was, by the reason.
+    pub kept: BTreeMap<String, usize>,
+    /// How many calls the unoptimized program answered.
+    pub calls: usize,
+    /// Whether it was instantiated.
+    pub started: bool,
+    /// Whether it ran beside stock Wasmtime: as edgec's whole pipeline builds it, or as a command
+    /// program.
+    pub whole: bool,
+    /// What was different.
+    pub difference: Option<Difference>,
+}
+
+/// A program that does something else once it is optimized.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    /// The levels, or the engine profiles of whole builds.
+    pub levels: String,
+    /// What the program does.
+    pub before: String,
+    /// What it does at the first of them instead.
+    pub after: String,
+}
+
+impl Bench {
+    /// With an optimizer in this process, and what makes programs up.
+    pub fn new(optimize: Optimize, generator: Generator) -> Self {
+        let mut stock = Config::new();
+        stock.wasm_backtrace_max_frames(None);
+        let mut edge = stock.clone();
+        edge.epoch_interruption(true);
+        let engine = |config: &Config| Engine::new(config).expect("settings that go together");
+        Self {
+            engine: behaviour::engine(),
+            commands: engine(&behaviour::settings()),
+            stock: engine(&stock),
+            edge: engine(&edge),
+            optimizer: Optimizer {
+                program: "/nonexistent".into(),
+                arguments: Vec::new(),
+                tool: "binaryen".into(),
+                version: edgec_compiler::BINARYEN_VERSION.into(),
+                timeout: std::time::Duration::from_secs(60),
+                memory: 8 << 30,
+                reads: edgec_compiler::Reads::Binaryen116,
+                spared: Default::default(),
+                runs: edgec_compiler::Runs::By(optimize),
+            },
+            generator,
+            levels: levels().collect(),
+            progress: Box::new(|_, _| {}),
+        }
+    }
+
+    /// What the case of a seed is made from: one of a hundred is a command program, a third of the
+    /// rest mutations where there are suites.
+    pub fn made(&self, seed: u64) -> Made {
+        match seed % 100 {
+            99 => Made::Command,
+            _ if self.generator.has_suites() && seed % 3 == 1 => Made::Mutation,
+            _ => Made::Module,
+        }
+    }
+
+    /// The program of a seed, if the generator makes one of it.
+    pub fn program(&self, seed: u64) -> Option<Vec<u8>> {
+        self.generator.program(self.made(seed), seed)
+    }
+
+    /// Does a case.
+    pub fn case(&self, seed: u64) -> Report {
+        let Some(wasm) = self.program(seed) else {
+            return Report::skipped(self.made(seed), "the generator gave up");
+        };
+        self.case_of(seed, self.made(seed), &wasm)
+    }
+
+    /// Does a case with this program.
+    pub fn case_of(&self, seed: u64, made: Made, wasm: &[u8]) -> Report {
+        let mut report = Report::skipped(made, "");
+        report.skipped = match made {
+            Made::Command => self.command(seed, wasm, &mut report),
+            _ => self.module(seed, wasm, &mut report),
+        }
+        .err();
+        report
+    }
+
+    fn module(&self, seed: u64, wasm: &[u8], report: &mut Report) -> Result<(), &'static str> {
+        let Ok(program) = edgec_compiler::validate(wasm.to_vec()) else {
+            return Err("not a program that edgec takes");
+        };
+        let original = Original::new(&self.engine, wasm);
+        let before = match behaviour(&original, &original.module, seed) {
+            Ok(before) => before,
+            Err(Unknown::Host) => return Err("imports what the host has not"),
+            Err(Unknown::Engine) => return Err("not instantiated, for the engine's limits"),
+        };
+        report.calls = before.calls;
+        report.started = before.started;
+        let mut known: BTreeMap<Vec<u8>, Option<(String, String)>> = BTreeMap::new();
+        for level in self.levels.iter().copied() {
+            (self.progress)(seed, level);
+            let Some(after) = self.optimized(&program, level, report) else {
+                continue;
+            };
+            let difference = known.entry(after).or_insert_with_key(|after| {
+                let Ok(module) = Module::new(&self.engine, after) else {
+                    return Some(("compiles".to_owned(), "does not compile".to_owned()));
+                };
+                match behaviour(&original, &module, seed) {
+                    Ok(after) => {
+                        report.cut_short += usize::from(before.exhausted() || after.exhausted());
+                        before.difference(&after)
+                    }
+                    Err(why) => Some(("runs".to_owned(), format!("{why:?}"))),
+                }
+            });
+            report.differs(level.name(), difference.clone());
+        }
+        if made_whole(report.made, seed) {
+            self.whole(seed, wasm, &program, report);
+        }
+        Ok(())
+    }
+
+    /// The optimized program, when it is another one.
+    fn optimized(
+        &self,
+        program: &ValidComponent,
+        level: Level,
+        report: &mut Report,
+    ) -> Option<Vec<u8>> {
+        let optimized =
+            edgec_compiler::optimize(program.clone(), level, &self.optimizer, |_, _| {})
+                .expect("enough time and memory");
+        for module in &optimized.modules {
+            if let ModuleOutcome::Kept(reason) = &module.outcome {
+                *report.kept.entry(without_numbers(reason)).or_default() += 1;
+            }
+        }
+        let bytes = optimized.component.bytes();
+        (bytes != program.bytes()).then(|| {
+            report.compared += 1;
+            bytes.to_vec()
+        })
+    }
+
+    /// The module as edgec builds it for this machine, for each engine profile, beside stock
+    /// Wasmtime.
+    #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
+    fn whole(&self, seed: u64, wasm: &[u8], program: &ValidComponent, report: &mut Report) {
+        let target = edgec_targets::find(std::env::consts::ARCH).expect("this machine is a target");
+        let original = Original::new(&self.stock, wasm);
+        let Ok(before) = behaviour(&original, &original.module, seed) else {
+            return;
+        };
+        report.whole = true;
+        for (profile, level, engine) in [
+            (EngineProfile::Default, Level::O1, &self.stock),
+            (EngineProfile::Edge, Level::O2, &self.edge),
+        ] {
+            (self.progress)(seed, level);
+            let program = program.clone();
+            let optimized = edgec_compiler::optimize(program, level, &self.optimizer, |_, _| {})
+                .expect("enough time and memory");
+            let mut program = optimized.component;
+            if profile == EngineProfile::Edge {
+                program = edgec_compiler::order(program);
+            }
+            let (program, names): (_, Names) = edgec_compiler::take_names(program);
+            let after = edgec_compiler::precompile(&program, target, profile)
+                .map_err(|error| error.to_string())
+                .and_then(|mut image| {
+                    image.strip(&names).map_err(|error| error.to_string())?;
+                    image.trim().map_err(|error| error.to_string())?;
+                    // SAFETY: the image was compiled by this process a moment ago.
+                    unsafe { Module::deserialize(engine, image.bytes()) }
+                        .map_err(|error| error.to_string())
+                })
+                .map(|module| behaviour_on(engine, &original, wasm, &module, seed));
+            let difference = match after {
+                Ok(Ok(after)) => before.difference(&after),
+                Ok(Err(why)) => Some(("runs".to_owned(), format!("{why:?}"))),
+                Err(error) => Some(("builds".to_owned(), error)),
+            };
+            report.differs(&format!("{profile:?}"), difference);
+        }
+    }
+
+    fn command(&self, seed: u64, wasm: &[u8], report: &mut Report) -> Result<(), &'static str> {
+        let input = edgec_compiler::read(wasm).map_err(|_| "not a program that edgec takes")?;
+        let Ok(adapted) = edgec_compiler::adapt(input, KindChoice::Auto) else {
+            return Err("the adapter does not take it");
+        };
+        let program = adapted.component;
+        if program.kind() == Kind::Module {
+            return Err("a command that stays a core module");
+        }
+        let run = |wasm: &[u8]| {
+            let component = Component::new(&self.commands, wasm);
+            component.map(|it| stock::run(&self.commands, &it, &["one", "two"], ""))
+        };
+        let before = run(program.bytes()).map_err(|_| "the engine does not take it")?;
+        report.started = true;
+        report.calls = 1;
+        if !sees_its_memorys_size(wasm)
+            && let Some(stock) = preview1::run(&self.commands, wasm, &["one", "two"])
+        {
+            report.whole = true;
+            let same = stock.stdout == before.stdout && (stock.code == 0) == (before.code == 0);
+            report.differs("0", (!same).then(|| (told(&stock), told(&before))));
+        }
+        for level in self.levels.iter().copied() {
+            (self.progress)(seed, level);
+            let Some(after) = self.optimized(&program, level, report) else {
+                continue;
+            };
+            let difference = match run(&after) {
+                Ok(after) if after == before => None,
+                Ok(after) => Some((told(&before), told(&after))),
+                Err(error) => Some(("compiles".to_owned(), error.to_string())),
+            };
+            report.differs(level.name(), difference);
+        }
+        Ok(())
+    }
+}
+
+/// The module's behaviour, with what the host gives made for its engine.
+fn behaviour_on(
+    engine: &Engine,
+    original: &Original,
+    wasm: &[u8],
+    module: &Module,
+    seed: u64,
+) -> Result<Behaviour, Unknown> {
+    match Engine::same(engine, original.module.engine()) {
+        true => behaviour(original, module, seed),
+        false => behaviour(&Original::new(engine, wasm), module, seed),
+    }
+}
+
+fn made_whole(made: Made, seed: u64) -> bool {
+    made == Made::Module && goes_the_whole_way(seed)
+}
+
+/// Every level but the one that does nothing.
+pub fn levels() -> impl Iterator<Item = Level> {
+    Level::ALL.into_iter().filter(|level| *level != Level::O0)
+}
+
+/// Whether a module asks how large its memory is, which the adapter makes larger.
+fn sees_its_memorys_size(wasm: &[u8]) -> bool {
+    let bodies = Sections::of(wasm).entries(CODE).unwrap_or_default();
+    bodies.iter().any(|body| {
+        let (_, operators) = operators(body).expect("a function");
+        let size = |operator: &Vec<u8>| matches!(operator[..], [0x3f | 0x40, ..]);
+        operators.iter().any(size)
+    })
+}
+
+/// A reason as it stands for all programs that have it.
+fn without_numbers(reason: &Failure) -> String {
+    let text = reason.to_string();
+    let words = text.split(' ');
+    let words = words.map(|word| match word.parse::<u64>() {
+        Ok(_) => "N",
+        Err(_) => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn told(behaviour: &stock::Behaviour) -> String {
+    let digest = |bytes: &[u8]| {
+        let sum = bytes.iter().fold(0_u64, |sum, byte| {
+            sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
+        });
+        format!("{} bytes {sum:x}", bytes.len())
+    };
+    let (out, err) = (digest(&behaviour.stdout), digest(&behaviour.stderr));
+    format!("exit code {}, output {out}, errors {err}", behaviour.code)
+}
+
+impl Report {
+    /// Of a case in which nothing was compared.
+    pub fn skipped(made: Made, why: &'static str) -> Self {
+        Self {
+            made,
+            skipped: Some(why),
+            compared: 0,
+            cut_short: 0,
+            kept: BTreeMap::new(),
+            calls: 0,
+            started: false,
+            whole: false,
+            difference: None,
+        }
+    }
+
+    fn differs(&mut self, level: &str, difference: Option<(String, String)>) {
+        let Some((before, after)) = difference else {
+            return;
+        };
+        match &mut self.difference {
+            Some(first) => first.levels += &format!(", {level}"),
+            None => {
+                self.difference = Some(Difference {
+                    levels: level.to_owned(),
+                    before,
+                    after,
+                });
+            }
+        }
+    }
+}

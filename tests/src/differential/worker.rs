@@ -1,0 +1,202 @@
+//! The process that does many cases, with Binaryen in it.
+//!
+//! A build starts a process for each module. That costs more than to optimize a small one, so this
+//! process takes one module after the other, by the product's own function for worker processes.
+//! What Binaryen does to the process is what [`super::batch`] watches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use edgec_compiler::{Failure, Level, Optimizer, Runs};
+use serde_json::json;
+
+use super::case::{Bench, Report, levels};
+use super::generator::Generator;
+
+/// As much memory, in bytes, as a build lets the optimizer have.
+const MEMORY: &str = "8589934592";
+/// Modules from this length on are optimized once: the adapter's is the same in all command
+/// programs.
+const LONG: usize = 8192;
+
+/// What the optimizer's function cannot be given.
+struct Place {
+    folder: PathBuf,
+    /// What a process before this one died of.
+    without: BTreeSet<(u64, &'static str)>,
+    now: (u64, Level),
+    passes: Vec<OsString>,
+    /// Those of the last call.
+    last: Vec<String>,
+    known: BTreeMap<(Vec<u8>, Vec<OsString>), Vec<u8>>,
+}
+
+static PLACE: Mutex<Option<Place>> = Mutex::new(None);
+
+/// The line that is written before the optimizer is called, and the one after.
+pub(super) const OPTIMIZES: &str = "optimizes";
+pub(super) const OPTIMIZED: &str = "optimized";
+/// Before a case, and with its report.
+pub(super) const BEGINS: &str = "begins";
+pub(super) const ENDS: &str = "ends";
+
+/// A bench whose optimizer is the Binaryen in this process, which writes its files to `folder`.
+pub fn bench(folder: &Path, generator: Generator) -> Bench {
+    *PLACE.lock().expect("no panic") = Some(Place {
+        folder: folder.to_owned(),
+        without: BTreeSet::new(),
+        now: (0, Level::O0),
+        passes: Vec::new(),
+        last: Vec::new(),
+        known: BTreeMap::new(),
+    });
+    let mut bench = Bench::new(binaryen, generator);
+    bench.progress = Box::new(|seed, level| {
+        if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
+            place.now = (seed, level);
+        }
+    });
+    bench
+}
+
+/// The passes that the optimizer ran last.
+pub fn last() -> Vec<String> {
+    let place = PLACE.lock().expect("no panic");
+    place.as_ref().expect("a bench").last.clone()
+}
+
+/// From now on the optimizer runs these passes at every level, which tells which of them is at
+/// fault.
+pub fn only(passes: &[impl AsRef<str>]) {
+    if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
+        place.passes = passes.iter().map(|pass| pass.as_ref().into()).collect();
+    }
+}
+
+/// Optimizes a module in this process, by `wasm-opt`'s arguments.
+fn binaryen(module: &[u8], arguments: &[OsString]) -> Result<Vec<u8>, Failure> {
+    let mut place = PLACE.lock().expect("no panic");
+    let place = place.as_mut().expect("a bench");
+    let (seed, level) = place.now;
+    if place.without.contains(&(seed, level.name())) {
+        return Err(Failure::Exit {
+            status: "a signal".to_owned(),
+            message: "the process died of it".to_owned(),
+        });
+    }
+    let about_passes = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        !text.starts_with("--enable") && !text.starts_with("--mvp") && text != "-g"
+    };
+    let mut arguments = arguments.to_vec();
+    if !place.passes.is_empty() {
+        arguments.retain(|argument| !about_passes(argument));
+        arguments.extend(place.passes.iter().cloned());
+    }
+    let passes = arguments.iter().filter(|it| about_passes(it));
+    place.last = passes.map(|it| it.to_string_lossy().into_owned()).collect();
+    let key = (module.to_vec(), arguments.clone());
+    if let Some(known) = place.known.get(&key) {
+        return Ok(known.clone());
+    }
+    say(OPTIMIZES, level.name());
+    let (input, output) = (place.folder.join("in"), place.folder.join("out"));
+    std::fs::write(&input, module).expect("a file for the optimizer");
+    let mut command: Vec<OsString> = vec![MEMORY.into(), input.into(), "-o".into()];
+    command.push((&output).into());
+    command.extend(arguments);
+    let done = edgec_compiler::optimizer_worker(command);
+    say(OPTIMIZED, "");
+    done.map_err(|message| Failure::Exit {
+        status: "exit status: 1".to_owned(),
+        message: message.lines().next().unwrap_or_default().to_owned(),
+    })?;
+    let optimized = std::fs::read(&output).expect("a file of the optimizer");
+    if module.len() >= LONG {
+        place.known.insert(key, optimized.clone());
+    }
+    Ok(optimized)
+}
+
+fn say(what: &str, rest: &str) {
+    let mut out = std::io::stdout().lock();
+    let written = writeln!(out, "{what} {rest}").and_then(|()| out.flush());
+    // Then nobody waits for the rest either.
+    written.expect("the process that started this one reads");
+}
+
+/// Does the cases from `first` up to `end`, every `step`-th of them, but not the levels of which
+/// one before this died.
+pub fn work(
+    bench: &Bench,
+    first: u64,
+    end: u64,
+    step: usize,
+    without: impl IntoIterator<Item = (u64, Level)>,
+) {
+    if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
+        let without = without
+            .into_iter()
+            .map(|(seed, level)| (seed, level.name()));
+        place.without = without.collect();
+    }
+    for seed in (first..end).step_by(step) {
+        say(BEGINS, &seed.to_string());
+        let report = bench.case(seed);
+        say(ENDS, &line(&report));
+    }
+}
+
+/// Compares what this process makes of the programs of some seeds with what a process for each
+/// makes of them, as `edgec` starts it in a build; each program at one level. How many there were.
+///
+/// # Panics
+///
+/// When the two differ.
+pub fn agree(bench: &Bench, edgec: &Path, seeds: Range<u64>) -> usize {
+    let each = Optimizer {
+        program: edgec.to_owned(),
+        arguments: vec!["__wasm-opt".into(), MEMORY.into()],
+        runs: Runs::InProcesses,
+        ..bench.optimizer.clone()
+    };
+    let mut compared = 0;
+    for seed in seeds {
+        let program = bench.program(seed).map(edgec_compiler::validate);
+        let Some(Ok(program)) = program else { continue };
+        let level = levels().nth(seed as usize % 6).expect("six levels");
+        let optimized = |optimizer| {
+            let optimized = edgec_compiler::optimize(program.clone(), level, optimizer, |_, _| {});
+            let optimized = optimized.expect("enough time and memory");
+            optimized.component.bytes().to_vec()
+        };
+        let (many, each) = (optimized(&bench.optimizer), optimized(&each));
+        assert!(many == each, "seed {seed} at -O{}", level.name());
+        compared += 1;
+    }
+    compared
+}
+
+/// A report on one line.
+fn line(report: &Report) -> String {
+    let difference = report
+        .difference
+        .as_ref()
+        .map(|difference| json!([difference.levels, difference.before, difference.after]));
+    json!({
+        "made": format!("{:?}", report.made),
+        "skipped": report.skipped,
+        "compared": report.compared,
+        "cutShort": report.cut_short,
+        "kept": report.kept,
+        "calls": report.calls,
+        "started": report.started,
+        "whole": report.whole,
+        "difference": difference,
+    })
+    .to_string()
+}

@@ -1,0 +1,65 @@
+//! What the command line takes, as its help tells it.
+
+use crate::Sandbox;
+
+/// An option of a verb that takes a value, or a place of an argument.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `--name`.
+    Long(String),
+    /// `-n`.
+    Short(String),
+    /// A place without a name.
+    Positional,
+}
+
+/// A verb, with what it takes.
+#[derive(Clone, Debug)]
+pub struct Verb {
+    /// Its name, with those of the verbs that it belongs to.
+    pub path: Vec<String>,
+    /// What it takes, and how the help calls the value.
+    pub places: Vec<(Place, String)>,
+}
+
+/// Every verb, by its help.
+pub fn verbs(sandbox: &Sandbox) -> Vec<Verb> {
+    let mut found = Vec::new();
+    let mut waiting = vec![Vec::new()];
+    while let Some(path) = waiting.pop() {
+        let arguments: Vec<&str> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = sandbox.ok(&arguments);
+        let mut verb = Verb {
+            path: path.clone(),
+            places: Vec::new(),
+        };
+        let mut section = "";
+        for line in help.lines() {
+            let text = line.trim();
+            if !line.starts_with(' ') {
+                section = text;
+            } else if section == "Commands:" && line.starts_with("  ") && !line.starts_with("   ") {
+                let name = text.split(' ').next().unwrap();
+                if name != "help" {
+                    waiting.push([&path[..], &[name.to_owned()]].concat());
+                }
+            } else if text.starts_with('-') && text.contains('<') {
+                let names = text.split('<').next().unwrap();
+                let names = names
+                    .split([' ', ',', '=', '['])
+                    .filter(|name| name.len() > 1);
+                let value = text.split('<').nth(1).unwrap_or_default().to_owned();
+                verb.places
+                    .extend(names.map(|name| match name.starts_with("--") {
+                        true => (Place::Long(name.to_owned()), value.clone()),
+                        false => (Place::Short(name.to_owned()), value.clone()),
+                    }));
+            } else if section == "Arguments:" && text.starts_with(['<', '[']) {
+                let value = text.split(['>', ']']).next().unwrap_or_default().to_owned();
+                verb.places.push((Place::Positional, value));
+            }
+        }
+        found.push(verb);
+    }
+    found
+}

@@ -1,0 +1,180 @@
+//! Secrets in every form that people paste them in, and the search for them in what a program prints and writes.
+
+use std::collections::BTreeSet;
+use std::process::Output;
+use std::sync::Mutex;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+use crate::Sandbox;
+use crate::help::{Place, Verb};
+
+/// A key in many forms, and the texts of which no part may ever be seen.
+pub struct Secret {
+    /// As people and tools write it.
+    pub forms: Vec<String>,
+    /// What is secret in them.
+    pub parts: Vec<String>,
+}
+
+/// Small hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Secret {
+    /// All forms of a key, from its PEM (PKCS#8, Ed25519).
+    pub fn of(pem: &str) -> Self {
+        let label = pem.lines().next().unwrap().to_owned();
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = STANDARD.decode(&body).unwrap();
+        let seed = &der[16..];
+        let escaped = pem.replace('\n', "\\n");
+        let ssh = STANDARD.encode([b"openssh-key-v1\0\0\0\0\x04none", seed].concat());
+        let forms = vec![
+            pem.to_owned(),
+            STANDARD.encode(&der),
+            pem.replace('\n', " "),
+            escaped.clone(),
+            pem.trim_end().to_owned(),
+            pem.replace('\n', ""),
+            pem.replace('\n', "\r\n"),
+            escaped.replace('\\', "\\\\"),
+            format!("{{\"key\": \"{escaped}\"}}"),
+            pem.replace('\n', "%0A").replace(' ', "%20"),
+            URL_SAFE_NO_PAD.encode(&der),
+            STANDARD.encode(pem),
+            hex(&der),
+            hex(pem.as_bytes()),
+            format!(
+                "-----BEGIN OPENSSH PRIVATE KEY-----\n{ssh}\n-----END OPENSSH PRIVATE KEY-----"
+            ),
+            ssh.clone(),
+            format!("{label}\n{body}"),
+        ];
+        let parts = vec![
+            body.clone(),
+            URL_SAFE_NO_PAD.encode(&der),
+            STANDARD.encode(pem),
+            hex(&der),
+            hex(pem.as_bytes()),
+            hex(&der).to_uppercase(),
+            STANDARD.encode(seed),
+            URL_SAFE_NO_PAD.encode(seed),
+            ssh,
+        ];
+        Self { forms, parts }
+    }
+
+    /// The 32 bytes alone, which only a place for a file's name is known not to mean.
+    pub fn seeds(pem: &str) -> Vec<String> {
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let der = STANDARD.decode(body).unwrap();
+        let seed = &der[16..];
+        vec![
+            STANDARD.encode(seed),
+            URL_SAFE_NO_PAD.encode(seed),
+            hex(seed),
+            hex(seed).to_uppercase(),
+        ]
+    }
+}
+
+/// Whether 12 characters of a secret that stand together are in a text; of a shorter secret, all of it.
+pub fn shows(text: &str, parts: &[String]) -> Option<String> {
+    let windows = parts.iter().flat_map(|part| {
+        let chars: Vec<char> = part.chars().collect();
+        let width = chars.len().min(12);
+        let windows = chars.windows(width).map(|it| it.iter().collect::<String>());
+        windows.collect::<Vec<_>>()
+    });
+    let mut seen = BTreeSet::new();
+    windows
+        .filter(|it| seen.insert(it.clone()))
+        .find(|it| text.contains(it.as_str()))
+}
+
+/// All that a process printed, on both streams.
+pub fn printed(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+/// Everything in the sandbox but the secrets that a test put there, names and contents.
+pub fn written(sandbox: &Sandbox, but: &[&str]) -> String {
+    let mut all = String::new();
+    for name in sandbox.files() {
+        if !but.contains(&name.as_str()) {
+            all += &format!(
+                "{name}\n{}\n",
+                String::from_utf8_lossy(&sandbox.read(&name))
+            );
+        }
+    }
+    all
+}
+
+/// Runs command lines, on all processors, each with `RUST_BACKTRACE`; none may show a part of the secret. Gives each
+/// output to `judge`.
+pub fn search(
+    sandbox: &Sandbox,
+    lines: &[Vec<String>],
+    parts: &[String],
+    judge: impl Fn(&[String], &Output) + Sync,
+) {
+    let next = Mutex::new(lines.iter());
+    let one = || {
+        loop {
+            let line = next.lock().unwrap().next();
+            let Some(line) = line else { return };
+            let arguments: Vec<&str> = line.iter().map(String::as_str).collect();
+            let mut command = sandbox.command(&arguments);
+            command
+                .env("RUST_BACKTRACE", "full")
+                .stdin(std::process::Stdio::null());
+            let output = command.output().unwrap();
+            let shown = shows(&printed(&output), parts);
+            assert_eq!(shown, None, "{line:?}: {output:?}");
+            judge(line, &output);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(one);
+        }
+    });
+}
+
+/// Whether an option takes the name of a file.
+pub fn takes_a_file(place: &Place, value: &str) -> bool {
+    let file = [
+        "FILE",
+        "DIR",
+        "PUBLIC_KEY",
+        "ARTIFACT",
+        "PROGRAM",
+        "INPUT",
+        "HOST",
+    ];
+    *place != Place::Positional
+        && !value.contains("KEY_ID")
+        && file.iter().any(|it| value.contains(it))
+}
+
+/// Command lines of a verb with a secret in one place, in each way that the place can be written.
+pub fn lines_with(verb: &Verb, place: &Place, secret: &str) -> Vec<Vec<String>> {
+    let line = |more: &[&str]| {
+        let more = more.iter().map(|it| (*it).to_owned());
+        verb.path
+            .iter()
+            .cloned()
+            .chain(more)
+            .collect::<Vec<String>>()
+    };
+    match place {
+        Place::Long(name) => vec![line(&[name, secret]), line(&[&format!("{name}={secret}")])],
+        Place::Short(name) => vec![line(&[name, secret]), line(&[&format!("{name}{secret}")])],
+        Place::Positional => vec![line(&[secret]), line(&["--", secret])],
+    }
+}

@@ -1,0 +1,62 @@
+//! Values of a policy's fields that TOML has no type for.
+
+use serde::{Deserialize, Deserializer, de};
+
+use crate::check::CheckName;
+
+/// Text that reports show in one line.
+pub(super) struct Line(pub(super) String);
+
+impl<'de> Deserialize<'de> for Line {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.contains(char::is_control) {
+            true => Err(de::Error::custom("control characters have no place here")),
+            false => Ok(Self(text)),
+        }
+    }
+}
+
+/// A check that has a mode.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turnable(pub(super) CheckName);
+
+impl<'de> Deserialize<'de> for Turnable {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let known = CheckName::WITH_MODE.into_iter();
+        let found = known.clone().find(|check| check.name() == text);
+        found.map(Self).ok_or_else(|| {
+            let names: Vec<&str> = known.map(CheckName::name).collect();
+            de::Error::custom(format!(
+                "`{text}` is no check that has a mode; those are {}",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+/// Seconds since 1970, from TOML's date-time in UTC.
+pub(super) struct DateTime(pub(super) u64);
+
+impl<'de> Deserialize<'de> for DateTime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut time = toml::value::Datetime::deserialize(deserializer)?;
+        // A leap second has no number of seconds since 1970.
+        if time.time.is_some_and(|time| time.second == Some(60)) {
+            return Err(de::Error::custom("there is no second 60"));
+        }
+        if time.offset == Some(toml::value::Offset::Custom { minutes: 0 }) {
+            time.offset = Some(toml::value::Offset::Z);
+        }
+        let seconds = humantime::parse_rfc3339(&time.to_string())
+            .ok()
+            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
+            .filter(|since| since.subsec_nanos() == 0)
+            .map(|since| Self(since.as_secs()));
+        seconds.ok_or_else(|| {
+            let example = "2027-01-01T00:00:00Z";
+            de::Error::custom(format!("a time is in UTC and whole seconds, as {example}"))
+        })
+    }
+}
