@@ -218,16 +218,17 @@ impl Walk {
                         continue;
                     };
                     let wide = self.widest(types, types.component_function_at(index));
-                    if let Some(wide) = wide
-                        && let Some(open) = self.open.last_mut()
-                    {
-                        open.push(WideFunction {
-                            index,
-                            name: None,
-                            offset,
-                            wide,
-                            type_offset: self.definition(types, wide.id),
-                        });
+                    if let Some(wide) = wide {
+                        let type_offset = self.definition(types, wide.id);
+                        if let Some(open) = self.open.last_mut() {
+                            open.push(WideFunction {
+                                index,
+                                name: None,
+                                offset,
+                                wide,
+                                type_offset,
+                            });
+                        }
                     }
                     index += 1;
                 }
