@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes a Python environment in FOLDER with the packages that standard input lists, one a line,
-# built, without what they depend on. Prints nothing but errors. Does nothing when FOLDER holds
-# that list already.
+# Makes a Python environment in FOLDER with the packages that standard input lists, one a line.
+# The packages come prebuilt and without their dependencies. Prints only errors. Does nothing when
+# FOLDER has that list already.
 #
 #   tests/python_environment.sh FOLDER [OPTION OF PIP...] <LIST
 set -euo pipefail

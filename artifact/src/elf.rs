@@ -91,7 +91,8 @@ pub enum ElfError {
         /// The section's name.
         name: String,
     },
-    /// A section that every image has, or every one with code, is not there, or is too short to be it.
+    /// A section that every image has, or every one with code, is not there, or is too short to be
+    /// it.
     #[error("no section `{name}` in the image")]
     MissingSection {
         /// The section's name.
@@ -103,8 +104,8 @@ pub enum ElfError {
         /// The name.
         name: String,
     },
-    /// A section whose flags say something else than what becomes of it: `.text` is executable, no other
-    /// section is, and none is writable.
+    /// A section whose flags say something else than what becomes of it: `.text` is executable, no
+    /// other section is, and none is writable.
     #[error(
         "the access flags of section `{name}` are wrong: `.text` is executable, nothing else is, and nothing is writable"
     )]
@@ -132,8 +133,8 @@ pub enum ElfError {
     },
 }
 
-/// What an image with code has. Without these tables the engine would run the code, and end the host's process where it
-/// should end the guest.
+/// What an image with code has. Without these tables the engine would run the code, and end the
+/// host's process where it should end the guest.
 const TABLES: [&str; 2] = [".wasmtime.exceptions", ".wasmtime.traps"];
 /// What each of them begins with, in bytes: two counts.
 const COUNTS: u64 = 8;
@@ -305,8 +306,8 @@ fn check_section(name: &str, section: &SectionHeader64<LE>) -> Result<(), ElfErr
     if matches!(section.sh_type(LE), SHT_REL | SHT_RELA) && !name.starts_with(".rela.debug_") {
         return Err(ElfError::Relocations { name: name.into() });
     }
-    // The engine makes `.text` executable, whatever its flags say, or with the first of them not at all. Here
-    // every section says what becomes of it.
+    // The engine makes `.text` executable, whatever its flags say, or with the first of them not at
+    // all. Here every section says what becomes of it.
     let access = section.sh_flags(LE) & u64::from(SHF_WRITE | SHF_EXECINSTR);
     let expected = match name {
         ".text" => u64::from(SHF_EXECINSTR),

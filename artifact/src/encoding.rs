@@ -30,8 +30,9 @@ pub enum KeyEncoding {
 }
 
 impl PublicKey {
-    /// The key in a text, and how it was written there. White space around it and a byte-order mark do not count; PEM is
-    /// read as OpenSSL reads it ([`tidy_pem`](crate::tidy_pem)), but for text in front.
+    /// The key in a text, and how it was written there. White space around it and a byte-order mark
+    /// do not count. PEM is read as OpenSSL reads it ([`tidy_pem`](crate::tidy_pem)), except that
+    /// text before the document is an error.
     ///
     /// # Errors
     ///
@@ -47,7 +48,7 @@ impl PublicKey {
             )?;
             Ok((Self::from_pem(&tidy)?, KeyEncoding::Pem))
         } else if text.contains("\n-----BEGIN") {
-            // It says that this is in front.
+            // Fails, and its error says that there is text before the document.
             Ok((Self::from_pem(text)?, KeyEncoding::Pem))
         } else if SSH_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) {
             Ok((from_openssh(text)?, KeyEncoding::OpenSsh))
@@ -161,7 +162,7 @@ mod tests {
             pem.replace("MCow", "MC\now"),
         ] {
             assert_eq!(PublicKey::from_text(&text), Ok((key, KeyEncoding::Pem)));
-            // A policy has one spelling, which every reader reads alike.
+            // A policy's PEM has one spelling, so that all readers agree.
             assert_eq!(PublicKey::from_pem(&pem), Ok(key));
         }
         for (text, says) in [

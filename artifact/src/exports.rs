@@ -1,9 +1,9 @@
 //! What a program exports, in a manifest: every name, or how many there are and their digest.
 //!
-//! Some toolchains export every function that they compile. A list of 75,000 names is megabytes that every
-//! load would verify and parse, and that no policy asks for. So a long list is *summed up*: the manifest states
-//! the number of names, and length and SHA-256 of the list, which is the very JSON that would stand in its place.
-//! Imports are never summed up: policies decide over them.
+//! Some toolchains export every function that they compile. A list of 75,000 names is megabytes
+//! that every load would verify and parse, and that no policy asks for. So a long list is *summed
+//! up*: the manifest states the number of names, and the length and SHA-256 of the JSON list that
+//! it replaces. Imports are never summed up: policies decide over them.
 
 use std::fmt;
 
@@ -14,9 +14,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::Sha256Digest;
 use crate::canonical;
 
-/// The longest list of exports that is stated name by name, in bytes of its JSON (128 KiB): some thousand
-/// names. Of 70 real core modules, 68 have lists of up to 40 KiB (2124 names); the others export all that they
-/// have, 8763 names (235 KiB) and 75,111 (7 MiB). Components have some dozens.
+/// The longest list of exports that is stated name by name, in bytes of its JSON (128 KiB): a few
+/// thousand names. Of 70 real core modules, 68 have lists of up to 40 KiB (2124 names). The other
+/// two export everything: 8763 names (235 KiB) and 75,111 names (7 MiB). Components have a few
+/// dozen.
 pub const MAX_EXPORT_LIST_LEN: u64 = 1 << 17;
 
 /// The exports of a program.
@@ -29,7 +30,7 @@ pub enum Exports {
     SummedUp(ExportSum),
 }
 
-/// What is stated of a list that is too long to be stated.
+/// What a manifest states of a list that is too long to be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportSum {
@@ -42,12 +43,12 @@ pub struct ExportSum {
 }
 
 impl Exports {
-    /// States these names, in the one way that a list of this length is stated.
+    /// The exports with these names: listed or summed up, as the length decides.
     pub fn of(names: impl IntoIterator<Item = String>) -> Self {
         let mut names: Vec<String> = names.into_iter().collect();
         names.sort_unstable();
         names.dedup();
-        let list = canonical::encode(&names);
+        let list = export_list(&names);
         if list.len() as u64 <= MAX_EXPORT_LIST_LEN {
             return Self::Listed(names);
         }
@@ -58,7 +59,7 @@ impl Exports {
         })
     }
 
-    /// The names, where they are stated.
+    /// The names, if they are listed.
     pub fn names(&self) -> Option<&[String]> {
         match self {
             Self::Listed(names) => Some(names),
@@ -75,7 +76,8 @@ impl Exports {
     }
 }
 
-/// The JSON of a list of exports: what a digest in a manifest is of, when the names are sorted and each is there once.
+/// The JSON of a list of exports. The digest in a manifest is of this JSON, with the names sorted
+/// and each name once.
 pub fn export_list(names: &[String]) -> Vec<u8> {
     canonical::encode(&names)
 }

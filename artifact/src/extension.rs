@@ -1,8 +1,9 @@
-//! Statements that a manifest carries for other readers: signed, shown, and looked at by no rule.
+//! Statements that a manifest carries for other readers: signed and shown, but read by no rule.
 //!
-//! A version of the format never gets another field, since readers refuse those that they do not know. `extensions`
-//! is the one place for what a reader need not understand. Its values have one spelling too: strings, booleans,
-//! integers that every reader of JSON keeps, lists, and objects whose keys are sorted.
+//! A version of the format never gets another field, since readers refuse unknown fields. Only
+//! `extensions` may hold what a reader need not understand. Its values have one spelling too:
+//! strings, booleans, integers that every reader of JSON keeps, lists, and objects whose keys are
+//! sorted.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +17,7 @@ use crate::name::{NameError, check_name};
 /// The most that all extensions of a manifest may take, in bytes of their JSON (64 KiB).
 pub const MAX_EXTENSIONS_LEN: u64 = 1 << 16;
 
-/// How many lists and objects may be inside of one another, the object of all extensions among them.
+/// How deep lists and objects may be nested; the object of all extensions counts as one level.
 pub const MAX_EXTENSIONS_DEPTH: usize = 8;
 
 /// The largest integer of an extension: RFC 7493, section 2.2.
@@ -43,14 +44,14 @@ pub enum ExtensionValue {
     Object(BTreeMap<String, ExtensionValue>),
 }
 
-/// Why values are not a manifest's extensions.
+/// Why values cannot be a manifest's extensions.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtensionError {
-    /// None: leaving them out is the one spelling of that.
+    /// There are none. Then the field must be left out.
     #[error("the extensions are empty")]
     Empty,
-    /// A name that cannot be one. Those who define an extension put a domain of theirs in front.
+    /// A name is invalid. It begins with a domain of those who define the extension.
     #[error("an extension's name: {0}")]
     Name(#[from] NameError),
     /// An integer that some readers of JSON would round.
@@ -59,7 +60,7 @@ pub enum ExtensionError {
         /// The integer.
         found: u64,
     },
-    /// Too much inside of one another.
+    /// Lists and objects are nested too deep.
     #[error("extensions are nested {depth} deep, and {MAX_EXTENSIONS_DEPTH} is the limit")]
     Depth {
         /// How deep they are.
@@ -113,7 +114,7 @@ impl TryFrom<BTreeMap<String, ExtensionValue>> for Extensions {
 }
 
 impl ExtensionValue {
-    /// How many lists and objects are inside of one another; every integer is within its range.
+    /// How deep lists and objects are nested. An integer above its range is an error.
     fn measure(&self) -> Result<usize, ExtensionError> {
         let children: Box<dyn Iterator<Item = &Self>> = match self {
             Self::Integer(found) if *found > MAX_NUMBER => {
@@ -172,7 +173,8 @@ impl<'de> Deserialize<'de> for ExtensionValue {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExtensionValue, A::Error> {
                 let mut values = BTreeMap::new();
                 while let Some((key, value)) = map.next_entry()? {
-                    // One that is there twice differs from its own encoding.
+                    // This drops a repeated key. `canonical::decode` then refuses the text, since
+                    // its encoding differs.
                     values.insert(key, value);
                 }
                 Ok(ExtensionValue::Object(values))

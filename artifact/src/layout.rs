@@ -20,8 +20,8 @@ use crate::{Envelope, EnvelopeError};
 pub const FORMAT_VERSION: u32 = 1;
 /// The longest artifact that is read, in bytes (1 GiB).
 pub const MAX_ARTIFACT_LEN: u64 = 1 << 30;
-/// The longest envelope, in bytes (4 MiB). A manifest states every import, and some toolchains import thousands by
-/// mangled names.
+/// The longest envelope, in bytes (4 MiB). A manifest states every import, and some toolchains
+/// import thousands by mangled names.
 pub const MAX_ENVELOPE_LEN: u64 = 1 << 22;
 
 /// Not text, not ELF, and damaged by a transfer that changes line ends.

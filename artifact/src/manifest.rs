@@ -48,7 +48,7 @@ pub struct Manifest {
     pub validity: Option<Validity>,
     /// How to make the same image again.
     pub builder: Builder,
-    /// What other readers want to know; no rule looks at it.
+    /// Information for other readers; no rule reads it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub extensions: Option<Extensions>,
 }
@@ -163,8 +163,8 @@ impl Engine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Capabilities {
-    /// Imports: interfaces with versions, or `module::name` of a core module. Sorted, and always all of them:
-    /// policies decide over them.
+    /// Imports: interfaces with versions, or `module::name` of a core module. Sorted, and always
+    /// all of them: policies decide over them.
     pub imports: Vec<String>,
     /// Exports: names, or what sums up a long list of them.
     pub exports: Exports,

@@ -1,14 +1,16 @@
-//! PEM as OpenSSL reads it, brought into the one form that the parsers of keys read (RFC 7468, "strict").
+//! PEM as OpenSSL reads it, brought into the one form that the parsers of keys read (RFC 7468,
+//! "strict").
 //!
-//! Read like OpenSSL 3 (`PEM_read_bio`, crypto/pem/pem_lib.c): a byte-order mark, lines of any length, white space at their ends and
-//! among the data, CRLF, text in front of the document and behind it. What else differs is an error that names the line, also a second
-//! key, of which OpenSSL takes the first: nothing is guessed in a key's file.
+//! Read like OpenSSL 3 (`PEM_read_bio`, crypto/pem/pem_lib.c): a byte-order mark, lines of any
+//! length, white space at their ends and among the data, CRLF, text before and after the document.
+//! Everything else is an error that names the line. So is a second key, although OpenSSL would take
+//! the first: edgec does not guess which key is meant.
 
 /// Why a text has no PEM document.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PemError {
-    /// No `-----BEGIN ...-----` of what is wanted.
+    /// No `-----BEGIN ...-----` line with the wanted label.
     #[error("there is no line `-----BEGIN {wanted}-----`")]
     NoBegin {
         /// The label that is wanted.
@@ -39,7 +41,7 @@ pub enum PemError {
         /// Where the document begins, from 1.
         line: usize,
     },
-    /// A document that ends as another one.
+    /// The label at the end differs from the one at the beginning.
     #[error("line {line} ends a document of another kind")]
     OtherEnd {
         /// The line, from 1.
@@ -70,16 +72,16 @@ pub enum PemError {
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
-/// RFC 7468, section 2: what is generated has lines of 64 characters.
+/// RFC 7468, section 2: generators write lines of 64 characters.
 const WIDTH: usize = 64;
 
-/// Writes the one document of a text whose label `fits` into `tidy`, which should be empty, with the lines that a strict
-/// parser wants. `wanted` is for the message. Into a buffer of the caller's, who may want to overwrite it: it never grows when
-/// it has room for twice the text.
+/// Finds the one document whose label `fits`, and writes it into `tidy` with the lines that a
+/// strict parser wants. `tidy` should be empty. `wanted` is the label for the message. The buffer
+/// is the caller's, so that the caller can wipe it: it does not grow if it has room for twice the
+/// text.
 ///
 /// # Errors
-///
-/// [`PemError`]; nothing of the text is repeated.
+/// [`PemError`], which repeats nothing of the text.
 pub fn tidy_pem(
     text: &str,
     wanted: &'static str,
@@ -125,7 +127,7 @@ fn begin(line: &str, number: usize) -> Result<Option<&str>, PemError> {
     }
 }
 
-/// Passes a document that is not wanted.
+/// Skips a document that is not wanted.
 fn skip<'t>(
     lines: &mut impl Iterator<Item = (&'t str, usize)>,
     begin: usize,

@@ -45,13 +45,13 @@ pub enum StatementError {
     /// A validity that states nothing: leaving it out is the one spelling of that.
     #[error("the manifest's validity is empty")]
     EmptyValidity,
-    /// Exports that are summed up and not so many that they may be.
+    /// Exports are summed up although their list is short enough to be stated.
     #[error(
         "the manifest sums up exports that take {length} bytes, and lists of up to \
          {MAX_EXPORT_LIST_LEN} are stated name by name"
     )]
     ShortSum {
-        /// The length of the list's JSON in bytes, as it is stated.
+        /// The stated length of the list's JSON in bytes.
         length: u64,
     },
     /// A version that other readers of JSON would round (RFC 7493, section 2.2).

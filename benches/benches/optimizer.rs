@@ -97,6 +97,6 @@ fn run_time(artifact: &std::path::Path, work: &Workload) -> Duration {
 
 #[expect(unsafe_code, reason = "the engine's own loading is what is measured")]
 fn deserialize(engine: &Engine, path: &std::path::Path) {
-    // SAFETY: the file was compiled by this process, and nobody writes it.
+    // SAFETY: this process compiled the file, and nothing else writes it.
     unsafe { Component::deserialize_file(engine, path) }.unwrap();
 }

@@ -114,7 +114,7 @@ impl Stock {
 /// Wasmtime's own load of a file that this process has written.
 #[expect(unsafe_code, reason = "this is what edgec-loader is compared with")]
 pub fn deserialize(engine: &Engine, path: &Path) -> Component {
-    // SAFETY: the file was compiled by this process or one that it started, and nobody writes it.
+    // SAFETY: this process or its child compiled the file, and nothing else writes it.
     unsafe { Component::deserialize_file(engine, path) }.unwrap()
 }
 

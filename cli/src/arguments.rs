@@ -1,7 +1,6 @@
-//! Arguments and variables before they are parsed: a secret among them is refused, and is never repeated.
-//!
-//! Whatever parses or fails later shows what it was given, in messages, reports and names of files. So this is
-//! looked for once, in front of everything else.
+//! Looks at arguments and variables before they are parsed: refuses secrets among them, and never
+//! repeats them. Later code may repeat its input in messages, reports and names of files. So the
+//! search for secrets comes first.
 
 use std::ffi::OsString;
 
@@ -16,14 +15,15 @@ use crate::{secrets, trust};
 /// The variables that name files or folders.
 const FILE_VARIABLES: [&str; 3] = [KEY_VARIABLE, trust::STATE_VARIABLE, "EDGEC_STORE"];
 
-/// Refuses key material among the arguments (without the program's own name) and in the variables that name files.
-/// Variables that hold a key (`--key env:NAME`) are kept from the processes that this one starts.
+/// Refuses key material among the arguments (without the program's own name) and in the variables
+/// that name files. Variables that hold a key (`--key env:NAME`) are kept from the processes that
+/// this one starts.
 pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Result<(), Failure> {
     let places = places(command, arguments);
     for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
         let bytes = argument.as_encoded_bytes();
         let value = place.value(bytes);
-        // A short option and its value have no mark between them.
+        // Nothing separates a short option from its value.
         let short = bytes.strip_prefix(b"-").and_then(|rest| rest.get(1..));
         let parts = [Some(bytes), Some(value), short];
         let is_key = |part: Option<&[u8]>| part.and_then(looks_like) == Some(Material::Key);
@@ -77,7 +77,7 @@ fn names_no_file(value: &[u8]) -> bool {
     looks_like(named) == Some(Material::HexBytes) && !std::path::Path::new(&*text).exists()
 }
 
-/// The variable that `env:NAME` names is for this process alone.
+/// Hides the variable that `env:NAME` names from the processes that this one starts.
 fn hide_named(value: &[u8]) {
     let name = value.strip_prefix(VARIABLE_PREFIX.as_bytes());
     if let Some(name) = name.and_then(|name| std::str::from_utf8(name).ok()) {
@@ -88,9 +88,9 @@ fn hide_named(value: &[u8]) {
 /// What an argument is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// A file's name, as far as is known.
+    /// A file's name, or possibly one.
     File,
-    /// A text, in which 32 bytes may be a digest.
+    /// A text: 32 bytes in hexadecimal may be a digest.
     Text,
     /// The argument of a program that `run` starts.
     Program,
@@ -111,7 +111,8 @@ impl Place {
     }
 }
 
-/// The place of each argument. What cannot be told, since an option is misspelled, say, may be a file's name.
+/// The place of each argument. Where it is unclear, as after a misspelled option, the argument
+/// counts as a file's name.
 fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
     let mut verb = command;
     // Options of the verbs around it, which may follow it.
@@ -201,7 +202,7 @@ fn of_value(option: &Arg, begin: usize) -> Place {
     }
 }
 
-/// The options whose names help whoever misplaced a secret.
+/// The options that a message about a misplaced secret names.
 fn known(long: Option<&str>) -> Option<&'static str> {
     let names = [
         "--key",
@@ -223,16 +224,17 @@ fn known(long: Option<&str>) -> Option<&'static str> {
         .find(|name| name.strip_prefix("--") == Some(long))
 }
 
-/// Whether the verb's arguments are files: those of `run` are a program's as well, those of `symbolize` addresses, and those of
-/// most verbs of `store` are applications.
+/// Whether the verb's arguments are files. Those of `run` may also be the program's, those of
+/// `symbolize` are addresses, and those of most verbs of `store` are applications.
 fn names_files(verb: &Command) -> bool {
     let mut positionals = verb.get_positionals();
     let application = positionals.any(|it| it.get_id() == "application");
     !application && !["run", "symbolize"].contains(&verb.get_name())
 }
 
-/// An error of the parser, without a value that may be a secret: what stands alone on a command line on which there
-/// is talk of secrets, and what an option got that is itself about secrets. Other options' values are shown.
+/// An error of the parser, without values that may be secrets. If any option on the command line is
+/// about secrets, this hides arguments without an option and the values of options about secrets.
+/// Values of other options are shown.
 pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let talks = arguments
         .iter()
@@ -261,7 +263,7 @@ pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::
     error
 }
 
-/// Whether an option, known or misspelled, has a name that secrets are given under.
+/// Whether an option, known or misspelled, has the name of one that takes secrets.
 fn is_about_secrets(argument: &str) -> bool {
     let argument = argument.to_ascii_lowercase();
     let name = argument.split(['=', ' ']).next().unwrap_or_default();

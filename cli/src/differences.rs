@@ -18,8 +18,8 @@ pub(crate) struct Difference {
     pub(crate) b: Option<String>,
 }
 
-/// Every field in which two manifests differ, in the order of the fields' names. Lists are sets: what
-/// only one has is named.
+/// Every field in which two manifests differ, in the order of the fields' names. Lists are sets:
+/// what only one has is named.
 pub(crate) fn of_manifests(a: &Manifest, b: &Manifest) -> Vec<Difference> {
     let mut found = Vec::new();
     // A manifest has string keys and no failing `Serialize`.

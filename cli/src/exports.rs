@@ -1,7 +1,6 @@
-//! The names of all that an artifact exports, also where its manifest only sums them up.
-//!
-//! The list lies nowhere beside the artifact: the engine finds exports by name, so that every image has it. What is
-//! read there is held against what the manifest states.
+//! The names of an artifact's exports, even if its manifest only sums them up. Every image has the
+//! names, since the engine finds exports by name. They count only if they fit the digest in the
+//! manifest.
 
 use std::borrow::Cow;
 
@@ -13,7 +12,8 @@ use crate::unvouched;
 
 const CODE: &str = "exports";
 
-/// The names that the manifest states, or those in the image that are the list that it sums up.
+/// The names that the manifest lists. If it sums them up: the names in the image, if they fit its
+/// digest.
 pub(crate) fn names<'m>(
     manifest: &'m Manifest,
     image: &Image<'_>,

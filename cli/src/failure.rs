@@ -76,7 +76,7 @@ impl Failure {
         self
     }
 
-    /// Says something else, and what to do then.
+    /// Replaces message and hint.
     pub(crate) fn instead(mut self, message: impl Into<String>, hint: &str) -> Self {
         self.message = message.into();
         self.hint = Some(hint.to_owned());
@@ -99,7 +99,8 @@ impl Failure {
         code(self.exit)
     }
 
-    /// Prints to standard error: all of it for people; beside a document, which has the rest, one line.
+    /// Prints to standard error: everything for people; only one line beside a JSON document, which
+    /// has the rest.
     pub(crate) fn tell(&self, format: Format) {
         match format {
             Format::Text => self.print(),
@@ -107,7 +108,7 @@ impl Failure {
         }
     }
 
-    /// Ends a command that has nothing else to say: for machines, the failure is the document.
+    /// Ends a command that prints nothing else. With `--format json`, the failure is the document.
     pub(crate) fn end(&self, format: Format) -> ExitCode {
         #[derive(Serialize)]
         struct Document<'a> {
@@ -150,7 +151,7 @@ impl Failure {
     }
 }
 
-/// An error of the engine and its causes, each with its lines, as the engine prints them itself; without the backtrace of
+/// An error of the engine and its causes, in the engine's own layout. Leaves out the backtrace of
 /// edgec's own code that `RUST_BACKTRACE` would add.
 pub(crate) fn trace(error: &wasmtime::Error) -> String {
     let mut text = error.to_string();

@@ -1,9 +1,10 @@
-//! What kind of file somebody gave: the one place that recognises kinds.
+//! Recognises kinds of files. No other code does.
 //!
-//! A verb that cannot read a file says what the file is, and which verb or tool takes it. Only files that a verb has refused are
-//! looked at here, so that no guess decides anything: not what is compiled, and not what is trusted.
+//! A verb that cannot read a file says what the file is, and which verb or tool takes it. Only
+//! files that a verb has refused come here, so a guess never decides what is compiled or trusted.
 //!
-//! Sources: the formats' own magic numbers; `file(1)`; `wasmtime-environ`, `obj.rs`, for the images of Wasmtime.
+//! Sources: the formats' own magic numbers; `file(1)`; `wasmtime-environ`, `obj.rs`, for the images
+//! of Wasmtime.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -55,8 +56,8 @@ enum FileKind {
     Tar,
 }
 
-/// The failure of a file that a verb refused. Where the file is of another kind than the one that is wanted, the message says
-/// so; a damaged file of the right kind keeps the failure as it is.
+/// Adds to the failure of a file that a verb refused. If the file is of another kind than the
+/// wanted one, the message says so. A damaged file of the right kind keeps its failure.
 pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure {
     let Some(kind) = recognise(bytes).filter(|kind| !kind.is(wanted)) else {
         return failure;
@@ -72,7 +73,7 @@ pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure
     failure.instead(message, kind.hint(wanted))
 }
 
-/// As [`explain`], of a file that was refused by its name.
+/// As [`explain`], for a file that was read elsewhere.
 pub(crate) fn explain_file(failure: Failure, path: &Path, wanted: Wanted) -> Failure {
     match read_ends(path) {
         Some(bytes) => explain(failure, &bytes, wanted),
@@ -80,8 +81,9 @@ pub(crate) fn explain_file(failure: Failure, path: &Path, wanted: Wanted) -> Fai
     }
 }
 
-/// How much of a file is looked at, from its front; and its last bytes, where an artifact has its magic.
+/// How much of a file's front is read, in bytes (64 KiB).
 const FRONT: u64 = 64 << 10;
+/// The last bytes of an artifact.
 const MAGIC: &[u8] = b"\x89edgec\r\n";
 
 /// The front and the last bytes of a regular file, put together.
@@ -160,7 +162,7 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     let front = bytes.get(..4096).unwrap_or(bytes);
     let text = match std::str::from_utf8(front) {
         Ok(text) => text,
-        // A character that was cut in two at the end of what is looked at.
+        // The end of `front` may cut a character in two.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(front.get(..error.valid_up_to())?).ok()?
         }

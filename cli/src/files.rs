@@ -46,7 +46,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Whether an input is a key instead of a program: the parser of text would show a line of it.
+/// Whether an input is a key instead of a program. The text parser's error would show a line of it.
 fn is_key(input: &[u8]) -> bool {
     let text = std::str::from_utf8(input).map_or("", str::trim_start);
     let program = text.is_empty() || text.starts_with(['(', ';', '\0']);
@@ -62,8 +62,8 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     read_sized(file, MAX_LEN, len)
 }
 
-/// Opens what is to be read, and gives its length. Of a pipe it is 0, and there must be somebody who
-/// writes to it by now, as `<(command)` has: else it would be waited for without end.
+/// Opens an input, and gives its length. A pipe has length 0, and must have a writer by now, as
+/// `<(command)` has: otherwise reading would wait without end.
 fn open_input(path: &Path) -> io::Result<(File, u64)> {
     let file = open_without_waiting(path)?;
     let metadata = file.metadata()?;
@@ -150,7 +150,7 @@ pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
     .map_err(|error| cannot("read", path, &error))
 }
 
-/// Standard input, which can be read once only.
+/// Standard input, which can be read only once.
 fn stdin_once() -> io::Result<io::StdinLock<'static>> {
     static READ: AtomicBool = AtomicBool::new(false);
     match READ.swap(true, Ordering::Relaxed) {
@@ -277,7 +277,7 @@ fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// An artifact or a key in the middle of a terminal's text is nobody's wish.
+/// Refuses `-` as an output: an artifact or a key must not end up in a terminal's text.
 pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
     if path.as_os_str() == STDIN {
         return Err(

@@ -106,8 +106,8 @@ fn unserved(host: &str, unfit: &Unfit) -> Failure {
 }
 
 impl FleetPlan {
-    /// Whether the hosts that are given this artifact can load it: what depends on the program, such as the
-    /// size of their pools, is known only now.
+    /// Whether the hosts that are given this artifact can load it: what depends on the program,
+    /// such as the size of their pools, is known only now.
     pub(crate) fn check(&self, manifest: &Manifest) -> Result<(), Failure> {
         for host in &self.hosts {
             if host.target == manifest.target.id {

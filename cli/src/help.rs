@@ -1,4 +1,4 @@
-//! What `--help` has beside the options: examples, each of which is a command line that the program accepts.
+//! The examples in `--help`. Each is a command line that the program accepts.
 
 use clap::{ColorChoice, Command};
 
@@ -14,7 +14,8 @@ pub(crate) fn finish(command: Command) -> Command {
     with_examples(command.version(version::line()).color(color), "")
 }
 
-/// Puts examples behind the options of every verb that has some; what stands there already comes after them.
+/// Puts examples after the options of every verb that has examples, before any text that is there
+/// already.
 fn with_examples(command: Command, path: &str) -> Command {
     let verbs: Vec<String> = command
         .get_subcommands()
@@ -40,7 +41,7 @@ fn with_examples(command: Command, path: &str) -> Command {
     ))
 }
 
-/// Verb, what for, and the line.
+/// The verb, a description, and the command line.
 const EXAMPLES: &[(&str, &str, &str)] = &[
     (
         "",
@@ -273,7 +274,8 @@ mod tests {
         }
     }
 
-    /// A verb with many options has them in groups, and none in a group of another kind.
+    /// A verb with many options groups them under headings, and the same option has the same
+    /// heading everywhere.
     #[test]
     fn options_have_headings() {
         let mut found = Vec::new();

@@ -1,29 +1,32 @@
-//! Whether a text looks like a secret key: so that one that stands where a file's name should is not repeated.
+//! Whether a text looks like a secret key. If a key stands in place of a file's name, edgec must
+//! not repeat it.
 //!
-//! Known forms: PEM (RFC 7468) of any private key, also on one line, escaped (`\n`, `\u000a`, `%0A`) or cut into words; the
-//! DER inside (PKCS#8, RFC 5958; SEC 1; PKCS#1; OpenSSH's) in base64, base64url or hexadecimal; these again in base64 or
-//! hexadecimal; keys of PuTTY, age and JWK; and, since they have no form of their own, texts that look like 32 or 64 random bytes.
+//! Known forms: PEM (RFC 7468) of any private key, also on one line, escaped (`\n`, `\u000a`,
+//! `%0A`) or cut into words; the DER inside (PKCS#8, RFC 5958; SEC 1; PKCS#1; OpenSSH's) in base64,
+//! base64url or hexadecimal; all of these once more in base64 or hexadecimal; keys of PuTTY, age
+//! and JWK; and texts that look like 32 or 64 random bytes, since a bare seed has no form of its
+//! own.
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-/// How sure it is.
+/// What a text seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Material {
-    /// Nothing else has this form.
+    /// A secret key: nothing else has this form.
     Key,
-    /// 32 or 64 bytes in hexadecimal: a seed, or a digest, which is public.
+    /// 32 or 64 bytes in hexadecimal: a secret seed or a public digest.
     HexBytes,
 }
 
-/// As many encodings around a key are taken off.
+/// How many encodings around a key are removed.
 const DEPTH: u8 = 3;
-/// Longer texts are looked at in their first part only, in bytes (1 MiB).
+/// How much of a text is searched, in bytes (1 MiB).
 const MAX_LEN: usize = 1 << 20;
 
-/// What a text seems to be, where that is a key.
+/// What kind of key material a text seems to be, if any.
 pub(crate) fn looks_like(text: &[u8]) -> Option<Material> {
     let text = text.get(..MAX_LEN).unwrap_or(text);
     if is_key(text, DEPTH) {
@@ -53,13 +56,13 @@ fn is_key(text: &[u8], depth: u8) -> bool {
 /// What OpenSSH's private keys begin with (`PROTOCOL.key`).
 const OPENSSH: &[u8] = b"openssh-key-v1\0";
 
-/// Texts that say themselves that they hold a private key.
+/// Documents that are marked as private keys.
 fn is_document(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text).to_ascii_uppercase();
     if text.contains("-----BEGIN") {
         let mut letters = text.clone();
         letters.retain(|c| c.is_ascii_uppercase());
-        // `-----BEGIN` alone is what a shell leaves of a document without quotes around it.
+        // A shell splits a document without quotes around it, and leaves `-----BEGIN` alone.
         let words = text.split_once("-----BEGIN").map_or("", |(_, rest)| rest);
         return letters.contains("PRIVATEKEY") || words.trim().is_empty();
     }
@@ -67,7 +70,8 @@ fn is_document(text: &[u8]) -> bool {
     jwk || text.contains("PUTTY-USER-KEY-FILE") || text.contains("AGE-SECRET-KEY-1")
 }
 
-/// The beginning of PKCS#8, of it under a passphrase (PBES1, PBES2, PKCS#12), of SEC 1, or of PKCS#1.
+/// The beginning of PKCS#8, of it under a passphrase (PBES1, PBES2, PKCS#12), of SEC 1, or of
+/// PKCS#1.
 fn is_private_der(bytes: &[u8]) -> bool {
     let sequence = |bytes: &[u8]| -> Option<usize> {
         match *bytes {
@@ -103,7 +107,7 @@ fn decodings(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     let runs = text.split(|byte| !is_base64(*byte));
     let runs = runs.filter(|run| run.len() >= 24);
     let base64 = runs.flat_map(|run| {
-        // DER begins with `M` in base64; what is in front of it may be a name, or a prefix.
+        // DER begins with `M` in base64; a name or a prefix may come before it.
         let begins = move |at: &usize| *at == 0 || run.get(*at) == Some(&b'M');
         let begins = (0..run.len()).filter(begins).take(64);
         begins.filter_map(move |at| from_base64(run.get(at..)?))
@@ -115,7 +119,7 @@ fn decodings(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     base64.chain(hex)
 }
 
-/// What of a run of base64's letters can be decoded.
+/// The bytes of a run of base64 letters, in either alphabet.
 fn from_base64(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let config = GeneralPurposeConfig::new()
         .with_decode_allow_trailing_bits(true)
@@ -126,7 +130,7 @@ fn from_base64(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         other => *other,
     });
     let mut letters: Zeroizing<Vec<u8>> = Zeroizing::new(letters.collect());
-    // One letter alone is no byte.
+    // One letter left over does not make a byte.
     if letters.len() % 4 == 1 {
         letters.pop();
     }
@@ -147,9 +151,10 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Whether a run of base64's letters has the length of 32 or 64 bytes, and changes between capitals, small letters and
-/// digits as often as random bytes do, and names of files and applications do not. Of random bytes, not one text in a
-/// million has fewer than three capitals or small letters; and no text is in both alphabets, as paths may be.
+/// Whether a run of base64 letters has the length of 32 or 64 bytes and looks random. Random bytes
+/// change between capitals, small letters and digits more often than names of files and
+/// applications do. Fewer than one random text in a million has under three capitals or under three
+/// small letters. A random text uses one of the two alphabets, while a path may mix both.
 fn is_random(run: &[u8]) -> bool {
     let changes_at_least = match run.len() {
         43 => 17,
@@ -175,13 +180,14 @@ fn is_random(run: &[u8]) -> bool {
     changes.count() >= changes_at_least
 }
 
-/// Without white space, quotes and what stands between lines in lists of strings.
+/// Removes white space, quotes, and the commas and backslashes of lists of strings.
 fn compact(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let kept = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'`,\\".contains(byte);
     Zeroizing::new(text.iter().filter(kept).copied().collect())
 }
 
-/// With `\n`, `\u000a`, `\x0a`, `%0A`, `&#10;` as what they stand for; also when escaped several times.
+/// Replaces `\n`, `\u000a`, `\x0a`, `%0A` and `&#10;` by their characters, also if they are escaped
+/// several times.
 fn unescaped(text: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut text = Zeroizing::new(text.to_vec());
     for _ in 0..DEPTH {
@@ -214,7 +220,8 @@ fn unescaped_once(text: &[u8]) -> Zeroizing<Vec<u8>> {
     plain
 }
 
-/// The ASCII character of so many hexadecimal digits behind a prefix, and the length of it all.
+/// The ASCII character that `digits` hexadecimal digits after a prefix stand for, and the length of
+/// prefix and digits.
 fn escape(text: &[u8], prefix: usize, digits: usize) -> (u8, usize) {
     let code = text.get(prefix..prefix + digits);
     let code = code.and_then(|code| std::str::from_utf8(code).ok());
@@ -350,7 +357,7 @@ mod tests {
         }
     }
 
-    /// Of random seeds hardly one in a thousand looks like a name.
+    /// Of a thousand random seeds, at most two look like a name.
     #[test]
     fn seeds_look_random() {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;

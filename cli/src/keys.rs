@@ -16,7 +16,7 @@ use crate::signals;
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
 
-/// What stands in front of a variable's name, where a key comes from its content.
+/// The prefix of a variable's name where the variable's content is the key.
 pub(crate) const VARIABLE_PREFIX: &str = "env:";
 
 /// Reads a private key that only its owner can read, asking for its passphrase where it

@@ -1,6 +1,7 @@
-//! What this machine does not give, in the words of the command line.
+//! Failures of this machine, in the words of the command line.
 //!
-//! The input is not at fault, so the exit code is 3, and the message names the folder, the limit or the signal.
+//! The input is not at fault, so the exit code is 3, and the message names the folder, the limit or
+//! the signal.
 
 use std::error::Error;
 
@@ -8,7 +9,7 @@ use edgec_compiler::{Limit, MachineError};
 
 use crate::failure::{Exit, Failure};
 
-/// The failure of which `cause` is the cause; `error` says what was not done.
+/// The failure that `cause` led to; `error` says which work was not done.
 pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
     let (code, hint) = match cause {
         MachineError::Temporary { .. } => ("temporary-folder", TEMPORARY),
@@ -38,6 +39,6 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
     Failure::new(Exit::Environment, code, crate::failure::chain(error)).hint(hint)
 }
 
-/// What to do where nothing can be written in the temporary folder.
+/// What to do when the temporary folder cannot be written to.
 const TEMPORARY: &str =
     "name a folder that can be written to, and has room, in the variable TMPDIR";

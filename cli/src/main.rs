@@ -166,8 +166,8 @@ fn command() -> clap::Command {
     help::finish(command)
 }
 
-/// Whether the command line asks for a document, where it may be wrong otherwise. What is behind `--`, or is
-/// passed on to a program that runs, is not edgec's.
+/// Whether the command line asks for a JSON document, even if the rest of it is wrong. Arguments
+/// after `--`, and those of `run`, may belong to the program that runs.
 fn format(arguments: &[OsString]) -> Format {
     let mut own = arguments.iter().take_while(|argument| *argument != "--");
     let of_program = arguments.first().is_some_and(|verb| verb == "run");
@@ -182,7 +182,7 @@ fn format(arguments: &[OsString]) -> Format {
     }
 }
 
-/// What the parser has against the command line.
+/// The parser's error as a failure.
 fn usage(error: &clap::Error) -> Failure {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);

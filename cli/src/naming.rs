@@ -18,8 +18,9 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// A name with an ending is a file, for the one artifact; one without is a folder, as is one that ends with a slash or
-    /// is a folder already. Where how many artifacts there are may change without the command line (`varying`), only a folder will do.
+    /// A name with an ending is a file for one artifact. A name without an ending, or with a slash
+    /// at its end, is a folder, and so is an existing folder. If the number of artifacts can change
+    /// while the command line stays the same (`varying`), it must be a folder.
     pub(crate) fn new(
         option: Option<&Path>,
         artifacts: usize,
@@ -115,13 +116,13 @@ pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
     Ok(debug)
 }
 
-/// Whether a name ends as those of files do: `app.cwasm`, but not `release-1.2`.
+/// Whether a name has a file's ending: `app.cwasm` does, `release-1.2` does not.
 fn has_ending(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| ending.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// Whether what is read has a name that somebody gave it: standard input and pipes have none.
+/// Whether an input has no name of its own: standard input, pipes and devices.
 fn is_nameless(input: &Path) -> bool {
     let of_system = ["/dev", "/proc"]
         .iter()

@@ -1,16 +1,17 @@
-//! Panics end in a failure like any other: with a name, an exit code, and the place for a report.
-//!
-//! A panic is a defect of edgec or of a tool below. `RUST_BACKTRACE` changes nothing of what is printed.
+//! Turns panics into failures like any other: with a name, an exit code, and the place in the code
+//! for a report. A panic is a defect of edgec or of a tool below. `RUST_BACKTRACE` does not change
+//! the output.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::{Mutex, PoisonError};
 
 use crate::failure::{Exit, Failure};
 
-/// What the last panic said. The thread that panics may be another than the one that waits for it.
+/// The message of the last panic. It is global, since the thread that panics may not be the one
+/// that reports it.
 static LAST: Mutex<Option<String>> = Mutex::new(None);
 
-/// From now on a panic prints nothing; [`guarded`] tells it.
+/// From now on a panic prints nothing; [`guarded`] reports it.
 pub(crate) fn install() {
     set_hook(Box::new(|panic| {
         let line = edgec_compiler::panic_line(panic);

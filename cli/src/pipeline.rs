@@ -1,4 +1,5 @@
-//! From the bytes of an input to native images: what `build` makes, and `verify --rebuild` makes again.
+//! From the bytes of an input to native images: what `build` makes, and `verify --rebuild` makes
+//! again.
 //!
 //! validate, initialize on request, optimize, order, then for each target precompile, strip, trim.
 
@@ -57,9 +58,9 @@ pub(crate) struct Prepared {
 pub(crate) struct Compiled {
     pub(crate) image: NativeImage,
     pub(crate) debug: DebugInfo<'static>,
-    /// What compiling took: the worker process, from its start to its end.
+    /// How long compiling took: the worker process, from its start to its end.
     pub(crate) compiling: Duration,
-    /// What stripping and trimming took.
+    /// How long stripping and trimming took.
     pub(crate) stripping: Duration,
 }
 
@@ -78,7 +79,8 @@ impl Compiled {
 }
 
 impl Recipe {
-    /// How many steps an input takes until it is compiled for these targets, as [`Progress`] counts them.
+    /// The number of steps until an input is compiled for these targets, as [`Progress`] counts
+    /// them.
     pub(crate) fn steps(&self, targets: impl IntoIterator<Item = &'static Target>) -> usize {
         let validate = 1;
         let init = usize::from(self.init.is_some());
@@ -132,7 +134,8 @@ impl Recipe {
         })
     }
 
-    /// The images for these targets, and what debugging them needs: one for all that allow the same CPU features.
+    /// The images for these targets, and what debugging them needs: one for all that allow the same
+    /// CPU features.
     pub(crate) fn compile(
         &self,
         prepared: &Prepared,
@@ -183,7 +186,7 @@ impl Prepared {
     }
 }
 
-/// Those that are compiled: of targets that allow the same CPU features, the first.
+/// The targets to compile for: of targets with the same code, the first.
 fn different(targets: impl IntoIterator<Item = &'static Target>) -> Vec<&'static Target> {
     let mut different: Vec<&'static Target> = Vec::new();
     for target in targets {

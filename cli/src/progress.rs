@@ -1,8 +1,8 @@
-//! What a person sees while a build takes long.
+//! What a person sees during a long build.
 //!
-//! On a terminal it is a line that changes, and that is gone before anything else is printed. Anywhere else, and where
-//! `CI` is set or `TERM` is `dumb`, it is one plain line every ten seconds: a log shows that there is progress, and of what.
-//! All of it goes to standard error.
+//! On a terminal it is one changing line, which is removed before anything else is printed.
+//! Elsewhere, and if `CI` is set or `TERM` is `dumb`, it is one plain line every ten seconds, so
+//! that a log shows what the build is doing. All of it goes to standard error.
 
 use std::io::IsTerminal as _;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -18,7 +18,7 @@ use crate::render::{safe, size};
 /// How often a plain line is printed.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// The steps of one input after another.
+/// Shows the steps of one input after another.
 pub(crate) struct Progress {
     way: Way,
     state: Mutex<State>,
@@ -37,14 +37,14 @@ struct State {
     name: String,
     /// How many steps the input takes.
     steps: usize,
-    /// The one that is done now, from 1.
+    /// The current step, from 1.
     step: usize,
-    /// Targets that were begun, in their order: each is a step.
+    /// The targets that were begun, in order: each is a step.
     targets: Vec<&'static str>,
     display: Option<Display>,
 }
 
-/// What is there between the first step of an input and its end.
+/// What is shown between the first step of an input and its end.
 enum Display {
     Terminal(ProgressBar),
     Plain(Ticker),
@@ -62,7 +62,7 @@ impl Progress {
         }
     }
 
-    /// Another input, which takes so many steps.
+    /// Begins another input, which takes `steps` steps.
     pub(crate) fn begin(&self, name: &str, steps: usize) {
         self.clear();
         let mut state = self.state();
@@ -77,7 +77,7 @@ impl Progress {
         self.show(&mut state, what);
     }
 
-    /// The same step goes on with something else.
+    /// Shows another detail of the same step.
     pub(crate) fn detail(&self, what: &str) {
         self.show(&mut self.state(), what);
     }
@@ -87,15 +87,12 @@ impl Progress {
         self.detail(&format!("optimizing core module {module} ({length})"));
     }
 
-    /// Compiling for a target begins, perhaps beside others. Begun again, it is the same step.
+    /// Compiling for a target begins, perhaps beside others. A second attempt is the same step.
     pub(crate) fn compiling(&self, target: &Target) {
         let mut state = self.state();
         let state = &mut *state;
         if !state.targets.contains(&target.id) {
-            // The registry's names live as long as the program.
-            if let Ok(target) = edgec_targets::find(target.id) {
-                state.targets.push(target.id);
-            }
+            state.targets.push(target.id);
             state.step += 1;
         }
         self.show(state, &format!("compiling for {}", target.id));
@@ -128,7 +125,7 @@ impl Progress {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // What is shown decides nothing, whatever panicked meanwhile.
+        // A poisoned lock is harmless here: the state decides only what is shown.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -139,7 +136,7 @@ impl Drop for Progress {
     }
 }
 
-/// Whether standard error is a terminal that moves its cursor, and that a person looks at.
+/// Whether standard error is a terminal that can move its cursor, with a person in front of it.
 fn is_terminal() -> bool {
     std::io::stderr().is_terminal() && !is_plain()
 }
@@ -161,16 +158,16 @@ fn bar(text: String) -> ProgressBar {
     bar
 }
 
-/// A thread that prints what is done now, every ten seconds.
+/// A thread that prints the current step every ten seconds.
 struct Ticker {
     text: Arc<Mutex<String>>,
-    /// Dropped, it ends the thread.
+    /// Dropping it ends the thread.
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ticker {
-    /// None where there are no more threads to be had: the build goes on without.
+    /// `None` if no thread can be started: the build goes on without.
     fn new(text: String) -> Option<Self> {
         let text = Arc::new(Mutex::new(text));
         let (stop, stopped) = channel::<()>();
@@ -198,7 +195,7 @@ impl Ticker {
 impl Drop for Ticker {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // A line that was begun is ended before anything else is printed.
+        // Wait until the thread has finished its line, before anything else is printed.
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }

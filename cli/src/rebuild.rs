@@ -1,7 +1,8 @@
 //! Making an image again from its input, and comparing: `edgec verify --rebuild`.
 //!
-//! All that the manifest says of the program is made again too: source, target, engine, capabilities, needs and
-//! stages. What a publisher says of a release (name, version, channel, validity, extensions) is taken as it is stated.
+//! All that the manifest says of the program is made again too: source, target, engine,
+//! capabilities, needs and stages. What a publisher says of a release (name, version, channel,
+//! validity, extensions) is taken as it is stated.
 
 use std::path::Path;
 
@@ -44,13 +45,13 @@ impl Rebuild {
         &self.shown
     }
 
-    /// Nothing is shown any more of what is done.
+    /// Removes the progress line.
     pub(crate) fn end(&self) {
         self.progress.clear();
     }
 
-    /// In what the artifact differs from what the input compiles to here; `a` is what is stated, `b` what
-    /// was made. Nothing: both are the same, bit for bit.
+    /// In what the artifact differs from what the input compiles to here; `a` is what is stated,
+    /// `b` what was made. Nothing: both are the same, bit for bit.
     pub(crate) fn differences(
         &self,
         manifest: &Manifest,

@@ -117,8 +117,8 @@ pub(crate) fn json(value: &impl serde::Serialize) {
     outln!("{}", safe_json(&document));
 }
 
-/// A JSON document, made safe for a terminal as [`safe`] text is, and still the same document: what the
-/// serializer leaves as it is beyond ASCII stands in strings.
+/// A JSON document, made safe for a terminal as [`safe`] text is, and still the same document: what
+/// the serializer leaves as it is beyond ASCII stands in strings.
 fn safe_json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());
     for c in document.chars() {

@@ -38,12 +38,12 @@ pub(crate) const PASSPHRASE_VARIABLE: &str = "EDGEC_PASSPHRASE";
 /// The variable that holds the PIN of a token.
 pub(crate) const PIN_VARIABLE: &str = "EDGEC_PKCS11_PIN";
 
-/// Keeps a variable that holds a key from the processes that this one starts.
+/// Hides a variable that holds a key from the processes that this one starts.
 pub(crate) fn hide_variable(name: &str) {
     edgec_compiler::hide_variable(name);
 }
 
-/// Takes from a program of the user's what is for edgec alone.
+/// Removes edgec's secrets from the environment of a program of the user's.
 pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
     command
         .env_remove(PASSPHRASE_VARIABLE)
@@ -111,7 +111,7 @@ impl Source<'_> {
 
     fn named(&self) -> Result<Option<Secret>, Failure> {
         if let Some(path) = self.file {
-            // What names no file may be the secret itself.
+            // If there is no such file, its name may be the secret itself.
             if path.as_os_str() != files::STDIN && path.symlink_metadata().is_err() {
                 return Err(self.no_file());
             }

@@ -21,9 +21,9 @@ use crate::{files, keys};
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Who signs")]
 pub(crate) struct SignerArguments {
-    /// The private key (PKCS#8 PEM, also encrypted): a file, `-` for standard input, or `env:NAME` for a
-    /// variable's content [env: EDGEC_KEY] [default: for `build`, a development key that is made on
-    /// first use; not in CI]
+    /// The private key (PKCS#8 PEM, also encrypted): a file, `-` for standard input, or `env:NAME`
+    /// for a variable's content [env: EDGEC_KEY] [default: for `build`, a development key that is
+    /// made on first use; not in CI]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     key: Option<PathBuf>,
     /// A file with the passphrase of an encrypted key, `-` for standard input
@@ -60,7 +60,7 @@ pub(crate) struct SignerArguments {
     pkcs11_pin_file: Option<PathBuf>,
 }
 
-/// Whoever holds the key, and what the user should know of where it came from.
+/// The holder of the key, and what the user should know about where the key came from.
 pub(crate) struct Signer {
     holder: Holder,
     public: PublicKey,
@@ -167,12 +167,12 @@ impl Signer {
         self.public
     }
 
-    /// Whether signing may print something, or ask for it.
+    /// Whether signing may print something or ask the user for something.
     pub(crate) fn may_speak(&self) -> bool {
         !matches!(self.holder, Holder::File(_))
     }
 
-    /// What the holder gives back for `message`: whoever attaches it, verifies it.
+    /// The holder's answer for `message`. The code that attaches it verifies it.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         match &self.holder {
             Holder::File(key) => Ok(key.sign(message)),

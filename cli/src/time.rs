@@ -28,16 +28,14 @@ pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
     }
 }
 
-/// As [`parse_date`], or `+` and a duration from now, such as `+90d`: the ends of a validity that a build gives.
+/// As [`parse_date`], or `+` and a duration from now, such as `+90d`: the limits of an artifact's
+/// validity.
 pub(crate) fn parse_limit(text: &str) -> Result<u64, String> {
     let Some(duration) = text.strip_prefix('+') else {
         return parse_date(text);
     };
     let after = parse_duration(duration)?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let now = now
-        .map_err(|_| "the clock is not set".to_owned())?
-        .as_secs();
+    let now = now().map_err(|_| "the clock is not set".to_owned())?;
     let sum = now.checked_add(after).filter(|sum| *sum <= LAST);
     sum.ok_or_else(|| "that lies behind the year 9999".to_owned())
 }
@@ -45,7 +43,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<u64, String> {
 /// The last second of the year 9999, which RFC 3339 can write.
 const LAST: u64 = 253_402_300_799;
 
-/// A number and its unit, or several: seconds.
+/// The seconds of one or several numbers with units, such as `1d12h`.
 fn parse_duration(text: &str) -> Result<u64, String> {
     let wrong =
         || "not a duration like +90d, +12h or +1d12h: units are w, d, h, m (minutes), s".to_owned();

@@ -18,7 +18,8 @@ pub(crate) const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
 /// Whose signatures count, and what an artifact must be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrustArguments {
-    /// A public key whose signature is required: a file, `-`, or `env:NAME`; repeat it and each is required
+    /// A public key whose signature is required: a file, `-`, or `env:NAME`; repeat it and each is
+    /// required
     #[arg(long, value_name = "PUBLIC_KEY", conflicts_with = "trust")]
     key: Vec<PathBuf>,
     /// A trust policy (TOML, docs/policy.md): keys, thresholds, and what artifacts may be
@@ -184,7 +185,7 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
     })
 }
 
-/// A file that decides whom a host trusts, and that somebody else may have written.
+/// The failure of a file that decides whom a host trusts, and that another user may have written.
 fn guard_failure(error: &GuardError, path: &Path) -> Failure {
     let failure = match error {
         GuardError::Io(error) => return files::cannot("read", path, error),

@@ -1,5 +1,5 @@
-//! Artifacts that nobody has vouched for: what they say of themselves, and what the engine's types read out of
-//! their images, which happens in processes.
+//! Artifacts that nobody has vouched for: what they say of themselves, and what the engine's types
+//! read out of their images, which happens in processes.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ pub(crate) fn kind(manifest: &Manifest) -> edgec_compiler::Kind {
     }
 }
 
-/// Where the engine enters the code of an image; `code` is what it is called when that cannot be said.
+/// Where the engine enters the code of an image; `code` is what it is called when that cannot be
+/// said.
 pub(crate) fn entries(
     code: &'static str,
     manifest: &Manifest,
@@ -41,7 +42,7 @@ pub(crate) fn functions(
     read(code, manifest, image, CodeMapProcess::functions)
 }
 
-/// The names of all that the program in an image exports, sorted; `code` is as above.
+/// The names of all exports of the program in an image, sorted; `code` is as above.
 pub(crate) fn exports(
     code: &'static str,
     manifest: &Manifest,

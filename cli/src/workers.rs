@@ -26,7 +26,8 @@ pub(crate) struct WorkerArguments {
     /// How many seconds compiling may take for one program and target, and `--init` for a program
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
     compile_timeout: u64,
-    /// How much memory `--init`, compiling and each process that optimizes (up to four at a time) may use (on Linux)
+    /// How much memory `--init`, compiling and each process that optimizes (up to four at a time)
+    /// may use (on Linux)
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
     worker_memory: u64,
 }

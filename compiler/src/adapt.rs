@@ -1,8 +1,9 @@
-//! What a core module becomes: a component, or what it is.
+//! Decides whether a core module becomes a component, and makes the component.
 //!
-//! A module that carries component types (`wit-bindgen` writes them) becomes the component that they describe. One
-//! that imports `wasi_snapshot_preview1` becomes a component, with Wasmtime's standard adapter, where the rule of
-//! [`crate::preview1`] proves that it behaves the same. All others stay what they are.
+//! A module that carries component types (`wit-bindgen` writes them) becomes the component that
+//! they describe. A module that imports `wasi_snapshot_preview1` becomes a component with
+//! Wasmtime's standard adapter if the rule of [`crate::preview1`] proves that it behaves the same.
+//! All other modules stay core modules.
 
 use std::error::Error;
 use std::fmt;
@@ -22,10 +23,11 @@ pub const ADAPTER_VERSION: &str = "48.0.8";
 /// The version of `wit-component`, which makes a component of a core module.
 pub const ENCODER_VERSION: &str = "0.254.2";
 
-/// What a core module is to become.
+/// What a core module should become.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KindChoice {
-    /// A component when it carries component types, or when it is proved to behave the same as one; else what it is.
+    /// A component if the module carries component types or provably behaves the same as a
+    /// component; else a core module.
     Auto,
     /// A component.
     Component,
@@ -61,26 +63,26 @@ pub struct Adapted {
 /// What a core module became, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// What was asked for.
+    /// The kind that the user asked for.
     pub asked: KindChoice,
     /// What decided.
     pub why: Why,
-    /// What the component that was asked for does not do as the core module does.
+    /// How the component that the user asked for differs from the core module.
     pub lacks: Option<Obstacle>,
 }
 
 /// What decided whether a core module became a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
-    /// Somebody asked for it.
+    /// The user asked for it.
     Asked,
     /// The module carries component types: it is meant to become that component.
     ComponentTypes,
     /// The module behaves the same as a component.
     Proof(Proof),
-    /// It might not.
+    /// The module might not behave the same as a component.
     Obstacle(Obstacle),
-    /// It imports nothing of WASI preview 1.
+    /// The module imports nothing of WASI preview 1.
     NoPreview1,
 }
 
@@ -131,24 +133,24 @@ pub enum AdaptError {
     /// The module would not behave the same as a component.
     #[error("the core module cannot become a component: {0}")]
     Obstacle(Obstacle),
-    /// Nothing says what the component should export: nobody could use it.
+    /// The component would export nothing, so no host could use it.
     #[error("the core module cannot become a component: it would export nothing")]
     NoExports,
-    /// The encoder found no way to make the component that the module's component types describe.
+    /// The encoder cannot make the component that the module's component types describe.
     #[error("the core module cannot become a component: {reason}")]
     Encode {
         /// The encoder's errors, the outermost first.
         reason: String,
     },
-    /// The encoder made something that is not valid, or that the engine does not take.
+    /// The encoder made a component that is invalid or that the engine does not accept.
     #[error("the component that was made of the core module cannot be used: {reason}")]
     Made {
-        /// What is wrong with it. Places in it would say nothing: nobody has the file.
+        /// What is wrong with it, without offsets: the user does not have this component as a file.
         reason: String,
     },
 }
 
-/// Validates an input and makes of it what `asked` says.
+/// Validates an input and converts it to the kind that `asked` names.
 ///
 /// # Errors
 ///
@@ -206,7 +208,7 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
     match (asked, proof, lacks) {
         (KindChoice::Auto, Ok(proof), None) => match made(&program, adapter, Realloc::Grow) {
             Ok(made) => component(made, Why::Proof(proof), None),
-            // A core module is right, whatever the encoder lacks.
+            // The core module behaves right even if the encoder fails.
             Err(error) => {
                 let reason = error.to_string();
                 let why = Why::Obstacle(Obstacle::Encoder { reason });
@@ -230,16 +232,16 @@ fn adapter_for(interface: &Interface) -> Adapter {
     }
 }
 
-/// Where an adapter has its memory from.
+/// Where an adapter gets its memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Realloc {
-    /// From the module's `cabi_realloc`, where it has one.
+    /// From the module's `cabi_realloc`, if it has one.
     OfModule,
     /// It grows the module's memory, whatever the module exports.
     Grow,
 }
 
-/// The component, valid and with something that a host can call.
+/// Makes the component, validates it, and checks that a host can call something in it.
 fn made(
     module: &ValidComponent,
     adapter: Adapter,
@@ -342,7 +344,7 @@ mod tests {
         assert_eq!(component.choice, None);
     }
 
-    /// What a component cannot do is said, and does not keep anybody from having one.
+    /// A component that the user asks for is made, and what it lacks is reported.
     #[test]
     fn a_component_that_is_asked_for_may_lack_exit_codes() {
         let exits = COMMAND
@@ -360,7 +362,7 @@ mod tests {
         let asked = adapted(&exits, KindChoice::Component).unwrap();
         assert_eq!(asked.component.kind(), Kind::Component);
         assert_eq!(asked.choice.unwrap().lacks, Some(Obstacle::ExitCode));
-        // Those that it has are no matter.
+        // A component has exit codes 0 and 1, so those are not an obstacle.
         let exits = adapted(&exits.replace("10", "1"), KindChoice::Auto).unwrap();
         assert_eq!(exits.component.kind(), Kind::Component);
     }

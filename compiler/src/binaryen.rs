@@ -236,6 +236,13 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
             features: crate::features::names(beyond).join(", "),
         });
     }
+    // A passive segment of functions came with bulk memory. Binaryen 116 takes it for a reference
+    // type, and would refuse the module.
+    let features = if features.contains(WasmFeatures::BULK_MEMORY) {
+        features | WasmFeatures::REFERENCE_TYPES
+    } else {
+        features
+    };
     let mut arguments = vec!["--mvp-features".into()];
     for (flag, name) in names() {
         if let (true, Some(name)) = (features.contains(*flag), name) {

@@ -1,7 +1,7 @@
-//! Work on the function bodies of a program, by several threads where there is much of it.
+//! Work on the function bodies of a program, on several threads if there is much of it.
 //!
-//! Bodies are independent of each other, and most of a program is in them. What comes out is what one thread
-//! would give: of several errors it is the first in the order of the file.
+//! Bodies are independent of each other, and make up most of a program. Validation reports the same
+//! error as it does on one thread: the first in the order of the file.
 
 use rayon::prelude::*;
 use wasmparser::{
@@ -9,17 +9,17 @@ use wasmparser::{
     WasmFeatures,
 };
 
-/// Less code than this (1 MiB) is for one thread: to start others would take as long.
+/// Less code than this, in bytes, is left to one thread: to start others would take as long.
 const LONG: usize = 1 << 20;
 
-/// A function body that waits for its validation, and its place in the program.
+/// A function body that is not validated yet, and its place in the program.
 pub(crate) struct Unchecked<'a, P> {
     pub(crate) function: FuncToValidate<ValidatorResources>,
     pub(crate) body: FunctionBody<'a>,
     pub(crate) place: P,
 }
 
-/// Validates function bodies: the first error in their order, and where it is.
+/// Validates function bodies. Returns the first error in their order, and its place.
 pub(crate) fn first_error<P: Send>(
     bodies: Vec<Unchecked<'_, P>>,
 ) -> Option<(BinaryReaderError, P)> {
@@ -41,7 +41,8 @@ pub(crate) fn first_error<P: Send>(
         .find_map(|unchecked| check(&mut allocations, unchecked))
 }
 
-/// All features that `scan` sees in function bodies. An error when it has one.
+/// All features that `scan` finds in function bodies. If `scan` fails for several bodies, this
+/// returns any one of the errors.
 pub(crate) fn features(
     bodies: &[FunctionBody<'_>],
     scan: impl Fn(&FunctionBody<'_>) -> wasmparser::Result<WasmFeatures> + Sync + Send,
@@ -64,7 +65,7 @@ fn is_long<'a>(bodies: impl Iterator<Item = &'a FunctionBody<'a>>) -> bool {
 mod tests {
     use crate::validate;
 
-    /// A module of many functions, of which those with these numbers are not valid.
+    /// A module with this many functions. Those with the numbers in `broken` are not valid.
     fn module(functions: usize, broken: &[usize]) -> Vec<u8> {
         let mut bodies = wasm_encoder::CodeSection::new();
         let mut types = wasm_encoder::TypeSection::new();

@@ -1,11 +1,11 @@
 //! Which function of which core module each piece of an image's code is.
 //!
-//! A debug file knows all of them and their names. The engine's own table, in the image, has numbers only,
-//! and in an image of the `edge` profile only the functions that a host can get at. The names of exports are always in it:
-//! a host finds them by name.
+//! A debug file knows all of them and their names. The engine's own table, in the image, has
+//! numbers only, and in an image of the `edge` profile only the functions that a host can reach. It
+//! always has the names of exports, by which a host finds them.
 //!
-//! The engine's types read that table, and expect their own: of an image that nobody has vouched for it is read in a
-//! process of its own.
+//! The engine's types decode that table, and trust it. So the table of an unverified image is read
+//! in a process of its own.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -36,8 +36,8 @@ pub struct FunctionCode {
     pub size: u64,
 }
 
-/// The process that reads an image's table: a program that calls [`code_map_worker`]. An image that nobody has vouched for
-/// can have the decoder ask for any amount of memory.
+/// The process that reads an image's table: a program that calls [`code_map_worker`]. An unverified
+/// image can make the decoder ask for any amount of memory.
 #[derive(Clone, Debug)]
 pub struct CodeMapProcess {
     /// How it is started.
@@ -48,32 +48,36 @@ pub struct CodeMapProcess {
 const MAX_ANSWER_LEN: u64 = 256 << 20;
 
 impl CodeMapProcess {
-    /// The functions that the engine's table in an image has, by their place; given the bytes of the section `.wasmtime.info`.
+    /// The functions that the engine's table in an image has, by their place; given the bytes of
+    /// the section `.wasmtime.info`.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of this version writes it.
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
+    /// this version writes it.
     pub fn functions(&self, info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, ReadError> {
         self.run("functions", info, kind)
     }
 
-    /// Where the engine enters the code, in bytes from its start: functions of modules and all that the
-    /// compiler puts between them and the host, as the engine's table in an image has them; given the bytes of the
-    /// section `.wasmtime.info`.
+    /// Where the engine enters the code, in bytes from its start: functions of modules and all that
+    /// the compiler puts between them and the host, as the engine's table in an image has them;
+    /// given the bytes of the section `.wasmtime.info`.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of this version writes it.
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
+    /// this version writes it.
     pub fn entries(&self, info: &[u8], kind: Kind) -> Result<Vec<u32>, ReadError> {
         self.run("entries", info, kind)
     }
 
-    /// What the program exports, by which names the engine finds it, sorted; given the bytes of the section
-    /// `.wasmtime.info`.
+    /// The names of the program's exports as the engine knows them, sorted. `info` is the content
+    /// of the section `.wasmtime.info`.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of this version writes it.
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
+    /// this version writes it.
     pub fn exports(&self, info: &[u8], kind: Kind) -> Result<Vec<String>, ReadError> {
         self.run("exports", info, kind)
     }
@@ -89,12 +93,12 @@ impl CodeMapProcess {
     }
 }
 
-/// What the worker process does: reads the arguments that [`CodeMapProcess`] gives and a table from standard
-/// input, and answers on standard output.
+/// What the worker process does: reads the arguments that [`CodeMapProcess`] gives and a table from
+/// standard input, and answers on standard output.
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: somebody else started it.
+/// What is wrong with the arguments or the streams: edgec did not start this process.
 pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [what, kind] = worker::arguments(arguments)?;
     let kind = Kind::named(&kind).ok_or_else(worker::usage)?;

@@ -70,8 +70,9 @@ impl CompilerProcess {
         Err(failed(WorkerError::no_answer(&answer), target.id))
     }
 
-    /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a small program for
-    /// several at a time. `progress` is called before each. The images, and what each took, are in the order of the targets.
+    /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a
+    /// small program for several at a time. `progress` is called before each. The images, and what
+    /// each took, are in the order of the targets.
     ///
     /// # Errors
     ///
@@ -95,7 +96,7 @@ impl CompilerProcess {
         };
         let failed = AtomicBool::new(false);
         let images = map_at_once(workers, targets, |_, target| {
-            // Nobody starts what will not be needed.
+            // After a failure, the other images are not needed.
             if failed.load(Ordering::Relaxed) {
                 return None;
             }
@@ -107,7 +108,8 @@ impl CompilerProcess {
         let images = images.map(|(image, target)| match image {
             Some(Err(error)) if workers == 1 || error.is_of_the_program() => Err(error),
             Some(Ok(image)) => Ok(image),
-            // Not started, in want of what others had, or killed from outside: alone it has all of it.
+            // It did not start, was killed, or lacked what the others used. Alone it has the whole
+            // machine.
             Some(Err(_)) | None => timed(self, target),
         });
         images.collect()
@@ -132,7 +134,7 @@ fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: somebody else started it.
+/// What is wrong with the arguments or the streams: edgec did not start this process.
 pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [target, profile, kind, features] = worker::arguments(arguments)?;
     let target = edgec_targets::find(&target).map_err(|error| error.to_string())?;
@@ -141,7 +143,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
     worker::gather_threads()?;
-    // It was validated by whoever started this process; the engine does so again.
+    // The process that started this one has validated it; the engine does so again.
     let program = ValidComponent::from_parts(worker::input()?, kind, features);
     match precompile(&program, target, profile) {
         Ok(image) => worker::answer(IMAGE, &[&image.compatibility_hash(), image.bytes()]),

@@ -1,20 +1,23 @@
-//! Code that Wasmtime 48 makes of valid programs and that does not work, told by the program's shape.
+//! Finds valid programs that Wasmtime 48 miscompiles, by their shape.
 //!
-//! A call between two components of a program runs through an adapter, which the engine's front end writes as a core
-//! module. The adapters are looked at as the front end wrote them, before anything is compiled.
+//! A call between two components of a program runs through an adapter. The engine's front end
+//! writes adapters as core modules. This module looks at them before anything is compiled.
 //!
-//! *Calls that never end.* Each function of an adapter has 1000 units of work: a case, field or element of a type
-//! takes one. What is left over goes to a function of its own, which begins with 1000 units again; so a single layer
-//! of a type that takes more is handed on to the same function for ever, and every call that passes such a value
-//! ends with "call stack exhausted". A function that calls itself is such a one, since no type contains itself. Only
-//! for the message the type is looked for in the program.
-//! <https://github.com/bytecodealliance/wasmtime/issues/14354>, mended in `main` by pull request 14355.
+//! *Calls that never end.* The front end gives each function of an adapter 1000 units of work: a
+//! case, field or element of a type takes one. It leaves the rest to another function, which begins
+//! with 1000 units again. If a single layer of a type takes more, that function leaves the layer to
+//! itself, for ever. Every call that passes such a value ends with "call stack exhausted". A
+//! function that calls itself shows the fault, since no type contains itself. The type is looked up
+//! in the program only for the message.
+//! <https://github.com/bytecodealliance/wasmtime/issues/14354>, fixed in `main` by pull request
+//! 14355.
 //!
-//! *Calls that always trap.* An adapter between a component and one inside of it, or from a component to itself, is
-//! nothing but a trap: "cannot enter component instance". Later engines have such calls from parents and children.
+//! *Calls that always trap.* An adapter between a component and one inside of it, or from a
+//! component to itself, only traps: "cannot enter component instance". Later engines allow such
+//! calls between parents and children.
 //!
-//! Source: `wasmtime-environ` 48, `fact/trampoline.rs`, `compile`, `INITIAL_FUEL` and `Compiler::translate`; of
-//! version 50, `compile`.
+//! Source: `wasmtime-environ` 48, `fact/trampoline.rs`, `compile`, `INITIAL_FUEL` and
+//! `Compiler::translate`; of version 50, `compile`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,7 +40,7 @@ pub(crate) const ENDLESS_CALL: &str = "EDGEC-2026-0002";
 /// The advisory about calls between a component and one inside of it.
 pub(crate) const TRAPPING_CALL: &str = "EDGEC-2026-0003";
 
-/// What one layer of a type may have of cases, fields or elements.
+/// The most cases, fields or elements that one layer of a type may have.
 const MAX_ITEMS: usize = 1000;
 
 /// What is wrong with a program's adapters.
@@ -45,19 +48,19 @@ const MAX_ITEMS: usize = 1000;
 pub(crate) struct Faults {
     /// One of them calls itself.
     pub(crate) endless: bool,
-    /// One of them is nothing but a trap.
+    /// One of them only traps.
     pub(crate) trapping: bool,
 }
 
 impl Faults {
-    /// Of the modules that the front end made of `wasm`.
+    /// The faults of the modules that the front end made of `wasm`.
     pub(crate) fn of<'m, 'd: 'm>(
         wasm: &[u8],
         modules: impl IntoIterator<Item = &'m ModuleTranslation<'d>>,
     ) -> Self {
         let mut faults = Self::default();
         for module in modules {
-            // What the program brings along lies within it; adapters do not.
+            // The program's own modules lie within its bytes; adapters do not.
             if wasm.as_ptr_range().contains(&module.wasm.as_ptr()) {
                 continue;
             }
@@ -81,7 +84,7 @@ fn calls(body: &FunctionBody<'_>, function: u32) -> wasmparser::Result<bool> {
     Ok(false)
 }
 
-/// Whether a function does nothing but to say that a component cannot be entered.
+/// Whether all that a function does is to trap since a component cannot be entered.
 fn traps(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
     let mut operators = body.get_operators_reader()?;
     let trap = Trap::CannotEnterComponent as i32;
@@ -92,7 +95,7 @@ fn traps(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
     )
 }
 
-/// What to say of a program with calls that never end.
+/// Describes a program whose calls between components never end.
 pub(crate) fn describe(wasm: &[u8]) -> String {
     let functions = Walk::default().through(wasm).unwrap_or_default();
     let listed: Vec<String> = functions.iter().take(4).map(WideFunction::text).collect();
@@ -110,7 +113,7 @@ pub(crate) fn describe(wasm: &[u8]) -> String {
     )
 }
 
-/// A function that a component gives, and whose type has a layer with too many items.
+/// A function of a component whose type has a layer with too many items.
 struct WideFunction {
     /// Its index in its component.
     index: u32,
@@ -126,7 +129,7 @@ struct WideFunction {
 struct Wide {
     id: ComponentDefinedTypeId,
     items: usize,
-    /// What it is, and what its items are.
+    /// The words for the type and for its items.
     kind: (&'static str, &'static str),
 }
 
@@ -154,7 +157,7 @@ struct Walk {
     defined: HashMap<ComponentDefinedTypeId, usize>,
     /// Types without a wide layer.
     narrow: HashSet<ComponentDefinedTypeId>,
-    /// The wide functions of each component that is open.
+    /// The wide functions of each component that the walk is inside of.
     open: Vec<Vec<WideFunction>>,
     found: Vec<WideFunction>,
 }
@@ -193,7 +196,7 @@ impl Walk {
         Ok(self.found)
     }
 
-    /// Looks at a section; `known` are the types and functions in front of it.
+    /// Looks at a section. `known` counts the types and functions before it.
     fn section(
         &mut self,
         payload: &Payload<'_>,
@@ -252,7 +255,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Where a type is defined. Each import and export of a type gives it another name, and an identity of its own.
+    /// Where a type is defined. Each import or export of a type makes an alias with another id.
     fn definition(&self, types: TypesRef<'_>, id: ComponentDefinedTypeId) -> Option<usize> {
         let mut names = std::iter::successors(Some(id), |id| types.peel_alias(*id));
         names.find_map(|id| self.defined.get(&id).copied())
@@ -269,7 +272,7 @@ impl Walk {
         values.find_map(|ty| self.wide(types, ty))
     }
 
-    /// As [`Self::widest`]. Validation limits how deep types are.
+    /// As [`Self::widest`], for one type. Validation limits the depth of types.
     fn wide(&mut self, types: TypesRef<'_>, ty: &ComponentValType) -> Option<Wide> {
         let ComponentValType::Type(id) = ty else {
             return None;
@@ -294,7 +297,7 @@ impl Walk {
     }
 }
 
-/// How many items one layer of a type has, what it is and what they are.
+/// How many items one layer of a type has, and the words for the type and its items.
 fn items(ty: &ComponentDefinedType) -> (usize, (&'static str, &'static str)) {
     match ty {
         ComponentDefinedType::Record(record) => (record.fields.len(), ("a record", "fields")),
@@ -309,7 +312,8 @@ fn items(ty: &ComponentDefinedType) -> (usize, (&'static str, &'static str)) {
     }
 }
 
-/// The types directly inside of one. Values of futures and streams pass through the host, not through adapters.
+/// The types directly inside of a type. Values of futures and streams pass through the host, not
+/// through adapters.
 fn inner(ty: &ComponentDefinedType) -> Vec<&ComponentValType> {
     match ty {
         ComponentDefinedType::Record(record) => record.fields.values().collect(),

@@ -31,8 +31,8 @@ pub(crate) fn tunables() -> Tunables {
     }
 }
 
-/// Asks the engine whether it can compile a valid program, and whether what it makes of it works: gives the advisories
-/// that concern a program of this shape.
+/// Asks the engine whether it can compile a valid program, and checks that the engine's code would
+/// work. Returns the advisories that concern a program of this shape.
 ///
 /// # Errors
 ///
@@ -56,7 +56,7 @@ pub(crate) fn check(
         .collect())
 }
 
-/// What is wrong with the code that the engine would make; the error is why it makes none.
+/// The faults of the code that the engine would make. The error says why the engine makes none.
 fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
     if used.contains(WasmFeatures::CUSTOM_DESCRIPTORS) {
         return Err("exact reference types (custom_descriptors) are not supported".to_owned());

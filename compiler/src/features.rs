@@ -42,12 +42,12 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
 /// still valid.
 pub(crate) fn used(wasm: &[u8]) -> WasmFeatures {
     let scanned = scanned(wasm).filter(|used| valid(wasm, *used));
-    // Where the scan missed a use: asking the validator for every feature is exact and slow.
+    // The scan may miss a use. To ask the validator about every feature is exact, but slow.
     with_collector(scanned.unwrap_or_else(|| shrink(SUPPORTED, ALWAYS, |set| valid(wasm, set))))
 }
 
-/// The features that a program seems to use: whether it is valid with them, the validator has to say. `None` where
-/// code cannot be read.
+/// The features that a program seems to use. Only the validator can say whether the program is
+/// valid with them. `None` when code cannot be read.
 pub(crate) fn scanned(wasm: &[u8]) -> Option<WasmFeatures> {
     let in_code = ALWAYS | scan_code(wasm).ok()?;
     Some(shrink(SUPPORTED, in_code, |set| {
@@ -55,7 +55,7 @@ pub(crate) fn scanned(wasm: &[u8]) -> Option<WasmFeatures> {
     }))
 }
 
-/// An exception is an object that the engine's collector owns.
+/// Adds the engine's garbage collector if it is needed: it also owns exceptions.
 pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
     if used.intersects(WasmFeatures::EXCEPTIONS | WasmFeatures::GC) {
         used.insert(WasmFeatures::GC_TYPES);

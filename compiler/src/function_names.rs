@@ -1,9 +1,10 @@
-//! Names of functions across Binaryen.
+//! Keeps the names of functions while Binaryen runs.
 //!
-//! Binaryen knows functions by name: it gives numbers to those that have none, others to those whose names are not
-//! unique, and invents some for what it makes. What users read should be what their program says. So in front of it every function is
-//! named after its index, and those that still have such a name behind it get their own name again. What
-//! Binaryen made has none, like what the program does not name.
+//! Binaryen identifies functions by name. It numbers functions without a name, renames functions
+//! whose names are not unique, and invents names for functions that it makes. Users should read the
+//! names of their program. So every function is named after its index before Binaryen runs.
+//! Afterwards, each function that still has such a name gets its own name back. Functions that
+//! Binaryen made have no name, like functions that the program does not name.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,8 @@ pub(crate) struct ModuleNames {
 }
 
 impl ModuleNames {
-    /// What there is of a name section. It is no part of the program: where it is broken it ends.
+    /// Reads a name section up to its first error. A program may be valid although its name section
+    /// is broken.
     pub(crate) fn read(&mut self, section: wasmparser::NameSectionReader<'_>) {
         for part in section {
             match part {
@@ -51,7 +53,8 @@ impl ModuleNames {
     }
 }
 
-/// A module without its names, and those, where it has a section of them. `None` when it is no module.
+/// A module without its name section, and the names in that section, if there is one. `None` when
+/// the bytes are not a module.
 pub(crate) fn without_names(module: &[u8]) -> Option<(Vec<u8>, Option<ModuleNames>)> {
     let mut names: Option<ModuleNames> = None;
     let rest = with_sections(module, |payload| {
@@ -79,7 +82,7 @@ pub(crate) fn numbered(module: &[u8]) -> Option<(Vec<u8>, ModuleNames)> {
     Some((bytes, names.unwrap_or_default()))
 }
 
-/// A module that was numbered, with names again.
+/// Gives a numbered module its own names back.
 pub(crate) fn named(module: &[u8], names: &ModuleNames) -> Option<Vec<u8>> {
     let (mut bytes, numbers) = without_names(module)?;
     let numbers = numbers.unwrap_or_default().functions.into_iter();
@@ -97,7 +100,7 @@ pub(crate) fn named(module: &[u8], names: &ModuleNames) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The names of a module's functions, which have other indices now.
+/// The names of a module's functions, under their new indices.
 pub(crate) fn moved_names(
     parts: &Parts<'_>,
     mut index: impl FnMut(u32) -> Option<u32>,
@@ -114,7 +117,7 @@ pub(crate) fn moved_names(
     names.section()
 }
 
-/// How many functions a module has, imported ones among them.
+/// How many functions a module has, including imported ones.
 fn functions(module: &[u8]) -> Option<u32> {
     let mut functions = 0u32;
     for payload in Parser::new(0).parse_all(module) {

@@ -207,7 +207,8 @@ fn chain(error: &Error) -> String {
     causes.join(": ")
 }
 
-/// Whether the system refused something that the worker's own limit allows: that is for who started it to change.
+/// Whether the system refused something that the worker's own limit allows. Then a limit that the
+/// worker inherited is the cause.
 fn is_of_the_system(error: &Error) -> bool {
     let mut causes = error.chain().take_while(|_| limits_address_space());
     causes.any(|cause| cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>())

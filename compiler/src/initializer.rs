@@ -157,13 +157,13 @@ fn understand(answer: &[u8], function: &str) -> Result<ValidComponent, InitError
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: somebody else started it.
+/// What is wrong with the arguments or the streams: edgec did not start this process.
 pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [features, function] = worker::arguments(arguments)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
     worker::gather_threads()?;
-    // It was validated by whoever started this process; Wizer and the engine do so again.
+    // The process that started this one has validated it; Wizer and the engine do so again.
     let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
     let (tag, answer) = match initialize(&program, &function) {
         Ok(component) => (DONE, component),

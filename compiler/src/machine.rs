@@ -1,14 +1,15 @@
-//! What a machine did not give, or took away: the input is not at fault.
+//! Failures of the machine, in which the input is not at fault.
 //!
-//! Temporary folders, limits (`getrlimit(2)`) and signals that somebody else sent. A build that meets one of these
-//! would end otherwise on another machine, so it fails, and its message names what was in the way.
+//! They are about temporary folders, limits (`getrlimit(2)`) and signals from outside. A build that
+//! meets one might have another result on another machine. So the build fails, and its message
+//! names the cause.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
 
-/// Why a process did not do its work, where neither the input nor the tool is at fault.
+/// Why a process did not do its work, when neither the input nor the tool is at fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MachineError {
@@ -20,13 +21,14 @@ pub enum MachineError {
         /// What the system said.
         source: io::Error,
     },
-    /// A limit that whoever started edgec has set.
+    /// A limit that was set before edgec started.
     #[error("a limit of this machine was met: {limit}")]
     Limit {
         /// Which limit.
         limit: Limit,
     },
-    /// Somebody else ended the process: a person, or the system that was short of memory.
+    /// A signal from outside ended the process: from a user, or from a system that is short of
+    /// memory.
     #[error("a process of edgec was killed from outside ({signal})")]
     Signal {
         /// The signal's name.
@@ -35,7 +37,7 @@ pub enum MachineError {
     /// The process did not start, or its streams could not be used.
     #[error("a process could not be run")]
     Process(#[source] io::Error),
-    /// The process says itself that it could not work.
+    /// The process reports that it could not work.
     #[error("a process could not do its work: {message}")]
     Worker {
         /// What it said.
@@ -43,7 +45,7 @@ pub enum MachineError {
     },
 }
 
-/// What is limited for a process or a user.
+/// A limit on a process or a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {
@@ -84,7 +86,7 @@ impl MachineError {
             return limit.into();
         }
         let folder = std::env::temp_dir();
-        // Where `tempfile` names its file, the system's own words are gone.
+        // When `tempfile` adds the path to an error, the system's own error code is lost.
         let source = match source.raw_os_error() {
             Some(_) => source,
             None => match std::fs::metadata(&folder) {
@@ -110,7 +112,7 @@ impl MachineError {
     }
 }
 
-/// The limit that the system's answer is about.
+/// The limit that a system's error is about, if it is about one.
 fn limit(error: &io::Error) -> Option<Limit> {
     use rustix::io::Errno;
     match Errno::from_io_error(error)? {
@@ -131,7 +133,7 @@ pub(crate) fn temporary_file(input: &[u8]) -> Result<File, MachineError> {
     write().map_err(MachineError::of_temporary_file)
 }
 
-/// Whether whoever started this process allows less memory than `memory` bytes.
+/// Whether the limits that this process inherited allow less memory than `memory` bytes.
 #[cfg(target_os = "linux")]
 pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
     use rustix::process::{Resource, getrlimit};
@@ -144,7 +146,8 @@ pub(crate) fn allows_less_memory_than(_: u64) -> bool {
     false
 }
 
-/// Whether whoever started this process limits its address space. A worker limits only what it fills itself.
+/// Whether this process inherited a limit on its address space. A worker sets itself no such limit:
+/// it limits only the memory that it writes.
 #[cfg(target_os = "linux")]
 pub(crate) fn limits_address_space() -> bool {
     use rustix::process::{Resource, getrlimit};
@@ -156,7 +159,7 @@ pub(crate) fn limits_address_space() -> bool {
     false
 }
 
-/// How many seconds of CPU time a process may use, where that is limited.
+/// How many seconds of CPU time a process may use, if that is limited.
 #[cfg(unix)]
 pub(crate) fn cpu_seconds() -> Option<u64> {
     use rustix::process::{Resource, getrlimit};

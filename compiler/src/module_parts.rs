@@ -1,6 +1,7 @@
-//! A core module taken apart into its sections, to be written again with other functions, imports and exports.
+//! Takes a core module apart into its sections, and writes it again with other functions, imports
+//! and exports.
 //!
-//! Modules with types of garbage collection are not read: Binaryen 116 does not get them.
+//! Modules with types of garbage collection cannot be read here: Binaryen 116 never gets them.
 
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{
@@ -34,7 +35,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) customs: Vec<CustomSectionReader<'a>>,
 }
 
-/// What a stage writes anew; everything else it only renumbers.
+/// The sections that a stage replaces. In all others it only renumbers.
 pub(crate) struct Changed {
     pub(crate) types: TypeSection,
     pub(crate) imports: ImportSection,
@@ -45,7 +46,7 @@ pub(crate) struct Changed {
 }
 
 impl<'a> Parts<'a> {
-    /// `None` when there is something in it that is not read.
+    /// Reads a module. `None` when it has something that is not supported here.
     pub(crate) fn read(module: &'a [u8]) -> Option<Self> {
         let mut parts = Self::default();
         for payload in Parser::new(0).parse_all(module) {
@@ -112,14 +113,14 @@ impl<'a> Parts<'a> {
 
     /// The functions that are defined: index, type and body.
     pub(crate) fn defined(&self) -> impl Iterator<Item = (u32, u32, &FunctionBody<'a>)> {
-        // A valid module has at most as many functions as an index can tell.
+        // The indices of a valid module's functions fit 32 bits.
         let imported = u32::try_from(self.imported_functions()).unwrap_or(u32::MAX);
         let functions = self.functions.iter().zip(&self.bodies);
         let functions = (imported..).zip(functions);
         functions.map(|(index, (ty, body))| (index, *ty, body))
     }
 
-    /// Writes the module with what has changed. Custom sections other than names are copied.
+    /// Writes the module with the changed sections. Copies custom sections, except for names.
     pub(crate) fn encode<R: Reencode>(
         &self,
         to: &mut R,
@@ -191,7 +192,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Whether a function is imported.
+/// Whether an import is a function.
 pub(crate) fn is_function(import: &Import<'_>) -> bool {
     matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_))
 }

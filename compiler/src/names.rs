@@ -1,7 +1,8 @@
 //! Names of functions: taken out of a program before it is compiled, and kept for its debug file.
 //!
-//! An image with names takes longer to load, since every one of them is decoded. They are taken from the last
-//! form of the program that there is: optimizing adds, removes and renumbers functions.
+//! An image with names takes longer to load, since every one of them is decoded. They are taken
+//! from the last form of the program that there is: optimizing adds, removes and renumbers
+//! functions.
 //!
 //! Source: WebAssembly 3.0, appendix "Custom Sections", "Name Section".
 
@@ -23,7 +24,8 @@ pub fn take_names(program: ValidComponent) -> (ValidComponent, Names) {
             Some((rest, Some(names))) => (rest, names),
             _ => (module.to_vec(), ModuleNames::default()),
         };
-        // A number that an optimizer of the program's toolchain gave: an index that the function no longer has.
+        // An optimizer of the program's toolchain gave such names. The numbers are old indices,
+        // which are wrong by now.
         let number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
         names.functions.retain(|_, name| !number(name));
         modules.push(names);
@@ -67,7 +69,7 @@ mod tests {
             (component (core module (import "a" "b" (func)) (func))))"#;
         let parse = |text| validate(wat::parse_str(text).unwrap()).unwrap();
         let (program, names) = take_names(parse(named));
-        // The component's own names are no module's.
+        // The component's own names do not belong to a module.
         let modules = |program: &ValidComponent| {
             let mut modules = Vec::new();
             map_modules(program, &mut |module| {

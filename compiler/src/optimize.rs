@@ -1,11 +1,11 @@
 //! Optimizing every core module of a program.
 //!
-//! Exports that nothing uses go first, so that Binaryen can remove what only they kept alive.
-//! It does not read components, so the core modules are taken out, optimized and
-//! put back. Everything between them is copied byte for byte, section by section:
-//! re-encoding what was not changed could only lose something. The whole is validated
-//! again; should it not be valid, the unoptimized program is what is compiled. What is there
-//! twice, before or after, is stored once.
+//! Unused exports are removed first, so that Binaryen can remove what only they kept alive.
+//! Binaryen does not read components, so the core modules are taken out, optimized and put back.
+//! Everything between them is copied byte for byte, section by section: re-encoding it could only
+//! lose something. The whole program is validated again. If it is not valid, the unoptimized
+//! program is compiled. Core modules and components that are identical, before or after, are stored
+//! once.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -25,10 +25,11 @@ use crate::spare::{Spared, Unfit};
 use crate::trim_exports::trim_exports;
 use crate::{Kind, ValidComponent, validate};
 
-/// How much to optimize. The names are `wasm-opt`'s; the passes are lists of edgec's own (`passes.rs`).
+/// How much to optimize. The names are those of `wasm-opt`; edgec has its own lists of passes
+/// (`passes.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Not at all: the program is compiled as it came.
+    /// Not at all: the program is compiled as it is.
     O0,
     /// Quick passes only: whole functions, unused parts, and branches.
     O1,
@@ -69,7 +70,8 @@ impl Level {
         }
     }
 
-    /// The name of edgec's lists of passes, where the level runs any: manifests state it.
+    /// The name of edgec's lists of passes, which manifests state. `None` when the level runs no
+    /// passes.
     pub const fn list(self) -> Option<&'static str> {
         match self {
             Level::O0 => None,
@@ -85,7 +87,7 @@ pub struct Optimized {
     pub component: ValidComponent,
     /// What happened to each core module, in file order.
     pub modules: Vec<ModuleReport>,
-    /// How many core modules and components were another one byte for byte, and are now that one.
+    /// How many core modules and components were identical to another one, and now share its bytes.
     pub shared: usize,
 }
 
@@ -94,26 +96,27 @@ pub struct Optimized {
 pub struct ModuleReport {
     /// Its length in bytes before.
     pub before: usize,
-    /// How many exports that nothing used were taken away, whatever came of it then.
+    /// How many unused exports were removed, whatever the outcome.
     pub exports_removed: usize,
-    /// The functions that Binaryen was not given, by index. All others were, unless the module was left as it was.
+    /// The functions that were kept from Binaryen, by index. Empty when the whole module was left
+    /// as it was.
     pub functions_kept: Vec<KeptFunction>,
-    /// What came of it.
+    /// The outcome.
     pub outcome: ModuleOutcome,
 }
 
 /// A function that Binaryen was not given.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeptFunction {
-    /// Its index in the module as it was.
+    /// Its index in the module before optimization.
     pub index: u32,
-    /// What the program calls it.
+    /// Its name in the program.
     pub name: Option<String>,
     /// Why.
     pub reason: Unfit,
 }
 
-/// What came of optimizing one core module.
+/// The outcome of optimizing one core module.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ModuleOutcome {
     /// It was replaced.
@@ -125,12 +128,12 @@ pub enum ModuleOutcome {
     Kept(Failure),
 }
 
-/// Optimizes every core module at any depth, those of a small program several at a time. `progress` is called before
-/// each, with its number and its length in bytes.
+/// Optimizes every core module at any depth; several at a time if the program is small. Calls
+/// `progress` before each, with the module's number and its length in bytes.
 ///
 /// # Errors
 ///
-/// [`OptimizeError`], when time, memory or the machine would decide which modules are left as they are.
+/// [`OptimizeError`], when time, memory or the machine would decide which modules are optimized.
 pub fn optimize(
     program: ValidComponent,
     level: Level,
@@ -144,7 +147,8 @@ pub fn optimize(
             shared: 0,
         });
     }
-    // First: two that are one must not be told apart by which of their exports are used.
+    // This comes first: identical modules must not become different by which of their exports are
+    // used.
     let (program, shared) = share_modules(program);
     let (program, removed) = match trim_exports(&program) {
         Some(trimmed) => (trimmed.component, trimmed.removed),
@@ -161,8 +165,8 @@ pub fn optimize(
     let before = core_modules(&program);
     let workers = workers_at_once(program.bytes().len(), before.len());
     let optimized = map_at_once(workers, &before, one);
-    // Which modules are left as they are must not depend on what ran beside them, nor on an accident: what may end otherwise
-    // is tried again, alone.
+    // Which modules are optimized must not depend on what ran beside them, or on an accident. So a
+    // module whose failure may not happen again is tried once more, alone.
     let optimized = optimized.into_iter().enumerate();
     let optimized = optimized.map(|(number, attempt)| {
         let attempt = match (attempt, before.get(number)) {
@@ -228,24 +232,25 @@ fn core_modules(program: &ValidComponent) -> Vec<Vec<u8>> {
     modules
 }
 
-/// The longest core module that [`Level::O1`] gives to Binaryen, in bytes. Reading and writing alone take it, on one processor,
-/// a seventh of the time in which longer ones are compiled; and their code is no shorter afterwards (`docs/optimizer.md`).
+/// The longest core module that [`Level::O1`] gives to Binaryen, in bytes. For longer modules,
+/// reading and writing alone take Binaryen a seventh of the time that they take to compile, on one
+/// processor. Their code gets no shorter (`docs/optimizer.md`).
 const MOST_FOR_QUICK: usize = 4 << 20;
 
-/// An optimized module, and what of it Binaryen was not given.
+/// Optimizes one module. Returns it with the functions that were kept from Binaryen.
 fn optimize_module(
     module: &[u8],
     level: Level,
     optimizer: &Optimizer,
     deadline: Instant,
 ) -> Result<(Vec<u8>, Vec<KeptFunction>), Attempt> {
-    // What is kept follows from the module: nothing has run yet.
+    // This depends on the module alone: nothing has run yet.
     if level == Level::O1 && module.len() > MOST_FOR_QUICK {
         let most = MOST_FOR_QUICK;
         return Err(Failure::Large { most }.into());
     }
     let spared = Spared::of(module, optimizer.reads).or_else(|failure| {
-        // That it would not be read at all says more.
+        // If Binaryen would not read the module at all, that reason says more.
         optimizer.check(features::used(module))?;
         Err(failure)
     })?;
@@ -289,9 +294,10 @@ fn not_understood() -> Failure {
     }
 }
 
-/// The module without LLVM's `target_features` section, whose list Binaryen would enable in
-/// addition to what the module uses, without DWARF, for which it would do without the passes
-/// that change what DWARF says, and without branch hints, which it would leave where other branches are then.
+/// The module without three kinds of custom sections. Binaryen would enable the features in LLVM's
+/// `target_features` section in addition to those that the module uses. With DWARF, Binaryen would
+/// skip the passes that change what DWARF says. Binaryen would not move branch hints along with
+/// their branches.
 fn without_notes(module: &[u8]) -> Option<Vec<u8>> {
     with_sections(module, |payload| {
         Some(match payload {
@@ -312,7 +318,8 @@ fn without_notes(module: &[u8]) -> Option<Vec<u8>> {
 pub fn map_modules(program: &ValidComponent, module: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
     match program.kind() {
         Kind::Module => module(program.bytes()),
-        // A valid component is always taken apart; nobody accepts an empty program.
+        // A valid component can always be taken apart. If it could not, validation would refuse the
+        // empty program.
         Kind::Component => replace_modules(program.bytes(), module).unwrap_or_default(),
     }
 }

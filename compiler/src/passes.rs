@@ -1,14 +1,18 @@
-//! Which passes of Binaryen a level runs.
+//! The passes of Binaryen that each level runs.
 //!
-//! Every level is a list of edgec's own, also where its name is one of Binaryen's: 116 cannot leave out a pass of a preset,
-//! and three of them change what programs do (`docs/optimizer.md` says how). They are left out everywhere:
+//! Every level has a list of edgec's own, even if Binaryen has a preset of that name. Binaryen 116
+//! cannot leave out a pass of a preset, and three passes change what programs do
+//! (`docs/optimizer.md` says how). No list has these three:
 //!
-//! - `memory-packing` drops the traps of data segments, and writes part of what `memory.init` would not have written;
+//! - `memory-packing` drops the traps of data segments, and writes part of what `memory.init` would
+//!   not have written;
 //! - `directize` reads tables without regard for null entries and for `table.grow`;
-//! - `pick-load-signs` confuses the sign extension of a value with that of something computed from it.
+//! - `pick-load-signs` confuses the sign extension of a value with that of something computed from
+//!   it.
 //!
-//! The passes that end in `-optimizing` run Binaryen's own preset on what they changed, with those passes in it. So they are
-//! named without it, and the passes of functions run again after them.
+//! A pass whose name ends in `-optimizing` runs Binaryen's own preset on what it changed, and the
+//! preset has those three passes. So the lists name it without that ending, and run the passes of
+//! functions again after it.
 //!
 //! Source: Binaryen 116, `src/passes/pass.cpp`, `addDefaultOptimizationPasses`.
 
@@ -16,28 +20,29 @@ use wasmparser::WasmFeatures;
 
 use crate::Level;
 
-/// What the lists are called in manifests. Another list, or another rule of what is kept from them, has another name.
+/// The name of the lists in manifests. It changes when a list changes, or a rule about what is kept
+/// from Binaryen.
 pub(crate) const NAME: &str = "edgec-2";
 
-/// The passes of `-O1`: those that can still be seen in native code. What Binaryen's own `-O1` does inside of
-/// functions besides, Cranelift does again; and `optimize-instructions` makes its code longer and slower
-/// (`docs/optimizer.md` has the numbers).
+/// The passes of `-O1`: those whose effect remains in native code. Cranelift repeats the rest of
+/// what Binaryen's own `-O1` does inside of functions. `optimize-instructions` makes native code
+/// longer and slower (`docs/optimizer.md` has the numbers).
 const QUICK: &[&str] = &[
     "duplicate-function-elimination",
     "remove-unused-names",
     "remove-unused-brs",
     "remove-unused-names",
     "vacuum",
-    // Of what is the same now.
+    // Some functions have become the same.
     "duplicate-function-elimination",
     "duplicate-import-elimination",
     "simplify-globals",
     "remove-unused-module-elements",
 ];
 
-/// These go in front of [`QUICK`] for modules that use several values at once. Those values become locals in Binaryen,
-/// and a function that has many becomes many times as long. In other modules they take two fifths of the
-/// time, and the native code is the same to some bytes.
+/// These run before [`QUICK`] when a module uses several values at once. Such values become locals
+/// in Binaryen, and a function that has many becomes many times as long. In other modules these
+/// passes would take two fifths of the time, and change only some bytes of the native code.
 const SEVERAL_VALUES: &[&str] = &[
     "dce",
     "vacuum",
@@ -46,7 +51,8 @@ const SEVERAL_VALUES: &[&str] = &[
     "vacuum",
 ];
 
-/// How hard the passes try: Binaryen's `--optimize-level` and `--shrink-level`. Not said for `-O1`.
+/// How hard the passes try: Binaryen's `--optimize-level` and `--shrink-level`. `-O1` does not set
+/// them.
 const fn efforts(level: Level) -> Option<(u8, u8)> {
     match level {
         Level::O0 | Level::O1 => None,
@@ -58,7 +64,7 @@ const fn efforts(level: Level) -> Option<(u8, u8)> {
     }
 }
 
-/// The arguments of `wasm-opt` that make a level, for a module that uses `features`.
+/// The arguments of `wasm-opt` for a level and a module that uses `features`.
 pub(crate) fn arguments(level: Level, features: WasmFeatures) -> Vec<String> {
     let mut arguments = Vec::new();
     let passes = match (level, efforts(level)) {
@@ -77,7 +83,7 @@ pub(crate) fn arguments(level: Level, features: WasmFeatures) -> Vec<String> {
     arguments
 }
 
-/// Binaryen's preset without what the head of this file leaves out.
+/// Binaryen's preset without the three passes that the head of this file names.
 fn preset(optimize: u8, shrink: u8) -> Vec<&'static str> {
     let mut passes = vec!["duplicate-function-elimination", "once-reduction"];
     functions(&mut passes, optimize, shrink);
@@ -92,7 +98,7 @@ fn preset(optimize: u8, shrink: u8) -> Vec<&'static str> {
     }
     passes.extend([
         "simplify-globals",
-        // What a global was known to be is a constant now.
+        // The pass before replaced globals of known value by constants.
         "precompute",
         "vacuum",
         "remove-unused-module-elements",

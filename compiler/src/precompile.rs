@@ -142,7 +142,7 @@ impl Hasher for HashInput {
     }
 
     fn finish(&self) -> u64 {
-        // Asked for by the trait, by nobody else: the digest is taken from the field.
+        // Only the trait needs this: the digest is taken from the field.
         0
     }
 }

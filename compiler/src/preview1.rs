@@ -1,19 +1,24 @@
-//! Whether a core module of WASI preview 1 behaves as a component as it does as a core module.
+//! Proves that a core module of WASI preview 1 behaves the same as a component.
 //!
-//! An engine runs a core module with its own preview 1, and the module's memory is the module's alone. In a component,
-//! an adapter answers the imports. It has its stack and its state in the module's own memory: one page at
-//! instantiation, and one more at the first call, both by `memory.grow`. A program that takes everything up to
-//! `memory.size` for its own writes over them; one whose memory cannot grow is stopped by a trap; one whose start
-//! section calls an import finds no adapter. And WASI 0.2 has two exit codes.
+//! An engine runs a core module with its own preview 1, and the module has its memory for itself.
+//! In a component, an adapter implements the imports. The adapter has its stack and its state in
+//! the module's memory. It takes one page at instantiation and one more at the first call, both by
+//! `memory.grow`. So four kinds of programs behave differently. A program that uses everything up
+//! to `memory.size` overwrites the adapter's pages. A program whose memory cannot grow traps. A
+//! program whose start section calls an import finds no adapter. And WASI 0.2 has only two exit
+//! codes.
 //!
-//! So there is a rule, a pure function of the module. It answers with a proof, or with what stands in its way; what it
-//! does not know is in the way. A core module is right in every case. The rule speaks of programs that keep to their own memory: one
-//! that reads or writes beyond it is stopped as a core module, and may meet the adapter's pages in a component.
+//! The rule is a pure function of the module. It returns a proof or an obstacle; whatever it does
+//! not know is an obstacle. A core module is right in every case. The rule assumes that programs
+//! keep to their own memory. A program that reads or writes beyond its memory traps as a core
+//! module, and may reach the adapter's pages in a component.
 //!
-//! A module's `cabi_realloc` is no proof. The adapter would call it before the program's own start, and nothing says that
-//! it can be called then, or what it gives; the encoder is told to grow the memory instead.
+//! A module's `cabi_realloc` proves nothing. The adapter would call it before the program's own
+//! start. Nothing says that it works then, or what it returns. So the encoder is told to grow the
+//! memory instead.
 //!
-//! Source: `wit-component` 0.254, `src/encoding.rs` and `src/gc.rs`; Wasmtime 48, `wasi-preview1-component-adapter`.
+//! Source: `wit-component` 0.254, `src/encoding.rs` and `src/gc.rs`; Wasmtime 48,
+//! `wasi-preview1-component-adapter`.
 
 mod allocators;
 mod facts;
@@ -33,13 +38,14 @@ use self::facts::{Code, Facts};
 /// Why a component behaves as the core module does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// No function asks how large the memory is, or for more.
+    /// No function asks for the memory's size or for more memory.
     StaticMemory,
-    /// The only ones that do are `sbrk` and `dlmalloc` of wasi-libc, since wasi-sdk 20. They take the memory that the linker
-    /// gave them, and what `memory.grow` gives them; that others take some between is foreseen.
+    /// Only `sbrk` and `dlmalloc` of wasi-libc do, since wasi-sdk 20. They use the memory that the
+    /// linker gave them, and what `memory.grow` returns. They expect that others grow the memory in
+    /// between.
     WasiLibc,
-    /// The only one that does is the allocator of Zig's standard library. It cuts up what `memory.grow` gives, piece by
-    /// piece, and never asks where the memory ends.
+    /// Only the allocator of Zig's standard library does. It divides what `memory.grow` returns,
+    /// and never asks where the memory ends.
     Zig,
 }
 
@@ -57,19 +63,19 @@ impl fmt::Display for Proof {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Obstacle {
-    /// An import that no adapter answers.
+    /// An import that no adapter implements.
     #[error("it imports `{import}`, which is not of WASI preview 1")]
     OtherImport {
         /// `module::name`.
         import: String,
     },
-    /// An import of `wasi_snapshot_preview1` that is no function of it.
+    /// An import of `wasi_snapshot_preview1` that WASI preview 1 does not have.
     #[error("it imports `{import}`, which WASI preview 1 does not have")]
     UnknownFunction {
         /// `module::name`.
         import: String,
     },
-    /// An import of `wasi_snapshot_preview1` with another type.
+    /// An import of `wasi_snapshot_preview1` with the wrong type.
     #[error("it imports `{import}` with the type {found}, WASI preview 1 has it as {expected}")]
     ImportType {
         /// `module::name`.
@@ -82,13 +88,13 @@ pub enum Obstacle {
     /// No `_start`: nothing that a component could export.
     #[error("it exports no `_start`: it is a library, and a component of it would export nothing")]
     NoStart,
-    /// A `_start` that is no command's.
+    /// A `_start` of another type than a command's, which is a function () -> ().
     #[error("its `_start` is {found}, a command's is a function () -> ()")]
     StartType {
         /// What it is.
         found: String,
     },
-    /// Nothing through which WASI could read or write.
+    /// No memory that WASI could read and write.
     #[error(
         "it exports no memory as `memory`, which WASI preview 1 works on{}",
         named(others)
@@ -100,7 +106,7 @@ pub enum Obstacle {
     /// A memory that the adapter cannot use.
     #[error("its memory is {what}, which the adapter cannot use")]
     Memory {
-        /// `64-bit`, say.
+        /// For example, `64-bit`.
         what: &'static str,
     },
     /// A memory without room for the adapter.
@@ -120,7 +126,7 @@ pub enum Obstacle {
         /// Pages of 64 KiB at most.
         maximum: u64,
     },
-    /// A start section that may call an import: in a component there is no adapter yet.
+    /// A start section that may call an import: in a component, the adapter does not exist yet.
     #[error("its start section may call `{import}`, before there is an adapter that answers")]
     StartSection {
         /// `module::name`.
@@ -132,7 +138,7 @@ pub enum Obstacle {
         /// The export.
         name: String,
     },
-    /// A function that may take the adapter's pages for the program's.
+    /// A function that may use the adapter's pages as the program's own.
     #[error("{function} {asks}, and may take the adapter's memory for the program's")]
     Allocator {
         /// The first such function: its index, and its name where the module has one.
@@ -140,10 +146,11 @@ pub enum Obstacle {
         /// What it does.
         asks: &'static str,
     },
-    /// An exit code that WASI 0.2 does not have. Alone it keeps nobody from making a component who asks for one.
+    /// An exit code that WASI 0.2 does not have. If this is the only obstacle, a component is still
+    /// made when the user asks for one.
     #[error("it may exit with other codes than 0 and 1, and a component has no others")]
     ExitCode,
-    /// Something else that the encoder does not take.
+    /// Something else that the encoder does not accept.
     #[error("{reason}")]
     Encoder {
         /// The encoder's errors, the outermost first.
@@ -165,12 +172,12 @@ fn pages(count: u64) -> String {
     }
 }
 
-/// What the rule says.
+/// What the rule says about a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
-    /// The proof, or what is in the way of any component.
+    /// The proof, or the obstacle to any component.
     pub(crate) component: Result<Proof, Obstacle>,
-    /// What a component would lack although it would work.
+    /// What a working component would lack.
     pub(crate) lacks: Option<Obstacle>,
 }
 
@@ -180,12 +187,12 @@ pub(crate) fn imports_preview1(interface: &crate::Interface) -> bool {
     modules.any(|module| module == Some(PREVIEW1))
 }
 
-/// Whether a core module says, as `wit-bindgen` does, what component it is meant to be.
+/// Whether a core module carries component types, as `wit-bindgen` writes them.
 pub(crate) fn has_component_types(wasm: &[u8]) -> bool {
     Facts::of(wasm).is_ok_and(|facts| facts.component_types)
 }
 
-/// What of its imports is not of WASI preview 1, in the order of the module.
+/// The first import that WASI preview 1 does not have.
 pub(crate) fn other_import(wasm: &[u8]) -> Option<Obstacle> {
     imports(&Facts::of(wasm).ok()?).err()
 }
@@ -194,7 +201,7 @@ pub(crate) fn other_import(wasm: &[u8]) -> Option<Obstacle> {
 pub(crate) fn judge(wasm: &[u8]) -> Judgement {
     match judgement(wasm) {
         Ok(judgement) => judgement,
-        // What cannot be read is not known.
+        // Whatever cannot be read is an obstacle.
         Err(error) => Judgement {
             component: Err(unreadable(&error)),
             lacks: None,
@@ -230,7 +237,7 @@ fn unreadable(error: &BinaryReaderError) -> Obstacle {
     }
 }
 
-/// What the sections without the code say; the memory.
+/// Judges all sections except the code. Returns the memory.
 fn sections(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
     imports(facts)?;
     start(facts)?;
@@ -244,7 +251,7 @@ fn sections(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
     memory(facts)
 }
 
-/// Whether the adapter can have its pages.
+/// Whether the adapter can get its pages.
 fn room(memory: MemoryType, code: &Code) -> Result<(), Obstacle> {
     let initial = memory.initial;
     match memory.maximum {
@@ -256,10 +263,10 @@ fn room(memory: MemoryType, code: &Code) -> Result<(), Obstacle> {
     }
 }
 
-/// What the adapter takes: its stack, and its state.
+/// The adapter's pages: one for its stack, and one for its state.
 const ADAPTER_PAGES: u64 = 2;
 
-/// With these begin the names of exports that the encoder knows, but for `memory`.
+/// How the names of exports begin that have a meaning for the encoder. `memory` has one too.
 const RESERVED: [&str; 5] = [
     "_initialize",
     "cabi_",
@@ -270,7 +277,7 @@ const RESERVED: [&str; 5] = [
 
 fn imports(facts: &Facts<'_>) -> Result<(), Obstacle> {
     let adapter = Facts::of(WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER);
-    // It is a constant, and is read by the encoder as well.
+    // The adapter is a constant, and the encoder reads it as well.
     let adapter = adapter.map_err(|error| unreadable(&error))?;
     for import in &facts.imports {
         let name = format!("{}::{}", import.module, import.name);
@@ -343,15 +350,15 @@ fn memory(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
         Some(memory) if memory.page_size_log2.is_some_and(|log2| log2 != 16) => {
             unusable("of pages that are not 64 KiB")
         }
-        // Which of them a function asks about would have to be followed.
+        // The rule would have to follow which of them a function asks about.
         Some(_) if facts.memories.len() > 1 => unusable("one of several"),
         Some(memory) => Ok(*memory),
         None => unusable("not known"),
     }
 }
 
-/// An import that may be called while the start section runs. What is called indirectly may be every function that
-/// something refers to.
+/// An import that may be called while the start section runs. An indirect call may call every
+/// function that something refers to.
 fn start_section(facts: &Facts<'_>, code: &Code) -> Result<Option<String>, BinaryReaderError> {
     let mut left = Vec::from_iter(facts.start);
     let mut seen = BTreeSet::new();

@@ -1,12 +1,12 @@
 //! Work in a process of its own: bytes in, bytes out, bounded in time and memory.
 //!
-//! The tools below can crash, hang and ask for all the memory there is when a hostile program
-//! is put to them. In a process of its own the worst of that is the end of the process. Its input is a
-//! file without a name, its answer comes through a pipe: nothing is left behind however either ends, and
-//! no full disk cuts an answer short.
+//! A hostile program can make the tools crash, hang and ask for all the memory there is. If a tool
+//! has a process of its own, the worst result is the end of that process. Its input is a file
+//! without a name, and its answer comes through a pipe. So nothing is left behind however the
+//! process ends, and a full disk does not cut an answer short.
 //!
-//! How a process ended says who is at fault. What it did itself (an exit code, a crash) is about the
-//! input; what was done to it (a signal from outside, a limit) is about the machine, and is a [`MachineError`].
+//! How a process ended says what is at fault. An exit code or a crash is about the input. A signal
+//! from outside or a limit is about the machine, and is a [`MachineError`].
 //!
 //! Source: `getrlimit(2)`, `prctl(2)`, `signal(7)`.
 
@@ -58,8 +58,8 @@ pub(crate) fn run(
     let stdin = machine::temporary_file(input)?;
     for (name, _) in std::env::vars_os() {
         let name_bytes = name.as_encoded_bytes();
-        // What a user told edgec in secret is not for whoever works on hostile input; and a
-        // backtrace would take the place of a message.
+        // A process that works on hostile input must not see the user's secrets. A backtrace would
+        // take the place of a message.
         if name_bytes.starts_with(b"EDGEC_") || name_bytes.ends_with(b"_BACKTRACE") {
             command.env_remove(name);
         }
@@ -89,7 +89,7 @@ pub(crate) fn run(
     }
 }
 
-/// A process that does not outlive the interest in it.
+/// A process that ends, at the latest, when this is dropped.
 struct Running(Child);
 
 enum Waited {
@@ -115,7 +115,7 @@ impl Running {
             if left.is_zero() {
                 return Ok(Waited::Late);
             }
-            // Small programs take milliseconds; large ones do not mind a late look.
+            // Small programs take milliseconds. For large ones, a late look costs little.
             let pause = begin.elapsed() / 16;
             let pause = pause.clamp(Duration::from_micros(200), Duration::from_millis(20));
             let pause = pause.min(left);
@@ -132,7 +132,7 @@ impl Running {
                     received = Some(bytes);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
-                // Its thread is gone without a word.
+                // The thread that reads it ended without an answer.
                 Err(RecvTimeoutError::Disconnected) => received = Some(Vec::new()),
             }
         }
@@ -141,13 +141,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that has ended is not there any more, which is no error.
+        // If the process has ended already, this fails, which does no harm.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Reads an answer while it is written; a byte more than it may have shows that it is too long.
+/// Reads an answer while it is written. Stops one byte after `most`: that byte shows that the
+/// answer is too long.
 fn answer(
     stream: Option<impl Read + Send + 'static>,
     most: u64,
@@ -158,7 +159,7 @@ fn answer(
         let read = stream.map_or(Ok(0), |stream| {
             stream.take(most.saturating_add(1)).read_to_end(&mut bytes)
         });
-        // Nobody waits for what came too late.
+        // If the answer came too late, the receiver is gone.
         let _ = sender.send(read.map(|_| bytes));
     };
     let thread = thread::Builder::new().spawn(read);
@@ -166,10 +167,11 @@ fn answer(
     Ok(receiver)
 }
 
-/// How much of what a process says is kept, in bytes.
+/// How much is kept of what a process writes to standard error, in bytes.
 const MOST_SAID: usize = 4096;
 
-/// Reads what a process says, piece by piece, and lets it go on when it says too much.
+/// Reads what a process writes to standard error, piece by piece. Reads on when that is too much,
+/// so that the process is not stopped by a full pipe.
 fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u8>>, MachineError> {
     let (sender, receiver) = channel();
     let read = move || {
@@ -188,7 +190,8 @@ fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u
     Ok(receiver)
 }
 
-/// All that was said. A process that this one has started may keep the stream open; nobody waits for that one.
+/// All messages together. A child of the process may keep the stream open, so this does not wait
+/// for the stream's end.
 fn text(messages: &Receiver<Vec<u8>>) -> String {
     let mut bytes = Vec::new();
     while let Ok(piece) = messages.recv_timeout(Duration::from_millis(200)) {
@@ -197,22 +200,22 @@ fn text(messages: &Receiver<Vec<u8>>) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What allocators of Rust and C++ say before they end the process.
+/// How the messages of Rust's and C++'s allocators begin when they end the process.
 const OUT_OF_MEMORY: &[&str] = &[
     "memory allocation of",
     "terminate called after throwing an instance of 'std::bad_alloc'",
     "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
 ];
-/// What a worker says that got no threads.
+/// How the message of a worker begins that could not start threads.
 pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";
-/// And what C++ says.
+/// The same message, and those of C++.
 const NO_THREAD: &[&str] = &[
     NO_THREADS,
     "terminate called after throwing an instance of 'std::system_error'",
     "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
 ];
 
-/// Who is at fault for a process that ended without success.
+/// Decides what is at fault for a process that ended without success.
 fn judge(
     status: ExitStatus,
     said: &str,
@@ -240,12 +243,14 @@ fn judge(
     Ok(Ended::Failed { status, message })
 }
 
-/// The signal that ended a process, where it is one that a process does not cause by its own doing.
+/// The signal that ended a process, if it came from outside. Signals that a process causes itself
+/// by a crash do not count.
 #[cfg(unix)]
 fn signal(status: ExitStatus) -> Option<i32> {
     use rustix::process::Signal;
     use std::os::unix::process::ExitStatusExt as _;
-    // A shell gives the signal of what it ran as 128 and its number.
+    // A shell reports the signal that ended its child as an exit code: 128 plus the signal's
+    // number.
     let of_shell = || {
         status
             .code()?
@@ -270,7 +275,7 @@ fn signal(_: ExitStatus) -> Option<i32> {
     None
 }
 
-/// What a signal from outside tells.
+/// The error for a signal from outside.
 #[cfg(unix)]
 fn outside(number: i32, elapsed: Duration) -> MachineError {
     use rustix::process::Signal;
@@ -278,7 +283,8 @@ fn outside(number: i32, elapsed: Duration) -> MachineError {
     if is(Signal::XFSZ) {
         return Limit::FileSize.into();
     }
-    // At the hard limit on CPU time the system kills; a process cannot have used more than all processors.
+    // At the hard limit on CPU time the system sends SIGKILL. A process can have used at most the
+    // elapsed time on every processor.
     let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let most = elapsed.as_secs_f64() * processors as f64 + 1.0;
     let used_up = || machine::cpu_seconds().is_some_and(|limit| most >= limit as f64);
@@ -311,15 +317,15 @@ fn outside(number: i32, _: Duration) -> MachineError {
     }
 }
 
-/// What a worker process does first: it gives itself at most `memory` bytes, leaves no core
-/// file, and ends when the process that started it does. Where the system has no such limit
-/// (it is Linux that counts every private writable page), there is none.
+/// What a worker process does first: it limits itself to `memory` bytes, leaves no core file, and
+/// ends when the process that started it does. Only Linux has a limit that counts every private
+/// writable page, so other systems have no limit.
 pub(crate) fn confine(memory: u64) {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
         let limit = |resource, most: u64| {
-            // A lower limit that is there already stays.
+            // An existing lower limit stays.
             let most = getrlimit(resource)
                 .maximum
                 .map_or(most, |old| old.min(most));
@@ -331,9 +337,9 @@ pub(crate) fn confine(memory: u64) {
         };
         limit(Resource::Data, memory);
         limit(Resource::Core, 0);
-        // Its files are of what it holds in memory.
+        // It writes only what it holds in memory.
         limit(Resource::Fsize, memory);
-        // Nobody waits for the result of a build that was stopped.
+        // When a build is stopped, its workers have no purpose.
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     }
     #[cfg(not(target_os = "linux"))]
@@ -373,7 +379,7 @@ mod tests {
             };
             assert_eq!(signal, name);
         }
-        // What a shell says of what it ran.
+        // How a shell reports its child's signal.
         let wrapped = shell("exit 137", bounds());
         assert!(matches!(wrapped, Err(MachineError::Signal { .. })));
         for signal in ["SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP"] {
@@ -410,7 +416,7 @@ mod tests {
     fn an_answer_is_whole_or_none() {
         let done = shell("cat; printf more", bounds());
         assert!(matches!(done, Ok(Ended::Done(answer)) if answer == b"inputmore"));
-        // The end of a process that goes on writing is not waited for.
+        // The answer is too long: the process is stopped, though it goes on writing.
         let long = shell("while :; do echo 0123456789; done", bounds());
         assert!(matches!(long, Ok(Ended::TooLong)), "{long:?}");
         let late = Bounds {
@@ -419,7 +425,7 @@ mod tests {
         };
         let late = shell("cat; exec sleep 600", late);
         assert!(matches!(late, Ok(Ended::Late)), "{late:?}");
-        // An answer that is closed early is no end.
+        // If the process closes standard output, its end is still waited for.
         let early = shell("cat; exec >&-; sleep 0.1; echo late >&2; exit 3", bounds());
         let Ok(Ended::Failed { message, .. }) = early else {
             panic!("{early:?}");

@@ -1,11 +1,13 @@
-//! Functions that Binaryen does not get: taken out of a module before it runs, and put back after.
+//! Takes functions out of a module before Binaryen runs, and puts them back afterwards.
 //!
-//! In front of Binaryen such a function is an import, so that nothing is assumed of what it does, and all that its body
-//! refers to is exported, so that it stays and keeps its type: whatever is exported may be used from outside.
-//! The same exports say afterwards where those things are now. Memories and tables that have to stay for another reason
-//! ([`Spared`]) are exported too. Both kinds of names go again; what a program imports and exports is what it was.
+//! While Binaryen runs, such a function is an import, so Binaryen assumes nothing about what it
+//! does. Everything that its body refers to is exported. An export may be used from outside, so
+//! Binaryen keeps it and its type. Afterwards, the same exports say where those things are now.
+//! Memories and tables that have to stay for another reason ([`Spared`]) are exported too. At the
+//! end all these imports and exports are removed: the program has those that it had before.
 //!
-//! A body that refers to segments or to functions as values cannot be told by exports; [`crate::spare`] keeps such modules.
+//! Exports cannot keep track of segments, or of functions as values. If a body refers to such
+//! things, [`crate::spare`] keeps the whole module from Binaryen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -23,17 +25,18 @@ use crate::spare::Spared;
 #[cfg(test)]
 mod tests;
 
-/// The module that functions are imported from, as long as they are out.
+/// The module name under which functions that are out are imported.
 const ASIDE: &str = "edgec:set-aside";
-/// In front of the names under which things are exported: then a letter for the kind, and the index.
+/// How the names of the added exports begin. A letter for the kind and the index follow.
 const KEPT: &str = "edgec:kept:";
 
 type Error = reencode::Error<Infallible>;
 
-/// What does not fit: the module is then kept as a whole.
+/// Something does not fit. The whole module is then left as it was.
 const NOT_VALID: Error = Error::InvalidCodeSectionSize;
 
-/// A module without what `spared` says. `None` when it uses the names that this stage gives.
+/// A module without the functions that `spared` names. `None` when the module uses this stage's
+/// names itself.
 pub(crate) fn take_out(module: &[u8], spared: &Spared) -> Option<Vec<u8>> {
     let parts = Parts::read(module)?;
     let own = |name: &str| name.starts_with(ASIDE) || name.starts_with(KEPT);
@@ -57,7 +60,7 @@ pub(crate) fn take_out(module: &[u8], spared: &Spared) -> Option<Vec<u8>> {
     stage.encode(&kept).ok()
 }
 
-/// The optimized module with the functions of `module` in it that were taken out.
+/// The optimized module, with the functions that were taken out of `module` in it again.
 pub(crate) fn put_back(module: &[u8], spared: &Spared, optimized: &[u8]) -> Option<Vec<u8>> {
     let original = Parts::read(module)?;
     let optimized = Parts::read(optimized)?;
@@ -177,7 +180,7 @@ impl TakeOut<'_> {
 impl Reencode for TakeOut<'_> {
     type Error = Infallible;
 
-    /// Functions that are out come behind the last import.
+    /// Functions that are out become the last imports.
     fn function_index(&mut self, index: u32) -> Result<u32, Error> {
         if index < self.imported {
             return Ok(index);
@@ -193,14 +196,15 @@ fn count(length: usize) -> Result<u32, Error> {
     u32::try_from(length).map_err(|_| NOT_VALID)
 }
 
-/// An optimized module with the functions defined again, behind its own.
+/// An optimized module in which the functions are defined again, after its own functions.
 struct PutBack<'a> {
     original: &'a Parts<'a>,
     optimized: &'a Parts<'a>,
     /// How many functions remain imported, and how many Binaryen left.
     imported: u32,
     defined: u32,
-    /// The functions that are out and still in use: their index there, and in the original. Sorted.
+    /// The functions that are out and still used: their index in the optimized module, and in the
+    /// original. Sorted.
     aside: Vec<(u32, u32)>,
 }
 
@@ -288,12 +292,12 @@ impl Reencode for PutBack<'_> {
     }
 }
 
-/// Writes bodies of the original for the optimized module.
+/// Rewrites bodies of the original for the optimized module.
 struct Bodies<'a> {
     original: &'a Parts<'a>,
-    /// The optimized module's types, and those that it lacks.
+    /// The optimized module's types, followed by those that the bodies need in addition.
     types: Vec<FuncType>,
-    /// The new indices of what was exported, by the rest of its name.
+    /// The new indices of the exported things, by the export's name without [`KEPT`].
     places: BTreeMap<&'a str, u32>,
 }
 

@@ -1,10 +1,11 @@
-//! What is kept from Binaryen: decided from the module alone, before anything runs.
+//! Decides what is kept from Binaryen: from the module alone, before anything runs.
 //!
-//! Binaryen 116 changes what some programs do, and takes too long for others. As little as possible is kept from it:
-//! single functions, where those are the matter ([`crate::set_aside`]), and the whole module only where nothing less helps.
-//! A memory or table is declared in use where one of its segments may be out of bounds, so that the segment keeps its trap.
+//! Binaryen 116 changes what some programs do, and takes too long for others. As little as possible
+//! is kept from it: single functions if that is enough ([`crate::set_aside`]), else the whole
+//! module. If a segment may be out of bounds, its memory or table is declared to be in use, so that
+//! the segment keeps its trap.
 //!
-//! `docs/optimizer.md` has the list, with the change of Binaryen that mended each.
+//! `docs/optimizer.md` has the list, with the change of Binaryen that fixed each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -20,14 +21,16 @@ use crate::features;
 #[cfg(test)]
 mod tests;
 
-/// Nested blocks, loops and ifs of a function that Binaryen gets: it goes through the levels again and again, and recurses
-/// over them. Real programs have a few hundred, one for each instruction of an interpreter or each rule of a scanner; the
-/// deepest that we know has 1,537.
+/// How deep a function that Binaryen gets may nest blocks, loops and ifs. Binaryen goes through the
+/// levels again and again, and recurses over them. Real programs have a few hundred levels, one for
+/// each instruction of an interpreter or each rule of a scanner. The deepest known one has 1,537.
 const MOST_NESTED: usize = 3000;
-/// Blocks that end together, times the square of the targets of the largest jump table: `remove-unused-brs` leads each
-/// target out of one block after the other, and looks at all of them each time. Real programs stay below a tenth of it.
+/// The limit on the number of blocks that end together, times the square of the number of targets
+/// of the largest jump table. `remove-unused-brs` leads each target out of one block after the
+/// other, and looks at all targets each time. Real programs stay below a tenth of this limit.
 const MOST_THREADED: u64 = 1_000_000_000;
-/// Local variables of a function that Binaryen gets, without parameters: `coalesce-locals` holds each against each.
+/// How many local variables, without parameters, a function that Binaryen gets may have:
+/// `coalesce-locals` compares every pair.
 const MOST_LOCALS: u32 = 4000;
 
 /// Why a function is kept from Binaryen.
@@ -76,14 +79,14 @@ impl fmt::Display for Unfit {
     }
 }
 
-/// What is kept from Binaryen of a module that it gets.
+/// What is kept from Binaryen when it gets the module.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spared {
     /// Functions, by index.
     pub(crate) functions: BTreeMap<u32, Unfit>,
-    /// Memories that it must take to be in use.
+    /// Memories that Binaryen must take to be in use.
     pub(crate) memories: BTreeSet<u32>,
-    /// Tables that it must take to be in use.
+    /// Tables that Binaryen must take to be in use.
     pub(crate) tables: BTreeSet<u32>,
 }
 
@@ -92,18 +95,18 @@ impl Spared {
         self.functions.is_empty() && self.memories.is_empty() && self.tables.is_empty()
     }
 
-    /// What is kept of a valid core module.
+    /// Decides for a valid core module.
     ///
     /// # Errors
     ///
-    /// Why the whole module is.
+    /// The reason, when the whole module is kept.
     pub(crate) fn of(module: &[u8], reads: Reads) -> Result<Self, Failure> {
         let mut reader = Reader {
             reads,
             ..Reader::default()
         };
         for payload in Parser::new(0).parse_all(module) {
-            // The module is valid: what cannot be read is kept.
+            // A valid module can be read. If it could not, the whole module would be kept.
             let payload = payload.map_err(|error| unreadable(&error));
             reader.payload(payload?)?;
         }
@@ -121,7 +124,7 @@ fn unreadable(error: &wasmparser::Error) -> Failure {
 struct Space {
     imported: bool,
     exported: bool,
-    /// Bytes or elements that it has at least.
+    /// The least number of bytes or elements that it has.
     minimum: u64,
 }
 
@@ -129,7 +132,7 @@ struct Space {
 struct Reader {
     reads: Reads,
     spared: Spared,
-    /// Of each type, whether it is a function's with parameters.
+    /// For each type, whether it is a function type with parameters.
     parameters: Vec<bool>,
     memories: Vec<Space>,
     tables: Vec<Space>,
@@ -227,7 +230,7 @@ impl Reader {
             index,
         });
         let memory = at(spaces, *memory_index);
-        // One that fits nowhere: Binaryen calls such a module invalid.
+        // The segment does not fit anywhere: Binaryen calls such a module invalid.
         if matches!(&memory, Some(memory) if !memory.imported && length > memory.minimum) {
             return may_trap;
         }
@@ -277,11 +280,11 @@ impl Reader {
 
 /// What Binaryen's `remove-unused-module-elements` may do to an active segment.
 enum Fate {
-    /// Nothing that a program could tell.
+    /// Nothing that a program could observe.
     Stays,
-    /// It is lost with its trap, unless its memory or table is in use.
+    /// The segment and its trap are lost, unless its memory or table is in use.
     Unused,
-    /// It is lost with its trap.
+    /// The segment and its trap are lost.
     Lost,
 }
 
@@ -298,7 +301,7 @@ fn fate(space: Option<&mut Space>, offset: &ConstExpr<'_>, length: u64) -> Fate 
     }
 }
 
-/// An offset that is one number. Addresses are unsigned.
+/// The value of an offset that is a single constant. Addresses are unsigned.
 fn constant(offset: &ConstExpr<'_>) -> Option<u64> {
     let mut operators = offset.get_operators_reader();
     let value = match operators.read().ok()? {
@@ -330,10 +333,11 @@ fn at(spaces: &mut [Space], index: u32) -> Option<&mut Space> {
     spaces.get_mut(usize::try_from(index).ok()?)
 }
 
-/// What a function's body is.
+/// What matters of a function's body.
 struct Contents {
     unfit: Option<Unfit>,
-    /// Whether it refers to what cannot be kept for it: segments, and functions as values.
+    /// Whether it refers to things that exports cannot keep track of: segments, and functions as
+    /// values.
     tied: bool,
 }
 

@@ -42,7 +42,7 @@ pub enum ValidateError {
         /// What the engine says.
         message: String,
     },
-    /// Valid, but the code that the engine makes of it does not work: a known fault.
+    /// The program is valid, but the engine is known to miscompile it.
     #[error("{message} ({id})")]
     Fault {
         /// The advisory about it.
@@ -136,12 +136,12 @@ impl From<BinaryReaderError> for WalkError {
     }
 }
 
-/// What a valid program is, and the features that it uses.
+/// Validates a program. Returns its kind and the features that it uses.
 fn checked(bytes: &[u8]) -> Result<(Kind, WasmFeatures), WalkError> {
     let mut bodies = Vec::new();
     let outside = structure(bytes, SUPPORTED, &mut bodies);
-    // A program that is valid with fewer features is valid with more. Function bodies are most of a program, so they
-    // are validated once: with the features that it seems to use.
+    // A program that is valid with fewer features is valid with more. Function bodies are most of a
+    // program, so they are validated only once, with the features that the program seems to use.
     if let Ok(kind) = outside
         && let Some(used) = features::scanned(bytes)
         && walk(bytes, used).is_ok()
@@ -165,7 +165,8 @@ pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
     walk(bytes, features).is_ok()
 }
 
-/// An error inside of code comes before one outside: reading ended at the latter, so it is further back.
+/// An error inside of code comes first: reading ended at the error outside of code, which is
+/// further back.
 fn first(
     bodies: Vec<Unchecked<'_, FunctionPlace>>,
     outside: Result<Kind, WalkError>,
@@ -295,7 +296,8 @@ impl ValidComponent {
         }
     }
 
-    /// The same program in other bytes, which differ in nothing that the engine looks at: custom sections.
+    /// The same program in other bytes, which may differ only in custom sections: the engine
+    /// ignores those.
     #[cfg(feature = "precompile")]
     pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Self {
         Self { bytes, ..self }

@@ -1,7 +1,8 @@
 //! Workers: this program, started again for one piece of work on hostile input, within limits.
 //!
-//! A worker has its memory limit as its first argument and its input on standard input. It answers on standard
-//! output with a byte that says what the answer is, and the rest of it. It is started by [`Worker`].
+//! A worker has its memory limit as its first argument and its input on standard input. It answers
+//! on standard output with a byte that says what the answer is, and the rest of it. It is started
+//! by [`Worker`].
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -54,7 +55,7 @@ pub enum WorkerError {
     Machine(#[from] MachineError),
 }
 
-/// Why a worker read nothing out of what nobody vouches for.
+/// Why a worker could not read unverified data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -99,7 +100,8 @@ impl Worker {
             Ended::OutOfMemory => Err(WorkerError::Memory {
                 mebibytes: self.memory >> 20,
             }),
-            // What `arguments`, `input` and `answer` say; a panic or a signal ends the process otherwise.
+            // What `arguments`, `input` and `answer` say; a panic or a signal ends the process
+            // otherwise.
             Ended::Failed { status, message } if status.code() == Some(1) => {
                 Err(MachineError::Worker { message }.into())
             }
@@ -158,7 +160,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What somebody else than edgec is told.
+/// The message when another program than edgec starts a worker.
 pub(crate) fn usage() -> String {
     "not started by edgec".to_owned()
 }
@@ -177,7 +179,7 @@ pub(crate) fn arguments<const N: usize>(
     Ok(texts)
 }
 
-/// What every worker does first: it limits itself, and says in one line what it panics of.
+/// What every worker does first: it limits itself, and makes a panic print one line.
 pub(crate) fn begin(memory: u64) {
     process::confine(memory);
     std::panic::set_hook(Box::new(|panic| {
@@ -185,24 +187,26 @@ pub(crate) fn begin(memory: u64) {
     }));
 }
 
-/// What a worker does before it compiles. Rayon would panic later where the system gives no threads.
+/// What a worker does before it compiles: it starts Rayon's threads. If the system gives no
+/// threads, Rayon would panic later.
 #[cfg(feature = "precompile")]
 pub(crate) fn gather_threads() -> Result<(), String> {
     use std::error::Error as _;
     match rayon::ThreadPoolBuilder::new().build_global() {
-        // A pool that is there already has its threads.
+        // If a pool exists already, it has its threads.
         Err(error) if error.source().is_some() => Err(format!("{}: {error}", process::NO_THREADS)),
         _ => Ok(()),
     }
 }
 
-/// What the optimizer's worker does before Binaryen runs, which waits without end for threads that it did not get: as many
-/// as there are processors are started, all at one time, and ended.
+/// What the optimizer's worker does before Binaryen runs: it starts as many threads as there are
+/// processors, all at one time, and ends them. Binaryen would wait without end for threads that it
+/// did not get.
 #[cfg(feature = "binaryen")]
 pub(crate) fn try_threads() -> Result<(), String> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
-        // Each waits until its sender is dropped, which the end of this function or an error does.
+        // Each thread waits until its sender is dropped, at the end of this closure or at an error.
         let mut senders = Vec::new();
         for _ in 0..processors {
             let (sender, receiver) = std::sync::mpsc::channel::<()>();
@@ -214,14 +218,14 @@ pub(crate) fn try_threads() -> Result<(), String> {
     })
 }
 
-/// A panic in one line: the place, within its package, and what went wrong there.
+/// Describes a panic in one line: the place within its package, and the message.
 pub fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
     let message = panic.payload_as_str().unwrap_or("no message");
     let first = message.lines().next().unwrap_or_default();
     let Some(place) = panic.location() else {
         return format!("panicked: {first}");
     };
-    // Where sources lie on the machine that built edgec is nobody's concern.
+    // The path of the sources on the machine that built edgec is left out.
     let file = place.file();
     let within = file.rsplit_once("/src/").map_or(file, |(package, rest)| {
         let package = package.rsplit('/').next().unwrap_or(package);

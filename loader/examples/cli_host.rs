@@ -1,4 +1,5 @@
-//! A host of `wasi:cli` programs: takes one from a store by its name, and runs it for a minute at most.
+//! A host of `wasi:cli` programs: takes one from a store by its name, and runs it for a minute at
+//! most.
 //!
 //! `cargo run -p edgec-loader --example cli_host -- STORE NAME POLICY [ARGUMENT]...`, for artifacts
 //! of `edgec build --profile edge`.
@@ -56,13 +57,15 @@ fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let policy = TrustPolicy::read(Path::new(policy), &[], now)?;
     let store = Store::open(store)?;
 
-    // Once a process: the engine that artifacts of the edge profile fit, and what it offers to programs.
+    // Once a process: the engine that artifacts of the edge profile fit, and what it offers to
+    // programs.
     let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
     let _ticker = engine.tick(TICK);
     let mut linker = Linker::<Run>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
 
-    // Once a program: found, judged and mapped. What the policy only warns about is the host's to log.
+    // Once a program: found, judged and mapped. What the policy only warns about is the host's to
+    // log.
     let loaded = store.load(&engine, name.as_str(), &policy)?;
     for check in loaded.checks() {
         if check.status == Status::Warned {

@@ -1,15 +1,16 @@
-//! Of several artifacts of one release, the one that fits this host best: what a store does, for files.
+//! Of several artifacts of one release, the one that fits this host best: what a store does, for
+//! files.
 
 use edgec_verifier::{HostProfile, Manifest};
 
 use crate::{LoadError, VerifiedFile};
 
-/// Of verified files, by its place, the one that uses most of what `host` has; of two that use as much the first. A host
-/// without an engine yet is [`HostProfile::here`], one with an engine
+/// Of verified files, by its place, the one that uses most of what `host` has; of two that use as
+/// much the first. A host without an engine yet is [`HostProfile::here`], one with an engine
 /// [`HostEngine::host`](crate::HostEngine::host).
 ///
-/// All of them are verified first, also those that are not taken: whoever could plant a file could otherwise
-/// decide which of the others is run.
+/// All of them are verified first, also those that are not taken: whoever could plant a file could
+/// otherwise decide which of the others is run.
 ///
 /// # Errors
 ///

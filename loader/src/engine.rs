@@ -78,9 +78,10 @@ impl HostEngine {
         })
     }
 
-    /// The same engine on a CPU that is stated, not asked: an emulated one, or one of whose features some are not to
-    /// be used. What needs another CPU is refused with the missing features named, before the engine sees
-    /// it. The engine still asks the real one, so that a false statement runs nothing.
+    /// The same engine on a CPU that is stated, not asked: an emulated one, or one of whose
+    /// features some are not to be used. What needs another CPU is refused with the missing
+    /// features named, before the engine sees it. The engine still asks the real one, so that a
+    /// false statement runs nothing.
     #[must_use]
     pub fn with_cpu(self, cpu: HostCpu) -> Self {
         let host = HostProfile::clone(&self.host).with_cpu(cpu);
@@ -105,9 +106,10 @@ impl HostEngine {
         &self.host
     }
 
-    /// Advances the engine's epoch every `period`, in a thread of its own, until the result
-    /// is dropped: what the deadlines of an edge program's stores count
-    /// (`wasmtime::Store::set_epoch_deadline`; without a deadline, a store stops its program at once).
+    /// Advances the engine's epoch every `period`, in a thread of its own, until the result is
+    /// dropped: what the deadlines of an edge program's stores count
+    /// (`wasmtime::Store::set_epoch_deadline`; without a deadline, a store stops its program at
+    /// once).
     pub fn tick(&self, period: Duration) -> Ticker {
         let stop = Arc::new(AtomicBool::new(false));
         let (engine, told) = (self.engine.weak(), Arc::clone(&stop));

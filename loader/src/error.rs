@@ -20,7 +20,7 @@ pub enum LoadError {
         /// The file's length in bytes.
         len: u64,
     },
-    /// Nobody whom the policy trusts vouches for these bytes.
+    /// The artifact fails verification under the policy.
     #[error("the artifact is not trusted")]
     Verify(#[from] VerifyError),
     /// The policy wants the bytes kept from changing by stronger means than these.
@@ -76,8 +76,8 @@ pub enum LoadError {
     /// The engine does not accept the image.
     #[error("the engine refused the image: {0:#}")]
     Engine(wasmtime::Error),
-    /// The host's linker lacks an import of the program, or has it with another type; or the program is not of the kind
-    /// that the host serves.
+    /// The host's linker lacks an import of the program, or has it with another type; or the
+    /// program is not of the kind that the host serves.
     #[error("the program does not fit this host's interfaces: {0:#}")]
     Link(wasmtime::Error),
     /// The store does not have it, or has it no longer as it was admitted.

@@ -16,11 +16,11 @@ const TABLE_ELEMENTS: u64 = 20_000;
 /// The address space of a process that a pool may take, in bytes (64 TiB of the 128 that Linux has
 /// on both CPU families with the usual page tables).
 const ADDRESS_SPACE: u64 = 64 << 40;
-/// The most that an instance's own state may take, in bytes (1 GiB): the engine's default, 1 MiB, is passed by a program with
-/// some thirty thousand functions in tables.
+/// The most that an instance's own state may take, in bytes (1 GiB): the engine's default, 1 MiB,
+/// is passed by a program with some thirty thousand functions in tables.
 const MAX_INSTANCE: usize = 1 << 30;
-/// What stays resident of a memory and of a table when its slot is given back, in bytes: written over
-/// instead of unmapped, which is cheaper for the pages that every request touches.
+/// What stays resident of a memory and of a table when its slot is given back, in bytes: written
+/// over instead of unmapped, which is cheaper for the pages that every request touches.
 const KEEP_RESIDENT: usize = 256 << 10;
 
 /// How instances get their memory.
@@ -102,8 +102,8 @@ impl PlanError {
 }
 
 impl PoolPlan {
-    /// The smallest pool in which `instances` of any of these programs run at one time, each memory with at
-    /// most `memory_bytes` (up to 4 GiB).
+    /// The smallest pool in which `instances` of any of these programs run at one time, each memory
+    /// with at most `memory_bytes` (up to 4 GiB).
     ///
     /// # Errors
     ///
@@ -168,7 +168,8 @@ impl PoolPlan {
             }
         }
         for table in &needs.tables {
-            // Eight bytes an element: what a slot of this size takes is address space, until it is used.
+            // Eight bytes an element: what a slot of this size takes is address space, until it is
+            // used.
             const MOST: u64 = 10_000_000;
             if table.minimum > MOST {
                 return Err(PlanError::TooLarge {
@@ -220,12 +221,12 @@ impl PoolPlan {
         let total = |each: u32| self.instances.saturating_mul(each.max(1));
         let mut pool = PoolingAllocationConfig::new();
         pool.total_component_instances(self.instances)
-            // Counted, and nothing is set aside for them; the engine's adapters between components are some as
-            // well, and no manifest says how many.
+            // Counted, and nothing is set aside for them; the engine's adapters between components
+            // are some as well, and no manifest says how many.
             .total_core_instances(u32::MAX)
             .max_core_instances_per_component(u32::MAX)
-            // Compared with what a program needs, and nothing is set aside for it either: what an instance takes
-            // follows from its functions and tables.
+            // Compared with what a program needs, and nothing is set aside for it either: what an
+            // instance takes follows from its functions and tables.
             .max_core_instance_size(MAX_INSTANCE)
             .max_component_instance_size(MAX_INSTANCE)
             .total_memories(total(self.memories))

@@ -90,7 +90,7 @@ impl<P> Loaded<P> {
         }
     }
 
-    /// When, in seconds since 1970, its verdict is the same.
+    /// How long its verdict holds: from when until when, in seconds since 1970.
     #[cfg(target_os = "linux")]
     pub(crate) fn holds(&self) -> Range<u64> {
         self.facts.holds.clone()
@@ -106,18 +106,19 @@ impl<P> Loaded<P> {
         &self.facts.manifest
     }
 
-    /// The program, taken out. With this value goes what is known about the program and, for one from a store, the
-    /// lock that says that its image is in use: a collection may then remove the image's file. Its pages stay for the
-    /// program as long as that lives.
+    /// The program, taken out. With this value goes what is known about the program and, for one
+    /// from a store, the lock that says that its image is in use: a collection may then remove the
+    /// image's file. Its pages stay for the program as long as that lives.
     pub fn into_program(self) -> P {
         self.program
     }
 
-    /// The same program in another form: the typed one, say, that `bindgen!` makes of an `InstancePre`.
+    /// The same program in another form: the typed one, say, that `bindgen!` makes of an
+    /// `InstancePre`.
     ///
-    /// That what `change` gives back is made of this program, and of nothing else, is the caller's to see to: manifest
-    /// and report go on to speak of what was verified. A copy of the program that `change` keeps elsewhere holds no lock
-    /// on its file, as after [`Self::into_program`].
+    /// That what `change` gives back is made of this program, and of nothing else, is the caller's
+    /// to see to: manifest and report go on to speak of what was verified. A copy of the program
+    /// that `change` keeps elsewhere holds no lock on its file, as after [`Self::into_program`].
     ///
     /// # Errors
     ///
@@ -167,8 +168,8 @@ impl LoadedComponent {
 }
 
 impl LoadedModule {
-    /// Looks the module's imports up in `linker` once, for all its instances. That of WASI preview 1 is
-    /// `wasmtime_wasi::p1::add_to_linker_sync`, or `add_to_linker_async`.
+    /// Looks the module's imports up in `linker` once, for all its instances. For WASI preview 1,
+    /// fill the linker with `wasmtime_wasi::p1::add_to_linker_sync` or `add_to_linker_async`.
     ///
     /// # Errors
     ///

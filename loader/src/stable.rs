@@ -25,8 +25,8 @@ impl StableFile {
     ///
     /// # Safety
     ///
-    /// Neither the file's first `len` bytes nor its length may change while the value lives, nor while
-    /// a program lives that was loaded from it.
+    /// Neither the file's first `len` bytes nor its length may change while the value lives, nor
+    /// while a program lives that was loaded from it.
     ///
     /// # Errors
     ///

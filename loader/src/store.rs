@@ -14,9 +14,9 @@
 //!   admissions, changes, turn    locks
 //! ```
 //!
-//! Finished files are never written again, only replaced by renaming or removed. Their mode lets nobody
-//! write them, and where the file system has fs-verity, neither does the kernel. Only the
-//! store's owner, who is this user or root, can change the folders: that is what a load in
+//! Finished files are never written again, only replaced by renaming or removed. Their mode forbids
+//! writing, and where the file system has fs-verity, the kernel forbids it too. Only the store's
+//! owner, who is this user or root, can change the folders: that is what a load in
 //! [`LoadMode::TrustedStore`](crate::LoadMode) relies on, and what every opening checks.
 //!
 //! ```no_run
@@ -84,9 +84,9 @@ const FORMAT_FILE: &str = "edgec-store";
 const FOLDERS: [&str; 3] = ["artifacts", "names", "temporary"];
 /// Held shared by an admission until its files are named, exclusively by a collection.
 const ADMISSIONS: &str = "admissions";
-/// Held by whoever waits for [`ADMISSIONS`], and let go of when that is held. The kernel gives a shared lock
-/// also to those who come after somebody who waits for an exclusive one: without a turn, a
-/// collection would wait for as long as admissions overlap.
+/// Held while a process waits for [`ADMISSIONS`], and released when it has that. The kernel grants
+/// shared locks even while an exclusive one is waited for: without a turn, a collection would wait
+/// for as long as admissions overlap.
 const TURN: &str = "turn";
 /// Held while names are changed, and while a store is made.
 const CHANGES: &str = "changes";
@@ -114,8 +114,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError`]: also when the folder, or one above it, can be changed by others than this user
-    /// and root.
+    /// [`StoreError`], also when users other than this one and root can change the folder or one
+    /// above it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let root = Folder::root(path)?;
@@ -149,7 +149,7 @@ impl Store {
         let root = Folder::root_or_new(path)?;
         if !root.has(FORMAT_FILE) {
             let ours = |name: &String| FOLDERS.contains(&&**name) || name == CHANGES;
-            // Asked again: somebody else may have made it since, and have admitted something.
+            // Checked again: another process may have made the store since, and admitted something.
             if !root.names()?.iter().all(ours) && !root.has(FORMAT_FILE) {
                 let name = path.display().to_string();
                 return Err(StoreError::NotAStore { name });
@@ -165,7 +165,7 @@ impl Store {
                 root.replace(&temporary, FORMAT_FILE, FORMAT)?;
             }
         }
-        // Whoever made it may have been stopped before it was on the disk.
+        // The process that made it may have ended before it was on the disk.
         root.sync()?;
         Self::open(path)
     }

@@ -244,8 +244,12 @@ mod tests {
         }
         for text in ["", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n"] {
             let error = SecretKey::from_encrypted_pem(text, b"").unwrap_err();
-            assert!(matches!(error, SecretKeyError::EncryptedPem));
+            assert!(matches!(error, SecretKeyError::Document(_)), "{error}");
         }
+        let no_key =
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
+        let error = SecretKey::from_encrypted_pem(no_key, b"").unwrap_err();
+        assert!(matches!(error, SecretKeyError::Cipher), "{error}");
         let plain = SecretKey::generate().unwrap().to_pem().unwrap();
         let error = SecretKey::from_encrypted_pem(&plain, b"").unwrap_err();
         assert!(matches!(error, SecretKeyError::EncryptedPem));

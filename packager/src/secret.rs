@@ -1,7 +1,8 @@
 //! Private keys: made, read, written and used for signing; never printed.
 //!
-//! PKCS#8 PEM (RFC 5958, RFC 8410), which `openssl genpkey -algorithm ed25519` makes
-//! and reads as well; `encrypted.rs` has those under a passphrase. Memory that held a key is overwritten when it is dropped.
+//! PKCS#8 PEM (RFC 5958, RFC 8410), which `openssl genpkey -algorithm ed25519` makes and reads as
+//! well; `encrypted.rs` has those under a passphrase. Memory that held a key is overwritten when it
+//! is dropped.
 
 use std::fmt;
 
@@ -31,7 +32,7 @@ pub enum SecretKeyError {
     /// Not the PEM of an Ed25519 PKCS#8 key. The text is not repeated.
     #[error("not an Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
     Pem,
-    /// A PEM document that is not read. The text is not repeated.
+    /// A damaged or unsupported PEM document. The text is not repeated.
     #[error("the private key's PEM is not read")]
     Document(#[from] PemError),
     /// The key is encrypted, and no passphrase was given.
@@ -73,8 +74,9 @@ impl SecretKey {
     ///
     /// # Errors
     ///
-    /// [`SecretKeyError::Encrypted`] for a key that a passphrase opens, [`SecretKeyError::Document`] for PEM that is
-    /// not read, [`SecretKeyError::Pem`] for any other document.
+    /// [`SecretKeyError::Encrypted`] for a key that a passphrase opens,
+    /// [`SecretKeyError::Document`] for damaged or unsupported PEM, [`SecretKeyError::Pem`] for any
+    /// other document.
     pub fn from_pem(pem: &str) -> Result<Self, SecretKeyError> {
         if Self::is_encrypted(pem) {
             return Err(SecretKeyError::Encrypted);
@@ -118,7 +120,7 @@ impl SecretKey {
     }
 }
 
-/// The document of a private key as a strict parser wants it.
+/// The PEM of a private key in the form that a strict parser reads.
 pub(crate) fn tidy(pem: &str) -> Result<Zeroizing<String>, SecretKeyError> {
     // A buffer that grows leaves copies behind.
     let mut tidy = Zeroizing::new(String::with_capacity(2 * pem.len() + 64));

@@ -1,8 +1,8 @@
 //! Which targets a fleet needs: every host gets code that it can run.
 //!
-//! Two answers. The fewest targets such that each host has one: one a family, the best that all of its hosts
-//! run. Or for each host the best that it can run. Targets of the same code count as
-//! one, under the name that stands first in the registry.
+//! Two answers. The fewest targets such that each host has one: one a family, the best that all of
+//! its hosts run. Or for each host the best that it can run. Targets of the same code count as one,
+//! under the name that stands first in the registry.
 
 use crate::{Arch, HostCpu, Target, all};
 
@@ -32,8 +32,8 @@ pub struct Uncovered {
     pub host: usize,
 }
 
-/// Chooses targets for `hosts`; one assignment a host, in their order. The same hosts in any order get the same
-/// targets.
+/// Chooses targets for `hosts`; one assignment a host, in their order. The same hosts in any order
+/// get the same targets.
 ///
 /// # Errors
 ///
@@ -64,8 +64,8 @@ fn is_first(target: &Target) -> bool {
     target.same_code_as().is_none()
 }
 
-/// The one target that serves all hosts of a family best: each family has a target without features,
-/// which all of them run (a test holds that). None where the family has no host.
+/// The one target that serves all hosts of a family best: each family has a target without
+/// features, which all of them run (a test holds that). None where the family has no host.
 fn shared(arch: Arch, hosts: &[HostCpu]) -> Option<&'static Target> {
     let hosts = hosts.iter().filter(|host| host.arch() == arch.name());
     let hosts: Vec<&HostCpu> = hosts.collect();

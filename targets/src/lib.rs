@@ -40,13 +40,13 @@ impl Arch {
         Self::ALL.into_iter().find(|arch| arch.name() == name)
     }
 
-    /// The family of this name, or of what other tools call it (Docker, Debian, Apple).
+    /// The family with this name, or with this name in other tools (Docker, Debian, Apple).
     pub fn called(name: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|arch| arch.name() == name || arch.aliases().contains(&name))
     }
 
-    /// What other tools call the family. Each is an alias of the family's default target, too.
+    /// The family's names in other tools. Each is also an alias of the family's default target.
     pub const fn aliases(self) -> &'static [&'static str] {
         match self {
             Arch::X86_64 => &["x86-64", "amd64"],
@@ -94,8 +94,8 @@ impl Arch {
         }
     }
 
-    /// The triple, and the same with each alias of the family: what a pattern for the whole family may be
-    /// written for.
+    /// The triple, and the triple with each alias of the family in front: a pattern for the whole
+    /// family may match any of them.
     pub const fn triples(self) -> &'static [&'static str] {
         match self {
             Arch::X86_64 => &[
@@ -178,20 +178,22 @@ impl Target {
         names.chain(self.arch.triples().iter().copied())
     }
 
-    /// The first target of the registry whose code is byte for byte this one's: the code generator knows
-    /// CPUs by their features only. None: no target before this one has the same.
+    /// The first target of the registry whose code is byte for byte this one's: the code generator
+    /// knows CPUs by their features only. None: no target before this one has the same.
     pub fn same_code_as(&self) -> Option<&'static Target> {
         all()
             .take_while(|other| other.id != self.id)
             .find(|other| self.has_code_of(other))
     }
 
-    /// Whether code for one of the two is code for the other: nothing but the features gets into it.
+    /// Whether code for one of the two is code for the other: nothing but the features gets into
+    /// it.
     pub fn has_code_of(&self, other: &Target) -> bool {
         self.contains(other) && other.contains(self)
     }
 
-    /// Whether this target uses every feature that `other` uses: its hosts run the other's code too.
+    /// Whether this target uses every feature that `other` uses: its hosts run the other's code
+    /// too.
     pub fn contains(&self, other: &Target) -> bool {
         let mut theirs = other.features.iter();
         self.arch == other.arch && theirs.all(|feature| self.features.contains(feature))

@@ -16,7 +16,8 @@ pub struct UnknownTarget {
     pub left_out: Option<&'static str>,
 }
 
-/// Families that the engine compiles for and the registry leaves out; `docs/targets.md` has the whole reasons.
+/// Families that the engine compiles for and the registry leaves out; `docs/targets.md` has the
+/// whole reasons.
 const LEFT_OUT: &[(&str, &str)] = &[
     (
         "riscv64",
@@ -33,9 +34,10 @@ pub fn all() -> impl Iterator<Item = &'static Target> {
     x86_64::TARGETS.iter().chain(aarch64::TARGETS)
 }
 
-/// How much of a CPU a target's code uses: the more features the better, and of targets with as many the one that
-/// stands first in the registry. Within a family every target's features contain those of each lower rank
-/// (a test holds that), so the count decides between targets, not between kinds of features.
+/// How much of a CPU a target's code uses: the more features the better, and of targets with as
+/// many the one that stands first in the registry. Within a family every target's features contain
+/// those of each lower rank (a test holds that), so the count decides between targets, not between
+/// kinds of features.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     features: usize,
@@ -150,7 +152,7 @@ mod tests {
         }
     }
 
-    /// What other tools call a family is a target too, the family's default, and stands in triples.
+    /// Each alias of a family also names the family's default target, and can begin a triple.
     #[test]
     fn a_family_s_aliases_are_those_of_its_default_target() {
         for arch in Arch::ALL {

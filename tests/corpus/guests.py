@@ -1,7 +1,7 @@
 """Runs a program under edgec and under stock Wasmtime, and compares.
 
-A command is run by `edgec run`. A core module that is not a command is loaded into stock Wasmtime
-from edgec's artifact and from stock's own; a function of it is called, or its start function.
+`edgec run` runs commands. If a core module is not a command, stock Wasmtime loads both edgec's
+artifact and stock's own, and calls a function or the start function of each.
 """
 
 import platform
@@ -9,9 +9,6 @@ import tempfile
 from pathlib import Path
 
 from stages import Step
-
-# Wasmtime ends with this where a program trapped.
-TRAPPED = 134
 
 
 def machine():
@@ -33,7 +30,7 @@ def inputs(entry):
 
 
 def compare(entry, edgec, stock, ours, theirs):
-    """Runs all inputs; how many there were, and what differed."""
+    """Runs all inputs. Returns how many there were, and what differed."""
     count, differences = 0, []
     for given in inputs(entry):
         count += 1
@@ -51,7 +48,8 @@ def run(given, edgec, stock, artifact, folder):
         (folder / name).write_text(text)
     directory = f"{folder}::."
     if edgec is not None and given["host"] == "edgec" and given["invoke"] is None:
-        command = [edgec.program, "run", "--key", edgec.public, "--dir", directory, artifact]
+        # Behind `--`, a program's `--help` is not edgec's.
+        command = [edgec.program, "run", "--key", edgec.public, "--dir", directory, artifact, "--"]
     else:
         command = [stock.program, "run", "--allow-precompiled", "--dir", directory]
         command += ["-W", "unknown-imports-trap=y"] if given["host"] == "stock" else []
@@ -66,7 +64,7 @@ def outcomes(found, right, ours, theirs):
         yield "exit code", found.code, right.code
     if found.stdout != right.stdout:
         yield "stdout", shortened(found.stdout), shortened(right.stdout)
-    # Where a program traps, each host says so in its own words.
+    # When a program traps, each host says so in its own words.
     if found.code == right.code == 0 and found.stderr != right.stderr:
         yield "stderr", shortened(found.stderr), shortened(right.stderr)
     for name in sorted({path.name for folder in (ours, theirs) for path in folder.iterdir()}):

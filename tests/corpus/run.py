@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Builds a corpus of real programs, checks the artifacts, and runs them beside stock Wasmtime.
 
-    tests/corpus/run.py                     all programs; takes an hour on two cores
-    tests/corpus/run.py --small             those that CI builds; takes a minute
-    tests/corpus/run.py flite sqlite        these
-    tests/corpus/run.py --table docs/corpus.md
+    tests/corpus/run.py                     all programs, in an hour on two cores
+    tests/corpus/run.py --small             a small part of them, in a minute
+    tests/corpus/run.py flite sqlite        only these
+    tests/corpus/run.py --table corpus.md   all programs, with a document of the results
 
-Each program is built for both CPUs and in both profiles, verified, audited, and compiled again. What
-the list (programs.toml) does not expect is a failure. The programs are fetched from npm and PyPI at
-their versions, and kept. Exit codes: 0 all is as the list says, 1 something is not, 3 a program is
-not to be had.
+Each program is built for both CPUs and in both profiles, verified, audited, and compiled again. A
+result that the list (programs.toml) does not expect is a failure. The programs are fetched from npm
+and PyPI at their versions, and kept. Exit codes: 0 everything is as the list says, 1 something is
+not, 3 a program cannot be fetched.
 
 edgec is `--edgec`, or `EDGEC`, or target/release/edgec.
 """
@@ -41,7 +41,7 @@ def main():
         stock = Stock(options.stock or fetch.stock(listed["stock"]))
         results, failures = [], 0
         for entry in programs:
-            # Under its own name: messages and a program's own usage text show it.
+            # The file has the program's name, which messages and usage texts show.
             path = folder / f"{entry['name']}.wasm"
             path.symlink_to(fetch.program(entry))
             place = folder / entry["name"]
@@ -71,12 +71,12 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description="Build and run a corpus of real programs.")
     parser.add_argument("names", nargs="*", help="only these programs")
-    parser.add_argument("--small", action="store_true", help="only what CI builds")
+    parser.add_argument("--small", action="store_true", help="only a small part of the list")
     parser.add_argument("--edgec", type=Path, default=os.environ.get("EDGEC", "target/release/edgec"))
     parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
     parser.add_argument("--table", type=Path, help="write the document")
     parser.add_argument("--json", type=Path, help="write all results")
-    parser.add_argument("--repeat", type=int, default=1, help="take the best time of so many")
+    parser.add_argument("--repeat", type=int, default=1, help="take the best of this many times")
     parser.add_argument("--keep", action="store_true", help="keep the artifacts")
     options = parser.parse_args()
     options.edgec = Path(options.edgec).resolve()
@@ -88,15 +88,17 @@ def arguments():
 def chosen(programs, options):
     names = [entry["name"] for entry in programs]
     unknown = [name for name in options.names if name not in names]
-    if unknown or len(set(names)) != len(names):
-        raise SystemExit(f"not in the list, or twice: {unknown or names}")
+    if unknown:
+        raise SystemExit(f"not in the list: {', '.join(unknown)}")
+    if len(set(names)) != len(names):
+        raise SystemExit("a name is in the list twice")
     if options.names:
         return [entry for entry in programs if entry["name"] in options.names]
     return [entry for entry in programs if entry.get("small") or not options.small]
 
 
 def work(entry, path, edgec, stock, folder, options):
-    """Everything that is done with one program."""
+    """Builds, checks and runs one program. Returns the results."""
     result = {
         "name": entry["name"],
         "toolchain": entry["toolchain"],
@@ -115,6 +117,8 @@ def work(entry, path, edgec, stock, folder, options):
         "cpu": sum(step.cpu for step in compiled.values()),
         "refused": refused,
     }
+    if refused is not None and entry.get("run"):
+        fail(f"nothing to compare its runs with: stock refuses it: {refused}")
     for profile in PROFILES:
         output = folder / profile
         step, stated = edgec.build(entry, path, profile, output)
@@ -134,7 +138,7 @@ def work(entry, path, edgec, stock, folder, options):
             continue
         theirs = folder / "stock" / f"{entry['name']}.{here}.cwasm"
         ours = [file for file in artifacts if file.name.endswith(f".{here}.cwasm")]
-        # Both have the same name, which is what a program calls itself.
+        # Both files get the same name, since programs print it.
         ours = ours[0].rename(output / f"{entry['name']}.cwasm")
         theirs = theirs.rename(theirs.with_name(ours.name))
         only_edge_hosts = profile == "edge"
@@ -150,7 +154,7 @@ def work(entry, path, edgec, stock, folder, options):
 
 
 def runnable(entry, only_edge_hosts):
-    """Stock Wasmtime does not load the edge profile: it has no epochs."""
+    """The possible runs. Stock Wasmtime has no epochs, so it does not load the edge profile."""
     runs = entry.get("run", [])
     if only_edge_hosts:
         return [run for run in runs if "invoke" not in run and run.get("host", "edgec") == "edgec"]
@@ -158,7 +162,7 @@ def runnable(entry, only_edge_hosts):
 
 
 def judged(entry, profile, step, stated, fail):
-    """What was built, or nothing; `fail` is told what the list does not say."""
+    """The report on what was built, or `None`. Tells `fail` what the list does not expect."""
     expected = entry.get("refused", {}).get(profile)
     error = stated.get("error")
     if error is not None:

@@ -1,7 +1,6 @@
-"""What edgec and stock Wasmtime make of a program, and what it took.
+"""Builds a program with edgec and with stock Wasmtime, and measures the time.
 
-Every build is followed by what a pipeline and a host do with it: verify, audit, compile again and
-compare.
+After every build, a pipeline's and a host's steps follow: verify, audit, compile again and compare.
 """
 
 import json
@@ -35,7 +34,7 @@ class Step:
 
 
 def _cpu():
-    """User and system time of all processes that were waited for, in seconds."""
+    """User and system time of all ended child processes, in seconds."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -52,7 +51,7 @@ class Edgec:
             raise SystemExit(f"edgec keygen failed: {made.said()}")
 
     def build(self, entry, path, profile, folder):
-        """Wall and CPU seconds, what the build states as JSON, and where the artifacts are."""
+        """The step, and what the build reports as JSON."""
         step = Step(
             [self.program, "build", path, "--format", "json", "--profile", profile]
             + ["--name", f"corpus/{entry['name']}", "--key", self.key, "-o", folder]
@@ -65,7 +64,7 @@ class Edgec:
         return step, stated
 
     def check(self, path, artifacts):
-        """What a pipeline and a host do with the artifacts; yields what went wrong."""
+        """Does what a pipeline and a host do with the artifacts. Yields what went wrong."""
         common = [self.program, "verify", "--quiet", "--key", self.public]
         for name, command in (
             ("verify", common + artifacts),
@@ -84,7 +83,7 @@ class Stock:
         self.program = program
 
     def compile(self, entry, path, folder):
-        """Compiles for both CPUs: the steps by target, and the first that failed."""
+        """Compiles for both CPUs. Returns the steps by target, and the first error or `None`."""
         folder.mkdir(parents=True, exist_ok=True)
         steps = {}
         for target, triple in TARGETS.items():

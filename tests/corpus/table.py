@@ -1,25 +1,26 @@
-"""The results of the corpus as text: a line a program, and the document."""
+"""The results of the corpus as text: one line for each program, and the document."""
 
 INTRODUCTION = """# A corpus of real programs
 
-What toolchains make is what edgec has to build. `tests/corpus/run.py` fetches these programs from npm
-and PyPI, each at one version and with one SHA-256 digest (`tests/corpus/programs.toml`). It builds
-each for both CPUs and in both profiles, verifies and audits the artifacts, compiles the program again
-and compares. Programs that can run do so beside stock Wasmtime, with the inputs of the list: exit code,
-standard output, standard error and files have to be the same. CI does this with a small part of the
-list; `tests/corpus/run.py --table docs/corpus.md` does all of it and writes this document.
+edgec has to build what toolchains make. `tests/corpus/run.py` fetches these programs from npm and
+PyPI, each at one version and with one SHA-256 digest (`tests/corpus/programs.toml`). It builds each
+program for both CPUs and in both profiles, verifies and audits the artifacts, compiles the program
+again and compares. It runs programs that can run beside stock Wasmtime, with the inputs of the
+list: exit code, standard output, standard error and files have to be the same. CI does this on a
+schedule. `tests/corpus/run.py --table corpus.md` writes this document.
 
-Times are wall time in seconds, of one run on two cores. *stock* is `wasmtime compile` for x86_64 and
-then for aarch64. *edgec* is a whole default build for both: validate, optimize, compile, check, sign,
-write. *of stock* is the one as a part of the other, in wall time and in CPU time.
+Times are wall time in seconds, of one run on two cores. *stock* is `wasmtime compile` for x86_64
+and then for aarch64. *edgec* is a whole default build for both: validate, optimize, compile, check,
+sign, write. *of stock* is the time of *edgec* divided by the time of *stock*, in wall time and in
+CPU time.
 """
 
 STAGES = """
 ## Times by stage
 
-Seconds of wall time, from `edgec build --format json`. The cold-start lint (`coldStartSeconds`) runs
-beside the compiler, and the artifacts are checked beside each other, so that the stages of a program
-can be more than the whole.
+Seconds of wall time, from `edgec build --format json`. The cold-start lint (`coldStartSeconds`)
+runs beside the compiler, and the artifacts are checked beside each other. So the sum of the stages
+of a program can be more than the whole.
 """
 
 
@@ -60,7 +61,7 @@ def _outcome(result, profile):
 
 
 def line(result):
-    """One line while the corpus is built."""
+    """The line that is printed when a program is done."""
     ratios = f"{_times(_ratio(result, 'wall'))} wall, {_times(_ratio(result, 'cpu'))} CPU"
     stock = result["stock"]["refused"] or f"stock {result['stock']['wall']:.2f} s"
     return (
@@ -75,7 +76,7 @@ def _compared(results):
 
 
 def closing(results):
-    """The sums."""
+    """The sums over all programs."""
     some = _compared(results)
     if not some:
         return "nothing was built"
@@ -96,7 +97,7 @@ def _row(cells):
 
 
 def document(results):
-    """docs/corpus.md."""
+    """The document, in Markdown."""
     text = INTRODUCTION + "\n"
     head = ["program", "toolchain", "size", "stock", "edgec", "of stock", "CPU"]
     text += _row(head + ["default", "edge", "runs"]) + _row(["---"] * (len(head) + 3))

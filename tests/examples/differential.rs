@@ -1,13 +1,12 @@
-//! Does cases of the differential generator: the process behind `tests/it/differential.rs`, and one
-//! case by hand.
+//! Runs cases of the differential generator: many for `tests/it/differential.rs`, or one by hand.
 //!
-//! `differential GENERATOR SUITES work FIRST END STEP [SEED:LEVEL]...` does many, `... agree FIRST
-//! END EDGEC` compares this process as an optimizer with those that edgec starts. By hand, from
-//! where cargo runs it:
+//! `differential GENERATOR SUITES work FIRST END STEP [SEED:LEVEL]...` runs many cases. `... agree
+//! FIRST END EDGEC` compares this process as an optimizer with the processes that edgec starts. By
+//! hand, from where cargo runs it:
 //!
-//! - `differential one SEED [SUITES]` does one, says what came of it, and writes `SEED.wasm`;
-//! - `differential shrink SEED [SUITES]` writes a small one that differs, and says which passes are
-//!   enough;
+//! - `differential one SEED [SUITES]` runs one case, prints the report, and writes `SEED.wasm`;
+//! - `differential shrink SEED [SUITES]` writes a small program that differs, and prints which
+//!   passes are enough for that;
 //! - `differential passes FILE SEED PASS...` compares a module with what passes of `wasm-opt` make
 //!   of it, such as `--vacuum`.
 
@@ -71,7 +70,7 @@ fn main() {
     }
 }
 
-/// A small program that still differs; says how, and which passes are enough for it.
+/// Returns a small program that still differs. Prints how, and which passes are enough for that.
 fn smaller(bench: &mut Bench, seed: u64, program: &[u8]) -> Vec<u8> {
     let made = bench.made(seed);
     let difference = bench.case_of(seed, made, program).difference;

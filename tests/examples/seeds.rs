@@ -67,7 +67,7 @@ fn main() {
     }
 }
 
-/// The statement with exports that are summed up, and with extensions.
+/// The statement with the sum of many exports, and with extensions.
 fn extended(payload: &[u8]) -> Vec<u8> {
     let Statement { mut manifest } = Statement::decode(payload).unwrap();
     let names = (0..10_000).map(|number| format!("function {number}"));

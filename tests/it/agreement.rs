@@ -9,7 +9,7 @@ use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
 use edgec_tests::{Sandbox, corpus, repository};
 
-/// The verifier that somebody else could have written fits on a few pages.
+/// The second verifier, which is independent of edgec, fits on a few pages.
 #[test]
 fn the_second_verifier_is_short() {
     let text = std::fs::read_to_string(repository().join("tests/interop/verify.py")).unwrap();

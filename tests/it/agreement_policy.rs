@@ -27,7 +27,7 @@ const ACCEPTED: &[&str] = &[
     "[allow]\nimports = []\n[checks]\nimports = 'off'",
 ];
 
-/// What does not: a rule of the policy, or a policy that is none.
+/// Policies that refuse the artifact, by a rule or since they are malformed.
 const REFUSED: &[&str] = &[
     "not-before = 2999-01-01T00:00:00Z",
     "expires = 2020-01-01T00:00:00Z",

@@ -188,7 +188,8 @@ fn row_38_the_worker_alone() {
     assert!(!output.stdout.starts_with(b"\0"), "{output:?}");
 }
 
-/// Row 39: whatever an optimizer does to a module, the build goes on with what it had; one that is late stops it.
+/// Row 39: whatever an optimizer does to a module, the build goes on with the module that it had. A
+/// late optimizer stops the build.
 #[test]
 fn row_39_a_broken_optimizer() {
     let sandbox = Sandbox::new();
@@ -324,7 +325,7 @@ fn row_40_the_output_is_a_symlink() {
         sandbox.ok(&["verify", "--key", "key.pub.pem", "a.cwasm"]);
         assert_eq!(sandbox.read(precious), b"precious");
     }
-    // A link to what is no file is no place for one; nor is one to what is being read.
+    // The output may not be a link to a device, or to an input.
     std::fs::remove_file(&link).unwrap();
     symlink("/dev/full", &link).unwrap();
     fails(&sandbox, 3, &[BUILD, &["-O0", "in.wat"]].concat(), "io");

@@ -110,7 +110,7 @@ fn row_23_another_application() {
     Scene::new(&tenant, &named("acme/shop"))
         .with(&["--name", "acme/bank"])
         .refuses("application");
-    // What a caller asks for is no check that a policy turns off.
+    // A policy cannot turn off a check that the caller asks for.
     let off = policy("[checks]\napplication = \"off\"");
     Scene::new(&off, &hello())
         .with(&["--name", "shop"])

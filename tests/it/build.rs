@@ -111,7 +111,7 @@ fn the_development_key_is_its_owners_alone() {
     let public = sandbox.path().join("home/.config/edgec/dev.pub.pem");
     sandbox.ok(&["verify", "a.cwasm", "--key", public.to_str().unwrap()]);
 
-    // A key that others may read is refused, whoever made it.
+    // A key that others may read is refused, even if edgec made it.
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let stderr = sandbox.fails(2, &["build", &hello(), "-t", "x86_64", "-o", "b.cwasm"]);
     assert!(stderr.contains("error[key-permissions]"), "{stderr}");
@@ -131,7 +131,7 @@ fn a_core_module_becomes_what_is_asked_for() {
     };
     assert_eq!(kind(&[&hello()]), "component");
     assert_eq!(kind(&[&hello(), "--kind", "module"]), "module");
-    // A command may exit with any code, and a component of it is made where that is asked for.
+    // A command that may exit with any code becomes a component only when the user asks for one.
     sandbox.write(
         "ten.wat",
         r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -139,7 +139,7 @@ fn a_core_module_becomes_what_is_asked_for() {
     );
     assert_eq!(kind(&["ten.wat"]), "module");
     assert_eq!(kind(&["ten.wat", "--kind", "component"]), "component");
-    // A component of a library would export nothing, and is not made.
+    // A component of a library would export nothing, so it is not made.
     sandbox.write("plain.wat", "(module (func (export \"f\")))");
     assert_eq!(kind(&["plain.wat"]), "module");
     let before = sandbox.read("a.cwasm");
@@ -159,7 +159,7 @@ fn times_come_from_the_caller() {
     let build = [&["build", "-q", &hello, "-t", "x86_64"][..], &key].concat();
     let limited = |limits: &[&'static str]| [&build[..], limits].concat();
     let issued = "2026-01-01T00:00:00Z";
-    // What has expired when it is built would never run.
+    // An artifact that has expired when it is built would never run.
     for (expires, says) in [
         ("1767225700", "2026-01-01T00:01:40Z"),
         ("2020-02-02", "2020-02-02T00:00:00Z"),

@@ -157,7 +157,7 @@ fn what_is_too_much_to_read_is_counted() {
     assert!(quiet.status.success() && quiet.stderr.is_empty());
 }
 
-/// What somebody else calls a worker with is not for it.
+/// A worker refuses arguments that edgec does not give it.
 #[test]
 fn the_worker_is_for_edgec_alone() {
     let sandbox = Sandbox::new();

@@ -114,8 +114,8 @@ fn what_is_accepted_builds() {
     println!("{built} programs built for two CPUs");
 }
 
-/// What a vector operation becomes depends on the CPU most: each is built for every set of CPU features, and the code of
-/// each audited.
+/// What a vector operation becomes depends on the CPU most: each is built for every set of CPU
+/// features, and the code of each audited.
 #[test]
 fn vectors_build_for_every_cpu() {
     let Some(suite) = suite() else { return };

@@ -113,7 +113,7 @@ fn a_name_is_replaced_while_its_versions_run() {
     assert_eq!(replaced, Refreshed::Replaced { from: 1, to: 2 });
     assert_eq!(deployment.current().unwrap().manifest().version, 2);
     assert_eq!(ask(&engine, &deployment.current().unwrap()), 2);
-    // Whoever has the old one keeps it.
+    // A request that has the old version keeps it.
     assert_eq!(ask(&engine, &old), 1);
 
     stored.store.make_current("app", 1).unwrap();
@@ -171,7 +171,8 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
     assert_eq!(kept(&stored.policy).code(), "store-unknown");
 }
 
-/// Refreshes; nothing is trusted then, and no request gets a program. The code of the reason.
+/// Refreshes, and expects that no request gets a program afterwards. Returns the code of the
+/// reason.
 fn distrusted(deployment: &Deployment<()>) -> &'static str {
     match deployment.refresh().unwrap_err() {
         RefreshError::Distrusted(it) => {
@@ -182,7 +183,7 @@ fn distrusted(deployment: &Deployment<()>) -> &'static str {
     }
 }
 
-/// However a refresh fails to judge what is at work, it is not trusted; and it is again as soon as it was judged.
+/// If a refresh cannot judge the version at work, that version is not trusted until a refresh can.
 #[test]
 fn a_refresh_that_cannot_judge_distrusts() {
     let stored = Stored::new();
@@ -203,13 +204,14 @@ fn a_refresh_that_cannot_judge_distrusts() {
         text.contains("not trusted any more: there is no trust policy"),
         "{text}"
     );
-    // Nor is anything new put to work without a policy.
+    // A new version is not put to work without a policy either.
     stored.admit_answer(2);
     assert_eq!(distrusted(&deployment), "policy-source");
     stored.store.make_current("app", 1).unwrap();
     trusted_again();
 
-    // Another policy, and what it would judge by is gone: the store may say nothing for what is at work.
+    // The policy changes, and the envelopes that it would judge are gone. So the version at work
+    // cannot be judged.
     let envelopes = stored.sandbox.files().into_iter();
     let envelopes: Vec<_> = envelopes.filter(|name| name.ends_with(".dsse")).collect();
     assert!(!envelopes.is_empty());
@@ -232,7 +234,7 @@ fn a_refresh_that_cannot_judge_distrusts() {
     trusted_again();
 }
 
-/// A panic in the host's own source leaves nothing trusted either.
+/// After a panic in the host's own source, the version at work is not trusted either.
 #[test]
 fn a_refresh_that_panics_distrusts() {
     let stored = Stored::new();
@@ -253,7 +255,7 @@ fn a_refresh_that_panics_distrusts() {
     assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
 }
 
-/// What a policy or a manifest limits ends at its moment, whether there is a refresh or not.
+/// A limit in time of a policy or a manifest takes effect even without a refresh.
 #[test]
 fn what_expires_is_not_served_without_a_refresh() {
     let stored = Stored::new();
@@ -282,7 +284,7 @@ fn what_expires_is_not_served_without_a_refresh() {
     assert_eq!(error.code(), "expired");
 }
 
-/// A deployment that has no policy does not begin.
+/// A deployment without a policy does not begin.
 #[test]
 fn nothing_is_put_to_work_without_a_policy() {
     let stored = Stored::new();
@@ -297,7 +299,8 @@ fn nothing_is_put_to_work_without_a_policy() {
     }
 }
 
-/// Of a file's policies none that is older is followed, by the process, and by the next one where a file remembers.
+/// An older policy in a policy file is not followed by the same process, nor by the next one if a
+/// state file remembers the newer.
 #[test]
 fn a_policy_s_file_goes_forward_only() {
     let stored = Stored::new();

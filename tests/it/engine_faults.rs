@@ -1,11 +1,11 @@
-//! Programs of which the engine makes code that does not work: refused by name, and no others.
+//! Programs that the engine miscompiles: they are refused by name, and no others are.
 
 use edgec_loader::{EngineProfile, Expected, Limits, engine, load};
 use edgec_tests::Sandbox;
 use serde_json::Value;
 use wasmtime::component::{Linker, Val};
 
-/// `(enum "a0" …)` and the like: a type with so many items.
+/// A type with this many items: `(enum "a0" …)` and the like.
 fn ty(kind: &str, items: usize) -> String {
     let item = |number: usize| match kind {
         "enum" => format!("\"a{number}\""),
@@ -17,8 +17,9 @@ fn ty(kind: &str, items: usize) -> String {
     format!("({kind} {})", items.join(" "))
 }
 
-/// Two components, of which one calls `f` of the other, and exports `run`. `passed` is how `f` passes the type `$t`;
-/// the rest are the core functions of both sides: what `f` is there, and what `run` does.
+/// Two components: one exports `run`, which calls `f` of the other. `passed` is the type of `f`,
+/// with the type `$t` in it. The rest is core code: `lifted` is `f`, `lowered` is its type for the
+/// caller, and `run` is what `run` does.
 fn two(ty: &str, passed: &str, lifted: &str, lowered: &str, run: &str) -> Vec<u8> {
     let memory = "(memory (export \"memory\") 1)
         (func (export \"realloc\") (param i32 i32 i32 i32) (result i32) i32.const 64)";
@@ -82,7 +83,7 @@ fn takes(kind: &str, items: usize) -> Vec<u8> {
     )
 }
 
-/// What `run` of a program gives, built and loaded.
+/// Builds and loads a program. Returns the result of its `run`.
 fn call(sandbox: &Sandbox, program: &[u8]) -> Val {
     sandbox.write("app.wasm", program);
     sandbox.build("app.wasm", std::env::consts::ARCH, "app.cwasm");
@@ -120,7 +121,8 @@ fn refusal(sandbox: &Sandbox, program: &[u8]) -> String {
     stderr
 }
 
-/// wasmtime 14354: 1000 cases, fields or elements are passed between components, 1001 end in "call stack exhausted".
+/// wasmtime 14354: components can pass 1000 cases, fields or elements to each other. With 1001,
+/// calls end in "call stack exhausted".
 #[test]
 fn calls_that_would_never_end_are_refused() {
     let sandbox = Sandbox::new();
@@ -151,7 +153,7 @@ fn calls_that_would_never_end_are_refused() {
     }
 }
 
-/// The places in the message are those in the file.
+/// The offsets in the message are offsets in the file.
 #[test]
 fn the_places_are_exact() {
     let sandbox = Sandbox::new();
@@ -217,7 +219,8 @@ fn a_host_takes_and_gives_any_number_of_cases() {
     assert_eq!(call(&sandbox, &program), Val::Enum("a1000".to_owned()));
 }
 
-/// A component calls one that it contains: valid, and this engine ends every such call. The build says so.
+/// A component calls a component that it contains. That is valid, but this engine traps every such
+/// call. The build warns of it.
 #[test]
 fn calls_that_always_trap_are_told() {
     let sandbox = Sandbox::new();
@@ -267,7 +270,7 @@ fn calls_that_always_trap_are_told() {
         .unwrap();
     let error = format!("{:?}", run.call(&mut store, ()).unwrap_err());
     assert!(error.contains("cannot enter component instance"), "{error}");
-    // Side by side they may call each other.
+    // Components that are side by side may call each other.
     sandbox.write("two.wasm", gives("enum", 3));
     let arguments = ["build", "-q", "--key", "key.pem", "-o", "two", "two.wasm"];
     let output = sandbox.run(&arguments);
@@ -277,7 +280,7 @@ fn calls_that_always_trap_are_told() {
     );
 }
 
-/// Each fault that a build refuses by its shape is listed, and no policy claims to decide by it.
+/// Each fault that depends on a program's shape is listed, and no policy decides by it.
 #[test]
 fn advisories_of_a_shape_are_listed_and_decide_nothing() {
     let sandbox = Sandbox::new();
@@ -296,7 +299,7 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
         .filter(|it| it["shape"].is_string());
     let shaped: Vec<&Value> = shaped.map(|it| &it["id"]).collect();
     assert_eq!(shaped, ["EDGEC-2026-0003", "EDGEC-2026-0002"]);
-    // A component, which that one is about, under a policy that includes the advisories.
+    // A component, under a policy that includes the advisories.
     sandbox.write("app.wat", "(component)");
     sandbox.build("app.wat", "x86_64", "app.cwasm");
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
@@ -314,10 +317,11 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
     );
 }
 
-/// The case that was reported, where it is beside the repository.
+/// The reported program, if it is beside the repository.
 #[test]
 fn the_reported_program_is_refused() {
     let Some(trial) = edgec_tests::shared("trials/enum_1001.wat") else {
+        eprintln!("skipped: no trials beside the repository");
         return;
     };
     let sandbox = Sandbox::new();

@@ -1,9 +1,9 @@
-//! Every level of the optimizer does what stock does without one. Each program is of a kind that Binaryen 116 changes
-//! (`docs/optimizer.md`).
+//! At every level of the optimizer, programs do what stock does without an optimizer. Binaryen 116
+//! would change each of these programs (`docs/optimizer.md`).
 
 use edgec_tests::levels::{check, programs};
 
-/// A function, so that there is something to be seen of a module that is instantiated.
+/// A function, so that the test can see something of an instance.
 const RUN: &str = r#"(func (export "run") (result i32) i32.const 42)"#;
 
 #[test]
@@ -110,7 +110,7 @@ fn segments_that_may_be_out_of_bounds_keep_their_trap() {
     check(&all);
 }
 
-/// What was written before the trap can be seen where memories and tables outlive the module.
+/// Writes before a trap are visible if memories and tables outlive the module.
 #[test]
 fn what_is_written_before_a_trap_is_what_stock_writes() {
     check(&programs([
@@ -208,7 +208,7 @@ fn tables_are_what_they_are_when_they_are_called() {
     ]));
 }
 
-/// The sign of a load is that of its uses, not of what is computed from it.
+/// The sign of a load is the sign that its uses need, not the sign of values computed from it.
 #[test]
 fn signs_of_loads() {
     check(&programs([
@@ -229,7 +229,8 @@ fn signs_of_loads() {
     ]));
 }
 
-/// The zero of a minimum and a maximum: a compiler of Binaryen has got the sign wrong.
+/// The sign of the zero that a minimum or a maximum gives. Built by some compilers, Binaryen
+/// computed the wrong sign.
 #[test]
 fn signs_of_zeros() {
     let of = |name, instruction: &str| {

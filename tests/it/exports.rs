@@ -1,4 +1,4 @@
-//! A program with more exports than a manifest lists: it is built, and every verb knows what it knows.
+//! A program with more exports than a manifest lists is built, and every verb can handle it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, TypeSection, ValType,
 };
 
-/// As many as a real database has.
+/// As many exports as a real database has.
 const MANY: usize = 75_111;
 
 fn names(count: usize) -> Vec<String> {
@@ -107,7 +107,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     ]);
     assert_eq!(sandbox.ok(&["inspect", "--pae", "twice.cwasm"]), payload);
 
-    // One name more, one less: `diff` names them, and only so many as it is asked for.
+    // With one name more and one less, `diff` names both, and at most as many as it is asked for.
     sandbox.ok(&["diff", "a.cwasm", "twice.cwasm"]);
     names[5] = "another".to_owned();
     built(&sandbox, "b", &program(&names));
@@ -136,7 +136,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     assert!(text.contains("and 75106 more (--most)"), "{text}");
     assert!(text.lines().count() < 60, "{text}");
 
-    // Compiled again, it is the same; and what a digest says is compared, too.
+    // A rebuild gives the same, and compares what the digest covers too.
     let rebuild = [
         "verify",
         "--key",
@@ -168,7 +168,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     assert!(found["exportsUnknown"].is_string(), "{found}");
     sandbox.write("a.cwasm", &file);
 
-    // And it is loaded, by its file and from a store, and called by name.
+    // It is loaded from its file and from a store, and its functions are called by name.
     let names = self::names(MANY);
     let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let path = sandbox.path().join("a.cwasm");
@@ -184,7 +184,8 @@ fn every_verb_takes_a_program_with_75111_exports() {
     }
 }
 
-/// What is summed up in the manifest of a component, and of a module for hosts of many tenants, is in the image as well.
+/// If a manifest has only the sum of the exports, the image has the list: for a component in both
+/// profiles.
 #[test]
 fn images_of_each_kind_have_their_exports() {
     let sandbox = Sandbox::new();
@@ -213,7 +214,7 @@ fn images_of_each_kind_have_their_exports() {
         let stated = json(&sandbox, &["inspect", "a.cwasm"]);
         assert_eq!(stated["manifest"]["capabilities"]["exports"]["count"], 8000);
     }
-    // It is no command, and the program itself is asked for that.
+    // It is not a command. The program itself says so, not the manifest.
     let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "a.cwasm"]);
     assert!(
         stderr.contains("not-a-command") && stderr.contains("and 7980 more"),
@@ -221,7 +222,7 @@ fn images_of_each_kind_have_their_exports() {
     );
 }
 
-/// Just as many as a manifest lists, and one byte more.
+/// A list of the greatest length that a manifest has, and one that is a byte longer.
 #[test]
 fn lists_up_to_the_limit_stay_lists() {
     let sandbox = Sandbox::new();
@@ -241,14 +242,14 @@ fn lists_up_to_the_limit_stay_lists() {
         assert_eq!(list.len(), if listed { limit } else { limit + 1 });
         names[1000].push('x');
     }
-    // A list where the other has a digest: they are compared by name.
+    // One manifest has a list and the other a digest: they are compared by name.
     let found = json(&sandbox, &["diff", "listed.cwasm", "summed.cwasm"]);
     let found = found["manifest"].as_array().unwrap();
     let exports = found.iter().filter(|it| it["at"] == "capabilities.exports");
     assert_eq!(exports.count(), 2);
 }
 
-/// The second verifier, over both forms and what is none.
+/// The second verifier agrees on both forms and on malformed ones.
 #[test]
 fn both_judge_sums_alike() {
     if python().is_none() {

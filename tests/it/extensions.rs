@@ -1,4 +1,5 @@
-//! `extensions` of a manifest: carried, shown, skipped; every other field that nobody knows is refused.
+//! `extensions` of a manifest: they are carried, shown and skipped. Every other unknown field is
+//! refused.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +18,7 @@ fn extended() -> Vec<u8> {
     })
 }
 
-/// With the example's artifact in it, extended, and its signer's keys.
+/// A sandbox with the example's artifact, plain and extended, and the signer's public key.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("signer.pub.pem", material().signer.public().to_pem());
@@ -34,7 +35,7 @@ fn extensions_are_carried_and_shown_and_skipped() {
         let output = sandbox.run(&[arguments, &["--format", "json"]].concat());
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    // Every rule finds the same with and without them.
+    // Every check gives the same result with and without extensions.
     let checks = |name| {
         let report = report(&["verify", "--key", "signer.pub.pem", name]);
         let checks = report[0]["checks"].as_array().unwrap().iter();
@@ -55,7 +56,7 @@ fn extensions_are_carried_and_shown_and_skipped() {
             .contains("extensions")
     );
 
-    // Whoever signs it next signs the same bytes; and in two steps.
+    // A second signer signs the same bytes, alone or beside the first.
     let pae = sandbox.ok(&["inspect", "--pae", "a.cwasm"]);
     sandbox.ok(&["sign", "a.cwasm", "--key", "key.pem", "-o", "again.cwasm"]);
     assert_eq!(sandbox.ok(&["inspect", "--pae", "again.cwasm"]), pae);
@@ -114,7 +115,7 @@ fn extensions_are_carried_and_shown_and_skipped() {
     }
 }
 
-/// What a publisher says of a release is not the compiler's: a rebuild takes it as it is stated.
+/// Extensions come from the publisher, not from the compiler: a rebuild takes them as they are.
 #[test]
 fn an_extended_artifact_is_made_again() {
     let sandbox = Sandbox::new();
@@ -137,7 +138,7 @@ fn an_extended_artifact_is_made_again() {
     ]);
 }
 
-/// What a trusted key has signed behind the last field of a manifest.
+/// The verifiers agree on whatever a trusted key has signed after the last field of a manifest.
 #[test]
 fn both_verifiers_take_the_same_extensions() {
     let sandbox = sandbox();
@@ -217,13 +218,13 @@ fn both_verifiers_take_the_same_extensions() {
             accepted: Some(accepted),
         })
         .collect();
-    // Without Python, edgec's own answers are still held to what they must be.
+    // Without Python, edgec's own answers are still checked.
     for case in &cases {
         let artifact = edgec_artifact::Artifact::decode(&case.file).unwrap();
         let decoded = Statement::decode(artifact.envelope().payload());
         assert_eq!(decoded.is_ok(), case.accepted.unwrap(), "{}", case.name);
     }
-    // Elsewhere than at the end, and under another name, it is an unknown field.
+    // In another place than the end, it is an unknown field.
     let elsewhere = ["\"kind\":", "\"builder\":"]
         .map(|at| forge.with_payload_text(at, &format!("\"extensions\":{EXTENSION},{at}")));
     let elsewhere = elsewhere.into_iter().map(|file| Case {
@@ -278,8 +279,8 @@ impl Numbers {
     }
 }
 
-/// One value, one spelling: what is written is read, and the reading is written the same. The text of a value is JSON
-/// to every reader, and names it in one way.
+/// Each value has one spelling: encoding and decoding give the same value and the same bytes. Other
+/// JSON readers read the same value.
 #[test]
 fn any_extensions_survive_their_encoding() {
     let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);

@@ -1,8 +1,9 @@
-//! A file given to the wrong verb is named, with the verb or the tool that takes it.
+//! If a file is given to the wrong verb, the error names the kind of file and the right verb or
+//! tool.
 
 use edgec_tests::{Sandbox, repository};
 
-/// Each kind of file, what it is called, and a word of what to do.
+/// Each kind of file, its name in messages, and a part of the hint.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("app.wasm.gz", "a gzip archive", "gunzip"),
     ("app.wasm.zst", "a Zstandard archive", "unzstd"),
@@ -102,7 +103,7 @@ const PROGRAM_VERBS: &[&[&str]] = &[
     &["validate", "FILE"],
 ];
 
-/// The first error that a verb has against a file.
+/// The first error that a verb reports about a file.
 fn error(sandbox: &Sandbox, verb: &[&str], file: &str) -> String {
     let arguments: Vec<&str> = verb
         .iter()
@@ -188,12 +189,12 @@ fn what_is_no_program_is_named() {
                 "{error}"
             );
         }
-        // Text that is meant to be WebAssembly is told what is wrong with it.
+        // For text that is meant to be WebAssembly, the error says what is wrong with it.
         sandbox.write("wrong.wat", "(modul)");
         let wrong = error(&sandbox, verb, "wrong.wat");
         assert!(wrong.contains("malformed WebAssembly text"), "{wrong}");
     }
-    // A secret is not repeated, whatever verb it is given to.
+    // No verb repeats a secret.
     let key = String::from_utf8(sandbox.read("key.pem")).unwrap();
     let secret = key.lines().nth(1).unwrap();
     for verb in PROGRAM_VERBS.iter().chain(ARTIFACT_VERBS) {
@@ -255,7 +256,7 @@ fn a_folder_is_named() {
     }
 }
 
-/// Real programs of another machine's: this test itself, and the repository's own documents.
+/// Real files: this test's program, and a document of the repository.
 #[test]
 fn files_that_lie_around_are_named() {
     let sandbox = Sandbox::new();

@@ -40,7 +40,8 @@ fn guests_behave_as_under_stock_wasmtime() {
         let path = folder.join(guest.file);
         let stem = guest.file.trim_end_matches(".wasm");
         let wasm = std::fs::read(&path).unwrap();
-        // As stock Wasmtime has it: a core module is one, whatever edgec makes of it.
+        // As with stock Wasmtime: a core module stays a core module, even if edgec makes a
+        // component of it.
         let expected = stock::compile_and_run(&wasm, guest.arguments, guest.stdin);
         for options in [&["-O0"][..], &["-O1"], &["-O2"], &["--profile", "edge"]] {
             let out = format!("out{}", options.concat());

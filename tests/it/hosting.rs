@@ -53,7 +53,7 @@ fn write_policy(sandbox: &Sandbox, more: &str) {
 fn put_policy(sandbox: &Sandbox, head: &str, more: &str) {
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
     let policy = format!("{head}threshold = 1\n[[key]]\nname = 'k'\npem = '''\n{pem}'''\n{more}");
-    // In one step, as whoever changes the policy of a host that runs.
+    // The file is replaced in one step, as for a host that runs.
     sandbox.write("policy.new", policy);
     let path = |name| sandbox.path().join(name);
     std::fs::rename(path("policy.new"), path("policy.toml")).unwrap();
@@ -98,7 +98,7 @@ impl Server {
             );
         };
         let address = address.to_owned();
-        // What it prints later is nobody's, but must not block it.
+        // Later output is not needed, but a full pipe must not block the server.
         thread::spawn(move || std::io::copy(&mut stdout, &mut std::io::sink()));
         Self {
             child,
@@ -216,7 +216,7 @@ fn a_newer_version_comes_while_requests_run() {
     };
     choose("1");
     server.wait_for(202, 201);
-    // A newer one that this host cannot serve takes nobody's place.
+    // A newer version that this host cannot serve does not replace the version at work.
     sandbox.write("no-proxy.wat", programs::answer(1, 1));
     admit(&sandbox, "no-proxy.wat", "proxy", 3);
     choose("3");
@@ -259,7 +259,8 @@ fn what_is_not_trusted_any_more_is_not_served() {
     server.wait_for(503, 201);
 }
 
-/// Without a policy that can be followed nothing is served, however it was lost; and it is again when there is one.
+/// Without a policy that can be followed, nothing is served, however the policy was lost. When
+/// there is one again, the server serves again.
 #[test]
 fn a_host_without_a_policy_serves_nothing() {
     let sandbox = sandbox();
@@ -311,9 +312,11 @@ fn a_host_without_a_policy_serves_nothing() {
     assert!(server.terminate().success());
 }
 
-/// Whether the process at the other end, on this machine, has read all that was written to a connection.
+/// Whether the process at the other end, on this machine, has read all that was written to a
+/// connection.
 ///
-/// Source: `proc_pid_net(5)`, the columns `local_address`, `rem_address` and `tx_queue:rx_queue` of `tcp`.
+/// Source: `proc_pid_net(5)`, the columns `local_address`, `rem_address` and `tx_queue:rx_queue` of
+/// `tcp`.
 fn is_read(stream: &TcpStream) -> bool {
     let port = |address: SocketAddr| format!(":{:04X}", address.port());
     let ours = port(stream.local_addr().unwrap());

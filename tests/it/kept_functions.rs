@@ -1,10 +1,10 @@
-//! Functions that Binaryen does not get: they do what they did, to themselves and to the rest, and it is said which
-//! they are.
+//! Functions that are kept from Binaryen: they and the rest of the program behave as before, and
+//! the build names them.
 
 use edgec_tests::Sandbox;
 use edgec_tests::levels::{LEVELS, at_every_level, check, programs};
 
-/// Binaryen forgets the parameters of blocks: what they take is still there for it.
+/// Binaryen forgets the parameters of blocks, so their operands would stay on the stack.
 #[test]
 fn blocks_with_parameters() {
     let report = check(&programs([
@@ -49,7 +49,8 @@ fn blocks_with_parameters() {
     );
 }
 
-/// Whatever the CPU gives, at every level. Functions with relaxed SIMD are kept from Binaryen, the rest is not.
+/// Every level gives what the CPU gives. Functions with relaxed SIMD are kept from Binaryen, and
+/// others are not.
 #[test]
 fn relaxed_vectors_are_computed_by_the_cpu() {
     let vector = |name, instruction: &str, lane: &str| {
@@ -112,7 +113,8 @@ fn relaxed_vectors_are_computed_by_the_cpu() {
             (i32.load (i32.const 20)))
         (func (export "run") (param i32) (result i32)
             (i32.add (call $vector (local.get 0)) (call $twice (i32.const 5))))"#)]));
-    // Stock compiles for all that this CPU can do, and may get other values: the levels are compared with each other.
+    // Stock compiles for all features of this CPU, and may get other values. So the levels are
+    // compared with each other.
     let (levels, report) = at_every_level(&all);
     for (level, behaviours) in LEVELS.iter().zip(&levels) {
         assert_eq!(*behaviours, levels[0], "-O{level}");
@@ -126,7 +128,7 @@ fn relaxed_vectors_are_computed_by_the_cpu() {
     );
 }
 
-/// A function that is kept may be all kinds of things to its module.
+/// The rest of a module may refer to a kept function in every way.
 #[test]
 fn a_function_that_is_kept_is_what_it_was_to_the_rest() {
     let report = check(&programs([(
@@ -167,7 +169,7 @@ fn a_function_that_is_kept_is_what_it_was_to_the_rest() {
     assert_eq!(names, ["first", "second"]);
 }
 
-/// Nested too deeply for Binaryen, in one function of two. What is not nested is optimized.
+/// One of two functions is nested too deeply for Binaryen. The other is optimized.
 #[test]
 fn a_deep_function_is_kept_and_no_other() {
     let depth = 3200;
@@ -204,7 +206,8 @@ const NAMED: &str = r#"(module
     (func (export "run") (param i32) (result i32) (call $swapped (local.get 0)))
     (start $"größe"))"#;
 
-/// Names are the program's own, also where the optimizer has others; what is kept is said, and can be made again.
+/// Reports use the program's own names, even if the optimizer has others. Kept functions are named,
+/// and a rebuild gives the same.
 #[test]
 fn what_is_said_of_functions_names_them_as_the_program_does() {
     let sandbox = Sandbox::new();
@@ -254,7 +257,7 @@ fn what_is_said_of_functions_names_them_as_the_program_does() {
     }
 }
 
-/// A module that is kept as a whole is said to be, with the reason.
+/// If a whole module is kept, the build says so and why.
 #[test]
 fn a_module_that_is_kept_says_why() {
     let sandbox = Sandbox::new();

@@ -9,7 +9,7 @@ use std::process::{Output, Stdio};
 use edgec_tests::encrypted_key;
 use edgec_tests::secret::{Secret, printed, shows};
 
-/// `--key -` and `--key env:NAME`, and whoever is started sees neither.
+/// `--key -` and `--key env:NAME` work, and no process that edgec starts sees the key.
 #[test]
 fn a_key_comes_from_standard_input_and_from_a_variable() {
     let sandbox = encrypted_key();
@@ -35,7 +35,7 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It may have ended without reading.
+        // The process may have ended without reading.
         let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
         let output = child.wait_with_output().unwrap();
         assert_eq!(shows(&printed(&output), &secret.parts), None, "{output:?}");
@@ -62,7 +62,7 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
     );
     assert_eq!(shows(&seen, &secret.parts), None);
 
-    // Under a passphrase, from which file ever.
+    // An encrypted key, with the passphrase from a file or from standard input.
     let encrypted = String::from_utf8(sandbox.read("secret.pem")).unwrap();
     let passphrase = [
         "--key",
@@ -76,7 +76,7 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
     let output = given(&with(&passphrase), "correct horse\n", Some(&encrypted));
     assert!(output.status.success(), "{output:?}");
 
-    // Public keys too, and one key's public half.
+    // Public keys too, and the public half of a secret key.
     let public = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
     let sign = ["sign", "app.cwasm", "--key", "key.pem"];
     sandbox.ok(&sign);
@@ -157,7 +157,7 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
             "{more:?}: {stderr}"
         );
     }
-    // Input and key cannot both come from there.
+    // Input and key cannot both come from standard input.
     let both = [
         "build", "-", "--name", "app", "-o", "x.cwasm", "-t", "x86_64", "--key", "-",
     ];

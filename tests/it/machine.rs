@@ -1,4 +1,5 @@
-//! What a machine does to a build is the machine's fault: exit code 3, the cause by its name, and never other bytes.
+//! If the machine makes a build fail, edgec says so: exit code 3, the name of the cause, and never
+//! other bytes.
 #![cfg(target_os = "linux")]
 
 use std::process::{Command, Output, Stdio};
@@ -16,7 +17,7 @@ fn hello() -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// The binary, in a shell that has done something first.
+/// Runs the binary in a shell, after another command.
 fn after(sandbox: &Sandbox, first: &str, arguments: &[&str]) -> Output {
     let mut shell = Command::new("sh");
     isolate(&mut shell, sandbox.path());
@@ -25,7 +26,8 @@ fn after(sandbox: &Sandbox, first: &str, arguments: &[&str]) -> Output {
     shell.output().unwrap()
 }
 
-/// A failure of the machine: exit code 3, one error with this code, nothing written. What it says.
+/// Expects a failure of the machine: exit code 3, an error with this code, and nothing written.
+/// Returns the messages.
 #[track_caller]
 fn machines_fault(sandbox: &Sandbox, output: &Output, code: &str) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -41,7 +43,8 @@ fn bomb(sandbox: &Sandbox, name: &str) {
     sandbox.write("bomb.wasm", bomb.unwrap().wasm);
 }
 
-/// Today's bytes or none: what was killed is no reason to leave a module as it is.
+/// A build gives the same bytes or none: if the optimizer is killed, the module is not left as it
+/// is.
 #[test]
 fn an_optimizer_that_is_killed_gives_no_other_bytes() {
     let sandbox = Sandbox::new();
@@ -56,10 +59,11 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
         );
         assert!(stderr.contains(name), "{stderr}");
     }
-    // A shell in between says so by its exit code.
+    // A shell in between reports the signal by its exit code.
     sandbox.fake_optimizer("sh -c 'kill -KILL $$'");
     machines_fault(&sandbox, &sandbox.run(&arguments), "killed");
-    // Killed once, and done when it is tried again: the bytes are those of a build in peace.
+    // The optimizer is killed once, and succeeds when it is tried again. The bytes are those of an
+    // undisturbed build.
     sandbox.fake_optimizer("mkdir once 2>/dev/null && kill -KILL $$\ncat");
     let output = sandbox.run(&arguments);
     assert!(output.status.success(), "{output:?}");
@@ -106,7 +110,7 @@ fn an_optimizer_without_time_or_memory_fails_the_build() {
     }
 }
 
-/// The way out that the error names.
+/// The option that the error suggests works.
 #[test]
 fn a_module_that_is_spared_is_left_as_it_is() {
     let sandbox = Sandbox::new();
@@ -133,7 +137,7 @@ fn a_module_that_is_spared_is_left_as_it_is() {
     );
 }
 
-/// The processes that a process has started.
+/// The child processes of a process.
 fn children(process: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
     let tasks = tasks.into_iter().flatten().flatten();
@@ -200,7 +204,7 @@ fn a_temporary_folder_is_named() {
             assert!(stderr.contains("TMPDIR"), "{stderr}");
         }
     }
-    // Those who read what others built start processes, too.
+    // Verbs that read artifacts start processes too.
     sandbox.hello();
     let mut command = sandbox.command(&["audit", "hello.cwasm"]);
     let output = command.env("TMPDIR", "/nonexistent").output().unwrap();
@@ -212,7 +216,8 @@ fn a_temporary_folder_is_named() {
     );
 }
 
-/// Full: an input that does not fit, and one that just fits while the answer would not. An answer does not come through the folder.
+/// The folder is so full that the input does not fit, or that the input fits but an answer would
+/// not. An answer does not go through the folder.
 #[test]
 fn a_full_temporary_folder_is_named_or_does_not_matter() {
     let sandbox = Sandbox::new();
@@ -265,14 +270,14 @@ fn limits_are_named() {
     let stderr = machines_fault(&sandbox, &after(&sandbox, "ulimit -f 4", &build), "limit");
     assert!(stderr.contains("`ulimit -f`"), "{stderr}");
 
-    // As many files as are open when a process is started, and fewer.
+    // The limits are around the number of files that are open when a process starts.
     let mut met = 0;
     for files in 5..14 {
         let output = after(&sandbox, &format!("ulimit -n {files}"), &build);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap(),
-            // The system's loader has not come as far as the program.
+            // The system's loader failed before the program began.
             Some(127) => {}
             code => {
                 assert_eq!(code, Some(3), "{files}: {stderr}");
@@ -295,7 +300,7 @@ fn limits_are_named() {
     }
 }
 
-/// Root has no limit on processes, so another user is one.
+/// Root has no limit on processes, so this runs as another user.
 #[test]
 fn a_limit_on_processes_is_named() {
     if !edgec_tests::present("setpriv") || !rustix::process::geteuid().is_root() {
@@ -309,7 +314,7 @@ fn a_limit_on_processes_is_named() {
     for processes in 1..8 {
         let mut command = Command::new("setpriv");
         isolate(&mut command, sandbox.path());
-        // Dash has another letter for it.
+        // Dash has another letter for this limit.
         let script = format!(
             "ulimit -u {processes} 2>/dev/null || ulimit -p {processes}; exec {} \"$@\"",
             binary().display()
@@ -329,7 +334,7 @@ fn a_limit_on_processes_is_named() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap(),
-            // The binary lies where another user cannot get at it.
+            // The binary is in a place that another user cannot reach.
             Some(126 | 127) => {
                 eprintln!("SKIPPED: another user cannot start the binary");
                 return;

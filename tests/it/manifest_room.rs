@@ -1,4 +1,5 @@
-//! What a manifest has no room for is refused before anything is compiled; what it has room for is built.
+//! If a manifest has no room for something, the program is refused before it is compiled; else it
+//! is built.
 
 use edgec_loader::{EngineProfile, Expected, Limits, engine, load_module};
 use edgec_tests::Sandbox;
@@ -7,7 +8,7 @@ use wasm_encoder::{EntityType, ImportSection, Module, TypeSection};
 /// The limit of the imports' list, in bytes.
 const ROOM: usize = 2 << 20;
 
-/// A core module with so many imports that their list takes this many bytes.
+/// A core module whose list of imports takes this many bytes.
 fn importing(length: usize) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], []);
@@ -46,7 +47,7 @@ fn imports_are_limited_before_anything_is_done() {
     assert!(!sandbox.path().join("out").exists());
 }
 
-/// With all the room used, the artifact is verified, kept in a store and loaded.
+/// An artifact that uses all the room is verified, kept in a store and loaded.
 #[test]
 fn imports_up_to_the_limit_are_all_listed() {
     let sandbox = Sandbox::new();

@@ -1,5 +1,5 @@
-//! An optimizer that breaks on a module costs an optimization and a warning, never the build; one that is late or killed is
-//! in `machine.rs`.
+//! An optimizer that breaks on a module costs an optimization and a warning, never the build. Late
+//! or killed optimizers are in `machine.rs`.
 #![cfg(unix)]
 
 use edgec_tests::{Sandbox, repository};

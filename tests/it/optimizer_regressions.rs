@@ -9,7 +9,19 @@ use edgec_tests::differential::case::{Bench, Made};
 use edgec_tests::differential::generator::{self, Generator};
 
 /// What each program is about, and its text.
-const CASES: &[(&str, &str)] = &[];
+const CASES: &[(&str, &str)] = &[(
+    "a passive segment of functions beside an active one, which Binaryen refuses without \
+     reference types",
+    r#"(module
+        (table $t 4 funcref)
+        (elem (table $t) (i32.const 0) func $one)
+        (elem $later func $one $two)
+        (func $one (result i32) (i32.add (i32.const 0) (i32.const 1)))
+        (func $two (result i32) (i32.mul (i32.const 1) (i32.const 2)))
+        (func (export "run") (param i32) (result i32)
+            (table.init $later (i32.const 1) (i32.const 0) (i32.const 2))
+            (call_indirect (result i32) (i32.and (local.get 0) (i32.const 3)))))"#,
+)];
 
 #[test]
 fn what_was_found_does_not_come_back() {
@@ -27,6 +39,8 @@ fn what_was_found_does_not_come_back() {
             let report = bench.case_of(host, Made::Module, &wasm);
             assert_eq!(report.skipped, None, "{what}");
             assert!(report.difference.is_none(), "{what}: {report:#?}");
+            assert!(report.kept.is_empty(), "{what}: {report:#?}");
+            assert!(report.compared > 0, "{what}: {report:#?}");
         }
     }
 }

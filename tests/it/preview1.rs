@@ -1,4 +1,5 @@
-//! Core modules of WASI preview 1: what they become, that they run as under stock, and who is told.
+//! Core modules of WASI preview 1: what they become, that they run as under stock, and what edgec
+//! reports.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 
 pub(crate) const ARCH: &str = std::env::consts::ARCH;
 
-/// Builds `app.wasm` or `app.wat`; the report on it.
+/// Builds `input`. Returns the report on it.
 pub(crate) fn build(sandbox: &Sandbox, input: &str, options: &[&str]) -> Value {
     let build = ["build", input, "-t", ARCH, "--key", "key.pem", "-o"];
     let more = ["app.cwasm", "--format", "json"];
@@ -25,7 +26,7 @@ fn run(sandbox: &Sandbox) -> stock::Behaviour {
     }
 }
 
-/// A command that imports these functions, has these fields, and does this.
+/// A command with these imports and fields, and with `start` as the body of `_start`.
 pub(crate) fn command(imports: &[(&str, &str)], fields: &str, start: &str) -> String {
     let imports = imports.iter().map(|(name, ty)| {
         format!(r#"(import "wasi_snapshot_preview1" "{name}" (func ${name} {ty}))"#)
@@ -44,7 +45,7 @@ pub(crate) const HELLO: &str =
     "(i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 6))
     (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))";
 
-/// Each runs under stock; what it is, and how it ends there is asked.
+/// Programs that run under stock, each with the kind that edgec makes of it.
 fn programs() -> Vec<(&'static str, String, &'static str)> {
     let takes_all = "(memory.fill (i32.const 4096) (i32.const 0xaa)
         (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4096)))";
@@ -164,10 +165,10 @@ fn programs_run_as_under_stock_at_every_level() {
     }
 }
 
-/// Neither stock nor edgec runs these. What is in the way is named when they are built, and when they are run.
+/// Neither stock nor edgec runs these programs. Both the build and the run name the reason.
 #[test]
 fn what_nobody_runs_says_why() {
-    // What they import is exported too, or the optimizer would take it out as unused.
+    // These imports are exported too, or the optimizer would remove them as unused.
     let imports = |more: &str| {
         command(&[EXIT], MEMORY, "(call $proc_exit (i32.const 0))")
             .replace("(module", &format!("(module {more}"))
@@ -224,7 +225,7 @@ fn what_nobody_runs_says_why() {
         let stderr = sandbox.fails(1, &["run", "app.cwasm", "--key", "key.pub.pem"]);
         assert!(stderr.starts_with(&format!("error[{code}]")), "{stderr}");
         assert!(stderr.contains(said), "{stderr}");
-        // Asked for, it is an error with the same reason.
+        // If the user asks for a component, that is an error with the same reason.
         let component = [
             "build",
             "app.wat",
@@ -239,7 +240,8 @@ fn what_nobody_runs_says_why() {
     }
 }
 
-/// A component that would not do the same is not made, whoever asks for it; one that would lack exit codes is, with a warning.
+/// A component that would behave differently is never made. A component that only lacks exit codes
+/// is made when the user asks for it, with a warning.
 #[test]
 fn a_component_that_is_asked_for_is_safe() {
     let sandbox = Sandbox::new();
@@ -324,7 +326,7 @@ fn a_module_for_another_host_stays_one() {
     );
 }
 
-/// The manifest has the choice and the reason, and whoever builds again comes to the same.
+/// The manifest has the choice, and a rebuild makes the same choice.
 #[test]
 fn a_rebuild_comes_to_the_same_choice() {
     let sandbox = Sandbox::new();
@@ -355,7 +357,7 @@ fn a_rebuild_comes_to_the_same_choice() {
     }
 }
 
-/// What the rule says of the real programs beside the repository.
+/// What the rule says about the real programs beside the repository.
 #[test]
 fn the_choice_for_every_guest() {
     let Some(folder) = shared("guests") else {
@@ -387,7 +389,7 @@ fn the_choice_for_every_guest() {
     }
     for guest in ["rust-worker-p1", "c-cmark", "c-minigzip", "c-quickjs"] {
         let file = format!("{guest}.wasm");
-        // They exit with any code; and their allocators are known.
+        // They may exit with any code, and their allocators are known.
         let kind = |asked| choices.get(&(&*file, asked)).copied();
         assert_eq!(kind("auto"), Some(edgec_compiler::Kind::Module), "{guest}");
         assert_eq!(

@@ -1,4 +1,5 @@
-//! What a program's kind means for those who deal with artifacts: that it changed is named, and hosts run core modules.
+//! What a program's kind means for hosts: verbs report a change of kind, and hosts run core
+//! modules.
 
 #![cfg(target_os = "linux")]
 
@@ -12,7 +13,7 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use crate::preview1::{ARCH, EXIT, HELLO, MEMORY, WRITE, build, command};
 
-/// Two builds of one program, of two kinds.
+/// A sandbox with two builds of one program, one of each kind.
 fn two_kinds() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("app.wat", command(&[WRITE], MEMORY, HELLO));
@@ -157,7 +158,7 @@ fn a_host_runs_core_modules_from_a_store() {
         (output.stdout, output.status.code()),
         (b"hello\n".to_vec(), Some(10))
     );
-    // A deadline ends one that does not end.
+    // A deadline ends a program that does not end by itself.
     let spins = command(
         &[EXIT],
         MEMORY,
@@ -170,7 +171,7 @@ fn a_host_runs_core_modules_from_a_store() {
     drop(ticker);
 }
 
-/// A component at work stays, and the host is told that the new version is of the other kind.
+/// A component at work stays there, and the host learns that the new version is of the other kind.
 #[test]
 fn a_deployment_names_another_kind() {
     let sandbox = Sandbox::new();
@@ -194,7 +195,7 @@ fn a_deployment_names_another_kind() {
     assert_eq!(deployment.current().unwrap().manifest().version, 1);
 }
 
-/// What a host of components keeps for one.
+/// What a host keeps for a component.
 struct Host {
     wasi: WasiCtx,
     table: ResourceTable,

@@ -1,15 +1,16 @@
-//! The law of the preview 1 rule, on programs that nobody wrote: what edgec makes of one prints what stock prints.
+//! The law of the preview 1 rule, on generated programs: what edgec makes of a program prints what
+//! stock prints.
 //!
-//! Each program has an allocator. It takes blocks, fills them, calls WASI between, and then looks whether every block
-//! still has what was put there. The allocators differ in where their memory comes from: some know only what they were
-//! given, some take what they find.
+//! Each program has an allocator. It takes blocks, fills them, calls WASI between, and then looks
+//! whether every block still has what was put there. The allocators differ in where their memory
+//! comes from: some use only memory that they were given, others use any memory that they find.
 
 use std::fmt::Write as _;
 
 use edgec_compiler::{Kind, KindChoice, adapt, read};
 use edgec_tests::{shared, stock};
 
-/// Small numbers, the same on every machine.
+/// Pseudorandom numbers, the same on every machine.
 struct Numbers(u64);
 
 impl Numbers {
@@ -23,11 +24,11 @@ impl Numbers {
     }
 }
 
-/// How an allocator finds room behind `$end`, when it has none left: `$next` and `$end` are what it hands out of.
+/// How an allocator gets more memory. It hands out the memory from `$next` to `$end`.
 const SOURCES: [(&str, &str); 7] = [
-    // Never: what is there at link time.
+    // Never: it has only the memory of link time.
     ("fixed", "unreachable"),
-    // Everything up to the end of the memory, whoever has it.
+    // It takes everything up to the end of the memory, even if that is not its own.
     (
         "takes all",
         "(global.set $end (i32.shl (memory.size) (i32.const 16)))",
@@ -42,12 +43,12 @@ const SOURCES: [(&str, &str); 7] = [
         "up to the end",
         "(drop (memory.grow (i32.const 1))) (global.set $end (i32.shl (memory.size) (i32.const 16)))",
     ),
-    // It asks where the new page is, and takes it for a continuation.
+    // It asks where the new page is, and assumes that this page continues its memory.
     (
         "continues",
         "(global.set $end (i32.shl (i32.add (memory.grow (i32.const 1)) (i32.const 1)) (i32.const 16)))",
     ),
-    // It begins anew where the new page is, as it should.
+    // It begins anew at the new page, which is correct.
     (
         "begins anew",
         "(global.set $next (i32.shl (memory.grow (i32.const 1)) (i32.const 16)))
@@ -64,7 +65,7 @@ const SOURCES: [(&str, &str); 7] = [
     ),
 ];
 
-/// A program; the name of where its memory comes from.
+/// A generated program, and the name of its source of memory.
 fn program(numbers: &mut Numbers) -> (&'static str, String) {
     let (name, more) = SOURCES[numbers.below(SOURCES.len() as u64) as usize];
     let pages = 1 + numbers.below(3);
@@ -79,7 +80,7 @@ fn program(numbers: &mut Numbers) -> (&'static str, String) {
     let mut start = String::new();
     let mut checks = String::new();
     for block in 0..blocks {
-        // A page has room for one, beside the data.
+        // A page has room for one block, beside the data.
         let length = 16 * (1 + numbers.below(3000));
         let fill = 1 + numbers.below(255);
         if numbers.below(2) == 0 {
@@ -153,11 +154,12 @@ fn what_edgec_makes_of_a_program_prints_what_stock_prints() {
         let found = stock::compile_and_run(adapted.component.bytes(), &[], "");
         assert_eq!(found, expected, "{name}: {text}");
     }
-    // The law says nothing where one of the two never comes.
+    // Both kinds must occur, or the test says nothing.
     assert!(kinds.iter().all(|kind| *kind >= 5), "{kinds:?}");
 }
 
-/// The programs on which edgec fell short once, where they are: built by the rule, at each level, beside stock.
+/// Programs on which edgec once failed, if they are beside the repository. They are built at each
+/// level, and compared with stock.
 #[test]
 fn the_trials_run_as_under_stock() {
     let Some(folder) = shared("trials") else {

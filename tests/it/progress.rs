@@ -1,5 +1,5 @@
-//! What is seen of a build that takes long: on a terminal, a line that is gone before anything else is printed; anywhere
-//! else, one plain line every ten seconds. The terminal is that of `script`.
+//! The progress of a long build. A terminal shows a line that is removed before anything else is
+//! printed. Other outputs get one plain line every ten seconds. `script` provides the terminal.
 #![cfg(unix)]
 
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ fn sandbox(body: &str) -> Sandbox {
 
 const BUILD: &str = "build a.wat b.wat --key key.pem -o out --wasm-opt ./wasm-opt";
 
-/// All that a terminal is sent.
+/// Everything that edgec sends to a terminal.
 fn on_terminal(sandbox: &Sandbox, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new("script");
     isolate(&mut command, sandbox.path());
@@ -35,7 +35,7 @@ fn on_terminal(sandbox: &Sandbox, environment: &[(&str, &str)]) -> String {
     text
 }
 
-/// What a terminal shows in the end: as much of one as is needed here.
+/// What a terminal shows in the end. This emulates only the sequences that are needed here.
 fn screen(sent: &str) -> Vec<String> {
     let mut rows: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0, 0);
@@ -106,7 +106,7 @@ fn a_terminal_shows_each_step_and_keeps_none() {
     }
     assert_eq!(begins("  optimize"), 2, "{shown}");
     assert!(screen[0].starts_with("a.wat ("), "{shown}");
-    // Nothing else was ever on the screen.
+    // Nothing else is on the screen.
     let known = [
         "a.wat",
         "b.wat",
@@ -135,7 +135,7 @@ fn no_control_characters_where_nobody_wants_them() {
             "{environment:?}: {sent:?}"
         );
     }
-    // Nor in what the parser of the command line says.
+    // The command-line parser's messages have no control characters either.
     let mut command = Command::new("script");
     isolate(&mut command, sandbox.path());
     let line = format!("{0} build; {0} --help; true", binary().display());
@@ -155,7 +155,7 @@ fn a_log_has_a_line_every_ten_seconds() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     };
-    // Both at the same time: they only wait.
+    // Both run at the same time, since they only wait.
     let (told, quiet) = (start(&[]), start(&["-q", "-t", "x86_64"]));
     let told = told.wait_with_output().unwrap();
     let stderr = String::from_utf8(told.stderr).unwrap();

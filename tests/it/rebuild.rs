@@ -289,7 +289,7 @@ fn stages_are_what_they_are_in_their_order() {
     sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm"]);
 }
 
-/// What nobody vouches for is not compiled for.
+/// edgec does not rebuild an artifact that it refuses.
 #[test]
 fn a_refused_artifact_is_not_made_again() {
     let sandbox = sandbox();

@@ -1,7 +1,7 @@
-//! No secret is ever printed: keys, passphrases and PINs are put wherever an argument or a variable can stand, and
-//! all that edgec prints and writes is searched for them.
+//! No secret is ever printed. The tests put keys, passphrases and PINs wherever an argument or a
+//! variable can stand, and search everything that edgec prints and writes for them.
 //!
-//! Verbs and options come from the help, so that a new one is tried by itself.
+//! Verbs and options come from the help, so new ones are tried automatically.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use edgec_tests::help::{Place, verbs};
 use edgec_tests::secret::{Secret, lines_with, printed, search, shows, takes_a_file, written};
 use edgec_tests::{Sandbox, encrypted_key};
 
-/// The help is still of the form that this file reads.
+/// The help still has the form that this file reads.
 #[test]
 fn the_help_tells_every_verb_and_option() {
     let verbs = verbs(&Sandbox::empty());
@@ -65,7 +65,7 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
             };
             for form in forms {
                 let mut these = lines_with(&verb, place, form);
-                // What stands behind `--` of `run` is for the program.
+                // Arguments of `run` after `--` are for the program.
                 these.truncate(if passes { 1 } else { 2 });
                 lines.extend(these);
             }
@@ -75,7 +75,7 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
                 }
             }
         }
-        // Misspelled, in the place of a verb, cut into words, and where nothing belongs.
+        // The key after misspelled options, with JSON output, and cut into words.
         let line = |more: &[&str]| {
             let more = more.iter().map(|it| (*it).to_owned());
             verb.path
@@ -139,7 +139,8 @@ fn a_key_in_a_variable_that_names_a_file_is_refused_and_not_shown() {
     assert_eq!(sandbox.files(), before);
 }
 
-/// A passphrase or a PIN has no form by which it could be known: what names no file is not shown.
+/// A passphrase or a PIN cannot be recognized by its form. So if the name of a file does not exist,
+/// it is not shown.
 #[test]
 fn a_passphrase_where_its_file_should_be_is_not_shown() {
     let sandbox = encrypted_key();
@@ -209,7 +210,7 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
     );
 }
 
-/// A file with a secret, wherever a file can be named.
+/// Puts the name of a file with a secret wherever a file can be named.
 #[test]
 fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
     let sandbox = Sandbox::new();
@@ -221,7 +222,7 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
     let mut planted = vec!["key.pem".to_owned()];
     let seeds = Secret::seeds(&pem);
     for (number, text) in secret.forms.iter().chain(&seeds).enumerate() {
-        // Not every one of them everywhere: the kinds of texts. The 32 bytes in base64 may be a public key as well.
+        // One form of each kind is enough. The 32 bytes in base64 may be a public key as well.
         if [0, 1, 3, 11, 12, 14, 19].contains(&number) {
             let name = format!("secret-{number}");
             sandbox.write_secret(&name, text);
@@ -254,14 +255,15 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
             }
         }
     }
-    // Not where something is written: there a file of a secret would be lost, and is refused or the user's own wish.
+    // Outputs are left out: there, the file with the secret would be overwritten, or refused.
     let writes = ["-o", "--output", "--export-pae", "--save", "--trust-state"];
     lines.retain(|line| {
         let mut pairs = line.windows(2);
         !pairs.any(|pair| writes.contains(&pair[0].as_str()) && planted.contains(&pair[1]))
     });
     search(&sandbox, &lines, &secret.parts, |_, _| {});
-    // A build without a key makes one for this machine: another, which begins as every key does.
+    // A build without a key makes another key for this machine. It begins as every key does, so its
+    // file is left out of the search.
     let made = "home/.config/edgec/dev.pem";
     assert!(sandbox.files().iter().any(|name| name == made));
     let made_text = String::from_utf8(sandbox.read(made)).unwrap();

@@ -30,7 +30,7 @@ fn also_a_core_module_and_one_that_needs_a_collector() {
         sandbox.build(&format!("{name}.wat"), std::env::consts::ARCH, "a.cwasm");
         let engine = wasmtime::Engine::default();
         let path = sandbox.path().join("a.cwasm");
-        // SAFETY: the file was built a moment ago, and nobody writes it.
+        // SAFETY: the file was built a moment ago, and nothing else writes it.
         let module = unsafe { wasmtime::Module::deserialize_file(&engine, &path) }.unwrap();
         let mut store = wasmtime::Store::new(&engine, ());
         let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();
@@ -55,7 +55,7 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
         (&["a", "--key", "-x"], 0),
         (&["--", "--key", "-x", "--"], 0),
         (&["-x", "--key", "--"], 0),
-        // Options may follow the artifact, up to `--` or to the first word that is none.
+        // Options may follow the artifact, up to `--` or to the first word that is not an option.
         (&["--env", "A=b", "--", "--key", "-x", "y"], 0),
         (&["--env", "A=b", "a", "--env", "b"], 0),
         (&["--env", "A=b", "--", "a"], 1),
@@ -93,7 +93,7 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("unreachable"));
 }
 
-/// An artifact of a program that is no command says so.
+/// `run` says so when the program is not a command.
 #[test]
 fn what_cannot_be_run_is_refused_with_a_reason() {
     let sandbox = Sandbox::new();

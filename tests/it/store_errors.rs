@@ -1,5 +1,5 @@
-//! Every error of a store, of loads from it and of plans for it, that is no attack
-//! (`attack_store_files.rs`), by its code.
+//! Every error of a store, of loads from it and of plans for it, by its code. Attacks are in
+//! `attack_store_files.rs`.
 #![cfg(target_os = "linux")]
 
 use edgec_artifact::{LimitRange, Manifest};

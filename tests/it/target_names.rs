@@ -1,7 +1,7 @@
-//! A target has several names, and means the same under each, wherever a target can be named.
+//! A target has several names, which mean the same wherever a target can be named.
 //!
-//! The table is made of the registry and of the documents: a new alias is in it by itself, and a new place
-//! fails `every_place_is_known` until it is added here.
+//! The names come from the registry, so new aliases are tested automatically. A new place fails
+//! `every_place_is_known` until it is added here.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ enum Place {
 impl Place {
     const ALL: [Self; 4] = [Self::Key, Self::Scope, Self::Allow, Self::Deny];
 
-    /// As docs/policy.md names the table that the list is in.
+    /// The name in docs/policy.md of the table that has the list.
     fn documented(self) -> &'static str {
         match self {
             Self::Key => "`[[key]]`",
@@ -34,7 +34,7 @@ impl Place {
         }
     }
 
-    /// A policy that names a target here.
+    /// A policy that names a target in this place.
     fn policy(self, sandbox: &Sandbox, name: &str) -> String {
         let list = format!("targets = [{}]\n", toml_string(name));
         let key = |name: &str, file: &str| {
@@ -51,7 +51,7 @@ impl Place {
         format!("threshold = 1\n{signer}{other}{rest}")
     }
 
-    /// Whether what is named is let in, or kept out.
+    /// Whether the named targets are let in; otherwise they are kept out.
     fn lets_in(self) -> bool {
         matches!(self, Self::Key | Self::Allow)
     }
@@ -61,7 +61,7 @@ fn toml_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\"))
 }
 
-/// Every name that may stand for targets, and which it means: the registry's, and every triple.
+/// Every name of targets, and the targets that it means: the registry's names, and every triple.
 fn names() -> Vec<(&'static str, BTreeSet<&'static str>)> {
     let named = |target: &'static Target| {
         let names = target.aliases.iter().copied().chain([target.id]);
@@ -79,7 +79,7 @@ fn names() -> Vec<(&'static str, BTreeSet<&'static str>)> {
         .collect()
 }
 
-/// What patterns mean: every target of which one name matches.
+/// Patterns, and the targets that they mean: those with a name that matches.
 fn patterns() -> Vec<(&'static str, BTreeSet<&'static str>)> {
     let family = |arch: Arch| {
         let all = edgec_targets::all().filter(move |target| target.arch == arch);
@@ -121,12 +121,13 @@ const UNKNOWN: [&str; 9] = [
     "graviton9",
 ];
 
-/// An artifact for every target, by the target's id, and a second key that has signed none.
+/// A sandbox with an artifact for every target, and a second key that has signed none of them. Also
+/// returns the ids of all targets.
 fn all_targets() -> (Sandbox, Vec<&'static str>) {
     let sandbox = Sandbox::new();
     sandbox.ok(&["keygen", "-o", "other.pem"]);
     sandbox.write("app.wat", "(module (func (export \"f\")))");
-    // By every alias at once: each target is built once, under its own name.
+    // The build names every alias. Each target is built once, under its id.
     let every: Vec<&str> = names()
         .into_iter()
         .filter(|(name, _)| !name.contains("-linux-"))
@@ -150,7 +151,7 @@ fn file(id: &str) -> String {
     format!("out/app.{id}.cwasm")
 }
 
-/// Which of the artifacts `edgec verify` lets in; none when it refuses the policy.
+/// The artifacts that `edgec verify` lets in. `None` when it refuses the policy.
 fn verified(
     sandbox: &Sandbox,
     ids: &[&'static str],
@@ -202,7 +203,7 @@ fn every_name_means_its_targets_in_every_place_of_a_policy() {
     assert!(stderr.contains("did you mean `x86_64`"), "{stderr}");
 }
 
-/// The second verifier agrees, in places that take turns.
+/// The second verifier agrees. The names take turns over the places.
 #[test]
 fn both_verifiers_know_the_same_names() {
     if python().is_none() {
@@ -234,7 +235,7 @@ fn both_verifiers_know_the_same_names() {
                 accepted: Some(named.is_some_and(|named| named == place.lets_in())),
             });
         }
-        // Each name in two places that differ in what they do with it, over all names.
+        // This shifts the order, so that a place does not always get the same names.
         if number % 3 == 0 {
             places.next();
         }
@@ -242,7 +243,7 @@ fn both_verifiers_know_the_same_names() {
     check_agreement(cases);
 }
 
-/// A family in a host's profile, and in a fleet.
+/// The name of a family, in a host's profile and in a fleet.
 #[test]
 fn every_name_means_its_family_in_hosts_and_fleets() {
     let (sandbox, _) = all_targets();
@@ -286,7 +287,7 @@ fn every_name_means_its_family_in_hosts_and_fleets() {
         built.retain(|name| name.starts_with(&folder));
         assert_eq!(built, [format!("{folder}/app.{base}.cwasm")]);
     }
-    // Other names mean more than a family: they are refused, and the family is told.
+    // Other names mean more than a family. They are refused, and the message names the family.
     for (name, _) in names() {
         if families.iter().any(|(family, _)| *family == name) {
             continue;
@@ -301,8 +302,8 @@ fn every_name_means_its_family_in_hosts_and_fleets() {
     }
 }
 
-/// A manifest names its target by the registry's own name. Under any other, also an alias or one that a
-/// newer edgec may know, nothing is verified.
+/// A manifest names its target by the registry's own name. Under any other name nothing is
+/// verified, even if it is an alias, or a name that a newer edgec may know.
 #[test]
 fn a_manifest_with_another_name_is_refused_under_every_policy() {
     let (sandbox, _) = all_targets();
@@ -330,7 +331,7 @@ fn a_manifest_with_another_name_is_refused_under_every_policy() {
     }
 }
 
-/// The places above are all that there are: the documents and the help name no other.
+/// The places above are complete: the documents and the help name no others.
 #[test]
 fn every_place_is_known() {
     let document = |name: &str| std::fs::read_to_string(repository().join("docs").join(name));

@@ -35,7 +35,7 @@ fn command_line() {
     }
 }
 
-/// A document with a digest of something that is not built now is found out.
+/// The check detects a digest in a document that no build of that document has.
 #[test]
 fn a_stale_digest_is_found() {
     if std::env::var_os("BLESS").is_some() {

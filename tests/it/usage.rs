@@ -10,7 +10,7 @@ fn hello() -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// One line on standard error, and the same as a document.
+/// Expects one line on standard error, and the same error as a document.
 fn json_failure(sandbox: &Sandbox, arguments: &[&str], exit: i32) -> Value {
     let output = sandbox.run(arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -91,7 +91,7 @@ fn usage_errors_are_documents_too() {
                 .contains('\n')
         );
     }
-    // What a program is given is not edgec's.
+    // Arguments of a program are not options of edgec.
     for arguments in [
         &["run", "--nonsense", "a.cwasm", "--format", "json"][..],
         &["build", "--nonsense", "--", "--format", "json"],
@@ -142,7 +142,7 @@ fn help_is_short_or_long() {
         assert!(long.contains("\nExamples:\n  "), "{long}");
         assert!(!short.contains("Examples:"), "{short}");
     }
-    // Each option under the heading that is its own.
+    // Each option is under its own heading.
     let verify = sandbox.ok(&["verify", "-h"]);
     let under = |option: &str| {
         let before = &verify[..verify
@@ -160,7 +160,7 @@ fn help_is_short_or_long() {
     assert_eq!(under("--wasm-opt"), "Limits and tools:");
 }
 
-/// What somebody redirects has no name, and none is made up.
+/// Redirected input has no name, and edgec does not invent one.
 #[cfg(unix)]
 #[test]
 fn an_input_without_a_name_wants_one() {
@@ -193,7 +193,7 @@ fn an_input_without_a_name_wants_one() {
         assert!(shown.contains("hello"), "{shown}");
         std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
     }
-    // As a shell's `<(…)` is: a pipe under a name of its own.
+    // A pipe under a name of its own, like a shell's `<(…)`.
     let status = std::process::Command::new("mkfifo")
         .arg(sandbox.path().join("pipe.wasm"))
         .status();
@@ -231,13 +231,13 @@ fn a_name_with_an_ending_is_a_file_and_one_without_a_folder() {
         sandbox.ok(&[&build[..], &[output], &one].concat());
         assert!(sandbox.path().join(file).is_file(), "{output}");
     }
-    // What is there as a file is replaced as one.
+    // An existing file is replaced, and stays a file.
     sandbox.write("old", "old");
     sandbox.ok(&[&build[..], &["old"], &one].concat());
     assert_ne!(sandbox.read("old"), b"old");
 }
 
-/// A backtrace of edgec's own code is for those who work on it.
+/// A backtrace of edgec's own code is of no use to its users.
 #[test]
 fn backtraces_are_not_for_users() {
     let sandbox = Sandbox::new();

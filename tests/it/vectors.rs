@@ -1,4 +1,5 @@
-//! The test vectors of `docs/format.md`: edgec makes exactly these bytes, and the document holds them.
+//! The test vectors of `docs/format.md`: edgec makes exactly these bytes, and the document holds
+//! them.
 
 use edgec_artifact::{
     Artifact, Envelope, Exports, KeyError, PublicKey, Sha256Digest, Signature, Statement, encode,

@@ -1,16 +1,16 @@
-//! The differential generator: made-up programs do at every level of the optimizer what they do
+//! The differential generator: generated programs do the same at every level of the optimizer as
 //! without it.
 //!
-//! A case is a number, its seed. From it come a program ([`generator`]), what its host does
-//! ([`host`]), and what is called, with what. The program is run as it is and as each level leaves
-//! it, and everything that a host can see is compared ([`behaviour`], [`case`]): exports, results,
-//! whether a call traps, memories, globals and tables after each call or trap, which traps keep it
-//! from being instantiated, and the calls of the host.
+//! A case is a number, its seed. The seed determines a program ([`generator`]), what its host does
+//! ([`host`]), and the calls with their arguments. The program runs as it is and as each level
+//! leaves it, and everything that a host can see is compared ([`behaviour`], [`case`]): exports,
+//! results, whether a call traps, memories, globals and tables after each call or trap, which traps
+//! prevent an instance, and the calls of the host.
 //!
-//! Not compared: which trap a call ends with (Binaryen may change their order), which NaN
-//! arithmetic gives (there is one here), and what comes after the stack or the engine's fuel ran
-//! out. Programs end by a counter of their own, and memories stop growing at the same size
-//! everywhere.
+//! Three things are not compared: which trap ends a call (Binaryen may change the order of traps),
+//! which NaN arithmetic gives (programs here use a single NaN), and what happens after the stack or
+//! the engine's fuel ran out. Programs end by a counter of their own, and memories stop growing at
+//! the same size everywhere.
 
 pub mod batch;
 pub mod behaviour;

@@ -1,8 +1,8 @@
-//! What the command line takes, as its help tells it.
+//! What the command line takes, read from its help.
 
 use crate::Sandbox;
 
-/// An option of a verb that takes a value, or a place of an argument.
+/// An option that takes a value, or the place of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `--name`.
@@ -13,12 +13,12 @@ pub enum Place {
     Positional,
 }
 
-/// A verb, with what it takes.
+/// A verb, and what it takes.
 #[derive(Clone, Debug)]
 pub struct Verb {
-    /// Its name, with those of the verbs that it belongs to.
+    /// Its name, after the names of the verbs that it belongs to.
     pub path: Vec<String>,
-    /// What it takes, and how the help calls the value.
+    /// What it takes, and the help's name for the value.
     pub places: Vec<(Place, String)>,
 }
 

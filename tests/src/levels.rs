@@ -1,5 +1,6 @@
-//! What a core module does at every level of the optimizer, beside stock Wasmtime on the same module: whether it can be
-//! instantiated, what its function gives, and what memories hold then, also where it stopped at a trap.
+//! Compares what a core module does at every level of the optimizer with stock Wasmtime on the same
+//! module: whether it can be instantiated, what its function returns, and what memories hold
+//! afterwards, also after a trap.
 
 use std::path::Path;
 
@@ -12,7 +13,8 @@ use wasmtime::{
 /// The levels, by what follows `-O`.
 pub const LEVELS: [&str; 7] = ["0", "1", "2", "3", "4", "s", "z"];
 
-/// Builds every program at every level, and compares with stock. The report of the build at `-O2`.
+/// Builds every program at every level, and compares with stock. Returns the report of the build at
+/// `-O2`.
 pub fn check(programs: &[(&str, String)]) -> serde_json::Value {
     let engine = Engine::default();
     let stock = |text: &String| behaviour(&engine, &Module::new(&engine, text).unwrap());
@@ -58,7 +60,7 @@ pub fn at_every_level(programs: &[(&str, String)]) -> (Vec<Vec<String>>, serde_j
 
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 fn load(engine: &Engine, path: &Path) -> Module {
-    // SAFETY: the file was built a moment ago, and nobody writes it.
+    // SAFETY: the file was built a moment ago, and nothing else writes it.
     unsafe { Module::deserialize_file(engine, path) }.unwrap()
 }
 

@@ -1,4 +1,5 @@
-//! Secrets in every form that people paste them in, and the search for them in what a program prints and writes.
+//! Secrets in every form that people paste them in, and the search for them in what a program
+//! prints and writes.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -10,15 +11,15 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::Sandbox;
 use crate::help::{Place, Verb};
 
-/// A key in many forms, and the texts of which no part may ever be seen.
+/// A key in many forms, and the texts that must never be seen, not even in part.
 pub struct Secret {
-    /// As people and tools write it.
+    /// The key as people and tools write it.
     pub forms: Vec<String>,
-    /// What is secret in them.
+    /// The secret texts in those forms.
     pub parts: Vec<String>,
 }
 
-/// Small hexadecimal digits.
+/// Lowercase hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -67,7 +68,8 @@ impl Secret {
         Self { forms, parts }
     }
 
-    /// The 32 bytes alone, which only a place for a file's name is known not to mean.
+    /// The 32 bytes alone. Only where a file's name belongs is it certain that such a text is a
+    /// mistake.
     pub fn seeds(pem: &str) -> Vec<String> {
         let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         let der = STANDARD.decode(body).unwrap();
@@ -81,7 +83,8 @@ impl Secret {
     }
 }
 
-/// Whether 12 characters of a secret that stand together are in a text; of a shorter secret, all of it.
+/// The first 12 consecutive characters of a secret that a text shows. A secret shorter than that
+/// counts as a whole.
 pub fn shows(text: &str, parts: &[String]) -> Option<String> {
     let windows = parts.iter().flat_map(|part| {
         let chars: Vec<char> = part.chars().collect();
@@ -101,7 +104,7 @@ pub fn printed(output: &Output) -> String {
     format!("{}{}", text(&output.stdout), text(&output.stderr))
 }
 
-/// Everything in the sandbox but the secrets that a test put there, names and contents.
+/// The names and contents of all files in the sandbox, except for those named in `but`.
 pub fn written(sandbox: &Sandbox, but: &[&str]) -> String {
     let mut all = String::new();
     for name in sandbox.files() {
@@ -115,8 +118,8 @@ pub fn written(sandbox: &Sandbox, but: &[&str]) -> String {
     all
 }
 
-/// Runs command lines, on all processors, each with `RUST_BACKTRACE`; none may show a part of the secret. Gives each
-/// output to `judge`.
+/// Runs command lines, four at a time, each with `RUST_BACKTRACE`. Fails if one shows a part of the
+/// secret. Gives each output to `judge`.
 pub fn search(
     sandbox: &Sandbox,
     lines: &[Vec<String>],

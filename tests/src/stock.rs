@@ -59,7 +59,8 @@ pub fn load_and_run(artifact: &Path, arguments: &[&str], stdin: &str) -> Behavio
     let engine = Engine::default();
     match Engine::detect_precompiled_file(artifact).unwrap() {
         Some(Precompiled::Module) => {
-            // SAFETY: the artifact was built by this test from its own fixture a moment ago, and nobody writes it.
+            // SAFETY: this test built the artifact from its own fixture a moment ago, and nothing
+            // else writes it.
             let module = unsafe { Module::deserialize_file(&engine, artifact) }.unwrap();
             run_module(&engine, &module, arguments, stdin)
         }
@@ -91,7 +92,8 @@ pub fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &s
     output.behaviour(code)
 }
 
-/// Runs a core module of WASI preview 1 that an engine holds, as `wasmtime run` does: `_initialize`, then `_start`.
+/// Runs a core module of WASI preview 1 that an engine holds, as `wasmtime run` does:
+/// `_initialize`, then `_start`.
 pub fn run_module(engine: &Engine, module: &Module, arguments: &[&str], stdin: &str) -> Behaviour {
     let mut linker = wasmtime::Linker::<WasiP1Ctx>::new(engine);
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |wasi| wasi).unwrap();
@@ -110,7 +112,7 @@ pub fn run_module(engine: &Engine, module: &Module, arguments: &[&str], stdin: &
     output.behaviour(code)
 }
 
-/// The exit code of what did not come back, as `wasmtime run` has it.
+/// The exit code of a program that did not return, as `wasmtime run` has it.
 fn ended(error: &wasmtime::Error) -> i32 {
     match error.downcast_ref::<I32Exit>() {
         Some(exit) => exit.0,

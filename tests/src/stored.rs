@@ -24,7 +24,7 @@ pub struct Stored {
     pub store: Store,
     /// Trusts the sandbox's key.
     pub policy: TrustPolicy,
-    /// What deployments follow; none: they have no policy.
+    /// The policy that deployments follow, if they have one.
     followed: Arc<Mutex<Option<TrustPolicy>>>,
 }
 
@@ -81,7 +81,7 @@ impl Stored {
         Deployment::new(&self.store, engine, "app", self.source(), linker).unwrap()
     }
 
-    /// What [`Self::follow`] says, for a deployment.
+    /// The source of the policy that [`Self::follow`] set, for a deployment.
     pub fn source(&self) -> PolicySource {
         let followed = Arc::clone(&self.followed);
         PolicySource::by(move || {

@@ -1,13 +1,13 @@
 //! Transcripts in documents, run for real.
 //!
-//! In a Markdown file, a block marked `console` is a session: lines after `$ ` are
-//! commands, each with the lines after `> ` that continue it, and the lines below are what it
-//! prints (both streams). All blocks of a file
-//! run in order in one empty folder. Times and lengths, which differ from run to run, and what depends on keys, which are
-//! new in each, compare as equal; everything else is compared to the letter. So are the digests of what a session builds: the same input
-//! gives the same bytes everywhere, and a document shows the digests of what is built now. `BLESS=1` writes what
-//! was printed into the document where it differs, `BLESS=all` everywhere: one run's key ids fit
-//! each other.
+//! In a Markdown file, a block marked `console` is a session: lines after `$ ` are commands, each
+//! with the lines after `> ` that continue it, and the lines below are what it prints (both
+//! streams). All blocks of a file run in order in one empty folder. Times and lengths differ from
+//! run to run, and so does everything that depends on keys, which are new in each run: these
+//! compare as equal. Everything else is compared to the letter, including the digests of what a
+//! session builds. The same input gives the same bytes everywhere, so a document shows the digests
+//! of what is built now. `BLESS=1` writes what was printed into the document where it differs,
+//! `BLESS=all` everywhere: one run's key ids fit each other.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -126,7 +126,8 @@ impl Session {
     }
 }
 
-/// Adds what names the images of artifacts in a folder and below it, and what their manifests name: nothing of it depends on a key.
+/// Adds the digests of all artifacts in a folder and below it: of their images, and in their
+/// manifests. They do not depend on a key.
 fn note_digests(folder: &Path, digests: &mut BTreeSet<String>) {
     let digest = Regex::new(DIGEST).unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {

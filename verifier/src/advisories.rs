@@ -24,15 +24,16 @@ pub struct Advisory {
     pub families: &'static [&'static str],
     /// Only programs with one of these WebAssembly features, in wasmparser's names; empty: all.
     pub features: &'static [&'static str],
-    /// Only programs of this shape, and what a build does about them. No manifest tells it, so that
-    /// no policy decides by such an advisory.
+    /// Only programs of this shape, and what a build does about them. Manifests do not state the
+    /// shape, so no policy decides by such an advisory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<&'static str>,
     /// Where the facts come from.
     pub source: &'static str,
 }
 
-/// The advisories that this edgec ships, the newest fix first; no version of the line has those in front. State: November 2026.
+/// The advisories that this edgec ships, the newest fix first. The ones at the top are not fixed in
+/// any version of this engine line. State: November 2026.
 pub const SHIPPED: &[Advisory] = &[
     Advisory {
         id: "EDGEC-2026-0003",
@@ -138,8 +139,8 @@ const fn before(patch: u64) -> VersionRange {
 }
 
 impl Advisory {
-    /// Whether code by `version` for `triple` of a program with `features` is concerned; never, where
-    /// that depends on the program's shape.
+    /// Whether the advisory concerns code by `version` for `triple` of a program with `features`.
+    /// It never does if that depends on the program's shape.
     pub fn concerns(&self, version: EngineVersion, triple: &str, features: &[String]) -> bool {
         if self.shape.is_some() {
             return false;

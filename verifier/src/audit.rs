@@ -29,9 +29,9 @@ use self::features::Declared;
 pub use self::finding::{Finding, Forbidden, Function, Problem};
 use self::sweep::Sweep;
 
-/// The longest code that is audited, in bytes. An audit takes one byte of memory for each and twelve for
-/// every direct branch, up to twice that as the list grows: at worst, branches of two bytes and
-/// nothing else, some twenty for each byte; for a compiler's code, about four.
+/// The longest code that is audited, in bytes. An audit takes one byte of memory for each and
+/// twelve for every direct branch, up to twice that as the list grows: at worst, branches of two
+/// bytes and nothing else, some twenty for each byte; for a compiler's code, about four.
 pub const MAX_AUDITED_LEN: usize = 1 << 28;
 /// How many findings are listed. All are counted.
 pub const MAX_FINDINGS: usize = 100;
@@ -44,8 +44,8 @@ pub struct AuditReport {
     pub length: u64,
     /// How many functions it has: frame set-ups at a function's alignment.
     pub functions: u64,
-    /// At how many places the engine enters the code, each of which is to be where a function begins;
-    /// absent when the caller did not know them.
+    /// At how many places the engine enters the code, each of which is to be where a function
+    /// begins; absent when the caller did not know them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u64>,
     /// How many instructions were decoded.
@@ -73,7 +73,8 @@ impl AuditReport {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuditError {
-    /// The image is not one that the engine wrote: sections with another access, relocations and the like.
+    /// The image is not one that the engine wrote: sections with another access, relocations and
+    /// the like.
     #[error(transparent)]
     Image(#[from] ElfError),
     /// More code than is audited.
@@ -90,20 +91,21 @@ pub enum AuditError {
         /// The major version in the image.
         found: String,
     },
-    /// The table of exception handlers does not parse, or has more of them than there are bytes of code.
+    /// The table of exception handlers does not parse, or has more of them than there are bytes of
+    /// code.
     #[error("not audited: the table of exception handlers is malformed")]
     Handlers,
 }
 
 /// Audits an image against the CPU features that its manifest declares.
 ///
-/// `entries` are the places where the engine enters the code, in bytes from its start: the rows of the
-/// engine's table of functions, which only the engine's crates can read. Without them nothing
+/// `entries` are the places where the engine enters the code, in bytes from its start: the rows of
+/// the engine's table of functions, which only the engine's crates can read. Without them nothing
 /// is said of where the engine enters.
 ///
-/// The family is the one in the ELF header; whether that is the manifest's is for
-/// [`crate::verify`] to say. The section rules (access, no relocations
-/// of code, nothing else on the code's pages, the engine's tables) are those of [`ElfImage::parse`].
+/// The family is the one in the ELF header; whether that is the manifest's is for [`crate::verify`]
+/// to say. The section rules (access, no relocations of code, nothing else on the code's pages, the
+/// engine's tables) are those of [`ElfImage::parse`].
 ///
 /// # Errors
 ///

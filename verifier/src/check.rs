@@ -46,7 +46,8 @@ pub enum CheckName {
     Expiry,
     /// The code was audited, and nothing was found, where the policy asks for that.
     Audit,
-    /// The input that is named compiles to it. Not part of a verification, but of `edgec verify --rebuild`.
+    /// The input that is named compiles to it. Not part of a verification, but of
+    /// `edgec verify --rebuild`.
     Rebuild,
     /// A host can run it. Not part of a verification; see [`crate::HostProfile`].
     Host,

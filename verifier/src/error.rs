@@ -123,7 +123,7 @@ pub enum VerifyError {
         /// The lowest version that is accepted.
         minimum: EngineVersion,
     },
-    /// Code by an engine of which nobody can say whether it is old or denied.
+    /// Code by an engine whose version cannot be compared with the minimum and the denied ranges.
     #[error("the code was made by wasmtime `{found}`, which is no version of three numbers")]
     CompilerUnknown {
         /// The version in the manifest.

@@ -1,7 +1,8 @@
 //! Whether a host can run what an artifact holds.
 //!
-//! A [`HostProfile`] is a machine as artifacts are compared with it: the loader's own, or one in a file
-//! (`host_file.rs`). Both are asked by the same function, so that an answer from afar is the loader's.
+//! A [`HostProfile`] is a machine as artifacts are compared with it: the loader's own, or one in a
+//! file (`host_file.rs`). Both are asked by the same function, so that an answer from afar is the
+//! loader's.
 
 use edgec_artifact::Manifest;
 use edgec_targets::{Arch, EngineProfile, HostCpu, Misfit, Rank};
@@ -67,8 +68,8 @@ pub enum Unfit {
     /// The code needs another CPU than the host's.
     #[error("the artifact does not fit this host")]
     Cpu(#[from] Misfit),
-    /// The kernel's pages are larger than those that the image is laid out for: the engine makes whole
-    /// pages executable.
+    /// The kernel's pages are larger than those that the image is laid out for: the engine makes
+    /// whole pages executable.
     #[error("the image is laid out for pages of {image} bytes, this host's have {host}")]
     PageSize {
         /// The largest page that the image allows for.
@@ -165,8 +166,9 @@ impl HostProfile {
         Some(target.rank())
     }
 
-    /// Of several artifacts of one release the one to load here, by its place: of those that the host can run, the
-    /// one whose target uses most of the CPU; of equals, the first. None: it can run none of them.
+    /// Of several artifacts of one release the one to load here, by its place: of those that the
+    /// host can run, the one whose target uses most of the CPU; of equals, the first. None: it can
+    /// run none of them.
     pub fn best<'a>(&self, manifests: impl IntoIterator<Item = &'a Manifest>) -> Option<usize> {
         let fit = manifests.into_iter().enumerate().filter_map(|(place, it)| {
             self.can_run(it).ok()?;
@@ -176,8 +178,8 @@ impl HostProfile {
         fit.max().map(|(_, place)| place.0)
     }
 
-    /// Whether the host takes what an engine of this version compiles for this profile, but for what
-    /// depends on the program and its target.
+    /// Whether the host takes what an engine of this version compiles for this profile, but for
+    /// what depends on the program and its target.
     ///
     /// # Errors
     ///
@@ -209,8 +211,8 @@ impl HostProfile {
         Ok(())
     }
 
-    /// Whether the host can run what this manifest describes: engine profile, major version
-    /// of the engine, CPU family and features, page size, pool. Whether the manifest is true is another
+    /// Whether the host can run what this manifest describes: engine profile, major version of the
+    /// engine, CPU family and features, page size, pool. Whether the manifest is true is another
     /// matter.
     ///
     /// # Errors

@@ -1,7 +1,6 @@
-//! Patterns of a policy: text in which `*` stands for any characters, also none.
-//!
-//! A pattern that nothing can ever match is refused where the vocabulary is known: in a rule that
-//! denies, or asks for more, it would let everything pass.
+//! Patterns of a policy: text in which `*` stands for any characters, also none. Where all possible
+//! names are known, a pattern that matches none of them is refused: a rule that denies, or asks for
+//! more, would have no effect.
 
 use edgec_artifact::{TargetCpu, check_name};
 use edgec_targets::{Arch, EngineProfile, Target};
@@ -33,10 +32,8 @@ impl Pattern {
         }
         text.ends_with(last)
     }
-}
 
-impl Pattern {
-    /// Whether there can be a name that matches.
+    /// Whether a valid name can match.
     fn fits_a_name(&self) -> bool {
         let name = |filling| check_name(&self.0.replace('*', filling)).is_ok();
         name("") || name("x")
@@ -49,13 +46,13 @@ impl std::fmt::Display for Pattern {
     }
 }
 
-/// A pattern for targets. It is compared with every name of a target: its id, its aliases and its triple, so
-/// that `aarch64*` and `arm64*` mean every target of the family, whatever it is called.
+/// A pattern for targets. It is compared with every name of a target: its id, its aliases and its
+/// triple, so that `aarch64*` and `arm64*` mean every target of the family, whatever it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TargetPattern(Pattern);
 
 impl TargetPattern {
-    /// Whether it means the target that a manifest states.
+    /// Whether it matches the target that a manifest states.
     fn matches(&self, stated: &TargetCpu) -> bool {
         let known = edgec_targets::find(&stated.id).ok();
         let triples = Arch::named(stated.family()).map_or(&[][..], Arch::triples);
@@ -97,7 +94,7 @@ impl std::fmt::Display for TargetPattern {
     }
 }
 
-/// Patterns for applications, for serde: each must match a name that one may have.
+/// Patterns for applications, for serde: each must match some valid name.
 pub(crate) fn applications<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Pattern>>, D::Error> {
@@ -107,7 +104,7 @@ pub(crate) fn applications<'de, D: Deserializer<'de>>(
     })
 }
 
-/// Likewise for channels; an artifact that states none has the channel `""`.
+/// Likewise for channels. An artifact that states no channel has the channel `""`.
 pub(crate) fn channels<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Pattern>>, D::Error> {
@@ -119,7 +116,7 @@ pub(crate) fn channels<'de, D: Deserializer<'de>>(
     })
 }
 
-/// Patterns for engine profiles, for serde: each must match one.
+/// Patterns for engine profiles, for serde: each must match some profile.
 pub(crate) fn profiles<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Vec<Pattern>>, D::Error> {

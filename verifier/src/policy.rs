@@ -195,7 +195,7 @@ pub enum PolicyError {
         /// The version.
         version: u64,
     },
-    /// A denied range that no version lies in.
+    /// A denied range that contains no version.
     #[error(
         "`compiler.deny` number {number} denies nothing: its `from` is not before its `before`"
     )]
@@ -260,7 +260,8 @@ impl TrustPolicy {
         self.version
     }
 
-    /// The first second (since 1970) at which the policy is no longer followed, where it states one.
+    /// The first second (since 1970) at which the policy is no longer followed, where it states
+    /// one.
     pub fn expires(&self) -> Option<u64> {
         self.expires
     }
@@ -300,7 +301,7 @@ impl TrustPolicy {
         &self.signed_by
     }
 
-    /// Of these imports, those that `[allow] imports` does not let in, in their order.
+    /// Those of these imports that `[allow] imports` refuses, in their order.
     pub fn refused_imports(&self, imports: &[String]) -> Vec<String> {
         let patterns = self.allow.imports.as_deref();
         let refused = imports

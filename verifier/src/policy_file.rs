@@ -31,7 +31,7 @@ pub enum PolicyFileError {
     /// A root key is wanted, and the file is a bare policy.
     #[error("the trust policy is not signed, and a root key's signature is required")]
     Unsigned,
-    /// The file is signed, and nobody said by whom it must be.
+    /// The file is signed, and the host has not named a root key.
     #[error("the trust policy is signed, and no root key is named to verify it with")]
     NoRoot,
     /// A signed policy in a form that is not the one spelling.

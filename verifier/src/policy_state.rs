@@ -81,17 +81,17 @@ impl PolicyStateError {
     }
 }
 
-/// The newest policy that a process has followed: what [`remember`] keeps in a file, for as long as the process lives.
+/// The newest policy that a process has followed. [`remember`] does the same in a file, beyond the
+/// life of the process.
 #[derive(Debug, Default)]
 pub struct NewestPolicy(Option<Memory>);
 
 impl NewestPolicy {
-    /// Compares a policy with the newest one that was followed, and follows it unless it is older. One
-    /// without a version is followed as long as none with a version was.
+    /// Compares a policy with the newest one that was followed, and follows it unless it is older.
+    /// A policy without a version is followed only until a policy with a version was.
     ///
     /// # Errors
-    ///
-    /// [`PolicyStateError`], but for those of a file.
+    /// [`PolicyStateError`], except the errors about a file.
     pub fn follow(&mut self, policy: &TrustPolicy) -> Result<(), PolicyStateError> {
         let new = match Memory::of(policy) {
             Err(_) if self.0.is_none() => return Ok(()),

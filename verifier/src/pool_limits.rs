@@ -1,8 +1,8 @@
 //! Whether an instance of a program fits into a host's pool.
 //!
 //! What the engine's pooling allocator refuses at load, said in a manifest's terms (`wasmtime` 48,
-//! `vm/instance/allocator/pooling.rs`). A manifest that does not state everything is judged by what it states;
-//! the engine judges the rest.
+//! `vm/instance/allocator/pooling.rs`). A manifest that does not state everything is judged by what
+//! it states; the engine judges the rest.
 
 use edgec_artifact::{LimitRange, Resources};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! What a policy decides itself, once it is certain what was signed.
 //!
-//! A rule looks at the manifest, the clock, and what the caller expects; one looks at the code. Each is asked whatever
-//! the others say, so that a report names everything that stands in an artifact's way.
+//! A rule looks at the manifest, the clock, and what the caller expects; one looks at the code.
+//! Each is asked whatever the others say, so that a report names everything that stands in an
+//! artifact's way.
 
 use edgec_artifact::Manifest;
 

@@ -31,11 +31,10 @@ pub(crate) struct Signers<'p> {
     discounted: Vec<(&'p KeyRule, Discount)>,
 }
 
-/// Which trusted keys have signed, and are neither revoked nor outside their time. A key id
-/// proves nothing, so the key decides; but the id must be the key's own, and what stands under
-/// a trusted key's id must be that key's signature: a changed byte of either is a changed
-/// byte of the artifact. Signatures under other ids are nobody's whom the policy knows, and
-/// are not looked at.
+/// Which trusted keys have signed, and are neither revoked nor outside their time. A key id proves
+/// nothing, so the key decides; but the id must be the key's own, and what stands under a trusted
+/// key's id must be that key's signature: a changed byte of either is a changed byte of the
+/// artifact. The policy does not know the other ids, so signatures under them are ignored.
 pub(crate) fn authentic<'p>(
     envelope: &Envelope,
     policy: &'p TrustPolicy,

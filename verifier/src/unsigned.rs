@@ -5,8 +5,9 @@ use edgec_artifact::{Artifact, Manifest, Statement, verity};
 use crate::consistency;
 use crate::error::VerifyError;
 
-/// What a file says of itself, and its image, when all that needs no key holds: layout, statement, digest, and the
-/// image against its manifest. Nobody vouches for it: for planning, never for loading.
+/// What a file says of itself, and its image, when all that needs no key holds: layout, statement,
+/// digest, and the image against its manifest. Nobody vouches for it: for planning, never for
+/// loading.
 ///
 /// # Errors
 ///

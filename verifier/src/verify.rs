@@ -1,9 +1,9 @@
 //! The chain from a trusted key to the image.
 //!
-//! In this order, each step only when the one before held: layout, signatures over the
-//! payload, payload, keys for what the payload says, image digest, image against manifest. Then all that the
-//! policy decides itself, each rule whatever the others say. The payload is not parsed
-//! before enough signatures on it were accepted; what was verified is what is parsed.
+//! In this order, each step only when the one before held: layout, signatures over the payload,
+//! payload, keys for what the payload says, image digest, image against manifest. Then all that the
+//! policy decides itself, each rule whatever the others say. The payload is not parsed before
+//! enough signatures on it were accepted; what was verified is what is parsed.
 
 use std::ops::Range;
 

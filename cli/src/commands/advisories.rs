@@ -9,9 +9,9 @@ use crate::render::{self, Format, out};
 
 /// List known miscompilations that affect artifacts
 ///
-/// A policy includes them with `advisories = true` under `[compiler]`: artifacts that one of
-/// them concerns are refused. Where a fault depends on the program's shape, which no artifact states, it is
-/// `edgec build` that refuses or warns.
+/// A policy includes them with `advisories = true` under `[compiler]`: artifacts that one of them
+/// concerns are refused. Where a fault depends on the program's shape, which no artifact states, it
+/// is `edgec build` that refuses or warns.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// How they are printed

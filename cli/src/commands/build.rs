@@ -1,7 +1,7 @@
 //! `edgec build`: from an input to signed artifacts, one for each target.
 //!
-//! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the same CPU
-//! features share the code. The artifacts of one input are written when all of them exist.
+//! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
+//! same CPU features share the code. The artifacts of one input are written when all of them exist.
 
 mod audit;
 mod plan;
@@ -82,7 +82,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
 fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
     let recipe = &plan.recipe;
     let targets = || job.outputs.iter().map(|(target, _)| *target);
-    // The last one is to package and sign.
+    // The last step is to package and sign.
     progress.begin(&job.name, recipe.steps(targets()) + 1);
     let (whole, mut clock) = (Clock::start(), Clock::start());
     let mut times = Times::default();
@@ -91,8 +91,8 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let prepared = recipe.prepare(input, progress)?;
     plan.check_kept(&prepared)?;
     clock.lap();
-    // The lint wants the names. It takes one processor, in a process of its own: beside the compiler, which
-    // leaves some of them idle at its beginning and at its end.
+    // The lint needs the names, so it gets a copy. It runs beside the compiler, in a process of its
+    // own: the compiler leaves processors idle at its beginning and at its end.
     let named = prepared.optimized.component.clone();
     let (prepared, names) = prepared.take_names();
     times.naming = clock.lap();
@@ -175,14 +175,14 @@ fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
     })
 }
 
-/// A signed artifact, and what lies beside it.
+/// A signed artifact, and the debug file beside it.
 struct Packaged {
     signed: SignedArtifact,
     debug_file: Option<(PathBuf, Vec<u8>)>,
     times: ArtifactTimes,
 }
 
-/// Packages and signs: one artifact after the other, since a signer may ask for something.
+/// Packages and signs, one artifact after the other, since a signer may ask the user for something.
 fn package(
     job: &Job,
     plan: &Plan,
@@ -215,7 +215,7 @@ fn package(
     })
 }
 
-/// What is asked of an artifact before it is written.
+/// The checks of an artifact before it is written.
 struct Checks<'a> {
     signer: PublicKey,
     fleet: Option<&'a FleetPlan>,

@@ -20,14 +20,15 @@ use crate::{Outcome, files};
 
 /// Say which hosts can load which artifacts, and why not; verifies no signature
 ///
-/// Exit codes: 0 every host can load an artifact of every release; 1 one cannot, or an artifact is damaged;
-/// 2 usage; 3 a file cannot be read.
+/// Exit codes: 0 every host can load an artifact of every release; 1 one cannot, or an artifact is
+/// damaged; 2 usage; 3 a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifacts, of one release or several
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    /// Host profiles (`edgec host --save`), behind the artifacts; without any, this machine is asked
+    /// Host profiles (`edgec host --save`), behind the artifacts; without any, this machine is
+    /// asked
     #[arg(long = "host", value_name = "FILE", num_args = 1..)]
     hosts: Vec<PathBuf>,
     /// A fleet, as `edgec build --fleet` reads it

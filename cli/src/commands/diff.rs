@@ -19,8 +19,9 @@ use crate::{exports, files};
 
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
 ///
-/// Functions have names where a debug file lies beside the artifact (`edgec build --debug-file`), else numbers.
-/// Exit codes: 0 they say and hold the same; 1 they differ, or one is no artifact; 3 a file cannot be read.
+/// Functions have names where a debug file lies beside the artifact (`edgec build --debug-file`),
+/// else numbers. Exit codes: 0 they say and hold the same; 1 they differ, or one is no artifact; 3
+/// a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// An artifact; `-` is standard input
@@ -33,7 +34,8 @@ pub(crate) struct Arguments {
     /// The debug file of the second
     #[arg(long, value_name = "FILE")]
     debug_b: Option<PathBuf>,
-    /// How many functions are listed, those that differ most in size first, and how many entries of one list
+    /// How many functions are listed, those that differ most in size first, and how many entries of
+    /// one list
     #[arg(long, value_name = "NUMBER", default_value = "20")]
     most: usize,
     /// How it is printed
@@ -52,7 +54,7 @@ struct Report {
     sections: Vec<SectionDifference>,
     functions: Functions,
     manifest: Vec<Difference>,
-    /// Why exports that the manifests sum up are compared by their digest alone.
+    /// Why exports that a manifest sums up could not be compared by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     exports_unknown: Option<String>,
 }
@@ -99,8 +101,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
-/// In what the manifests differ. Exports that one of them sums up are compared by name as well, as the images have
-/// them; or why they are not.
+/// How the manifests differ. If one of them sums up its exports, the names come from the images;
+/// the second value says why they could not be read.
 fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Vec<Difference>, Option<String>) {
     let (of_a, of_b) = (
         &a.manifest.capabilities.exports,

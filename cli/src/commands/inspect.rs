@@ -29,8 +29,8 @@ pub(crate) struct Arguments {
     /// Write the raw 64 bytes of signature N (from 0) to standard output, nothing else
     #[arg(long, value_name = "N", conflicts_with = "format")]
     signature: Option<usize>,
-    /// Write the list of all exports to standard output, nothing else: a JSON list, read from the image where the
-    /// manifest only has its digest, and held against that
+    /// Write the list of all exports to standard output, nothing else: a JSON list, read from the
+    /// image where the manifest only has its digest, and held against that
     #[arg(long, conflicts_with_all = ["format", "pae", "signature"])]
     exports: bool,
 }

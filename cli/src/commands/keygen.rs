@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 /// Writes a new file, and never over another.
 pub(super) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
     files::refuse_existing(path)?;
-    // Somebody else may make it at this very moment.
+    // Another process may create it at this moment.
     match files::stage(path, bytes, access)?.commit_if_absent()? {
         true => Ok(()),
         false => files::refuse_existing(path),

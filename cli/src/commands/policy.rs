@@ -54,8 +54,8 @@ struct Sign {
 
 /// Read a policy as a host would, and say what it is
 ///
-/// With artifacts it also says of each what kind of program it holds and whether its imports are allowed; it verifies
-/// none. Exit codes: 0 they are; 1 one is not, or the policy cannot be read.
+/// With artifacts it also says of each what kind of program it holds and whether its imports are
+/// allowed; it verifies none. Exit codes: 0 they are; 1 one is not, or the policy cannot be read.
 #[derive(clap::Args)]
 struct Check {
     /// The policy
@@ -90,7 +90,7 @@ fn sign(arguments: &Sign) -> Outcome {
     }
     read.push(path.clone());
     files::refuse_stdin_twice(&read)?;
-    // Nobody should put their name to what no host would read.
+    // Do not sign a policy that no host would read.
     TrustPolicy::decode(envelope.payload(), &[], 0)
         .map_err(|error| Failure::rejected(error.code(), &error).about(path.display()))?;
     let Some(output) = &arguments.output else {
@@ -175,7 +175,7 @@ fn check(arguments: &Check) -> Outcome {
     imports(&policy, &arguments.artifacts)
 }
 
-/// Whether a policy lets in what artifacts import.
+/// Says of each artifact whether the policy allows its imports.
 fn imports(policy: &TrustPolicy, artifacts: &[PathBuf]) -> Outcome {
     let mut exit = ExitCode::SUCCESS;
     let mut before: Option<(String, &str)> = None;

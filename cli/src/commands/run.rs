@@ -21,18 +21,19 @@ use crate::trust::{Trust, TrustArguments};
 
 /// Verify an artifact and run the command in it
 ///
-/// Commands are components of the `wasi:cli` world and core modules of WASI preview 1. The program's exit code is
-/// passed on (a component has 0 and 1 only, as WASI 0.2 has it); 134 when it trapped. It sees its arguments, the
-/// variables and folders that are named, standard input and output, and nothing else of this machine.
+/// Commands are components of the `wasi:cli` world and core modules of WASI preview 1. The
+/// program's exit code is passed on (a component has 0 and 1 only, as WASI 0.2 has it); 134 when it
+/// trapped. It sees its arguments, the variables and folders that are named, standard input and
+/// output, and nothing else of this machine.
 ///
-/// Options of edgec go before or behind the artifact. What comes behind `--` is the program's, and so is everything from the
-/// first word on that is none of these options.
+/// Options of edgec go before or behind the artifact. What comes behind `--` is the program's, and
+/// so is everything from the first word on that is none of these options.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Whom to trust")]
     trust: TrustArguments,
-    /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this option, what is named is a
-    /// file, whatever the environment
+    /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this
+    /// option, what is named is a file, whatever the environment
     #[arg(
         long,
         value_name = "DIR",
@@ -40,7 +41,8 @@ pub(crate) struct Arguments {
         help_heading = "Artifact"
     )]
     store: Option<PathBuf>,
-    /// Another artifact of the same release: of all that are named, the one that fits this machine best is run
+    /// Another artifact of the same release: of all that are named, the one that fits this machine
+    /// best is run
     #[arg(
         long,
         value_name = "ARTIFACT",
@@ -156,7 +158,7 @@ fn from_store(
     for profile in EngineProfile::ALL {
         let engine = engine(profile)?;
         let loaded = match store.load(&engine, wanted.clone(), &trust.policy) {
-            // Which of the two it is says its manifest, which only a load reads.
+            // Only the manifest says which kind it is, and only a load reads the manifest.
             Err(LoadError::Kind { .. }) => store
                 .load_module(&engine, wanted.clone(), &trust.policy)
                 .map(Program::Module),
@@ -181,7 +183,7 @@ fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
     engine.map_err(|error| environment(&error))
 }
 
-/// The failure of a file, which may be of another kind.
+/// Why a file cannot be loaded. If it is not an artifact at all, the failure says what it is.
 pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
     let failure = load_failure(error).about(path.display());
     match error {

@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             safe(&id)
         );
     }
-    // Whoever signs puts a name to this, and not to a path.
+    // A signer signs for this content, not for a path.
     outln!(
         "  {} version {}, {}, image fs-verity {}",
         safe(&manifest.name),
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The signed artifact, by whom, and the ids of the keys whose signatures are not in it any more.
+/// The signed artifact, the signing key, and the ids of the keys whose signatures were dropped.
 fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<String>), Failure> {
     let path = &arguments.artifact;
     let about = |error: PackageError| failure(&error, path);
@@ -147,7 +147,8 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<Strin
     Ok((signed, public, others(&public)))
 }
 
-/// Why the file in `path` is not signed, which may be of another kind.
+/// Why the file in `path` is not signed. If it is not an artifact at all, the failure says what it
+/// is.
 fn failure(error: &PackageError, path: &Path) -> Failure {
     let failure = package_failure(error).about(path.display());
     match error {

@@ -21,8 +21,9 @@ use crate::render::out;
 
 /// Keep verified artifacts, to be loaded in constant time
 ///
-/// An artifact is verified once, when it is added; from then on `edgec-loader` opens it, asks whether the policy still
-/// lets it in, and maps it. Only the owner of the folder, who is this user or root, may be able to change it.
+/// An artifact is verified once, when it is added; from then on `edgec-loader` opens it, asks
+/// whether the policy still lets it in, and maps it. Only the owner of the folder, who is this user
+/// or root, may be able to change it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The store's folder

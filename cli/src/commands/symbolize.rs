@@ -14,15 +14,17 @@ use crate::render::{self, outln, safe};
 
 /// Name the functions of addresses and backtraces, by a debug file
 ///
-/// Without addresses a backtrace is read from standard input and printed again with names in it: the lines of
-/// Wasmtime's (`<wasm function 7>`) and those that name a place in the artifact (`app.cwasm+0x1234`).
+/// Without addresses a backtrace is read from standard input and printed again with names in it:
+/// the lines of Wasmtime's (`<wasm function 7>`) and those that name a place in the artifact
+/// (`app.cwasm+0x1234`).
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// What `edgec build --debug-file` wrote
     debug: PathBuf,
     /// Places: `0x1234` or `app.cwasm+0x1234` in the mapped file, `text+0x1234` in the code
     addresses: Vec<String>,
-    /// The artifact that was running: refuse a debug file that is not its own, and places in other files
+    /// The artifact that was running: refuse a debug file that is not its own, and places in other
+    /// files
     #[arg(long, value_name = "FILE")]
     artifact: Option<PathBuf>,
 }
@@ -73,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
-/// The artifact is not verified: whoever has a crash has run it.
+/// Does not verify the artifact: someone who has a crash has run it already.
 fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
     let file = files::read_artifact(path)?;
     let artifact = Artifact::decode(&file).map_err(|error| {
@@ -192,8 +194,8 @@ fn name(function: &Function<'_>) -> String {
     )
 }
 
-/// `  0: 0x1234 - <unknown>!<wasm function 7>`: an offset only where the image has an address map, as those
-/// of Wasmtime's own compiler do.
+/// `  0: 0x1234 - <unknown>!<wasm function 7>`: an offset only where the image has an address map,
+/// as those of Wasmtime's own compiler do.
 fn named_index(lookup: &Lookup<'_>, line: &str) -> Option<String> {
     let (before, rest) = line.split_once("<wasm function ")?;
     let (index, after) = rest.split_once('>')?;

@@ -225,8 +225,8 @@ impl Report {
     }
 }
 
-/// What the artifact itself gives as the cause. Whoever made it may have written anything there: it never says that
-/// the code may run.
+/// What the artifact itself gives as the cause. Whoever made it may have written anything there: it
+/// never says that the code may run.
 fn rebuild_hint(found: &[Difference]) -> &'static str {
     let at = |name: &str| found.iter().any(|it| it.at == name);
     let versions =
@@ -303,7 +303,7 @@ fn text(report: &Report, quiet: bool) -> String {
 /// What core modules of WASI preview 1 import.
 const PREVIEW1: &str = "wasi_snapshot_preview1::";
 
-/// The failure of a file, which may be of another kind.
+/// Why a file is refused. If it is not an artifact at all, the failure says what it is.
 pub(crate) fn failure_of(error: &VerifyError, file: &[u8]) -> Failure {
     match error {
         VerifyError::Layout(_) => explain(failure(error), file, Wanted::Artifact),

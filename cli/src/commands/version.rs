@@ -1,4 +1,4 @@
-//! `edgec version`: which edgec this is, and what is in it.
+//! `edgec version`: the versions of edgec and of its tools.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::Outcome;
 use crate::render::{self, Format, out};
 
-/// In one line, for `--version`: all that decides the code.
+/// One line for `--version`: everything that decides the native code.
 pub(crate) fn line() -> &'static str {
     static LINE: OnceLock<String> = OnceLock::new();
     LINE.get_or_init(|| {

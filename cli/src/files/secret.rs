@@ -1,4 +1,5 @@
-//! Keys, passphrases and PINs are read into memory that is wiped, from files that only their owner can read and change.
+//! Reads keys, passphrases and PINs into memory that is wiped, from files that only their owner can
+//! read and change.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -23,7 +24,8 @@ pub(crate) enum Sensitive {
 pub(super) const MAX_SECRET_LEN: usize = 1 << 16;
 
 /// Reads a secret's file, and refuses one that others may read or change. A public key's file
-/// passes as a key's. A key may also come from standard input (`-`) or be a variable's content (`env:NAME`).
+/// passes as a key's. A key may also come from standard input (`-`) or be a variable's content
+/// (`env:NAME`).
 pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
     if let Some(variable) = variable(path).filter(|_| kind == Sensitive::Key) {
         return key_variable(variable);
@@ -59,7 +61,7 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
             _ => failure,
         }
     })?;
-    // What holds no private key is no secret; that it is the wrong file is for the caller to say.
+    // A file without a private key is not secret. The caller says that it is the wrong file.
     let public = kind == Sensitive::Key && !text.contains("PRIVATE KEY");
     if let Some(metadata) = metadata.filter(|_| !public) {
         refuse_if_shared(path, &metadata, kind)?;
@@ -77,7 +79,7 @@ pub(super) fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
     let usage = |message: &str| Failure::usage("key-variable", message);
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     let other = |c: char| first(c) || c.is_ascii_digit();
-    // Whatever else stands there may be the key itself.
+    // Anything else may be the key itself.
     if !name.starts_with(first) || !name.chars().all(other) {
         let failure = usage("`env:` is not followed by the name of a variable (not shown)");
         return Err(failure.hint("write env:NAME; `./env:NAME` is a file"));
@@ -95,7 +97,8 @@ pub(super) fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
     }
 }
 
-/// A name that no file has is shown when it looks like a file's: else it may be a secret.
+/// Shows the name of a missing file only if it looks like a file's name: otherwise it may be a
+/// secret.
 fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
     let parent = path.parent().filter(|parent| parent.parent().is_some());
     let telling = path.symlink_metadata().is_ok()

@@ -1,4 +1,4 @@
-//! What goes wrong when a program is optimized or compiled, in the words of the command line.
+//! Failures of optimizing and compiling, in the words of the command line.
 
 use edgec_compiler::{OptimizeError, PrecompileError};
 
@@ -10,7 +10,7 @@ pub(crate) fn defect(error: &dyn std::error::Error) -> Failure {
     Failure::rejected("precompile", error).hint("this is a defect of edgec: please report it")
 }
 
-/// Why there is no optimized program, and what can be done about it.
+/// Why optimizing failed, and what to do about it.
 pub(crate) fn optimize_failure(error: &OptimizeError) -> Failure {
     let (code, module, more) = match error {
         OptimizeError::Machine { source, .. } => return machine_failure(error, source),

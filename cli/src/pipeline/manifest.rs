@@ -19,7 +19,7 @@ pub(crate) struct Release {
     pub(crate) display_version: Option<String>,
     pub(crate) channel: Option<String>,
     pub(crate) validity: Validity,
-    /// No build makes any: those of an artifact that is made again.
+    /// A build has none; a rebuild repeats those of the artifact.
     pub(crate) extensions: Option<Extensions>,
 }
 
@@ -102,7 +102,7 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
         });
     }
     if let Some(choice) = &prepared.choice {
-        // The one who builds again asks the same, and gets the same answer.
+        // A rebuild asks for the same kind, and gets the same answer.
         let mut chosen = settings([
             ("asked", choice.asked.name().to_owned()),
             ("chosen", kind(prepared.kind).name().to_owned()),
@@ -156,7 +156,8 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             .map(|(number, _)| number.to_string())
             .collect();
         if !left.is_empty() {
-            // Left on request, or since the optimizer crashed: without this the image could not be made again.
+            // They were left on request, or the optimizer crashed on them. A rebuild needs their
+            // numbers.
             chosen.insert("modulesKept".to_owned(), left.join(","));
         }
         let mut functions = BTreeMap::<usize, usize>::new();
@@ -164,7 +165,8 @@ fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
             *functions.entry(number).or_default() += 1;
         }
         if !functions.is_empty() {
-            // How many of each module. Which, and why, follows from the input and the name of the list.
+            // The number in each module. Which functions, and why, follows from the input and the
+            // list of passes.
             let kept = functions
                 .iter()
                 .map(|(number, kept)| format!("{number}:{kept}"));

@@ -46,7 +46,7 @@ pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, F
     Ok(recipe)
 }
 
-/// What was asked for, not what came of it: the manifest states both.
+/// The kind that was asked for. The manifest also states the kind that was chosen.
 fn asked(stage: &Stage) -> Result<KindChoice, Failure> {
     let name = setting(stage, "asked")?;
     let mut choices = KindChoice::ALL.into_iter();

@@ -1,8 +1,8 @@
-//! Whether a program's manifest will fit, asked before anything is optimized or compiled.
+//! Checks that a program's manifest will fit, before anything is optimized or compiled.
 //!
-//! No reader takes an envelope of more than 4 MiB. All that grows with a program is limited here so that the envelope
-//! fits, with every signature that it may get. Later stages only take away: no program gets another import or instance.
-//! Exports need no limit: a list that is too long is summed up.
+//! No reader takes an envelope of more than 4 MiB. The limits here make every envelope fit, with
+//! all signatures that it may get. Later stages only remove: no program gains an import or an
+//! instance. Exports need no limit, since a long list is summed up.
 
 use edgec_compiler::ValidComponent;
 use serde::Serialize;
@@ -11,13 +11,14 @@ use super::manifest;
 use crate::failure::{Exit, Failure};
 use crate::render::{count, safe, size};
 
-/// The most that the names of all imports may take in a manifest, in bytes of JSON (2 MiB).
+/// The longest list of imports in a manifest, in bytes of JSON (2 MiB).
 const MAX_IMPORTS_LEN: u64 = 2 << 20;
 
-/// The most that the limits of all memories and tables may take, likewise (512 KiB).
+/// The longest lists of memories and tables together, in bytes of JSON (512 KiB).
 const MAX_RESOURCES_LEN: u64 = 512 << 10;
 
-// Imports, resources, listed exports and extensions, and 128 KiB for all else, in base64; 64 signatures.
+// Imports, resources, listed exports and extensions, and 128 KiB for all else, in base64; 64
+// signatures.
 const _: () = {
     let program = MAX_IMPORTS_LEN + MAX_RESOURCES_LEN + edgec_artifact::MAX_EXPORT_LIST_LEN;
     let payload = program + edgec_artifact::MAX_EXTENSIONS_LEN + (128 << 10);
@@ -65,11 +66,11 @@ pub(crate) fn check(program: &ValidComponent) -> Result<(), Failure> {
 }
 
 fn json_len(value: &impl Serialize) -> u64 {
-    // Names and numbers have no failing `Serialize`.
+    // Serializing names and numbers never fails.
     serde_json::to_vec(value).map_or(0, |json| json.len() as u64)
 }
 
-/// A name, of which no more is shown than a line has room for.
+/// A name in backticks, cut to 40 bytes.
 fn quoted(name: &str) -> String {
     let end = name.floor_char_boundary(40);
     match name.get(..end) {

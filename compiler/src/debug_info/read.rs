@@ -29,8 +29,8 @@ fn malformed(what: &'static str) -> DebugError {
 }
 
 impl DebugInfo<'_> {
-    /// Whether a file begins as debug files do, damaged or not: behind the header, where others have segments, is the
-    /// build ID. Its first 80 bytes are looked at.
+    /// Whether a file begins like a debug file, which may be damaged. A debug file has the build ID
+    /// right after the header, where other files have segments. Looks at the first 80 bytes.
     pub fn begins(file: &[u8]) -> bool {
         let note = file.get(size_of::<FileHeader64<LE>>()..);
         file.starts_with(&ELFMAG) && note.is_some_and(|note| note.starts_with(&NOTE_HEAD))

@@ -27,8 +27,8 @@ impl LintProcess {
         self.run("program", program.kind(), program.bytes())
     }
 
-    /// What the engine loses when it instantiates an image of its version, given the bytes of
-    /// the section `.wasmtime.info`, which nobody needs to vouch for.
+    /// What the engine loses when it instantiates an image of its version, given the bytes of the
+    /// section `.wasmtime.info`, which need not be verified.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl LintProcess {
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: somebody else started it.
+/// What is wrong with the arguments or the streams: edgec did not start this process.
 pub fn lint_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [what, kind] = worker::arguments(arguments)?;
     let kind = Kind::named(&kind).ok_or_else(worker::usage)?;

@@ -133,7 +133,7 @@ impl fmt::Display for Cause {
             Item::Memory => "memory",
             Item::Table => "table",
         };
-        // Its name is the program's own; its index is one that the optimizer gave.
+        // The name is the program's own; the index is one that the optimizer gave.
         match &self.name {
             Some(name) => write!(f, "{item} `{name}`")?,
             None => write!(f, "{item} {}", self.index)?,

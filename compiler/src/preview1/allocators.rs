@@ -1,14 +1,19 @@
-//! Who asks for the memory's size, or for more memory, and whether that is an allocator that is known.
+//! Recognizes known allocators among the functions that ask for the memory's size or for more
+//! memory.
 //!
-//! `sbrk` is known by its code. What it gives may be used well or badly, so its callers count: they must be the seven
-//! calls in `sys_alloc` of `dlmalloc`, each with what the source does with the result. It compares what it gets with where its
-//! memory ended, and makes a segment of its own of what is not the continuation. Before wasi-sdk 20 there is an eighth,
-//! by which it takes everything up to the end of the memory at its start.
+//! `sbrk` is recognized by its code. A caller may use its result well or badly, so the callers are
+//! checked too. They must be the seven calls in `sys_alloc` of `dlmalloc`, each with what the
+//! source does with the result. `sys_alloc` compares what it gets with the end of its memory. If
+//! the new memory does not continue the old, `sys_alloc` makes a new segment of it. Before wasi-sdk
+//! 20 there is an eighth call, which takes everything up to the end of the memory at the start.
 //!
-//! Zig's allocator has two places where it grows the memory: for whole pieces, which go to the caller, and for pages, which it cuts up.
+//! Zig's allocator grows the memory in two places: for big blocks, which go to the caller, and for
+//! pages, which it divides.
 //!
-//! Source: Zig, `lib/std/heap/WasmAllocator.zig` (`allocBigPages`, `alloc`); wasi-libc, `libc-bottom-half/sources/sbrk.c`, `dlmalloc/src/malloc.c` (`sys_alloc`, `try_init_allocator`)
-//! and `libc-bottom-half/sources/preopens.c` (`assert_invariants`); wasi-libc commit f2aac5f3 is where the eighth call went.
+//! Source: Zig, `lib/std/heap/WasmAllocator.zig` (`allocBigPages`, `alloc`); wasi-libc,
+//! `libc-bottom-half/sources/sbrk.c`, `dlmalloc/src/malloc.c` (`sys_alloc`, `try_init_allocator`)
+//! and `libc-bottom-half/sources/preopens.c` (`assert_invariants`); wasi-libc commit f2aac5f3
+//! removed the eighth call.
 
 use wasmparser::{FunctionBody, Operator};
 
@@ -45,7 +50,7 @@ pub(super) fn proof(facts: &Facts<'_>, code: &Code) -> Result<Proof, Obstacle> {
         Some(sbrk) if is_called_by_dlmalloc_alone(sbrk.function, facts, code) != Some(true) => {
             Err(obstacle(sbrk, facts))
         }
-        // Assertions alone take nothing.
+        // Assertions alone take no memory.
         _ => Ok(Proof::WasiLibc),
     }
 }
@@ -61,7 +66,7 @@ fn obstacle(asker: &Asker, facts: &Facts<'_>) -> Obstacle {
     }
 }
 
-/// The operators of a function; what matters here in words, the rest as nothing that is looked for.
+/// The operators of a function, as words. Operators that no pattern has are empty words.
 fn words(body: &FunctionBody<'_>) -> Option<Vec<String>> {
     let operators = body.get_operators_reader().ok()?;
     let words = operators
@@ -112,8 +117,8 @@ fn word(operator: &Operator<'_>) -> String {
     known.to_owned()
 }
 
-/// Whether code begins with these words. `*` stands for any number after the word before it; `$a` is any number,
-/// and the same one wherever it stands. `a|b` is either.
+/// Whether code begins with the words of a pattern. In it, `*` stands for any number. `$a` stands
+/// for any number, but for the same number wherever `$a` stands. `a|b` is either word.
 fn begins(code: &[String], pattern: &str) -> bool {
     let mut known: Vec<(&str, &str)> = Vec::new();
     let mut code = code.iter();
@@ -147,7 +152,8 @@ fn begins(code: &[String], pattern: &str) -> bool {
     })
 }
 
-/// `sbrk(0)` is where the memory ends; a positive number of whole pages grows it; anything else aborts.
+/// `sbrk(0)` returns the end of the memory. A positive number of whole pages grows the memory. Any
+/// other argument aborts.
 const SBRK: &str = "block; get 0; br_if 0; size; const 16; shl; return; end; \
     block; get 0; const 65535; and; br_if 0; get 0; const -1; le_s; br_if 0; \
     block; get 0; const 16; shr_u; grow; tee 0; const -1; ne; br_if 0; \
@@ -158,14 +164,15 @@ fn is_sbrk(code: &[String]) -> bool {
     code.len() == SBRK.split(';').count() && begins(code, SBRK)
 }
 
-/// Both give what `memory.grow` gave, as an address, or are done where it gave nothing.
+/// Both use the address of the pages that `memory.grow` returned, or end if it failed.
 const ZIG: [&str; 2] = [
     "const 0; get *; grow; tee $p; const 16; shl; get $p; const -1; eq; select; return",
     "const 1; grow; tee $p; const 1; add; const 2; lt_u; br_if *; get $p; const 16; shl; set *; end; \
      get *; get *; get *; add; store; get *; return",
 ];
 
-/// Zig's allocator, and nothing else: it grows the memory at two places, and asks for its size at none.
+/// Whether a function is Zig's allocator. It grows the memory in two places, and never asks for its
+/// size.
 fn is_zig(code: &[String]) -> bool {
     let asks = code
         .iter()
@@ -175,7 +182,8 @@ fn is_zig(code: &[String]) -> bool {
     asks.count() == ZIG.len() && ZIG.into_iter().all(once)
 }
 
-/// `assert(pre->prefix < memory_size * PAGESIZE)`, and how often: where it does not hold, the program aborts.
+/// How often code has `assert(pre->prefix < memory_size * PAGESIZE)`. The program aborts if that
+/// does not hold.
 fn assertions(code: &[String]) -> usize {
     const COMPARISON: &str = "size; extend; long 16; long shl; get *; extend; long le_u; br_if 0";
     let places = (0..code.len()).filter_map(|place| {
@@ -185,7 +193,7 @@ fn assertions(code: &[String]) -> usize {
     let aborts = |rest: &&[String]| {
         let mut depth = 0;
         let mut rest = rest.iter().map(String::as_str);
-        // To the end of the block that is left.
+        // Skips to the end of the block that `br_if` leaves.
         for word in rest.by_ref() {
             match word {
                 "block" => depth += 1,
@@ -201,7 +209,8 @@ fn assertions(code: &[String]) -> usize {
     places.filter(aborts).count()
 }
 
-/// What `sys_alloc` does with each call of `sbrk`: the words before it, and those behind. It makes each of them once.
+/// What `sys_alloc` does with each call of `sbrk`: the words before the call and those after it.
+/// `sys_alloc` makes each of these calls once.
 const CALLS: [(&str, &str); 7] = [
     // Where does the memory end?
     ("const 0", "tee $a; const -1; eq; br_if *"),
@@ -229,7 +238,7 @@ const CALLS: [(&str, &str); 7] = [
     ),
 ];
 
-/// Whether all that is done with `sbrk` is to call it as `dlmalloc` does.
+/// Whether the program only calls `sbrk`, and only as `dlmalloc` does.
 fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>, all: &Code) -> Option<bool> {
     let exported = facts
         .exports
@@ -260,7 +269,8 @@ fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>, all: &Code) -> Opti
     let code = words(caller)?;
     let call = format!("call {sbrk}");
     let mut left: Vec<_> = CALLS.to_vec();
-    // From the first call on, until the last, nothing else is called: no WASI, so that nobody takes memory between.
+    // Nothing else may be called between the first and the last call. So no WASI function runs, and
+    // nothing else takes memory in between.
     let mut first = None;
     let mut last = 0;
     for (place, _) in code.iter().enumerate().filter(|(_, word)| **word == call) {
@@ -280,7 +290,7 @@ fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>, all: &Code) -> Opti
     Some(left.is_empty() && !others && first_comparison(&code, &call))
 }
 
-/// What begins where the memory ended is compared with just that.
+/// Whether `sys_alloc` compares the new memory with the end that its first call returned.
 fn first_comparison(code: &[String], call: &str) -> bool {
     let pattern = format!("const 0; {call}; tee $a; const -1; eq; br_if *");
     let mut places = (0..code.len()).filter_map(|place| code.get(place..));

@@ -1,4 +1,4 @@
-//! What the rule reads of a core module: its sections, and, once, its code.
+//! What the rule reads of a core module: its sections, and its code once.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,15 @@ use wasmparser::{
     TypeRef,
 };
 
-/// A core module, taken apart; its code is not looked at.
+/// The sections of a core module. Its code is not read.
 #[derive(Default)]
 pub(super) struct Facts<'a> {
-    /// The types; `None` for what is no function's.
+    /// The types; `None` for all but function types.
     pub(super) types: Vec<Option<FuncType>>,
     pub(super) imports: Vec<Import<'a>>,
-    /// The imported functions, by their places in `imports`, and the type of every function.
+    /// The imported functions, as places in `imports`.
     imported: Vec<usize>,
+    /// The type of every function.
     functions: Vec<u32>,
     pub(super) memories: Vec<MemoryType>,
     pub(super) exports: Vec<Export<'a>>,
@@ -25,7 +26,7 @@ pub(super) struct Facts<'a> {
     referenced: BTreeSet<u32>,
     pub(super) bodies: Vec<FunctionBody<'a>>,
     names: Option<wasmparser::NameSectionReader<'a>>,
-    /// Whether it says what component it is meant to be.
+    /// Whether the module carries component types.
     pub(super) component_types: bool,
 }
 
@@ -135,7 +136,7 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// The import that a function is.
+    /// The import of a function, if it is imported.
     pub(super) fn imported_function(&self, function: u32) -> Option<&Import<'a>> {
         let place = self.imported.get(function as usize)?;
         self.imports.get(*place)
@@ -163,14 +164,14 @@ impl<'a> Facts<'a> {
         self.types.get(*ty as usize)?.as_ref()
     }
 
-    /// The index of what is exported under a name, where it is of this kind.
+    /// The index of the item of this kind that is exported under a name.
     pub(super) fn export(&self, name: &str, kind: ExternalKind) -> Option<u32> {
         let mut exports = self.exports.iter();
         let found = exports.find(|export| export.name == name && export.kind == kind)?;
         Some(found.index)
     }
 
-    /// A function, for people: its index, and its name where the module has one.
+    /// A function, for messages: its index, and its name if it has one.
     pub(super) fn named(&self, function: u32) -> String {
         let subsections = self.names.clone().into_iter().flatten().flatten();
         let maps = subsections.filter_map(|subsection| match subsection {
@@ -185,7 +186,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A function that has `memory.size` or `memory.grow` in it.
+/// A function with `memory.size` or `memory.grow` in it, and how often.
 pub(super) struct Asker {
     pub(super) function: u32,
     pub(super) sizes: usize,
@@ -194,11 +195,11 @@ pub(super) struct Asker {
 
 /// What all of the code does.
 pub(super) struct Code {
-    /// The functions that something refers to: what an indirect call may call.
+    /// The functions that something refers to. An indirect call may call any of them.
     pub(super) referenced: BTreeSet<u32>,
     /// In the order of the module.
     pub(super) askers: Vec<Asker>,
-    /// Whether `proc_exit` may be called with something else than 0 and 1.
+    /// Whether the program may call `proc_exit` with a code other than 0 and 1.
     pub(super) exits_with_any_code: bool,
 }
 
@@ -223,8 +224,8 @@ impl Code {
         body: &FunctionBody<'_>,
     ) -> Result<(), BinaryReaderError> {
         let (mut sizes, mut grows) = (0, 0);
-        // The operator before a call is what gives its last operand, unless something jumps between them: then an
-        // `end`, `else` or `loop` stands there.
+        // The operator directly before a call gives the call's last operand. A jump could only land
+        // between them at an `end`, an `else` or a `loop`, which would be that operator.
         let mut known = false;
         for operator in body.get_operators_reader()? {
             let operator = operator?;
@@ -259,7 +260,7 @@ impl Code {
     }
 }
 
-/// Constants and comparisons.
+/// Whether an operator gives 0 or 1: a constant or a comparison.
 fn gives_0_or_1(operator: &Operator<'_>) -> bool {
     matches!(
         operator,

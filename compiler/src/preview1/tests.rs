@@ -1,4 +1,4 @@
-//! What the rule says of modules, each with one thing that decides.
+//! What the rule says about modules that each have one deciding property.
 
 use super::*;
 
@@ -71,28 +71,28 @@ fn wasi_libc_is_known_by_its_code() {
     assert_eq!(judged(&allocator(&CALLS)).component, Ok(Proof::WasiLibc));
 }
 
-/// Each thing less, more or else, and it is no longer known.
+/// If a part is missing, added or changed, the allocator is no longer recognized.
 #[test]
 fn what_is_nearly_wasi_libc_is_not() {
     let mut wrong = Vec::new();
-    for left_out in 0..CALLS.len() {
+    for (index, call) in CALLS.iter().enumerate() {
         let mut calls = CALLS.to_vec();
-        calls.remove(left_out);
+        calls.remove(index);
         wrong.push(allocator(&calls));
         let mut calls = CALLS.to_vec();
-        calls.push(CALLS[left_out]);
+        calls.push(call);
         wrong.push(allocator(&calls));
     }
     // wasi-sdk up to 19: all memory up to its end is taken at the start.
     let all =
         "i32.const 0 call $sbrk i32.const 4096 i32.sub local.tee 1 i32.const 89 i32.lt_u br_if 0";
     wrong.push(allocator(&[&[all], &CALLS[..]].concat()));
-    // What is new is not compared with where the memory ended.
+    // The new memory is not compared with the end of the old.
     let other_local = CALLS[1].replace("local.get 0", "local.get 3");
     let mut calls = CALLS.to_vec();
     calls[1] = &other_local;
     wrong.push(allocator(&calls));
-    // Something is called between, which may call WASI.
+    // Another function is called in between, and may call WASI.
     for call in ["call $abort", "i32.const 0 call_indirect (type 0)"] {
         let mut calls = CALLS.to_vec();
         calls.insert(1, call);

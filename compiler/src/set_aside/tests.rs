@@ -67,7 +67,8 @@ fn what_is_out_is_an_import_and_what_it_needs_is_exported() {
     assert_eq!(names, ["imported", "kept", "first", "last"]);
 }
 
-/// As an optimizer may leave it: fewer things, in another order, and the type gone that only the function had.
+/// The module as an optimizer may leave it: with fewer things, in another order, and without the
+/// type that only the function had.
 #[test]
 fn it_comes_back_wherever_things_are_now() {
     let optimized = r#"(module

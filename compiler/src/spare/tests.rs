@@ -1,4 +1,4 @@
-//! What is kept from Binaryen, and what just is not.
+//! What is kept from Binaryen, and what is just within the limits.
 
 use super::*;
 
@@ -94,7 +94,7 @@ fn each_reason_to_keep_a_function_has_a_case() {
         let found = functions(&format!("{imported} (func {body})"));
         assert_eq!(found, [(2, reason)].into(), "{body}");
     }
-    // Results alone are no parameters, and nothing of these is kept.
+    // A block with results but no parameters is not kept. Nor is SIMD that is not relaxed.
     let fine = "(block (result i32 i32) i32.const 1 i32.const 2) drop drop
         (drop (i8x16.swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0)))";
     assert_eq!(functions(&format!("(func {fine})")), BTreeMap::new());
@@ -110,7 +110,7 @@ fn depth_is_counted_and_not_length() {
     );
     let flat = format!("(func {})", "(block)".repeat(5 * MOST_NESTED));
     assert_eq!(functions(&flat), BTreeMap::new());
-    // With something behind each block, targets stay what they are.
+    // If each block is followed by code, Binaryen cannot move the targets.
     let table = |depth: usize, targets: usize, between: &str| {
         format!(
             "(func {} (br_table {} (i32.const 0)) {})",

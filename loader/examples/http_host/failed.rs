@@ -1,4 +1,5 @@
-//! What a client is told when there is no response of a program; what went wrong is for the host's log.
+//! What a client is told when there is no response of a program; what went wrong is for the host's
+//! log.
 
 use edgec_loader::wasmtime;
 use http_body_util::{BodyExt as _, Full};
@@ -7,9 +8,9 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 /// Why a program did not answer.
 pub(crate) enum Failed {
-    /// No policy lets it in any more; the log has why, since the refresh that found it out.
+    /// The program is not trusted any more. The refresh that found this out has logged why.
     Distrusted,
-    /// The client's request is none for a program.
+    /// The client's request cannot be passed to a program.
     BadRequest(wasmtime::Error),
     OutOfTime,
     /// A trap, or no response.

@@ -1,4 +1,5 @@
-//! What a program sees of its host: one request, clocks, random numbers, standard error; nothing else.
+//! What a program sees of its host: one request, clocks, random numbers, standard error; nothing
+//! else.
 
 use edgec_loader::wasmtime::component::ResourceTable;
 use hyper::Response;

@@ -2,8 +2,8 @@
 //!
 //! The source is copied into a file that nobody else can open; that file is what is verified and
 //! what is kept. In this order, each step on the disk before the next: image and envelope; their
-//! names; the release that names them. A crash between two leaves files that no release names, which
-//! a collection takes.
+//! names; the release that names them. A crash between two leaves files that no release names,
+//! which a collection takes.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -65,10 +65,10 @@ pub enum Change {
 }
 
 impl Store {
-    /// Verifies an artifact and keeps it, under its name and version. A version that is newer
-    /// than the current one becomes that, as soon as it has an artifact for all that the current one has one for
-    /// and unless an older one was chosen ([`Standing`]); one that is there already, for the same target
-    /// and engine profile, is replaced.
+    /// Verifies an artifact and keeps it, under its name and version. A version that is newer than
+    /// the current one becomes that, as soon as it has an artifact for all that the current one has
+    /// one for and unless an older one was chosen ([`Standing`]); one that is there already, for
+    /// the same target and engine profile, is replaced.
     ///
     /// # Errors
     ///
@@ -210,7 +210,7 @@ fn verified(
     let stable = unsafe { StableFile::new(file, len) }.map_err(&failed)?;
     let view = stable.view().map_err(&failed)?;
     thread::scope(|scope| {
-        // Where there are no more threads to be had, it is written afterwards.
+        // If no thread can be started, the copy is synced after the verification.
         let writing = thread::Builder::new().spawn_scoped(scope, || copy.sync_data());
         let artifact = verify(&view, policy, expected, now)?;
         let envelope = artifact.envelope().to_vec();

@@ -1,5 +1,5 @@
-//! Removing what no name points at. Only what a store writes is removed, and no artifact while anything that may
-//! name one cannot be read.
+//! Removing what no name points at. Only what a store writes is removed, and no artifact while
+//! anything that may name one cannot be read.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -23,7 +23,8 @@ pub struct Collection {
     pub envelopes: usize,
     /// What they took on the disk, in bytes.
     pub bytes: u64,
-    /// Images that no name points at and that a process has in use; the next collection looks again.
+    /// Images that no name points at and that a process has in use; the next collection looks
+    /// again.
     pub in_use: Vec<String>,
     /// Remains of admissions and removals that did not end.
     pub remains: usize,
@@ -52,8 +53,8 @@ impl Kind {
 }
 
 impl Store {
-    /// Removes what no name points at and no process has in use, and the remains of admissions that did
-    /// not end. Waits until admissions that run have ended. And what stood in the way.
+    /// Removes what no name points at and no process has in use, and the remains of admissions that
+    /// did not end. Waits until admissions that run have ended. And what stood in the way.
     ///
     /// # Errors
     ///
@@ -122,8 +123,8 @@ impl Store {
         if images.is_empty() && envelopes.is_empty() {
             return Ok(());
         }
-        // Whoever changed a name may have been stopped before that was on the disk, and a name must
-        // not come back without its image.
+        // A process may have changed a name and ended before the change was on the disk. The old
+        // name must not come back without its image.
         self.0.root.sync_all()?;
         // Images first: what is in use keeps its envelopes, by which it is judged again.
         for name in images {
@@ -163,7 +164,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes a file; not what is none.
+    /// Removes a file; leaves anything that is not a regular file.
     fn collect_file(&self, name: &str, collection: &mut Collection) -> Result<bool, StoreError> {
         let artifacts = &self.0.artifacts;
         let Some(freed) = artifacts.freed_without(name)? else {

@@ -1,7 +1,8 @@
 //! A name at work: requests take what is current, while a newer version comes in its place.
 //!
-//! The deployment has its policy itself, and judges what is at work before it looks at anything else. A host
-//! cannot forget to, and requests get a program from [`Deployment::current`] only while it is trusted.
+//! The deployment owns its policy, and a refresh judges the version at work before it does anything
+//! else. So a host cannot forget to judge, and requests get a program from [`Deployment::current`]
+//! only while it is trusted.
 
 use std::fmt;
 use std::ops::Range;
@@ -23,14 +24,15 @@ type Prepare<T, P> = dyn Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync
 /// An application that a host serves: loaded, its imports resolved, and replaced while requests
 /// run.
 ///
-/// `P` is what requests instantiate: Wasmtime's `InstancePre`, or what [`Deployment::with`] makes of
-/// it. Whoever has taken a version keeps it: the old one is unloaded when its last request and
+/// `P` is what requests instantiate: Wasmtime's `InstancePre`, or what [`Deployment::with`] makes
+/// of it. Whoever has taken a version keeps it: the old one is unloaded when its last request and
 /// the last instance are done. Dropping the deployment unloads the rest.
 pub struct Deployment<T: 'static, P = InstancePre<T>> {
     source: Source<T, P>,
     policy: PolicySource,
     current: RwLock<AtWork<P>>,
-    /// Held by a refresh: of two, the slower must not put an older version in the place of a newer one.
+    /// Held by a refresh: of two, the slower must not put an older version in the place of a newer
+    /// one.
     refreshing: Mutex<()>,
 }
 
@@ -80,7 +82,7 @@ pub enum RefreshError {
     /// What the store has now cannot be loaded. What is at work is trusted, and stays.
     #[error("the store's current version was not loaded")]
     Kept(#[source] LoadError),
-    /// What is at work is not trusted any more, and requests do not get it.
+    /// The version at work is not trusted any more, and requests do not get it.
     #[error(transparent)]
     Distrusted(Distrusted),
 }
@@ -96,12 +98,13 @@ impl RefreshError {
 }
 
 impl<T: 'static> Deployment<T> {
-    /// Loads an application from a store, for an engine and with what `linker` offers. `policy` is a
-    /// [`PolicyFile`](super::PolicyFile), another [`PolicySource`], or a [`TrustPolicy`] that stays the same.
+    /// Loads an application from a store, for an engine and with what `linker` offers. `policy` is
+    /// a [`PolicyFile`](super::PolicyFile), another [`PolicySource`], or a [`TrustPolicy`] that
+    /// stays the same.
     ///
     /// # Errors
-    ///
-    /// As [`Store::load`]; [`LoadError::Policy`] without a policy; [`LoadError::Link`] when the linker lacks an import.
+    /// As [`Store::load`]; [`LoadError::Policy`] when no policy can be read; [`LoadError::Link`]
+    /// when the linker lacks an import.
     pub fn new(
         store: &Store,
         engine: &HostEngine,
@@ -114,8 +117,9 @@ impl<T: 'static> Deployment<T> {
 }
 
 impl<T: 'static, P> Deployment<T, P> {
-    /// As [`Deployment::new`]; requests get what `prepare` makes of each version, such as the `ProxyPre` that `bindgen!`
-    /// writes (`ProxyPre::new`). A version of which it makes nothing is not put to work.
+    /// As [`Deployment::new`]; requests get what `prepare` makes of each version, such as the
+    /// `ProxyPre` that `bindgen!` writes (`ProxyPre::new`). A version of which it makes nothing is
+    /// not put to work.
     ///
     /// # Errors
     ///
@@ -146,12 +150,12 @@ impl<T: 'static, P> Deployment<T, P> {
         })
     }
 
-    /// What a request instantiates: what is at work, while it is trusted. At every moment that the policy or
-    /// the manifest names, when a validity ends, say, it is judged again, also without a refresh.
+    /// What a request instantiates: the version at work, while it is trusted. It is judged again at
+    /// every moment that the policy or the manifest names, such as the end of a validity, also
+    /// without a refresh.
     ///
     /// # Errors
-    ///
-    /// [`Distrusted`]: it was revoked, or has expired, or the last refresh had no policy.
+    /// [`Distrusted`]: it was revoked, it has expired, or the last refresh found no policy.
     pub fn current(&self) -> Result<Arc<Loaded<P>>, Distrusted> {
         let at_work = self.at_work();
         let lapsed = match at_work.trust {
@@ -163,7 +167,7 @@ impl<T: 'static, P> Deployment<T, P> {
         let trust = self.judged(&at_work.entry, &at_work.loaded, policy, None);
         {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            // Somebody may have decided it meanwhile, and knows better.
+            // A refresh may have judged meanwhile, by a newer policy.
             if matches!(&current.trust, Trust::Trusted(it) if Arc::ptr_eq(it, &lapsed)) {
                 current.trust = trust.clone();
             }
@@ -179,9 +183,9 @@ impl<T: 'static, P> Deployment<T, P> {
         &self.source.application
     }
 
-    /// Reads the policy and judges what is at work by it; then takes what the store has now, if it is another
-    /// artifact. Without a policy, nothing is trusted. When nothing has changed, it costs the reading of the policy, a look
-    /// at the name, and one at what is known of the signatures.
+    /// Reads the policy and judges the version at work by it; then takes what the store has now, if
+    /// it is another artifact. Without a policy, nothing is trusted. If nothing has changed, a
+    /// refresh only reads the policy and the name, and looks up what is known of the signatures.
     ///
     /// # Errors
     ///
@@ -214,7 +218,8 @@ impl<T: 'static, P> Deployment<T, P> {
         Ok(Refreshed::Replaced { from, to })
     }
 
-    /// The only way to a policy: however the reading ends, what is at work is then judged, or not trusted.
+    /// Reads the policy and judges the version at work by it. A refresh gets its policy from here
+    /// only: so the version is judged or distrusted first, however the reading ends.
     fn judge_first(&self) -> Result<(AtWork<P>, TrustPolicy), RefreshError> {
         let undecided = Undecided(self);
         let AtWork {
@@ -247,7 +252,7 @@ impl<T: 'static, P> Deployment<T, P> {
         Ok((at_work, policy))
     }
 
-    /// How a version stands under a policy; `before` is what was known of it.
+    /// Whether a policy trusts a version; `before` is the last verdict, if it was trusted.
     fn judged(
         &self,
         entry: &Entry,
@@ -265,7 +270,7 @@ impl<T: 'static, P> Deployment<T, P> {
             Err(reason @ (LoadError::Verify(_) | LoadError::Mode { .. })) => {
                 Trust::distrusted(Distrust::Refused(reason))
             }
-            // What the store lacks says nothing against a verdict that this policy has given and that still holds.
+            // A damaged store does not overturn a verdict of this policy that still holds.
             Err(reason) => match before {
                 Some(it) if it.policy.digest() == policy.digest() && it.holds_now() => {
                     Trust::Trusted(it)
@@ -286,7 +291,8 @@ impl<T: 'static, P> Deployment<T, P> {
     }
 }
 
-/// A refresh that has not judged yet. When it ends so, in a panic of the host's policy source, nothing is trusted.
+/// A refresh that has not judged yet. If the host's policy source panics, dropping this distrusts
+/// the version at work.
 struct Undecided<'a, T: 'static, P>(&'a Deployment<T, P>);
 
 impl<T: 'static, P> Drop for Undecided<'_, T, P> {

@@ -40,7 +40,7 @@ pub enum StoreError {
         /// Its name.
         name: String,
     },
-    /// Somebody else's.
+    /// A file or folder of another user.
     #[error("`{name}` belongs to another user ({uid})")]
     Owner {
         /// The file or folder.
@@ -48,7 +48,8 @@ pub enum StoreError {
         /// Whose it is.
         uid: u32,
     },
-    /// Its mode lets somebody write it who must not: a finished file nobody, a folder nobody but its owner.
+    /// Its mode lets too many users write it. No one may write a finished file, and only its owner
+    /// may write a folder.
     #[error(
         "`{name}` has mode {mode:04o}, {expected:04o} is expected: somebody may write it who must not"
     )]
@@ -68,7 +69,8 @@ pub enum StoreError {
         /// What is wrong with it.
         what: String,
     },
-    /// `current` is not as it was written: which version loads take is not known, the versions are there.
+    /// `current` is not as it was written: which version loads take is not known, the versions are
+    /// there.
     #[error("`{name}` is damaged: {what}")]
     Current {
         /// The file.
@@ -140,8 +142,8 @@ impl StoreError {
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
-    /// Whether a file is there and is none that the store wrote. The folder that it is in was its owner's alone, so
-    /// that a change may put a good file in its place.
+    /// Whether the file is there, but is not as the store wrote it. Only the owner could write to
+    /// its folder, so a change may put a good file in its place.
     pub(crate) fn is_damage(&self) -> bool {
         matches!(
             self,

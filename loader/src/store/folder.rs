@@ -1,5 +1,5 @@
-//! One folder of a store, by its descriptor: nothing in it is reached through a path that
-//! somebody could bend.
+//! One folder of a store, by its descriptor: no file in it is reached through a path that another
+//! user could redirect.
 //!
 //! Source: `openat2(2)`, `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`.
 
@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use super::temporary::{Temporary, unused_name};
 use super::{StoreError, way};
 
-/// What everybody may do with a finished file: read it. Nobody may write it.
+/// The mode of a finished file: everyone may read it, and no one may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
 /// Folders are their owner's to change.
 pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
@@ -184,8 +184,8 @@ impl Folder {
         renameat(&other.fd, from, &self.fd, to).map_err(|error| self.fails(to, error))
     }
 
-    /// Writes a short finished file in place of what is there, by way of `temporary`, and waits until
-    /// that is on the disk.
+    /// Writes a short finished file in place of what is there, by way of `temporary`, and waits
+    /// until that is on the disk.
     pub(crate) fn replace(
         &self,
         temporary: &Self,
@@ -233,8 +233,8 @@ impl Folder {
         }
     }
 
-    /// Removes what is there, a file or a folder of files. A folder in that is nothing of a store's and stays;
-    /// whether all went is the answer.
+    /// Removes what is there, a file or a folder of files. A folder in that is nothing of a store's
+    /// and stays; whether all went is the answer.
     pub(crate) fn clear(&self, name: &str) -> Result<bool, StoreError> {
         match unlinkat(&self.fd, name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => return Ok(true),
@@ -255,7 +255,7 @@ impl Folder {
         }
     }
 
-    /// What the removal of a file gives back, in bytes: nothing while it has another name. None when it is no
+    /// The bytes that removing a file frees: 0 while it has another name. `None` if it is not a
     /// regular file.
     pub(crate) fn freed_without(&self, name: &str) -> Result<Option<u64>, StoreError> {
         let facts = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW);
@@ -387,7 +387,7 @@ fn judge_folder(name: impl Fn() -> String, facts: &Stat) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The owner is this user or root: whoever that is could as well replace the program.
+/// The owner must be this user or root, who could replace this program as well.
 pub(super) fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), StoreError> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());

@@ -98,8 +98,8 @@ impl<'a> History<'a> {
                 None => {}
             }
         }
-        // Last, and also when it was not listed: what it says counts, and while the folder is read, it may be
-        // replaced.
+        // Last, and also when it was not listed: what it says counts, and while the folder is read,
+        // it may be replaced.
         match self.read(CURRENT) {
             Ok(current) => {
                 all.current = current.as_ref().map(|current| current.version);
@@ -115,8 +115,9 @@ impl<'a> History<'a> {
         Ok(self.folder.names()?.is_empty())
     }
 
-    /// Puts a release in; the newest becomes the current one, unless hosts would lose the application by
-    /// that, or an older one was chosen. Says also whether that mended a damaged `current`.
+    /// Puts a release in; the newest becomes the current one, unless hosts would lose the
+    /// application by that, or an older one was chosen. Says also whether that mended a damaged
+    /// `current`.
     pub(crate) fn put(&self, mut release: Release) -> Result<(Standing, bool), StoreError> {
         let (current, mended) = match self.settled() {
             // It is what is replaced, by nothing older than what there is.
@@ -164,9 +165,9 @@ impl<'a> History<'a> {
         Ok(self.versions()?.pop_last())
     }
 
-    /// Removes a version; says which one is current then. If the current one went, the one before it becomes
-    /// current, and when there is none, the newest, of those that can be read. When none would be left, nothing is
-    /// done and there is no answer.
+    /// Removes a version; says which one is current then. If the current one went, the one before
+    /// it becomes current, and when there is none, the newest, of those that can be read. When none
+    /// would be left, nothing is done and there is no answer.
     pub(crate) fn remove(
         &self,
         application: &Application,

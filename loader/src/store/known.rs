@@ -1,8 +1,8 @@
-//! Current releases that were read before: one look at a file's name says whether a release is still
-//! what it was, where reading it again takes two openings and a parser.
+//! Current releases that were read before: one look at a file's name says whether a release is
+//! still what it was, where reading it again takes two openings and a parser.
 //!
-//! A release's file is not written again, but replaced by another. The file that was read stays open
-//! here, and while it does, the kernel gives no other file its number.
+//! A release's file is not written again, but replaced by another. The file that was read stays
+//! open here, and while it does, the kernel gives no other file its number.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,13 +28,15 @@ struct Known {
 }
 
 impl KnownReleases {
-    /// The application's current release, if it was read before and is still the same file, unchanged.
+    /// The application's current release, if it was read before and is still the same file,
+    /// unchanged.
     pub(super) fn get(&self, names: &Folder, application: &Application) -> Option<Arc<Release>> {
         let known = {
             let releases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(releases.get(application)?)
         };
-        // Whoever may change the folder may change what `current` is: it is looked at as when it is opened.
+        // A user who may change the folder may change `current`, so the folder is judged as when it
+        // is opened.
         names.judge_inner(&known.folder).ok()?;
         let place = format!("{}/{CURRENT}", known.folder);
         let same = names.identity(&place) == Some(known.identity);

@@ -89,8 +89,8 @@ pub(super) struct Examination {
 }
 
 impl Store {
-    /// Every artifact that a name points at, sorted by name, channel, version and target; also those that
-    /// are missing or damaged. Also returns releases that could not be read.
+    /// Every artifact that a name points at, sorted by name, channel, version and target; also
+    /// those that are missing or damaged. Also returns releases that could not be read.
     ///
     /// # Errors
     ///
@@ -100,7 +100,8 @@ impl Store {
         loop {
             let (examined, problems) = self.examine()?;
             tries += 1;
-            // After a name was read, an admission and a collection may have taken what it pointed at.
+            // After a name was read, an admission and a collection may have taken what it pointed
+            // at.
             let missing = |e: &Examination| e.artifact.condition == Condition::Missing;
             if tries == TRIES || !examined.iter().any(missing) {
                 let artifacts = examined.into_iter().map(|e| e.artifact).collect();
@@ -109,12 +110,13 @@ impl Store {
         }
     }
 
-    /// The images that loads would take, one a target and engine profile, for people and tools that look at them:
-    /// whoever opens a path trusts whatever is there then.
+    /// The images that loads would take, one a target and engine profile, for people and tools that
+    /// look at them. Opening such a path verifies nothing.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unknown`]; what is wrong with an image, as far as that is seen without reading it.
+    /// [`StoreError::Unknown`]; what is wrong with an image, as far as that is seen without reading
+    /// it.
     pub fn image_paths(
         &self,
         application: impl Into<Application>,

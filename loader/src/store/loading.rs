@@ -20,8 +20,9 @@ use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedMo
 const TRIES: usize = 8;
 
 impl Store {
-    /// Loads the component of that name, in its current version or the one that is asked for: of the
-    /// artifacts that fit the engine's profile and this machine, the one that uses most of the CPU.
+    /// Loads the component of that name, in its current version or the one that is asked for: of
+    /// the artifacts that fit the engine's profile and this machine, the one that uses most of the
+    /// CPU.
     ///
     /// # Errors
     ///
@@ -70,8 +71,8 @@ impl Store {
         Ok((entry, admitted.loaded(component)))
     }
 
-    /// The artifacts of the engine's profile that this CPU can run, the one that uses most of it first, and the
-    /// very version of the application that they are of. Never none.
+    /// The artifacts of the engine's profile that this CPU can run, the one that uses most of it
+    /// first, and the very version of the application that they are of. Never none.
     pub(super) fn candidates(
         &self,
         engine: &HostEngine,
@@ -99,7 +100,7 @@ impl Store {
         Ok((entries.collect(), application.clone().version(*version)))
     }
 
-    /// Judges what was loaded before again, and says when the verdict is the same: nothing is loaded.
+    /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
     pub(super) fn judge_again(
         &self,
         engine: &HostEngine,
@@ -123,8 +124,8 @@ impl Store {
         loop {
             let (entries, named) = self.candidates(engine, application)?;
             match self.first_that_fits(engine, &named, entries, policy, wanted) {
-                // The name was given another artifact since, and a collection took this one. What is
-                // still not there after that is lost.
+                // The name was given another artifact since, and a collection took this one. What
+                // is still not there after that is lost.
                 Err(LoadError::Store(error)) if error.is_absence() => {
                     tries += 1;
                     if tries == TRIES {
@@ -136,8 +137,8 @@ impl Store {
         }
     }
 
-    /// An artifact of the right CPU may still be of another engine, or too large for the pool: its manifest says
-    /// so. Then the next best one is taken.
+    /// An artifact of the right CPU may still be of another engine, or too large for the pool: its
+    /// manifest says so. Then the next best one is taken.
     fn first_that_fits(
         &self,
         engine: &HostEngine,
@@ -175,9 +176,9 @@ impl Store {
         // No collection takes it while it is in use. Where a lock cannot be had, it is one that
         // looks whether the file can go, and the file stays for whoever has it open.
         let _ = flock(&file, FlockOperation::NonBlockingLockShared);
-        // SAFETY: the file is one that only the store's owner can change, by its folder and its mode, and
-        // whoever that is could as well replace this program; finished files are not written by admissions
-        // or collections. With fs-verity, the kernel sees to it.
+        // SAFETY: the file is one that only the store's owner can change, by its folder and its
+        // mode, and whoever that is could as well replace this program; finished files are not
+        // written by admissions or collections. With fs-verity, the kernel sees to it.
         let file = unsafe { StableFile::new(file, len) }?;
 
         let image = entry.image;

@@ -7,8 +7,8 @@ use super::survey::Problem;
 use super::{Store, StoreError};
 
 impl Store {
-    /// What the signers of every current artifact say about it. That they are trusted was seen when the artifacts
-    /// were admitted. And what is left out, as it cannot be read.
+    /// What the signers of every current artifact say about it. That they are trusted was seen when
+    /// the artifacts were admitted. And what is left out, as it cannot be read.
     ///
     /// # Errors
     ///
@@ -29,7 +29,7 @@ impl Store {
 
     fn current_manifests(&self) -> Result<(Vec<Manifest>, Vec<Problem>), StoreError> {
         let survey = self.survey()?;
-        // A version that is not current is in nobody's plan.
+        // A plan counts only current versions.
         let mut problems = survey.problems;
         problems.retain(|problem| problem.version.is_none());
         let mut manifests = Vec::new();

@@ -11,8 +11,8 @@ use super::{CHANGES, Store, StoreError};
 pub struct Choice {
     /// The version that was current, where there was one and it could be read.
     pub previous: Option<u64>,
-    /// Whether newer versions are there: none takes its place then until it is made current, also none that is
-    /// admitted later.
+    /// Whether newer versions are there: none takes its place then until it is made current, also
+    /// none that is admitted later.
     pub stays: bool,
 }
 
@@ -27,8 +27,9 @@ pub struct Removal {
 }
 
 impl Store {
-    /// Makes a version of an application the current one, whichever is (a version in `application` says nothing): the
-    /// way back from a bad release. The newest that is there lets newer ones take its place again.
+    /// Makes a version of an application the current one, whichever is (a version in `application`
+    /// says nothing): the way back from a bad release. The newest that is there lets newer ones
+    /// take its place again.
     ///
     /// # Errors
     ///
@@ -45,8 +46,8 @@ impl Store {
         history.make_current(release.ok_or_else(|| application.unknown())?)
     }
 
-    /// Removes a version of an application, or all of them when none is named. The newest of those that are left
-    /// becomes current, if the current one went.
+    /// Removes a version of an application, or all of them when none is named. The newest of those
+    /// that are left becomes current, if the current one went.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where a host's policy comes from, each time that it is asked for.
+//! Where a host gets its policy from, at each refresh.
 
 use std::error::Error;
 use std::fmt;
@@ -18,10 +18,11 @@ pub enum PolicySourceError {
     /// The file cannot be read, others may write it, it is no policy, or the policy has expired.
     #[error(transparent)]
     File(#[from] PolicyFileError),
-    /// An older policy than one that was followed before, or what was seen cannot be kept in mind.
+    /// The policy is older than one that was followed before, or the newest policy seen cannot be
+    /// remembered.
     #[error(transparent)]
     State(#[from] PolicyStateError),
-    /// The clock stands before 1970, and no validity can be judged.
+    /// The clock stands before 1970: it was never set, and no validity can be judged.
     #[error("the clock is not set")]
     Clock,
     /// The host's own source failed.
@@ -43,8 +44,8 @@ impl PolicySourceError {
 
 /// A policy's file, which is read again each time that the policy is asked for.
 ///
-/// Of policies with a version, none that is older than one that was read before is followed again: as long as this value
-/// lives, and with [`Self::remembered_in`] also after a restart.
+/// If policies have a version, a policy older than one that was read before is refused: as long as
+/// this value lives, and with [`Self::remembered_in`] also after a restart.
 #[derive(Debug)]
 pub struct PolicyFile {
     path: PathBuf,
@@ -70,7 +71,8 @@ impl PolicyFile {
         Self { roots, ..self }
     }
 
-    /// The newest policy seen is remembered in this file, as [`remember`] does; a policy then needs a version.
+    /// Remembers the newest policy seen in this file, as [`remember`] does; policies then need a
+    /// version.
     #[must_use]
     pub fn remembered_in(self, state: impl Into<PathBuf>) -> Self {
         let state = Some(state.into());
@@ -94,14 +96,14 @@ impl PolicyFile {
     }
 }
 
-/// What gives a [`Deployment`](super::Deployment) its policy, at each refresh anew.
+/// Gives a [`Deployment`](super::Deployment) its policy, anew at each refresh.
 #[derive(Clone)]
 pub struct PolicySource(Arc<Source>);
 
 type Source = dyn Fn() -> Result<TrustPolicy, PolicySourceError> + Send + Sync;
 
 impl PolicySource {
-    /// A source of the host's own: a service that is asked, say. While it fails, nothing is trusted.
+    /// A source of the host's own, such as a service. While it fails, nothing is trusted.
     pub fn by<E: Into<Box<dyn Error + Send + Sync>>>(
         source: impl Fn() -> Result<TrustPolicy, E> + Send + Sync + 'static,
     ) -> Self {
@@ -121,7 +123,7 @@ impl From<PolicyFile> for PolicySource {
     }
 }
 
-/// A policy that stays the same. What it says of time counts: when it has expired, nothing is trusted.
+/// A policy that stays the same. It can still expire, and then nothing is trusted.
 impl From<TrustPolicy> for PolicySource {
     fn from(policy: TrustPolicy) -> Self {
         Self(Arc::new(move || Ok(policy.clone())))

@@ -1,7 +1,8 @@
 //! What a name points at: the releases of an application, each an artifact per target.
 //!
 //! `names/<digest>/<version>` is a release and `names/<digest>/current` the one that a load takes;
-//! the digest is SHA-256 of name and channel, with a zero byte between: any name fits into a file's.
+//! the digest is SHA-256 of name and channel, with a zero byte between: any name fits into a
+//! file's.
 
 use edgec_verifier::{Manifest, Sha256Digest, VerityDigest, check_name};
 use serde::{Deserialize, Serialize};
@@ -105,8 +106,8 @@ pub(crate) struct Release {
     pub(crate) channel: Option<String>,
     pub(crate) version: u64,
     pub(crate) artifacts: Vec<Entry>,
-    /// Of the current release: it was made that although newer ones were there, and nothing newer takes its
-    /// place by itself.
+    /// Of the current release: it was made that although newer ones were there, and nothing newer
+    /// takes its place by itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) chosen: bool,
 }
@@ -122,13 +123,14 @@ pub enum Standing {
         /// The version that is current.
         current: u64,
     },
-    /// An older one was made current ([`super::Store::make_current`]) and stays that until another is.
+    /// An older one was made current ([`super::Store::make_current`]) and stays that until another
+    /// is.
     Chosen {
         /// The version that is current.
         current: u64,
     },
-    /// Hosts that run the current version have none of this one yet: it becomes current with the last of
-    /// these artifacts, or when it is made that.
+    /// Hosts that run the current version have none of this one yet: it becomes current with the
+    /// last of these artifacts, or when it is made that.
     Lacks {
         /// The version that is current.
         current: u64,
@@ -193,7 +195,8 @@ impl Release {
         serde_json::to_vec(self).map_err(|error| StoreError::damaged(self.name.clone(), error))
     }
 
-    /// Puts an artifact in, in place of an earlier one for the same target and profile, which is the answer.
+    /// Puts an artifact in, in place of an earlier one for the same target and profile, which is
+    /// the answer.
     pub(crate) fn put(&mut self, entry: Entry) -> Option<Entry> {
         let same = |known: &Entry| known.target == entry.target && known.profile == entry.profile;
         let earlier = self.artifacts.iter().position(same);
@@ -230,7 +233,8 @@ impl Release {
     }
 }
 
-/// The version whose release a file of this name is, if it is one: numbers as the store writes them.
+/// The version whose release a file of this name is, if it is one: numbers as the store writes
+/// them.
 pub(crate) fn version_of(file: &str) -> Option<u64> {
     let version: u64 = file.parse().ok()?;
     (version.to_string() == file).then_some(version)

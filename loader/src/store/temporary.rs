@@ -46,7 +46,7 @@ impl Drop for Temporary<'_> {
     }
 }
 
-/// A name of this process and moment. Whoever makes something of that name is told should it be taken.
+/// A name from this process and moment. Creating the file fails if the name is taken.
 pub(crate) fn unused_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now().duration_since(UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! Whether what is at work is trusted, and until when that is known.
+//! Whether the version at work is trusted, and how long that verdict holds.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,22 +9,22 @@ use super::policy_source::PolicySourceError;
 use crate::LoadError;
 use crate::load::now;
 
-/// What is at work is not trusted: no request may have it.
+/// The version at work is not trusted: no request may have it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the version at work is not trusted any more")]
 pub struct Distrusted(#[source] Arc<Distrust>);
 
-/// Why what is at work is not trusted.
+/// Why the version at work is not trusted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Distrust {
     /// There is no policy to judge it by.
     #[error("there is no trust policy to judge it by")]
     NoPolicy(#[source] PolicySourceError),
-    /// The policy does not let it in: it was revoked, say, or has expired.
+    /// The policy refuses it: for instance, it was revoked or has expired.
     #[error("the trust policy does not let it in")]
     Refused(#[source] LoadError),
-    /// Whether the policy lets it in cannot be found out.
+    /// The version could not be judged, for instance because its file is gone.
     #[error("it could not be judged")]
     Unjudged(#[source] LoadError),
     /// The refresh that was to judge it ended in a panic.
@@ -52,7 +52,8 @@ impl Distrusted {
     }
 }
 
-/// A verdict: which policy let the program in, and from when until when, in seconds since 1970, it does.
+/// A verdict: the policy that trusts the program, and the time for which it does, in seconds
+/// since 1970.
 #[derive(Debug)]
 pub(super) struct Trusted {
     pub(super) policy: TrustPolicy,
@@ -60,13 +61,13 @@ pub(super) struct Trusted {
 }
 
 impl Trusted {
-    /// Whether the verdict is known to be the same now.
+    /// Whether the verdict still holds now.
     pub(super) fn holds_now(&self) -> bool {
         now().is_ok_and(|now| self.holds.contains(&now))
     }
 }
 
-/// How what is at work stands.
+/// The verdict on the version at work.
 #[derive(Clone, Debug)]
 pub(super) enum Trust {
     Trusted(Arc<Trusted>),

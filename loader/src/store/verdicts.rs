@@ -13,7 +13,8 @@ use crate::loaded::Facts;
 /// at work.
 const MOST: usize = 4096;
 
-/// What a verdict is about. Never across policies: a stricter one must not find what a laxer one said.
+/// What a verdict is about. Never across policies: a stricter one must not find what a laxer one
+/// said.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Subject {
     pub(super) entry: Entry,

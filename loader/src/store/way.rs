@@ -1,7 +1,6 @@
-//! The way to a store: every folder and every link on it must be this user's or root's to change.
-//!
-//! Whoever can change one of them chooses which store is opened: an older one, or one whose images
-//! nobody has hashed.
+//! The way to a store: every folder and every link on it must be this user's or root's to change. A
+//! user who can change one of them chooses which store is opened: an older one, or one whose images
+//! were never hashed.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

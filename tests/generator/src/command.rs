@@ -1,8 +1,7 @@
-//! Command programs of WASI preview 1 made up from a seed.
+//! Generates command programs of WASI preview 1 from a seed.
 //!
-//! `wasm-smith` makes functions and a memory. `_start` calls each function, and writes what they
-//! returned and the memory at the end to standard output, so that the output says what the program
-//! did.
+//! `wasm-smith` makes functions and a memory. `_start` calls each function, and writes the results
+//! and the final memory to standard output. So the output shows what the program did.
 
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
@@ -20,7 +19,7 @@ const MEMORY_GROW: u8 = 0x40;
 const I32_CONST: u8 = 0x41;
 const MINUS_ONE: u8 = 0x7f;
 
-/// The functions that `wasm-smith` is to write.
+/// The functions that `wasm-smith` should write.
 const SHAPE: &str = r#"(module
     (memory (export "memory") 2 40)
     (func (export "a") (result i32))
@@ -34,7 +33,8 @@ const FUNCTIONS: &[(&[ValType], ValType)] = &[
     (&[ValType::I32, ValType::I32], ValType::I32),
     (&[ValType::I64, ValType::I32, ValType::F64], ValType::F64),
 ];
-/// The functions of the host that are called, with their numbers of parameters; all are i32.
+/// The functions of the host that the program calls: the name, the number of parameters, and
+/// whether there is a result. All types are i32.
 const HOST: &[(&str, usize, bool)] = &[
     ("fd_write", 4, true),
     ("proc_exit", 1, false),
@@ -42,7 +42,7 @@ const HOST: &[(&str, usize, bool)] = &[
     ("args_get", 2, true),
 ];
 
-/// Where results are put, and what `fd_write` is told.
+/// The addresses of results, of the vector for `fd_write`, and of arguments.
 const RESULTS: i32 = 1024;
 const VECTOR: i32 = 1000;
 const ARGUMENTS: i32 = 2048;
@@ -77,7 +77,7 @@ pub fn command(seed: u64) -> Option<Vec<u8>> {
     finished(&module, &mut random)
 }
 
-/// With bodies, which a module in text must have.
+/// [`SHAPE`] with bodies, which a module in text must have.
 fn shape() -> String {
     SHAPE
         .replace("(result i32))", "(result i32) unreachable)")
@@ -133,8 +133,8 @@ fn finished(module: &[u8], random: &mut Random) -> Option<Vec<u8>> {
     Some(sections.bytes())
 }
 
-/// Without what asks for the memory's size or for more: a program that does is no component, unless
-/// it does as a known allocator.
+/// The module without instructions that ask for the memory's size or for more memory. With them, a
+/// program would stay a core module, unless they are in a known allocator.
 fn of_fixed_memory(sections: &Sections) -> Sections {
     with_operators(sections, |operator| match operator[0] {
         MEMORY_SIZE => Some(vec![I32_CONST, 2]),
@@ -169,7 +169,7 @@ fn start_function(random: &mut Random) -> Function {
             // The address of the store behind the call.
             i32(&mut body, RESULTS + 8 * number as i32);
             for parameter in *parameters {
-                let value = random.next();
+                let value = random.number();
                 body.instruction(&match parameter {
                     ValType::I32 => Instruction::I32Const(value as i32 >> (value >> 59)),
                     ValType::I64 => Instruction::I64Const(value as i64 >> (value >> 58)),

@@ -1,9 +1,9 @@
-//! Makes programs up from numbers: a process that answers each with a core module.
+//! Generates programs from numbers: a process that answers each number with a core module.
 //!
 //! A line on standard input is a kind of program, `module`, `command` or `mutation`, and a seed.
-//! The answer is the length of the program in four bytes, little-endian, and the program; a length
-//! of 0 when there is none for this seed. The only argument is the folder of the public suites, for
-//! mutations.
+//! The answer is the length of the program in four bytes, little-endian, and the program. The
+//! length is 0 when the seed gives no program. The only argument is the folder of the public
+//! suites, for mutations.
 
 mod command;
 mod mutation;

@@ -27,7 +27,7 @@ pub struct Suites {
 }
 
 impl Suites {
-    /// Those in a folder with their index.
+    /// The suites in a folder, which has their index.
     pub fn new(folder: &Path) -> Self {
         let index = std::fs::read_to_string(folder.join("index.tsv")).expect("an index");
         let lines = index.lines().skip(1).map(|line| line.split('\t').collect());
@@ -40,7 +40,8 @@ impl Suites {
         }
     }
 
-    /// The module of a seed: one of the suites, with some changes. `None` when none was possible.
+    /// The module of a seed: a module of the suites, with some changes. `None` when no change was
+    /// possible.
     pub fn mutation(&self, seed: u64) -> Option<Vec<u8>> {
         let mut random = Random::new(seed, "mutation");
         (0..ATTEMPTS).find_map(|_| self.attempt(&mut random))
@@ -58,8 +59,8 @@ impl Suites {
         }
         let mut changes = 0;
         for _ in 0..random.pick(&[1, 2, 4, 8]) {
-            let seed = random.next();
-            // It panics at some of what is valid.
+            let seed = random.number();
+            // `wasm-mutate` panics at some valid modules.
             let changed = catch_unwind(AssertUnwindSafe(|| changed(&module, seed)));
             if let Ok(Some(changed)) = changed {
                 changes += 1;
@@ -74,7 +75,7 @@ fn changed(module: &[u8], seed: u64) -> Option<Vec<u8>> {
     let mut mutate = WasmMutate::default();
     mutate.seed(seed).fuel(300);
     let changed = mutate.run(module).ok()?.next()?.ok()?;
-    // Of a module that is not valid there would be nothing to compare.
+    // A module that is not valid has no behaviour to compare.
     let features = WasmFeatures::WASM3 | WasmFeatures::GC_TYPES;
     let valid = Validator::new_with_features(features).validate_all(&changed);
     (changed != module && valid.is_ok()).then_some(changed)

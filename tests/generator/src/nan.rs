@@ -1,9 +1,9 @@
-//! One NaN: which one arithmetic gives is not specified, and an optimizer may compute another than
-//! the CPU.
+//! Makes programs use a single NaN. Which NaN arithmetic gives is not specified, so an optimizer
+//! may compute another one than the CPU.
 //!
-//! What comes out of an operator that can give a NaN is multiplied by one. The engine that programs
-//! are compared on makes one NaN of what a multiplication gives, and so does Binaryen, which
-//! computes it only where both factors are known.
+//! The result of an operator that can give a NaN is multiplied by one. The engine that runs the
+//! comparison gives the same NaN for every multiplication. So does Binaryen, which computes a
+//! multiplication only if both factors are known.
 
 use crate::sections::{CODE, Sections, number, operators, sized};
 
@@ -14,7 +14,7 @@ const F64_MUL: u8 = 0xa2;
 const VECTOR: u8 = 0xfd;
 const V128_CONST: u8 = 0x0c;
 
-/// The module with one NaN.
+/// The module, with a single NaN.
 pub fn one(module: &[u8]) -> Vec<u8> {
     let sections = Sections::of(module);
     let bodies = sections.entries(CODE).unwrap_or_default();

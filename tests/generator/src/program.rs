@@ -1,9 +1,9 @@
-//! Core modules made up from a seed.
+//! Generates core modules from a seed.
 //!
 //! `wasm-smith` makes the module. Which features and instructions it may use differs from seed to
 //! seed, so that some modules have much of one thing ("swarm testing"). It makes few segments that
-//! lie close to the end of a memory, and none with runs of zeros, which an optimizer splits; so
-//! some are added.
+//! lie close to the end of a memory, and no segments with runs of zeros, which an optimizer splits.
+//! So this adds some.
 
 use arbitrary::Unstructured;
 use wasm_encoder::{
@@ -32,7 +32,7 @@ const TABLE: u64 = 40;
 /// How often the generator is asked for one module.
 const ATTEMPTS: usize = 16;
 
-/// The module of a seed, which ends whatever is called. `None` when the generator gave up.
+/// The module of a seed. Every call of its functions ends. `None` when the generator gave up.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
     let mut random = Random::new(seed, "module");
     let config = Config {
@@ -52,8 +52,8 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
     Some(sections.bytes())
 }
 
-/// A module, and the number of the global that ends it. It cannot make one of all bytes, so it is
-/// given others some times.
+/// A module, and the number of the global that ends its calls. `wasm-smith` cannot make a module of
+/// all bytes, so this tries some others.
 pub fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
     (0..ATTEMPTS).find_map(|_| {
         let length = random.pick(&[4000, 16000, 40000]);
@@ -64,7 +64,7 @@ pub fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
         if random.chance(90) {
             module = with_operators(&Sections::of(&module), dropped).bytes();
         }
-        // Binaryen does not take others: few of them.
+        // Binaryen does not accept other modules, so few of those are made.
         ((fits(&module) && has_active_segments(&module)) || random.chance(5))
             .then_some((module, fuel))
     })
@@ -87,7 +87,7 @@ fn has_active_segments(module: &[u8]) -> bool {
     })
 }
 
-/// What Binaryen 116 does not read, without it: its operands are dropped.
+/// Replaces an operator that Binaryen 116 does not read: drops its operands.
 fn dropped(operator: &[u8]) -> Option<Vec<u8>> {
     let &[PREFIX, ref code @ ..] = operator else {
         return None;
@@ -99,7 +99,7 @@ fn dropped(operator: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The module with other operators in the place of some.
+/// The module, with operators replaced where `instead` returns others.
 pub fn with_operators(sections: &Sections, instead: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Sections {
     let bodies = sections.entries(CODE).unwrap_or_default();
     let bodies = bodies.iter().map(|body| {
@@ -113,8 +113,7 @@ pub fn with_operators(sections: &Sections, instead: impl Fn(&[u8]) -> Option<Vec
     sections.with_entries(CODE, &bodies)
 }
 
-/// Whether no data segment is longer than the memory that it is to lie in, which the module has
-/// itself.
+/// Whether every data segment is at most as long as its memory, if the module defines that memory.
 fn fits(module: &[u8]) -> bool {
     let Some(space) = space(module) else {
         return true;
@@ -135,7 +134,7 @@ fn fits(module: &[u8]) -> bool {
     })
 }
 
-/// What a module may have.
+/// The limits and features of a module.
 pub fn config(random: &mut Random) -> Config {
     Config {
         // Many functions, since most end early.
@@ -174,7 +173,7 @@ pub fn config(random: &mut Random) -> Config {
         relaxed_simd_enabled: random.chance(35),
         tail_call_enabled: random.chance(40),
         threads_enabled: random.chance(5),
-        // What Binaryen 116 does not read is left as it is: few of them.
+        // Modules that Binaryen 116 does not read are left as they are, so few of those are made.
         exceptions_enabled: random.chance(1),
         gc_enabled: random.chance(1),
         memory64_enabled: random.chance(1),
@@ -219,7 +218,7 @@ struct Space {
     memories: Vec<(u32, u64)>,
     /// How many memories are imported.
     imported_memories: u32,
-    /// Those of 32-bit tables of functions.
+    /// The first sizes of 32-bit tables of functions, in entries, by their numbers.
     tables: Vec<(u32, u64)>,
     /// Imported constants of type i32.
     offsets: Vec<u32>,
@@ -281,8 +280,8 @@ fn space(module: &[u8]) -> Option<Space> {
     Some(space)
 }
 
-/// Adds active segments: of zeros, with zeros in them, of nothing; over each other, at the end, and
-/// beyond it.
+/// Adds active segments: of zeros, with zeros in them, and empty ones. They lie over each other, at
+/// the end, and beyond it.
 fn add_segments(sections: &mut Sections, random: &mut Random) {
     let Some(space) = space(&sections.bytes()) else {
         return;

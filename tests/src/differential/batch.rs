@@ -1,7 +1,8 @@
-//! Many cases, in as many processes as there are processors.
+//! Runs many cases, in as many processes as there are processors.
 //!
-//! A process that dies in the optimizer costs one level of one case, which a build would have left
-//! as it was; the next process goes on from there. One that dies elsewhere is a finding.
+//! When a process dies in the optimizer, one level of one case is skipped: a build would have left
+//! that program as it was. The next process goes on from there. When a process dies elsewhere, that
+//! is a finding.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,14 +21,14 @@ use super::worker::{BEGINS, ENDS, OPTIMIZED, OPTIMIZES};
 /// How long a process may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What came of many cases.
+/// The results of many cases.
 #[derive(Default)]
 pub struct Totals {
     /// How many cases there were of each kind.
     pub cases: BTreeMap<String, usize>,
-    /// In how many nothing was compared, by the reason.
+    /// In how many cases nothing was compared, by the reason.
     pub skipped: BTreeMap<String, usize>,
-    /// How many optimized programs were compared with what they were.
+    /// How many optimized programs were compared with the originals.
     pub compared: usize,
     /// How many of those comparisons ended early.
     pub cut_short: usize,
@@ -35,16 +36,16 @@ pub struct Totals {
     pub kept: BTreeMap<String, usize>,
     /// How many calls unoptimized programs answered.
     pub calls: usize,
-    /// How many programs were not instantiated: a segment did not fit, or their start function
+    /// How many programs were not instantiated, since a segment did not fit or the start function
     /// failed.
     pub not_started: usize,
     /// How many ran beside stock Wasmtime.
     pub whole: usize,
-    /// Seeds with what was different.
+    /// The seeds of cases that differed, with the difference.
     pub differences: Vec<(u64, String)>,
 }
 
-/// Does `cases` cases from a seed on. `worker` is the program that does them; see
+/// Runs `cases` cases from the seed `first` on. `worker` is the program that runs them; see
 /// `tests/examples/differential.rs`.
 pub fn run(
     worker: &Path,
@@ -83,7 +84,7 @@ pub fn run(
     totals
 }
 
-/// Every so manieth case, in one process after the other.
+/// Every `step`-th case, in one process after the other.
 struct Lane<'a> {
     worker: &'a Path,
     generator: &'a Path,
@@ -96,7 +97,7 @@ struct Lane<'a> {
 }
 
 impl Lane<'_> {
-    /// Starts a process, and reads what it says until it ends.
+    /// Starts a process, and reads its output until it ends.
     fn process(&mut self) {
         let mut command = Command::new(self.worker);
         command.arg(self.generator);
@@ -129,7 +130,7 @@ impl Lane<'_> {
                     self.totals.report(self.next, report);
                     self.next += self.step as u64;
                 }
-                // Of Binaryen.
+                // Binaryen's own output.
                 _ => {}
             }
         }
@@ -203,7 +204,7 @@ impl Totals {
         self.cases.values().sum()
     }
 
-    /// In how many of them nothing was compared.
+    /// In how many cases nothing was compared.
     pub fn all_skipped(&self) -> usize {
         self.skipped.values().sum()
     }

@@ -1,4 +1,4 @@
-//! What a core module does: in words, so that a difference can be read.
+//! Describes what a core module does, in words, so that a difference can be read.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ const ENTRIES: u64 = 6;
 /// The section that names the start function.
 const START: u8 = 8;
 
-/// From here on nothing can be compared: the engine's limits ended a call.
+/// A line after which nothing can be compared: the engine's limits ended a call.
 const EXHAUSTED: &str = "exhausted";
 
 /// What a module did, line by line.
@@ -34,12 +34,13 @@ pub struct Behaviour {
     pub started: bool,
 }
 
-/// Why the behaviour of the unoptimized module says nothing.
+/// Why the unoptimized module has no behaviour to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unknown {
-    /// It wants from the host what this one has not.
+    /// The module imports something that this host does not have.
     Host,
-    /// The engine does not instantiate it, without a trap: its memory is too large, for one.
+    /// The engine does not instantiate it, but not because of a trap: for example, its memory is
+    /// too large.
     Engine,
 }
 
@@ -62,7 +63,7 @@ impl Original {
     }
 }
 
-/// The engine that everything is compared on: quick to compile, and with one NaN.
+/// The engine on which everything is compared: it compiles quickly, and has a single NaN.
 pub fn engine() -> Engine {
     let mut config = settings();
     config.consume_fuel(true);
@@ -83,12 +84,12 @@ pub(super) fn settings() -> Config {
     config
 }
 
-/// What `module` does in the place of `original`, whose imports say what the host gives, and in
-/// which order.
+/// What `module` does in place of `original`. The imports of `original` determine what the host
+/// gives, and in which order.
 ///
 /// # Errors
 ///
-/// When the module wants what there is not.
+/// When the module cannot be instantiated, other than by a trap.
 pub fn behaviour(original: &Original, module: &Module, seed: u64) -> Result<Behaviour, Unknown> {
     let mut store = host::store(module.engine(), seed);
     refuel(&mut store);
@@ -112,7 +113,7 @@ pub fn behaviour(original: &Original, module: &Module, seed: u64) -> Result<Beha
         match given.get(&key) {
             Some(item) => imports.push(item.clone()),
             None => {
-                seen.say(format!("imports what it did not: {key:?}"));
+                seen.say(format!("imports what the original did not: {key:?}"));
                 return Ok(seen);
             }
         }
@@ -128,7 +129,7 @@ pub fn behaviour(original: &Original, module: &Module, seed: u64) -> Result<Beha
             if trap.is_none() && error.to_string() != "the host failed" {
                 return Err(Unknown::Engine);
             }
-            // Traps of a start function may change places; those of segments may not.
+            // Traps of a start function may change their order; traps of segments may not.
             match (trap, original.starts) {
                 (Some(trap), false) => seen.say(format!("no instance: {trap:?}")),
                 _ => seen.say("no instance: a trap".to_owned()),
@@ -168,7 +169,7 @@ pub fn behaviour(original: &Original, module: &Module, seed: u64) -> Result<Beha
     Ok(seen)
 }
 
-/// Of two engines, one counts and the other has a clock; the programs of the others end by
+/// One kind of engine counts fuel, another has a deadline. On the others, programs end by
 /// themselves.
 fn refuel(store: &mut Store<State>) {
     let _ = store.set_fuel(ENGINE_FUEL);
@@ -180,7 +181,7 @@ impl Behaviour {
         self.lines.push(line);
     }
 
-    /// Calls a function; false when nothing after it can be compared.
+    /// Calls a function. Returns false when nothing after the call can be compared.
     fn call(
         &mut self,
         store: &mut Store<State>,
@@ -191,8 +192,7 @@ impl Behaviour {
     ) -> bool {
         refuel(store);
         if let Some(fuel) = instance.get_global(&mut *store, FUEL) {
-            // A function of the program may have another use for the name; then it has another
-            // type.
+            // The program may use the name for another global. Then this fails, or does no harm.
             let _ = fuel.set(&mut *store, Val::I32(REFILL as i32));
         }
         let ty = function.ty(&*store);
@@ -218,7 +218,7 @@ impl Behaviour {
         false
     }
 
-    /// Looks at everything that the host can see.
+    /// Describes everything that the host can see.
     fn look(
         &mut self,
         store: &mut Store<State>,
@@ -244,7 +244,7 @@ impl Behaviour {
         self.say(line);
     }
 
-    /// The first difference, if there is one: what this one did, and the other.
+    /// The first difference, if there is one: what this module did, and what the other did.
     pub fn difference(&self, other: &Self) -> Option<(String, String)> {
         let mut pairs = self.lines.iter().zip(&other.lines);
         for (one, two) in &mut pairs {
@@ -270,7 +270,7 @@ impl Behaviour {
     }
 }
 
-/// What can be seen of an item; of a function, nothing.
+/// What can be seen of an item. `None` for a function.
 fn looked_at(store: &mut Store<State>, item: &Extern) -> Option<String> {
     Some(match item {
         Extern::Memory(memory) => {
@@ -303,7 +303,7 @@ fn shown(value: &Val) -> String {
     }
 }
 
-/// A digest of a memory: quick, and enough against accidents.
+/// A digest of a memory, which is quick, and good enough against accidents.
 fn digest(bytes: &[u8]) -> u64 {
     let mut lanes = [1_u64, 2, 3, 4];
     let mut blocks = bytes.chunks_exact(32);

@@ -1,4 +1,4 @@
-//! One case: a program at every level of the optimizer, beside itself as it was.
+//! One case: compares a program at every level of the optimizer with the original.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,21 @@ use super::sections::{CODE, Sections, operators};
 use super::terms::goes_the_whole_way;
 use crate::stock;
 
-/// How a module is optimized: where Binaryen is, or what takes its place.
+/// The function that optimizes a module: Binaryen, or a replacement.
 pub use edgec_compiler::Optimize;
 
-/// What all cases use.
+/// The engines, the optimizer and the generator that all cases use.
 pub struct Bench {
     engine: Engine,
     commands: Engine,
     stock: Engine,
     edge: Engine,
-    /// What optimizes.
+    /// The optimizer under test.
     pub optimizer: Optimizer,
     generator: Generator,
     /// The levels that are tried.
     pub levels: Vec<Level>,
-    /// Told of each level before it is tried.
+    /// Called with the seed and the level before each level is tried.
     pub progress: Box<dyn Fn(u64, Level)>,
 }
 
@@ -45,16 +45,16 @@ pub enum Made {
     Mutation,
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Debug)]
 pub struct Report {
     /// What it was made from.
     pub made: Made,
     /// Why nothing was compared, if nothing was.
     pub skipped: Option<&'static str>,
-    /// How many levels gave other bytes, whose behaviour was compared.
+    /// How many levels changed the program, so that its behaviour was compared.
     pub compared: usize,
-    /// At how many the limits of the engine ended the comparison before its end.
+    /// At how many levels the engine's limits cut the comparison short.
     pub cut_short: usize,
     /// How many levels left the program as it was, by the reason.
     pub kept: BTreeMap<String, usize>,
@@ -62,26 +62,26 @@ pub struct Report {
     pub calls: usize,
     /// Whether it was instantiated.
     pub started: bool,
-    /// Whether it ran beside stock Wasmtime: as edgec's whole pipeline builds it, or as a command
-    /// program.
+    /// Whether it was compared with stock Wasmtime: as built by edgec's whole pipeline, or as a
+    /// command program.
     pub whole: bool,
     /// What was different.
     pub difference: Option<Difference>,
 }
 
-/// A program that does something else once it is optimized.
+/// A difference between a program and the optimized program.
 #[derive(Clone, Debug)]
 pub struct Difference {
     /// The levels, or the engine profiles of whole builds.
     pub levels: String,
-    /// What the program does.
+    /// What the original program does.
     pub before: String,
-    /// What it does at the first of them instead.
+    /// What it does at the first of those levels instead.
     pub after: String,
 }
 
 impl Bench {
-    /// With an optimizer in this process, and what makes programs up.
+    /// A bench with an optimizer in this process and a generator.
     pub fn new(optimize: Optimize, generator: Generator) -> Self {
         let mut stock = Config::new();
         stock.wasm_backtrace_max_frames(None);
@@ -110,8 +110,8 @@ impl Bench {
         }
     }
 
-    /// What the case of a seed is made from: one of a hundred is a command program, a third of the
-    /// rest mutations where there are suites.
+    /// What the case of a seed is made from. One case in a hundred is a command program. A third of
+    /// the others are mutations if there are suites.
     pub fn made(&self, seed: u64) -> Made {
         match seed % 100 {
             99 => Made::Command,
@@ -120,12 +120,12 @@ impl Bench {
         }
     }
 
-    /// The program of a seed, if the generator makes one of it.
+    /// The program of a seed, if the generator makes one.
     pub fn program(&self, seed: u64) -> Option<Vec<u8>> {
         self.generator.program(self.made(seed), seed)
     }
 
-    /// Does a case.
+    /// Runs a case.
     pub fn case(&self, seed: u64) -> Report {
         let Some(wasm) = self.program(seed) else {
             return Report::skipped(self.made(seed), "the generator gave up");
@@ -133,7 +133,7 @@ impl Bench {
         self.case_of(seed, self.made(seed), &wasm)
     }
 
-    /// Does a case with this program.
+    /// Runs a case with this program.
     pub fn case_of(&self, seed: u64, made: Made, wasm: &[u8]) -> Report {
         let mut report = Report::skipped(made, "");
         report.skipped = match made {
@@ -151,7 +151,7 @@ impl Bench {
         let original = Original::new(&self.engine, wasm);
         let before = match behaviour(&original, &original.module, seed) {
             Ok(before) => before,
-            Err(Unknown::Host) => return Err("imports what the host has not"),
+            Err(Unknown::Host) => return Err("imports what the host does not have"),
             Err(Unknown::Engine) => return Err("not instantiated, for the engine's limits"),
         };
         report.calls = before.calls;
@@ -182,7 +182,7 @@ impl Bench {
         Ok(())
     }
 
-    /// The optimized program, when it is another one.
+    /// The optimized program, if it differs from the original.
     fn optimized(
         &self,
         program: &ValidComponent,
@@ -204,7 +204,7 @@ impl Bench {
         })
     }
 
-    /// The module as edgec builds it for this machine, for each engine profile, beside stock
+    /// Compares the module, built by edgec for this machine and each engine profile, with stock
     /// Wasmtime.
     #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
     fn whole(&self, seed: u64, wasm: &[u8], program: &ValidComponent, report: &mut Report) {
@@ -285,7 +285,7 @@ impl Bench {
     }
 }
 
-/// The module's behaviour, with what the host gives made for its engine.
+/// The module's behaviour, with host items that belong to its engine.
 fn behaviour_on(
     engine: &Engine,
     original: &Original,
@@ -303,12 +303,12 @@ fn made_whole(made: Made, seed: u64) -> bool {
     made == Made::Module && goes_the_whole_way(seed)
 }
 
-/// Every level but the one that does nothing.
+/// Every level except `-O0`.
 pub fn levels() -> impl Iterator<Item = Level> {
     Level::ALL.into_iter().filter(|level| *level != Level::O0)
 }
 
-/// Whether a module asks how large its memory is, which the adapter makes larger.
+/// Whether a module asks for its memory's size, which the adapter increases.
 fn sees_its_memorys_size(wasm: &[u8]) -> bool {
     let bodies = Sections::of(wasm).entries(CODE).unwrap_or_default();
     bodies.iter().any(|body| {
@@ -318,7 +318,7 @@ fn sees_its_memorys_size(wasm: &[u8]) -> bool {
     })
 }
 
-/// A reason as it stands for all programs that have it.
+/// A reason without its numbers, so that it is the same for all programs.
 fn without_numbers(reason: &Failure) -> String {
     let text = reason.to_string();
     let words = text.split(' ');
@@ -341,7 +341,7 @@ fn told(behaviour: &stock::Behaviour) -> String {
 }
 
 impl Report {
-    /// Of a case in which nothing was compared.
+    /// The report on a case in which nothing was compared.
     pub fn skipped(made: Made, why: &'static str) -> Self {
         Self {
             made,

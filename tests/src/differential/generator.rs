@@ -1,4 +1,4 @@
-//! The process that makes programs up: `tests/generator`.
+//! The process that generates programs: `tests/generator`.
 
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub fn program() -> &'static Path {
 }
 
 impl Generator {
-    /// Starts it; with the folder of the public suites, it changes modules of theirs.
+    /// Starts it. With the folder of the public suites, it also makes mutations of their modules.
     pub fn start(program: &Path, suites: Option<&Path>) -> Self {
         let mut process = Command::new(program)
             .args(suites)
@@ -60,7 +60,7 @@ impl Generator {
         self.suites
     }
 
-    /// The program of a seed, if it makes one of it.
+    /// The program of a seed, if the generator makes one.
     pub fn program(&self, made: Made, seed: u64) -> Option<Vec<u8>> {
         let kind = match made {
             Made::Module => "module",

@@ -1,8 +1,9 @@
-//! What a host gives to a made-up program: the same, whatever the optimizer made of it.
+//! What the host gives to a generated program. It is the same for every optimized form of the
+//! program.
 //!
-//! An import is known by its names and its type, since an optimizer may take imports away. The
-//! host's functions do to the program what a host can: they change its memories and globals, call
-//! it back, and fail.
+//! An import is identified by its names and its type, since an optimizer may remove imports. The
+//! host's functions do what hosts may do: they change the program's memories and globals, call it
+//! back, and fail.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -16,10 +17,11 @@ use wasmtime::{
 use super::random::Random;
 use super::terms::FUEL;
 
-/// How much the engine lets one call do, in its own units: far more than what ends a made-up
-/// program.
+/// How much one call may do, in the engine's units of fuel. A generated program ends itself far
+/// earlier.
 pub const ENGINE_FUEL: u64 = 1_000_000;
-/// How far a memory, in bytes, and a table, in entries, can grow: failing is the same everywhere.
+/// How far a memory, in bytes, and a table, in entries, can grow. So growth fails at the same size
+/// everywhere.
 const MEMORY: usize = 6 * 65536;
 const TABLE: usize = 400;
 
@@ -29,12 +31,12 @@ pub struct State {
     seed: u64,
     /// A digest of the calls of the host's functions: which, and with what.
     pub trace: u64,
-    /// How many there were.
+    /// How many calls there were.
     pub calls: u64,
     depth: u32,
-    /// A call back ran out of what the engine lets it do: what follows is not the program's.
+    /// A call back ran out of fuel or stack: what follows depends on the engine.
     pub exhausted: bool,
-    /// The program's exports that the host's functions use, in their order.
+    /// The program's exports, sorted. The host's functions use them.
     pub exports: Vec<(String, ExternType)>,
     /// What the host gave to the program.
     given: Vec<Extern>,
@@ -90,8 +92,7 @@ pub fn described(ty: &ExternType) -> String {
     }
 }
 
-/// Everything that the unoptimized program imports. `None` when it wants what this host does not
-/// have.
+/// Everything that the unoptimized program imports. `None` when this host does not have some of it.
 pub fn imports(
     store: &mut Store<State>,
     program: &wasmtime::Module,
@@ -142,7 +143,7 @@ fn item(
                 return None;
             }
             let memory = Memory::new(&mut *store, ty).ok()?;
-            // More than was asked for, and not empty.
+            // The memory may be larger than the minimum, and is not all zeros.
             if random.chance(30) {
                 let _ = memory.grow(&mut *store, 1);
             }
@@ -242,7 +243,7 @@ fn touch(caller: &mut Caller<'_, State>, random: &mut Random) {
     }
 }
 
-/// Calls an exported function; some hosts pass a failure on, some do not.
+/// Calls an exported function. The host passes a failure on in half of the cases.
 fn call_back(caller: &mut Caller<'_, State>, random: &mut Random) -> Result<()> {
     let exports = caller.data().exports.iter();
     let functions = exports.filter(|(_, ty)| ty.func().is_some());
@@ -273,7 +274,7 @@ fn call_back(caller: &mut Caller<'_, State>, random: &mut Random) -> Result<()> 
     }
 }
 
-/// Whether a call ended for what the engine let it have, which optimized code spends differently.
+/// Whether the engine's limits ended a call. Optimized code uses fuel and stack differently.
 pub fn exhausted(error: &Error) -> bool {
     matches!(
         error.downcast_ref::<Trap>(),
@@ -281,7 +282,7 @@ pub fn exhausted(error: &Error) -> bool {
     )
 }
 
-/// Arguments for a function. `None` when there is a type that this host has no values of.
+/// Arguments for a function. `None` when this host has no value of one of the types.
 pub fn arguments(
     mut store: impl AsContextMut<Data = State>,
     random: &mut Random,
@@ -292,8 +293,8 @@ pub fn arguments(
         .collect()
 }
 
-/// A value, often one at which operations change what they do. No NaN but the canonical one: what
-/// arithmetic makes of another is not specified.
+/// A value, often one at which operations behave specially. The only NaN is the canonical one:
+/// arithmetic on others is not fully specified.
 fn value(store: impl AsContextMut<Data = State>, random: &mut Random, ty: &ValType) -> Option<Val> {
     Some(match ty {
         ValType::I32 => Val::I32(whole(random) as i32),
@@ -328,7 +329,7 @@ fn whole(random: &mut Random) -> i64 {
         0x80,
         0x8000,
     ]);
-    let any = random.next() as i64;
+    let any = random.number() as i64;
     random.pick(&[near, near, edge, any >> (any & 63)])
 }
 
@@ -366,7 +367,7 @@ fn double(random: &mut Random) -> u64 {
     random.pick(&[whole, edge]).to_bits()
 }
 
-/// A value's bits; of references, whether there is one.
+/// A value's bits. For a reference: 1, or 0 if it is null.
 pub fn bits(value: &Val) -> u128 {
     match value {
         Val::I32(value) => u128::from(*value as u32),

@@ -1,6 +1,6 @@
-//! A command program as stock Wasmtime runs it: as the core module that it is.
+//! Runs a command program as stock Wasmtime does: as a core module.
 //!
-//! Of WASI preview 1 there is what the made-up programs call.
+//! This implements the functions of WASI preview 1 that the generated programs call.
 
 use wasmtime::{Caller, Engine, Error, Extern, Instance, Linker, Module, Result, Store};
 
@@ -12,8 +12,8 @@ struct State {
     arguments: Vec<&'static str>,
 }
 
-/// What the module does, with these arguments behind the program's name. `None` when it traps:
-/// beyond its memory there may be the adapter's in a component.
+/// What the module does, with these arguments after the program's name. `None` when it traps: as a
+/// component it may not, since the adapter's pages may follow its memory.
 pub fn run(engine: &Engine, wasm: &[u8], arguments: &[&'static str]) -> Option<Behaviour> {
     let module = Module::new(engine, wasm).ok()?;
     let mut linker = Linker::new(engine);

@@ -16,12 +16,12 @@ pub const CODE: u8 = 10;
 /// Segments of memories.
 pub const DATA: u8 = 11;
 
-/// The sections of a core module: their ids, and their bytes behind the length.
+/// The sections of a core module: their ids, and their bytes after the length.
 #[derive(Clone)]
 pub struct Sections(pub Vec<(u8, Vec<u8>)>);
 
 impl Sections {
-    /// Those of a valid module.
+    /// The sections of a valid module.
     pub fn of(module: &[u8]) -> Self {
         let mut rest = &module[8..];
         let mut sections = Vec::new();
@@ -50,8 +50,8 @@ impl Sections {
         section.map_or(0, |(_, body)| number(body).0)
     }
 
-    /// Adds the only entry of an encoded section to the section of that kind, which may be new. Its
-    /// number there.
+    /// Adds the only entry of an encoded section to the section with this id, which may be new.
+    /// Returns the entry's number.
     pub fn add(&mut self, id: u8, section: &impl Encode) -> u32 {
         let mut encoded = Vec::new();
         section.encode(&mut encoded);
@@ -84,7 +84,7 @@ impl Sections {
     }
 }
 
-/// A LEB128 number, and what is behind it.
+/// A LEB128 number, and the bytes after it.
 pub fn number(bytes: &[u8]) -> (u32, &[u8]) {
     let end = bytes
         .iter()
@@ -100,7 +100,7 @@ pub fn number(bytes: &[u8]) -> (u32, &[u8]) {
 }
 
 impl Sections {
-    /// The encoded entries of a section, when their ends are known.
+    /// The encoded entries of a section, if this can read sections of its kind.
     pub fn entries(&self, id: u8) -> Option<Vec<Vec<u8>>> {
         let (_, body) = self.0.iter().find(|(other, _)| *other == id)?;
         let reader = || BinaryReader::new(body, 0);
@@ -129,7 +129,7 @@ impl Sections {
         )
     }
 
-    /// With these entries in that section.
+    /// The module, with these entries in that section.
     pub fn with_entries(&self, id: u8, entries: &[Vec<u8>]) -> Self {
         let mut sections = self.clone();
         for (other, body) in &mut sections.0 {

@@ -1,7 +1,7 @@
-//! A smaller module that is still different.
+//! Makes a smaller module that still differs.
 //!
-//! Entries of sections and operators of functions are taken out, or replaced by constants, as long
-//! as what is left is valid and differs. It ends when nothing helps, or when the time is over.
+//! It removes entries of sections and operators of functions, or replaces operators by constants,
+//! as long as the rest is valid and differs. It ends when nothing helps, or when the time is over.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use super::sections::{CODE, DATA, ELEMENTS, EXPORTS, Sections, operators, sized}
 
 const ENTRIES: [u8; 3] = [EXPORTS, ELEMENTS, DATA];
 
-/// What can stand for operators: their operands dropped, and a value that the rest wants.
+/// What can replace operators: drops of their operands, and a value that the rest needs.
 const REPLACEMENTS: &[&[u8]] = &[
     &[],
     &[0x00],
@@ -57,7 +57,7 @@ impl Shrinking<'_> {
         Instant::now() >= self.end
     }
 
-    /// Takes the candidate when it is as good.
+    /// Takes the candidate if it is valid and differs.
     fn take(&mut self, candidate: Sections) -> bool {
         let bytes = candidate.bytes();
         let better = !self.over()
@@ -78,7 +78,7 @@ impl Shrinking<'_> {
         }
     }
 
-    /// Takes the last entries of a section out, or one of them.
+    /// Takes entries of sections out, one at a time.
     fn entries(&mut self) {
         for id in ENTRIES {
             let mut entry = 0;

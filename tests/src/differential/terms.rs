@@ -1,6 +1,6 @@
 //! What the generator and the host agree on.
 
-/// The export by which the host refills what ends a program.
+/// The export by which the host refills the counter that ends a program.
 pub const FUEL: &str = "refill";
 /// How many loop iterations and calls a program may do between two refills.
 pub const REFILL: u32 = 500;

@@ -1,8 +1,8 @@
-//! The process that does many cases, with Binaryen in it.
+//! The process that runs many cases, with Binaryen in it.
 //!
-//! A build starts a process for each module. That costs more than to optimize a small one, so this
-//! process takes one module after the other, by the product's own function for worker processes.
-//! What Binaryen does to the process is what [`super::batch`] watches.
+//! A build starts a process for each module. That costs more than to optimize a small module. So
+//! this process optimizes one module after the other, by the product's own function for worker
+//! processes. [`super::batch`] watches for crashes of this process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -23,14 +23,14 @@ const MEMORY: &str = "8589934592";
 /// programs.
 const LONG: usize = 8192;
 
-/// What the optimizer's function cannot be given.
+/// State of the optimizer's function, which gets no other arguments.
 struct Place {
     folder: PathBuf,
-    /// What a process before this one died of.
+    /// The seeds and levels at which an earlier process died.
     without: BTreeSet<(u64, &'static str)>,
     now: (u64, Level),
     passes: Vec<OsString>,
-    /// Those of the last call.
+    /// The passes of the last call.
     last: Vec<String>,
     known: BTreeMap<(Vec<u8>, Vec<OsString>), Vec<u8>>,
 }
@@ -69,7 +69,7 @@ pub fn last() -> Vec<String> {
     place.as_ref().expect("a bench").last.clone()
 }
 
-/// From now on the optimizer runs these passes at every level, which tells which of them is at
+/// From now on the optimizer runs these passes at every level. This shows which of them is at
 /// fault.
 pub fn only(passes: &[impl AsRef<str>]) {
     if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
@@ -125,12 +125,12 @@ fn binaryen(module: &[u8], arguments: &[OsString]) -> Result<Vec<u8>, Failure> {
 fn say(what: &str, rest: &str) {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{what} {rest}").and_then(|()| out.flush());
-    // Then nobody waits for the rest either.
+    // If this fails, no process waits for the rest either.
     written.expect("the process that started this one reads");
 }
 
-/// Does the cases from `first` up to `end`, every `step`-th of them, but not the levels of which
-/// one before this died.
+/// Runs every `step`-th case from `first` up to `end`, without the levels at which an earlier
+/// process died.
 pub fn work(
     bench: &Bench,
     first: u64,
@@ -151,8 +151,9 @@ pub fn work(
     }
 }
 
-/// Compares what this process makes of the programs of some seeds with what a process for each
-/// makes of them, as `edgec` starts it in a build; each program at one level. How many there were.
+/// Compares how this process optimizes the programs of some seeds with how separate processes do,
+/// which `edgec` starts in a build. Each program is optimized at one level. Returns the number of
+/// programs.
 ///
 /// # Panics
 ///

@@ -1,9 +1,10 @@
 //! aarch64: which instructions are fine, what they need, and where they lead.
 //!
 //! Sources: Arm Architecture Reference Manual, DDI 0487, chapters C4 (encodings) and C5 (system
-//! instructions); `cranelift-codegen` 0.135, `isa/aarch64/inst/{emit,mod}.rs` (jump tables, veneers). Every
-//! instruction has four bytes, so that a table of encodings is a decoder: what is in
-//! [`EMITTED`] is fine, what belongs to the system is judged one by one, and everything else is a finding.
+//! instructions); `cranelift-codegen` 0.135, `isa/aarch64/inst/{emit,mod}.rs` (jump tables,
+//! veneers). Every instruction has four bytes, so that a table of encodings is a decoder: what is
+//! in [`EMITTED`] is fine, what belongs to the system is judged one by one, and everything else is
+//! a finding.
 
 use std::sync::OnceLock;
 
@@ -68,8 +69,8 @@ const JUDGED: &[(u32, u32, &str, Verdict)] = &[
     (0xffe0_001f, 0xd440_0000, "hlt", no(Forbidden::Interrupt)),
     (0xffe0_001f, 0xd460_0000, "tcancel", no(Forbidden::Transaction)),
     (0xffe0_001c, 0xd4a0_0000, "dcps", no(Forbidden::Interrupt)),
-    // Hints (C4.1.92): only what Cranelift emits for a target of the registry, none of which has landing pads
-    // (BTI) or signed pointers (PAuth): the keys of those are the host's.
+    // Hints (C4.1.92): only what Cranelift emits for a target of the registry, none of which has
+    // landing pads (BTI) or signed pointers (PAuth): the keys of those are the host's.
     (0xffff_ffff, 0xd503_201f, "nop", Verdict::Fine),
     (0xffff_ffff, 0xd503_229f, "csdb", Verdict::Fine),
     (0xffff_ffff, 0xd503_203f, "yield", no(Forbidden::Wait)),
@@ -160,8 +161,8 @@ impl<'a> Arm<'a> {
 /// The instruction so many words in front of a place, when all up to there are instructions.
 type Before<'a> = &'a dyn Fn(usize) -> Option<u32>;
 
-/// How many entries a table has: `movz index, last; csel index, value, index, lo`, and where the target has
-/// it `csdb`, in front of the rest.
+/// How many entries a table has: `movz index, last; csel index, value, index, lo`, and where the
+/// target has it `csdb`, in front of the rest.
 fn clamp(before: Before<'_>, index: u32) -> Option<usize> {
     const CSDB: u32 = 0xd503_229f;
     let mut back = match before(1)? {
@@ -292,13 +293,13 @@ impl Decoder for Arm<'_> {
         None
     }
 
-    /// `adr base, table; ldrsw entry, [base, index, uxtw #2]; add base, base, entry; br base`, and the
-    /// veneer of a branch: `ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; word`.
+    /// `adr base, table; ldrsw entry, [base, index, uxtw #2]; add base, base, entry; br base`, and
+    /// the veneer of a branch: `ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; word`.
     fn table(&mut self, jump: usize, previous: Previous<'_>) -> Option<Table> {
         let base = self.word(jump)? >> 5 & 31;
         let in_front_of = |place: usize, back: usize| {
             let at = place.checked_sub(back.checked_mul(4)?)?;
-            // What the constants in front of a function look like is nobody's concern.
+            // Constants in front of a function may look like anything.
             let unbroken = previous(at.checked_add(4)?)? == at;
             self.word(at).filter(|_| unbroken)
         };

@@ -56,7 +56,8 @@ pub enum Problem {
         /// The missing features.
         missing: String,
     },
-    /// A branch or a call that does not lead to where an instruction, or for a call a function, begins.
+    /// A branch or a call that does not lead to where an instruction, or for a call a function,
+    /// begins.
     Branch {
         /// Where it leads, in bytes from the start of the code; it may lie outside.
         target: u64,

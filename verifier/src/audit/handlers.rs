@@ -4,7 +4,8 @@
 //! handlers, then six arrays of `u32`, little-endian: three of call sites (places, frame offsets,
 //! ends of ranges) and three of handlers (tags, contexts, places).
 
-/// Offsets into the code; `None` when the section is not as the engine reads it. One without bytes has none.
+/// Offsets into the code; `None` when the section is not as the engine reads it. One without bytes
+/// has none.
 pub(super) fn read(section: &[u8]) -> Option<Vec<u32>> {
     let (words, rest) = section.as_chunks::<4>();
     let (Some((sites, words)), true) = (words.split_first(), rest.is_empty()) else {

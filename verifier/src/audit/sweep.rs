@@ -1,12 +1,12 @@
 //! One pass over the code that says of every byte what it is, and a second one over its branches.
 //!
-//! Cranelift puts into one section: functions, most of them at a multiple of 32 and with zeros in front,
-//! and inside a function instructions, jump tables (behind the indirect jump that uses them)
+//! Cranelift puts into one section: functions, most of them at a multiple of 32 and with zeros in
+//! front, and inside a function instructions, jump tables (behind the indirect jump that uses them)
 //! and constants (behind all instructions, or behind a jump around them). So the code can be read
-//! from the front to the back: whatever is no instruction has been referred to, or follows
-//! a known sequence, or is zeros behind something that does not run on. What comes out is closed under
-//! everything that a processor does by itself: no instruction runs on into another kind of byte, and no
-//! direct branch or entry of a jump table leads to one. Source: `cranelift-codegen` 0.135,
+//! from the front to the back: whatever is no instruction has been referred to, or follows a known
+//! sequence, or is zeros behind something that does not run on. What comes out is closed under
+//! everything that a processor does by itself: no instruction runs on into another kind of byte,
+//! and no direct branch or entry of a jump table leads to one. Source: `cranelift-codegen` 0.135,
 //! `machinst/buffer.rs`, and `emit.rs` of the two families.
 
 use super::features::Declared;
@@ -14,8 +14,8 @@ use super::finding::{Finding, Function, Place, Problem};
 use super::marks::{ADDRESSED, DATA, ENTRY, FREE, GARBAGE, INSIDE, Marks, PADDING, START, TARGET};
 use super::{AuditReport, MAX_FINDINGS};
 
-/// Cranelift aligns functions to this many bytes, in both families; small ones that only call on to others
-/// are not aligned.
+/// Cranelift aligns functions to this many bytes, in both families; small ones that only call on to
+/// others are not aligned.
 const FUNCTION_ALIGN: usize = 32;
 const TABLE_ENTRY: usize = 4;
 
@@ -32,7 +32,8 @@ pub(super) trait Decoder {
     fn prologue(&self, at: usize) -> bool;
     /// The length of a constant that is known by its content, and read through its address.
     fn constant(&self, at: u64) -> Option<usize>;
-    /// The jump table of an indirect jump, when the instructions in front of it are the known sequence.
+    /// The jump table of an indirect jump, when the instructions in front of it are the known
+    /// sequence.
     fn table(&mut self, jump: usize, previous: Previous<'_>) -> Option<Table>;
 }
 
@@ -84,7 +85,8 @@ pub(super) struct Table {
     pub(super) start: usize,
     /// How many, where that is known.
     pub(super) entries: Option<usize>,
-    /// Where the jump is a veneer, which takes branches and calls farther than they reach: its start.
+    /// Where the jump is a veneer, which takes branches and calls farther than they reach: its
+    /// start.
     pub(super) veneer: Option<usize>,
 }
 
@@ -262,9 +264,9 @@ impl<'a, D: Decoder> Sweep<'a, D> {
         }
     }
 
-    /// Reads a jump table. Where its length is not in the code it ends in front of the first place that is
-    /// known to be something else: what follows a table is reached from somewhere, mostly from the
-    /// table itself.
+    /// Reads a jump table. Where its length is not in the code it ends in front of the first place
+    /// that is known to be something else: what follows a table is reached from somewhere, mostly
+    /// from the table itself.
     fn table(&mut self, jump: usize, table: Table) {
         let limit = table.entries.unwrap_or(usize::MAX);
         self.marks.flag(table.start as u64, ADDRESSED);

@@ -1,7 +1,7 @@
 //! x86-64: where instructions lead, what they refer to, and what stands in front of them.
 //!
-//! Sources: Intel SDM, volume 2; `cranelift-codegen` 0.135, `isa/x64/inst/emit.rs` (jump tables). Decoded
-//! by iced-x86.
+//! Sources: Intel SDM, volume 2; `cranelift-codegen` 0.135, `isa/x64/inst/emit.rs` (jump tables).
+//! Decoded by iced-x86.
 
 use iced_x86::{Code, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 
@@ -35,8 +35,8 @@ fn is_write(access: OpAccess) -> bool {
 /// `push rbp; mov rbp, rsp`.
 const PROLOGUE: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 
-/// What shifts of bytes by a variable amount look their masks up in (`isa/x64/lower/isle.rs`): the only
-/// constants of which the compiler takes the address, in bytes.
+/// What shifts of bytes by a variable amount look their masks up in (`isa/x64/lower/isle.rs`): the
+/// only constants of which the compiler takes the address, in bytes.
 const SHIFT_MASKS: usize = 128;
 
 impl<'a> X86<'a> {
@@ -60,8 +60,9 @@ impl<'a> X86<'a> {
         (!self.instruction.is_invalid()).then_some(())
     }
 
-    /// The largest value of a table's index in front of `at`: `mov index, last; cmp value, index; cmovb index,
-    /// value`, with moves between them (`isa/x64/lower.isle`, `br_table`).
+    /// The largest value of a table's index in front of `at`:
+    /// `mov index, last; cmp value, index; cmovb index, value`, with moves between them
+    /// (`isa/x64/lower.isle`, `br_table`).
     fn clamp(&mut self, mut at: usize, index: Register, previous: Previous<'_>) -> Option<usize> {
         let mut limit = index.full_register();
         let mut step = Clamp::Select;
@@ -81,7 +82,8 @@ impl<'a> X86<'a> {
             let (first, second) = (it.op0_register(), it.op1_register());
             let (first, second) = (first.full_register(), second.full_register());
             match step {
-                // With which value, is not asked: it may be read from the stack for each of the two.
+                // With which value, is not asked: it may be read from the stack for each of the
+                // two.
                 Clamp::Compare if it.rflags_modified() != 0 => {
                     if it.mnemonic() != Mnemonic::Cmp || second != limit {
                         return None;
@@ -108,8 +110,8 @@ impl<'a> X86<'a> {
         None
     }
 
-    /// An instruction with a prefix that the compiler never writes there: processors differ over what some
-    /// mean in front of branches, and two segments have a base.
+    /// An instruction with a prefix that the compiler never writes there: processors differ over
+    /// what some mean in front of branches, and two segments have a base.
     fn prefixed(&self, at: usize, branches: bool) -> Option<Verdict> {
         let it = &self.instruction;
         if it.segment_prefix() != Register::None {

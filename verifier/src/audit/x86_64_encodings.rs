@@ -1,4 +1,5 @@
-//! x86-64: what is known of an encoding before its operands are: whether it is fine, and what it needs.
+//! x86-64: what is known of an encoding before its operands are: whether it is fine, and what it
+//! needs.
 //!
 //! Sources: Intel SDM, volume 2 and 3, chapter 5.9 (privileged instructions).
 
@@ -161,9 +162,9 @@ fn forbidden_form(code: Code) -> Option<Forbidden> {
     })
 }
 
-/// Encodings of allowed names that the compiler has no use for: its vectors have 128 bits, the same name
-/// can stand for a string instruction, an MMX form or an absolute address of eight bytes, and few
-/// instructions have an EVEX form there.
+/// Encodings of allowed names that the compiler has no use for: its vectors have 128 bits, the same
+/// name can stand for a string instruction, an MMX form or an absolute address of eight bytes, and
+/// few instructions have an EVEX form there.
 fn other_form(code: Code, evex: &BTreeSet<Mnemonic>) -> bool {
     let name = format!("{code:?}");
     let strange = ["_mm_", "_mmm64", "moffs", "ymm", "zmm", "_F6r1", "_F7r1"];

@@ -1,9 +1,9 @@
 //! Every instruction that Cranelift 0.135 can emit for x86-64, by name.
 //!
 //! The names are those of iced-x86 for what `cranelift-assembler-x64-meta` 0.135 describes
-//! (`instructions.rs`, from which its assembler is made), without `hlt` and `int3`, which no WebAssembly
-//! becomes. An instruction that has another form with another meaning (`mov` to a control register) is told
-//! apart in [`super::x86_64_encodings`].
+//! (`instructions.rs`, from which its assembler is made), without `hlt` and `int3`, which no
+//! WebAssembly becomes. An instruction that has another form with another meaning (`mov` to a
+//! control register) is told apart in [`super::x86_64_encodings`].
 
 /// The names, in lowercase, sorted.
 pub(super) const EMITTED: &str = "\

@@ -1,10 +1,10 @@
-//! Values of a policy's fields that TOML has no type for.
+//! Values of a policy's fields that need more than a type of TOML.
 
 use serde::{Deserialize, Deserializer, de};
 
 use crate::check::CheckName;
 
-/// Text that reports show in one line.
+/// Text that reports show on one line.
 pub(super) struct Line(pub(super) String);
 
 impl<'de> Deserialize<'de> for Line {
@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for Turnable {
         found.map(Self).ok_or_else(|| {
             let names: Vec<&str> = known.map(CheckName::name).collect();
             de::Error::custom(format!(
-                "`{text}` is no check that has a mode; those are {}",
+                "unknown check `{text}`; checks with a mode are {}",
                 names.join(", ")
             ))
         })

@@ -12,7 +12,8 @@ const CODE: &str = "self-audit";
 const HINT: &str = "a defect of edgec or of the engine, so nothing was written: please report it; \
                     where the audit is wrong, --no-self-audit builds without it";
 
-/// What the compiler should never emit was not emitted, and the engine enters functions at their front.
+/// What the compiler should never emit was not emitted, and the engine enters functions at their
+/// front.
 pub(super) fn check(file: &[u8], manifest: &Manifest) -> Result<(), Failure> {
     let failure = |error: &dyn std::error::Error| Failure::rejected(CODE, error).hint(HINT);
     let artifact = Artifact::decode(file).map_err(|error| failure(&error))?;

@@ -35,8 +35,9 @@ pub(crate) struct Arguments {
     /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
     #[arg(short, long, value_name = "FILE|DIR", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// What a core module becomes: `auto` makes a component of one that carries component types, or that uses WASI
-    /// preview 1 and is proved to behave the same (docs/preview1.md); others stay core modules
+    /// What a core module becomes: `auto` makes a component of one that carries component types, or
+    /// that uses WASI preview 1 and is proved to behave the same (docs/preview1.md); others stay
+    /// core modules
     #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind, help_heading = "Program")]
     kind: KindChoice,
     /// Call this export now, and start every instance from the state that it leaves (docs/init.md)
@@ -89,10 +90,12 @@ pub(crate) struct Arguments {
     /// How the summary is printed
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub(super) format: Format,
-    /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug (`edgec symbolize`)
+    /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug
+    /// (`edgec symbolize`)
     #[arg(long, help_heading = "Output")]
     debug_file: bool,
-    /// Do not audit the code that was compiled, if the audit reports a false positive (docs/audit.md)
+    /// Do not audit the code that was compiled, if the audit reports a false positive
+    /// (docs/audit.md)
     #[arg(long, help_heading = "Limits and tools")]
     no_self_audit: bool,
     /// Print errors and warnings only
@@ -105,7 +108,7 @@ pub(crate) struct Arguments {
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
 
-/// The longest version as people write it, in bytes: a manifest has room for it.
+/// The longest `--display-version`, in bytes: every manifest has room for it.
 const MAX_DISPLAY_VERSION: usize = 1024;
 
 /// <https://reproducible-builds.org/specs/source-date-epoch/>
@@ -234,7 +237,7 @@ fn refuse_past(validity: &Validity) -> Result<(), Failure> {
 }
 
 impl Plan {
-    /// A number of a core module that is not there is a mistake.
+    /// Refuses a `--keep-module` number that no core module has.
     pub(super) fn check_kept(&self, prepared: &Prepared) -> Result<(), Failure> {
         let there = prepared.optimized.modules.len();
         let spared = &self.recipe.optimizer.spared;

@@ -87,7 +87,7 @@ struct KindReport {
     /// What it does not do as the core module would.
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<String>,
-    /// Whether people are told: not what goes without saying.
+    /// Whether the summary shows it: not if it is obvious.
     #[serde(skip)]
     told: bool,
 }
@@ -127,7 +127,7 @@ struct Concern {
 struct KeptModule {
     module: usize,
     reason: String,
-    /// What it is for the person who builds, if it is worth a line.
+    /// `note` or `warning`, if it is worth a line.
     #[serde(skip)]
     word: Option<&'static str>,
 }
@@ -292,7 +292,8 @@ impl InputReport {
         }
     }
 
-    /// What the optimizer was not given, and what instantiating it takes longer for than it could, on standard error.
+    /// Prints to standard error what the optimizer did not get, and what makes instantiation slower
+    /// than it could be.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
             built.print_modules_kept(&self.input, "note");
@@ -374,7 +375,7 @@ impl InputReport {
                 rows.push(vec!["  debug".to_owned(), path.clone()]);
             }
         }
-        // A sentence: in the table it would push the times away.
+        // Not in the table: so long a line would push the times far to the right.
         let choice = built.kind_choice.iter().filter(|choice| choice.told);
         let choice =
             choice.map(|choice| format!("  kind      {}: {}\n", built.kind, choice.because));

@@ -1,6 +1,7 @@
-//! What the stages of a build took.
+//! How long the stages of a build took.
 //!
-//! Wall time. Stages of different artifacts may overlap: their sum is then more than the build took.
+//! Wall time. Stages of different artifacts may overlap: their sum is then more than the build
+//! took.
 
 use std::time::{Duration, Instant};
 
@@ -24,14 +25,14 @@ impl Clock {
         now - std::mem::replace(&mut self.lap, now)
     }
 
-    /// The same, and the lap goes on.
+    /// The same, without starting a new lap.
     pub(super) fn elapsed(&self) -> Duration {
         self.lap.elapsed()
     }
 }
 
-/// What the stages took that all artifacts of an input share. Validation, initialization and optimization are
-/// in the report already.
+/// How long the stages took that all artifacts of an input share. The report itself has those of
+/// validation, initialization and optimization.
 #[derive(Default, Serialize)]
 pub(super) struct Times {
     /// Reading the input.
@@ -57,7 +58,7 @@ pub(super) struct Times {
     pub(super) total: Duration,
 }
 
-/// What the stages of one artifact took.
+/// How long the stages of one artifact took.
 #[derive(Default, Serialize)]
 pub(super) struct ArtifactTimes {
     /// The compiler's process.

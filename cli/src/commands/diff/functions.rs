@@ -26,8 +26,8 @@ type Key = (u32, String);
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Functions {
-    /// How many were found in each: without a debug file, an image of the `edge` profile has only those
-    /// that its host can get at.
+    /// How many were found in each: without a debug file, an image of the `edge` profile has only
+    /// those that its host can get at.
     known: [usize; 2],
     /// Whether each has a debug file, and so all of its functions with their names.
     debug_files: [bool; 2],
@@ -50,7 +50,8 @@ struct Different {
 }
 
 impl<'f> Code<'f> {
-    /// By the debug file that is named, or the one beside the artifact if it is its own, or the engine's table.
+    /// By the debug file that is named, or the one beside the artifact if it is its own, or the
+    /// engine's table.
     pub(super) fn new(
         artifact: &Path,
         bytes: &'f [u8],
@@ -69,7 +70,7 @@ impl<'f> Code<'f> {
             None => {
                 let beside = artifact.with_extension("debug");
                 let there = artifact != Path::new(files::STDIN) && beside.is_file();
-                // One that is not its own, or damaged, is as good as none when nobody asked for it.
+                // Ignores a foreign or damaged debug file that the command line did not name.
                 there.then(|| named(&beside, bytes).ok()).flatten()
             }
         };

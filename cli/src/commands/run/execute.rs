@@ -1,6 +1,5 @@
-//! Running the command in a verified program: a component of `wasi:cli`, or a core module of WASI preview 1.
-//!
-//! Both do as Wasmtime's command line does with the same program.
+//! Running the command in a verified program: a component of `wasi:cli`, or a core module of WASI
+//! preview 1. Both behave as Wasmtime's command line does with the same program.
 
 use std::process::ExitCode;
 
@@ -23,7 +22,7 @@ const TRAPPED: u8 = 134;
 /// What a command exports, up to the version.
 const COMMAND: &str = "wasi:cli/run@0.2.";
 
-/// More exports than these are not named where one is missing.
+/// How many exports a message lists when the wanted one is missing.
 const MOST_EXPORTS: usize = 20;
 
 struct State {
@@ -45,7 +44,7 @@ pub(super) fn component(
     loaded: &LoadedComponent,
     mut wasi: WasiCtxBuilder,
 ) -> Outcome {
-    // The program itself is asked: a manifest may only sum up what it exports.
+    // Exports come from the program itself, since a manifest may only sum them up.
     let program = loaded.program().component_type();
     let exports = || program.exports(engine.engine()).map(|(name, _)| name);
     if !exports().any(|name| name.starts_with(COMMAND)) {
@@ -72,7 +71,8 @@ pub(super) fn component(
     }
 }
 
-/// Under preview 1, and its predecessor `wasi_unstable`. `_initialize` is called before all else, where there is one.
+/// Runs a core module under preview 1 and its predecessor `wasi_unstable`. Calls `_initialize`
+/// first, if there is one.
 pub(super) fn module(
     engine: &HostEngine,
     loaded: &LoadedModule,
@@ -80,7 +80,7 @@ pub(super) fn module(
 ) -> Outcome {
     let module = loaded.program();
     let initialize = takes_nothing(module, "_initialize")?;
-    // Wasmtime's command line knows the nameless one as well.
+    // Wasmtime's command line also runs an export with the empty name.
     let start = match takes_nothing(module, "")? {
         Some(start) => Some(start),
         None => takes_nothing(module, "_start")?,
@@ -116,7 +116,7 @@ pub(super) fn module(
     for name in [initialize, start].into_iter().flatten() {
         let function = instance.get_func(&mut store, name);
         let Some(function) = function else { continue };
-        // What it gives back is nobody's.
+        // Nothing uses its results.
         let ty = function.ty(&store);
         let results: Option<Vec<Val>> = ty.results().map(|ty| ty.default_value()).collect();
         let mut results = results.unwrap_or_default();
@@ -133,7 +133,7 @@ pub(super) fn module(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The export, where it is there: a function without parameters.
+/// The name, if there is such an export. It must be a function without parameters.
 fn takes_nothing<'n>(module: &wasmtime::Module, name: &'n str) -> Result<Option<&'n str>, Failure> {
     let is = match module.get_export(name) {
         None => return Ok(None),
@@ -157,7 +157,7 @@ fn signature(ty: &FuncType) -> String {
 fn store<T: 'static>(engine: &HostEngine, state: T) -> Store<T> {
     let mut store = Store::new(engine.engine(), state);
     if engine.profile() == EngineProfile::Edge {
-        // Nobody counts epochs here: the program runs until it ends.
+        // Nothing advances the epoch here: the program runs until it ends.
         store.set_epoch_deadline(1);
     }
     store
@@ -179,7 +179,8 @@ fn not_a_command<'e>(why: &str, exports: impl Iterator<Item = &'e str>) -> Failu
     Failure::new(Exit::Rejected, "not-a-command", message).hint(hint)
 }
 
-/// An instantiation that failed: an import that this host lacks, too little memory, or what the program did already.
+/// A failed instantiation: an import that this host lacks, too little memory, or an exit or trap of
+/// the program's start function.
 fn instantiation(error: wasmtime::Error) -> Outcome {
     if error.is::<I32Exit>() || error.is::<Trap>() {
         return ended(&error);
@@ -199,7 +200,7 @@ fn instantiation(error: wasmtime::Error) -> Outcome {
     ))
 }
 
-/// How a program ended that did not come back.
+/// The outcome of a program that exited, trapped or was stopped.
 fn ended(error: &wasmtime::Error) -> Outcome {
     if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
         // What a shell sees of an exit code is its low byte.
@@ -220,7 +221,7 @@ fn ended(error: &wasmtime::Error) -> Outcome {
     Ok(ExitCode::from(TRAPPED))
 }
 
-/// WASI stopped the program: it exits with a code that is none, say.
+/// WASI stopped the program: for instance, its exit code was invalid.
 fn stopped(error: &wasmtime::Error) -> Failure {
     let message = format!("the program was stopped: {error:#}");
     Failure::new(Exit::Rejected, "stopped", message)

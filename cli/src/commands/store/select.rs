@@ -14,8 +14,8 @@ use crate::render::{self, Format, safe};
 pub(super) struct Arguments {
     #[command(flatten)]
     named: Named,
-    /// The version that becomes the current one. An older one stays it until `use` says otherwise; the newest one lets
-    /// newer ones take its place again
+    /// The version that becomes the current one. An older one stays it until `use` says otherwise;
+    /// the newest one lets newer ones take its place again
     #[arg(long, required = true, value_name = "NUMBER", value_parser = version())]
     app_version: u64,
     /// How the result is printed
