@@ -54,7 +54,7 @@ pub enum LayoutError {
     },
     /// The last eight bytes are not the magic: another kind of file, a truncated
     /// artifact, or one with bytes behind it.
-    #[error("not a .cwasm artifact, or truncated: no footer magic at offset {offset:#x}")]
+    #[error("not a .cwasm artifact, or cut off: no edgec footer at its end (offset {offset:#x})")]
     Magic {
         /// Where the magic should stand.
         offset: u64,

@@ -10,7 +10,8 @@ const MAX_NAME: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{name}` cannot name an application or a channel: 1 to {MAX_NAME} bytes, parts between slashes not \
-     empty and with no dot in front, no control character, backslash or asterisk"
+     empty, with no dot in front and no space at either end, no control character, backslash or asterisk, \
+     no white space but the space, no character that shows nothing"
 )]
 pub struct NameError {
     /// The text.
@@ -21,15 +22,20 @@ pub struct NameError {
 ///
 /// # Errors
 ///
-/// [`NameError`] when it is empty, longer than 128 bytes, could leave a folder, or could be
-/// taken for a pattern.
+/// [`NameError`] when it is empty, longer than 128 bytes, could leave a folder, could be taken for a
+/// pattern, or could look like another name.
 pub fn check_name(name: &str) -> Result<(), NameError> {
-    let refused = |c: char| c.is_control() || matches!(c, '\\' | '*');
+    let refused = |c: char| {
+        c.is_control()
+            || (c.is_whitespace() && c != ' ')
+            || shows_nothing(c)
+            || matches!(c, '\\' | '*')
+    };
     let fits = name.len() <= MAX_NAME
         && !name.contains(refused)
         && name
             .split('/')
-            .all(|part| !part.is_empty() && !part.starts_with('.'));
+            .all(|part| !part.is_empty() && !part.starts_with(['.', ' ']) && !part.ends_with(' '));
     if fits {
         return Ok(());
     }
@@ -38,9 +44,79 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     })
 }
 
+/// Characters that take no room, change the direction of text, or are blank: Unicode's
+/// `Default_Ignorable_Code_Point` (UAX #44, version 16), U+FFF9 to U+FFFB and U+2800. With one of
+/// them, two different names look the same.
+fn shows_nothing(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A policy's rule for a name must not miss a name that looks the same.
+    #[test]
+    fn names_that_look_like_others_are_refused() {
+        for name in [
+            " ",
+            "app ",
+            " app",
+            "acme/app ",
+            "acme/ app",
+            "acme /app",
+            " acme/app",
+            "acme/app\u{a0}",
+            "acme/a\u{a0}b",
+            "acme/a\u{2003}b",
+            "acme/a\u{3000}b",
+            "acme/a\u{2028}b",
+            "acme/app\u{200b}",
+            "acme/a\u{200d}pp",
+            "\u{feff}acme/app",
+            "acme/\u{202e}ppa",
+            "acme/\u{2066}app",
+            "acme/a\u{ad}pp",
+            "acme/app\u{2800}",
+            "acme/app\u{3164}",
+            "acme/app\u{fe0f}",
+            "acme/app\u{e0061}",
+            "acme/app\u{7f}",
+            "acme/app\u{9b}",
+            "acme/app\t",
+        ] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in [
+            "a b",
+            "acme corp/my app",
+            "caf\u{e9}",
+            "\u{1f980}",
+            "\u{5e97}/\u{8349}",
+        ] {
+            assert_eq!(check_name(name), Ok(()), "{name:?}");
+        }
+    }
 
     #[test]
     fn names_that_would_leave_a_folder_are_refused() {

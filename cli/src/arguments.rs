@@ -86,7 +86,7 @@ fn hide_named(value: &[u8]) {
 }
 
 /// What an argument is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// A file's name, or possibly one.
     File,
@@ -118,8 +118,10 @@ fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
     // Options of the verbs around it, which may follow it.
     let mut around: Vec<&Arg> = Vec::new();
     let mut waiting: Option<&Arg> = None;
-    let mut program = false;
-    let mut positional = false;
+    // Behind `--`, nothing is an option.
+    let mut behind = false;
+    let mut positionals = 0;
+    let by_name = takes_from_store(arguments);
     let mut places = Vec::new();
     for argument in arguments {
         let text = argument.to_string_lossy();
@@ -128,12 +130,17 @@ fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
             option: None,
             begin: 0,
         };
-        if program {
-            place.kind = Kind::Program;
+        if behind {
+            // Of `run`, the artifact may stand there as well.
+            place.kind = match verb.get_name() == "run" && positionals > 0 {
+                true => Kind::Program,
+                false => positional(verb, positionals, by_name),
+            };
+            positionals += 1;
         } else if let Some(option) = waiting.take() {
             place = of_value(option, 0);
         } else if text == "--" {
-            program = verb.get_name() == "run";
+            behind = true;
         } else if let Some((option, begin)) = option(verb, &around, &text) {
             place = of_value(option, begin);
             if begin >= text.len() && takes_value(option) {
@@ -141,17 +148,14 @@ fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
                 place.kind = Kind::Text;
             }
         } else if !text.starts_with('-') {
-            match verb.find_subcommand(&*text).filter(|_| !positional) {
-                Some(found) => {
-                    around.extend(verb.get_arguments().filter(|it| it.is_global_set()));
-                    verb = found;
-                }
-                None => positional = true,
+            let subcommand = verb.find_subcommand(&*text);
+            if let Some(found) = subcommand.filter(|_| positionals == 0) {
+                around.extend(verb.get_arguments().filter(|it| it.is_global_set()));
+                verb = found;
+            } else {
+                place.kind = positional(verb, positionals, by_name);
+                positionals += 1;
             }
-            place.kind = match names_files(verb) {
-                true => Kind::File,
-                false => Kind::Text,
-            };
         }
         places.push(place);
     }
@@ -224,12 +228,26 @@ fn known(long: Option<&str>) -> Option<&'static str> {
         .find(|name| name.strip_prefix("--") == Some(long))
 }
 
-/// Whether the verb's arguments are files. Those of `run` may also be the program's, those of
-/// `symbolize` are addresses, and those of most verbs of `store` are applications.
-fn names_files(verb: &Command) -> bool {
-    let mut positionals = verb.get_positionals();
-    let application = positionals.any(|it| it.get_id() == "application");
-    !application && !["run", "symbolize"].contains(&verb.get_name())
+/// What a verb's argument without an option is, after some others. Behind the artifact of `run`, it
+/// is the program's. For most verbs of `store` it is an application, and so is the artifact of `run`
+/// if it is taken from a store (`by_name`).
+fn positional(verb: &Command, others: usize, by_name: bool) -> Kind {
+    let mut known = verb.get_positionals();
+    let application = known.any(|it| it.get_id() == "application");
+    let of_run = verb.get_name() == "run" && (others > 0 || by_name);
+    match application || of_run {
+        true => Kind::Text,
+        false => Kind::File,
+    }
+}
+
+/// Whether `--store` is among the options.
+fn takes_from_store(arguments: &[OsString]) -> bool {
+    let mut options = arguments.iter().take_while(|argument| *argument != "--");
+    options.any(|argument| {
+        let bytes = argument.as_encoded_bytes();
+        bytes == b"--store" || bytes.starts_with(b"--store=")
+    })
 }
 
 /// An error of the parser, without values that may be secrets. If any option on the command line is
@@ -267,8 +285,75 @@ pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::
 fn is_about_secrets(argument: &str) -> bool {
     let argument = argument.to_ascii_lowercase();
     let name = argument.split(['=', ' ']).next().unwrap_or_default();
-    name.starts_with('-')
-        && ["pass", "pin", "secret", "key"]
-            .iter()
-            .any(|it| name.contains(it))
+    name.starts_with('-') && SECRET_WORDS.iter().any(|it| name.contains(it))
+}
+
+/// Parts of the names of options that take secrets, of edgec's and of other programs'. Also
+/// `--encrypt`, which takes none.
+const SECRET_WORDS: [&str; 13] = [
+    "pass", "phrase", "pin", "pw", "secret", "key", "priv", "seed", "token", "auth", "cred",
+    "encrypt", "decrypt",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command;
+
+    fn kinds(line: &[&str]) -> Vec<Kind> {
+        let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
+        let places = places(&command(), &arguments);
+        places.into_iter().map(|place| place.kind).collect()
+    }
+
+    /// Only what follows the artifact of `run` is the program's.
+    #[test]
+    fn behind_two_dashes_the_artifact_of_run_comes_first() {
+        use Kind::{File, Program, Text};
+        for (line, last) in [
+            (&["run", "--", "x"][..], File),
+            (&["run", "--key", "k.pub.pem", "--", "x"], File),
+            (
+                &["run", "--key", "k.pub.pem", "--", "app.cwasm", "x"],
+                Program,
+            ),
+            (&["run", "--", "app.cwasm", "--", "x"], Program),
+            (&["run", "app.cwasm", "--", "x"], Program),
+            (&["run", "app.cwasm", "x"], Text),
+            (&["run", "x"], File),
+            (&["run", "--store", "s", "x"], Text),
+            (&["run", "--store=s", "--", "x"], Text),
+            (&["run", "x", "--store=s"], File),
+            (&["build", "--", "x"], File),
+            (&["build", "app.wasm", "--", "--key"], File),
+            (&["store", "path", "--", "x"], Text),
+            (&["store", "rm", "x"], Text),
+            (&["symbolize", "x"], File),
+        ] {
+            assert_eq!(kinds(line).last().copied(), Some(last), "{line:?}");
+        }
+    }
+
+    /// The parser repeats what `--encrypt`, which takes no value, was given.
+    #[test]
+    fn the_parser_repeats_no_value_of_an_option_about_secrets() {
+        for line in [
+            &["keygen", "--encrypt=hunter2secret", "-o", "k.pem"][..],
+            &["keygen", "--encrypt", "hunter2secret", "-o", "k.pem"],
+            &["keygen", "--pw", "hunter2secret", "-o", "k.pem"],
+            &["keygen", "--pwd=hunter2secret", "-o", "k.pem"],
+            &["keygen", "--ENCRYPT", "hunter2secret", "-o", "k.pem"],
+            &["build", "a.wasm", "--encrypt", "hunter2secret"],
+            &["build", "--decrypt", "a.wasm", "hunter2secret"],
+            &["sign", "a.cwasm", "--seed", "hunter2secret"],
+            &["sign", "a.cwasm", "--priv=hunter2secret"],
+            &["keys", "show", "--password", "hunter2secret"],
+        ] {
+            let line = [&["edgec"][..], line].concat();
+            let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
+            let error = command().try_get_matches_from(&arguments).unwrap_err();
+            let text = redacted(error, &arguments).to_string();
+            assert!(!text.contains("hunter2"), "{line:?}: {text}");
+        }
+    }
 }

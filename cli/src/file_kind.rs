@@ -34,6 +34,10 @@ enum FileKind {
     Component,
     Module,
     WasmText,
+    Utf16,
+    Wit,
+    Source,
+    LfsPointer,
     PrivateKey,
     PublicKey,
     Pem,
@@ -137,8 +141,26 @@ fn of_magic(bytes: &[u8]) -> Option<FileKind> {
     if bytes.get(257..262) == Some(b"ustar") {
         return Some(FileKind::Tar);
     }
+    if is_utf16(bytes) {
+        return Some(FileKind::Utf16);
+    }
     let known = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic));
     known.map(|(_, kind)| *kind)
+}
+
+/// With a byte order mark, or as text that begins with a character of ASCII.
+fn is_utf16(bytes: &[u8]) -> bool {
+    match bytes {
+        // Of UTF-32, two more zeros follow.
+        [0xff, 0xfe, rest @ ..] => !rest.starts_with(&[0, 0]),
+        [0xfe, 0xff, ..] => true,
+        [a, 0, b, 0, ..] | [0, a, 0, b, ..] => is_of_text(*a) && is_of_text(*b),
+        _ => false,
+    }
+}
+
+fn is_of_text(byte: u8) -> bool {
+    byte.is_ascii_graphic() || byte.is_ascii_whitespace()
 }
 
 fn of_elf(bytes: &[u8]) -> FileKind {
@@ -176,7 +198,9 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
             label if label.contains("PUBLIC KEY") => FileKind::PublicKey,
             _ => FileKind::Pem,
         }
-    } else if text.starts_with("#!") {
+    } else if text.starts_with("version https://git-lfs.") {
+        FileKind::LfsPointer
+    } else if text.starts_with("#!") && !text.starts_with("#![") {
         FileKind::Script
     } else if text.starts_with("(;") || text.starts_with(";;") || text.starts_with('(') {
         FileKind::WasmText
@@ -188,8 +212,51 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
         FileKind::Json
     } else if text.lines().any(|line| line.trim() == "[[key]]") {
         FileKind::Policy
+    } else if text.contains("\n```") {
+        // A document that quotes code.
+        return None;
+    } else if text.lines().any(is_source) {
+        FileKind::Source
+    } else if text.lines().any(is_wit) {
+        FileKind::Wit
     } else {
         return None;
+    })
+}
+
+/// Whether a line is one of a program in C, C++, Rust, Go or AssemblyScript.
+fn is_source(line: &str) -> bool {
+    const BEGINS: &[&str] = &[
+        "#include ",
+        "#include<",
+        "#define ",
+        "#pragma ",
+        "#![",
+        "int main(",
+        "void main(",
+        "fn main(",
+        "pub fn ",
+        "use std::",
+        "package main",
+        "func main(",
+        "export function ",
+    ];
+    BEGINS.iter().any(|begin| line.starts_with(begin))
+}
+
+/// Whether a line begins a package, a world or an interface of WIT (component model, `WIT.md`).
+fn is_wit(line: &str) -> bool {
+    let line = line.trim();
+    if let Some(package) = line.strip_prefix("package ") {
+        return package.contains(':') && package.ends_with([';', '{']);
+    }
+    let block = ["world ", "interface "]
+        .iter()
+        .find_map(|word| line.strip_prefix(word)?.split_once('{'));
+    block.is_some_and(|(name, _)| {
+        let name = name.trim();
+        let is_kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-%".contains(c);
+        !name.is_empty() && name.chars().all(is_kebab)
     })
 }
 
@@ -221,6 +288,10 @@ impl FileKind {
             Self::Component => "a component",
             Self::Module => "a core module",
             Self::WasmText => "WebAssembly text",
+            Self::Utf16 => "text in UTF-16",
+            Self::Wit => "a WIT file",
+            Self::Source => "source code",
+            Self::LfsPointer => "a pointer of Git LFS",
             Self::PrivateKey => "a private key",
             Self::PublicKey => "a public key",
             Self::Pem => "a PEM file",
@@ -264,6 +335,15 @@ impl FileKind {
             Self::DebugFile => {
                 "`edgec symbolize` reads debug files; the artifact has the ending .cwasm"
             }
+            Self::Utf16 => "save it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE",
+            Self::Wit => {
+                "WIT only describes a program: give the component or core module, .wasm or .wat"
+            }
+            Self::Source => {
+                "compile it for WebAssembly first, such as with the clang of wasi-sdk or with Rust's \
+                 target wasm32-wasip2"
+            }
+            Self::LfsPointer => "the file itself was not downloaded: git lfs pull",
             Self::PrivateKey => "keys are named with --key",
             Self::PublicKey => "keys are named with --key, or --public-key",
             Self::Pem => "give the file that the build wrote",
@@ -353,6 +433,33 @@ mod tests {
             (b"MZ\x90".to_vec(), Some(FileKind::Windows)),
             (b"\xcf\xfa\xed\xfe".to_vec(), Some(FileKind::MachO)),
             (b"BC\xc0\xde".to_vec(), Some(FileKind::Bitcode)),
+            (b"\xff\xfe(\0m\0".to_vec(), Some(FileKind::Utf16)),
+            (b"\xfe\xff\0(\0m".to_vec(), Some(FileKind::Utf16)),
+            (b"(\0m\0".to_vec(), Some(FileKind::Utf16)),
+            (b"\0\n\0(".to_vec(), Some(FileKind::Utf16)),
+            (b"\xff\xfe\0\0(\0\0\0".to_vec(), None),
+            (
+                b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".to_vec(),
+                Some(FileKind::LfsPointer),
+            ),
+            (
+                b"/// An app.\npackage acme:shop@1.0.0;\n".to_vec(),
+                Some(FileKind::Wit),
+            ),
+            (
+                b"\n  world my-app { export run: func(); }".to_vec(),
+                Some(FileKind::Wit),
+            ),
+            (b"interface types {\n".to_vec(), Some(FileKind::Wit)),
+            (b"interface Types {\n".to_vec(), None),
+            (b"package shop;\n".to_vec(), None),
+            (
+                b"/* An app. */\n#include <stdio.h>\n".to_vec(),
+                Some(FileKind::Source),
+            ),
+            (b"#![no_std]\nfn f() {}\n".to_vec(), Some(FileKind::Source)),
+            (b"package main\n".to_vec(), Some(FileKind::Source)),
+            (b"# An app\n\n```c\n#include <a.h>\n```\n".to_vec(), None),
             (b"\x89PNG\r\n\x1a\n\0".to_vec(), None),
             (b"some words".to_vec(), None),
         ];

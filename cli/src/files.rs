@@ -30,13 +30,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     } else {
         read_file(path)
     };
-    let bytes = bytes.map_err(|error| {
-        let failure = cannot("read", path, &error);
-        match error.kind() {
-            io::ErrorKind::IsADirectory => failure.hint("this is a folder: name the files in it"),
-            _ => failure,
-        }
-    })?;
+    let bytes = bytes.map_err(|error| cannot_read(path, &error))?;
     if is_key(&bytes) {
         let message = "this looks like a secret key, not like WebAssembly; it is not shown";
         return Err(Failure::new(Exit::Rejected, "secret-input", message)
@@ -44,6 +38,25 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             .hint("keys are named with --key"));
     }
     Ok(bytes)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Failure {
+    let failure = cannot("read", path, error);
+    match error.kind() {
+        io::ErrorKind::IsADirectory => failure.hint("this is a folder: name the files in it"),
+        _ => failure,
+    }
+}
+
+/// Why [`read`] would fail before the first byte: there is no such file, or it is a folder.
+pub(crate) fn unreadable(path: &Path) -> Option<Failure> {
+    let error: io::Error = match path.metadata() {
+        _ if path.as_os_str() == STDIN => return None,
+        Ok(found) if found.is_dir() => io::ErrorKind::IsADirectory.into(),
+        Ok(_) => return None,
+        Err(error) => error,
+    };
+    Some(cannot_read(path, &error))
 }
 
 /// Whether an input is a key instead of a program. The text parser's error would show a line of it.

@@ -15,7 +15,7 @@ pub(crate) fn finish(command: Command) -> Command {
 }
 
 /// Puts examples after the options of every verb that has examples, before any text that is there
-/// already.
+/// already. A group of verbs shows the first example of each of its verbs.
 fn with_examples(command: Command, path: &str) -> Command {
     let verbs: Vec<String> = command
         .get_subcommands()
@@ -25,10 +25,14 @@ fn with_examples(command: Command, path: &str) -> Command {
         let path = format!("{path} {verb}");
         command.mut_subcommand(verb, |verb| with_examples(verb, path.trim_start()))
     });
-    let examples = EXAMPLES.iter().filter(|(verb, ..)| *verb == path);
-    let examples: Vec<String> = examples
-        .map(|(_, what, line)| format!("  {what}:\n    {line}\n"))
-        .collect();
+    let text = |(_, what, line): &(&str, &str, &str)| format!("  {what}:\n    {line}\n");
+    let own = EXAMPLES.iter().filter(|(verb, ..)| *verb == path);
+    let mut examples: Vec<String> = own.map(text).collect();
+    if !path.is_empty() {
+        let verbs = verbs.iter().map(|verb| format!("{path} {verb}"));
+        let first = |path: String| EXAMPLES.iter().find(|(verb, ..)| *verb == path);
+        examples.extend(verbs.filter_map(first).map(text));
+    }
     if examples.is_empty() {
         return command;
     }
@@ -234,6 +238,11 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
         "edgec advisories --format json",
     ),
     (
+        "advisories",
+        "One of them",
+        "edgec advisories GHSA-mghf-wjfp-p5xm",
+    ),
+    (
         "version",
         "What this edgec is made of, for machines",
         "edgec version --format json",
@@ -271,6 +280,25 @@ mod tests {
             let words = shlex::split(line).unwrap();
             let accepted = command().try_get_matches_from(words);
             assert!(accepted.is_ok(), "{line}: {}", accepted.unwrap_err());
+        }
+    }
+
+    #[test]
+    fn groups_of_verbs_have_an_example_of_each() {
+        let mut command = command();
+        for group in ["keys", "store", "policy"] {
+            let group = command.find_subcommand_mut(group).unwrap();
+            let verbs: Vec<String> = group
+                .get_subcommands()
+                .map(|verb| verb.get_name().to_owned())
+                .filter(|verb| verb != "help")
+                .collect();
+            let help = group.render_long_help().to_string();
+            for verb in verbs {
+                let path = format!("{} {verb}", group.get_name());
+                let example = EXAMPLES.iter().find(|(of, ..)| *of == path).unwrap();
+                assert!(help.contains(example.2), "{path}: {help}");
+            }
         }
     }
 

@@ -3,9 +3,12 @@
 //!
 //! Known forms: PEM (RFC 7468) of any private key, also on one line, escaped (`\n`, `\u000a`,
 //! `%0A`) or cut into words; the DER inside (PKCS#8, RFC 5958; SEC 1; PKCS#1; OpenSSH's) in base64,
-//! base64url or hexadecimal; all of these once more in base64 or hexadecimal; keys of PuTTY, age
-//! and JWK; and texts that look like 32 or 64 random bytes, since a bare seed has no form of its
-//! own.
+//! base64url or hexadecimal, or byte by byte; all of these once more in such an encoding; what
+//! `openssl pkey -text` prints; keys of PuTTY, age, minisign, signify and JWK; and texts that look
+//! like 32 or 64 random bytes, since a bare seed has no form of its own.
+
+mod forms;
+mod listed;
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -17,7 +20,7 @@ use zeroize::Zeroizing;
 pub(crate) enum Material {
     /// A secret key: nothing else has this form.
     Key,
-    /// 32 or 64 bytes in hexadecimal: a secret seed or a public digest.
+    /// 32 or 64 bytes in hexadecimal, or byte by byte: a secret seed or a public digest.
     HexBytes,
 }
 
@@ -32,73 +35,51 @@ pub(crate) fn looks_like(text: &[u8]) -> Option<Material> {
     if is_key(text, DEPTH) {
         return Some(Material::Key);
     }
-    let plain = compact(&unescaped(text));
-    let hex = plain.iter().all(u8::is_ascii_hexdigit);
-    (hex && matches!(plain.len(), 64 | 128)).then_some(Material::HexBytes)
+    let mut digits = compact(&unescaped(text));
+    digits.retain(|byte| *byte != b':');
+    let prefixed = digits.strip_prefix(b"0x").or(digits.strip_prefix(b"0X"));
+    let digits = prefixed.unwrap_or(&digits);
+    let is_hex = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    let is_bytes = (is_hex && is_seed(&from_hex(digits))) || listed::is_list(text, is_seed);
+    is_bytes.then_some(Material::HexBytes)
+}
+
+/// 32 or 64 bytes; the first of these also as DER's OCTET STRING, or as one inside another
+/// (RFC 8410, `CurvePrivateKey`).
+fn is_seed(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x04, 0x20, seed @ ..] | [0x04, 0x22, 0x04, 0x20, seed @ ..] if seed.len() == 32 => true,
+        _ => matches!(bytes.len(), 32 | 64),
+    }
 }
 
 fn is_key(text: &[u8], depth: u8) -> bool {
     let plain = unescaped(text);
-    if is_document(&plain) || is_private_der(&plain) || plain.starts_with(OPENSSH) {
+    if forms::is_document(&plain) || forms::is_binary(&plain) {
         return true;
     }
     let Some(depth) = depth.checked_sub(1) else {
         return false;
     };
     let compact = compact(&plain);
-    if compact.split(|byte| !is_base64(*byte)).any(is_random) {
+    let mut runs = compact.split(|byte| !is_base64(*byte));
+    if runs.any(|run| is_random(without_der(run))) {
         return true;
     }
-    let mut decoded = decodings(&compact);
+    let mut decoded = decodings(&compact).chain(listed::lists(text));
     decoded.any(|bytes| is_key(&bytes, depth))
 }
 
-/// What OpenSSH's private keys begin with (`PROTOCOL.key`).
-const OPENSSH: &[u8] = b"openssh-key-v1\0";
-
-/// Documents that are marked as private keys.
-fn is_document(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text).to_ascii_uppercase();
-    if text.contains("-----BEGIN") {
-        let mut letters = text.clone();
-        letters.retain(|c| c.is_ascii_uppercase());
-        // A shell splits a document without quotes around it, and leaves `-----BEGIN` alone.
-        let words = text.split_once("-----BEGIN").map_or("", |(_, rest)| rest);
-        return letters.contains("PRIVATEKEY") || words.trim().is_empty();
-    }
-    let jwk = text.contains("\"KTY\"") && text.contains("\"D\"");
-    jwk || text.contains("PUTTY-USER-KEY-FILE") || text.contains("AGE-SECRET-KEY-1")
-}
-
-/// The beginning of PKCS#8, of it under a passphrase (PBES1, PBES2, PKCS#12), of SEC 1, or of
-/// PKCS#1.
-fn is_private_der(bytes: &[u8]) -> bool {
-    let sequence = |bytes: &[u8]| -> Option<usize> {
-        match *bytes {
-            [0x30, length, ..] if length < 0x80 => Some(2),
-            [0x30, 0x81, ..] => Some(3),
-            [0x30, 0x82, ..] => Some(4),
-            _ => None,
+/// A run of base64 letters without the first letters of an OCTET STRING of 32 bytes, alone or
+/// inside another.
+fn without_der(run: &[u8]) -> &[u8] {
+    match run {
+        [b'B', b'C', b'I', b'E', b'I', seed @ ..] | [b'B', b'C', b'A'..=b'D', seed @ ..]
+            if seed.len() == 43 =>
+        {
+            seed
         }
-    };
-    let Some(inner) = sequence(bytes).and_then(|header| bytes.get(header..)) else {
-        return false;
-    };
-    // PKCS#5 (1.2.840.113549.1.5) and PKCS#12's encryption (1.2.840.113549.1.12.1).
-    let encryption: [&[u8]; 2] = [
-        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05],
-        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c],
-    ];
-    match *inner {
-        // Version 0 or 1, then an algorithm; a key of 32 bytes or longer; or a modulus.
-        [0x02, 0x01, 0x00 | 0x01, 0x30, ..] => true,
-        [0x02, 0x01, 0x01, 0x04, length, ..] => length >= 0x18,
-        [0x02, 0x01, 0x00, 0x02, length, ..] => length >= 0x40,
-        _ => {
-            let id = sequence(inner).and_then(|header| inner.get(header..));
-            let id = id.and_then(|id| id.get(2..)).unwrap_or_default();
-            encryption.iter().any(|known| id.starts_with(known))
-        }
+        _ => run,
     }
 }
 
@@ -107,16 +88,36 @@ fn decodings(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>> {
     let runs = text.split(|byte| !is_base64(*byte));
     let runs = runs.filter(|run| run.len() >= 24);
     let base64 = runs.flat_map(|run| {
-        // DER begins with `M` in base64; a name or a prefix may come before it.
-        let begins = move |at: &usize| *at == 0 || run.get(*at) == Some(&b'M');
+        // DER begins with `M` in base64, and a key of minisign with `RW`; a name or a prefix may
+        // come before it.
+        let begins = move |at: &usize| {
+            let rest = run.get(*at..).unwrap_or_default();
+            *at == 0 || rest.starts_with(b"M") || rest.starts_with(b"RW")
+        };
         let begins = (0..run.len()).filter(begins).take(64);
         begins.filter_map(move |at| from_base64(run.get(at..)?))
     });
     let mut digits = text.to_vec();
     digits.retain(|byte| *byte != b':');
     let hex = digits.split(|byte| !byte.is_ascii_hexdigit());
-    let hex: Vec<_> = hex.filter(|run| run.len() >= 32).map(from_hex).collect();
+    let hex = hex.filter(|run| run.len() >= 32);
+    let hex: Vec<_> = hex.flat_map(hex_decodings).collect();
     base64.chain(hex)
+}
+
+/// The bytes of a run of hexadecimal digits, also from where PKCS#8 or another sequence with a
+/// version begins: a dump has offsets in front.
+fn hex_decodings(run: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let begins = |at: &usize| {
+        let rest = run.get(*at..).unwrap_or_default();
+        let version = |at: usize| rest.get(at..).is_some_and(|it| it.starts_with(b"0201"));
+        *at == 0 || rest.starts_with(b"30") && [4, 6, 8].into_iter().any(version)
+    };
+    let begins = (0..run.len()).filter(begins).take(16);
+    begins
+        .filter_map(|at| run.get(at..))
+        .map(from_hex)
+        .collect()
 }
 
 /// The bytes of a run of base64 letters, in either alphabet.
@@ -307,14 +308,73 @@ mod tests {
             "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"abc\"}".to_owned(),
             "AGE-SECRET-KEY-1QQQQ".to_owned(),
             "PuTTY-User-Key-File-3: ssh-ed25519".to_owned(),
+            STANDARD.encode(&der[14..]),
+            STANDARD_NO_PAD.encode(&der[14..]),
+            URL_SAFE_NO_PAD.encode(&der[14..]),
+            STANDARD.encode([&[4_u8, 0x22][..], &der[14..]].concat()),
+            format!("0x{}", hex(&der)),
+            format!("00000000: {}", hex(&der)),
+            list(&der, |byte| byte.to_string()),
+            list(&der, |byte| format!("0x{byte:02x}")),
+            list(pem.as_bytes(), |byte| byte.to_string()),
+            format!("{{\"key\": {}}}", list(&der, |byte| byte.to_string())),
+            openssl_text(&der[16..]),
+            openssl_text(&der[16..]).replace('\n', "\\n"),
+            format!("priv:\n    {}", colons(&der[16..])),
+            format!("privateExponent:\n    00:{}", colons(&der[16..])),
+            "Private-Key:".to_owned(),
+            minisign(*b"EdScB2"),
+            minisign(*b"Ed\0\0B2"),
+            minisign(*b"EdBK\0\0"),
+            format!(
+                "untrusted comment: minisign encrypted secret key\n{}",
+                minisign(*b"EdScB2")
+            ),
+            format!("untrusted comment: mine\n{}\n", minisign(*b"EdScB2")),
+            "untrusted comment: signify secret key".to_owned(),
         ] {
             assert_eq!(found(&text), Some(Material::Key), "{text}");
         }
-        assert_eq!(found(&hex(&der[16..])), Some(Material::HexBytes));
-        assert_eq!(
-            found(&hex(&der[16..]).to_uppercase()),
-            Some(Material::HexBytes)
-        );
+        let twice = [&der[16..], &der[16..]].concat();
+        for bytes in [&der[16..], &twice[..], &der[14..]] {
+            for text in [
+                hex(bytes),
+                hex(bytes).to_uppercase(),
+                format!("0x{}", hex(bytes)),
+                format!("0X{}", hex(bytes).to_uppercase()),
+                colons(bytes),
+                colons(bytes).replace(':', "-").to_uppercase(),
+                colons(bytes).replace(':', " "),
+                list(bytes, |byte| byte.to_string()),
+                list(bytes, |byte| format!("0x{byte:02x}")),
+                list(bytes, |byte| format!("\\x{byte:02x}")),
+            ] {
+                assert_eq!(found(&text), Some(Material::HexBytes), "{text}");
+            }
+        }
+    }
+
+    fn list(bytes: &[u8], one: fn(&u8) -> String) -> String {
+        let bytes: Vec<String> = bytes.iter().map(one).collect();
+        format!("[{}]", bytes.join(","))
+    }
+
+    fn colons(bytes: &[u8]) -> String {
+        let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        bytes.join(":")
+    }
+
+    /// `openssl pkey -text -noout`.
+    fn openssl_text(seed: &[u8]) -> String {
+        let line = |bytes: &[u8]| format!("    {}:\n", colons(bytes));
+        let lines: String = seed.chunks(15).map(line).collect();
+        format!("ED25519 Private-Key:\npriv:\n{lines}pub:\n{lines}")
+    }
+
+    /// A secret key of minisign, of 158 bytes.
+    fn minisign(begin: [u8; 6]) -> String {
+        let rest: Vec<u8> = (0..152_u8).map(|n| n.wrapping_mul(37)).collect();
+        STANDARD.encode([&begin[..], &rest].concat())
     }
 
     /// OpenSSL's headers of other keys, and of one under a passphrase.
@@ -351,6 +411,18 @@ mod tests {
             "Tests/V1/Case_01/Step_2/X86_64/Fn_3/a1_b2_c",
             "/nix/store/0c0v3f1x9s1zr1p4q3s2n5b1x7m8k9l0-edgec-0.1.0/bin/edgec",
             "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "untrusted comment: minisign public key",
+            "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
+            "ED25519 Public-Key:\npub:\n    19:bf:44:09:69:84:cd:fe:85:41:ba:c1:67:dc:3b",
+            "/srv/priv::/data",
+            "/srv/private-key::/data",
+            "0xdeadbeef",
+            "app.cwasm+0x1234",
+            "2027-01-01-12-30-00",
+            "10.0.0.1:8080",
+            "BCAuthority/releases/edge/production/shopV1000",
+            "My Secret Key.txt",
             "2027-01-01T00:00:00Z",
         ] {
             assert_eq!(found(text), None, "{text}");

@@ -4,7 +4,10 @@
 //! in the libraries.
 
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "printing is this crate's work")]
+
+// First: its macros are for all modules behind it.
+#[macro_use]
+mod stderr;
 
 mod arguments;
 mod cold_start;
@@ -21,6 +24,7 @@ mod key_material;
 mod keys;
 mod machine;
 mod naming;
+mod number;
 mod panics;
 mod pipeline;
 mod progress;

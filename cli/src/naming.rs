@@ -78,7 +78,7 @@ pub(crate) fn plan(
     for input in inputs {
         let name = match name {
             Some(name) => name.to_owned(),
-            None => stem(input)?,
+            None => named_after(input)?,
         };
         check_name(&name)?;
         let mut outputs = Vec::new();
@@ -122,8 +122,15 @@ fn has_ending(path: &Path) -> bool {
     ending.is_some_and(|ending| ending.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// Whether an input has no name of its own: standard input, pipes and devices.
-fn is_nameless(input: &Path) -> bool {
+/// The application's name, from the input's. If that is not possible because there is no such file,
+/// the failure says so.
+fn named_after(input: &Path) -> Result<String, Failure> {
+    let name = stem(input).and_then(|name| check_name(&name).map(|()| name));
+    name.map_err(|failure| files::unreadable(input).unwrap_or(failure))
+}
+
+/// Why an input has no name of its own.
+fn nameless(input: &Path) -> Option<&'static str> {
     let of_system = ["/dev", "/proc"]
         .iter()
         .any(|folder| input.starts_with(folder));
@@ -131,12 +138,18 @@ fn is_nameless(input: &Path) -> bool {
         let found = input.metadata();
         found.is_ok_and(|found| !found.is_file() && !found.is_dir())
     };
-    input.as_os_str() == STDIN || of_system || special()
+    if input.as_os_str() == STDIN {
+        Some("standard input")
+    } else if of_system || special() {
+        Some("a pipe or a device")
+    } else {
+        None
+    }
 }
 
 fn stem(input: &Path) -> Result<String, Failure> {
-    if is_nameless(input) {
-        let message = "the application's name is made from the input's, and this input has none";
+    if let Some(what) = nameless(input) {
+        let message = format!("an application is named after its file, and this is {what}");
         return Err(Failure::usage("name", message)
             .about(input.display())
             .hint("name the application with --name"));
@@ -206,6 +219,17 @@ mod tests {
         ));
         assert!(Output::new(Some(file), 2, false).is_err());
         assert!(Output::new(Some(file), 1, true).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_told_before_its_name() {
+        let failure = |input| plan_of(&[input], None).unwrap_err();
+        assert_eq!(failure("no/such/*.wasmx").code(), "io");
+        for folder in [".", "..", "/"] {
+            assert_eq!(failure(folder).code(), "io", "{folder}");
+        }
+        // With a good name, the build tells it, and goes on with the other inputs.
+        assert!(plan_of(&["no/such/app.wasm"], None).is_ok());
     }
 
     #[test]

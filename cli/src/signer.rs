@@ -15,6 +15,7 @@ use edgec_packager::{PackageError, SecretKey, SignedArtifact, UnsignedArtifact};
 use self::command::CommandSigner;
 use self::token::TokenSigner;
 use crate::failure::{Exit, Failure};
+use crate::number::{SECONDS, number};
 use crate::{files, keys};
 
 /// Who signs.
@@ -40,7 +41,7 @@ pub(crate) struct SignerArguments {
     )]
     signer: Option<String>,
     /// How many seconds the program may take [default: 60]
-    #[arg(long, value_name = "SECONDS", requires = "signer", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", requires = "signer", value_parser = number(1..=86_400, SECONDS))]
     signer_timeout: Option<u64>,
     /// The public key of whoever signs; another's signature is refused
     #[arg(long, value_name = "FILE")]

@@ -4,25 +4,74 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::failure::Failure;
 
-/// Reads an RFC 3339 time in UTC or a number of seconds since 1970; the result is the
-/// latter. For clap.
+/// Reads a point in time; the result is in seconds since 1970. For clap.
+///
+/// It is a time by RFC 3339, in UTC or with an offset; a date, which means its first second in UTC;
+/// or a number of seconds since 1970.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
-    if let Ok(seconds) = text.parse() {
-        return Ok(seconds);
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number {
+        return checked(text.parse().unwrap_or(u64::MAX));
     }
-    let time = humantime::parse_rfc3339(text)
-        .map_err(|_| "not a time like 2026-01-31T12:00:00Z, nor seconds since 1970".to_owned())?;
-    let since = time.duration_since(UNIX_EPOCH);
-    since
-        .map(|since| since.as_secs())
-        .map_err(|_| "before 1970".to_owned())
+    let seconds = of_rfc3339(text).ok_or_else(|| {
+        "not a time: write 2030-01-31, 2030-01-31T12:00:00Z, 2030-01-31T12:00:00+02:00, \
+         or seconds since 1970"
+            .to_owned()
+    })?;
+    match u64::try_from(seconds) {
+        Ok(seconds) if seconds <= LAST => Ok(seconds),
+        Ok(_) => Err(TOO_LATE.to_owned()),
+        Err(_) => Err("that lies before 1970".to_owned()),
+    }
+}
+
+/// A number of seconds since 1970. Milliseconds, as JavaScript counts, would lie in the far future.
+pub(crate) fn checked(seconds: u64) -> Result<u64, String> {
+    match seconds <= LAST {
+        true => Ok(seconds),
+        false => Err(format!("{TOO_LATE}: write seconds, not milliseconds")),
+    }
+}
+
+/// The seconds since 1970 of a time with `Z` or an offset, or of a date.
+fn of_rfc3339(text: &str) -> Option<i64> {
+    let (time, offset) = match split_offset(text) {
+        Some((local, offset)) => (format!("{local}Z"), offset),
+        None => (text.to_owned(), 0),
+    };
+    let time = humantime::parse_rfc3339(&time)
+        .or_else(|_| humantime::parse_rfc3339(&format!("{text}T00:00:00Z")))
+        .ok()?;
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()?.checked_sub(offset)
+}
+
+/// A time without its offset from UTC, such as `+02:00`, and that offset in seconds.
+fn split_offset(text: &str) -> Option<(&str, i64)> {
+    let at = text.len().checked_sub("+00:00".len())?;
+    let (time, offset) = text.split_at_checked(at)?;
+    let (sign, digits) = match offset.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, offset.strip_prefix('+')?),
+    };
+    let (hours, minutes) = digits.split_once(':')?;
+    if !time.ends_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let number = |digits: &str, most: i64| {
+        let is_number = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number: Option<i64> = digits.parse().ok();
+        number.filter(|number| is_number && *number <= most)
+    };
+    let seconds = number(hours, 23)? * 3600 + number(minutes, 59)? * 60;
+    Some((time, sign * seconds))
 }
 
 /// As [`parse`], for the ends of a validity: a small number is more likely a year than a
-/// time in the 1970s, and a date alone is its first second.
-pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
+/// time in the 1970s.
+fn parse_date(text: &str) -> Result<u64, String> {
     const YEARS: u64 = 100_000_000;
-    match parse(text).or_else(|error| parse(&format!("{text}T00:00:00Z")).map_err(|_| error))? {
+    match parse(text)? {
         seconds if seconds < YEARS => Err("that lies before 1973".to_owned()),
         seconds => Ok(seconds),
     }
@@ -32,21 +81,39 @@ pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
 /// validity.
 pub(crate) fn parse_limit(text: &str) -> Result<u64, String> {
     let Some(duration) = text.strip_prefix('+') else {
-        return parse_date(text);
+        return parse_date(text).map_err(|error| match (parse_duration(text), years(text)) {
+            (Ok(_), _) => format!("a duration from now begins with `+`: write +{text}"),
+            (_, Some(advice)) => advice,
+            _ => error,
+        });
     };
     let after = parse_duration(duration)?;
     let now = now().map_err(|_| "the clock is not set".to_owned())?;
     let sum = now.checked_add(after).filter(|sum| *sum <= LAST);
-    sum.ok_or_else(|| "that lies behind the year 9999".to_owned())
+    sum.ok_or_else(|| TOO_LATE.to_owned())
 }
 
 /// The last second of the year 9999, which RFC 3339 can write.
 const LAST: u64 = 253_402_300_799;
+const TOO_LATE: &str = "that lies behind the year 9999";
+
+/// What to write instead of a number of years.
+fn years(text: &str) -> Option<String> {
+    let endings = ["years", "year", "y"];
+    let number = endings
+        .iter()
+        .find_map(|ending| text.strip_suffix(ending))?;
+    let days = number.parse::<u64>().ok()?.checked_mul(365)?;
+    Some(format!("years differ in length: write +{days}d"))
+}
 
 /// The seconds of one or several numbers with units, such as `1d12h`.
 fn parse_duration(text: &str) -> Result<u64, String> {
-    let wrong =
-        || "not a duration like +90d, +12h or +1d12h: units are w, d, h, m (minutes), s".to_owned();
+    let wrong = || {
+        years(text).unwrap_or_else(|| {
+            "not a duration like +90d, +12h or +1d12h: units are w, d, h, m (minutes), s".to_owned()
+        })
+    };
     let mut rest = text;
     let mut seconds: u64 = 0;
     while !rest.is_empty() {
@@ -90,6 +157,54 @@ mod tests {
     use super::*;
 
     #[test]
+    fn times_are_dates_rfc_3339_or_seconds() {
+        for (text, seconds) in [
+            ("0", 0),
+            ("1893456000", 1_893_456_000),
+            ("2030-01-01", 1_893_456_000),
+            ("2030-01-01T00:00:00Z", 1_893_456_000),
+            ("2030-01-01T00:00:00.25Z", 1_893_456_000),
+            ("2030-01-01T00:00:00+00:00", 1_893_456_000),
+            ("2030-01-01T00:00:00-00:00", 1_893_456_000),
+            ("2030-01-01T02:00:00+02:00", 1_893_456_000),
+            ("2029-12-31T18:30:00-05:30", 1_893_456_000),
+            ("1970-01-01T01:00:00+01:00", 0),
+            ("9999-12-31T23:59:59Z", LAST),
+            ("253402300799", LAST),
+        ] {
+            assert_eq!(parse(text), Ok(seconds), "{text}");
+        }
+        for text in [
+            "",
+            "+5",
+            "-5",
+            "2030",
+            "2030-01",
+            "2030-13-01",
+            "01.01.2030",
+            "2030-01-01T00:00",
+            "2030-01-01T00:00:00",
+            "2030-01-01T00:00:00+0200",
+            "2030-01-01T00:00:00+24:00",
+            "2030-01-01T00:00:00+02:60",
+            "2030-01-01T00:00:00Z+02:00",
+            "2030-01-01+02:00",
+            "1970-01-01T00:00:00+01:00",
+            "9999-12-31T23:59:59-01:00",
+            "é+02:00",
+            "tomorrow",
+        ] {
+            assert!(parse_date(text).is_err(), "{text}");
+        }
+        // 2100-01-01 in milliseconds.
+        for text in ["4102444800000", "253402300800", "99999999999999999999999"] {
+            let error = parse(text).unwrap_err();
+            assert!(error.contains("behind the year 9999"), "{error}");
+            assert!(error.contains("milliseconds"), "{error}");
+        }
+    }
+
+    #[test]
     fn durations_have_units() {
         for (text, seconds) in [
             ("90d", 7_776_000),
@@ -118,6 +233,18 @@ mod tests {
             assert!(parse_duration(text).is_err(), "{text}");
         }
         assert!(parse_limit("+8000000d").is_err());
+        for (text, advice) in [
+            ("90d", "write +90d"),
+            ("1d12h", "write +1d12h"),
+            ("1y", "write +365d"),
+            ("+1y", "write +365d"),
+            ("+2years", "write +730d"),
+            ("+1mo", "units are"),
+            ("soon", "2030-01-31T12:00:00Z"),
+        ] {
+            let error = parse_limit(text).unwrap_err();
+            assert!(error.contains(advice), "{text}: {error}");
+        }
         let now = now().unwrap();
         let later = parse_limit("+90d").unwrap();
         assert!((now + 7_776_000..now + 7_776_600).contains(&later));

@@ -66,10 +66,13 @@ pub(crate) struct PolicyReport {
     /// What it was compared with; absent when nobody asked for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<Seen>,
+    /// What was required, in a sentence, if the user gave keys instead of a policy.
+    #[serde(skip)]
+    without: Option<String>,
 }
 
 impl PolicyReport {
-    fn new(policy: &TrustPolicy, compared_with: Option<Seen>) -> Self {
+    fn new(policy: &TrustPolicy, compared_with: Option<Seen>, without: Option<String>) -> Self {
         Self {
             name: policy.name().map(str::to_owned),
             version: policy.version(),
@@ -77,7 +80,13 @@ impl PolicyReport {
             threshold: policy.threshold(),
             signed_by: policy.signed_by().iter().map(ToString::to_string).collect(),
             compared_with,
+            without,
         }
+    }
+
+    /// What was required, in a sentence, if the user gave keys instead of a policy.
+    pub(crate) fn without(&self) -> Option<&str> {
+        self.without.as_deref()
     }
 
     /// In one line.
@@ -131,10 +140,31 @@ impl TrustArguments {
             expected = expected.in_channel(channel);
         }
         Ok(Trust {
-            report: PolicyReport::new(&policy, compared),
+            report: PolicyReport::new(&policy, compared, self.without_policy()),
             policy,
             expected,
         })
+    }
+
+    /// What is required, in a sentence, if no policy was given.
+    fn without_policy(&self) -> Option<String> {
+        if self.trust.is_some() {
+            return None;
+        }
+        let mut required = match self.key.len() {
+            1 => "the signature".to_owned(),
+            keys => format!("{keys} signatures"),
+        };
+        let more = [(&self.name, "the name"), (&self.channel, "the channel")];
+        for (_, what) in more.iter().filter(|(asked, _)| asked.is_some()) {
+            required.push_str(" and ");
+            required.push_str(what);
+        }
+        let were = match required == "the signature" {
+            true => "was",
+            false => "were",
+        };
+        Some(format!("no policy given: only {required} {were} required"))
     }
 
     /// The policy in a file, and whether it was compared with the newest one seen.

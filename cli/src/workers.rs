@@ -8,11 +8,15 @@ use std::time::Duration;
 use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Runs, Worker};
 
 use crate::failure::Failure;
+use crate::number::{SECONDS, number};
 use crate::pipeline::Init;
 use crate::{COMPILER_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, secrets};
 
 /// A day, in seconds.
 const MAX_TIMEOUT: u64 = 86_400;
+
+/// What options for memory take.
+const MEBIBYTES: &str = "write a whole number of MiB, such as 8192 for 8 GiB";
 
 /// What the processes may take.
 #[derive(clap::Args)]
@@ -21,14 +25,14 @@ pub(crate) struct WorkerArguments {
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
     /// How many seconds the optimizer may take for one core module
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     optimizer_timeout: u64,
     /// How many seconds compiling may take for one program and target, and `--init` for a program
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = clap::value_parser!(u64).range(1..=MAX_TIMEOUT))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     compile_timeout: u64,
     /// How much memory `--init`, compiling and each process that optimizes (up to four at a time)
     /// may use (on Linux)
-    #[arg(long, value_name = "MIB", default_value = "8192", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
+    #[arg(long, value_name = "MIB", default_value = "8192", value_parser = number(64..=1 << 30, MEBIBYTES))]
     worker_memory: u64,
 }
 

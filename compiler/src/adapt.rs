@@ -1,9 +1,12 @@
 //! Decides whether a core module becomes a component, and makes the component.
 //!
 //! A module that carries component types (`wit-bindgen` writes them) becomes the component that
-//! they describe. A module that imports `wasi_snapshot_preview1` becomes a component with
-//! Wasmtime's standard adapter if the rule of [`crate::preview1`] proves that it behaves the same.
-//! All other modules stay core modules.
+//! they describe, unless an adapter could not work in its memory. A module that imports
+//! `wasi_snapshot_preview1` becomes a component with Wasmtime's standard adapter if the rule of
+//! [`crate::preview1`] proves that it behaves the same. All other modules stay core modules.
+
+#[cfg(test)]
+mod tests;
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +17,7 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wit_component::ComponentEncoder;
 
-use crate::preview1::{self, Judgement, Obstacle, Proof};
+use crate::preview1::{self, Lacks, Obstacle};
 use crate::validate::ValidateError;
 use crate::{Input, Interface, Kind, ValidComponent, validate};
 
@@ -67,8 +70,9 @@ pub struct Choice {
     pub asked: KindChoice,
     /// What decided.
     pub why: Why,
-    /// How the component that the user asked for differs from the core module.
-    pub lacks: Option<Obstacle>,
+    /// How the component differs from the core module. Only a component that the user or the
+    /// module's component types ask for may differ.
+    pub lacks: Option<Lacks>,
 }
 
 /// What decided whether a core module became a component.
@@ -78,8 +82,8 @@ pub enum Why {
     Asked,
     /// The module carries component types: it is meant to become that component.
     ComponentTypes,
-    /// The module behaves the same as a component.
-    Proof(Proof),
+    /// The module behaves the same as a component: no function asks where its memory ends.
+    Proved,
     /// The module might not behave the same as a component.
     Obstacle(Obstacle),
     /// The module imports nothing of WASI preview 1.
@@ -91,7 +95,7 @@ impl fmt::Display for Why {
         match self {
             Why::Asked => f.write_str("as asked for"),
             Why::ComponentTypes => f.write_str("it carries component types"),
-            Why::Proof(proof) => proof.fmt(f),
+            Why::Proved => f.write_str("it never asks for its memory's size or for more memory"),
             Why::Obstacle(obstacle) => obstacle.fmt(f),
             Why::NoPreview1 => f.write_str("it imports nothing of WASI preview 1"),
         }
@@ -179,11 +183,23 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
     let interface = program.interface();
     if preview1::has_component_types(program.bytes()) {
         let adapter = adapter_for(&interface);
+        let lacks = match adapter {
+            Adapter::None => None,
+            Adapter::Command | Adapter::Reactor => {
+                let judgement = preview1::judge_with_types(program.bytes());
+                judgement.component.map_err(AdaptError::Obstacle)?;
+                Lacks::new(judgement.lacks)
+            }
+        };
         let component = made(&program, adapter, Realloc::OfModule)?;
         return Ok(Adapted {
             component,
             adapter: Some(adapter),
-            choice: Some(choice(Why::ComponentTypes)),
+            choice: Some(Choice {
+                asked,
+                why: Why::ComponentTypes,
+                lacks,
+            }),
         });
     }
     if !preview1::imports_preview1(&interface) {
@@ -193,10 +209,7 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
             (_, None) => Err(AdaptError::NoExports),
         };
     }
-    let Judgement {
-        component: proof,
-        lacks,
-    } = preview1::judge(program.bytes());
+    let judgement = preview1::judge(program.bytes());
     let adapter = Adapter::Command;
     let component = |component, why, lacks| {
         Ok(Adapted {
@@ -205,21 +218,23 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
             choice: Some(Choice { asked, why, lacks }),
         })
     };
-    match (asked, proof, lacks) {
-        (KindChoice::Auto, Ok(proof), None) => match made(&program, adapter, Realloc::Grow) {
-            Ok(made) => component(made, Why::Proof(proof), None),
-            // The core module behaves right even if the encoder fails.
-            Err(error) => {
-                let reason = error.to_string();
-                let why = Why::Obstacle(Obstacle::Encoder { reason });
-                stays(program, Some(choice(why)))
-            }
-        },
-        (KindChoice::Auto, Err(obstacle), _) | (KindChoice::Auto, Ok(_), Some(obstacle)) => {
-            stays(program, Some(choice(Why::Obstacle(obstacle))))
+    if asked == KindChoice::Component {
+        judgement.component.map_err(AdaptError::Obstacle)?;
+        let lacks = Lacks::new(judgement.lacks);
+        return component(made(&program, adapter, Realloc::Grow)?, Why::Asked, lacks);
+    }
+    let obstacle = judgement.component.err();
+    if let Some(obstacle) = obstacle.or(judgement.lacks.into_iter().next()) {
+        return stays(program, Some(choice(Why::Obstacle(obstacle))));
+    }
+    match made(&program, adapter, Realloc::Grow) {
+        Ok(made) => component(made, Why::Proved, None),
+        // The core module behaves right even if the encoder fails.
+        Err(error) => {
+            let reason = error.to_string();
+            let why = Why::Obstacle(Obstacle::Encoder { reason });
+            stays(program, Some(choice(why)))
         }
-        (_, Err(obstacle), _) => Err(AdaptError::Obstacle(obstacle)),
-        (_, Ok(_), lacks) => component(made(&program, adapter, Realloc::Grow)?, Why::Asked, lacks),
     }
 }
 
@@ -290,147 +305,4 @@ fn encode(
     }
     let encoder = encoder.realloc_via_memory_grow(realloc == Realloc::Grow);
     Ok(encoder.validate(false).encode()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn adapted(text: &str, choice: KindChoice) -> Result<Adapted, AdaptError> {
-        adapt(crate::read(text.as_bytes()).unwrap(), choice)
-    }
-
-    const COMMAND: &str = r#"(module
-        (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
-        (memory (export "memory") 1) (func (export "_start")))"#;
-
-    #[test]
-    fn a_module_becomes_what_the_rule_says() {
-        let command = adapted(COMMAND, KindChoice::Auto).unwrap();
-        assert_eq!(command.adapter, Some(Adapter::Command));
-        assert_eq!(command.component.kind(), Kind::Component);
-        let exports = command.component.interface().exports;
-        assert!(exports.iter().any(|name| name.starts_with("wasi:cli/run@")));
-        let choice = command.choice.unwrap();
-        assert_eq!(choice.why, Why::Proof(Proof::StaticMemory));
-
-        let reactor = COMMAND.replace("_start", "_initialize");
-        let reactor = adapted(&reactor, KindChoice::Auto).unwrap();
-        assert_eq!(
-            (reactor.adapter, reactor.component.kind()),
-            (None, Kind::Module)
-        );
-        assert_eq!(
-            reactor.choice.unwrap().why,
-            Why::Obstacle(Obstacle::NoStart)
-        );
-
-        let plain = adapted("(module)", KindChoice::Auto).unwrap();
-        assert_eq!(
-            (plain.adapter, plain.component.kind()),
-            (None, Kind::Module)
-        );
-        assert_eq!(plain.choice.unwrap().why, Why::NoPreview1);
-    }
-
-    #[test]
-    fn the_choice_decides_where_both_fit() {
-        let module = adapted(COMMAND, KindChoice::Module).unwrap();
-        assert_eq!(module.component.kind(), Kind::Module);
-        assert_eq!(module.choice.unwrap().why, Why::Asked);
-        let component = adapted(COMMAND, KindChoice::Component).unwrap();
-        assert_eq!(component.component.kind(), Kind::Component);
-        let component = adapted("(component)", KindChoice::Auto).unwrap();
-        assert_eq!(component.choice, None);
-    }
-
-    /// A component that the user asks for is made, and what it lacks is reported.
-    #[test]
-    fn a_component_that_is_asked_for_may_lack_exit_codes() {
-        let exits = COMMAND
-            .replace(
-                "sched_yield\" (func (result i32))",
-                "proc_exit\" (func (param i32))",
-            )
-            .replace(
-                "(func (export \"_start\"))",
-                "(func (export \"_start\") (call 0 (i32.const 10)))",
-            );
-        let auto = adapted(&exits, KindChoice::Auto).unwrap();
-        assert_eq!(auto.component.kind(), Kind::Module);
-        assert_eq!(auto.choice.unwrap().why, Why::Obstacle(Obstacle::ExitCode));
-        let asked = adapted(&exits, KindChoice::Component).unwrap();
-        assert_eq!(asked.component.kind(), Kind::Component);
-        assert_eq!(asked.choice.unwrap().lacks, Some(Obstacle::ExitCode));
-        // A component has exit codes 0 and 1, so those are not an obstacle.
-        let exits = adapted(&exits.replace("10", "1"), KindChoice::Auto).unwrap();
-        assert_eq!(exits.component.kind(), Kind::Component);
-    }
-
-    /// A module that carries the component types of a world, as `wit-bindgen` writes them.
-    fn with_types(world: &str, module: &str) -> String {
-        let types = format!(
-            r#"(component
-                (type (component
-                    (type (component {world}))
-                    (export "test:app/app" (component (type 0)))))
-                (export "app" (type 0))
-                (@custom "wit-component-encoding" "\04\00"))"#
-        );
-        let types = wat::parse_str(types).unwrap();
-        let types: String = types.iter().map(|byte| format!("\\{byte:02x}")).collect();
-        format!(r#"(module {module} (@custom "component-type:app" "{types}"))"#)
-    }
-
-    const ANSWERS: &str = r#"(type (func (result u32))) (export "answer" (func (type 0)))"#;
-
-    #[test]
-    fn a_module_with_component_types_becomes_what_they_say() {
-        let plain = r#"(func (export "answer") (result i32) i32.const 42)"#;
-        let reactor = format!(
-            r#"(import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
-            (memory (export "memory") 1) (func (export "cabi_realloc")
-                (param i32 i32 i32 i32) (result i32) i32.const 4096) {plain}"#
-        );
-        for (module, adapter) in [(plain, Adapter::None), (&reactor, Adapter::Reactor)] {
-            let adapted = adapted(&with_types(ANSWERS, module), KindChoice::Auto).unwrap();
-            assert_eq!(adapted.adapter, Some(adapter));
-            assert_eq!(adapted.choice.unwrap().why, Why::ComponentTypes);
-            let exports = adapted.component.interface().exports;
-            assert_eq!(Vec::from_iter(exports), ["answer"]);
-        }
-    }
-
-    #[test]
-    fn each_error_has_a_case() {
-        let error = |text, choice| adapted(text, choice).unwrap_err();
-        assert!(matches!(
-            error("(module (func (result i32)))", KindChoice::Auto),
-            AdaptError::Invalid(_)
-        ));
-        assert!(matches!(
-            error("(component)", KindChoice::Module),
-            AdaptError::ComponentToModule
-        ));
-        let foreign = r#"(module (import "env" "f" (func)))"#;
-        assert!(matches!(
-            error(foreign, KindChoice::Component),
-            AdaptError::Obstacle(Obstacle::OtherImport { .. })
-        ));
-        assert!(matches!(
-            error("(module)", KindChoice::Component),
-            AdaptError::NoExports
-        ));
-        let nothing = with_types("", "");
-        assert!(matches!(
-            error(&nothing, KindChoice::Auto),
-            AdaptError::NoExports
-        ));
-        // What the module lacks of its types is named, with what the encoder was about.
-        let lacks = with_types(ANSWERS, "");
-        let AdaptError::Encode { reason } = error(&lacks, KindChoice::Auto) else {
-            panic!("it has no `answer`");
-        };
-        assert!(reason.contains("answer"), "{reason}");
-    }
 }

@@ -26,6 +26,10 @@ pub enum InputError {
         /// The first bytes, up to four, in hexadecimal.
         first_bytes: String,
     },
+    /// Text that does not begin as the text format does. Nothing of it is shown: it may be a
+    /// password, or a file of variables.
+    #[error("neither WebAssembly binary nor WebAssembly text, which begins with `(`")]
+    OtherText,
     /// The text does not parse; line and column are in the message.
     #[error("malformed WebAssembly text: {message}")]
     Text {
@@ -103,14 +107,64 @@ fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
         return Err(InputError::TextTooLong { len: bytes.len() });
     }
     let text = std::str::from_utf8(bytes).map_err(|_| not_wasm())?;
+    // A byte order mark, as some editors write it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // A control character means a binary format, whatever the text parser would say.
     if text.contains(|c: char| c.is_control() && !c.is_whitespace()) {
         return Err(not_wasm());
     }
-    wat::parse_str(text).map_err(|error| InputError::Text {
-        // The parser knows no file name; the caller does.
-        message: error.to_string().replace("<anon>:", "line "),
+    wat::parse_str(text).map_err(|error| match begins_as_text(text) {
+        // The message quotes a line.
+        true => InputError::Text {
+            // The parser knows no file name; the caller does.
+            message: error.to_string().replace("<anon>:", "line "),
+        },
+        false => InputError::OtherText,
     })
+}
+
+/// Whether the first token is an opening parenthesis, after white space and comments (core
+/// specification, "White Space"). If a block comment does not end, the parser says so.
+fn begins_as_text(text: &str) -> bool {
+    let mut rest = text.trim_start_matches('\u{feff}');
+    loop {
+        rest = rest.trim_start();
+        if let Some(comment) = rest.strip_prefix(";;") {
+            let behind = comment.split_once(['\n', '\r']);
+            rest = behind.map_or("", |(_, behind)| behind);
+        } else if rest.starts_with("(;") {
+            match behind_block_comment(rest) {
+                Some(behind) => rest = behind,
+                None => return true,
+            }
+        } else {
+            return rest.starts_with('(');
+        }
+    }
+}
+
+/// What follows the block comment that a text begins with. Block comments are nested.
+fn behind_block_comment(text: &str) -> Option<&str> {
+    let mut depth = 0_usize;
+    let mut at = 0_usize;
+    while let Some(pair) = text.as_bytes().get(at..at + 2) {
+        let length = match pair {
+            b"(;" => {
+                depth += 1;
+                2
+            }
+            b";)" => {
+                depth = depth.saturating_sub(1);
+                2
+            }
+            _ => 1,
+        };
+        at += length;
+        if depth == 0 {
+            return text.get(at..);
+        }
+    }
+    None
 }
 
 impl Input {
@@ -143,7 +197,41 @@ mod tests {
     fn both_formats_are_read() {
         assert_eq!(read(b"(module)").unwrap().kind(), Kind::Module);
         assert_eq!(read(b"(component)").unwrap().kind(), Kind::Component);
+        let marked = "\u{feff}(component)".as_bytes();
+        assert_eq!(read(marked).unwrap().kind(), Kind::Component);
         assert_eq!(read(b"\0asm\x0d\0\x01\0").unwrap().kind(), Kind::Component);
+    }
+
+    /// A password or a file of variables in place of a program is not quoted.
+    #[test]
+    fn only_what_begins_as_text_is_quoted() {
+        for text in [
+            "hunter2secret",
+            "  hunter2secret\n",
+            "\u{feff}hunter2secret",
+            "DB_PASSWORD=hunter2secret\n",
+            "# variables\nexport DB_PASSWORD='hunter2secret (old)'\n",
+            "; comment\npassword = hunter2secret\n",
+            ";; comment\n;; another\nhunter2secret\n",
+            "{\"password\": \"hunter2secret\"}",
+            "\"hunter2secret\"",
+            "$hunter2secret",
+            ") hunter2secret",
+            "(; a (; nested ;) comment ;) hunter2secret",
+        ] {
+            assert_eq!(read(text.as_bytes()).unwrap_err(), InputError::OtherText);
+        }
+        for text in [
+            "(modul)",
+            " \n(module",
+            ";; comment\n (module (fun))",
+            "(; a (; nested ;) comment ;) (module (fun))",
+            ";; comment\r\n(;;)(module (fun))",
+            "(; a comment that does not end",
+        ] {
+            let error = read(text.as_bytes()).unwrap_err();
+            assert!(matches!(error, InputError::Text { .. }), "{text}: {error}");
+        }
     }
 
     #[test]
@@ -157,6 +245,7 @@ mod tests {
         );
         assert!(matches!(error(b"PK\x03\x04"), InputError::NotWasm { .. }));
         assert!(matches!(error(b"(modul)"), InputError::Text { .. }));
+        assert_eq!(error(b"module"), InputError::OtherText);
         let long = vec![b' '; MAX_TEXT_LEN]
             .into_iter()
             .chain(*b"(module)")

@@ -62,6 +62,7 @@ mod strip;
 mod trim;
 mod trim_exports;
 mod validate;
+mod validator_limits;
 mod worker;
 
 pub use adapt::{
@@ -98,7 +99,7 @@ pub use optimize::{
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
-pub use preview1::{Obstacle, Proof};
+pub use preview1::{Allocator, Lacks, Obstacle};
 pub use resources::{Limits, Resources};
 pub use spare::Unfit;
 #[cfg(feature = "precompile")]

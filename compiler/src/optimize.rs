@@ -8,6 +8,7 @@
 //! once.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
@@ -89,6 +90,9 @@ pub struct Optimized {
     pub modules: Vec<ModuleReport>,
     /// How many core modules and components were identical to another one, and now share its bytes.
     pub shared: usize,
+    /// Imports of a core module, as `module::name`, that the optimized one does not have any more.
+    /// A host need not offer them. Empty for components: theirs stay.
+    pub imports_removed: BTreeSet<String>,
 }
 
 /// What happened to one core module.
@@ -145,8 +149,10 @@ pub fn optimize(
             component: program,
             modules: Vec::new(),
             shared: 0,
+            imports_removed: BTreeSet::new(),
         });
     }
+    let imports = module_imports(&program);
     // This comes first: identical modules must not become different by which of their exports are
     // used.
     let (program, shared) = share_modules(program);
@@ -215,11 +221,21 @@ pub fn optimize(
         }
     };
     let (component, more) = share_modules(component);
+    let left = module_imports(&component);
     Ok(Optimized {
         component,
         modules,
         shared: shared + more,
+        imports_removed: imports.difference(&left).cloned().collect(),
     })
+}
+
+/// The imports of a program that is a core module.
+fn module_imports(program: &ValidComponent) -> BTreeSet<String> {
+    match program.kind() {
+        Kind::Module => program.interface().imports,
+        Kind::Component => BTreeSet::new(),
+    }
 }
 
 /// Every core module at any depth, in the order of [`map_modules`].

@@ -8,25 +8,34 @@
 //! program whose start section calls an import finds no adapter. And WASI 0.2 has only two exit
 //! codes.
 //!
-//! The rule is a pure function of the module. It returns a proof or an obstacle; whatever it does
-//! not know is an obstacle. A core module is right in every case. The rule assumes that programs
-//! keep to their own memory. A program that reads or writes beyond its memory traps as a core
-//! module, and may reach the adapter's pages in a component.
+//! The adapter also implements some functions of preview 1 in another way than the engine.
+//!
+//! The rule is a pure function of the module. It proves that no function asks where the memory
+//! ends, or it names an obstacle; whatever it does not know is an obstacle. A core module is right
+//! in every case. The rule assumes that programs keep to their own memory. A program that reads or
+//! writes beyond its memory traps as a core module, and may reach the adapter's pages in a
+//! component.
+//!
+//! Some obstacles leave a component that works: lost exit codes, other results of some functions,
+//! and an allocator that is recognized by parts of its code ([`Lacks`]). Such a component is made
+//! only if the user asks for it or the module carries component types. The build then warns.
 //!
 //! A module's `cabi_realloc` proves nothing. The adapter would call it before the program's own
 //! start. Nothing says that it works then, or what it returns. So the encoder is told to grow the
-//! memory instead.
+//! memory instead. In a module with component types `cabi_realloc` is made for this purpose, and
+//! the adapter gets its memory from there.
 //!
 //! Source: `wit-component` 0.254, `src/encoding.rs` and `src/gc.rs`; Wasmtime 48,
 //! `wasi-preview1-component-adapter`.
 
 mod allocators;
 mod facts;
+mod functions;
+mod obstacle;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
@@ -34,151 +43,25 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{BinaryReaderError, ExternalKind, FuncType, MemoryType, Operator, TypeRef};
 
 use self::facts::{Code, Facts};
-
-/// Why a component behaves as the core module does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// No function asks for the memory's size or for more memory.
-    StaticMemory,
-    /// Only `sbrk` and `dlmalloc` of wasi-libc do, since wasi-sdk 20. They use the memory that the
-    /// linker gave them, and what `memory.grow` returns. They expect that others grow the memory in
-    /// between.
-    WasiLibc,
-    /// Only the allocator of Zig's standard library does. It divides what `memory.grow` returns,
-    /// and never asks where the memory ends.
-    Zig,
-}
-
-impl fmt::Display for Proof {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Proof::StaticMemory => "it never asks for its memory's size or for more memory",
-            Proof::WasiLibc => "its allocator is wasi-libc's, which takes no memory but its own",
-            Proof::Zig => "its allocator is Zig's, which takes no memory but its own",
-        })
-    }
-}
-
-/// Why a component might not behave as the core module does.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Obstacle {
-    /// An import that no adapter implements.
-    #[error("it imports `{import}`, which is not of WASI preview 1")]
-    OtherImport {
-        /// `module::name`.
-        import: String,
-    },
-    /// An import of `wasi_snapshot_preview1` that WASI preview 1 does not have.
-    #[error("it imports `{import}`, which WASI preview 1 does not have")]
-    UnknownFunction {
-        /// `module::name`.
-        import: String,
-    },
-    /// An import of `wasi_snapshot_preview1` with the wrong type.
-    #[error("it imports `{import}` with the type {found}, WASI preview 1 has it as {expected}")]
-    ImportType {
-        /// `module::name`.
-        import: String,
-        /// Its type in the module.
-        found: String,
-        /// Its type in WASI.
-        expected: String,
-    },
-    /// No `_start`: nothing that a component could export.
-    #[error("it exports no `_start`: it is a library, and a component of it would export nothing")]
-    NoStart,
-    /// A `_start` of another type than a command's, which is a function () -> ().
-    #[error("its `_start` is {found}, a command's is a function () -> ()")]
-    StartType {
-        /// What it is.
-        found: String,
-    },
-    /// No memory that WASI could read and write.
-    #[error(
-        "it exports no memory as `memory`, which WASI preview 1 works on{}",
-        named(others)
-    )]
-    NoMemory {
-        /// The names under which it exports memories.
-        others: Vec<String>,
-    },
-    /// A memory that the adapter cannot use.
-    #[error("its memory is {what}, which the adapter cannot use")]
-    Memory {
-        /// For example, `64-bit`.
-        what: &'static str,
-    },
-    /// A memory without room for the adapter.
-    #[error("its memory has {} and may have {maximum}: the adapter needs two more", pages(*initial))]
-    FixedMemory {
-        /// Pages of 64 KiB at instantiation.
-        initial: u64,
-        /// Pages of 64 KiB at most.
-        maximum: u64,
-    },
-    /// A memory that the program may fill up before the adapter has its pages.
-    #[error(
-        "its memory may have at most {}, and it may grow to that before the adapter has its own",
-        pages(*maximum)
-    )]
-    Maximum {
-        /// Pages of 64 KiB at most.
-        maximum: u64,
-    },
-    /// A start section that may call an import: in a component, the adapter does not exist yet.
-    #[error("its start section may call `{import}`, before there is an adapter that answers")]
-    StartSection {
-        /// `module::name`.
-        import: String,
-    },
-    /// An export that the encoder would call.
-    #[error("it exports `{name}`, a name with a meaning of its own in a component")]
-    ReservedExport {
-        /// The export.
-        name: String,
-    },
-    /// A function that may use the adapter's pages as the program's own.
-    #[error("{function} {asks}, and may take the adapter's memory for the program's")]
-    Allocator {
-        /// The first such function: its index, and its name where the module has one.
-        function: String,
-        /// What it does.
-        asks: &'static str,
-    },
-    /// An exit code that WASI 0.2 does not have. If this is the only obstacle, a component is still
-    /// made when the user asks for one.
-    #[error("it may exit with other codes than 0 and 1, and a component has no others")]
-    ExitCode,
-    /// Something else that the encoder does not accept.
-    #[error("{reason}")]
-    Encoder {
-        /// The encoder's errors, the outermost first.
-        reason: String,
-    },
-}
-
-fn named(others: &[String]) -> String {
-    match others {
-        [] => String::new(),
-        others => format!(" (it exports one as `{}`)", others.join("`, `")),
-    }
-}
-
-fn pages(count: u64) -> String {
-    match count {
-        1 => "1 page".to_owned(),
-        count => format!("{count} pages"),
-    }
-}
+pub use self::obstacle::{Allocator, Lacks, Obstacle};
 
 /// What the rule says about a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
-    /// The proof, or the obstacle to any component.
-    pub(crate) component: Result<Proof, Obstacle>,
-    /// What a working component would lack.
-    pub(crate) lacks: Option<Obstacle>,
+    /// The obstacle to any component.
+    pub(crate) component: Result<(), Obstacle>,
+    /// How a component differs if there is no such obstacle. It behaves the same if this is empty.
+    pub(crate) lacks: Vec<Obstacle>,
+}
+
+impl Judgement {
+    /// No component works.
+    fn refused(obstacle: Obstacle) -> Self {
+        Self {
+            component: Err(obstacle),
+            lacks: Vec::new(),
+        }
+    }
 }
 
 /// Whether a valid core module imports WASI preview 1.
@@ -199,36 +82,95 @@ pub(crate) fn other_import(wasm: &[u8]) -> Option<Obstacle> {
 
 /// Judges a valid core module.
 pub(crate) fn judge(wasm: &[u8]) -> Judgement {
-    match judgement(wasm) {
-        Ok(judgement) => judgement,
-        // Whatever cannot be read is an obstacle.
-        Err(error) => Judgement {
-            component: Err(unreadable(&error)),
-            lacks: None,
-        },
-    }
+    // Whatever cannot be read is an obstacle.
+    judgement(wasm).unwrap_or_else(|error| Judgement::refused(unreadable(&error)))
+}
+
+/// Judges a valid core module that imports WASI preview 1 and carries component types. It is meant
+/// to become a component, but it may have been written for something else than an adapter.
+pub(crate) fn judge_with_types(wasm: &[u8]) -> Judgement {
+    judgement_with_types(wasm).unwrap_or_else(|error| Judgement::refused(unreadable(&error)))
 }
 
 fn judgement(wasm: &[u8]) -> Result<Judgement, BinaryReaderError> {
     let facts = Facts::of(wasm)?;
     let memory = match sections(&facts) {
         Ok(memory) => memory,
-        Err(obstacle) => {
-            return Ok(Judgement {
-                component: Err(obstacle),
-                lacks: None,
-            });
-        }
+        Err(obstacle) => return Ok(Judgement::refused(obstacle)),
     };
     let code = Code::of(&facts)?;
-    let component = match start_section(&facts, &code)? {
-        Some(import) => Err(Obstacle::StartSection { import }),
-        None => room(memory, &code).and_then(|()| allocators::proof(&facts, &code)),
+    let allocator = shares(&facts, &code, memory)?;
+    Ok(with_allocator(allocator, lacks(&facts, &code)))
+}
+
+fn judgement_with_types(wasm: &[u8]) -> Result<Judgement, BinaryReaderError> {
+    let facts = Facts::of(wasm)?;
+    let code = Code::of(&facts)?;
+    // Nothing can run a library without the component, so it lacks nothing.
+    let lacks = match facts.export("_start", ExternalKind::Func) {
+        Some(_) => lacks(&facts, &code),
+        None => Vec::new(),
     };
-    Ok(Judgement {
-        component,
-        lacks: code.exits_with_any_code.then_some(Obstacle::ExitCode),
-    })
+    let allocates = |name| facts.export(name, ExternalKind::Func).is_some();
+    if REALLOC.into_iter().any(allocates) {
+        // The adapter gets its memory from the program, and a start section fails loudly.
+        return Ok(Judgement {
+            component: Ok(()),
+            lacks,
+        });
+    }
+    let allocator = match memory(&facts, &["memory", "cm32p2_memory"]) {
+        Ok(memory) => shares(&facts, &code, memory)?,
+        Err(obstacle) => Err(obstacle),
+    };
+    Ok(with_allocator(allocator, lacks))
+}
+
+/// Whether the adapter can work in the program's memory. If so, returns the program's allocator, if
+/// it has one.
+fn shares(
+    facts: &Facts<'_>,
+    code: &Code,
+    memory: MemoryType,
+) -> Result<Result<Option<Allocator>, Obstacle>, BinaryReaderError> {
+    if let Some(import) = start_section(facts, code)? {
+        return Ok(Err(Obstacle::StartSection { import }));
+    }
+    Ok(room(memory, code).and_then(|()| allocators::recognized(facts, code)))
+}
+
+fn with_allocator(
+    allocator: Result<Option<Allocator>, Obstacle>,
+    mut lacks: Vec<Obstacle>,
+) -> Judgement {
+    match allocator {
+        Ok(allocator) => {
+            lacks.extend(allocator.map(|like| Obstacle::LikelyAllocator { like }));
+            Judgement {
+                component: Ok(()),
+                lacks,
+            }
+        }
+        Err(obstacle) => Judgement::refused(obstacle),
+    }
+}
+
+/// How a component differs in what WASI answers.
+fn lacks(facts: &Facts<'_>, code: &Code) -> Vec<Obstacle> {
+    let mut lacks = Vec::new();
+    if code.exits_with_any_code {
+        lacks.push(Obstacle::ExitCode);
+    }
+    let imports = facts.imports.iter();
+    let different = imports
+        .filter(|it| it.module == PREVIEW1 && functions::DIFFERENT.contains(&it.name))
+        .map(|it| format!("{}::{}", it.module, it.name));
+    // A module may import a function twice.
+    let imports: Vec<String> = BTreeSet::from_iter(different).into_iter().collect();
+    if !imports.is_empty() {
+        lacks.push(Obstacle::DifferentFunction { imports });
+    }
+    lacks
 }
 
 fn unreadable(error: &BinaryReaderError) -> Obstacle {
@@ -248,23 +190,30 @@ fn sections(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
             return Err(Obstacle::ReservedExport { name });
         }
     }
-    memory(facts)
+    memory(facts, &["memory"])
 }
 
 /// Whether the adapter can get its pages.
 fn room(memory: MemoryType, code: &Code) -> Result<(), Obstacle> {
     let initial = memory.initial;
+    let maximum = memory.maximum.unwrap_or(MAX_PAGES);
+    if maximum.saturating_sub(initial) < ADAPTER_PAGES {
+        return Err(Obstacle::FixedMemory { initial, maximum });
+    }
     match memory.maximum {
-        Some(maximum) if maximum.saturating_sub(initial) < ADAPTER_PAGES => {
-            Err(Obstacle::FixedMemory { initial, maximum })
-        }
         Some(maximum) if code.grows() => Err(Obstacle::Maximum { maximum }),
         _ => Ok(()),
     }
 }
 
+/// All pages that a 32-bit memory can have: 4 GiB.
+const MAX_PAGES: u64 = 1 << 16;
+
 /// The adapter's pages: one for its stack, and one for its state.
 const ADAPTER_PAGES: u64 = 2;
+
+/// The exports from which the encoder lets the adapter get memory.
+const REALLOC: [&str; 3] = ["cabi_realloc", "cabi_realloc_adapter", "cm32p2_realloc"];
 
 /// How the names of exports begin that have a meaning for the encoder. `memory` has one too.
 const RESERVED: [&str; 5] = [
@@ -290,6 +239,9 @@ fn imports(facts: &Facts<'_>) -> Result<(), Obstacle> {
         let TypeRef::Func(ty) = import.ty else {
             return Err(unknown());
         };
+        if !functions::exists(import.name) {
+            return Err(unknown());
+        }
         let of_adapter = adapter.export(import.name, ExternalKind::Func);
         let expected = of_adapter.and_then(|function| adapter.function_type(function));
         let expected = expected.ok_or_else(unknown)?;
@@ -336,8 +288,11 @@ fn signature(ty: &FuncType) -> String {
     format!("{} -> {}", list(ty.params()), list(ty.results()))
 }
 
-fn memory(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
-    let Some(index) = facts.export("memory", ExternalKind::Memory) else {
+/// The memory that is exported under one of these names.
+fn memory(facts: &Facts<'_>, names: &[&str]) -> Result<MemoryType, Obstacle> {
+    let mut found = names.iter();
+    let found = found.find_map(|name| facts.export(name, ExternalKind::Memory));
+    let Some(index) = found else {
         let memories = facts.exports.iter();
         let memories = memories.filter(|export| export.kind == ExternalKind::Memory);
         let others = memories.map(|export| export.name.to_owned()).collect();

@@ -11,7 +11,7 @@ use wasmparser::{
 
 use crate::bodies::{self, Unchecked};
 use crate::features::{self, SUPPORTED};
-use crate::{Interface, Kind, Resources, engine_limits};
+use crate::{Interface, Kind, Resources, engine_limits, validator_limits};
 
 /// A component or core module that was validated.
 #[derive(Clone, Debug)]
@@ -36,10 +36,10 @@ pub enum ValidateError {
         /// The feature that edgec does not support and with which it would be valid.
         unsupported_feature: Option<String>,
     },
-    /// Valid, but the engine does not implement it.
+    /// Valid, but the engine does not implement it. Beyond a limit, what follows was not checked.
     #[error("{message}")]
     Engine {
-        /// What the engine says.
+        /// What the engine lacks, and for a limit where the program is beyond it.
         message: String,
     },
     /// The program is valid, but the engine is known to miscompile it.
@@ -94,18 +94,7 @@ impl fmt::Display for Location {
 ///
 /// [`ValidateError`] with the offset and, inside code, the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
-    let (kind, features) = checked(&bytes).map_err(|error| ValidateError::Invalid {
-        message: error.message,
-        location: Location {
-            offset: error.offset,
-            function: error.function.map(|(index, module, start)| Function {
-                index,
-                name: function_name(&bytes, start, index),
-                module,
-            }),
-        },
-        unsupported_feature: would_need(&bytes),
-    })?;
+    let (kind, features) = checked(&bytes).map_err(|error| refused(&bytes, error))?;
     let advisories = engine_limits::check(&bytes, kind, features)?;
     Ok(ValidComponent {
         bytes,
@@ -113,6 +102,32 @@ pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
         features,
         advisories,
     })
+}
+
+/// The validator's error, with names from the program.
+fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
+    let location = Location {
+        offset: error.offset,
+        function: error.function.map(|(index, module, start)| Function {
+            index,
+            name: function_name(bytes, start, index),
+            module,
+        }),
+    };
+    let limit = match error.is_limit {
+        true => Some(error.message.clone()),
+        false => validator_limits::exceeded(bytes, &error.message, error.offset),
+    };
+    match limit {
+        Some(limit) => ValidateError::Engine {
+            message: format!("{limit} {location}"),
+        },
+        None => ValidateError::Invalid {
+            message: error.message,
+            location,
+            unsupported_feature: would_need(bytes),
+        },
+    }
 }
 
 /// Later stages follow the nesting by recursion. The text format has the same limit.
@@ -124,6 +139,8 @@ struct WalkError {
     message: String,
     offset: usize,
     function: Option<FunctionPlace>,
+    /// Whether it is about a limit of edgec's own.
+    is_limit: bool,
 }
 
 impl From<BinaryReaderError> for WalkError {
@@ -132,6 +149,7 @@ impl From<BinaryReaderError> for WalkError {
             message: error.message().to_owned(),
             offset: error.offset(),
             function: None,
+            is_limit: false,
         }
     }
 }
@@ -208,6 +226,7 @@ fn structure<'a>(
                 message: "unexpected end: a nested binary is longer than the file".to_owned(),
                 offset: unchecked_range.start,
                 function: None,
+                is_limit: false,
             });
         }
         if let Payload::End(_) = &payload {
@@ -223,6 +242,7 @@ fn structure<'a>(
                     message: format!("components are nested more than {MAX_NESTING} deep"),
                     offset: range.start,
                     function: None,
+                    is_limit: true,
                 });
             }
             match encoding {

@@ -1,20 +1,18 @@
 //! A host of `wasi:cli` programs: takes one from a store by its name, and runs it for a minute at
 //! most.
 //!
-//! `cargo run -p edgec-loader --example cli_host -- STORE NAME POLICY [ARGUMENT]...`, for artifacts
-//! of `edgec build --profile edge`.
-
-#![expect(clippy::print_stderr, reason = "a program, not a library")]
+//! `cargo run -p edgec-loader --example cli_host -- [--state FILE] STORE NAME POLICY [ARGUMENT]...`,
+//! for artifacts of `edgec build --profile edge`. The state file remembers the newest policy: then
+//! no later run follows an older one, and the policy must state a version.
 
 use std::error::Error;
-use std::path::Path;
+use std::fmt::Display;
+use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use edgec_loader::store::Store;
-use edgec_loader::{
-    EngineProfile, Limits, LoadError, Status, TrustPolicy, engine, error_chain, wasmtime,
-};
+use edgec_loader::store::{PolicyFile, PolicySourceError, Store, StoreError};
+use edgec_loader::{EngineProfile, Limits, LoadError, Status, engine, error_chain, wasmtime};
 use wasmtime::Trap;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::p2::bindings::sync::CommandPre;
@@ -41,20 +39,43 @@ impl WasiView for Run {
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     host(&arguments).unwrap_or_else(|error| {
-        let code = error.downcast_ref().map_or("host", LoadError::code);
-        eprintln!("error[{code}]: {}", error_chain(&*error));
+        log(format!(
+            "error[{}]: {}",
+            code(&*error),
+            error_chain(&*error)
+        ));
         ExitCode::FAILURE
     })
 }
 
+/// To standard error; lost if that is closed, where `eprintln!` panics.
+fn log(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// The short name that the library's errors have.
+fn code(error: &(dyn Error + 'static)) -> &'static str {
+    let load = error.downcast_ref().map(LoadError::code);
+    let store = error.downcast_ref().map(StoreError::code);
+    let policy = error.downcast_ref().map(PolicySourceError::code);
+    load.or(store).or(policy).unwrap_or("host")
+}
+
 fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
+    let (state, arguments) = match arguments {
+        [option, file, others @ ..] if option == "--state" => (Some(file), others),
+        others => (None, others),
+    };
     let [store, name, policy, program @ ..] = arguments else {
-        return Err("usage: cli_host STORE NAME POLICY [ARGUMENT]...".into());
+        return Err("usage: cli_host [--state FILE] STORE NAME POLICY [ARGUMENT]...".into());
     };
 
     // Whom this host trusts, and where it keeps what was verified.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let policy = TrustPolicy::read(Path::new(policy), &[], now)?;
+    let mut policy = PolicyFile::new(policy);
+    if let Some(state) = state {
+        policy = policy.remembered_in(state);
+    }
+    let policy = policy.read()?;
     let store = Store::open(store)?;
 
     // Once a process: the engine that artifacts of the edge profile fit, and what it offers to
@@ -69,7 +90,7 @@ fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
     let loaded = store.load(&engine, name.as_str(), &policy)?;
     for check in loaded.checks() {
         if check.status == Status::Warned {
-            eprintln!("warning[{}]: {}", check.name, check.evidence);
+            log(format!("warning[{}]: {}", check.name, check.evidence));
         }
     }
     let command = loaded.instantiate_pre(&linker)?.try_map(CommandPre::new)?;

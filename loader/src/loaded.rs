@@ -90,6 +90,12 @@ impl<P> Loaded<P> {
         }
     }
 
+    /// The file in a store that it was loaded from.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn file(&self) -> Option<&File> {
+        self.in_use.as_deref()
+    }
+
     /// How long its verdict holds: from when until when, in seconds since 1970.
     #[cfg(target_os = "linux")]
     pub(crate) fn holds(&self) -> Range<u64> {

@@ -2,7 +2,7 @@
 """Builds a corpus of real programs, checks the artifacts, and runs them beside stock Wasmtime.
 
     tests/corpus/run.py                     all programs, in an hour on two cores
-    tests/corpus/run.py --small             a small part of them, in a minute
+    tests/corpus/run.py --small             those that CI builds, in a minute or two
     tests/corpus/run.py flite sqlite        only these
     tests/corpus/run.py --table corpus.md   all programs, with a document of the results
 
@@ -71,7 +71,7 @@ def main():
 def arguments():
     parser = argparse.ArgumentParser(description="Build and run a corpus of real programs.")
     parser.add_argument("names", nargs="*", help="only these programs")
-    parser.add_argument("--small", action="store_true", help="only a small part of the list")
+    parser.add_argument("--small", action="store_true", help="only what CI builds")
     parser.add_argument("--edgec", type=Path, default=os.environ.get("EDGEC", "target/release/edgec"))
     parser.add_argument("--stock", type=Path, help="a Wasmtime 48 instead of the one from PyPI")
     parser.add_argument("--table", type=Path, help="write the document")

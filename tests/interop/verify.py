@@ -16,9 +16,12 @@ def digest(value): return text(value) and re.fullmatch(r"[0-9a-f]{64}", value) i
 def one_of(*words): return lambda value: text(value) and value in words
 def table_of(item): return lambda value: type(value) is dict and all(map(item, value.values()))
 def line(value): return text(value) and not any(unicodedata.category(c) == "Cc" for c in value)
+UNSEEN = re.compile("[\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
+                    "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+                    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
 def is_name(name):
-    return (line(name) and not set(name) & set("\\*") and len(name.encode()) <= 128
-            and all(part and part[0] != "." for part in name.split("/")))
+    return (line(name) and not set(name) & set("\\*") and not UNSEEN.search(name) and len(name.encode()) <= 128
+            and all(part and part[0] not in ". " and part[-1] != " " for part in name.split("/")))
 def is_sorted(value): return list(value) == sorted(value)
 def settings(value): return table_of(text)(value) and is_sorted(value)
 def exports(value):  # a list, or the count, length and digest of one that is longer than 128 KiB

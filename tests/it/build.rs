@@ -257,6 +257,21 @@ fn advisories_that_concern_what_was_made_are_told() {
         warning.starts_with("warning: collected.wat: GHSA-43j2-gcp4-m22g concerns"),
         "{warning}"
     );
+    // What may happen, and what to do.
+    for text in [
+        "can abort the host",
+        "\n  hint: wasmtime 48.0.9 has the fix",
+        "`advisories = true`",
+        "`edgec advisories GHSA-43j2-gcp4-m22g`",
+    ] {
+        assert!(warning.contains(text), "{text}: {warning}");
+    }
+    // Two targets, one warning.
+    let both = ["--target", "x86_64", "--target", "aarch64"];
+    let output = sandbox.run(&[&arguments[..], &both].concat());
+    let warning = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(warning.matches("GHSA-43j2-gcp4-m22g concerns").count(), 1);
+    assert!(warning.contains("x86_64 and aarch64"), "{warning}");
     let output = sandbox.run(&[
         "build",
         "collected.wat",

@@ -109,3 +109,43 @@ fn a_core_module_is_stored_once() {
     let size = |report: &serde_json::Value| report["artifacts"][0]["bytes"].as_u64().unwrap();
     assert!(size(&once) + 200_000 <= size(&twice), "{once} {twice}");
 }
+
+/// A module that asks for less than before runs where it did not: the build says so.
+#[test]
+fn imports_that_nothing_uses_are_named() {
+    let sandbox = Sandbox::new();
+    let import = |name: &str| format!(r#"(import "env" "{name}" (func))"#);
+    let module = |imports: &[String]| {
+        let imports = imports.concat();
+        format!(r#"(module {imports} (memory (export "memory") 1) (func (export "_start")))"#)
+    };
+    let one = module(&[import("a")]);
+    let kept = build(&sandbox, &one, "-O0");
+    assert_eq!(kept["importsRemoved"], serde_json::json!([]));
+    let removed = build(&sandbox, &one, "-O1");
+    assert_eq!(removed["importsRemoved"], serde_json::json!(["env::a"]));
+    let told = |text: &str| {
+        sandbox.write("app.wat", text);
+        let output = sandbox.run(&["build", "app.wat", "--key", "key.pem", "-o", "out"]);
+        assert!(output.status.success(), "{output:?}");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr))
+    };
+    let (summary, notes) = told(&one);
+    assert!(summary.contains("without 1 unused import,"), "{summary}");
+    let note = "note: app.wat: 1 unused import was removed: `env::a` (-O0 removes none)";
+    assert!(notes.contains(note), "{notes}");
+    let seven: Vec<String> = ["a", "b", "c", "d", "e", "f", "g"].map(import).to_vec();
+    let (_, notes) = told(&module(&seven));
+    let note = "7 unused imports were removed: `env::a`, `env::b`, `env::c`, `env::d`, `env::e` and 2 more";
+    assert!(notes.contains(note), "{notes}");
+    // Used ones stay, and so do those of a component.
+    let used = r#"(module (import "env" "a" (func $a)) (func (export "_start") (call $a)))"#;
+    let used = build(&sandbox, used, "-O1");
+    assert_eq!(used["importsRemoved"], serde_json::json!([]));
+    let component = r#"(component (import "a" (func $a)) (core func $f (canon lower (func $a)))
+        (core module $m (import "env" "f" (func)))
+        (core instance (instantiate $m (with "env" (instance (export "f" (func $f)))))))"#;
+    let component = build(&sandbox, component, "-O1");
+    assert_eq!(component["importsRemoved"], serde_json::json!([]));
+}

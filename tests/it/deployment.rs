@@ -173,7 +173,7 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
 
 /// Refreshes, and expects that no request gets a program afterwards. Returns the code of the
 /// reason.
-fn distrusted(deployment: &Deployment<()>) -> &'static str {
+pub(crate) fn distrusted(deployment: &Deployment<()>) -> &'static str {
     match deployment.refresh().unwrap_err() {
         RefreshError::Distrusted(it) => {
             assert_eq!(deployment.current().err().unwrap().code(), it.code());
@@ -253,35 +253,6 @@ fn a_refresh_that_panics_distrusts() {
     assert_eq!(undecided.code(), "undecided");
     assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
     assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
-}
-
-/// A limit in time of a policy or a manifest takes effect even without a refresh.
-#[test]
-fn what_expires_is_not_served_without_a_refresh() {
-    let stored = Stored::new();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let soon = now.unwrap().as_secs() + 20;
-    let expires = [
-        "-t",
-        ARCH,
-        "--profile",
-        "edge",
-        "--expires",
-        &soon.to_string(),
-    ];
-    stored.admit(&programs::answer(1, 1), 1, &expires);
-    let engine = edge(&Limits::OnDemand);
-    let deployment = stored.deploy(&engine);
-    let begin = std::time::Instant::now();
-    let error = loop {
-        match deployment.current() {
-            Ok(current) => assert_eq!(ask(&engine, &current), 1),
-            Err(error) => break error,
-        }
-        assert!(begin.elapsed().as_secs() < 300, "it never expires");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    };
-    assert_eq!(error.code(), "expired");
 }
 
 /// A deployment without a policy does not begin.

@@ -237,7 +237,7 @@ const CASES: &[Case] = &[
         arguments: &["run", "--key", "key.pub.pem", "folder"],
         exit: 1,
         begins: "error[not-a-file]: folder",
-        says: &[],
+        says: &["hint: this is a folder"],
     },
     Case {
         arguments: &[
@@ -328,6 +328,78 @@ const CASES: &[Case] = &[
         says: &["\\u{1b}[2J"],
     },
     Case {
+        arguments: &["run", "--key", "key.pub.pem", "-"],
+        exit: 1,
+        begins: "error[not-a-file]: -: standard input is not a regular file",
+        says: &["hint: ", "write it to a file first"],
+    },
+    Case {
+        arguments: &["run", "--key", "key.pub.pem", "/dev/null"],
+        exit: 1,
+        begins: "error[not-a-file]: /dev/null",
+        says: &["hint: ", "write it to a file first"],
+    },
+    Case {
+        arguments: &["run", "a.cwasm", "input.txt", "--key", "key.pub.pem"],
+        exit: 2,
+        begins: "error[no-trust]: ",
+        says: &[
+            "hint: `--key` behind `input.txt` was given to the program; put it in front of the artifact",
+        ],
+    },
+    Case {
+        arguments: &["run", "a.cwasm", "--", "--trust=a.toml"],
+        exit: 2,
+        begins: "error[no-trust]: ",
+        says: &["hint: `--trust` behind `--` was given to the program"],
+    },
+    Case {
+        // A value that may be a secret of the program's is not repeated.
+        arguments: &["run", "a.cwasm", "--token=x", "--key", "key.pub.pem"],
+        exit: 2,
+        begins: "error[no-trust]: ",
+        says: &["hint: `--key` behind the program's first argument was given to the program"],
+    },
+    Case {
+        arguments: &["run", "a.cwasm", "input.txt"],
+        exit: 2,
+        begins: "error[no-trust]: ",
+        says: &["hint: name a public key with --key"],
+    },
+    Case {
+        arguments: &["advisories", "GHSA-0"],
+        exit: 2,
+        begins: "error[unknown-advisory]: GHSA-0: ",
+        says: &["hint: it knows ", "GHSA-43j2-gcp4-m22g"],
+    },
+    Case {
+        arguments: &["build", "*.wasmx", "--key", "key.pem"],
+        exit: 3,
+        begins: "error[io]: *.wasmx: cannot read: No such file",
+        says: &[],
+    },
+    Case {
+        arguments: &["build", ".", "--key", "key.pem"],
+        exit: 3,
+        begins: "error[io]: .: cannot read: ",
+        says: &["hint: this is a folder"],
+    },
+    Case {
+        arguments: &[
+            "build",
+            "good.wat",
+            "--key",
+            "key.pem",
+            "--issued",
+            "2030-01-01T00:00:00Z",
+            "--expires",
+            "2029-01-01T00:00:00Z",
+        ],
+        exit: 2,
+        begins: "error[validity]: --expires (2029-01-01T00:00:00Z) is not after --issued",
+        says: &["never be valid"],
+    },
+    Case {
         arguments: &["validate", "function.wat", "good.wat"],
         exit: 1,
         begins: "error[invalid]: function.wat",
@@ -369,6 +441,53 @@ fn bad_input() {
             assert!(stderr.contains(text), "{arguments:?}: {stderr}");
         }
         assert_eq!(sandbox.files(), before, "{arguments:?}");
+    }
+}
+
+/// A program beyond a limit is not called invalid, and its toolchain is not blamed.
+#[test]
+fn limits_are_told_with_their_number() {
+    let sandbox = Sandbox::new();
+    let many = |count: usize, part: &str| part.repeat(count);
+    let programs = [
+        (
+            format!("(module (func (local {})))", many(60_000, "i32 ")),
+            "more than 50000 parameters and locals in a function",
+        ),
+        (
+            format!("(module (func (param {})))", many(1001, "i32 ")),
+            "more than 1000 parameters of a function",
+        ),
+        (
+            format!("(module {})", many(101, "(memory 0)")),
+            "more than 100 memories",
+        ),
+        (
+            format!("(module {})", many(100_001, "(data \"\")")),
+            "more than 100000 data segments",
+        ),
+        (
+            format!("(module (import \"{}\" \"f\" (func)))", many(200_000, "n")),
+            "more than 100000 bytes in a name",
+        ),
+    ];
+    for (text, says) in programs {
+        sandbox.write("in.wasm", wat::parse_str(text).unwrap());
+        for verb in [
+            &["validate", "in.wasm"][..],
+            &["build", "in.wasm", "--key", "key.pem"],
+        ] {
+            let stderr = sandbox.fails(1, verb);
+            let begins = format!(
+                "error[unsupported]: in.wasm: valid WebAssembly, but beyond this engine: {says} \
+                 are not supported (at offset 0x"
+            );
+            assert!(stderr.starts_with(&begins), "{stderr}");
+            assert!(
+                stderr.contains("hint: ") && !stderr.contains("invalid"),
+                "{stderr}"
+            );
+        }
     }
 }
 

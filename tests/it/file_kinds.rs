@@ -17,6 +17,11 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("policy.toml", "a trust policy", "--trust"),
     ("page.html", "an HTML page", "address"),
     ("script.sh", "a script", ""),
+    ("utf16.wat", "text in UTF-16", "UTF-8"),
+    ("pointer.wasm", "a pointer of Git LFS", "git lfs pull"),
+    ("app.wit", "a WIT file", "component"),
+    ("app.c", "source code", "wasi-sdk"),
+    ("app.rs", "source code", "wasm32-wasip2"),
 ];
 
 fn sandbox() -> Sandbox {
@@ -37,6 +42,21 @@ fn sandbox() -> Sandbox {
     sandbox.write("policy.toml", "threshold = 1\n\n[[key]]\nname = \"a\"\n");
     sandbox.write("page.html", "<!DOCTYPE html>\n<html>404</html>\n");
     sandbox.write("script.sh", "#!/bin/sh\ntrue\n");
+    let utf16 = "\u{feff}(module)".encode_utf16().flat_map(u16::to_le_bytes);
+    sandbox.write("utf16.wat", utf16.collect::<Vec<u8>>());
+    let digest = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize 12345\n");
+    sandbox.write("pointer.wasm", pointer);
+    sandbox.write(
+        "app.wit",
+        "package acme:app@1.0.0;\n\nworld app {\n  export run: func();\n}\n",
+    );
+    sandbox.write(
+        "app.c",
+        "#include <stdio.h>\n\nint main(void) { return 0; }\n",
+    );
+    sandbox.write("app.rs", "// An app.\nfn main() {}\n");
     sandbox.write_secret("private.pem", sandbox.read("key.pem"));
     sandbox.write("empty", "");
     sandbox.write("folder/file", "");
@@ -254,6 +274,15 @@ fn a_folder_is_named() {
             "{stderr}"
         );
     }
+}
+
+/// Some editors begin a text with a byte order mark.
+#[test]
+fn text_may_begin_with_a_byte_order_mark() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.wat", "\u{feff}(module (func (export \"f\")))");
+    sandbox.ok(&["validate", "in.wat"]);
+    sandbox.build("in.wat", "x86_64", "a.cwasm");
 }
 
 /// Real files: this test's program, and a document of the repository.

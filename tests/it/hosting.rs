@@ -18,7 +18,7 @@ use rustix::process::{Pid, Signal, kill_process};
 const ARCH: &str = std::env::consts::ARCH;
 
 /// Builds a program for hosts, and admits it to the store.
-fn admit(sandbox: &Sandbox, input: &str, name: &str, version: u32) {
+pub(crate) fn admit(sandbox: &Sandbox, input: &str, name: &str, version: u32) {
     let version = version.to_string();
     let build = ["build", "-q", input, "-O0", "-t", ARCH, "--profile", "edge"];
     let signed = [
@@ -34,13 +34,13 @@ fn admit(sandbox: &Sandbox, input: &str, name: &str, version: u32) {
     sandbox.ok(&[&add[..], &["admitted.cwasm"]].concat());
 }
 
-fn admit_proxy(sandbox: &Sandbox, status: u16, version: u32) {
+pub(crate) fn admit_proxy(sandbox: &Sandbox, status: u16, version: u32) {
     sandbox.write("proxy.wat", programs::proxy(status));
     admit(sandbox, "proxy.wat", "proxy", version);
 }
 
 /// A sandbox with a policy that trusts its key.
-fn sandbox() -> Sandbox {
+pub(crate) fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     write_policy(&sandbox, "");
     sandbox
@@ -50,7 +50,7 @@ fn write_policy(sandbox: &Sandbox, more: &str) {
     put_policy(sandbox, "", more);
 }
 
-fn put_policy(sandbox: &Sandbox, head: &str, more: &str) {
+pub(crate) fn put_policy(sandbox: &Sandbox, head: &str, more: &str) {
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
     let policy = format!("{head}threshold = 1\n[[key]]\nname = 'k'\npem = '''\n{pem}'''\n{more}");
     // The file is replaced in one step, as for a host that runs.
@@ -71,14 +71,33 @@ struct Server {
 }
 
 impl Server {
-    fn start(sandbox: &Sandbox, name: &str, seconds: &str) -> Self {
-        let mut child = Command::new(example("http_host"))
+    fn spawn(sandbox: &Sandbox, name: &str, seconds: &str) -> Child {
+        Command::new(example("http_host"))
             .current_dir(sandbox.path())
             .args(["store", name, "policy.toml", "127.0.0.1:0", seconds])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// Once it serves, nothing reads what it says any more.
+    fn start_unheard(sandbox: &Sandbox, name: &str) -> Self {
+        let mut child = Self::spawn(sandbox, name, "60");
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        drop((stdout, child.stderr.take()));
+        let address = line.trim_end().split_once("http://").map(|(_, it)| it);
+        Self {
+            child,
+            address: address.expect("an address").to_owned(),
+            log: Arc::default(),
+        }
+    }
+
+    fn start(sandbox: &Sandbox, name: &str, seconds: &str) -> Self {
+        let mut child = Self::spawn(sandbox, name, seconds);
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let lines = Arc::clone(&log);
@@ -312,6 +331,46 @@ fn a_host_without_a_policy_serves_nothing() {
     assert!(server.terminate().success());
 }
 
+/// A host whose output is closed goes on to read its policy.
+#[test]
+fn a_host_that_nothing_hears_still_follows_its_policy() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    let server = Server::start_unheard(&sandbox, "proxy");
+    admit_proxy(&sandbox, 202, 2);
+    server.wait_for(201, 202);
+    // A request that would be logged.
+    assert_eq!(server.status("POST"), 500);
+    std::fs::remove_file(sandbox.path().join("policy.toml")).unwrap();
+    server.wait_for(202, 503);
+    write_policy(&sandbox, "");
+    server.wait_for(503, 202);
+    assert!(server.terminate().success());
+}
+
+/// A store that users other than its owner can change is noticed by a host that runs.
+#[test]
+fn a_store_that_others_can_change_is_not_served() {
+    let sandbox = sandbox();
+    admit_proxy(&sandbox, 201, 1);
+    let server = Server::start(&sandbox, "proxy", "60");
+    let artifacts = sandbox.path().join("store/artifacts");
+    let files = std::fs::read_dir(&artifacts).unwrap();
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    assert_eq!(paths.len(), 2, "image and envelope");
+    paths.extend([sandbox.path().join("store"), artifacts]);
+    for path in paths {
+        let before = std::fs::metadata(&path).unwrap().permissions();
+        let open = std::fs::Permissions::from_mode(before.mode() | 0o022);
+        std::fs::set_permissions(&path, open).unwrap();
+        server.wait_for(201, 503);
+        let name = path.file_name().unwrap().to_str().unwrap();
+        server.wait_for_line(&format!("{name}` has mode 0"));
+        std::fs::set_permissions(&path, before).unwrap();
+        server.wait_for(503, 201);
+    }
+}
+
 /// Whether the process at the other end, on this machine, has read all that was written to a
 /// connection.
 ///
@@ -354,7 +413,7 @@ fn an_end_is_orderly() {
     assert!(response.starts_with("HTTP/1.1 504 "), "{response}");
 }
 
-fn cli_host(sandbox: &Sandbox, arguments: &[&str]) -> Output {
+pub(crate) fn cli_host(sandbox: &Sandbox, arguments: &[&str]) -> Output {
     let mut command = Command::new(example("cli_host"));
     let command = command.current_dir(sandbox.path()).args(arguments);
     command.output().unwrap()

@@ -157,6 +157,22 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
             "{more:?}: {stderr}"
         );
     }
+    // What names neither a variable nor a file may be the secret itself.
+    for (named, begins) in [
+        (
+            "env:hunter2secret",
+            "error[key-variable]: the variable that `env:` names is not set",
+        ),
+        (
+            "hunter2.secret",
+            "error[io]: the key's file: cannot read: No such file",
+        ),
+    ] {
+        let output = given(&with(&["--key", named]), "", None);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.starts_with(begins), "{named}: {stderr}");
+        assert!(!printed(&output).contains("hunter2"), "{named}: {stderr}");
+    }
     // Input and key cannot both come from standard input.
     let both = [
         "build", "-", "--name", "app", "-o", "x.cwasm", "-t", "x86_64", "--key", "-",

@@ -300,6 +300,52 @@ fn limits_are_named() {
     }
 }
 
+/// A message that cannot be printed changes neither the exit code nor what is written.
+#[test]
+fn standard_error_may_be_full_or_closed() {
+    let sandbox = Sandbox::new();
+    sandbox.write("bad.wat", "(module (func (result i32)))");
+    let hello = hello();
+    let full = || {
+        let file = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        Stdio::from(file.unwrap())
+    };
+    // Nobody reads it.
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    let streams: [&dyn Fn() -> Stdio; 2] = [&full, &closed];
+    sandbox.fake_optimizer("echo 'Assertion failed' >&2; kill -ABRT $$");
+    let warns = [BUILD, &["--wasm-opt", "./wasm-opt", &hello]].concat();
+    for stderr in streams {
+        for (arguments, exit) in [
+            (&["validate", "bad.wat"][..], 1),
+            (&["validate", "bad.wat", "--format", "json"], 1),
+            (&["build", "bad.wat", "--key", "key.pem"], 1),
+            (
+                &["build", "bad.wat", "--key", "key.pem", "--format", "json"],
+                1,
+            ),
+            (&["build", "bad.wat", "--key", "missing.pem"], 3),
+            (&["build", "bad.wat", "-t", "sparc", "--key", "key.pem"], 2),
+            (&["build", "--no-such-option"], 2),
+            (&["verify", "bad.wat", "--key", "key.pub.pem"], 1),
+        ] {
+            let mut command = sandbox.command(arguments);
+            command.stdout(Stdio::null()).stderr(stderr());
+            let status = command.status().unwrap();
+            assert_eq!(status.code(), Some(exit), "{arguments:?}");
+        }
+        // A build that has only a warning to print succeeds.
+        let mut command = sandbox.command(&warns);
+        let status = command.stderr(stderr()).status().unwrap();
+        assert!(status.success(), "{status}");
+        std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+        // What was asked for and cannot be printed is still an error.
+        let mut command = sandbox.command(&["targets"]);
+        let status = command.stdout(full()).stderr(stderr()).status().unwrap();
+        assert_eq!(status.code(), Some(3));
+    }
+}
+
 /// Root has no limit on processes, so this runs as another user.
 #[test]
 fn a_limit_on_processes_is_named() {

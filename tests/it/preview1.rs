@@ -17,7 +17,7 @@ pub(crate) fn build(sandbox: &Sandbox, input: &str, options: &[&str]) -> Value {
     report["inputs"][0]["built"].clone()
 }
 
-fn run(sandbox: &Sandbox) -> stock::Behaviour {
+pub(crate) fn run(sandbox: &Sandbox) -> stock::Behaviour {
     let output = sandbox.run(&["run", "app.cwasm", "--key", "key.pub.pem"]);
     stock::Behaviour {
         stdout: output.stdout,

@@ -209,3 +209,49 @@ impl WasiView for Host {
         }
     }
 }
+
+/// A stop by the host: the cause first and once, the backtrace after it.
+#[test]
+fn a_stop_begins_with_its_cause() {
+    let sandbox = Sandbox::new();
+    let clock = ("clock_time_get", "(param i32 i64 i32) (result i32)");
+    let ask = "(drop (call $clock_time_get (i32.const 99) (i64.const 0) (i32.const 0)))";
+    let exit = "(call $proc_exit (i32.const 256))";
+    let start_section = command(&[EXIT], MEMORY, "").replace(
+        "(func (export",
+        &format!("(func $s {exit}) (start $s) (func (export"),
+    );
+    let cases = [
+        (
+            command(&[EXIT], MEMORY, exit),
+            "exit with invalid exit status outside of [0..126)",
+            "0 to 125",
+        ),
+        (
+            start_section,
+            "exit with invalid exit status outside of [0..126)",
+            "0 to 125",
+        ),
+        (
+            command(&[WRITE], "(memory 1)", HELLO),
+            "missing required memory export",
+            "an exported memory of the name `memory`",
+        ),
+        (
+            command(&[clock], MEMORY, ask),
+            "In func wasi_snapshot_preview1::clock_time_get at convert Clockid: Invalid enum value Clockid",
+            "",
+        ),
+    ];
+    for (text, cause, hint) in cases {
+        sandbox.write("app.wat", &text);
+        build(&sandbox, "app.wat", &["--kind", "module"]);
+        let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "app.cwasm"]);
+        let first = format!("error[stopped]: app.cwasm: the program was stopped: {cause}");
+        assert_eq!(stderr.lines().next(), Some(first.as_str()), "{stderr}");
+        assert!(stderr.contains("\n  | "), "no backtrace: {stderr}");
+        assert!(stderr.contains(hint), "{stderr}");
+        let last = cause.rsplit(": ").next().unwrap();
+        assert_eq!(stderr.matches(last).count(), 1, "{stderr}");
+    }
+}

@@ -8,7 +8,9 @@
 use std::fmt::Write as _;
 
 use edgec_compiler::{Kind, KindChoice, adapt, read};
-use edgec_tests::{shared, stock};
+use edgec_tests::{Sandbox, shared, stock};
+
+use crate::preview1::{ARCH, EXIT, HELLO, MEMORY, WRITE, build, command, run};
 
 /// Pseudorandom numbers, the same on every machine.
 struct Numbers(u64);
@@ -158,6 +160,189 @@ fn what_edgec_makes_of_a_program_prints_what_stock_prints() {
     assert!(kinds.iter().all(|kind| *kind >= 5), "{kinds:?}");
 }
 
+/// Calls of functions that the adapter answers differently: the function, its type, the operands.
+const DIFFERENT: [(&str, &str, &str); 13] = [
+    ("fd_advise", "i32 i64 i64 i32", "1 0 0 0"),
+    ("fd_allocate", "i32 i64 i64", "1 0 10"),
+    ("fd_datasync", "i32", "1"),
+    ("fd_fdstat_set_rights", "i32 i64 i64", "1 0 0"),
+    ("fd_filestat_set_size", "i32 i64", "1 0"),
+    ("fd_filestat_set_times", "i32 i64 i64 i32", "1 0 0 0"),
+    ("fd_pread", "i32 i32 i32 i64 i32", "0 0 1 0 8"),
+    ("fd_sync", "i32", "1"),
+    // Two clocks.
+    ("poll_oneoff", "i32 i32 i32 i32", "512 1024 2 8"),
+    ("proc_raise", "i32", "9"),
+    ("sock_accept", "i32 i32 i32", "0 0 8"),
+    ("sock_recv", "i32 i32 i32 i32 i32 i32", "0 0 1 0 8 12"),
+    ("sock_send", "i32 i32 i32 i32 i32", "1 0 1 0 8"),
+];
+
+/// A program that calls one of them, and prints the error as the first letter of its line.
+fn calls(function: &str, types: &str, operands: &str) -> String {
+    let operands = types.split(' ').zip(operands.split(' '));
+    let operands: String = operands
+        .map(|(ty, value)| format!("({ty}.const {value})"))
+        .collect();
+    let ty = format!("(param {types}) (result i32)");
+    // Two clocks, of which the second is first.
+    let fields = format!(
+        r#"{MEMORY} (data (i32.const 528) "\01\00\00\00\00\00\00\00\00\c2\eb\0b")
+        (data (i32.const 576) "\01\00\00\00\00\00\00\00\10")"#
+    );
+    let start = format!(
+        "(i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 6))
+        (i32.store8 (i32.const 16) (i32.add (i32.const 33) (call ${function} {operands})))
+        {HELLO}"
+    );
+    command(&[WRITE, (function, &ty)], &fields, &start)
+}
+
+/// Programs that look for the end of their memory in the ways of known allocators, and then use all
+/// of it. In a component they overwrite the adapter.
+fn look_for_the_end() -> Vec<(&'static str, String)> {
+    let fill = "(memory.fill (i32.const 1024) (i32.const 0xff)
+        (i32.sub (local.get $end) (i32.const 1024)))";
+    // Zig's allocator, asked for no pages.
+    let zig = "(func $z (param $n i32) (result i32) (local $p i32) (local $q i32) (local $x i32)
+        (if (i32.lt_s (local.get $n) (i32.const 1000)) (then
+            i32.const 0 local.get $n memory.grow local.tee $p i32.const 16 i32.shl
+            local.get $p i32.const -1 i32.eq select return))
+        block $b
+            i32.const 1 memory.grow local.tee $p i32.const 1 i32.add i32.const 2 i32.lt_u
+            br_if $b local.get $p i32.const 16 i32.shl local.set $q
+        end
+        local.get $x local.get $q local.get $n i32.add i32.store local.get $q return)";
+    // The assertion of wasi-libc, with a failure that is the program's end.
+    let assertion = format!(
+        "(func $abort {HELLO} (call $proc_exit (i32.const 0)))
+        (func $fits (param $p i32)
+            block memory.size i64.extend_i32_u i64.const 16 i64.shl local.get $p
+            i64.extend_i32_u i64.le_u br_if 0 return end
+            call $abort unreachable)"
+    );
+    let writes = "(local.set $end (i32.const 1024))
+        (loop $l (call $fits (local.get $end)) (i32.store (local.get $end) (i32.const -1))
+            (local.set $end (i32.add (local.get $end) (i32.const 4))) (br $l))";
+    let program = |imports: &[(&str, &str)], functions: &str, start: &str| {
+        let start = format!("(local $end i32) {HELLO} {start} {HELLO}");
+        command(imports, &format!("{MEMORY} {functions}"), &start)
+    };
+    vec![
+        (
+            "Zig",
+            program(
+                &[WRITE],
+                zig,
+                &format!("(local.set $end (call $z (i32.const 0))) {fill}"),
+            ),
+        ),
+        ("an assertion", program(&[WRITE, EXIT], &assertion, writes)),
+        (
+            "no room",
+            command(&[WRITE], &MEMORY.replace(") 1)", ") 65535)"), HELLO),
+        ),
+        (
+            "no room at all",
+            command(&[WRITE], &MEMORY.replace(") 1)", ") 65536)"), HELLO),
+        ),
+    ]
+}
+
+#[test]
+fn what_only_nearly_behaves_the_same_is_a_module() {
+    let sandbox = Sandbox::new();
+    let different = DIFFERENT
+        .into_iter()
+        .map(|(function, types, operands)| (function, calls(function, types, operands)));
+    for (what, text) in different.chain(look_for_the_end()) {
+        let wasm = wat::parse_str(&text).unwrap();
+        let expected = stock::compile_and_run(&wasm, &[], "");
+        assert_eq!(expected.code, 0, "{what}: {text}");
+        sandbox.write("app.wat", &text);
+        let built = build(&sandbox, "app.wat", &[]);
+        assert_eq!(built["kindChoice"]["chosen"], "module", "{what}: {built}");
+        let found = run(&sandbox);
+        assert_eq!(
+            (found.code, &found.stdout),
+            (expected.code, &expected.stdout),
+            "{what}: {}",
+            String::from_utf8_lossy(&found.stderr)
+        );
+    }
+}
+
+/// A component that the user asks for is made, and the build says how it differs.
+#[test]
+fn a_component_that_may_differ_comes_with_a_warning() {
+    let sandbox = Sandbox::new();
+    let (function, types, operands) = DIFFERENT[12];
+    let mut cases = look_for_the_end();
+    cases.truncate(2);
+    cases.push((function, calls(function, types, operands)));
+    let said = ["looks like Zig's", "looks like wasi-libc's", "::sock_send`"];
+    for ((what, text), said) in cases.into_iter().zip(said) {
+        sandbox.write("app.wat", text);
+        let build = ["build", "-q", "app.wat", "-t", ARCH, "--key", "key.pem"];
+        let output = ["--kind", "component", "-o", "app.cwasm"];
+        let output = sandbox.run(&[&build[..], &output].concat());
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.success() && stderr.starts_with("warning: ") && stderr.contains(said),
+            "{what}: {stderr}"
+        );
+    }
+}
+
+/// Component types without `cabi_realloc` give the adapter no memory of its own.
+#[test]
+fn component_types_do_not_hide_a_difference() {
+    let sandbox = Sandbox::new();
+    let types = wat::parse_str(
+        r#"(component
+            (type (component
+                (type (component))
+                (export "test:app/app" (component (type 0)))))
+            (export "app" (type 0))
+            (@custom "wit-component-encoding" "\04\00"))"#,
+    )
+    .unwrap();
+    let types: String = types.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let types = format!(r#"(@custom "component-type:app" "{types}")"#);
+    let exit = "(call $proc_exit (i32.const 10))";
+    let fill = "(memory.fill (i32.const 4096) (i32.const 0xaa)
+        (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4096)))";
+    let program = |start: &str| {
+        let text = command(&[WRITE, EXIT], &format!("{MEMORY} {types}"), start);
+        sandbox.write("app.wat", &text);
+        wat::parse_str(&text).unwrap()
+    };
+    let build_it = ["build", "-q", "app.wat", "-t", ARCH, "--key", "key.pem"];
+    let build_it = [&build_it[..], &["-o", "app.cwasm"]].concat();
+
+    let wasm = program(&format!("{HELLO} {fill} {HELLO} {exit}"));
+    let stderr = sandbox.fails(1, &build_it);
+    assert!(stderr.starts_with("error[kind]"), "{stderr}");
+    for said in ["asks for the memory's size", "--kind module"] {
+        assert!(stderr.contains(said), "{stderr}");
+    }
+    let expected = stock::compile_and_run(&wasm, &[], "");
+    let built = build(&sandbox, "app.wat", &["--kind", "module"]);
+    assert_eq!(built["kindChoice"]["chosen"], "module", "{built}");
+    let found = run(&sandbox);
+    assert_eq!(found.code, 10);
+    assert_eq!((found.code, found.stdout), (expected.code, expected.stdout));
+
+    program(&format!("{HELLO} {exit}"));
+    let output = sandbox.run(&build_it);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && stderr.contains("other codes than 0 and 1"),
+        "{stderr}"
+    );
+    assert_eq!(run(&sandbox).code, 1);
+}
+
 /// Programs on which edgec once failed, if they are beside the repository. They are built at each
 /// level, and compared with stock.
 #[test]
@@ -166,7 +351,7 @@ fn the_trials_run_as_under_stock() {
         eprintln!("skipped: no trials beside the repository");
         return;
     };
-    let sandbox = edgec_tests::Sandbox::new();
+    let sandbox = Sandbox::new();
     for name in [
         "ownmem",
         "fixedmem",

@@ -321,3 +321,27 @@ fn options_of_a_rebuild_want_one() {
     assert!(stdin.contains("standard input"), "{stdin}");
     assert!(example.is_file());
 }
+
+/// A fault of the machine says nothing against the artifact.
+#[test]
+fn what_the_machine_could_not_check_is_not_refused() {
+    let sandbox = sandbox();
+    build(&sandbox, &["app.wat", "-t", "x86_64"]);
+    let mut command = sandbox.command(&verify("app.wat", &[]));
+    let output = command.env("TMPDIR", "/nonexistent").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("a.cwasm: not checked\n"), "{text}");
+    assert!(
+        !text.contains("rebuild") && !text.contains("FAILED"),
+        "{text}"
+    );
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("error[temporary-folder]"), "{stderr}");
+    let mut command = sandbox.command(&verify("app.wat", &["-q"]));
+    let output = command.env("TMPDIR", "/nonexistent").output().unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "a.cwasm: not checked\n"
+    );
+}

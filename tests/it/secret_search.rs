@@ -57,19 +57,16 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
     let mut lines = Vec::new();
     for verb in verbs(&sandbox) {
         for (place, value) in &verb.places {
-            let passes = verb.path == ["run"] && *place == Place::Positional;
             let named = matches!(place, Place::Long(name) if ["--key", "--passphrase-file"].contains(&name.as_str()));
             let forms = match named {
                 true => &secret.forms[..],
                 false => &secret.forms[..4],
             };
             for form in forms {
-                let mut these = lines_with(&verb, place, form);
-                // Arguments of `run` after `--` are for the program.
-                these.truncate(if passes { 1 } else { 2 });
-                lines.extend(these);
+                lines.extend(lines_with(&verb, place, form));
             }
-            if takes_a_file(place, value) {
+            let artifact = *place == Place::Positional && value.contains("ARTIFACT");
+            if takes_a_file(place, value) || artifact {
                 for seed in Secret::seeds(&pem) {
                     lines.extend(lines_with(&verb, place, &seed));
                 }
@@ -93,6 +90,12 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
         }
         let words: Vec<&str> = pem.split_whitespace().collect();
         lines.push([line(&["--key"]), line(&words).split_off(verb.path.len())].concat());
+        // The first argument behind `--` is the artifact of `run`, not yet the program's.
+        if verb.path == ["run"] {
+            for form in &secret.forms {
+                lines.push(line(&["--key", "key.pub.pem", "--", form]));
+            }
+        }
     }
     let count = lines.len();
     search(&sandbox, &lines, &secret.parts, |line, output| {
@@ -180,7 +183,15 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
             }
         }
         for passphrase in passphrases {
-            for misspelled in ["--passphrase", "--pasphrase-file", "--pin", "--pkcs11-pin"] {
+            // `--encrypt` is an option of `keygen`, and takes no value.
+            for misspelled in [
+                "--passphrase",
+                "--pasphrase-file",
+                "--pin",
+                "--pkcs11-pin",
+                "--encrypt",
+                "--pwd",
+            ] {
                 for line in lines_with(&verb, &Place::Long(misspelled.to_owned()), passphrase) {
                     lines.push(
                         line.into_iter()
@@ -223,14 +234,64 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
     let seeds = Secret::seeds(&pem);
     for (number, text) in secret.forms.iter().chain(&seeds).enumerate() {
         // One form of each kind is enough. The 32 bytes in base64 may be a public key as well.
-        if [0, 1, 3, 11, 12, 14, 19].contains(&number) {
+        if [0, 1, 3, 11, 12, 14, secret.forms.len() + 2].contains(&number) {
             let name = format!("secret-{number}");
             sandbox.write_secret(&name, text);
             planted.push(name);
         }
     }
+    let lines = lines_naming(&sandbox, &planted);
+    search(&sandbox, &lines, &secret.parts, |_, _| {});
+    // A build without a key makes another key for this machine. It begins as every key does, so its
+    // file is left out of the search.
+    let made = "home/.config/edgec/dev.pem";
+    assert!(sandbox.files().iter().any(|name| name == made));
+    let made_text = String::from_utf8(sandbox.read(made)).unwrap();
+    let made_body = made_text.lines().nth(1).unwrap();
+    assert!(!secret.parts.iter().any(|part| part == made_body));
+    let known: Vec<&str> = planted.iter().map(String::as_str).chain([made]).collect();
+    assert_eq!(shows(&written(&sandbox, &known), &secret.parts), None);
+}
+
+/// The file of a passphrase, or of variables, named in place of another file. It has no form to
+/// recognise, so no message may quote a file that is not what it should be.
+#[test]
+fn a_file_with_a_passphrase_is_not_quoted_wherever_it_is_named() {
+    const PASSPHRASE: &str = "hunter2-secret-0123";
+    let sandbox = Sandbox::new();
+    sandbox.write("app.wat", "(component)");
+    sandbox.build("app.wat", "x86_64", "app.cwasm");
+    let mut planted = Vec::new();
+    for (name, text) in [
+        ("passphrase", "PASSPHRASE\n"),
+        (
+            "variables",
+            "# of the release\nexport RELEASE_PASSWORD=PASSPHRASE\n",
+        ),
+        ("quoted", "release_password = \"PASSPHRASE\"\n"),
+        ("policy", "threshold = \"PASSPHRASE\"\n"),
+        ("fleet", "schema = 1\nmode = \"PASSPHRASE\"\n"),
+        ("host", "schema = \"PASSPHRASE\"\n"),
+    ] {
+        sandbox.write_secret(name, text.replace("PASSPHRASE", PASSPHRASE));
+        planted.push(name.to_owned());
+    }
+    let lines = lines_naming(&sandbox, &planted);
+    search(&sandbox, &lines, &[PASSPHRASE.to_owned()], |_, _| {});
+    for verb in ["build", "validate"] {
+        let stderr = sandbox.fails(1, &[verb, "passphrase"]);
+        let says = "neither WebAssembly binary nor WebAssembly text";
+        assert!(stderr.contains(says), "{stderr}");
+    }
+    let stderr = sandbox.fails(1, &["policy", "check", "policy"]);
+    let says = "line 1, column 13: invalid type: string, expected usize";
+    assert!(stderr.contains(says), "{stderr}");
+}
+
+/// Command lines with files wherever a file can be named.
+fn lines_naming(sandbox: &Sandbox, planted: &[String]) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
-    for verb in verbs(&sandbox) {
+    for verb in verbs(sandbox) {
         let given: &[&str] = match verb.path.join(" ").as_str() {
             "build" => &["app.wat", "-o", "built.cwasm", "-t", "x86_64"],
             "validate" => &["app.wat"],
@@ -246,7 +307,7 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
             if !takes_a_file(place, value) && *place != Place::Positional {
                 continue;
             }
-            for file in &planted {
+            for file in planted {
                 let first = lines_with(&verb, place, file).into_iter().next().unwrap();
                 let (path, named) = first.split_at(verb.path.len());
                 let given: Vec<String> = given.iter().map(|it| (*it).to_owned()).collect();
@@ -261,14 +322,5 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
         let mut pairs = line.windows(2);
         !pairs.any(|pair| writes.contains(&pair[0].as_str()) && planted.contains(&pair[1]))
     });
-    search(&sandbox, &lines, &secret.parts, |_, _| {});
-    // A build without a key makes another key for this machine. It begins as every key does, so its
-    // file is left out of the search.
-    let made = "home/.config/edgec/dev.pem";
-    assert!(sandbox.files().iter().any(|name| name == made));
-    let made_text = String::from_utf8(sandbox.read(made)).unwrap();
-    let made_body = made_text.lines().nth(1).unwrap();
-    assert!(!secret.parts.iter().any(|part| part == made_body));
-    let known: Vec<&str> = planted.iter().map(String::as_str).chain([made]).collect();
-    assert_eq!(shows(&written(&sandbox, &known), &secret.parts), None);
+    lines
 }

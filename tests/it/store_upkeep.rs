@@ -93,7 +93,7 @@ fn an_admission_warns_of_loads_that_will_be_refused() {
         eprintln!("SKIPPED: with fs-verity there is nothing to warn of");
         return;
     }
-    assert_eq!(admitted[0]["warning"]["code"], "load-mode");
+    assert_eq!(admitted[0]["warnings"][0]["code"], "load-mode");
     let (stdout, stderr) = host.told(&add, 0);
     assert!(stdout.starts_with("a.cwasm: admitted as hello"), "{stdout}");
     let warning = "warning[load-mode]: a.cwasm: ";
@@ -101,6 +101,42 @@ fn an_admission_warns_of_loads_that_will_be_refused() {
     let run = ["run", "--trust", "policy.toml", "--store", "store", "hello"];
     let stderr = fails(&host.sandbox, 1, &run, "load-mode");
     assert!(stderr.starts_with("error[load-mode]: hello: "), "{stderr}");
+}
+
+/// A host of components cannot load a module: who admits one for the other's name learns it then.
+#[test]
+fn a_change_of_kind_is_told() {
+    let host = StoreHost::empty();
+    let version = |file: &[u8], version: u64| {
+        let file = Forge::new(file, &material().signer).with_manifest(|manifest| {
+            manifest.name = "app".to_owned();
+            manifest.version = version;
+        });
+        host.sandbox.write("a.cwasm", file);
+    };
+    let add = ["add", "--key", "key.pub.pem", "a.cwasm"];
+    version(&material().hello, 1);
+    assert!(host.report(&add, 0)[0]["warnings"].is_null());
+    version(&material().module, 2);
+    let (stdout, stderr) = host.told(&add, 0);
+    assert!(stdout.ends_with("; current\n"), "{stdout}");
+    let warning =
+        "warning[kind]: a.cwasm: this is a module; version 1, which was current, is a component\n";
+    assert!(stderr.starts_with(warning), "{stderr}");
+    // The current one is the module itself now.
+    assert_eq!(host.told(&add, 0).1, "");
+    version(&material().hello, 3);
+    assert_eq!(host.report(&add, 0)[0]["warnings"][0]["code"], "kind");
+
+    let choose = ["use", "app", "--app-version", "2"];
+    let (_, stderr) = host.told(&choose, 0);
+    let warning = "warning[kind]: app version 2: this is a module; version 3, which was current, ";
+    assert!(stderr.starts_with(warning), "{stderr}");
+    let back = ["use", "app", "--app-version", "1"];
+    assert_eq!(host.report(&back, 0)["warnings"][0]["code"], "kind");
+    let (stdout, _) = host.told(&["rm", "app"], 0);
+    let told = "none is left; hosts that serve it keep it until they restart\n";
+    assert!(stdout.ends_with(told), "{stdout}");
 }
 
 #[test]

@@ -199,10 +199,101 @@ fn an_input_without_a_name_wants_one() {
         .status();
     assert!(status.unwrap().success());
     let output = build("pipe.wasm", &["-o", "a.cwasm"]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        output.stderr.starts_with(b"error[name]: pipe.wasm: "),
-        "{output:?}"
+        stderr.starts_with("error[name]: pipe.wasm: ") && stderr.contains("a pipe or a device"),
+        "{stderr}"
     );
+}
+
+/// The error says what an option takes, in words of its users.
+#[test]
+fn values_of_options_are_explained() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.wat", "(module)");
+    for (option, value, says) in [
+        ("--app-version", "1.2.3", "--display-version takes"),
+        ("--app-version", "v7", "a whole number"),
+        ("--app-version", "9007199254740992", "is not in 0..="),
+        ("--worker-memory", "8G", "a whole number of MiB"),
+        ("--compile-timeout", "5s", "a whole number of seconds"),
+        ("--compile-timeout", "0", "0 is not in 1..=86400"),
+        ("--optimizer-timeout", "1.5", "a whole number of seconds"),
+        ("--signer-timeout", "1m", "a whole number of seconds"),
+        ("--keep-module", "0,x", "the number of a core module"),
+        ("--issued", "soon", "2030-01-31T12:00:00+02:00"),
+        ("--issued", "1893456000000", "behind the year 9999"),
+        ("--not-before", "1893456000000", "seconds, not milliseconds"),
+        ("--expires", "4102444800000", "seconds, not milliseconds"),
+        ("--expires", "+99999999d", "behind the year 9999"),
+        ("--expires", "90d", "write +90d"),
+        ("--expires", "+1y", "write +365d"),
+        ("--expires", "soon", "write 2030-01-31, "),
+    ] {
+        let stderr = sandbox.fails(2, &["build", "in.wat", "--key", "key.pem", option, value]);
+        let begins = format!(
+            "error: invalid value '{}' for '{option} <",
+            value.trim_start_matches("0,")
+        );
+        assert!(stderr.starts_with(&begins), "{option} {value}: {stderr}");
+        assert!(stderr.contains(says), "{option} {value}: {stderr}");
+        assert!(!stderr.contains("digit"), "{stderr}");
+    }
+    // Milliseconds in the variable for builders, and a build that it puts behind its end.
+    for (date, expires, says) in [
+        ("1893456000000", "+90d", "seconds, not milliseconds"),
+        (
+            "253402300799",
+            "2999-01-01",
+            "SOURCE_DATE_EPOCH (9999-12-31T23:59:59Z)",
+        ),
+    ] {
+        let arguments = ["build", "in.wat", "--key", "key.pem", "--expires", expires];
+        let mut command = sandbox.command(&arguments);
+        let output = command.env("SOURCE_DATE_EPOCH", date).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+    }
+}
+
+/// A date, a time with an offset from UTC, and seconds are the same point in time.
+#[test]
+fn times_have_several_forms() {
+    let sandbox = Sandbox::new();
+    sandbox.write("in.wat", "(module)");
+    for time in [
+        "4102444800",
+        "2100-01-01",
+        "2100-01-01T00:00:00Z",
+        "2100-01-01T02:00:00+02:00",
+        "2099-12-31T18:30:00-05:30",
+    ] {
+        sandbox.ok(&[
+            "build",
+            "-q",
+            "in.wat",
+            "-t",
+            "x86_64",
+            "--key",
+            "key.pem",
+            "-o",
+            "a.cwasm",
+            "--expires",
+            time,
+            "--issued",
+            "2030-01-01T00:00:00+01:00",
+        ]);
+        let shown = sandbox.ok(&["inspect", "a.cwasm"]);
+        assert!(
+            shown.contains("until 2100-01-01T00:00:00Z"),
+            "{time}: {shown}"
+        );
+        assert!(
+            shown.contains("issued 2029-12-31T23:00:00Z"),
+            "{time}: {shown}"
+        );
+    }
 }
 
 #[test]
@@ -293,4 +384,27 @@ fn an_output_folder_that_takes_nothing_is_named() {
         assert!(error.starts_with(&format!("error[io]: {path}")), "{error}");
         assert!(error.contains(": cannot "), "{error}");
     }
+}
+
+#[test]
+fn the_store_is_listed_by_either_name() {
+    let sandbox = Sandbox::new();
+    for verb in ["ls", "list"] {
+        let stderr = sandbox.fails(2, &["store", verb]);
+        assert!(
+            stderr.starts_with("error[store]: no store is named"),
+            "{stderr}"
+        );
+    }
+    assert!(sandbox.ok(&["store", "--help"]).contains("[aliases: list]"));
+}
+
+#[test]
+fn one_advisory_is_shown_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    let text = sandbox.ok(&["advisories", "ghsa-mghf-wjfp-p5xm"]);
+    assert_eq!(text.matches("source").count(), 1, "{text}");
+    assert!(text.contains("wasmtime 48.0.7 has the fix"), "{text}");
+    let text = sandbox.ok(&["advisories", "EDGEC-2026-0002"]);
+    assert!(text.contains("no wasmtime 48 has the fix"), "{text}");
 }

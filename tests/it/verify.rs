@@ -246,3 +246,63 @@ fn the_newest_policy_seen_is_compared_or_it_is_an_error() {
     let stderr = sandbox.fails(1, &verify);
     assert!(stderr.contains("invalid UTF-8 at byte 8"), "{stderr}");
 }
+
+/// The table, the document and the failure name the same cause.
+#[test]
+fn what_another_file_is_stands_in_every_report() {
+    let sandbox = Sandbox::new();
+    let mut tar = vec![b'a'; 512];
+    tar[257..262].copy_from_slice(b"ustar");
+    let mut stock = b"\x7fELF\x02\x01\x01\xc8".to_vec();
+    stock.resize(100, 0);
+    let cases = [
+        ("a.gz", b"\x1f\x8b\x08 and more".to_vec(), "gzip archive"),
+        ("a.tar", tar, "tar archive"),
+        ("a.wat", b"(module)".to_vec(), "WebAssembly text"),
+        ("stock.cwasm", stock, "image of Wasmtime"),
+        (
+            "a.png",
+            b"\x89PNG\r\n\x1a\n\0\xff and some forty bytes, as a footer has".to_vec(),
+            "not a .cwasm artifact",
+        ),
+    ];
+    for (name, bytes, what) in cases {
+        sandbox.write(name, bytes);
+        let verify = ["verify", "--key", "key.pub.pem", name];
+        let output = sandbox.run(&verify);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let row = text.lines().find(|line| line.contains("layout")).unwrap();
+        assert!(row.contains(what), "{text}");
+        let output = sandbox.run(&[&verify[..], &["--format", "json"]].concat());
+        let reports: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = reports[0]["checks"].as_array().unwrap();
+        let layout = checks.iter().find(|it| it["check"] == "layout").unwrap();
+        assert_eq!(layout["evidence"], reports[0]["error"]["message"]);
+    }
+}
+
+/// With keys alone, the report does not speak of a policy.
+#[test]
+fn without_a_policy_the_report_says_what_was_required() {
+    let sandbox = sandbox("");
+    let table = |arguments: &[&str]| {
+        let verb = ["verify", "x86_64.cwasm"];
+        sandbox.ok(&[&verb[..], arguments].concat())
+    };
+    let key = ["--key", "key.pub.pem"];
+    let name = ["--name", "hello"];
+    for (arguments, said) in [
+        (&key[..], "only the signature was required"),
+        (
+            &[&key[..], &name].concat()[..],
+            "only the signature and the name were required",
+        ),
+    ] {
+        let text = table(arguments);
+        assert!(text.contains(&format!("no policy given: {said}")), "{text}");
+        assert!(!text.contains("(policy)"), "{text}");
+    }
+    let text = table(&["--trust", "edgec-trust.toml"]);
+    assert!(text.contains("the policy does not expire"), "{text}");
+    assert!(text.contains("(policy)") && text.contains("not compared with earlier"));
+}

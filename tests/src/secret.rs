@@ -33,6 +33,9 @@ impl Secret {
         let seed = &der[16..];
         let escaped = pem.replace('\n', "\\n");
         let ssh = STANDARD.encode([b"openssh-key-v1\0\0\0\0\x04none", seed].concat());
+        // As long as a secret key of minisign: 158 bytes.
+        let minisign = [&b"Ed\0\0B2"[..], &[7; 48], seed, &[7; 72]].concat();
+        let minisign = STANDARD.encode(minisign);
         let forms = vec![
             pem.to_owned(),
             STANDARD.encode(&der),
@@ -53,6 +56,12 @@ impl Secret {
             ),
             ssh.clone(),
             format!("{label}\n{body}"),
+            decimal(&der),
+            list(&der, ", ", |byte| format!("0x{byte:02x}")),
+            openssl_text(seed),
+            STANDARD.encode(&der[14..]),
+            format!("untrusted comment: minisign secret key\n{minisign}"),
+            minisign.clone(),
         ];
         let parts = vec![
             body.clone(),
@@ -64,6 +73,11 @@ impl Secret {
             STANDARD.encode(seed),
             URL_SAFE_NO_PAD.encode(seed),
             ssh,
+            STANDARD.encode(&der[14..]),
+            colons(seed),
+            decimal(seed).trim_matches(['[', ']']).to_owned(),
+            list(seed, ", ", |byte| format!("0x{byte:02x}")),
+            minisign,
         ];
         Self { forms, parts }
     }
@@ -79,8 +93,33 @@ impl Secret {
             URL_SAFE_NO_PAD.encode(seed),
             hex(seed),
             hex(seed).to_uppercase(),
+            format!("0x{}", hex(seed)),
+            colons(seed),
+            colons(seed).replace(':', "-").to_uppercase(),
+            decimal(seed),
+            hex(&der[14..]),
         ]
     }
+}
+
+fn list(bytes: &[u8], between: &str, one: fn(&u8) -> String) -> String {
+    bytes.iter().map(one).collect::<Vec<_>>().join(between)
+}
+
+fn colons(bytes: &[u8]) -> String {
+    list(bytes, ":", |byte| format!("{byte:02x}"))
+}
+
+/// As JSON writes a list of bytes.
+fn decimal(bytes: &[u8]) -> String {
+    format!("[{}]", list(bytes, ",", u8::to_string))
+}
+
+/// What `openssl pkey -text -noout` prints.
+fn openssl_text(seed: &[u8]) -> String {
+    let line = |bytes: &[u8]| format!("    {}:\n", colons(bytes));
+    let lines: String = seed.chunks(15).map(line).collect();
+    format!("ED25519 Private-Key:\npriv:\n{lines}")
 }
 
 /// The first 12 consecutive characters of a secret that a text shows. A secret shorter than that

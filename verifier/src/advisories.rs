@@ -139,6 +139,13 @@ const fn before(patch: u64) -> VersionRange {
 }
 
 impl Advisory {
+    /// The first version with the fix in the line of `engine`. `None` when no version of the line
+    /// has it.
+    pub fn fixed_in(&self, engine: EngineVersion) -> Option<EngineVersion> {
+        let fixed = self.affected.before;
+        fixed.filter(|fixed| fixed.major == engine.major)
+    }
+
     /// Whether the advisory concerns code by `version` for `triple` of a program with `features`.
     /// It never does if that depends on the program's shape.
     pub fn concerns(&self, version: EngineVersion, triple: &str, features: &[String]) -> bool {
@@ -177,6 +184,23 @@ mod tests {
         );
         assert_eq!(concerning("48.0.3", x86, &["exceptions"]).len(), 3);
         assert_eq!(concerning("48.0.3", x86, &["cm_async"]).len(), 1);
+    }
+
+    /// The end of the line is not a fix.
+    #[test]
+    fn a_fix_is_of_the_same_line() {
+        let engine = EngineVersion::new(48, 0, 8);
+        for advisory in SHIPPED {
+            let fixed = advisory.fixed_in(engine);
+            assert_eq!(fixed.is_none(), advisory.shape.is_some(), "{}", advisory.id);
+        }
+        let fixed = |id: &str| {
+            let advisory = SHIPPED.iter().find(|a| a.id == id).unwrap();
+            advisory.fixed_in(engine)
+        };
+        let patch = EngineVersion::new(48, 0, 7);
+        assert_eq!(fixed("GHSA-mghf-wjfp-p5xm"), Some(patch));
+        assert_eq!(fixed("EDGEC-2026-0002"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use edgec_targets::Cover;
 use serde::Deserialize;
 
 use crate::host_file::{Fields, parse};
+use crate::policy_toml::without_value;
 use crate::{ENGINE_VERSION, HostProfile, Unfit};
 
 /// Choosing targets compares every host with every target.
@@ -85,7 +86,7 @@ impl Fleet {
 
 /// Reads one host, or says what is wrong with it.
 fn host(table: toml::Table) -> Result<FleetHost, String> {
-    let read = |error: toml::de::Error| error.message().to_owned();
+    let read = |error: toml::de::Error| without_value(error.message());
     if table.contains_key("file") {
         let Reference { file } = table.try_into().map_err(read)?;
         return Ok(FleetHost::File(file));

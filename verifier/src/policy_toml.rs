@@ -1,5 +1,6 @@
 //! The policy's file: TOML, read strictly. `docs/policy.md` is the schema.
 
+mod messages;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use edgec_artifact::{MAX_VERSION, PublicKey, Sha256Digest, VerityDigest, check_name};
 use serde::Deserialize;
 
+pub(crate) use self::messages::{where_and_what, without_value};
 use self::values::{DateTime, Line, Turnable};
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
@@ -176,18 +178,6 @@ impl TrustPolicy {
             signed_by: Vec::new(),
         })
     }
-}
-
-/// The place and the message of a TOML error. The line itself is not repeated: whoever names
-/// the wrong file may have named a secret.
-pub(crate) fn where_and_what(text: &str, error: &toml::de::Error) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start));
-    let Some(before) = before else {
-        return error.message().to_owned();
-    };
-    let line = before.matches('\n').count() + 1;
-    let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-    format!("line {line}, column {column}: {}", error.message())
 }
 
 fn key(entry: Key) -> Result<KeyRule, PolicyError> {
@@ -391,10 +381,12 @@ mod tests {
                 PolicyError::EmptyRange { number: 1 }
             ));
         }
-        assert!(matches!(
-            error("threshold = 1\n[minimum-version]\n\"acme/*\" = 3"),
-            PolicyError::Name(_)
-        ));
+        for name in ["acme/*", "acme/app ", " acme/app", "acme/a\u{200b}pp"] {
+            assert!(matches!(
+                error(&format!("threshold = 1\n[minimum-version]\n\"{name}\" = 3")),
+                PolicyError::Name(_)
+            ));
+        }
     }
 
     #[test]
@@ -448,6 +440,10 @@ mod tests {
             "threshold = 1\n[allow]\napplications = [\"/acme/*\"]",
             "threshold = 1\n[allow]\napplications = [\"\"]",
             "threshold = 1\n[[scope]]\nthreshold = 1\napplications = [\"acme/\"]",
+            "threshold = 1\n[allow]\napplications = [\"acme/app \"]",
+            "threshold = 1\n[allow]\napplications = [\" acme/*\"]",
+            "threshold = 1\n[allow]\napplications = [\"acme/app\u{200b}\"]",
+            "threshold = 1\n[allow]\nchannels = [\"stable \"]",
             "threshold = 1\n[[scope]]\nthreshold = 1\nchannels = [\"a\\\\b\"]",
         ] {
             let error = with(text).map(|_| ()).unwrap_err();

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use edgec_verifier::{Advisory, SHIPPED};
+use edgec_verifier::{Advisory, ENGINE_VERSION, SHIPPED};
 
 use crate::Outcome;
+use crate::failure::Failure;
 use crate::render::{self, Format, out};
 
 /// List known miscompilations that affect artifacts
@@ -14,20 +15,63 @@ use crate::render::{self, Format, out};
 /// is `edgec build` that refuses or warns.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
+    /// Only these, by their identifiers
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
     /// How they are printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let named = |id: &String| {
+        let found = SHIPPED.iter().find(|it| it.id.eq_ignore_ascii_case(id));
+        found.ok_or_else(|| unknown(id))
+    };
+    let advisories: Vec<&Advisory> = match arguments.ids.as_slice() {
+        [] => SHIPPED.iter().collect(),
+        ids => ids.iter().map(named).collect::<Result<_, _>>()?,
+    };
     match arguments.format {
-        Format::Json => render::json(&SHIPPED),
+        Format::Json => render::json(&advisories),
         Format::Text => {
-            let blocks: Vec<String> = SHIPPED.iter().map(text).collect();
+            let blocks: Vec<String> = advisories.iter().map(|it| text(it)).collect();
             out!("{}", blocks.join("\n"));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(id: &str) -> Failure {
+    let known: Vec<&str> = SHIPPED.iter().map(|it| it.id).collect();
+    Failure::usage(
+        "unknown-advisory",
+        "this edgec does not know such an advisory",
+    )
+    .about(id)
+    .hint(format!("it knows {}", known.join(", ")))
+}
+
+/// Which version of the engine has the fix, and what follows from it.
+pub(crate) fn fix(advisory: &Advisory) -> String {
+    match advisory.fixed_in(ENGINE_VERSION) {
+        Some(fixed) => {
+            format!("wasmtime {fixed} has the fix: build again with an edgec that has it")
+        }
+        None => {
+            let line = ENGINE_VERSION.major;
+            format!("no wasmtime {line} has the fix: change the program")
+        }
+    }
+}
+
+/// What to do about code that an advisory concerns.
+pub(crate) fn remedy(advisory: &Advisory) -> String {
+    let policy = match advisory.shape {
+        Some(_) => "no policy can refuse such code",
+        None => "a policy with `advisories = true` under [compiler] refuses this code",
+    };
+    format!("{}; {policy}", fix(advisory))
 }
 
 fn text(advisory: &Advisory) -> String {
@@ -48,6 +92,7 @@ fn text(advisory: &Advisory) -> String {
             },
         ),
         row("effect", advisory.effect.to_owned()),
+        row("remedy", remedy(advisory)),
         row("source", advisory.source.to_owned()),
     ];
     format!(

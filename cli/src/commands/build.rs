@@ -4,6 +4,7 @@
 //! same CPU features share the code. The artifacts of one input are written when all of them exist.
 
 mod audit;
+mod concerns;
 mod plan;
 mod report;
 mod times;

@@ -3,6 +3,7 @@
 mod execute;
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use edgec_loader::store::{Application, Store, StoreError};
@@ -16,6 +17,8 @@ use crate::Outcome;
 use crate::commands::{store, verify};
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain_file};
+use crate::files::STDIN;
+use crate::key_material::looks_like;
 use crate::render;
 use crate::trust::{Trust, TrustArguments};
 
@@ -64,6 +67,36 @@ pub(crate) struct Arguments {
     program: Vec<OsString>,
 }
 
+impl Arguments {
+    /// Says where the option that would name trust went, if the program got it.
+    fn explain(&self, failure: Failure) -> Failure {
+        if failure.code() != "no-trust" {
+            return failure;
+        }
+        let words = self.program.iter().map(|word| word.to_string_lossy());
+        let mut names = words.filter_map(|word| {
+            let name = word.split('=').next().unwrap_or_default();
+            let options = ["--key", "--trust"];
+            options.into_iter().find(|option| *option == name)
+        });
+        let Some(option) = names.next() else {
+            return failure;
+        };
+        // The first word of the program ended the options of edgec, or `--` did.
+        let behind = match self.program.first().map(|word| word.to_string_lossy()) {
+            Some(first) if first.starts_with(option) => "`--`".to_owned(),
+            // An option may hold a secret of the program.
+            Some(first) if !first.starts_with('-') && looks_like(first.as_bytes()).is_none() => {
+                format!("`{first}`")
+            }
+            _ => "the program's first argument".to_owned(),
+        };
+        failure.hint(format!(
+            "`{option}` behind {behind} was given to the program; put it in front of the artifact"
+        ))
+    }
+}
+
 /// A verified program of either kind.
 enum Program {
     Component(LoadedComponent),
@@ -81,7 +114,8 @@ impl Program {
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let path = arguments.artifact.as_path();
-    let trust = arguments.trust.resolve()?;
+    let trust = arguments.trust.resolve();
+    let trust = trust.map_err(|failure| arguments.explain(failure))?;
     let (engine, program) = match &arguments.store {
         Some(store) => from_store(store, path, &trust)?,
         None => from_file(path, &arguments.also, &trust)?,
@@ -186,7 +220,20 @@ fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
 /// Why a file cannot be loaded. If it is not an artifact at all, the failure says what it is.
 pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
     let failure = load_failure(error).about(path.display());
+    let map =
+        "artifacts are mapped into memory, which takes a regular file: write it to a file first";
     match error {
+        LoadError::Io(error)
+            if error.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
+        {
+            let message = "standard input is not a regular file";
+            let failure = Failure::new(Exit::Rejected, "not-a-file", message);
+            failure.about(path.display()).hint(map)
+        }
+        LoadError::NotAFile if path.is_dir() => {
+            failure.hint("this is a folder: name the files in it")
+        }
+        LoadError::NotAFile => failure.hint(map),
         LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
         _ => failure,
     }

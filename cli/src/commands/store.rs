@@ -12,7 +12,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::MAX_VERSION;
-use edgec_loader::store::{Application, Problem, Store, StoreError};
+use edgec_loader::Kind;
+use edgec_loader::store::{Application, OtherKind, Problem, Store, StoreError};
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
@@ -44,6 +45,7 @@ enum Command {
     /// Verify artifacts and keep them; makes the store where there is none
     Add(add::Arguments),
     /// List what is there
+    #[command(visible_alias = "list")]
     Ls(ls::Arguments),
     /// Print where an application's images lie
     Path(Path),
@@ -140,6 +142,24 @@ fn print_paths(store: &Store, path: &Path) -> Outcome {
         out!("{}\n", render::path(&path));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The warning that an application's kind changes: hosts of the one kind cannot load the other.
+fn kind_warning(subject: &str, other: OtherKind) -> Failure {
+    let (version, before) = (other.version, other.kind.name());
+    let now = match other.kind {
+        Kind::Component => Kind::Module,
+        Kind::Module => Kind::Component,
+    };
+    let message = format!(
+        "this is a {}; version {version}, which was current, is a {before}",
+        now.name()
+    );
+    let hint = format!(
+        "hosts that load {before}s cannot load it: give it another name, or change the hosts first"
+    );
+    let failure = Failure::new(Exit::Rejected, "kind", message);
+    failure.about(subject).hint(hint)
 }
 
 /// A problem with what to do about it.

@@ -100,7 +100,9 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
 pub(crate) fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
-        InputError::NotWasm { .. } => "give a component or core module, .wasm or .wat",
+        InputError::NotWasm { .. } | InputError::OtherText => {
+            "give a component or core module, .wasm or .wat"
+        }
         InputError::TextTooLong { .. } => "give it in the binary format",
         InputError::Truncated { .. } => "the file was cut off; build or download it again",
         InputError::Version { .. } => "edgec reads core modules (1) and components (0x1000d)",
@@ -134,8 +136,9 @@ pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
     } = error
     else {
         let text = format!("valid WebAssembly, but beyond this engine: {text}");
-        return Failure::new(Exit::Rejected, "unsupported", text)
-            .hint("the program's toolchain may offer a way without");
+        return Failure::new(Exit::Rejected, "unsupported", text).hint(
+            "the program's toolchain may offer another way; for a limit, split what is too large",
+        );
     };
     let failure = Failure::new(
         Exit::Rejected,

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args as _;
-use edgec_verifier::{AcceptedSignature, Check, CheckName, Manifest, Status, VerifyError, examine};
+use edgec_verifier::{
+    AcceptedSignature, Check, CheckName, Manifest, SHIPPED, Status, VerifyError, examine,
+};
 use serde::Serialize;
 
+use crate::commands::advisories;
 use crate::differences::Difference;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
@@ -22,7 +25,8 @@ use crate::{Outcome, files, time};
 /// Verify artifacts: who signed what, for which CPU, by which compiler, and what a policy says
 ///
 /// Every check is named with its outcome and its evidence; what was not checked is not named.
-/// Exit codes: 0 every artifact is verified; 1 one is refused; 2 usage; 3 a file cannot be read.
+/// Exit codes: 0 every artifact is verified; 1 one is refused; 2 usage; 3 a file cannot be read, or
+/// the machine is at fault, so that an artifact was not checked.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifacts; `-` is standard input
@@ -145,10 +149,18 @@ fn examine_file(
             report.manifest = Some(manifest);
         }
         Err(rejection) => {
+            let failure = failure_of(&rejection.error, &file);
             report.checks = rejection.checks;
+            if let VerifyError::Layout(_) = rejection.error {
+                // What the file is says more than what it lacks.
+                report.tell(CheckName::Layout, failure.message());
+            }
             report.manifest = rejection.manifest.map(|manifest| *manifest);
-            report.error = Some(failure_of(&rejection.error, &file).about(shown));
+            report.error = Some(failure.about(shown));
         }
+    }
+    if let Some(without) = trust.report.without() {
+        report.tell(CheckName::Policy, without);
     }
     let warned = report
         .checks
@@ -159,6 +171,26 @@ fn examine_file(
 }
 
 impl Report {
+    /// Replaces the evidence of a check that was made.
+    fn tell(&mut self, name: CheckName, evidence: &str) {
+        for check in self.checks.iter_mut().filter(|check| check.name == name) {
+            evidence.clone_into(&mut check.evidence);
+        }
+    }
+
+    /// The outcome in a word or two. A failure of the machine says nothing against an artifact.
+    fn verdict(&self) -> &'static str {
+        let failed = |check: &Check| check.status == Status::Failed;
+        let machine = |failure: &Failure| failure.exit() == Exit::Environment;
+        if self.verified {
+            "verified"
+        } else if self.error.as_ref().is_some_and(machine) && !self.checks.iter().any(failed) {
+            "not checked"
+        } else {
+            "REFUSED"
+        }
+    }
+
     /// Adds what came of making a verified artifact again.
     fn compare(&mut self, rebuild: &Rebuild, manifest: &Manifest, image: &[u8]) {
         let input = rebuild.input();
@@ -186,6 +218,10 @@ impl Report {
                 );
                 self.differences = found;
                 (Status::Failed, evidence)
+            }
+            // What was not checked is not named.
+            Err(failure) if failure.exit() == Exit::Environment => {
+                return self.refuse(failure.or_about(&self.artifact));
             }
             Err(failure) => {
                 self.refuse(failure.or_about(&self.artifact));
@@ -262,12 +298,7 @@ fn text(report: &Report, quiet: bool) -> String {
     if report.checks.is_empty() {
         return String::new();
     }
-    let mut verdict = format!("{}: ", report.artifact);
-    verdict.push_str(if report.verified {
-        "verified"
-    } else {
-        "REFUSED"
-    });
+    let mut verdict = format!("{}: {}", report.artifact, report.verdict());
     if report.warnings > 0 {
         verdict.push_str(&format!(", {}", render::count(report.warnings, "warning")));
     }
@@ -296,7 +327,9 @@ fn text(report: &Report, quiet: bool) -> String {
             )
         })
         .collect();
-    rows.push(row("(policy)", "", report.policy.text()));
+    if report.policy.without().is_none() {
+        rows.push(row("(policy)", "", report.policy.text()));
+    }
     verdict + &render::table(&rows)
 }
 
@@ -324,11 +357,17 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
             "image and manifest do not belong together: do not run it"
         }
-        VerifyError::Advisory { .. }
-        | VerifyError::CompilerVersion { .. }
+        VerifyError::Advisory { id, .. } => {
+            let advisory = SHIPPED.iter().find(|advisory| advisory.id == *id);
+            let Some(fix) = advisory.map(advisories::fix) else {
+                return failure;
+            };
+            return failure.hint(format!("{fix} (`edgec advisories {id}`)"));
+        }
+        VerifyError::CompilerVersion { .. }
         | VerifyError::CompilerUnknown { .. }
         | VerifyError::CompilerDenied { .. } => {
-            "build it again with an edgec whose engine has the fix (`edgec advisories`)"
+            "build it again with an edgec whose engine the policy accepts"
         }
         VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
         VerifyError::Import { imports } if imports.iter().any(|it| it.starts_with(PREVIEW1)) => {

@@ -86,8 +86,11 @@ pub(super) fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
     }
     let about = |failure: Failure| failure.about(format!("env:{name}"));
     let hint = "a CI system may keep secrets from builds of forks and of unprotected branches";
-    let value = std::env::var_os(name);
-    let value = value.ok_or_else(|| about(usage("the variable is not set")).hint(hint))?;
+    let value = std::env::var_os(name).ok_or_else(|| match is_usual(name) {
+        true => about(usage("the variable is not set")).hint(hint),
+        false => usage("the variable that `env:` names is not set")
+            .hint("its name is not shown: it may be a secret\nwrite env:NAME, without `$`"),
+    })?;
     let value = value.into_string();
     let value = value.map_err(|_| about(usage("the variable is not UTF-8 text")))?;
     let value = Zeroizing::new(value);
@@ -97,19 +100,33 @@ pub(super) fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
     }
 }
 
+/// Whether a variable's name is written as usual, in capitals: `[A-Z_][A-Z0-9_]*`. Otherwise it may
+/// be a secret, from `env:$NAME` in a shell.
+fn is_usual(name: &str) -> bool {
+    let usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    !name.starts_with(|c: char| c.is_ascii_digit()) && name.chars().all(usual)
+}
+
+/// The endings of files that hold keys or passphrases.
+const ENDINGS: [&str; 7] = ["pem", "key", "pub", "txt", "der", "p8", "pk8"];
+
 /// Shows the name of a missing file only if it looks like a file's name: otherwise it may be a
 /// secret.
 fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
-    let parent = path.parent().filter(|parent| parent.parent().is_some());
-    let telling = path.symlink_metadata().is_ok()
-        || path.as_os_str() == STDIN
-        || path.as_os_str().as_encoded_bytes().contains(&b'.')
-        || parent.is_some_and(Path::is_dir);
-    match telling {
+    match path.as_os_str() == STDIN || looks_like_a_file(path) {
         true => cannot("read", path, error),
         false => cannot("read", Path::new("the key's file"), error)
             .hint("its name is not shown: it may be a secret"),
     }
+}
+
+/// Whether there is such a file or its folder, or the name has one of the usual endings. A dot alone
+/// says nothing.
+fn looks_like_a_file(path: &Path) -> bool {
+    let parent = path.parent().filter(|parent| parent.parent().is_some());
+    let ending = path.extension().and_then(std::ffi::OsStr::to_str);
+    let known = |ending: &str| ENDINGS.iter().any(|it| ending.eq_ignore_ascii_case(it));
+    path.symlink_metadata().is_ok() || ending.is_some_and(known) || parent.is_some_and(Path::is_dir)
 }
 
 /// Says nothing of the text.
@@ -152,4 +169,45 @@ fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Re
 #[cfg(not(unix))]
 fn refuse_if_shared(_: &Path, _: &fs::Metadata, _: Sensitive) -> Result<(), Failure> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_looks_like_a_file_is_shown() {
+        for name in [
+            "missing.pem",
+            "missing.pub.pem",
+            "missing.KEY",
+            "../missing.txt",
+            "./missing",
+            "src/missing",
+            "Cargo.toml",
+        ] {
+            assert!(looks_like_a_file(Path::new(name)), "{name}");
+        }
+        for name in [
+            "hunter2.secret",
+            "hunter2",
+            "/hunter2.secret",
+            "hunter2.secret/hunter2",
+            ".pem",
+            "hunter2.",
+            "a.b.c",
+        ] {
+            assert!(!looks_like_a_file(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_usual_names_of_variables_are_shown() {
+        for name in ["RELEASE_KEY", "_KEY2"] {
+            assert!(is_usual(name), "{name}");
+        }
+        for name in ["hunter2secret", "Release", "2KEY", "RELEASE-KEY", "KEY\n"] {
+            assert!(!is_usual(name), "{name}");
+        }
+    }
 }

@@ -1,6 +1,10 @@
 //! Recognizes known allocators among the functions that ask for the memory's size or for more
 //! memory.
 //!
+//! It recognizes them by parts of their code, since compilers inline and arrange the rest in many
+//! ways. So this is no proof: a program with the same parts may still use what `memory.size` or
+//! `memory.grow(0)` returned. A component of such a program is made only with a warning.
+//!
 //! `sbrk` is recognized by its code. A caller may use its result well or badly, so the callers are
 //! checked too. They must be the seven calls in `sys_alloc` of `dlmalloc`, each with what the
 //! source does with the result. `sys_alloc` compares what it gets with the end of its memory. If
@@ -18,19 +22,19 @@
 use wasmparser::{FunctionBody, Operator};
 
 use super::facts::{Asker, Code, Facts};
-use super::{Obstacle, Proof};
+use super::{Allocator, Obstacle};
 
-/// The proof that no function takes memory that is not the program's.
-pub(super) fn proof(facts: &Facts<'_>, code: &Code) -> Result<Proof, Obstacle> {
+/// The allocator of a program. `None` proves that no function asks where the memory ends.
+pub(super) fn recognized(facts: &Facts<'_>, code: &Code) -> Result<Option<Allocator>, Obstacle> {
     let askers = &code.askers;
     if askers.is_empty() {
-        return Ok(Proof::StaticMemory);
+        return Ok(None);
     }
     let words_of = |asker: &Asker| facts.body(asker.function).and_then(words);
     if let [asker] = askers.as_slice()
         && words_of(asker).is_some_and(|words| is_zig(&words))
     {
-        return Ok(Proof::Zig);
+        return Ok(Some(Allocator::Zig));
     }
     let mut sbrk = None;
     for asker in askers {
@@ -51,7 +55,7 @@ pub(super) fn proof(facts: &Facts<'_>, code: &Code) -> Result<Proof, Obstacle> {
             Err(obstacle(sbrk, facts))
         }
         // Assertions alone take no memory.
-        _ => Ok(Proof::WasiLibc),
+        _ => Ok(Some(Allocator::WasiLibc)),
     }
 }
 

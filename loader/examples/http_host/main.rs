@@ -1,22 +1,25 @@
 //! A host of `wasi:http/proxy` programs: serves one from a store by its name, each request in an
 //! instance of its own, and takes newer versions while requests run.
 //!
-//! `cargo run -p edgec-loader --example http_host -- STORE NAME POLICY ADDRESS [SECONDS]`, for
-//! artifacts of `edgec build --profile edge`; a request has ten seconds, or as many as are named.
-
-#![expect(clippy::print_stderr, reason = "a program, not a library")]
-#![expect(clippy::print_stdout, reason = "a program, not a library")]
+//! `cargo run -p edgec-loader --example http_host -- [--state FILE] STORE NAME POLICY ADDRESS
+//! [SECONDS]`, for artifacts of `edgec build --profile edge`; a request has ten seconds, or as many
+//! as are named. The state file remembers the newest policy: then no older one is followed, also
+//! after a restart, and the policy must state a version.
 
 mod failed;
+mod log;
 mod server;
 mod wasi;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgec_loader::store::{Deployment, PolicyFile, RefreshError, Refreshed, Store};
+use edgec_loader::store::{
+    Deployment, Distrusted, PolicyFile, RefreshError, Refreshed, Store, StoreError,
+};
 use edgec_loader::wasmtime::component::Linker;
 use edgec_loader::{
     EngineProfile, HostEngine, Limits, LoadError, PoolPlan, engine, error_chain, wasmtime,
@@ -30,6 +33,8 @@ use wasmtime_wasi_http::p2::bindings::{ProxyPre, http::types::Scheme};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
 use self::failed::Failed;
+use self::log::{log, say};
+use self::server::End;
 
 /// Requests at one time, and how far a memory may grow, in bytes: the dimensions of the pool.
 const INSTANCES: u32 = 100;
@@ -38,6 +43,10 @@ const MEMORY: u64 = 256 << 20;
 const TICK: Duration = Duration::from_millis(10);
 /// How often policy and store are looked at.
 const REFRESH: Duration = Duration::from_secs(1);
+/// If the last look is longer ago, for instance as the disk does not answer, nothing is served.
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
+const USAGE: &str = "usage: http_host [--state FILE] STORE NAME POLICY ADDRESS [SECONDS]";
 
 struct Host {
     engine: HostEngine,
@@ -48,41 +57,49 @@ struct Host {
 }
 
 impl Host {
-    fn open(arguments: &[String]) -> Result<Self, Box<dyn Error>> {
-        let [store, name, policy, _, seconds @ ..] = arguments else {
-            return Err("usage: http_host STORE NAME POLICY ADDRESS [SECONDS]".into());
+    /// Opens the store; says where to listen as well.
+    fn open(arguments: &[String]) -> Result<(Self, &str), Box<dyn Error>> {
+        let (state, arguments) = match arguments {
+            [option, file, others @ ..] if option == "--state" => (Some(file), others),
+            others => (None, others),
+        };
+        let [store, name, policy, address, seconds @ ..] = arguments else {
+            return Err(USAGE.into());
         };
         let store = Store::open(store)?;
         // A pool for everything that is in the store now.
         let (programs, unreadable) = store.manifests()?;
         for problem in &unreadable {
-            eprintln!("not planned for: {}", problem.error);
+            log(format!("not planned for: {}", problem.error));
         }
         let (plan, left_out) = PoolPlan::fitting_most(INSTANCES, MEMORY, &programs);
         left_out
             .iter()
-            .for_each(|error| eprintln!("no pool for it: {error}"));
+            .for_each(|error| log(format!("no pool for it: {error}")));
         let engine = engine(EngineProfile::Edge, &Limits::Pooled(plan))?;
         let mut linker = Linker::new(&engine);
         // Of all but `wasi:http` and clocks, an empty context allows nothing.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        // With `remembered_in`, no older policy is followed after a restart either.
-        let policy = PolicyFile::new(policy);
+        let mut policy = PolicyFile::new(policy);
+        if let Some(state) = state {
+            policy = policy.remembered_in(state);
+        }
         let name = name.as_str();
         let deployment = Deployment::with(&store, &engine, name, policy, linker, ProxyPre::new)?;
-        Ok(Self {
+        let host = Self {
             engine,
-            deployment,
+            deployment: deployment.stale_after(STALE_AFTER),
             slots: Arc::new(Semaphore::new(INSTANCES as usize)),
             deadline: Duration::from_secs(seconds.first().map_or(Ok(10), |text| text.parse())?),
-        })
+        };
+        Ok((host, address.as_str()))
     }
 
     /// Reads the policy again, and takes what the store has now.
     fn refresh(&self) -> Result<(), RefreshError> {
         if let Refreshed::Replaced { from, to } = self.deployment.refresh()? {
-            println!("version {to} in place of {from}");
+            say(format!("version {to} in place of {from}"));
         }
         Ok(())
     }
@@ -90,7 +107,7 @@ impl Host {
     async fn run(&self, request: Request<Incoming>) -> Result<Response<HyperOutgoingBody>, Failed> {
         // Waits while the pool is empty.
         let slot = Arc::clone(&self.slots).acquire_owned().await;
-        let version = self.deployment.current().map_err(|_| Failed::Distrusted)?;
+        let version = self.deployment.current().map_err(Failed::Distrusted)?;
         let mut store = wasmtime::Store::new(&self.engine, wasi::Request::new());
         // At each tick the program yields: that is when the timeout below can end it.
         store.set_epoch_deadline(1);
@@ -134,40 +151,58 @@ async fn main() -> ExitCode {
     match serve(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let code = error.downcast_ref().map_or("host", LoadError::code);
-            eprintln!("error[{code}]: {}", error_chain(&*error));
+            log(format!(
+                "error[{}]: {}",
+                code(&*error),
+                error_chain(&*error)
+            ));
             ExitCode::FAILURE
         }
     }
 }
 
+/// The short name that the library's errors have.
+fn code(error: &(dyn Error + 'static)) -> &'static str {
+    let load = error.downcast_ref().map(LoadError::code);
+    let store = error.downcast_ref().map(StoreError::code);
+    let trust = error.downcast_ref().map(Distrusted::code);
+    load.or(store).or(trust).unwrap_or("host")
+}
+
 async fn serve(arguments: &[String]) -> Result<(), Box<dyn Error>> {
-    let host = Arc::new(Host::open(arguments)?);
+    let (host, address) = Host::open(arguments)?;
+    let host = Arc::new(host);
     let _ticker = host.engine.tick(TICK);
     let refreshed = Arc::clone(&host);
+    // Nothing is sent: if the thread ends, the sender is dropped, and the receiver knows.
+    let (refreshing, refreshes_end) = oneshot::channel::<Infallible>();
     std::thread::spawn(move || {
+        let _refreshing = refreshing;
         loop {
             std::thread::sleep(REFRESH);
             if let Err(error) = refreshed.refresh() {
-                eprintln!("refresh: {}", error_chain(&error));
+                log(format!("refresh: {}", error_chain(&error)));
             }
         }
     });
-    let address = arguments.get(3).map_or("", String::as_str);
     let listener = TcpListener::bind(address).await?;
     {
         let loaded = host.deployment.current()?;
         let (manifest, mode) = (loaded.manifest(), loaded.report().mode);
         let address = listener.local_addr()?;
-        println!(
+        say(format!(
             "{} version {} ({mode}) at http://{address}",
             manifest.name, manifest.version
-        );
+        ));
     }
     let deadline = host.deadline;
-    server::serve(listener, deadline, move |request| {
-        Arc::clone(&host).respond(request)
-    })
-    .await?;
-    Ok(())
+    let refreshes_end = async {
+        let _ = refreshes_end.await;
+    };
+    let respond = move |request| Arc::clone(&host).respond(request);
+    match server::serve(listener, deadline, refreshes_end, respond).await? {
+        End::Terminated => Ok(()),
+        // What was revoked meanwhile would be served on.
+        End::Reason => Err("the thread that refreshes has ended".into()),
+    }
 }

@@ -1,4 +1,5 @@
-//! HTTP/1.1 until SIGTERM; then what runs is answered, and the connections are closed.
+//! HTTP/1.1 until SIGTERM, or until the host has another reason to end; then what runs is answered,
+//! and the connections are closed.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,30 +17,43 @@ use tokio::time::{sleep, timeout};
 use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-/// Serves; at the end, connections have `patience` to come to theirs.
+use crate::log::log;
+
+/// Why a server ended.
+pub(crate) enum End {
+    /// SIGTERM.
+    Terminated,
+    /// The host's own reason.
+    Reason,
+}
+
+/// Serves until SIGTERM or `reason`; at the end, connections have `patience` to come to theirs.
 pub(crate) async fn serve<R>(
     listener: TcpListener,
     patience: Duration,
+    reason: impl Future<Output = ()>,
     respond: impl Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
-) -> io::Result<()>
+) -> io::Result<End>
 where
     R: Future<Output = Response<HyperOutgoingBody>> + Send + 'static,
 {
     let mut terminate = signal(SignalKind::terminate())?;
     // Each connection has a receiver for as long as it lives.
     let (stop, stopped) = watch::channel(());
-    loop {
+    let mut reason = pin!(reason);
+    let end = loop {
         let client = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((client, _)) => client,
                 // Too many files, say: those that are served go on.
                 Err(error) => {
-                    eprintln!("accept: {error}");
+                    log(format!("accept: {error}"));
                     sleep(Duration::from_millis(100)).await;
                     continue;
                 }
             },
-            _ = terminate.recv() => break,
+            _ = terminate.recv() => break End::Terminated,
+            () = reason.as_mut() => break End::Reason,
         };
         let (respond, mut stopped) = (respond.clone(), stopped.clone());
         tokio::spawn(async move {
@@ -57,11 +71,12 @@ where
                 }
             };
             if let Err(error) = served {
-                eprintln!("connection: {error}");
+                log(format!("connection: {error}"));
             }
         });
-    }
+    };
     drop((listener, stopped));
     stop.send_replace(());
-    Ok(timeout(patience, stop.closed()).await?)
+    timeout(patience, stop.closed()).await?;
+    Ok(end)
 }

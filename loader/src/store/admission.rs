@@ -16,7 +16,7 @@ use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, VerityDig
 use rustix::fs::FlockOperation;
 
 use super::history::History;
-use super::release::{Application, Entry, Release, Standing};
+use super::release::{Application, Entry, OtherKind, Release, Standing};
 use super::temporary::Temporary;
 use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
@@ -45,6 +45,8 @@ pub struct Admission {
     pub change: Change,
     /// Whether loads of the name take it.
     pub standing: Standing,
+    /// What was current before, if that is of another kind: hosts that load it cannot load this.
+    pub other_kind: Option<OtherKind>,
 }
 
 /// What an admission found in a store, and what it made of that.
@@ -111,6 +113,7 @@ impl Store {
         }
         // Also what was there: whoever admitted it may have been stopped before it was on the disk.
         artifacts.sync()?;
+        let other_kind = self.other_kind(&Application::of(&manifest), manifest.kind);
         let (mut change, standing) = self.name(&manifest, entry)?;
         if change == Change::Unchanged && !kept {
             change = Change::Repaired;
@@ -121,6 +124,7 @@ impl Store {
             mode,
             change,
             standing,
+            other_kind,
         })
     }
 

@@ -2,24 +2,29 @@
 //!
 //! The deployment owns its policy, and a refresh judges the version at work before it does anything
 //! else. So a host cannot forget to judge, and requests get a program from [`Deployment::current`]
-//! only while it is trusted.
+//! only while it is trusted. If refreshes cease, it is not trusted any more either.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use edgec_verifier::TrustPolicy;
 use wasmtime::component::{InstancePre, Linker};
 
-use super::Store;
+use super::guarding::written;
 use super::policy_source::PolicySource;
 use super::release::{Application, Entry};
-use super::trust::{Distrust, Distrusted, Trust, Trusted};
+use super::trust::{Distrust, Distrusted, Followed, Trust, Trusted};
+use super::{Store, StoreError};
 use crate::loaded::demand;
 use crate::{HostEngine, LoadError, Loaded};
 
 /// What a host makes of a program whose imports are resolved, once for all its requests.
 type Prepare<T, P> = dyn Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync;
+
+/// How old the last reading of the policy may be, unless a host says otherwise.
+const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// An application that a host serves: loaded, its imports resolved, and replaced while requests
 /// run.
@@ -27,6 +32,10 @@ type Prepare<T, P> = dyn Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync
 /// `P` is what requests instantiate: Wasmtime's `InstancePre`, or what [`Deployment::with`] makes
 /// of it. Whoever has taken a version keeps it: the old one is unloaded when its last request and
 /// the last instance are done. Dropping the deployment unloads the rest.
+///
+/// A host calls [`Deployment::refresh`] every few seconds. After five minutes without a refresh
+/// that read a policy, nothing is trusted: [`Deployment::stale_after`] sets another limit, and
+/// [`Deployment::never_stale`] is for a host that does not refresh on purpose.
 pub struct Deployment<T: 'static, P = InstancePre<T>> {
     source: Source<T, P>,
     policy: PolicySource,
@@ -34,12 +43,16 @@ pub struct Deployment<T: 'static, P = InstancePre<T>> {
     /// Held by a refresh: of two, the slower must not put an older version in the place of a newer
     /// one.
     refreshing: Mutex<()>,
+    /// How old the last reading of the policy may be.
+    stale_after: Option<Duration>,
 }
 
 /// A version at work.
 struct AtWork<P> {
     entry: Entry,
     loaded: Arc<Loaded<P>>,
+    /// When its image had last been written before it was loaded.
+    written: Option<SystemTime>,
     trust: Trust,
 }
 
@@ -48,6 +61,7 @@ impl<P> Clone for AtWork<P> {
         Self {
             entry: self.entry.clone(),
             loaded: Arc::clone(&self.loaded),
+            written: self.written,
             trust: self.trust.clone(),
         }
     }
@@ -67,7 +81,8 @@ struct Source<T: 'static, P> {
 pub enum Refreshed {
     /// The store has nothing else, and the policy lets in what is at work.
     Unchanged,
-    /// Another artifact is at work now.
+    /// Another artifact is at work now, or the same from a good file, after its own may have been
+    /// changed ([`Distrust::Exposed`]).
     Replaced {
         /// The version that was at work.
         from: u64,
@@ -147,7 +162,31 @@ impl<T: 'static, P> Deployment<T, P> {
             policy,
             current: RwLock::new(at_work),
             refreshing: Mutex::default(),
+            stale_after: Some(STALE_AFTER),
         })
+    }
+
+    /// Sets how old the last reading of the policy may be, instead of five minutes: several times
+    /// as long as the host waits between two refreshes. When it is older, the version at work is
+    /// not trusted until the next refresh ([`Distrust::Stale`]): for instance when the thread that
+    /// refreshes has ended, or waits for a disk.
+    #[must_use]
+    pub fn stale_after(self, limit: Duration) -> Self {
+        let stale_after = Some(limit);
+        Self {
+            stale_after,
+            ..self
+        }
+    }
+
+    /// Trusts the version at work however old the last reading of the policy is. For a host that
+    /// does not refresh on purpose: such a host never learns of a revocation.
+    #[must_use]
+    pub fn never_stale(self) -> Self {
+        Self {
+            stale_after: None,
+            ..self
+        }
     }
 
     /// What a request instantiates: the version at work, while it is trusted. It is judged again at
@@ -155,16 +194,21 @@ impl<T: 'static, P> Deployment<T, P> {
     /// without a refresh.
     ///
     /// # Errors
-    /// [`Distrusted`]: it was revoked, it has expired, or the last refresh found no policy.
+    /// [`Distrusted`]: it was revoked, it has expired, the last refresh found no policy or files
+    /// that others can change, or the last refresh is too long ago.
     pub fn current(&self) -> Result<Arc<Loaded<P>>, Distrusted> {
         let at_work = self.at_work();
-        let lapsed = match at_work.trust {
-            Trust::Distrusted(distrusted) => return Err(distrusted),
-            Trust::Trusted(trusted) if trusted.holds_now() => return Ok(at_work.loaded),
-            Trust::Trusted(lapsed) => lapsed,
+        let lapsed = match &at_work.trust {
+            Trust::Distrusted(distrusted) => return Err(distrusted.clone()),
+            Trust::Trusted(trusted) => {
+                self.fresh(trusted)?;
+                if trusted.holds_now() {
+                    return Ok(at_work.loaded);
+                }
+                Arc::clone(trusted)
+            }
         };
-        let policy = lapsed.policy.clone();
-        let trust = self.judged(&at_work.entry, &at_work.loaded, policy, None);
+        let trust = self.judged(&at_work, lapsed.followed.clone(), None);
         {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             // A refresh may have judged meanwhile, by a newer policy.
@@ -184,8 +228,10 @@ impl<T: 'static, P> Deployment<T, P> {
     }
 
     /// Reads the policy and judges the version at work by it; then takes what the store has now, if
-    /// it is another artifact. Without a policy, nothing is trusted. If nothing has changed, a
-    /// refresh only reads the policy and the name, and looks up what is known of the signatures.
+    /// it is another artifact. Without a policy, nothing is trusted, and neither is a program whose
+    /// files users other than the owner and root can change. If nothing has changed, a refresh only
+    /// reads the policy and the name, looks at modes and owners, and looks up what is known of the
+    /// signatures.
     ///
     /// # Errors
     ///
@@ -193,7 +239,7 @@ impl<T: 'static, P> Deployment<T, P> {
     pub fn refresh(&self) -> Result<Refreshed, RefreshError> {
         let refreshing = self.refreshing.lock();
         let _refreshing = refreshing.unwrap_or_else(PoisonError::into_inner);
-        let (at_work, policy) = self.judge_first()?;
+        let (at_work, followed) = self.judge_first()?;
         let unchanged = || match &at_work.trust {
             Trust::Trusted(_) => Ok(Refreshed::Unchanged),
             Trust::Distrusted(it) => Err(RefreshError::Distrusted(it.clone())),
@@ -203,12 +249,14 @@ impl<T: 'static, P> Deployment<T, P> {
             Trust::Distrusted(it) => RefreshError::Distrusted(it.clone()),
         };
         let best = self.source.best().map_err(failed)?;
-        if best.as_ref() == Some(&at_work.entry) {
+        // In the place of a file that others may have changed, there may be a good one now.
+        let renewed = at_work.trust.is_exposed() && self.source.is_renewed(&at_work);
+        if best.as_ref() == Some(&at_work.entry) && !renewed {
             return unchanged();
         }
-        let chosen = self.source.prepared(policy).map_err(failed)?;
+        let chosen = self.source.prepared(followed).map_err(failed)?;
         // What uses more of this CPU does not fit otherwise.
-        if chosen.entry == at_work.entry {
+        if chosen.entry == at_work.entry && !renewed {
             return unchanged();
         }
         let version = |it: &AtWork<P>| it.loaded.manifest().version;
@@ -220,21 +268,17 @@ impl<T: 'static, P> Deployment<T, P> {
 
     /// Reads the policy and judges the version at work by it. A refresh gets its policy from here
     /// only: so the version is judged or distrusted first, however the reading ends.
-    fn judge_first(&self) -> Result<(AtWork<P>, TrustPolicy), RefreshError> {
+    fn judge_first(&self) -> Result<(AtWork<P>, Followed), RefreshError> {
         let undecided = Undecided(self);
-        let AtWork {
-            entry,
-            loaded,
-            trust,
-        } = self.at_work();
-        let (trust, policy) = match self.policy.read() {
-            Ok(policy) => {
-                let before = match trust {
+        let mut at_work = self.at_work();
+        let (trust, followed) = match self.policy.read() {
+            Ok(followed) => {
+                let before = match &at_work.trust {
                     Trust::Trusted(before) => Some(before),
                     Trust::Distrusted(_) => None,
                 };
-                let trust = self.judged(&entry, &loaded, policy.clone(), before);
-                (trust, Ok(policy))
+                let trust = self.judged(&at_work, followed.clone(), before);
+                (trust, Ok(followed))
             }
             Err(error) => {
                 let distrusted = Distrusted::new(Distrust::NoPolicy(error));
@@ -243,37 +287,49 @@ impl<T: 'static, P> Deployment<T, P> {
         };
         self.set(trust.clone());
         std::mem::forget(undecided);
-        let policy = policy.map_err(RefreshError::Distrusted)?;
-        let at_work = AtWork {
-            entry,
-            loaded,
-            trust,
-        };
-        Ok((at_work, policy))
+        let followed = followed.map_err(RefreshError::Distrusted)?;
+        at_work.trust = trust;
+        Ok((at_work, followed))
+    }
+
+    /// Whether the policy of a verdict was read lately.
+    fn fresh(&self, trusted: &Trusted) -> Result<(), Distrusted> {
+        match self.stale_after {
+            Some(limit) if trusted.followed.read.elapsed() > limit => {
+                Err(Distrusted::new(Distrust::Stale { limit }))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a policy trusts a version; `before` is the last verdict, if it was trusted.
     fn judged(
         &self,
-        entry: &Entry,
-        loaded: &Loaded<P>,
-        policy: TrustPolicy,
-        before: Option<Arc<Trusted>>,
+        at_work: &AtWork<P>,
+        followed: Followed,
+        before: Option<&Arc<Trusted>>,
     ) -> Trust {
+        let (loaded, policy) = (&at_work.loaded, &followed.policy);
+        if let Err(reason) = self.source.guard_mapped(at_work) {
+            return Trust::distrusted(Distrust::Exposed(reason));
+        }
         let judge = || {
-            demand(&policy, loaded.report().mode)?;
+            demand(policy, loaded.report().mode)?;
             let version = loaded.manifest().version;
-            self.source.judge(entry, version, &policy)
+            self.source.judge(&at_work.entry, version, policy)
         };
         match judge() {
-            Ok(holds) => Trust::trusted(policy, holds),
+            Ok(holds) => Trust::trusted(followed, holds),
             Err(reason @ (LoadError::Verify(_) | LoadError::Mode { .. })) => {
                 Trust::distrusted(Distrust::Refused(reason))
             }
+            Err(LoadError::Store(reason)) if reason.is_exposure() => {
+                Trust::distrusted(Distrust::Exposed(reason))
+            }
             // A damaged store does not overturn a verdict of this policy that still holds.
             Err(reason) => match before {
-                Some(it) if it.policy.digest() == policy.digest() && it.holds_now() => {
-                    Trust::Trusted(it)
+                Some(it) if it.followed.policy.digest() == policy.digest() && it.holds_now() => {
+                    Trust::trusted(followed, it.holds.clone())
                 }
                 _ => Trust::distrusted(Distrust::Unjudged(reason)),
             },
@@ -318,16 +374,33 @@ impl<T: 'static, P> Source<T, P> {
         store.judge_again(&self.engine, &application, entry.clone(), policy)
     }
 
-    fn prepared(&self, policy: TrustPolicy) -> Result<AtWork<P>, LoadError> {
-        let (engine, application) = (&self.engine, &self.application);
-        let (entry, component) = self.store.load_chosen(engine, application, &policy)?;
+    /// Judges the file that the version at work was loaded from.
+    fn guard_mapped(&self, at_work: &AtWork<P>) -> Result<(), StoreError> {
+        let (entry, written) = (&at_work.entry, at_work.written);
+        match at_work.loaded.file() {
+            Some(file) => self.store.guard_mapped(file, entry, written),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the name of the image at work leads to another file now.
+    fn is_renewed(&self, at_work: &AtWork<P>) -> bool {
+        let mapped = at_work.loaded.file();
+        mapped.is_some_and(|mapped| self.store.is_renewed(mapped, &at_work.entry))
+    }
+
+    fn prepared(&self, followed: Followed) -> Result<AtWork<P>, LoadError> {
+        let (engine, application, policy) = (&self.engine, &self.application, &followed.policy);
+        let (entry, component) = self.store.load_chosen(engine, application, policy)?;
         let holds = component.holds();
+        let written = component.file().and_then(written);
         let loaded = component.instantiate_pre(&self.linker);
         let loaded = loaded.and_then(|loaded| loaded.try_map(&self.prepare));
         Ok(AtWork {
             entry,
             loaded: Arc::new(loaded.map_err(LoadError::Link)?),
-            trust: Trust::trusted(policy, holds),
+            written,
+            trust: Trust::trusted(followed, holds),
         })
     }
 }

@@ -142,6 +142,12 @@ impl StoreError {
     pub(crate) fn is_absence(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
+
+    /// Whether it is that users other than the owner and root can change something.
+    pub(crate) fn is_exposure(&self) -> bool {
+        matches!(self, Self::Owner { .. } | Self::Writable { .. })
+    }
+
     /// Whether the file is there, but is not as the store wrote it. Only the owner could write to
     /// its folder, so a change may put a good file in its place.
     pub(crate) fn is_damage(&self) -> bool {

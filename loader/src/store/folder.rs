@@ -111,14 +111,7 @@ impl Folder {
         if !metadata.is_file() {
             return Err(StoreError::NotAFile { name: name() });
         }
-        judge_owner(name, metadata.uid())?;
-        if metadata.mode() & 0o222 != 0 {
-            return Err(StoreError::Writable {
-                name: name(),
-                mode: metadata.mode() & 0o7777,
-                expected: FINISHED.bits(),
-            });
-        }
+        judge_finished(name, metadata.uid(), metadata.mode())?;
         if metadata.nlink() > 1 {
             return Err(StoreError::Linked { name: name() });
         }
@@ -337,7 +330,23 @@ impl Folder {
         judge_folder(|| self.name(name), &facts)
     }
 
-    fn judge(&self) -> Result<(), StoreError> {
+    /// Whether users other than the owner and root can change a finished file or a folder in this
+    /// one, if there is one of that name. Whether it is what should be there is not asked.
+    pub(crate) fn judge_if_there(&self, name: &str) -> Result<(), StoreError> {
+        let facts = match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(()),
+            facts => facts.map_err(|error| self.fails(name, error))?,
+        };
+        let whole = || self.name(name);
+        match FileType::from_raw_mode(facts.st_mode) {
+            FileType::Directory => judge_folder(whole, &facts),
+            FileType::RegularFile => judge_finished(whole, facts.st_uid, facts.st_mode),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether users other than the owner and root can change the folder.
+    pub(crate) fn judge(&self) -> Result<(), StoreError> {
         let facts = fstat(&self.fd).map_err(|error| StoreError::io(&self.name, error))?;
         judge_folder(|| self.name.clone(), &facts)
     }
@@ -382,6 +391,23 @@ fn judge_folder(name: impl Fn() -> String, facts: &Stat) -> Result<(), StoreErro
             name: name(),
             mode: facts.st_mode & 0o7777,
             expected: FOLDER.bits(),
+        });
+    }
+    Ok(())
+}
+
+/// A finished file is no one's to write.
+pub(super) fn judge_finished(
+    name: impl Fn() -> String,
+    uid: u32,
+    mode: u32,
+) -> Result<(), StoreError> {
+    judge_owner(&name, uid)?;
+    if mode & 0o222 != 0 {
+        return Err(StoreError::Writable {
+            name: name(),
+            mode: mode & 0o7777,
+            expected: FINISHED.bits(),
         });
     }
     Ok(())

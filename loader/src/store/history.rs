@@ -151,6 +151,7 @@ impl<'a> History<'a> {
         Ok(Choice {
             previous,
             stays: release.chosen,
+            other_kind: None,
         })
     }
 

@@ -171,6 +171,7 @@ impl Store {
     ) -> Result<AdmittedFile, LoadError> {
         let name = entry.image_name();
         let (file, len) = self.0.artifacts.file(&name)?;
+        self.guard(application, &entry)?;
         let mode = self.mode_of(&file, &entry)?;
         demand(policy, mode)?;
         // No collection takes it while it is in use. Where a lock cannot be had, it is one that

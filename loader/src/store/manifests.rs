@@ -1,8 +1,10 @@
 //! What a host plans for: the manifests of all that is current.
 
-use edgec_verifier::Manifest;
+use edgec_verifier::{Kind, Manifest};
 
+use super::history::History;
 use super::list::TRIES;
+use super::release::{Application, OtherKind, Release};
 use super::survey::Problem;
 use super::{Store, StoreError};
 
@@ -25,6 +27,29 @@ impl Store {
                 return Ok((manifests, problems));
             }
         }
+    }
+
+    /// The current version of an application, if it is of another kind than `kind`. A version that
+    /// cannot be read is of no kind.
+    pub(super) fn other_kind(&self, application: &Application, kind: Kind) -> Option<OtherKind> {
+        let current = Application {
+            version: None,
+            ..application.clone()
+        };
+        let history = History::of(&self.0.names, &self.0.temporary, &current).ok()?;
+        let release = history.find(&current).ok()??;
+        let (version, found) = (release.version, self.kind_of(&release)?);
+        (found != kind).then_some(OtherKind {
+            version,
+            kind: found,
+        })
+    }
+
+    /// The kind of a release's programs, as the first envelope that can be read states it.
+    pub(super) fn kind_of(&self, release: &Release) -> Option<Kind> {
+        let mut entries = release.artifacts.iter();
+        let manifest = entries.find_map(|entry| self.manifest(entry).ok())?;
+        Some(manifest.kind)
     }
 
     fn current_manifests(&self) -> Result<(Vec<Manifest>, Vec<Problem>), StoreError> {

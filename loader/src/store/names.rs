@@ -2,7 +2,7 @@
 
 use rustix::fs::FlockOperation;
 
-use super::release::Application;
+use super::release::{Application, OtherKind};
 use super::{CHANGES, Store, StoreError};
 
 /// What [`Store::make_current`] did.
@@ -14,6 +14,8 @@ pub struct Choice {
     /// Whether newer versions are there: none takes its place then until it is made current, also
     /// none that is admitted later.
     pub stays: bool,
+    /// What was current before, if that is of another kind: hosts that load it cannot load this.
+    pub other_kind: Option<OtherKind>,
 }
 
 /// What [`Store::remove`] did.
@@ -43,7 +45,13 @@ impl Store {
         let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
         let history = self.history(&application)?;
         let release = history.find(&application)?;
-        history.make_current(release.ok_or_else(|| application.unknown())?)
+        let release = release.ok_or_else(|| application.unknown())?;
+        let kind = self.kind_of(&release);
+        let other_kind = kind.and_then(|kind| self.other_kind(&application, kind));
+        Ok(Choice {
+            other_kind,
+            ..history.make_current(release)?
+        })
     }
 
     /// Removes a version of an application, or all of them when none is named. The newest of those

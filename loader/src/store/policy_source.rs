@@ -4,11 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use edgec_verifier::{
     NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, TrustPolicy, remember,
 };
 
+use super::trust::Followed;
 use crate::load::now;
 
 /// Why a host has no policy to judge by. Nothing is trusted then.
@@ -112,8 +114,11 @@ impl PolicySource {
         }))
     }
 
-    pub(super) fn read(&self) -> Result<TrustPolicy, PolicySourceError> {
-        (self.0)()
+    pub(super) fn read(&self) -> Result<Followed, PolicySourceError> {
+        // Before the reading, which may take long: what it finds may be as old as this.
+        let read = Instant::now();
+        let policy = (self.0)()?;
+        Ok(Followed { policy, read })
     }
 }
 

@@ -4,7 +4,7 @@
 //! the digest is SHA-256 of name and channel, with a zero byte between: any name fits into a
 //! file's.
 
-use edgec_verifier::{Manifest, Sha256Digest, VerityDigest, check_name};
+use edgec_verifier::{Kind, Manifest, Sha256Digest, VerityDigest, check_name};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
@@ -137,6 +137,16 @@ pub enum Standing {
         /// Target and engine profile of each.
         targets: Vec<String>,
     },
+}
+
+/// A current version whose programs are of another kind than those that take its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OtherKind {
+    /// The version that was current.
+    pub version: u64,
+    /// Its kind.
+    pub kind: Kind,
 }
 
 /// One artifact of a release.

@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use edgec_verifier::TrustPolicy;
 
+use super::StoreError;
 use super::policy_source::PolicySourceError;
 use crate::LoadError;
 use crate::load::now;
@@ -27,6 +29,17 @@ pub enum Distrust {
     /// The version could not be judged, for instance because its file is gone.
     #[error("it could not be judged")]
     Unjudged(#[source] LoadError),
+    /// Users other than the owner and root can change the store or the program's files, or the
+    /// image was written after it was loaded.
+    #[error("its files in the store may have been changed")]
+    Exposed(#[source] StoreError),
+    /// No refresh has read a policy for too long, for instance because the thread that refreshes
+    /// has ended. See [`Deployment::stale_after`](super::Deployment::stale_after).
+    #[error("no refresh has read the trust policy for more than {limit:?}")]
+    Stale {
+        /// How old the last reading may be.
+        limit: Duration,
+    },
     /// The refresh that was to judge it ended in a panic.
     #[error("the refresh that was to judge it did not end")]
     Undecided,
@@ -47,16 +60,25 @@ impl Distrusted {
         match self.reason() {
             Distrust::NoPolicy(error) => error.code(),
             Distrust::Refused(error) | Distrust::Unjudged(error) => error.code(),
+            Distrust::Exposed(error) => error.code(),
+            Distrust::Stale { .. } => "stale",
             Distrust::Undecided => "undecided",
         }
     }
+}
+
+/// A policy, and when it was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Followed {
+    pub(super) policy: TrustPolicy,
+    pub(super) read: Instant,
 }
 
 /// A verdict: the policy that trusts the program, and the time for which it does, in seconds
 /// since 1970.
 #[derive(Debug)]
 pub(super) struct Trusted {
-    pub(super) policy: TrustPolicy,
+    pub(super) followed: Followed,
     pub(super) holds: Range<u64>,
 }
 
@@ -75,11 +97,19 @@ pub(super) enum Trust {
 }
 
 impl Trust {
-    pub(super) fn trusted(policy: TrustPolicy, holds: Range<u64>) -> Self {
-        Self::Trusted(Arc::new(Trusted { policy, holds }))
+    pub(super) fn trusted(followed: Followed, holds: Range<u64>) -> Self {
+        Self::Trusted(Arc::new(Trusted { followed, holds }))
     }
 
     pub(super) fn distrusted(why: Distrust) -> Self {
         Self::Distrusted(Distrusted::new(why))
+    }
+
+    /// Whether the version at work is distrusted for what may have happened to its files.
+    pub(super) fn is_exposed(&self) -> bool {
+        match self {
+            Self::Trusted(_) => false,
+            Self::Distrusted(it) => matches!(it.reason(), Distrust::Exposed(_)),
+        }
     }
 }

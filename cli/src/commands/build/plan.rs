@@ -9,6 +9,7 @@ use edgec_targets::Target;
 use crate::failure::Failure;
 use crate::fleet::{FleetArguments, FleetPlan};
 use crate::naming::{self, Job, Output};
+use crate::number::number;
 use crate::pipeline::{Prepared, Recipe, Release};
 use crate::render::{self, Format};
 use crate::signer::{Signer, SignerArguments};
@@ -51,6 +52,7 @@ pub(crate) struct Arguments {
         long = "keep-module",
         value_name = "NUMBER",
         value_delimiter = ',',
+        value_parser = parse_module,
         help_heading = "Program"
     )]
     keep_modules: Vec<usize>,
@@ -69,7 +71,7 @@ pub(crate) struct Arguments {
     #[arg(long, help_heading = "Release")]
     name: Option<String>,
     /// The application's version: a number that grows with each release
-    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = clap::value_parser!(u64).range(..=MAX_VERSION), help_heading = "Release")]
+    #[arg(long, value_name = "NUMBER", default_value = "0", value_parser = number(0..=MAX_VERSION, VERSION), help_heading = "Release")]
     app_version: u64,
     /// The version as people write it
     #[arg(long, value_name = "TEXT", help_heading = "Release")]
@@ -77,14 +79,15 @@ pub(crate) struct Arguments {
     /// The release channel, such as `stable`
     #[arg(long, help_heading = "Release")]
     channel: Option<String>,
-    /// When the artifact was issued, RFC 3339 or seconds since 1970; never taken from the clock
-    /// [default: SOURCE_DATE_EPOCH, where it is set]
+    /// When the artifact was issued, never taken from the clock: a date such as 2030-01-31, a time
+    /// by RFC 3339, or seconds since 1970 [default: SOURCE_DATE_EPOCH, where it is set]
     #[arg(long, value_name = "TIME", value_parser = time::parse, help_heading = "Release")]
     issued: Option<u64>,
-    /// From when on the artifact may be used; `+1d` counts from now
+    /// From when on the artifact may be used: a time as for --issued; `+1d` counts from now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     not_before: Option<u64>,
-    /// From when on the artifact may no longer be used; `+90d` counts from now
+    /// From when on the artifact may no longer be used: a time as for --issued; `+90d` counts from
+    /// now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     expires: Option<u64>,
     /// How the summary is printed
@@ -108,6 +111,9 @@ pub(crate) struct Arguments {
 /// Measured on real programs; docs/optimizer.md has the figures.
 const DEFAULT_LEVEL: &str = "1";
 
+/// What `--app-version` takes.
+const VERSION: &str = "write a whole number; --display-version takes versions such as 1.2.3";
+
 /// The longest `--display-version`, in bytes: every manifest has room for it.
 const MAX_DISPLAY_VERSION: usize = 1024;
 
@@ -117,15 +123,21 @@ fn source_date() -> Result<Option<u64>, Failure> {
     let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
-    let seconds = text.parse();
-    seconds.map(Some).map_err(|_| {
-        Failure::usage("source-date", "not a number of seconds since 1970").about(VARIABLE)
-    })
+    let seconds = text.parse::<u64>();
+    let seconds = seconds.map_err(|_| "not a number of seconds since 1970".to_owned());
+    let seconds = seconds.and_then(time::checked);
+    let failure = |message: String| Failure::usage("source-date", message).about(VARIABLE);
+    seconds.map(Some).map_err(failure)
 }
 
 fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
     let choice = KindChoice::ALL.into_iter().find(|it| it.name() == text);
     choice.ok_or("one of auto, component, module")
+}
+
+fn parse_module(text: &str) -> Result<usize, &'static str> {
+    let number = text.parse::<usize>();
+    number.map_err(|_| "write the number of a core module; they are counted from 0")
 }
 
 fn parse_level(text: &str) -> Result<Level, &'static str> {
@@ -152,20 +164,16 @@ impl Plan {
             Some(fleet) => fleet.targets.clone(),
             None => targets(&arguments.targets)?,
         };
+        let (issued, issued_by) = match arguments.issued {
+            Some(issued) => (Some(issued), "--issued"),
+            None => (source_date()?, "SOURCE_DATE_EPOCH"),
+        };
         let validity = Validity {
-            issued: arguments.issued.or(source_date()?),
+            issued,
             not_before: arguments.not_before,
             expires: arguments.expires,
         };
-        if validity
-            .expires
-            .is_some_and(|until| until <= validity.not_before.unwrap_or(0))
-        {
-            return Err(Failure::usage(
-                "validity",
-                "--expires is not after --not-before: the artifact would never be valid",
-            ));
-        }
+        refuse_never(&validity, issued_by)?;
         refuse_past(&validity)?;
         if arguments.name.is_some() && arguments.inputs.len() > 1 {
             return Err(Failure::usage("name", "--name fits one input only"));
@@ -223,6 +231,28 @@ impl Plan {
             jobs,
         })
     }
+}
+
+/// An artifact that expires before it becomes valid, or before it is issued, would never run.
+fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
+    let begins = [
+        ("--not-before", validity.not_before),
+        (issued_by, validity.issued),
+    ];
+    for (what, begin) in begins {
+        let (Some(begin), Some(expires)) = (begin, validity.expires) else {
+            continue;
+        };
+        if expires <= begin {
+            let (expires, begin) = (time::show(expires), time::show(begin));
+            let message = format!(
+                "--expires ({expires}) is not after {what} ({begin}): \
+                 the artifact would never be valid"
+            );
+            return Err(Failure::usage("validity", message));
+        }
+    }
+    Ok(())
 }
 
 /// An artifact that has expired when it is built would never run.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
 use edgec_packager::SignedArtifact;
 use edgec_targets::Target;
-use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
+use super::concerns::{self, Concern};
 use super::times::{ArtifactTimes, Times};
 use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
@@ -19,6 +19,9 @@ use crate::naming::Job;
 use crate::pipeline::Prepared;
 use crate::render::{self, count, safe, seconds, size};
 use crate::signer::Signer;
+
+/// How many removed imports a note names.
+const MOST_IMPORTS: usize = 5;
 
 /// A whole run.
 #[derive(Serialize)]
@@ -66,6 +69,8 @@ struct Built {
     functions_kept: Vec<KeptFunction>,
     /// Of each core module.
     exports_removed: Vec<usize>,
+    /// Of a core module: imports that it does not have any more.
+    imports_removed: Vec<String>,
     duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
@@ -114,13 +119,6 @@ struct InitReport {
     function: String,
     component_bytes: usize,
     seconds: f64,
-}
-
-#[derive(Serialize)]
-struct Concern {
-    target: &'static str,
-    id: &'static str,
-    title: &'static str,
 }
 
 #[derive(Serialize)]
@@ -222,18 +220,6 @@ impl InputReport {
                 name: kept.name.as_deref().map(safe),
                 reason: kept.reason.to_string(),
             });
-        let features = &optimized.component.feature_names();
-        let concerns = job.outputs.iter().flat_map(|(target, _)| {
-            let by_shape = |id| optimized.component.advisories().contains(&id);
-            let concerning = SHIPPED.iter().filter(move |a| {
-                a.concerns(ENGINE_VERSION, target.triple(), features) || by_shape(a.id)
-            });
-            concerning.map(|advisory| Concern {
-                target: target.id,
-                id: advisory.id,
-                title: advisory.title,
-            })
-        });
         let built = Built {
             name: job.name.clone(),
             kind: kind_name(prepared.kind),
@@ -259,11 +245,16 @@ impl InputReport {
                 .iter()
                 .map(|module| module.exports_removed)
                 .collect(),
+            imports_removed: optimized
+                .imports_removed
+                .iter()
+                .map(|name| safe(name))
+                .collect(),
             duplicates_removed: optimized.shared,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
             times,
-            advisories: concerns.collect(),
+            advisories: concerns::of(job, &optimized.component),
             cold_start,
             artifacts,
         };
@@ -284,12 +275,7 @@ impl InputReport {
             );
         }
         built.print_modules_kept(&self.input, "warning");
-        for concern in &built.advisories {
-            eprintln!(
-                "warning: {}: {} concerns the code for {}: {} (`edgec advisories`)",
-                self.input, concern.id, concern.target, concern.title
-            );
-        }
+        concerns::print(&built.advisories, &self.input);
     }
 
     /// Prints to standard error what the optimizer did not get, and what makes instantiation slower
@@ -298,6 +284,7 @@ impl InputReport {
         if let Some(built) = &self.built {
             built.print_modules_kept(&self.input, "note");
             built.print_functions_kept(&self.input);
+            built.print_imports_removed(&self.input);
             built.cold_start.print(&self.input);
         }
     }
@@ -339,6 +326,7 @@ impl InputReport {
             let mut gone = Vec::new();
             for (removed, what) in [
                 (built.exports_removed.iter().sum(), "unused export"),
+                (built.imports_removed.len(), "unused import"),
                 (built.duplicates_removed, "duplicate"),
             ] {
                 if removed > 0 {
@@ -399,6 +387,30 @@ impl Built {
                 kept.module, kept.reason
             );
         }
+    }
+
+    /// A host need not offer these any more, so that the program may run where it did not before.
+    fn print_imports_removed(&self, input: &str) {
+        let removed = &self.imports_removed;
+        let named: Vec<String> = removed
+            .iter()
+            .take(MOST_IMPORTS)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let more = match removed.len().saturating_sub(named.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let were = match removed.len() {
+            0 => return,
+            1 => "was",
+            _ => "were",
+        };
+        eprintln!(
+            "note: {input}: {} {were} removed: {}{more} (-O0 removes none)",
+            count(removed.len(), "unused import"),
+            named.join(", ")
+        );
     }
 
     fn print_functions_kept(&self, input: &str) {

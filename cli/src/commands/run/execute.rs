@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use edgec_loader::{EngineProfile, HostEngine, LoadedComponent, LoadedModule};
 use wasmtime::component::{self, ResourceTable};
-use wasmtime::{Extern, ExternType, FuncType, Linker, Store, Trap, Val};
+use wasmtime::{ExternType, FuncType, Linker, Store, Trap, Val, WasmBacktrace};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::bindings::sync::Command;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p0, p1, p2};
@@ -121,13 +121,7 @@ pub(super) fn module(
         let results: Option<Vec<Val>> = ty.results().map(|ty| ty.default_value()).collect();
         let mut results = results.unwrap_or_default();
         if let Err(error) = function.call(&mut store, &[], &mut results) {
-            let memory = instance.get_export(&mut store, "memory");
-            return match (&memory, error.is::<I32Exit>() || error.is::<Trap>()) {
-                (Some(Extern::Memory(_) | Extern::SharedMemory(_)), _) | (_, true) => ended(&error),
-                _ => Err(stopped(&error).hint(
-                    "WASI preview 1 works on an exported memory of the name `memory`, which it lacks",
-                )),
-            };
+            return ended(&error);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -182,7 +176,8 @@ fn not_a_command<'e>(why: &str, exports: impl Iterator<Item = &'e str>) -> Failu
 /// A failed instantiation: an import that this host lacks, too little memory, or an exit or trap of
 /// the program's start function.
 fn instantiation(error: wasmtime::Error) -> Outcome {
-    if error.is::<I32Exit>() || error.is::<Trap>() {
+    // A backtrace: the start function ran.
+    if error.is::<I32Exit>() || error.is::<Trap>() || error.is::<WasmBacktrace>() {
         return ended(&error);
     }
     if error
@@ -193,7 +188,7 @@ fn instantiation(error: wasmtime::Error) -> Outcome {
             "an instance reserves address space: raise the limit where edgec is started (ulimit -v unlimited)",
         ));
     }
-    let message = format!("the program cannot be instantiated: {error:#}");
+    let message = format!("the program cannot be instantiated: {}", causes(&error));
     Err(Failure::new(Exit::Rejected, "instantiate", message).hint(
         "`edgec run` offers what `wasi:cli` programs and those of WASI preview 1 import; \
          `edgec inspect` lists the imports",
@@ -221,8 +216,48 @@ fn ended(error: &wasmtime::Error) -> Outcome {
     Ok(ExitCode::from(TRAPPED))
 }
 
-/// WASI stopped the program: for instance, its exit code was invalid.
+/// What the engine's WASI says of some faults, and what that means for the program. Source:
+/// `wasmtime-wasi` 48, `p1.rs`.
+const EXPLAINED: [(&str, &str); 2] = [
+    (
+        "missing required memory export",
+        "WASI preview 1 works on an exported memory of the name `memory`, which it lacks",
+    ),
+    (
+        "exit with invalid exit status outside of [0..126)",
+        "its exit code is above 125: WASI preview 1 passes on 0 to 125",
+    ),
+];
+
+/// WASI stopped the program: for instance, its exit code was invalid. The cause comes first, the
+/// backtrace last.
 fn stopped(error: &wasmtime::Error) -> Failure {
-    let message = format!("the program was stopped: {error:#}");
-    Failure::new(Exit::Rejected, "stopped", message)
+    let cause = causes(error);
+    let mut message = format!("the program was stopped: {cause}");
+    if let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() {
+        message.push_str(&format!("\n{backtrace}"));
+    }
+    let failure = Failure::new(Exit::Rejected, "stopped", message);
+    match EXPLAINED.iter().find(|(text, _)| cause.ends_with(*text)) {
+        Some((_, hint)) => failure.hint(*hint),
+        None => failure,
+    }
+}
+
+/// The causes of an error on one line, each once, without the backtrace that the engine puts in
+/// front of them.
+fn causes(error: &wasmtime::Error) -> String {
+    let backtrace = error.downcast_ref::<WasmBacktrace>();
+    let backtrace = backtrace.map(ToString::to_string);
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if backtrace.as_ref() == Some(&cause) || (!text.is_empty() && text.ends_with(&cause)) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
 }

@@ -7,6 +7,7 @@ use edgec_loader::store::{Admission, Change, Standing, Store};
 use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
+use super::kind_warning;
 use crate::Outcome;
 use crate::commands::run::{file_failure, load_failure};
 use crate::failure::{Exit, Failure, code};
@@ -51,9 +52,9 @@ struct Report {
     standing: Option<Standing>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
-    /// Why loads under the policy will be refused, where they will.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<Failure>,
+    /// Why loads under the policy will be refused, where they will, and that the kind changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Failure>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<Failure>,
 }
@@ -95,14 +96,17 @@ impl Report {
             mode: found,
             change,
             standing,
+            other_kind,
             ..
         } = admission;
-        self.warning = match trust.policy.minimum_load_mode() {
+        let refused = match trust.policy.minimum_load_mode() {
             Some(wanted) if found < wanted => {
                 Some(load_failure(&LoadError::Mode { found, wanted }).about(&self.artifact))
             }
             _ => None,
         };
+        let kind = other_kind.map(|other| kind_warning(&self.artifact, other));
+        self.warnings = refused.into_iter().chain(kind).collect();
         self.mode = Some(found);
         self.current = standing == Standing::Current;
         self.standing = Some(standing);
@@ -128,7 +132,7 @@ fn print_report(report: &Report) {
         let evidence = safe(&check.evidence);
         eprintln!("warning[{}]: {}: {evidence}", check.name, report.artifact);
     }
-    report.warning.iter().for_each(Failure::print_warning);
+    report.warnings.iter().for_each(Failure::print_warning);
     let change = match (report.change, &report.replaced) {
         (Some("unchanged"), _) => "; already there".to_owned(),
         (Some("repaired"), _) => "; mended what was damaged".to_owned(),

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use edgec_loader::store::Store;
 use serde::Serialize;
 
-use super::{Named, failure, version};
+use super::{Named, failure, kind_warning, version};
 use crate::Outcome;
+use crate::failure::Failure;
 use crate::render::out;
 use crate::render::{self, Format, safe};
 
@@ -33,6 +34,9 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<u64>,
     stays: bool,
+    /// That the kind changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Failure>,
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
@@ -41,6 +45,9 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     } = arguments;
     let choice = store.make_current(named.application(), *app_version);
     let choice = choice.map_err(|error| failure(&error))?;
+    let subject = format!("{} version {app_version}", named.text());
+    let warning = choice.other_kind;
+    let warning = warning.map(|other| kind_warning(&subject, other));
     if arguments.format == Format::Json {
         render::json(&Report {
             name: &named.application,
@@ -48,9 +55,11 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
             current: *app_version,
             previous: choice.previous,
             stays: choice.stays,
+            warnings: warning.into_iter().collect(),
         });
         return Ok(ExitCode::SUCCESS);
     }
+    warning.iter().for_each(Failure::print_warning);
     let previous = match choice.previous {
         Some(previous) if previous == *app_version => " (as before)".to_owned(),
         Some(previous) => format!(" (was {previous})"),

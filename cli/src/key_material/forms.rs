@@ -1,0 +1,80 @@
+//! What private keys look like, once the encodings around them are removed.
+
+/// Whether bytes begin as a private key in a binary form.
+pub(super) fn is_binary(bytes: &[u8]) -> bool {
+    is_private_der(bytes) || is_minisign(bytes) || bytes.starts_with(OPENSSH)
+}
+
+/// What OpenSSH's private keys begin with (`PROTOCOL.key`).
+const OPENSSH: &[u8] = b"openssh-key-v1\0";
+
+/// Documents that are marked as private keys.
+pub(super) fn is_document(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_ascii_uppercase();
+    if is_openssl_text(&text) {
+        return true;
+    }
+    if text.contains("-----BEGIN") {
+        let mut letters = text.clone();
+        letters.retain(|c| c.is_ascii_uppercase());
+        // A shell splits a document without quotes around it, and leaves `-----BEGIN` alone.
+        let words = text.split_once("-----BEGIN").map_or("", |(_, rest)| rest);
+        return letters.contains("PRIVATEKEY") || words.trim().is_empty();
+    }
+    let jwk = text.contains("\"KTY\"") && text.contains("\"D\"");
+    let minisign = text.contains("UNTRUSTED COMMENT") && text.contains("SECRET KEY");
+    jwk || minisign || text.contains("PUTTY-USER-KEY-FILE") || text.contains("AGE-SECRET-KEY-1")
+}
+
+/// What `openssl pkey -text` prints of a private key, in capitals: its title, or a secret number.
+fn is_openssl_text(text: &str) -> bool {
+    let behind = |field: &'static str| text.split(field).skip(1);
+    let is_title = |rest: &str| rest.is_empty() || rest.starts_with(char::is_whitespace);
+    let is_number = |rest: &str| {
+        let digits = rest.chars().filter(|c| !c.is_whitespace() && *c != ':');
+        let digits = digits.take(32).filter(char::is_ascii_hexdigit);
+        digits.count() == 32
+    };
+    behind("PRIVATE-KEY:").any(is_title)
+        || behind("PRIV:").any(is_number)
+        || behind("PRIVATEEXPONENT:").any(is_number)
+}
+
+/// The beginning of a secret key of minisign (under a passphrase or not) or signify. Public keys and
+/// signatures, of at most 74 bytes, begin with `Ed` and random bytes.
+fn is_minisign(bytes: &[u8]) -> bool {
+    let begins: [&[u8]; 3] = [b"EdScB2", b"Ed\0\0B2", b"EdBK"];
+    bytes.len() > 74 && begins.iter().any(|begin| bytes.starts_with(begin))
+}
+
+/// The beginning of PKCS#8, of it under a passphrase (PBES1, PBES2, PKCS#12), of SEC 1, or of
+/// PKCS#1.
+fn is_private_der(bytes: &[u8]) -> bool {
+    let sequence = |bytes: &[u8]| -> Option<usize> {
+        match *bytes {
+            [0x30, length, ..] if length < 0x80 => Some(2),
+            [0x30, 0x81, ..] => Some(3),
+            [0x30, 0x82, ..] => Some(4),
+            _ => None,
+        }
+    };
+    let Some(inner) = sequence(bytes).and_then(|header| bytes.get(header..)) else {
+        return false;
+    };
+    // PKCS#5 (1.2.840.113549.1.5) and PKCS#12's encryption (1.2.840.113549.1.12.1).
+    let encryption: [&[u8]; 2] = [
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05],
+        &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c],
+    ];
+    match *inner {
+        // Version 0 or 1, then an algorithm; a key of 32 bytes or longer; or a modulus.
+        [0x02, 0x01, 0x00 | 0x01, 0x30, ..] => true,
+        [0x02, 0x01, 0x01, 0x04, length, ..] => length >= 0x18,
+        [0x02, 0x01, 0x00, 0x02, length, ..] => length >= 0x40,
+        _ => {
+            let id = sequence(inner).and_then(|header| inner.get(header..));
+            let id = id.and_then(|id| id.get(2..)).unwrap_or_default();
+            encryption.iter().any(|known| id.starts_with(known))
+        }
+    }
+}

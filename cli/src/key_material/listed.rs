@@ -1,0 +1,93 @@
+//! Bytes one by one, as programs print them: `[48, 46, 2]`, `0x30, 0x2e`, `\x30\x2e`, `30-2E-02`.
+
+use zeroize::Zeroizing;
+
+/// A shorter list is no key.
+const MIN_LEN: usize = 16;
+
+/// Reads a word as a byte.
+type Notation = fn(&[u8]) -> Option<u8>;
+
+const NOTATIONS: [Notation; 2] = [from_decimal, from_hex];
+
+/// The lists in a text.
+pub(super) fn lists(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut found = Vec::new();
+    for notation in NOTATIONS {
+        let mut list = Zeroizing::new(Vec::new());
+        for word in words(text) {
+            match notation(word) {
+                Some(byte) => list.push(byte),
+                None if list.len() >= MIN_LEN => found.push(std::mem::take(&mut list)),
+                None => list.clear(),
+            }
+        }
+        if list.len() >= MIN_LEN {
+            found.push(list);
+        }
+    }
+    found
+}
+
+/// Whether a text is nothing but a list of bytes that are `wanted`.
+pub(super) fn is_list(text: &[u8], wanted: fn(&[u8]) -> bool) -> bool {
+    NOTATIONS.into_iter().any(|notation| {
+        let bytes: Option<Vec<u8>> = words(text).map(notation).collect();
+        bytes.is_some_and(|bytes| wanted(&Zeroizing::new(bytes)))
+    })
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let words = text.split(|byte| !byte.is_ascii_alphanumeric());
+    words.filter(|word| !word.is_empty())
+}
+
+fn from_decimal(word: &[u8]) -> Option<u8> {
+    let word = std::str::from_utf8(word).ok()?;
+    word.strip_suffix("u8").unwrap_or(word).parse().ok()
+}
+
+/// Two digits, or `0x` or `x` and one or two.
+fn from_hex(word: &[u8]) -> Option<u8> {
+    let word = std::str::from_utf8(word).ok()?;
+    let digits = word.strip_prefix('0').unwrap_or(word);
+    let (digits, shortest) = match digits.strip_prefix(['x', 'X']) {
+        Some(digits) => (digits.strip_suffix("u8").unwrap_or(digits), 1),
+        None => (word, 2),
+    };
+    let fits = (shortest..=2).contains(&digits.len());
+    u8::from_str_radix(digits, 16).ok().filter(|_| fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_in_every_notation() {
+        let bytes: Vec<u8> = (0..32).map(|n| n * 7).collect();
+        let write = |one: fn(&u8) -> String, between: &str| {
+            bytes.iter().map(one).collect::<Vec<_>>().join(between)
+        };
+        for text in [
+            write(|byte| byte.to_string(), ","),
+            format!("[{}]", write(|byte| byte.to_string(), ", ")),
+            format!("vec![{}]", write(|byte| format!("{byte}u8"), ", ")),
+            format!("{{ {} }}", write(|byte| format!("0x{byte:02x}"), ", ")),
+            write(|byte| format!("0X{byte:X}"), ",\n"),
+            write(|byte| format!("0x{byte:x}u8"), ","),
+            format!("b'{}'", write(|byte| format!("\\x{byte:02x}"), "")),
+            write(|byte| format!("{byte:02X}"), "-"),
+            write(|byte| format!("{byte:02x}"), " "),
+        ] {
+            let found = lists(text.as_bytes());
+            assert!(found.iter().any(|list| **list == bytes), "{text}");
+        }
+        let all = |text: &str| is_list(text.as_bytes(), |bytes| bytes.len() == 32);
+        assert!(all(&write(|byte| byte.to_string(), ",")));
+        assert!(all(&write(|byte| format!("{byte:02x}"), ":")));
+        assert!(!all(&format!("of {}", write(|byte| byte.to_string(), ","))));
+        assert!(!all("") && !all("1,2,3"));
+        assert!(lists(b"1, 2, 3, 256, 4, +5, 0x, 0x123, fff").is_empty());
+    }
+}

@@ -1,0 +1,44 @@
+//! Whole numbers on the command line.
+
+use std::ops::RangeInclusive;
+
+/// What options for seconds take.
+pub(crate) const SECONDS: &str = "write a whole number of seconds, such as 600";
+
+/// Reads a whole number in `range`. For clap; `takes` says what the option takes, where a text is no
+/// number.
+pub(crate) fn number(
+    range: RangeInclusive<u64>,
+    takes: &'static str,
+) -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
+    move |text: &str| {
+        let number: u64 = text.parse().map_err(|_| takes.to_owned())?;
+        match range.contains(&number) {
+            true => Ok(number),
+            false => Err(format!(
+                "{number} is not in {}..={}",
+                range.start(),
+                range.end()
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_told_what_to_write() {
+        let seconds = number(1..=60, SECONDS);
+        assert_eq!(seconds("1"), Ok(1));
+        assert_eq!(seconds("60"), Ok(60));
+        for text in ["", "5s", "1.5", "-1", "99999999999999999999", "five"] {
+            assert_eq!(seconds(text), Err(SECONDS.to_owned()), "{text}");
+        }
+        for text in ["0", "61"] {
+            let error = seconds(text).unwrap_err();
+            assert_eq!(error, format!("{text} is not in 1..=60"));
+        }
+    }
+}

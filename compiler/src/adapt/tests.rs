@@ -1,0 +1,208 @@
+//! What core modules become, and the errors.
+
+use super::*;
+
+fn adapted(text: &str, choice: KindChoice) -> Result<Adapted, AdaptError> {
+    adapt(crate::read(text.as_bytes()).unwrap(), choice)
+}
+
+const COMMAND: &str = r#"(module
+    (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+    (memory (export "memory") 1) (func (export "_start")))"#;
+
+#[test]
+fn a_module_becomes_what_the_rule_says() {
+    let command = adapted(COMMAND, KindChoice::Auto).unwrap();
+    assert_eq!(command.adapter, Some(Adapter::Command));
+    assert_eq!(command.component.kind(), Kind::Component);
+    let exports = command.component.interface().exports;
+    assert!(exports.iter().any(|name| name.starts_with("wasi:cli/run@")));
+    let choice = command.choice.unwrap();
+    assert_eq!(choice.why, Why::Proved);
+
+    let reactor = COMMAND.replace("_start", "_initialize");
+    let reactor = adapted(&reactor, KindChoice::Auto).unwrap();
+    assert_eq!(
+        (reactor.adapter, reactor.component.kind()),
+        (None, Kind::Module)
+    );
+    assert_eq!(
+        reactor.choice.unwrap().why,
+        Why::Obstacle(Obstacle::NoStart)
+    );
+
+    let plain = adapted("(module)", KindChoice::Auto).unwrap();
+    assert_eq!(
+        (plain.adapter, plain.component.kind()),
+        (None, Kind::Module)
+    );
+    assert_eq!(plain.choice.unwrap().why, Why::NoPreview1);
+}
+
+#[test]
+fn the_choice_decides_where_both_fit() {
+    let module = adapted(COMMAND, KindChoice::Module).unwrap();
+    assert_eq!(module.component.kind(), Kind::Module);
+    assert_eq!(module.choice.unwrap().why, Why::Asked);
+    let component = adapted(COMMAND, KindChoice::Component).unwrap();
+    assert_eq!(component.component.kind(), Kind::Component);
+    let component = adapted("(component)", KindChoice::Auto).unwrap();
+    assert_eq!(component.choice, None);
+}
+
+/// A component that the user asks for is made, and what it lacks is reported.
+#[test]
+fn a_component_that_is_asked_for_may_lack_exit_codes() {
+    let exits = COMMAND
+        .replace(
+            "sched_yield\" (func (result i32))",
+            "proc_exit\" (func (param i32))",
+        )
+        .replace(
+            "(func (export \"_start\"))",
+            "(func (export \"_start\") (call 0 (i32.const 10)))",
+        );
+    let auto = adapted(&exits, KindChoice::Auto).unwrap();
+    assert_eq!(auto.component.kind(), Kind::Module);
+    assert_eq!(auto.choice.unwrap().why, Why::Obstacle(Obstacle::ExitCode));
+    let asked = adapted(&exits, KindChoice::Component).unwrap();
+    assert_eq!(asked.component.kind(), Kind::Component);
+    let lacks = asked.choice.unwrap().lacks.unwrap();
+    assert_eq!(lacks.obstacles(), [Obstacle::ExitCode]);
+    // A component has exit codes 0 and 1, so those are not an obstacle.
+    let exits = adapted(&exits.replace("10", "1"), KindChoice::Auto).unwrap();
+    assert_eq!(exits.component.kind(), Kind::Component);
+}
+
+/// A module that carries the component types of a world, as `wit-bindgen` writes them.
+fn with_types(world: &str, module: &str) -> String {
+    let types = format!(
+        r#"(component
+            (type (component
+                (type (component {world}))
+                (export "test:app/app" (component (type 0)))))
+            (export "app" (type 0))
+            (@custom "wit-component-encoding" "\04\00"))"#
+    );
+    let types = wat::parse_str(types).unwrap();
+    let types: String = types.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    format!(r#"(module {module} (@custom "component-type:app" "{types}"))"#)
+}
+
+const ANSWERS: &str = r#"(type (func (result u32))) (export "answer" (func (type 0)))"#;
+
+#[test]
+fn a_module_with_component_types_becomes_what_they_say() {
+    let plain = r#"(func (export "answer") (result i32) i32.const 42)"#;
+    let reactor = format!(
+        r#"(import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
+        (memory (export "memory") 1) (func (export "cabi_realloc")
+            (param i32 i32 i32 i32) (result i32) i32.const 4096) {plain}"#
+    );
+    for (module, adapter) in [(plain, Adapter::None), (&reactor, Adapter::Reactor)] {
+        let adapted = adapted(&with_types(ANSWERS, module), KindChoice::Auto).unwrap();
+        assert_eq!(adapted.adapter, Some(adapter));
+        assert_eq!(adapted.choice.unwrap().why, Why::ComponentTypes);
+        let exports = adapted.component.interface().exports;
+        assert_eq!(Vec::from_iter(exports), ["answer"]);
+    }
+}
+
+/// A module with component types and without `cabi_realloc` has no memory for an adapter. One
+/// that takes all memory, or calls WASI from its start section, is refused.
+#[test]
+fn component_types_do_not_make_room_for_an_adapter() {
+    let command = |memory: &str, fields: &str, start: &str| {
+        let module = format!(
+            r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") {memory}) {fields} (func (export "_start") {start})"#
+        );
+        with_types("", &module)
+    };
+    let all = "(memory.fill (i32.const 0) (i32.const 1) (i32.shl (memory.size) (i32.const 16)))";
+    let exits = "(func $s (call $exit (i32.const 0))) (start $s)";
+    for text in [
+        command("1", "", all),
+        command("1 1", "", ""),
+        command("65535", "", ""),
+        command("1", exits, ""),
+    ] {
+        for choice in [KindChoice::Auto, KindChoice::Component] {
+            let error = adapted(&text, choice).unwrap_err();
+            assert!(matches!(error, AdaptError::Obstacle(_)), "{text}: {error}");
+        }
+        let module = adapted(&text, KindChoice::Module).unwrap();
+        assert_eq!(module.component.kind(), Kind::Module);
+    }
+    let lacks = |text: &str| {
+        let adapted = adapted(text, KindChoice::Auto).unwrap();
+        assert_eq!(adapted.component.kind(), Kind::Component, "{text}");
+        let choice = adapted.choice.unwrap();
+        assert_eq!(choice.why, Why::ComponentTypes);
+        choice.lacks
+    };
+    assert_eq!(lacks(&command("1", "", "(call $exit (i32.const 1))")), None);
+    let realloc = r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+        (i32.shl (memory.grow (i32.const 1)) (i32.const 16)))"#;
+    for fields in ["", realloc] {
+        let exits = command("1", fields, "(call $exit (i32.const 10))");
+        let lacks = lacks(&exits).unwrap();
+        assert_eq!(lacks.obstacles(), [Obstacle::ExitCode], "{fields}");
+    }
+}
+
+/// The component that is asked for may have an allocator that is not proved, and may import
+/// functions that the adapter answers differently. All of this is reported.
+#[test]
+fn what_a_component_lacks_is_listed() {
+    let text = COMMAND.replace(
+        "(module",
+        r#"(module (import "wasi_snapshot_preview1" "sock_accept"
+            (func (param i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#,
+    );
+    let text = text.replace(
+        r#"(func (export "_start"))"#,
+        r#"(func (export "_start") (call $exit (i32.const 2)))"#,
+    );
+    let auto = adapted(&text, KindChoice::Auto).unwrap();
+    assert_eq!(auto.choice.unwrap().why, Why::Obstacle(Obstacle::ExitCode));
+    let asked = adapted(&text, KindChoice::Component).unwrap();
+    let lacks = asked.choice.unwrap().lacks.unwrap().to_string();
+    for said in ["exit with other codes", "; it imports", "::sock_accept`"] {
+        assert!(lacks.contains(said), "{lacks}");
+    }
+}
+
+#[test]
+fn each_error_has_a_case() {
+    let error = |text, choice| adapted(text, choice).unwrap_err();
+    assert!(matches!(
+        error("(module (func (result i32)))", KindChoice::Auto),
+        AdaptError::Invalid(_)
+    ));
+    assert!(matches!(
+        error("(component)", KindChoice::Module),
+        AdaptError::ComponentToModule
+    ));
+    let foreign = r#"(module (import "env" "f" (func)))"#;
+    assert!(matches!(
+        error(foreign, KindChoice::Component),
+        AdaptError::Obstacle(Obstacle::OtherImport { .. })
+    ));
+    assert!(matches!(
+        error("(module)", KindChoice::Component),
+        AdaptError::NoExports
+    ));
+    let nothing = with_types("", "");
+    assert!(matches!(
+        error(&nothing, KindChoice::Auto),
+        AdaptError::NoExports
+    ));
+    // What the module lacks of its types is named, with what the encoder was about.
+    let lacks = with_types(ANSWERS, "");
+    let AdaptError::Encode { reason } = error(&lacks, KindChoice::Auto) else {
+        panic!("it has no `answer`");
+    };
+    assert!(reason.contains("answer"), "{reason}");
+}
