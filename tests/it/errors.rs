@@ -444,53 +444,6 @@ fn bad_input() {
     }
 }
 
-/// A program beyond a limit is not called invalid, and its toolchain is not blamed.
-#[test]
-fn limits_are_told_with_their_number() {
-    let sandbox = Sandbox::new();
-    let many = |count: usize, part: &str| part.repeat(count);
-    let programs = [
-        (
-            format!("(module (func (local {})))", many(60_000, "i32 ")),
-            "more than 50000 parameters and locals in a function",
-        ),
-        (
-            format!("(module (func (param {})))", many(1001, "i32 ")),
-            "more than 1000 parameters of a function",
-        ),
-        (
-            format!("(module {})", many(101, "(memory 0)")),
-            "more than 100 memories",
-        ),
-        (
-            format!("(module {})", many(100_001, "(data \"\")")),
-            "more than 100000 data segments",
-        ),
-        (
-            format!("(module (import \"{}\" \"f\" (func)))", many(200_000, "n")),
-            "more than 100000 bytes in a name",
-        ),
-    ];
-    for (text, says) in programs {
-        sandbox.write("in.wasm", wat::parse_str(text).unwrap());
-        for verb in [
-            &["validate", "in.wasm"][..],
-            &["build", "in.wasm", "--key", "key.pem"],
-        ] {
-            let stderr = sandbox.fails(1, verb);
-            let begins = format!(
-                "error[unsupported]: in.wasm: valid WebAssembly, but beyond this engine: {says} \
-                 are not supported (at offset 0x"
-            );
-            assert!(stderr.starts_with(&begins), "{stderr}");
-            assert!(
-                stderr.contains("hint: ") && !stderr.contains("invalid"),
-                "{stderr}"
-            );
-        }
-    }
-}
-
 /// For machines the same error is JSON on standard output.
 #[test]
 fn errors_as_json() {
