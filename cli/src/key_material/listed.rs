@@ -70,8 +70,8 @@ mod tests {
             bytes.iter().map(one).collect::<Vec<_>>().join(between)
         };
         for text in [
-            write(|byte| byte.to_string(), ","),
-            format!("[{}]", write(|byte| byte.to_string(), ", ")),
+            write(u8::to_string, ","),
+            format!("[{}]", write(u8::to_string, ", ")),
             format!("vec![{}]", write(|byte| format!("{byte}u8"), ", ")),
             format!("{{ {} }}", write(|byte| format!("0x{byte:02x}"), ", ")),
             write(|byte| format!("0X{byte:X}"), ",\n"),
@@ -84,9 +84,9 @@ mod tests {
             assert!(found.iter().any(|list| **list == bytes), "{text}");
         }
         let all = |text: &str| is_list(text.as_bytes(), |bytes| bytes.len() == 32);
-        assert!(all(&write(|byte| byte.to_string(), ",")));
+        assert!(all(&write(u8::to_string, ",")));
         assert!(all(&write(|byte| format!("{byte:02x}"), ":")));
-        assert!(!all(&format!("of {}", write(|byte| byte.to_string(), ","))));
+        assert!(!all(&format!("of {}", write(u8::to_string, ","))));
         assert!(!all("") && !all("1,2,3"));
         assert!(lists(b"1, 2, 3, 256, 4, +5, 0x, 0x123, fff").is_empty());
     }
