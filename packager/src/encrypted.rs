@@ -53,7 +53,10 @@ impl SecretKey {
     /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] when the passphrase
     /// does not open it; [`SecretKeyError::Pem`] when what it opens is no Ed25519 key.
     pub fn from_encrypted_pem(pem: &str, passphrase: &[u8]) -> Result<Self, SecretKeyError> {
-        let pem = tidy(pem)?;
+        let pem = tidy(pem).map_err(|error| match error {
+            SecretKeyError::Pem => SecretKeyError::EncryptedPem,
+            error => error,
+        })?;
         let (label, document) =
             SecretDocument::from_pem(&pem).map_err(|_| SecretKeyError::EncryptedPem)?;
         if label != LABEL {
@@ -242,10 +245,11 @@ mod tests {
             let error = refusal(kdf);
             assert!(matches!(error, SecretKeyError::Cipher), "{error}");
         }
-        for text in ["", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n"] {
-            let error = SecretKey::from_encrypted_pem(text, b"").unwrap_err();
-            assert!(matches!(error, SecretKeyError::Document(_)), "{error}");
-        }
+        let error = SecretKey::from_encrypted_pem("", b"").unwrap_err();
+        assert!(matches!(error, SecretKeyError::EncryptedPem), "{error}");
+        let cut_off = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n";
+        let error = SecretKey::from_encrypted_pem(cut_off, b"").unwrap_err();
+        assert!(matches!(error, SecretKeyError::Document(_)), "{error}");
         let no_key =
             "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n";
         let error = SecretKey::from_encrypted_pem(no_key, b"").unwrap_err();
