@@ -230,7 +230,7 @@ fn what_is_said_of_functions_names_them_as_the_program_does() {
             String::from_utf8(output.stderr).unwrap(),
         );
         assert!(
-            stdout.contains("1 of 1 core module, all but 1 function, "),
+            stdout.contains("1 of 1 core module without 1 unused import, all but 1 function, "),
             "{stdout}"
         );
         let note = "note: a.wat: core module 0: not optimized: function `swapped`, because of blocks with parameters";
