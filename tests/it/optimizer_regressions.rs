@@ -19,7 +19,6 @@ const CASES: &[(&str, &str)] = &[(
         (func $one (result i32) (i32.add (i32.const 0) (i32.const 1)))
         (func $two (result i32) (i32.mul (i32.const 1) (i32.const 2)))
         (func (export "run") (param i32) (result i32)
-            (table.init $later (i32.const 1) (i32.const 0) (i32.const 2))
             (call_indirect (result i32) (i32.and (local.get 0) (i32.const 3)))))"#,
 )];
 
