@@ -396,7 +396,7 @@ fn the_store_is_listed_by_either_name() {
             "{stderr}"
         );
     }
-    assert!(sandbox.ok(&["store", "--help"]).contains("[aliases: list]"));
+    assert!(sandbox.ok(&["store", "--help"]).contains("[alias: list]"));
 }
 
 #[test]
