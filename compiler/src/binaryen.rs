@@ -89,6 +89,9 @@ pub enum Failure {
         /// The longest module that is optimized, in bytes.
         most: usize,
     },
+    /// The level would change next to nothing in the native code.
+    #[error("-O1 would gain next to nothing; -O2 and above optimize it")]
+    NoGain,
     /// A segment may be out of bounds, and Binaryen would drop it with its trap.
     #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
     MayTrap {

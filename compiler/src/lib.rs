@@ -24,6 +24,7 @@ mod engine_limits;
 mod environment;
 mod features;
 mod function_names;
+mod gain;
 #[cfg(feature = "precompile")]
 mod image;
 #[cfg(feature = "precompile")]

@@ -17,6 +17,7 @@ use wasmparser::Payload;
 use crate::binaryen::{Attempt, Failure, OptimizeError, Optimizer};
 use crate::features;
 use crate::function_names::{named, numbered};
+use crate::gain;
 use crate::parallel::{map_at_once, workers_at_once};
 use crate::passes;
 use crate::sections::{Becomes, sections, with_sections};
@@ -248,11 +249,6 @@ fn core_modules(program: &ValidComponent) -> Vec<Vec<u8>> {
     modules
 }
 
-/// The longest core module that [`Level::O1`] gives to Binaryen, in bytes. For longer modules,
-/// reading and writing alone take Binaryen a seventh of the time that they take to compile, on one
-/// processor. Their code gets no shorter (`docs/optimizer.md`).
-const MOST_FOR_QUICK: usize = 4 << 20;
-
 /// Optimizes one module. Returns it with the functions that were kept from Binaryen.
 fn optimize_module(
     module: &[u8],
@@ -261,9 +257,8 @@ fn optimize_module(
     deadline: Instant,
 ) -> Result<(Vec<u8>, Vec<KeptFunction>), Attempt> {
     // This depends on the module alone: nothing has run yet.
-    if level == Level::O1 && module.len() > MOST_FOR_QUICK {
-        let most = MOST_FOR_QUICK;
-        return Err(Failure::Large { most }.into());
+    if level == Level::O1 {
+        gain::check(module)?;
     }
     let spared = Spared::of(module, optimizer.reads).or_else(|failure| {
         // If Binaryen would not read the module at all, that reason says more.
@@ -413,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_module_is_left_to_higher_levels() {
+    fn a_module_without_gain_is_left_to_higher_levels() {
         let optimizer = Optimizer {
             program: "/nonexistent".into(),
             arguments: Vec::new(),
@@ -425,7 +420,7 @@ mod tests {
             spared: std::collections::BTreeSet::new(),
             runs: crate::Runs::By(|_, _| Err(Failure::Names)),
         };
-        let text = "x".repeat(MOST_FOR_QUICK);
+        let text = "x".repeat(1 << 20);
         let text = format!(r#"(module (memory 65) (data (i32.const 0) "{text}"))"#);
         let long = validate(wat::parse_str(text).unwrap()).unwrap();
         let kept = |level| {
@@ -438,8 +433,7 @@ mod tests {
                 ModuleOutcome::Optimized { .. } => panic!("it was optimized"),
             }
         };
-        let most = MOST_FOR_QUICK;
-        assert_eq!(kept(Level::O1), Failure::Large { most }.to_string());
+        assert_eq!(kept(Level::O1), Failure::NoGain.to_string());
         assert_eq!(kept(Level::O2), Failure::Names.to_string());
     }
 }

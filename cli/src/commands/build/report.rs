@@ -125,9 +125,16 @@ struct InitReport {
 struct KeptModule {
     module: usize,
     reason: String,
-    /// `note` or `warning`, if it is worth a line.
     #[serde(skip)]
-    word: Option<&'static str>,
+    told: Told,
+}
+
+/// Where people are told that a core module was left as it is.
+#[derive(PartialEq)]
+enum Told {
+    Nowhere,
+    InSummary,
+    AsWarning,
 }
 
 /// A function that the optimizer was not given.
@@ -204,12 +211,14 @@ impl InputReport {
         let modules_kept = prepared.kept().map(|(module, failure)| KeptModule {
             module,
             reason: safe(&failure.to_string()),
-            word: match failure {
+            told: match failure {
                 // It was asked for.
-                edgec_compiler::Failure::Spared => None,
+                edgec_compiler::Failure::Spared => Told::Nowhere,
                 // It is what the level does.
-                edgec_compiler::Failure::Large { .. } => Some("note"),
-                _ => Some("warning"),
+                edgec_compiler::Failure::NoGain | edgec_compiler::Failure::Large { .. } => {
+                    Told::InSummary
+                }
+                _ => Told::AsWarning,
             },
         });
         let functions_kept = prepared
@@ -274,7 +283,7 @@ impl InputReport {
                 self.input
             );
         }
-        built.print_modules_kept(&self.input, "warning");
+        built.print_modules_kept(&self.input);
         concerns::print(&built.advisories, &self.input);
     }
 
@@ -282,7 +291,6 @@ impl InputReport {
     /// than it could be.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
-            built.print_modules_kept(&self.input, "note");
             built.print_functions_kept(&self.input);
             built.print_imports_removed(&self.input);
             built.cold_start.print(&self.input);
@@ -323,6 +331,11 @@ impl InputReport {
         }
         if built.modules > 0 {
             let optimized = built.modules - built.modules_kept.len();
+            let counted = |kept: &&KeptModule| kept.told == Told::InSummary;
+            let without_gain = match built.modules_kept.iter().filter(counted).count() {
+                0 => String::new(),
+                modules => format!(" ({modules} would gain next to nothing)"),
+            };
             let mut gone = Vec::new();
             for (removed, what) in [
                 (built.exports_removed.iter().sum(), "unused export"),
@@ -344,7 +357,7 @@ impl InputReport {
             rows.push(row(
                 "optimize",
                 format!(
-                    "-O{}, {optimized} of {}{gone}{kept}, {} -> {}",
+                    "-O{}, {optimized} of {}{without_gain}{gone}{kept}, {} -> {}",
                     built.level,
                     count(built.modules, "core module"),
                     size(before as u64),
@@ -380,10 +393,11 @@ impl InputReport {
 
 impl Built {
     /// One line for each module and reason.
-    fn print_modules_kept(&self, input: &str, word: &str) {
-        for kept in self.modules_kept.iter().filter(|it| it.word == Some(word)) {
+    fn print_modules_kept(&self, input: &str) {
+        let warned = |kept: &&KeptModule| kept.told == Told::AsWarning;
+        for kept in self.modules_kept.iter().filter(warned) {
             eprintln!(
-                "{word}: {input}: core module {} is left as it is: {}",
+                "warning: {input}: core module {} is left as it is: {}",
                 kept.module, kept.reason
             );
         }

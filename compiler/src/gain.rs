@@ -1,0 +1,256 @@
+//! Decides whether `-O1` gives a core module to Binaryen: from the module alone, before anything
+//! runs.
+//!
+//! Most programs were optimized by LLVM, and Cranelift optimizes their functions once more. Then
+//! the passes of `-O1` change some bytes of the native code, for a fifth of the time of the build.
+//! They gain something where functions are there twice or are never used, and in large jump tables.
+//! `docs/optimizer.md` has the measurements.
+
+use std::collections::{BTreeMap, HashSet};
+
+use wasmparser::{
+    ConstExpr, ElementItems, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
+};
+
+use crate::binaryen::Failure;
+
+/// Binaryen gets every module of at most so many bytes (64 KiB): that takes it some milliseconds.
+const ALWAYS: usize = 64 << 10;
+/// The longest module that Binaryen gets, in bytes (4 MiB). Reading and writing alone take it a
+/// seventh of the time that a longer module takes to compile, on one processor.
+const MOST: usize = 4 << 20;
+/// Binaryen gets a module if one byte in so many is of a function that it removes.
+const REMOVABLE: u64 = 100;
+/// Binaryen gets a module if it has one target of a jump table for so many instructions.
+const TARGETS: u64 = 20;
+
+/// Whether `-O1` optimizes a valid core module.
+///
+/// # Errors
+///
+/// The reason for leaving it as it is.
+pub(crate) fn check(module: &[u8]) -> Result<(), Failure> {
+    if module.len() > MOST {
+        return Err(Failure::Large { most: MOST });
+    }
+    if module.len() <= ALWAYS {
+        return Ok(());
+    }
+    let code = Code::read(module).map_err(|error| Failure::Invalid {
+        message: error.to_string(),
+    })?;
+    match code.is_worth_it() {
+        true => Ok(()),
+        false => Err(Failure::NoGain),
+    }
+}
+
+/// A function that the module defines.
+struct Function {
+    /// The length of its body in bytes.
+    length: u64,
+    /// Whether a function before it has the same type and the same body.
+    is_duplicate: bool,
+    /// The functions that it calls or takes as values.
+    refers: Vec<u32>,
+}
+
+/// The functions of a module, and what matters of them.
+#[derive(Default)]
+struct Code {
+    functions: BTreeMap<u32, Function>,
+    /// Functions that are used from outside of functions.
+    roots: Vec<u32>,
+    instructions: u64,
+    /// The targets of all jump tables.
+    targets: u64,
+}
+
+impl Code {
+    fn read(module: &[u8]) -> wasmparser::Result<Self> {
+        let mut code = Self::default();
+        let mut types = Vec::new();
+        let mut imported = 0u32;
+        let mut seen = HashSet::new();
+        let mut bodies = Vec::new();
+        for payload in Parser::new(0).parse_all(module) {
+            match payload? {
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        if let TypeRef::Func(_) | TypeRef::FuncExact(_) = import?.ty {
+                            imported += 1;
+                        }
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    types = section.into_iter().collect::<Result<Vec<u32>, _>>()?;
+                }
+                Payload::GlobalSection(section) => {
+                    for global in section {
+                        code.values(&global?.init_expr)?;
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        let export = export?;
+                        if let ExternalKind::Func | ExternalKind::FuncExact = export.kind {
+                            code.roots.push(export.index);
+                        }
+                    }
+                }
+                Payload::StartSection { func, .. } => code.roots.push(func),
+                Payload::ElementSection(section) => {
+                    for element in section {
+                        match element?.items {
+                            ElementItems::Functions(functions) => {
+                                for function in functions {
+                                    code.roots.push(function?);
+                                }
+                            }
+                            ElementItems::Expressions(_, values) => {
+                                for value in values {
+                                    code.values(&value?)?;
+                                }
+                            }
+                        }
+                    }
+                }
+                Payload::CodeSectionEntry(body) => bodies.push(body),
+                _ => {}
+            }
+        }
+        for ((index, ty), body) in (imported..).zip(types).zip(bodies) {
+            let is_duplicate = !seen.insert((ty, body.as_bytes()));
+            let function = code.function(&body, is_duplicate)?;
+            code.functions.insert(index, function);
+        }
+        Ok(code)
+    }
+
+    /// The functions that a constant expression takes as values.
+    fn values(&mut self, expression: &ConstExpr<'_>) -> wasmparser::Result<()> {
+        for operator in expression.get_operators_reader() {
+            if let Operator::RefFunc { function_index } = operator? {
+                self.roots.push(function_index);
+            }
+        }
+        Ok(())
+    }
+
+    fn function(
+        &mut self,
+        body: &FunctionBody<'_>,
+        is_duplicate: bool,
+    ) -> wasmparser::Result<Function> {
+        let mut refers = Vec::new();
+        for operator in body.get_operators_reader()? {
+            self.instructions += 1;
+            match operator? {
+                Operator::Call { function_index }
+                | Operator::ReturnCall { function_index }
+                | Operator::RefFunc { function_index } => refers.push(function_index),
+                Operator::BrTable { targets } => self.targets += u64::from(targets.len()),
+                _ => {}
+            }
+        }
+        Ok(Function {
+            length: body.as_bytes().len() as u64,
+            is_duplicate,
+            refers,
+        })
+    }
+
+    fn is_worth_it(self) -> bool {
+        let all: u64 = self.functions.values().map(|it| it.length).sum();
+        if self.targets * TARGETS >= self.instructions.max(1) {
+            return true;
+        }
+        let mut functions = self.functions;
+        let mut unvisited = self.roots;
+        let mut left = 0;
+        while let Some(index) = unvisited.pop() {
+            if let Some(used) = functions.remove(&index) {
+                unvisited.extend(used.refers);
+                left += if used.is_duplicate { 0 } else { used.length };
+            }
+        }
+        (all - left) * REMOVABLE >= all.max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A module that is longer than what is always optimized, of functions that are all different.
+    /// `more` are further fields.
+    fn module(more: &str) -> Vec<u8> {
+        let mut text = String::from("(module (table 1 funcref) ");
+        for number in 0..200 {
+            let body = format!("(drop (i32.mul (i32.const {number}) (i32.const 3)))").repeat(60);
+            text += &format!(r#"(func (export "{number}") {body})"#);
+        }
+        wat::parse_str(text + more + ")").unwrap()
+    }
+
+    fn long_function(attributes: &str) -> String {
+        let body = "(drop (i32.mul (i32.const 7) (i32.const 9)))".repeat(400);
+        format!("(func {attributes} {body})")
+    }
+
+    #[test]
+    fn a_module_with_nothing_to_remove_is_left() {
+        let plain = module("");
+        assert!(plain.len() > ALWAYS);
+        assert_eq!(check(&plain), Err(Failure::NoGain));
+        for (attributes, more) in [
+            (r#"(export "x")"#, ""),
+            ("$x", "(start $x)"),
+            ("$x", "(elem (i32.const 0) $x)"),
+            ("$x", "(elem (i32.const 0) funcref (ref.func $x))"),
+            ("$x", "(global funcref (ref.func $x))"),
+            ("$x", r#"(func (export "y") (call $x))"#),
+            (
+                "$x",
+                r#"(elem declare func $x) (func (export "y") (drop (ref.func $x)))"#,
+            ),
+        ] {
+            let with = module(&(long_function(attributes) + more));
+            assert_eq!(check(&with), Err(Failure::NoGain), "{attributes} {more}");
+        }
+    }
+
+    #[test]
+    fn functions_that_are_not_needed_are_worth_it() {
+        let unused = long_function("$a");
+        assert_eq!(check(&module(&unused)), Ok(()));
+        let twice = long_function(r#"(export "a")"#) + &long_function(r#"(export "b")"#);
+        assert_eq!(check(&module(&twice)), Ok(()));
+        // Of another type, so it is another function.
+        let other =
+            long_function(r#"(export "a")"#) + &long_function(r#"(export "b") (param i32)"#);
+        assert_eq!(check(&module(&other)), Err(Failure::NoGain));
+    }
+
+    #[test]
+    fn jump_tables_are_worth_it() {
+        let table = |targets: usize| {
+            let targets = "0 ".repeat(targets);
+            format!(r#"(func (export "t") (param i32) (block (br_table {targets} (local.get 0))))"#)
+        };
+        assert_eq!(check(&module(&table(5000))), Ok(()));
+        assert_eq!(check(&module(&table(50))), Err(Failure::NoGain));
+    }
+
+    #[test]
+    fn the_length_comes_first() {
+        let data = |length: usize| {
+            let text = "x".repeat(length);
+            let text = format!(r#"(module (memory 65) (data (i32.const 0) "{text}"))"#);
+            wat::parse_str(text).unwrap()
+        };
+        assert_eq!(check(&data(MOST)), Err(Failure::Large { most: MOST }));
+        assert_eq!(check(&data(MOST / 2)), Err(Failure::NoGain));
+        assert_eq!(check(&data(ALWAYS / 2)), Ok(()));
+    }
+}
