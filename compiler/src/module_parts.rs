@@ -36,6 +36,7 @@ pub(crate) struct Parts<'a> {
 }
 
 /// The sections that a stage replaces. In all others it only renumbers.
+#[derive(Default)]
 pub(crate) struct Changed {
     pub(crate) types: TypeSection,
     pub(crate) imports: ImportSection,
