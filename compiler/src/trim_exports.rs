@@ -10,7 +10,7 @@ mod used;
 use std::collections::BTreeSet;
 
 use wasm_encoder::Encode as _;
-use wasmparser::{ExportSectionReader, Payload};
+use wasmparser::{ExportSectionReader, Parser, Payload};
 
 use self::used::{Used, used};
 use crate::sections::{Becomes, with_sections};
@@ -50,20 +50,27 @@ pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
 
 /// The module without exports of other names, and how many those are; `None` when there are none.
 fn without_others(module: &[u8], names: &BTreeSet<&str>) -> Option<(Vec<u8>, usize)> {
-    let mut removed = 0;
+    // The exports are read before anything is copied, since most modules lose none.
+    let exports = Parser::new(0)
+        .parse_all(module)
+        .find_map(|payload| match payload {
+            Ok(Payload::ExportSection(exports)) => Some(exports),
+            _ => None,
+        })?;
+    let all = exports.count();
+    let (kept, mut bytes) = keep(module, exports, names)?;
+    let removed = usize::try_from(all.checked_sub(kept)?).ok()?;
+    if removed == 0 {
+        return None;
+    }
     let rest = with_sections(module, |payload| {
-        let Payload::ExportSection(exports) = payload else {
-            return Some(Becomes::Itself);
-        };
-        let all = exports.count();
-        let (kept, bytes) = keep(module, exports, names)?;
-        removed = usize::try_from(all.checked_sub(kept)?).ok()?;
-        Some(match kept {
-            0 => Becomes::Nothing,
-            _ => Becomes::Bytes(bytes),
+        Some(match payload {
+            Payload::ExportSection(_) if kept == 0 => Becomes::Nothing,
+            Payload::ExportSection(_) => Becomes::Bytes(std::mem::take(&mut bytes)),
+            _ => Becomes::Itself,
         })
     })?;
-    (removed > 0).then_some((rest, removed))
+    Some((rest, removed))
 }
 
 /// The contents of an export section with the exports of these names, copied byte for byte,
@@ -95,8 +102,6 @@ fn keep(
 
 #[cfg(test)]
 mod tests {
-    use wasmparser::Parser;
-
     use super::*;
 
     /// The names of the exports that are left, module by module.
