@@ -190,18 +190,10 @@ pub fn search(
 
 /// Whether an option takes the name of a file.
 pub fn takes_a_file(place: &Place, value: &str) -> bool {
-    let file = [
-        "FILE",
-        "DIR",
-        "PUBLIC_KEY",
-        "ARTIFACT",
-        "PROGRAM",
-        "INPUT",
-        "HOST",
-    ];
+    let mut names = "FILE DIR PUBLIC_KEY ARTIFACT PROGRAM INPUT HOST".split(' ');
     *place != Place::Positional
         && !value.contains("KEY_ID")
-        && file.iter().any(|it| value.contains(it))
+        && names.any(|name| value.contains(name))
 }
 
 /// Command lines of a verb with a secret in one place, in each way that the place can be written.
