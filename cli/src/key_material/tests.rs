@@ -1,3 +1,5 @@
+//! Keys in every form are known, and what is public is not taken for one.
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
