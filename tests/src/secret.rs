@@ -198,14 +198,7 @@ pub fn takes_a_file(place: &Place, value: &str) -> bool {
 
 /// Command lines of a verb with a secret in one place, in each way that the place can be written.
 pub fn lines_with(verb: &Verb, place: &Place, secret: &str) -> Vec<Vec<String>> {
-    let line = |more: &[&str]| {
-        let more = more.iter().map(|it| (*it).to_owned());
-        verb.path
-            .iter()
-            .cloned()
-            .chain(more)
-            .collect::<Vec<String>>()
-    };
+    let line = |more: &[&str]| verb.line(more);
     match place {
         Place::Long(name) => vec![line(&[name, secret]), line(&[&format!("{name}={secret}")])],
         Place::Short(name) => vec![line(&[name, secret]), line(&[&format!("{name}{secret}")])],

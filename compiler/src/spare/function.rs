@@ -93,7 +93,7 @@ impl Contents {
             blocks.count(&operator);
             tied |= is_tied(&operator);
             let found = unfit_operator(&operator, &blocks, parameters)
-                .filter(|found| !(reads == Reads::Everything && *found == Unfit::Unread));
+                .filter(|found| reads != Reads::Everything || *found != Unfit::Unread);
             unfit = unfit.or(found);
         }
         if blocks.threaded() > MOST_THREADED {
