@@ -232,6 +232,15 @@ impl Footer {
 /// [`LayoutError::EnvelopeLength`], [`LayoutError::Envelope`] or [`LayoutError::TooLong`]
 /// when a reader would refuse the result.
 pub fn encode(image: &[u8], envelope: &Envelope) -> Result<Vec<u8>, LayoutError> {
+    append_envelope(image.to_vec(), envelope)
+}
+
+/// As [`encode`], in the memory of the image, which may be long.
+///
+/// # Errors
+///
+/// As [`encode`].
+pub fn append_envelope(image: Vec<u8>, envelope: &Envelope) -> Result<Vec<u8>, LayoutError> {
     let envelope = envelope.encode();
     let image_len = image.len() as u64;
     let envelope_len = envelope.len() as u64;
@@ -250,9 +259,9 @@ pub fn encode(image: &[u8], envelope: &Envelope) -> Result<Vec<u8>, LayoutError>
     }
     let envelope_offset = image_len.next_multiple_of(8);
 
-    let mut file = Vec::with_capacity(image.len() + envelope.len() + 8 + FOOTER_LEN);
-    file.extend_from_slice(image);
-    file.resize(image.len().next_multiple_of(8), 0);
+    let mut file = image;
+    file.reserve_exact(envelope.len() + 8 + FOOTER_LEN);
+    file.resize(file.len().next_multiple_of(8), 0);
     file.extend_from_slice(&envelope);
     for field in [
         image_len,

@@ -36,7 +36,8 @@ pub use extension::{
 };
 pub use key::{KeyError, KeyId, PublicKey};
 pub use layout::{
-    Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, encode,
+    Artifact, FORMAT_VERSION, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, append_envelope,
+    encode,
 };
 pub use manifest::{
     Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, MAX_VERSION, Manifest,

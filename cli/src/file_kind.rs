@@ -1,16 +1,14 @@
-//! Recognises kinds of files. No other code does.
+//! Says what a file is that a verb refused. No other code recognises kinds of files.
 //!
 //! A verb that cannot read a file says what the file is, and which verb or tool takes it. Only
 //! files that a verb has refused come here, so a guess never decides what is compiled or trusted.
-//!
-//! Sources: the formats' own magic numbers; `file(1)`; `wasmtime-environ`, `obj.rs`, for the images
-//! of Wasmtime.
+
+mod recognise;
 
 use std::io::Read as _;
 use std::path::Path;
 
-use edgec_compiler::DebugInfo;
-
+use self::recognise::{ARTIFACT_END, recognise};
 use crate::failure::Failure;
 
 /// What a verb reads.
@@ -87,8 +85,6 @@ pub(crate) fn explain_file(failure: Failure, path: &Path, wanted: Wanted) -> Fai
 
 /// How much of a file's front is read, in bytes (64 KiB).
 const FRONT: u64 = 64 << 10;
-/// The last bytes of an artifact.
-const MAGIC: &[u8] = b"\x89edgec\r\n";
 
 /// The front and the last bytes of a regular file, put together.
 fn read_ends(path: &Path) -> Option<Vec<u8>> {
@@ -100,164 +96,13 @@ fn read_ends(path: &Path) -> Option<Vec<u8>> {
     let length = file.metadata().ok()?.len();
     let mut bytes = Vec::new();
     (&mut file).take(FRONT).read_to_end(&mut bytes).ok()?;
-    let end = length.saturating_sub(MAGIC.len() as u64).max(FRONT);
+    let end = length.saturating_sub(ARTIFACT_END.len() as u64).max(FRONT);
     file.seek(SeekFrom::Start(end)).ok()?;
     (&mut file)
-        .take(MAGIC.len() as u64)
+        .take(ARTIFACT_END.len() as u64)
         .read_to_end(&mut bytes)
         .ok()?;
     Some(bytes)
-}
-
-fn recognise(bytes: &[u8]) -> Option<FileKind> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Some(FileKind::Empty);
-    }
-    if bytes.ends_with(MAGIC) {
-        return Some(FileKind::Artifact);
-    }
-    of_magic(bytes).or_else(|| of_text(bytes))
-}
-
-fn of_magic(bytes: &[u8]) -> Option<FileKind> {
-    const MAGICS: &[(&[u8], FileKind)] = &[
-        (b"\0asm\x01\0\0\0", FileKind::Module),
-        (b"\0asm\x0d\0\x01\0", FileKind::Component),
-        (b"\x1f\x8b", FileKind::Gzip),
-        (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
-        (b"\xfd7zXZ\0", FileKind::Xz),
-        (b"BZh", FileKind::Bzip2),
-        (b"PK\x03\x04", FileKind::Zip),
-        (b"!<arch>\n", FileKind::Library),
-        (b"BC\xc0\xde", FileKind::Bitcode),
-        (b"MZ", FileKind::Windows),
-        (b"\xcf\xfa\xed\xfe", FileKind::MachO),
-        (b"\xce\xfa\xed\xfe", FileKind::MachO),
-        (b"\xca\xfe\xba\xbe", FileKind::MachO),
-    ];
-    if bytes.starts_with(b"\x7fELF") {
-        return Some(of_elf(bytes));
-    }
-    if bytes.get(257..262) == Some(b"ustar") {
-        return Some(FileKind::Tar);
-    }
-    if is_utf16(bytes) {
-        return Some(FileKind::Utf16);
-    }
-    let known = MAGICS.iter().find(|(magic, _)| bytes.starts_with(magic));
-    known.map(|(_, kind)| *kind)
-}
-
-/// With a byte order mark, or as text that begins with a character of ASCII.
-fn is_utf16(bytes: &[u8]) -> bool {
-    match bytes {
-        // Of UTF-32, two more zeros follow.
-        [0xff, 0xfe, rest @ ..] => !rest.starts_with(&[0, 0]),
-        [0xfe, 0xff, ..] => true,
-        [a, 0, b, 0, ..] | [0, a, 0, b, ..] => is_of_text(*a) && is_of_text(*b),
-        _ => false,
-    }
-}
-
-fn is_of_text(byte: u8) -> bool {
-    byte.is_ascii_graphic() || byte.is_ascii_whitespace()
-}
-
-fn of_elf(bytes: &[u8]) -> FileKind {
-    /// `ELFOSABI_WASMTIME`.
-    const WASMTIME: u8 = 200;
-    /// `ET_REL`, of little-endian files.
-    const OBJECT: &[u8] = &[1, 0];
-    if bytes.get(7) == Some(&WASMTIME) {
-        return FileKind::WasmtimeImage;
-    }
-    if DebugInfo::begins(bytes) {
-        return FileKind::DebugFile;
-    }
-    match bytes.get(16..18) {
-        Some(OBJECT) => FileKind::Object,
-        _ => FileKind::Native,
-    }
-}
-
-fn of_text(bytes: &[u8]) -> Option<FileKind> {
-    let front = bytes.get(..4096).unwrap_or(bytes);
-    let text = match std::str::from_utf8(front) {
-        Ok(text) => text,
-        // The end of `front` may cut a character in two.
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(front.get(..error.valid_up_to())?).ok()?
-        }
-        Err(_) => return None,
-    };
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    let lower = text.get(..16).unwrap_or(text).to_ascii_lowercase();
-    Some(if let Some(label) = text.strip_prefix("-----BEGIN ") {
-        match label.lines().next().unwrap_or_default() {
-            label if label.contains("PRIVATE KEY") => FileKind::PrivateKey,
-            label if label.contains("PUBLIC KEY") => FileKind::PublicKey,
-            _ => FileKind::Pem,
-        }
-    } else if text.starts_with("version https://git-lfs.") {
-        FileKind::LfsPointer
-    } else if text.starts_with("#!") && !text.starts_with("#![") {
-        FileKind::Script
-    } else if text.starts_with("(;") || text.starts_with(";;") || text.starts_with('(') {
-        FileKind::WasmText
-    } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
-        FileKind::Html
-    } else if text.starts_with('{') && text.contains("\"payloadType\"") {
-        FileKind::Envelope
-    } else if text.starts_with('{') || text.starts_with("[{") || text.starts_with("[\n") {
-        FileKind::Json
-    } else if text.lines().any(|line| line.trim() == "[[key]]") {
-        FileKind::Policy
-    } else if text.contains("\n```") {
-        // A document that quotes code.
-        return None;
-    } else if text.lines().any(is_source) {
-        FileKind::Source
-    } else if text.lines().any(is_wit) {
-        FileKind::Wit
-    } else {
-        return None;
-    })
-}
-
-/// Whether a line is one of a program in C, C++, Rust, Go or AssemblyScript.
-fn is_source(line: &str) -> bool {
-    const BEGINS: &[&str] = &[
-        "#include ",
-        "#include<",
-        "#define ",
-        "#pragma ",
-        "#![",
-        "int main(",
-        "void main(",
-        "fn main(",
-        "pub fn ",
-        "use std::",
-        "package main",
-        "func main(",
-        "export function ",
-    ];
-    BEGINS.iter().any(|begin| line.starts_with(begin))
-}
-
-/// Whether a line begins a package, a world or an interface of WIT (component model, `WIT.md`).
-fn is_wit(line: &str) -> bool {
-    let line = line.trim();
-    if let Some(package) = line.strip_prefix("package ") {
-        return package.contains(':') && package.ends_with([';', '{']);
-    }
-    let block = ["world ", "interface "]
-        .iter()
-        .find_map(|word| line.strip_prefix(word)?.split_once('{'));
-    block.is_some_and(|(name, _)| {
-        let name = name.trim();
-        let is_kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-%".contains(c);
-        !name.is_empty() && name.chars().all(is_kebab)
-    })
 }
 
 impl Wanted {
@@ -376,102 +221,6 @@ impl FileKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_kind_is_recognised() {
-        let elf = |osabi: u8, kind: u8| {
-            let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\0\0>\0".to_vec();
-            bytes[7] = osabi;
-            bytes[16] = kind;
-            bytes
-        };
-        let mut tar = vec![b'a'; 512];
-        tar[257..262].copy_from_slice(b"ustar");
-        let cases: Vec<(Vec<u8>, Option<FileKind>)> = vec![
-            (b" \n".to_vec(), Some(FileKind::Empty)),
-            (b"anything\x89edgec\r\n".to_vec(), Some(FileKind::Artifact)),
-            (elf(200, 1), Some(FileKind::WasmtimeImage)),
-            (elf(0, 1), Some(FileKind::Object)),
-            (elf(3, 3), Some(FileKind::Native)),
-            (b"\0asm\x01\0\0\0".to_vec(), Some(FileKind::Module)),
-            (b"\0asm\x0d\0\x01\0".to_vec(), Some(FileKind::Component)),
-            (b"\n;; text\n(module)".to_vec(), Some(FileKind::WasmText)),
-            (
-                b"-----BEGIN PRIVATE KEY-----\n".to_vec(),
-                Some(FileKind::PrivateKey),
-            ),
-            (
-                b"\xef\xbb\xbf-----BEGIN ENCRYPTED PRIVATE KEY-----".to_vec(),
-                Some(FileKind::PrivateKey),
-            ),
-            (
-                b"-----BEGIN PUBLIC KEY-----\n".to_vec(),
-                Some(FileKind::PublicKey),
-            ),
-            (
-                b"-----BEGIN CERTIFICATE-----\n".to_vec(),
-                Some(FileKind::Pem),
-            ),
-            (
-                b"{\"payloadType\":\"x\"}".to_vec(),
-                Some(FileKind::Envelope),
-            ),
-            (b"{\"a\":1}".to_vec(), Some(FileKind::Json)),
-            (
-                b"threshold = 1\n\n[[key]]\nname = \"a\"".to_vec(),
-                Some(FileKind::Policy),
-            ),
-            (b"<!DOCTYPE html>\n".to_vec(), Some(FileKind::Html)),
-            (b"#!/bin/sh\n".to_vec(), Some(FileKind::Script)),
-            (b"\x1f\x8b\x08".to_vec(), Some(FileKind::Gzip)),
-            (b"\x28\xb5\x2f\xfd".to_vec(), Some(FileKind::Zstd)),
-            (b"\xfd7zXZ\0".to_vec(), Some(FileKind::Xz)),
-            (b"BZh9".to_vec(), Some(FileKind::Bzip2)),
-            (b"PK\x03\x04".to_vec(), Some(FileKind::Zip)),
-            (tar, Some(FileKind::Tar)),
-            (b"!<arch>\n".to_vec(), Some(FileKind::Library)),
-            (b"MZ\x90".to_vec(), Some(FileKind::Windows)),
-            (b"\xcf\xfa\xed\xfe".to_vec(), Some(FileKind::MachO)),
-            (b"BC\xc0\xde".to_vec(), Some(FileKind::Bitcode)),
-            (b"\xff\xfe(\0m\0".to_vec(), Some(FileKind::Utf16)),
-            (b"\xfe\xff\0(\0m".to_vec(), Some(FileKind::Utf16)),
-            (b"(\0m\0".to_vec(), Some(FileKind::Utf16)),
-            (b"\0\n\0(".to_vec(), Some(FileKind::Utf16)),
-            (b"\xff\xfe\0\0(\0\0\0".to_vec(), None),
-            (
-                b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".to_vec(),
-                Some(FileKind::LfsPointer),
-            ),
-            (
-                b"/// An app.\npackage acme:shop@1.0.0;\n".to_vec(),
-                Some(FileKind::Wit),
-            ),
-            (
-                b"\n  world my-app { export run: func(); }".to_vec(),
-                Some(FileKind::Wit),
-            ),
-            (b"interface types {\n".to_vec(), Some(FileKind::Wit)),
-            (b"interface Types {\n".to_vec(), None),
-            (b"package shop;\n".to_vec(), None),
-            (
-                b"/* An app. */\n#include <stdio.h>\n".to_vec(),
-                Some(FileKind::Source),
-            ),
-            (b"#![no_std]\nfn f() {}\n".to_vec(), Some(FileKind::Source)),
-            (b"package main\n".to_vec(), Some(FileKind::Source)),
-            (b"# An app\n\n```c\n#include <a.h>\n```\n".to_vec(), None),
-            (b"\x89PNG\r\n\x1a\n\0".to_vec(), None),
-            (b"some words".to_vec(), None),
-        ];
-        for (bytes, kind) in cases {
-            assert_eq!(
-                recognise(&bytes),
-                kind,
-                "{:?}",
-                String::from_utf8_lossy(&bytes)
-            );
-        }
-    }
 
     #[test]
     fn what_is_wanted_is_left_alone() {

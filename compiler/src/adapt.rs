@@ -162,79 +162,94 @@ pub enum AdaptError {
 pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
     let kind = input.kind();
     let program = validate(input.into_bytes())?;
-    let stays = |program, choice| {
-        Ok(Adapted {
+    match (kind, asked) {
+        (Kind::Component, KindChoice::Module) => Err(AdaptError::ComponentToModule),
+        (Kind::Component, _) => Ok(Adapted {
             component: program,
             adapter: None,
-            choice,
-        })
-    };
-    let choice = |why| Choice {
-        asked,
-        why,
-        lacks: None,
-    };
-    match (kind, asked) {
-        (Kind::Component, KindChoice::Module) => return Err(AdaptError::ComponentToModule),
-        (Kind::Component, _) => return stays(program, None),
-        (Kind::Module, KindChoice::Module) => return stays(program, Some(choice(Why::Asked))),
-        (Kind::Module, _) => {}
+            choice: None,
+        }),
+        (Kind::Module, KindChoice::Module) => Ok(stays(program, asked, Why::Asked)),
+        (Kind::Module, _) => module(program, asked),
     }
+}
+
+/// Decides about a core module that may become a component.
+fn module(program: ValidComponent, asked: KindChoice) -> Result<Adapted, AdaptError> {
     let interface = program.interface();
     if preview1::has_component_types(program.bytes()) {
-        let adapter = adapter_for(&interface);
-        let lacks = match adapter {
-            Adapter::None => None,
-            Adapter::Command | Adapter::Reactor => {
-                let judgement = preview1::judge_with_types(program.bytes());
-                judgement.component.map_err(AdaptError::Obstacle)?;
-                Lacks::new(judgement.lacks)
-            }
-        };
-        let component = made(&program, adapter, Realloc::OfModule)?;
-        return Ok(Adapted {
-            component,
-            adapter: Some(adapter),
-            choice: Some(Choice {
-                asked,
-                why: Why::ComponentTypes,
-                lacks,
-            }),
-        });
+        return with_component_types(&program, asked, adapter_for(&interface));
     }
-    if !preview1::imports_preview1(&interface) {
-        return match (asked, preview1::other_import(program.bytes())) {
-            (KindChoice::Auto, _) => stays(program, Some(choice(Why::NoPreview1))),
-            (_, Some(import)) => Err(AdaptError::Obstacle(import)),
-            (_, None) => Err(AdaptError::NoExports),
-        };
+    if preview1::imports_preview1(&interface) {
+        return with_preview1(program, asked);
     }
+    if asked == KindChoice::Auto {
+        return Ok(stays(program, asked, Why::NoPreview1));
+    }
+    let import = preview1::other_import(program.bytes());
+    Err(import.map_or(AdaptError::NoExports, AdaptError::Obstacle))
+}
+
+fn with_component_types(
+    program: &ValidComponent,
+    asked: KindChoice,
+    adapter: Adapter,
+) -> Result<Adapted, AdaptError> {
+    let lacks = match adapter {
+        Adapter::None => None,
+        Adapter::Command | Adapter::Reactor => {
+            let judgement = preview1::judge_with_types(program.bytes());
+            judgement.component.map_err(AdaptError::Obstacle)?;
+            Lacks::new(judgement.lacks)
+        }
+    };
+    let why = Why::ComponentTypes;
+    let component = made(program, adapter, Realloc::OfModule)?;
+    Ok(becomes(component, adapter, Choice { asked, why, lacks }))
+}
+
+fn with_preview1(program: ValidComponent, asked: KindChoice) -> Result<Adapted, AdaptError> {
     let judgement = preview1::judge(program.bytes());
     let adapter = Adapter::Command;
-    let component = |component, why, lacks| {
-        Ok(Adapted {
-            component,
-            adapter: Some(adapter),
-            choice: Some(Choice { asked, why, lacks }),
-        })
-    };
     if asked == KindChoice::Component {
         judgement.component.map_err(AdaptError::Obstacle)?;
-        let lacks = Lacks::new(judgement.lacks);
-        return component(made(&program, adapter, Realloc::Grow)?, Why::Asked, lacks);
+        let (why, lacks) = (Why::Asked, Lacks::new(judgement.lacks));
+        let component = made(&program, adapter, Realloc::Grow)?;
+        return Ok(becomes(component, adapter, Choice { asked, why, lacks }));
     }
     let obstacle = judgement.component.err();
     if let Some(obstacle) = obstacle.or(judgement.lacks.into_iter().next()) {
-        return stays(program, Some(choice(Why::Obstacle(obstacle))));
+        return Ok(stays(program, asked, Why::Obstacle(obstacle)));
     }
-    match made(&program, adapter, Realloc::Grow) {
-        Ok(made) => component(made, Why::Proved, None),
+    Ok(match made(&program, adapter, Realloc::Grow) {
+        Ok(component) => {
+            let (why, lacks) = (Why::Proved, None);
+            becomes(component, adapter, Choice { asked, why, lacks })
+        }
         // The core module behaves right even if the encoder fails.
         Err(error) => {
             let reason = error.to_string();
-            let why = Why::Obstacle(Obstacle::Encoder { reason });
-            stays(program, Some(choice(why)))
+            stays(program, asked, Why::Obstacle(Obstacle::Encoder { reason }))
         }
+    })
+}
+
+/// A core module stays one.
+fn stays(program: ValidComponent, asked: KindChoice, why: Why) -> Adapted {
+    let lacks = None;
+    Adapted {
+        component: program,
+        adapter: None,
+        choice: Some(Choice { asked, why, lacks }),
+    }
+}
+
+/// A core module becomes a component.
+fn becomes(component: ValidComponent, adapter: Adapter, choice: Choice) -> Adapted {
+    Adapted {
+        component,
+        adapter: Some(adapter),
+        choice: Some(choice),
     }
 }
 

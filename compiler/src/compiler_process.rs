@@ -42,15 +42,17 @@ impl CompilerProcess {
     ) -> Result<NativeImage, PrecompileError> {
         let features = program.features().bits().to_string();
         let arguments = [target.id, profile.name(), program.kind().name(), &features];
-        let answer = self
+        let mut answer = self
             .worker
             .ask(&arguments, program.bytes(), MAX_ANSWER_LEN)
             .map_err(|error| failed(error, target.id))?;
         match answer.split_first() {
             Some((&IMAGE, rest)) => {
-                if let Some((hash, image)) = rest.split_first_chunk() {
-                    let image = image.to_vec();
-                    return Ok(NativeImage::new(image, program, target, profile, *hash));
+                if let Some((hash, _)) = rest.split_first_chunk::<32>() {
+                    let hash = *hash;
+                    // The image is what is left: no second copy of it is made.
+                    answer.drain(..1 + hash.len());
+                    return Ok(NativeImage::new(answer, program, target, profile, hash));
                 }
             }
             Some((&SETTINGS, reason)) => {

@@ -200,7 +200,9 @@ impl<'a> Image<'a> {
         let parts = self.sections.iter().zip(&offsets);
         let mut parts: Vec<(u64, &[u8])> = parts.map(|(part, at)| (*at, &*part.data)).collect();
         parts.sort_by_key(|(at, data)| (*at, data.len()));
-        let mut out = bytes_of(&header).to_vec();
+        let len = usize::try_from(table_at).unwrap_or(0);
+        let mut out = Vec::with_capacity(len.saturating_add(size_of_val(table.as_slice())));
+        out.extend_from_slice(bytes_of(&header));
         for (at, data) in parts {
             pad_to(&mut out, at);
             if !data.is_empty() {

@@ -22,6 +22,7 @@ use wasmtime_wizer::Wizer;
 use crate::ValidComponent;
 use crate::instance_state::{GrowthOrTrap, State};
 use crate::machine::limits_address_space;
+use crate::precompile::chain;
 
 /// The version of the crate that makes snapshots.
 pub const WIZER_VERSION: &str = "48.0.8";
@@ -199,12 +200,6 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
         Poll::Ready(value) => Some(value),
         Poll::Pending => None,
     }
-}
-
-/// An error and its causes on one line.
-fn chain(error: &Error) -> String {
-    let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-    causes.join(": ")
 }
 
 /// Whether the system refused something that the worker's own limit allows. Then a limit that the

@@ -5,9 +5,8 @@
 
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{
-    CodeSection, DataCountSection, DataSection, ElementSection, ExportSection, FunctionSection,
-    GlobalSection, ImportSection, MemorySection, NameSection, StartSection, TableSection,
-    TagSection, TypeSection,
+    CodeSection, DataCountSection, ExportSection, FunctionSection, ImportSection, NameSection,
+    Section, StartSection, TypeSection,
 };
 use wasmparser::{
     CustomSectionReader, DataSectionReader, ElementSectionReader, Export, FuncType, FunctionBody,
@@ -36,6 +35,7 @@ pub(crate) struct Parts<'a> {
 }
 
 /// The sections that a stage replaces. In all others it only renumbers.
+#[derive(Default)]
 pub(crate) struct Changed {
     pub(crate) types: TypeSection,
     pub(crate) imports: ImportSection,
@@ -136,26 +136,18 @@ impl<'a> Parts<'a> {
         if !changed.functions.is_empty() {
             module.section(&changed.functions);
         }
-        if let Some(section) = &self.tables {
-            let mut tables = TableSection::new();
-            to.parse_table_section(&mut tables, section.clone())?;
-            module.section(&tables);
-        }
-        if let Some(section) = &self.memories {
-            let mut memories = MemorySection::new();
-            to.parse_memory_section(&mut memories, section.clone())?;
-            module.section(&memories);
-        }
-        if let Some(section) = &self.tags {
-            let mut tags = TagSection::new();
-            to.parse_tag_section(&mut tags, section.clone())?;
-            module.section(&tags);
-        }
-        if let Some(section) = &self.globals {
-            let mut globals = GlobalSection::new();
-            to.parse_global_section(&mut globals, section.clone())?;
-            module.section(&globals);
-        }
+        renumber(&mut module, &self.tables, |new, old| {
+            to.parse_table_section(new, old)
+        })?;
+        renumber(&mut module, &self.memories, |new, old| {
+            to.parse_memory_section(new, old)
+        })?;
+        renumber(&mut module, &self.tags, |new, old| {
+            to.parse_tag_section(new, old)
+        })?;
+        renumber(&mut module, &self.globals, |new, old| {
+            to.parse_global_section(new, old)
+        })?;
         if !changed.exports.is_empty() {
             module.section(&changed.exports);
         }
@@ -164,11 +156,9 @@ impl<'a> Parts<'a> {
                 function_index: to.start_section(function)?,
             });
         }
-        if let Some(section) = &self.elements {
-            let mut elements = ElementSection::new();
-            to.parse_element_section(&mut elements, section.clone())?;
-            module.section(&elements);
-        }
+        renumber(&mut module, &self.elements, |new, old| {
+            to.parse_element_section(new, old)
+        })?;
         if let Some(count) = self.data_count {
             let count = to.data_count(count)?;
             module.section(&DataCountSection { count });
@@ -176,11 +166,9 @@ impl<'a> Parts<'a> {
         if !changed.code.is_empty() {
             module.section(&changed.code);
         }
-        if let Some(section) = &self.data {
-            let mut data = DataSection::new();
-            to.parse_data_section(&mut data, section.clone())?;
-            module.section(&data);
-        }
+        renumber(&mut module, &self.data, |new, old| {
+            to.parse_data_section(new, old)
+        })?;
         for custom in &self.customs {
             if !matches!(custom.as_known(), KnownCustom::Name(_)) {
                 let section = to.custom_section(custom.clone())?;
@@ -190,6 +178,21 @@ impl<'a> Parts<'a> {
         module.section(&changed.names);
         Ok(module.finish())
     }
+}
+
+/// Writes a section that only changes by its numbers, if the module has it.
+fn renumber<S: Section + Default, T: Clone, E>(
+    module: &mut wasm_encoder::Module,
+    section: &Option<T>,
+    parse: impl FnOnce(&mut S, T) -> Result<(), E>,
+) -> Result<(), E> {
+    let Some(section) = section else {
+        return Ok(());
+    };
+    let mut new = S::default();
+    parse(&mut new, section.clone())?;
+    module.section(&new);
+    Ok(())
 }
 
 /// Whether an import is a function.

@@ -19,6 +19,7 @@ use wasmparser::{
     KnownCustom, Name, NameSectionReader, Operator, Parser, Payload, TableInit,
 };
 
+use crate::module_parts::is_function;
 use crate::{ValidComponent, map_modules, validate};
 
 /// A section by this name speaks of places in code, which the engine heeds.
@@ -85,13 +86,7 @@ impl Functions {
             match payload.ok()? {
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
-                        let ty = import.ok()?.ty;
-                        if matches!(
-                            ty,
-                            wasmparser::TypeRef::Func(_) | wasmparser::TypeRef::FuncExact(_)
-                        ) {
-                            this.imported += 1;
-                        }
+                        this.imported += usize::from(is_function(&import.ok()?));
                     }
                 }
                 Payload::FunctionSection(section) => {

@@ -125,7 +125,7 @@ pub fn precompile(
 }
 
 /// An error and its causes on one line.
-fn chain(error: &wasmtime::Error) -> String {
+pub(crate) fn chain(error: &wasmtime::Error) -> String {
     error
         .chain()
         .map(ToString::to_string)

@@ -313,10 +313,11 @@ fn memory(facts: &Facts<'_>, names: &[&str]) -> Result<MemoryType, Obstacle> {
 }
 
 /// An import that may be called while the start section runs. An indirect call may call every
-/// function that something refers to.
+/// function that something refers to; those are added once, however many such calls there are.
 fn start_section(facts: &Facts<'_>, code: &Code) -> Result<Option<String>, BinaryReaderError> {
     let mut left = Vec::from_iter(facts.start);
     let mut seen = BTreeSet::new();
+    let mut indirect = false;
     while let Some(function) = left.pop() {
         if !seen.insert(function) {
             continue;
@@ -335,7 +336,12 @@ fn start_section(facts: &Facts<'_>, code: &Code) -> Result<Option<String>, Binar
                 Operator::CallIndirect { .. }
                 | Operator::ReturnCallIndirect { .. }
                 | Operator::CallRef { .. }
-                | Operator::ReturnCallRef { .. } => left.extend(&code.referenced),
+                | Operator::ReturnCallRef { .. }
+                    if !indirect =>
+                {
+                    indirect = true;
+                    left.extend(&code.referenced);
+                }
                 _ => {}
             }
         }

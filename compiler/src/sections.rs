@@ -1,6 +1,6 @@
 //! The sections of a program, for stages that copy what they do not change byte for byte.
 
-use wasm_encoder::RawSection;
+use wasm_encoder::{RawSection, Section as _};
 use wasmparser::{Chunk, Parser, Payload};
 
 /// A section of a component, or its header.
@@ -13,7 +13,7 @@ pub(crate) struct Section<'a> {
     pub(crate) nested: Option<&'a [u8]>,
 }
 
-/// The outermost sections of a component; `None` when the bytes are none.
+/// The outermost sections of a component; `None` when the bytes are not a component.
 pub(crate) fn sections(component: &[u8]) -> Option<Vec<Section<'_>>> {
     let mut sections = Vec::new();
     let mut parser = Parser::new(0);
@@ -57,25 +57,28 @@ pub(crate) enum Becomes {
     Bytes(Vec<u8>),
 }
 
-/// A core module whose sections are what `change` says; `None` when it says that, or the bytes are no module.
+/// A core module whose sections are what `change` says. `None` when `change` returns that, or when
+/// the bytes are not a module.
 pub(crate) fn with_sections<'a>(
     module: &'a [u8],
     mut change: impl FnMut(Payload<'a>) -> Option<Becomes>,
 ) -> Option<Vec<u8>> {
-    let mut encoder = wasm_encoder::Module::new();
+    // As long as the module, since hardly anything is added: growing would copy most of it again.
+    let mut out = Vec::with_capacity(module.len());
+    out.extend_from_slice(&wasm_encoder::Module::HEADER);
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.ok()?;
         let Some((id, range)) = payload.as_section() else {
             continue;
         };
         match change(payload)? {
-            Becomes::Itself => encoder.section(&RawSection {
-                id,
-                data: module.get(range)?,
-            }),
-            Becomes::Bytes(data) => encoder.section(&RawSection { id, data: &data }),
-            Becomes::Nothing => continue,
-        };
+            Becomes::Itself => {
+                let data = module.get(range)?;
+                RawSection { id, data }.append_to(&mut out);
+            }
+            Becomes::Bytes(data) => RawSection { id, data: &data }.append_to(&mut out),
+            Becomes::Nothing => {}
+        }
     }
-    Some(encoder.finish())
+    Some(out)
 }

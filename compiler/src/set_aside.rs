@@ -13,9 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{
-    CodeSection, EntityType, ExportSection, FunctionSection, ImportSection, TypeSection,
-};
+use wasm_encoder::{CodeSection, EntityType};
 use wasmparser::{ExternalKind, FuncType};
 
 use crate::function_names::moved_names;
@@ -136,43 +134,34 @@ struct TakeOut<'a> {
 impl TakeOut<'_> {
     fn encode(mut self, kept: &References) -> Result<Vec<u8>, Error> {
         let parts = self.parts;
-        let mut types = TypeSection::new();
+        let mut changed = Changed::default();
         for ty in &parts.types {
-            types.ty().func_type(&self.func_type(ty.clone())?);
+            changed.types.ty().func_type(&self.func_type(ty.clone())?);
         }
-        let mut imports = ImportSection::new();
         for import in &parts.imports {
-            self.parse_import(&mut imports, *import)?;
+            self.parse_import(&mut changed.imports, *import)?;
         }
         for function in &self.aside {
-            let ty = parts.function_type(*function).ok_or(NOT_VALID)?;
-            imports.import(ASIDE, &function.to_string(), EntityType::Function(ty));
+            let ty = EntityType::Function(parts.function_type(*function).ok_or(NOT_VALID)?);
+            changed.imports.import(ASIDE, &function.to_string(), ty);
         }
-        let mut functions = FunctionSection::new();
-        let mut code = CodeSection::new();
         for (function, ty, body) in parts.defined() {
             if self.aside.binary_search(&function).is_err() {
-                functions.function(ty);
-                self.parse_function_body(&mut code, body.clone())?;
+                changed.functions.function(ty);
+                self.parse_function_body(&mut changed.code, body.clone())?;
             }
         }
-        let mut exports = ExportSection::new();
         for export in &parts.exports {
-            self.parse_export(&mut exports, *export)?;
+            self.parse_export(&mut changed.exports, *export)?;
         }
         for (kind, index) in kept.all() {
             let name = kept_name(kind, index);
             let index = self.external_index(kind, index)?;
-            exports.export(&name, self.export_kind(kind)?, index);
+            changed
+                .exports
+                .export(&name, self.export_kind(kind)?, index);
         }
-        let changed = Changed {
-            types,
-            imports,
-            functions,
-            exports,
-            code,
-            names: moved_names(parts, |index| self.function_index(index).ok()),
-        };
+        changed.names = moved_names(parts, |index| self.function_index(index).ok());
         parts.encode(&mut self, &changed)
     }
 }
@@ -234,25 +223,23 @@ impl<'a> PutBack<'a> {
 
     fn encode(mut self) -> Result<Vec<u8>, Error> {
         let parts = self.optimized;
-        let mut imports = ImportSection::new();
+        let mut changed = Changed::default();
         for import in parts.imports.iter().filter(|import| import.module != ASIDE) {
-            self.parse_import(&mut imports, *import)?;
+            self.parse_import(&mut changed.imports, *import)?;
         }
-        let mut exports = ExportSection::new();
         let mut places = BTreeMap::new();
         for export in &parts.exports {
-            let Some(kept) = export.name.strip_prefix(KEPT) else {
-                self.parse_export(&mut exports, *export)?;
-                continue;
-            };
-            let now = self.external_index(export.kind, export.index)?;
-            places.insert(kept, now);
+            match export.name.strip_prefix(KEPT) {
+                Some(kept) => {
+                    let now = self.external_index(export.kind, export.index)?;
+                    places.insert(kept, now);
+                }
+                None => self.parse_export(&mut changed.exports, *export)?,
+            }
         }
-        let mut functions = FunctionSection::new();
-        let mut code = CodeSection::new();
         for (_, ty, body) in parts.defined() {
-            functions.function(ty);
-            self.parse_function_body(&mut code, body.clone())?;
+            changed.functions.function(ty);
+            self.parse_function_body(&mut changed.code, body.clone())?;
         }
         let mut bodies = Bodies {
             original: self.original,
@@ -260,22 +247,15 @@ impl<'a> PutBack<'a> {
             places,
         };
         for (index, old) in &self.aside {
-            functions.function(parts.function_type(*index).ok_or(NOT_VALID)?);
+            let ty = parts.function_type(*index).ok_or(NOT_VALID)?;
+            changed.functions.function(ty);
             let body = self.original.body(*old).ok_or(NOT_VALID)?;
-            bodies.parse_function_body(&mut code, body.clone())?;
+            bodies.parse_function_body(&mut changed.code, body.clone())?;
         }
-        let mut types = TypeSection::new();
         for ty in bodies.types {
-            types.ty().func_type(&self.func_type(ty)?);
+            changed.types.ty().func_type(&self.func_type(ty)?);
         }
-        let changed = Changed {
-            types,
-            imports,
-            functions,
-            exports,
-            code,
-            names: moved_names(parts, |index| self.function_index(index).ok()),
-        };
+        changed.names = moved_names(parts, |index| self.function_index(index).ok());
         parts.encode(&mut self, &changed)
     }
 }

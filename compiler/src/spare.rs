@@ -7,77 +7,20 @@
 //!
 //! `docs/optimizer.md` has the list, with the change of Binaryen that fixed each.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-use wasmparser::{
-    BlockType, CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind,
-    ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef, WasmFeatures,
-};
-
-use crate::binaryen::{BINARYEN_VERSION, Failure, Reads};
-use crate::features;
-
+mod function;
 #[cfg(test)]
 mod tests;
 
-/// How deep a function that Binaryen gets may nest blocks, loops and ifs. Binaryen goes through the
-/// levels again and again, and recurses over them. Real programs have a few hundred levels, one for
-/// each instruction of an interpreter or each rule of a scanner. The deepest known one has 1,537.
-const MOST_NESTED: usize = 3000;
-/// The limit on the number of blocks that end together, times the square of the number of targets
-/// of the largest jump table. `remove-unused-brs` leads each target out of one block after the
-/// other, and looks at all targets each time. Real programs stay below a tenth of this limit.
-const MOST_THREADED: u64 = 1_000_000_000;
-/// How many local variables, without parameters, a function that Binaryen gets may have:
-/// `coalesce-locals` compares every pair.
-const MOST_LOCALS: u32 = 4000;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Why a function is kept from Binaryen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Unfit {
-    /// It has a block with parameters.
-    BlockParameters,
-    /// It has an instruction of relaxed SIMD.
-    RelaxedSimd,
-    /// It has an instruction that Binaryen 116 does not read.
-    Unread,
-    /// It is nested deeply, or has a large jump table in blocks that end together.
-    Deep,
-    /// It has very many local variables.
-    ManyLocals,
-}
+use wasmparser::{
+    CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind,
+    ExportSectionReader, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
+};
 
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = BINARYEN_VERSION;
-        match self {
-            Self::BlockParameters => {
-                write!(
-                    f,
-                    "blocks with parameters, which Binaryen {version} misreads"
-                )
-            }
-            Self::RelaxedSimd => write!(
-                f,
-                "relaxed SIMD, which Binaryen {version} computes unlike the CPU"
-            ),
-            Self::Unread => write!(
-                f,
-                "table.copy or table.fill, which Binaryen {version} does not read"
-            ),
-            Self::Deep => write!(
-                f,
-                "deep nesting, for which Binaryen {version} takes too long"
-            ),
-            Self::ManyLocals => write!(
-                f,
-                "many local variables, for which Binaryen {version} takes too long"
-            ),
-        }
-    }
-}
+use self::function::Contents;
+pub use self::function::Unfit;
+use crate::binaryen::{Failure, Reads};
 
 /// What is kept from Binaryen when it gets the module.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -176,19 +119,7 @@ impl Reader {
                         .push(self::memory(&memory.map_err(read)?, false));
                 }
             }
-            Payload::ExportSection(section) => {
-                for export in section {
-                    let export = export.map_err(read)?;
-                    let spaces = match export.kind {
-                        ExternalKind::Memory => &mut self.memories,
-                        ExternalKind::Table => &mut self.tables,
-                        _ => continue,
-                    };
-                    if let Some(space) = at(spaces, export.index) {
-                        space.exported = true;
-                    }
-                }
-            }
+            Payload::ExportSection(section) => self.exports(section)?,
             Payload::ElementSection(section) => {
                 for (index, element) in (0..).zip(section) {
                     self.element(index, &element.map_err(read)?)?;
@@ -199,19 +130,38 @@ impl Reader {
                     self.data(index, &data.map_err(read)?)?;
                 }
             }
-            Payload::CodeSectionEntry(body) => {
-                let contents = self.contents(&body).map_err(read)?;
-                if let Some(reason) = contents.unfit {
-                    if contents.tied {
-                        let function = self.function;
-                        return Err(Failure::Tied { function, reason });
-                    }
-                    self.spared.functions.insert(self.function, reason);
-                }
-                self.function += 1;
-            }
+            Payload::CodeSectionEntry(body) => self.code(&body)?,
             _ => {}
         }
+        Ok(())
+    }
+
+    fn exports(&mut self, section: ExportSectionReader<'_>) -> Result<(), Failure> {
+        for export in section {
+            let export = export.map_err(|error| unreadable(&error))?;
+            let spaces = match export.kind {
+                ExternalKind::Memory => &mut self.memories,
+                ExternalKind::Table => &mut self.tables,
+                _ => continue,
+            };
+            if let Some(space) = at(spaces, export.index) {
+                space.exported = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn code(&mut self, body: &FunctionBody<'_>) -> Result<(), Failure> {
+        let contents = Contents::of(body, &self.parameters, self.reads);
+        let contents = contents.map_err(|error| unreadable(&error))?;
+        if let Some(reason) = contents.unfit {
+            if contents.tied {
+                let function = self.function;
+                return Err(Failure::Tied { function, reason });
+            }
+            self.spared.functions.insert(self.function, reason);
+        }
+        self.function += 1;
         Ok(())
     }
 
@@ -331,85 +281,4 @@ fn table(ty: &wasmparser::TableType, imported: bool) -> Space {
 
 fn at(spaces: &mut [Space], index: u32) -> Option<&mut Space> {
     spaces.get_mut(usize::try_from(index).ok()?)
-}
-
-/// What matters of a function's body.
-struct Contents {
-    unfit: Option<Unfit>,
-    /// Whether it refers to things that exports cannot keep track of: segments, and functions as
-    /// values.
-    tied: bool,
-}
-
-impl Reader {
-    fn contents(&self, body: &FunctionBody<'_>) -> wasmparser::Result<Contents> {
-        let mut locals = 0u32;
-        for local in body.get_locals_reader()? {
-            locals = locals.saturating_add(local?.0);
-        }
-        let mut unfit = (locals > MOST_LOCALS).then_some(Unfit::ManyLocals);
-        let mut tied = false;
-        let mut depth = 0usize;
-        let (mut ends, mut most_ends, mut most_targets) = (0u64, 0u64, 0u64);
-        let mut operators = body.get_operators_reader()?;
-        while !operators.eof() {
-            let operator = operators.read()?;
-            let mut found = None;
-            ends = match operator {
-                Operator::End => ends + 1,
-                _ => 0,
-            };
-            most_ends = most_ends.max(ends);
-            match &operator {
-                Operator::Block { blockty }
-                | Operator::Loop { blockty }
-                | Operator::If { blockty } => {
-                    depth += 1;
-                    if self.has_parameters(*blockty) {
-                        found = Some(Unfit::BlockParameters);
-                    }
-                    if depth > MOST_NESTED {
-                        found = Some(Unfit::Deep);
-                    }
-                }
-                Operator::TryTable { .. } => depth += 1,
-                Operator::End => depth = depth.saturating_sub(1),
-                Operator::BrTable { targets } => {
-                    most_targets = most_targets.max(targets.len().into());
-                }
-                Operator::RefFunc { .. }
-                | Operator::MemoryInit { .. }
-                | Operator::DataDrop { .. } => tied = true,
-                Operator::TableInit { .. } | Operator::ElemDrop { .. } => {
-                    tied = true;
-                    found = Some(Unfit::Unread);
-                }
-                Operator::TableCopy { .. } | Operator::TableFill { .. } => {
-                    found = Some(Unfit::Unread);
-                }
-                _ if features::proposal(&operator).contains(WasmFeatures::RELAXED_SIMD) => {
-                    found = Some(Unfit::RelaxedSimd);
-                }
-                _ => {}
-            }
-            if self.reads == Reads::Everything && found == Some(Unfit::Unread) {
-                found = None;
-            }
-            unfit = unfit.or(found);
-        }
-        let threaded = most_targets.saturating_mul(most_targets);
-        if threaded.saturating_mul(most_ends) > MOST_THREADED {
-            unfit = unfit.or(Some(Unfit::Deep));
-        }
-        Ok(Contents { unfit, tied })
-    }
-
-    fn has_parameters(&self, block: BlockType) -> bool {
-        let BlockType::FuncType(ty) = block else {
-            return false;
-        };
-        let ty = usize::try_from(ty).ok();
-        let parameters = ty.and_then(|ty| self.parameters.get(ty));
-        parameters.copied().unwrap_or(true)
-    }
 }

@@ -3,13 +3,14 @@
 //! Source: WebAssembly 3.0, "Validation"; component model, `Binary.md` and
 //! `Explainer.md`; both as wasmparser 0.254 implements them.
 
+mod walk;
+
 use std::fmt;
 
-use wasmparser::{
-    BinaryReaderError, KnownCustom, Name, Parser, Payload, ValidPayload, Validator, WasmFeatures,
-};
+use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
-use crate::bodies::{self, Unchecked};
+pub(crate) use self::walk::is_valid;
+use self::walk::{WalkError, checked};
 use crate::features::{self, SUPPORTED};
 use crate::{Interface, Kind, Resources, engine_limits, validator_limits};
 
@@ -130,142 +131,6 @@ fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
     }
 }
 
-/// Later stages follow the nesting by recursion. The text format has the same limit.
-const MAX_NESTING: i32 = 100;
-
-type FunctionPlace = (u32, Option<u32>, usize);
-
-struct WalkError {
-    message: String,
-    offset: usize,
-    function: Option<FunctionPlace>,
-    /// Whether it is about a limit of edgec's own.
-    is_limit: bool,
-}
-
-impl From<BinaryReaderError> for WalkError {
-    fn from(error: BinaryReaderError) -> Self {
-        Self {
-            message: error.message().to_owned(),
-            offset: error.offset(),
-            function: None,
-            is_limit: false,
-        }
-    }
-}
-
-/// Validates a program. Returns its kind and the features that it uses.
-fn checked(bytes: &[u8]) -> Result<(Kind, WasmFeatures), WalkError> {
-    let mut bodies = Vec::new();
-    let outside = structure(bytes, SUPPORTED, &mut bodies);
-    // A program that is valid with fewer features is valid with more. Function bodies are most of a
-    // program, so they are validated only once, with the features that the program seems to use.
-    if let Ok(kind) = outside
-        && let Some(used) = features::scanned(bytes)
-        && walk(bytes, used).is_ok()
-    {
-        return Ok((kind, features::with_collector(used)));
-    }
-    let kind = first(bodies, outside)?;
-    Ok((kind, features::used(bytes)))
-}
-
-/// Validates everything; an error inside code comes with the function index, the number of
-/// the core module and where that module begins.
-fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
-    let mut bodies = Vec::new();
-    let outside = structure(bytes, features, &mut bodies);
-    first(bodies, outside)
-}
-
-/// Whether a program is valid with these features.
-pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
-    walk(bytes, features).is_ok()
-}
-
-/// An error inside of code comes first: reading ended at the error outside of code, which is
-/// further back.
-fn first(
-    bodies: Vec<Unchecked<'_, FunctionPlace>>,
-    outside: Result<Kind, WalkError>,
-) -> Result<Kind, WalkError> {
-    match bodies::first_error(bodies) {
-        Some((error, place)) => Err(WalkError {
-            function: Some(place),
-            ..error.into()
-        }),
-        None => outside,
-    }
-}
-
-/// Validates everything but function bodies, and collects those.
-fn structure<'a>(
-    bytes: &'a [u8],
-    features: WasmFeatures,
-    bodies: &mut Vec<Unchecked<'a, FunctionPlace>>,
-) -> Result<Kind, WalkError> {
-    let mut validator = Validator::new_with_features(features);
-    let mut parser = Parser::new(0);
-    parser.set_features(features);
-    let mut kind = Kind::Module;
-    let (mut modules, mut module_start) = (0u32, 0);
-    let mut depth = 0;
-
-    for payload in parser.parse_all(bytes) {
-        let payload = payload?;
-        if let Payload::ModuleSection {
-            unchecked_range, ..
-        }
-        | Payload::ComponentSection {
-            unchecked_range, ..
-        } = &payload
-            && unchecked_range.end > bytes.len()
-        {
-            // wasmparser takes the end of the file for the end of what is nested.
-            return Err(WalkError {
-                message: "unexpected end: a nested binary is longer than the file".to_owned(),
-                offset: unchecked_range.start,
-                function: None,
-                is_limit: false,
-            });
-        }
-        if let Payload::End(_) = &payload {
-            depth -= 1;
-        }
-        if let Payload::Version {
-            encoding, range, ..
-        } = &payload
-        {
-            depth += 1;
-            if depth > MAX_NESTING {
-                return Err(WalkError {
-                    message: format!("components are nested more than {MAX_NESTING} deep"),
-                    offset: range.start,
-                    function: None,
-                    is_limit: true,
-                });
-            }
-            match encoding {
-                wasmparser::Encoding::Component if range.start == 0 => kind = Kind::Component,
-                wasmparser::Encoding::Component => {}
-                wasmparser::Encoding::Module => {
-                    modules += 1;
-                    module_start = range.start;
-                }
-            }
-        }
-        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
-            let module = (kind == Kind::Component).then(|| modules.saturating_sub(1));
-            bodies.push(Unchecked {
-                place: (function.index, module, module_start),
-                function,
-                body,
-            });
-        }
-    }
-    Ok(kind)
-}
-
 /// The name that the module at `start` gives to a function.
 fn function_name(bytes: &[u8], start: usize, index: u32) -> Option<String> {
     let module = bytes.get(start..)?;
@@ -294,13 +159,13 @@ fn function_name(bytes: &[u8], start: usize, index: u32) -> Option<String> {
 
 /// The feature beyond the supported ones that would make the program valid.
 fn would_need(bytes: &[u8]) -> Option<String> {
-    if walk(bytes, WasmFeatures::all()).is_err() {
+    if !is_valid(bytes, WasmFeatures::all()) {
         return None;
     }
     let beyond = WasmFeatures::all().difference(SUPPORTED);
     let needed = beyond
         .iter_names()
-        .find(|(_, flag)| walk(bytes, WasmFeatures::all().difference(*flag)).is_err());
+        .find(|(_, flag)| !is_valid(bytes, WasmFeatures::all().difference(*flag)));
     needed.map(|(name, _)| name.to_ascii_lowercase())
 }
 

@@ -7,82 +7,15 @@
 //! (<https://webassembly.github.io/spec/js-api/#limits>); wasmparser 0.254, `limits.rs`, which
 //! keeps its numbers to itself.
 
-/// The limits on lists: the validator's name for one, how long it may be, and what is in it.
-/// Lists that the specification itself limits (`select types`, `supertype idxs`, `flag names`,
-/// `canonical options`) are left out: a longer one is not valid.
-const LISTS: &[(&str, u32, &str)] = &[
-    ("function params", 1000, "parameters of a function"),
-    ("function returns", 1000, "results of a function"),
-    ("struct fields", 10_000, "fields of a struct"),
-    ("rec group types", 1_000_000, "types of a recursion group"),
-    ("catches", 10_000, "catch clauses of a block"),
-    ("resume table", 10_000, "handlers of an instruction"),
-    ("br_table", 7_654_321, "targets of a jump table"),
-    (
-        "component function parameters",
-        1000,
-        "parameters of a component function",
-    ),
-    (
-        "module type declaration",
-        100_000,
-        "declarations of a module type",
-    ),
-    (
-        "component type declaration",
-        1_000_000,
-        "declarations of a component type",
-    ),
-    (
-        "instance type declaration",
-        1_000_000,
-        "declarations of an instance type",
-    ),
-    ("record field", 10_000, "fields of a record"),
-    ("variant cases", 10_000, "cases of a variant"),
-    ("tuple types", 10_000, "types of a tuple"),
-    ("enum cases", 10_000, "cases of an enum"),
-    (
-        "core instantiation arguments",
-        100_000,
-        "arguments of an instantiation",
-    ),
-    (
-        "instantiation arguments",
-        100_000,
-        "arguments of an instantiation",
-    ),
-    (
-        "instantiation exports",
-        100_000,
-        "exports of an instantiation",
-    ),
-    (
-        "start function arguments",
-        1000,
-        "arguments of a start function",
-    ),
-    (
-        "start function results",
-        1000,
-        "results of a start function",
-    ),
-];
-
+/// The longest string, in bytes.
 const STRING: u32 = 100_000;
-const LOCALS: u32 = 50_000;
-const DATA_SEGMENTS: u32 = 100_000;
-const ELEMENTS: u32 = 10_000_000;
-const SUPERTYPES: u32 = 63;
-const TYPE_SIZE: u32 = 1_000_000;
-const TYPE_DEPTH: u32 = 100;
 
 /// Says which limit the program is beyond, if the validator's error is about one. `None` if the
 /// program is not valid: it breaks a rule, or it states a length that the file does not have.
 pub(crate) fn exceeded(bytes: &[u8], message: &str, offset: usize) -> Option<String> {
     let more = |limit: u32, what: &str| Some(format!("more than {limit} {what} are not supported"));
     if let Some(what) = message.strip_suffix(" size is out of bounds") {
-        let &(_, limit, what) = LISTS.iter().find(|(name, ..)| *name == what)?;
+        let (limit, what) = of_list(what)?;
         return more(limit, what).filter(|_| fits(bytes, offset));
     }
     if let Some((what, limit)) = message.split_once(" count exceeds limit of ") {
@@ -97,25 +30,57 @@ pub(crate) fn exceeded(bytes: &[u8], message: &str, offset: usize) -> Option<Str
             more(STRING, "bytes in a name").filter(|_| string_fits(bytes, offset))
         }
         "too many locals: locals exceed maximum" => {
-            more(LOCALS, "parameters and locals in a function")
+            more(50_000, "parameters and locals in a function")
         }
         "data count section specifies too many data segments" => {
-            more(DATA_SEGMENTS, "data segments").filter(|_| fits(bytes, offset))
+            more(100_000, "data segments").filter(|_| fits(bytes, offset))
         }
-        "number of elements is out of bounds" => more(ELEMENTS, "elements in a segment")
-            .filter(|_| usize::try_from(ELEMENTS).is_ok_and(|elements| elements < bytes.len())),
-        "type nesting is too deep" => more(TYPE_DEPTH, "levels of nested component types"),
+        // Each of them takes at least one byte.
+        "number of elements is out of bounds" => {
+            more(10_000_000, "elements in a segment").filter(|_| bytes.len() > 10_000_000)
+        }
+        "type nesting is too deep" => more(100, "levels of nested component types"),
         _ if message.starts_with("sub type hierarchy too deep") => {
-            more(SUPERTYPES, "supertypes above a type")
+            more(63, "supertypes above a type")
         }
         _ if message.starts_with("effective type size exceeds the limit") => {
-            more(TYPE_SIZE, "parts in a type")
+            more(1_000_000, "parts in a type")
         }
         _ if message.starts_with("implementation limit: too many types") => {
             Some("so many types are not supported".to_owned())
         }
         _ => None,
     }
+}
+
+/// The limit on a list: how long it may be, and what is in it. `name` is the validator's name for
+/// it. Lists that the specification itself limits (`select types`, `supertype idxs`, `flag names`,
+/// `canonical options`) are left out: a longer one is not valid.
+fn of_list(name: &str) -> Option<(u32, &'static str)> {
+    Some(match name {
+        "function params" => (1000, "parameters of a function"),
+        "function returns" => (1000, "results of a function"),
+        "struct fields" => (10_000, "fields of a struct"),
+        "rec group types" => (1_000_000, "types of a recursion group"),
+        "catches" => (10_000, "catch clauses of a block"),
+        "resume table" => (10_000, "handlers of an instruction"),
+        "br_table" => (7_654_321, "targets of a jump table"),
+        "component function parameters" => (1000, "parameters of a component function"),
+        "module type declaration" => (100_000, "declarations of a module type"),
+        "component type declaration" => (1_000_000, "declarations of a component type"),
+        "instance type declaration" => (1_000_000, "declarations of an instance type"),
+        "record field" => (10_000, "fields of a record"),
+        "variant cases" => (10_000, "cases of a variant"),
+        "tuple types" => (10_000, "types of a tuple"),
+        "enum cases" => (10_000, "cases of an enum"),
+        "core instantiation arguments" | "instantiation arguments" => {
+            (100_000, "arguments of an instantiation")
+        }
+        "instantiation exports" => (100_000, "exports of an instantiation"),
+        "start function arguments" => (1000, "arguments of a start function"),
+        "start function results" => (1000, "results of a start function"),
+        _ => return None,
+    })
 }
 
 /// Whether the list whose length stands at `offset` can be in the file: each entry takes at least

@@ -2,7 +2,7 @@
 
 use edgec_artifact::{
     Artifact, BadSignature, Envelope, Image, LayoutError, Manifest, PublicKey, Sha256Digest,
-    Signature, Statement, StatementError, encode, verity,
+    Signature, Statement, StatementError, append_envelope, verity,
 };
 
 /// An image and the statement about it, which nobody has signed yet.
@@ -100,7 +100,7 @@ impl UnsignedArtifact {
         let mut envelope = Envelope::new(self.payload, kept);
         envelope.attach(signer, signature)?;
         Ok(SignedArtifact {
-            bytes: encode(&self.image, &envelope)?,
+            bytes: append_envelope(self.image, &envelope)?,
         })
     }
 }
@@ -123,7 +123,8 @@ pub fn remove_signatures(file: &[u8], key_id: &str) -> Result<Vec<u8>, PackageEr
     if signatures.is_empty() {
         return Err(PackageError::LastSignature { key_id });
     }
-    Ok(encode(&image, &Envelope::new(payload, signatures))?)
+    let envelope = Envelope::new(payload, signatures);
+    Ok(append_envelope(image, &envelope)?)
 }
 
 impl SignedArtifact {

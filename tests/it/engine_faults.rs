@@ -174,32 +174,23 @@ fn the_places_are_exact() {
 #[test]
 fn types_inside_of_others_count_one_by_one() {
     let sandbox = Sandbox::new();
+    // A function with these core parameters passes a value of that type.
+    let passing = |passed: &str, params: &str, result: &str, run: &str, items| {
+        let lowered = format!("(param {params}) (result i32)");
+        let lifted = format!("{lowered} local.get {result}");
+        let passed = format!("(param \"x\" {passed}) (result u32)");
+        two(&ty("enum", items), &passed, &lifted, &lowered, run)
+    };
     let in_list = |items| {
-        let lifted = "(param i32 i32) (result i32) local.get 1";
         let run = "i32.const 0 i32.const 3 call $f";
-        let passed = "(param \"x\" (list (option $t))) (result u32)";
-        two(
-            &ty("enum", items),
-            passed,
-            lifted,
-            "(param i32 i32) (result i32)",
-            run,
-        )
+        passing("(list (option $t))", "i32 i32", "1", run, items)
     };
     assert_eq!(call(&sandbox, &in_list(1000)), Val::U32(3));
     assert!(refusal(&sandbox, &in_list(1001)).contains("an enum of 1001 cases"));
     // Three of 900 are more than 1000 in one function, which the engine divides.
     let three = |items| {
-        let lifted = "(param i32 i32 i32) (result i32) local.get 2";
         let run = "i32.const 1 i32.const 2 i32.const 899 call $f";
-        let passed = "(param \"x\" (tuple $t $t $t)) (result u32)";
-        two(
-            &ty("enum", items),
-            passed,
-            lifted,
-            "(param i32 i32 i32) (result i32)",
-            run,
-        )
+        passing("(tuple $t $t $t)", "i32 i32 i32", "2", run, items)
     };
     assert_eq!(call(&sandbox, &three(900)), Val::U32(899));
     refusal(&sandbox, &three(1001));

@@ -212,23 +212,8 @@ const NAMED: &str = r#"(module
 fn what_is_said_of_functions_names_them_as_the_program_does() {
     let sandbox = Sandbox::new();
     sandbox.write("a.wat", NAMED);
-    let build = [
-        "build",
-        "a.wat",
-        "-t",
-        std::env::consts::ARCH,
-        "--key",
-        "key.pem",
-        "-o",
-        "a.cwasm",
-    ];
     for level in ["-O1", "-O2", "-Oz"] {
-        let output = sandbox.run(&[&build[..], &[level]].concat());
-        assert!(output.status.success());
-        let (stdout, stderr) = (
-            String::from_utf8(output.stdout).unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        );
+        let (stdout, stderr) = built_twice(&sandbox, level);
         assert!(
             stdout.contains("1 of 1 core module without 1 unused import, all but 1 function, "),
             "{stdout}"
@@ -236,15 +221,6 @@ fn what_is_said_of_functions_names_them_as_the_program_does() {
         let note = "note: a.wat: core module 0: not optimized: function `swapped`, because of blocks with parameters";
         assert!(stderr.contains(note), "{stderr}");
         assert!(stderr.contains("function `größe`"), "{stderr}");
-        let verify = [
-            "verify",
-            "--key",
-            "key.pub.pem",
-            "a.cwasm",
-            "--rebuild",
-            "a.wat",
-        ];
-        sandbox.ok(&verify);
         let json = sandbox.ok(&["inspect", "a.cwasm", "--format", "json"]);
         let report: serde_json::Value = serde_json::from_str(&json).unwrap();
         let stages = report["manifest"]["builder"]["stages"].as_array().unwrap();
@@ -263,27 +239,20 @@ fn a_module_that_is_kept_says_why() {
     let sandbox = Sandbox::new();
     let text = r#"(module (memory 1) (data (i32.const 65537) "") (func (export "run")))"#;
     sandbox.write("a.wat", text);
-    let build = [
-        "build",
-        "a.wat",
-        "-t",
-        std::env::consts::ARCH,
-        "--key",
-        "key.pem",
-        "-o",
-        "a.cwasm",
-    ];
-    let output = sandbox.run(&build);
-    assert!(output.status.success());
-    let stderr = String::from_utf8(output.stderr).unwrap();
+    let (_, stderr) = built_twice(&sandbox, "-O1");
     let reason = "active data segment 0 may be out of bounds, and Binaryen would drop its trap";
     assert!(stderr.contains(reason), "{stderr}");
-    sandbox.ok(&[
-        "verify",
-        "--key",
-        "key.pub.pem",
-        "a.cwasm",
-        "--rebuild",
-        "a.wat",
-    ]);
+}
+
+/// Builds `a.wat` at a level, and has a rebuild give the same. Returns what the build printed.
+fn built_twice(sandbox: &Sandbox, level: &str) -> (String, String) {
+    let cpu = std::env::consts::ARCH;
+    let build = ["build", "a.wat", "-t", cpu, "-o", "a.cwasm", level];
+    let build = [&build[..], &["--key", "key.pem"]].concat();
+    let output = sandbox.run(&build);
+    assert!(output.status.success());
+    let verify = ["verify", "a.cwasm", "--rebuild", "a.wat"];
+    sandbox.ok(&[&verify[..], &["--key", "key.pub.pem"]].concat());
+    let text = |printed| String::from_utf8(printed).unwrap();
+    (text(output.stdout), text(output.stderr))
 }

@@ -88,15 +88,7 @@ fn admitted(sandbox: &Sandbox, text: &str, version: &str, options: &[&str]) -> S
         "app.cwasm",
     ];
     sandbox.ok(&[&build[..], &named, options].concat());
-    sandbox.ok(&[
-        "store",
-        "--store",
-        "store",
-        "add",
-        "--key",
-        "key.pub.pem",
-        "app.cwasm",
-    ]);
+    sandbox.admit("app.cwasm");
     Store::open(sandbox.path().join("store")).unwrap()
 }
 

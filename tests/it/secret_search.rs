@@ -73,14 +73,7 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
             }
         }
         // The key after misspelled options, with JSON output, and cut into words.
-        let line = |more: &[&str]| {
-            let more = more.iter().map(|it| (*it).to_owned());
-            verb.path
-                .iter()
-                .cloned()
-                .chain(more)
-                .collect::<Vec<String>>()
-        };
+        let line = |more: &[&str]| verb.line(more);
         for form in &secret.forms[..4] {
             lines.push(line(&["--kye", form]));
             lines.push(line(&[&format!("--keyfile={form}")]));

@@ -22,6 +22,14 @@ pub struct Verb {
     pub places: Vec<(Place, String)>,
 }
 
+impl Verb {
+    /// A command line of the verb, with these arguments.
+    pub fn line(&self, arguments: &[&str]) -> Vec<String> {
+        let arguments = arguments.iter().map(|it| (*it).to_owned());
+        self.path.iter().cloned().chain(arguments).collect()
+    }
+}
+
 /// Every verb, by its help.
 pub fn verbs(sandbox: &Sandbox) -> Vec<Verb> {
     let mut found = Vec::new();

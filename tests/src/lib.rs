@@ -263,6 +263,12 @@ impl Sandbox {
         ]);
     }
 
+    /// Admits an artifact of the sandbox's key to the store in the folder `store`.
+    pub fn admit(&self, artifact: &str) {
+        let store = ["store", "--store", "store", "add"];
+        self.ok(&[&store[..], &["--key", "key.pub.pem", artifact]].concat());
+    }
+
     /// Builds the example for this machine into `hello.cwasm`.
     pub fn hello(&self) -> Vec<u8> {
         let example = repository().join("examples/hello.wat");

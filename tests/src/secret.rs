@@ -190,30 +190,15 @@ pub fn search(
 
 /// Whether an option takes the name of a file.
 pub fn takes_a_file(place: &Place, value: &str) -> bool {
-    let file = [
-        "FILE",
-        "DIR",
-        "PUBLIC_KEY",
-        "ARTIFACT",
-        "PROGRAM",
-        "INPUT",
-        "HOST",
-    ];
+    let mut names = "FILE DIR PUBLIC_KEY ARTIFACT PROGRAM INPUT HOST".split(' ');
     *place != Place::Positional
         && !value.contains("KEY_ID")
-        && file.iter().any(|it| value.contains(it))
+        && names.any(|name| value.contains(name))
 }
 
 /// Command lines of a verb with a secret in one place, in each way that the place can be written.
 pub fn lines_with(verb: &Verb, place: &Place, secret: &str) -> Vec<Vec<String>> {
-    let line = |more: &[&str]| {
-        let more = more.iter().map(|it| (*it).to_owned());
-        verb.path
-            .iter()
-            .cloned()
-            .chain(more)
-            .collect::<Vec<String>>()
-    };
+    let line = |more: &[&str]| verb.line(more);
     match place {
         Place::Long(name) => vec![line(&[name, secret]), line(&[&format!("{name}={secret}")])],
         Place::Short(name) => vec![line(&[name, secret]), line(&[&format!("{name}{secret}")])],

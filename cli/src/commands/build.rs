@@ -119,37 +119,13 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         false => progress.step("packaging and signing"),
     }
 
-    // Kept in memory until all of them exist: a build that is stopped leaves nothing new.
-    let mut unchecked = Vec::new();
-    for (target, path) in &job.outputs {
-        let mut same = compiled.iter().filter_map(|it| it.for_target(target));
-        let Some(compiled) = same.next() else {
-            let message = format!("nothing was compiled for {}", target.id);
-            return Err(Failure::new(Exit::Rejected, "internal", message));
-        };
-        unchecked.push(package(job, plan, &prepared, compiled, path)?);
-    }
+    let packaged = package_all(job, plan, &prepared, &compiled)?;
     clock.lap();
-    let checked = Checks::of(plan).all(unchecked)?;
+    let checked = Checks::of(plan).all(packaged)?;
     times.checking = clock.lap();
-
-    let mut written = Vec::new();
-    let mut artifacts = Vec::new();
-    for ((target, path), done) in job.outputs.iter().zip(checked) {
-        let Packaged {
-            signed,
-            debug_file,
-            times,
-        } = done;
-        let debug_path = debug_file.as_ref().map(|(path, _)| path.as_path());
-        artifacts.push(ArtifactReport::new(
-            target, path, &signed, debug_path, times,
-        ));
-        written.push((path.clone(), signed.into_bytes()));
-        written.extend(debug_file);
-    }
+    let (artifacts, files) = reported(job, checked);
     clock.lap();
-    write(&written)?;
+    write(&files)?;
     times.writing = clock.lap();
     times.total = whole.elapsed();
     Ok(InputReport::new(
@@ -160,6 +136,25 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         artifacts,
         times,
     ))
+}
+
+/// The report on each artifact, and the files to write.
+fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<(PathBuf, Vec<u8>)>) {
+    let (mut reports, mut files) = (Vec::new(), Vec::new());
+    for ((target, path), done) in job.outputs.iter().zip(checked) {
+        let Packaged {
+            signed,
+            debug_file,
+            times,
+        } = done;
+        let debug_path = debug_file.as_ref().map(|(path, _)| path.as_path());
+        reports.push(ArtifactReport::new(
+            target, path, &signed, debug_path, times,
+        ));
+        files.push((path.clone(), signed.into_bytes()));
+        files.extend(debug_file);
+    }
+    (reports, files)
 }
 
 /// All of them, or none.
@@ -184,6 +179,25 @@ struct Packaged {
 }
 
 /// Packages and signs, one artifact after the other, since a signer may ask the user for something.
+/// All stay in memory until all of them exist: a build that is stopped leaves nothing new.
+fn package_all(
+    job: &Job,
+    plan: &Plan,
+    prepared: &Prepared,
+    compiled: &[Compiled],
+) -> Result<Vec<Packaged>, Failure> {
+    let mut packaged = Vec::new();
+    for (target, path) in &job.outputs {
+        let mut same = compiled.iter().filter_map(|it| it.for_target(target));
+        let Some(compiled) = same.next() else {
+            let message = format!("nothing was compiled for {}", target.id);
+            return Err(Failure::new(Exit::Rejected, "internal", message));
+        };
+        packaged.push(package(job, plan, prepared, compiled, path)?);
+    }
+    Ok(packaged)
+}
+
 fn package(
     job: &Job,
     plan: &Plan,

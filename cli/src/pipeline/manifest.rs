@@ -7,11 +7,11 @@ use edgec_artifact::{
     Resources, Sha256Digest, Source, Stage, TargetCpu, Validity,
 };
 use edgec_compiler::{
-    ADAPTER_VERSION, Adapter, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Level, NativeImage,
-    TEXT_VERSION, WIZER_VERSION,
+    ADAPTER_VERSION, Adapter, Choice, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Level,
+    NativeImage, TEXT_VERSION, WIZER_VERSION,
 };
 
-use super::{Prepared, Recipe};
+use super::{Initialized, Prepared, Recipe};
 
 /// What a release says of itself; the same for every target.
 pub(crate) struct Release {
@@ -92,114 +92,115 @@ const fn kind(kind: edgec_compiler::Kind) -> Kind {
 
 /// The stages that the input went through.
 fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
-    let mut stages = Vec::new();
-    if prepared.from_text {
-        stages.push(Stage {
-            name: "parse".to_owned(),
-            tool: "wat".to_owned(),
-            version: TEXT_VERSION.to_owned(),
-            settings: BTreeMap::new(),
-        });
-    }
-    if let Some(choice) = &prepared.choice {
-        // A rebuild asks for the same kind, and gets the same answer.
-        let mut chosen = settings([
-            ("asked", choice.asked.name().to_owned()),
-            ("chosen", kind(prepared.kind).name().to_owned()),
-            ("because", choice.why.to_string()),
-        ]);
-        if let Some(lacks) = &choice.lacks {
-            chosen.insert("lacks".to_owned(), lacks.to_string());
-        }
-        stages.push(Stage {
-            name: "kind".to_owned(),
-            tool: "edgec".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: chosen,
-        });
-    }
-    if let Some(adapter) = prepared.adapter {
-        let mut chosen = settings([("adapter", adapter.name().to_owned())]);
-        if adapter != Adapter::None {
-            chosen.insert("adapterVersion".to_owned(), ADAPTER_VERSION.to_owned());
-        }
-        stages.push(Stage {
-            name: "adapt".to_owned(),
-            tool: "wit-component".to_owned(),
-            version: ENCODER_VERSION.to_owned(),
-            settings: chosen,
-        });
-    }
-    if let Some(init) = &prepared.initialized {
-        stages.push(Stage {
-            name: "init".to_owned(),
-            tool: "wasmtime-wizer".to_owned(),
-            version: WIZER_VERSION.to_owned(),
-            settings: settings([
-                ("function", init.function.clone()),
-                ("imports", "trap".to_owned()),
-                ("nanCanonicalization", "true".to_owned()),
-            ]),
-        });
-    }
-    if recipe.level != Level::O0 {
-        let mut chosen = settings([("level", recipe.level.name().to_owned())]);
-        if let Some(list) = recipe.level.list() {
-            chosen.insert("passes".to_owned(), list.to_owned());
-        }
-        if prepared.optimized.component.kind() == edgec_compiler::Kind::Component {
-            chosen.insert("shareModules".to_owned(), "true".to_owned());
-            chosen.insert("trimExports".to_owned(), "true".to_owned());
-        }
-        let left: Vec<String> = prepared
-            .kept()
-            .map(|(number, _)| number.to_string())
-            .collect();
-        if !left.is_empty() {
-            // They were left on request, or the optimizer crashed on them. A rebuild needs their
-            // numbers.
-            chosen.insert("modulesKept".to_owned(), left.join(","));
-        }
-        let mut functions = BTreeMap::<usize, usize>::new();
-        for (number, _) in prepared.kept_functions() {
-            *functions.entry(number).or_default() += 1;
-        }
-        if !functions.is_empty() {
-            // The number in each module. Which functions, and why, follows from the input and the
-            // list of passes.
-            let kept = functions
-                .iter()
-                .map(|(number, kept)| format!("{number}:{kept}"));
-            let kept: Vec<String> = kept.collect();
-            chosen.insert("functionsKept".to_owned(), kept.join(","));
-        }
-        stages.push(Stage {
-            name: "optimize".to_owned(),
-            tool: recipe.optimizer.tool.clone(),
-            version: recipe.optimizer.version.clone(),
-            settings: chosen,
-        });
-    }
     let edge = recipe.profile == EngineProfile::Edge;
-    let own = |name: &str, setting, value: &str| Stage {
+    let stages = [
+        prepared
+            .from_text
+            .then(|| stage("parse", "wat", TEXT_VERSION, [])),
+        prepared
+            .choice
+            .as_ref()
+            .map(|choice| kind_stage(choice, prepared.kind)),
+        prepared.adapter.map(adapt_stage),
+        prepared.initialized.as_ref().map(init_stage),
+        (recipe.level != Level::O0).then(|| optimize_stage(recipe, prepared)),
+        edge.then(|| own_stage("order", [("functions", "escaping-first".to_owned())])),
+        Some(stage(
+            "precompile",
+            "wasmtime",
+            ENGINE_VERSION,
+            [("optLevel", "speed".to_owned())],
+        )),
+        edge.then(|| own_stage("trim", [("metadata", "escaping".to_owned())])),
+    ];
+    stages.into_iter().flatten().collect()
+}
+
+fn kind_stage(choice: &Choice, chosen: edgec_compiler::Kind) -> Stage {
+    // A rebuild asks for the same kind, and gets the same answer.
+    let mut stage = own_stage(
+        "kind",
+        [
+            ("asked", choice.asked.name().to_owned()),
+            ("chosen", kind(chosen).name().to_owned()),
+            ("because", choice.why.to_string()),
+        ],
+    );
+    let lacks = choice.lacks.as_ref();
+    let lacks = lacks.map(|lacks| ("lacks".to_owned(), lacks.to_string()));
+    stage.settings.extend(lacks);
+    stage
+}
+
+fn adapt_stage(adapter: Adapter) -> Stage {
+    let mut chosen = vec![("adapter", adapter.name().to_owned())];
+    if adapter != Adapter::None {
+        chosen.push(("adapterVersion", ADAPTER_VERSION.to_owned()));
+    }
+    stage("adapt", "wit-component", ENCODER_VERSION, chosen)
+}
+
+fn init_stage(init: &Initialized) -> Stage {
+    let settings = [
+        ("function", init.function.clone()),
+        ("imports", "trap".to_owned()),
+        ("nanCanonicalization", "true".to_owned()),
+    ];
+    stage("init", "wasmtime-wizer", WIZER_VERSION, settings)
+}
+
+fn optimize_stage(recipe: &Recipe, prepared: &Prepared) -> Stage {
+    let mut chosen = vec![("level", recipe.level.name().to_owned())];
+    if let Some(list) = recipe.level.list() {
+        chosen.push(("passes", list.to_owned()));
+    }
+    if prepared.optimized.component.kind() == edgec_compiler::Kind::Component {
+        chosen.push(("shareModules", "true".to_owned()));
+        chosen.push(("trimExports", "true".to_owned()));
+    }
+    let left: Vec<String> = prepared
+        .kept()
+        .map(|(number, _)| number.to_string())
+        .collect();
+    if !left.is_empty() {
+        // They were left on request, or the optimizer crashed on them. A rebuild needs their
+        // numbers.
+        chosen.push(("modulesKept", left.join(",")));
+    }
+    let mut functions = BTreeMap::<usize, usize>::new();
+    for (number, _) in prepared.kept_functions() {
+        *functions.entry(number).or_default() += 1;
+    }
+    if !functions.is_empty() {
+        // The number in each module. Which functions, and why, follows from the input and the
+        // list of passes.
+        let kept = functions
+            .iter()
+            .map(|(number, kept)| format!("{number}:{kept}"));
+        let kept: Vec<String> = kept.collect();
+        chosen.push(("functionsKept", kept.join(",")));
+    }
+    let optimizer = &recipe.optimizer;
+    stage("optimize", &optimizer.tool, &optimizer.version, chosen)
+}
+
+/// A stage of edgec's own.
+fn own_stage(name: &str, settings: impl IntoIterator<Item = (&'static str, String)>) -> Stage {
+    stage(name, "edgec", env!("CARGO_PKG_VERSION"), settings)
+}
+
+fn stage(
+    name: &str,
+    tool: &str,
+    version: &str,
+    settings: impl IntoIterator<Item = (&'static str, String)>,
+) -> Stage {
+    Stage {
         name: name.to_owned(),
-        tool: "edgec".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        settings: settings([(setting, value.to_owned())]),
-    };
-    if edge {
-        stages.push(own("order", "functions", "escaping-first"));
+        tool: tool.to_owned(),
+        version: version.to_owned(),
+        settings: self::settings(settings),
     }
-    stages.push(Stage {
-        name: "precompile".to_owned(),
-        tool: "wasmtime".to_owned(),
-        version: ENGINE_VERSION.to_owned(),
-        settings: settings([("optLevel", "speed".to_owned())]),
-    });
-    if edge {
-        stages.push(own("trim", "metadata", "escaping"));
-    }
-    stages
 }
 
 fn settings(pairs: impl IntoIterator<Item = (&'static str, String)>) -> BTreeMap<String, String> {

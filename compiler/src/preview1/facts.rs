@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1;
 use wasmparser::{
-    BinaryReaderError, ConstExpr, ElementItems, ElementKind, Export, ExternalKind, FuncType,
-    FunctionBody, Import, KnownCustom, MemoryType, Name, Operator, Parser, Payload, TableInit,
-    TypeRef,
+    BinaryReaderError, ConstExpr, Element, ElementItems, ElementKind, Export, ExternalKind,
+    FuncType, FunctionBody, Import, KnownCustom, MemoryType, Name, Operator, Parser, Payload,
+    TableInit, TypeRef,
 };
 
 /// The sections of a core module. Its code is not read.
@@ -53,16 +53,7 @@ impl<'a> Facts<'a> {
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
-                    let import = import?;
-                    match import.ty {
-                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
-                            self.imported.push(self.imports.len());
-                            self.functions.push(ty);
-                        }
-                        TypeRef::Memory(ty) => self.memories.push(ty),
-                        _ => {}
-                    }
-                    self.imports.push(import);
+                    self.import(import?);
                 }
             }
             Payload::FunctionSection(section) => {
@@ -95,22 +86,7 @@ impl<'a> Facts<'a> {
             Payload::StartSection { func, .. } => self.start = Some(func),
             Payload::ElementSection(section) => {
                 for element in section {
-                    let element = element?;
-                    if let ElementKind::Active { offset_expr, .. } = &element.kind {
-                        self.constant(offset_expr)?;
-                    }
-                    match element.items {
-                        ElementItems::Functions(functions) => {
-                            for function in functions {
-                                self.referenced.insert(function?);
-                            }
-                        }
-                        ElementItems::Expressions(_, expressions) => {
-                            for expression in expressions {
-                                self.constant(&expression?)?;
-                            }
-                        }
-                    }
+                    self.element(element?)?;
                 }
             }
             Payload::CodeSectionEntry(body) => self.bodies.push(body),
@@ -123,6 +99,37 @@ impl<'a> Facts<'a> {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: Import<'a>) {
+        match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                self.imported.push(self.imports.len());
+                self.functions.push(ty);
+            }
+            TypeRef::Memory(ty) => self.memories.push(ty),
+            _ => {}
+        }
+        self.imports.push(import);
+    }
+
+    fn element(&mut self, element: Element<'a>) -> Result<(), BinaryReaderError> {
+        if let ElementKind::Active { offset_expr, .. } = &element.kind {
+            self.constant(offset_expr)?;
+        }
+        match element.items {
+            ElementItems::Functions(functions) => {
+                for function in functions {
+                    self.referenced.insert(function?);
+                }
+            }
+            ElementItems::Expressions(_, expressions) => {
+                for expression in expressions {
+                    self.constant(&expression?)?;
+                }
+            }
         }
         Ok(())
     }

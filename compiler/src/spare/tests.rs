@@ -1,5 +1,6 @@
 //! What is kept from Binaryen, and what is just within the limits.
 
+use super::function::{MOST_LOCALS, MOST_NESTED};
 use super::*;
 
 fn spared(text: &str) -> Result<Spared, Failure> {

@@ -197,16 +197,18 @@ impl<T: 'static, P> Deployment<T, P> {
     /// [`Distrusted`]: it was revoked, it has expired, the last refresh found no policy or files
     /// that others can change, or the last refresh is too long ago.
     pub fn current(&self) -> Result<Arc<Loaded<P>>, Distrusted> {
-        let at_work = self.at_work();
-        let lapsed = match &at_work.trust {
-            Trust::Distrusted(distrusted) => return Err(distrusted.clone()),
-            Trust::Trusted(trusted) => {
-                self.fresh(trusted)?;
-                if trusted.holds_now() {
-                    return Ok(at_work.loaded);
-                }
-                Arc::clone(trusted)
+        let (at_work, lapsed) = {
+            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+            let trusted = match &current.trust {
+                Trust::Distrusted(distrusted) => return Err(distrusted.clone()),
+                Trust::Trusted(trusted) => trusted,
+            };
+            self.fresh(trusted)?;
+            // Nearly every request ends here, so nothing is copied for it.
+            if trusted.holds_now() {
+                return Ok(Arc::clone(&current.loaded));
             }
+            (current.clone(), Arc::clone(trusted))
         };
         let trust = self.judged(&at_work, lapsed.followed.clone(), None);
         {

@@ -164,33 +164,11 @@ impl Plan {
             Some(fleet) => fleet.targets.clone(),
             None => targets(&arguments.targets)?,
         };
-        let (issued, issued_by) = match arguments.issued {
-            Some(issued) => (Some(issued), "--issued"),
-            None => (source_date()?, "SOURCE_DATE_EPOCH"),
-        };
-        let validity = Validity {
-            issued,
-            not_before: arguments.not_before,
-            expires: arguments.expires,
-        };
-        refuse_never(&validity, issued_by)?;
-        refuse_past(&validity)?;
+        let validity = validity(&arguments)?;
         if arguments.name.is_some() && arguments.inputs.len() > 1 {
             return Err(Failure::usage("name", "--name fits one input only"));
         }
-        if let Some(channel) = &arguments.channel {
-            edgec_artifact::check_name(channel)
-                .map_err(|error| Failure::usage("channel", render::safe(&error.to_string())))?;
-        }
-        if let Some(text) = &arguments.display_version
-            && text.len() > MAX_DISPLAY_VERSION
-        {
-            let message = format!(
-                "--display-version has {} bytes, and {MAX_DISPLAY_VERSION} is the limit",
-                text.len()
-            );
-            return Err(Failure::usage("display-version", message));
-        }
+        let release = release(&arguments, validity)?;
         let read: Vec<PathBuf> = [arguments.inputs.clone(), arguments.signer.reads()].concat();
         files::refuse_stdin_twice(&read)?;
         let output = Output::new(
@@ -219,18 +197,52 @@ impl Plan {
             },
             debug_file: arguments.debug_file,
             self_audit: !arguments.no_self_audit,
-            release: Release {
-                version: arguments.app_version,
-                display_version: arguments.display_version,
-                channel: arguments.channel,
-                validity,
-                extensions: None,
-            },
+            release,
             signer: arguments.signer.signer_or_development()?,
             fleet,
             jobs,
         })
     }
+}
+
+/// For how long the artifacts may be used.
+fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
+    let (issued, issued_by) = match arguments.issued {
+        Some(issued) => (Some(issued), "--issued"),
+        None => (source_date()?, "SOURCE_DATE_EPOCH"),
+    };
+    let validity = Validity {
+        issued,
+        not_before: arguments.not_before,
+        expires: arguments.expires,
+    };
+    refuse_never(&validity, issued_by)?;
+    refuse_past(&validity)?;
+    Ok(validity)
+}
+
+/// What the artifacts say of their release.
+fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure> {
+    if let Some(channel) = &arguments.channel {
+        edgec_artifact::check_name(channel)
+            .map_err(|error| Failure::usage("channel", render::safe(&error.to_string())))?;
+    }
+    if let Some(text) = &arguments.display_version
+        && text.len() > MAX_DISPLAY_VERSION
+    {
+        let message = format!(
+            "--display-version has {} bytes, and {MAX_DISPLAY_VERSION} is the limit",
+            text.len()
+        );
+        return Err(Failure::usage("display-version", message));
+    }
+    Ok(Release {
+        version: arguments.app_version,
+        display_version: arguments.display_version.clone(),
+        channel: arguments.channel.clone(),
+        validity,
+        extensions: None,
+    })
 }
 
 /// An artifact that expires before it becomes valid, or before it is issued, would never run.

@@ -1,0 +1,204 @@
+//! Keys in every form are known, and what is public is not taken for one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::{Material, looks_like};
+
+/// RFC 8410, section 10.3.
+const BODY: &str = "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC";
+
+fn pem() -> String {
+    format!("-----BEGIN PRIVATE KEY-----\n{BODY}\n-----END PRIVATE KEY-----\n")
+}
+
+fn found(text: &str) -> Option<Material> {
+    looks_like(text.as_bytes())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_key_is_known_in_every_form() {
+    let pem = pem();
+    let der = STANDARD.decode(BODY).unwrap();
+    let once = pem.replace('\n', "\\n");
+    let twice = once.replace('\\', "\\\\");
+    for text in [
+        pem.clone(),
+        pem.replace('\n', " "),
+        pem.replace('\n', ""),
+        pem.replace('\n', "\\u000a"),
+        pem.replace('\n', "%0A").replace(' ', "%20"),
+        pem.replace('\n', "&#10;"),
+        pem.replace(' ', "\\u0020"),
+        format!("{{\"key\": \"{once}\"}}"),
+        once.clone(),
+        twice,
+        format!("EDGEC_KEY={once}"),
+        pem.replace("PRIVATE", "ENCRYPTED PRIVATE"),
+        "-----BEGIN OPENSSH PRIVATE KEY-----".to_owned(),
+        "-----BEGIN".to_owned(),
+        BODY.to_owned(),
+        format!("key={BODY}"),
+        format!("x{BODY}"),
+        BODY.replace('+', "-").replace('/', "_"),
+        BODY.replace('+', "%2B").replace('/', "%2F"),
+        STANDARD.encode(&pem),
+        STANDARD_NO_PAD.encode(once),
+        URL_SAFE_NO_PAD.encode(STANDARD.encode(&pem)),
+        hex(&der),
+        hex(&der).to_uppercase(),
+        hex(pem.as_bytes()),
+        der.iter().map(|byte| format!("{byte:02x}:")).collect(),
+        STANDARD.encode(&der[16..]),
+        URL_SAFE_NO_PAD.encode(&der[16..]),
+        format!(
+            "seed:{}",
+            STANDARD.encode([&der[16..], &der[16..]].concat())
+        ),
+        STANDARD.encode(b"openssh-key-v1\0\0\0\0\x04none"),
+        "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"abc\"}".to_owned(),
+        "AGE-SECRET-KEY-1QQQQ".to_owned(),
+        "PuTTY-User-Key-File-3: ssh-ed25519".to_owned(),
+        STANDARD.encode(&der[14..]),
+        STANDARD_NO_PAD.encode(&der[14..]),
+        URL_SAFE_NO_PAD.encode(&der[14..]),
+        STANDARD.encode([&[4_u8, 0x22][..], &der[14..]].concat()),
+        format!("0x{}", hex(&der)),
+        format!("00000000: {}", hex(&der)),
+        list(&der, u8::to_string),
+        list(&der, |byte| format!("0x{byte:02x}")),
+        list(pem.as_bytes(), u8::to_string),
+        format!("{{\"key\": {}}}", list(&der, u8::to_string)),
+        openssl_text(&der[16..]),
+        openssl_text(&der[16..]).replace('\n', "\\n"),
+        format!("priv:\n    {}", colons(&der[16..])),
+        format!("privateExponent:\n    00:{}", colons(&der[16..])),
+        "Private-Key:".to_owned(),
+        minisign(*b"EdScB2"),
+        minisign(*b"Ed\0\0B2"),
+        minisign(*b"EdBK\0\0"),
+        format!(
+            "untrusted comment: minisign encrypted secret key\n{}",
+            minisign(*b"EdScB2")
+        ),
+        format!("untrusted comment: mine\n{}\n", minisign(*b"EdScB2")),
+        "untrusted comment: signify secret key".to_owned(),
+    ] {
+        assert_eq!(found(&text), Some(Material::Key), "{text}");
+    }
+    let twice = [&der[16..], &der[16..]].concat();
+    for bytes in [&der[16..], &twice[..], &der[14..]] {
+        for text in [
+            hex(bytes),
+            hex(bytes).to_uppercase(),
+            format!("0x{}", hex(bytes)),
+            format!("0X{}", hex(bytes).to_uppercase()),
+            colons(bytes),
+            colons(bytes).replace(':', "-").to_uppercase(),
+            colons(bytes).replace(':', " "),
+            list(bytes, u8::to_string),
+            list(bytes, |byte| format!("0x{byte:02x}")),
+            list(bytes, |byte| format!("\\x{byte:02x}")),
+        ] {
+            assert_eq!(found(&text), Some(Material::HexBytes), "{text}");
+        }
+    }
+}
+
+fn list(bytes: &[u8], one: fn(&u8) -> String) -> String {
+    let bytes: Vec<String> = bytes.iter().map(one).collect();
+    format!("[{}]", bytes.join(","))
+}
+
+fn colons(bytes: &[u8]) -> String {
+    let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes.join(":")
+}
+
+/// `openssl pkey -text -noout`.
+fn openssl_text(seed: &[u8]) -> String {
+    let line = |bytes: &[u8]| format!("    {}:\n", colons(bytes));
+    let lines: String = seed.chunks(15).map(line).collect();
+    format!("ED25519 Private-Key:\npriv:\n{lines}pub:\n{lines}")
+}
+
+/// A secret key of minisign, of 158 bytes.
+fn minisign(begin: [u8; 6]) -> String {
+    let rest: Vec<u8> = (0..152_u8).map(|n| n.wrapping_mul(37)).collect();
+    STANDARD.encode([&begin[..], &rest].concat())
+}
+
+/// OpenSSL's headers of other keys, and of one under a passphrase.
+#[test]
+fn other_keys_are_known_by_their_der() {
+    for body in [
+        "MIGjMF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBA",
+        "MHcCAQEEIBYkcRvXz0u2lQd3Jx4yJmF3cJX1x1n2x8r8oAoGCCqGSM49",
+        "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ",
+        "MIIEpAIBAAKCAQEAzJ0m0t1y3JkVtqZ1Q0",
+        "MFECAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp",
+    ] {
+        assert_eq!(found(body), Some(Material::Key), "{body}");
+    }
+}
+
+#[test]
+fn what_is_public_is_not_taken_for_a_key() {
+    for text in [
+        "",
+        "-",
+        "key.pem",
+        "/home/me/private-key.pem",
+        "/var/lib/BEGIN-PRIVATE-KEY.pem",
+        "env:RELEASE_PRIVATE_KEY",
+        "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n",
+        "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBm/RAlphM3+hUG6wWfcO5bIUIaqMLa2ywxcOK1wMWbh me@host",
+        "target/debug/deps/edgec_tests-0123456789abcdef.x86_64.cwasm",
+        "MyCompany-Service-v2-production-build-00001",
+        "a-quite-long-name-of-an-application-1234567",
+        "core/module/spec__simd_f64x2_pmin_pmax__000.wasm",
+        "a1-b2-c3-d4-e5-f6-g7-h8-i9-j0-k1-l2-m3-n4-o",
+        "Tests/V1/Case_01/Step_2/X86_64/Fn_3/a1_b2_c",
+        "/nix/store/0c0v3f1x9s1zr1p4q3s2n5b1x7m8k9l0-edgec-0.1.0/bin/edgec",
+        "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "untrusted comment: minisign public key",
+        "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
+        "ED25519 Public-Key:\npub:\n    19:bf:44:09:69:84:cd:fe:85:41:ba:c1:67:dc:3b",
+        "/srv/priv::/data",
+        "/srv/private-key::/data",
+        "0xdeadbeef",
+        "app.cwasm+0x1234",
+        "2027-01-01-12-30-00",
+        "10.0.0.1:8080",
+        "BCAuthority/releases/edge/production/shopV1000",
+        "My Secret Key.txt",
+        "2027-01-01T00:00:00Z",
+    ] {
+        assert_eq!(found(text), None, "{text}");
+    }
+}
+
+/// Of a thousand random seeds, at most two look like a name.
+#[test]
+fn seeds_look_random() {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut missed = 0;
+    for _ in 0..10_000 {
+        let mut seed = [0; 32];
+        for byte in &mut seed {
+            // xorshift64
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            *byte = state.to_le_bytes()[3];
+        }
+        missed += usize::from(found(&STANDARD.encode(seed)).is_none());
+    }
+    assert!(missed <= 20, "{missed}");
+}

@@ -1,0 +1,152 @@
+//! The walk through a program: what is outside of code first, then all function bodies at once.
+
+use wasmparser::{
+    BinaryReaderError, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+};
+
+use crate::Kind;
+use crate::bodies::{self, Unchecked};
+use crate::features::{self, SUPPORTED};
+
+/// Later stages follow the nesting by recursion. The text format has the same limit.
+const MAX_NESTING: i32 = 100;
+
+/// A function's index, the number of its core module in a component, and where that module begins.
+type FunctionPlace = (u32, Option<u32>, usize);
+
+/// The first error of a program.
+pub(super) struct WalkError {
+    pub(super) message: String,
+    pub(super) offset: usize,
+    /// The function that the error is in.
+    pub(super) function: Option<FunctionPlace>,
+    /// Whether it is about a limit of edgec's own.
+    pub(super) is_limit: bool,
+}
+
+impl From<BinaryReaderError> for WalkError {
+    fn from(error: BinaryReaderError) -> Self {
+        Self {
+            message: error.message().to_owned(),
+            offset: error.offset(),
+            function: None,
+            is_limit: false,
+        }
+    }
+}
+
+/// Validates a program. Returns its kind and the features that it uses.
+pub(super) fn checked(bytes: &[u8]) -> Result<(Kind, WasmFeatures), WalkError> {
+    let mut bodies = Vec::new();
+    let outside = structure(bytes, SUPPORTED, &mut bodies);
+    // A program that is valid with fewer features is valid with more. Function bodies are most of a
+    // program, so they are validated only once, with the features that the program seems to use.
+    if let Ok(kind) = outside
+        && let Some(used) = features::scanned(bytes)
+        && walk(bytes, used).is_ok()
+    {
+        return Ok((kind, features::with_collector(used)));
+    }
+    let kind = first(bodies, outside)?;
+    Ok((kind, features::used(bytes)))
+}
+
+/// Validates everything; an error inside code comes with the function index, the number of
+/// the core module and where that module begins.
+fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
+    let mut bodies = Vec::new();
+    let outside = structure(bytes, features, &mut bodies);
+    first(bodies, outside)
+}
+
+/// Whether a program is valid with these features.
+pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
+    walk(bytes, features).is_ok()
+}
+
+/// An error inside of code comes first: reading ended at the error outside of code, which is
+/// further back.
+fn first(
+    bodies: Vec<Unchecked<'_, FunctionPlace>>,
+    outside: Result<Kind, WalkError>,
+) -> Result<Kind, WalkError> {
+    match bodies::first_error(bodies) {
+        Some((error, place)) => Err(WalkError {
+            function: Some(place),
+            ..error.into()
+        }),
+        None => outside,
+    }
+}
+
+/// Validates everything but function bodies, and collects those.
+fn structure<'a>(
+    bytes: &'a [u8],
+    features: WasmFeatures,
+    bodies: &mut Vec<Unchecked<'a, FunctionPlace>>,
+) -> Result<Kind, WalkError> {
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut kind = Kind::Module;
+    let (mut modules, mut module_start) = (0u32, 0);
+    let mut depth = 0;
+
+    for payload in parser.parse_all(bytes) {
+        let payload = payload?;
+        nested_within(bytes, &payload)?;
+        if let Payload::End(_) = &payload {
+            depth -= 1;
+        }
+        if let Payload::Version {
+            encoding, range, ..
+        } = &payload
+        {
+            depth += 1;
+            if depth > MAX_NESTING {
+                return Err(WalkError {
+                    message: format!("components are nested more than {MAX_NESTING} deep"),
+                    offset: range.start,
+                    function: None,
+                    is_limit: true,
+                });
+            }
+            match encoding {
+                Encoding::Component if range.start == 0 => kind = Kind::Component,
+                Encoding::Component => {}
+                Encoding::Module => {
+                    modules += 1;
+                    module_start = range.start;
+                }
+            }
+        }
+        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
+            let module = (kind == Kind::Component).then(|| modules.saturating_sub(1));
+            bodies.push(Unchecked {
+                place: (function.index, module, module_start),
+                function,
+                body,
+            });
+        }
+    }
+    Ok(kind)
+}
+
+/// Refuses a nested binary that is longer than the file: wasmparser takes the end of the file for
+/// the end of what is nested.
+fn nested_within(bytes: &[u8], payload: &Payload<'_>) -> Result<(), WalkError> {
+    match payload {
+        Payload::ModuleSection {
+            unchecked_range, ..
+        }
+        | Payload::ComponentSection {
+            unchecked_range, ..
+        } if unchecked_range.end > bytes.len() => Err(WalkError {
+            message: "unexpected end: a nested binary is longer than the file".to_owned(),
+            offset: unchecked_range.start,
+            function: None,
+            is_limit: false,
+        }),
+        _ => Ok(()),
+    }
+}
