@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use crate::environment::hidden_variables;
 use crate::machine::{self, Limit, MachineError};
+use crate::stuck::{self, Watch};
+use crate::threads::{NO_MEMORY, NO_THREADS};
 
 /// What a process may take.
 pub(crate) struct Bounds {
@@ -27,6 +29,9 @@ pub(crate) struct Bounds {
     pub(crate) memory: u64,
     /// When it is stopped.
     pub(crate) deadline: Instant,
+    /// Whether all its threads may sleep for long: it waits for other processes, or runs a program
+    /// that may sleep. Another process that sleeps waits without end.
+    pub(crate) may_sleep: bool,
 }
 
 /// How a process ended.
@@ -74,14 +79,22 @@ pub(crate) fn run(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(MachineError::of_start)?;
+    let mut watch = (!bounds.may_sleep).then(|| Watch::new(child.id()));
     let mut running = Running(child);
     let answer = answer(running.0.stdout.take(), bounds.answer)?;
     let messages = messages(running.0.stderr.take())?;
 
-    let (status, answer) = match running.wait(&answer, bounds)? {
+    let (status, answer) = match running.wait(&answer, bounds, watch.as_mut())? {
         Waited::Ended(status, answer) => (status, answer),
         Waited::TooLong => return Ok(Ended::TooLong),
         Waited::Late => return Ok(Ended::Late),
+        Waited::Stuck if machine::allows_less_memory_than(bounds.memory) => {
+            return Err(Limit::Memory.into());
+        }
+        Waited::Stuck => {
+            let seconds = stuck::PATIENCE.as_secs();
+            return Err(MachineError::Stuck { seconds });
+        }
     };
     match status.success() {
         true => Ok(Ended::Done(answer)),
@@ -96,6 +109,7 @@ enum Waited {
     Ended(ExitStatus, Vec<u8>),
     TooLong,
     Late,
+    Stuck,
 }
 
 impl Running {
@@ -103,6 +117,7 @@ impl Running {
         &mut self,
         answer: &Receiver<io::Result<Vec<u8>>>,
         bounds: &Bounds,
+        mut watch: Option<&mut Watch>,
     ) -> Result<Waited, MachineError> {
         let begin = Instant::now();
         let mut received: Option<Vec<u8>> = None;
@@ -114,6 +129,9 @@ impl Running {
             let left = bounds.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Waited::Late);
+            }
+            if watch.as_mut().is_some_and(|watch| watch.is_stuck()) {
+                return Ok(Waited::Stuck);
             }
             // Small programs take milliseconds. For large ones, a late look costs little.
             let pause = begin.elapsed() / 16;
@@ -163,7 +181,7 @@ fn answer(
         let _ = sender.send(read.map(|_| bytes));
     };
     let thread = thread::Builder::new().spawn(read);
-    thread.map_err(MachineError::of_start)?;
+    thread.map_err(MachineError::of_thread)?;
     Ok(receiver)
 }
 
@@ -186,7 +204,7 @@ fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u
         }
     };
     let thread = thread::Builder::new().spawn(read);
-    thread.map_err(MachineError::of_start)?;
+    thread.map_err(MachineError::of_thread)?;
     Ok(receiver)
 }
 
@@ -205,9 +223,10 @@ const OUT_OF_MEMORY: &[&str] = &[
     "memory allocation of",
     "terminate called after throwing an instance of 'std::bad_alloc'",
     "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
+    // The reader of Binaryen, whose exceptions are caught.
+    "std::bad_alloc",
+    NO_MEMORY,
 ];
-/// How the message of a worker begins that could not start threads.
-pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";
 /// The same message, and those of C++.
 const NO_THREAD: &[&str] = &[
     NO_THREADS,
@@ -226,16 +245,21 @@ fn judge(
         let mut lines = said.lines().map(str::trim_start);
         lines.any(|line| beginnings.iter().any(|begin| line.starts_with(begin)))
     };
+    // Panics of Rust's standard library, on one line with their places.
+    let panics = |with: &str| {
+        let mut lines = said.lines();
+        lines.any(|line| line.starts_with("panicked at std/") && line.contains(with))
+    };
     if let Some(signal) = signal(status) {
         return Err(outside(signal, elapsed));
     }
-    if says(OUT_OF_MEMORY) {
+    if says(OUT_OF_MEMORY) || panics("failed to allocate an alternative stack") {
         return match machine::allows_less_memory_than(memory) {
             true => Err(Limit::Memory.into()),
             false => Ok(Ended::OutOfMemory),
         };
     }
-    if says(NO_THREAD) {
+    if says(NO_THREAD) || panics("failed to spawn thread") {
         return Err(Limit::Processes.into());
     }
     let line = said.lines().find(|line| !line.trim().is_empty());
@@ -363,6 +387,7 @@ mod tests {
             answer: 100,
             memory: 1 << 30,
             deadline: Instant::now() + Duration::from_secs(60),
+            may_sleep: true,
         }
     }
 
@@ -399,6 +424,9 @@ mod tests {
         let thread = "echo \"terminate called after throwing an instance of 'std::system_error'\" >&2; \
                       kill -ABRT $$";
         assert_eq!(limit(thread), Limit::Processes);
+        let thread = "echo 'panicked at std/src/thread.rs:1: failed to spawn thread: error 11' >&2; \
+                      exit 101";
+        assert_eq!(limit(thread), Limit::Processes);
     }
 
     #[test]
@@ -406,10 +434,14 @@ mod tests {
         for says in [
             "memory allocation of 9 bytes failed",
             "terminate called after throwing an instance of 'std::bad_alloc'",
+            "panicked at std/src/sys.rs:1: failed to allocate an alternative stack: error 12",
         ] {
             let full = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), bounds());
             assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
         }
+        // Binaryen's reader throws an exception, which becomes a message.
+        let caught = shell("echo std::bad_alloc >&2; exit 1", bounds());
+        assert!(matches!(caught, Ok(Ended::OutOfMemory)), "{caught:?}");
     }
 
     #[test]
