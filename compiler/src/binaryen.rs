@@ -17,7 +17,7 @@ use wasmparser::WasmFeatures;
 use crate::Level;
 use crate::machine::MachineError;
 use crate::passes;
-use crate::process::{self, Bounds, Ended};
+use crate::process::{self, Bounds, Ended, Sleep};
 use crate::spare::Unfit;
 use crate::threads;
 
@@ -300,7 +300,11 @@ impl Optimizer {
             answer: module.len() as u64 * 4 + 65536,
             memory: self.memory,
             deadline,
-            may_sleep: self.tool != LINKED_IN,
+            // Another program may wait for processes that it has started.
+            sleep: match self.tool == LINKED_IN {
+                true => Sleep::Stuck,
+                false => Sleep::Allowed,
+            },
         };
         match process::run(&mut command, module, &bounds).map_err(Attempt::Machine)? {
             Ended::Done(optimized) => Ok(optimized),

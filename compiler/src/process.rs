@@ -29,9 +29,17 @@ pub(crate) struct Bounds {
     pub(crate) memory: u64,
     /// When it is stopped.
     pub(crate) deadline: Instant,
-    /// Whether all its threads may sleep for long: it waits for other processes, or runs a program
-    /// that may sleep. Another process that sleeps waits without end.
-    pub(crate) may_sleep: bool,
+    /// What it means if it sleeps for long.
+    pub(crate) sleep: Sleep,
+}
+
+/// What it means if all threads of a process sleep for long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// Nothing: it waits for other processes, or runs a program that may sleep.
+    Allowed,
+    /// They wait for each other, without end.
+    Stuck,
 }
 
 /// How a process ended.
@@ -79,7 +87,7 @@ pub(crate) fn run(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(MachineError::of_start)?;
-    let mut watch = (!bounds.may_sleep).then(|| Watch::new(child.id()));
+    let mut watch = (bounds.sleep == Sleep::Stuck).then(|| Watch::new(child.id()));
     let mut running = Running(child);
     let answer = answer(running.0.stdout.take(), bounds.answer)?;
     let messages = messages(running.0.stderr.take())?;
@@ -387,7 +395,7 @@ mod tests {
             answer: 100,
             memory: 1 << 30,
             deadline: Instant::now() + Duration::from_secs(60),
-            may_sleep: true,
+            sleep: Sleep::Allowed,
         }
     }
 

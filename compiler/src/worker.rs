@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::machine::MachineError;
-use crate::process::{self, Bounds, Ended};
+use crate::process::{self, Bounds, Ended, Sleep};
 
 /// How a worker process is started, and what it may use.
 #[derive(Clone, Debug)]
@@ -78,7 +78,7 @@ impl Worker {
         input: &[u8],
         most: u64,
     ) -> Result<Vec<u8>, WorkerError> {
-        self.answer(arguments, input, most, false)
+        self.answer(arguments, input, most, Sleep::Stuck)
     }
 
     /// As [`ask`](Self::ask), for a worker that runs the input, which may sleep.
@@ -89,7 +89,7 @@ impl Worker {
         input: &[u8],
         most: u64,
     ) -> Result<Vec<u8>, WorkerError> {
-        self.answer(arguments, input, most, true)
+        self.answer(arguments, input, most, Sleep::Allowed)
     }
 
     fn answer(
@@ -97,7 +97,7 @@ impl Worker {
         arguments: &[&str],
         input: &[u8],
         most: u64,
-        may_sleep: bool,
+        sleep: Sleep,
     ) -> Result<Vec<u8>, WorkerError> {
         let mut command = Command::new(&self.program);
         command
@@ -108,7 +108,7 @@ impl Worker {
             answer: most,
             memory: self.memory,
             deadline: Instant::now() + self.timeout,
-            may_sleep,
+            sleep,
         };
         match process::run(&mut command, input, &bounds)? {
             Ended::Done(answer) => Ok(answer),
