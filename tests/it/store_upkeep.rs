@@ -134,6 +134,15 @@ fn a_change_of_kind_is_told() {
     assert!(stderr.starts_with(warning), "{stderr}");
     let back = ["use", "app", "--app-version", "1"];
     assert_eq!(host.report(&back, 0)["warnings"][0]["code"], "kind");
+
+    // When the current version goes, another takes its place.
+    host.report(&choose, 0);
+    let away = |version| ["rm", "app", "--app-version", version];
+    assert!(host.report(&away("3"), 0)["warnings"].is_null());
+    let (_, stderr) = host.told(&away("2"), 0);
+    let warning =
+        "warning[kind]: app version 1: this is a component; version 2, which was current, ";
+    assert!(stderr.starts_with(warning), "{stderr}");
     let (stdout, _) = host.told(&["rm", "app"], 0);
     let told = "none is left; hosts that serve it keep it until they restart\n";
     assert!(stdout.ends_with(told), "{stdout}");
