@@ -210,7 +210,7 @@ impl<'a> Reader<'a> {
                     let asked = imports.iter().filter(|(from, _)| *from == argument.name);
                     Used::Names(asked.map(|(_, name)| *name).collect())
                 }
-                // Nobody here knows what it imports.
+                // Nothing here knows what it imports.
                 None => Used::All,
             };
             self.mark(giver, names)?;
@@ -396,7 +396,7 @@ mod tests {
             r#"(component $c (import "m" (core module)))
                (instance (instantiate $c (with "m" (core module $giver))))"#,
             r#"(component (alias outer 1 $giver (core module $m)) (export "m" (core module $m)))"#,
-            // Nobody knows what the other imports.
+            // What the other imports is not known.
             r#"(component (import "m" (core module $m (import "x" "a" (func))))
                (alias outer 1 $giver (core module $giver))
                (core instance $x (instantiate $giver))

@@ -175,10 +175,10 @@ fn what_others_can_change_is_not_served() {
         deployment.refresh().unwrap();
     }
 
-    // Written while nobody looked: the mode is as before, the file is not.
+    // Written between two looks: the mode is as before, the file is not.
     fs::set_permissions(&image, mode(0o666)).unwrap();
     let Ok(writable) = File::options().write(true).open(&image) else {
-        eprintln!("SKIPPED: with fs-verity the kernel lets no one write an image");
+        eprintln!("SKIPPED: with fs-verity the kernel lets no user write an image");
         return;
     };
     let bytes = fs::read(&image).unwrap();

@@ -1,4 +1,4 @@
-//! Whoever signs outside of edgec: in two steps, by a program; and signatures that go.
+//! Signers outside of edgec: in two steps, by a program; and signatures that go.
 //! Needs `openssl`, which plays the signer.
 
 use std::path::Path;

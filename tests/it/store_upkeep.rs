@@ -210,7 +210,7 @@ fn a_collection_removes_only_what_a_store_writes() {
     let mut left: Vec<_> = left.iter().map(|name| name.as_str().unwrap()).collect();
     left.sort_unstable();
     assert_eq!(left, foreign);
-    // They are in nobody's way.
+    // They are in no one's way.
     let (text, stderr) = host.told(&["gc"], 0);
     assert!(text.starts_with("0 images removed"), "{text}");
     let warnings = stderr.matches("warning[foreign]: store/").count();
@@ -231,7 +231,7 @@ fn run_does_not_ask_the_environment_for_a_store() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Who reads a store waits for nobody; who may only read it holds nobody up.
+/// A reader of a store waits for no other process, and holds none up.
 #[test]
 fn locks_are_for_changes() {
     let host = StoreHost::with_two();

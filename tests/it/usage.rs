@@ -155,7 +155,7 @@ fn help_is_short_or_long() {
         heading.unwrap().to_owned()
     };
     assert_eq!(under("--format"), "Output:");
-    assert_eq!(under("--trust "), "Whom to trust:");
+    assert_eq!(under("--trust "), "Trust:");
     assert_eq!(under("--rebuild"), "Rebuilding:");
     assert_eq!(under("--wasm-opt"), "Limits and tools:");
 }

@@ -24,7 +24,7 @@ pub enum VerifyError {
     #[error("the artifact carries no signature")]
     NoSignature,
     /// A signature under a trusted key's id that is not the key's over this payload: the
-    /// artifact was changed, or somebody claims to be the key's owner.
+    /// artifact was changed, or a signer claims to be the key's owner.
     #[error("the signature of trusted key `{key_name}` is not valid for this artifact")]
     BadSignature {
         /// The policy's name for the key.

@@ -77,7 +77,7 @@ impl PolicyFileError {
 
 impl TrustPolicy {
     /// Reads a policy file. With `roots`, it must be signed by every one of them; without, it
-    /// must not be signed, since nobody would look at the signature. `now` is in seconds since
+    /// must not be signed, since the signature would not be checked. `now` is in seconds since
     /// 1970.
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl TrustPolicy {
 /// How a signed policy begins; no TOML document does.
 const SIGNED: &[u8] = b"{";
 
-/// The envelope in a signed policy's file, or one about a bare policy that nobody has signed.
+/// The envelope in a signed policy's file, or one about a bare policy without signatures.
 /// Nothing in it is verified.
 ///
 /// # Errors

@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 struct Report {
     a: Side,
     b: Side,
-    /// Said in the document itself, so that nobody takes it for a verdict.
+    /// Said in the document itself, so that it is not taken for a verdict.
     verified: bool,
     same: bool,
     sections: Vec<SectionDifference>,

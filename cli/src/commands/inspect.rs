@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifact: String,
-    /// Said in the document itself, so that nobody takes it for a verdict.
+    /// Said in the document itself, so that it is not taken for a verdict.
     verified: bool,
     length: u64,
     envelope_length: u64,

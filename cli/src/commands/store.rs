@@ -193,7 +193,7 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
         | StoreError::Linked { .. }
         | StoreError::NotAFile { .. }
         | StoreError::NotAFolder { .. } => {
-            failure.hint("whoever else can change a store decides what its hosts run: make a new one and add the artifacts again")
+            failure.hint("a user who can change a store decides what its hosts run: make a new one and add the artifacts again")
         }
         StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
         StoreError::Current { .. } => failure.hint("`edgec store use NAME --app-version N` puts a good file in its place, and so does adding the newest version again"),

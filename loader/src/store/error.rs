@@ -48,10 +48,10 @@ pub enum StoreError {
         /// Whose it is.
         uid: u32,
     },
-    /// Its mode lets too many users write it. No one may write a finished file, and only its owner
+    /// Its mode lets too many users write it. No user may write a finished file, and only its owner
     /// may write a folder.
     #[error(
-        "`{name}` has mode {mode:04o}, {expected:04o} is expected: somebody may write it who must not"
+        "`{name}` has mode {mode:04o}, {expected:04o} is expected: too many users may write it"
     )]
     Writable {
         /// The file or folder.
