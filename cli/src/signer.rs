@@ -248,7 +248,7 @@ fn signature(bytes: &[u8]) -> Option<[u8; 64]> {
 
 fn not_a_signature(bytes: &[u8]) -> Failure {
     let message = format!(
-        "{} bytes that are no Ed25519 signature: 64 bytes or their base64 are",
+        "{} bytes are not an Ed25519 signature: write 64 bytes, or their base64",
         bytes.len()
     );
     Failure::new(Exit::Rejected, "bad-signature", message)

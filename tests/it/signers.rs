@@ -120,7 +120,7 @@ fn a_signature_that_does_not_fit_is_not_attached() {
     let longer = [&signature[..], &[0]].concat();
     for (bytes, says) in [
         (&flipped[..], "not by key"),
-        (&longer, "65 bytes that are no Ed25519 signature"),
+        (&longer, "65 bytes are not an Ed25519 signature"),
         (&signature[..63], "63 bytes"),
         (&[], "0 bytes"),
     ] {

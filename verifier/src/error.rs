@@ -124,7 +124,7 @@ pub enum VerifyError {
         minimum: EngineVersion,
     },
     /// Code by an engine whose version cannot be compared with the minimum and the denied ranges.
-    #[error("the code was made by wasmtime `{found}`, which is no version of three numbers")]
+    #[error("the code was made by wasmtime `{found}`, which is not a version of three numbers")]
     CompilerUnknown {
         /// The version in the manifest.
         found: String,

@@ -20,7 +20,7 @@ pub enum PolicyFileError {
     #[error(transparent)]
     Guard(#[from] GuardError),
     /// Not UTF-8.
-    #[error("the trust policy is no text: invalid UTF-8 at byte {offset}")]
+    #[error("the trust policy is not text: invalid UTF-8 at byte {offset}")]
     NotText {
         /// Bytes from the start of the text.
         offset: usize,

@@ -85,7 +85,7 @@ impl CommandSigner {
         let output = output.map_err(failed)?;
         if output.len() as u64 > MAX_OUTPUT {
             stop(&mut child).map_err(failed)?;
-            let message = format!("more than {MAX_OUTPUT} bytes are no signature");
+            let message = format!("more than {MAX_OUTPUT} bytes are not a signature");
             return Err(Failure::new(Exit::Rejected, "bad-signature", message).about(&self.program));
         }
         let Some(status) = wait(&mut child, deadline).map_err(failed)? else {
