@@ -223,8 +223,9 @@ fn guard_failure(error: &GuardError, path: &Path) -> Failure {
     };
     match error {
         GuardError::Writable { .. } => failure.hint(format!("chmod go-w {}", path.display())),
-        GuardError::Owner { .. } => failure
-            .hint("the file must belong to you or to root: chown it, or copy it"),
+        GuardError::Owner { .. } => {
+            failure.hint("the file must belong to you or to root: chown it, or copy it")
+        }
         GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
         _ => failure,
     }

@@ -7,6 +7,7 @@ use edgec_artifact::{Envelope, EnvelopeError, PublicKey};
 
 use crate::TrustPolicy;
 use crate::guarded::{GuardError, read_guarded};
+use crate::moment::moment;
 use crate::policy::PolicyError;
 
 /// The payload type of a signed policy.
@@ -50,7 +51,7 @@ pub enum PolicyFileError {
         key_id: edgec_artifact::KeyId,
     },
     /// The policy is too old to be followed.
-    #[error("the trust policy expired at {expires} (now {now}, seconds since 1970)")]
+    #[error("the trust policy expired at {}; it is now {}", moment(*expires), moment(*now))]
     Expired {
         /// The first second after its validity.
         expires: u64,
