@@ -31,7 +31,8 @@ impl Watch {
         Self::with_patience(process, PATIENCE, PAUSE)
     }
 
-    fn with_patience(process: u32, patience: Duration, pause: Duration) -> Self {
+    /// As [`Self::new`], with other times.
+    pub(crate) fn with_patience(process: u32, patience: Duration, pause: Duration) -> Self {
         Self {
             process,
             patience,
