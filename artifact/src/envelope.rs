@@ -40,7 +40,7 @@ impl Signature {
         }
     }
 
-    /// The key id: a hint that anybody can write, never proof of who signed.
+    /// The key id: a hint that anyone can write, never proof of who signed.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
@@ -122,7 +122,7 @@ impl Envelope {
         }
     }
 
-    /// An envelope about a payload of another type, which nobody has signed yet.
+    /// An envelope about a payload of another type, which is not signed yet.
     pub fn of_type(payload_type: &'static str, payload: Vec<u8>) -> Self {
         Self {
             payload_type,

@@ -54,7 +54,7 @@ fn prepare(engine: &Engine, text: &str) -> InstancePre<()> {
     let file = tempfile::NamedTempFile::new().unwrap();
     let image = engine.precompile_component(text.as_bytes()).unwrap();
     std::fs::write(file.path(), image).unwrap();
-    // SAFETY: this process has compiled it, and nobody writes it.
+    // SAFETY: this process has compiled it, and no process writes it.
     let component = unsafe { Component::deserialize_file(engine, file.path()) }.unwrap();
     Linker::new(engine).instantiate_pre(&component).unwrap()
 }

@@ -115,7 +115,7 @@ fn admission(name: &str, sandbox: &Sandbox, policy: &TrustPolicy, artifact: &Pat
     println!();
 }
 
-/// A store that is emptied when nobody measures: the next image is a new one again.
+/// A store that is emptied between measurements: the next image is a new one again.
 struct Gone<'a>(&'a Store);
 
 impl Drop for Gone<'_> {

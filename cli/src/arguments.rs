@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command};
 
 use crate::failure::Failure;
-use crate::key_material::{Material, looks_like};
+use crate::key_material::{Material, listed_bytes, looks_like};
 use crate::keys::{KEY_VARIABLE, VARIABLE_PREFIX};
 use crate::{secrets, trust};
 
@@ -43,6 +43,9 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
             hide_named(value);
         }
     }
+    if let Some(first) = split_list(arguments, &places) {
+        return Err(refusal(&format!("what begins with argument {}", first + 1)));
+    }
     for variable in FILE_VARIABLES {
         let Some(value) = std::env::var_os(variable) else {
             continue;
@@ -66,6 +69,32 @@ fn refusal(place: &str) -> Failure {
          name its file, or use `--key -` (standard input) or `--key env:NAME` (a variable's content)\n\
          if it is the name of a file, put `./` in front",
     )
+}
+
+/// The first of arguments in a row that together list at least 32 bytes: a shell splits the list of a
+/// key's bytes if there are no quotes around it. Files may have such names.
+fn split_list(arguments: &[OsString], places: &[Place]) -> Option<usize> {
+    // It takes numbers: addresses, and indices of functions.
+    if arguments.first().is_some_and(|verb| verb == "symbolize") {
+        return None;
+    }
+    let (mut first, mut bytes) = (0, 0);
+    for (index, (argument, place)) in arguments.iter().zip(places).enumerate() {
+        let listed = listed_bytes(place.value(argument.as_encoded_bytes()));
+        let counts = place.kind == Kind::File && !std::path::Path::new(argument).exists();
+        if listed == 0 || !counts {
+            bytes = 0;
+            continue;
+        }
+        if bytes == 0 {
+            first = index;
+        }
+        bytes += listed;
+        if bytes >= 32 {
+            return Some(first);
+        }
+    }
+    None
 }
 
 /// 32 or 64 bytes in hexadecimal, where a file should be named and none has that name.
@@ -331,6 +360,32 @@ mod tests {
             (&["symbolize", "x"], File),
         ] {
             assert_eq!(kinds(line).last().copied(), Some(last), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_that_a_shell_has_split_is_refused() {
+        let found = |before: &[&str], list: &str| {
+            let line = before.iter().copied().chain(list.split(' '));
+            let arguments: Vec<OsString> = line.map(OsString::from).collect();
+            split_list(&arguments, &places(&command(), &arguments))
+        };
+        let write = |bytes: std::ops::Range<u8>| {
+            let bytes: Vec<String> = bytes.map(|byte| byte.to_string()).collect();
+            format!("[{}]", bytes.join(", "))
+        };
+        for (before, first) in [
+            (&["verify"][..], 1),
+            (&["build", "a.wasm", "--key"], 3),
+            (&["store", "add", "a.cwasm", "--key", "k.pub.pem"], 5),
+        ] {
+            assert_eq!(found(before, &write(100..132)), Some(first), "{before:?}");
+            assert_eq!(found(before, &write(100..131)), None, "{before:?}");
+        }
+        assert_eq!(found(&["verify", "--key=[0,"], &write(100..131)), Some(1));
+        // The arguments of a program, and numbers in their own right.
+        for before in [&["run", "a.cwasm", "--"][..], &["symbolize", "a.debug"]] {
+            assert_eq!(found(before, &write(100..164)), None, "{before:?}");
         }
     }
 

@@ -45,7 +45,7 @@ impl ColdStart {
         Self::new(findings.and_then(|process| process.program(program)))
     }
 
-    /// Of an image that nobody vouches for, given its engine's version and its section
+    /// Of an image that is not trusted, given its engine's version and its section
     /// `.wasmtime.info`.
     pub(crate) fn of_image(engine: &str, info: Option<&[u8]>, kind: Kind) -> Self {
         let major = |version: &str| version.split('.').next().map(str::to_owned);
@@ -133,7 +133,7 @@ impl ColdStart {
 
 impl Note {
     fn new(mut finding: Finding) -> Self {
-        // Names in programs and images are whatever somebody put there.
+        // Names in programs and images may be any text.
         let module = finding.module.iter_mut().map(|module| &mut module.name);
         let cause = finding.cause.iter_mut().map(|cause| &mut cause.name);
         for name in module.chain(cause).flatten() {

@@ -133,7 +133,7 @@ impl Failure {
 
     fn print_as(&self, kind: &str) {
         eprintln!("{}", self.line(kind));
-        // A mark of their own: a message that quotes somebody's text must not look like a hint.
+        // A mark of their own: a message that quotes a foreign text must not look like a hint.
         for line in self.message.lines().skip(1) {
             eprintln!("  | {}", safe(line));
         }
@@ -143,7 +143,7 @@ impl Failure {
     }
 
     fn line(&self, kind: &str) -> String {
-        // Messages quote artifacts and inputs that nobody vouches for.
+        // Messages quote artifacts and inputs that are not trusted.
         let subject = self.subject.iter().map(|s| format!("{}: ", safe(s)));
         let subject: String = subject.collect();
         let first = self.message.lines().next().unwrap_or_default();

@@ -127,7 +127,7 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
     read_sized(file, MAX_LEN, len).map_err(|error| cannot("read", path, &error))
 }
 
-/// Opening a pipe would wait for somebody who writes to it.
+/// Opening a pipe would wait for a writer.
 #[cfg(unix)]
 fn open_without_waiting(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};

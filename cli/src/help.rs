@@ -342,7 +342,7 @@ mod tests {
             &["passphrase-file", "signer", "public-key", "pkcs11-module"],
             "Who signs",
         ),
-        (&["trust", "root", "trust-state"], "Whom to trust"),
+        (&["trust", "root", "trust-state"], "Trust"),
         (
             &["compile-timeout", "optimizer-timeout", "worker-memory"],
             "Limits and tools",

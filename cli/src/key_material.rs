@@ -48,6 +48,11 @@ pub(crate) fn looks_like(text: &[u8]) -> Option<Material> {
     is_bytes.then_some(Material::HexBytes)
 }
 
+/// How many bytes a text lists, if it is nothing but a list of bytes, such as `[48,`; else none.
+pub(crate) fn listed_bytes(text: &[u8]) -> usize {
+    listed::count(text)
+}
+
 /// 32 or 64 bytes; the first of these also as DER's OCTET STRING, or as one inside another
 /// (RFC 8410, `CurvePrivateKey`).
 fn is_seed(bytes: &[u8]) -> bool {

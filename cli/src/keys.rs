@@ -64,7 +64,7 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
             "encrypt it anew: openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in OLD.pem -out NEW.pem",
         ),
         SecretKeyError::Pem if pem.contains("BEGIN PUBLIC KEY") => {
-            Some("this is the public key; whoever signs needs the private one")
+            Some("this is the public key; signing needs the private one")
         }
         SecretKeyError::Pem if pem.contains("BEGIN OPENSSH PRIVATE KEY") => Some(
             "OpenSSH's own format is not read: make a key for artifacts with `edgec keygen`; \

@@ -4,6 +4,7 @@
 //! the signal.
 
 use std::error::Error;
+use std::io;
 
 use edgec_compiler::{Limit, MachineError};
 
@@ -34,9 +35,20 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
              lower --worker-memory; then run it again",
         ),
         MachineError::Signal { .. } => ("killed", "nothing was written; run it again"),
+        MachineError::Stuck { .. } => (
+            "worker",
+            "often it got no threads or no memory: raise the limits where edgec is started (ulimit -u, -v and -d), \
+             or those of the container; then run it again",
+        ),
         _ => ("worker", "edgec starts itself for this work; run it again"),
     };
     Failure::new(Exit::Environment, code, crate::failure::chain(error)).hint(hint)
+}
+
+/// The failure of a thread that did not start.
+pub(crate) fn no_thread(error: io::Error) -> Failure {
+    let cause = MachineError::of_thread(error);
+    machine_failure(&cause, &cause)
 }
 
 /// What to do when the temporary folder cannot be written to.

@@ -2,8 +2,13 @@
 
 use std::ops::RangeInclusive;
 
+/// What options for counts take.
+pub(crate) const COUNT: &str = "write a whole number";
 /// What options for seconds take.
 pub(crate) const SECONDS: &str = "write a whole number of seconds, such as 600";
+
+/// What options for memory take.
+pub(crate) const MEBIBYTES: &str = "write a whole number of MiB, such as 4096 for 4 GiB";
 
 /// Reads a whole number in `range`. For clap; `takes` says what the option takes, where a text is no
 /// number.

@@ -95,7 +95,7 @@ impl Source<'_> {
         }
     }
 
-    /// A new secret: what is typed must be typed twice, since nobody sees it.
+    /// A new secret: what is typed must be typed twice, since it is not shown.
     pub(crate) fn choose(&self, whose: &str) -> Result<Secret, Failure> {
         if let Some(secret) = self.named()? {
             return Ok(secret);

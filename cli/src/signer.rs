@@ -43,7 +43,7 @@ pub(crate) struct SignerArguments {
     /// How many seconds the program may take [default: 60]
     #[arg(long, value_name = "SECONDS", requires = "signer", value_parser = number(1..=86_400, SECONDS))]
     signer_timeout: Option<u64>,
-    /// The public key of whoever signs; another's signature is refused
+    /// The public key that must sign; signatures by other keys are refused
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
     /// The PKCS#11 module of a token that signs, such as /usr/lib/softhsm/libsofthsm2.so
@@ -248,7 +248,7 @@ fn signature(bytes: &[u8]) -> Option<[u8; 64]> {
 
 fn not_a_signature(bytes: &[u8]) -> Failure {
     let message = format!(
-        "{} bytes that are no Ed25519 signature: 64 bytes or their base64 are",
+        "{} bytes are not an Ed25519 signature: write 64 bytes, or their base64",
         bytes.len()
     );
     Failure::new(Exit::Rejected, "bad-signature", message)

@@ -1,4 +1,4 @@
-//! Whom a command trusts, and what it expects: `--key`, `--trust` and what belongs to them.
+//! What a command trusts and expects: `--key`, `--trust` and what belongs to them.
 
 use std::path::{Path, PathBuf};
 
@@ -63,7 +63,7 @@ pub(crate) struct PolicyReport {
     sha256: String,
     threshold: usize,
     signed_by: Vec<String>,
-    /// What it was compared with; absent when nobody asked for that.
+    /// What it was compared with; absent unless asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<Seen>,
     /// What was required, in a sentence, if the user gave keys instead of a policy.
@@ -215,7 +215,7 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
     })
 }
 
-/// The failure of a file that decides whom a host trusts, and that another user may have written.
+/// The failure of a file that decides what a host trusts, and that another user may have written.
 fn guard_failure(error: &GuardError, path: &Path) -> Failure {
     let failure = match error {
         GuardError::Io(error) => return files::cannot("read", path, error),
@@ -223,8 +223,9 @@ fn guard_failure(error: &GuardError, path: &Path) -> Failure {
     };
     match error {
         GuardError::Writable { .. } => failure.hint(format!("chmod go-w {}", path.display())),
-        GuardError::Owner { .. } => failure
-            .hint("whom a host trusts is for its user or for root to say: chown it, or copy it"),
+        GuardError::Owner { .. } => {
+            failure.hint("the file must belong to you or to root: chown it, or copy it")
+        }
         GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
         _ => failure,
     }

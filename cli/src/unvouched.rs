@@ -1,4 +1,4 @@
-//! Artifacts that nobody has vouched for: what they say of themselves, and what the engine's types
+//! Artifacts that are not verified: what they say of themselves, and what the engine's types
 //! read out of their images, which happens in processes.
 
 use std::time::Duration;

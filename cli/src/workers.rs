@@ -8,15 +8,12 @@ use std::time::Duration;
 use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Runs, Worker};
 
 use crate::failure::Failure;
-use crate::number::{SECONDS, number};
+use crate::number::{MEBIBYTES, SECONDS, number};
 use crate::pipeline::Init;
 use crate::{COMPILER_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, secrets};
 
 /// A day, in seconds.
 const MAX_TIMEOUT: u64 = 86_400;
-
-/// What options for memory take.
-const MEBIBYTES: &str = "write a whole number of MiB, such as 8192 for 8 GiB";
 
 /// What the processes may take.
 #[derive(clap::Args)]

@@ -17,11 +17,15 @@ use wasmparser::WasmFeatures;
 use crate::Level;
 use crate::machine::MachineError;
 use crate::passes;
-use crate::process::{self, Bounds, Ended};
+use crate::process::{self, Bounds, Ended, Sleep};
 use crate::spare::Unfit;
+use crate::threads;
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
+
+/// What the manifest calls it.
+const LINKED_IN: &str = "binaryen";
 
 /// How Binaryen is started.
 #[derive(Clone, Debug)]
@@ -289,12 +293,21 @@ impl Optimizer {
         command
             .args(&self.arguments)
             .args(["/dev/stdin", "-o", "/dev/stdout"])
-            .args(arguments);
+            .args(arguments)
+            .env(
+                threads::OF_BINARYEN,
+                threads::of_binaryen(self.memory).to_string(),
+            );
         // An optimizer may make a module longer, not many times as long.
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
             memory: self.memory,
             deadline,
+            // Another program may wait for processes that it has started.
+            sleep: match self.tool == LINKED_IN {
+                true => Sleep::Stuck,
+                false => Sleep::Allowed,
+            },
         };
         match process::run(&mut command, module, &bounds).map_err(Attempt::Machine)? {
             Ended::Done(optimized) => Ok(optimized),
@@ -345,7 +358,7 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
         .next()
         .and_then(|text| text.to_str()?.parse().ok());
     crate::worker::begin(memory.ok_or("not started by edgec")?);
-    crate::worker::try_threads()?;
+    threads::try_those_of_binaryen()?;
     let mut command = wasm_opt::integration::Command::new("wasm-opt");
     command.args(arguments);
     wasm_opt::integration::run_from_command_args(command).map_err(|error| {

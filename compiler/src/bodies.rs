@@ -9,6 +9,8 @@ use wasmparser::{
     WasmFeatures,
 };
 
+use crate::threads;
+
 /// Less code than this, in bytes, is left to one thread: to start others would take as long.
 const LONG: usize = 1 << 20;
 
@@ -29,7 +31,7 @@ pub(crate) fn first_error<P: Send>(
         *allocations = function.into_allocations();
         result.err().map(|error| (error, unchecked.place))
     };
-    if is_long(bodies.iter().map(|unchecked| &unchecked.body)) {
+    if is_long(bodies.iter().map(|unchecked| &unchecked.body)) && threads::are_there() {
         let checked = bodies
             .into_par_iter()
             .map_init(FuncValidatorAllocations::default, check);
@@ -48,7 +50,7 @@ pub(crate) fn features(
     scan: impl Fn(&FunctionBody<'_>) -> wasmparser::Result<WasmFeatures> + Sync + Send,
 ) -> wasmparser::Result<WasmFeatures> {
     let none = WasmFeatures::empty;
-    if is_long(bodies.iter()) {
+    if is_long(bodies.iter()) && threads::are_there() {
         let scanned = bodies.par_iter().map(scan);
         return scanned.try_reduce(none, |a, b| Ok(a | b));
     }

@@ -12,6 +12,7 @@ use edgec_targets::Target;
 use wasmparser::WasmFeatures;
 
 use crate::parallel::{map_at_once, workers_at_once};
+use crate::threads;
 use crate::worker::{self, Worker, WorkerError};
 use crate::{EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile};
 
@@ -144,7 +145,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
-    worker::gather_threads()?;
+    threads::gather()?;
     // The process that started this one has validated it; the engine does so again.
     let program = ValidComponent::from_parts(worker::input()?, kind, features);
     match precompile(&program, target, profile) {

@@ -9,6 +9,7 @@ use wasmparser::WasmFeatures;
 use crate::initialize::{Refusal, initialize};
 use crate::machine::MachineError;
 use crate::outline;
+use crate::threads;
 use crate::worker::{self, Worker, WorkerError};
 use crate::{Kind, ValidComponent, ValidateError, validate};
 
@@ -111,7 +112,7 @@ impl Initializer {
         let features = program.features().bits().to_string();
         let answer = self
             .worker
-            .ask(&[&features, function], program.bytes(), MAX_ANSWER_LEN)
+            .ask_of_a_run(&[&features, function], program.bytes(), MAX_ANSWER_LEN)
             .map_err(|error| failed(error, function))?;
         let new = understand(&answer, function)?;
         match outline::difference(program.bytes(), new.bytes()) {
@@ -162,7 +163,7 @@ pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Resu
     let [features, function] = worker::arguments(arguments)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
-    worker::gather_threads()?;
+    threads::gather()?;
     // The process that started this one has validated it; Wizer and the engine do so again.
     let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
     let (tag, answer) = match initialize(&program, &function) {

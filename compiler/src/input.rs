@@ -42,7 +42,7 @@ pub enum InputError {
         /// The text's length in bytes.
         len: usize,
     },
-    /// The header names a version of the binary format that nobody has yet.
+    /// The header names a version of the binary format that does not exist yet.
     #[error("unknown WebAssembly version or layer {version:#x} (at offset 0x4)")]
     Version {
         /// The header's version and layer fields as one little-endian number.

@@ -59,6 +59,8 @@ mod share_modules;
 mod spare;
 #[cfg(feature = "precompile")]
 mod strip;
+mod stuck;
+mod threads;
 #[cfg(feature = "precompile")]
 mod trim;
 mod trim_exports;

@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
 
+use crate::threads;
+
 /// Why a process did not do its work, when neither the input nor the tool is at fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -37,6 +39,12 @@ pub enum MachineError {
     /// The process did not start, or its streams could not be used.
     #[error("a process could not be run")]
     Process(#[source] io::Error),
+    /// Every thread of the process waits, for what the machine did not give it.
+    #[error("a process of edgec made no progress for {seconds} s: all its threads wait")]
+    Stuck {
+        /// How long that was watched, in seconds.
+        seconds: u64,
+    },
     /// The process reports that it could not work.
     #[error("a process could not do its work: {message}")]
     Worker {
@@ -98,7 +106,16 @@ impl MachineError {
         Self::Temporary { folder, source }
     }
 
-    /// Why a process or a thread did not start.
+    /// Why a thread did not start. The system's error is the same for want of threads and for want
+    /// of memory for the thread's stack.
+    pub fn of_thread(source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::WouldBlock if threads::lacks_memory() => Limit::Memory.into(),
+            _ => Self::of_start(source),
+        }
+    }
+
+    /// Why a process did not start.
     pub(crate) fn of_start(source: io::Error) -> Self {
         use io::ErrorKind;
         match source.kind() {
@@ -133,28 +150,34 @@ pub(crate) fn temporary_file(input: &[u8]) -> Result<File, MachineError> {
     write().map_err(MachineError::of_temporary_file)
 }
 
-/// Whether the limits that this process inherited allow less memory than `memory` bytes.
+/// How much memory a process may use that limits itself to `memory` bytes, in bytes: less, if this
+/// process inherited lower limits.
 #[cfg(target_os = "linux")]
-pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
+pub(crate) fn allowed_memory(memory: u64) -> u64 {
     use rustix::process::{Resource, getrlimit};
-    let mut limits = [Resource::As, Resource::Data].into_iter();
-    limits.any(|limited| getrlimit(limited).current.is_some_and(|most| most < memory))
+    let limits = [Resource::As, Resource::Data].map(|limited| getrlimit(limited).current);
+    limits.into_iter().flatten().fold(memory, u64::min)
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn allows_less_memory_than(_: u64) -> bool {
-    false
+pub(crate) fn allowed_memory(memory: u64) -> u64 {
+    memory
+}
+
+/// Whether the limits that this process inherited allow less memory than `memory` bytes.
+pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
+    allowed_memory(memory) < memory
 }
 
 /// Whether this process inherited a limit on its address space. A worker sets itself no such limit:
 /// it limits only the memory that it writes.
-#[cfg(target_os = "linux")]
+#[cfg(all(feature = "precompile", target_os = "linux"))]
 pub(crate) fn limits_address_space() -> bool {
     use rustix::process::{Resource, getrlimit};
     getrlimit(Resource::As).current.is_some()
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(all(feature = "precompile", not(target_os = "linux")))]
 pub(crate) fn limits_address_space() -> bool {
     false
 }
@@ -200,6 +223,9 @@ mod tests {
             let error = MachineError::of_start(os(errno.raw_os_error()));
             assert!(error.to_string().contains(limit), "{error}");
         }
+        let again = os(rustix::io::Errno::AGAIN.raw_os_error());
+        let thread = MachineError::of_thread(again);
+        assert!(thread.to_string().contains("`ulimit -u`"), "{thread}");
         let missing = MachineError::of_start(io::ErrorKind::NotFound.into());
         assert!(matches!(missing, MachineError::Process(_)), "{missing}");
     }

@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn workers_are_there_at_the_same_time() {
-        // Nobody passes before all three are there.
+        // None passes before all three are there.
         let barrier = Barrier::new(3);
         let passed = map_at_once(3, &[(); 3], |_, ()| barrier.wait().is_leader());
         assert_eq!(passed.iter().filter(|leader| **leader).count(), 1);

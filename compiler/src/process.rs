@@ -10,14 +10,18 @@
 //!
 //! Source: `getrlimit(2)`, `prctl(2)`, `signal(7)`.
 
+mod fault;
+
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::fault::judge;
 use crate::environment::hidden_variables;
 use crate::machine::{self, Limit, MachineError};
+use crate::stuck::{self, Watch};
 
 /// What a process may take.
 pub(crate) struct Bounds {
@@ -27,6 +31,17 @@ pub(crate) struct Bounds {
     pub(crate) memory: u64,
     /// When it is stopped.
     pub(crate) deadline: Instant,
+    /// What it means if it sleeps for long.
+    pub(crate) sleep: Sleep,
+}
+
+/// What it means if all threads of a process sleep for long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// Nothing: it waits for other processes, or runs a program that may sleep.
+    Allowed,
+    /// They wait for each other, without end.
+    Stuck,
 }
 
 /// How a process ended.
@@ -74,18 +89,30 @@ pub(crate) fn run(
         .stderr(Stdio::piped())
         .spawn()
         .map_err(MachineError::of_start)?;
+    let mut watch = (bounds.sleep == Sleep::Stuck).then(|| Watch::new(child.id()));
     let mut running = Running(child);
     let answer = answer(running.0.stdout.take(), bounds.answer)?;
     let messages = messages(running.0.stderr.take())?;
 
-    let (status, answer) = match running.wait(&answer, bounds)? {
+    let (status, answer) = match running.wait(&answer, bounds, watch.as_mut())? {
         Waited::Ended(status, answer) => (status, answer),
         Waited::TooLong => return Ok(Ended::TooLong),
         Waited::Late => return Ok(Ended::Late),
+        Waited::Stuck => return Err(without_progress(bounds.memory)),
     };
     match status.success() {
         true => Ok(Ended::Done(answer)),
         false => judge(status, &text(&messages), bounds.memory, begin.elapsed()),
+    }
+}
+
+/// The error for a process that waits without end. Where memory is limited, that is the cause.
+fn without_progress(memory: u64) -> MachineError {
+    match machine::allows_less_memory_than(memory) {
+        true => Limit::Memory.into(),
+        false => MachineError::Stuck {
+            seconds: stuck::PATIENCE.as_secs(),
+        },
     }
 }
 
@@ -96,6 +123,7 @@ enum Waited {
     Ended(ExitStatus, Vec<u8>),
     TooLong,
     Late,
+    Stuck,
 }
 
 impl Running {
@@ -103,6 +131,7 @@ impl Running {
         &mut self,
         answer: &Receiver<io::Result<Vec<u8>>>,
         bounds: &Bounds,
+        mut watch: Option<&mut Watch>,
     ) -> Result<Waited, MachineError> {
         let begin = Instant::now();
         let mut received: Option<Vec<u8>> = None;
@@ -114,6 +143,9 @@ impl Running {
             let left = bounds.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(Waited::Late);
+            }
+            if watch.as_mut().is_some_and(|watch| watch.is_stuck()) {
+                return Ok(Waited::Stuck);
             }
             // Small programs take milliseconds. For large ones, a late look costs little.
             let pause = begin.elapsed() / 16;
@@ -163,7 +195,7 @@ fn answer(
         let _ = sender.send(read.map(|_| bytes));
     };
     let thread = thread::Builder::new().spawn(read);
-    thread.map_err(MachineError::of_start)?;
+    thread.map_err(MachineError::of_thread)?;
     Ok(receiver)
 }
 
@@ -186,7 +218,7 @@ fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u
         }
     };
     let thread = thread::Builder::new().spawn(read);
-    thread.map_err(MachineError::of_start)?;
+    thread.map_err(MachineError::of_thread)?;
     Ok(receiver)
 }
 
@@ -198,123 +230,6 @@ fn text(messages: &Receiver<Vec<u8>>) -> String {
         bytes.extend_from_slice(&piece);
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// How the messages of Rust's and C++'s allocators begin when they end the process.
-const OUT_OF_MEMORY: &[&str] = &[
-    "memory allocation of",
-    "terminate called after throwing an instance of 'std::bad_alloc'",
-    "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
-];
-/// How the message of a worker begins that could not start threads.
-pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";
-/// The same message, and those of C++.
-const NO_THREAD: &[&str] = &[
-    NO_THREADS,
-    "terminate called after throwing an instance of 'std::system_error'",
-    "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
-];
-
-/// Decides what is at fault for a process that ended without success.
-fn judge(
-    status: ExitStatus,
-    said: &str,
-    memory: u64,
-    elapsed: Duration,
-) -> Result<Ended, MachineError> {
-    let says = |beginnings: &[&str]| {
-        let mut lines = said.lines().map(str::trim_start);
-        lines.any(|line| beginnings.iter().any(|begin| line.starts_with(begin)))
-    };
-    if let Some(signal) = signal(status) {
-        return Err(outside(signal, elapsed));
-    }
-    if says(OUT_OF_MEMORY) {
-        return match machine::allows_less_memory_than(memory) {
-            true => Err(Limit::Memory.into()),
-            false => Ok(Ended::OutOfMemory),
-        };
-    }
-    if says(NO_THREAD) {
-        return Err(Limit::Processes.into());
-    }
-    let line = said.lines().find(|line| !line.trim().is_empty());
-    let message = line.unwrap_or("no message").trim().to_owned();
-    Ok(Ended::Failed { status, message })
-}
-
-/// The signal that ended a process, if it came from outside. Signals that a process causes itself
-/// by a crash do not count.
-#[cfg(unix)]
-fn signal(status: ExitStatus) -> Option<i32> {
-    use rustix::process::Signal;
-    use std::os::unix::process::ExitStatusExt as _;
-    // A shell reports the signal that ended its child as an exit code: 128 plus the signal's
-    // number.
-    let of_shell = || {
-        status
-            .code()?
-            .checked_sub(128)
-            .filter(|n| (1..32).contains(n))
-    };
-    let number = status.signal().or_else(of_shell)?;
-    let own = [
-        Signal::ILL,
-        Signal::TRAP,
-        Signal::ABORT,
-        Signal::BUS,
-        Signal::FPE,
-        Signal::SEGV,
-        Signal::SYS,
-    ];
-    (!own.map(Signal::as_raw).contains(&number)).then_some(number)
-}
-
-#[cfg(not(unix))]
-fn signal(_: ExitStatus) -> Option<i32> {
-    None
-}
-
-/// The error for a signal from outside.
-#[cfg(unix)]
-fn outside(number: i32, elapsed: Duration) -> MachineError {
-    use rustix::process::Signal;
-    let is = |signal: Signal| signal.as_raw() == number;
-    if is(Signal::XFSZ) {
-        return Limit::FileSize.into();
-    }
-    // At the hard limit on CPU time the system sends SIGKILL. A process can have used at most the
-    // elapsed time on every processor.
-    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let most = elapsed.as_secs_f64() * processors as f64 + 1.0;
-    let used_up = || machine::cpu_seconds().is_some_and(|limit| most >= limit as f64);
-    if is(Signal::XCPU) || is(Signal::KILL) && used_up() {
-        return Limit::CpuTime.into();
-    }
-    let names = [
-        (Signal::HUP, "SIGHUP"),
-        (Signal::INT, "SIGINT"),
-        (Signal::QUIT, "SIGQUIT"),
-        (Signal::KILL, "SIGKILL"),
-        (Signal::PIPE, "SIGPIPE"),
-        (Signal::ALARM, "SIGALRM"),
-        (Signal::TERM, "SIGTERM"),
-        (Signal::USR1, "SIGUSR1"),
-        (Signal::USR2, "SIGUSR2"),
-    ];
-    let name = names.iter().find(|(signal, _)| is(*signal));
-    let signal = name.map_or_else(
-        || format!("signal {number}"),
-        |(_, name)| (*name).to_owned(),
-    );
-    MachineError::Signal { signal }
-}
-
-#[cfg(not(unix))]
-fn outside(number: i32, _: Duration) -> MachineError {
-    MachineError::Signal {
-        signal: format!("signal {number}"),
-    }
 }
 
 /// What a worker process does first: it limits itself to `memory` bytes, leaves no core file, and
@@ -363,6 +278,7 @@ mod tests {
             answer: 100,
             memory: 1 << 30,
             deadline: Instant::now() + Duration::from_secs(60),
+            sleep: Sleep::Allowed,
         }
     }
 
@@ -399,6 +315,26 @@ mod tests {
         let thread = "echo \"terminate called after throwing an instance of 'std::system_error'\" >&2; \
                       kill -ABRT $$";
         assert_eq!(limit(thread), Limit::Processes);
+        let thread = "echo 'panicked at std/src/thread.rs:1: failed to spawn thread: error 11' >&2; \
+                      exit 101";
+        assert_eq!(limit(thread), Limit::Processes);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_process_that_waits_without_end_is_stopped() {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "exec sleep 600"]).stdin(Stdio::null());
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let short = Duration::from_millis;
+        let mut watch = Watch::with_patience(child.id(), short(500), short(50));
+        let mut running = Running(child);
+        let answer = answer(running.0.stdout.take(), 100).unwrap();
+        let waited = running.wait(&answer, &bounds(), Some(&mut watch));
+        assert!(matches!(waited, Ok(Waited::Stuck)));
+        // No limit is lower than 0.
+        let error = without_progress(0).to_string();
+        assert!(error.contains("no progress for 30 s"), "{error}");
     }
 
     #[test]
@@ -406,10 +342,14 @@ mod tests {
         for says in [
             "memory allocation of 9 bytes failed",
             "terminate called after throwing an instance of 'std::bad_alloc'",
+            "panicked at std/src/sys.rs:1: failed to allocate an alternative stack: error 12",
         ] {
             let full = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), bounds());
             assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
         }
+        // Binaryen's reader throws an exception, which becomes a message.
+        let caught = shell("echo std::bad_alloc >&2; exit 1", bounds());
+        assert!(matches!(caught, Ok(Ended::OutOfMemory)), "{caught:?}");
     }
 
     #[test]

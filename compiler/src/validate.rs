@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn bombs_are_refused_at_once() {
-        // Twice as many instances a level; and more levels than anybody can follow.
+        // Twice as many instances a level; and more levels than any reader can follow.
         let mut doubling = "(component $c0)".to_owned();
         for level in 1..60 {
             let inner = level - 1;

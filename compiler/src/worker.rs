@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::machine::MachineError;
-use crate::process::{self, Bounds, Ended};
+use crate::process::{self, Bounds, Ended, Sleep};
 
 /// How a worker process is started, and what it may use.
 #[derive(Clone, Debug)]
@@ -78,6 +78,27 @@ impl Worker {
         input: &[u8],
         most: u64,
     ) -> Result<Vec<u8>, WorkerError> {
+        self.answer(arguments, input, most, Sleep::Stuck)
+    }
+
+    /// As [`ask`](Self::ask), for a worker that runs the input, which may sleep.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn ask_of_a_run(
+        &self,
+        arguments: &[&str],
+        input: &[u8],
+        most: u64,
+    ) -> Result<Vec<u8>, WorkerError> {
+        self.answer(arguments, input, most, Sleep::Allowed)
+    }
+
+    fn answer(
+        &self,
+        arguments: &[&str],
+        input: &[u8],
+        most: u64,
+        sleep: Sleep,
+    ) -> Result<Vec<u8>, WorkerError> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -87,6 +108,7 @@ impl Worker {
             answer: most,
             memory: self.memory,
             deadline: Instant::now() + self.timeout,
+            sleep,
         };
         match process::run(&mut command, input, &bounds)? {
             Ended::Done(answer) => Ok(answer),
@@ -185,37 +207,6 @@ pub(crate) fn begin(memory: u64) {
     std::panic::set_hook(Box::new(|panic| {
         let _ = writeln!(io::stderr(), "{}", panic_line(panic));
     }));
-}
-
-/// What a worker does before it compiles: it starts Rayon's threads. If the system gives no
-/// threads, Rayon would panic later.
-#[cfg(feature = "precompile")]
-pub(crate) fn gather_threads() -> Result<(), String> {
-    use std::error::Error as _;
-    match rayon::ThreadPoolBuilder::new().build_global() {
-        // If a pool exists already, it has its threads.
-        Err(error) if error.source().is_some() => Err(format!("{}: {error}", process::NO_THREADS)),
-        _ => Ok(()),
-    }
-}
-
-/// What the optimizer's worker does before Binaryen runs: it starts as many threads as there are
-/// processors, all at one time, and ends them. Binaryen would wait without end for threads that it
-/// did not get.
-#[cfg(feature = "binaryen")]
-pub(crate) fn try_threads() -> Result<(), String> {
-    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        // Each thread waits until its sender is dropped, at the end of this closure or at an error.
-        let mut senders = Vec::new();
-        for _ in 0..processors {
-            let (sender, receiver) = std::sync::mpsc::channel::<()>();
-            let thread = std::thread::Builder::new().spawn_scoped(scope, move || receiver.recv());
-            thread.map_err(|error| format!("{}: {error}", process::NO_THREADS))?;
-            senders.push(sender);
-        }
-        Ok(())
-    })
 }
 
 /// Describes a panic in one line: the place within its package, and the message.

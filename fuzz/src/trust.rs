@@ -7,7 +7,7 @@ use edgec_artifact::{Artifact, Envelope, Manifest, Signature, Statement, encode,
 use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_verifier::{Expected, TrustPolicy, TrustedKey};
 
-/// The example key of RFC 8410, section 10.3: everybody has it, so nobody trusts it.
+/// The example key of RFC 8410, section 10.3: everybody has it, so no policy trusts it.
 pub const SECRET_KEY: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 -----END PRIVATE KEY-----
@@ -87,11 +87,11 @@ pub fn manifest(data: &[u8]) {
     }
 }
 
-/// No policy accepts what nobody signed, and no root what nobody has signed either.
+/// No policy accepts what is not signed, and neither does a root.
 pub fn policy(data: &[u8]) {
     assert!(TrustPolicy::decode(data, &[SECRET.public()], NOW).is_err());
     match TrustPolicy::decode(data, &[], NOW) {
-        Ok(policy) => assert!(judge_by(&policy, &UNSIGNED).is_err(), "trusts nobody"),
+        Ok(policy) => assert!(judge_by(&policy, &UNSIGNED).is_err(), "trusts no key"),
         Err(error) => drop(error.to_string()),
     }
 }
@@ -99,7 +99,7 @@ pub fn policy(data: &[u8]) {
 /// Nothing but the one file that the key signed is accepted.
 pub fn verify(data: &[u8]) {
     if judge(data).is_ok() {
-        assert!(data == SIGNED, "a file that nobody signed was accepted");
+        assert!(data == SIGNED, "a file without a signature was accepted");
     }
 }
 

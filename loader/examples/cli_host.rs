@@ -70,7 +70,7 @@ fn host(arguments: &[String]) -> Result<ExitCode, Box<dyn Error>> {
         return Err("usage: cli_host [--state FILE] STORE NAME POLICY [ARGUMENT]...".into());
     };
 
-    // Whom this host trusts, and where it keeps what was verified.
+    // What this host trusts, and where it keeps what was verified.
     let mut policy = PolicyFile::new(policy);
     if let Some(state) = state {
         policy = policy.remembered_in(state);

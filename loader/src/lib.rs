@@ -1,7 +1,7 @@
 //! Loading signed artifacts into Wasmtime: what a runtime links.
 //!
 //! [`load`] takes a file and a trust policy and gives back a component that was verified
-//! and whose bytes nobody can change any more; a file that does not verify never gets
+//! and whose bytes no process can change any more; a file that does not verify never gets
 //! near the engine. [`engine`] builds the engine that the artifacts fit.
 //!
 //! ```no_run

@@ -1,6 +1,6 @@
 //! From a file to a component that can be instantiated.
 //!
-//! The file is opened once and read once, into memory that nobody else can change; that
+//! The file is opened once and read once, into memory that no other process can change; that
 //! memory is what is verified and what is loaded. A path is never opened a second time.
 //! A host that loads more than once admits to a store instead ([`crate::store`]).
 
@@ -63,7 +63,7 @@ pub struct VerifiedFile {
 }
 
 impl VerifiedFile {
-    /// Reads a file into memory that nobody can change, and verifies that memory.
+    /// Reads a file into memory that no process can change, and verifies that memory.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl VerifiedFile {
 
 /// Opens a file to be read from beginning to end, and says how long it is.
 pub(crate) fn open(path: &Path) -> Result<(File, u64), LoadError> {
-    // A pipe would block on `open` until somebody writes to it.
+    // A pipe would block on `open` until there is a writer.
     #[cfg(unix)]
     let file = {
         use std::os::unix::fs::OpenOptionsExt as _;

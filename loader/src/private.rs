@@ -32,7 +32,7 @@ impl PrivateBytes {
     /// The component in it. The facts are the proof that it was verified.
     pub(crate) fn component(&self, engine: &Engine, facts: &Facts) -> Result<Component> {
         // SAFETY: the engine wants bytes that an engine of its own version wrote; it copies
-        // them. A signer whom the caller trusts vouches for that, which is what the facts
+        // them. A signer that the caller trusts vouches for that, which is what the facts
         // prove.
         unsafe { Component::deserialize(engine, self.image(facts)) }
     }

@@ -29,7 +29,7 @@ pub(crate) fn read(source: File, len: u64) -> io::Result<StableFile> {
     }
     let seals = SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
     fcntl_add_seals(&file, seals)?;
-    // SAFETY: the kernel holds the file to that, whoever has it open.
+    // SAFETY: the kernel holds the file to that for every process that has it open.
     unsafe { StableFile::new(file, len) }
 }
 

@@ -56,8 +56,8 @@ impl StableFile {
     /// The component in it. The facts are the proof that it was verified.
     pub(crate) fn component(&self, engine: &Engine, _: &Facts) -> Result<Component> {
         // SAFETY: the engine wants a file that an engine of its own version wrote and that
-        // stays as it is. A signer whom the caller trusts vouches for the first, which is
-        // what the facts prove; whoever made `self` vouches for the second.
+        // stays as it is. A signer that the caller trusts vouches for the first, which is
+        // what the facts prove; the code that made `self` vouches for the second.
         unsafe { Component::deserialize_file(engine, self.path()) }
     }
 

@@ -48,11 +48,11 @@ struct DigestArg {
 /// What came of [`enable`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Enabled {
-    /// The file is the kernel's now: no one can write it any more, only delete it.
+    /// The file is the kernel's now: no process can write it any more, only delete it.
     Now,
     /// It was so before, with parameters and contents that [`measure`] tells.
     Before,
-    /// Someone has the file open for writing, or is enabling it at this moment.
+    /// A process has the file open for writing, or is enabling it at this moment.
     Busy,
     /// The kernel or the file system cannot do it.
     NotSupported,

@@ -1,6 +1,6 @@
 //! Putting image and manifest together, and signing them.
 //!
-//! Private keys live in this crate, or outside of edgec: whoever holds one signs
+//! Private keys live in this crate, or outside of edgec: the holder of one signs
 //! [`UnsignedArtifact::pae`]. An [`UnsignedArtifact`] becomes a [`SignedArtifact`] by a signature
 //! that was just verified; only a signed artifact has bytes to write.
 

@@ -5,7 +5,7 @@ use edgec_artifact::{
     Signature, Statement, StatementError, append_envelope, verity,
 };
 
-/// An image and the statement about it, which nobody has signed yet.
+/// An image and the statement about it, which is not signed yet.
 #[derive(Debug)]
 pub struct UnsignedArtifact {
     image: Vec<u8>,
@@ -63,8 +63,8 @@ impl UnsignedArtifact {
     ///
     /// # Errors
     ///
-    /// [`PackageError`] when the file is not an artifact or contradicts itself: nobody
-    /// should put their name to that.
+    /// [`PackageError`] when the file is not an artifact or contradicts itself: such
+    /// a file must not be signed.
     pub fn reopen(file: &[u8]) -> Result<(Self, Vec<Signature>), PackageError> {
         let artifact = Artifact::decode(file)?;
         let image = artifact.image();

@@ -4,7 +4,7 @@
 //! feature mandatory); the cores' technical reference manuals. Of each only the features that
 //! Cranelift 0.135 can use are listed (`meta/src/isa/arm64.rs`): no SVE, and not pointer
 //! authentication, which changes no code without a setting that the profiles leave off, and which
-//! hypervisors hide. A product whose core is somebody else's is an alias of that core.
+//! hypervisors hide. A product whose core is another maker's is an alias of that core.
 
 use crate::{Arch, CpuFeature, Target, Tier};
 

@@ -61,7 +61,7 @@ impl Example {
         let table = ResourceTable::new();
         let mut store = wasmtime::Store::new(engine, Run { wasi, table });
         if engine.profile() == EngineProfile::Edge {
-            // Nobody counts epochs here: it runs until it ends.
+            // No epochs are counted here: it runs until it ends.
             store.set_epoch_deadline(1);
         }
         let command = Command::instantiate(&mut store, loaded.program(), &linker)?;

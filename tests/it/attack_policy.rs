@@ -250,7 +250,7 @@ fn row_27_a_policy_that_is_no_file_of_its_own() {
         scene.refuses("policy-file");
         chown(&file, Some(0), None).unwrap();
     } else {
-        eprintln!("not tried: only root can give a file to somebody else");
+        eprintln!("not tried: only root can give a file to another user");
     }
     let real = scene.sandbox.path().join("real.toml");
     fs::rename(&file, &real).unwrap();

@@ -146,7 +146,7 @@ fn row_28_verdicts_end_in_time() {
 }
 
 /// Row 31: what happens to the store's files after a load is nothing to the program, whose file
-/// nobody but the owner could change.
+/// only the owner could change.
 #[test]
 fn row_31_replaced_in_the_store_after_the_load() {
     let host = StoreHost::new();

@@ -11,6 +11,7 @@ use edgec_artifact::Manifest;
 use edgec_loader::Expected;
 use edgec_loader::store::{Application, Change, Condition, Store};
 use edgec_tests::corpus::{Forge, fails, material};
+use edgec_tests::skipped;
 use edgec_tests::store_host::{StoreHost, overwrite};
 
 /// Row 32: what is no file of the store's own, in the place of each of its files.
@@ -132,7 +133,8 @@ fn row_32_owners() {
     paths.extend([host.current(), host.sandbox.path().to_owned()]);
     for path in paths {
         if chown(&path, Some(12345), None).is_err() {
-            eprintln!("SKIPPED: only root can give a file to another user");
+            let why = "only root can give a file to another user";
+            skipped("EDGEC_REQUIRE_ROOT", why);
             return;
         }
         host.refuses("store-owner", path.to_str().unwrap());

@@ -95,7 +95,7 @@ fn a_policy_demands_the_audit() {
     let asked = policy("compiler.audit = true");
     let checks = judge(bed.forge.file, &asked).unwrap();
     assert_eq!(checks.last(), Some(&("audit", "passed")));
-    // The engine's table is not read there, and nobody is to believe it.
+    // The engine's table is not read there, and is not to be believed.
     let astray = bed.with_entry_astray();
     let verified = verify(&astray, &asked, &Expected::anything(), 0).unwrap();
     let evidence = &verified.checks().last().unwrap().evidence;
@@ -115,7 +115,7 @@ fn a_policy_demands_the_audit() {
     assert_eq!(warned.last(), Some(&("audit", "WARNED")));
     let off = judge(&bad, &policy("compiler.audit = true\nchecks.audit = 'off'")).unwrap();
     assert_eq!(off.last(), Some(&("audit", "off")));
-    // Nobody asked: that is said.
+    // It was not asked for: that is said.
     let silent = judge(&bad, &policy("")).unwrap();
     assert_eq!(silent.last(), Some(&("audit", "not applicable")));
 }

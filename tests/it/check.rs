@@ -223,7 +223,7 @@ fn files_of_different_releases_are_no_choice() {
     let says = "error[mixed-releases]: the artifacts are of different releases: \
                 `hello` of channel `stable`, version 1, and `hello` of channel `stable`, version 2";
     assert!(stderr.starts_with(says), "{stderr}");
-    // One that nobody signed is refused, and not left aside.
+    // One without a signature is refused, and not left aside.
     let mut file = sandbox.read("2.cwasm");
     file[0x1100] ^= 1;
     sandbox.write("2.cwasm", file);

@@ -98,7 +98,7 @@ fn a_backtrace_of_stock_wasmtime_gets_its_names_back() {
     build(&sandbox, "app.wat", "app.cwasm");
     let engine = wasmtime::Engine::default();
     let path = sandbox.path().join("app.cwasm");
-    // SAFETY: the file was built a moment ago, and nobody writes it.
+    // SAFETY: the file was built a moment ago, and no process writes it.
     let module = unsafe { wasmtime::Module::deserialize_file(&engine, &path) }.unwrap();
     let mut store = wasmtime::Store::new(&engine, ());
     let instance = wasmtime::Instance::new(&mut store, &module, &[]).unwrap();

@@ -13,6 +13,7 @@ use edgec_artifact::Validity;
 use edgec_loader::Limits;
 use edgec_loader::store::{Deployment, Distrust, PolicySource, Refreshed};
 use edgec_tests::corpus::{Forge, material};
+use edgec_tests::skipped;
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::stored::{Stored, ask, edge};
 use wasmtime::component::Linker;
@@ -165,7 +166,8 @@ fn what_others_can_change_is_not_served() {
     }
     for path in [host.path("artifacts"), image.clone(), host.envelope()] {
         if chown(&path, Some(12345), None).is_err() {
-            eprintln!("SKIPPED: only root can give a file to another user");
+            let why = "only root can give a file to another user";
+            skipped("EDGEC_REQUIRE_ROOT", why);
             break;
         }
         assert_eq!(distrusted(&deployment), "store-owner");
@@ -173,10 +175,10 @@ fn what_others_can_change_is_not_served() {
         deployment.refresh().unwrap();
     }
 
-    // Written while nobody looked: the mode is as before, the file is not.
+    // Written between two looks: the mode is as before, the file is not.
     fs::set_permissions(&image, mode(0o666)).unwrap();
     let Ok(writable) = File::options().write(true).open(&image) else {
-        eprintln!("SKIPPED: with fs-verity the kernel lets no one write an image");
+        eprintln!("SKIPPED: with fs-verity the kernel lets no user write an image");
         return;
     };
     let bytes = fs::read(&image).unwrap();

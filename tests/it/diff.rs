@@ -125,7 +125,7 @@ fn a_debug_file_is_that_of_its_image() {
     assert!(stderr.contains("error[build-id]: b.debug"), "{stderr}");
     let stderr = sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm", "--debug-b", "a.cwasm"]);
     assert!(stderr.contains("error[debug-file]: a.cwasm"), "{stderr}");
-    // One that lies beside and is another's is not taken, and nobody asked for it.
+    // One that lies beside and is another's is not taken: it was not asked for.
     std::fs::copy(
         sandbox.path().join("a.debug"),
         sandbox.path().join("b.debug"),

@@ -36,13 +36,13 @@ fn with_epochs() -> Engine {
 
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 fn component(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file was built a moment ago, and nobody writes it.
+    // SAFETY: the file was built a moment ago, and no process writes it.
     unsafe { Component::deserialize_file(engine, path) }
 }
 
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 fn module(engine: &Engine, path: &Path) -> Module {
-    // SAFETY: the file was built a moment ago, and nobody writes it.
+    // SAFETY: the file was built a moment ago, and no process writes it.
     unsafe { Module::deserialize_file(engine, path) }.unwrap()
 }
 
@@ -81,7 +81,7 @@ fn each_profile_is_for_its_own_hosts() {
         );
         assert!(manifest.contains(&epochs), "{manifest}");
     }
-    // Where nobody looks at the profile, the engine refuses in its own words.
+    // Where the profile is not looked at, the engine refuses in its own words.
     let stock = Engine::default();
     component(&stock, &sandbox.path().join("default.cwasm")).unwrap();
     let refused = component(&stock, &sandbox.path().join("edge.cwasm")).map(|_| ());

@@ -308,7 +308,7 @@ fn a_host_without_a_policy_serves_nothing() {
     };
 
     edition(2, "expires = 2020-01-01T00:00:00Z\n");
-    lost("the trust policy expired at 1577836800");
+    lost("the trust policy expired at 2020-01-01T00:00:00Z");
     found(3);
     std::fs::remove_file(&path).unwrap();
     lost("cannot read the file: No such file");

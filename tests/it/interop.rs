@@ -130,7 +130,7 @@ fn dsse_and_in_toto_tools_accept_the_envelope() {
         assert_eq!(output.status.code(), Some(1), "{stderr}");
         assert!(stderr.starts_with(by), "{stderr}");
     };
-    // Two signatures by one key, or by nobody whom they know.
+    // Two signatures by one key, or by an unknown key.
     sandbox.ok(&["keygen", "-o", "third.pem"]);
     refused("2", &["key.pub.pem", "third.pub.pem"], "securesystemslib: ");
     refused("1", &["third.pub.pem"], "securesystemslib: ");

@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 
 use edgec_compiler::{Kind, KindChoice, adapt, read};
-use edgec_tests::{Sandbox, shared, stock};
+use edgec_tests::{Sandbox, shared, skipped, stock};
 
 use crate::preview1::{ARCH, EXIT, HELLO, MEMORY, WRITE, build, command, run};
 
@@ -348,7 +348,8 @@ fn component_types_do_not_hide_a_difference() {
 #[test]
 fn the_trials_run_as_under_stock() {
     let Some(folder) = shared("trials") else {
-        eprintln!("skipped: no trials beside the repository");
+        let why = "no trials beside the repository";
+        skipped("EDGEC_REQUIRE_TRIALS", why);
         return;
     };
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Whoever signs outside of edgec: in two steps, by a program; and signatures that go.
+//! Signers outside of edgec: in two steps, by a program; and signatures that go.
 //! Needs `openssl`, which plays the signer.
 
 use std::path::Path;
@@ -120,7 +120,7 @@ fn a_signature_that_does_not_fit_is_not_attached() {
     let longer = [&signature[..], &[0]].concat();
     for (bytes, says) in [
         (&flipped[..], "not by key"),
-        (&longer, "65 bytes that are no Ed25519 signature"),
+        (&longer, "65 bytes are not an Ed25519 signature"),
         (&signature[..63], "63 bytes"),
         (&[], "0 bytes"),
     ] {

@@ -58,7 +58,7 @@ fn one_damaged_release_stops_nothing() {
 fn assert_only_this_is_out(file: &str, put: Put<'_>, code: &str) {
     let host = StoreHost::with_two();
     let path = host.folder("app").join(file);
-    // Nobody names this, for all that can be read.
+    // Nothing that can be read names this.
     let orphan = format!("artifacts/{}.elf", "0".repeat(64));
     overwrite(&host.path(&orphan), b"x");
     let before = artifacts(&host);
@@ -208,7 +208,7 @@ fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
     assert!(stderr.starts_with(left_out), "{stderr}");
 }
 
-/// A mode that lets somebody write is told, with the one that is expected.
+/// A mode that lets other users write is told, with the one that is expected.
 #[test]
 fn modes_are_told() {
     let host = StoreHost::new();

@@ -134,6 +134,15 @@ fn a_change_of_kind_is_told() {
     assert!(stderr.starts_with(warning), "{stderr}");
     let back = ["use", "app", "--app-version", "1"];
     assert_eq!(host.report(&back, 0)["warnings"][0]["code"], "kind");
+
+    // When the current version goes, another takes its place.
+    host.report(&choose, 0);
+    let away = |version| ["rm", "app", "--app-version", version];
+    assert!(host.report(&away("3"), 0)["warnings"].is_null());
+    let (_, stderr) = host.told(&away("2"), 0);
+    let warning =
+        "warning[kind]: app version 1: this is a component; version 2, which was current, ";
+    assert!(stderr.starts_with(warning), "{stderr}");
     let (stdout, _) = host.told(&["rm", "app"], 0);
     let told = "none is left; hosts that serve it keep it until they restart\n";
     assert!(stdout.ends_with(told), "{stdout}");
@@ -201,7 +210,7 @@ fn a_collection_removes_only_what_a_store_writes() {
     let mut left: Vec<_> = left.iter().map(|name| name.as_str().unwrap()).collect();
     left.sort_unstable();
     assert_eq!(left, foreign);
-    // They are in nobody's way.
+    // They are in no one's way.
     let (text, stderr) = host.told(&["gc"], 0);
     assert!(text.starts_with("0 images removed"), "{text}");
     let warnings = stderr.matches("warning[foreign]: store/").count();
@@ -222,7 +231,7 @@ fn run_does_not_ask_the_environment_for_a_store() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// Who reads a store waits for nobody; who may only read it holds nobody up.
+/// A reader of a store waits for no other process, and holds none up.
 #[test]
 fn locks_are_for_changes() {
     let host = StoreHost::with_two();

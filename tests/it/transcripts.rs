@@ -60,6 +60,29 @@ fn a_stale_digest_is_found() {
     assert!(session(&stale).is_err());
 }
 
+/// The check detects a document with two key ids for one key.
+#[test]
+fn two_ids_of_one_key_are_found() {
+    if std::env::var_os("BLESS").is_some() {
+        return;
+    }
+    let session = |first: char, second: char| {
+        let folder = tempfile::tempdir().unwrap();
+        let document = folder.path().join("document.md");
+        let id = |digit: char| digit.to_string().repeat(64);
+        let (first, second) = (id(first), id(second));
+        let text = format!(
+            "```console\n$ edgec keygen -o key.pem | grep id\nkey id       {first}\n\
+             $ edgec keys show key.pub.pem --format json | grep -o '\"keyId\": .*\",'\n\
+             \"keyId\": \"{second}\",\n```\n"
+        );
+        std::fs::write(&document, text).unwrap();
+        std::panic::catch_unwind(|| transcript::check(&document))
+    };
+    session('1', '1').unwrap();
+    assert!(session('1', '2').is_err());
+}
+
 fn markdown(folder: &str) -> Vec<PathBuf> {
     std::fs::read_dir(repository().join(folder))
         .unwrap()

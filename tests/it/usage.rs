@@ -155,7 +155,7 @@ fn help_is_short_or_long() {
         heading.unwrap().to_owned()
     };
     assert_eq!(under("--format"), "Output:");
-    assert_eq!(under("--trust "), "Whom to trust:");
+    assert_eq!(under("--trust "), "Trust:");
     assert_eq!(under("--rebuild"), "Rebuilding:");
     assert_eq!(under("--wasm-opt"), "Limits and tools:");
 }
@@ -238,6 +238,39 @@ fn values_of_options_are_explained() {
         assert!(stderr.starts_with(&begins), "{option} {value}: {stderr}");
         assert!(stderr.contains(says), "{option} {value}: {stderr}");
         assert!(!stderr.contains("digit"), "{stderr}");
+    }
+    let store = ["store", "--store", "store"];
+    for (arguments, option, value, says) in [
+        (
+            &["use", "app"][..],
+            "--app-version",
+            "v7",
+            "`edgec store ls`",
+        ),
+        (&["rm", "app"], "--app-version", "1.2", "a whole number"),
+        (
+            &["path", "app"],
+            "--app-version",
+            "9007199254740992",
+            "is not in 0..=",
+        ),
+        (&["plan"], "--instances", "many", "a whole number"),
+        (&["plan"], "--instances", "0", "0 is not in 1..="),
+        (&["plan"], "--memory", "4G", "a whole number of MiB"),
+        (&["plan"], "--memory", "4097", "4097 is not in 1..=4096"),
+    ] {
+        let arguments = [&store[..], arguments, &[option, value]].concat();
+        let stderr = sandbox.fails(2, &arguments);
+        let begins = format!("error: invalid value '{value}' for '{option} <");
+        assert!(stderr.starts_with(&begins), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(says), "{arguments:?}: {stderr}");
+    }
+    for arguments in [
+        ["diff", "a", "b", "--most=x"],
+        ["inspect", "a", "--signature", "x"],
+    ] {
+        let stderr = sandbox.fails(2, &arguments);
+        assert!(stderr.contains(": write a whole number"), "{stderr}");
     }
     // Milliseconds in the variable for builders, and a build that it puts behind its end.
     for (date, expires, says) in [

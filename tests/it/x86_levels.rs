@@ -83,7 +83,7 @@ fn a_level_runs_where_the_cpu_has_it_and_is_refused_by_name_elsewhere() {
                 Err(misfit) => {
                     assert_eq!((code, stdout.as_str()), (Some(1), ""), "{cpu}: {stderr}");
                     let said = format!(
-                        "error[host]: {artifact}: the artifact does not fit this host: {misfit}"
+                        "error[host]: {artifact}: this host cannot run the artifact: {misfit}"
                     );
                     assert!(stderr.starts_with(&said), "{cpu}: {stderr}, not {said}");
                     refused += 1;

@@ -16,7 +16,7 @@ pub use material::{GREETING, Material, material};
 
 use crate::Sandbox;
 
-/// One attack: a file, whom the host trusts, and what must come of it.
+/// One attack: a file, what the host trusts, and what must come of it.
 pub struct Case {
     /// The row of the threat model.
     pub row: u8,
@@ -24,7 +24,7 @@ pub struct Case {
     pub name: &'static str,
     /// The file.
     pub file: Vec<u8>,
-    /// Whom the host trusts.
+    /// What the host trusts.
     pub trust: Trust,
     /// The error's code in `verify`; none when only a load can find the attack.
     pub verify: Option<&'static str>,
@@ -34,14 +34,14 @@ pub struct Case {
     pub says: &'static str,
 }
 
-/// Whom the host of a case trusts.
+/// What the host of a case trusts.
 #[derive(Clone)]
 pub enum Trust {
     /// The signer.
     Signer,
     /// The signer and another; both must have signed.
     Both,
-    /// Whom a policy file names.
+    /// What a policy file names.
     Policy(String),
 }
 
@@ -59,7 +59,7 @@ impl Case {
         }
     }
 
-    /// Where the host trusts somebody else.
+    /// Where the host trusts another key.
     pub fn trusting(mut self, trust: Trust) -> Self {
         self.trust = trust;
         self
@@ -102,7 +102,7 @@ impl Case {
     }
 }
 
-/// A machine that trusts somebody.
+/// A machine that trusts a key.
 pub struct Host {
     /// Its files.
     pub sandbox: Sandbox,

@@ -30,7 +30,7 @@ pub fn python() -> Option<PathBuf> {
     folder.map(|folder| folder.join("bin/python"))
 }
 
-/// Whom both verifiers are told to trust. Paths are absolute.
+/// What both verifiers are told to trust. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trust {
     /// Public keys that must all have signed.

@@ -108,6 +108,16 @@ pub fn present(program: &str) -> bool {
     found
 }
 
+/// Says that a test, or a part of it, is skipped, and why.
+///
+/// # Panics
+///
+/// When `variable`, one of `EDGEC_REQUIRE_…`, is set.
+pub fn skipped(variable: &str, why: &str) {
+    assert!(std::env::var_os(variable).is_none(), "{why}");
+    eprintln!("SKIPPED: {why}");
+}
+
 /// A sandbox with one more key, `secret.pem`, under the passphrase `correct horse`, which the
 /// file `passphrase` holds.
 pub fn encrypted_key() -> Sandbox {

@@ -18,7 +18,7 @@ pub struct StoreHost {
     pub sandbox: Sandbox,
     /// What runs the programs.
     pub engine: HostEngine,
-    /// Whom it trusts.
+    /// The keys that it trusts.
     pub policy: TrustPolicy,
     /// Its store, `store` in the sandbox.
     pub store: Store,

@@ -3,13 +3,14 @@
 //! In a Markdown file, a block marked `console` is a session: lines after `$ ` are commands, each
 //! with the lines after `> ` that continue it, and the lines below are what it prints (both
 //! streams). All blocks of a file run in order in one empty folder. Times and lengths differ from
-//! run to run, and so does everything that depends on keys, which are new in each run: these
-//! compare as equal. Everything else is compared to the letter, including the digests of what a
-//! session builds. The same input gives the same bytes everywhere, so a document shows the digests
-//! of what is built now. `BLESS=1` writes what was printed into the document where it differs,
-//! `BLESS=all` everywhere: one run's key ids fit each other.
+//! run to run, and so does everything that depends on keys, which are new in each run: times and
+//! lengths compare as equal, and so do such digests if a document has the same one everywhere where
+//! the run has the same one. Everything else is compared to the letter, including the digests of
+//! what a session builds. The same input gives the same bytes everywhere, so a document shows the
+//! digests of what is built now. `BLESS=1` writes what was printed into the document where it
+//! differs, with the document's own key ids; `BLESS=all` everywhere.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -33,6 +34,7 @@ pub fn check(document: &Path) {
     let mut session = Session::new();
     let mut replayed = String::new();
     let mut lines = text.lines().peekable();
+    let mut names = Names::default();
     let mut sessions = 0;
     while let Some(line) = lines.next() {
         writeln!(replayed, "{line}").unwrap();
@@ -59,15 +61,19 @@ pub fn check(document: &Path) {
             let printed = session.run(&command, &mut status);
             let all = std::env::var_os("BLESS").is_some_and(|bless| bless == "all");
             let normal = |text: &str| normal(text, &session.built);
-            if normal(&printed) == normal(&expected) && !all {
+            let same = normal(&printed) == normal(&expected)
+                && names.fit(&printed, &expected, &session.built);
+            if same && !all {
                 replayed.push_str(&expected);
             } else if std::env::var_os("BLESS").is_some() {
-                replayed.push_str(&printed);
+                replayed.push_str(&names.in_document(&printed, &session.built));
             } else {
                 panic!(
                     "{}: `{command}` printed\n{printed}\nand not\n{expected}\n\
-                     (BLESS=1 writes what was printed into the document)",
-                    document.display()
+                     (BLESS=1 writes what was printed into the document; this run's keys are in \
+                     the document {:?})",
+                    document.display(),
+                    names.0
                 );
             }
         }
@@ -150,6 +156,49 @@ fn note_digests(folder: &Path, digests: &mut BTreeSet<String>) {
         digests.insert(verity::digest(image).to_string());
         let payload = String::from_utf8_lossy(artifact.envelope().payload());
         digests.extend(digest.find_iter(&payload).map(|it| it.as_str().to_owned()));
+    }
+}
+
+/// What this run's digests are in the document, for those that depend on keys.
+#[derive(Default)]
+struct Names(BTreeMap<String, String>);
+
+impl Names {
+    /// Whether the digests of two texts that are the same but for them are those of one story: the
+    /// document has one digest for each of this run, as in the texts before.
+    fn fit(&mut self, printed: &str, expected: &str, built: &BTreeSet<String>) -> bool {
+        let digest = Regex::new(DIGEST).unwrap();
+        let digests = digest.find_iter(printed).zip(digest.find_iter(expected));
+        let mut names = self.0.clone();
+        for (printed, expected) in digests.map(|(a, b)| (a.as_str(), b.as_str())) {
+            if built.contains(printed) {
+                continue;
+            }
+            let fits = match names.get(printed) {
+                Some(known) => known == expected,
+                None => !names.values().any(|it| it == expected),
+            };
+            if !fits {
+                return false;
+            }
+            names.insert(printed.to_owned(), expected.to_owned());
+        }
+        self.0 = names;
+        true
+    }
+
+    /// The text with the document's digests, as far as it has them.
+    fn in_document(&mut self, printed: &str, built: &BTreeSet<String>) -> String {
+        let digest = Regex::new(DIGEST).unwrap();
+        let text = digest.replace_all(printed, |found: &regex::Captures<'_>| {
+            let found = found.get(0).map_or("", |it| it.as_str());
+            if built.contains(found) {
+                return found.to_owned();
+            }
+            let own = || found.to_owned();
+            self.0.entry(own()).or_insert_with(own).clone()
+        });
+        text.into_owned()
     }
 }
 

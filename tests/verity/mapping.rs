@@ -61,7 +61,7 @@ pub(crate) fn serve(how: Use, path: &Path, page: usize) -> Outcome {
         let flags = MapFlags::PRIVATE;
         mmap(std::ptr::null_mut(), len, protection, flags, &file, 0)
     }?;
-    // SAFETY: `len` readable bytes that stay mapped; nobody writes the file. An access that
+    // SAFETY: `len` readable bytes that stay mapped; no process writes the file. An access that
     // the kernel refuses ends this process, which is what it is for.
     #[expect(unsafe_code, reason = "mapping a file")]
     let bytes = unsafe { std::slice::from_raw_parts(view.cast::<u8>(), len) };

@@ -1,4 +1,4 @@
-//! Enabling, the digest, and that nobody writes the file any more.
+//! Enabling, the digest, and that no process writes the file any more.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -30,9 +30,9 @@ pub(crate) const CHECKS: &[Check] = &[
         names_are_not_kept,
     ),
     ("enabling twice is told", twice),
-    ("while somebody writes the file, nothing is enabled", busy),
+    ("while a process writes the file, nothing is enabled", busy),
     (
-        "while somebody has the file mapped for writing, nothing is enabled",
+        "while a process has the file mapped for writing, nothing is enabled",
         busy_mapping,
     ),
 ];
@@ -147,7 +147,7 @@ fn busy_mapping() -> Outcome {
         .write(true)
         .open(disk("busy-mapping"))?;
     let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
-    // SAFETY: a new mapping at an address that the kernel chooses, and nobody uses it.
+    // SAFETY: a new mapping at an address that the kernel chooses, and nothing uses it.
     #[expect(unsafe_code, reason = "mapping a file")]
     let view = unsafe { mmap(std::ptr::null_mut(), BLOCK, protection, flags, &writer, 0) }?;
     drop(writer);

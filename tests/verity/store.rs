@@ -25,7 +25,7 @@ pub(crate) const COMMAND: &str = "load";
 /// The argument that makes this program the one that admits.
 pub(crate) const ADMIT: &str = "admit";
 /// A user who is not root.
-const SOMEBODY: u32 = 1000;
+const OTHER_USER: u32 = 1000;
 
 pub(crate) const CHECKS: &[Check] = &[
     (
@@ -33,7 +33,7 @@ pub(crate) const CHECKS: &[Check] = &[
         admitted,
     ),
     (
-        "what somebody admits who is not root is under verity",
+        "what a user other than root admits is under verity",
         admitted_by_somebody,
     ),
     (
@@ -98,17 +98,17 @@ pub(crate) fn admit(path: &Path) -> Outcome {
 
 /// The kernel asks whether the file may be written before it enables verity: what root may always.
 fn admitted_by_somebody() -> Outcome {
-    let folder = disk("somebody");
+    let folder = disk("other-user");
     fs::create_dir(&folder)?;
-    chown(&folder, Some(SOMEBODY), Some(SOMEBODY))?;
+    chown(&folder, Some(OTHER_USER), Some(OTHER_USER))?;
     let output = Command::new(std::env::current_exe()?)
         .args([ADMIT.as_ref(), folder.join("store").as_os_str()])
-        .uid(SOMEBODY)
-        .gid(SOMEBODY)
+        .uid(OTHER_USER)
+        .gid(OTHER_USER)
         .output()?;
     let said = [output.stdout, output.stderr].concat();
     same(
-        "somebody's admission",
+        "the other user's admission",
         String::from_utf8_lossy(&said).trim(),
         "admitted FsVerity",
     )

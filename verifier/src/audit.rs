@@ -2,7 +2,7 @@
 //!
 //! A lint, not a proof of isolation: it sees what the code is, not what the code computes. Where an
 //! indirect branch goes, and which address a load or a store has, is decided at run time by
-//! values that nobody follows here. `docs/audit.md` says what is stated and what is not.
+//! values that are not followed here. `docs/audit.md` says what is stated and what is not.
 //!
 //! No file is opened and nothing is compiled: bytes in, findings out. What Cranelift 0.135 emits
 //! is known from its source, not by linking it.

@@ -4,13 +4,14 @@ use edgec_artifact::{LayoutError, StatementError, VerityDigest};
 
 use crate::consistency::Contradiction;
 use crate::engine_version::EngineVersion;
+use crate::moment::moment;
 
 /// Why an artifact is not to be trusted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
     /// The policy itself is too old to be followed.
-    #[error("the trust policy expired at {expires} (now {now}, seconds since 1970)")]
+    #[error("the trust policy expired at {}; it is now {}", moment(*expires), moment(*now))]
     PolicyExpired {
         /// The first second after its validity.
         expires: u64,
@@ -24,7 +25,7 @@ pub enum VerifyError {
     #[error("the artifact carries no signature")]
     NoSignature,
     /// A signature under a trusted key's id that is not the key's over this payload: the
-    /// artifact was changed, or somebody claims to be the key's owner.
+    /// artifact was changed, or a signer claims to be the key's owner.
     #[error("the signature of trusted key `{key_name}` is not valid for this artifact")]
     BadSignature {
         /// The policy's name for the key.
@@ -39,7 +40,7 @@ pub enum VerifyError {
     /// Fewer trusted keys than the policy wants have signed.
     #[error(
         "{accepted} of {threshold} required signatures by trusted keys{}",
-        what(scope, discounted)
+        what(scope, discounted, untrusted)
     )]
     Threshold {
         /// How many different keys that count have signed.
@@ -50,6 +51,9 @@ pub enum VerifyError {
         scope: Option<String>,
         /// Trusted keys that have signed, validly, and do not count.
         discounted: Vec<Discounted>,
+        /// The other key ids in the artifact, which the policy does not know. Their signatures are
+        /// not checked.
+        untrusted: Vec<String>,
     },
     /// What was signed is not a manifest.
     #[error(transparent)]
@@ -124,7 +128,7 @@ pub enum VerifyError {
         minimum: EngineVersion,
     },
     /// Code by an engine whose version cannot be compared with the minimum and the denied ranges.
-    #[error("the code was made by wasmtime `{found}`, which is no version of three numbers")]
+    #[error("the code was made by wasmtime `{found}`, which is not a version of three numbers")]
     CompilerUnknown {
         /// The version in the manifest.
         found: String,
@@ -169,7 +173,10 @@ pub enum VerifyError {
         imports: Vec<String>,
     },
     /// Too early.
-    #[error("the artifact is not valid before {not_before} (now {now}, seconds since 1970)")]
+    #[error(
+        "the artifact is not valid before {}; it is now {}",
+        moment(*not_before), moment(*now)
+    )]
     NotYetValid {
         /// The first second of its validity.
         not_before: u64,
@@ -177,7 +184,7 @@ pub enum VerifyError {
         now: u64,
     },
     /// Too late.
-    #[error("the artifact expired at {expires} (now {now}, seconds since 1970)")]
+    #[error("the artifact expired at {}; it is now {}", moment(*expires), moment(*now))]
     Expired {
         /// The first second after its validity.
         expires: u64,
@@ -223,13 +230,13 @@ pub enum Discount {
         reason: String,
     },
     /// The policy trusts the key from a later time on.
-    #[error("trusted only from {not_before} on, seconds since 1970")]
+    #[error("trusted only from {} on", moment(*not_before))]
     NotYetValid {
         /// The first second at which the key counts.
         not_before: u64,
     },
     /// The policy trusted the key until an earlier time.
-    #[error("trusted only before {expires}, seconds since 1970")]
+    #[error("trusted only before {}", moment(*expires))]
     Expired {
         /// The first second at which the key no longer counts.
         expires: u64,
@@ -309,12 +316,24 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn what(scope: &Option<String>, discounted: &[Discounted]) -> String {
+fn what(scope: &Option<String>, discounted: &[Discounted], untrusted: &[String]) -> String {
     let scope = scope.iter().map(|scope| format!(", as {scope} wants"));
     let discounted = discounted
         .iter()
         .map(|key| format!("; `{}` does not count: {}", key.key_name, key.why));
-    scope.chain(discounted).collect()
+    // The ids are the artifact's: there may be many, and they may be long.
+    let ids = untrusted.iter().take(3);
+    let ids: Vec<String> = ids.map(|id| id.chars().take(64).collect()).collect();
+    let untrusted = match untrusted.len() {
+        0 => None,
+        1 => Some(format!("; key {} is not trusted here", ids.join(""))),
+        2 | 3 => Some(format!("; keys {} are not trusted here", ids.join(", "))),
+        many => Some(format!(
+            "; keys {} and others ({many}) are not trusted here",
+            ids.join(", ")
+        )),
+    };
+    scope.chain(discounted).chain(untrusted).collect()
 }
 
 fn quoted(names: &[String]) -> String {

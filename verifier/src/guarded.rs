@@ -1,4 +1,4 @@
-//! Files that decide whom a host trusts: read only when nobody else can have written them.
+//! Files that decide what a host trusts: read only if no other user can have written them.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -17,8 +17,8 @@ pub enum GuardError {
     /// A folder, a pipe, a device.
     #[error("not a regular file")]
     NotAFile,
-    /// A symbolic link, which somebody may point elsewhere.
-    #[error("a symbolic link, which somebody may point elsewhere")]
+    /// A symbolic link, which another user may point elsewhere.
+    #[error("a symbolic link, which another user may point elsewhere")]
     SymbolicLink,
     /// A file that its group or everybody may change.
     #[error("others than its owner can write it (mode {mode:04o})")]
@@ -26,7 +26,7 @@ pub enum GuardError {
         /// The file's mode, without its type.
         mode: u32,
     },
-    /// A file of somebody who is neither this user nor root.
+    /// A file of another user, who is not root.
     #[error("it belongs to another user ({uid})")]
     Owner {
         /// The owner.
@@ -72,7 +72,7 @@ pub fn read_guarded(path: &Path) -> Result<Vec<u8>, GuardError> {
 #[cfg(unix)]
 fn open(path: &Path) -> Result<File, GuardError> {
     use rustix::fs::{Mode, OFlags};
-    // A pipe would block on `open` until somebody writes to it.
+    // A pipe would block on `open` until there is a writer.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     match rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::empty()) {
         Ok(descriptor) => Ok(File::from(descriptor)),

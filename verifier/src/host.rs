@@ -66,7 +66,7 @@ pub enum Unfit {
         host: EngineVersion,
     },
     /// The code needs another CPU than the host's.
-    #[error("the artifact does not fit this host")]
+    #[error("this host cannot run the artifact")]
     Cpu(#[from] Misfit),
     /// The kernel's pages are larger than those that the image is laid out for: the engine makes
     /// whole pages executable.
@@ -78,7 +78,7 @@ pub enum Unfit {
         host: u64,
     },
     /// An instance does not fit into the host's pool.
-    #[error("the program does not fit this host's instance pool")]
+    #[error("the program is too large for this host's instance pool")]
     Pool(#[from] PoolMisfit),
 }
 

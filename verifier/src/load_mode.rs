@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub enum LoadMode {
     /// A private copy in the process's memory.
     PrivateCopy,
-    /// A memory file that the kernel lets nobody write, shrink or grow (Linux).
+    /// A memory file that the kernel lets no process write, shrink or grow (Linux).
     SealedMemfd,
     /// A file in a store that only its owner can change: verified when it was admitted, and
     /// not hashed since. Trust is the store's ownership.

@@ -1,4 +1,4 @@
-//! Whom a host trusts, and what it lets in.
+//! What a host trusts, and what it lets in.
 //!
 //! `docs/policy.md` describes the file and every rule. A policy is built from keys alone
 //! ([`TrustPolicy::new`]), or read from TOML.
@@ -158,7 +158,10 @@ pub enum PolicyError {
         name: String,
     },
     /// No set of signatures could ever be enough.
-    #[error("{of}: a threshold of {threshold} does not fit {keys} trusted key(s)")]
+    #[error(
+        "{of}: a threshold of {threshold} for {keys} trusted key(s): it must be from 1 to the \
+         number of keys"
+    )]
     Threshold {
         /// The policy, or a scope of it.
         of: String,

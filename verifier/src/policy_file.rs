@@ -7,6 +7,7 @@ use edgec_artifact::{Envelope, EnvelopeError, PublicKey};
 
 use crate::TrustPolicy;
 use crate::guarded::{GuardError, read_guarded};
+use crate::moment::moment;
 use crate::policy::PolicyError;
 
 /// The payload type of a signed policy.
@@ -20,7 +21,7 @@ pub enum PolicyFileError {
     #[error(transparent)]
     Guard(#[from] GuardError),
     /// Not UTF-8.
-    #[error("the trust policy is no text: invalid UTF-8 at byte {offset}")]
+    #[error("the trust policy is not text: invalid UTF-8 at byte {offset}")]
     NotText {
         /// Bytes from the start of the text.
         offset: usize,
@@ -50,7 +51,7 @@ pub enum PolicyFileError {
         key_id: edgec_artifact::KeyId,
     },
     /// The policy is too old to be followed.
-    #[error("the trust policy expired at {expires} (now {now}, seconds since 1970)")]
+    #[error("the trust policy expired at {}; it is now {}", moment(*expires), moment(*now))]
     Expired {
         /// The first second after its validity.
         expires: u64,
@@ -77,7 +78,7 @@ impl PolicyFileError {
 
 impl TrustPolicy {
     /// Reads a policy file. With `roots`, it must be signed by every one of them; without, it
-    /// must not be signed, since nobody would look at the signature. `now` is in seconds since
+    /// must not be signed, since the signature would not be checked. `now` is in seconds since
     /// 1970.
     ///
     /// # Errors
@@ -124,7 +125,7 @@ impl TrustPolicy {
 /// How a signed policy begins; no TOML document does.
 const SIGNED: &[u8] = b"{";
 
-/// The envelope in a signed policy's file, or one about a bare policy that nobody has signed.
+/// The envelope in a signed policy's file, or one about a bare policy without signatures.
 /// Nothing in it is verified.
 ///
 /// # Errors

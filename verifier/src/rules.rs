@@ -104,7 +104,7 @@ fn expected(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         asked.push(format!("channel `{found}`"));
     }
     Ok(match asked.as_slice() {
-        [] => Finding::Nothing("nobody said which application is meant".to_owned()),
+        [] => Finding::Nothing("no application was named".to_owned()),
         _ => Finding::Good(format!("{}, as asked for", asked.join(" of "))),
     })
 }
@@ -126,7 +126,7 @@ fn in_list(
 }
 
 fn unlimited(found: &str) -> Finding {
-    Finding::Nothing(format!("`{found}`; the policy does not limit it"))
+    Finding::Nothing(format!("`{found}`; not limited"))
 }
 
 fn application(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
@@ -179,7 +179,7 @@ fn profile(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 fn imports(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let imports = &facts.manifest.capabilities.imports;
     let Some(patterns) = policy.allow.imports.as_deref() else {
-        let why = format!("{} imports; the policy does not limit them", imports.len());
+        let why = format!("{} imports; not limited", imports.len());
         return Ok(Finding::Nothing(why));
     };
     let refused = policy.refused_imports(imports);
@@ -195,7 +195,7 @@ fn version(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let (application, found) = (&facts.manifest.name, facts.manifest.version);
     match policy.minimum_versions.get(application) {
         None => Ok(Finding::Nothing(format!(
-            "{found}; the policy has no minimum for `{application}`"
+            "{found}; no minimum for `{application}`"
         ))),
         Some(minimum) if found >= *minimum => Ok(Finding::Good(format!(
             "{found}, at least {minimum} is accepted"
@@ -215,7 +215,7 @@ fn revocation(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         return Err(VerifyError::RevokedDigest { digest, reason });
     }
     Ok(match policy.revoked_digests.len() {
-        0 => Finding::Nothing("the policy revokes no image".to_owned()),
+        0 => Finding::Nothing("no image is revoked".to_owned()),
         count => Finding::Good(format!("not among the {count} revoked images")),
     })
 }
@@ -226,7 +226,7 @@ fn compiler(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     let found = &engine.version;
     let made = format!("{} {found}", engine.name);
     if rules.minimum.is_none() && rules.denied.is_empty() {
-        let why = format!("{made}; the policy has no rule about it");
+        let why = format!("{made}; no rule about it");
         return Ok(Finding::Nothing(why));
     }
     let version = engine_version(found)?;
@@ -264,7 +264,7 @@ fn engine_version(found: &str) -> Result<EngineVersion, VerifyError> {
 
 fn advisory(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     if !policy.compiler.advisories {
-        let why = "the policy does not include the shipped advisories";
+        let why = "the shipped advisories are not included";
         return Ok(Finding::Nothing(why.to_owned()));
     }
     let found = &facts.manifest.engine.version;
@@ -308,7 +308,7 @@ fn validity(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 
 fn audit(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     if !policy.compiler.audit {
-        let why = "the policy does not ask for it";
+        let why = "not asked for";
         return Ok(Finding::Nothing(why.to_owned()));
     }
     // Where the engine enters is in a table that only the engine's crates can read.
@@ -330,7 +330,7 @@ fn audit(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
 
 fn expiry(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     if !policy.expiry_required {
-        let why = "the policy does not require one";
+        let why = "not required";
         return Ok(Finding::Nothing(why.to_owned()));
     }
     let stated = facts

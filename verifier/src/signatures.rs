@@ -29,6 +29,8 @@ pub struct AcceptedSignature {
 pub(crate) struct Signers<'p> {
     counting: Vec<&'p KeyRule>,
     discounted: Vec<(&'p KeyRule, Discount)>,
+    /// Key ids that the policy does not know.
+    untrusted: Vec<String>,
 }
 
 /// Which trusted keys have signed, and are neither revoked nor outside their time. A key id proves
@@ -54,6 +56,7 @@ pub(crate) fn authentic<'p>(
         }
         let claimed = |rule: &&KeyRule| rule.trusted.key.id().to_string() == signature.key_id();
         let Some(rule) = policy.keys.iter().find(claimed) else {
+            signers.untrusted.push(signature.key_id().to_owned());
             continue;
         };
         if !rule.trusted.key.accepts(&pae, signature.bytes()) {
@@ -143,6 +146,11 @@ impl Signers<'_> {
                     why: why.clone(),
                 })
                 .collect(),
+            untrusted: match scope {
+                None => self.untrusted.clone(),
+                // It names keys that the policy knows.
+                Some(_) => Vec::new(),
+            },
         })
     }
 

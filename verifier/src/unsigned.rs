@@ -6,7 +6,7 @@ use crate::consistency;
 use crate::error::VerifyError;
 
 /// What a file says of itself, and its image, when all that needs no key holds: layout, statement,
-/// digest, and the image against its manifest. Nobody vouches for it: for planning, never for
+/// digest, and the image against its manifest. No signature is checked: for planning, never for
 /// loading.
 ///
 /// # Errors

@@ -110,7 +110,7 @@ pub struct Rejection {
 /// Verifies a whole file against a policy, at the time `now` (seconds since 1970).
 ///
 /// The bytes must not change while the result lives: a borrowed buffer, or a mapping
-/// that nobody else can write.
+/// that no other process can write.
 ///
 /// # Errors
 ///
@@ -124,7 +124,7 @@ pub fn verify<'a>(
     examine(file, policy, expected, now).map_err(|rejection| rejection.error)
 }
 
-/// What an envelope says, whoever has signed it: for reports, never for a decision.
+/// What an envelope says, with any signatures: for reports, never for a decision.
 ///
 /// # Errors
 ///

@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifact: String,
-    /// Said in the document itself, so that nobody takes it for a verdict.
+    /// Said in the document itself, so that it is not taken for a verdict.
     verified: bool,
     /// Whether the code was audited as a whole, and nothing was found.
     clean: bool,

@@ -13,7 +13,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread::{ScopedJoinHandle, available_parallelism};
+use std::thread::{self, ScopedJoinHandle, available_parallelism};
 
 use edgec_artifact::PublicKey;
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
@@ -27,6 +27,7 @@ use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::fleet::FleetPlan;
+use crate::machine::no_thread;
 use crate::naming::{self, Job};
 use crate::panics::guarded;
 use crate::pipeline::{Compiled, Prepared, debug_file, manifest};
@@ -99,14 +100,16 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     times.naming = clock.lap();
 
     let told = |target: &Target| progress.compiling(target);
-    let (cold_start, compiled) = std::thread::scope(|scope| {
-        let lint = scope.spawn(|| {
-            let mut clock = Clock::start();
-            let found = ColdStart::of_program(&named, recipe.compiler.worker.memory);
-            (found, clock.lap())
-        });
+    let lint = || {
+        let mut clock = Clock::start();
+        let found = ColdStart::of_program(&named, recipe.compiler.worker.memory);
+        (found, clock.lap())
+    };
+    let (cold_start, compiled) = thread::scope(|scope| {
+        let beside = thread::Builder::new().spawn_scoped(scope, lint);
         let compiled = recipe.compile(&prepared, &names, targets(), told);
-        let found = lint.join();
+        // Without a thread for it, it runs here.
+        let found = beside.map_or_else(|_| Ok(lint()), ScopedJoinHandle::join);
         (found, compiled)
     });
     let (cold_start, linting) = cold_start.unwrap_or_else(|panic| resume_unwind(panic));
@@ -250,15 +253,18 @@ impl<'a> Checks<'a> {
     fn all(&self, mut artifacts: Vec<Packaged>) -> Result<Vec<Packaged>, Failure> {
         let at_once = available_parallelism().map_or(1, NonZero::get);
         for some in artifacts.chunks_mut(at_once) {
-            let results: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
+            let results: Vec<Result<(), Failure>> = thread::scope(|scope| {
                 let started: Vec<_> = some
                     .iter_mut()
-                    .map(|artifact| scope.spawn(|| self.one(artifact)))
+                    .map(|artifact| {
+                        thread::Builder::new().spawn_scoped(scope, move || self.one(artifact))
+                    })
                     .collect();
-                let ended = started.into_iter().map(ScopedJoinHandle::join);
-                ended
-                    .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
-                    .collect()
+                let ended = started.into_iter().map(|started| match started {
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                    Err(error) => Err(no_thread(error)),
+                });
+                ended.collect()
             });
             results.into_iter().collect::<Result<(), Failure>>()?;
         }

@@ -14,6 +14,7 @@ use crate::Outcome;
 use crate::differences::{self, Difference, SectionDifference};
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
+use crate::number::{COUNT, number};
 use crate::render::{self, Format, out, safe, size};
 use crate::{exports, files};
 
@@ -36,8 +37,8 @@ pub(crate) struct Arguments {
     debug_b: Option<PathBuf>,
     /// How many functions are listed, those that differ most in size first, and how many entries of
     /// one list
-    #[arg(long, value_name = "NUMBER", default_value = "20")]
-    most: usize,
+    #[arg(long, value_name = "NUMBER", default_value = "20", value_parser = number(0..=u64::MAX, COUNT))]
+    most: u64,
     /// How it is printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -48,7 +49,7 @@ pub(crate) struct Arguments {
 struct Report {
     a: Side,
     b: Side,
-    /// Said in the document itself, so that nobody takes it for a verdict.
+    /// Said in the document itself, so that it is not taken for a verdict.
     verified: bool,
     same: bool,
     sections: Vec<SectionDifference>,
@@ -93,7 +94,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     match arguments.format {
         Format::Json => render::json(&report),
-        Format::Text => out!("{}", report.text(arguments.most)),
+        Format::Text => out!(
+            "{}",
+            report.text(usize::try_from(arguments.most).unwrap_or(usize::MAX))
+        ),
     }
     Ok(match report.same {
         true => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cold_start::ColdStart;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
+use crate::number::{COUNT, number};
 use crate::render::out;
 use crate::render::{self, Format, safe, size};
 use crate::{Outcome, exports, files, time, unvouched};
@@ -27,8 +28,8 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["format", "signature"])]
     pae: bool,
     /// Write the raw 64 bytes of signature N (from 0) to standard output, nothing else
-    #[arg(long, value_name = "N", conflicts_with = "format")]
-    signature: Option<usize>,
+    #[arg(long, value_name = "N", conflicts_with = "format", value_parser = number(0..=u64::MAX, COUNT))]
+    signature: Option<u64>,
     /// Write the list of all exports to standard output, nothing else: a JSON list, read from the
     /// image where the manifest only has its digest, and held against that
     #[arg(long, conflicts_with_all = ["format", "pae", "signature"])]
@@ -39,7 +40,7 @@ pub(crate) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifact: String,
-    /// Said in the document itself, so that nobody takes it for a verdict.
+    /// Said in the document itself, so that it is not taken for a verdict.
     verified: bool,
     length: u64,
     envelope_length: u64,
@@ -79,7 +80,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return raw(&envelope.pae());
     }
     if let Some(number) = arguments.signature {
-        let Some(signature) = envelope.signatures().get(number) else {
+        let index = usize::try_from(number).unwrap_or(usize::MAX);
+        let Some(signature) = envelope.signatures().get(index) else {
             let there = envelope.signatures().len();
             let message = format!("there is no signature {number}: the artifact has {there}");
             return Err(Failure::usage("no-signature", message).about(&shown));

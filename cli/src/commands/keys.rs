@@ -36,7 +36,7 @@ enum Verb {
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Write somebody's public key as the PEM that a trust policy holds
+    /// Write a public key as the PEM that a trust policy holds
     Import {
         /// The public key (PEM, raw base64, OpenSSH); `-` is standard input
         file: PathBuf,

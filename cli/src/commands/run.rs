@@ -33,7 +33,7 @@ use crate::trust::{Trust, TrustArguments};
 /// so is everything from the first word on that is none of these options.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    #[command(flatten, next_help_heading = "Whom to trust")]
+    #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
     /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this
     /// option, what is named is a file, whatever the environment

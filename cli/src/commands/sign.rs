@@ -1,6 +1,6 @@
 //! `edgec sign`: signatures onto an existing artifact, and off it.
 //!
-//! In one step with whoever holds the key, or in two where the key is out of reach: write what
+//! In one step if the key is here, or in two where the key is out of reach: write what
 //! is to be signed, and attach what came back.
 
 use std::path::{Path, PathBuf};
@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<String>), Failure> {
     let path = &arguments.artifact;
     let about = |error: PackageError| failure(&error, path);
-    // Before anybody is asked for a passphrase, a PIN or a signature.
+    // Before the user is asked for a passphrase, a PIN or a signature.
     let file = files::read_artifact(path)?;
     let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
     let mut dropped = Vec::new();

@@ -17,6 +17,7 @@ use edgec_loader::store::{Application, OtherKind, Problem, Store, StoreError};
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
+use crate::number::number;
 use crate::render;
 use crate::render::out;
 
@@ -104,8 +105,10 @@ impl Named {
     }
 }
 
-fn version() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(..=MAX_VERSION)
+/// Reads a version, for clap.
+fn version() -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
+    let takes = "write a whole number; `edgec store ls` lists the versions";
+    number(0..=MAX_VERSION, takes)
 }
 
 /// An application for people.
@@ -190,7 +193,7 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
         | StoreError::Linked { .. }
         | StoreError::NotAFile { .. }
         | StoreError::NotAFolder { .. } => {
-            failure.hint("whoever else can change a store decides what its hosts run: make a new one and add the artifacts again")
+            failure.hint("a user who can change a store decides what its hosts run: make a new one and add the artifacts again")
         }
         StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
         StoreError::Current { .. } => failure.hint("`edgec store use NAME --app-version N` puts a good file in its place, and so does adding the newest version again"),

@@ -75,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
-/// Does not verify the artifact: someone who has a crash has run it already.
+/// Does not verify the artifact: it has crashed, so it has run already.
 fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
     let file = files::read_artifact(path)?;
     let artifact = Artifact::decode(&file).map_err(|error| {

@@ -166,7 +166,7 @@ pub(crate) fn adapt_failure(error: &AdaptError) -> Failure {
              wit-bindgen writes the component types that say what a component exports"
         }
         AdaptError::Encode { .. } => {
-            "the module carries component types, and does not fit them: \
+            "the module does not match the component types that it carries: \
              its wit-bindgen and its toolchain may be of different versions;\n\
              --kind module compiles the core module as it is"
         }

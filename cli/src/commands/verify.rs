@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// The artifacts; `-` is standard input
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    #[command(flatten, next_help_heading = "Whom to trust")]
+    #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
     /// Also ask whether this machine can run them, or the host that FILE describes; put it
     /// behind the artifacts
@@ -261,7 +261,7 @@ impl Report {
     }
 }
 
-/// What the artifact itself gives as the cause. Whoever made it may have written anything there: it
+/// What the artifact itself gives as the cause. Its maker may have written anything there: it
 /// never says that the code may run.
 fn rebuild_hint(found: &[Difference]) -> &'static str {
     let at = |name: &str| found.iter().any(|it| it.at == name);
@@ -275,9 +275,9 @@ fn rebuild_hint(found: &[Difference]) -> &'static str {
         "it says that other tools made it: compare with the edgec that it names before it runs"
     } else if at("builder.stages.optimize.settings.modulesKept") {
         "other core modules were left as they are (--keep-module, or a crash of the optimizer): do not run it before \
-         somebody knows why"
+         the cause is known"
     } else {
-        "the same tools made something else: do not run it before somebody knows why"
+        "the same tools made something else: do not run it before the cause is known"
     }
 }
 

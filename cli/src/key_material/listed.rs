@@ -37,6 +37,15 @@ pub(super) fn is_list(text: &[u8], wanted: fn(&[u8]) -> bool) -> bool {
     })
 }
 
+/// How many bytes a text lists, if it is nothing but a list of bytes; else none.
+pub(super) fn count(text: &[u8]) -> usize {
+    let all = |notation: Notation| words(text).all(|word| notation(word).is_some());
+    match NOTATIONS.into_iter().any(all) {
+        true => words(text).count(),
+        false => 0,
+    }
+}
+
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let words = text.split(|byte| !byte.is_ascii_alphanumeric());
     words.filter(|word| !word.is_empty())
@@ -88,6 +97,11 @@ mod tests {
         assert!(all(&write(|byte| format!("{byte:02x}"), ":")));
         assert!(!all(&format!("of {}", write(u8::to_string, ","))));
         assert!(!all("") && !all("1,2,3"));
+        assert_eq!(count(b"[48,"), 1);
+        assert_eq!(count(b"0x30,0x2e"), 2);
+        for other in [&b"a.wasm"[..], b"256", b"[", b""] {
+            assert_eq!(count(other), 0);
+        }
         assert!(lists(b"1, 2, 3, 256, 4, +5, 0x, 0x123, fff").is_empty());
     }
 }

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use super::{not_a_signature, signature};
 use crate::failure::{Exit, Failure};
+use crate::machine::no_thread;
 use crate::secrets;
 
 /// How long a program may take unless `--signer-timeout` says otherwise, in seconds: long
-/// enough for somebody to touch a token.
+/// enough for a person to touch a token.
 const DEFAULT_TIMEOUT: u64 = 60;
 /// How much of its output is read, in bytes.
 const MAX_OUTPUT: u64 = 4096;
@@ -55,19 +56,26 @@ impl CommandSigner {
             .spawn()
             .map_err(failed)?;
         // Both ends at once: a program may answer before it has read everything, or never.
+        let mut started = Ok(());
         if let Some(mut input) = child.stdin.take() {
             let message = message.to_vec();
             // A program that does not read all of it is judged by what it answers.
-            thread::spawn(move || drop(input.write_all(&message)));
+            let write = move || drop(input.write_all(&message));
+            started = thread::Builder::new().spawn(write).map(drop);
         }
         let (sender, receiver) = mpsc::channel();
         if let Some(output) = child.stdout.take() {
-            thread::spawn(move || {
+            let read = move || {
                 let mut bytes = Vec::new();
                 let read = output.take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
-                // Nobody waits any more when the time is over.
+                // When the time is over, the receiver is gone.
                 drop(sender.send(read.map(|_| bytes)));
-            });
+            };
+            started = started.and_then(|()| thread::Builder::new().spawn(read).map(drop));
+        }
+        if let Err(error) = started {
+            stop(&mut child).map_err(failed)?;
+            return Err(no_thread(error));
         }
         let left = deadline.saturating_duration_since(Instant::now());
         let Ok(output) = receiver.recv_timeout(left) else {
@@ -77,7 +85,7 @@ impl CommandSigner {
         let output = output.map_err(failed)?;
         if output.len() as u64 > MAX_OUTPUT {
             stop(&mut child).map_err(failed)?;
-            let message = format!("more than {MAX_OUTPUT} bytes are no signature");
+            let message = format!("more than {MAX_OUTPUT} bytes are not a signature");
             return Err(Failure::new(Exit::Rejected, "bad-signature", message).about(&self.program));
         }
         let Some(status) = wait(&mut child, deadline).map_err(failed)? else {

@@ -122,7 +122,7 @@ fn public_key(point: &[u8]) -> Result<PublicKey, Failure> {
         other => other,
     };
     let Ok(bytes) = bytes.try_into() else {
-        let message = format!("{} bytes are no Ed25519 public key", point.len());
+        let message = format!("{} bytes are not an Ed25519 public key", point.len());
         return Err(Failure::new(Exit::Rejected, "public-key", message)
             .hint("name its file with --public-key"));
     };

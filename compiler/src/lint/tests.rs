@@ -229,7 +229,7 @@ fn with_instances(count: usize) -> String {
 
 #[test]
 fn instances_that_are_many() {
-    // And what nobody instantiates costs nothing.
+    // And what is not instantiated costs nothing.
     assert_eq!(rules(&lint(&with_instances(51))), []);
     let findings = lint(&with_instances(52));
     assert_eq!(rules(&findings), [Rule::ManyInstances]);

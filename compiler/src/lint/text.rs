@@ -146,7 +146,7 @@ impl fmt::Display for Cause {
             Reason::ImportedMemory => "goes into an imported memory",
             Reason::ImportedTable => "goes into an imported table",
             Reason::ComputedOffset => "has an offset that is not a constant",
-            Reason::OutOfBounds => "does not fit the minimum size",
+            Reason::OutOfBounds => "reaches beyond the minimum size",
             Reason::Sparse => {
                 "is far from the others: an image of 16 MiB or more would not be half full"
             }

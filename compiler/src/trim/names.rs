@@ -3,7 +3,7 @@
 //! The engine resolves what core modules inside a component take from each other when it
 //! compiles, and from then on goes by index (`wasmtime-environ` 48, `component/dfg.rs`, `ExportItem::Index`;
 //! `wasmtime` 48, `component/instance.rs`, `build_imports`). Names are needed of modules that the
-//! component exports, whose instances a host makes, and of core modules that are no part of a component.
+//! component exports, whose instances a host makes, and of core modules that are not part of a component.
 
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};

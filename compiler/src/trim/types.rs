@@ -77,7 +77,7 @@ pub(super) fn restore(
     let (old_head, old_rest) = taken_apart(&old.types)?;
     let (new_head, new_rest) = taken_apart(&new.types)?;
     let reached = Reached::from(old, &old_head);
-    // Whoever walks through what is left comes as far as before.
+    // A walk through what is left comes as far as before.
     let same = old_rest == new_rest
         && Reached::from(new, &new_head) == reached
         && agree(&old_head.modules, &new_head.modules, &reached.modules)?

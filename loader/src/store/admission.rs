@@ -1,6 +1,6 @@
 //! Admission: verify once, then keep.
 //!
-//! The source is copied into a file that nobody else can open; that file is what is verified and
+//! The source is copied into a file that no other user can open; that file is what is verified and
 //! what is kept. In this order, each step on the disk before the next: image and envelope; their
 //! names; the release that names them. A crash between two leaves files that no release names,
 //! which a collection takes.
@@ -26,7 +26,7 @@ use crate::sparse::write_sparse;
 use crate::stable::StableFile;
 use crate::verity::{self, Enabled, Measured};
 
-/// How often sealing is tried while somebody has the file open for writing.
+/// How often sealing is tried while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
 /// What is copied at once, in bytes: it stays in a processor's cache.
 const CHUNK: usize = 1 << 20;
@@ -111,7 +111,7 @@ impl Store {
             artifacts.put(&self.0.temporary, &entry.envelope_name(), &envelope)?;
             kept = false;
         }
-        // Also what was there: whoever admitted it may have been stopped before it was on the disk.
+        // Also what was there: the process that admitted it may have been stopped before it was on the disk.
         artifacts.sync()?;
         let other_kind = self.other_kind(&Application::of(&manifest), manifest.kind);
         let (mut change, standing) = self.name(&manifest, entry)?;

@@ -17,19 +17,19 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The folder holds something else, or a store of another version of edgec.
-    #[error("`{name}` is no store of this version of edgec")]
+    #[error("`{name}` is not a store of this version of edgec")]
     NotAStore {
         /// The folder.
         name: String,
     },
     /// A symbolic link, a folder, a pipe, a device, where a file should be.
-    #[error("`{name}` is no regular file")]
+    #[error("`{name}` is not a regular file")]
     NotAFile {
         /// Its name.
         name: String,
     },
     /// Something else where a folder should be, or a link to one.
-    #[error("`{name}` is no folder of the store's own")]
+    #[error("`{name}` is not a folder of the store's own")]
     NotAFolder {
         /// Its name.
         name: String,
@@ -48,10 +48,10 @@ pub enum StoreError {
         /// Whose it is.
         uid: u32,
     },
-    /// Its mode lets too many users write it. No one may write a finished file, and only its owner
+    /// Its mode lets too many users write it. No user may write a finished file, and only its owner
     /// may write a folder.
     #[error(
-        "`{name}` has mode {mode:04o}, {expected:04o} is expected: somebody may write it who must not"
+        "`{name}` has mode {mode:04o}, {expected:04o} is expected: too many users may write it"
     )]
     Writable {
         /// The file or folder.

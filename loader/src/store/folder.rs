@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use super::temporary::{Temporary, unused_name};
 use super::{StoreError, way};
 
-/// The mode of a finished file: everyone may read it, and no one may write it.
+/// The mode of a finished file: everyone may read it, and no user may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
 /// Folders are their owner's to change.
 pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
@@ -38,7 +38,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Opens the folder at `path`, to which no one else leads or can write.
+    /// Opens the folder at `path`, to which no other user leads or can write.
     pub(crate) fn root(path: &Path) -> Result<Self, StoreError> {
         let shown = path.display().to_string();
         let fails = |source: Errno| StoreError::io(&shown, source);
@@ -84,12 +84,12 @@ impl Folder {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(self.fails(name, error)),
         }
-        // Also when it is there: whoever made it may have been stopped before it was on the disk.
+        // Also when it is there: the process that made it may have been stopped before it was on the disk.
         self.sync()?;
         self.folder(name)
     }
 
-    /// Opens a finished file: a regular one, of a trusted owner, that nobody may write and that
+    /// Opens a finished file: a regular one, of a trusted owner, that no user may write and that
     /// has no other name.
     pub(crate) fn file(&self, name: &str) -> Result<(File, u64), StoreError> {
         for _ in 0..TRIES {
@@ -206,7 +206,7 @@ impl Folder {
         }
     }
 
-    /// Removes a folder and the files in it, all at once for whoever looks, by way of `temporary`.
+    /// Removes a folder and the files in it, all at once for other processes, by way of `temporary`.
     pub(crate) fn remove_folder(&self, temporary: &Self, name: &str) -> Result<(), StoreError> {
         let aside = unused_name();
         match renameat(&self.fd, name, &temporary.fd, &aside) {
@@ -308,7 +308,7 @@ impl Folder {
     }
 
     pub(crate) fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, StoreError> {
-        // A pipe would block on `open` until somebody writes to it.
+        // A pipe would block on `open` until there is a writer.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let resolve = ResolveFlags::BENEATH
             | ResolveFlags::NO_SYMLINKS
@@ -362,7 +362,7 @@ impl Folder {
 }
 
 /// What tells an open file from all others, and from itself before it was changed, renamed or given
-/// to somebody.
+/// to another user.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity(Statx);
 
@@ -396,7 +396,7 @@ fn judge_folder(name: impl Fn() -> String, facts: &Stat) -> Result<(), StoreErro
     Ok(())
 }
 
-/// A finished file is no one's to write.
+/// No user may write a finished file.
 pub(super) fn judge_finished(
     name: impl Fn() -> String,
     uid: u32,

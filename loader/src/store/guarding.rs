@@ -11,7 +11,7 @@ use super::{Store, StoreError};
 
 impl Store {
     /// Judges modes and owners as an opening does: of the store's folders, of the application's
-    /// folder and of the artifact's envelope. Whoever opens the image judges that.
+    /// folder and of the artifact's envelope. The code that opens the image judges that.
     pub(super) fn guard(&self, application: &Application, entry: &Entry) -> Result<(), StoreError> {
         let store = &self.0;
         for folder in [

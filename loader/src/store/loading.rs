@@ -175,10 +175,10 @@ impl Store {
         let mode = self.mode_of(&file, &entry)?;
         demand(policy, mode)?;
         // No collection takes it while it is in use. Where a lock cannot be had, it is one that
-        // looks whether the file can go, and the file stays for whoever has it open.
+        // looks whether the file can go, and the file stays for processes that have it open.
         let _ = flock(&file, FlockOperation::NonBlockingLockShared);
         // SAFETY: the file is one that only the store's owner can change, by its folder and its
-        // mode, and whoever that is could as well replace this program; finished files are not
+        // mode, and that user could as well replace this program; finished files are not
         // written by admissions or collections. With fs-verity, the kernel sees to it.
         let file = unsafe { StableFile::new(file, len) }?;
 

@@ -32,16 +32,21 @@ impl Store {
     /// The current version of an application, if it is of another kind than `kind`. A version that
     /// cannot be read is of no kind.
     pub(super) fn other_kind(&self, application: &Application, kind: Kind) -> Option<OtherKind> {
+        let current = self.current_kind(application)?;
+        (current.kind != kind).then_some(current)
+    }
+
+    /// The current version of an application and its kind, if both can be read.
+    pub(super) fn current_kind(&self, application: &Application) -> Option<OtherKind> {
         let current = Application {
             version: None,
             ..application.clone()
         };
         let history = History::of(&self.0.names, &self.0.temporary, &current).ok()?;
         let release = history.find(&current).ok()??;
-        let (version, found) = (release.version, self.kind_of(&release)?);
-        (found != kind).then_some(OtherKind {
-            version,
-            kind: found,
+        Some(OtherKind {
+            version: release.version,
+            kind: self.kind_of(&release)?,
         })
     }
 

@@ -26,6 +26,9 @@ pub struct Removal {
     pub versions: Vec<u64>,
     /// The version that is current now; none when the application went as a whole.
     pub current: Option<u64>,
+    /// What was current before, if that is of another kind than what is current now: hosts that load
+    /// it cannot load this.
+    pub other_kind: Option<OtherKind>,
 }
 
 impl Store {
@@ -66,10 +69,17 @@ impl Store {
         let mut versions: Vec<u64> = history.versions()?.into_iter().collect();
         match application.version {
             Some(version) => {
+                let before = self.current_kind(application);
                 let current = history.remove(application, version)?;
                 versions = vec![version];
                 if current.is_some() {
-                    return Ok(Removal { versions, current });
+                    let now = self.current_kind(application);
+                    let changes = |before: &OtherKind| now.is_some_and(|it| it.kind != before.kind);
+                    return Ok(Removal {
+                        versions,
+                        current,
+                        other_kind: before.filter(changes),
+                    });
                 }
             }
             None if history.is_empty()? => return Err(application.unknown()),
@@ -80,6 +90,7 @@ impl Store {
         Ok(Removal {
             versions,
             current: None,
+            other_kind: None,
         })
     }
 }

@@ -11,11 +11,11 @@ pub const GREETING: &str = "Hello from the edge!\n";
 
 /// Real keys and artifacts, made once in a process.
 pub struct Material {
-    /// Whom hosts trust.
+    /// The key that hosts trust.
     pub signer: SecretKey,
-    /// Whom some hosts trust as well.
+    /// A key that some hosts trust as well.
     pub other: SecretKey,
-    /// Whom nobody trusts.
+    /// A key that no host trusts.
     pub attacker: SecretKey,
     /// The example for this machine.
     pub hello: Vec<u8>,

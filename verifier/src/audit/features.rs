@@ -1,7 +1,7 @@
 //! CPU features as bits of a word: what an instruction needs, what a manifest declares.
 
 /// The features of a family, by the names of manifests; a feature's bit is its place here. The
-/// last one stands for all that have no name there: nobody can declare it.
+/// last one stands for all that have no name there: no manifest can declare it.
 pub(super) type Names = &'static [&'static str];
 
 /// What stands for a feature without a name.

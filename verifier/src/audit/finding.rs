@@ -242,7 +242,7 @@ impl fmt::Display for Problem {
             Self::Handler { at } => write!(f, "an exception handler, {at}"),
             Self::Entry { at } => write!(f, "an entry point of the engine, {at}"),
             Self::Reference { target, to } => write!(f, "refers to {target:#x}, {to}"),
-            Self::RunsOut => f.write_str("runs on into what is no code"),
+            Self::RunsOut => f.write_str("runs on into bytes that are not code"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Messages of TOML errors, without the file's content.
 
-/// The place and the message of a TOML error. Neither the line nor a value is repeated: whoever
-/// names the wrong file may have named a secret.
+/// The place and the message of a TOML error. Neither the line nor a value is repeated: the
+/// wrong file may hold a secret.
 pub(crate) fn where_and_what(text: &str, error: &toml::de::Error) -> String {
     let what = without_value(error.message());
     let before = error.span().and_then(|span| text.get(..span.start));

@@ -17,7 +17,7 @@ const HINT: &str = "a defect of edgec or of the engine, so nothing was written: 
 pub(super) fn check(file: &[u8], manifest: &Manifest) -> Result<(), Failure> {
     let failure = |error: &dyn std::error::Error| Failure::rejected(CODE, error).hint(HINT);
     let artifact = Artifact::decode(file).map_err(|error| failure(&error))?;
-    // It was just compiled here: nobody else can have written the table.
+    // It was just compiled here, so the table is the engine's.
     let image = Image::parse(artifact.image()).map_err(|error| failure(&error))?;
     let entries = image
         .entries(kind(manifest))

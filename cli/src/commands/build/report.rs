@@ -279,7 +279,7 @@ impl InputReport {
         let Some(built) = &self.built else { return };
         if let Some(lacks) = built.kind_choice.iter().find_map(|it| it.lacks.as_ref()) {
             eprintln!(
-                "warning: {}: the component that was asked for is not the same: {lacks}",
+                "warning: {}: the component may not behave as the core module does: {lacks}",
                 self.input
             );
         }

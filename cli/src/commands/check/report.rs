@@ -13,7 +13,7 @@ use crate::render::{self, safe};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
-    /// Said in the document itself, so that nobody takes it for a verdict.
+    /// Said in the document itself, so that it is not taken for a verdict.
     signatures_checked: bool,
     /// Whether every host can load an artifact of every release.
     pub(super) complete: bool,

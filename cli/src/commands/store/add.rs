@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     /// The artifacts
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    #[command(flatten, next_help_heading = "Whom to trust")]
+    #[command(flatten, next_help_heading = "Trust")]
     pub(super) trust: TrustArguments,
     /// How results are printed
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]

@@ -9,16 +9,17 @@ use serde::Serialize;
 use super::{failure, problem_failure};
 use crate::Outcome;
 use crate::failure::{Failure, code};
+use crate::number::{COUNT, MEBIBYTES, number};
 use crate::render::out;
 use crate::render::{self, Format};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// How many instances run at one time
-    #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
-    instances: u32,
+    #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = number(1..=u64::from(u32::MAX), COUNT))]
+    instances: u64,
     /// How far one memory may grow
-    #[arg(long, value_name = "MIB", default_value = "4096", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    #[arg(long, value_name = "MIB", default_value = "4096", value_parser = number(1..=4096, MEBIBYTES))]
     memory: u64,
     /// How the plan is printed
     #[arg(long, value_enum, default_value = "text")]
@@ -45,7 +46,8 @@ struct Pool {
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let (manifests, problems) = store.manifests().map_err(|error| failure(&error))?;
-    let (instances, memory) = (arguments.instances, arguments.memory << 20);
+    let instances = u32::try_from(arguments.instances).unwrap_or(u32::MAX);
+    let memory = arguments.memory << 20;
     let (plan, mut unfit) = PoolPlan::fitting_most(instances, memory, &manifests);
     let artifacts = manifests.len() - unfit.len();
     // One a program, not one a target.

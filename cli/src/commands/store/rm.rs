@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use edgec_loader::store::Store;
 use serde::Serialize;
 
-use super::{Named, failure, version};
+use super::{Named, failure, kind_warning, version};
 use crate::Outcome;
+use crate::failure::Failure;
 use crate::render::out;
 use crate::render::{self, Format, safe};
 
@@ -29,21 +30,31 @@ struct Report<'a> {
     channel: Option<&'a str>,
     versions: &'a [u64],
     current: Option<u64>,
+    /// That the kind changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Failure>,
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let named = &arguments.named;
     let removal = store.remove(&named.version(arguments.app_version));
     let removal = removal.map_err(|error| failure(&error))?;
+    let warning = removal.other_kind.zip(removal.current);
+    let warning = warning.map(|(other, current)| {
+        let subject = format!("{} version {current}", named.text());
+        kind_warning(&subject, other)
+    });
     if arguments.format == Format::Json {
         render::json(&Report {
             name: &named.application,
             channel: named.channel.as_deref(),
             versions: &removal.versions,
             current: removal.current,
+            warnings: warning.into_iter().collect(),
         });
         return Ok(ExitCode::SUCCESS);
     }
+    warning.iter().for_each(Failure::print_warning);
     let versions = removal.versions.iter().map(u64::to_string);
     let versions: Vec<String> = versions.collect();
     let noun = match versions.len() {

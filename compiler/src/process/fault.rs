@@ -1,0 +1,135 @@
+//! What is at fault when a process ended without success: the input, or the machine.
+//!
+//! Source: `signal(7)`, and the messages of Rust's and C++'s runtimes.
+
+use std::process::ExitStatus;
+#[cfg(unix)]
+use std::thread;
+use std::time::Duration;
+
+use super::Ended;
+use crate::machine::{self, Limit, MachineError};
+use crate::threads::{NO_MEMORY, NO_THREADS};
+
+/// How the messages of Rust's and C++'s allocators begin when they end the process.
+const OUT_OF_MEMORY: &[&str] = &[
+    "memory allocation of",
+    "terminate called after throwing an instance of 'std::bad_alloc'",
+    "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
+    // The reader of Binaryen, whose exceptions are caught.
+    "std::bad_alloc",
+    NO_MEMORY,
+];
+/// What a worker and C++ say that got no threads.
+const NO_THREAD: &[&str] = &[
+    NO_THREADS,
+    "terminate called after throwing an instance of 'std::system_error'",
+    "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
+];
+
+/// Decides what is at fault for a process that ended without success.
+pub(super) fn judge(
+    status: ExitStatus,
+    said: &str,
+    memory: u64,
+    elapsed: Duration,
+) -> Result<Ended, MachineError> {
+    let says = |beginnings: &[&str]| {
+        let mut lines = said.lines().map(str::trim_start);
+        lines.any(|line| beginnings.iter().any(|begin| line.starts_with(begin)))
+    };
+    // Panics of Rust's standard library, on one line with their places.
+    let panics = |with: &str| {
+        let mut lines = said.lines();
+        lines.any(|line| line.starts_with("panicked at std/") && line.contains(with))
+    };
+    if let Some(signal) = signal(status) {
+        return Err(outside(signal, elapsed));
+    }
+    if says(OUT_OF_MEMORY) || panics("failed to allocate an alternative stack") {
+        return match machine::allows_less_memory_than(memory) {
+            true => Err(Limit::Memory.into()),
+            false => Ok(Ended::OutOfMemory),
+        };
+    }
+    if says(NO_THREAD) || panics("failed to spawn thread") {
+        return Err(Limit::Processes.into());
+    }
+    let line = said.lines().find(|line| !line.trim().is_empty());
+    let message = line.unwrap_or("no message").trim().to_owned();
+    Ok(Ended::Failed { status, message })
+}
+
+/// The signal that ended a process, if it came from outside. Signals that a process causes itself
+/// by a crash do not count.
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt as _;
+    // A shell reports the signal that ended its child as an exit code: 128 plus the signal's
+    // number.
+    let of_shell = || {
+        status
+            .code()?
+            .checked_sub(128)
+            .filter(|n| (1..32).contains(n))
+    };
+    let number = status.signal().or_else(of_shell)?;
+    let own = [
+        Signal::ILL,
+        Signal::TRAP,
+        Signal::ABORT,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::SEGV,
+        Signal::SYS,
+    ];
+    (!own.map(Signal::as_raw).contains(&number)).then_some(number)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> Option<i32> {
+    None
+}
+
+/// The error for a signal from outside.
+#[cfg(unix)]
+fn outside(number: i32, elapsed: Duration) -> MachineError {
+    use rustix::process::Signal;
+    let is = |signal: Signal| signal.as_raw() == number;
+    if is(Signal::XFSZ) {
+        return Limit::FileSize.into();
+    }
+    // At the hard limit on CPU time the system sends SIGKILL. A process can have used at most the
+    // elapsed time on every processor.
+    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let most = elapsed.as_secs_f64() * processors as f64 + 1.0;
+    let used_up = || machine::cpu_seconds().is_some_and(|limit| most >= limit as f64);
+    if is(Signal::XCPU) || is(Signal::KILL) && used_up() {
+        return Limit::CpuTime.into();
+    }
+    let names = [
+        (Signal::HUP, "SIGHUP"),
+        (Signal::INT, "SIGINT"),
+        (Signal::QUIT, "SIGQUIT"),
+        (Signal::KILL, "SIGKILL"),
+        (Signal::PIPE, "SIGPIPE"),
+        (Signal::ALARM, "SIGALRM"),
+        (Signal::TERM, "SIGTERM"),
+        (Signal::USR1, "SIGUSR1"),
+        (Signal::USR2, "SIGUSR2"),
+    ];
+    let name = names.iter().find(|(signal, _)| is(*signal));
+    let signal = name.map_or_else(
+        || format!("signal {number}"),
+        |(_, name)| (*name).to_owned(),
+    );
+    MachineError::Signal { signal }
+}
+
+#[cfg(not(unix))]
+fn outside(number: i32, _: Duration) -> MachineError {
+    MachineError::Signal {
+        signal: format!("signal {number}"),
+    }
+}
