@@ -39,7 +39,7 @@ pub(crate) fn check(module: &[u8]) -> Result<(), Failure> {
     let code = Code::read(module).map_err(|error| Failure::Invalid {
         message: error.to_string(),
     })?;
-    match code.is_worth_it() {
+    match code.gains() {
         true => Ok(()),
         false => Err(Failure::NoGain),
     }
@@ -160,7 +160,7 @@ impl Code {
         })
     }
 
-    fn is_worth_it(self) -> bool {
+    fn gains(self) -> bool {
         let all: u64 = self.functions.values().map(|it| it.length).sum();
         if self.targets * TARGETS >= self.instructions.max(1) {
             return true;
