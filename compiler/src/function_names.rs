@@ -53,26 +53,47 @@ impl ModuleNames {
     }
 }
 
-/// A module without its name section, and the names in that section, if there is one. `None` when
-/// the bytes are not a module.
-pub(crate) fn without_names(module: &[u8]) -> Option<(Vec<u8>, Option<ModuleNames>)> {
+/// Whether a module has a name section.
+#[cfg(feature = "precompile")]
+pub(crate) fn has_names(module: &[u8]) -> bool {
+    let mut payloads = Parser::new(0).parse_all(module);
+    payloads.any(|payload| match payload {
+        Ok(Payload::CustomSection(section)) => matches!(section.as_known(), KnownCustom::Name(_)),
+        _ => false,
+    })
+}
+
+/// A module without its name section and the custom sections that `left_out` says by their names,
+/// and the names in that section, if there is one. `None` when the bytes are not a module.
+pub(crate) fn without_names(
+    module: &[u8],
+    left_out: impl Fn(&str) -> bool,
+) -> Option<(Vec<u8>, Option<ModuleNames>)> {
     let mut names: Option<ModuleNames> = None;
     let rest = with_sections(module, |payload| {
-        if let Payload::CustomSection(section) = &payload
-            && let KnownCustom::Name(section) = section.as_known()
-        {
+        let Payload::CustomSection(section) = &payload else {
+            return Some(Becomes::Itself);
+        };
+        if let KnownCustom::Name(section) = section.as_known() {
             names.get_or_insert_default().read(section);
             return Some(Becomes::Nothing);
         }
-        Some(Becomes::Itself)
+        Some(match left_out(section.name()) {
+            true => Becomes::Nothing,
+            false => Becomes::Itself,
+        })
     })?;
     Some((rest, names))
 }
 
-/// A module whose functions are named after their indices, and the names that it had.
-pub(crate) fn numbered(module: &[u8]) -> Option<(Vec<u8>, ModuleNames)> {
+/// A module whose functions are named after their indices, without the custom sections that
+/// `left_out` says by their names; and the names that it had.
+pub(crate) fn numbered(
+    module: &[u8],
+    left_out: impl Fn(&str) -> bool,
+) -> Option<(Vec<u8>, ModuleNames)> {
     let functions = functions(module)?;
-    let (mut bytes, names) = without_names(module)?;
+    let (mut bytes, names) = without_names(module, left_out)?;
     let numbers = (0..functions).map(|index| (index, format!("f{index}")));
     let numbers = ModuleNames {
         module: None,
@@ -84,7 +105,7 @@ pub(crate) fn numbered(module: &[u8]) -> Option<(Vec<u8>, ModuleNames)> {
 
 /// Gives a numbered module its own names back.
 pub(crate) fn named(module: &[u8], names: &ModuleNames) -> Option<Vec<u8>> {
-    let (mut bytes, numbers) = without_names(module)?;
+    let (mut bytes, numbers) = without_names(module, |_| false)?;
     let numbers = numbers.unwrap_or_default().functions.into_iter();
     let functions = numbers.filter_map(|(index, number)| {
         let before = number.strip_prefix('f')?.parse().ok()?;
@@ -142,7 +163,7 @@ mod tests {
     use super::*;
 
     fn names(module: &[u8]) -> BTreeMap<u32, String> {
-        without_names(module)
+        without_names(module, |_| false)
             .unwrap()
             .1
             .unwrap_or_default()
@@ -154,12 +175,12 @@ mod tests {
         let text = r#"(module $m (import "a" "b" (func $imported)) (func $first) (func) (func $last)
             (@custom "note" "kept"))"#;
         let wasm = wat::parse_str(text).unwrap();
-        let (numbered, own) = numbered(&wasm).unwrap();
+        let (numbered, own) = numbered(&wasm, |_| false).unwrap();
         let expected = (0..4).map(|index| (index, format!("f{index}")));
         assert_eq!(names(&numbered), expected.collect::<BTreeMap<_, _>>());
         assert_eq!(named(&numbered, &own).unwrap(), {
             // The name section is the last one.
-            let (mut rest, own) = without_names(&wasm).unwrap();
+            let (mut rest, own) = without_names(&wasm, |_| false).unwrap();
             own.unwrap().section().append_to(&mut rest);
             rest
         });

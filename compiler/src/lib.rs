@@ -38,6 +38,7 @@ mod interface;
 mod lint;
 mod machine;
 mod module_parts;
+mod modules;
 #[cfg(feature = "precompile")]
 mod names;
 mod optimize;
@@ -94,11 +95,10 @@ pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
 pub use machine::{Limit, MachineError};
+pub use modules::map_modules;
 #[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
-pub use optimize::{
-    KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, map_modules, optimize,
-};
+pub use optimize::{KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, optimize};
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};

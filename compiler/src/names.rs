@@ -6,7 +6,7 @@
 //!
 //! Source: WebAssembly 3.0, appendix "Custom Sections", "Name Section".
 
-use crate::function_names::{ModuleNames, without_names};
+use crate::function_names::{ModuleNames, has_names, without_names};
 use crate::{ValidComponent, map_modules};
 
 /// The names of every core module's functions.
@@ -15,15 +15,17 @@ pub struct Names {
     modules: Vec<ModuleNames>,
 }
 
-/// Takes the name sections out of a program's core modules.
-pub fn take_names(program: ValidComponent) -> (ValidComponent, Names) {
+/// Takes the name sections out of a program's core modules: the program without them, `None` if it
+/// has none, and the names.
+pub fn take_names(program: &ValidComponent) -> (Option<ValidComponent>, Names) {
     let mut modules = Vec::new();
     // The engine numbers core modules as they come in the file, at whatever depth; so does this.
-    let bytes = map_modules(&program, &mut |module| {
-        let (rest, mut names) = match without_names(module) {
-            Some((rest, Some(names))) => (rest, names),
-            _ => (module.to_vec(), ModuleNames::default()),
+    let bytes = map_modules(program, &mut |module| {
+        let (rest, names) = match has_names(module) {
+            true => without_names(module, |_| false).unzip(),
+            false => (None, None),
         };
+        let mut names: ModuleNames = names.flatten().unwrap_or_default();
         // An optimizer of the program's toolchain gave such names. The numbers are old indices,
         // which are wrong by now.
         let number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
@@ -32,7 +34,8 @@ pub fn take_names(program: ValidComponent) -> (ValidComponent, Names) {
         rest
     });
     // Custom sections carry no meaning: what is valid stays so.
-    (program.with_bytes(bytes), Names { modules })
+    let bare = bytes.map(|bytes| program.with_bytes(bytes));
+    (bare, Names { modules })
 }
 
 impl Names {
@@ -57,6 +60,7 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::core_modules;
     use crate::validate;
 
     #[test]
@@ -68,24 +72,17 @@ mod tests {
             (core module (func) (func) (func (export "e")) (@custom "note" "kept"))
             (component (core module (import "a" "b" (func)) (func))))"#;
         let parse = |text| validate(wat::parse_str(text).unwrap()).unwrap();
-        let (program, names) = take_names(parse(named));
+        let (program, names) = take_names(&parse(named));
+        let program = program.unwrap();
         // The component's own names do not belong to a module.
-        let modules = |program: &ValidComponent| {
-            let mut modules = Vec::new();
-            map_modules(program, &mut |module| {
-                modules.push(module.to_vec());
-                module.to_vec()
-            });
-            modules
-        };
-        assert_eq!(modules(&program), modules(&parse(bare)));
+        assert_eq!(core_modules(&program), core_modules(&parse(bare)));
         assert_eq!(names.modules(), 2);
         assert_eq!(names.module(0), Some("outer"));
         assert_eq!(names.function(0, 0), Some("first"));
         assert_eq!(names.function(0, 1), None);
         assert_eq!(names.function(1, 1), Some("second"));
-        let (again, none) = take_names(program.clone());
-        assert_eq!(again.bytes(), program.bytes());
+        let (again, none) = take_names(&program);
+        assert!(again.is_none());
         assert_eq!(none.function(0, 0), None);
     }
 
@@ -94,7 +91,8 @@ mod tests {
         // A function subsection of two names, of which the second lies behind its end.
         let text = r#"(module (func) (@custom "name" "\01\06\02\00\01a\01\7f"))"#;
         let program = validate(wat::parse_str(text).unwrap()).unwrap();
-        let (program, names) = take_names(program);
+        let (program, names) = take_names(&program);
+        let program = program.unwrap();
         assert_eq!(names.function(0, 0), Some("a"));
         assert_eq!(names.function(0, 1), None);
         assert!(!program.bytes().windows(4).any(|bytes| bytes == b"name"));

@@ -1,31 +1,27 @@
 //! Optimizing every core module of a program.
 //!
 //! Unused exports are removed first, so that Binaryen can remove what only they kept alive.
-//! Binaryen does not read components, so the core modules are taken out, optimized and put back.
-//! Everything between them is copied byte for byte, section by section: re-encoding it could only
-//! lose something. The whole program is validated again. If it is not valid, the unoptimized
-//! program is compiled. Core modules and components that are identical, before or after, are stored
-//! once.
+//! Binaryen does not read components, so the core modules are taken out, optimized and put back
+//! (`modules.rs`). A program with other bytes is validated again. If it is not valid, the
+//! unoptimized program is compiled. Core modules and components that are identical, before or
+//! after, are stored once.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
-use wasmparser::Payload;
-
 use crate::binaryen::{Attempt, Failure, OptimizeError, Optimizer};
 use crate::features;
 use crate::function_names::{named, numbered};
 use crate::gain;
+use crate::modules::{core_modules, map_modules};
 use crate::parallel::{map_at_once, workers_at_once};
 use crate::passes;
-use crate::sections::{Becomes, sections, with_sections};
 use crate::set_aside::{put_back, take_out};
 use crate::share_modules::share_modules;
 use crate::spare::{Spared, Unfit};
 use crate::trim_exports::trim_exports;
-use crate::{Kind, ValidComponent, validate};
+use crate::{Kind, ValidComponent, ValidateError, validate};
 
 /// How much to optimize. The names are those of `wasm-opt`; edgec has its own lists of passes
 /// (`passes.rs`).
@@ -161,67 +157,26 @@ pub fn optimize(
         Some(trimmed) => (trimmed.component, trimmed.removed),
         None => (program, Vec::new()),
     };
-    let deadline = Instant::now() + optimizer.timeout;
-    let one = |number: usize, module: &Vec<u8>| {
-        progress(number, module.len());
-        match optimizer.spared.contains(&number) {
-            true => Err(Attempt::Kept(Failure::Spared)),
-            false => optimize_module(module, level, optimizer, deadline),
-        }
-    };
     let before = core_modules(&program);
     let workers = workers_at_once(program.bytes().len(), before.len());
-    let optimized = map_at_once(workers, &before, one);
-    // Which modules are optimized must not depend on what ran beside them, or on an accident. So a
-    // module whose failure may not happen again is tried once more, alone.
-    let optimized = optimized.into_iter().enumerate();
-    let optimized = optimized.map(|(number, attempt)| {
-        let attempt = match (attempt, before.get(number)) {
-            (Err(failed), Some(module)) if failed.may_end_otherwise() => one(number, module),
-            (attempt, _) => attempt,
-        };
-        optimizer.outcome(number, attempt)
-    });
-    let optimized = optimized.collect::<Result<Vec<_>, _>>()?;
-
-    let mut modules = Vec::new();
-    let mut bytes = Vec::new();
-    for (number, (before, result)) in before.into_iter().zip(optimized).enumerate() {
-        let length = before.len();
-        let (after, functions_kept, outcome) = match result {
-            Ok((optimized, kept)) => {
-                let after = optimized.len();
-                (optimized, kept, ModuleOutcome::Optimized { after })
-            }
-            Err(failure) => (before, Vec::new(), ModuleOutcome::Kept(failure)),
-        };
-        bytes.push(after);
-        modules.push(ModuleReport {
-            before: length,
-            exports_removed: removed.get(number).copied().unwrap_or(0),
-            functions_kept,
-            outcome,
-        });
-    }
-    let mut bytes = bytes.into_iter();
-    let whole = map_modules(&program, &mut |module| {
-        bytes.next().unwrap_or_else(|| module.to_vec())
-    });
-    let component = match validate(whole) {
-        Ok(component) => component,
-        Err(error) => {
-            for module in &mut modules {
-                if let ModuleOutcome::Optimized { .. } = module.outcome {
-                    module.functions_kept.clear();
-                    module.outcome = ModuleOutcome::Kept(Failure::Invalid {
-                        message: error.to_string(),
-                    });
-                }
-            }
+    let results = optimize_modules(&before, workers, level, optimizer, progress)?;
+    let (mut modules, new) = reports(&before, results, &removed);
+    let mut new = new.into_iter();
+    let whole = map_modules(&program, &mut |_| new.next().flatten());
+    let is_new = shared > 0 || !removed.is_empty() || whole.is_some();
+    let component = match whole.map(validate) {
+        None => program,
+        Some(Ok(component)) => component,
+        Some(Err(error)) => {
+            left_as_they_are(&mut modules, &error);
             program
         }
     };
-    let (component, more) = share_modules(component);
+    // Modules that were different may be identical now.
+    let (component, more) = match is_new {
+        true => share_modules(component),
+        false => (component, 0),
+    };
     let left = module_imports(&component);
     Ok(Optimized {
         component,
@@ -229,6 +184,77 @@ pub fn optimize(
         shared: shared + more,
         imports_removed: imports.difference(&left).cloned().collect(),
     })
+}
+
+/// An optimized module, and the functions that were kept from Binaryen.
+type New = (Vec<u8>, Vec<KeptFunction>);
+
+/// What becomes of each module, on up to `workers` of them at a time.
+fn optimize_modules(
+    modules: &[&[u8]],
+    workers: usize,
+    level: Level,
+    optimizer: &Optimizer,
+    progress: impl Fn(usize, usize) + Sync + Send,
+) -> Result<Vec<Result<New, Failure>>, OptimizeError> {
+    let deadline = Instant::now() + optimizer.timeout;
+    let one = |number: usize, module: &&[u8]| {
+        progress(number, module.len());
+        match optimizer.spared.contains(&number) {
+            true => Err(Attempt::Kept(Failure::Spared)),
+            false => optimize_module(module, level, optimizer, deadline),
+        }
+    };
+    let attempts = map_at_once(workers, modules, one);
+    // Which modules are optimized must not depend on what ran beside them, or on an accident. So a
+    // module whose failure may not happen again is tried once more, alone.
+    let attempts = attempts.into_iter().zip(modules).enumerate();
+    let results = attempts.map(|(number, (attempt, module))| {
+        let attempt = match attempt {
+            Err(failed) if failed.may_end_otherwise() => one(number, module),
+            attempt => attempt,
+        };
+        optimizer.outcome(number, attempt)
+    });
+    results.collect()
+}
+
+/// The report on each module, and its new bytes if it has any.
+fn reports(
+    before: &[&[u8]],
+    results: Vec<Result<New, Failure>>,
+    removed: &[usize],
+) -> (Vec<ModuleReport>, Vec<Option<Vec<u8>>>) {
+    let modules = before.iter().zip(results).enumerate();
+    let modules = modules.map(|(number, (before, result))| {
+        let (after, functions_kept, outcome) = match result {
+            Ok((optimized, kept)) => {
+                let after = optimized.len();
+                (Some(optimized), kept, ModuleOutcome::Optimized { after })
+            }
+            Err(failure) => (None, Vec::new(), ModuleOutcome::Kept(failure)),
+        };
+        let report = ModuleReport {
+            before: before.len(),
+            exports_removed: removed.get(number).copied().unwrap_or(0),
+            functions_kept,
+            outcome,
+        };
+        (report, after)
+    });
+    modules.unzip()
+}
+
+/// The program with the optimized modules is not valid: all of them stay as they are.
+fn left_as_they_are(modules: &mut [ModuleReport], error: &ValidateError) {
+    for module in modules {
+        if let ModuleOutcome::Optimized { .. } = module.outcome {
+            module.functions_kept.clear();
+            module.outcome = ModuleOutcome::Kept(Failure::Invalid {
+                message: error.to_string(),
+            });
+        }
+    }
 }
 
 /// The imports of a program that is a core module.
@@ -239,23 +265,13 @@ fn module_imports(program: &ValidComponent) -> BTreeSet<String> {
     }
 }
 
-/// Every core module at any depth, in the order of [`map_modules`].
-fn core_modules(program: &ValidComponent) -> Vec<Vec<u8>> {
-    let mut modules = Vec::new();
-    map_modules(program, &mut |module| {
-        modules.push(module.to_vec());
-        module.to_vec()
-    });
-    modules
-}
-
 /// Optimizes one module. Returns it with the functions that were kept from Binaryen.
 fn optimize_module(
     module: &[u8],
     level: Level,
     optimizer: &Optimizer,
     deadline: Instant,
-) -> Result<(Vec<u8>, Vec<KeptFunction>), Attempt> {
+) -> Result<New, Attempt> {
     // This depends on the module alone: nothing has run yet.
     if level == Level::O1 {
         gain::check(module)?;
@@ -265,8 +281,7 @@ fn optimize_module(
         optimizer.check(features::used(module))?;
         Err(failure)
     })?;
-    let input = without_notes(module).unwrap_or_else(|| module.to_vec());
-    let (input, names) = numbered(&input).ok_or_else(not_understood)?;
+    let (input, names) = numbered(module, is_note).ok_or_else(not_understood)?;
     let given = match spared.is_empty() {
         true => Cow::Borrowed(&input),
         false => match take_out(&input, &spared) {
@@ -284,7 +299,7 @@ fn optimize_module(
     }
     let optimized = named(&optimized, &names).ok_or_else(not_understood)?;
     let valid = match validate(optimized) {
-        Ok(valid) if valid.kind() == Kind::Module => valid.bytes().to_vec(),
+        Ok(valid) if valid.kind() == Kind::Module => valid.into_bytes(),
         Ok(_) => return Err(not_understood().into()),
         Err(error) => {
             let message = error.to_string();
@@ -305,83 +320,18 @@ fn not_understood() -> Failure {
     }
 }
 
-/// The module without three kinds of custom sections. Binaryen would enable the features in LLVM's
-/// `target_features` section in addition to those that the module uses. With DWARF, Binaryen would
-/// skip the passes that change what DWARF says. Binaryen would not move branch hints along with
-/// their branches.
-fn without_notes(module: &[u8]) -> Option<Vec<u8>> {
-    with_sections(module, |payload| {
-        Some(match payload {
-            Payload::CustomSection(section)
-                if section.name() == "target_features"
-                    || section.name().starts_with(".debug_")
-                    || section.name().starts_with("metadata.code.") =>
-            {
-                Becomes::Nothing
-            }
-            _ => Becomes::Itself,
-        })
-    })
-}
-
-/// The program with each core module at any depth put through `module`, and everything
-/// else as it was, byte for byte. The result is not validated.
-pub fn map_modules(program: &ValidComponent, module: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    match program.kind() {
-        Kind::Module => module(program.bytes()),
-        // A valid component can always be taken apart. If it could not, validation would refuse the
-        // empty program.
-        Kind::Component => replace_modules(program.bytes(), module).unwrap_or_default(),
-    }
-}
-
-/// `None` when the bytes are not a component.
-fn replace_modules(component: &[u8], module: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(component.len());
-    for section in sections(component)? {
-        let Some(inner) = section.nested else {
-            out.extend_from_slice(section.bytes);
-            continue;
-        };
-        let (id, new) = match section.payload {
-            Payload::ModuleSection { .. } => (ComponentSectionId::CoreModule, module(inner)),
-            _ => (
-                ComponentSectionId::Component,
-                replace_modules(inner, module)?,
-            ),
-        };
-        if new == inner {
-            // Its length may be spelt with more bytes than it takes.
-            out.extend_from_slice(section.bytes);
-        } else {
-            let id = id.into();
-            RawSection { id, data: &new }.append_to_component(&mut out);
-        }
-    }
-    Some(out)
+/// Whether custom sections of this name are kept from Binaryen. It would enable the features in
+/// LLVM's `target_features` section in addition to those that the module uses. With DWARF, it would
+/// skip the passes that change what DWARF says. It would not move branch hints along with their
+/// branches.
+fn is_note(name: &str) -> bool {
+    name == "target_features" || name.starts_with(".debug_") || name.starts_with("metadata.code.")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NESTED: &str = r#"(component
-        (core module $a (func (export "a")))
-        (component (core module (func)) (core module))
-        (core instance (instantiate $a))
-        (@custom "note" "kept"))"#;
-
-    #[test]
-    fn a_component_with_its_own_modules_put_back_is_itself() {
-        let wasm = wat::parse_str(NESTED).unwrap();
-        let mut lengths = Vec::new();
-        let same = replace_modules(&wasm, &mut |module| {
-            lengths.push(module.len());
-            module.to_vec()
-        });
-        assert_eq!(same.unwrap(), wasm);
-        assert_eq!(lengths.len(), 3);
-    }
+    use crate::function_names::without_names;
 
     #[test]
     fn only_notes_on_the_code_are_taken_out() {
@@ -390,21 +340,9 @@ mod tests {
         let features = r#"(@custom "target_features" "\01+\0agc")"#;
         let hints = r#"(@custom "metadata.code.branch_hint" "\00")"#;
         for with in [features, r#"(@custom ".debug_info" "dwarf")"#, hints] {
-            assert_eq!(without_notes(&wasm(with)).unwrap(), wasm(""));
+            let (without, _) = without_names(&wasm(with), is_note).unwrap();
+            assert_eq!(without, wasm(""));
         }
-    }
-
-    #[test]
-    fn modules_at_any_depth_are_replaced() {
-        let wasm = wat::parse_str(NESTED).unwrap();
-        let empty = wat::parse_str(r#"(module (func (export "a")))"#).unwrap();
-        let replaced = replace_modules(&wasm, &mut |_| empty.clone()).unwrap();
-        let again = replace_modules(&replaced, &mut |module| {
-            assert_eq!(module, empty);
-            module.to_vec()
-        });
-        assert_eq!(again.unwrap(), replaced);
-        validate(replaced).unwrap();
     }
 
     #[test]

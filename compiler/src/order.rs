@@ -29,12 +29,9 @@ const BRANCH_HINTS: &str = "metadata.code.branch_hint";
 /// they already are, and those with branch hints, stay as they are, byte for byte; so does
 /// the program, should what comes out not be valid.
 pub fn order(program: ValidComponent) -> ValidComponent {
-    let ordered = map_modules(&program, &mut |module| {
-        escaping_first(module).unwrap_or_else(|| module.to_vec())
-    });
-    if ordered == program.bytes() {
+    let Some(ordered) = map_modules(&program, &mut escaping_first) else {
         return program;
-    }
+    };
     match validate(ordered) {
         Ok(ordered) if ordered.interface() == program.interface() => ordered,
         _ => program,

@@ -47,6 +47,50 @@ pub(crate) fn sections(component: &[u8]) -> Option<Vec<Section<'_>>> {
     }
 }
 
+/// A component that is put together again section by section. Nothing of it is copied before the
+/// first section that changes.
+pub(crate) struct Rewritten<'a> {
+    component: &'a [u8],
+    /// The length of the sections that came by, in the component as it was.
+    passed: usize,
+    new: Option<Vec<u8>>,
+}
+
+impl<'a> Rewritten<'a> {
+    /// For the sections of `component`, each of which is kept or replaced, in their order.
+    pub(crate) fn new(component: &'a [u8]) -> Self {
+        Self {
+            component,
+            passed: 0,
+            new: None,
+        }
+    }
+
+    /// The next section stays as it is.
+    pub(crate) fn keep(&mut self, section: &Section<'_>) {
+        self.passed = self.passed.saturating_add(section.bytes.len());
+        if let Some(new) = &mut self.new {
+            new.extend_from_slice(section.bytes);
+        }
+    }
+
+    /// Where what takes the place of the next section is to be appended.
+    pub(crate) fn replace(&mut self, section: &Section<'_>) -> &mut Vec<u8> {
+        let (component, passed) = (self.component, self.passed);
+        self.passed = passed.saturating_add(section.bytes.len());
+        self.new.get_or_insert_with(|| {
+            let mut new = Vec::with_capacity(component.len());
+            new.extend_from_slice(component.get(..passed).unwrap_or_default());
+            new
+        })
+    }
+
+    /// The component with what was replaced; `None` if nothing was.
+    pub(crate) fn finish(self) -> Option<Vec<u8>> {
+        self.new
+    }
+}
+
 /// What becomes of a section of a core module.
 pub(crate) enum Becomes {
     /// It stays as it is.

@@ -17,7 +17,7 @@ use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentTypeRef, Payload,
 };
 
-use crate::sections::sections;
+use crate::sections::{Rewritten, sections};
 use crate::{Kind, ValidComponent, validate};
 
 /// The program without duplicates, and how many there were.
@@ -26,10 +26,12 @@ pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) 
         return (program, 0);
     }
     let mut sharing = Sharing::default();
-    let rewritten = sharing.rewrite(program.bytes());
-    let valid = rewritten.filter(|_| sharing.found > 0);
-    match valid.and_then(|bytes| validate(bytes).ok()) {
-        Some(component) => (component, sharing.found),
+    let mut out = Rewritten::new(program.bytes());
+    let understood = sharing.rewrite(program.bytes(), &mut out);
+    let found = sharing.found;
+    let rewritten = understood.and_then(|()| out.finish());
+    match rewritten.and_then(|bytes| validate(bytes).ok()) {
+        Some(component) => (component, found),
         None => (program, 0),
     }
 }
@@ -50,29 +52,33 @@ struct Sharing<'a> {
 
 impl<'a> Sharing<'a> {
     /// `None` when the component has something that is not understood.
-    fn rewrite(&mut self, component: &'a [u8]) -> Option<Vec<u8>> {
+    fn rewrite(&mut self, component: &'a [u8], out: &mut Rewritten<'_>) -> Option<()> {
         self.scopes.push(Scope::default());
-        let mut out = Vec::with_capacity(component.len());
         for section in sections(component)? {
             match (&section.payload, section.nested) {
                 (Payload::ModuleSection { .. }, Some(inner)) => {
                     match self.module(inner) {
-                        Some(alias) => self.replace(alias, &mut out),
-                        None => out.extend_from_slice(section.bytes),
+                        Some(alias) => self.replace(alias, out.replace(&section)),
+                        None => out.keep(&section),
                     }
                     self.scope()?.modules.push(Some(inner));
                 }
                 (Payload::ComponentSection { .. }, Some(inner)) => {
                     match position(&self.scope()?.components, inner) {
-                        Some(index) => self.replace(outer(Outer::Component, 0, index), &mut out),
+                        Some(index) => {
+                            let alias = outer(Outer::Component, 0, index);
+                            self.replace(alias, out.replace(&section));
+                        }
                         None => {
-                            let found = self.found;
-                            let new = self.rewrite(inner)?;
-                            if self.found == found {
-                                out.extend_from_slice(section.bytes);
-                            } else {
-                                let id = ComponentSectionId::Component.into();
-                                RawSection { id, data: &new }.append_to_component(&mut out);
+                            let mut new = Rewritten::new(inner);
+                            self.rewrite(inner, &mut new)?;
+                            match new.finish() {
+                                None => out.keep(&section),
+                                Some(new) => {
+                                    let id = ComponentSectionId::Component.into();
+                                    let new = RawSection { id, data: &new };
+                                    new.append_to_component(out.replace(&section));
+                                }
                             }
                         }
                     }
@@ -80,12 +86,12 @@ impl<'a> Sharing<'a> {
                 }
                 (payload, _) => {
                     self.count(payload)?;
-                    out.extend_from_slice(section.bytes);
+                    out.keep(&section);
                 }
             }
         }
         self.scopes.pop();
-        Some(out)
+        Some(())
     }
 
     fn scope(&mut self) -> Option<&mut Scope<'a>> {

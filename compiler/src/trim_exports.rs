@@ -37,14 +37,11 @@ pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
             Some(Used::Names(names)) => without_others(module, &names),
             _ => None,
         };
-        let (bytes, lost) = trimmed.unwrap_or_else(|| (module.to_vec(), 0));
-        removed.push(lost);
+        let (bytes, lost) = trimmed.unzip();
+        removed.push(lost.unwrap_or(0));
         bytes
     });
-    if removed.iter().all(|lost| *lost == 0) {
-        return None;
-    }
-    let component = validate(bytes).ok()?;
+    let component = validate(bytes?).ok()?;
     Some(Trimmed { component, removed })
 }
 
@@ -103,23 +100,22 @@ fn keep(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::modules::core_modules;
 
     /// The names of the exports that are left, module by module.
     fn left(text: &str) -> Vec<Vec<String>> {
         let program = validate(wat::parse_str(text).unwrap()).unwrap();
         let program = trim_exports(&program).map_or(program, |trimmed| trimmed.component);
-        let mut all = Vec::new();
-        map_modules(&program, &mut |module| {
+        let names = core_modules(&program).into_iter().map(|module| {
             let mut names = Vec::new();
             for payload in Parser::new(0).parse_all(module) {
                 if let Payload::ExportSection(section) = payload.unwrap() {
                     names.extend(section.into_iter().map(|e| e.unwrap().name.to_owned()));
                 }
             }
-            all.push(names);
-            module.to_vec()
+            names
         });
-        all
+        names.collect()
     }
 
     /// A module with the exports `a`, `b` and `c`.

@@ -184,13 +184,23 @@ impl ValidComponent {
     /// The same program in other bytes, which may differ only in custom sections: the engine
     /// ignores those.
     #[cfg(feature = "precompile")]
-    pub(crate) fn with_bytes(self, bytes: Vec<u8>) -> Self {
-        Self { bytes, ..self }
+    pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            kind: self.kind,
+            features: self.features,
+            advisories: self.advisories.clone(),
+        }
     }
 
     /// The binary.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The binary, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Component or core module.

@@ -226,11 +226,12 @@ impl Bench {
             if profile == EngineProfile::Edge {
                 program = edgec_compiler::order(program);
             }
-            let (program, names): (_, Names) = edgec_compiler::take_names(program);
+            let (bare, _): (_, Names) = edgec_compiler::take_names(&program);
+            let program = bare.unwrap_or(program);
             let after = edgec_compiler::precompile(&program, target, profile)
                 .map_err(|error| error.to_string())
                 .and_then(|mut image| {
-                    image.strip(&names).map_err(|error| error.to_string())?;
+                    image.strip().map_err(|error| error.to_string())?;
                     image.trim().map_err(|error| error.to_string())?;
                     // SAFETY: the image was compiled by this process a moment ago.
                     unsafe { Module::deserialize(engine, image.bytes()) }
