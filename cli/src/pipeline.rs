@@ -11,15 +11,16 @@ mod room;
 
 use std::time::{Duration, Instant};
 
+use edgec_artifact::Bytes;
 use edgec_compiler::{
     Adapter, Choice, CompilerProcess, DebugInfo, EngineProfile, KeptFunction, Kind, KindChoice,
-    Level, Names, NativeImage, Optimized, Optimizer,
+    Level, Names, NativeImage, Optimized, Optimizer, Unstripped, ValidComponent,
 };
 use edgec_targets::Target;
 
 use self::failures::{defect, optimize_failure, precompile_failure};
 pub(crate) use self::init::{Init, Initialized};
-pub(crate) use self::manifest::{Release, manifest};
+pub(crate) use self::manifest::{Manifests, Release};
 pub(crate) use self::recipe::recipe;
 pub(crate) use self::room::check as check_room;
 use crate::commands::validate::{adapt_failure, input_failure};
@@ -39,7 +40,7 @@ pub(crate) struct Recipe {
 
 /// An input on its way: all that targets share is done.
 pub(crate) struct Prepared {
-    pub(crate) input: Vec<u8>,
+    pub(crate) input: Bytes,
     pub(crate) from_text: bool,
     pub(crate) kind: Kind,
     pub(crate) adapter: Option<Adapter>,
@@ -53,11 +54,11 @@ pub(crate) struct Prepared {
     pub(crate) optimizing: Duration,
 }
 
-/// An image, and what debugging it needs.
+/// An image, and what its debug information is read from.
 #[derive(Clone)]
 pub(crate) struct Compiled {
     pub(crate) image: NativeImage,
-    pub(crate) debug: DebugInfo<'static>,
+    pub(crate) unstripped: Unstripped,
     /// How long compiling took: the worker process, from its start to its end.
     pub(crate) compiling: Duration,
     /// How long stripping and trimming took.
@@ -65,17 +66,39 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    /// The same for a target that allows the same CPU features: it takes no time.
-    pub(crate) fn for_target(&self, target: &'static Target) -> Option<Self> {
+    /// The same for a target that allows the same CPU features: it takes no time. `None` for other
+    /// targets.
+    fn for_target(self, target: &'static Target) -> Option<Self> {
         let same = self.image.target().id == target.id;
         let time = |time| if same { time } else { Duration::ZERO };
         Some(Self {
             image: self.image.for_target(target)?,
-            debug: self.debug.clone(),
+            unstripped: self.unstripped,
             compiling: time(self.compiling),
             stripping: time(self.stripping),
         })
     }
+}
+
+/// The image for each of these targets, `None` where nothing was compiled for it. Of targets that
+/// share an image, the last gets the image itself and the others get copies.
+pub(crate) fn for_each(
+    compiled: Vec<Compiled>,
+    targets: &[&'static Target],
+) -> Vec<Option<Compiled>> {
+    let mut compiled: Vec<Option<Compiled>> = compiled.into_iter().map(Some).collect();
+    let image = |(number, &target): (usize, &&'static Target)| {
+        let fits = |it: &Compiled| it.image.target().has_code_of(target);
+        let mut slots = compiled.iter_mut();
+        let slot = slots.find(|slot| slot.as_ref().is_some_and(fits))?;
+        let mut later = targets.iter().skip(number + 1);
+        let found = match later.any(|later| later.has_code_of(target)) {
+            true => slot.clone(),
+            false => slot.take(),
+        };
+        found?.for_target(target)
+    };
+    targets.iter().enumerate().map(image).collect()
 }
 
 impl Recipe {
@@ -89,10 +112,10 @@ impl Recipe {
     }
 
     /// Does once what all targets share.
-    pub(crate) fn prepare(&self, bytes: Vec<u8>, progress: &Progress) -> Result<Prepared, Failure> {
+    pub(crate) fn prepare(&self, bytes: &[u8], progress: &Progress) -> Result<Prepared, Failure> {
         let begin = Instant::now();
         progress.step("validating");
-        let input = edgec_compiler::read(&bytes).map_err(|error| input_failure(&error, &bytes))?;
+        let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error, bytes))?;
         let from_text = input.is_from_text();
         let adapted =
             edgec_compiler::adapt(input, self.kind).map_err(|error| adapt_failure(&error))?;
@@ -120,8 +143,9 @@ impl Recipe {
         if self.profile == EngineProfile::Edge {
             optimized.component = edgec_compiler::order(optimized.component);
         }
+        let optimizing = begin.elapsed();
         Ok(Prepared {
-            input: bytes,
+            input: Bytes::of(bytes),
             from_text,
             kind,
             adapter: adapted.adapter,
@@ -130,16 +154,14 @@ impl Recipe {
             initialized,
             optimized,
             validating,
-            optimizing: begin.elapsed(),
+            optimizing,
         })
     }
 
-    /// The images for these targets, and what debugging them needs: one for all that allow the same
-    /// CPU features.
+    /// The images for these targets: one for all that allow the same CPU features.
     pub(crate) fn compile(
         &self,
         prepared: &Prepared,
-        names: &Names,
         targets: impl IntoIterator<Item = &'static Target>,
         told: impl Fn(&Target) + Sync + Send,
     ) -> Result<Vec<Compiled>, Failure> {
@@ -150,11 +172,11 @@ impl Recipe {
         let images = images.map_err(|error| precompile_failure(&error))?;
         let compiled = images.into_iter().map(|(mut image, compiling)| {
             let begin = Instant::now();
-            let debug = image.strip(names).map_err(|error| defect(&error))?;
+            let unstripped = image.strip().map_err(|error| defect(&error))?;
             image.trim().map_err(|error| defect(&error))?;
             Ok(Compiled {
                 image,
-                debug,
+                unstripped,
                 compiling,
                 stripping: begin.elapsed(),
             })
@@ -164,11 +186,12 @@ impl Recipe {
 }
 
 impl Prepared {
-    /// Takes out of the program what people call its functions: no image holds that.
-    pub(crate) fn take_names(mut self) -> (Self, Names) {
-        let (component, names) = edgec_compiler::take_names(self.optimized.component);
-        self.optimized.component = component;
-        (self, names)
+    /// Takes out of the program what people call its functions: no image holds that. Gives back the
+    /// program with its names as well, if it has any.
+    pub(crate) fn take_names(mut self) -> (Self, Names, Option<ValidComponent>) {
+        let (bare, names) = edgec_compiler::take_names(&self.optimized.component);
+        let named = bare.map(|bare| std::mem::replace(&mut self.optimized.component, bare));
+        (self, names, named)
     }
 
     /// The core modules that the optimizer left as they were.
@@ -198,11 +221,25 @@ fn different(targets: impl IntoIterator<Item = &'static Target>) -> Vec<&'static
 }
 
 /// The debug file of an image, under the digest by which the image is known.
-pub(crate) fn debug_file(mut debug: DebugInfo<'_>, image: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(crate) fn debug_file(
+    unstripped: &Unstripped,
+    names: &Names,
+    image: &[u8],
+) -> Result<Vec<u8>, Failure> {
+    let mut debug = debug_info(unstripped, names)?;
     let build_id = edgec_artifact::verity::digest(image).0;
     let placed = debug.place(image, build_id);
     placed.map_err(|error| defect(&error))?;
     Ok(debug.write())
+}
+
+/// What debugging an image needs.
+pub(crate) fn debug_info(
+    unstripped: &Unstripped,
+    names: &Names,
+) -> Result<DebugInfo<'static>, Failure> {
+    let debug = unstripped.debug_info(names);
+    debug.map_err(|error| defect(&error))
 }
 
 fn kept(optimized: &Optimized) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {

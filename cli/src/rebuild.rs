@@ -13,7 +13,7 @@ use edgec_targets::Target;
 
 use crate::differences::{self, Difference};
 use crate::failure::{Exit, Failure};
-use crate::pipeline::{self, Compiled, Release};
+use crate::pipeline::{self, Compiled, Manifests, Release};
 use crate::progress::Progress;
 use crate::workers::{WorkerArguments, Workers};
 use crate::{files, render};
@@ -74,12 +74,14 @@ impl Rebuild {
         })?;
         let recipe = pipeline::recipe(manifest, &self.workers)?;
         self.progress.begin(&manifest.name, recipe.steps([target]));
-        let prepared = recipe.prepare(self.input.clone(), &self.progress)?;
-        let (prepared, names) = prepared.take_names();
+        let prepared = recipe.prepare(&self.input, &self.progress)?;
+        let (prepared, names, _) = prepared.take_names();
         let told = |target: &Target| self.progress.compiling(target);
-        let mut compiled = recipe.compile(&prepared, &names, [target], told)?;
+        let mut compiled = recipe.compile(&prepared, [target], told)?;
         let Some(Compiled {
-            image: made, debug, ..
+            image: made,
+            unstripped,
+            ..
         }) = compiled.pop()
         else {
             let message = format!("nothing was compiled for {id}");
@@ -94,14 +96,15 @@ impl Rebuild {
             validity,
             extensions: manifest.extensions.clone(),
         };
-        let rebuilt =
-            pipeline::manifest(&release, &manifest.name, &recipe, &prepared, &made)(Image {
-                length: made.bytes().len() as u64,
-                sha256: Sha256Digest::of(made.bytes()),
-                fsverity: verity::digest(made.bytes()),
-            });
+        let manifests = Manifests::new(&release, &manifest.name, &recipe, &prepared);
+        let rebuilt = manifests.of(&made)(Image {
+            length: made.bytes().len() as u64,
+            sha256: Sha256Digest::of(made.bytes()),
+            fsverity: verity::digest(made.bytes()),
+        });
         let mut found = differences::of_manifests(manifest, &rebuilt);
         if image != made.bytes() {
+            let debug = pipeline::debug_info(&unstripped, &names)?;
             found.extend(in_images(image, made.bytes(), debug));
         }
         Ok(found)

@@ -114,7 +114,7 @@ impl Initializer {
             .worker
             .ask_of_a_run(&[&features, function], program.bytes(), MAX_ANSWER_LEN)
             .map_err(|error| failed(error, function))?;
-        let new = understand(&answer, function)?;
+        let new = understand(answer, function)?;
         match outline::difference(program.bytes(), new.bytes()) {
             Some(what) => Err(InitError::Differs { what }),
             None => Ok(new),
@@ -134,10 +134,14 @@ fn failed(error: WorkerError, function: &str) -> InitError {
     }
 }
 
-fn understand(answer: &[u8], function: &str) -> Result<ValidComponent, InitError> {
+fn understand(mut answer: Vec<u8>, function: &str) -> Result<ValidComponent, InitError> {
     let name = function.to_owned();
     match answer.split_first() {
-        Some((&DONE, component)) => validate(component.to_vec()).map_err(InitError::Invalid),
+        Some((&DONE, _)) => {
+            // The component is what is left: no second copy of it is made.
+            answer.drain(..1);
+            validate(answer).map_err(InitError::Invalid)
+        }
         Some((&UNSUPPORTED, reason)) => Err(InitError::Unsupported {
             reason: worker::text(reason),
         }),
@@ -149,7 +153,7 @@ fn understand(answer: &[u8], function: &str) -> Result<ValidComponent, InitError
             function: name,
             reason: worker::text(reason),
         }),
-        _ => Err(failed(WorkerError::no_answer(answer), function)),
+        _ => Err(failed(WorkerError::no_answer(&answer), function)),
     }
 }
 

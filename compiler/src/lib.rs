@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize, optimize, order, take_names ─▶ ValidComponent
-//!      ─ precompile(target, profile) ─▶ NativeImage ─ strip ─▶ NativeImage, DebugInfo ─ trim ─▶ NativeImage
+//!      ─ precompile(target, profile) ─▶ NativeImage ─ strip ─▶ NativeImage, Unstripped ─ trim ─▶ NativeImage
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -105,6 +105,8 @@ pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use preview1::{Allocator, Lacks, Obstacle};
 pub use resources::{Limits, Resources};
 pub use spare::Unfit;
+#[cfg(feature = "precompile")]
+pub use strip::Unstripped;
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};

@@ -183,11 +183,9 @@ impl NativeImage {
 
     /// The same code for another target, if that allows the same CPU features: nothing else of a
     /// target gets into an image.
-    pub fn for_target(&self, target: &'static Target) -> Option<Self> {
-        self.target.has_code_of(target).then(|| Self {
-            target,
-            ..self.clone()
-        })
+    pub fn for_target(self, target: &'static Target) -> Option<Self> {
+        let same = self.target.has_code_of(target);
+        same.then_some(Self { target, ..self })
     }
 
     /// The target that the code is for.

@@ -6,6 +6,8 @@
 //!
 //! Sources: `wasmtime` 48, `code_memory.rs`, `trap.rs`; `wasmtime-environ` 48, `address_map.rs`.
 
+use std::sync::Arc;
+
 use object::LittleEndian as LE;
 use object::elf::{STT_FUNC, Sym64};
 
@@ -15,17 +17,46 @@ use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 /// What is read by nothing that runs the code.
 const UNREAD: [&str; 3] = [".symtab", ".strtab", ".wasmtime.addrmap"];
 
+/// An image as it was before it was stripped, for its debug information: few builds ask for that,
+/// and reading it takes time.
+#[derive(Clone, Debug)]
+pub struct Unstripped(Arc<Vec<u8>>);
+
 impl NativeImage {
-    /// Takes out of the image what only debugging needs. When nothing changes the image any
-    /// more, [`DebugInfo::place`] says which one that information is about.
+    /// Takes out of the image what only debugging needs, and gives back the image as it was.
     ///
     /// # Errors
     ///
     /// [`ImageError`].
-    pub fn strip(&mut self, names: &Names) -> Result<DebugInfo<'static>, ImageError> {
-        let (stripped, info) = strip(self.bytes(), names)?;
-        *self.bytes_mut() = stripped;
-        Ok(info)
+    pub fn strip(&mut self) -> Result<Unstripped, ImageError> {
+        let stripped = strip(self.bytes())?;
+        let whole = std::mem::replace(self.bytes_mut(), stripped);
+        Ok(Unstripped(Arc::new(whole)))
+    }
+}
+
+impl Unstripped {
+    /// What debugging the image needs. When nothing changes the stripped image any more,
+    /// [`DebugInfo::place`] says which one that information is about.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`].
+    pub fn debug_info(&self, names: &Names) -> Result<DebugInfo<'static>, ImageError> {
+        let image = Image::parse(&self.0)?;
+        let modules = (0..names.modules()).filter_map(|module| {
+            let name = symbol_name(names.module(module)?);
+            Some(format!("wasm[{module}]::{name}").into())
+        });
+        let address_map = image.section(UNREAD[2]).unwrap_or_default();
+        Ok(DebugInfo {
+            build_id: [0; 32],
+            machine: image.machine(),
+            text: image.text(),
+            modules: modules.collect(),
+            symbols: symbols(&image, names)?,
+            address_map: address_map.to_vec().into(),
+        })
     }
 }
 
@@ -42,26 +73,12 @@ impl DebugInfo<'_> {
     }
 }
 
-fn strip(image: &[u8], names: &Names) -> Result<(Vec<u8>, DebugInfo<'static>), ImageError> {
-    let mut parsed = Image::parse(image)?;
-    let symbols = symbols(&parsed, names)?;
-    let address_map = parsed.section(UNREAD[2]).unwrap_or_default().to_vec();
+fn strip(image: &[u8]) -> Result<Vec<u8>, ImageError> {
+    let mut image = Image::parse(image)?;
     for name in UNREAD {
-        parsed.drop_section(name);
+        image.drop_section(name);
     }
-    let modules = (0..names.modules()).filter_map(|module| {
-        let name = symbol_name(names.module(module)?);
-        Some(format!("wasm[{module}]::{name}").into())
-    });
-    let info = DebugInfo {
-        build_id: [0; 32],
-        machine: parsed.machine(),
-        text: parsed.text(),
-        modules: modules.collect(),
-        symbols,
-        address_map: address_map.into(),
-    };
-    Ok((parsed.write()?, info))
+    image.write()
 }
 
 /// The functions of the symbol table, by address, with the program's names for them.

@@ -255,7 +255,7 @@ mod tests {
         let program = crate::validate(wat::parse_str(text).unwrap()).unwrap();
         let target = edgec_targets::find("x86_64").unwrap();
         let mut image = crate::precompile(&program, target, profile).unwrap();
-        image.strip(&crate::Names::default()).unwrap();
+        image.strip().unwrap();
         image
     }
 
@@ -286,7 +286,7 @@ mod tests {
         let ordered = crate::order(crate::validate(wat::parse_str(COMPONENT).unwrap()).unwrap());
         let target = edgec_targets::find("aarch64").unwrap();
         let mut image = crate::precompile(&ordered, target, EngineProfile::Edge).unwrap();
-        image.strip(&crate::Names::default()).unwrap();
+        image.strip().unwrap();
         image.trim().unwrap();
         let artifacts: ComponentArtifacts = from_bytes(&metadata(&image)).unwrap();
         let module = &artifacts.static_modules.values().next().unwrap().module;

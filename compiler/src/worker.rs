@@ -5,6 +5,8 @@
 //! by [`Worker`].
 
 use std::ffi::OsString;
+#[cfg(unix)]
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::Command;
@@ -228,10 +230,24 @@ pub fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
 
 /// A worker's input.
 pub(crate) fn input() -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(input_length());
     let read = io::stdin().lock().read_to_end(&mut bytes);
     read.map_err(|error| error.to_string())?;
     Ok(bytes)
+}
+
+/// The length of a worker's input in bytes, since that is a file; 0 where it is not known.
+#[cfg(unix)]
+fn input_length() -> usize {
+    use std::os::fd::AsFd as _;
+    let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    let length = file.and_then(|file| file.metadata());
+    length.map_or(0, |it| usize::try_from(it.len()).unwrap_or(0))
+}
+
+#[cfg(not(unix))]
+fn input_length() -> usize {
+    0
 }
 
 /// A worker's answer.

@@ -237,7 +237,7 @@ fn the_edge_profile_changes_no_behaviour() {
         reordered += usize::from(ordered.bytes() != wasm);
         let profile = edgec_compiler::EngineProfile::Edge;
         let mut image = edgec_compiler::precompile(&ordered, target, profile).unwrap();
-        image.strip(&edgec_compiler::Names::default()).unwrap();
+        image.strip().unwrap();
         image
             .trim()
             .unwrap_or_else(|error| panic!("{file}: {error}"));

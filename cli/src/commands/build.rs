@@ -14,8 +14,10 @@ use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread::{self, ScopedJoinHandle, available_parallelism};
+use std::time::Duration;
 
 use edgec_artifact::PublicKey;
+use edgec_compiler::{Names, ValidComponent};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
@@ -30,7 +32,7 @@ use crate::fleet::FleetPlan;
 use crate::machine::no_thread;
 use crate::naming::{self, Job};
 use crate::panics::guarded;
-use crate::pipeline::{Compiled, Prepared, debug_file, manifest};
+use crate::pipeline::{Compiled, Manifests, Prepared, debug_file, for_each};
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
@@ -90,39 +92,26 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let mut times = Times::default();
     let input = files::read(&job.input)?;
     times.reading = clock.lap();
-    let prepared = recipe.prepare(input, progress)?;
+    let prepared = recipe.prepare(&input, progress)?;
+    drop(input);
     plan.check_kept(&prepared)?;
     clock.lap();
-    // The lint needs the names, so it gets a copy. It runs beside the compiler, in a process of its
-    // own: the compiler leaves processors idle at its beginning and at its end.
-    let named = prepared.optimized.component.clone();
-    let (prepared, names) = prepared.take_names();
+    let (prepared, names, named) = prepared.take_names();
     times.naming = clock.lap();
 
-    let told = |target: &Target| progress.compiling(target);
-    let lint = || {
-        let mut clock = Clock::start();
-        let found = ColdStart::of_program(&named, recipe.compiler.worker.memory);
-        (found, clock.lap())
-    };
-    let (cold_start, compiled) = thread::scope(|scope| {
-        let beside = thread::Builder::new().spawn_scoped(scope, lint);
-        let compiled = recipe.compile(&prepared, &names, targets(), told);
-        // Without a thread for it, it runs here.
-        let found = beside.map_or_else(|_| Ok(lint()), ScopedJoinHandle::join);
-        (found, compiled)
-    });
-    let (cold_start, linting) = cold_start.unwrap_or_else(|panic| resume_unwind(panic));
-    times.linting = linting;
+    let (cold_start, compiled) = compile(job, plan, &prepared, named.as_ref(), progress);
+    drop(named);
     times.compiling = clock.lap();
     let compiled = compiled?;
+    let (cold_start, linting) = cold_start;
+    times.linting = linting;
     // A program that signs may write to the terminal itself.
     match plan.signer.may_speak() {
         true => progress.clear(),
         false => progress.step("packaging and signing"),
     }
 
-    let packaged = package_all(job, plan, &prepared, &compiled)?;
+    let packaged = package_all(job, plan, &prepared, &names, compiled)?;
     clock.lap();
     let checked = Checks::of(plan).all(packaged)?;
     times.checking = clock.lap();
@@ -139,6 +128,35 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
         artifacts,
         times,
     ))
+}
+
+/// Compiles for all targets. The lint, which needs the names, runs beside the compiler in a process
+/// of its own: the compiler leaves processors idle at its beginning and at its end. Gives the lint's
+/// findings with the time that they took.
+fn compile(
+    job: &Job,
+    plan: &Plan,
+    prepared: &Prepared,
+    named: Option<&ValidComponent>,
+    progress: &Progress,
+) -> ((ColdStart, Duration), Result<Vec<Compiled>, Failure>) {
+    let recipe = &plan.recipe;
+    let targets = job.outputs.iter().map(|(target, _)| *target);
+    let told = |target: &Target| progress.compiling(target);
+    let lint = || {
+        let clock = Clock::start();
+        let program = named.unwrap_or(&prepared.optimized.component);
+        let found = ColdStart::of_program(program, recipe.compiler.worker.memory);
+        (found, clock.elapsed())
+    };
+    thread::scope(|scope| {
+        let beside = thread::Builder::new().spawn_scoped(scope, lint);
+        let compiled = recipe.compile(prepared, targets, told);
+        // Without a thread for it, it runs here.
+        let found = beside.map_or_else(|_| Ok(lint()), ScopedJoinHandle::join);
+        let found = found.unwrap_or_else(|panic| resume_unwind(panic));
+        (found, compiled)
+    })
 }
 
 /// The report on each artifact, and the files to write.
@@ -187,24 +205,27 @@ fn package_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
-    compiled: &[Compiled],
+    names: &Names,
+    compiled: Vec<Compiled>,
 ) -> Result<Vec<Packaged>, Failure> {
+    let manifests = Manifests::new(&plan.release, &job.name, &plan.recipe, prepared);
+    let targets: Vec<&'static Target> = job.outputs.iter().map(|(target, _)| *target).collect();
+    let images = for_each(compiled, &targets);
     let mut packaged = Vec::new();
-    for (target, path) in &job.outputs {
-        let mut same = compiled.iter().filter_map(|it| it.for_target(target));
-        let Some(compiled) = same.next() else {
+    for ((target, path), compiled) in job.outputs.iter().zip(images) {
+        let Some(compiled) = compiled else {
             let message = format!("nothing was compiled for {}", target.id);
             return Err(Failure::new(Exit::Rejected, "internal", message));
         };
-        packaged.push(package(job, plan, prepared, compiled, path)?);
+        packaged.push(package(plan, &manifests, names, compiled, path)?);
     }
     Ok(packaged)
 }
 
 fn package(
-    job: &Job,
     plan: &Plan,
-    prepared: &Prepared,
+    manifests: &Manifests<'_>,
+    names: &Names,
     compiled: Compiled,
     path: &Path,
 ) -> Result<Packaged, Failure> {
@@ -213,14 +234,20 @@ fn package(
         stripping: compiled.stripping,
         ..ArtifactTimes::default()
     };
-    let Compiled { image, debug, .. } = compiled;
-    let manifest = manifest(&plan.release, &job.name, &plan.recipe, prepared, &image);
+    let Compiled {
+        image, unstripped, ..
+    } = compiled;
+    let manifest = manifests.of(&image);
     let mut clock = Clock::start();
     let bytes = image.into_bytes();
     let debug_file = match plan.debug_file {
-        true => Some((naming::debug_file(path)?, debug_file(debug, &bytes)?)),
+        true => {
+            let place = naming::debug_file(path)?;
+            Some((place, debug_file(&unstripped, names, &bytes)?))
+        }
         false => None,
     };
+    drop(unstripped);
     times.debug_file = clock.lap();
     let unsigned = UnsignedArtifact::new(bytes, manifest);
     times.packaging = clock.lap();

@@ -7,9 +7,10 @@ use edgec_artifact::{
     Resources, Sha256Digest, Source, Stage, TargetCpu, Validity,
 };
 use edgec_compiler::{
-    ADAPTER_VERSION, Adapter, Choice, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Level,
-    NativeImage, TEXT_VERSION, WIZER_VERSION,
+    ADAPTER_VERSION, Adapter, Choice, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Interface,
+    Level, NativeImage, TEXT_VERSION, WIZER_VERSION,
 };
+use edgec_targets::Target;
 
 use super::{Initialized, Prepared, Recipe};
 
@@ -23,63 +24,90 @@ pub(crate) struct Release {
     pub(crate) extensions: Option<Extensions>,
 }
 
-/// The manifest of `image`, but for the image's digests.
-pub(crate) fn manifest(
-    release: &Release,
-    name: &str,
-    recipe: &Recipe,
-    prepared: &Prepared,
-    image: &NativeImage,
-) -> impl FnOnce(Image) -> Manifest + use<> {
-    let program = &prepared.optimized.component;
-    let interface = program.interface();
-    let target = image.target();
+/// The manifests of a program, one for each image. What the program itself says is read once.
+pub(crate) struct Manifests<'a> {
+    release: &'a Release,
+    name: &'a str,
+    recipe: &'a Recipe,
+    prepared: &'a Prepared,
+    optimized: Bytes,
+    interface: Interface,
+    resources: Resources,
+}
+
+impl<'a> Manifests<'a> {
+    pub(crate) fn new(
+        release: &'a Release,
+        name: &'a str,
+        recipe: &'a Recipe,
+        prepared: &'a Prepared,
+    ) -> Self {
+        let program = &prepared.optimized.component;
+        Self {
+            release,
+            name,
+            recipe,
+            prepared,
+            optimized: Bytes::of(program.bytes()),
+            interface: program.interface(),
+            resources: resources(&program.resources()),
+        }
+    }
+
+    /// The manifest of `image`, but for the image's digests.
+    pub(crate) fn of(&self, image: &NativeImage) -> impl FnOnce(Image) -> Manifest + use<> {
+        let (release, interface) = (self.release, self.interface.clone());
+        let mut manifest = Manifest {
+            name: self.name.to_owned(),
+            version: release.version,
+            display_version: release.display_version.clone(),
+            channel: release.channel.clone(),
+            kind: kind(image.kind()),
+            image: Image {
+                length: 0,
+                sha256: Sha256Digest([0; 32]),
+                fsverity: edgec_artifact::VerityDigest([0; 32]),
+            },
+            source: Source {
+                input: self.prepared.input.clone(),
+                optimized: self.optimized.clone(),
+            },
+            target: target(image.target()),
+            engine: Engine {
+                name: "wasmtime".to_owned(),
+                version: ENGINE_VERSION.to_owned(),
+                profile: image.profile().name().to_owned(),
+                tunables: settings(image.tunables().iter().cloned()),
+                compatibility_hash: Sha256Digest(image.compatibility_hash()),
+            },
+            capabilities: Capabilities {
+                imports: interface.imports.into_iter().collect(),
+                exports: Exports::of(interface.exports),
+            },
+            resources: self.resources.clone(),
+            wasm_features: self.prepared.optimized.component.feature_names(),
+            validity: release.validity.into_stated(),
+            builder: Builder {
+                edgec: env!("CARGO_PKG_VERSION").to_owned(),
+                stages: stages(self.recipe, self.prepared),
+            },
+            extensions: release.extensions.clone(),
+        };
+        move |digests| {
+            manifest.image = digests;
+            manifest
+        }
+    }
+}
+
+fn target(target: &Target) -> TargetCpu {
     let mut cpu_features: Vec<String> = target.features.iter().map(|f| f.name.to_owned()).collect();
     cpu_features.sort();
-    let mut manifest = Manifest {
-        name: name.to_owned(),
-        version: release.version,
-        display_version: release.display_version.clone(),
-        channel: release.channel.clone(),
-        kind: kind(image.kind()),
-        image: Image {
-            length: 0,
-            sha256: Sha256Digest([0; 32]),
-            fsverity: edgec_artifact::VerityDigest([0; 32]),
-        },
-        source: Source {
-            input: Bytes::of(&prepared.input),
-            optimized: Bytes::of(program.bytes()),
-        },
-        target: TargetCpu {
-            id: target.id.to_owned(),
-            triple: target.triple().to_owned(),
-            level: target.level.to_owned(),
-            cpu_features,
-        },
-        engine: Engine {
-            name: "wasmtime".to_owned(),
-            version: ENGINE_VERSION.to_owned(),
-            profile: image.profile().name().to_owned(),
-            tunables: settings(image.tunables().iter().cloned()),
-            compatibility_hash: Sha256Digest(image.compatibility_hash()),
-        },
-        capabilities: Capabilities {
-            imports: interface.imports.into_iter().collect(),
-            exports: Exports::of(interface.exports),
-        },
-        resources: resources(&program.resources()),
-        wasm_features: program.feature_names(),
-        validity: release.validity.into_stated(),
-        builder: Builder {
-            edgec: env!("CARGO_PKG_VERSION").to_owned(),
-            stages: stages(recipe, prepared),
-        },
-        extensions: release.extensions.clone(),
-    };
-    move |digests| {
-        manifest.image = digests;
-        manifest
+    TargetCpu {
+        id: target.id.to_owned(),
+        triple: target.triple().to_owned(),
+        level: target.level.to_owned(),
+        cpu_features,
     }
 }
 

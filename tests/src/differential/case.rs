@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use edgec_compiler::{
-    EngineProfile, Failure, Kind, KindChoice, Level, ModuleOutcome, Names, Optimizer,
-    ValidComponent,
+    EngineProfile, Failure, Kind, KindChoice, Level, ModuleOutcome, Optimizer, ValidComponent,
 };
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine, Module};
@@ -226,7 +225,7 @@ impl Bench {
             if profile == EngineProfile::Edge {
                 program = edgec_compiler::order(program);
             }
-            let (bare, _): (_, Names) = edgec_compiler::take_names(&program);
+            let (bare, _) = edgec_compiler::take_names(&program);
             let program = bare.unwrap_or(program);
             let after = edgec_compiler::precompile(&program, target, profile)
                 .map_err(|error| error.to_string())

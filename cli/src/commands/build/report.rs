@@ -58,7 +58,7 @@ struct Built {
     kind_choice: Option<KindReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     adapter: Option<&'static str>,
-    input_bytes: usize,
+    input_bytes: u64,
     component_bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     init: Option<InitReport>,
@@ -237,7 +237,7 @@ impl InputReport {
                 .as_ref()
                 .map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
-            input_bytes: prepared.input.len(),
+            input_bytes: prepared.input.length,
             component_bytes: prepared.before,
             init: prepared.initialized.as_ref().map(|init| InitReport {
                 function: init.function.clone(),
@@ -383,7 +383,7 @@ impl InputReport {
         format!(
             "{} ({}) -> {}\n{}{}",
             self.input,
-            size(built.input_bytes as u64),
+            size(built.input_bytes),
             count(built.artifacts.len(), "artifact"),
             choice.collect::<String>(),
             render::table(&rows)
