@@ -7,10 +7,11 @@
 
 use wasmparser::{
     AbstractHeapType, BlockType, FunctionBody, HeapType, Operator, Parser, Payload, RefType,
-    Result, ValType, Validator, WasmFeatures,
+    Result, ValType, WasmFeatures,
 };
 
-use crate::{bodies, validate};
+use crate::bodies;
+use crate::validate::{self, Outside};
 
 /// Wasmtime 48's default set (`Config::features` in its source).
 pub(crate) const SUPPORTED: WasmFeatures = WasmFeatures::WASM3
@@ -41,18 +42,31 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
 /// The features that a valid program uses: the smallest set found under which it is
 /// still valid.
 pub(crate) fn used(wasm: &[u8]) -> WasmFeatures {
-    let scanned = scanned(wasm).filter(|used| valid(wasm, *used));
-    // The scan may miss a use. To ask the validator about every feature is exact, but slow.
-    with_collector(scanned.unwrap_or_else(|| shrink(SUPPORTED, ALWAYS, |set| valid(wasm, set))))
+    match validate::found(wasm) {
+        Some((_, used)) => used,
+        // The scan may miss a use.
+        None => asked(wasm),
+    }
 }
 
-/// The features that a program seems to use. Only the validator can say whether the program is
-/// valid with them. `None` when code cannot be read.
-pub(crate) fn scanned(wasm: &[u8]) -> Option<WasmFeatures> {
+/// The same, by asking the validator about every feature, which is exact, but slow.
+pub(crate) fn asked(wasm: &[u8]) -> WasmFeatures {
+    with_collector(shrink(SUPPORTED, ALWAYS, |set| valid(wasm, set)))
+}
+
+/// The features that a program seems to use, and what is outside of its code, validated with them.
+/// Only the validator can say whether the code is valid with them too. `None` when code cannot be
+/// read, or when what is outside of it is not valid.
+pub(crate) fn scanned(wasm: &[u8]) -> Option<(WasmFeatures, Outside<'_>)> {
     let in_code = ALWAYS | scan_code(wasm).ok()?;
-    Some(shrink(SUPPORTED, in_code, |set| {
-        valid_outside_code(wasm, set)
-    }))
+    let outside = |set| validate::outside(wasm, set);
+    if let Some(found) = grow(SUPPORTED, in_code, outside) {
+        return Some(found);
+    }
+    // This walks through the program many times, and a program that is not valid is not worth it.
+    outside(SUPPORTED.union(in_code)).ok()?;
+    let used = shrink(SUPPORTED, in_code, |set| outside(set).is_ok());
+    Some((used, outside(used).ok()?))
 }
 
 /// Adds the engine's garbage collector if it is needed: it also owns exceptions.
@@ -61,6 +75,38 @@ pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
         used.insert(WasmFeatures::GC_TYPES);
     }
     used
+}
+
+/// What [`shrink`] finds, with few calls of `validate` that succeed: failing ends where the feature
+/// is used, success at the end of the program. `validate` says which feature is missing, if it
+/// knows. `None` when that is not enough to be sure of the same answer.
+///
+/// The answer is the same because a program that is valid with fewer features is valid with more.
+/// Every feature of the answer is needed by itself: without it, all others do not suffice. So
+/// `shrink` keeps it, whatever it took away before. Whatever else `shrink` tries to take away, the
+/// answer is left, which suffices: so `shrink` takes it away.
+fn grow<T>(
+    from: WasmFeatures,
+    keep: WasmFeatures,
+    validate: impl Fn(WasmFeatures) -> Result<T, Option<WasmFeatures>>,
+) -> Option<(WasmFeatures, T)> {
+    let mut set = keep;
+    let valid = loop {
+        let missing = match validate(set) {
+            Ok(valid) => break valid,
+            Err(missing) => missing?,
+        };
+        if set.contains(missing) || !from.contains(missing) {
+            return None;
+        }
+        set.insert(missing);
+    };
+    let all = from.union(keep);
+    let mut added = from.iter_names().map(|(_, flag)| flag);
+    let is_needed = |flag| validate(all.difference(flag).union(keep)).is_err();
+    added
+        .all(|flag| keep.contains(flag) || !set.contains(flag) || is_needed(flag))
+        .then_some((set, valid))
 }
 
 /// Takes away from `from`, one by one, each feature that is not in `keep` and without
@@ -88,15 +134,6 @@ fn shrink(
 
 fn valid(wasm: &[u8], features: WasmFeatures) -> bool {
     validate::is_valid(wasm, features)
-}
-
-fn valid_outside_code(wasm: &[u8], features: WasmFeatures) -> bool {
-    let mut validator = Validator::new_with_features(features);
-    let mut parser = Parser::new(0);
-    parser.set_features(features);
-    parser
-        .parse_all(wasm)
-        .all(|payload| payload.is_ok_and(|payload| validator.payload(&payload).is_ok()))
 }
 
 /// The features that function bodies use, at any depth of nesting.
@@ -267,6 +304,65 @@ mod tests {
             &["multi_value"],
         );
         check("(component)", &["component_model"]);
+    }
+
+    /// What needs a feature, alone or beside others, nearly always outside of code.
+    const FRAGMENTS: [&str; 14] = [
+        r#"(global (export "g") (mut i32) (i32.const 0))"#,
+        "(type (func (result i32 i32)))",
+        "(memory i64 1)",
+        "(memory 1)",
+        "(memory 1 1 shared)",
+        "(table 1 funcref)",
+        "(table 1 externref)",
+        "(type (struct (field i32)))",
+        // Function references or garbage collection: one of them is enough.
+        "(type $t (func)) (global (ref null $t) (ref.null $t))",
+        "(tag)",
+        "(type (func (param v128)))",
+        "(global i32 (i32.add (i32.const 1) (i32.const 2)))",
+        r#"(data "passive")"#,
+        "(func (drop (i32.extend8_s (i32.const 0))))",
+    ];
+
+    /// Whether [`grow`] answers. If it does, the answer is that of [`shrink`].
+    fn is_grown(text: &str) -> bool {
+        let wasm = wat::parse_str(text).unwrap();
+        let in_code = ALWAYS | scan_code(&wasm).unwrap();
+        let outside = |set| validate::outside(&wasm, set);
+        let exact = shrink(SUPPORTED, in_code, |set| outside(set).is_ok());
+        let grown = grow(SUPPORTED, in_code, outside);
+        assert!(
+            grown.as_ref().is_none_or(|(set, _)| *set == exact),
+            "{text}"
+        );
+        grown.is_some()
+    }
+
+    #[test]
+    fn the_short_way_to_the_used_set_ends_where_the_long_way_does() {
+        let mut modules = Vec::new();
+        for set in 0u32..1 << FRAGMENTS.len() {
+            if set.count_ones() <= 3 || set + 1 == 1 << FRAGMENTS.len() {
+                let fragments = FRAGMENTS.iter().zip(0..);
+                let fragments = fragments.filter(|(_, number)| set & (1 << number) != 0);
+                modules.push(fragments.map(|(text, _)| *text).collect::<String>());
+            }
+        }
+        let mut grown = 0;
+        for module in &modules {
+            grown += usize::from(is_grown(&format!("(module {module})")));
+            is_grown(&format!("(component (core module {module}))"));
+        }
+        assert!(grown > modules.len() / 4, "{grown} of {}", modules.len());
+        for text in [
+            "(module)",
+            "(component)",
+            "(module (memory i64 1))",
+            "(component (type (stream u8)))",
+        ] {
+            assert!(is_grown(text), "{text}");
+        }
     }
 
     #[test]

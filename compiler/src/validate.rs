@@ -9,7 +9,7 @@ use std::fmt;
 
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
-pub(crate) use self::walk::is_valid;
+pub(crate) use self::walk::{Outside, found, is_valid, outside};
 use self::walk::{WalkError, checked};
 use crate::features::{self, SUPPORTED};
 use crate::{Interface, Kind, Resources, engine_limits, validator_limits};

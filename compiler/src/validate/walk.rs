@@ -22,6 +22,8 @@ pub(super) struct WalkError {
     pub(super) function: Option<FunctionPlace>,
     /// Whether it is about a limit of edgec's own.
     pub(super) is_limit: bool,
+    /// A feature that was off and without which this cannot be, if the validator says so.
+    missing: Option<WasmFeatures>,
 }
 
 impl From<BinaryReaderError> for WalkError {
@@ -31,24 +33,51 @@ impl From<BinaryReaderError> for WalkError {
             offset: error.offset(),
             function: None,
             is_limit: false,
+            missing: error.missing_wasm_feature(),
         }
+    }
+}
+
+/// What is outside of the code of a program, validated, and its function bodies, which are not.
+pub(crate) struct Outside<'a> {
+    kind: Kind,
+    bodies: Vec<Unchecked<'a, FunctionPlace>>,
+}
+
+/// Validates what is outside of code. The error is a feature that is missing, if the validator says
+/// so.
+pub(crate) fn outside(
+    bytes: &[u8],
+    features: WasmFeatures,
+) -> Result<Outside<'_>, Option<WasmFeatures>> {
+    let mut bodies = Vec::new();
+    match structure(bytes, features, &mut bodies) {
+        Ok(kind) => Ok(Outside { kind, bodies }),
+        Err(error) => Err(error.missing),
+    }
+}
+
+/// The kind of a program, and the features that it uses. `None` unless the program is valid with
+/// the features that it seems to use.
+pub(crate) fn found(bytes: &[u8]) -> Option<(Kind, WasmFeatures)> {
+    let (used, outside) = features::scanned(bytes)?;
+    match bodies::first_error(outside.bodies) {
+        None => Some((outside.kind, features::with_collector(used))),
+        Some(_) => None,
     }
 }
 
 /// Validates a program. Returns its kind and the features that it uses.
 pub(super) fn checked(bytes: &[u8]) -> Result<(Kind, WasmFeatures), WalkError> {
+    // A program that is valid with fewer features is valid with more. So most programs are validated
+    // only once, with the features that they seem to use.
+    if let Some(found) = found(bytes) {
+        return Ok(found);
+    }
     let mut bodies = Vec::new();
     let outside = structure(bytes, SUPPORTED, &mut bodies);
-    // A program that is valid with fewer features is valid with more. Function bodies are most of a
-    // program, so they are validated only once, with the features that the program seems to use.
-    if let Ok(kind) = outside
-        && let Some(used) = features::scanned(bytes)
-        && walk(bytes, used).is_ok()
-    {
-        return Ok((kind, features::with_collector(used)));
-    }
     let kind = first(bodies, outside)?;
-    Ok((kind, features::used(bytes)))
+    Ok((kind, features::asked(bytes)))
 }
 
 /// Validates everything; an error inside code comes with the function index, the number of
@@ -109,6 +138,7 @@ fn structure<'a>(
                     offset: range.start,
                     function: None,
                     is_limit: true,
+                    missing: None,
                 });
             }
             match encoding {
@@ -146,6 +176,7 @@ fn nested_within(bytes: &[u8], payload: &Payload<'_>) -> Result<(), WalkError> {
             offset: unchecked_range.start,
             function: None,
             is_limit: false,
+            missing: None,
         }),
         _ => Ok(()),
     }
