@@ -42,8 +42,8 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
 /// The features that a valid program uses: the smallest set found under which it is
 /// still valid.
 pub(crate) fn used(wasm: &[u8]) -> WasmFeatures {
-    match validate::found(wasm) {
-        Some((_, used)) => used,
+    match validate::found(wasm, None) {
+        Some(found) => found.features,
         // The scan may miss a use.
         None => asked(wasm),
     }
@@ -54,19 +54,41 @@ pub(crate) fn asked(wasm: &[u8]) -> WasmFeatures {
     with_collector(shrink(SUPPORTED, ALWAYS, |set| valid(wasm, set)))
 }
 
-/// The features that a program seems to use, and what is outside of its code, validated with them.
-/// Only the validator can say whether the code is valid with them too. `None` when code cannot be
-/// read, or when what is outside of it is not valid.
-pub(crate) fn scanned(wasm: &[u8]) -> Option<(WasmFeatures, Outside<'_>)> {
-    let in_code = ALWAYS | scan_code(wasm).ok()?;
+/// What a program seems to use.
+pub(crate) struct Scanned<'a> {
+    /// The features that a scan finds in its code.
+    pub(crate) in_code: WasmFeatures,
+    /// These and what else it needs outside of code. Only the validator can say whether the code is
+    /// valid with them too.
+    pub(crate) used: WasmFeatures,
+    /// What is outside of code, validated with these.
+    pub(crate) outside: Outside<'a>,
+}
+
+/// What a program seems to use; `in_code` if its code was scanned already. `None` when code cannot
+/// be read, or when what is outside of it is not valid.
+pub(crate) fn scanned(wasm: &[u8], in_code: Option<WasmFeatures>) -> Option<Scanned<'_>> {
+    let in_code = match in_code {
+        Some(in_code) => in_code,
+        None => scan_code(wasm).ok()?,
+    };
+    let keep = ALWAYS.union(in_code);
     let outside = |set| validate::outside(wasm, set);
-    if let Some(found) = grow(SUPPORTED, in_code, outside) {
-        return Some(found);
-    }
-    // This walks through the program many times, and a program that is not valid is not worth it.
-    outside(SUPPORTED.union(in_code)).ok()?;
-    let used = shrink(SUPPORTED, in_code, |set| outside(set).is_ok());
-    Some((used, outside(used).ok()?))
+    let (used, outside) = match grow(SUPPORTED, keep, outside) {
+        Some(found) => found,
+        None => {
+            // This walks through the program many times, and a program that is not valid is not
+            // worth it.
+            outside(SUPPORTED.union(keep)).ok()?;
+            let used = shrink(SUPPORTED, keep, |set| outside(set).is_ok());
+            (used, outside(used).ok()?)
+        }
+    };
+    Some(Scanned {
+        in_code,
+        used,
+        outside,
+    })
 }
 
 /// Adds the engine's garbage collector if it is needed: it also owns exceptions.
@@ -344,8 +366,8 @@ mod tests {
         let mut modules = Vec::new();
         for set in 0u32..1 << FRAGMENTS.len() {
             if set.count_ones() <= 3 || set + 1 == 1 << FRAGMENTS.len() {
-                let fragments = FRAGMENTS.iter().zip(0..);
-                let fragments = fragments.filter(|(_, number)| set & (1 << number) != 0);
+                let fragments = FRAGMENTS.iter().zip(0u32..);
+                let fragments = fragments.filter(|(_, number)| set & (1u32 << *number) != 0);
                 modules.push(fragments.map(|(text, _)| *text).collect::<String>());
             }
         }

@@ -2,13 +2,15 @@
 //!
 //! Unused exports are removed first, so that Binaryen can remove what only they kept alive.
 //! Binaryen does not read components, so the core modules are taken out, optimized and put back
-//! (`modules.rs`). A program with other bytes is validated again. If it is not valid, the
-//! unoptimized program is compiled. Core modules and components that are identical, before or
-//! after, are stored once.
+//! (`modules.rs`). A program with other bytes is validated again, all but the function bodies, which
+//! were validated with their modules. If it is not valid, the unoptimized program is compiled. Core
+//! modules and components that are identical, before or after, are stored once.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Instant;
+
+use wasmparser::WasmFeatures;
 
 use crate::binaryen::{Attempt, Failure, OptimizeError, Optimizer};
 use crate::features;
@@ -21,6 +23,7 @@ use crate::set_aside::{put_back, take_out};
 use crate::share_modules::share_modules;
 use crate::spare::{Spared, Unfit};
 use crate::trim_exports::trim_exports;
+use crate::validate::{KnownCode, validate_known};
 use crate::{Kind, ValidComponent, ValidateError, validate};
 
 /// How much to optimize. The names are those of `wasm-opt`; edgec has its own lists of passes
@@ -160,11 +163,12 @@ pub fn optimize(
     let before = core_modules(&program);
     let workers = workers_at_once(program.bytes().len(), before.len());
     let results = optimize_modules(&before, workers, level, optimizer, progress)?;
+    let code = known_code(&program, &results);
     let (mut modules, new) = reports(&before, results, &removed);
     let mut new = new.into_iter();
     let whole = map_modules(&program, &mut |_| new.next().flatten());
     let is_new = shared > 0 || !removed.is_empty() || whole.is_some();
-    let component = match whole.map(validate) {
+    let component = match whole.map(|whole| validate_known(whole, code)) {
         None => program,
         Some(Ok(component)) => component,
         Some(Err(error)) => {
@@ -186,8 +190,12 @@ pub fn optimize(
     })
 }
 
-/// An optimized module, and the functions that were kept from Binaryen.
-type New = (Vec<u8>, Vec<KeptFunction>);
+/// An optimized module.
+struct New {
+    module: ValidComponent,
+    /// The functions that were kept from Binaryen.
+    kept: Vec<KeptFunction>,
+}
 
 /// What becomes of each module, on up to `workers` of them at a time.
 fn optimize_modules(
@@ -219,6 +227,16 @@ fn optimize_modules(
     results.collect()
 }
 
+/// Every function body was validated with its module: as a part of the program, or when the module
+/// was optimized.
+fn known_code(program: &ValidComponent, results: &[Result<New, Failure>]) -> KnownCode {
+    let new = results.iter().flatten().map(|new| new.module.features());
+    KnownCode {
+        valid_with: new.fold(program.features(), WasmFeatures::union),
+        uses: None,
+    }
+}
+
 /// The report on each module, and its new bytes if it has any.
 fn reports(
     before: &[&[u8]],
@@ -228,9 +246,10 @@ fn reports(
     let modules = before.iter().zip(results).enumerate();
     let modules = modules.map(|(number, (before, result))| {
         let (after, functions_kept, outcome) = match result {
-            Ok((optimized, kept)) => {
-                let after = optimized.len();
-                (Some(optimized), kept, ModuleOutcome::Optimized { after })
+            Ok(New { module, kept }) => {
+                let module = module.into_bytes();
+                let after = module.len();
+                (Some(module), kept, ModuleOutcome::Optimized { after })
             }
             Err(failure) => (None, Vec::new(), ModuleOutcome::Kept(failure)),
         };
@@ -298,8 +317,8 @@ fn optimize_module(
         optimized = put_back(&input, &spared, &optimized).ok_or_else(not_understood)?;
     }
     let optimized = named(&optimized, &names).ok_or_else(not_understood)?;
-    let valid = match validate(optimized) {
-        Ok(valid) if valid.kind() == Kind::Module => valid.into_bytes(),
+    let module = match validate(optimized) {
+        Ok(valid) if valid.kind() == Kind::Module => valid,
         Ok(_) => return Err(not_understood().into()),
         Err(error) => {
             let message = error.to_string();
@@ -311,7 +330,10 @@ fn optimize_module(
         name: names.functions.get(index).cloned(),
         reason: *reason,
     });
-    Ok((valid, kept.collect()))
+    Ok(New {
+        module,
+        kept: kept.collect(),
+    })
 }
 
 fn not_understood() -> Failure {

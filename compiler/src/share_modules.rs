@@ -18,7 +18,8 @@ use wasmparser::{
 };
 
 use crate::sections::{Rewritten, sections};
-use crate::{Kind, ValidComponent, validate};
+use crate::validate::validate_known;
+use crate::{Kind, ValidComponent};
 
 /// The program without duplicates, and how many there were.
 pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) {
@@ -30,7 +31,9 @@ pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) 
     let understood = sharing.rewrite(program.bytes(), &mut out);
     let found = sharing.found;
     let rewritten = understood.and_then(|()| out.finish());
-    match rewritten.and_then(|bytes| validate(bytes).ok()) {
+    // No function body is there that was not there before.
+    let code = program.code();
+    match rewritten.and_then(|bytes| validate_known(bytes, code).ok()) {
         Some(component) => (component, found),
         None => (program, 0),
     }
@@ -174,6 +177,7 @@ fn outer(kind: Outer, count: u32, index: u32) -> Alias<'static> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::validate;
 
     /// Checks that the first program becomes the second.
     fn becomes(program: &str, expected: &str, found: usize) {

@@ -10,10 +10,11 @@ mod used;
 use std::collections::BTreeSet;
 
 use wasm_encoder::Encode as _;
-use wasmparser::{ExportSectionReader, Parser, Payload};
+use wasmparser::{ExportSectionReader, Parser, Payload, WasmFeatures};
 
 use self::used::{Used, used};
 use crate::sections::{Becomes, with_sections};
+use crate::validate::validate_known;
 use crate::{Kind, ValidComponent, map_modules, validate};
 
 /// A component whose core modules export only what is used.
@@ -41,7 +42,14 @@ pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
         removed.push(lost.unwrap_or(0));
         bytes
     });
-    let component = validate(bytes?).ok()?;
+    // Function bodies stay as they are. They depend on exports only by references to functions: a
+    // function must be exported, or named elsewhere outside of code.
+    let has_references = program.features().contains(WasmFeatures::REFERENCE_TYPES);
+    let component = match has_references {
+        true => validate(bytes?),
+        false => validate_known(bytes?, program.code()),
+    };
+    let component = component.ok()?;
     Some(Trimmed { component, removed })
 }
 
@@ -179,6 +187,22 @@ mod tests {
             let text = format!("(component {GIVER} {way})");
             assert_eq!(left(&text), [["a", "b", "c"]], "{way}");
         }
+    }
+
+    #[test]
+    fn an_export_that_makes_code_valid_stays() {
+        // `ref.func` takes only functions that are named outside of code.
+        let text = |more: &str| {
+            format!(
+                r#"(component
+                (core module $m (func $f (export "a")) {more}
+                    (func (export "b") (drop (ref.func $f))))
+                (core instance $x (instantiate $m))
+                (func (export "f") (canon lift (core func $x "b"))))"#
+            )
+        };
+        assert_eq!(left(&text("")), [["a", "b"]]);
+        assert_eq!(left(&text("(elem declare func $f)")), [["b"]]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::fmt;
 
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
+use self::walk::{Found, WalkError, checked};
 pub(crate) use self::walk::{Outside, found, is_valid, outside};
-use self::walk::{WalkError, checked};
 use crate::features::{self, SUPPORTED};
 use crate::{Interface, Kind, Resources, engine_limits, validator_limits};
 
@@ -20,7 +20,19 @@ pub struct ValidComponent {
     bytes: Vec<u8>,
     kind: Kind,
     features: WasmFeatures,
+    /// What a scan finds in its function bodies, if that is known.
+    code: Option<WasmFeatures>,
     advisories: Vec<&'static str>,
+}
+
+/// What is known of the function bodies of a program, each of which was validated already, in its
+/// module as it is but for what no body depends on.
+#[derive(Clone, Copy)]
+pub(crate) struct KnownCode {
+    /// The features with which all of them are valid.
+    pub(crate) valid_with: WasmFeatures,
+    /// What a scan finds in them, if that is known.
+    pub(crate) uses: Option<WasmFeatures>,
 }
 
 /// Why a program is not valid.
@@ -95,12 +107,39 @@ impl fmt::Display for Location {
 ///
 /// [`ValidateError`] with the offset and, inside code, the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
-    let (kind, features) = checked(&bytes).map_err(|error| refused(&bytes, error))?;
+    let found = checked(&bytes).map_err(|error| refused(&bytes, error))?;
+    accepted_by_engine(bytes, found)
+}
+
+/// The same for a program of which the function bodies are known: they are not validated a second
+/// time if the program uses all features with which they are known to be valid.
+///
+/// # Errors
+///
+/// [`ValidateError`], as [`validate`] has it.
+pub(crate) fn validate_known(
+    bytes: Vec<u8>,
+    code: KnownCode,
+) -> Result<ValidComponent, ValidateError> {
+    match found(&bytes, Some(code)) {
+        Some(found) => accepted_by_engine(bytes, found),
+        None => validate(bytes),
+    }
+}
+
+/// Asks the engine about a program that is valid.
+fn accepted_by_engine(bytes: Vec<u8>, found: Found) -> Result<ValidComponent, ValidateError> {
+    let Found {
+        kind,
+        features,
+        code,
+    } = found;
     let advisories = engine_limits::check(&bytes, kind, features)?;
     Ok(ValidComponent {
         bytes,
         kind,
         features,
+        code,
         advisories,
     })
 }
@@ -177,6 +216,7 @@ impl ValidComponent {
             bytes,
             kind,
             features,
+            code: None,
             advisories: Vec::new(),
         }
     }
@@ -189,6 +229,7 @@ impl ValidComponent {
             bytes,
             kind: self.kind,
             features: self.features,
+            code: self.code,
             advisories: self.advisories.clone(),
         }
     }
@@ -218,9 +259,16 @@ impl ValidComponent {
         &self.advisories
     }
 
-    #[cfg(feature = "precompile")]
     pub(crate) fn features(&self) -> WasmFeatures {
         self.features
+    }
+
+    /// What is known of the function bodies of a program with the same ones.
+    pub(crate) fn code(&self) -> KnownCode {
+        KnownCode {
+            valid_with: self.features,
+            uses: self.code,
+        }
     }
 
     /// What the program imports and exports.
@@ -257,6 +305,46 @@ mod tests {
             location.function.map(|f| (f.index, f.module)),
             Some((0, Some(1)))
         );
+    }
+
+    #[test]
+    fn known_code_gives_the_same_answer() {
+        for text in [
+            "(module)",
+            "(module (func (local v128)))",
+            "(module (memory i64 1) (func (drop (i32.extend8_s (i32.const 0)))))",
+            "(component (core module (func (result f32) f32.const 0)) (type (stream u8)))",
+        ] {
+            let wasm = wat::parse_str(text).unwrap();
+            let valid = validate(wasm.clone()).unwrap();
+            let uses = valid.code().uses;
+            assert!(uses.is_some());
+            for known in [
+                valid.code(),
+                KnownCode {
+                    valid_with: valid.features(),
+                    uses: None,
+                },
+                // The program does not use all of these, so its code is validated.
+                KnownCode {
+                    valid_with: SUPPORTED,
+                    uses: None,
+                },
+            ] {
+                let again = validate_known(wasm.clone(), known).unwrap();
+                assert_eq!(again.features(), valid.features());
+                assert_eq!(again.code().uses, uses);
+                assert_eq!(again.kind(), valid.kind());
+            }
+        }
+        // Of what is not valid outside of code nothing is known.
+        let wasm = wat::parse_str("(module (export \"a\" (func 0)))").unwrap();
+        let known = KnownCode {
+            valid_with: WasmFeatures::empty(),
+            uses: None,
+        };
+        let error = validate_known(wasm.clone(), known).unwrap_err();
+        assert_eq!(error, validate(wasm).unwrap_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use wasmparser::{
     BinaryReaderError, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
+use super::KnownCode;
 use crate::Kind;
 use crate::bodies::{self, Unchecked};
 use crate::features::{self, SUPPORTED};
@@ -57,27 +58,49 @@ pub(crate) fn outside(
     }
 }
 
-/// The kind of a program, and the features that it uses. `None` unless the program is valid with
-/// the features that it seems to use.
-pub(crate) fn found(bytes: &[u8]) -> Option<(Kind, WasmFeatures)> {
-    let (used, outside) = features::scanned(bytes)?;
-    match bodies::first_error(outside.bodies) {
-        None => Some((outside.kind, features::with_collector(used))),
-        Some(_) => None,
-    }
+/// What validation finds out about a program.
+pub(crate) struct Found {
+    pub(super) kind: Kind,
+    /// The features that it uses.
+    pub(crate) features: WasmFeatures,
+    /// What a scan finds in its function bodies, if that is known.
+    pub(super) code: Option<WasmFeatures>,
 }
 
-/// Validates a program. Returns its kind and the features that it uses.
-pub(super) fn checked(bytes: &[u8]) -> Result<(Kind, WasmFeatures), WalkError> {
+/// Validates a program with the features that it seems to use. `None` unless it is valid with them.
+pub(crate) fn found(bytes: &[u8], known: Option<KnownCode>) -> Option<Found> {
+    let scanned = features::scanned(bytes, known.and_then(|known| known.uses))?;
+    let features = features::with_collector(scanned.used);
+    // What is valid with fewer features is valid with more.
+    let is_known = known.is_some_and(|known| features.contains(known.valid_with));
+    if !is_known || cfg!(debug_assertions) {
+        let error = bodies::first_error(scanned.outside.bodies);
+        debug_assert!(error.is_none() || !is_known, "known code is not valid");
+        if error.is_some() {
+            return None;
+        }
+    }
+    Some(Found {
+        kind: scanned.outside.kind,
+        features,
+        code: Some(scanned.in_code),
+    })
+}
+
+/// Validates a program.
+pub(super) fn checked(bytes: &[u8]) -> Result<Found, WalkError> {
     // A program that is valid with fewer features is valid with more. So most programs are validated
     // only once, with the features that they seem to use.
-    if let Some(found) = found(bytes) {
+    if let Some(found) = found(bytes, None) {
         return Ok(found);
     }
     let mut bodies = Vec::new();
     let outside = structure(bytes, SUPPORTED, &mut bodies);
-    let kind = first(bodies, outside)?;
-    Ok((kind, features::asked(bytes)))
+    Ok(Found {
+        kind: first(bodies, outside)?,
+        features: features::asked(bytes),
+        code: None,
+    })
 }
 
 /// Validates everything; an error inside code comes with the function index, the number of
