@@ -2,6 +2,7 @@
 
 mod secret;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -270,6 +271,21 @@ impl Staged {
             Err(error) => Err(cannot("write", &self.path, &error.error)),
         }
     }
+}
+
+/// Puts all new files in the places of the old ones. Then waits until that is on the disk, once for
+/// each folder.
+pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
+    let mut changed = BTreeMap::new();
+    for Staged { path, file } in staged {
+        let persisted = file.persist(&path);
+        persisted.map_err(|error| cannot("write", &path, &error.error))?;
+        changed.entry(folder(&path).to_owned()).or_insert(path);
+    }
+    for (folder, path) in changed {
+        sync(&folder).map_err(|error| cannot("write", &path, &error))?;
+    }
+    Ok(())
 }
 
 /// The folder that a path's last component lies in.

@@ -139,10 +139,24 @@ impl SignedArtifact {
     }
 }
 
+/// Below this many bytes a second thread costs more than it saves.
+const PARALLEL_FROM: usize = 256 * 1024;
+
 fn describe(image: &[u8]) -> Image {
+    let (sha256, fsverity) = match image.len() {
+        ..PARALLEL_FROM => (Sha256Digest::of(image), verity::digest(image)),
+        _ => std::thread::scope(|scope| {
+            // Where no thread is to be had, this one computes both.
+            let builder = std::thread::Builder::new();
+            let sha256 = builder.spawn_scoped(scope, || Sha256Digest::of(image));
+            let fsverity = verity::digest(image);
+            let sha256 = sha256.ok().and_then(|thread| thread.join().ok());
+            (sha256.unwrap_or_else(|| Sha256Digest::of(image)), fsverity)
+        }),
+    };
     Image {
         length: image.len() as u64,
-        sha256: Sha256Digest::of(image),
-        fsverity: verity::digest(image),
+        sha256,
+        fsverity,
     }
 }

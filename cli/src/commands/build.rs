@@ -3,17 +3,17 @@
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
 //! same CPU features share the code. The artifacts of one input are written when all of them exist.
 
+mod at_once;
 mod audit;
 mod concerns;
 mod plan;
 mod report;
 mod times;
 
-use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::thread::{self, ScopedJoinHandle, available_parallelism};
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use edgec_artifact::PublicKey;
@@ -21,6 +21,7 @@ use edgec_compiler::{Names, ValidComponent};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
+use self::at_once::at_once;
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
 use self::report::{ArtifactReport, InputReport, Summary};
@@ -29,7 +30,6 @@ use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};
 use crate::fleet::FleetPlan;
-use crate::machine::no_thread;
 use crate::naming::{self, Job};
 use crate::panics::guarded;
 use crate::pipeline::{Compiled, Manifests, Prepared, debug_file, for_each};
@@ -117,7 +117,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     times.checking = clock.lap();
     let (artifacts, files) = reported(job, checked);
     clock.lap();
-    write(&files)?;
+    write(files)?;
     times.writing = clock.lap();
     times.total = whole.elapsed();
     Ok(InputReport::new(
@@ -131,8 +131,8 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
 }
 
 /// Compiles for all targets. The lint, which needs the names, runs beside the compiler in a process
-/// of its own: the compiler leaves processors idle at its beginning and at its end. Gives the lint's
-/// findings with the time that they took.
+/// of its own: the compiler leaves processors idle at its beginning and at its end. Gives the
+/// findings of the lint with the time that it took.
 fn compile(
     job: &Job,
     plan: &Plan,
@@ -179,16 +179,18 @@ fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<(Pat
 }
 
 /// All of them, or none.
-fn write(files: &[(PathBuf, Vec<u8>)]) -> Result<(), Failure> {
+fn write(files: Vec<(PathBuf, Vec<u8>)>) -> Result<(), Failure> {
     signals::uninterrupted(|| {
-        let mut staged = Vec::new();
-        for (path, bytes) in files {
+        for (path, _) in &files {
             if let Some(folder) = path.parent() {
                 files::create_folder(folder)?;
             }
-            staged.push(files::stage(path, bytes, Access::Public)?);
         }
-        staged.into_iter().try_for_each(files::Staged::commit)
+        // Most of the time goes to waiting for the disk.
+        let staged = at_once(files, |(path, bytes)| {
+            files::stage(&path, &bytes, Access::Public)
+        });
+        files::commit_all(staged?)
     })
 }
 
@@ -199,8 +201,9 @@ struct Packaged {
     times: ArtifactTimes,
 }
 
-/// Packages and signs, one artifact after the other, since a signer may ask the user for something.
-/// All stay in memory until all of them exist: a build that is stopped leaves nothing new.
+/// Packages several artifacts at a time. Signs one after the other, since a signer may ask the user
+/// for something. All stay in memory until all of them exist: a build that is stopped leaves nothing
+/// new.
 fn package_all(
     job: &Job,
     plan: &Plan,
@@ -210,25 +213,36 @@ fn package_all(
 ) -> Result<Vec<Packaged>, Failure> {
     let manifests = Manifests::new(&plan.release, &job.name, &plan.recipe, prepared);
     let targets: Vec<&'static Target> = job.outputs.iter().map(|(target, _)| *target).collect();
-    let images = for_each(compiled, &targets);
-    let mut packaged = Vec::new();
-    for ((target, path), compiled) in job.outputs.iter().zip(images) {
+    let mut images = Vec::new();
+    for ((target, path), compiled) in job.outputs.iter().zip(for_each(compiled, &targets)) {
         let Some(compiled) = compiled else {
             let message = format!("nothing was compiled for {}", target.id);
             return Err(Failure::new(Exit::Rejected, "internal", message));
         };
-        packaged.push(package(plan, &manifests, names, compiled, path)?);
+        images.push((compiled, path.as_path()));
     }
-    Ok(packaged)
+    let names = plan.debug_file.then_some(names);
+    let packaged = at_once(images, |(compiled, path)| {
+        package(&manifests, names, compiled, path)
+    });
+    let signed = packaged?.into_iter().map(|packaged| sign(plan, packaged));
+    signed.collect()
 }
 
+/// An artifact without a signature, and the debug file beside it.
+struct Unsigned {
+    unsigned: UnsignedArtifact,
+    debug_file: Option<(PathBuf, Vec<u8>)>,
+    times: ArtifactTimes,
+}
+
+/// Packages one image; with a debug file if there are `names`.
 fn package(
-    plan: &Plan,
     manifests: &Manifests<'_>,
-    names: &Names,
+    names: Option<&Names>,
     compiled: Compiled,
     path: &Path,
-) -> Result<Packaged, Failure> {
+) -> Result<Unsigned, Failure> {
     let mut times = ArtifactTimes {
         compiling: compiled.compiling,
         stripping: compiled.stripping,
@@ -240,19 +254,33 @@ fn package(
     let manifest = manifests.of(&image);
     let mut clock = Clock::start();
     let bytes = image.into_bytes();
-    let debug_file = match plan.debug_file {
-        true => {
+    let debug_file = match names {
+        Some(names) => {
             let place = naming::debug_file(path)?;
             Some((place, debug_file(&unstripped, names, &bytes)?))
         }
-        false => None,
+        None => None,
     };
     drop(unstripped);
     times.debug_file = clock.lap();
     let unsigned = UnsignedArtifact::new(bytes, manifest);
     times.packaging = clock.lap();
+    Ok(Unsigned {
+        unsigned,
+        debug_file,
+        times,
+    })
+}
+
+fn sign(plan: &Plan, packaged: Unsigned) -> Result<Packaged, Failure> {
+    let Unsigned {
+        unsigned,
+        debug_file,
+        mut times,
+    } = packaged;
+    let clock = Clock::start();
     let signed = plan.signer.attach(unsigned, Vec::new())?;
-    times.signing = clock.lap();
+    times.signing = clock.elapsed();
     Ok(Packaged {
         signed,
         debug_file,
@@ -277,25 +305,11 @@ impl<'a> Checks<'a> {
     }
 
     /// Checks every artifact, several at a time. The first that fails is the failure.
-    fn all(&self, mut artifacts: Vec<Packaged>) -> Result<Vec<Packaged>, Failure> {
-        let at_once = available_parallelism().map_or(1, NonZero::get);
-        for some in artifacts.chunks_mut(at_once) {
-            let results: Vec<Result<(), Failure>> = thread::scope(|scope| {
-                let started: Vec<_> = some
-                    .iter_mut()
-                    .map(|artifact| {
-                        thread::Builder::new().spawn_scoped(scope, move || self.one(artifact))
-                    })
-                    .collect();
-                let ended = started.into_iter().map(|started| match started {
-                    Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                    Err(error) => Err(no_thread(error)),
-                });
-                ended.collect()
-            });
-            results.into_iter().collect::<Result<(), Failure>>()?;
-        }
-        Ok(artifacts)
+    fn all(&self, artifacts: Vec<Packaged>) -> Result<Vec<Packaged>, Failure> {
+        at_once(artifacts, |mut artifact| {
+            self.one(&mut artifact)?;
+            Ok(artifact)
+        })
     }
 
     /// As a host would, and as an auditor.
