@@ -11,8 +11,9 @@ use wasmparser::{
 
 use crate::threads;
 
-/// Less code than this, in bytes, is left to one thread: to start others would take as long.
-const LONG: usize = 1 << 20;
+/// Less code than this, in bytes (128 KiB), is left to one thread: to start others would take as
+/// long.
+const LONG: usize = 128 << 10;
 
 /// A function body that is not validated yet, and its place in the program.
 pub(crate) struct Unchecked<'a, P> {
@@ -57,6 +58,17 @@ pub(crate) fn features(
     bodies
         .iter()
         .try_fold(none(), |all, body| Ok(all | scan(body)?))
+}
+
+/// What `read` makes of each function body, in their order.
+pub(crate) fn map<R: Send>(
+    bodies: &[FunctionBody<'_>],
+    read: impl Fn(&FunctionBody<'_>) -> R + Sync + Send,
+) -> Vec<R> {
+    match is_long(bodies.iter()) && threads::are_there() {
+        true => bodies.par_iter().map(read).collect(),
+        false => bodies.iter().map(read).collect(),
+    }
 }
 
 fn is_long<'a>(bodies: impl Iterator<Item = &'a FunctionBody<'a>>) -> bool {

@@ -13,6 +13,7 @@ use wasmparser::{
 };
 
 use crate::binaryen::Failure;
+use crate::bodies;
 
 /// Binaryen gets every module of at most so many bytes (64 KiB): that takes it some milliseconds.
 const ALWAYS: usize = 64 << 10;
@@ -53,6 +54,33 @@ struct Function {
     is_duplicate: bool,
     /// The functions that it calls or takes as values.
     refers: Vec<u32>,
+}
+
+/// What matters of the code of a function.
+#[derive(Default)]
+struct Body {
+    instructions: u64,
+    /// The targets of its jump tables.
+    targets: u64,
+    /// The functions that it calls or takes as values.
+    refers: Vec<u32>,
+}
+
+impl Body {
+    fn read(body: &FunctionBody<'_>) -> wasmparser::Result<Self> {
+        let mut this = Self::default();
+        for operator in body.get_operators_reader()? {
+            this.instructions += 1;
+            match operator? {
+                Operator::Call { function_index }
+                | Operator::ReturnCall { function_index }
+                | Operator::RefFunc { function_index } => this.refers.push(function_index),
+                Operator::BrTable { targets } => this.targets += u64::from(targets.len()),
+                _ => {}
+            }
+        }
+        Ok(this)
+    }
 }
 
 /// The functions of a module, and what matters of them.
@@ -119,9 +147,16 @@ impl Code {
                 _ => {}
             }
         }
-        for ((index, ty), body) in (imported..).zip(types).zip(bodies) {
-            let is_duplicate = !seen.insert((ty, body.as_bytes()));
-            let function = code.function(&body, is_duplicate)?;
+        let read = bodies::map(&bodies, Body::read);
+        for (((index, ty), body), read) in (imported..).zip(types).zip(&bodies).zip(read) {
+            let read = read?;
+            code.instructions += read.instructions;
+            code.targets += read.targets;
+            let function = Function {
+                length: body.as_bytes().len() as u64,
+                is_duplicate: !seen.insert((ty, body.as_bytes())),
+                refers: read.refers,
+            };
             code.functions.insert(index, function);
         }
         Ok(code)
@@ -135,29 +170,6 @@ impl Code {
             }
         }
         Ok(())
-    }
-
-    fn function(
-        &mut self,
-        body: &FunctionBody<'_>,
-        is_duplicate: bool,
-    ) -> wasmparser::Result<Function> {
-        let mut refers = Vec::new();
-        for operator in body.get_operators_reader()? {
-            self.instructions += 1;
-            match operator? {
-                Operator::Call { function_index }
-                | Operator::ReturnCall { function_index }
-                | Operator::RefFunc { function_index } => refers.push(function_index),
-                Operator::BrTable { targets } => self.targets += u64::from(targets.len()),
-                _ => {}
-            }
-        }
-        Ok(Function {
-            length: body.as_bytes().len() as u64,
-            is_duplicate,
-            refers,
-        })
     }
 
     fn gains(self) -> bool {
