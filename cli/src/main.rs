@@ -10,6 +10,7 @@
 mod stderr;
 
 mod arguments;
+mod at_once;
 mod cold_start;
 mod commands;
 mod differences;

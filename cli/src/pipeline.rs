@@ -23,6 +23,7 @@ pub(crate) use self::init::{Init, Initialized};
 pub(crate) use self::manifest::{Manifests, Release};
 pub(crate) use self::recipe::recipe;
 pub(crate) use self::room::check as check_room;
+use crate::at_once::at_once;
 use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -170,7 +171,7 @@ impl Recipe {
         let compiler = &self.compiler;
         let images = compiler.precompile_all(component, &different, self.profile, told);
         let images = images.map_err(|error| precompile_failure(&error))?;
-        let compiled = images.into_iter().map(|(mut image, compiling)| {
+        at_once(images, |(mut image, compiling)| {
             let begin = Instant::now();
             let unstripped = image.strip().map_err(|error| defect(&error))?;
             image.trim().map_err(|error| defect(&error))?;
@@ -180,8 +181,7 @@ impl Recipe {
                 compiling,
                 stripping: begin.elapsed(),
             })
-        });
-        compiled.collect()
+        })
     }
 }
 

@@ -3,7 +3,6 @@
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
 //! same CPU features share the code. The artifacts of one input are written when all of them exist.
 
-mod at_once;
 mod audit;
 mod concerns;
 mod plan;
@@ -21,11 +20,11 @@ use edgec_compiler::{Names, ValidComponent};
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
-use self::at_once::at_once;
 pub(crate) use self::plan::Arguments;
 use self::plan::Plan;
 use self::report::{ArtifactReport, InputReport, Summary};
 use self::times::{ArtifactTimes, Clock, Times};
+use crate::at_once::at_once;
 use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::files::{self, Access};

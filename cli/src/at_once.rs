@@ -9,7 +9,7 @@ use crate::machine::no_thread;
 
 /// Does `work` on every item. The answers are in the order of the items; the first failure in that
 /// order is the failure.
-pub(super) fn at_once<T: Send, R: Send>(
+pub(crate) fn at_once<T: Send, R: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
