@@ -5,14 +5,17 @@
 //! length is 0 when the seed gives no program. The only argument is the folder of the public
 //! suites, for mutations.
 
+mod arithmetic;
 mod command;
 mod mutation;
 mod nan;
+mod operators;
 mod program;
 #[path = "../../src/differential/random.rs"]
 mod random;
 #[path = "../../src/differential/sections.rs"]
 mod sections;
+mod sink;
 #[path = "../../src/differential/terms.rs"]
 mod terms;
 
@@ -21,7 +24,9 @@ use std::path::Path;
 
 fn main() -> io::Result<()> {
     // A generator that panics at a seed has no program for it.
-    std::panic::set_hook(Box::new(|_| {}));
+    if std::env::var_os("P").is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
     let folder = std::env::args().nth(1).unwrap_or_default();
     let suites = (!folder.is_empty()).then(|| mutation::Suites::new(Path::new(&folder)));
     let mut out = io::stdout().lock();
