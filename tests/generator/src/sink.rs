@@ -1,8 +1,9 @@
 //! Makes computed values visible, as the checksum of Csmith does.
 //!
-//! `wasm-smith` drops most values that its functions compute. An optimizer may compute them wrongly
-//! and nobody would see it. So here some values are mixed into a sum, a global that the host sees:
-//! values that are dropped, that are set, that decide something, and that an operator just gave.
+//! Most values that functions of `wasm-smith` compute go nowhere. An optimizer that computes them
+//! wrongly would go unnoticed. So here some values are mixed into a sum, a global that the host
+//! sees: values that are dropped, that are set, that are used by a branch, a store or a call, and
+//! that an operator just gave.
 //!
 //! The rewritten program does the same as before otherwise. Not every program is rewritten, and the
 //! shares differ from program to program: an optimizer removes what is dropped, and should have
