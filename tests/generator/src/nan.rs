@@ -3,9 +3,9 @@
 //!
 //! The result of an operator that can give a NaN is multiplied by one. The engine that runs the
 //! comparison gives the same NaN for every multiplication. So does Binaryen, which computes a
-//! multiplication only if both factors are known. The sign that
-//! a negation gives to a NaN is specified. But an optimizer may move it across a multiplication, so
-//! a negation is multiplied too.
+//! multiplication only if both factors are known. The sign that a negation gives to a NaN is
+//! specified. But an optimizer may move it across a multiplication. So a negation is multiplied
+//! too.
 
 use crate::sections::{CODE, Sections, number, operators, sized};
 
