@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use edgec_compiler::KindChoice;
 use edgec_tests::differential::batch::{self, Totals};
 use edgec_tests::differential::case::{Bench, Made, Optimize};
 use edgec_tests::differential::generator::{self, Generator};
@@ -94,7 +95,32 @@ const WRONG: &[(&str, Optimize)] = &[
     ("loses an export", |module, _| {
         Ok(without_last(module, EXPORTS))
     }),
+    ("subtracts instead of adding", |module, _| {
+        Ok(with_operator(module, &[0x6a], &[0x6b]))
+    }),
+    ("subtracts instead of adding 64 bits", |module, _| {
+        Ok(with_operator(module, &[0x7c], &[0x7d]))
+    }),
+    ("shifts in zeros instead of the sign", |module, _| {
+        Ok(with_operator(module, &[0x75], &[0x76]))
+    }),
+    ("compares 64 bits without the sign", |module, _| {
+        Ok(with_operator(module, &[0x53], &[0x54]))
+    }),
+    ("rotates to the right instead of left", |module, _| {
+        Ok(with_operator(module, &[0x77], &[0x78]))
+    }),
+    ("counts zeros at the wrong end", |module, _| {
+        Ok(with_operator(module, &[0x67], &[0x68]))
+    }),
+    ("extends 32 bits without the sign", |module, _| {
+        Ok(with_operator(module, &[0xac], &[0xad]))
+    }),
+    ("subtracts doubles instead of adding", |module, _| {
+        Ok(with_operator(module, &[0xa0], &[0xa1]))
+    }),
 ];
+
 fn generator() -> Generator {
     Generator::start(generator::program(), None)
 }
@@ -110,6 +136,27 @@ fn a_wrong_optimizer_is_found_out() {
         let found = found.unwrap_or_else(|| panic!("an optimizer that {what} goes unnoticed"));
         println!("an optimizer that {what}: found with seed {found}");
     }
+}
+
+/// A rule that makes components of all programs: some of them exit with other codes, for example.
+#[test]
+fn a_wrong_rule_for_preview_1_is_found_out() {
+    let programs = generator();
+    let mut bench = Bench::new(WRONG[0].1, generator());
+    // The optimizer does nothing.
+    bench.levels.clear();
+    let mut differs = |kind: KindChoice, mut seeds: std::ops::Range<u64>| {
+        bench.kind = kind;
+        seeds.find(|seed| {
+            let program = programs.program(Made::Command, *seed);
+            let report = program.map(|it| bench.case_of(*seed, Made::Command, &it));
+            report.is_some_and(|it| it.difference.is_some())
+        })
+    };
+    let found = differs(KindChoice::Component, 0..ENOUGH);
+    let found = found.expect("a rule that always makes components goes unnoticed");
+    println!("a rule that always makes components: found with seed {found}");
+    assert_eq!(differs(KindChoice::Auto, 0..found + 1), None);
 }
 
 #[test]

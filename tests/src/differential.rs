@@ -7,6 +7,9 @@
 //! results, whether a call traps, memories, globals and tables after each call or trap, which traps
 //! prevent an instance, and the calls of the host.
 //!
+//! A command program runs as edgec's rule for preview 1 has it, as a component or as a core module.
+//! Stock runs it as a core module, and it prints the same and exits with the same code.
+//!
 //! Three things are not compared: which trap ends a call (Binaryen may change the order of traps),
 //! which NaN arithmetic gives (programs here use a single NaN), and what happens after the stack or
 //! the engine's fuel ran out. Programs end by a counter of their own, and memories stop growing at
@@ -17,7 +20,6 @@ pub mod behaviour;
 pub mod case;
 pub mod generator;
 pub mod host;
-pub mod preview1;
 pub mod random;
 pub mod sections;
 pub mod shrink;

@@ -112,11 +112,14 @@ pub fn run_module(engine: &Engine, module: &Module, arguments: &[&str], stdin: &
     output.behaviour(code)
 }
 
+/// The exit code of a program that trapped.
+pub const TRAPPED: i32 = 134;
+
 /// The exit code of a program that did not return, as `wasmtime run` has it.
 fn ended(error: &wasmtime::Error) -> i32 {
     match error.downcast_ref::<I32Exit>() {
         Some(exit) => exit.0,
-        None if error.is::<wasmtime::Trap>() => 134,
+        None if error.is::<wasmtime::Trap>() => TRAPPED,
         None => 1,
     }
 }

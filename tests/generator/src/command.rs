@@ -1,18 +1,25 @@
 //! Generates command programs of WASI preview 1 from a seed.
 //!
-//! `wasm-smith` makes functions and a memory. `_start` calls each function, and writes the results
-//! and the final memory to standard output. So the output shows what the program did.
+//! `wasm-smith` makes functions and a memory. `_start` calls each function and some functions of
+//! preview 1, and writes the results and the memory to standard output. So the output shows what
+//! the program did.
+//!
+//! Most programs are such as edgec makes components of. Some do what only core modules may do: they
+//! ask for the memory's size, exit with other codes, or call what the adapter answers differently.
 
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
     CodeSection, EntityType, ExportKind, ExportSection, Function, FunctionSection, ImportSection,
-    Instruction, MemArg, TypeSection, ValType,
+    MemArg, TypeSection, ValType,
 };
 use wasm_smith::Config;
 
-use crate::program::{DROP, config, smith, with_operators};
+use crate::arithmetic;
+use crate::calls::Host;
+use crate::program::{DROP, config, kinds, smith, with_operators};
 use crate::random::Random;
-use crate::sections::Sections;
+use crate::sections::{CODE, EXPORTS, IMPORTS, Sections, TYPES};
+use crate::sink;
 
 const MEMORY_SIZE: u8 = 0x3f;
 const MEMORY_GROW: u8 = 0x40;
@@ -33,21 +40,22 @@ const FUNCTIONS: &[(&[ValType], ValType)] = &[
     (&[ValType::I32, ValType::I32], ValType::I32),
     (&[ValType::I64, ValType::I32, ValType::F64], ValType::F64),
 ];
-/// The functions of the host that the program calls: the name, the number of parameters, and
+/// The functions of the host that every program calls: the name, the number of parameters, and
 /// whether there is a result. All types are i32.
-const HOST: &[(&str, usize, bool)] = &[
-    ("fd_write", 4, true),
-    ("proc_exit", 1, false),
-    ("args_sizes_get", 2, true),
-    ("args_get", 2, true),
-];
+const HOST: &[(&str, usize, bool)] = &[("fd_write", 4, true), ("proc_exit", 1, false)];
+const FD_WRITE: u32 = 0;
+const PROC_EXIT: u32 = 1;
 
-/// The addresses of results, of the vector for `fd_write`, and of arguments.
+/// The addresses of results, how many bytes they have, and the address of the vector for
+/// `fd_write`.
 const RESULTS: i32 = 1024;
+const LENGTH: i32 = 8 * (FUNCTIONS.len() as i32 + 2);
 const VECTOR: i32 = 1000;
-const ARGUMENTS: i32 = 2048;
-/// How much of the memory is written at the end, in bytes.
+/// How many bytes the memory has at first. They are written at the end.
 const MEMORY: i32 = 2 * 65536;
+/// How many of 100 programs have a sum of computed values, and a function that computes much.
+const SUMS: usize = 60;
+const ARITHMETIC: usize = 70;
 
 /// The program of a seed. `None` when the generator gave up.
 pub fn command(seed: u64) -> Option<Vec<u8>> {
@@ -73,8 +81,25 @@ pub fn command(seed: u64) -> Option<Vec<u8>> {
         threads_enabled: false,
         ..config(&mut random)
     };
-    let (module, _) = smith(config, &mut random)?;
-    finished(&module, &mut random)
+    let kinds = kinds(&config);
+    let (mut module, _) = smith(config, &mut random)?;
+    let different = random.chance(8);
+    let mut program = Program {
+        driver: None,
+        sum: None,
+        host: Host::new(&mut random, different),
+    };
+    if let Some((visible, sum)) = sink::visible(&module, &mut random, SUMS) {
+        module = visible;
+        program.sum = Some(sum);
+    }
+    if random.chance(ARITHMETIC)
+        && let Some((more, driver)) = arithmetic::added(&module, &mut random, &kinds)
+    {
+        module = more;
+        program.driver = Some(driver);
+    }
+    program.finished(&module, &mut random)
 }
 
 /// [`SHAPE`] with bodies, which a module in text must have.
@@ -99,38 +124,127 @@ impl Reencode for Behind {
     }
 }
 
-fn finished(module: &[u8], random: &mut Random) -> Option<Vec<u8>> {
-    let mut whole = wasm_encoder::Module::new();
-    let host = HOST.len() as u32;
-    let parsed = wasmparser::Parser::new(0);
-    Behind(host)
-        .parse_core_module(&mut whole, parsed, module)
-        .ok()?;
-    let mut sections = of_fixed_memory(&Sections::of(&whole.finish()));
-    for (name, parameters, result) in HOST {
+/// What `_start` calls and reads beside [`FUNCTIONS`].
+struct Program {
+    /// A function that computes much, from an i64 to an i64.
+    driver: Option<u32>,
+    /// A global of type i64.
+    sum: Option<u32>,
+    host: Host,
+}
+
+impl Program {
+    fn finished(mut self, module: &[u8], random: &mut Random) -> Option<Vec<u8>> {
+        let own = HOST.iter().map(|(name, parameters, result)| {
+            let parameters = vec![ValType::I32; *parameters];
+            (*name, parameters, result.then_some(ValType::I32))
+        });
+        let more = self
+            .host
+            .imports()
+            .map(|(name, parameters)| (name, parameters, Some(ValType::I32)));
+        let imports: Vec<_> = own.chain(more).collect();
+        let host = imports.len() as u32;
+        let mut whole = wasm_encoder::Module::new();
+        let parsed = wasmparser::Parser::new(0);
+        Behind(host)
+            .parse_core_module(&mut whole, parsed, module)
+            .ok()?;
+        let mut sections = Sections::of(&whole.finish());
+        if random.chance(90) {
+            sections = of_fixed_memory(&sections);
+        }
+        for (name, parameters, result) in imports {
+            let mut types = TypeSection::new();
+            types.ty().function(parameters, result);
+            let ty = sections.add(TYPES, &types);
+            let mut import = ImportSection::new();
+            import.import("wasi_snapshot_preview1", name, EntityType::Function(ty));
+            sections.add(IMPORTS, &import);
+        }
         let mut types = TypeSection::new();
-        let parameters = vec![ValType::I32; *parameters];
-        types
-            .ty()
-            .function(parameters, result.then_some(ValType::I32));
-        let ty = sections.add(1, &types);
-        let mut import = ImportSection::new();
-        import.import("wasi_snapshot_preview1", name, EntityType::Function(ty));
-        sections.add(2, &import);
+        types.ty().function([], []);
+        let ty = sections.add(TYPES, &types);
+        let mut function = FunctionSection::new();
+        function.function(ty);
+        let start = host + sections.add(crate::sections::FUNCTIONS, &function);
+        let mut code = CodeSection::new();
+        code.function(&self.start(host, random));
+        sections.add(CODE, &code);
+        let mut export = ExportSection::new();
+        export.export("_start", ExportKind::Func, start);
+        sections.add(EXPORTS, &export);
+        Some(sections.bytes())
     }
-    let mut types = TypeSection::new();
-    types.ty().function([], []);
-    let ty = sections.add(1, &types);
-    let mut function = FunctionSection::new();
-    function.function(ty);
-    let start = host + sections.add(3, &function);
-    let mut code = CodeSection::new();
-    code.function(&start_function(random));
-    sections.add(10, &code);
-    let mut export = ExportSection::new();
-    export.export("_start", ExportKind::Func, start);
-    sections.add(7, &export);
-    Some(sections.bytes())
+
+    /// The function `_start`. `host` is the number of functions that are imported.
+    fn start(&mut self, host: u32, random: &mut Random) -> Function {
+        let mut body = Function::new([]);
+        let mut code = body.instructions();
+        let memory = MemArg {
+            offset: 0,
+            align: 0,
+            memory_index: 0,
+        };
+        let share = random.pick(&[0, 0, 25, 100]);
+        for round in 0..2 {
+            for (number, (parameters, result)) in FUNCTIONS.iter().enumerate() {
+                // Many of these functions trap. Then the two kinds need not be the same.
+                if !random.chance(share) {
+                    continue;
+                }
+                // The address of the store behind the call.
+                code.i32_const(RESULTS + 8 * number as i32);
+                for parameter in *parameters {
+                    let value = random.number();
+                    match parameter {
+                        ValType::I32 => code.i32_const(value as i32 >> (value >> 59)),
+                        ValType::I64 => code.i64_const(value as i64 >> (value >> 58)),
+                        _ => code.f64_const((value as i64 as f64).into()),
+                    };
+                }
+                code.call(host + number as u32);
+                match result {
+                    ValType::I32 => code.i32_store(memory),
+                    ValType::I64 => code.i64_store(memory),
+                    _ => code.f64_store(memory),
+                };
+            }
+            for _ in 0..random.pick(&[0, 3, 10]) {
+                let first = HOST.len() as u32;
+                self.host.call(&mut code, random, first, MEMORY);
+            }
+            let more = RESULTS + 8 * FUNCTIONS.len() as i32;
+            if let Some(driver) = self.driver {
+                code.i32_const(more).i64_const(random.number() as i64);
+                code.call(host + driver).i64_store(memory);
+            }
+            if let Some(sum) = self.sum {
+                code.i32_const(more + 8).global_get(sum).i64_store(memory);
+            }
+            let (from, length) = match round {
+                0 => (RESULTS, LENGTH),
+                _ => (0, MEMORY),
+            };
+            for (address, value) in [(VECTOR, from), (VECTOR + 4, length)] {
+                code.i32_const(address).i32_const(value).i32_store(memory);
+            }
+            for value in [1, VECTOR, 1, VECTOR + 8] {
+                code.i32_const(value);
+            }
+            code.call(FD_WRITE).drop();
+        }
+        if random.chance(50) {
+            let other = random.chance(20);
+            code.i32_const(random.pick(match other {
+                true => &[2, 10, 100],
+                false => &[0, 1, 1],
+            }));
+            code.call(PROC_EXIT);
+        }
+        code.end();
+        body
+    }
 }
 
 /// The module without instructions that ask for the memory's size or for more memory. With them, a
@@ -141,67 +255,4 @@ fn of_fixed_memory(sections: &Sections) -> Sections {
         MEMORY_GROW => Some(vec![DROP, I32_CONST, MINUS_ONE]),
         _ => None,
     })
-}
-
-fn start_function(random: &mut Random) -> Function {
-    let mut body = Function::new([]);
-    let host = HOST.len() as u32;
-    let i32 = |body: &mut Function, value: i32| {
-        body.instruction(&Instruction::I32Const(value));
-    };
-    let memory = MemArg {
-        offset: 0,
-        align: 0,
-        memory_index: 0,
-    };
-    // The arguments, which the host writes into the memory.
-    for (get, one, two) in [
-        (2, ARGUMENTS, ARGUMENTS + 4),
-        (3, ARGUMENTS + 8, ARGUMENTS + 64),
-    ] {
-        i32(&mut body, one);
-        i32(&mut body, two);
-        body.instruction(&Instruction::Call(get));
-        body.instruction(&Instruction::Drop);
-    }
-    for round in 0..2 {
-        for (number, (parameters, result)) in FUNCTIONS.iter().enumerate() {
-            // The address of the store behind the call.
-            i32(&mut body, RESULTS + 8 * number as i32);
-            for parameter in *parameters {
-                let value = random.number();
-                body.instruction(&match parameter {
-                    ValType::I32 => Instruction::I32Const(value as i32 >> (value >> 59)),
-                    ValType::I64 => Instruction::I64Const(value as i64 >> (value >> 58)),
-                    _ => Instruction::F64Const((value as i64 as f64).into()),
-                });
-            }
-            body.instruction(&Instruction::Call(host + number as u32));
-            body.instruction(&match result {
-                ValType::I32 => Instruction::I32Store(memory),
-                ValType::I64 => Instruction::I64Store(memory),
-                _ => Instruction::F64Store(memory),
-            });
-        }
-        let (from, length) = match round {
-            0 => (RESULTS, 8 * FUNCTIONS.len() as i32),
-            _ => (0, MEMORY),
-        };
-        for (address, value) in [(VECTOR, from), (VECTOR + 4, length)] {
-            i32(&mut body, address);
-            i32(&mut body, value);
-            body.instruction(&Instruction::I32Store(memory));
-        }
-        for value in [1, VECTOR, 1, VECTOR + 8] {
-            i32(&mut body, value);
-        }
-        body.instruction(&Instruction::Call(0));
-        body.instruction(&Instruction::Drop);
-    }
-    if random.chance(50) {
-        i32(&mut body, random.pick(&[0, 1]));
-        body.instruction(&Instruction::Call(1));
-    }
-    body.instruction(&Instruction::End);
-    body
 }

@@ -1,20 +1,29 @@
 //! Generates programs from numbers: a process that answers each number with a core module.
 //!
+//! Programs compute, and what they compute is seen: functions of arithmetic are added
+//! (`arithmetic`), and values that a program would drop go into a sum that it exports or prints
+//! (`sink`). Command programs also call functions of WASI preview 1 (`calls`).
+//!
 //! A line on standard input is a kind of program, `module`, `command` or `mutation`, and a seed.
 //! The answer is the length of the program in four bytes, little-endian, and the program. The
 //! length is 0 when the seed gives no program. The only argument is the folder of the public
 //! suites, for mutations.
 
+mod arithmetic;
+mod calls;
 mod command;
 mod mutation;
 mod nan;
+mod operators;
 mod program;
 #[path = "../../src/differential/random.rs"]
 mod random;
 #[path = "../../src/differential/sections.rs"]
 mod sections;
+mod sink;
 #[path = "../../src/differential/terms.rs"]
 mod terms;
+mod writer;
 
 use std::io::{self, BufRead as _, Write as _};
 use std::path::Path;

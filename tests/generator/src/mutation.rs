@@ -7,6 +7,7 @@ use wasm_mutate::WasmMutate;
 use wasmparser::{Validator, WasmFeatures};
 
 use crate::random::Random;
+use crate::sink;
 
 /// The longest module that is changed, in bytes.
 const LONGEST: usize = 20_000;
@@ -17,6 +18,8 @@ const READ: WasmFeatures = WasmFeatures::WASM3
     .difference(WasmFeatures::FUNCTION_REFERENCES)
     .difference(WasmFeatures::EXCEPTIONS)
     .difference(WasmFeatures::MEMORY64);
+/// How many of 100 mutations have a sum of computed values.
+const SUMS: usize = 40;
 /// How many modules are tried for one mutation.
 const ATTEMPTS: usize = 16;
 
@@ -44,10 +47,10 @@ impl Suites {
     /// possible.
     pub fn mutation(&self, seed: u64) -> Option<Vec<u8>> {
         let mut random = Random::new(seed, "mutation");
-        (0..ATTEMPTS).find_map(|_| self.attempt(&mut random))
+        (0..ATTEMPTS).find_map(|_| self.attempt(seed, &mut random))
     }
 
-    fn attempt(&self, random: &mut Random) -> Option<Vec<u8>> {
+    fn attempt(&self, seed: u64, random: &mut Random) -> Option<Vec<u8>> {
         let file = &self.files[random.below(self.files.len())];
         let mut module = std::fs::read(self.folder.join(file)).expect("a file of the index");
         if module.len() > LONGEST {
@@ -59,15 +62,15 @@ impl Suites {
         }
         let mut changes = 0;
         for _ in 0..random.pick(&[1, 2, 4, 8]) {
-            let seed = random.number();
+            let change = random.number();
             // `wasm-mutate` panics at some valid modules.
-            let changed = catch_unwind(AssertUnwindSafe(|| changed(&module, seed)));
+            let changed = catch_unwind(AssertUnwindSafe(|| changed(&module, change)));
             if let Ok(Some(changed)) = changed {
                 changes += 1;
                 module = changed;
             }
         }
-        (changes > 0).then_some(module)
+        (changes > 0).then(|| sink::shown(&module, seed, SUMS))
     }
 }
 

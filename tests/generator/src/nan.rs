@@ -3,7 +3,9 @@
 //!
 //! The result of an operator that can give a NaN is multiplied by one. The engine that runs the
 //! comparison gives the same NaN for every multiplication. So does Binaryen, which computes a
-//! multiplication only if both factors are known.
+//! multiplication only if both factors are known. The sign that a negation gives to a NaN is
+//! specified. But an optimizer may move it across a multiplication. So a negation is multiplied
+//! too.
 
 use crate::sections::{CODE, Sections, number, operators, sized};
 
@@ -35,14 +37,14 @@ fn times_one(operator: &[u8]) -> Vec<u8> {
     let single = 1_f32.to_le_bytes();
     let double = 1_f64.to_le_bytes();
     match *operator {
-        // Rounding, arithmetic and conversions from the other width.
-        [0x8d..=0x97 | 0xb6] => [&[F32_CONST][..], &single, &[F32_MUL]].concat(),
-        [0x9b..=0xa5 | 0xbb] => [&[F64_CONST][..], &double, &[F64_MUL]].concat(),
+        // Negation, rounding, arithmetic and conversions from the other width.
+        [0x8c..=0x97 | 0xb6] => [&[F32_CONST][..], &single, &[F32_MUL]].concat(),
+        [0x9a..=0xa5 | 0xbb] => [&[F64_CONST][..], &double, &[F64_MUL]].concat(),
         [VECTOR, ref code @ ..] => match number(code).0 {
-            94 | 103..=106 | 227..=233 | 261 | 262 | 269 | 270 => {
+            94 | 103..=106 | 225 | 227..=233 | 261 | 262 | 269 | 270 => {
                 vector(&[single; 4].concat(), 230)
             }
-            95 | 116 | 117 | 122 | 148 | 239..=245 | 263 | 264 | 271 | 272 => {
+            95 | 116 | 117 | 122 | 148 | 237 | 239..=245 | 263 | 264 | 271 | 272 => {
                 vector(&[double; 2].concat(), 242)
             }
             _ => Vec::new(),

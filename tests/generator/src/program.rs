@@ -12,8 +12,11 @@ use wasm_encoder::{
 use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
 use wasmparser::{DataKind, ElementItems, ElementKind, Parser, Payload, TypeRef};
 
+use crate::arithmetic;
+use crate::operators::Kinds;
 use crate::random::Random;
 use crate::sections::{CODE, DATA, ELEMENTS, EXPORTS, Sections, number, operators, sized};
+use crate::sink;
 use crate::terms::{FUEL, REFILL, goes_the_whole_way};
 
 /// An operator.
@@ -29,6 +32,9 @@ const TABLE_FILL: u32 = 17;
 /// call.
 const MEMORY: u64 = 4 * 65536;
 const TABLE: u64 = 40;
+/// How many of 100 modules have a sum of computed values, and functions that compute much.
+const SUMS: usize = 75;
+const ARITHMETIC: usize = 70;
 /// How often the generator is asked for one module.
 const ATTEMPTS: usize = 16;
 
@@ -40,16 +46,54 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
         allow_floats: !goes_the_whole_way(seed) && random.chance(70),
         ..config(&mut random)
     };
-    let module = smith(config, &mut random)?;
-    let mut sections = Sections::of(&module.0);
+    let kinds = kinds(&config);
+    let (module, fuel) = smith(config, &mut random)?;
+    let mut module = sink::shown(&module, seed, SUMS);
+    let mut numbers = Random::new(seed, "arithmetic");
+    if numbers.chance(ARITHMETIC)
+        && let Some((more, _)) = arithmetic::added(&module, &mut numbers, &kinds)
+    {
+        module = more;
+    }
+    let mut sections = Sections::of(&module);
     // Half of them keep the counter to themselves.
     if random.chance(50) {
         let mut export = ExportSection::new();
-        export.export(FUEL, ExportKind::Global, module.1);
+        export.export(FUEL, ExportKind::Global, fuel);
         sections.add(EXPORTS, &export);
     }
     add_segments(&mut sections, &mut random);
     Some(sections.bytes())
+}
+
+/// The numbers that a module may compute with.
+pub fn kinds(config: &Config) -> Kinds {
+    Kinds {
+        floats: config.allow_floats,
+        vectors: config.simd_enabled,
+        signs: config.sign_extension_ops_enabled,
+        saturations: config.saturating_float_to_int_enabled,
+    }
+}
+
+/// The module with one more export, under a name that is not taken.
+pub fn export(module: &[u8], name: &str, kind: ExportKind, number: u32) -> Vec<u8> {
+    let mut taken = Vec::new();
+    for payload in Parser::new(0).parse_all(module) {
+        if let Ok(Payload::ExportSection(section)) = payload {
+            let exports = section.into_iter().flatten();
+            taken.extend(exports.map(|export| export.name.to_owned()));
+        }
+    }
+    let mut name = name.to_owned();
+    while taken.contains(&name) {
+        name.push('+');
+    }
+    let mut sections = Sections::of(module);
+    let mut export = ExportSection::new();
+    export.export(&name, kind, number);
+    sections.add(EXPORTS, &export);
+    sections.bytes()
 }
 
 /// A module, and the number of the global that ends its calls. `wasm-smith` cannot make a module of

@@ -7,6 +7,14 @@ use wasmparser::{BinaryReader, FunctionBody};
 const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 /// The section that counts the data segments.
 const DATA_COUNT: u8 = 12;
+/// Types.
+pub const TYPES: u8 = 1;
+/// Imports.
+pub const IMPORTS: u8 = 2;
+/// The types of functions.
+pub const FUNCTIONS: u8 = 3;
+/// Globals.
+pub const GLOBALS: u8 = 6;
 /// Exports.
 pub const EXPORTS: u8 = 7;
 /// Segments of tables.

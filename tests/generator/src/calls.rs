@@ -1,0 +1,262 @@
+//! Calls of WASI preview 1 with random operands.
+//!
+//! The host has standard input, which is empty, standard output and standard error, some arguments,
+//! and no folders. What a call returns is stored, so that it is printed with the memory.
+//!
+//! Some calls are left out, which docs/preview1.md names: with pointers that are not aligned or not
+//! in bounds, `fd_prestat_dir_name` of a stream, seeking in a stream that was closed, and reading
+//! and writing with empty buffers only.
+
+use wasm_encoder::{InstructionSink, MemArg, ValType};
+
+use crate::random::Random;
+
+/// What an operand is.
+#[derive(Clone, Copy)]
+enum Operand {
+    /// A descriptor: a stream or none.
+    Descriptor,
+    /// A descriptor that may be closed: without standard output nothing could be seen.
+    Closable,
+    /// Standard output, or a descriptor that never existed.
+    Open,
+    /// Where something is written that is shorter than [`ROOM`].
+    Out,
+    /// The same, for something of this many bytes at most, whose length the next operand says.
+    Buffer,
+    Length,
+    /// Buffers, and how many. They are written before the call.
+    Vectors,
+    Count,
+    /// A text, and its length. The text is written before the call.
+    Path,
+    PathLength,
+    /// One of some numbers: flags, for example.
+    Of(&'static [i32]),
+    /// An offset or a time.
+    Long,
+    /// A set of rights.
+    Rights,
+}
+
+use Operand::{
+    Buffer, Closable, Count, Descriptor, Length, Long, Of, Open, Out, Path, PathLength, Rights,
+    Vectors,
+};
+
+/// A function of the host, with its operands. The result is an i32.
+type Function = (&'static str, &'static [Operand]);
+
+/// Functions that the adapter answers as the engine does.
+const SAME: &[Function] = &[
+    ("args_sizes_get", &[Out, Out]),
+    ("args_get", &[Out, Out]),
+    ("environ_sizes_get", &[Out, Out]),
+    ("environ_get", &[Out, Out]),
+    ("sched_yield", &[]),
+    ("fd_write", &[Descriptor, Vectors, Count, Out]),
+    ("fd_read", &[Descriptor, Vectors, Count, Out]),
+    ("fd_pwrite", &[Open, Vectors, Count, Long, Out]),
+    ("fd_seek", &[Open, Long, Of(&[0, 1, 2]), Out]),
+    ("fd_tell", &[Open, Out]),
+    ("fd_close", &[Closable]),
+    ("fd_renumber", &[Closable, Closable]),
+    ("fd_fdstat_get", &[Descriptor, Out]),
+    ("fd_fdstat_set_flags", &[Descriptor, Of(&[0, 1, 4])]),
+    ("fd_filestat_get", &[Descriptor, Out]),
+    ("fd_prestat_get", &[Descriptor, Out]),
+    (
+        "fd_prestat_dir_name",
+        &[Of(&[3, 4, 99, -1]), Buffer, Length],
+    ),
+    ("fd_readdir", &[Descriptor, Buffer, Length, Long, Out]),
+    (
+        "path_open",
+        &[
+            Descriptor,
+            Of(&[0, 1]),
+            Path,
+            PathLength,
+            Of(&[0, 1, 2, 4, 8, 9]),
+            Rights,
+            Rights,
+            Of(&[0, 1, 4]),
+            Out,
+        ],
+    ),
+    ("path_create_directory", &[Descriptor, Path, PathLength]),
+    ("path_remove_directory", &[Descriptor, Path, PathLength]),
+    ("path_unlink_file", &[Descriptor, Path, PathLength]),
+    (
+        "path_filestat_get",
+        &[Descriptor, Of(&[0, 1]), Path, PathLength, Out],
+    ),
+    (
+        "path_readlink",
+        &[Descriptor, Path, PathLength, Buffer, Length, Out],
+    ),
+    (
+        "path_rename",
+        &[Descriptor, Path, PathLength, Descriptor, Path, PathLength],
+    ),
+    (
+        "path_symlink",
+        &[Path, PathLength, Descriptor, Path, PathLength],
+    ),
+    (
+        "path_link",
+        &[
+            Descriptor,
+            Of(&[0, 1]),
+            Path,
+            PathLength,
+            Descriptor,
+            Path,
+            PathLength,
+        ],
+    ),
+    (
+        "path_filestat_set_times",
+        &[
+            Descriptor,
+            Of(&[0, 1]),
+            Path,
+            PathLength,
+            Long,
+            Long,
+            Of(&[0, 1, 4]),
+        ],
+    ),
+];
+/// Functions that it answers differently. A program that imports one must stay a core module.
+const DIFFERENT: &[Function] = &[
+    ("fd_advise", &[Descriptor, Long, Long, Of(&[0, 1, 5])]),
+    ("fd_datasync", &[Descriptor]),
+    ("fd_sync", &[Descriptor]),
+    ("fd_filestat_set_size", &[Descriptor, Long]),
+    ("fd_pread", &[Descriptor, Vectors, Count, Long, Out]),
+];
+
+/// Where results of the host lie, how many there are, and how far they are from each other. Some
+/// lie at the end of the memory.
+const RESULTS: i32 = 4096;
+const PLACES: usize = 60;
+const ROOM: i32 = 64;
+/// Where the vectors and the path of a call lie.
+const VECTORS: i32 = 3072;
+const PATH: i32 = 3200;
+/// Where the number that a call returns is stored, for each call.
+const ERRORS: i32 = 3328;
+
+/// The functions that a program may call.
+pub struct Host {
+    functions: Vec<Function>,
+    /// How many calls there were.
+    calls: i32,
+}
+
+impl Host {
+    /// Some functions. With `different`, also some that the adapter answers differently.
+    pub fn new(random: &mut Random, different: bool) -> Self {
+        let share = random.pick(&[20, 50, 100]);
+        let mut functions = SAME.to_vec();
+        functions.retain(|_| random.chance(share));
+        if different {
+            functions.push(DIFFERENT[random.below(DIFFERENT.len())]);
+        }
+        Self {
+            functions,
+            calls: 0,
+        }
+    }
+
+    /// The names of the functions, and their parameters.
+    pub fn imports(&self) -> impl Iterator<Item = (&'static str, Vec<ValType>)> {
+        self.functions.iter().map(|(name, operands)| {
+            let types = operands.iter().map(|operand| match operand {
+                Long | Rights => ValType::I64,
+                _ => ValType::I32,
+            });
+            (*name, types.collect())
+        })
+    }
+
+    /// Writes a call. `first` is the number of the first of these functions, `end` that of the
+    /// bytes of the memory.
+    pub fn call(
+        &mut self,
+        code: &mut InstructionSink<'_>,
+        random: &mut Random,
+        first: u32,
+        end: i32,
+    ) {
+        if self.functions.is_empty() {
+            return;
+        }
+        let number = random.below(self.functions.len());
+        let (_, operands) = self.functions[number];
+        let word = MemArg {
+            offset: 0,
+            align: 0,
+            memory_index: 0,
+        };
+        let length = random.pick(&[0, 1, 7, 64]);
+        let texts: [&[u8; 8]; 5] = [
+            b"missing\0",
+            b"a/b\0\0\0\0\0",
+            b"..\0\0\0\0\0\0",
+            b"/\0\0\0\0\0\0\0",
+            b"\0\0\0\0\0\0\0\0",
+        ];
+        let text = random.pick(&texts);
+        let count = random.pick(&[1, 1, 2]);
+        if operands.iter().any(|it| matches!(it, Path)) {
+            code.i32_const(PATH)
+                .i64_const(i64::from_le_bytes(*text))
+                .i64_store(word);
+        }
+        if operands.iter().any(|it| matches!(it, Vectors)) {
+            for vector in 0..count {
+                let length = match vector {
+                    0 => random.pick(&[1, 5, 64]),
+                    _ => random.pick(&[0, 1, 5]),
+                };
+                let from = random.pick(&[0, 1023, RESULTS, end - length]);
+                for (at, value) in [(0, from), (4, length)] {
+                    code.i32_const(VECTORS + 8 * vector + at);
+                    code.i32_const(value).i32_store(word);
+                }
+            }
+        }
+        code.i32_const(ERRORS + 4 * self.calls);
+        // Results do not lie over each other, but perhaps over earlier ones.
+        let mut place = random.below(PLACES) as i32;
+        for operand in operands {
+            place += 1;
+            let value = match operand {
+                Descriptor => random.pick(&[0, 1, 2, 3, 4, 99, -1]),
+                Open => random.pick(&[1, 3, 4, 99, -1]),
+                Closable => random.pick(&[0, 2, 3, 99, -1]),
+                Out if random.chance(5) => end - ROOM,
+                Out | Buffer => RESULTS + ROOM * place,
+                Length => length,
+                Vectors => VECTORS,
+                Count => count,
+                Path => PATH,
+                PathLength => text.iter().take_while(|byte| **byte != 0).count() as i32,
+                Of(numbers) => random.pick(numbers),
+                Long => {
+                    code.i64_const(random.pick(&[0, 1, 100, -1, 1 << 40]));
+                    continue;
+                }
+                Rights => {
+                    code.i64_const(random.pick(&[0, 2, 64, (1 << 30) - 1]));
+                    continue;
+                }
+            };
+            code.i32_const(value);
+        }
+        code.call(first + number as u32).i32_store(word);
+        self.calls += 1;
+    }
+}
