@@ -9,10 +9,11 @@ again and compares. It runs programs that can run beside stock Wasmtime, with th
 list: exit code, standard output, standard error and files have to be the same. CI does this on a
 schedule. `tests/corpus/run.py --table corpus.md` writes this document.
 
-Times are wall time in seconds, of one run on two cores. *stock* is `wasmtime compile` for x86_64
-and then for aarch64. *edgec* is a whole default build for both: validate, optimize, compile, check,
-sign, write. *of stock* is the time of *edgec* divided by the time of *stock*, in wall time and in
-CPU time.
+Times are wall time in seconds, of one run on two cores, with the program that is published (profile
+`dist`). *stock* is `wasmtime compile` for x86_64 and then for aarch64. *edgec* is a whole default
+build for both: validate, optimize, compile, check, sign, write. *of stock* is the time of *edgec*
+divided by the time of *stock*, in wall time; *CPU* is the same in CPU time. *default* and *edge* are
+what the two profiles made of the program, with the advisories that concern it.
 """
 
 STAGES = """
