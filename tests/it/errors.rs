@@ -51,8 +51,14 @@ const CASES: &[Case] = &[
     Case {
         arguments: &["build", "feature.wat", "--key", "key.pem"],
         exit: 1,
-        begins: "error[invalid]: feature.wat: ",
+        begins: "error[unsupported]: feature.wat: WebAssembly that edgec does not support: ",
         says: &["hint: the program uses `custom_page_sizes`"],
+    },
+    Case {
+        arguments: &["build", "legacy.wat", "--key", "key.pem"],
+        exit: 1,
+        begins: "error[unsupported]: legacy.wat: WebAssembly that edgec does not support: ",
+        says: &["in function 0", "hint: ", "--translate-to-exnref"],
     },
     Case {
         arguments: &["build", "engine.wat", "--key", "key.pem"],
@@ -422,6 +428,7 @@ fn bad_input() {
         "(module (func) (func $broken (result i32)))",
     );
     sandbox.write("feature.wat", "(module (memory 1 (pagesize 1)))");
+    sandbox.write("legacy.wat", "(module (func try catch_all end))");
     sandbox.write("engine.wat", r#"(component (import "c" (component)))"#);
     sandbox.write("foreign.wat", r#"(module (import "env" "f" (func)))"#);
     let hello = std::fs::read_to_string(repository().join("examples/hello.wat")).unwrap();

@@ -140,21 +140,28 @@ pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
             "the program's toolchain may offer another way; for a limit, split what is too large",
         );
     };
-    let failure = Failure::new(
-        Exit::Rejected,
-        "invalid",
-        format!("invalid WebAssembly: {text}"),
-    );
-    match unsupported_feature {
-        Some(feature) => failure.hint(format!(
-            "the program uses `{feature}`, which edgec does not support; \
-             build it without (`edgec validate --help` lists what is supported)"
-        )),
-        None if message.contains("unexpected end") => {
-            failure.hint("the file was cut off; build or download it again")
-        }
-        None => failure.hint("the toolchain that made this file wrote invalid WebAssembly"),
+    if let Some(feature) = unsupported_feature {
+        let text = format!("WebAssembly that edgec does not support: {text}");
+        let failure = Failure::new(Exit::Rejected, "unsupported", text);
+        return match feature.as_str() {
+            "legacy_exceptions" => failure.hint(
+                "these are exceptions as they were before the standard; Emscripten makes standard \
+                 ones with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
+                 -wasm-use-legacy-eh=false; a newer wasm-opt translates them with \
+                 --translate-to-exnref",
+            ),
+            feature => failure.hint(format!(
+                "the program uses `{feature}`; build it without \
+                 (`edgec validate --help` lists what is supported)"
+            )),
+        };
     }
+    let text = format!("invalid WebAssembly: {text}");
+    let failure = Failure::new(Exit::Rejected, "invalid", text);
+    if message.contains("unexpected end") {
+        return failure.hint("the file was cut off; build or download it again");
+    }
+    failure.hint("the toolchain that made this file wrote invalid WebAssembly")
 }
 
 pub(crate) fn adapt_failure(error: &AdaptError) -> Failure {
