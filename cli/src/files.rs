@@ -273,8 +273,7 @@ impl Staged {
     }
 }
 
-/// Puts all new files in the places of the old ones. Then waits until that is on the disk, once for
-/// each folder.
+/// Puts all new files in the places of the old ones, then syncs each folder once.
 pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
     let mut changed = BTreeMap::new();
     for Staged { path, file } in staged {
