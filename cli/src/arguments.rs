@@ -71,10 +71,10 @@ fn refusal(place: &str) -> Failure {
     )
 }
 
-/// The first of arguments in a row that together list at least 32 bytes: a shell splits the list of a
-/// key's bytes if there are no quotes around it. Files may have such names.
+/// The first of several arguments in a row that together list at least 32 bytes: a shell splits the
+/// list of a key's bytes if there are no quotes around it. Names of existing files do not count.
 fn split_list(arguments: &[OsString], places: &[Place]) -> Option<usize> {
-    // It takes numbers: addresses, and indices of functions.
+    // `symbolize` takes numbers: addresses, and indices of functions.
     if arguments.first().is_some_and(|verb| verb == "symbolize") {
         return None;
     }
@@ -258,8 +258,8 @@ fn known(long: Option<&str>) -> Option<&'static str> {
 }
 
 /// What a verb's argument without an option is, after some others. Behind the artifact of `run`, it
-/// is the program's. For most verbs of `store` it is an application, and so is the artifact of `run`
-/// if it is taken from a store (`by_name`).
+/// is the program's. For most verbs of `store` it is an application. So is the artifact of `run` if
+/// it is taken from a store (`by_name`).
 fn positional(verb: &Command, others: usize, by_name: bool) -> Kind {
     let mut known = verb.get_positionals();
     let application = known.any(|it| it.get_id() == "application");

@@ -1,4 +1,4 @@
-//! The same work on several artifacts of an input, on as many at a time as there are processors.
+//! Does the same work on several artifacts at a time, on as many as there are processors.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;

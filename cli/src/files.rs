@@ -252,11 +252,7 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<Staged,
 impl Staged {
     /// Puts the new file in the old one's place.
     pub(crate) fn commit(self) -> Result<(), Failure> {
-        let folder = folder(&self.path).to_owned();
-        let renamed = self.file.persist(&self.path).map_err(|error| error.error);
-        renamed
-            .and_then(|_| sync(&folder))
-            .map_err(|error| cannot("write", &self.path, &error))
+        commit_all(vec![self])
     }
 
     /// Puts the new file in place unless there is one already; `false` then.
@@ -273,19 +269,20 @@ impl Staged {
     }
 }
 
-/// Puts all new files in the places of the old ones. Then waits until that is on the disk, once for
-/// each folder.
+/// Puts all new files in the places of the old ones, then syncs each folder once.
 pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
     let mut changed = BTreeMap::new();
-    for Staged { path, file } in staged {
+    let renamed: Result<(), Failure> = staged.into_iter().try_for_each(|Staged { path, file }| {
         let persisted = file.persist(&path);
         persisted.map_err(|error| cannot("write", &path, &error.error))?;
         changed.entry(folder(&path).to_owned()).or_insert(path);
-    }
+        Ok(())
+    });
+    // Also after an error: some files are in their places.
     for (folder, path) in changed {
         sync(&folder).map_err(|error| cannot("write", &path, &error))?;
     }
-    Ok(())
+    renamed
 }
 
 /// The folder that a path's last component lies in.

@@ -48,7 +48,7 @@ pub(crate) fn looks_like(text: &[u8]) -> Option<Material> {
     is_bytes.then_some(Material::HexBytes)
 }
 
-/// How many bytes a text lists, if it is nothing but a list of bytes, such as `[48,`; else none.
+/// How many bytes a text lists; 0 if it is not only a list of bytes, such as `[48,`.
 pub(crate) fn listed_bytes(text: &[u8]) -> usize {
     listed::count(text)
 }

@@ -40,7 +40,8 @@ pub struct Optimizer {
     pub version: String,
     /// How long it may take for one module, and for all modules of a program.
     pub timeout: Duration,
-    /// How much memory it limits itself to, in bytes: for the program that is linked in, one of its `arguments`.
+    /// How much memory it limits itself to, in bytes: for the program that is linked in, one of its
+    /// `arguments`.
     pub memory: u64,
     /// What it can read.
     pub reads: Reads,
@@ -58,8 +59,8 @@ pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
 pub enum Runs {
     /// In a process of its own for each module.
     InProcesses,
-    /// Where this function takes it. A test gives thousands of small modules to one process, and can lose
-    /// that process. A program that optimizes what it does not know must not: Binaryen crashes.
+    /// Where this function runs it. For tests, which give thousands of small modules to one process
+    /// and can lose that process. Other programs must not use this, since Binaryen crashes.
     By(Optimize),
 }
 
@@ -73,8 +74,8 @@ pub enum Reads {
     Everything,
 }
 
-/// Why a module was not optimized. Each follows from the input and the optimizer alone, so the same build leaves the same
-/// modules as they are, everywhere; none stops it.
+/// Why a module was not optimized. Each reason follows from the input and the optimizer alone, so
+/// the same build leaves the same modules as they are everywhere. None of them stops the build.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -131,8 +132,8 @@ pub enum Failure {
     },
 }
 
-/// Why a program was not optimized. Each depends on the machine, or on how much time and memory there was: what came of
-/// leaving the module as it is would be other bytes of the same input, so the build stops.
+/// Why a program was not optimized. Each reason depends on the machine, or on its time and memory.
+/// To leave the module as it is would give other bytes for the same input, so the build stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptimizeError {
@@ -182,7 +183,7 @@ impl From<Failure> for Attempt {
 }
 
 impl Attempt {
-    /// Whether what ran beside it may have been the cause, or what happened to the machine just then.
+    /// Whether the cause may be what ran beside it, or what happened to the machine at that time.
     pub(crate) fn may_end_otherwise(&self) -> bool {
         match self {
             Self::Kept(failure) => matches!(failure, Failure::Exit { .. }),

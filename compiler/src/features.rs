@@ -77,8 +77,8 @@ pub(crate) fn scanned(wasm: &[u8], in_code: Option<WasmFeatures>) -> Option<Scan
     let (used, outside) = match grow(SUPPORTED, keep, outside) {
         Some(found) => found,
         None => {
-            // This walks through the program many times, and a program that is not valid is not
-            // worth it.
+            // `shrink` walks through the program many times, so a program that is not valid is
+            // refused first.
             outside(SUPPORTED.union(keep)).ok()?;
             let used = shrink(SUPPORTED, keep, |set| outside(set).is_ok());
             (used, outside(used).ok()?)
@@ -105,8 +105,8 @@ pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
 ///
 /// The answer is the same because a program that is valid with fewer features is valid with more.
 /// Every feature of the answer is needed by itself: without it, all others do not suffice. So
-/// `shrink` keeps it, whatever it took away before. Whatever else `shrink` tries to take away, the
-/// answer is left, which suffices: so `shrink` takes it away.
+/// `shrink` keeps it. Every other feature `shrink` takes away, since the answer is left and
+/// suffices.
 fn grow<T>(
     from: WasmFeatures,
     keep: WasmFeatures,

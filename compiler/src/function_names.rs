@@ -63,8 +63,8 @@ pub(crate) fn has_names(module: &[u8]) -> bool {
     })
 }
 
-/// A module without its name section and the custom sections that `left_out` says by their names,
-/// and the names in that section, if there is one. `None` when the bytes are not a module.
+/// A module without its name section and without custom sections whose names `left_out` accepts;
+/// and the names in its name section, if it has one. `None` if the bytes are not a module.
 pub(crate) fn without_names(
     module: &[u8],
     left_out: impl Fn(&str) -> bool,
@@ -86,8 +86,8 @@ pub(crate) fn without_names(
     Some((rest, names))
 }
 
-/// A module whose functions are named after their indices, without the custom sections that
-/// `left_out` says by their names; and the names that it had.
+/// A module whose functions are named after their indices, without custom sections whose names
+/// `left_out` accepts; and the names that it had.
 pub(crate) fn numbered(
     module: &[u8],
     left_out: impl Fn(&str) -> bool,

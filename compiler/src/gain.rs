@@ -3,7 +3,7 @@
 //!
 //! Most programs were optimized by LLVM, and Cranelift optimizes their functions once more. Then
 //! the passes of `-O1` change some bytes of the native code, for a fifth of the time of the build.
-//! They gain something where functions are there twice or are never used, and in large jump tables.
+//! They gain something if functions are duplicates or are not used, and in large jump tables.
 //! `docs/optimizer.md` has the measurements.
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,12 +17,12 @@ use crate::bodies;
 
 /// Binaryen gets every module of at most so many bytes (64 KiB): that takes it some milliseconds.
 const ALWAYS: usize = 64 << 10;
-/// The longest module that Binaryen gets, in bytes (4 MiB). Reading and writing alone take it a
-/// seventh of the time that a longer module takes to compile, on one processor.
+/// The longest module that Binaryen gets, in bytes (4 MiB). To read and write a longer one, it
+/// needs a seventh of the time that compiling takes on one processor.
 const MOST: usize = 4 << 20;
-/// Binaryen gets a module if one byte in so many is of a function that it removes.
+/// Binaryen gets a module if it removes functions with at least one in so many bytes of code.
 const REMOVABLE: u64 = 100;
-/// Binaryen gets a module if it has one target of a jump table for so many instructions.
+/// Binaryen gets a module if there is at least one target of a jump table for so many instructions.
 const TARGETS: u64 = 20;
 
 /// Whether `-O1` optimizes a valid core module.

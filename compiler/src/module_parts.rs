@@ -180,7 +180,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Writes a section that only changes by its numbers, if the module has it.
+/// Writes a section in which only numbers change, if the module has it.
 fn renumber<S: Section + Default, T: Clone, E>(
     module: &mut wasm_encoder::Module,
     section: &Option<T>,

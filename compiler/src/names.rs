@@ -15,8 +15,8 @@ pub struct Names {
     modules: Vec<ModuleNames>,
 }
 
-/// Takes the name sections out of a program's core modules: the program without them, `None` if it
-/// has none, and the names.
+/// Takes the name sections out of a program's core modules. Returns the program without them, or
+/// `None` if it has no name sections; and the names.
 pub fn take_names(program: &ValidComponent) -> (Option<ValidComponent>, Names) {
     let mut modules = Vec::new();
     // The engine numbers core modules as they come in the file, at whatever depth; so does this.

@@ -2,7 +2,7 @@
 //!
 //! Unused exports are removed first, so that Binaryen can remove what only they kept alive.
 //! Binaryen does not read components, so the core modules are taken out, optimized and put back
-//! (`modules.rs`). A program with other bytes is validated again, all but the function bodies, which
+//! (`modules.rs`). A program that changed is validated again, except for the function bodies: they
 //! were validated with their modules. If it is not valid, the unoptimized program is compiled. Core
 //! modules and components that are identical, before or after, are stored once.
 

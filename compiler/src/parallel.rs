@@ -1,7 +1,7 @@
 //! Several workers at a time.
 //!
-//! A worker uses all processors when its program is large. A small one is done before that pays, and most of
-//! its time goes to starting it: then several at a time end earlier. Each has memory of its own, so
+//! A worker uses all processors if its program is large. With a small program, most of its time
+//! goes to starting it, so several workers at a time end earlier. Each has memory of its own, so
 //! they are few.
 
 use std::num::NonZero;
@@ -15,7 +15,8 @@ const SMALL: usize = 4 << 20;
 /// The most workers at a time.
 const MAX_WORKERS: usize = 4;
 
-/// How many workers run at a time for a program of `length` bytes and so many pieces of work: from 1 to 4.
+/// How many workers run at a time, from 1 to 4, for a program of `length` bytes and so many pieces
+/// of work.
 pub(crate) fn workers_at_once(length: usize, pieces: usize) -> usize {
     if length > SMALL {
         return 1;
@@ -24,8 +25,8 @@ pub(crate) fn workers_at_once(length: usize, pieces: usize) -> usize {
     processors.min(MAX_WORKERS).min(pieces).max(1)
 }
 
-/// Does `work` on every item and its number, on up to `workers` of them at a time; the answers are in the
-/// order of the items.
+/// Does `work` on every item and its number, on up to `workers` of them at a time. The answers are
+/// in the order of the items.
 pub(crate) fn map_at_once<T: Sync, R: Send>(
     workers: usize,
     items: &[T],

@@ -51,7 +51,7 @@ pub(crate) fn sections(component: &[u8]) -> Option<Vec<Section<'_>>> {
 /// first section that changes.
 pub(crate) struct Rewritten<'a> {
     component: &'a [u8],
-    /// The length of the sections that came by, in the component as it was.
+    /// The length of the sections so far, in the old component.
     passed: usize,
     new: Option<Vec<u8>>,
 }
@@ -74,7 +74,7 @@ impl<'a> Rewritten<'a> {
         }
     }
 
-    /// Where what takes the place of the next section is to be appended.
+    /// The next section is replaced. The caller appends the new one to the bytes that this returns.
     pub(crate) fn replace(&mut self, section: &Section<'_>) -> &mut Vec<u8> {
         let (component, passed) = (self.component, self.passed);
         self.passed = passed.saturating_add(section.bytes.len());
@@ -85,7 +85,7 @@ impl<'a> Rewritten<'a> {
         })
     }
 
-    /// The component with what was replaced; `None` if nothing was.
+    /// The new component; `None` if no section was replaced.
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         self.new
     }

@@ -3,8 +3,10 @@
 //! The values of `default` are Wasmtime 48's defaults on a 64-bit host, so that an unmodified
 //! Wasmtime loads the artifacts. They are set all the same, each of them: a default may
 //! follow a cargo feature or an environment variable of the builder, and an artifact must
-//! not. Where `edge` differs, the setting says so. Left at the engine's defaults, which follow nothing: the thresholds of inlining, which is
-//! off, and branch hinting. Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
+//! not. Where `edge` differs, the setting says so. Left at the engine's defaults, which are
+//! constants: the thresholds of inlining, which is off, and branch hinting.
+//!
+//! Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
 
 use edgec_targets::Target;
 use wasmparser::WasmFeatures;
@@ -75,9 +77,9 @@ pub(crate) fn config(
     // For the debug file: no image keeps them (`strip.rs`).
     config.debug_symbols(true);
     config.generate_address_map(true);
-    // Unused: on Linux the engine walks the stack by frame pointers, its own tables and nothing else, traps
-    // and exceptions included (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`), and a panic
-    // of the host is caught before it reaches compiled code.
+    // Unused: on Linux the engine walks the stack by frame pointers and its own tables only, for
+    // traps and exceptions too (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`). A panic of the
+    // host is caught before it reaches compiled code.
     config.native_unwind_info(false);
     config.debug_adapter_modules(false);
     config.metadata_for_internal_asserts(false);

@@ -1,8 +1,8 @@
-//! Stripping an image: what no load reads goes, and is kept for a debug file.
+//! Stripping an image: removes what no load reads. A debug file can keep it.
 //!
-//! The symbol table is for debuggers and profilers. The address map says where in the WebAssembly an instruction
-//! came from; that WebAssembly was made during the build and is gone after it, so that without the debug file the
-//! offsets in a backtrace would lead nowhere.
+//! The symbol table is for debuggers and profilers. The address map says where in the WebAssembly
+//! an instruction came from. That WebAssembly was made during the build and is gone after it. So
+//! offsets in a backtrace lead nowhere without the debug file.
 //!
 //! Sources: `wasmtime` 48, `code_memory.rs`, `trap.rs`; `wasmtime-environ` 48, `address_map.rs`.
 
@@ -14,16 +14,16 @@ use object::elf::{STT_FUNC, Sym64};
 use crate::debug_info::{Symbol, parse_name, symbol_name};
 use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 
-/// What is read by nothing that runs the code.
+/// The sections that running the code does not need.
 const UNREAD: [&str; 3] = [".symtab", ".strtab", ".wasmtime.addrmap"];
 
-/// An image as it was before it was stripped, for its debug information: few builds ask for that,
-/// and reading it takes time.
+/// An image before it was stripped. Its debug information is only read on request, since that takes
+/// time and few builds ask for it.
 #[derive(Clone, Debug)]
 pub struct Unstripped(Arc<Vec<u8>>);
 
 impl NativeImage {
-    /// Takes out of the image what only debugging needs, and gives back the image as it was.
+    /// Removes from the image what only debugging needs. Returns the image as it was.
     ///
     /// # Errors
     ///
@@ -36,8 +36,8 @@ impl NativeImage {
 }
 
 impl Unstripped {
-    /// What debugging the image needs. When nothing changes the stripped image any more,
-    /// [`DebugInfo::place`] says which one that information is about.
+    /// What debugging the image needs. [`DebugInfo::place`] then says which stripped image it is
+    /// about; nothing may change that image afterwards.
     ///
     /// # Errors
     ///

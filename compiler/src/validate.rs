@@ -25,8 +25,8 @@ pub struct ValidComponent {
     advisories: Vec<&'static str>,
 }
 
-/// What is known of the function bodies of a program, each of which was validated already, in its
-/// module as it is but for what no body depends on.
+/// What is known of a program's function bodies. Each of them was validated already, in a module
+/// that differs from its own at most in parts that no body depends on.
 #[derive(Clone, Copy)]
 pub(crate) struct KnownCode {
     /// The features with which all of them are valid.
@@ -111,12 +111,12 @@ pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
     accepted_by_engine(bytes, found)
 }
 
-/// The same for a program of which the function bodies are known: they are not validated a second
-/// time if the program uses all features with which they are known to be valid.
+/// As [`validate`], for a program whose function bodies are known: they are not validated again if
+/// the program uses all features with which they are valid.
 ///
 /// # Errors
 ///
-/// [`ValidateError`], as [`validate`] has it.
+/// As [`validate`].
 pub(crate) fn validate_known(
     bytes: Vec<u8>,
     code: KnownCode,
@@ -263,7 +263,7 @@ impl ValidComponent {
         self.features
     }
 
-    /// What is known of the function bodies of a program with the same ones.
+    /// What is known of this program's function bodies, for another program that has no others.
     pub(crate) fn code(&self) -> KnownCode {
         KnownCode {
             valid_with: self.features,

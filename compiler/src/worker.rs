@@ -22,7 +22,7 @@ pub struct Worker {
     pub program: PathBuf,
     /// Arguments in front of those of the worker.
     pub arguments: Vec<OsString>,
-    /// How long it may take for one piece of work.
+    /// How long one piece of work may take.
     pub timeout: Duration,
     /// How much memory it may use, in bytes (held on Linux only).
     pub memory: u64,
@@ -124,8 +124,7 @@ impl Worker {
             Ended::OutOfMemory => Err(WorkerError::Memory {
                 mebibytes: self.memory >> 20,
             }),
-            // What `arguments`, `input` and `answer` say; a panic or a signal ends the process
-            // otherwise.
+            // An error of `arguments`, `input` or `answer`: a panic has another exit code.
             Ended::Failed { status, message } if status.code() == Some(1) => {
                 Err(MachineError::Worker { message }.into())
             }
@@ -170,7 +169,7 @@ pub(crate) fn answer_read(read: Result<impl serde::Serialize, String>) -> Result
 }
 
 impl WorkerError {
-    /// What no worker answers.
+    /// The error for an answer that no worker gives.
     pub(crate) fn no_answer(answer: &[u8]) -> Self {
         Self::Crash {
             status: "a malformed answer".to_owned(),

@@ -9,8 +9,8 @@ use crate::{LoadError, VerifiedFile};
 /// much the first. A host without an engine yet is [`HostProfile::here`], one with an engine
 /// [`HostEngine::host`](crate::HostEngine::host).
 ///
-/// All of them are verified first, also those that are not taken: a user who could plant a file could
-/// otherwise decide which of the others is run.
+/// All of them are verified first, also those that are not taken. Otherwise a user who can plant a
+/// file could decide which of the others is run.
 ///
 /// # Errors
 ///

@@ -78,7 +78,7 @@ pub enum LoadError {
     Engine(wasmtime::Error),
     /// The host's linker lacks an import of the program, or has it with another type; or the
     /// program is not of the kind that the host serves.
-    #[error("this host does not offer what the program imports: {0:#}")]
+    #[error("the program does not have the imports and exports that this host supports: {0:#}")]
     Link(wasmtime::Error),
     /// The store does not have it, or has it no longer as it was admitted.
     #[cfg(target_os = "linux")]

@@ -1,9 +1,9 @@
 //! Judging artifacts: signatures, digests, what a manifest claims, and what a host lets in.
 //!
 //! [`verify`] is the only way to a [`VerifiedArtifact`]; what takes one, cannot be given a file
-//! that is not signed as the policy wants. No private key and no compiler is linked here. `docs/policy.md`
-//! describes the [`TrustPolicy`], `docs/trust.md` what is promised, `docs/audit.md` what
-//! [`audit`](mod@audit) sees.
+//! that is not signed as the policy wants. No private key and no compiler is linked here.
+//! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised,
+//! `docs/audit.md` what [`audit`](mod@audit) sees.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]

@@ -177,7 +177,8 @@ fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<(Pat
     (reports, files)
 }
 
-/// All of them, or none.
+/// Stages every file before the first one takes its place. So an error while the bytes are written
+/// leaves all old files. If a file then cannot take its place, those before it stay replaced.
 fn write(files: Vec<(PathBuf, Vec<u8>)>) -> Result<(), Failure> {
     signals::uninterrupted(|| {
         for (path, _) in &files {
@@ -201,8 +202,8 @@ struct Packaged {
 }
 
 /// Packages several artifacts at a time. Signs one after the other, since a signer may ask the user
-/// for something. All stay in memory until all of them exist: a build that is stopped leaves nothing
-/// new.
+/// for something. All stay in memory until all of them exist, so a build that is stopped writes
+/// nothing.
 fn package_all(
     job: &Job,
     plan: &Plan,

@@ -37,7 +37,7 @@ pub(super) fn is_list(text: &[u8], wanted: fn(&[u8]) -> bool) -> bool {
     })
 }
 
-/// How many bytes a text lists, if it is nothing but a list of bytes; else none.
+/// How many bytes a text lists; 0 if it is not only a list of bytes.
 pub(super) fn count(text: &[u8]) -> usize {
     let all = |notation: Notation| words(text).all(|word| notation(word).is_some());
     match NOTATIONS.into_iter().any(all) {

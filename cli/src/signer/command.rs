@@ -45,7 +45,7 @@ impl CommandSigner {
         })
     }
 
-    /// What the program gives back. Whose signature it is, if one, is for the caller to ask.
+    /// The signature that the program gives back. The caller checks which key made it.
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         let failed = |error: io::Error| Failure::environment("signer", &error).about(&self.program);
         let deadline = Instant::now() + Duration::from_secs(self.timeout);
@@ -109,8 +109,8 @@ impl CommandSigner {
     }
 }
 
-/// Waits for the end of a process, or kills it: `None`. Whatever it started itself is its own
-/// affair.
+/// Waits for the end of a process. At the deadline, kills it and returns `None`. Processes that it
+/// started itself are not killed.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {

@@ -20,7 +20,7 @@ const OUT_OF_MEMORY: &[&str] = &[
     "std::bad_alloc",
     NO_MEMORY,
 ];
-/// What a worker and C++ say that got no threads.
+/// How the messages of a worker or of C++ begin if it got no threads.
 const NO_THREAD: &[&str] = &[
     NO_THREADS,
     "terminate called after throwing an instance of 'std::system_error'",

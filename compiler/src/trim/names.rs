@@ -1,9 +1,9 @@
 //! The names of what core modules import and export.
 //!
-//! The engine resolves what core modules inside a component take from each other when it
-//! compiles, and from then on goes by index (`wasmtime-environ` 48, `component/dfg.rs`, `ExportItem::Index`;
-//! `wasmtime` 48, `component/instance.rs`, `build_imports`). Names are needed of modules that the
-//! component exports, whose instances a host makes, and of core modules that are not part of a component.
+//! When the engine compiles, it resolves what core modules inside a component take from each other.
+//! From then on it goes by index (`wasmtime-environ` 48, `component/dfg.rs`, `ExportItem::Index`;
+//! `wasmtime` 48, `component/instance.rs`, `build_imports`). It needs the names of modules that the
+//! component exports, whose instances a host makes, and of core modules outside of components.
 
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,12 @@
 //! Types of modules, components and instances that nothing can ask for.
 //!
 //! A component's metadata describe everything that it is made of: the core modules with each import
-//! and export, nested components, and instances that only they have. What a host sees is what is reached from the component's
-//! own type, its imports and its exports; of the rest the entries stay, since entries go by number, and are empty.
+//! and export, nested components, and instances that only they have. A host sees what is reached
+//! from the component's own type, its imports and its exports. The other entries become empty. They
+//! stay, since entries go by number.
 //!
-//! Source: `wasmtime-environ` 48, `component/types.rs`; `wasmtime` 48, `component/{matching,types,linker}.rs`.
+//! Source: `wasmtime-environ` 48, `component/types.rs`; `wasmtime` 48,
+//! `component/{matching,types,linker}.rs`.
 
 use std::collections::BTreeSet;
 

@@ -23,7 +23,7 @@ pub(super) struct WalkError {
     pub(super) function: Option<FunctionPlace>,
     /// Whether it is about a limit of edgec's own.
     pub(super) is_limit: bool,
-    /// A feature that was off and without which this cannot be, if the validator says so.
+    /// The feature that is missing, if the validator says which.
     missing: Option<WasmFeatures>,
 }
 
@@ -45,8 +45,8 @@ pub(crate) struct Outside<'a> {
     bodies: Vec<Unchecked<'a, FunctionPlace>>,
 }
 
-/// Validates what is outside of code. The error is a feature that is missing, if the validator says
-/// so.
+/// Validates what is outside of code. The error is the feature that is missing, if the validator
+/// says which.
 pub(crate) fn outside(
     bytes: &[u8],
     features: WasmFeatures,
@@ -89,8 +89,8 @@ pub(crate) fn found(bytes: &[u8], known: Option<KnownCode>) -> Option<Found> {
 
 /// Validates a program.
 pub(super) fn checked(bytes: &[u8]) -> Result<Found, WalkError> {
-    // A program that is valid with fewer features is valid with more. So most programs are validated
-    // only once, with the features that they seem to use.
+    // A program that is valid with fewer features is valid with more. So most programs are only
+    // validated once, with the features that they seem to use.
     if let Some(found) = found(bytes, None) {
         return Ok(found);
     }

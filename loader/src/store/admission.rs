@@ -111,7 +111,8 @@ impl Store {
             artifacts.put(&self.0.temporary, &entry.envelope_name(), &envelope)?;
             kept = false;
         }
-        // Also what was there: the process that admitted it may have been stopped before it was on the disk.
+        // Also for files that were there: the process that admitted them may have been stopped
+        // before they were on the disk.
         artifacts.sync()?;
         let other_kind = self.other_kind(&Application::of(&manifest), manifest.kind);
         let (mut change, standing) = self.name(&manifest, entry)?;

@@ -30,8 +30,8 @@ const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// run.
 ///
 /// `P` is what requests instantiate: Wasmtime's `InstancePre`, or what [`Deployment::with`] makes
-/// of it. A request that has taken a version keeps it: the old one is unloaded when its last request and
-/// the last instance are done. Dropping the deployment unloads the rest.
+/// of it. A request that has taken a version keeps it: the old one is unloaded when its last
+/// request and its last instance are done. Dropping the deployment unloads the rest.
 ///
 /// A host calls [`Deployment::refresh`] every few seconds. After five minutes without a refresh
 /// that read a policy, nothing is trusted: [`Deployment::stale_after`] sets another limit, and

@@ -84,7 +84,8 @@ impl Folder {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(self.fails(name, error)),
         }
-        // Also when it is there: the process that made it may have been stopped before it was on the disk.
+        // Also if it was there: the process that made it may have been stopped before it was on the
+        // disk.
         self.sync()?;
         self.folder(name)
     }
@@ -206,7 +207,8 @@ impl Folder {
         }
     }
 
-    /// Removes a folder and the files in it, all at once for other processes, by way of `temporary`.
+    /// Removes a folder and the files in it, by way of `temporary`: other processes see all of them
+    /// or none.
     pub(crate) fn remove_folder(&self, temporary: &Self, name: &str) -> Result<(), StoreError> {
         let aside = unused_name();
         match renameat(&self.fd, name, &temporary.fd, &aside) {

@@ -26,8 +26,8 @@ pub struct Removal {
     pub versions: Vec<u64>,
     /// The version that is current now; none when the application went as a whole.
     pub current: Option<u64>,
-    /// What was current before, if that is of another kind than what is current now: hosts that load
-    /// it cannot load this.
+    /// What was current before, if the current version is of another kind now: hosts that load the
+    /// one kind cannot load the other.
     pub other_kind: Option<OtherKind>,
 }
 
