@@ -81,7 +81,7 @@ fn split_list(arguments: &[OsString], places: &[Place]) -> Option<usize> {
     let (mut first, mut bytes) = (0, 0);
     for (index, (argument, place)) in arguments.iter().zip(places).enumerate() {
         let listed = listed_bytes(place.value(argument.as_encoded_bytes()));
-        let counts = place.kind == Kind::File && !std::path::Path::new(argument).exists();
+        let counts = place.kind != Kind::Program && !std::path::Path::new(argument).exists();
         if listed == 0 || !counts {
             bytes = 0;
             continue;
@@ -377,6 +377,7 @@ mod tests {
         for (before, first) in [
             (&["verify"][..], 1),
             (&["build", "a.wasm", "--key"], 3),
+            (&["build", "a.wasm", "--name"], 3),
             (&["store", "add", "a.cwasm", "--key", "k.pub.pem"], 5),
         ] {
             assert_eq!(found(before, &write(100..132)), Some(first), "{before:?}");

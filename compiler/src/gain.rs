@@ -9,7 +9,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use wasmparser::{
-    ConstExpr, ElementItems, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
+    ConstExpr, ElementItems, ExternalKind, FunctionBody, Operator, Parser, Payload, TableInit,
+    TypeRef,
 };
 
 use crate::binaryen::Failure;
@@ -47,11 +48,9 @@ pub(crate) fn check(module: &[u8]) -> Result<(), Failure> {
 }
 
 /// A function that the module defines.
-struct Function {
-    /// The length of its body in bytes.
-    length: u64,
-    /// Whether a function before it has the same type and the same body.
-    is_duplicate: bool,
+struct Function<'a> {
+    /// Its type and its body. Functions with the same ones are the same.
+    content: (u32, &'a [u8]),
     /// The functions that it calls or takes as values.
     refers: Vec<u32>,
 }
@@ -85,8 +84,8 @@ impl Body {
 
 /// The functions of a module, and what matters of them.
 #[derive(Default)]
-struct Code {
-    functions: BTreeMap<u32, Function>,
+struct Code<'a> {
+    functions: BTreeMap<u32, Function<'a>>,
     /// Functions that are used from outside of functions.
     roots: Vec<u32>,
     instructions: u64,
@@ -94,12 +93,11 @@ struct Code {
     targets: u64,
 }
 
-impl Code {
-    fn read(module: &[u8]) -> wasmparser::Result<Self> {
+impl<'a> Code<'a> {
+    fn read(module: &'a [u8]) -> wasmparser::Result<Self> {
         let mut code = Self::default();
         let mut types = Vec::new();
         let mut imported = 0u32;
-        let mut seen = HashSet::new();
         let mut bodies = Vec::new();
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
@@ -112,6 +110,13 @@ impl Code {
                 }
                 Payload::FunctionSection(section) => {
                     types = section.into_iter().collect::<Result<Vec<u32>, _>>()?;
+                }
+                Payload::TableSection(section) => {
+                    for table in section {
+                        if let TableInit::Expr(value) = table?.init {
+                            code.values(&value)?;
+                        }
+                    }
                 }
                 Payload::GlobalSection(section) => {
                     for global in section {
@@ -153,8 +158,7 @@ impl Code {
             code.instructions += read.instructions;
             code.targets += read.targets;
             let function = Function {
-                length: body.as_bytes().len() as u64,
-                is_duplicate: !seen.insert((ty, body.as_bytes())),
+                content: (ty, body.as_bytes()),
                 refers: read.refers,
             };
             code.functions.insert(index, function);
@@ -173,20 +177,22 @@ impl Code {
     }
 
     fn gains(self) -> bool {
-        let all: u64 = self.functions.values().map(|it| it.length).sum();
         if self.targets * TARGETS >= self.instructions.max(1) {
             return true;
         }
+        let length = |content: (u32, &[u8])| content.1.len() as u64;
+        let all: u64 = self.functions.values().map(|it| length(it.content)).sum();
         let mut functions = self.functions;
         let mut unvisited = self.roots;
-        let mut left = 0;
+        let mut needed = HashSet::new();
         while let Some(index) = unvisited.pop() {
             if let Some(used) = functions.remove(&index) {
                 unvisited.extend(used.refers);
-                left += if used.is_duplicate { 0 } else { used.length };
+                needed.insert(used.content);
             }
         }
-        (all - left) * REMOVABLE >= all.max(1)
+        let needed: u64 = needed.into_iter().map(length).sum();
+        (all - needed) * REMOVABLE >= all.max(1)
     }
 }
 
@@ -221,6 +227,7 @@ mod tests {
             ("$x", "(elem (i32.const 0) $x)"),
             ("$x", "(elem (i32.const 0) funcref (ref.func $x))"),
             ("$x", "(global funcref (ref.func $x))"),
+            ("$x", "(table 1 funcref (ref.func $x))"),
             ("$x", r#"(func (export "y") (call $x))"#),
             (
                 "$x",
