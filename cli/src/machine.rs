@@ -19,6 +19,7 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
             match limit {
                 Limit::FileSize => "raise the limit where edgec is started: ulimit -f unlimited",
                 Limit::CpuTime => "raise the limit where edgec is started: ulimit -t unlimited",
+                Limit::Stack => "raise the limit where edgec is started: ulimit -s 8192",
                 Limit::OpenFiles => "raise the limit where edgec is started: ulimit -n 1024",
                 Limit::Processes => {
                     "raise the limit where edgec is started (ulimit -u), or that of the container"

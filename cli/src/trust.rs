@@ -170,7 +170,14 @@ impl TrustArguments {
     /// The policy in a file, and whether it was compared with the newest one seen.
     fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, Option<Seen>), Failure> {
         let policy = read_policy(path, &self.root)?;
-        let from_environment = std::env::var_os(STATE_VARIABLE).filter(|name| !name.is_empty());
+        let from_environment = std::env::var_os(STATE_VARIABLE);
+        // Not as if it were not set: then an older policy would be followed without a word.
+        if self.trust_state.is_none() && from_environment.as_ref().is_some_and(|it| it.is_empty()) {
+            let message = format!("{STATE_VARIABLE} is empty");
+            let hint = "it names the file that remembers the newest policy; remove the variable \
+                        if no file should";
+            return Err(Failure::usage("trust-state", message).hint(hint));
+        }
         let state = self.trust_state.clone();
         let Some(state) = state.or(from_environment.map(PathBuf::from)) else {
             return Ok((policy, None));

@@ -358,18 +358,23 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
     let memory = arguments
         .next()
         .and_then(|text| text.to_str()?.parse().ok());
-    crate::worker::begin(memory.ok_or("not started by edgec")?);
+    let memory = memory.ok_or("not started by edgec")?;
+    threads::stacks_of_one_size()?;
+    crate::worker::begin(memory);
     threads::try_those_of_binaryen()?;
-    let mut command = wasm_opt::integration::Command::new("wasm-opt");
-    command.args(arguments);
-    wasm_opt::integration::run_from_command_args(command).map_err(|error| {
-        // The outer error says only that something failed.
-        let mut cause: &dyn std::error::Error = &error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        cause.to_string()
-    })
+    let arguments: Vec<OsString> = arguments.collect();
+    threads::with_stack(|| {
+        let mut command = wasm_opt::integration::Command::new("wasm-opt");
+        command.args(arguments);
+        wasm_opt::integration::run_from_command_args(command).map_err(|error| {
+            // The outer error says only that something failed.
+            let mut cause: &dyn std::error::Error = &error;
+            while let Some(inner) = cause.source() {
+                cause = inner;
+            }
+            cause.to_string()
+        })
+    })?
 }
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ pub enum Limit {
     Processes,
     /// `RLIMIT_AS` or `RLIMIT_DATA`.
     Memory,
+    /// `RLIMIT_STACK`.
+    Stack,
 }
 
 impl fmt::Display for Limit {
@@ -77,6 +79,7 @@ impl fmt::Display for Limit {
             Limit::OpenFiles => "open files (`ulimit -n`)",
             Limit::Processes => "processes and threads (`ulimit -u`)",
             Limit::Memory => "memory (`ulimit -v` or `ulimit -d`)",
+            Limit::Stack => "the stack (`ulimit -s`)",
         })
     }
 }

@@ -79,6 +79,8 @@ pub(crate) fn run(
             command.env_remove(name);
         }
     }
+    // What a worker makes of its input must not depend on it.
+    command.env_remove("RUST_MIN_STACK");
     for name in hidden_variables() {
         command.env_remove(name);
     }

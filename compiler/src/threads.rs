@@ -22,9 +22,14 @@ pub(crate) const NO_MEMORY: &str = "edgec: no memory for threads";
 /// The variable that tells Binaryen how many threads to start; with 1, it starts none.
 pub(crate) const OF_BINARYEN: &str = "BINARYEN_CORES";
 
-/// The stack of a thread, in bytes, unless something else is asked for: that of Rust, and that of
-/// C++ on Linux if stacks have no limit.
+/// How it begins if the stack is limited to less than [`STACK_OF_BINARYEN`].
+pub(crate) const NO_STACK: &str = "edgec: no room for the stack";
+
+/// The stack of a thread that Rust starts, in bytes, unless something else is asked for.
 const STACK: usize = 2 << 20;
+/// The stack of each thread in which Binaryen runs, in bytes (8 MiB, as most systems have it). It
+/// is the same everywhere: a module for which it is not enough is left as it is.
+const STACK_OF_BINARYEN: usize = 8 << 20;
 
 fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)
@@ -52,7 +57,7 @@ pub(crate) fn are_there() -> bool {
 pub(crate) fn of_binaryen(memory: u64) -> usize {
     let asked = std::env::var(OF_BINARYEN).ok();
     let asked = asked.and_then(|text| text.trim().parse().ok());
-    let stacks = allowed_memory(memory) / 4 / (stack_of_cpp() as u64).max(1);
+    let stacks = allowed_memory(memory) / 4 / STACK_OF_BINARYEN as u64;
     let stacks = usize::try_from(stacks).unwrap_or(usize::MAX);
     let most = asked.unwrap_or_else(processors);
     most.min(processors()).min(stacks).max(1)
@@ -66,7 +71,7 @@ pub(crate) fn try_those_of_binaryen() -> Result<(), String> {
     let told = told.and_then(|text| text.parse().ok());
     match told.unwrap_or_else(processors) {
         0 | 1 => Ok(()),
-        threads => try_to_start(threads, stack_of_cpp()),
+        threads => try_to_start(threads, STACK_OF_BINARYEN),
     }
 }
 
@@ -88,17 +93,48 @@ fn try_to_start(threads: usize, stack: usize) -> Result<(), String> {
     })
 }
 
-/// The stack of a thread that C++ starts, in bytes.
-fn stack_of_cpp() -> usize {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, getrlimit};
-        let limit = getrlimit(Resource::Stack).current;
-        if let Some(limit) = limit {
-            return usize::try_from(limit).unwrap_or(usize::MAX);
-        }
+/// Starts this program again if threads of C++ would not get stacks of [`STACK_OF_BINARYEN`] bytes:
+/// their size is what the limit on the stack is when a program starts.
+#[cfg(all(feature = "binaryen", target_os = "linux"))]
+pub(crate) fn stacks_of_one_size() -> Result<(), String> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    use std::os::unix::process::CommandExt as _;
+
+    let size = STACK_OF_BINARYEN as u64;
+    let limit = getrlimit(Resource::Stack);
+    if limit.current == Some(size) {
+        return Ok(());
     }
-    STACK
+    let wanted = Rlimit {
+        current: Some(size),
+        maximum: limit.maximum,
+    };
+    setrlimit(Resource::Stack, wanted).map_err(|error| format!("{NO_STACK}: {error}"))?;
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let arguments = std::env::args_os().skip(1);
+    let error = std::process::Command::new(program).args(arguments).exec();
+    Err(error.to_string())
+}
+
+#[cfg(all(feature = "binaryen", not(target_os = "linux")))]
+pub(crate) fn stacks_of_one_size() -> Result<(), String> {
+    Ok(())
+}
+
+/// Calls `work` on a thread with a stack of [`STACK_OF_BINARYEN`] bytes. How much of the first
+/// thread's stack is free depends on the environment.
+#[cfg(feature = "binaryen")]
+pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().name("binaryen".to_owned());
+        let thread = builder
+            .stack_size(STACK_OF_BINARYEN)
+            .spawn_scoped(scope, work)
+            .map_err(|error| refused(&error, STACK_OF_BINARYEN))?;
+        Ok(thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })
 }
 
 /// The message for a thread that did not start.
@@ -133,7 +169,7 @@ mod tests {
     #[test]
     fn stacks_take_a_quarter_of_the_memory() {
         assert_eq!(of_binaryen(0), 1);
-        let stack = stack_of_cpp() as u64;
+        let stack = STACK_OF_BINARYEN as u64;
         assert_eq!(of_binaryen(stack.saturating_mul(7)), 1);
         assert!(of_binaryen(u64::MAX) <= processors());
     }

@@ -341,6 +341,32 @@ fn little_memory_is_named_or_enough() {
     assert!(met > 0);
 }
 
+/// The limit on the stack does not decide whether the optimizer is up to a deep expression.
+#[test]
+fn the_stack_does_not_decide() {
+    let sandbox = Sandbox::new();
+    let deep = ["local.get 0\n".repeat(20_000), "i32.add\n".repeat(19_999)].concat();
+    let text = format!("(module (func (export \"f\") (param i32) (result i32)\n{deep}))");
+    sandbox.write("deep.wat", &text);
+    let build = [BUILD, &["deep.wat"]].concat();
+    sandbox.ok(&build);
+    let whole = sandbox.read("a.cwasm");
+    for limit in [
+        "ulimit -S -s 1024",
+        "ulimit -S -s 65536",
+        "ulimit -S -s unlimited",
+        "export RUST_MIN_STACK=65536",
+    ] {
+        let output = after(&sandbox, limit, &build);
+        assert!(output.status.success(), "{limit}: {output:?}");
+        assert_eq!(sandbox.read("a.cwasm"), whole, "{limit}");
+    }
+    std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+    let output = after(&sandbox, "ulimit -s 1024", &build);
+    let stderr = machines_fault(&sandbox, &output, "limit");
+    assert!(stderr.contains("`ulimit -s`"), "{stderr}");
+}
+
 /// A message that cannot be printed changes neither the exit code nor what is written.
 #[test]
 fn standard_error_may_be_full_or_closed() {

@@ -230,6 +230,11 @@ fn the_newest_policy_seen_is_compared_or_it_is_an_error() {
     let text = String::from_utf8(sandbox.read("edgec-trust.toml")).unwrap();
     write_policy(&sandbox, &format!("name = 'fleet'\nversion = 1\n{text}"));
     sandbox.ok(&verify);
+    let mut unset = sandbox.command(&verify[..4]);
+    let output = unset.env("EDGEC_TRUST_STATE", "").output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("EDGEC_TRUST_STATE is empty"), "{stderr}");
     sandbox.write("seen.json", "{");
     let stderr = sandbox.fails(1, &verify);
     assert!(stderr.contains("is damaged"), "{stderr}");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Ended;
 use crate::machine::{self, Limit, MachineError};
-use crate::threads::{NO_MEMORY, NO_THREADS};
+use crate::threads::{NO_MEMORY, NO_STACK, NO_THREADS};
 
 /// How the messages of Rust's and C++'s allocators begin when they end the process.
 const OUT_OF_MEMORY: &[&str] = &[
@@ -55,8 +55,16 @@ pub(super) fn judge(
     if says(NO_THREAD) || panics("failed to spawn thread") {
         return Err(Limit::Processes.into());
     }
+    if says(&[NO_STACK]) {
+        return Err(Limit::Stack.into());
+    }
     let line = said.lines().find(|line| !line.trim().is_empty());
-    let message = line.unwrap_or("no message").trim().to_owned();
+    let message = match line.unwrap_or("no message").trim() {
+        // Rust's message has a number of the thread, which is another one each time.
+        line if line.ends_with("has overflowed its stack") => "stack overflow",
+        line => line,
+    };
+    let message = message.to_owned();
     Ok(Ended::Failed { status, message })
 }
 

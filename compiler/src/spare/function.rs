@@ -11,6 +11,9 @@ use crate::features;
 /// levels again and again, and recurses over them. Real programs have a few hundred levels, one for
 /// each instruction of an interpreter or each rule of a scanner. The deepest known one has 1,537.
 pub(super) const MOST_NESTED: usize = 3000;
+/// The same for a block whose type is an index: mostly one of several results. Such results become
+/// locals in Binaryen, of each level again.
+pub(super) const MOST_NESTED_RESULTS: usize = 300;
 /// The limit on the number of blocks that end together, times the square of the number of targets
 /// of the largest jump table. `remove-unused-brs` leads each target out of one block after the
 /// other, and looks at all targets each time. Real programs stay below a tenth of this limit.
@@ -144,7 +147,11 @@ impl Blocks {
 fn unfit_operator(operator: &Operator<'_>, blocks: &Blocks, parameters: &[bool]) -> Option<Unfit> {
     match operator {
         Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
-            if blocks.depth > MOST_NESTED {
+            let most = match blockty {
+                BlockType::FuncType(_) => MOST_NESTED_RESULTS,
+                _ => MOST_NESTED,
+            };
+            if blocks.depth > most {
                 Some(Unfit::Deep)
             } else {
                 has_parameters(*blockty, parameters).then_some(Unfit::BlockParameters)
