@@ -263,7 +263,8 @@ pub(crate) fn confine(memory: u64) {
     let _ = memory;
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
 
