@@ -176,7 +176,7 @@ pub fn guests(names: &[&str]) -> Vec<Guest> {
         .into_iter()
         .map(|file| {
             let bytes = std::fs::read(&file).unwrap();
-            let input = edgec_compiler::read(&bytes).unwrap();
+            let input = edgec_compiler::read(bytes).unwrap();
             let adapted = edgec_compiler::adapt(input, KindChoice::Component).unwrap();
             Guest {
                 name: file.file_stem().unwrap().to_string_lossy().into_owned(),

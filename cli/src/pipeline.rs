@@ -113,10 +113,11 @@ impl Recipe {
     }
 
     /// Does once what all targets share.
-    pub(crate) fn prepare(&self, bytes: &[u8], progress: &Progress) -> Result<Prepared, Failure> {
+    pub(crate) fn prepare(&self, bytes: Vec<u8>, progress: &Progress) -> Result<Prepared, Failure> {
         let begin = Instant::now();
         progress.step("validating");
-        let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error, bytes))?;
+        let described = Bytes::of(&bytes);
+        let input = edgec_compiler::read(bytes).map_err(|no| input_failure(&no))?;
         let from_text = input.is_from_text();
         let adapted =
             edgec_compiler::adapt(input, self.kind).map_err(|error| adapt_failure(&error))?;
@@ -146,7 +147,7 @@ impl Recipe {
         }
         let optimizing = begin.elapsed();
         Ok(Prepared {
-            input: Bytes::of(bytes),
+            input: described,
             from_text,
             kind,
             adapter: adapted.adapter,

@@ -74,7 +74,7 @@ impl Rebuild {
         })?;
         let recipe = pipeline::recipe(manifest, &self.workers)?;
         self.progress.begin(&manifest.name, recipe.steps([target]));
-        let prepared = recipe.prepare(&self.input, &self.progress)?;
+        let prepared = recipe.prepare(self.input.clone(), &self.progress)?;
         let (prepared, names, _) = prepared.take_names();
         let told = |target: &Target| self.progress.compiling(target);
         let mut compiled = recipe.compile(&prepared, [target], told)?;

@@ -16,8 +16,8 @@ use wasmparser::{
 use crate::binaryen::Failure;
 use crate::bodies;
 
-/// Binaryen gets every module of at most so many bytes (64 KiB): that takes it some milliseconds.
-const ALWAYS: usize = 64 << 10;
+/// Binaryen gets every module of at most so many bytes (16 KiB): that takes it some milliseconds.
+const ALWAYS: usize = 16 << 10;
 /// The longest module that Binaryen gets, in bytes (4 MiB). To read and write a longer one, it
 /// needs a seventh of the time that compiling takes on one processor.
 const MOST: usize = 4 << 20;

@@ -58,43 +58,58 @@ pub enum InputError {
 
 const MAGIC: &[u8] = b"\0asm";
 
+/// Bytes that are not an input.
+#[derive(Debug)]
+pub struct NotAnInput {
+    /// Why they are none.
+    pub error: InputError,
+    /// The bytes, as they were given.
+    pub bytes: Vec<u8>,
+}
+
 /// Recognizes a component or core module, in the binary or the text format.
 ///
 /// # Errors
 ///
-/// [`InputError`] when it is neither.
-pub fn read(bytes: &[u8]) -> Result<Input, InputError> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(InputError::Empty);
-    }
+/// [`NotAnInput`] when it is neither.
+pub fn read(bytes: Vec<u8>) -> Result<Input, NotAnInput> {
     let from_text = bytes.get(..4) != Some(MAGIC);
-    let bytes = if from_text {
-        parse_text(bytes)?
-    } else {
-        bytes.to_vec()
+    let read = match from_text {
+        true => parse_text(&bytes).and_then(|parsed| Ok((kind_of(&parsed)?, Some(parsed)))),
+        false => kind_of(&bytes).map(|kind| (kind, None)),
     };
+    match read {
+        Ok((kind, parsed)) => Ok(Input {
+            bytes: parsed.unwrap_or(bytes),
+            kind,
+            from_text,
+        }),
+        Err(error) => Err(NotAnInput { error, bytes }),
+    }
+}
+
+/// Component or core module, by the header of the binary format.
+fn kind_of(bytes: &[u8]) -> Result<Kind, InputError> {
     let version = bytes
         .get(4..8)
         .and_then(|field| field.try_into().ok())
         .map(u32::from_le_bytes)
         .ok_or(InputError::Truncated { len: bytes.len() })?;
     // Component model, "Binary": layer 1, version 0xd.
-    let kind = match version {
-        0x1 => Kind::Module,
-        0x1_000d => Kind::Component,
-        version => return Err(InputError::Version { version }),
-    };
-    Ok(Input {
-        bytes,
-        kind,
-        from_text,
-    })
+    match version {
+        0x1 => Ok(Kind::Module),
+        0x1_000d => Ok(Kind::Component),
+        version => Err(InputError::Version { version }),
+    }
 }
 
 /// The longest text that is parsed, in bytes (64 MiB): parsed, it takes many times as much.
 const MAX_TEXT_LEN: usize = 64 << 20;
 
 fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(InputError::Empty);
+    }
     let not_wasm = || InputError::NotWasm {
         first_bytes: bytes
             .iter()
@@ -192,6 +207,13 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Input, InputError> {
+        super::read(bytes.to_vec()).map_err(|no| {
+            assert_eq!(no.bytes, bytes);
+            no.error
+        })
+    }
 
     #[test]
     fn both_formats_are_read() {

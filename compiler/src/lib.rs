@@ -89,7 +89,7 @@ pub use image::{Image, ImageError};
 pub use initialize::WIZER_VERSION;
 #[cfg(feature = "precompile")]
 pub use initializer::{InitError, Initializer, initializer_worker};
-pub use input::{Input, InputError, TEXT_VERSION, read};
+pub use input::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,

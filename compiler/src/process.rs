@@ -64,6 +64,13 @@ pub(crate) enum Ended {
     Late,
 }
 
+/// What glibc's allocator is told: to keep memory that is freed, to ask for much at once, and for
+/// large pages. A process lives for one piece of work, and page faults took a sixth of its time.
+///
+/// Source: glibc manual, "Memory Allocation Tunables"; other systems do not read it.
+const KEEP_MEMORY: &str = "glibc.malloc.trim_threshold=1073741824\
+    :glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=16777216:glibc.malloc.hugetlb=1";
+
 /// Runs a command on `input` until it ends, or until the deadline.
 pub(crate) fn run(
     command: &mut Command,
@@ -81,6 +88,7 @@ pub(crate) fn run(
     }
     // What a worker makes of its input must not depend on it.
     command.env_remove("RUST_MIN_STACK");
+    command.env("GLIBC_TUNABLES", KEEP_MEMORY);
     for name in hidden_variables() {
         command.env_remove(name);
     }
@@ -135,7 +143,7 @@ impl Running {
         bounds: &Bounds,
         mut watch: Option<&mut Watch>,
     ) -> Result<Waited, MachineError> {
-        let begin = Instant::now();
+        let mut since = Instant::now();
         let mut received: Option<Vec<u8>> = None;
         loop {
             let ended = self.0.try_wait().map_err(MachineError::Process)?;
@@ -149,8 +157,9 @@ impl Running {
             if watch.as_mut().is_some_and(|watch| watch.is_stuck()) {
                 return Ok(Waited::Stuck);
             }
-            // Small programs take milliseconds. For large ones, a late look costs little.
-            let pause = begin.elapsed() / 16;
+            // Small programs take milliseconds. For large ones, a late look costs little. From its
+            // answer on, a process ends soon.
+            let pause = since.elapsed() / 16;
             let pause = pause.clamp(Duration::from_micros(200), Duration::from_millis(20));
             let pause = pause.min(left);
             if received.is_some() {
@@ -164,6 +173,7 @@ impl Running {
                         return Ok(Waited::TooLong);
                     }
                     received = Some(bytes);
+                    since = Instant::now();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 // The thread that reads it ended without an answer.

@@ -158,7 +158,7 @@ fn what_a_cpu_lacks_is_refused_by_name_and_everything_else_runs() {
 /// What the program does in a stock Wasmtime on this machine, compiled without edgec.
 fn expected(folder: &Path, guest: &CliGuest) -> Behaviour {
     let wasm = std::fs::read(folder.join(guest.file)).unwrap();
-    let input = edgec_compiler::read(&wasm).unwrap();
+    let input = edgec_compiler::read(wasm).unwrap();
     let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Component).unwrap();
     stock::compile_and_run(adapted.component.bytes(), guest.arguments, guest.stdin)
 }

@@ -234,7 +234,7 @@ fn guests_behave_the_same() {
     let sandbox = Sandbox::new();
     for guest in CLI_GUESTS {
         let wasm = std::fs::read(folder.join(guest.file)).unwrap();
-        let input = edgec_compiler::read(&wasm).unwrap();
+        let input = edgec_compiler::read(wasm).unwrap();
         let adapted = edgec_compiler::adapt(input, edgec_compiler::KindChoice::Component).unwrap();
         let plain = adapted.component.bytes();
         sandbox.write("app.wasm", with_nothing(plain));

@@ -372,7 +372,7 @@ fn the_choice_for_every_guest() {
             edgec_compiler::KindChoice::Component,
         ] {
             let wasm = std::fs::read(folder.join(guest.file)).unwrap();
-            let input = edgec_compiler::read(&wasm).unwrap();
+            let input = edgec_compiler::read(wasm).unwrap();
             let adapted = edgec_compiler::adapt(input, asked).unwrap();
             let Some(choice) = adapted.choice else {
                 continue;

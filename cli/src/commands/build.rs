@@ -91,8 +91,7 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let mut times = Times::default();
     let input = files::read(&job.input)?;
     times.reading = clock.lap();
-    let prepared = recipe.prepare(&input, progress)?;
-    drop(input);
+    let prepared = recipe.prepare(input, progress)?;
     plan.check_kept(&prepared)?;
     clock.lap();
     let (prepared, names, named) = prepared.take_names();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_compiler::{AdaptError, InputError, Kind, ValidComponent, ValidateError};
+use edgec_compiler::{AdaptError, InputError, Kind, NotAnInput, ValidComponent, ValidateError};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
     for input in &arguments.inputs {
-        let result = files::read(input).and_then(|bytes| check(&bytes));
+        let result = files::read(input).and_then(check);
         let mut report = Report {
             input: render::path(input),
             valid: result.is_ok(),
@@ -81,8 +81,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-fn check(bytes: &[u8]) -> Result<ValidComponent, Failure> {
-    let input = edgec_compiler::read(bytes).map_err(|error| input_failure(&error, bytes))?;
+fn check(bytes: Vec<u8>) -> Result<ValidComponent, Failure> {
+    let input = edgec_compiler::read(bytes).map_err(|no| input_failure(&no))?;
     let program = edgec_compiler::validate(input.into_bytes());
     let program = program.map_err(|error| invalid_failure(&error))?;
     check_room(&program)?;
@@ -97,7 +97,7 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
 }
 
 /// Why bytes are not an input.
-pub(crate) fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
+pub(crate) fn input_failure(NotAnInput { error, bytes }: &NotAnInput) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
         InputError::NotWasm { .. } | InputError::OtherText => {

@@ -248,7 +248,8 @@ impl Bench {
     }
 
     fn command(&self, seed: u64, wasm: &[u8], report: &mut Report) -> Result<(), &'static str> {
-        let input = edgec_compiler::read(wasm).map_err(|_| "not a program that edgec takes")?;
+        let input =
+            edgec_compiler::read(wasm.to_vec()).map_err(|_| "not a program that edgec takes")?;
         let Ok(adapted) = edgec_compiler::adapt(input, self.kind) else {
             return Err("the adapter does not take it");
         };
