@@ -116,12 +116,12 @@ pub enum Failure {
     /// Something is to be kept from Binaryen under names that the module has itself.
     #[error("it uses names that edgec needs to keep something from Binaryen")]
     Names,
-    /// The process ended with an error or a crash of its own.
+    /// The process ended with an error, or aborted and said why.
     #[error("the optimizer failed ({status}): {message}")]
     Exit {
         /// The exit status or the signal.
         status: String,
-        /// The first line that it wrote to standard error.
+        /// The line of its messages that says why, or the first one.
         message: String,
     },
     /// What came back is not a valid module, or does not fit its component.
@@ -132,8 +132,9 @@ pub enum Failure {
     },
 }
 
-/// Why a program was not optimized. Each reason depends on the machine, or on its time and memory.
-/// To leave the module as it is would give other bytes for the same input, so the build stops.
+/// Why a program was not optimized. Each reason depends on the machine, or on its time and memory,
+/// or may do so. To leave the module as it is would give other bytes for the same input, so the
+/// build stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptimizeError {
@@ -152,6 +153,16 @@ pub enum OptimizeError {
         module: usize,
         /// The limit in MiB.
         mebibytes: u64,
+    },
+    /// A signal ended it, and it did not say why: it crashed, or somebody sent the signal.
+    #[error("the optimizer crashed on core module {module} ({status}): {message}")]
+    Crash {
+        /// The module's number, in file order.
+        module: usize,
+        /// The signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
     },
     /// The machine is at fault, not the program.
     #[error("core module {module} was not optimized")]
@@ -172,6 +183,13 @@ pub(crate) enum Attempt {
     Late,
     /// There was not enough memory.
     OutOfMemory,
+    /// A signal ended it without an explanation.
+    Crashed {
+        /// The signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
     /// The machine was in the way.
     Machine(MachineError),
 }
@@ -187,7 +205,7 @@ impl Attempt {
     pub(crate) fn may_end_otherwise(&self) -> bool {
         match self {
             Self::Kept(failure) => matches!(failure, Failure::Exit { .. }),
-            Self::OutOfMemory | Self::Machine(_) => true,
+            Self::OutOfMemory | Self::Crashed { .. } | Self::Machine(_) => true,
             Self::Late => false,
         }
     }
@@ -319,6 +337,10 @@ impl Optimizer {
                 let status = status.to_string();
                 Err(Attempt::Kept(Failure::Exit { status, message }))
             }
+            Ended::Crashed { status, message } => {
+                let status = status.to_string();
+                Err(Attempt::Crashed { status, message })
+            }
             Ended::OutOfMemory => Err(Attempt::OutOfMemory),
             Ended::Late => Err(Attempt::Late),
         }
@@ -340,6 +362,11 @@ impl Optimizer {
             Err(Attempt::OutOfMemory) => Err(OptimizeError::Memory {
                 module,
                 mebibytes: self.memory >> 20,
+            }),
+            Err(Attempt::Crashed { status, message }) => Err(OptimizeError::Crash {
+                module,
+                status,
+                message,
             }),
             Err(Attempt::Machine(source)) => Err(OptimizeError::Machine { module, source }),
         }
@@ -406,13 +433,14 @@ mod tests {
 
     #[test]
     fn what_follows_from_the_module_leaves_it_as_it_is() {
-        let crash = run(&shell("echo; echo oh no >&2; kill -ABRT $$")).unwrap_err();
-        assert!(crash.may_end_otherwise());
-        let Attempt::Kept(Failure::Exit { status, message }) = crash else {
-            panic!("{crash:?}");
+        let says = "echo; echo Assertion failed: oh no >&2; kill -ABRT $$";
+        let abort = run(&shell(says)).unwrap_err();
+        assert!(abort.may_end_otherwise());
+        let Attempt::Kept(Failure::Exit { status, message }) = abort else {
+            panic!("{abort:?}");
         };
         assert!(status.contains("SIGABRT"), "{status}");
-        assert_eq!(message, "oh no");
+        assert_eq!(message, "Assertion failed: oh no");
         let long = run(&shell("head -c 100000 /dev/zero"));
         assert!(matches!(long, Err(Attempt::Kept(Failure::Invalid { .. }))));
         let gc = shell("true").run(b"", WasmFeatures::GC, Level::O2, Instant::now());
@@ -435,10 +463,17 @@ mod tests {
             ),
             (missing, "core module 3 was not optimized"),
             (shell("kill -KILL $$"), "core module 3 was not optimized"),
+            (
+                shell("echo oh no >&2; kill -SEGV $$"),
+                "the optimizer crashed on core module 3 (signal: 11 (SIGSEGV)): oh no",
+            ),
         ] {
             let error = optimizer.outcome(3, run(&optimizer)).unwrap_err();
-            assert_eq!(error.to_string(), what);
+            let said = error.to_string().replace(" (core dumped)", "");
+            assert_eq!(said, what);
         }
+        let crash = run(&shell("kill -SEGV $$")).unwrap_err();
+        assert!(crash.may_end_otherwise());
     }
 
     #[test]

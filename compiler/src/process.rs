@@ -5,8 +5,9 @@
 //! without a name, and its answer comes through a pipe. So nothing is left behind however the
 //! process ends, and a full disk does not cut an answer short.
 //!
-//! How a process ended says what is at fault. An exit code or a crash is about the input. A signal
-//! from outside or a limit is about the machine, and is a [`MachineError`].
+//! How a process ended says what is at fault. An exit code is about the input. A signal that only
+//! others send, or a limit, is about the machine, and is a [`MachineError`]. A crash without a
+//! message may be either.
 //!
 //! Source: `getrlimit(2)`, `prctl(2)`, `signal(7)`.
 
@@ -51,9 +52,18 @@ pub(crate) enum Ended {
     Done(Vec<u8>),
     /// It wrote more than it may.
     TooLong,
-    /// With an error or a crash of its own.
+    /// By itself: with an error, or by an abort that it explained. The same input ends like this
+    /// everywhere.
     Failed {
         /// The exit status or the signal.
+        status: ExitStatus,
+        /// The line of its messages that says why, or the first one.
+        message: String,
+    },
+    /// By the signal of a crash that it did not explain. Others can send such a signal, and memory
+    /// can be short, so it may end otherwise the next time.
+    Crashed {
+        /// The signal.
         status: ExitStatus,
         /// The first line that it wrote to standard error.
         message: String,
@@ -313,8 +323,36 @@ mod tests {
         assert!(matches!(wrapped, Err(MachineError::Signal { .. })));
         for signal in ["SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP"] {
             let crashed = shell(&format!("kill -{signal} $$"), bounds());
-            assert!(matches!(crashed, Ok(Ended::Failed { .. })), "{signal}");
+            assert!(matches!(crashed, Ok(Ended::Crashed { .. })), "{signal}");
         }
+        let wrapped = shell("exit 139", bounds());
+        assert!(matches!(wrapped, Ok(Ended::Crashed { .. })), "{wrapped:?}");
+    }
+
+    #[test]
+    fn an_abort_that_is_explained_is_of_the_process_itself() {
+        for why in [
+            "wasm-opt: src/wasm.cpp:7: void f(): Assertion `x' failed.",
+            "Assertion failed: (x), function f, file wasm.cpp, line 7.",
+            "UNREACHABLE executed at wasm.cpp:7!",
+            "terminate called after throwing an instance of 'std::runtime_error'",
+            "thread 'main' (77) has overflowed its stack",
+        ] {
+            let said = format!("echo warning >&2; echo \"{}\" >&2", why.replace('`', "\\`"));
+            let aborted = shell(&format!("{said}; kill -ABRT $$"), bounds());
+            let Ok(Ended::Failed { message, .. }) = aborted else {
+                panic!("{why}: {aborted:?}");
+            };
+            assert!(why.ends_with(&message) || message == "stack overflow");
+            // Another signal is not what such a message announces.
+            let other = shell(&format!("{said}; kill -SEGV $$"), bounds());
+            assert!(matches!(other, Ok(Ended::Crashed { .. })), "{other:?}");
+        }
+        let other = shell("echo warning >&2; kill -ABRT $$", bounds());
+        let Ok(Ended::Crashed { message, .. }) = other else {
+            panic!("{other:?}");
+        };
+        assert_eq!(message, "warning");
     }
 
     #[test]

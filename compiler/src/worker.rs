@@ -128,10 +128,12 @@ impl Worker {
             Ended::Failed { status, message } if status.code() == Some(1) => {
                 Err(MachineError::Worker { message }.into())
             }
-            Ended::Failed { status, message } => Err(WorkerError::Crash {
-                status: status.to_string(),
-                message,
-            }),
+            Ended::Failed { status, message } | Ended::Crashed { status, message } => {
+                Err(WorkerError::Crash {
+                    status: status.to_string(),
+                    message,
+                })
+            }
         }
     }
 }

@@ -188,16 +188,19 @@ fn row_38_the_worker_alone() {
     assert!(!output.stdout.starts_with(b"\0"), "{output:?}");
 }
 
-/// Row 39: whatever an optimizer does to a module, the build goes on with the module that it had. A
-/// late optimizer stops the build.
+/// Row 39: whatever an optimizer makes of a module, the build goes on with the module that it had. An
+/// optimizer that is late, or crashes without a word, stops the build.
 #[test]
 fn row_39_a_broken_optimizer() {
     let sandbox = Sandbox::new();
     let hello = repository().join("examples/hello.wat");
     for (what, body) in [
-        ("a crash", "kill -SEGV $$"),
-        ("a crash after some output", "head -c 100; kill -SEGV $$"),
+        (
+            "an assertion",
+            "echo Assertion failed: f >&2; kill -ABRT $$",
+        ),
         ("a failure", "exit 3"),
+        ("a failure after some output", "head -c 100; exit 3"),
         ("no output", "exit 0"),
         ("another module", "printf '\\0asm\\1\\0\\0\\0'"),
         ("a component", "printf '\\0asm\\15\\0\\1\\0'"),
@@ -235,6 +238,16 @@ fn row_39_a_broken_optimizer() {
         let build = [BUILD, &late, &[hello.to_str().unwrap()]].concat();
         let stderr = refused(&sandbox, &build, "optimize-timeout");
         assert!(stderr.contains("after 1 s"), "{what}: {stderr}");
+    }
+    for (what, body) in [
+        ("a crash", "kill -SEGV $$"),
+        ("a crash after some output", "head -c 100; kill -SEGV $$"),
+    ] {
+        sandbox.fake_optimizer(body);
+        let fake = ["--wasm-opt", "./wasm-opt"];
+        let build = [BUILD, &fake, &[hello.to_str().unwrap()]].concat();
+        let stderr = refused(&sandbox, &build, "optimize-crash");
+        assert!(stderr.contains("SIGSEGV"), "{what}: {stderr}");
     }
 }
 

@@ -24,6 +24,11 @@ pub(crate) fn optimize_failure(error: &OptimizeError) -> Failure {
             module,
             "--worker-memory MIB gives the optimizer more memory",
         ),
+        OptimizeError::Crash { module, .. } => (
+            "optimize-crash",
+            module,
+            "if it happens again, it is a defect of the optimizer: please report it with the input",
+        ),
         _ => return Failure::rejected("optimize", error),
     };
     Failure::rejected(code, error).hint(format!(

@@ -27,6 +27,22 @@ const NO_THREAD: &[&str] = &[
     "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
 ];
 
+/// How the message of Rust's runtime ends when a stack was too small.
+const OVERFLOW: &str = "has overflowed its stack";
+
+/// Whether a line says why a process ends itself by `SIGABRT`: an assertion, an exception or an
+/// overflow of its stack. Want of memory or threads is not among them.
+fn says_why(line: &str) -> bool {
+    let line = line.trim();
+    // The C libraries differ in what is in front of the expression, and in what is behind it.
+    (line.contains(": Assertion `") && line.ends_with("failed."))
+        || line.starts_with("Assertion failed")
+        || line.starts_with("UNREACHABLE executed")
+        || line.starts_with("terminate called after throwing an instance of")
+        || line.starts_with("libc++abi: terminating due to uncaught exception")
+        || line.ends_with(OVERFLOW)
+}
+
 /// Decides what is at fault for a process that ended without success.
 pub(super) fn judge(
     status: ExitStatus,
@@ -43,7 +59,8 @@ pub(super) fn judge(
         let mut lines = said.lines();
         lines.any(|line| line.starts_with("panicked at std/") && line.contains(with))
     };
-    if let Some(signal) = signal(status) {
+    let signal = signal(status);
+    if let Some(signal) = signal.filter(|signal| !is_crash(*signal)) {
         return Err(outside(signal, elapsed));
     }
     if says(OUT_OF_MEMORY) || panics("failed to allocate an alternative stack") {
@@ -58,21 +75,24 @@ pub(super) fn judge(
     if says(&[NO_STACK]) {
         return Err(Limit::Stack.into());
     }
-    let line = said.lines().find(|line| !line.trim().is_empty());
+    let why = said.lines().find(|line| says_why(line));
+    let line = why.or_else(|| said.lines().find(|line| !line.trim().is_empty()));
     let message = match line.unwrap_or("no message").trim() {
         // Rust's message has a number of the thread, which is another one each time.
-        line if line.ends_with("has overflowed its stack") => "stack overflow",
+        line if line.ends_with(OVERFLOW) => "stack overflow",
         line => line,
     };
     let message = message.to_owned();
-    Ok(Ended::Failed { status, message })
+    Ok(match signal {
+        // Others can send these signals, too. Only its own last words show that it was the process.
+        Some(signal) if why.is_none() || !is_abort(signal) => Ended::Crashed { status, message },
+        _ => Ended::Failed { status, message },
+    })
 }
 
-/// The signal that ended a process, if it came from outside. Signals that a process causes itself
-/// by a crash do not count.
+/// The signal that ended a process.
 #[cfg(unix)]
 fn signal(status: ExitStatus) -> Option<i32> {
-    use rustix::process::Signal;
     use std::os::unix::process::ExitStatusExt as _;
     // A shell reports the signal that ended its child as an exit code: 128 plus the signal's
     // number.
@@ -82,7 +102,13 @@ fn signal(status: ExitStatus) -> Option<i32> {
             .checked_sub(128)
             .filter(|n| (1..32).contains(n))
     };
-    let number = status.signal().or_else(of_shell)?;
+    status.signal().or_else(of_shell)
+}
+
+/// Whether a process causes this signal itself by a crash.
+#[cfg(unix)]
+fn is_crash(number: i32) -> bool {
+    use rustix::process::Signal;
     let own = [
         Signal::ILL,
         Signal::TRAP,
@@ -92,12 +118,27 @@ fn signal(status: ExitStatus) -> Option<i32> {
         Signal::SEGV,
         Signal::SYS,
     ];
-    (!own.map(Signal::as_raw).contains(&number)).then_some(number)
+    own.map(Signal::as_raw).contains(&number)
+}
+
+#[cfg(unix)]
+fn is_abort(number: i32) -> bool {
+    number == rustix::process::Signal::ABORT.as_raw()
 }
 
 #[cfg(not(unix))]
 fn signal(_: ExitStatus) -> Option<i32> {
     None
+}
+
+#[cfg(not(unix))]
+fn is_crash(_: i32) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn is_abort(_: i32) -> bool {
+    false
 }
 
 /// The error for a signal from outside.
