@@ -188,8 +188,8 @@ fn row_38_the_worker_alone() {
     assert!(!output.stdout.starts_with(b"\0"), "{output:?}");
 }
 
-/// Row 39: whatever an optimizer makes of a module, the build goes on with the module that it had. An
-/// optimizer that is late, or crashes without a word, stops the build.
+/// Row 39: whatever an optimizer makes of a module, the build goes on with the module that it had.
+/// An optimizer that is late, or crashes without a word, stops the build.
 #[test]
 fn row_39_a_broken_optimizer() {
     let sandbox = Sandbox::new();
