@@ -196,6 +196,33 @@ fn a_deep_function_is_kept_and_no_other() {
     );
 }
 
+/// Blocks of several results: at the limit on their depth Binaryen gets the function, above it does
+/// not.
+#[test]
+fn nested_blocks_of_several_results() {
+    let nested = |depth: usize| {
+        format!(
+            "(param i32) (result i32)
+            {} local.get 0 (i64.const 7) (br_if {} (local.get 0)) {}
+            i32.wrap_i64 i32.add",
+            "(block (result i32 i64) ".repeat(depth),
+            depth / 2,
+            "i32.wrap_i64 i32.add (i64.const 3))".repeat(depth),
+        )
+    };
+    let text = format!(
+        r#"(module (func $at {}) (func $above {})
+        (func (export "run") (param i32) (result i32)
+            (i32.sub (call $at (local.get 0)) (call $above (local.get 0)))))"#,
+        nested(300),
+        nested(301),
+    );
+    let report = check(&[("results", text)]);
+    let kept = report["inputs"][0]["built"]["functionsKept"].as_array();
+    let names: Vec<_> = kept.unwrap().iter().map(|kept| &kept["name"]).collect();
+    assert_eq!(names, ["above"]);
+}
+
 const NAMED: &str = r#"(module
     (import "env" "memory" (memory 1))
     (import "env" "next" (func $next (param i32) (result i32)))

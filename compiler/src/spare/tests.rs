@@ -1,6 +1,6 @@
 //! What is kept from Binaryen, and what is just within the limits.
 
-use super::function::{MOST_LOCALS, MOST_NESTED};
+use super::function::{MOST_LOCALS, MOST_NESTED, MOST_NESTED_RESULTS};
 use super::*;
 
 fn spared(text: &str) -> Result<Spared, Failure> {
@@ -125,6 +125,32 @@ fn depth_is_counted_and_not_length() {
     assert_eq!(functions(&table(1001, 1000, "")), kept);
     assert_eq!(functions(&table(1001, 1000, "nop")), BTreeMap::new());
     assert_eq!(functions(&table(1, 10_000, "nop")), BTreeMap::new());
+}
+
+#[test]
+fn blocks_of_several_results_nest_less() {
+    let nested = |block: &str, depth: usize, values: &str| {
+        let (begin, end) = (format!("({block} ").repeat(depth), ")".repeat(depth));
+        functions(&format!(
+            "(func (result i32) {begin} {values} {end} return)"
+        ))
+    };
+    let two = "block (result i32 i32)";
+    let values = "(i32.const 1) (i32.const 2)";
+    assert_eq!(nested(two, MOST_NESTED_RESULTS, values), BTreeMap::new());
+    let kept: BTreeMap<u32, Unfit> = [(0, Unfit::Deep)].into();
+    assert_eq!(nested(two, MOST_NESTED_RESULTS + 1, values), kept);
+    // What is around such a block counts, of whatever type it is.
+    let inner = format!("({two} {values}) drop");
+    let one = "loop (result i32)";
+    assert_eq!(
+        nested(one, MOST_NESTED_RESULTS - 1, &inner),
+        BTreeMap::new()
+    );
+    assert_eq!(nested(one, MOST_NESTED_RESULTS, &inner), kept);
+    // A single result does not count.
+    let single = nested(one, MOST_NESTED_RESULTS + 1, "(i32.const 1)");
+    assert_eq!(single, BTreeMap::new());
 }
 
 #[test]
