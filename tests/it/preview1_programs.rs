@@ -161,7 +161,7 @@ fn what_edgec_makes_of_a_program_prints_what_stock_prints() {
 }
 
 /// Calls of functions that the adapter answers differently: the function, its type, the operands.
-const DIFFERENT: [(&str, &str, &str); 13] = [
+const DIFFERENT: [(&str, &str, &str); 19] = [
     ("fd_advise", "i32 i64 i64 i32", "1 0 0 0"),
     ("fd_allocate", "i32 i64 i64", "1 0 10"),
     ("fd_datasync", "i32", "1"),
@@ -176,6 +176,17 @@ const DIFFERENT: [(&str, &str, &str); 13] = [
     ("sock_accept", "i32 i32 i32", "0 0 8"),
     ("sock_recv", "i32 i32 i32 i32 i32 i32", "0 0 1 0 8 12"),
     ("sock_send", "i32 i32 i32 i32 i32", "1 0 1 0 8"),
+    ("fd_prestat_dir_name", "i32 i32 i32", "1 1024 8"),
+    // These differ for streams that were closed, for `..`, and for files.
+    ("fd_pwrite", "i32 i32 i32 i64 i32", "1 0 1 0 8"),
+    ("fd_readdir", "i32 i32 i32 i64 i32", "3 1024 64 0 8"),
+    ("fd_seek", "i32 i64 i32 i32", "1 0 0 8"),
+    ("fd_tell", "i32 i32", "1 8"),
+    (
+        "path_open",
+        "i32 i32 i32 i32 i32 i64 i64 i32 i32",
+        "3 0 16 1 0 0 0 0 8",
+    ),
 ];
 
 /// A program that calls one of them, and prints the error as the first letter of its line.
