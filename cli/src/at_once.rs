@@ -2,10 +2,11 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread::{self, available_parallelism};
 
 use crate::failure::Failure;
-use crate::machine::no_thread;
 
 /// Does `work` on every item. The answers are in the order of the items; the first failure in that
 /// order is the failure.
@@ -14,29 +15,37 @@ pub(crate) fn at_once<T: Send, R: Send>(
     work: impl Fn(T) -> Result<R, Failure> + Sync,
 ) -> Result<Vec<R>, Failure> {
     let processors = available_parallelism().map_or(1, NonZero::get);
-    let work = &work;
-    let mut items = items.into_iter();
-    let mut done = Vec::new();
-    loop {
-        let mut some: Vec<T> = items.by_ref().take(processors).collect();
-        // This thread takes one of them.
-        let Some(last) = some.pop() else {
-            return Ok(done);
-        };
-        let answers: Vec<Result<R, Failure>> = thread::scope(|scope| {
-            let start = |item| thread::Builder::new().spawn_scoped(scope, move || work(item));
-            let started: Vec<_> = some.into_iter().map(start).collect();
-            let last = work(last);
-            let ended = started.into_iter().map(|started| match started {
-                Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                Err(error) => Err(no_thread(error)),
-            });
-            ended.chain([last]).collect()
-        });
-        for answer in answers {
-            done.push(answer?);
+    let threads = processors.min(items.len());
+    let queue = Mutex::new(items.into_iter().enumerate());
+    // After a failure no more items are taken. All before it were taken already, so that it does
+    // not depend on the threads which failure is the first.
+    let failed = AtomicBool::new(false);
+    let worker = || {
+        let mut answers = Vec::new();
+        while !failed.load(Ordering::Relaxed) {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some((number, item)) = next else { break };
+            let answer = work(item);
+            if answer.is_err() {
+                failed.store(true, Ordering::Relaxed);
+            }
+            answers.push((number, answer));
         }
-    }
+        answers
+    };
+    let mut answers = thread::scope(|scope| {
+        // If the system gives no more threads, those that are there do the work.
+        let start = |_| thread::Builder::new().spawn_scoped(scope, &worker).ok();
+        let others: Vec<_> = (1..threads).filter_map(start).collect();
+        let mut answers = worker();
+        for other in others {
+            let more = other.join();
+            answers.extend(more.unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        answers
+    });
+    answers.sort_by_key(|(number, _)| *number);
+    answers.into_iter().map(|(_, answer)| answer).collect()
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, Choice, CompilerProcess, DebugInfo, EngineProfile, KeptFunction, Kind, KindChoice,
-    Level, Names, NativeImage, Optimized, Optimizer, Unstripped, ValidComponent,
+    Adapter, Choice, CompilerProcess, DebugInfo, DebugSections, EngineProfile, KeptFunction, Kind,
+    KindChoice, Level, Names, NativeImage, Optimized, Optimizer, ValidComponent,
 };
 use edgec_targets::Target;
 
@@ -55,11 +55,11 @@ pub(crate) struct Prepared {
     pub(crate) optimizing: Duration,
 }
 
-/// An image, and what its debug information is read from.
+/// An image, and what its debug information is made of.
 #[derive(Clone)]
 pub(crate) struct Compiled {
     pub(crate) image: NativeImage,
-    pub(crate) unstripped: Unstripped,
+    pub(crate) debug_sections: DebugSections,
     /// How long compiling took: the worker process, from its start to its end.
     pub(crate) compiling: Duration,
     /// How long stripping and trimming took.
@@ -74,7 +74,7 @@ impl Compiled {
         let time = |time| if same { time } else { Duration::ZERO };
         Some(Self {
             image: self.image.for_target(target)?,
-            unstripped: self.unstripped,
+            debug_sections: self.debug_sections,
             compiling: time(self.compiling),
             stripping: time(self.stripping),
         })
@@ -174,11 +174,11 @@ impl Recipe {
         let images = images.map_err(|error| precompile_failure(&error))?;
         at_once(images, |(mut image, compiling)| {
             let begin = Instant::now();
-            let unstripped = image.strip().map_err(|error| defect(&error))?;
+            let debug_sections = image.strip().map_err(|error| defect(&error))?;
             image.trim().map_err(|error| defect(&error))?;
             Ok(Compiled {
                 image,
-                unstripped,
+                debug_sections,
                 compiling,
                 stripping: begin.elapsed(),
             })
@@ -223,11 +223,11 @@ fn different(targets: impl IntoIterator<Item = &'static Target>) -> Vec<&'static
 
 /// The debug file of an image, under the digest by which the image is known.
 pub(crate) fn debug_file(
-    unstripped: &Unstripped,
+    debug_sections: &DebugSections,
     names: &Names,
     image: &[u8],
 ) -> Result<Vec<u8>, Failure> {
-    let mut debug = debug_info(unstripped, names)?;
+    let mut debug = debug_info(debug_sections, names)?;
     let build_id = edgec_artifact::verity::digest(image).0;
     let placed = debug.place(image, build_id);
     placed.map_err(|error| defect(&error))?;
@@ -236,10 +236,10 @@ pub(crate) fn debug_file(
 
 /// What debugging an image needs.
 pub(crate) fn debug_info(
-    unstripped: &Unstripped,
+    debug_sections: &DebugSections,
     names: &Names,
 ) -> Result<DebugInfo<'static>, Failure> {
-    let debug = unstripped.debug_info(names);
+    let debug = debug_sections.debug_info(names);
     debug.map_err(|error| defect(&error))
 }
 

@@ -80,7 +80,7 @@ impl Rebuild {
         let mut compiled = recipe.compile(&prepared, [target], told)?;
         let Some(Compiled {
             image: made,
-            unstripped,
+            debug_sections,
             ..
         }) = compiled.pop()
         else {
@@ -104,7 +104,7 @@ impl Rebuild {
         });
         let mut found = differences::of_manifests(manifest, &rebuilt);
         if image != made.bytes() {
-            let debug = pipeline::debug_info(&unstripped, &names)?;
+            let debug = pipeline::debug_info(&debug_sections, &names)?;
             found.extend(in_images(image, made.bytes(), debug));
         }
         Ok(found)

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize, optimize, order, take_names ─▶ ValidComponent
-//!      ─ precompile(target, profile) ─▶ NativeImage ─ strip ─▶ NativeImage, Unstripped ─ trim ─▶ NativeImage
+//!      ─ precompile(target, profile) ─▶ NativeImage ─ strip ─▶ NativeImage, DebugSections ─ trim ─▶ NativeImage
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
@@ -106,7 +106,7 @@ pub use preview1::{Allocator, Lacks, Obstacle};
 pub use resources::{Limits, Resources};
 pub use spare::Unfit;
 #[cfg(feature = "precompile")]
-pub use strip::Unstripped;
+pub use strip::DebugSections;
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};

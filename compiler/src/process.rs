@@ -164,7 +164,8 @@ impl Running {
             if left.is_zero() {
                 return Ok(Waited::Late);
             }
-            if watch.as_mut().is_some_and(|watch| watch.is_stuck()) {
+            // After its end, another process may have its number.
+            if ended.is_none() && watch.as_mut().is_some_and(|watch| watch.is_stuck()) {
                 return Ok(Waited::Stuck);
             }
             // Small programs take milliseconds. For large ones, a late look costs little. From its

@@ -14,28 +14,41 @@ use object::elf::{STT_FUNC, Sym64};
 use crate::debug_info::{Symbol, parse_name, symbol_name};
 use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 
-/// The sections that running the code does not need.
-const UNREAD: [&str; 3] = [".symtab", ".strtab", ".wasmtime.addrmap"];
+// The sections that running the code does not need.
+const SYMBOLS: &str = ".symtab";
+const STRINGS: &str = ".strtab";
+const ADDRESS_MAP: &str = ".wasmtime.addrmap";
 
-/// An image before it was stripped. Its debug information is only read on request, since that takes
-/// time and few builds ask for it.
+/// What was stripped from an image. Debug information is only made of it on request, since that
+/// takes time and few builds ask for it.
 #[derive(Clone, Debug)]
-pub struct Unstripped(Arc<Vec<u8>>);
+pub struct DebugSections(Arc<Removed>);
+
+#[derive(Debug)]
+struct Removed {
+    /// `e_machine` of the image.
+    machine: u16,
+    /// Where the code began in the image, and its length.
+    text: (u64, u64),
+    symbols: Vec<u8>,
+    strings: Vec<u8>,
+    address_map: Vec<u8>,
+}
 
 impl NativeImage {
-    /// Removes from the image what only debugging needs. Returns the image as it was.
+    /// Removes from the image what only debugging needs, and returns it.
     ///
     /// # Errors
     ///
     /// [`ImageError`].
-    pub fn strip(&mut self) -> Result<Unstripped, ImageError> {
-        let stripped = strip(self.bytes())?;
-        let whole = std::mem::replace(self.bytes_mut(), stripped);
-        Ok(Unstripped(Arc::new(whole)))
+    pub fn strip(&mut self) -> Result<DebugSections, ImageError> {
+        let (stripped, removed) = strip(self.bytes())?;
+        *self.bytes_mut() = stripped;
+        Ok(DebugSections(Arc::new(removed)))
     }
 }
 
-impl Unstripped {
+impl DebugSections {
     /// What debugging the image needs. [`DebugInfo::place`] then says which stripped image it is
     /// about; nothing may change that image afterwards.
     ///
@@ -43,19 +56,18 @@ impl Unstripped {
     ///
     /// [`ImageError`].
     pub fn debug_info(&self, names: &Names) -> Result<DebugInfo<'static>, ImageError> {
-        let image = Image::parse(&self.0)?;
+        let removed = &*self.0;
         let modules = (0..names.modules()).filter_map(|module| {
             let name = symbol_name(names.module(module)?);
             Some(format!("wasm[{module}]::{name}").into())
         });
-        let address_map = image.section(UNREAD[2]).unwrap_or_default();
         Ok(DebugInfo {
             build_id: [0; 32],
-            machine: image.machine(),
-            text: image.text(),
+            machine: removed.machine,
+            text: removed.text,
             modules: modules.collect(),
-            symbols: symbols(&image, names)?,
-            address_map: address_map.to_vec().into(),
+            symbols: symbols(removed, names)?,
+            address_map: removed.address_map.clone().into(),
         })
     }
 }
@@ -73,22 +85,30 @@ impl DebugInfo<'_> {
     }
 }
 
-fn strip(image: &[u8]) -> Result<Vec<u8>, ImageError> {
+fn strip(image: &[u8]) -> Result<(Vec<u8>, Removed), ImageError> {
     let mut image = Image::parse(image)?;
-    for name in UNREAD {
+    let copy = |name: &str| image.section(name).unwrap_or_default().to_vec();
+    let removed = Removed {
+        machine: image.machine(),
+        text: image.text(),
+        symbols: copy(SYMBOLS),
+        strings: copy(STRINGS),
+        address_map: copy(ADDRESS_MAP),
+    };
+    for name in [SYMBOLS, STRINGS, ADDRESS_MAP] {
         image.drop_section(name);
     }
-    image.write()
+    Ok((image.write()?, removed))
 }
 
 /// The functions of the symbol table, by address, with the program's names for them.
-fn symbols(image: &Image<'_>, names: &Names) -> Result<Vec<Symbol<'static>>, ImageError> {
+fn symbols(removed: &Removed, names: &Names) -> Result<Vec<Symbol<'static>>, ImageError> {
     let malformed = || ImageError::Malformed {
         what: "symbol table",
     };
-    let strings = image.section(UNREAD[1]).unwrap_or_default();
-    let table = image.section(UNREAD[0]).unwrap_or_default();
-    let table: &[Sym64<LE>] = object::slice_from_all_bytes(table).map_err(|()| malformed())?;
+    let strings = removed.strings.as_slice();
+    let table: &[Sym64<LE>] =
+        object::slice_from_all_bytes(&removed.symbols).map_err(|()| malformed())?;
     let mut symbols = Vec::new();
     for symbol in table {
         if symbol.st_info & 0xf != STT_FUNC {

@@ -329,8 +329,9 @@ fn what(scope: &Option<String>, discounted: &[Discounted], untrusted: &[String])
         1 => Some(format!("; key {} is not trusted here", ids.join(""))),
         2 | 3 => Some(format!("; keys {} are not trusted here", ids.join(", "))),
         many => Some(format!(
-            "; keys {} and others ({many}) are not trusted here",
-            ids.join(", ")
+            "; keys {} and {} more are not trusted here",
+            ids.join(", "),
+            many - ids.len()
         )),
     };
     scope.chain(discounted).chain(untrusted).collect()

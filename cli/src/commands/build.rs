@@ -248,7 +248,9 @@ fn package(
         ..ArtifactTimes::default()
     };
     let Compiled {
-        image, unstripped, ..
+        image,
+        debug_sections,
+        ..
     } = compiled;
     let manifest = manifests.of(&image);
     let mut clock = Clock::start();
@@ -256,11 +258,11 @@ fn package(
     let debug_file = match names {
         Some(names) => {
             let place = naming::debug_file(path)?;
-            Some((place, debug_file(&unstripped, names, &bytes)?))
+            Some((place, debug_file(&debug_sections, names, &bytes)?))
         }
         None => None,
     };
-    drop(unstripped);
+    drop(debug_sections);
     times.debug_file = clock.lap();
     let unsigned = UnsignedArtifact::new(bytes, manifest);
     times.packaging = clock.lap();
