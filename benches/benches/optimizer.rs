@@ -27,7 +27,7 @@ fn main() {
     let optimizer = Optimizer {
         program: std::env::current_exe().unwrap(),
         arguments: vec![OsString::from("__wasm-opt"), OsString::from("8589934592")],
-        tool: "binaryen".to_owned(),
+        tool: edgec_compiler::Tool::Binaryen,
         version: BINARYEN_VERSION.to_owned(),
         timeout: Duration::from_secs(600),
         memory: 8 << 30,

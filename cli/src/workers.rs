@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Runs, Worker};
+use edgec_compiler::{BINARYEN_VERSION, CompilerProcess, Optimizer, Reads, Runs, Tool, Worker};
 
 use crate::failure::Failure;
 use crate::number::{MEBIBYTES, SECONDS, number};
@@ -73,7 +73,7 @@ fn optimizer(
         return Ok(Optimizer {
             program: std::env::current_exe().map_err(|error| failure(&error))?,
             arguments: vec![OPTIMIZER_WORKER.into(), memory.to_string().into()],
-            tool: "binaryen".to_owned(),
+            tool: Tool::Binaryen,
             version: BINARYEN_VERSION.to_owned(),
             timeout,
             memory,
@@ -101,7 +101,7 @@ fn optimizer(
     Ok(Optimizer {
         program,
         arguments: Vec::new(),
-        tool: "wasm-opt".to_owned(),
+        tool: Tool::WasmOpt,
         version,
         timeout,
         memory,

@@ -24,9 +24,6 @@ use crate::threads;
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
 
-/// What the manifest calls it.
-const LINKED_IN: &str = "binaryen";
-
 /// How Binaryen is started.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
@@ -34,8 +31,8 @@ pub struct Optimizer {
     pub program: PathBuf,
     /// Arguments in front of those of `wasm-opt`.
     pub arguments: Vec<OsString>,
-    /// What the manifest calls it: `binaryen` for the one linked in, else `wasm-opt`.
-    pub tool: String,
+    /// Which one it is.
+    pub tool: Tool,
     /// Its version.
     pub version: String,
     /// How long it may take for one module, and for all modules of a program.
@@ -49,6 +46,25 @@ pub struct Optimizer {
     pub spared: BTreeSet<usize>,
     /// Where it runs.
     pub runs: Runs,
+}
+
+/// Which optimizer is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// The Binaryen that is linked in.
+    Binaryen,
+    /// A `wasm-opt` program.
+    WasmOpt,
+}
+
+impl Tool {
+    /// What manifests call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tool::Binaryen => "binaryen",
+            Tool::WasmOpt => "wasm-opt",
+        }
+    }
 }
 
 /// Optimizes a module, given `wasm-opt`'s arguments but for the names of files.
@@ -322,10 +338,10 @@ impl Optimizer {
             answer: module.len() as u64 * 4 + 65536,
             memory: self.memory,
             deadline,
-            // Another program may wait for processes that it has started.
-            sleep: match self.tool == LINKED_IN {
-                true => Sleep::Stuck,
-                false => Sleep::Allowed,
+            sleep: match self.tool {
+                Tool::Binaryen => Sleep::Stuck,
+                // It may wait for processes that it has started.
+                Tool::WasmOpt => Sleep::Allowed,
             },
         };
         match process::run(&mut command, module, &bounds).map_err(Attempt::Machine)? {
@@ -412,7 +428,7 @@ mod tests {
         Optimizer {
             program: program.into(),
             arguments: arguments.iter().map(OsString::from).collect(),
-            tool: "test".into(),
+            tool: Tool::WasmOpt,
             version: "0".into(),
             timeout,
             memory: 1 << 30,

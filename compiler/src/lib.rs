@@ -74,7 +74,9 @@ pub use adapt::{
 };
 #[cfg(feature = "binaryen")]
 pub use binaryen::optimizer_worker;
-pub use binaryen::{BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs};
+pub use binaryen::{
+    BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool,
+};
 #[cfg(feature = "precompile")]
 pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]

@@ -372,7 +372,7 @@ mod tests {
         let optimizer = Optimizer {
             program: "/nonexistent".into(),
             arguments: Vec::new(),
-            tool: "test".into(),
+            tool: crate::Tool::WasmOpt,
             version: "0".into(),
             timeout: std::time::Duration::from_secs(60),
             memory: 1 << 30,

@@ -156,7 +156,7 @@ fn the_optimizer_changes_no_behaviour() {
     let optimizer = edgec_compiler::Optimizer {
         program: edgec_tests::binary().to_owned(),
         arguments: vec!["__wasm-opt".into(), "8589934592".into()],
-        tool: "binaryen".into(),
+        tool: edgec_compiler::Tool::Binaryen,
         version: edgec_compiler::BINARYEN_VERSION.into(),
         timeout: std::time::Duration::from_secs(60),
         memory: 8 << 30,

@@ -78,47 +78,53 @@ fn is_worth_it(totals: &Totals) {
     assert!(all < 1000 || totals.whole > 0, "stock never ran");
 }
 
+/// An optimizer that writes other bytes for an operator.
+macro_rules! writes {
+    ($new:tt for $old:tt) => {
+        |module, _| Ok(with_operator(module, &$old, &$new))
+    };
+}
+
+/// An optimizer that loses the last entry of a section.
+macro_rules! loses {
+    ($section:ident) => {
+        |module, _| Ok(without_last(module, $section))
+    };
+}
+
 /// Wrong optimizers, which the comparison must detect.
 const WRONG: &[(&str, Optimize)] = &[
-    ("forgets what a local is set to", |module, _| {
-        Ok(with_operator(module, &[0x21], &[0x1a]))
-    }),
-    ("forgets stores", |module, _| {
-        Ok(with_operator(module, &[0x36], &[0x1a, 0x1a]))
-    }),
-    ("loses a segment of data", |module, _| {
-        Ok(without_last(module, DATA))
-    }),
-    ("loses a segment of functions", |module, _| {
-        Ok(without_last(module, ELEMENTS))
-    }),
-    ("loses an export", |module, _| {
-        Ok(without_last(module, EXPORTS))
-    }),
-    ("subtracts instead of adding", |module, _| {
-        Ok(with_operator(module, &[0x6a], &[0x6b]))
-    }),
-    ("subtracts instead of adding 64 bits", |module, _| {
-        Ok(with_operator(module, &[0x7c], &[0x7d]))
-    }),
-    ("shifts in zeros instead of the sign", |module, _| {
-        Ok(with_operator(module, &[0x75], &[0x76]))
-    }),
-    ("compares 64 bits without the sign", |module, _| {
-        Ok(with_operator(module, &[0x53], &[0x54]))
-    }),
-    ("rotates to the right instead of left", |module, _| {
-        Ok(with_operator(module, &[0x77], &[0x78]))
-    }),
-    ("counts zeros at the wrong end", |module, _| {
-        Ok(with_operator(module, &[0x67], &[0x68]))
-    }),
-    ("extends 32 bits without the sign", |module, _| {
-        Ok(with_operator(module, &[0xac], &[0xad]))
-    }),
-    ("subtracts doubles instead of adding", |module, _| {
-        Ok(with_operator(module, &[0xa0], &[0xa1]))
-    }),
+    ("forgets what a local is set to", writes!([0x1a] for [0x21])),
+    ("forgets stores", writes!([0x1a, 0x1a] for [0x36])),
+    ("loses a segment of data", loses!(DATA)),
+    ("loses a segment of functions", loses!(ELEMENTS)),
+    ("loses an export", loses!(EXPORTS)),
+    ("subtracts instead of adding", writes!([0x6b] for [0x6a])),
+    (
+        "subtracts instead of adding 64 bits",
+        writes!([0x7d] for [0x7c]),
+    ),
+    (
+        "shifts in zeros instead of the sign",
+        writes!([0x76] for [0x75]),
+    ),
+    (
+        "compares 64 bits without the sign",
+        writes!([0x54] for [0x53]),
+    ),
+    (
+        "rotates to the right instead of left",
+        writes!([0x78] for [0x77]),
+    ),
+    ("counts zeros at the wrong end", writes!([0x68] for [0x67])),
+    (
+        "extends 32 bits without the sign",
+        writes!([0xad] for [0xac]),
+    ),
+    (
+        "subtracts doubles instead of adding",
+        writes!([0xa1] for [0xa0]),
+    ),
 ];
 
 fn generator() -> Generator {

@@ -191,7 +191,7 @@ fn optimize_stage(recipe: &Recipe, prepared: &Prepared) -> Stage {
         .map(|(number, _)| number.to_string())
         .collect();
     if !left.is_empty() {
-        // They were left on request, or the optimizer crashed on them. A rebuild needs their
+        // They were left on request, or the optimizer failed on them. A rebuild needs their
         // numbers.
         chosen.push(("modulesKept", left.join(",")));
     }
@@ -209,7 +209,12 @@ fn optimize_stage(recipe: &Recipe, prepared: &Prepared) -> Stage {
         chosen.push(("functionsKept", kept.join(",")));
     }
     let optimizer = &recipe.optimizer;
-    stage("optimize", &optimizer.tool, &optimizer.version, chosen)
+    stage(
+        "optimize",
+        optimizer.tool.name(),
+        &optimizer.version,
+        chosen,
+    )
 }
 
 /// A stage of edgec's own.

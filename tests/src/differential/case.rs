@@ -95,7 +95,7 @@ impl Bench {
             optimizer: Optimizer {
                 program: "/nonexistent".into(),
                 arguments: Vec::new(),
-                tool: "binaryen".into(),
+                tool: edgec_compiler::Tool::Binaryen,
                 version: edgec_compiler::BINARYEN_VERSION.into(),
                 timeout: std::time::Duration::from_secs(60),
                 memory: 8 << 30,
