@@ -111,45 +111,8 @@ impl<'a> Code<'a> {
                 Payload::FunctionSection(section) => {
                     types = section.into_iter().collect::<Result<Vec<u32>, _>>()?;
                 }
-                Payload::TableSection(section) => {
-                    for table in section {
-                        if let TableInit::Expr(value) = table?.init {
-                            code.values(&value)?;
-                        }
-                    }
-                }
-                Payload::GlobalSection(section) => {
-                    for global in section {
-                        code.values(&global?.init_expr)?;
-                    }
-                }
-                Payload::ExportSection(section) => {
-                    for export in section {
-                        let export = export?;
-                        if let ExternalKind::Func | ExternalKind::FuncExact = export.kind {
-                            code.roots.push(export.index);
-                        }
-                    }
-                }
-                Payload::StartSection { func, .. } => code.roots.push(func),
-                Payload::ElementSection(section) => {
-                    for element in section {
-                        match element?.items {
-                            ElementItems::Functions(functions) => {
-                                for function in functions {
-                                    code.roots.push(function?);
-                                }
-                            }
-                            ElementItems::Expressions(_, values) => {
-                                for value in values {
-                                    code.values(&value?)?;
-                                }
-                            }
-                        }
-                    }
-                }
                 Payload::CodeSectionEntry(body) => bodies.push(body),
-                _ => {}
+                section => code.uses(section)?,
             }
         }
         let read = bodies::map(&bodies, Body::read);
@@ -164,6 +127,51 @@ impl<'a> Code<'a> {
             code.functions.insert(index, function);
         }
         Ok(code)
+    }
+
+    /// The functions that a section uses.
+    fn uses(&mut self, section: Payload<'_>) -> wasmparser::Result<()> {
+        match section {
+            Payload::TableSection(section) => {
+                for table in section {
+                    if let TableInit::Expr(value) = table?.init {
+                        self.values(&value)?;
+                    }
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    self.values(&global?.init_expr)?;
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    if let ExternalKind::Func | ExternalKind::FuncExact = export.kind {
+                        self.roots.push(export.index);
+                    }
+                }
+            }
+            Payload::StartSection { func, .. } => self.roots.push(func),
+            Payload::ElementSection(section) => {
+                for element in section {
+                    match element?.items {
+                        ElementItems::Functions(functions) => {
+                            for function in functions {
+                                self.roots.push(function?);
+                            }
+                        }
+                        ElementItems::Expressions(_, values) => {
+                            for value in values {
+                                self.values(&value?)?;
+                            }
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The functions that a constant expression takes as values.

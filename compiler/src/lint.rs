@@ -85,6 +85,22 @@ pub struct Cause {
     pub reason: Reason,
 }
 
+impl Cause {
+    /// A thing without a name, wherever it begins.
+    fn of_index(item: Item, index: u32, reason: Reason) -> Self {
+        Self {
+            item,
+            index,
+            name: None,
+            offset: None,
+            reason,
+        }
+    }
+}
+
+/// What a core module loses: a finding without the module.
+type Loss = (Rule, Option<Cause>, Work);
+
 /// A kind of thing in a core module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

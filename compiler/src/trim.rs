@@ -179,9 +179,32 @@ fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
     let mut new: A = from_bytes(after)?;
     let (old_table, old_modules) = old.parts();
     let (new_table, new_modules) = new.parts();
+    check_places(old_table, new_table, &old_modules)?;
+    std::mem::swap(old_table, new_table);
+    if old_modules.len() != new_modules.len() {
+        return Err(TrimError::Differs("the modules"));
+    }
+    for (old, new) in old_modules.into_iter().zip(new_modules) {
+        restore_module(old, new)?;
+    }
+    if !new.restore_component(&mut old)? {
+        return Err(TrimError::Differs("names and types"));
+    }
+    if to_allocvec(&new)? != before {
+        return Err(TrimError::Differs("something that was not to be trimmed"));
+    }
+    Ok(())
+}
+
+/// Every function that the runtime can ask for is where it was.
+fn check_places(
+    old: &CompiledFunctionsTable,
+    new: &CompiledFunctionsTable,
+    modules: &[&mut CompiledModuleInfo],
+) -> Result<(), TrimError> {
     let may_go = |key: FuncKey| match key {
         FuncKey::DefinedWasmFunction(module, function) => {
-            let mut modules = old_modules.iter().map(|info| &info.module);
+            let mut modules = modules.iter().map(|info| &info.module);
             let module = modules.find(|it| it.module_index == module);
             module.is_some_and(|module| {
                 let function = module.functions.get(module.func_index(function));
@@ -190,51 +213,47 @@ fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
         }
         _ => false,
     };
-    let keys = convert::<Table>(old_table)?.keys();
+    let keys = convert::<Table>(old)?.keys();
     let keys = keys.ok_or(TrimError::Differs("the table of functions"))?;
     for key in keys {
         let place = |table: &CompiledFunctionsTable| table.func_loc(key).copied();
-        let (was, is) = (place(old_table), place(new_table));
+        let (was, is) = (place(old), place(new));
         if was != is && !(is.is_none() && may_go(key)) {
             return Err(TrimError::Differs("the place of a function"));
         }
         // A backtrace that finds a function asks where it came from.
-        let found = was.and_then(|was| new_table.func_by_text_offset(was.start));
+        let found = was.and_then(|was| new.func_by_text_offset(was.start));
         if found != is.map(|_| key) {
             return Err(TrimError::Differs("the function at a place"));
         }
         let defined = key.kind() == FuncKeyKind::DefinedWasmFunction;
-        if defined && is.is_some() && new_table.src_loc(key).is_none() {
+        if defined && is.is_some() && new.src_loc(key).is_none() {
             return Err(TrimError::Differs("the origin of a function"));
         }
     }
-    std::mem::swap(old_table, new_table);
-    if old_modules.len() != new_modules.len() {
-        return Err(TrimError::Differs("the modules"));
+    Ok(())
+}
+
+/// Holds the functions of a module against what they were, and puts back what was cut.
+fn restore_module(
+    old: &mut CompiledModuleInfo,
+    new: &mut CompiledModuleInfo,
+) -> Result<(), TrimError> {
+    if !new.func_names.is_empty() {
+        return Err(TrimError::Differs("the names of functions"));
     }
-    for (old, new) in old_modules.into_iter().zip(new_modules) {
-        if !new.func_names.is_empty() {
-            return Err(TrimError::Differs("the names of functions"));
-        }
-        let prefix = |module: &Module, len: usize| -> Result<Vec<u8>, postcard::Error> {
-            let functions: Vec<&FunctionType> = module.functions.values().take(len).collect();
-            to_allocvec(&functions)
-        };
-        let len = new.module.functions.len();
-        let needed = old.module.num_imported_funcs + kept(&old.module);
-        if len < needed || prefix(&old.module, len)? != prefix(&new.module, len)? {
-            return Err(TrimError::Differs("the functions of a module"));
-        }
-        std::mem::swap(&mut old.module.functions, &mut new.module.functions);
-        std::mem::swap(&mut old.func_names, &mut new.func_names);
-        std::mem::swap(&mut old.module.types, &mut new.module.types);
+    let prefix = |module: &Module, len: usize| -> Result<Vec<u8>, postcard::Error> {
+        let functions: Vec<&FunctionType> = module.functions.values().take(len).collect();
+        to_allocvec(&functions)
+    };
+    let len = new.module.functions.len();
+    let needed = old.module.num_imported_funcs + kept(&old.module);
+    if len < needed || prefix(&old.module, len)? != prefix(&new.module, len)? {
+        return Err(TrimError::Differs("the functions of a module"));
     }
-    if !new.restore_component(&mut old)? {
-        return Err(TrimError::Differs("names and types"));
-    }
-    if to_allocvec(&new)? != before {
-        return Err(TrimError::Differs("something that was not to be trimmed"));
-    }
+    std::mem::swap(&mut old.module.functions, &mut new.module.functions);
+    std::mem::swap(&mut old.func_names, &mut new.func_names);
+    std::mem::swap(&mut old.module.types, &mut new.module.types);
     Ok(())
 }
 

@@ -58,10 +58,8 @@ impl<'a> DebugInfo<'a> {
         let build_id = build_id.and_then(|id| id.try_into().ok());
         let build_id = build_id.ok_or_else(|| malformed(BUILD_ID))?;
         let text = (text.sh_addr.get(LE), text.sh_size.get(LE));
-        let text_end = text.0.checked_add(text.1);
-        let text_end = text_end.ok_or_else(|| malformed(SECTIONS[1]))?;
         let address_map = bytes(file, map).ok_or_else(|| malformed(ADDRESS_MAP))?;
-        let mut strings = bytes(file, strings)
+        let strings = bytes(file, strings)
             .and_then(|strings| std::str::from_utf8(strings).ok()?.strip_prefix('\0'))
             .ok_or_else(|| malformed(".strtab"))?;
         let symbols = bytes(file, symbols).filter(|symbols| symbols.len() % 24 == 0);
@@ -76,7 +74,19 @@ impl<'a> DebugInfo<'a> {
             symbols: Vec::new(),
             address_map: address_map.into(),
         };
-        let mut end = text.0;
+        info.name(symbols, strings)?;
+        match info.write() == file {
+            true => Ok(info),
+            false => Err(DebugError::Spelling),
+        }
+    }
+
+    /// Enters the names of modules, and the functions.
+    fn name(&mut self, symbols: &[Sym64<LE>], mut strings: &'a str) -> Result<(), DebugError> {
+        let (begin, length) = self.text;
+        let text_end = begin.checked_add(length);
+        let text_end = text_end.ok_or_else(|| malformed(SECTIONS[1]))?;
+        let mut end = begin;
         for symbol in symbols.iter().skip(1) {
             // The names follow each other as the symbols do: that they are where the symbols
             // say is in the spelling.
@@ -88,15 +98,15 @@ impl<'a> DebugInfo<'a> {
             }
             strings = rest;
             match symbol.st_info & 0xf {
-                STT_FILE if info.symbols.is_empty() => info.modules.push(name.into()),
+                STT_FILE if self.symbols.is_empty() => self.modules.push(name.into()),
                 STT_FUNC => {
                     let (start, size) = (symbol.st_value.get(LE), symbol.st_size.get(LE));
                     let next = start.checked_add(size).filter(|next| *next <= text_end);
                     let (Some(next), true) = (next, start >= end) else {
                         return Err(malformed("symbol"));
                     };
-                    info.symbols.push(Symbol {
-                        start: start - text.0,
+                    self.symbols.push(Symbol {
+                        start: start - begin,
                         size,
                         name: name.into(),
                     });
@@ -105,10 +115,7 @@ impl<'a> DebugInfo<'a> {
                 _ => return Err(malformed("symbol")),
             }
         }
-        match info.write() == file {
-            true => Ok(info),
-            false => Err(DebugError::Spelling),
-        }
+        Ok(())
     }
 }
 

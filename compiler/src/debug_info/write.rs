@@ -34,18 +34,7 @@ pub(super) const NOTE_HEAD: [u8; 16] = {
 impl DebugInfo<'_> {
     /// The debug file.
     pub fn write(&self) -> Vec<u8> {
-        let mut strings = vec![0];
-        let mut symbols = vec![symbol(0, 0, 0, 0, 0)];
-        for name in &self.modules {
-            let name = append(&mut strings, name);
-            // Of no section (`SHN_ABS`), as the names of source files are.
-            symbols.push(symbol(name, STT_FILE, 0xfff1, 0, 0));
-        }
-        for known in &self.symbols {
-            let name = append(&mut strings, &known.name);
-            let address = self.text.0.wrapping_add(known.start);
-            symbols.push(symbol(name, STT_FUNC, TEXT_INDEX, address, known.size));
-        }
+        let (symbols, strings) = self.symbol_table();
         let symbol_bytes: Vec<u8> = symbols.iter().flat_map(bytes_of).copied().collect();
         let note = [&NOTE_HEAD[..], &self.build_id].concat();
         let mut names = vec![0];
@@ -97,6 +86,23 @@ impl DebugInfo<'_> {
         }
         out.extend(table.iter().flat_map(bytes_of));
         out
+    }
+
+    /// The symbols, and the strings that they name.
+    fn symbol_table(&self) -> (Vec<Sym64<LE>>, Vec<u8>) {
+        let mut strings = vec![0];
+        let mut symbols = vec![symbol(0, 0, 0, 0, 0)];
+        for name in &self.modules {
+            let name = append(&mut strings, name);
+            // Of no section (`SHN_ABS`), as the names of source files are.
+            symbols.push(symbol(name, STT_FILE, 0xfff1, 0, 0));
+        }
+        for known in &self.symbols {
+            let name = append(&mut strings, &known.name);
+            let address = self.text.0.wrapping_add(known.start);
+            symbols.push(symbol(name, STT_FUNC, TEXT_INDEX, address, known.size));
+        }
+        (symbols, strings)
     }
 
     fn header(&self, table: u64) -> FileHeader64<LE> {

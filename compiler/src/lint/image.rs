@@ -13,7 +13,7 @@ use wasmtime_environ::{
 };
 
 use super::program::Wiring;
-use super::{Cause, CoreModule, Finding, Item, Reason, Rule, Work, pool};
+use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, pool};
 use crate::Kind;
 
 /// What the engine loses of an image of this version, from its `.wasmtime.info`.
@@ -59,83 +59,75 @@ fn of_module(
             .map(str::to_owned),
         instances,
     };
-    let begin = findings.len();
-    let mut add = |rule, cause, work| {
-        findings.push(Finding {
-            rule,
-            module: Some(core.clone()),
-            cause,
-            work,
-        });
-    };
-    let cause = |item, index, reason| Cause {
-        item,
-        index,
-        name: None,
-        offset: None,
-        reason,
-    };
-    // Without data, or when it can be mapped, the engine has another form.
-    if module.memory_initialization.is_segmented() && !module.runtime_data.is_empty() {
-        let lengths = module.runtime_data.values();
-        let lengths = lengths.map(|range| range.end.saturating_sub(range.start).into());
-        let only_imported = module.memories.len() <= module.num_imported_memories;
-        let cause = only_imported.then(|| cause(Item::Memory, 0, Reason::ImportedMemory));
-        add(
-            Rule::MemoryCopied,
-            cause,
-            Work::Copy {
-                bytes: lengths.fold(0, u64::saturating_add),
-                segments: module.runtime_data.len() as u64,
-            },
-        );
-    }
-    if !module.passive_elements.is_empty() {
-        let lists = module.passive_elements.values();
-        let elements = lists.map(|(_, length)| *length);
-        add(
-            Rule::PassiveElements,
-            None,
-            Work::Fill {
-                elements: elements.fold(0, u64::saturating_add),
-            },
-        );
-    }
-    let defined = module.globals.len();
-    let defined = defined.saturating_sub(module.num_imported_globals);
-    let computed = defined.saturating_sub(module.global_initializers.len());
-    if computed > 0 {
-        let globals = computed as u64;
-        add(Rule::ComputedGlobals, None, Work::Compute { globals });
-    }
-    if matches!(module.startup, ModuleStartup::Always(_)) {
-        let key = FuncKey::ModuleStartup(Abi::Wasm, module.module_index);
-        let code = functions.func_loc(key);
-        let code = code.map_or(0, |code| code.length.into());
-        // Without a table, and with no other reason for code, it is the start function.
-        let rule = if module.tables.is_empty() && findings.len() == begin {
-            Rule::StartFunction
-        } else {
-            Rule::StartupCode
-        };
-        findings.push(Finding {
-            rule,
-            module: Some(core.clone()),
-            cause: None,
-            work: match rule {
-                Rule::StartFunction => Work::Run { little: false },
-                _ => Work::Startup { bytes: code },
-            },
-        });
-    }
-    let segments = module.runtime_data.len() as u64;
-    let entered = Finding {
-        rule: Rule::ManySegments,
+    let finding = |(rule, cause, work): Loss| Finding {
+        rule,
         module: Some(core.clone()),
-        cause: None,
-        work: Work::Enter { segments },
+        cause,
+        work,
     };
+    let losses = [
+        copied(module),
+        passive_elements(module),
+        computed_globals(module),
+    ];
+    let mut losses: Vec<Loss> = losses.into_iter().flatten().collect();
+    // Without a table, and with no other reason for code, it is the start function.
+    let only_start = module.tables.is_empty() && losses.is_empty();
+    losses.extend(startup(module, functions, only_start));
+    findings.extend(losses.into_iter().map(finding));
+    let segments = module.runtime_data.len() as u64;
+    let entered = finding((Rule::ManySegments, None, Work::Enter { segments }));
     findings.extend((!entered.is_minor()).then_some(entered));
     findings.extend(pool::of_module(module, &core));
     pool::instance_size(module)
+}
+
+/// What is copied into memories. Without data, or when it can be mapped, the engine has another
+/// form.
+fn copied(module: &Module) -> Option<Loss> {
+    if !module.memory_initialization.is_segmented() || module.runtime_data.is_empty() {
+        return None;
+    }
+    let lengths = module.runtime_data.values();
+    let lengths = lengths.map(|range| range.end.saturating_sub(range.start).into());
+    let only_imported = module.memories.len() <= module.num_imported_memories;
+    let cause = only_imported.then(|| Cause::of_index(Item::Memory, 0, Reason::ImportedMemory));
+    let work = Work::Copy {
+        bytes: lengths.fold(0, u64::saturating_add),
+        segments: module.runtime_data.len() as u64,
+    };
+    Some((Rule::MemoryCopied, cause, work))
+}
+
+/// The elements of passive segments.
+fn passive_elements(module: &Module) -> Option<Loss> {
+    if module.passive_elements.is_empty() {
+        return None;
+    }
+    let lists = module.passive_elements.values();
+    let elements = lists.map(|(_, length)| *length);
+    let elements = elements.fold(0, u64::saturating_add);
+    Some((Rule::PassiveElements, None, Work::Fill { elements }))
+}
+
+/// Globals whose values are computed.
+fn computed_globals(module: &Module) -> Option<Loss> {
+    let defined = module.globals.len();
+    let defined = defined.saturating_sub(module.num_imported_globals);
+    let computed = defined.saturating_sub(module.global_initializers.len());
+    let globals = computed as u64;
+    (computed > 0).then_some((Rule::ComputedGlobals, None, Work::Compute { globals }))
+}
+
+/// The code that runs at every instantiation.
+fn startup(module: &Module, functions: &CompiledFunctionsTable, only_start: bool) -> Option<Loss> {
+    if !matches!(module.startup, ModuleStartup::Always(_)) {
+        return None;
+    }
+    if only_start {
+        return Some((Rule::StartFunction, None, Work::Run { little: false }));
+    }
+    let code = functions.func_loc(FuncKey::ModuleStartup(Abi::Wasm, module.module_index));
+    let bytes = code.map_or(0, |code| code.length.into());
+    Some((Rule::StartupCode, None, Work::Startup { bytes }))
 }

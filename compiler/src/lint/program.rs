@@ -14,7 +14,7 @@ use wasmtime_environ::{
 };
 
 use super::cause::{self, Places};
-use super::{Cause, CoreModule, Finding, Item, Reason, Rule, Work, pool, start};
+use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, pool, start};
 use crate::Kind;
 use crate::engine_limits::tunables;
 use crate::features::SUPPORTED;
@@ -143,71 +143,66 @@ fn of_module(
         name: module.name.map(|name| module.strings[name].to_owned()),
         instances,
     };
-    let mut add = |rule, cause, work| {
-        findings.push(Finding {
-            rule,
-            module: Some(core.clone()),
-            cause,
-            work,
-        });
-    };
-    if let Some(work) = copied(&translation) {
-        add(Rule::MemoryCopied, blocking_data, work);
-    }
-    if let Some((cause, work)) = filled(&translation, &places) {
-        add(Rule::TableEager, cause, work);
-    }
-    if !translation.passive_elements.is_empty() {
-        let lists = translation.passive_elements.values();
-        let elements = lists
-            .map(TableSegmentElements::len)
-            .fold(0, u64::saturating_add);
-        let cause = places.passive_elements.map(|(index, offset)| Cause {
-            item: Item::Element,
-            index,
-            name: None,
-            offset: Some(offset),
-            reason: Reason::Passive,
-        });
-        add(Rule::PassiveElements, cause, Work::Fill { elements });
-    }
-    if let Some((first, _)) = translation.global_initializers.first() {
-        let globals = translation.global_initializers.len() as u64;
-        let cause = of_index(
-            Item::Global,
-            module.global_index(*first).as_u32(),
-            Reason::ComputedValue,
-        );
-        add(
-            Rule::ComputedGlobals,
-            Some(cause),
-            Work::Compute { globals },
-        );
-    }
-    if let Some(function) = translation.start_func {
-        let names = &translation.debuginfo.name_section.func_names;
-        let cause = Cause {
-            name: names.get(&function).map(|&name| name.to_owned()),
-            ..of_index(Item::Function, function.as_u32(), Reason::Start)
-        };
-        let little = start::is_little(translation.wasm, function.as_u32());
-        add(Rule::StartFunction, Some(cause), Work::Run { little });
-    }
     let segments = module.runtime_data.len() as u64;
-    add(Rule::ManySegments, None, Work::Enter { segments });
-    findings.retain(|finding| finding.rule != Rule::ManySegments || !finding.is_minor());
+    let losses = [
+        copied(&translation).map(|work| (Rule::MemoryCopied, blocking_data, work)),
+        filled(&translation, &places).map(|(cause, work)| (Rule::TableEager, cause, work)),
+        passive_elements(&translation, &places),
+        computed_globals(&translation),
+        started(&translation),
+        Some((Rule::ManySegments, None, Work::Enter { segments })),
+    ];
+    let losses = losses.into_iter().flatten();
+    let new = losses.map(|(rule, cause, work)| Finding {
+        rule,
+        module: Some(core.clone()),
+        cause,
+        work,
+    });
+    findings.extend(new.filter(|new| new.rule != Rule::ManySegments || !new.is_minor()));
     findings.extend(pool::of_module(module, &core));
     pool::instance_size(module)
 }
 
-fn of_index(item: Item, index: u32, reason: Reason) -> Cause {
-    Cause {
-        item,
-        index,
-        name: None,
-        offset: None,
-        reason,
+/// The elements of passive segments.
+fn passive_elements(translation: &ModuleTranslation<'_>, places: &Places) -> Option<Loss> {
+    if translation.passive_elements.is_empty() {
+        return None;
     }
+    let lists = translation.passive_elements.values();
+    let elements = lists
+        .map(TableSegmentElements::len)
+        .fold(0, u64::saturating_add);
+    let cause = places.passive_elements.map(|(index, offset)| Cause {
+        offset: Some(offset),
+        ..Cause::of_index(Item::Element, index, Reason::Passive)
+    });
+    Some((Rule::PassiveElements, cause, Work::Fill { elements }))
+}
+
+/// Globals whose values are computed.
+fn computed_globals(translation: &ModuleTranslation<'_>) -> Option<Loss> {
+    let (first, _) = translation.global_initializers.first()?;
+    let globals = translation.global_initializers.len() as u64;
+    let index = translation.module.global_index(*first).as_u32();
+    let cause = Cause::of_index(Item::Global, index, Reason::ComputedValue);
+    Some((
+        Rule::ComputedGlobals,
+        Some(cause),
+        Work::Compute { globals },
+    ))
+}
+
+/// The start function.
+fn started(translation: &ModuleTranslation<'_>) -> Option<Loss> {
+    let function = translation.start_func?;
+    let names = &translation.debuginfo.name_section.func_names;
+    let cause = Cause {
+        name: names.get(&function).map(|&name| name.to_owned()),
+        ..Cause::of_index(Item::Function, function.as_u32(), Reason::Start)
+    };
+    let little = start::is_little(translation.wasm, function.as_u32());
+    Some((Rule::StartFunction, Some(cause), Work::Run { little }))
 }
 
 /// What is copied into memories, when the engine made no images of them.
@@ -245,7 +240,11 @@ fn filled(translation: &ModuleTranslation<'_>, places: &Places) -> Option<(Optio
     }
     let cause = cause::of_elements(translation, places).or_else(|| {
         let (index, _) = valued.first()?;
-        Some(of_index(Item::Table, index.as_u32(), Reason::InitialValue))
+        Some(Cause::of_index(
+            Item::Table,
+            index.as_u32(),
+            Reason::InitialValue,
+        ))
     });
     let elements = valued.iter().map(|(_, elements)| *elements);
     let elements = elements
