@@ -234,9 +234,11 @@ fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u
         let mut piece = [0; 1024];
         let mut said = 0;
         while let Ok(length @ 1..) = stream.read(&mut piece) {
-            if said < MOST_SAID {
-                said += length;
-                let _ = sender.send(piece.get(..length).unwrap_or_default().to_vec());
+            // How the stream comes in pieces does not decide what is kept.
+            let kept = length.min(MOST_SAID - said);
+            if kept > 0 {
+                said += kept;
+                let _ = sender.send(piece.get(..kept).unwrap_or_default().to_vec());
             }
         }
     };
@@ -370,6 +372,15 @@ mod tests {
         let thread = "echo 'panicked at std/src/thread.rs:1: failed to spawn thread: error 11' >&2; \
                       exit 101";
         assert_eq!(limit(thread), Limit::Processes);
+    }
+
+    #[test]
+    fn a_stream_that_cannot_be_opened_is_not_the_inputs_fault() {
+        let says = "echo \"Fatal: Failed opening '/dev/stdin'\" >&2; exit 1";
+        let Err(error) = shell(says, bounds()) else {
+            panic!("it is the input's");
+        };
+        assert!(error.to_string().contains("'/dev/stdin'"), "{error}");
     }
 
     #[cfg(target_os = "linux")]

@@ -64,6 +64,10 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
     // A shell in between reports the signal by its exit code.
     sandbox.fake_optimizer("sh -c 'kill -KILL $$'");
     machines_fault(&sandbox, &sandbox.run(&arguments), "killed");
+    // Without `/dev/stdin`, Binaryen reads nothing.
+    sandbox.fake_optimizer("echo \"Fatal: Failed opening '/dev/stdin'\" >&2; exit 1");
+    let stderr = machines_fault(&sandbox, &sandbox.run(&arguments), "worker");
+    assert!(stderr.contains("Failed opening '/dev/stdin'"), "{stderr}");
     // The optimizer is killed once, and succeeds when it is tried again. The bytes are those of an
     // undisturbed build.
     sandbox.fake_optimizer("mkdir once 2>/dev/null && kill -KILL $$\ncat");

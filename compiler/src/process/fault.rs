@@ -27,6 +27,9 @@ const NO_THREAD: &[&str] = &[
     "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
 ];
 
+/// How Binaryen's message begins if it cannot open the files of its streams: `/dev` has none.
+const NO_FILE: &str = "Fatal: Failed opening '";
+
 /// How the message of Rust's runtime ends when a stack was too small.
 const OVERFLOW: &str = "has overflowed its stack";
 
@@ -74,6 +77,10 @@ pub(super) fn judge(
     }
     if says(&[NO_STACK]) {
         return Err(Limit::Stack.into());
+    }
+    if let Some(line) = said.lines().find(|line| line.starts_with(NO_FILE)) {
+        let message = line.trim().to_owned();
+        return Err(MachineError::Worker { message });
     }
     let why = said.lines().find(|line| says_why(line));
     let line = why.or_else(|| said.lines().find(|line| !line.trim().is_empty()));
