@@ -41,6 +41,10 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
             "often it got no threads or no memory: raise the limits where edgec is started (ulimit -u, -v and -d), \
              or those of the container; then run it again",
         ),
+        MachineError::Worker { .. } => (
+            "worker",
+            "edgec's processes need /proc, /dev/stdin and /dev/stdout: give the container these, then run it again",
+        ),
         _ => ("worker", "edgec starts itself for this work; run it again"),
     };
     Failure::new(Exit::Environment, code, crate::failure::chain(error)).hint(hint)

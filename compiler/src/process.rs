@@ -375,12 +375,20 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_cannot_be_opened_is_not_the_inputs_fault() {
-        let says = "echo \"Fatal: Failed opening '/dev/stdin'\" >&2; exit 1";
-        let Err(error) = shell(says, bounds()) else {
-            panic!("it is the input's");
-        };
-        assert!(error.to_string().contains("'/dev/stdin'"), "{error}");
+    fn what_the_machine_lacks_is_not_the_inputs_fault() {
+        for (script, says) in [
+            (
+                "echo \"Fatal: Failed opening '/dev/stdin'\" >&2; exit 1",
+                "Failed opening '/dev/stdin'",
+            ),
+            ("no-such-program", "not found"),
+        ] {
+            let lacks = shell(script, bounds());
+            let Err(MachineError::Worker { message }) = lacks else {
+                panic!("{script}: {lacks:?}");
+            };
+            assert!(message.contains(says), "{message}");
+        }
     }
 
     #[cfg(target_os = "linux")]

@@ -78,18 +78,20 @@ pub(super) fn judge(
     if says(&[NO_STACK]) {
         return Err(Limit::Stack.into());
     }
-    if let Some(line) = said.lines().find(|line| line.starts_with(NO_FILE)) {
-        let message = line.trim().to_owned();
-        return Err(MachineError::Worker { message });
-    }
+    let no_file = said.lines().find(|line| line.starts_with(NO_FILE));
     let why = said.lines().find(|line| says_why(line));
-    let line = why.or_else(|| said.lines().find(|line| !line.trim().is_empty()));
+    let first = || said.lines().find(|line| !line.trim().is_empty());
+    let line = no_file.or(why).or_else(first);
     let message = match line.unwrap_or("no message").trim() {
         // Rust's message has a number of the thread, which is another one each time.
         line if line.ends_with(OVERFLOW) => "stack overflow",
         line => line,
     };
     let message = message.to_owned();
+    // What a shell says if it did not find a program, or could not start it.
+    if no_file.is_some() || matches!(status.code(), Some(126 | 127)) {
+        return Err(MachineError::Worker { message });
+    }
     Ok(match signal {
         // Others can send these signals, too. Only its own last words show that it was the process.
         Some(signal) if why.is_none() || !is_abort(signal) => Ended::Crashed { status, message },
