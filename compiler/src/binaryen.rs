@@ -1,10 +1,11 @@
 //! Running Binaryen on one core module, in a process of its own.
 //!
-//! Binaryen is C++ with global state and aborts on what it does not expect. A crash or
-//! a hang must cost one module's optimization and nothing else, so the bundled Binaryen
-//! is called by a worker process: the program that links this crate starts itself again
-//! and calls [`optimizer_worker`]. The command line is that of Binaryen's own `wasm-opt`, so that a
-//! newer `wasm-opt` program can take the worker's place.
+//! Binaryen is C++ with global state and aborts on what it does not expect. So the bundled Binaryen
+//! is called by a worker process: the program that links this crate starts itself again and calls
+//! [`optimizer_worker`]. If Binaryen says why it gives up, one module is not optimized. If it hangs
+//! or crashes without a word, that may be the machine's doing, and the build fails. The command
+//! line is that of Binaryen's own `wasm-opt`, so that a newer `wasm-opt` program can take the
+//! worker's place.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
