@@ -55,7 +55,6 @@ const SAME: &[Function] = &[
     ("fd_close", &[Closable]),
     ("fd_renumber", &[Closable, Closable]),
     ("fd_fdstat_get", &[Descriptor, Out]),
-    ("fd_fdstat_set_flags", &[Descriptor, Of(&[0, 1, 4])]),
     ("fd_filestat_get", &[Descriptor, Out]),
     ("fd_prestat_get", &[Descriptor, Out]),
     ("path_create_directory", &[Descriptor, Path, PathLength]),
@@ -106,6 +105,10 @@ const SAME: &[Function] = &[
 const DIFFERENT: &[Function] = &[
     ("fd_advise", &[Descriptor, Long, Long, Of(&[0, 1, 5])]),
     ("fd_datasync", &[Descriptor]),
+    (
+        "fd_fdstat_set_flags",
+        &[Descriptor, Of(&[0, 1, 2, 4, 8, 16])],
+    ),
     ("fd_sync", &[Descriptor]),
     ("fd_filestat_set_size", &[Descriptor, Long]),
     ("fd_pread", &[Descriptor, Vectors, Count, Long, Out]),
