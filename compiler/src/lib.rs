@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize, optimize, order, take_names ─▶ ValidComponent
-//!      ─ precompile(target, profile) ─▶ NativeImage ─ strip ─▶ NativeImage, DebugSections ─ trim ─▶ NativeImage
+//!      ─ precompile(target, profile) ─▶ NativeImage ─ strip ─▶ NativeImage, DebugSections
+//!      ─ trim ─▶ NativeImage
 //! ```
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
