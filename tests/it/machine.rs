@@ -80,40 +80,6 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
     assert_eq!(sandbox.read("a.cwasm"), shaken);
 }
 
-/// A signal from outside may be one that crashes cause as well. So a crash without a message fails
-/// the build, too.
-#[test]
-fn an_optimizer_that_crashes_gives_no_other_bytes() {
-    let sandbox = Sandbox::new();
-    let hello = hello();
-    let arguments = [BUILD, &["--wasm-opt", "./wasm-opt", &hello]].concat();
-    for (body, says) in [
-        ("kill -SEGV $$", "SIGSEGV"),
-        ("kill -ABRT $$", "SIGABRT"),
-        ("cat; kill -BUS $$", "SIGBUS"),
-        // A warning does not explain the signal.
-        ("echo warning: no passes >&2; kill -ABRT $$", "no passes"),
-        // A shell in between reports the signal by its exit code.
-        ("exit 139", "exit status: 139"),
-    ] {
-        sandbox.fake_optimizer(body);
-        let stderr = sandbox.fails(1, &arguments);
-        let error = "error[optimize-crash]: ";
-        assert!(stderr.starts_with(error), "{body}: {stderr}");
-        assert!(stderr.contains(says), "{body}: {stderr}");
-        assert!(stderr.contains("--keep-module 0 "), "{body}: {stderr}");
-        assert!(!sandbox.path().join("a.cwasm").exists(), "{body}");
-    }
-    // It crashes once, and succeeds when it is tried again: the bytes are those of every other
-    // build.
-    sandbox.fake_optimizer("mkdir once 2>/dev/null && kill -SEGV $$\ncat");
-    sandbox.ok(&arguments);
-    assert!(sandbox.path().join("once").is_dir());
-    let shaken = sandbox.read("a.cwasm");
-    sandbox.ok(&arguments);
-    assert_eq!(sandbox.read("a.cwasm"), shaken);
-}
-
 #[test]
 fn an_optimizer_without_time_or_memory_fails_the_build() {
     let sandbox = Sandbox::new();
@@ -503,24 +469,4 @@ fn a_limit_on_processes_is_named() {
         }
     }
     assert!(met > 0);
-}
-
-/// If the optimizer says why it aborted, the machine is not blamed, and the module stays as it is.
-#[test]
-fn an_abort_that_is_explained_is_no_fault_of_the_machine() {
-    let sandbox = Sandbox::new();
-    let hello = hello();
-    let arguments = [BUILD, &["--wasm-opt", "./wasm-opt", &hello]].concat();
-    sandbox.fake_optimizer("echo 'Assertion failed' >&2; kill -ABRT $$");
-    let output = sandbox.run(&arguments);
-    assert!(output.status.success(), "{output:?}");
-    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        stderr.contains("core module 0 is left as it is: "),
-        "{stderr}"
-    );
-    assert!(
-        stderr.contains("SIGABRT") && stderr.contains("Assertion failed"),
-        "{stderr}"
-    );
 }

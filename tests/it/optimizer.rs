@@ -50,7 +50,50 @@ fn a_failed_assertion() {
     assert_eq!(reasons.len(), 4);
     assert!(reasons[0].contains("SIGABRT"), "{reasons:?}");
     assert!(reasons[0].contains("Assertion `x' failed."), "{reasons:?}");
-    assert!(stderr.contains("warning: "), "{stderr}");
+    assert!(
+        stderr.contains("warning: ") && stderr.contains("core module 0 is left as it is: "),
+        "{stderr}"
+    );
+}
+
+/// A signal from outside may be one that crashes cause as well. So a crash without a message fails
+/// the build, too.
+#[test]
+fn a_crash_without_a_word_gives_no_other_bytes() {
+    let sandbox = Sandbox::new();
+    let hello = repository().join("examples/hello.wat");
+    let build = ["build", "-q", "-t", "x86_64", "--key", "key.pem"];
+    let arguments = [
+        &build[..],
+        &["-o", "a.cwasm", "--wasm-opt", "./wasm-opt"],
+        &[hello.to_str().unwrap()],
+    ]
+    .concat();
+    for (body, says) in [
+        ("kill -SEGV $$", "SIGSEGV"),
+        ("kill -ABRT $$", "SIGABRT"),
+        ("cat; kill -BUS $$", "SIGBUS"),
+        // A warning does not explain the signal.
+        ("echo warning: no passes >&2; kill -ABRT $$", "no passes"),
+        // A shell in between reports the signal by its exit code.
+        ("exit 139", "exit status: 139"),
+    ] {
+        sandbox.fake_optimizer(body);
+        let stderr = sandbox.fails(1, &arguments);
+        let error = "error[optimize-crash]: ";
+        assert!(stderr.starts_with(error), "{body}: {stderr}");
+        assert!(stderr.contains(says), "{body}: {stderr}");
+        assert!(stderr.contains("--keep-module 0 "), "{body}: {stderr}");
+        assert!(!sandbox.path().join("a.cwasm").exists(), "{body}");
+    }
+    // It crashes once, and succeeds when it is tried again: the bytes are those of every other
+    // build.
+    sandbox.fake_optimizer("mkdir once 2>/dev/null && kill -SEGV $$\ncat");
+    sandbox.ok(&arguments);
+    assert!(sandbox.path().join("once").is_dir());
+    let shaken = sandbox.read("a.cwasm");
+    sandbox.ok(&arguments);
+    assert_eq!(sandbox.read("a.cwasm"), shaken);
 }
 
 /// An invalid module, an empty file, and a valid module that does not fit its component.
