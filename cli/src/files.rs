@@ -364,7 +364,7 @@ pub(crate) fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
 }
 
 /// The failure of a folder where a file should be named.
-pub(crate) fn folder_named(path: &Path) -> Failure {
+fn folder_named(path: &Path) -> Failure {
     Failure::new(Exit::Rejected, "not-a-file", "not a regular file")
         .about(path.display())
         .hint("this is a folder: name the files in it")

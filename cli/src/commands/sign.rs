@@ -53,8 +53,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.export_pae {
         Some(exported) if exported.as_os_str() == files::STDIN => {}
         Some(exported) => {
+            let read = [&read[..], std::slice::from_ref(path)].concat();
             files::spare(&read, exported, Wanted::Pae)?;
-            files::spare(std::slice::from_ref(path), exported, Wanted::Pae)?;
         }
         // The artifact alone may be written over what is read; that it is one is seen later.
         None if arguments.output.is_none() || files::same(path, output) => {
