@@ -117,7 +117,8 @@ fn kept(sandbox: &Sandbox, verb: &[&str], output: &str, says: &str) {
 fn an_output_replaces_no_other_kind_of_file() {
     let sandbox = sandbox();
     for (writes, verb) in WRITERS {
-        for (file, what) in KEPT {
+        // What a verb reads is the subject of another test.
+        for (file, what) in KEPT.iter().filter(|(file, _)| !verb.contains(file)) {
             let says = format!("{what} lies there, and {writes} does not replace it\n");
             kept(&sandbox, verb, file, &says);
         }
