@@ -83,6 +83,13 @@ impl Failure {
         self
     }
 
+    /// The same failure, of the file instead of the machine.
+    pub(crate) fn rejected_as(mut self, code: &'static str) -> Self {
+        self.exit = Exit::Rejected;
+        self.code = code;
+        self
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.exit
     }

@@ -1,17 +1,20 @@
-//! Says what a file is that a verb refused. No other code recognises kinds of files.
+//! Says what a file is: one that a verb refused, and one that an output would replace. No other
+//! code recognises kinds of files.
 //!
-//! A verb that cannot read a file says what the file is, and which verb or tool takes it. Only
-//! files that a verb has refused come here, so a guess never decides what is compiled or trusted.
+//! A verb that cannot read a file says what the file is, and which verb or tool takes it. A guess
+//! never decides what is compiled or trusted. It decides which old files stay where they are.
 
+mod hint;
 mod recognise;
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use self::recognise::{ARTIFACT_END, recognise};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::files::STDIN;
 
-/// What a verb reads.
+/// What a verb reads or writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
     /// A component or a core module.
@@ -20,6 +23,22 @@ pub(crate) enum Wanted {
     Artifact,
     /// A debug file of edgec.
     DebugFile,
+    /// The envelope of an artifact.
+    Envelope,
+    /// What is to be signed elsewhere.
+    Pae,
+    /// A trust policy, signed or not.
+    Policy,
+    /// A signed trust policy.
+    SignedPolicy,
+    /// A description of a host.
+    HostProfile,
+    /// A public key.
+    PublicKey,
+    /// A private key.
+    PrivateKey,
+    /// A key of either kind.
+    Key,
 }
 
 /// What a file is.
@@ -40,7 +59,11 @@ enum FileKind {
     PublicKey,
     Pem,
     Envelope,
+    Pae,
     Policy,
+    SignedPolicy,
+    HostProfile,
+    Fleet,
     Json,
     Html,
     Script,
@@ -59,7 +82,8 @@ enum FileKind {
 }
 
 /// Adds to the failure of a file that a verb refused. If the file is of another kind than the
-/// wanted one, the message says so. A damaged file of the right kind keeps its failure.
+/// wanted one, the message says so, and the file is at fault. A damaged file of the right kind keeps
+/// its failure.
 pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure {
     let Some(kind) = recognise(bytes).filter(|kind| !kind.is(wanted)) else {
         return failure;
@@ -72,6 +96,10 @@ pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure
         }
         _ => format!("this is {}, not {}", kind.what(), wanted.what()),
     };
+    let failure = match failure.exit() {
+        Exit::Environment => failure.rejected_as(wanted.code()),
+        _ => failure,
+    };
     failure.instead(message, kind.hint(wanted))
 }
 
@@ -83,34 +111,86 @@ pub(crate) fn explain_file(failure: Failure, path: &Path, wanted: Wanted) -> Fai
     }
 }
 
+/// What an output must not replace.
+pub(crate) struct InTheWay {
+    /// What it is.
+    pub(crate) what: &'static str,
+    /// Whether no tool makes it again.
+    pub(crate) lost_for_ever: bool,
+}
+
+/// What lies at `path`, a regular file, if no output of the kind `wanted` may replace it.
+///
+/// # Errors
+///
+/// Where the file cannot be read.
+pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InTheWay>> {
+    let bytes = match front_and_end(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        bytes => bytes?,
+    };
+    let kind = recognise(&bytes);
+    if kind.is_some_and(|kind| kind.gives_way_to(wanted)) {
+        return Ok(None);
+    }
+    Ok(Some(InTheWay {
+        what: kind.map_or("a file of another kind", FileKind::what),
+        lost_for_ever: kind == Some(FileKind::PrivateKey),
+    }))
+}
+
 /// How much of a file's front is read, in bytes (64 KiB).
 const FRONT: u64 = 64 << 10;
 
 /// The front and the last bytes of a regular file, put together.
 fn read_ends(path: &Path) -> Option<Vec<u8>> {
-    use std::io::{Seek as _, SeekFrom};
-    if !path.metadata().ok()?.is_file() {
+    if path.as_os_str() == STDIN || !path.metadata().ok()?.is_file() {
         return None;
     }
-    let mut file = std::fs::File::open(path).ok()?;
-    let length = file.metadata().ok()?.len();
+    front_and_end(path).ok()
+}
+
+fn front_and_end(path: &Path) -> io::Result<Vec<u8>> {
+    use std::io::{Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(path)?;
+    let length = file.metadata()?.len();
     let mut bytes = Vec::new();
-    (&mut file).take(FRONT).read_to_end(&mut bytes).ok()?;
+    (&mut file).take(FRONT).read_to_end(&mut bytes)?;
     let end = length.saturating_sub(ARTIFACT_END.len() as u64).max(FRONT);
-    file.seek(SeekFrom::Start(end)).ok()?;
+    file.seek(SeekFrom::Start(end))?;
     (&mut file)
         .take(ARTIFACT_END.len() as u64)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    Some(bytes)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Wanted {
-    fn what(self) -> &'static str {
+    pub(crate) fn what(self) -> &'static str {
         match self {
             Wanted::Program => "WebAssembly",
             Wanted::Artifact => "an artifact of edgec",
             Wanted::DebugFile => "a debug file of edgec",
+            Wanted::Envelope => "a DSSE envelope",
+            Wanted::Pae => "a message to be signed (DSSE PAE)",
+            Wanted::Policy => "a trust policy",
+            Wanted::SignedPolicy => "a signed trust policy",
+            Wanted::HostProfile => "a host profile",
+            Wanted::PublicKey => "a public key",
+            Wanted::PrivateKey => "a private key",
+            Wanted::Key => "a key",
+        }
+    }
+
+    /// The code of the failure of a file that is something else.
+    fn code(self) -> &'static str {
+        match self {
+            Wanted::Program => "not-wasm",
+            Wanted::Artifact | Wanted::Envelope | Wanted::Pae => "layout",
+            Wanted::DebugFile => "debug-file",
+            Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
+            Wanted::HostProfile => "host-profile",
+            Wanted::PublicKey | Wanted::Key => "public-key",
+            Wanted::PrivateKey => "secret-key",
         }
     }
 }
@@ -121,6 +201,25 @@ impl FileKind {
             Wanted::Program => matches!(self, Self::Component | Self::Module | Self::WasmText),
             Wanted::Artifact => self == Self::Artifact,
             Wanted::DebugFile => self == Self::DebugFile,
+            Wanted::Envelope => self == Self::Envelope,
+            Wanted::Pae => self == Self::Pae,
+            Wanted::Policy => matches!(self, Self::Policy | Self::SignedPolicy),
+            Wanted::SignedPolicy => self == Self::SignedPolicy,
+            Wanted::HostProfile => self == Self::HostProfile,
+            Wanted::PublicKey => self == Self::PublicKey,
+            Wanted::PrivateKey => self == Self::PrivateKey,
+            Wanted::Key => matches!(self, Self::PublicKey | Self::PrivateKey),
+        }
+    }
+
+    /// Whether an output takes the place of such a file: of an empty one, of one of its own kind,
+    /// and of an image that Wasmtime compiled or an artifact that was cut off. No other.
+    fn gives_way_to(self, wanted: Wanted) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::PrivateKey | Self::Component | Self::Module | Self::WasmText => false,
+            Self::WasmtimeImage => wanted == Wanted::Artifact,
+            kind => kind.is(wanted),
         }
     }
 
@@ -141,7 +240,11 @@ impl FileKind {
             Self::PublicKey => "a public key",
             Self::Pem => "a PEM file",
             Self::Envelope => "a DSSE envelope",
+            Self::Pae => "a message to be signed (DSSE PAE)",
             Self::Policy => "a trust policy",
+            Self::SignedPolicy => "a signed trust policy",
+            Self::HostProfile => "a host profile",
+            Self::Fleet => "a fleet of hosts",
             Self::Json => "a JSON document",
             Self::Html => "an HTML page",
             Self::Script => "a script",
@@ -157,63 +260,6 @@ impl FileKind {
             Self::Bzip2 => "a bzip2 archive",
             Self::Zip => "a ZIP archive",
             Self::Tar => "a tar archive",
-        }
-    }
-
-    fn hint(self, wanted: Wanted) -> &'static str {
-        match self {
-            Self::Empty => "the build or download that should have written it probably failed",
-            Self::Component | Self::Module | Self::WasmText => {
-                "build it first: `edgec build` makes an artifact of it"
-            }
-            Self::Artifact if wanted == Wanted::Program => {
-                "it is built already: `edgec verify`, `edgec run` and `edgec inspect` take artifacts; \
-                 `edgec build` takes the program that it was made from"
-            }
-            Self::Artifact => {
-                "give the debug file: `edgec build --debug-file` writes it beside the artifact"
-            }
-            Self::WasmtimeImage if wanted == Wanted::Artifact => {
-                "fetch or build the artifact again; of a file of Wasmtime's, give `edgec build` the WebAssembly"
-            }
-            Self::WasmtimeImage => "give the WebAssembly that it was made from",
-            Self::DebugFile => {
-                "`edgec symbolize` reads debug files; the artifact has the ending .cwasm"
-            }
-            Self::Utf16 => "save it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE",
-            Self::Wit => {
-                "WIT only describes a program: give the component or core module, .wasm or .wat"
-            }
-            Self::Source => {
-                "compile it for WebAssembly first, such as with the clang of wasi-sdk or with Rust's \
-                 target wasm32-wasip2"
-            }
-            Self::LfsPointer => "the file itself was not downloaded: git lfs pull",
-            Self::PrivateKey => "keys are named with --key",
-            Self::PublicKey => "keys are named with --key, or --public-key",
-            Self::Pem => "give the file that the build wrote",
-            Self::Envelope => "give the artifact, which has the envelope in it",
-            Self::Policy => "policies are named with --trust",
-            Self::Html => "the download gave a page instead of the file: look at the address",
-            Self::Object
-            | Self::Native
-            | Self::Library
-            | Self::Windows
-            | Self::MachO
-            | Self::Bitcode => {
-                "compile the program for WebAssembly, such as Rust's target wasm32-wasip2"
-            }
-            Self::Gzip => "unpack it first: gunzip FILE",
-            Self::Zstd => "unpack it first: unzstd FILE",
-            Self::Xz => "unpack it first: unxz FILE",
-            Self::Bzip2 => "unpack it first: bunzip2 FILE",
-            Self::Zip => "unpack it first: unzip FILE",
-            Self::Tar => "unpack it first: tar -xf FILE",
-            Self::Json | Self::Script => match wanted {
-                Wanted::Program => "give a component or core module, .wasm or .wat",
-                Wanted::Artifact => "give the .cwasm that `edgec build` wrote",
-                Wanted::DebugFile => "give the .debug that `edgec build --debug-file` wrote",
-            },
         }
     }
 }

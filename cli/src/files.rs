@@ -1,5 +1,6 @@
 //! Files: read with a bound, written whole or not at all.
 
+mod output;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -9,9 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::failure::{Exit, Failure};
+use crate::file_kind::Wanted;
 use crate::key_material::looks_like;
 use crate::signals;
 
+pub(crate) use output::{
+    refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, same, spare, spare_inputs,
+};
 use secret::{MAX_SECRET_LEN, key_variable, variable};
 pub(crate) use secret::{Sensitive, read_secret};
 
@@ -31,7 +36,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     } else {
         read_file(path)
     };
-    let bytes = bytes.map_err(|error| cannot_read(path, &error))?;
+    let bytes = bytes.map_err(|error| cannot("read", path, &error))?;
     if is_key(&bytes) {
         let message = "this looks like a secret key, not like WebAssembly; it is not shown";
         return Err(Failure::new(Exit::Rejected, "secret-input", message)
@@ -39,14 +44,6 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             .hint("keys are named with --key"));
     }
     Ok(bytes)
-}
-
-fn cannot_read(path: &Path, error: &io::Error) -> Failure {
-    let failure = cannot("read", path, error);
-    match error.kind() {
-        io::ErrorKind::IsADirectory => failure.hint("this is a folder: name the files in it"),
-        _ => failure,
-    }
 }
 
 /// Why [`read`] would fail before the first byte: there is no such file, or it is a folder.
@@ -57,7 +54,7 @@ pub(crate) fn unreadable(path: &Path) -> Option<Failure> {
         Ok(_) => return None,
         Err(error) => error,
     };
-    Some(cannot_read(path, &error))
+    Some(cannot("read", path, &error))
 }
 
 /// Whether an input is a key instead of a program. The text parser's error would show a line of it.
@@ -113,13 +110,14 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     let (file, metadata) = open().map_err(|error| cannot("read", path, &error))?;
     let len = metadata.len();
+    if metadata.is_dir() {
+        return Err(folder_named(path));
+    }
     if !metadata.is_file() {
         let failure = Failure::new(Exit::Rejected, "not-a-file", "not a regular file");
-        let failure = failure.about(path.display());
-        return Err(match metadata.is_dir() {
-            true => failure.hint("this is a folder: name the files in it"),
-            false => failure.hint("an artifact is read from a file, or from standard input (`-`)"),
-        });
+        return Err(failure
+            .about(path.display())
+            .hint("an artifact is read from a file, or from standard input (`-`)"));
     }
     if len > MAX_LEN {
         let message = format!("{len} bytes are more than an artifact may have");
@@ -168,12 +166,22 @@ pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
 fn stdin_once() -> io::Result<io::StdinLock<'static>> {
     static READ: AtomicBool = AtomicBool::new(false);
     match READ.swap(true, Ordering::Relaxed) {
-        true => Err(io::Error::other(
-            "standard input was read before: `-` is named twice",
-        )),
+        true => Err(io::Error::other(ReadBefore)),
         false => Ok(io::stdin().lock()),
     }
 }
+
+/// Standard input is named for several things. Most verbs see that before they read anything.
+#[derive(Debug)]
+struct ReadBefore;
+
+impl std::fmt::Display for ReadBefore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("standard input was read before: `-` is named twice")
+    }
+}
+
+impl std::error::Error for ReadBefore {}
 
 fn read_bounded(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
     read_sized(source, most, 0)
@@ -192,29 +200,22 @@ fn read_sized(source: impl io::Read, most: u64, expected: u64) -> io::Result<Vec
     Ok(bytes)
 }
 
-/// Who may read a file that is written.
-#[derive(Clone, Copy)]
-pub(crate) enum Access {
-    /// As the process's umask says.
-    Public,
-    /// The owner only.
-    Private,
-}
-
-/// Writes a file under a temporary name beside its own and renames it: a reader sees the
-/// old file or the new one, and a failure leaves the old one.
-pub(crate) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
-    signals::uninterrupted(|| stage(path, bytes, access)?.commit())
+/// Writes a file of this kind under a temporary name beside its own and renames it: a reader sees
+/// the old file or the new one, and a failure leaves the old one.
+pub(crate) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failure> {
+    signals::uninterrupted(|| stage(path, bytes, kind)?.commit())
 }
 
 /// A file that is complete on disk and has not replaced its predecessor yet.
 pub(crate) struct Staged {
     path: PathBuf,
+    kind: Wanted,
     file: tempfile::NamedTempFile,
 }
 
-/// Writes the new file beside the old one.
-pub(crate) fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<Staged, Failure> {
+/// Writes the new file beside the old one. A private key is for its owner only, other files are for
+/// those whom the process's umask lets.
+pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, Failure> {
     let stage = || {
         match fs::metadata(path) {
             Ok(old) if !old.is_file() => return Err(io::Error::other("not a regular file")),
@@ -226,14 +227,12 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<Staged,
         {
             use std::os::unix::fs::PermissionsExt as _;
             let replaced = fs::metadata(path).map(|old| old.permissions().mode() & 0o777);
-            let mode = match access {
-                Access::Public => replaced.unwrap_or(0o666),
-                Access::Private => 0o600,
+            let mode = match kind {
+                Wanted::PrivateKey => 0o600,
+                _ => replaced.unwrap_or(0o666),
             };
             builder.permissions(fs::Permissions::from_mode(mode));
         }
-        #[cfg(not(unix))]
-        let _ = access;
         let mut file = builder.tempfile_in(folder(path))?;
         edgec_loader::write_sparse(bytes, file.as_file_mut())?;
         file.as_file().set_len(bytes.len() as u64)?;
@@ -243,6 +242,7 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<Staged,
     match stage() {
         Ok(file) => Ok(Staged {
             path: path.to_owned(),
+            kind,
             file,
         }),
         Err(error) => Err(cannot("write", path, &error)),
@@ -269,15 +269,22 @@ impl Staged {
     }
 }
 
-/// Puts all new files in the places of the old ones, then syncs each folder once.
+/// Puts all new files in the places of the old ones, then syncs each folder once. If one of the old
+/// files must not be replaced, none is.
 pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
+    for it in &staged {
+        refuse_other(&it.path, it.kind)?;
+    }
     let mut changed = BTreeMap::new();
-    let renamed: Result<(), Failure> = staged.into_iter().try_for_each(|Staged { path, file }| {
-        let persisted = file.persist(&path);
-        persisted.map_err(|error| cannot("write", &path, &error.error))?;
-        changed.entry(folder(&path).to_owned()).or_insert(path);
-        Ok(())
-    });
+    let renamed: Result<(), Failure> =
+        staged
+            .into_iter()
+            .try_for_each(|Staged { path, file, .. }| {
+                let persisted = file.persist(&path);
+                persisted.map_err(|error| cannot("write", &path, &error.error))?;
+                changed.entry(folder(&path).to_owned()).or_insert(path);
+                Ok(())
+            });
     // Also after an error: some files are in their places.
     for (folder, path) in changed {
         sync(&folder).map_err(|error| cannot("write", &path, &error))?;
@@ -303,61 +310,6 @@ fn sync(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Refuses `-` as an output: an artifact or a key must not end up in a terminal's text.
-pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
-    if path.as_os_str() == STDIN {
-        return Err(
-            Failure::usage("output", "standard output is not written to")
-                .about("-o -")
-                .hint(
-                    "name a file: it is written whole or not at all, which a pipe cannot promise",
-                ),
-        );
-    }
-    Ok(())
-}
-
-/// For what is never overwritten, such as a key.
-pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
-    if path.symlink_metadata().is_err() {
-        return Ok(());
-    }
-    let message = "there is such a file already, and a key is never overwritten";
-    Err(Failure::usage("exists", message)
-        .about(path.display())
-        .hint("choose another name, or move the old key away"))
-}
-
-/// Refuses to write over a file that is read, and to read standard input twice.
-pub(crate) fn spare(read: &[PathBuf], written: &Path) -> Result<(), Failure> {
-    refuse_dash(written)?;
-    if read.iter().any(|read| same(read, written)) {
-        let message = "this file is read, and would be overwritten";
-        return Err(Failure::usage("output", message)
-            .about(written.display())
-            .hint("name another file or folder with -o"));
-    }
-    refuse_stdin_twice(read)
-}
-
-/// Standard input is one thing.
-pub(crate) fn refuse_stdin_twice(read: &[PathBuf]) -> Result<(), Failure> {
-    let read = read.iter().filter(|path| path.as_os_str() == STDIN);
-    if read.count() > 1 {
-        let message = "standard input is named for more than one of the files that are read";
-        return Err(Failure::usage("stdin", message));
-    }
-    Ok(())
-}
-
-/// Whether two names mean one existing file.
-pub(crate) fn same(one: &Path, other: &Path) -> bool {
-    match (one.canonicalize(), other.canonicalize()) {
-        (Ok(one), Ok(other)) => one == other,
-        _ => false,
-    }
-}
-
 /// Makes a folder and those above it.
 pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
     if path.as_os_str().is_empty() {
@@ -367,27 +319,53 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
 }
 
 pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
+    if error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<ReadBefore>())
+    {
+        return Failure::usage("stdin", ReadBefore.to_string()).about(path.display());
+    }
+    if verb == "read" && error.kind() == io::ErrorKind::IsADirectory {
+        return folder_named(path);
+    }
     // The innermost cause is the system's; what is around it names temporary files.
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
+    let cause = cause.to_string();
+    // The name of the temporary file, which `tempfile` adds.
+    let cause = cause.split(" at path ").next().unwrap_or_default();
     let failure = Failure::environment(
         "io",
         &io::Error::new(error.kind(), format!("cannot {verb}: {cause}")),
     )
     .about(path.display());
-    match (verb, error.kind()) {
-        ("read", _) => failure,
-        (_, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
-            failure.hint("the disk is full: make room, or name another place")
+    match remedy(error.kind()).filter(|_| verb != "read") {
+        Some(remedy) => failure.hint(remedy),
+        None => failure,
+    }
+}
+
+/// What to do if a file cannot be written.
+pub(crate) fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("the disk is full: make room, or name another place")
         }
-        (_, io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied) => {
-            failure.hint("nothing may be written there: name another place")
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            Some("nothing may be written there: name another place")
         }
-        (_, io::ErrorKind::FileTooLarge) => failure.hint(
+        io::ErrorKind::FileTooLarge => Some(
             "this is more than a file may have here: raise the limit where edgec is started (ulimit -f unlimited)",
         ),
-        _ => failure,
+        _ => None,
     }
+}
+
+/// The failure of a folder where a file should be named.
+fn folder_named(path: &Path) -> Failure {
+    Failure::new(Exit::Rejected, "not-a-file", "not a regular file")
+        .about(path.display())
+        .hint("this is a folder: name the files in it")
 }

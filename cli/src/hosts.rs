@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use edgec_targets::Cover;
 use edgec_verifier::{Fleet, FleetHost, HostProfile};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
+use crate::file_kind::{Wanted, explain, explain_file};
 use crate::{files, render};
 
 /// What this machine is called where it has no other name.
@@ -29,19 +30,18 @@ impl Host {
 
     /// Reads a profile; one without a name has its file's.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = files::read_text(path).map_err(|failure| match failure.exit() {
-            Exit::Rejected => failure.hint("an artifact? they stand in front of --host"),
-            _ => failure,
-        })?;
+        let text = files::read_text(path)
+            .map_err(|failure| explain_file(failure, path, Wanted::HostProfile))?;
         let profile = HostProfile::from_toml(&text);
         let profile = profile.map_err(|error| {
             let failure = Failure::rejected("host-profile", &error).about(path.display());
-            failure.hint(match Fleet::from_toml(&text) {
+            let failure = failure.hint(match Fleet::from_toml(&text) {
                 Ok(_) => "it is a fleet: --fleet takes it, where a verb has that",
                 Err(_) => {
                     "docs/targets.md describes the fields; `edgec host --save FILE` writes one"
                 }
-            })
+            });
+            explain(failure, text.as_bytes(), Wanted::HostProfile)
         })?;
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy();
         Ok(Self {

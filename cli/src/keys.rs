@@ -9,7 +9,8 @@ use etcetera::BaseStrategy as _;
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, chain};
-use crate::files::{self, Access, Sensitive};
+use crate::file_kind::{Wanted, explain, explain_file};
+use crate::files::{self, Sensitive};
 use crate::secrets::{self, Secret};
 use crate::signals;
 
@@ -22,7 +23,8 @@ pub(crate) const VARIABLE_PREFIX: &str = "env:";
 /// Reads a private key that only its owner can read, asking for its passphrase where it
 /// has one; `passphrase` names a file that holds it.
 pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKey, Failure> {
-    let pem = files::read_secret(path, Sensitive::Key)?;
+    let pem = files::read_secret(path, Sensitive::Key)
+        .map_err(|failure| explain_file(failure, path, Wanted::PrivateKey))?;
     open(path, &pem, passphrase)
 }
 
@@ -35,13 +37,25 @@ pub(crate) fn open(
     secrets::shield();
     let wrong = |error: &SecretKeyError| {
         let failure = Failure::rejected(code(error), error).about(path.display());
-        match hint(error, pem) {
+        let failure = match hint(error, pem) {
             Some(hint) => failure.hint(hint),
             None => failure,
+        };
+        // Of a public key, its own hint says more.
+        let is_public = pem.contains("BEGIN PUBLIC KEY");
+        match error {
+            SecretKeyError::Pem | SecretKeyError::Document(_) if !is_public => {
+                explain(failure, pem.as_bytes(), Wanted::PrivateKey)
+            }
+            _ => failure,
         }
     };
     if !SecretKey::is_encrypted(pem) {
-        return SecretKey::from_pem(pem).map_err(|error| wrong(&error));
+        let key = SecretKey::from_pem(pem).map_err(|error| wrong(&error))?;
+        if passphrase.is_some() {
+            warn_of_bare_key(path);
+        }
+        return Ok(key);
     }
     let shown = path.display().to_string();
     let passphrase = secrets::passphrase(passphrase)
@@ -49,6 +63,19 @@ pub(crate) fn open(
         .map_err(|failure| failure.or_about(&shown))?;
     SecretKey::from_encrypted_pem(pem, passphrase.as_str().as_bytes())
         .map_err(|error| wrong(&error))
+}
+
+/// A user who names a passphrase takes the key for an encrypted one. `EDGEC_PASSPHRASE` says nothing
+/// about this key: all commands of a job may have it, so it brings no warning.
+fn warn_of_bare_key(path: &Path) {
+    let message = "the private key is not encrypted: --passphrase-file is not read";
+    Failure::usage("not-encrypted", message)
+        .about(path.display())
+        .hint(
+            "leave the option out, or encrypt the key: \
+             openssl pkcs8 -topk8 -v2 aes-256-cbc -scrypt -in OLD.pem -out NEW.pem",
+        )
+        .print_warning();
 }
 
 fn code(error: &SecretKeyError) -> &'static str {
@@ -81,8 +108,15 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
 
 /// Reads a public key in any of its encodings.
 pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failure> {
-    let text = files::read_public(path)?;
-    public_from_text(&text).map_err(|failure| failure.about(path.display()))
+    let text = files::read_public(path)
+        .map_err(|failure| explain_file(failure, path, Wanted::PublicKey))?;
+    public_from_text(&text).map_err(|failure| {
+        let failure = failure.about(path.display());
+        match text.contains("PRIVATE KEY") {
+            true => failure,
+            false => explain(failure, text.as_bytes(), Wanted::PublicKey),
+        }
+    })
 }
 
 /// The public key in a text.
@@ -126,13 +160,13 @@ pub(crate) fn development(
         let pem = pem(&generate()?, None)?;
         // Two builds at once may both come here: the first key is everybody's.
         new = signals::uninterrupted(|| {
-            files::stage(&private, pem.as_bytes(), Access::Private)?.commit_if_absent()
+            files::stage(&private, pem.as_bytes(), Wanted::PrivateKey)?.commit_if_absent()
         })?;
     }
     let key = read(&private, passphrase)?;
     let public_pem = key.public().to_pem();
     if !std::fs::read_to_string(&public).is_ok_and(|text| text == public_pem) {
-        files::write(&public, public_pem.as_bytes(), Access::Public)?;
+        files::write(&public, public_pem.as_bytes(), Wanted::PublicKey)?;
     }
     Ok((key, public, new))
 }

@@ -10,6 +10,7 @@ use edgec_verifier::{
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
+use crate::file_kind::{Wanted, explain, explain_file};
 use crate::{files, keys, render, time};
 
 /// The variable that names the file of the newest policy seen.
@@ -112,7 +113,13 @@ impl PolicyReport {
 }
 
 impl TrustArguments {
+    /// The files of `--key`, where `-` is standard input.
+    pub(crate) fn keys(&self) -> &[PathBuf] {
+        &self.key
+    }
+
     pub(crate) fn resolve(&self) -> Result<Trust, Failure> {
+        files::refuse_stdin_twice(&self.key)?;
         if self.key.is_empty() && self.trust.is_none() {
             return Err(
                 Failure::usage("no-trust", "nothing says whose signatures count").hint(
@@ -189,9 +196,14 @@ impl TrustArguments {
                 }
                 _ => Exit::Rejected,
             };
+            let seen = format!("what was seen is in {}", state.display());
+            let hint = match &error {
+                PolicyStateError::Io(error) => files::remedy(error.kind()),
+                _ => None,
+            };
             Failure::new(exit, error.code(), crate::failure::chain(&error))
                 .about(path.display())
-                .hint(format!("what was seen is in {}", state.display()))
+                .hint(hint.map_or(seen.clone(), |hint| format!("{hint}\n{seen}")))
         })?;
         Ok((policy, Some(seen)))
     }
@@ -202,18 +214,31 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
     let roots: Result<Vec<PublicKey>, Failure> = roots
         .iter()
         .map(|path| {
-            let bytes = read_guarded(path).map_err(|error| guard_failure(&error, path))?;
+            let bytes = read_guarded(path)
+                .map_err(|error| guard_failure(&error, path, Wanted::PublicKey))?;
             let text = String::from_utf8_lossy(&bytes);
-            let key = keys::public_from_text(&text).map_err(|f| f.about(path.display()))?;
+            let key = keys::public_from_text(&text).map_err(|failure| {
+                let failure = failure.about(path.display());
+                match text.contains("PRIVATE KEY") {
+                    true => failure,
+                    false => explain(failure, &bytes, Wanted::PublicKey),
+                }
+            })?;
             Ok(key.0)
         })
         .collect();
     TrustPolicy::read(path, &roots?, time::now()?).map_err(|error| {
         let failure = Failure::rejected(error.code(), &error).about(path.display());
         match error {
-            PolicyFileError::Guard(error) => guard_failure(&error, path),
+            PolicyFileError::Guard(error) => guard_failure(&error, path, Wanted::Policy),
+            PolicyFileError::NotText { .. }
+            | PolicyFileError::Policy(_)
+            | PolicyFileError::Envelope(_) => explain_file(failure, path, Wanted::Policy),
             PolicyFileError::NoRoot => failure.hint("name the root's public key with --root"),
-            PolicyFileError::Unsigned => failure.hint("sign it with `edgec policy sign`"),
+            PolicyFileError::Unsigned => {
+                let failure = failure.hint("sign it with `edgec policy sign`");
+                explain_file(failure, path, Wanted::Policy)
+            }
             PolicyFileError::Expired { expires, .. } => {
                 failure.hint(format!("it expired at {}", time::show(expires)))
             }
@@ -223,7 +248,7 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
 }
 
 /// The failure of a file that decides what a host trusts, and that another user may have written.
-fn guard_failure(error: &GuardError, path: &Path) -> Failure {
+fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
     let failure = match error {
         GuardError::Io(error) => return files::cannot("read", path, error),
         error => Failure::rejected(error.code(), error).about(path.display()),
@@ -234,6 +259,10 @@ fn guard_failure(error: &GuardError, path: &Path) -> Failure {
             failure.hint("the file must belong to you or to root: chown it, or copy it")
         }
         GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
+        GuardError::NotAFile if path.is_dir() => {
+            failure.hint("this is a folder: name the files in it")
+        }
+        GuardError::TooLong => explain_file(failure, path, wanted),
         _ => failure,
     }
 }

@@ -129,6 +129,9 @@ impl Store {
             Err(error) if error.is_absence() => return Err(not_a_store()),
             Err(error) => return Err(error),
         }
+        for lock in [ADMISSIONS, TURN, CHANGES] {
+            root.judge_lock_if_there(lock)?;
+        }
         Ok(Self(Arc::new(Inner {
             artifacts: root.folder("artifacts")?,
             names: root.folder("names")?,

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use edgec_tests::corpus::{GREETING, bombs::bombs, fails, refused};
-use edgec_tests::{Sandbox, binary, isolate, repository};
+use edgec_tests::{OLD_ARTIFACT, Sandbox, binary, isolate, repository};
 
 fn hello() -> Vec<u8> {
     wat::parse_file(repository().join("examples/hello.wat")).unwrap()
@@ -254,7 +254,7 @@ fn row_39_a_broken_optimizer() {
 fn small() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("in.wat", "(module (func (export \"f\")))");
-    sandbox.write("a.cwasm", "old");
+    sandbox.write("a.cwasm", OLD_ARTIFACT);
     sandbox
 }
 
@@ -268,7 +268,7 @@ fn row_40_no_room_for_the_artifact() {
         assert_eq!(output.status.code(), Some(3), "{limits}: {output:?}");
         assert!(["io", "limit"].contains(&&*code(&output)), "{output:?}");
         assert_eq!(sandbox.files(), before, "{limits}");
-        assert_eq!(sandbox.read("a.cwasm"), b"old", "{limits}");
+        assert_eq!(sandbox.read("a.cwasm"), OLD_ARTIFACT, "{limits}");
     }
 }
 
@@ -288,7 +288,7 @@ fn row_40_a_full_disk() {
         return;
     }
     let result = std::panic::catch_unwind(|| {
-        sandbox.write("disk/a.cwasm", "old");
+        sandbox.write("disk/a.cwasm", OLD_ARTIFACT);
         let hello = repository().join("examples/hello.wat");
         let arguments = [
             "build",
@@ -314,13 +314,62 @@ fn row_40_a_full_disk() {
             "disk/a.cwasm",
         ];
         fails(&sandbox, 3, &one, "io");
-        assert_eq!(sandbox.read("disk/a.cwasm"), b"old");
+        assert_eq!(sandbox.read("disk/a.cwasm"), OLD_ARTIFACT);
+        tries_a_store_and_a_key(&sandbox);
     });
     let unmounted = Command::new("umount").arg(&disk).status().unwrap();
     assert!(unmounted.success());
     if let Err(panic) = result {
         std::panic::resume_unwind(panic);
     }
+}
+
+/// The folder `disk` of the sandbox has little room: first too little for an image, then none.
+fn tries_a_store_and_a_key(sandbox: &Sandbox) {
+    sandbox.hello();
+    let add = ["store", "--store", "disk/store", "add"];
+    let add = [&add[..], &["--key", "key.pub.pem", "hello.cwasm"]].concat();
+    let stderr = sandbox.fails(3, &add);
+    assert!(stderr.starts_with("error[io]: "), "{stderr}");
+    assert!(stderr.contains("disk/store/"), "{stderr}");
+    assert!(stderr.contains("\n  hint: the disk is full"), "{stderr}");
+    // What fits is written, and the rest is not.
+    let _ = std::fs::write(sandbox.path().join("disk/filler"), vec![1; 1 << 16]);
+    let stderr = fails(sandbox, 3, &["keygen", "-o", "disk/new.pem"], "io");
+    let says = "error[io]: disk/new.pem: cannot write: No space left on device";
+    assert!(stderr.starts_with(says), "{stderr}");
+    assert!(stderr.contains("\n  hint: the disk is full"), "{stderr}");
+    assert!(!stderr.contains(".edgec-"), "{stderr}");
+    let files = sandbox.files();
+    assert!(
+        !files.iter().any(|name| name.contains("new.p")),
+        "{files:?}"
+    );
+}
+
+/// Row 40: a store and a key name the limit on the size of files, and what to do.
+#[test]
+fn row_40_no_room_for_a_store_or_a_key() {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let add = ["store", "--store", "store", "add"];
+    let add = [&add[..], &["--key", "key.pub.pem", "hello.cwasm"]].concat();
+    for (limit, arguments, path) in [
+        ("ulimit -f 4", &add[..], "store/"),
+        (
+            "ulimit -f 0",
+            &["keygen", "-o", "new.pem"],
+            "new.pem: cannot write",
+        ),
+    ] {
+        let output = limited(&sandbox, limit, arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{stderr}");
+        assert!(stderr.starts_with("error[io]: "), "{stderr}");
+        assert!(stderr.contains(path), "{stderr}");
+        assert!(stderr.contains("ulimit -f unlimited"), "{stderr}");
+    }
+    assert!(!sandbox.path().join("new.pem").exists());
 }
 
 /// Row 40: a symbolic link in the output's place is replaced; what it led to stays.
@@ -383,7 +432,7 @@ fn row_40_interrupted() {
     let (mut old, mut new) = (0, 0);
     for step in 0..60u32 {
         let signal = [Signal::INT, Signal::TERM, Signal::HUP][step as usize % 3];
-        sandbox.write("a.cwasm", "old");
+        sandbox.write("a.cwasm", OLD_ARTIFACT);
         let mut command = sandbox.command(&arguments);
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(moment * step);
@@ -393,7 +442,7 @@ fn row_40_interrupted() {
         let status = child.wait().unwrap();
         assert!(status.success() || status.signal().is_some(), "{status}");
         assert_eq!(sandbox.files(), before, "after {step} steps");
-        if sandbox.read("a.cwasm") == b"old" {
+        if sandbox.read("a.cwasm") == OLD_ARTIFACT {
             old += 1;
             assert!(!status.success());
         } else {

@@ -123,6 +123,36 @@ fn row_32_folders_of_others() {
     Store::open(above.join("link")).unwrap();
 }
 
+/// Row 32: the files that changes wait for are judged as all others, also by a process that opened
+/// the store before.
+#[test]
+fn row_32_locks_of_others() {
+    let host = StoreHost::new();
+    let add = || host.add(&material().hello).map_err(|error| error.code());
+    for name in ["admissions", "changes", "turn"] {
+        let path = host.path(name);
+        for mode in [0o666, 0o620, 0o602] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            host.refuses("store-writable", &format!("{name} {mode:o}"));
+            assert_eq!(add(), Err("store-writable"), "{name} {mode:o}");
+        }
+        fs::remove_file(&path).unwrap();
+        symlink("nowhere", &path).unwrap();
+        host.refuses("not-a-file", name);
+        assert_eq!(add(), Err("not-a-file"), "{name}");
+        fs::remove_file(&path).unwrap();
+        let other = host.sandbox.write("other", "");
+        fs::set_permissions(&other, Permissions::from_mode(0o600)).unwrap();
+        fs::hard_link(&other, &path).unwrap();
+        host.refuses("store-link", name);
+        assert_eq!(add(), Err("store-link"), "{name}");
+        fs::remove_file(&path).unwrap();
+        // Where there is none, a change makes it.
+        host.assert_good();
+        assert_eq!(add(), Ok(Change::Unchanged), "{name}");
+    }
+}
+
 /// Row 32: another owner can change a file whatever its mode, so such a file is refused.
 #[test]
 fn row_32_owners() {

@@ -1,6 +1,6 @@
 //! `edgec build`: what comes out, where it goes, and what a failure leaves behind.
 
-use edgec_tests::{Sandbox, repository};
+use edgec_tests::{OLD_ARTIFACT, Sandbox, repository};
 
 fn hello() -> String {
     let path = repository().join("examples/hello.wat");
@@ -44,9 +44,9 @@ fn an_input_from_a_pipe_is_the_same_input() {
 #[test]
 fn one_artifact_goes_into_the_file_that_is_named() {
     let sandbox = Sandbox::new();
-    sandbox.write("app.cwasm", "old");
+    sandbox.write("app.cwasm", OLD_ARTIFACT);
     sandbox.build(&hello(), "aarch64", "app.cwasm");
-    assert_ne!(sandbox.read("app.cwasm"), b"old");
+    assert_ne!(sandbox.read("app.cwasm"), OLD_ARTIFACT);
     sandbox.ok(&["verify", "app.cwasm", "--key", "key.pub.pem"]);
 }
 
@@ -54,11 +54,11 @@ fn one_artifact_goes_into_the_file_that_is_named() {
 fn what_fails_writes_nothing_and_loses_nothing() {
     let sandbox = Sandbox::new();
     sandbox.write("bad.wat", "(module (func (result i32)))");
-    sandbox.write("out/bad.x86_64.cwasm", "old");
+    sandbox.write("out/bad.x86_64.cwasm", OLD_ARTIFACT);
     let before = sandbox.files();
     sandbox.fails(1, &["build", "bad.wat", "--key", "key.pem", "-o", "out"]);
     assert_eq!(sandbox.files(), before);
-    assert_eq!(sandbox.read("out/bad.x86_64.cwasm"), b"old");
+    assert_eq!(sandbox.read("out/bad.x86_64.cwasm"), OLD_ARTIFACT);
 }
 
 #[test]

@@ -258,22 +258,150 @@ fn a_damaged_artifact_is_not_taken_for_something_else() {
 #[test]
 fn a_folder_is_named() {
     let sandbox = sandbox();
-    for (verb, exit) in [
-        (&["verify", "folder", "--key", "key.pub.pem"][..], 3),
-        (&["validate", "folder"], 3),
-        (&["inspect", "folder"], 1),
+    let build = ["build", "app.wat", "-o", "out/"];
+    for verb in ARTIFACT_VERBS.iter().chain(PROGRAM_VERBS).chain(KEY_VERBS) {
+        let error = error(&sandbox, verb, "folder");
+        let says = "error[not-a-file]: folder: not a regular file\n  hint: this is a folder";
+        assert!(error.starts_with(says), "{verb:?}: {error}");
+    }
+    for more in [
+        &["validate", "FILE"][..],
+        &[
+            "verify",
+            "app.cwasm",
+            "--key",
+            "key.pub.pem",
+            "--host",
+            "FILE",
+        ],
+        &[
+            "verify",
+            "app.cwasm",
+            "--key",
+            "key.pub.pem",
+            "--rebuild",
+            "FILE",
+        ],
+        &["check", "app.cwasm", "--host", "FILE"],
+        &["check", "app.cwasm", "--fleet", "FILE"],
+        &[&build[..], &["--key", "key.pem", "--fleet", "FILE"]].concat(),
+        &[
+            "sign",
+            "app.cwasm",
+            "--attach",
+            "FILE",
+            "--public-key",
+            "key.pub.pem",
+        ],
+        &[
+            "policy", "sign", "FILE", "--key", "key.pem", "-o", "out.dsse",
+        ],
     ] {
-        let output = sandbox.run(verb);
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        let error = error(&sandbox, more, "folder");
         assert!(
-            [1, exit].contains(&output.status.code().unwrap()),
-            "{stderr}"
-        );
-        assert!(
-            stderr.contains("hint: this is a folder: name the files in it"),
-            "{stderr}"
+            error.starts_with("error[not-a-file]: folder: "),
+            "{more:?}: {error}"
         );
     }
+    // A policy's file has a code of its own.
+    for verb in POLICY_VERBS {
+        let error = error(&sandbox, verb, "folder");
+        assert!(
+            error.contains("hint: this is a folder"),
+            "{verb:?}: {error}"
+        );
+    }
+}
+
+/// Options and arguments that take a trust policy as a host reads it.
+const POLICY_VERBS: &[&[&str]] = &[
+    &["policy", "check", "FILE"],
+    &["verify", "app.cwasm", "--trust", "FILE"],
+    &[
+        "verify",
+        "app.cwasm",
+        "--trust",
+        "FILE",
+        "--root",
+        "key.pub.pem",
+    ],
+    &["run", "--trust", "FILE", "app.cwasm"],
+];
+
+/// Options and arguments that take a key.
+const KEY_VERBS: &[&[&str]] = &[
+    &["verify", "app.cwasm", "--key", "FILE"],
+    &[
+        "sign",
+        "app.cwasm",
+        "--key",
+        "key.pem",
+        "--public-key",
+        "FILE",
+    ],
+    &["sign", "app.cwasm", "--remove", "FILE"],
+    &["keys", "import", "FILE", "-o", "out.pem"],
+    &["build", "app.wat", "-o", "out/", "--key", "FILE"],
+    &["sign", "app.cwasm", "--key", "FILE"],
+    &["keys", "show", "FILE"],
+    &["keys", "export", "FILE", "--as", "pem"],
+];
+
+/// What no option for a policy or a key takes.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("app.wat", "WebAssembly text"),
+    ("app.wasm", "a core module"),
+    ("app.cwasm", "an artifact of edgec"),
+    ("other.debug", "a debug file of edgec"),
+];
+
+#[test]
+fn what_is_no_policy_is_named() {
+    let sandbox = sandbox();
+    let sign: &[&str] = &[
+        "policy", "sign", "FILE", "--key", "key.pem", "-o", "out.dsse",
+    ];
+    let others = OTHERS.iter().map(|(file, what, _)| (*file, *what));
+    let others = others.filter(|(file, _)| *file != "policy.toml");
+    for (file, what) in others.chain(PROGRAMS.iter().copied()) {
+        for verb in POLICY_VERBS.iter().chain([&sign]) {
+            let error = error(&sandbox, verb, file);
+            let says = format!("{file}: this is {what}, not a trust policy\n  hint: ");
+            assert!(error.contains(&says), "{verb:?}: {error}");
+        }
+    }
+    // A policy with a mistake is one.
+    let error = error(&sandbox, POLICY_VERBS[0], "policy.toml");
+    assert!(error.contains("malformed trust policy"), "{error}");
+    // An artifact's envelope is signed as a policy is.
+    sandbox.ok(&["envelope", "app.cwasm", "-o", "app.dsse"]);
+    let error = self::error(&sandbox, POLICY_VERBS[0], "app.dsse");
+    let says = "this is a DSSE envelope, not a trust policy";
+    assert!(error.contains(says), "{error}");
+    assert!(!sandbox.path().join("out.dsse").exists());
+}
+
+#[test]
+fn what_is_no_key_is_named() {
+    let sandbox = sandbox();
+    let others = OTHERS.iter().map(|(file, what, _)| (*file, *what));
+    let others = others.filter(|(file, _)| !["private.pem", "key.pub.pem"].contains(file));
+    for (file, what) in others.chain(PROGRAMS.iter().copied()) {
+        for verb in KEY_VERBS {
+            let error = error(&sandbox, verb, file);
+            let says = format!("{file}: this is {what}, not a ");
+            assert!(error.contains(&says), "{verb:?}: {error}");
+            assert!(error.contains(" key\n  hint: "), "{verb:?}: {error}");
+        }
+    }
+    let root = ["policy", "check", "policy.toml", "--root", "FILE"];
+    let error = error(&sandbox, &root, "app.cwasm");
+    assert!(
+        error.contains("this is an artifact of edgec, not a public key"),
+        "{error}"
+    );
+    assert!(!sandbox.path().join("out.pem").exists());
+    assert!(!sandbox.path().join("out").exists());
 }
 
 /// Some editors begin a text with a byte order mark.

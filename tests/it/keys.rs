@@ -169,7 +169,7 @@ fn unfit_public_keys_are_refused_by_name() {
     let line = sandbox.ok(&["keys", "export", "key.pem", "--as", "openssh"]);
     let line = line.trim_end();
     for (text, says) in [
-        (String::new(), "not a public key"),
+        (String::new(), "the file is empty"),
         ("hello".to_owned(), "not a public key"),
         ("aGVsbG8=".to_owned(), "has 5 bytes"),
         (format!("{line}\n{line}\n"), "more than one line"),

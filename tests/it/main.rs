@@ -46,6 +46,7 @@ mod machine;
 mod manifest_room;
 mod optimizer;
 mod optimizer_regressions;
+mod outputs;
 mod passphrases;
 mod pkcs11;
 mod pools;

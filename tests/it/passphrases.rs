@@ -180,6 +180,19 @@ fn a_passphrase_comes_from_a_file_a_variable_or_standard_input() {
             "{error}"
         );
     }
+    // A key that is not encrypted takes none. The variable may be meant for other keys.
+    let bare = ["sign", "hello.cwasm", "--key", "key.pem"];
+    let option = [&bare[..], &["--passphrase-file", "passphrase"]].concat();
+    let output = sandbox.run(&option);
+    assert!(output.status.success(), "{output:?}");
+    let warned = String::from_utf8(output.stderr).unwrap();
+    let says = "warning[not-encrypted]: key.pem: the private key is not encrypted: \
+                --passphrase-file is not read\n  hint: ";
+    assert!(warned.starts_with(says), "{warned}");
+    let mut variable = sandbox.command(&bare);
+    let output = variable.env("EDGEC_PASSPHRASE", "correct horse").output();
+    assert_eq!(output.unwrap().stderr, b"");
+
     let both = ["sign", "-", "-o", "x", "--key", "secret.pem"];
     let error = sandbox.fails(2, &[&both[..], &["--passphrase-file", "-"]].concat());
     assert!(error.starts_with("error[stdin]: "));

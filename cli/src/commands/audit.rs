@@ -49,6 +49,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    files::refuse_stdin_twice(&arguments.artifacts)?;
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
     for path in &arguments.artifacts {

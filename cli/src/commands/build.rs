@@ -27,7 +27,8 @@ use self::times::{ArtifactTimes, Clock, Times};
 use crate::at_once::at_once;
 use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
-use crate::files::{self, Access};
+use crate::file_kind::Wanted;
+use crate::files;
 use crate::fleet::FleetPlan;
 use crate::naming::{self, Job};
 use crate::panics::guarded;
@@ -157,8 +158,15 @@ fn compile(
     })
 }
 
+/// A file that is complete in memory.
+struct NewFile {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    kind: Wanted,
+}
+
 /// The report on each artifact, and the files to write.
-fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<(PathBuf, Vec<u8>)>) {
+fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<NewFile>) {
     let (mut reports, mut files) = (Vec::new(), Vec::new());
     for ((target, path), done) in job.outputs.iter().zip(checked) {
         let Packaged {
@@ -170,24 +178,32 @@ fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<(Pat
         reports.push(ArtifactReport::new(
             target, path, &signed, debug_path, times,
         ));
-        files.push((path.clone(), signed.into_bytes()));
-        files.extend(debug_file);
+        files.push(NewFile {
+            path: path.clone(),
+            bytes: signed.into_bytes(),
+            kind: Wanted::Artifact,
+        });
+        files.extend(debug_file.map(|(path, bytes)| NewFile {
+            path,
+            bytes,
+            kind: Wanted::DebugFile,
+        }));
     }
     (reports, files)
 }
 
 /// Stages every file before the first one takes its place. So an error while the bytes are written
 /// leaves all old files. If a file then cannot take its place, those before it stay replaced.
-fn write(files: Vec<(PathBuf, Vec<u8>)>) -> Result<(), Failure> {
+fn write(files: Vec<NewFile>) -> Result<(), Failure> {
     signals::uninterrupted(|| {
-        for (path, _) in &files {
-            if let Some(folder) = path.parent() {
+        for file in &files {
+            if let Some(folder) = file.path.parent() {
                 files::create_folder(folder)?;
             }
         }
         // Most of the time goes to waiting for the disk.
-        let staged = at_once(files, |(path, bytes)| {
-            files::stage(&path, &bytes, Access::Public)
+        let staged = at_once(files, |file| {
+            files::stage(&file.path, &file.bytes, file.kind)
         });
         files::commit_all(staged?)
     })

@@ -46,6 +46,9 @@ struct Described {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let read = arguments.artifacts.iter().chain(&arguments.hosts);
+    let read: Vec<PathBuf> = read.chain(&arguments.fleet).cloned().collect();
+    files::refuse_stdin_twice(&read)?;
     let hosts = hosts(arguments)?;
     let mut worst: Option<Exit> = None;
     let mut described = Vec::new();

@@ -73,7 +73,9 @@ struct Side {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    files::refuse_stdin_twice(&[arguments.a.clone(), arguments.b.clone()])?;
+    let debug = arguments.debug_a.iter().chain(&arguments.debug_b);
+    let read = [&arguments.a, &arguments.b].into_iter().chain(debug);
+    files::refuse_stdin_twice(&read.cloned().collect::<Vec<PathBuf>>())?;
     let (file_a, file_b) = (
         files::read_artifact(&arguments.a)?,
         files::read_artifact(&arguments.b)?,

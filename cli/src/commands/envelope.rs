@@ -7,7 +7,7 @@ use edgec_artifact::Artifact;
 
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
-use crate::files::{self, Access};
+use crate::files;
 use crate::render;
 use crate::{Outcome, commands};
 
@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let path = &arguments.artifact;
     if let Some(output) = &arguments.output {
-        files::spare(std::slice::from_ref(path), output)?;
+        files::spare(std::slice::from_ref(path), output, Wanted::Envelope)?;
     }
     let file = files::read_artifact(path)?;
     let artifact = Artifact::decode(&file).map_err(|error| {
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let envelope = artifact.envelope().encode();
     match &arguments.output {
         Some(output) => {
-            files::write(output, &envelope, Access::Public)?;
+            files::write(output, &envelope, Wanted::Envelope)?;
             Ok(ExitCode::SUCCESS)
         }
         None => commands::inspect::raw(&envelope),

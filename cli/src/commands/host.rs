@@ -8,7 +8,8 @@ use edgec_verifier::HostProfile;
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
-use crate::files::{self, Access};
+use crate::file_kind::Wanted;
+use crate::files;
 use crate::render::out;
 
 /// Describe this machine in a host profile, for `edgec check`, `verify --host` and `build --fleet`
@@ -46,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 let failure = Failure::usage("output", "standard output is not written to");
                 return Err(failure.about("--save -").hint("leave --save out"));
             }
-            files::write(path, text.as_bytes(), Access::Public)?;
+            files::write(path, text.as_bytes(), Wanted::HostProfile)?;
         }
         None => out!("{text}"),
     }

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::failure::Failure;
-use crate::files::{self, Access};
+use crate::file_kind::Wanted;
+use crate::files;
 use crate::render::{self, outln};
 use crate::{Outcome, keys, secrets, signals};
 
@@ -44,8 +45,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let pem = keys::pem(&key, passphrase.as_ref())?;
     // Neither half without the other.
     signals::uninterrupted(|| {
-        write(private, pem.as_bytes(), Access::Private)?;
-        let written = write(&public, key.public().to_pem().as_bytes(), Access::Public);
+        write(private, pem.as_bytes(), Wanted::PrivateKey)?;
+        let written = write(&public, key.public().to_pem().as_bytes(), Wanted::PublicKey);
         if written.is_err() {
             // What cannot be removed is told by the error about the other half.
             let _ = std::fs::remove_file(private);
@@ -63,10 +64,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Writes a new file, and never over another.
-pub(super) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failure> {
     files::refuse_existing(path)?;
     // Another process may create it at this moment.
-    match files::stage(path, bytes, access)?.commit_if_absent()? {
+    match files::stage(path, bytes, kind)?.commit_if_absent()? {
         true => Ok(()),
         false => files::refuse_existing(path),
     }

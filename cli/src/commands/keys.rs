@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::keygen::write;
 use crate::failure::{Exit, Failure, code};
-use crate::files::{self, Access, Sensitive};
+use crate::file_kind::{Wanted, explain, explain_file};
+use crate::files::{self, Sensitive};
 use crate::render::{self, Format, out, outln};
 use crate::{Outcome, keys};
 
@@ -119,7 +120,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             files,
             passphrase_file,
             format,
-        } => show(files, passphrase_file.as_deref(), *format),
+        } => {
+            refuse_stdin_twice(files, passphrase_file.as_ref())?;
+            show(files, passphrase_file.as_deref(), *format)
+        }
         Verb::Import { file, output } => import(file, output),
         Verb::Export {
             file,
@@ -127,18 +131,25 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             output,
             passphrase_file,
         } => {
+            refuse_stdin_twice(std::slice::from_ref(file), passphrase_file.as_ref())?;
             let found = find(file, passphrase_file.as_deref())?;
             let text = found.public.to_text((*encoding).into());
             match output {
                 Some(output) => {
                     files::refuse_dash(output)?;
-                    write(output, text.as_bytes(), Access::Public)?;
+                    write(output, text.as_bytes(), Wanted::PublicKey)?;
                 }
                 None => out!("{text}"),
             }
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Keys and their passphrase cannot all come from standard input.
+fn refuse_stdin_twice(keys: &[PathBuf], passphrase: Option<&PathBuf>) -> Result<(), Failure> {
+    let read: Vec<PathBuf> = keys.iter().chain(passphrase).cloned().collect();
+    files::refuse_stdin_twice(&read)
 }
 
 fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome {
@@ -215,7 +226,7 @@ impl Report {
 fn import(file: &Path, output: &Path) -> Outcome {
     files::refuse_dash(output)?;
     let (public, _) = keys::read_public(file)?;
-    write(output, public.to_pem().as_bytes(), Access::Public)?;
+    write(output, public.to_pem().as_bytes(), Wanted::PublicKey)?;
     outln!("public key  {}", render::path(output));
     outln!("key id      {}", public.id());
     Ok(ExitCode::SUCCESS)
@@ -223,9 +234,12 @@ fn import(file: &Path, output: &Path) -> Outcome {
 
 /// The key in a file, private or public.
 fn find(path: &Path, passphrase: Option<&Path>) -> Result<Found, Failure> {
-    let text = files::read_secret(path, Sensitive::Key)?;
+    let text = files::read_secret(path, Sensitive::Key)
+        .map_err(|failure| explain_file(failure, path, Wanted::Key))?;
     if !text.contains("PRIVATE KEY") {
-        let key = keys::public_from_text(&text).map_err(|error| error.about(path.display()))?;
+        let key = keys::public_from_text(&text).map_err(|failure| {
+            explain(failure.about(path.display()), text.as_bytes(), Wanted::Key)
+        })?;
         return Ok(public(key));
     }
     let encrypted = SecretKey::is_encrypted(&text);

@@ -1,6 +1,6 @@
 //! `edgec policy`: signing a trust policy, and reading one as a host would.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_artifact::{Artifact, Statement};
@@ -8,7 +8,8 @@ use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, policy_envelope};
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
-use crate::files::{self, Access};
+use crate::file_kind::{Wanted, explain, explain_file};
+use crate::files;
 use crate::render::{self, out, outln, safe};
 use crate::signer::{SignerArguments, bad_signature, read_signature};
 use crate::trust::read_policy;
@@ -78,21 +79,29 @@ fn sign(arguments: &Sign) -> Outcome {
     let path = &arguments.policy;
     let mut read = arguments.signer.reads();
     read.extend(arguments.attach.clone());
+    files::refuse_stdin_twice(&[&read[..], std::slice::from_ref(path)].concat())?;
+    let file =
+        files::read_short(path).map_err(|failure| explain_file(failure, path, Wanted::Policy))?;
+    let malformed = |code: &'static str, error: &dyn std::error::Error| {
+        let failure = Failure::rejected(code, error).about(path.display());
+        explain(failure, &file, Wanted::Policy)
+    };
+    let mut envelope =
+        policy_envelope(&file).map_err(|error| malformed("policy-signature", &error))?;
     // A signed policy may take another signature where it lies; a bare one is a source, and
     // stays.
-    let mut envelope = policy_envelope(&files::read_short(path)?)
-        .map_err(|error| Failure::rejected("policy-signature", &error).about(path.display()))?;
     if let Some(output) = &arguments.output {
-        files::spare(&read, output)?;
         if envelope.signatures().is_empty() {
-            files::spare(std::slice::from_ref(path), output)?;
+            files::spare_inputs(std::slice::from_ref(path), output)?;
         }
+        files::spare(&read, output, Wanted::SignedPolicy)?;
     }
-    read.push(path.clone());
-    files::refuse_stdin_twice(&read)?;
     // Do not sign a policy that no host would read.
-    TrustPolicy::decode(envelope.payload(), &[], 0)
-        .map_err(|error| Failure::rejected(error.code(), &error).about(path.display()))?;
+    let policy = TrustPolicy::decode(envelope.payload(), &[], 0)
+        .map_err(|error| malformed(error.code(), &error))?;
+    if let Some(output) = &arguments.output {
+        refuse_other_policy(output, &policy)?;
+    }
     let Some(output) = &arguments.output else {
         return export(arguments, &envelope.pae());
     };
@@ -104,17 +113,65 @@ fn sign(arguments: &Sign) -> Outcome {
         let message = format!("signed it has more than {MAX_GUARDED_LEN} bytes");
         return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
     }
-    files::write(output, &bytes, Access::Public)?;
+    files::write(output, &bytes, Wanted::SignedPolicy)?;
     outln!("{}: signed by {}", render::path(output), public.id());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses to put a signed policy in the place of another one: of another name, or of a higher
+/// version, which hosts may have seen.
+fn refuse_other_policy(output: &Path, new: &TrustPolicy) -> Result<(), Failure> {
+    let there = output.symlink_metadata();
+    if !there.is_ok_and(|there| there.is_file()) {
+        return Ok(());
+    }
+    let bytes = files::read_short(output)?;
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(());
+    }
+    let refused = |code: &'static str, message: String, hint: &str| {
+        let failure = Failure::new(Exit::Rejected, code, message);
+        Err(failure.about(output.display()).hint(hint))
+    };
+    let old = policy_envelope(&bytes).ok();
+    let old = old.and_then(|old| TrustPolicy::decode(old.payload(), &[], 0).ok());
+    let Some(old) = old else {
+        let message = "a signed policy that this edgec does not read lies there";
+        let hint = "name another file, or remove this one first";
+        return refused("other-policy", message.to_owned(), hint);
+    };
+    if let Some(name) = old.name().filter(|name| new.name() != Some(*name)) {
+        let other = match new.name() {
+            Some(other) => format!("the policy `{other}`"),
+            None => "a policy without a name".to_owned(),
+        };
+        let message = format!("the signed policy `{name}` lies there, and this is {other}");
+        let hint = "name another file, or remove this one first";
+        return refused("other-policy", message, hint);
+    }
+    if let Some(version) = old
+        .version()
+        .filter(|version| new.version() < Some(*version))
+    {
+        let other = match new.version() {
+            Some(other) => format!("this is version {other}"),
+            None => "this one states none".to_owned(),
+        };
+        let message = format!("version {version} of the signed policy lies there, and {other}");
+        let hint = "hosts that have seen that version follow no older one: raise `version`, name \
+                    another file, or remove this one first";
+        return refused("policy-rollback", message, hint);
+    }
+    Ok(())
 }
 
 /// Writes what is to be signed elsewhere.
 fn export(arguments: &Sign, pae: &[u8]) -> Outcome {
     match &arguments.export_pae {
         Some(file) if file.as_os_str() != files::STDIN => {
-            files::spare(std::slice::from_ref(&arguments.policy), file)?;
-            files::write(file, pae, Access::Public)?;
+            let read = [arguments.signer.reads(), vec![arguments.policy.clone()]].concat();
+            files::spare(&read, file, Wanted::Pae)?;
+            files::write(file, pae, Wanted::Pae)?;
         }
         _ => render::write_stdout(pae),
     }
@@ -139,6 +196,7 @@ fn signature(arguments: &Sign, pae: &[u8]) -> Result<(PublicKey, [u8; 64]), Fail
 
 fn check(arguments: &Check) -> Outcome {
     let path = &arguments.policy;
+    files::refuse_stdin_twice(&arguments.artifacts)?;
     let policy = read_policy(path, &arguments.root)?;
     let shown = |row: &str, text: String| vec![format!("  {row}"), text];
     let keys = policy.keys().map(|trusted| {
@@ -184,7 +242,8 @@ fn imports(policy: &TrustPolicy, artifacts: &[PathBuf]) -> Outcome {
         let file = files::read_artifact(path)?;
         let rejected =
             |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
-        let artifact = Artifact::decode(&file).map_err(|error| rejected("layout", &error))?;
+        let artifact = Artifact::decode(&file)
+            .map_err(|error| explain(rejected("layout", &error), &file, Wanted::Artifact))?;
         let statement = Statement::decode(artifact.envelope().payload());
         let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
         let kind = manifest.kind.name();

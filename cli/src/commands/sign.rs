@@ -11,7 +11,7 @@ use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_sign
 
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain_file};
-use crate::files::{self, Access};
+use crate::files;
 use crate::render::{self, outln, safe};
 use crate::signer::{SignerArguments, package_failure, read_signature};
 use crate::trust::self_check;
@@ -53,11 +53,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.export_pae {
         Some(exported) if exported.as_os_str() == files::STDIN => {}
         Some(exported) => {
-            files::spare(&read, exported)?;
-            files::spare(std::slice::from_ref(path), exported)?;
+            let read = [&read[..], std::slice::from_ref(path)].concat();
+            files::spare(&read, exported, Wanted::Pae)?;
         }
-        // The artifact alone may be written over what is read.
-        None => files::spare(&read, output)?,
+        // The artifact alone may be written over what is read; that it is one is seen later.
+        None if arguments.output.is_none() || files::same(path, output) => {
+            files::spare_inputs(&read, output)?;
+        }
+        None => files::spare(&read, output, Wanted::Artifact)?,
     }
     read.push(path.clone());
     files::refuse_stdin_twice(&read)?;
@@ -67,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let key_id = key_id(removed)?;
         let file = files::read_artifact(path)?;
         let bytes = remove_signatures(&file, &key_id).map_err(about)?;
-        files::write(output, &bytes, Access::Public)?;
+        files::write(output, &bytes, Wanted::Artifact)?;
         outln!("{}: no longer signed by {key_id}", render::path(output));
         return Ok(ExitCode::SUCCESS);
     }
@@ -78,14 +81,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         if exported.as_os_str() == files::STDIN {
             render::write_stdout(&pae);
         } else {
-            files::write(exported, &pae, Access::Public)?;
+            files::write(exported, &pae, Wanted::Pae)?;
         }
         return Ok(ExitCode::SUCCESS);
     }
     let (signed, public, dropped) = signed(arguments)?;
     let manifest = self_check(signed.as_bytes(), &public);
     let manifest = manifest.map_err(|failure| failure.about(path.display()))?;
-    files::write(output, signed.as_bytes(), Access::Public)?;
+    files::write(output, signed.as_bytes(), Wanted::Artifact)?;
     outln!("{}: signed by {}", render::path(output), public.id());
     for id in dropped {
         outln!(

@@ -8,6 +8,7 @@ mod rm;
 mod select;
 mod verify;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,6 +18,7 @@ use edgec_loader::store::{Application, OtherKind, Problem, Store, StoreError};
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::number::number;
 use crate::render;
 use crate::render::out;
@@ -187,6 +189,11 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
     };
     let failure = Failure::new(exit, error.code(), crate::failure::chain(error));
     match error {
+        StoreError::Io { source, .. } => match files::remedy(source.kind()) {
+            // Which may also be about reading.
+            Some(remedy) if source.kind() != ErrorKind::PermissionDenied => failure.hint(remedy),
+            _ => failure,
+        },
         StoreError::NotAStore { .. } => failure.hint("`edgec store add` makes one in an empty folder; --store says where it is"),
         StoreError::Owner { .. } => failure.hint("a store and the folders above it belong to this user or to root"),
         StoreError::Writable { .. }

@@ -47,6 +47,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    files::refuse_stdin_twice(&arguments.inputs)?;
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
     for input in &arguments.inputs {

@@ -52,6 +52,20 @@ pub(crate) struct Arguments {
     quiet: bool,
 }
 
+impl Arguments {
+    /// Every file that is read, where `-` is standard input.
+    fn reads(&self) -> Vec<PathBuf> {
+        let host = self.host.iter().flatten();
+        self.artifacts
+            .iter()
+            .chain(self.trust.keys())
+            .chain(host)
+            .chain(&self.rebuild)
+            .cloned()
+            .collect()
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
@@ -73,6 +87,7 @@ struct Report {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    files::refuse_stdin_twice(&arguments.reads())?;
     let trust = arguments.trust.resolve()?;
     let host = match &arguments.host {
         None => None,
@@ -80,11 +95,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(Some(path)) => Some(Host::read(path)?),
     };
     let rebuild = match &arguments.rebuild {
-        Some(input) => {
-            let read: Vec<PathBuf> = [arguments.artifacts.clone(), vec![input.clone()]].concat();
-            files::refuse_stdin_twice(&read)?;
-            Some(Rebuild::new(input, &arguments.workers, arguments.quiet)?)
-        }
+        Some(input) => Some(Rebuild::new(input, &arguments.workers, arguments.quiet)?),
         None => None,
     };
     let mut worst: Option<Exit> = None;

@@ -4,6 +4,7 @@
 //! of Wasmtime.
 
 use edgec_compiler::DebugInfo;
+use edgec_verifier::POLICY_PAYLOAD_TYPE;
 
 use super::FileKind;
 
@@ -108,12 +109,23 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
         FileKind::WasmText
     } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
         FileKind::Html
-    } else if text.starts_with('{') && text.contains("\"payloadType\"") {
-        FileKind::Envelope
+    } else if text.starts_with("DSSEv1 ") {
+        FileKind::Pae
+    } else if text.starts_with("ssh-ed25519 ") {
+        FileKind::PublicKey
+    } else if let Some(kind) = of_envelope(text) {
+        kind
     } else if text.starts_with('{') || text.starts_with("[{") || text.starts_with("[\n") {
         FileKind::Json
-    } else if text.lines().any(|line| line.trim() == "[[key]]") {
+    } else if has_line(text, "[[key]]") {
         FileKind::Policy
+    } else if has_line(text, "[[host]]") {
+        FileKind::Fleet
+    } else if ["schema", "arch", "engine", "profiles"]
+        .iter()
+        .all(|name| has_field(text, name))
+    {
+        FileKind::HostProfile
     } else if text.contains("\n```") {
         // A document that quotes code.
         return None;
@@ -123,6 +135,38 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
         FileKind::Wit
     } else {
         return None;
+    })
+}
+
+/// A DSSE envelope, in the spelling of edgec, which begins with the payload in base64, or in that of
+/// another tool. An artifact's payload is a statement in JSON, a policy's is TOML.
+fn of_envelope(text: &str) -> Option<FileKind> {
+    /// `{"_type":` in base64.
+    const STATEMENT: &str = "eyJfdHlwZSI6";
+    /// Any other JSON object.
+    const OBJECT: &str = "ey";
+    if !text.starts_with('{') {
+        return None;
+    }
+    match text.strip_prefix("{\"payload\":\"") {
+        Some(payload) if payload.starts_with(STATEMENT) => Some(FileKind::Envelope),
+        Some(payload) if !payload.starts_with(OBJECT) => Some(FileKind::SignedPolicy),
+        _ if !text.contains("\"payloadType\"") => None,
+        _ if text.contains(POLICY_PAYLOAD_TYPE) => Some(FileKind::SignedPolicy),
+        _ => Some(FileKind::Envelope),
+    }
+}
+
+/// Whether a line of a TOML document is this one.
+fn has_line(text: &str, wanted: &str) -> bool {
+    text.lines().any(|line| line.trim() == wanted)
+}
+
+/// Whether a TOML document has a field of this name.
+fn has_field(text: &str, name: &str) -> bool {
+    text.lines().any(|line| {
+        let rest = line.trim_start().strip_prefix(name);
+        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
     })
 }
 
@@ -204,6 +248,32 @@ mod tests {
             (
                 b"{\"payloadType\":\"x\"}".to_vec(),
                 Some(FileKind::Envelope),
+            ),
+            (
+                b"{\"payload\":\"eyJfdHlwZSI6\"".to_vec(),
+                Some(FileKind::Envelope),
+            ),
+            (
+                b"{\"payload\":\"bmFtZSA9\"".to_vec(),
+                Some(FileKind::SignedPolicy),
+            ),
+            (
+                format!("{{\"payloadType\":\"{POLICY_PAYLOAD_TYPE}\"}}").into_bytes(),
+                Some(FileKind::SignedPolicy),
+            ),
+            (b"DSSEv1 1 x 1 [".to_vec(), Some(FileKind::Pae)),
+            (
+                b"ssh-ed25519 AAAA you@example.com\n".to_vec(),
+                Some(FileKind::PublicKey),
+            ),
+            (
+                b"schema = 1\narch = \"x86_64\"\nengine=\"48\"\nprofiles = []\n".to_vec(),
+                Some(FileKind::HostProfile),
+            ),
+            (b"schema = 1\narch = \"x86_64\"\n".to_vec(), None),
+            (
+                b"schema = 1\n\n[[host]]\nfile = \"a.toml\"\n".to_vec(),
+                Some(FileKind::Fleet),
             ),
             (b"{\"a\":1}".to_vec(), Some(FileKind::Json)),
             (

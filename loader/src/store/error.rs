@@ -49,7 +49,7 @@ pub enum StoreError {
         uid: u32,
     },
     /// Its mode lets too many users write it. No user may write a finished file, and only its owner
-    /// may write a folder.
+    /// may write a folder or a file that is there to be locked.
     #[error(
         "`{name}` has mode {mode:04o}, {expected:04o} is expected: too many users may write it"
     )]

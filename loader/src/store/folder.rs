@@ -22,6 +22,8 @@ use super::{StoreError, way};
 
 /// The mode of a finished file: everyone may read it, and no user may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
+/// The mode of a file that is there to be locked: a user who can open it can hold up the others.
+const LOCK: Mode = Mode::from_raw_mode(0o600);
 /// Folders are their owner's to change.
 pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
 /// How often a file is opened anew that was replaced between its opening and a look at it.
@@ -162,9 +164,21 @@ impl Folder {
     /// Opens or makes a file that is there to be locked.
     fn lock(&self, name: &str) -> Result<File, StoreError> {
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::RUSR | Mode::WUSR;
-        let file = openat(&self.fd, name, flags | OFlags::NONBLOCK, mode);
-        Ok(File::from(file.map_err(|error| self.fails(name, error))?))
+        let file = openat(&self.fd, name, flags | OFlags::NONBLOCK, LOCK);
+        let file = File::from(file.map_err(|error| self.fails(name, error))?);
+        let facts = fstat(&file).map_err(|error| self.fails(name, error))?;
+        judge_lock(|| self.name(name), &facts)?;
+        Ok(file)
+    }
+
+    /// Whether users other than the owner and root can change a file that is there to be locked, if
+    /// there is one of that name.
+    pub(super) fn judge_lock_if_there(&self, name: &str) -> Result<(), StoreError> {
+        match statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(facts) => judge_lock(|| self.name(name), &facts),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(self.fails(name, error)),
+        }
     }
 
     /// Gives a file the mode of finished ones and waits until it is on the disk.
@@ -396,6 +410,25 @@ fn judge_folder(name: impl Fn() -> String, facts: &Stat) -> Result<(), StoreErro
         });
     }
     Ok(())
+}
+
+/// Only the owner may write a file that is there to be locked.
+fn judge_lock(name: impl Fn() -> String, facts: &Stat) -> Result<(), StoreError> {
+    if !FileType::from_raw_mode(facts.st_mode).is_file() {
+        return Err(StoreError::NotAFile { name: name() });
+    }
+    judge_owner(&name, facts.st_uid)?;
+    if facts.st_mode & 0o022 != 0 {
+        return Err(StoreError::Writable {
+            name: name(),
+            mode: facts.st_mode & 0o7777,
+            expected: LOCK.bits(),
+        });
+    }
+    match facts.st_nlink {
+        0 | 1 => Ok(()),
+        _ => Err(StoreError::Linked { name: name() }),
+    }
 }
 
 /// No user may write a finished file.

@@ -7,6 +7,7 @@ use edgec_compiler::{EngineProfile, KindChoice, Level};
 use edgec_targets::Target;
 
 use crate::failure::Failure;
+use crate::file_kind::Wanted;
 use crate::fleet::{FleetArguments, FleetPlan};
 use crate::naming::{self, Job, Output};
 use crate::number::number;
@@ -295,7 +296,8 @@ impl Plan {
     }
 }
 
-/// No artifact goes where an input or a key lies, and standard input is one thing.
+/// No artifact goes where an input, a key or another kind of file lies, and standard input is one
+/// thing.
 fn spare_what_is_read(
     jobs: &[Job],
     signer: &SignerArguments,
@@ -305,9 +307,9 @@ fn spare_what_is_read(
     let inputs = jobs.iter().map(|job| job.input.clone());
     let read: Vec<PathBuf> = inputs.chain(signer.reads()).chain(hosts).collect();
     for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
-        files::spare(&read, path)?;
+        files::spare(&read, path, Wanted::Artifact)?;
         if debug_file {
-            files::spare(&read, &naming::debug_file(path)?)?;
+            files::spare(&read, &naming::debug_file(path)?, Wanted::DebugFile)?;
         }
     }
     Ok(())

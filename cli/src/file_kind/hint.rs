@@ -1,0 +1,94 @@
+//! What to do with a file of another kind than the wanted one.
+
+use super::{FileKind, Wanted};
+
+impl FileKind {
+    /// What to do with such a file where another kind is wanted.
+    pub(super) fn hint(self, wanted: Wanted) -> &'static str {
+        match wanted {
+            Wanted::Program | Wanted::Artifact | Wanted::DebugFile => self.instead_of(wanted),
+            _ if self == Self::Empty => self.instead_of(wanted),
+            Wanted::Envelope | Wanted::Pae => "give what edgec wrote",
+            Wanted::Policy | Wanted::SignedPolicy => match self {
+                Self::PrivateKey | Self::PublicKey => {
+                    "a policy is a file that lists public keys: docs/policy.md; `verify --key` takes a key"
+                }
+                _ => "a policy is TOML, or what `edgec policy sign` wrote: docs/policy.md",
+            },
+            Wanted::HostProfile => match self {
+                Self::Artifact => "artifacts stand in front of --host",
+                Self::Fleet => "it is a fleet: --fleet takes it, where a verb has that",
+                _ => "docs/targets.md describes the fields; `edgec host --save FILE` writes one",
+            },
+            Wanted::PublicKey | Wanted::Key => match self {
+                Self::PrivateKey => "`edgec keys export` gives its public half",
+                Self::Policy | Self::SignedPolicy => "policies are named with --trust",
+                _ => "`edgec keygen` writes one beside the private key: NAME.pub.pem",
+            },
+            Wanted::PrivateKey => match self {
+                Self::PublicKey => "signing needs the private key",
+                _ => "make one with `edgec keygen -o key.pem`",
+            },
+        }
+    }
+
+    /// The hint where a program or something that was built of one is wanted.
+    fn instead_of(self, wanted: Wanted) -> &'static str {
+        match self {
+            Self::Empty => "the build or download that should have written it probably failed",
+            Self::Component | Self::Module | Self::WasmText => {
+                "build it first: `edgec build` makes an artifact of it"
+            }
+            Self::Artifact if wanted == Wanted::Program => {
+                "it is built already: `edgec verify`, `edgec run` and `edgec inspect` take artifacts; \
+                 `edgec build` takes the program that it was made from"
+            }
+            Self::Artifact => {
+                "give the debug file: `edgec build --debug-file` writes it beside the artifact"
+            }
+            Self::WasmtimeImage if wanted == Wanted::Artifact => {
+                "fetch or build the artifact again; of a file of Wasmtime's, give `edgec build` the WebAssembly"
+            }
+            Self::WasmtimeImage => "give the WebAssembly that it was made from",
+            Self::DebugFile => {
+                "`edgec symbolize` reads debug files; the artifact has the ending .cwasm"
+            }
+            Self::Utf16 => "save it in UTF-8: iconv -f UTF-16 -t UTF-8 FILE",
+            Self::Wit => {
+                "WIT only describes a program: give the component or core module, .wasm or .wat"
+            }
+            Self::Source => {
+                "compile it for WebAssembly first, such as with the clang of wasi-sdk or with Rust's \
+                 target wasm32-wasip2"
+            }
+            Self::LfsPointer => "the file itself was not downloaded: git lfs pull",
+            Self::PrivateKey => "keys are named with --key",
+            Self::PublicKey => "keys are named with --key, or --public-key",
+            Self::Pem => "give the file that the build wrote",
+            Self::Envelope => "give the artifact, which has the envelope in it",
+            Self::Policy | Self::SignedPolicy => "policies are named with --trust",
+            Self::Html => "the download gave a page instead of the file: look at the address",
+            Self::Object
+            | Self::Native
+            | Self::Library
+            | Self::Windows
+            | Self::MachO
+            | Self::Bitcode => {
+                "compile the program for WebAssembly, such as Rust's target wasm32-wasip2"
+            }
+            Self::Gzip => "unpack it first: gunzip FILE",
+            Self::Zstd => "unpack it first: unzstd FILE",
+            Self::Xz => "unpack it first: unxz FILE",
+            Self::Bzip2 => "unpack it first: bunzip2 FILE",
+            Self::Zip => "unpack it first: unzip FILE",
+            Self::Tar => "unpack it first: tar -xf FILE",
+            Self::Pae => "only a signer reads it: give what it was exported from",
+            Self::HostProfile | Self::Fleet => "hosts are named with --host, fleets with --fleet",
+            Self::Json | Self::Script => match wanted {
+                Wanted::Program => "give a component or core module, .wasm or .wat",
+                Wanted::DebugFile => "give the .debug that `edgec build --debug-file` wrote",
+                _ => "give the .cwasm that `edgec build` wrote",
+            },
+        }
+    }
+}

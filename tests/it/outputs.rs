@@ -1,0 +1,334 @@
+//! What an output may replace: an empty file, or one of the kind that is written. No other file is
+//! lost, and none that the same command reads.
+
+use edgec_tests::{OLD_ARTIFACT, Sandbox};
+
+const FILE: &str = "FILE";
+
+/// Every verb with an output, and the name of what it writes.
+const WRITERS: &[(&str, &[&str])] = &[
+    (
+        "an artifact of edgec",
+        &[
+            "build", "-q", "app.wat", "-t", "x86_64", "--key", "key.pem", "-o", FILE,
+        ],
+    ),
+    (
+        "an artifact of edgec",
+        &["sign", "app.cwasm", "--key", "key.pem", "-o", FILE],
+    ),
+    (
+        "an artifact of edgec",
+        &["sign", "two.cwasm", "--remove", "other.pub.pem", "-o", FILE],
+    ),
+    (
+        "a message to be signed (DSSE PAE)",
+        &["sign", "app.cwasm", "--export-pae", FILE],
+    ),
+    (
+        "a message to be signed (DSSE PAE)",
+        &["policy", "sign", "fleet.toml", "--export-pae", FILE],
+    ),
+    (
+        "a signed trust policy",
+        &[
+            "policy",
+            "sign",
+            "fleet.toml",
+            "--key",
+            "key.pem",
+            "-o",
+            FILE,
+        ],
+    ),
+    ("a DSSE envelope", &["envelope", "app.cwasm", "-o", FILE]),
+    ("a host profile", &["host", "--save", FILE]),
+];
+
+/// Files that no output replaces, and what messages call them.
+const KEPT: &[(&str, &str)] = &[
+    ("other.pem", "a private key"),
+    ("vault.pem", "a private key"),
+    ("other.pub.pem", "a public key"),
+    ("bare", "a file of another kind"),
+    ("source.wat", "WebAssembly text"),
+    ("module.wasm", "a core module"),
+    ("component.wasm", "a component"),
+    ("other.toml", "a trust policy"),
+    ("hosts.toml", "a fleet of hosts"),
+    ("package.json", "a JSON document"),
+    ("notes.txt", "a file of another kind"),
+    ("script.sh", "a script"),
+    ("native", "a native program or library (ELF)"),
+    ("zeros", "a file of another kind"),
+];
+
+/// A policy of this name and version that trusts the sandbox's key.
+fn policy(sandbox: &Sandbox, head: &str) -> String {
+    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+    let key = format!("[[key]]\nname = \"release\"\npem = \"\"\"\n{pem}\"\"\"\n");
+    format!("{head}\nthreshold = 1\n\n{key}")
+}
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("app.wat", "(module (func (export \"f\")))");
+    sandbox.build("app.wat", "x86_64", "app.cwasm");
+    sandbox.ok(&["keygen", "-o", "other.pem"]);
+    sandbox.write_secret("passphrase", "correct horse\n");
+    let vault = ["keygen", "--encrypt", "--passphrase-file", "passphrase"];
+    sandbox.ok(&[&vault[..], &["-o", "vault.pem"]].concat());
+    let append = ["sign", "app.cwasm", "--append", "--key", "other.pem"];
+    sandbox.ok(&[&append[..], &["-o", "two.cwasm"]].concat());
+    sandbox.write_secret("bare", [0x9bu8; 32]);
+    sandbox.write("source.wat", ";; A program.\n(module)\n");
+    sandbox.write("module.wasm", wat::parse_str("(module)").unwrap());
+    sandbox.write("component.wasm", wat::parse_str("(component)").unwrap());
+    let head = "name = \"fleet\"\nversion = 2";
+    sandbox.write("fleet.toml", policy(&sandbox, head));
+    sandbox.write("other.toml", policy(&sandbox, "# of the staging hosts"));
+    sandbox.write("hosts.toml", "schema = 1\n\n[[host]]\nfile = \"a.toml\"\n");
+    sandbox.write("package.json", "{\n  \"name\": \"app\"\n}\n");
+    sandbox.write("notes.txt", "Some words.\n");
+    sandbox.write("script.sh", "#!/bin/sh\ntrue\n");
+    sandbox.write("native", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0>\0");
+    sandbox.write("zeros", [0u8; 100]);
+    sandbox
+}
+
+/// The arguments of a verb with a name for its output.
+fn onto<'a>(verb: &[&'a str], output: &'a str) -> Vec<&'a str> {
+    let named = verb.iter().map(|it| if *it == FILE { output } else { *it });
+    named.collect()
+}
+
+/// The verb refuses to write, and loses nothing.
+fn kept(sandbox: &Sandbox, verb: &[&str], output: &str, says: &str) {
+    let (files, before) = (sandbox.files(), sandbox.read(output));
+    let stderr = sandbox.fails(2, &onto(verb, output));
+    let says = format!("error[output]: {output}: {says}");
+    assert!(stderr.starts_with(&says), "{verb:?}: {stderr}");
+    assert!(stderr.contains("\n  hint: name another file"), "{stderr}");
+    assert_eq!(sandbox.read(output), before, "{verb:?}");
+    assert_eq!(sandbox.files(), files, "{verb:?}");
+}
+
+#[test]
+fn an_output_replaces_no_other_kind_of_file() {
+    let sandbox = sandbox();
+    for (writes, verb) in WRITERS {
+        // What a verb reads is the subject of another test.
+        for (file, what) in KEPT.iter().filter(|(file, _)| !verb.contains(file)) {
+            let says = format!("{what} lies there, and {writes} does not replace it\n");
+            kept(&sandbox, verb, file, &says);
+        }
+    }
+    let debug = ["build", "app.wat", "-t", "x86_64", "--key", "key.pem"];
+    let debug = [&debug[..], &["--debug-file", "-o", "new.cwasm"]].concat();
+    for (file, what) in KEPT {
+        let content = sandbox.read(file);
+        sandbox.write("new.debug", &content);
+        let stderr = sandbox.fails(2, &debug);
+        let says = format!("error[output]: new.debug: {what} lies there, and a debug file");
+        assert!(stderr.starts_with(&says), "{stderr}");
+        assert_eq!(sandbox.read("new.debug"), content);
+        assert!(!sandbox.path().join("new.cwasm").exists());
+    }
+    // In a folder, each name is looked at.
+    sandbox.write("out/app.aarch64.cwasm", "Some words.\n");
+    let stderr = sandbox.fails(2, &["build", "app.wat", "--key", "key.pem", "-o", "out"]);
+    let says = "error[output]: out/app.aarch64.cwasm: a file of another kind lies there";
+    assert!(stderr.starts_with(says), "{stderr}");
+    assert!(!sandbox.path().join("out/app.x86_64.cwasm").exists());
+}
+
+#[test]
+fn an_output_replaces_its_own_kind_and_empty_files() {
+    let sandbox = sandbox();
+    let name = |number: usize| format!("written-{number}.out");
+    for (number, (_, verb)) in WRITERS.iter().enumerate() {
+        let output = name(number);
+        sandbox.ok(&onto(verb, &output));
+        let written = sandbox.read(&output);
+        for old in [Vec::new(), b" \n".to_vec(), written.clone()] {
+            sandbox.write(&output, old);
+            sandbox.ok(&onto(verb, &output));
+            assert_eq!(sandbox.read(&output), written, "{verb:?}");
+        }
+    }
+    for (writes, verb) in WRITERS {
+        for (number, (there, _)) in WRITERS.iter().enumerate() {
+            if writes != there {
+                let says = format!("{there} lies there, and {writes} does not replace it\n");
+                kept(&sandbox, verb, &name(number), &says);
+            }
+        }
+    }
+    // What other tools compiled of a program, and what was cut off, is built again.
+    let build = WRITERS[0].1;
+    let whole = sandbox.read("app.cwasm");
+    for old in [&whole[..whole.len() / 2], OLD_ARTIFACT] {
+        sandbox.write("old.cwasm", old);
+        sandbox.ok(&onto(build, "old.cwasm"));
+        assert_eq!(sandbox.read("old.cwasm"), whole);
+    }
+    let debug = [build, &["--debug-file"]].concat();
+    for _ in 0..2 {
+        sandbox.ok(&onto(&debug, "old.cwasm"));
+    }
+}
+
+#[test]
+fn an_output_is_no_input_of_the_same_command() {
+    let sandbox = sandbox();
+    for (verb, input) in [
+        (WRITERS[0].1, "app.wat"),
+        (WRITERS[0].1, "key.pem"),
+        (WRITERS[1].1, "key.pem"),
+        (WRITERS[2].1, "other.pub.pem"),
+        (WRITERS[3].1, "app.cwasm"),
+        (WRITERS[4].1, "fleet.toml"),
+        (WRITERS[5].1, "fleet.toml"),
+        (WRITERS[5].1, "key.pem"),
+        (WRITERS[6].1, "app.cwasm"),
+    ] {
+        kept(
+            &sandbox,
+            verb,
+            input,
+            "this file is read, and would be overwritten\n",
+        );
+    }
+    // An artifact and a signed policy take signatures where they lie.
+    sandbox.ok(&["sign", "app.cwasm", "--key", "key.pem", "-o", "./app.cwasm"]);
+    sandbox.ok(&onto(WRITERS[5].1, "fleet.dsse"));
+    let again = ["policy", "sign", "fleet.dsse", "--key", "other.pem"];
+    sandbox.ok(&[&again[..], &["-o", "fleet.dsse"]].concat());
+}
+
+#[test]
+fn a_signed_policy_stays_where_another_or_an_older_one_would_take_its_place() {
+    let sandbox = sandbox();
+    let sign = |text: &str| {
+        sandbox.write("new.toml", policy(&sandbox, text));
+        [
+            "policy", "sign", "new.toml", "--key", "key.pem", "-o", "a.dsse",
+        ]
+    };
+    let fleet = |version: u64| format!("name = \"fleet\"\nversion = {version}");
+    sandbox.ok(&sign(&fleet(2)));
+    let signed = sandbox.read("a.dsse");
+    let other = "error[other-policy]: a.dsse: the signed policy `fleet` lies there, and this is ";
+    let older = "error[policy-rollback]: a.dsse: version 2 of the signed policy lies there, and ";
+    for (text, says) in [
+        (
+            "name = \"staging\"\nversion = 3".to_owned(),
+            format!("{other}the policy `staging`\n"),
+        ),
+        (String::new(), format!("{other}a policy without a name\n")),
+        (fleet(1), format!("{older}this is version 1\n")),
+    ] {
+        let stderr = sandbox.fails(1, &sign(&text));
+        assert!(stderr.starts_with(&says), "{stderr}");
+        assert!(stderr.contains("\n  hint: "), "{stderr}");
+        assert_eq!(sandbox.read("a.dsse"), signed);
+    }
+    // The same edition once more, one more signature where it lies, and the next edition.
+    sandbox.ok(&sign(&fleet(2)));
+    let append = [
+        "policy",
+        "sign",
+        "a.dsse",
+        "--key",
+        "other.pem",
+        "-o",
+        "a.dsse",
+    ];
+    sandbox.ok(&append);
+    sandbox.ok(&sign(&fleet(3)));
+    // What cannot be read may be anything.
+    sandbox.write("a.dsse", "{\"payload\":\"bmFtZSA9\"}");
+    let stderr = sandbox.fails(1, &sign(&fleet(4)));
+    let says = "error[other-policy]: a.dsse: a signed policy that this edgec does not read";
+    assert!(stderr.starts_with(says), "{stderr}");
+    // One without a name and a version is no edition of anything.
+    std::fs::remove_file(sandbox.path().join("a.dsse")).unwrap();
+    sandbox.ok(&sign(""));
+    sandbox.ok(&sign(&fleet(1)));
+}
+
+/// `-` is one thing, whichever two options name it.
+#[test]
+fn standard_input_is_named_once() {
+    let sandbox = sandbox();
+    for arguments in [
+        &["verify", "app.cwasm", "--key", "-", "--key", "-"][..],
+        &["verify", "-", "--key", "-"],
+        &["verify", "-", "-", "--key", "key.pub.pem"],
+        &["verify", "-", "--key", "key.pub.pem", "--rebuild", "-"],
+        &["verify", "-", "--key", "key.pub.pem", "--host", "-"],
+        &["run", "--key", "-", "--key", "-", "app.cwasm"],
+        &[
+            "store",
+            "--store",
+            "s",
+            "add",
+            "--key",
+            "-",
+            "--key",
+            "-",
+            "app.cwasm",
+        ],
+        &["build", "-", "--name", "x", "--key", "-"],
+        &[
+            "build",
+            "-",
+            "--name",
+            "x",
+            "--key",
+            "vault.pem",
+            "--passphrase-file",
+            "-",
+        ],
+        &["build", "app.wat", "--key", "-", "--passphrase-file", "-"],
+        &["sign", "-", "-o", "x", "--key", "-"],
+        &["sign", "app.cwasm", "--key", "-", "--public-key", "-"],
+        &[
+            "sign",
+            "-",
+            "-o",
+            "x",
+            "--attach",
+            "-",
+            "--public-key",
+            "key.pub.pem",
+        ],
+        &["keys", "show", "-", "-"],
+        &["keys", "show", "-", "--passphrase-file", "-"],
+        &[
+            "keys",
+            "export",
+            "-",
+            "--as",
+            "pem",
+            "--passphrase-file",
+            "-",
+        ],
+        &["policy", "sign", "-", "--key", "-", "-o", "x"],
+        &["policy", "check", "fleet.toml", "-", "-"],
+        &["validate", "-", "-"],
+        &["audit", "-", "-"],
+        &["check", "-", "-"],
+        &["check", "-", "--host", "-"],
+        &["check", "-", "--fleet", "-"],
+        &["diff", "-", "-"],
+        &["symbolize", "-"],
+        &["symbolize", "-", "0x1", "--artifact", "-"],
+    ] {
+        let stderr = sandbox.fails(2, arguments);
+        let says = "error[stdin]: standard input is named for more than one of the files";
+        assert!(stderr.starts_with(says), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("\n  hint: "), "{arguments:?}: {stderr}");
+        assert!(!sandbox.path().join("s").exists());
+    }
+}
