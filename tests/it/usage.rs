@@ -84,12 +84,14 @@ fn usage_errors_are_documents_too() {
     ] {
         let document = json_failure(&sandbox, arguments, 2);
         assert_eq!(document["error"]["code"], "usage", "{document}");
-        assert!(
-            !document["error"]["message"]
-                .as_str()
-                .unwrap()
-                .contains('\n')
-        );
+        let text = |field: &str| document["error"][field].as_str().unwrap().to_owned();
+        assert!(!text("message").contains('\n'), "{document}");
+        let hint = text("hint");
+        assert!(hint.ends_with("--help` says what it takes"), "{hint}");
+        // What clap prints for terminals.
+        for word in ["Usage:", "tip:", "For more information", "  "] {
+            assert!(!hint.contains(word), "{hint}");
+        }
     }
     // Arguments of a program are not options of edgec.
     for arguments in [
