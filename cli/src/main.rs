@@ -34,6 +34,7 @@ mod render;
 mod secrets;
 mod signals;
 mod signer;
+mod stack;
 mod time;
 mod trust;
 mod unvouched;
@@ -93,6 +94,10 @@ const INITIALIZER_WORKER: &str = "__init";
 const CODE_MAP_WORKER: &str = "__code-map";
 
 fn main() -> ExitCode {
+    stack::with_room(edgec)
+}
+
+fn edgec() -> ExitCode {
     if let Err(error) = signals::install() {
         return Failure::environment("signals", &error).end(Format::Text);
     }
