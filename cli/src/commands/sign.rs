@@ -88,37 +88,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     read.push(path.clone());
     files::refuse_stdin_twice(&read)?;
-    let about = |error: PackageError| failure(&error, path);
-
     if let Some(removed) = &arguments.remove {
-        let key_id = key_id(removed)?;
-        let file = files::read_artifact(path)?;
-        let bytes = remove_signatures(&file, &key_id).map_err(about)?;
-        files::write(output, &bytes, Access::Public)?;
-        let report = Removed {
-            artifact: render::path(output),
-            removed: key_id,
-        };
-        match arguments.format {
-            Format::Json => render::json(&report),
-            Format::Text => outln!(
-                "{}: no longer signed by {}",
-                report.artifact,
-                report.removed
-            ),
-        }
-        return Ok(ExitCode::SUCCESS);
+        return remove(arguments, removed, output);
     }
     if let Some(exported) = &arguments.export_pae {
-        let file = files::read_artifact(path)?;
-        let (unsigned, _) = UnsignedArtifact::reopen(&file).map_err(about)?;
-        let pae = unsigned.pae();
-        if exported.as_os_str() == files::STDIN {
-            render::write_stdout(&pae);
-        } else {
-            files::write(exported, &pae, Access::Public)?;
-        }
-        return Ok(ExitCode::SUCCESS);
+        return export(path, exported);
     }
     let (signed, public, dropped) = signed(arguments)?;
     let manifest = self_check(signed.as_bytes(), &public);
@@ -136,6 +110,42 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match arguments.format {
         Format::Json => render::json(&report),
         Format::Text => report.print(),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes the signature under a key id, or of a public key's file.
+fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
+    let path = &arguments.artifact;
+    let key_id = key_id(removed)?;
+    let file = files::read_artifact(path)?;
+    let bytes = remove_signatures(&file, &key_id).map_err(|error| failure(&error, path))?;
+    files::write(output, &bytes, Access::Public)?;
+    let report = Removed {
+        artifact: render::path(output),
+        removed: key_id,
+    };
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => outln!(
+            "{}: no longer signed by {}",
+            report.artifact,
+            report.removed
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what is to be signed elsewhere.
+fn export(path: &Path, exported: &Path) -> Outcome {
+    let file = files::read_artifact(path)?;
+    let unsigned = UnsignedArtifact::reopen(&file);
+    let (unsigned, _) = unsigned.map_err(|error| failure(&error, path))?;
+    let pae = unsigned.pae();
+    if exported.as_os_str() == files::STDIN {
+        render::write_stdout(&pae);
+    } else {
+        files::write(exported, &pae, Access::Public)?;
     }
     Ok(ExitCode::SUCCESS)
 }
