@@ -48,8 +48,8 @@ pub(crate) fn looks_like(text: &[u8]) -> Option<Material> {
     is_bytes.then_some(Material::HexBytes)
 }
 
-/// Whether a text has the bytes of a key anywhere in it: 64 hexadecimal digits in a row, or a list of
-/// 32 bytes. Where edgec knows every word that may stand, such a text is a mistake.
+/// Whether a text has the bytes of a key anywhere in it: 64 hexadecimal digits in a row, or a list
+/// of 32 bytes. Where edgec knows every word that may stand, such a text is a mistake.
 pub(crate) fn holds_bytes(text: &[u8]) -> bool {
     let text = text.get(..MAX_LEN).unwrap_or(text);
     let plain = unescaped(text);

@@ -371,7 +371,7 @@ fn the_stack_does_not_decide() {
     assert!(stderr.contains("`ulimit -s`"), "{stderr}");
 }
 
-/// Of what edgec does itself, nothing depends on the limit on the stack. Only Binaryen does, and the
+/// Of what edgec does itself, nothing depends on the limit on the stack. Binaryen does, and the
 /// message names the limit.
 #[test]
 fn a_small_stack_is_no_crash() {

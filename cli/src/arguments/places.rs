@@ -115,8 +115,8 @@ impl<'a> Walk<'a> {
         self.verb.get_name() == "run" && self.positionals > 0
     }
 
-    /// An argument without an option. Most verbs of `store` take the name of an application. So does
-    /// `run` if it takes its program from a store.
+    /// An argument without an option. Most verbs of `store` take the name of an application, and so
+    /// does `run` if it takes its program from a store.
     fn positional(&mut self) -> Place<'a> {
         let others = self.positionals;
         let kind = match self.is_of_program() {
