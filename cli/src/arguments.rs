@@ -2,18 +2,41 @@
 //! repeats them. Later code may repeat its input in messages, reports and names of files. So the
 //! search for secrets comes first.
 
+mod places;
+
 use std::ffi::OsString;
 
+use clap::Command;
 use clap::error::{ContextKind, ContextValue};
-use clap::{Arg, Command};
 
+use self::places::{Kind, Place, places};
 use crate::failure::Failure;
-use crate::key_material::{Material, listed_bytes, looks_like};
+use crate::key_material::{Material, holds_bytes, holds_list, is_digest, listed_bytes, looks_like};
 use crate::keys::{KEY_VARIABLE, VARIABLE_PREFIX};
 use crate::{secrets, trust};
 
-/// The variables that name files or folders.
-const FILE_VARIABLES: [&str; 3] = [KEY_VARIABLE, trust::STATE_VARIABLE, "EDGEC_STORE"];
+/// The variables whose values messages repeat: they name files or folders.
+const FILE_VARIABLES: [&str; 14] = [
+    KEY_VARIABLE,
+    trust::STATE_VARIABLE,
+    "EDGEC_STORE",
+    "TMPDIR",
+    "HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    // On Windows.
+    "TEMP",
+    "TMP",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+];
+
+/// How many letters may stand between the dash of a short option and its value: flags in front of
+/// it, and its own name.
+const MOST_FLAGS: usize = 4;
 
 /// Refuses key material among the arguments (without the program's own name) and in the variables
 /// that name files. Variables that hold a key (`--key env:NAME`) are kept from the processes that
@@ -22,58 +45,105 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
     let places = places(command, arguments);
     for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
         let bytes = argument.as_encoded_bytes();
-        let value = place.value(bytes);
-        // Nothing separates a short option from its value.
-        let short = bytes.strip_prefix(b"-").and_then(|rest| rest.get(1..));
-        let parts = [Some(bytes), Some(value), short];
-        let is_key = |part: Option<&[u8]>| part.and_then(looks_like) == Some(Material::Key);
-        let secret = match place.kind {
-            Kind::Program => false,
-            Kind::Text => parts.into_iter().any(is_key),
-            Kind::File => parts.into_iter().any(is_key) || names_no_file(value),
-        };
-        if secret {
-            let place = match place.option {
-                Some(option) => format!("argument {} (`{option}`)", index + 1),
+        if is_secret(place, bytes) {
+            let at = match place.option {
+                Some(option) => format!("argument {} (`--{option}`)", index + 1),
                 None => format!("argument {}", index + 1),
             };
-            return Err(refusal(&place));
+            return Err(refusal(&at, hint(place.kind)));
         }
-        if place.option == Some("--key") {
-            hide_named(value);
+        if place.option == Some("key") {
+            hide_named(place.value(bytes));
         }
     }
     if let Some(first) = split_list(arguments, &places) {
-        return Err(refusal(&format!("what begins with argument {}", first + 1)));
+        let at = format!("what begins with argument {}", first + 1);
+        return Err(refusal(&at, hint(Kind::File)));
     }
     for variable in FILE_VARIABLES {
         let Some(value) = std::env::var_os(variable) else {
             continue;
         };
         let bytes = value.as_encoded_bytes();
-        if looks_like(bytes) == Some(Material::Key) || names_no_file(bytes) {
-            return Err(refusal(&format!("the variable {variable}")));
+        let is_key = looks_like(bytes) == Some(Material::Key) && !exists(bytes);
+        if is_key || names_no_file(bytes) {
+            return Err(refusal(&format!("the variable {variable}"), VARIABLE_HINT));
         }
         hide_named(bytes);
     }
     Ok(())
 }
 
-fn refusal(place: &str) -> Failure {
-    Failure::usage(
-        "secret-argument",
-        format!("{place} looks like a secret key; it is not shown, and nothing was done"),
-    )
-    .hint(
+fn refusal(at: &str, hint: impl Into<String>) -> Failure {
+    let message = format!("{at} looks like a secret key; it is not shown, and nothing was done");
+    Failure::usage("secret-argument", message).hint(hint)
+}
+
+/// What to do about a secret among the arguments, and about what only looks like one.
+fn hint(kind: Kind) -> String {
+    let otherwise = match kind {
+        Kind::File => "\nif it is the name of a file, put `./` in front",
+        Kind::Name => "\nif it is a digest, write its hexadecimal digits and nothing else",
+        _ => "",
+    };
+    format!(
         "arguments are visible to other processes and to logs: replace the key if it is in use\n\
-         name its file, or use `--key -` (standard input) or `--key env:NAME` (a variable's content)\n\
-         if it is the name of a file, put `./` in front",
+         name its file, or use `--key -` (standard input) or `--key env:NAME` (a variable's content)\
+         {otherwise}"
     )
+}
+
+/// Likewise for the variables that name files and folders.
+const VARIABLE_HINT: &str = "this variable names a file or a folder, which messages show\n\
+     name the key's file, or use `--key env:NAME` (a variable's content)";
+
+/// Whether an argument looks like key material. Whatever certainly is a key is refused everywhere
+/// but among the arguments of a program; bytes without a form of their own, wherever they are no
+/// name of a file, no digest, and no value of a program's.
+fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
+    if place.kind == Kind::Program {
+        return false;
+    }
+    let value = place.value(argument);
+    // Nothing separates a short option from its value.
+    let attached = argument.strip_prefix(b"-").unwrap_or_default();
+    let attached = (0..=MOST_FLAGS).filter_map(|at| attached.get(at..));
+    let parts: Vec<&[u8]> = [argument, value].into_iter().chain(attached).collect();
+    let is_key = |part: &&[u8]| looks_like(part) == Some(Material::Key);
+    if parts.iter().any(is_key) {
+        return true;
+    }
+    let is_bytes = |part: &[u8]| looks_like(part).is_some() || holds_bytes(part);
+    match place.kind {
+        Kind::Program | Kind::Argument => false,
+        Kind::File => names_no_file(value),
+        Kind::Name => {
+            let of_secret = |(label, text): (&[u8], &[u8])| {
+                is_about_secrets(&format!("-{}", String::from_utf8_lossy(label)))
+                    && looks_like(text).is_some()
+            };
+            (looks_like(value).is_some() && !is_digest(value))
+                || labelled(value).into_iter().any(of_secret)
+        }
+        Kind::Word => parts.into_iter().any(is_bytes),
+        Kind::Numbers => {
+            let is_number = |part: &[u8]| part.len() < 20 && part.iter().all(u8::is_ascii_digit);
+            is_bytes(value) && !value.split(|byte| *byte == b',').all(is_number)
+        }
+        Kind::Variable => {
+            let name = value.split(|byte| *byte == b'=').next();
+            name.is_some_and(is_bytes)
+        }
+        Kind::Command => {
+            let program = value.split(u8::is_ascii_whitespace).next();
+            looks_like(value).is_some() || program.is_some_and(names_no_file)
+        }
+    }
 }
 
 /// The first of several arguments in a row that together list at least 32 bytes: a shell splits the
 /// list of a key's bytes if there are no quotes around it. Names of existing files do not count.
-fn split_list(arguments: &[OsString], places: &[Place]) -> Option<usize> {
+fn split_list(arguments: &[OsString], places: &[Place<'_>]) -> Option<usize> {
     // `symbolize` takes numbers: addresses, and indices of functions.
     if arguments.first().is_some_and(|verb| verb == "symbolize") {
         return None;
@@ -81,7 +151,8 @@ fn split_list(arguments: &[OsString], places: &[Place]) -> Option<usize> {
     let (mut first, mut bytes) = (0, 0);
     for (index, (argument, place)) in arguments.iter().zip(places).enumerate() {
         let listed = listed_bytes(place.value(argument.as_encoded_bytes()));
-        let counts = place.kind != Kind::Program && !std::path::Path::new(argument).exists();
+        let is_free = matches!(place.kind, Kind::Program | Kind::Numbers);
+        let counts = !is_free && !std::path::Path::new(argument).exists();
         if listed == 0 || !counts {
             bytes = 0;
             continue;
@@ -97,13 +168,50 @@ fn split_list(arguments: &[OsString], places: &[Place]) -> Option<usize> {
     None
 }
 
-/// 32 or 64 bytes in hexadecimal, where a file should be named and none has that name.
+/// Whether a value that should name a file is, alone or behind `key=`, 32 or 64 bytes in hexadecimal
+/// or in a list. If there is such a file, it is its name.
 fn names_no_file(value: &[u8]) -> bool {
     let named = value
         .strip_prefix(VARIABLE_PREFIX.as_bytes())
         .unwrap_or(value);
-    let text = String::from_utf8_lossy(named);
-    looks_like(named) == Some(Material::HexBytes) && !std::path::Path::new(&*text).exists()
+    let is_bytes = |text: &[u8]| looks_like(text) == Some(Material::HexBytes) && !exists(text);
+    let is_named = |(label, text): (&[u8], &[u8])| is_bytes(text) && !is_of_digest(label);
+    let found = is_bytes(named) || labelled(named).into_iter().any(is_named);
+    (found || holds_list(named)) && !exists(named)
+}
+
+fn exists(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_ok_and(|name| std::path::Path::new(name).exists())
+}
+
+/// The texts behind `key=`, `seed:` and the like with what is in front of them: all that follows,
+/// and the part before the next such character. A label may be empty, as in `HEX::/data`.
+fn labelled(text: &[u8]) -> Vec<(&[u8], &[u8])> {
+    let separates = |byte: &u8| matches!(byte, b'=' | b':' | b',' | b';');
+    let mut found = Vec::new();
+    let (mut label, mut rest): (&[u8], &[u8]) = (&[], text);
+    while found.len() < 2 * MOST_LABELS {
+        let end = rest.iter().position(separates).unwrap_or(rest.len());
+        let part = rest.get(..end).unwrap_or_default();
+        found.extend([(label, part), (label, rest)]);
+        let Some(behind) = rest.get(end + 1..) else {
+            break;
+        };
+        (label, rest) = (part, behind);
+    }
+    found
+}
+
+/// How many parts of an argument are looked at.
+const MOST_LABELS: usize = 8;
+
+/// Whether bytes behind this label are a digest, as in `sha256:`.
+fn is_of_digest(label: &[u8]) -> bool {
+    let label = label.to_ascii_lowercase();
+    let names: [&[u8]; 4] = [b"sha", b"blake", b"digest", b"verity"];
+    names
+        .iter()
+        .any(|name| label.windows(name.len()).any(|part| part == *name))
 }
 
 /// Hides the variable that `env:NAME` names from the processes that this one starts.
@@ -112,171 +220,6 @@ fn hide_named(value: &[u8]) {
     if let Some(name) = name.and_then(|name| std::str::from_utf8(name).ok()) {
         secrets::hide_variable(name);
     }
-}
-
-/// What an argument is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// A file's name, or possibly one.
-    File,
-    /// A text: 32 bytes in hexadecimal may be a digest.
-    Text,
-    /// The argument of a program that `run` starts.
-    Program,
-}
-
-/// Where an argument stands.
-struct Place {
-    kind: Kind,
-    /// The option whose value it is or has.
-    option: Option<&'static str>,
-    /// Where the value begins, in bytes.
-    begin: usize,
-}
-
-impl Place {
-    fn value<'a>(&self, argument: &'a [u8]) -> &'a [u8] {
-        argument.get(self.begin..).unwrap_or_default()
-    }
-}
-
-/// The place of each argument. Where it is unclear, as after a misspelled option, the argument
-/// counts as a file's name.
-fn places(command: &Command, arguments: &[OsString]) -> Vec<Place> {
-    let mut verb = command;
-    // Options of the verbs around it, which may follow it.
-    let mut around: Vec<&Arg> = Vec::new();
-    let mut waiting: Option<&Arg> = None;
-    // Behind `--`, nothing is an option.
-    let mut behind = false;
-    let mut positionals = 0;
-    let by_name = takes_from_store(arguments);
-    let mut places = Vec::new();
-    for argument in arguments {
-        let text = argument.to_string_lossy();
-        let mut place = Place {
-            kind: Kind::File,
-            option: None,
-            begin: 0,
-        };
-        if behind {
-            // Of `run`, the artifact may stand there as well.
-            place.kind = match verb.get_name() == "run" && positionals > 0 {
-                true => Kind::Program,
-                false => positional(verb, positionals, by_name),
-            };
-            positionals += 1;
-        } else if let Some(option) = waiting.take() {
-            place = of_value(option, 0);
-        } else if text == "--" {
-            behind = true;
-        } else if let Some((option, begin)) = option(verb, &around, &text) {
-            place = of_value(option, begin);
-            if begin >= text.len() && takes_value(option) {
-                waiting = Some(option);
-                place.kind = Kind::Text;
-            }
-        } else if !text.starts_with('-') {
-            let subcommand = verb.find_subcommand(&*text);
-            if let Some(found) = subcommand.filter(|_| positionals == 0) {
-                around.extend(verb.get_arguments().filter(|it| it.is_global_set()));
-                verb = found;
-            } else {
-                place.kind = positional(verb, positionals, by_name);
-                positionals += 1;
-            }
-        }
-        places.push(place);
-    }
-    places
-}
-
-/// The option that an argument begins with, and where its value would begin.
-fn option<'a>(verb: &'a Command, around: &[&'a Arg], text: &str) -> Option<(&'a Arg, usize)> {
-    let mut options = verb.get_arguments().chain(around.iter().copied());
-    if let Some(long) = text.strip_prefix("--") {
-        let name = long.split('=').next().unwrap_or_default();
-        let found = options.find(|option| option.get_long() == Some(name))?;
-        return Some((found, "--=".len() + name.len()));
-    }
-    let short = text.strip_prefix('-')?.chars().next()?;
-    let found = options.find(|option| option.get_short() == Some(short))?;
-    let begin = "-".len() + short.len_utf8();
-    let equals = text.get(begin..).is_some_and(|rest| rest.starts_with('='));
-    Some((found, begin + usize::from(equals)))
-}
-
-fn takes_value(option: &Arg) -> bool {
-    option.get_action().takes_values()
-}
-
-fn of_value(option: &Arg, begin: usize) -> Place {
-    let names = option.get_value_names().unwrap_or_default();
-    let digest = names.iter().any(|name| name.contains("KEY_ID"));
-    let file = [
-        "FILE",
-        "DIR",
-        "PUBLIC_KEY",
-        "ARTIFACT",
-        "PROGRAM",
-        "INPUT",
-        "HOST",
-    ];
-    let file = names
-        .iter()
-        .any(|name| file.iter().any(|part| name.contains(part)));
-    Place {
-        kind: match file && !digest {
-            true => Kind::File,
-            false => Kind::Text,
-        },
-        option: known(option.get_long()),
-        begin,
-    }
-}
-
-/// The options that a message about a misplaced secret names.
-fn known(long: Option<&str>) -> Option<&'static str> {
-    let names = [
-        "--key",
-        "--passphrase-file",
-        "--pkcs11-pin-file",
-        "--public-key",
-        "--signer",
-        "--attach",
-        "--root",
-        "--trust",
-        "--trust-state",
-        "--output",
-        "--env",
-        "--name",
-    ];
-    let long = long?;
-    names
-        .into_iter()
-        .find(|name| name.strip_prefix("--") == Some(long))
-}
-
-/// What a verb's argument without an option is, after some others. Behind the artifact of `run`, it
-/// is the program's. For most verbs of `store` it is an application. So is the artifact of `run` if
-/// it is taken from a store (`by_name`).
-fn positional(verb: &Command, others: usize, by_name: bool) -> Kind {
-    let mut known = verb.get_positionals();
-    let application = known.any(|it| it.get_id() == "application");
-    let of_run = verb.get_name() == "run" && (others > 0 || by_name);
-    match application || of_run {
-        true => Kind::Text,
-        false => Kind::File,
-    }
-}
-
-/// Whether `--store` is among the options.
-fn takes_from_store(arguments: &[OsString]) -> bool {
-    let mut options = arguments.iter().take_while(|argument| *argument != "--");
-    options.any(|argument| {
-        let bytes = argument.as_encoded_bytes();
-        bytes == b"--store" || bytes.starts_with(b"--store=")
-    })
 }
 
 /// An error of the parser, without values that may be secrets. If any option on the command line is
@@ -329,37 +272,97 @@ mod tests {
     use super::*;
     use crate::command;
 
-    fn kinds(line: &[&str]) -> Vec<Kind> {
+    /// Bytes without a form of their own.
+    const HEX: &str = "9f3c1a77d0e45b6288aa17c3e2f09b4d5566778899aabbccddeeff0123456789";
+
+    fn is_refused(line: &[&str]) -> bool {
         let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-        let places = places(&command(), &arguments);
-        places.into_iter().map(|place| place.kind).collect()
+        let command = command();
+        let mut both = arguments.iter().zip(places(&command, &arguments));
+        both.any(|(argument, place)| is_secret(&place, argument.as_encoded_bytes()))
     }
 
-    /// Only what follows the artifact of `run` is the program's.
     #[test]
-    fn behind_two_dashes_the_artifact_of_run_comes_first() {
-        use Kind::{File, Program, Text};
-        for (line, last) in [
-            (&["run", "--", "x"][..], File),
-            (&["run", "--key", "k.pub.pem", "--", "x"], File),
-            (
-                &["run", "--key", "k.pub.pem", "--", "app.cwasm", "x"],
-                Program,
-            ),
-            (&["run", "--", "app.cwasm", "--", "x"], Program),
-            (&["run", "app.cwasm", "--", "x"], Program),
-            (&["run", "app.cwasm", "x"], Text),
-            (&["run", "x"], File),
-            (&["run", "--store", "s", "x"], Text),
-            (&["run", "--store=s", "--", "x"], Text),
-            (&["run", "x", "--store=s"], File),
-            (&["build", "--", "x"], File),
-            (&["build", "app.wasm", "--", "--key"], File),
-            (&["store", "path", "--", "x"], Text),
-            (&["store", "rm", "x"], Text),
-            (&["symbolize", "x"], File),
+    fn bytes_are_refused_where_they_are_no_digest() {
+        let list: Vec<String> = (100..132_u8).map(|byte| byte.to_string()).collect();
+        let list = format!("[{}]", list.join(", "));
+        let colons: Vec<&str> = (0..32).map(|at| &HEX[2 * at..2 * at + 2]).collect();
+        let colons = colons.join(":");
+        for bytes in [
+            HEX,
+            &HEX.to_uppercase(),
+            &list,
+            &colons,
+            &format!("0x{HEX}"),
         ] {
-            assert_eq!(kinds(line).last().copied(), Some(last), "{line:?}");
+            let with = |before: &str| format!("{before}{bytes}");
+            for line in [
+                &["build", "--target", bytes][..],
+                &["build", "--target", &with("x86_64,")],
+                &["build", &with("-O")],
+                &["build", &with("-qO")],
+                &["build", "--issued", bytes],
+                &["build", &with("--format=")],
+                &["build", &with("--quiet=")],
+                &["build", "--keep-module", bytes],
+                &["build", "--keep-module", &with("0,")],
+                &["build", "--init", bytes],
+                &["build", "--signer", bytes],
+                &["build", "--signer-timeout", bytes],
+                &["build", &with("--keyy=")],
+                &["build", &with("--")],
+                &["build", &with("-k")],
+                &["build", &with("key=")],
+                &["build", &with("ed25519:")],
+                &["build", "--name", &with("seed=")],
+                &["run", "--env", bytes, "a.cwasm"],
+                &["run", "--dir", &format!("{bytes}::/data"), "a.cwasm"],
+                &["store", "rm", "app", bytes],
+                &["store", "rm", "--pass", bytes],
+                &["store", bytes],
+                &[bytes],
+                &[with("key=").as_str()],
+                &["advisories", bytes],
+            ] {
+                assert!(is_refused(line), "{line:?}");
+            }
+        }
+        for line in [
+            &["build", "--name"][..],
+            &["sign", "a", "--remove"],
+            &["store", "rm"],
+        ] {
+            for bytes in [list.as_str(), &colons, &format!("0x{HEX}")] {
+                assert!(is_refused(&[line, &[bytes]].concat()), "{line:?} {bytes}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_taken() {
+        let digest = format!("sha256:{HEX}");
+        let file = format!("out/{HEX}.cwasm");
+        let numbers: Vec<String> = (0..32).map(|number| number.to_string()).collect();
+        let numbers = numbers.join(",");
+        for line in [
+            &["build", "--name", HEX][..],
+            &["build", "--display-version", HEX],
+            &["build", "--display-version", &digest],
+            &["build", "--keep-module", &numbers],
+            &["build", "--wasm-opt", &format!("./{HEX}")],
+            &["build", "--signer", &format!("kms-sign --key-id {HEX}")],
+            &["build", &file],
+            &["sign", "a.cwasm", "--remove", HEX],
+            &["store", "rm", HEX],
+            &["run", "--store", "s", HEX],
+            &["run", "--env", &format!("DIGEST={HEX}"), "a.cwasm"],
+            &["run", "a.cwasm", HEX],
+            &["run", "a.cwasm", &format!("--digest={HEX}")],
+            &["run", "a.cwasm", "--", &format!("--seed={HEX}")],
+            &["run", "--dir", "./data::/data", "a.cwasm"],
+            &["verify", &digest],
+        ] {
+            assert!(!is_refused(line), "{line:?}");
         }
     }
 
@@ -368,7 +371,8 @@ mod tests {
         let found = |before: &[&str], list: &str| {
             let line = before.iter().copied().chain(list.split(' '));
             let arguments: Vec<OsString> = line.map(OsString::from).collect();
-            split_list(&arguments, &places(&command(), &arguments))
+            let command = command();
+            split_list(&arguments, &places(&command, &arguments))
         };
         let write = |bytes: std::ops::Range<u8>| {
             let bytes: Vec<String> = bytes.map(|byte| byte.to_string()).collect();

@@ -48,6 +48,26 @@ pub(crate) fn looks_like(text: &[u8]) -> Option<Material> {
     is_bytes.then_some(Material::HexBytes)
 }
 
+/// Whether a text has the bytes of a key anywhere in it: 64 hexadecimal digits in a row, or a list
+/// of 32 bytes. Where edgec knows every word that may stand, such a text is a mistake.
+pub(crate) fn holds_bytes(text: &[u8]) -> bool {
+    let text = text.get(..MAX_LEN).unwrap_or(text);
+    let plain = unescaped(text);
+    let mut runs = plain.split(|byte| !byte.is_ascii_hexdigit());
+    runs.any(|run| run.len() >= 64) || holds_list(text)
+}
+
+/// Whether a text has a list of 32 bytes anywhere in it.
+pub(crate) fn holds_list(text: &[u8]) -> bool {
+    let text = text.get(..MAX_LEN).unwrap_or(text);
+    listed::lists(text).iter().any(|list| list.len() >= 32)
+}
+
+/// Whether a text is written as digests are: 64 or 128 hexadecimal digits and nothing else.
+pub(crate) fn is_digest(text: &[u8]) -> bool {
+    matches!(text.len(), 64 | 128) && text.iter().all(u8::is_ascii_hexdigit)
+}
+
 /// How many bytes a text lists; 0 if it is not only a list of bytes, such as `[48,`.
 pub(crate) fn listed_bytes(text: &[u8]) -> usize {
     listed::count(text)
@@ -123,6 +143,8 @@ fn is_random(run: &[u8]) -> bool {
 
 /// Removes white space, quotes, and the commas and backslashes of lists of strings.
 fn compact(text: &[u8]) -> Zeroizing<Vec<u8>> {
-    let kept = |byte: &&u8| !byte.is_ascii_whitespace() && !b"\"'`,\\".contains(byte);
-    Zeroizing::new(text.iter().filter(kept).copied().collect())
+    let mut compact = Zeroizing::new(text.to_vec());
+    // In place: a buffer that grows leaves copies behind.
+    compact.retain(|byte| !byte.is_ascii_whitespace() && !b"\"'`,\\".contains(byte));
+    compact
 }

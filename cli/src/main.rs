@@ -34,9 +34,11 @@ mod render;
 mod secrets;
 mod signals;
 mod signer;
+mod stack;
 mod time;
 mod trust;
 mod unvouched;
+mod usage;
 mod workers;
 
 use std::ffi::OsString;
@@ -92,6 +94,10 @@ const INITIALIZER_WORKER: &str = "__init";
 const CODE_MAP_WORKER: &str = "__code-map";
 
 fn main() -> ExitCode {
+    stack::with_room(edgec)
+}
+
+fn edgec() -> ExitCode {
     if let Err(error) = signals::install() {
         return Failure::environment("signals", &error).end(Format::Text);
     }
@@ -120,6 +126,7 @@ fn main() -> ExitCode {
     if let Err(failure) = arguments::refuse_secrets(&command, own) {
         return failure.end(format);
     }
+    let verb = usage::verb(&command, own);
     let arguments = command
         .try_get_matches_from(&given)
         .map_err(|error| arguments::redacted(error, &given))
@@ -127,7 +134,7 @@ fn main() -> ExitCode {
     let arguments = match arguments {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() && format == Format::Json => {
-            return usage(&error).end(format);
+            return usage::failure(&error, &verb).end(format);
         }
         // Help and version are successes that clap reports as errors.
         Err(error) => error.exit(),
@@ -184,23 +191,6 @@ fn format(arguments: &[OsString]) -> Format {
     match json && !of_program {
         true => Format::Json,
         false => Format::Text,
-    }
-}
-
-/// The parser's error as a failure.
-fn usage(error: &clap::Error) -> Failure {
-    let text = error.to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let mut parts = text.split("\n\n");
-    let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
-    let failure = Failure::usage("usage", words(parts.next().unwrap_or_default()));
-    let hints: Vec<String> = parts
-        .map(words)
-        .filter(|part| !part.is_empty() && !part.starts_with("For more information"))
-        .collect();
-    match hints.is_empty() {
-        true => failure,
-        false => failure.hint(hints.join("\n")),
     }
 }
 

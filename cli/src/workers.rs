@@ -21,7 +21,7 @@ pub(crate) struct WorkerArguments {
     /// A `wasm-opt` program to use instead of the Binaryen that is built in
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
-    /// How many seconds the optimizer may take for one core module
+    /// How many seconds the optimizer may take for all core modules of a program together
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     optimizer_timeout: u64,
     /// How many seconds compiling may take for one program and target, and `--init` for a program

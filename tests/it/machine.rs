@@ -240,13 +240,13 @@ fn a_full_temporary_folder_is_named_or_does_not_matter() {
     }
     let hello = hello();
     let result = std::panic::catch_unwind(|| {
-        sandbox.ok(&[BUILD, &[&hello]].concat());
+        sandbox.ok(&[BUILD, &[hello.as_str()]].concat());
         let whole = sandbox.read("a.cwasm");
         std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
         let mut full = 0;
         for room in [0, 4, 8, 16, 24, 32, 48] {
             sandbox.write("disk/filler", vec![1; (64 - room) << 10]);
-            let mut command = sandbox.command(&[BUILD, &[&hello]].concat());
+            let mut command = sandbox.command(&[BUILD, &[hello.as_str()]].concat());
             let output = command.env("TMPDIR", &disk).output().unwrap();
             if output.status.success() {
                 assert!(output.stderr.is_empty(), "{output:?}");
@@ -371,6 +371,46 @@ fn the_stack_does_not_decide() {
     }
     std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
     let output = after(&sandbox, "ulimit -s 1024", &build);
+    let stderr = machines_fault(&sandbox, &output, "limit");
+    assert!(stderr.contains("`ulimit -s`"), "{stderr}");
+}
+
+/// Of what edgec does itself, nothing depends on the limit on the stack. Binaryen does, and the
+/// message names the limit.
+#[test]
+fn a_small_stack_is_no_crash() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    sandbox.ok(&[BUILD, &[hello.as_str()]].concat());
+    let whole = sandbox.read("a.cwasm");
+    let output = after(
+        &sandbox,
+        "ulimit -S -s 64",
+        &[BUILD, &[hello.as_str()]].concat(),
+    );
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(sandbox.read("a.cwasm"), whole);
+    for limit in ["ulimit -s 64", "ulimit -s 1024"] {
+        for arguments in [
+            &["version"][..],
+            &["build", "--help"],
+            &["validate", &hello],
+            &["verify", "--key", "key.pub.pem", "a.cwasm"],
+            &["build", "-q", "-O0", "--key", "key.pem", "-o", "b", &hello],
+        ] {
+            let output = after(&sandbox, limit, arguments);
+            assert!(
+                output.status.success(),
+                "{limit}: {arguments:?}: {output:?}"
+            );
+        }
+    }
+    std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+    let output = after(
+        &sandbox,
+        "ulimit -s 64",
+        &[BUILD, &[hello.as_str()]].concat(),
+    );
     let stderr = machines_fault(&sandbox, &output, "limit");
     assert!(stderr.contains("`ulimit -s`"), "{stderr}");
 }

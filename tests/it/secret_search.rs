@@ -53,9 +53,13 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
     let sandbox = Sandbox::new();
     let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
     let secret = Secret::of(&pem);
+    let seeds = Secret::seeds(&pem);
+    // Base64, hexadecimal digits, pairs of them, and a list of numbers.
+    let few = [0, 2, 5, 7].map(|number: usize| seeds[number].clone());
     let before = sandbox.files();
     let mut lines = Vec::new();
     for verb in verbs(&sandbox) {
+        let line = |more: &[&str]| verb.line(more);
         for (place, value) in &verb.places {
             let named = matches!(place, Place::Long(name) if ["--key", "--passphrase-file"].contains(&name.as_str()));
             let forms = match named {
@@ -66,14 +70,27 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
                 lines.extend(lines_with(&verb, place, form));
             }
             let artifact = *place == Place::Positional && value.contains("ARTIFACT");
-            if takes_a_file(place, value) || artifact {
-                for seed in Secret::seeds(&pem) {
-                    lines.extend(lines_with(&verb, place, &seed));
+            let seeds = match takes_a_file(place, value) || artifact {
+                true => &seeds[..],
+                false => &few[..],
+            };
+            for seed in seeds {
+                if !(takes_a_digest(value) && is_digest(seed)) {
+                    lines.extend(lines_with(&verb, place, seed));
                 }
             }
         }
+        // Bytes without a form of their own: after options of other names, in flags, behind labels.
+        for seed in &few {
+            lines.push(line(&["--kye", seed]));
+            lines.push(line(&["--pass", seed]));
+            lines.push(line(&[&format!("--keyfile={seed}")]));
+            lines.push(line(&[&format!("--help={seed}")]));
+            lines.push(line(&[&format!("-k{seed}")]));
+            lines.push(line(&[&format!("--{seed}")]));
+            lines.push(line(&[&format!("key={seed}")]));
+        }
         // The key after misspelled options, with JSON output, and cut into words.
-        let line = |more: &[&str]| verb.line(more);
         for form in &secret.forms[..4] {
             lines.push(line(&["--kye", form]));
             lines.push(line(&[&format!("--keyfile={form}")]));
@@ -112,7 +129,15 @@ fn a_key_in_a_variable_that_names_a_file_is_refused_and_not_shown() {
     sandbox.write("policy.toml", "");
     let seeds = Secret::seeds(&pem);
     let before = sandbox.files();
-    for variable in ["EDGEC_KEY", "EDGEC_TRUST_STATE", "EDGEC_STORE"] {
+    for variable in [
+        "EDGEC_KEY",
+        "EDGEC_TRUST_STATE",
+        "EDGEC_STORE",
+        "TMPDIR",
+        "HOME",
+        "XDG_CACHE_HOME",
+        "XDG_CONFIG_HOME",
+    ] {
         for form in secret.forms.iter().chain(&seeds) {
             for line in [
                 &["build", "app.wat"][..],
@@ -133,6 +158,43 @@ fn a_key_in_a_variable_that_names_a_file_is_refused_and_not_shown() {
         }
     }
     assert_eq!(sandbox.files(), before);
+}
+
+/// Where a digest is meant, it is not taken for a key.
+#[test]
+fn digests_are_no_secrets() {
+    let sandbox = Sandbox::new();
+    let digest = "0123456789abcdef".repeat(4);
+    sandbox.write("app.wat", "(module)");
+    sandbox.write(&format!("{digest}.wat"), "(module)");
+    std::fs::create_dir(sandbox.path().join(&digest)).unwrap();
+    let build = ["build", "-q", "-t", "x86_64", "--key", "key.pem", "-o"];
+    let labelled = format!("sha256:{digest}");
+    for (output, arguments) in [
+        ("a.cwasm", &["app.wat", "--name", &digest][..]),
+        ("b.cwasm", &["app.wat", "--display-version", &digest]),
+        ("c.cwasm", &["app.wat", "--display-version", &labelled]),
+        ("d.cwasm", &[format!("{digest}.wat").as_str()]),
+    ] {
+        sandbox.ok(&[&build[..], &[output], arguments].concat());
+    }
+    sandbox.ok(&[&build[..], &[digest.as_str(), "app.wat"]].concat());
+    assert!(
+        sandbox
+            .path()
+            .join(&digest)
+            .join("app.x86_64.cwasm")
+            .is_file()
+    );
+    let shown = sandbox.ok(&["keys", "show", "key.pub.pem", "--format", "json"]);
+    let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let id = shown[0]["key"]["keyId"].as_str().unwrap();
+    let stderr = sandbox.fails(1, &["sign", "a.cwasm", "--remove", id]);
+    assert!(stderr.contains(id), "{stderr}");
+    // A folder that is there may have any name.
+    let mut command = sandbox.command(&[&build[..], &["e.cwasm", "app.wat"]].concat());
+    let output = command.env("TMPDIR", &digest).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// A passphrase or a PIN cannot be recognized by its form. So if the name of a file does not exist,
@@ -279,6 +341,17 @@ fn a_file_with_a_passphrase_is_not_quoted_wherever_it_is_named() {
     let stderr = sandbox.fails(1, &["policy", "check", "policy"]);
     let says = "line 1, column 13: invalid type: string, expected usize";
     assert!(stderr.contains(says), "{stderr}");
+}
+
+/// Whether a digest can stand there, by the help's name for the value.
+fn takes_a_digest(value: &str) -> bool {
+    let mut names = "NAME CHANNEL TEXT KEY_ID LABEL".split(' ');
+    !value.contains('=') && names.any(|name| value.contains(name))
+}
+
+/// 64 hexadecimal digits and nothing else.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Command lines with files wherever a file can be named.

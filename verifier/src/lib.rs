@@ -24,6 +24,7 @@ mod pattern;
 mod policy;
 mod policy_file;
 mod policy_state;
+mod policy_summary;
 mod policy_toml;
 mod pool_limits;
 mod rules;

@@ -13,7 +13,6 @@ use serde::Deserialize;
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
 use crate::load_mode::LoadMode;
-use crate::moment::moment;
 use crate::pattern::{self, Pattern, TargetPattern};
 
 /// Whose signatures count, how many of them it takes, and what artifacts may be.
@@ -311,81 +310,6 @@ impl TrustPolicy {
             .iter()
             .filter(|import| !pattern::allows(patterns, import));
         refused.cloned().collect()
-    }
-
-    /// What the policy asks for, in words: a name and a text each.
-    pub fn summary(&self) -> Vec<(&'static str, String)> {
-        let mut rows = Vec::new();
-        for scope in &self.scopes {
-            let keys = match &scope.keys {
-                Some(keys) => keys.iter().cloned().collect::<Vec<_>>().join(", "),
-                None => "all keys".to_owned(),
-            };
-            let text = format!("{}: {} of {keys}", scope.name, scope.threshold);
-            rows.push(("scope", text));
-        }
-        for (id, reason) in &self.revoked_keys {
-            rows.push(("revoked key", format!("{id}: {reason}")));
-        }
-        for (digest, reason) in &self.revoked_digests {
-            rows.push(("revoked image", format!("{digest}: {reason}")));
-        }
-        let list = |list: &Option<Vec<Pattern>>| {
-            let list = list.as_ref();
-            list.map_or("any".to_owned(), |list| pattern::join(list))
-        };
-        let targets = |list: &Option<Vec<TargetPattern>>, all: &str| {
-            let list = list.as_ref();
-            list.map_or(all.to_owned(), |list| pattern::join(list))
-        };
-        rows.extend([
-            ("applications", list(&self.allow.applications)),
-            ("targets", targets(&self.allow.targets, "any")),
-            ("channels", list(&self.allow.channels)),
-            ("profiles", list(&self.allow.profiles)),
-            ("imports", list(&self.allow.imports)),
-        ]);
-        for (application, version) in &self.minimum_versions {
-            rows.push(("lowest version", format!("{application}: {version}")));
-        }
-        if let Some(mode) = self.minimum_load_mode {
-            rows.push(("load mode", format!("{mode} or better")));
-        }
-        let minimum = self.compiler.minimum;
-        rows.push((
-            "wasmtime",
-            minimum.map_or("any".to_owned(), |m| format!("from {m} on")),
-        ));
-        for denied in &self.compiler.denied {
-            let targets = targets(&denied.targets, "all targets");
-            rows.push((
-                "denied",
-                format!("{} for {targets}: {}", denied.range, denied.reason),
-            ));
-        }
-        for (name, on) in [
-            ("no advisories", self.compiler.advisories),
-            ("code audit", self.compiler.audit),
-            ("artifacts expire", self.expiry_required),
-        ] {
-            let text = if on { "required" } else { "not asked for" };
-            rows.push((name, text.to_owned()));
-        }
-        for (check, mode) in self
-            .modes
-            .iter()
-            .filter(|(_, mode)| **mode != Mode::Enforce)
-        {
-            let mode = if *mode == Mode::Off {
-                "off"
-            } else {
-                "warns only"
-            };
-            rows.push(("not enforced", format!("{check}: {mode}")));
-        }
-        let expires = self.expires.map_or("never".to_owned(), moment);
-        rows.push(("policy expires", expires));
-        rows
     }
 
     pub(crate) fn mode(&self, check: CheckName) -> Mode {

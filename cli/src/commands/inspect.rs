@@ -159,13 +159,32 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn text(report: &Report) -> String {
-    let manifest = &report.manifest;
-    let row = |name: &str, value: String| vec![name.to_owned(), value];
-    let list = |name: &str, values: &[String]| {
-        let mut rows = vec![row(name, values.first().map_or("none".into(), |v| safe(v)))];
-        rows.extend(values.iter().skip(1).map(|value| row("", safe(value))));
-        rows
-    };
+    format!(
+        "{}: {} bytes, not verified\n\n{}\n{}{}\n{}",
+        report.artifact,
+        report.length,
+        render::table(&manifest_rows(&report.manifest)),
+        report.cold_start.section(),
+        render::table(&section_rows(report)),
+        render::table(&signature_rows(&report.signatures))
+    )
+}
+
+/// A line of a table.
+type Row = Vec<String>;
+
+fn row(name: &str, value: String) -> Row {
+    vec![name.to_owned(), value]
+}
+
+/// A line for each value; only the first has the name.
+fn list(name: &str, values: &[String]) -> Vec<Row> {
+    let mut rows = vec![row(name, values.first().map_or("none".into(), |v| safe(v)))];
+    rows.extend(values.iter().skip(1).map(|value| row("", safe(value))));
+    rows
+}
+
+fn manifest_rows(manifest: &Manifest) -> Vec<Row> {
     let mut rows = vec![
         row("name", safe(&manifest.name)),
         row("version", version(manifest)),
@@ -191,15 +210,30 @@ fn text(report: &Report) -> String {
     ];
     rows.extend(list("Wasm features", &manifest.wasm_features));
     rows.extend(list("imports", &manifest.capabilities.imports));
-    match &manifest.capabilities.exports {
-        Exports::Listed(names) => rows.extend(list("exports", names)),
+    rows.extend(export_rows(&manifest.capabilities.exports));
+    rows.extend(list("built by", &builders(manifest)));
+    if let Some(extensions) = &manifest.extensions {
+        let shown = extensions
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"));
+        rows.extend(list("extensions", &shown.collect::<Vec<_>>()));
+    }
+    rows
+}
+
+fn export_rows(exports: &Exports) -> Vec<Row> {
+    match exports {
+        Exports::Listed(names) => list("exports", names),
         Exports::SummedUp(sum) => {
             let counted = format!("{}, not listed (--exports lists them)", sum.count);
-            rows.push(row("exports", counted));
             let list = format!("a list of {} bytes, sha256 {}", sum.length, sum.sha256);
-            rows.push(row("", list));
+            vec![row("exports", counted), row("", list)]
         }
     }
+}
+
+/// edgec, and each stage with its tool and settings.
+fn builders(manifest: &Manifest) -> Vec<String> {
     let stages = manifest.builder.stages.iter().map(|stage| {
         let settings = stage.settings.iter().map(|(k, v)| format!(" {k}={v}"));
         safe(&format!(
@@ -210,21 +244,14 @@ fn text(report: &Report) -> String {
             settings.collect::<String>()
         ))
     });
-    let builder = std::iter::once(format!("edgec {}", safe(&manifest.builder.edgec)));
-    rows.extend(list("built by", &builder.chain(stages).collect::<Vec<_>>()));
-    if let Some(extensions) = &manifest.extensions {
-        let shown = extensions
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"));
-        rows.extend(list("extensions", &shown.collect::<Vec<_>>()));
-    }
+    let edgec = format!("edgec {}", safe(&manifest.builder.edgec));
+    std::iter::once(edgec).chain(stages).collect()
+}
 
-    let mut sections = vec![
-        ["SECTION", "OFFSET", "SIZE", ""]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    sections.extend(report.sections.iter().map(|section| {
+fn section_rows(report: &Report) -> Vec<Row> {
+    let title = ["SECTION", "OFFSET", "SIZE", ""].map(str::to_owned);
+    let mut rows = vec![title.to_vec()];
+    rows.extend(report.sections.iter().map(|section| {
         vec![
             section.name.clone(),
             format!("{:#x}", section.offset),
@@ -232,34 +259,21 @@ fn text(report: &Report) -> String {
             size(section.size),
         ]
     }));
-    sections.push(row("(envelope)", String::new()));
-    if let Some(last) = sections.last_mut() {
-        last.extend([
-            report.envelope_length.to_string(),
-            size(report.envelope_length),
-        ]);
-    }
-    let mut signatures = vec![
-        ["SIGNATURE", "KEY ID (a hint; not verified)"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    signatures.extend(
-        report
-            .signatures
-            .iter()
-            .enumerate()
-            .map(|(number, signature)| row(&number.to_string(), signature.key_id.clone())),
-    );
-    format!(
-        "{}: {} bytes, not verified\n\n{}\n{}{}\n{}",
-        report.artifact,
-        report.length,
-        render::table(&rows),
-        report.cold_start.section(),
-        render::table(&sections),
-        render::table(&signatures)
-    )
+    rows.push(vec![
+        "(envelope)".to_owned(),
+        String::new(),
+        report.envelope_length.to_string(),
+        size(report.envelope_length),
+    ]);
+    rows
+}
+
+fn signature_rows(signatures: &[SignatureReport]) -> Vec<Row> {
+    let title = row("SIGNATURE", "KEY ID (a hint; not verified)".to_owned());
+    let signatures = signatures.iter().enumerate();
+    let rows =
+        signatures.map(|(number, signature)| row(&number.to_string(), signature.key_id.clone()));
+    std::iter::once(title).chain(rows).collect()
 }
 
 fn version(manifest: &Manifest) -> String {

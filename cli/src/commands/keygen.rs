@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use serde::Serialize;
+
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::files;
-use crate::render::{self, outln};
+use crate::render::{self, Format, outln};
 use crate::{Outcome, keys, secrets, signals};
 
 /// Make an Ed25519 signing key: the private half (mode 0600) and the public half
@@ -22,6 +24,19 @@ pub(crate) struct Arguments {
     /// [default: EDGEC_PASSPHRASE, else the terminal is asked, twice]
     #[arg(long, value_name = "FILE", requires = "encrypt")]
     passphrase_file: Option<PathBuf>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// What was made. Nothing of it is secret.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    private_key: String,
+    public_key: String,
+    key_id: String,
+    encrypted: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -53,14 +68,29 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         }
         written
     })?;
-    let kept = match passphrase {
-        Some(_) => "encrypted; keep it and its passphrase secret",
-        None => "keep it secret",
+    let report = Report {
+        private_key: render::path(private),
+        public_key: render::path(&public),
+        key_id: key.public().id().to_string(),
+        encrypted: passphrase.is_some(),
     };
-    outln!("private key  {} ({kept})", render::path(private));
-    outln!("public key   {}", render::path(&public));
-    outln!("key id       {}", key.public().id());
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => report.print(),
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+impl Report {
+    fn print(&self) {
+        let kept = match self.encrypted {
+            true => "encrypted; keep it and its passphrase secret",
+            false => "keep it secret",
+        };
+        outln!("private key  {} ({kept})", self.private_key);
+        outln!("public key   {}", self.public_key);
+        outln!("key id       {}", self.key_id);
+    }
 }
 
 /// Writes a new file, and never over another.

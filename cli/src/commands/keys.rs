@@ -44,6 +44,9 @@ enum Verb {
         /// The PEM file
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
+        /// How the result is printed
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
     },
     /// Write the public half of a key
     Export {
@@ -124,7 +127,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             refuse_stdin_twice(files, passphrase_file.as_ref())?;
             show(files, passphrase_file.as_deref(), *format)
         }
-        Verb::Import { file, output } => import(file, output),
+        Verb::Import {
+            file,
+            output,
+            format,
+        } => import(file, output, *format),
         Verb::Export {
             file,
             encoding,
@@ -223,12 +230,29 @@ impl Report {
     }
 }
 
-fn import(file: &Path, output: &Path) -> Outcome {
+/// A public key's file that was written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Imported {
+    public_key: String,
+    key_id: String,
+}
+
+fn import(file: &Path, output: &Path, format: Format) -> Outcome {
     files::refuse_dash(output)?;
     let (public, _) = keys::read_public(file)?;
     write(output, public.to_pem().as_bytes(), Wanted::PublicKey)?;
-    outln!("public key  {}", render::path(output));
-    outln!("key id      {}", public.id());
+    let imported = Imported {
+        public_key: render::path(output),
+        key_id: public.id().to_string(),
+    };
+    match format {
+        Format::Json => render::json(&imported),
+        Format::Text => {
+            outln!("public key  {}", imported.public_key);
+            outln!("key id      {}", imported.key_id);
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

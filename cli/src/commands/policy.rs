@@ -1,18 +1,19 @@
 //! `edgec policy`: signing a trust policy, and reading one as a host would.
 
+mod check;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use edgec_artifact::{Artifact, Statement};
 use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, policy_envelope};
+use serde::Serialize;
 
 use crate::Outcome;
-use crate::failure::{Exit, Failure, code};
+use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files;
-use crate::render::{self, out, outln, safe};
+use crate::render::{self, Format, outln};
 use crate::signer::{SignerArguments, bad_signature, read_signature};
-use crate::trust::read_policy;
 
 /// Sign a trust policy, or check one
 #[derive(clap::Args)]
@@ -24,7 +25,7 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Command {
     Sign(Box<Sign>),
-    Check(Check),
+    Check(check::Arguments),
 }
 
 /// Sign a policy with a root key
@@ -37,7 +38,7 @@ struct Sign {
     #[command(flatten)]
     signer: SignerArguments,
     /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output"], help_heading = "Signatures")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output", "format"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
     /// Attach a signature that was made elsewhere (64 bytes, or base64)
     #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
@@ -51,27 +52,23 @@ struct Sign {
         help_heading = "Output"
     )]
     output: Option<PathBuf>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    format: Format,
 }
 
-/// Read a policy as a host would, and say what it is
-///
-/// With artifacts it also says of each what kind of program it holds and whether its imports are
-/// allowed; it verifies none. Exit codes: 0 they are; 1 one is not, or the policy cannot be read.
-#[derive(clap::Args)]
-struct Check {
-    /// The policy
-    policy: PathBuf,
-    /// Artifacts that it is for, the old one first: a program whose kind changed has other imports
-    artifacts: Vec<PathBuf>,
-    /// A public key that must have signed it; repeat it and each must have
-    #[arg(long, value_name = "PUBLIC_KEY")]
-    root: Vec<PathBuf>,
+/// A signed policy.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Signed {
+    policy: String,
+    key_id: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.command {
         Command::Sign(arguments) => sign(arguments),
-        Command::Check(arguments) => check(arguments),
+        Command::Check(arguments) => check::run(arguments),
     }
 }
 
@@ -114,7 +111,14 @@ fn sign(arguments: &Sign) -> Outcome {
         return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
     }
     files::write(output, &bytes, Wanted::SignedPolicy)?;
-    outln!("{}: signed by {}", render::path(output), public.id());
+    let signed = Signed {
+        policy: render::path(output),
+        key_id: public.id().to_string(),
+    };
+    match arguments.format {
+        Format::Json => render::json(&signed),
+        Format::Text => outln!("{}: signed by {}", signed.policy, signed.key_id),
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -192,74 +196,4 @@ fn signature(arguments: &Sign, pae: &[u8]) -> Result<(PublicKey, [u8; 64]), Fail
         Failure::usage("no-key", "no signing key given").hint("name the root key with --key")
     })?;
     Ok((signer.public(), signer.sign(pae)?))
-}
-
-fn check(arguments: &Check) -> Outcome {
-    let path = &arguments.policy;
-    files::refuse_stdin_twice(&arguments.artifacts)?;
-    let policy = read_policy(path, &arguments.root)?;
-    let shown = |row: &str, text: String| vec![format!("  {row}"), text];
-    let keys = policy.keys().map(|trusted| {
-        let name = safe(&trusted.name);
-        shown("key", format!("{name} ({})", trusted.key.id()))
-    });
-    let keys: Vec<_> = keys.collect();
-    let mut rows = vec![shown("sha256", policy.digest().to_string())];
-    rows.extend(
-        policy
-            .signed_by()
-            .iter()
-            .map(|id| shown("signed by", id.to_string())),
-    );
-    let threshold = format!("{} of {} keys", policy.threshold(), keys.len());
-    rows.push(shown("threshold", threshold));
-    rows.extend(keys);
-    rows.extend(
-        policy
-            .summary()
-            .into_iter()
-            .map(|(row, text)| shown(row, safe(&text))),
-    );
-    let name = safe(policy.name().unwrap_or("a policy without a name"));
-    let version = match policy.version() {
-        Some(version) => format!("version {version}"),
-        None => "no version".to_owned(),
-    };
-    out!(
-        "{}: {name}, {version}\n{}",
-        render::path(path),
-        render::table(&rows)
-    );
-    imports(&policy, &arguments.artifacts)
-}
-
-/// Says of each artifact whether the policy allows its imports.
-fn imports(policy: &TrustPolicy, artifacts: &[PathBuf]) -> Outcome {
-    let mut exit = ExitCode::SUCCESS;
-    let mut before: Option<(String, &str)> = None;
-    for path in artifacts {
-        let shown = render::path(path);
-        let file = files::read_artifact(path)?;
-        let rejected =
-            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
-        let artifact = Artifact::decode(&file)
-            .map_err(|error| explain(rejected("layout", &error), &file, Wanted::Artifact))?;
-        let statement = Statement::decode(artifact.envelope().payload());
-        let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
-        let kind = manifest.kind.name();
-        let refused = policy.refused_imports(&manifest.capabilities.imports);
-        let judged = match refused.as_slice() {
-            [] => "its imports are allowed".to_owned(),
-            refused => {
-                exit = code(Exit::Rejected);
-                format!("its imports are not allowed: {}", safe(&refused.join(", ")))
-            }
-        };
-        outln!("{shown}: a {kind}, not verified; {judged}");
-        if let Some((other, other_kind)) = before.filter(|(_, other)| *other != kind) {
-            outln!("the kind differs: {other} is a {other_kind}, {shown} is a {kind}");
-        }
-        before = Some((shown, kind));
-    }
-    Ok(exit)
 }

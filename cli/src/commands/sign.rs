@@ -8,11 +8,12 @@ use std::process::ExitCode;
 
 use edgec_artifact::PublicKey;
 use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
+use serde::Serialize;
 
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain_file};
 use crate::files;
-use crate::render::{self, outln, safe};
+use crate::render::{self, Format, outln, safe};
 use crate::signer::{SignerArguments, package_failure, read_signature};
 use crate::trust::self_check;
 use crate::{Outcome, keys};
@@ -31,8 +32,11 @@ pub(crate) struct Arguments {
     /// Where the signed artifact goes, instead of the artifact's place
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
+    format: Format,
     /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output"], help_heading = "Signatures")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output", "format"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
     /// Attach a signature that was made elsewhere (64 bytes, or base64)
     #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
@@ -42,6 +46,29 @@ pub(crate) struct Arguments {
     remove: Option<PathBuf>,
     #[command(flatten)]
     signer: SignerArguments,
+}
+
+/// A signed artifact.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Signed {
+    artifact: String,
+    key_id: String,
+    /// Under which key ids there is no signature any more.
+    dropped: Vec<String>,
+    /// What the signer signs for: this content, not a path.
+    name: String,
+    version: u64,
+    target: String,
+    fsverity: String,
+}
+
+/// An artifact with one signature less.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Removed {
+    artifact: String,
+    removed: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -64,47 +91,82 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     read.push(path.clone());
     files::refuse_stdin_twice(&read)?;
-    let about = |error: PackageError| failure(&error, path);
-
     if let Some(removed) = &arguments.remove {
-        let key_id = key_id(removed)?;
-        let file = files::read_artifact(path)?;
-        let bytes = remove_signatures(&file, &key_id).map_err(about)?;
-        files::write(output, &bytes, Wanted::Artifact)?;
-        outln!("{}: no longer signed by {key_id}", render::path(output));
-        return Ok(ExitCode::SUCCESS);
+        return remove(arguments, removed, output);
     }
     if let Some(exported) = &arguments.export_pae {
-        let file = files::read_artifact(path)?;
-        let (unsigned, _) = UnsignedArtifact::reopen(&file).map_err(about)?;
-        let pae = unsigned.pae();
-        if exported.as_os_str() == files::STDIN {
-            render::write_stdout(&pae);
-        } else {
-            files::write(exported, &pae, Wanted::Pae)?;
-        }
-        return Ok(ExitCode::SUCCESS);
+        return export(path, exported);
     }
     let (signed, public, dropped) = signed(arguments)?;
     let manifest = self_check(signed.as_bytes(), &public);
     let manifest = manifest.map_err(|failure| failure.about(path.display()))?;
     files::write(output, signed.as_bytes(), Wanted::Artifact)?;
-    outln!("{}: signed by {}", render::path(output), public.id());
-    for id in dropped {
+    let report = Signed {
+        artifact: render::path(output),
+        key_id: public.id().to_string(),
+        dropped: dropped.iter().map(|id| safe(id)).collect(),
+        name: safe(&manifest.name),
+        version: manifest.version,
+        target: safe(&manifest.target.id),
+        fsverity: manifest.image.fsverity.to_string(),
+    };
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => report.print(),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes the signature under a key id, or of a public key's file.
+fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
+    let path = &arguments.artifact;
+    let key_id = key_id(removed)?;
+    let file = files::read_artifact(path)?;
+    let bytes = remove_signatures(&file, &key_id).map_err(|error| failure(&error, path))?;
+    files::write(output, &bytes, Wanted::Artifact)?;
+    let report = Removed {
+        artifact: render::path(output),
+        removed: key_id,
+    };
+    match arguments.format {
+        Format::Json => render::json(&report),
+        Format::Text => outln!(
+            "{}: no longer signed by {}",
+            report.artifact,
+            report.removed
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes what is to be signed elsewhere.
+fn export(path: &Path, exported: &Path) -> Outcome {
+    let file = files::read_artifact(path)?;
+    let unsigned = UnsignedArtifact::reopen(&file);
+    let (unsigned, _) = unsigned.map_err(|error| failure(&error, path))?;
+    let pae = unsigned.pae();
+    if exported.as_os_str() == files::STDIN {
+        render::write_stdout(&pae);
+    } else {
+        files::write(exported, &pae, Wanted::Pae)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Signed {
+    fn print(&self) {
+        outln!("{}: signed by {}", self.artifact, self.key_id);
+        for id in &self.dropped {
+            outln!("  the signature by {id} is no longer there (--append keeps it)");
+        }
         outln!(
-            "  the signature by {} is no longer there (--append keeps it)",
-            safe(&id)
+            "  {} version {}, {}, image fs-verity {}",
+            self.name,
+            self.version,
+            self.target,
+            self.fsverity
         );
     }
-    // A signer signs for this content, not for a path.
-    outln!(
-        "  {} version {}, {}, image fs-verity {}",
-        safe(&manifest.name),
-        manifest.version,
-        safe(&manifest.target.id),
-        manifest.image.fsverity
-    );
-    Ok(ExitCode::SUCCESS)
 }
 
 /// The signed artifact, the signing key, and the ids of the keys whose signatures were dropped.

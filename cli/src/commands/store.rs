@@ -20,8 +20,8 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::number::number;
-use crate::render;
 use crate::render::out;
+use crate::render::{self, Format};
 
 /// Keep verified artifacts, to be loaded in constant time
 ///
@@ -82,6 +82,9 @@ struct Path {
     /// Its version [default: the current one]
     #[arg(long, value_name = "NUMBER", value_parser = version())]
     app_version: Option<u64>,
+    /// How the paths are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 impl Named {
@@ -143,8 +146,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn print_paths(store: &Store, path: &Path) -> Outcome {
     let paths = store.image_paths(path.named.version(path.app_version));
-    for path in paths.map_err(|error| failure(&error))? {
-        out!("{}\n", render::path(&path));
+    let paths = paths.map_err(|error| failure(&error))?;
+    let paths: Vec<String> = paths.iter().map(|path| render::path(path)).collect();
+    match path.format {
+        Format::Json => render::json(&paths),
+        Format::Text => paths.iter().for_each(|path| out!("{path}\n")),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 
 use edgec_artifact::{Artifact, VerityDigest, verity};
 use edgec_compiler::{DebugInfo, Function, Lookup, Place};
+use serde::Serialize;
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
-use crate::render::{self, outln, safe};
+use crate::render::{self, Format, outln, safe};
 
 /// Name the functions of addresses and backtraces, by a debug file
 ///
@@ -27,6 +28,19 @@ pub(crate) struct Arguments {
     /// files
     #[arg(long, value_name = "FILE")]
     artifact: Option<PathBuf>,
+    /// How the names of addresses are printed
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// What lies at an address, or why that is not known.
+#[derive(Serialize)]
+struct Row {
+    address: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Failure>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -45,6 +59,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         check_build_id(&info, artifact)?;
     }
     let files = Files::new(&info, arguments.artifact.as_deref());
+    if arguments.addresses.is_empty() && arguments.format == Format::Json {
+        let message = "a backtrace is printed again as text; only addresses have a JSON document";
+        return Err(Failure::usage("format", message).hint("name addresses, or leave --format out"));
+    }
     if arguments.addresses.is_empty() {
         let text = files::read_text(Path::new(files::STDIN))?;
         let lookup = Lookup::new(&info);
@@ -55,24 +73,41 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     // One that is wrong leaves the others their answers.
-    let mut rows = Vec::new();
-    let mut wrong = Vec::new();
-    for text in &arguments.addresses {
-        match Address::parse(text, &files) {
-            Ok(address) => {
-                let place = address.place(&info);
-                let place = place.map_or("not in a function".to_owned(), |place| describe(&place));
-                rows.push(vec![safe(text), safe(&place)]);
-            }
-            Err(failure) => wrong.push(failure),
+    let rows = arguments.addresses.iter().map(|text| {
+        let address = Address::parse(text, &files);
+        let place = |address: Address| match address.place(&info) {
+            Some(place) => safe(&describe(&place)),
+            None => "not in a function".to_owned(),
+        };
+        let (place, error) = match address {
+            Ok(address) => (Some(place(address)), None),
+            Err(failure) => (None, Some(failure)),
+        };
+        Row {
+            address: safe(text),
+            place,
+            error,
+        }
+    });
+    let rows: Vec<Row> = rows.collect();
+    print(&rows, arguments.format);
+    Ok(match rows.iter().any(|row| row.error.is_some()) {
+        false => ExitCode::SUCCESS,
+        true => code(Exit::Rejected),
+    })
+}
+
+fn print(rows: &[Row], format: Format) {
+    match format {
+        Format::Json => render::json(&rows),
+        Format::Text => {
+            let cells = |row: &Row| Some(vec![row.address.clone(), row.place.clone()?]);
+            let cells: Vec<_> = rows.iter().filter_map(cells).collect();
+            render::out!("{}", render::table(&cells));
         }
     }
-    render::out!("{}", render::table(&rows));
-    wrong.iter().for_each(Failure::print);
-    Ok(match wrong.as_slice() {
-        [] => ExitCode::SUCCESS,
-        _ => code(Exit::Rejected),
-    })
+    let wrong = rows.iter().filter_map(|row| row.error.as_ref());
+    wrong.for_each(|failure| failure.tell(format));
 }
 
 /// Does not verify the artifact: it has crashed, so it has run already.

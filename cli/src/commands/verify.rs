@@ -126,17 +126,7 @@ fn examine_file(
     host: Option<&Host>,
 ) -> Result<Report, Failure> {
     let shown = render::path(path);
-    let mut report = Report {
-        artifact: shown.clone(),
-        verified: false,
-        warnings: 0,
-        checks: Vec::new(),
-        signatures: Vec::new(),
-        policy: trust.report.clone(),
-        manifest: None,
-        differences: Vec::new(),
-        error: None,
-    };
+    let mut report = Report::new(&shown, trust);
     let file = match files::read_artifact(path) {
         Ok(file) => file,
         Err(failure) => {
@@ -182,6 +172,21 @@ fn examine_file(
 }
 
 impl Report {
+    /// Nothing is checked yet.
+    fn new(artifact: &str, trust: &Trust) -> Self {
+        Self {
+            artifact: artifact.to_owned(),
+            verified: false,
+            warnings: 0,
+            checks: Vec::new(),
+            signatures: Vec::new(),
+            policy: trust.report.clone(),
+            manifest: None,
+            differences: Vec::new(),
+            error: None,
+        }
+    }
+
     /// Replaces the evidence of a check that was made.
     fn tell(&mut self, name: CheckName, evidence: &str) {
         for check in self.checks.iter_mut().filter(|check| check.name == name) {

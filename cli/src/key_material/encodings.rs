@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
+use base64::decoded_len_estimate;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
@@ -57,8 +58,11 @@ fn from_base64(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if letters.len() % 4 == 1 {
         letters.pop();
     }
-    let decoded = GeneralPurpose::new(&URL_SAFE, config).decode(&*letters);
-    decoded.ok().map(Zeroizing::new)
+    let mut decoded = Zeroizing::new(vec![0; decoded_len_estimate(letters.len())]);
+    let engine = GeneralPurpose::new(&URL_SAFE, config);
+    let length = engine.decode_slice(&*letters, &mut decoded).ok()?;
+    decoded.truncate(length);
+    Some(decoded)
 }
 
 pub(super) fn from_hex(digits: &[u8]) -> Zeroizing<Vec<u8>> {

@@ -1,5 +1,7 @@
 //! What private keys look like, once the encodings around them are removed.
 
+use zeroize::Zeroizing;
+
 /// Whether bytes begin as a private key in a binary form.
 pub(super) fn is_binary(bytes: &[u8]) -> bool {
     is_private_der(bytes) || is_minisign(bytes) || bytes.starts_with(OPENSSH)
@@ -10,13 +12,20 @@ const OPENSSH: &[u8] = b"openssh-key-v1\0";
 
 /// Documents that are marked as private keys.
 pub(super) fn is_document(text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text).to_ascii_uppercase();
-    if is_openssl_text(&text) {
+    let capital = |byte: &u8| match byte.is_ascii() {
+        true => byte.to_ascii_uppercase(),
+        false => b'?',
+    };
+    let capitals: Zeroizing<Vec<u8>> = Zeroizing::new(text.iter().map(capital).collect());
+    // All of it is ASCII.
+    let text = std::str::from_utf8(&capitals).unwrap_or_default();
+    if is_openssl_text(text) {
         return true;
     }
     if text.contains("-----BEGIN") {
-        let mut letters = text.clone();
-        letters.retain(|c| c.is_ascii_uppercase());
+        let mut letters = capitals.clone();
+        letters.retain(u8::is_ascii_uppercase);
+        let letters = std::str::from_utf8(&letters).unwrap_or_default();
         // A shell splits a document without quotes around it, and leaves `-----BEGIN` alone.
         let words = text.split_once("-----BEGIN").map_or("", |(_, rest)| rest);
         return letters.contains("PRIVATEKEY") || words.trim().is_empty();

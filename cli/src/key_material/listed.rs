@@ -13,17 +13,19 @@ const NOTATIONS: [Notation; 2] = [from_decimal, from_hex];
 /// The lists in a text.
 pub(super) fn lists(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     let mut found = Vec::new();
+    // Room for all words at once: a buffer that grows leaves copies behind.
+    let mut list: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(words(text).count()));
     for notation in NOTATIONS {
-        let mut list = Zeroizing::new(Vec::new());
-        for word in words(text) {
-            match notation(word) {
-                Some(byte) => list.push(byte),
-                None if list.len() >= MIN_LEN => found.push(std::mem::take(&mut list)),
-                None => list.clear(),
+        // The end counts as a word that is no byte.
+        for byte in words(text).map(notation).chain([None]) {
+            if let Some(byte) = byte {
+                list.push(byte);
+                continue;
             }
-        }
-        if list.len() >= MIN_LEN {
-            found.push(list);
+            if list.len() >= MIN_LEN {
+                found.push(Zeroizing::new(list.to_vec()));
+            }
+            list.clear();
         }
     }
     found
@@ -31,9 +33,12 @@ pub(super) fn lists(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
 
 /// Whether a text is nothing but a list of bytes that are `wanted`.
 pub(super) fn is_list(text: &[u8], wanted: fn(&[u8]) -> bool) -> bool {
+    let mut list: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(words(text).count()));
     NOTATIONS.into_iter().any(|notation| {
-        let bytes: Option<Vec<u8>> = words(text).map(notation).collect();
-        bytes.is_some_and(|bytes| wanted(&Zeroizing::new(bytes)))
+        list.clear();
+        // Stops at the first word that is no byte: the list is then shorter than the text.
+        list.extend(words(text).map_while(notation));
+        list.len() == words(text).count() && wanted(&list)
     })
 }
 

@@ -1,8 +1,9 @@
 //! The summary of a build, for people and for machines.
 
+mod rows;
+
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
 use edgec_packager::SignedArtifact;
@@ -17,7 +18,7 @@ use crate::failure::Failure;
 use crate::fleet::FleetPlan;
 use crate::naming::Job;
 use crate::pipeline::Prepared;
-use crate::render::{self, count, safe, seconds, size};
+use crate::render::{self, count, safe, size};
 use crate::signer::Signer;
 
 /// How many removed imports a note names.
@@ -121,12 +122,42 @@ struct InitReport {
     seconds: f64,
 }
 
+impl InitReport {
+    fn of(prepared: &Prepared) -> Option<Self> {
+        let init = prepared.initialized.as_ref()?;
+        Some(Self {
+            function: init.function.clone(),
+            component_bytes: init.bytes,
+            seconds: init.time.as_secs_f64(),
+        })
+    }
+}
+
 #[derive(Serialize)]
 struct KeptModule {
     module: usize,
     reason: String,
     #[serde(skip)]
     told: Told,
+}
+
+impl KeptModule {
+    fn all(prepared: &Prepared) -> Vec<Self> {
+        let kept = prepared.kept().map(|(module, failure)| Self {
+            module,
+            reason: safe(&failure.to_string()),
+            told: match failure {
+                // It was asked for.
+                edgec_compiler::Failure::Spared => Told::Nowhere,
+                // It is what the level does.
+                edgec_compiler::Failure::NoGain | edgec_compiler::Failure::Large { .. } => {
+                    Told::InSummary
+                }
+                _ => Told::AsWarning,
+            },
+        });
+        kept.collect()
+    }
 }
 
 /// Where people are told that a core module was left as it is.
@@ -146,6 +177,18 @@ struct KeptFunction {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     reason: String,
+}
+
+impl KeptFunction {
+    fn all(prepared: &Prepared) -> Vec<Self> {
+        let kept = prepared.kept_functions().map(|(module, kept)| Self {
+            module,
+            function: kept.index,
+            name: kept.name.as_deref().map(safe),
+            reason: kept.reason.to_string(),
+        });
+        kept.collect()
+    }
 }
 
 /// One artifact that was written.
@@ -208,57 +251,24 @@ impl InputReport {
         times: Times,
     ) -> Self {
         let optimized = &prepared.optimized;
-        let modules_kept = prepared.kept().map(|(module, failure)| KeptModule {
-            module,
-            reason: safe(&failure.to_string()),
-            told: match failure {
-                // It was asked for.
-                edgec_compiler::Failure::Spared => Told::Nowhere,
-                // It is what the level does.
-                edgec_compiler::Failure::NoGain | edgec_compiler::Failure::Large { .. } => {
-                    Told::InSummary
-                }
-                _ => Told::AsWarning,
-            },
-        });
-        let functions_kept = prepared
-            .kept_functions()
-            .map(|(module, kept)| KeptFunction {
-                module,
-                function: kept.index,
-                name: kept.name.as_deref().map(safe),
-                reason: kept.reason.to_string(),
-            });
+        let modules = optimized.modules.iter();
+        let removed_imports = optimized.imports_removed.iter();
+        let choice = prepared.choice.as_ref();
         let built = Built {
             name: job.name.clone(),
             kind: kind_name(prepared.kind),
-            kind_choice: prepared
-                .choice
-                .as_ref()
-                .map(|choice| KindReport::new(choice, prepared.kind)),
+            kind_choice: choice.map(|choice| KindReport::new(choice, prepared.kind)),
             adapter: prepared.adapter.map(Adapter::name),
             input_bytes: prepared.input.length,
             component_bytes: prepared.before,
-            init: prepared.initialized.as_ref().map(|init| InitReport {
-                function: init.function.clone(),
-                component_bytes: init.bytes,
-                seconds: init.time.as_secs_f64(),
-            }),
+            init: InitReport::of(&prepared),
             optimized_bytes: optimized.component.bytes().len(),
             level: level.name(),
             modules: optimized.modules.len(),
-            modules_kept: modules_kept.collect(),
-            functions_kept: functions_kept.collect(),
-            exports_removed: optimized
-                .modules
-                .iter()
-                .map(|module| module.exports_removed)
-                .collect(),
-            imports_removed: optimized
-                .imports_removed
-                .iter()
-                .map(|name| safe(name))
-                .collect(),
+            modules_kept: KeptModule::all(&prepared),
+            functions_kept: KeptFunction::all(&prepared),
+            exports_removed: modules.map(|module| module.exports_removed).collect(),
+            imports_removed: removed_imports.map(|name| safe(name)).collect(),
             duplicates_removed: optimized.shared,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
@@ -301,81 +311,10 @@ impl InputReport {
         let Some(built) = &self.built else {
             return String::new();
         };
-        let row = |name: &str, what: String, time: f64| {
-            let time = seconds(Duration::from_secs_f64(time));
-            vec![format!("  {name}"), what, time]
-        };
-        let adapted = match built.adapter {
-            Some("none") => ", wrapped".to_owned(),
-            Some(adapter) => format!(", with {adapter}"),
-            None => String::new(),
-        };
-        let mut rows = vec![row(
-            "validate",
-            format!("{}{adapted}", built.kind),
-            built.validate_seconds,
-        )];
-        let mut before = built.component_bytes;
-        if let Some(init) = &built.init {
-            rows.push(row(
-                "init",
-                format!(
-                    "{}, {} -> {}",
-                    safe(&init.function),
-                    size(before as u64),
-                    size(init.component_bytes as u64)
-                ),
-                init.seconds,
-            ));
-            before = init.component_bytes;
-        }
-        if built.modules > 0 {
-            let optimized = built.modules - built.modules_kept.len();
-            let counted = |kept: &&KeptModule| kept.told == Told::InSummary;
-            let without_gain = match built.modules_kept.iter().filter(counted).count() {
-                0 => String::new(),
-                modules => format!(" ({modules} would gain next to nothing)"),
-            };
-            let mut gone = Vec::new();
-            for (removed, what) in [
-                (built.exports_removed.iter().sum(), "unused export"),
-                (built.imports_removed.len(), "unused import"),
-                (built.duplicates_removed, "duplicate"),
-            ] {
-                if removed > 0 {
-                    gone.push(count(removed, what));
-                }
-            }
-            let kept = match built.functions_kept.len() {
-                0 => String::new(),
-                kept => format!(", all but {}", count(kept, "function")),
-            };
-            let gone = match gone.as_slice() {
-                [] => String::new(),
-                gone => format!(" without {}", gone.join(" and ")),
-            };
-            rows.push(row(
-                "optimize",
-                format!(
-                    "-O{}, {optimized} of {}{without_gain}{gone}{kept}, {} -> {}",
-                    built.level,
-                    count(built.modules, "core module"),
-                    size(before as u64),
-                    size(built.optimized_bytes as u64)
-                ),
-                built.optimize_seconds,
-            ));
-        }
-        for artifact in &built.artifacts {
-            rows.push(row(
-                artifact.target,
-                format!("{} ({})", artifact.path, size(artifact.bytes as u64)),
-                artifact.times.sum().as_secs_f64(),
-            ));
-            if let Some(path) = &artifact.debug_file {
-                rows.push(vec!["  debug".to_owned(), path.clone()]);
-            }
-        }
+        let mut rows = vec![built.validate_row()];
+        rows.extend(built.init_row());
+        rows.extend(built.optimize_row());
+        rows.extend(built.artifacts.iter().flat_map(ArtifactReport::rows));
         // Not in the table: so long a line would push the times far to the right.
         let choice = built.kind_choice.iter().filter(|choice| choice.told);
         let choice =

@@ -1,0 +1,292 @@
+//! Where each argument stands on the command line, by the parser's own description of it. A new
+//! option takes words, until its value's name says that it takes a file.
+
+use std::ffi::OsString;
+
+use clap::{Arg, Command};
+
+/// What an argument is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file's name, or possibly one.
+    File,
+    /// A name or a text of the user's own: 64 hexadecimal digits may be a digest.
+    Name,
+    /// A word, a number or a time that edgec knows. No such value looks like bytes.
+    Word,
+    /// Numbers with commas between them.
+    Numbers,
+    /// The name of a variable, and possibly its value behind `=`, which is a program's.
+    Variable,
+    /// A program and its arguments.
+    Command,
+    /// An argument of a program that `run` starts, if it is none of `run` itself.
+    Argument,
+    /// An argument of a program that `run` starts.
+    Program,
+}
+
+/// Where an argument stands.
+pub(super) struct Place<'a> {
+    pub(super) kind: Kind,
+    /// The option whose value it is or has, without the dashes.
+    pub(super) option: Option<&'a str>,
+    /// Where the value begins, in bytes.
+    begin: usize,
+}
+
+impl Place<'_> {
+    pub(super) fn value<'a>(&self, argument: &'a [u8]) -> &'a [u8] {
+        argument.get(self.begin..).unwrap_or_default()
+    }
+}
+
+/// The place of each argument. Where it is unclear, as after a misspelled option, the argument
+/// counts as a file's name.
+pub(super) fn places<'a>(command: &'a Command, arguments: &[OsString]) -> Vec<Place<'a>> {
+    let mut walk = Walk {
+        verb: command,
+        around: Vec::new(),
+        waiting: None,
+        behind: false,
+        misspelled: false,
+        positionals: 0,
+        by_name: takes_from_store(arguments),
+    };
+    let texts = arguments.iter().map(|argument| argument.to_string_lossy());
+    texts.map(|text| walk.step(&text)).collect()
+}
+
+/// What is known in front of an argument.
+struct Walk<'a> {
+    verb: &'a Command,
+    /// Options of the verbs around it, which may follow it.
+    around: Vec<&'a Arg>,
+    /// The option that waits for its value.
+    waiting: Option<&'a Arg>,
+    /// Behind `--`, nothing is an option.
+    behind: bool,
+    /// Behind an unknown option: it may have been meant to take a value.
+    misspelled: bool,
+    positionals: usize,
+    /// Whether `run` takes its program from a store.
+    by_name: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn step(&mut self, text: &str) -> Place<'a> {
+        if self.behind {
+            return self.positional();
+        }
+        if let Some(option) = self.waiting.take() {
+            return of_value(option, 0);
+        }
+        if text == "--" {
+            self.behind = true;
+            return place(Kind::Word);
+        }
+        if let Some(found) = option(self.verb, &self.around, text) {
+            let mut place = of_value(found.option, found.begin);
+            if found.option.get_action().takes_values() && found.is_bare {
+                self.waiting = Some(found.option);
+                place.kind = Kind::Word;
+            }
+            return place;
+        }
+        if text.starts_with('-') && text != "-" {
+            // Behind the artifact of `run`, it is the program's.
+            if self.is_of_program() {
+                return place(Kind::Argument);
+            }
+            self.misspelled = true;
+            return place(Kind::Word);
+        }
+        let subcommand = self.verb.find_subcommand(text);
+        if let Some(found) = subcommand.filter(|_| self.positionals == 0) {
+            let options = self.verb.get_arguments();
+            self.around.extend(options.filter(|it| it.is_global_set()));
+            self.verb = found;
+            return place(Kind::Word);
+        }
+        self.positional()
+    }
+
+    fn is_of_program(&self) -> bool {
+        self.verb.get_name() == "run" && self.positionals > 0
+    }
+
+    /// An argument without an option. Most verbs of `store` take the name of an application, and so
+    /// does `run` if it takes its program from a store.
+    fn positional(&mut self) -> Place<'a> {
+        let others = self.positionals;
+        let kind = match self.is_of_program() {
+            // The artifact may stand behind `--` as well.
+            true if self.behind => Kind::Program,
+            true => Kind::Argument,
+            false => {
+                let mut known = self.verb.get_positionals().skip(others);
+                let application = known.next().is_some_and(|it| it.get_id() == "application");
+                let named = application || (self.verb.get_name() == "run" && self.by_name);
+                match named && !self.misspelled {
+                    true => Kind::Name,
+                    false => Kind::File,
+                }
+            }
+        };
+        self.positionals += 1;
+        place(kind)
+    }
+}
+
+fn place(kind: Kind) -> Place<'static> {
+    Place {
+        kind,
+        option: None,
+        begin: 0,
+    }
+}
+
+/// An option that an argument begins with.
+struct Found<'a> {
+    option: &'a Arg,
+    /// Where its value would begin.
+    begin: usize,
+    /// Whether there is nothing behind the option's name.
+    is_bare: bool,
+}
+
+fn option<'a>(verb: &'a Command, around: &[&'a Arg], text: &str) -> Option<Found<'a>> {
+    let mut options = verb.get_arguments().chain(around.iter().copied());
+    if let Some(long) = text.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        return Some(Found {
+            option: options.find(|option| option.get_long() == Some(name))?,
+            begin: "--=".len() + name.len(),
+            is_bare: name.len() == long.len(),
+        });
+    }
+    let short = text.strip_prefix('-')?.chars().next()?;
+    let option = options.find(|option| option.get_short() == Some(short))?;
+    let begin = "-".len() + short.len_utf8();
+    let equals = text.get(begin..).is_some_and(|rest| rest.starts_with('='));
+    Some(Found {
+        option,
+        begin: begin + usize::from(equals),
+        is_bare: begin >= text.len(),
+    })
+}
+
+/// The place of an option's value, by the name that the help has for it.
+fn of_value(option: &Arg, begin: usize) -> Place<'_> {
+    let names = option.get_value_names().unwrap_or_default();
+    let any = |wanted: &[&str]| {
+        let mut names = names.iter();
+        names.any(|name| wanted.iter().any(|part| name.contains(part)))
+    };
+    let files = [
+        "FILE",
+        "DIR",
+        "PUBLIC_KEY",
+        "ARTIFACT",
+        "PROGRAM",
+        "INPUT",
+        "HOST",
+    ];
+    let kind = match option.get_id().as_str() {
+        "keep_module" => Kind::Numbers,
+        "env" => Kind::Variable,
+        "name" | "channel" | "display_version" => Kind::Name,
+        _ if any(&["KEY_ID", "LABEL"]) => Kind::Name,
+        _ if any(&["COMMAND"]) => Kind::Command,
+        _ if any(&files) => Kind::File,
+        _ => Kind::Word,
+    };
+    Place {
+        kind,
+        option: option.get_long(),
+        begin,
+    }
+}
+
+/// Whether `--store` is among the options.
+fn takes_from_store(arguments: &[OsString]) -> bool {
+    let mut options = arguments.iter().take_while(|argument| *argument != "--");
+    options.any(|argument| {
+        let bytes = argument.as_encoded_bytes();
+        bytes == b"--store" || bytes.starts_with(b"--store=")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command;
+
+    fn kinds(line: &[&str]) -> Vec<Kind> {
+        let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
+        let command = command();
+        let places = places(&command, &arguments);
+        places.into_iter().map(|place| place.kind).collect()
+    }
+
+    /// Only what follows the artifact of `run` is the program's.
+    #[test]
+    fn behind_two_dashes_the_artifact_of_run_comes_first() {
+        use Kind::{Argument, File, Name, Program};
+        for (line, last) in [
+            (&["run", "--", "x"][..], File),
+            (&["run", "--key", "k.pub.pem", "--", "x"], File),
+            (
+                &["run", "--key", "k.pub.pem", "--", "app.cwasm", "x"],
+                Program,
+            ),
+            (&["run", "--", "app.cwasm", "--", "x"], Program),
+            (&["run", "app.cwasm", "--", "x"], Program),
+            (&["run", "-", "--", "x"], Program),
+            (&["run", "app.cwasm", "x"], Argument),
+            (&["run", "app.cwasm", "--unknown", "x"], Argument),
+            (&["run", "app.cwasm", "--unknown=x"], Argument),
+            (&["run", "x"], File),
+            (&["run", "--store", "s", "x"], Name),
+            (&["run", "--store=s", "--", "x"], Name),
+            (&["run", "x", "--store=s"], File),
+            (&["build", "--", "x"], File),
+            (&["build", "app.wasm", "--", "--key"], File),
+            (&["store", "path", "--", "x"], Name),
+            (&["store", "rm", "x"], Name),
+            (&["symbolize", "x"], File),
+        ] {
+            assert_eq!(kinds(line).last().copied(), Some(last), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_option_takes_follows_from_its_description() {
+        use Kind::{Command, File, Name, Numbers, Variable, Word};
+        for (line, last) in [
+            (&["build", "--target", "x"][..], Word),
+            (&["build", "-Ox"], Word),
+            (&["build", "--issued=x"], Word),
+            (&["build", "--format", "x"], Word),
+            (&["build", "--signer", "x"], Command),
+            (&["build", "--keep-module", "x"], Numbers),
+            (&["build", "--wasm-opt", "x"], File),
+            (&["build", "-o", "x"], File),
+            (&["build", "--name", "x"], Name),
+            (&["build", "--name=", "x"], File),
+            (&["build", "--quiet", "x"], File),
+            (&["build", "--quiet=x"], Word),
+            (&["sign", "a.cwasm", "--remove", "x"], Name),
+            (&["run", "--env", "x"], Variable),
+            (&["run", "--dir", "x"], File),
+            (&["build", "--unknown=x"], Word),
+            (&["run", "--unknown=x"], Word),
+            (&["store", "rm", "app", "x"], File),
+            (&["store", "rm", "--unknown", "x"], File),
+            (&["store", "x"], File),
+            (&["x"], File),
+        ] {
+            assert_eq!(kinds(line).last().copied(), Some(last), "{line:?}");
+        }
+    }
+}

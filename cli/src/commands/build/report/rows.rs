@@ -1,0 +1,104 @@
+//! The table in the summary of a build: a line for each stage and artifact.
+
+use std::time::Duration;
+
+use super::{ArtifactReport, Built, KeptModule, Told};
+use crate::render::{count, safe, seconds, size};
+
+/// A line of the summary: a stage, what it did, and its time in seconds.
+fn row(name: &str, what: String, time: f64) -> Vec<String> {
+    let time = seconds(Duration::from_secs_f64(time));
+    vec![format!("  {name}"), what, time]
+}
+
+impl Built {
+    pub(super) fn validate_row(&self) -> Vec<String> {
+        let adapted = match self.adapter {
+            Some("none") => ", wrapped".to_owned(),
+            Some(adapter) => format!(", with {adapter}"),
+            None => String::new(),
+        };
+        let what = format!("{}{adapted}", self.kind);
+        row("validate", what, self.validate_seconds)
+    }
+
+    pub(super) fn init_row(&self) -> Option<Vec<String>> {
+        let init = self.init.as_ref()?;
+        let what = format!(
+            "{}, {} -> {}",
+            safe(&init.function),
+            size(self.component_bytes as u64),
+            size(init.component_bytes as u64)
+        );
+        Some(row("init", what, init.seconds))
+    }
+
+    pub(super) fn optimize_row(&self) -> Option<Vec<String>> {
+        if self.modules == 0 {
+            return None;
+        }
+        let before = match &self.init {
+            Some(init) => init.component_bytes,
+            None => self.component_bytes,
+        };
+        let what = format!(
+            "-O{}, {} of {}{}{}{}, {} -> {}",
+            self.level,
+            self.modules - self.modules_kept.len(),
+            count(self.modules, "core module"),
+            self.without_gain(),
+            self.removed(),
+            self.all_but(),
+            size(before as u64),
+            size(self.optimized_bytes as u64)
+        );
+        Some(row("optimize", what, self.optimize_seconds))
+    }
+
+    /// How many modules were left because the optimizer does next to nothing for them.
+    fn without_gain(&self) -> String {
+        let counted = |kept: &&KeptModule| kept.told == Told::InSummary;
+        match self.modules_kept.iter().filter(counted).count() {
+            0 => String::new(),
+            modules => format!(" ({modules} would gain next to nothing)"),
+        }
+    }
+
+    /// What was taken out of the program.
+    fn removed(&self) -> String {
+        let mut gone = Vec::new();
+        for (removed, what) in [
+            (self.exports_removed.iter().sum(), "unused export"),
+            (self.imports_removed.len(), "unused import"),
+            (self.duplicates_removed, "duplicate"),
+        ] {
+            if removed > 0 {
+                gone.push(count(removed, what));
+            }
+        }
+        match gone.as_slice() {
+            [] => String::new(),
+            gone => format!(" without {}", gone.join(" and ")),
+        }
+    }
+
+    /// How many functions the optimizer was not given.
+    fn all_but(&self) -> String {
+        match self.functions_kept.len() {
+            0 => String::new(),
+            kept => format!(", all but {}", count(kept, "function")),
+        }
+    }
+}
+
+impl ArtifactReport {
+    /// Its line of the summary, and one for the debug file.
+    pub(super) fn rows(&self) -> Vec<Vec<String>> {
+        let what = format!("{} ({})", self.path, size(self.bytes as u64));
+        let time = self.times.sum().as_secs_f64();
+        let mut rows = vec![row(self.target, what, time)];
+        let debug = |path: &String| vec!["  debug".to_owned(), path.clone()];
+        rows.extend(self.debug_file.iter().map(debug));
+        rows
+    }
+}

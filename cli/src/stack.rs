@@ -1,0 +1,39 @@
+//! The stack of the first thread is as large as the limit that edgec was started with
+//! (`ulimit -s`). If that is small, edgec works on another thread: an overflow would end the
+//! process without a message of edgec's.
+
+use std::process::ExitCode;
+use std::thread::Builder;
+
+use crate::machine::no_thread;
+use crate::render::Format;
+
+/// The stack that edgec works on, in bytes: 8 MiB, as most systems have it.
+const SIZE: usize = 8 << 20;
+
+/// Calls `work` where the stack has [`SIZE`] bytes.
+pub(crate) fn with_room(work: fn() -> ExitCode) -> ExitCode {
+    if is_large() {
+        return work();
+    }
+    match Builder::new().stack_size(SIZE).spawn(work) {
+        Ok(thread) => thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        Err(error) => no_thread(error).end(Format::Text),
+    }
+}
+
+/// Whether the limit on the stack of the first thread is at least [`SIZE`].
+#[cfg(unix)]
+fn is_large() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Stack).current;
+    limit.is_none_or(|bytes| bytes >= SIZE as u64)
+}
+
+/// The linker decides there, and its default of 1 MiB is too small for a debug build.
+#[cfg(not(unix))]
+fn is_large() -> bool {
+    false
+}

@@ -1,0 +1,105 @@
+//! The parser's errors for machines: what is wrong and what to do, without the layout that clap has
+//! for terminals.
+
+use std::ffi::OsString;
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue};
+
+use crate::failure::Failure;
+
+/// The parser's error as a failure. `verb` is what `--help` can be asked for ([`verb`]).
+pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text);
+    // Then follow tips and the synopsis of the verb.
+    let message = text.split("\n\n").next().unwrap_or_default();
+    let lists = ["\n  [possible values", "\n  [subcommands"];
+    let message = lists.iter().fold(message, |message, list| {
+        message.split(list).next().unwrap_or_default()
+    });
+    let message: Vec<&str> = message.split_whitespace().collect();
+    let mut hints = Vec::new();
+    let known = [ContextKind::ValidValue, ContextKind::ValidSubcommand];
+    let known = known.map(|kind| values(error, kind)).concat();
+    if !known.is_empty() {
+        hints.push(format!("write one of {}", known.join(", ")));
+    }
+    let similar = [
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedValue,
+    ];
+    let similar = similar.map(|kind| values(error, kind)).concat();
+    if !similar.is_empty() {
+        hints.push(format!("did you mean {}?", similar.join(" or ")));
+    }
+    hints.push(format!("`{verb} --help` says what it takes"));
+    Failure::usage("usage", message.join(" ")).hint(hints.join("\n"))
+}
+
+fn values(error: &clap::Error, kind: ContextKind) -> Vec<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(value)) => vec![value.clone()],
+        Some(ContextValue::Strings(values)) => values.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The program and the verb that a command line names, such as `edgec store add`.
+pub(crate) fn verb(command: &Command, arguments: &[OsString]) -> String {
+    let mut verb = command;
+    let mut path = command.get_name().to_owned();
+    for argument in arguments {
+        if let Some(found) = verb.find_subcommand(argument) {
+            path = format!("{path} {}", found.get_name());
+            verb = found;
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command;
+
+    #[test]
+    fn messages_and_hints_are_of_one_idea_each() {
+        for (line, message, hint) in [
+            (
+                &["build", "a.wat", "--targt", "x"][..],
+                "unexpected argument '--targt' found",
+                "did you mean --target?\n`edgec build --help` says what it takes",
+            ),
+            (
+                &["build", "a.wat", "--nonsense"],
+                "unexpected argument '--nonsense' found",
+                "`edgec build --help` says what it takes",
+            ),
+            (
+                &["build", "a.wat", "--format", "xml"],
+                "invalid value 'xml' for '--format <FORMAT>'",
+                "write one of text, json\n`edgec build --help` says what it takes",
+            ),
+            (
+                &["store", "--store", "s", "add"],
+                "the following required arguments were not provided: <ARTIFACT>...",
+                "`edgec store add --help` says what it takes",
+            ),
+            (
+                &["verif", "a"],
+                "unrecognized subcommand 'verif'",
+                "did you mean version or verify?\n`edgec --help` says what it takes",
+            ),
+        ] {
+            let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
+            let verb = verb(&command(), &arguments);
+            let line = [&["edgec"][..], line].concat();
+            let error = command().try_get_matches_from(line).unwrap_err();
+            let failure = serde_json::to_value(failure(&error, &verb)).unwrap();
+            assert_eq!(failure["message"], message);
+            assert_eq!(failure["hint"], hint);
+        }
+    }
+}
