@@ -35,7 +35,7 @@ pub(crate) fn at_once<T: Send, R: Send>(
     };
     let mut answers = thread::scope(|scope| {
         // If the system gives no more threads, those that are there do the work.
-        let start = |_| thread::Builder::new().spawn_scoped(scope, &worker).ok();
+        let start = |_| thread::Builder::new().spawn_scoped(scope, worker).ok();
         let others: Vec<_> = (1..threads).filter_map(start).collect();
         let mut answers = worker();
         for other in others {

@@ -319,10 +319,8 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
 }
 
 pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
-    if error
-        .get_ref()
-        .is_some_and(|inner| inner.is::<ReadBefore>())
-    {
+    let inner = error.get_ref();
+    if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<ReadBefore>) {
         return Failure::usage("stdin", ReadBefore.to_string()).about(path.display());
     }
     if verb == "read" && error.kind() == io::ErrorKind::IsADirectory {

@@ -143,7 +143,7 @@ fn what_edgec_makes_of_a_program_prints_what_stock_prints() {
     for _ in 0..60 {
         let (name, text) = program(&mut numbers);
         let wasm = wat::parse_str(&text).unwrap();
-        let adapted = adapt(read(&wasm).unwrap(), KindChoice::Auto).unwrap();
+        let adapted = adapt(read(wasm.clone()).unwrap(), KindChoice::Auto).unwrap();
         let kind = adapted.component.kind();
         kinds[usize::from(kind == Kind::Module)] += 1;
         assert!(kind == Kind::Module || name == "fixed", "{name}: {text}");

@@ -3,7 +3,7 @@
 use super::*;
 
 fn adapted(text: &str, choice: KindChoice) -> Result<Adapted, AdaptError> {
-    adapt(crate::read(text.as_bytes()).unwrap(), choice)
+    adapt(crate::read(text.into()).unwrap(), choice)
 }
 
 const COMMAND: &str = r#"(module
