@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use edgec_tests::corpus::bombs::bombs;
 use edgec_tests::{Sandbox, binary, isolate, repository, skipped};
 
-const BUILD: &[&str] = &[
+pub(crate) const BUILD: &[&str] = &[
     "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
 ];
 
-fn hello() -> String {
+pub(crate) fn hello() -> String {
     let path = repository().join("examples/hello.wat");
     path.to_str().unwrap().to_owned()
 }
 
 /// Runs the binary in a shell, after another command.
-fn after(sandbox: &Sandbox, first: &str, arguments: &[&str]) -> Output {
+pub(crate) fn after(sandbox: &Sandbox, first: &str, arguments: &[&str]) -> Output {
     let mut shell = Command::new("sh");
     isolate(&mut shell, sandbox.path());
     let script = format!("{first}; exec {} \"$@\"", binary().display());
@@ -31,7 +31,7 @@ fn after(sandbox: &Sandbox, first: &str, arguments: &[&str]) -> Output {
 /// Expects a failure of the machine: exit code 3, an error with this code, and nothing written.
 /// Returns the messages.
 #[track_caller]
-fn machines_fault(sandbox: &Sandbox, output: &Output, code: &str) -> String {
+pub(crate) fn machines_fault(sandbox: &Sandbox, output: &Output, code: &str) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{stderr}");
     assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
@@ -347,72 +347,6 @@ fn little_memory_is_named_or_enough() {
         }
     }
     assert!(met > 0);
-}
-
-/// The limit on the stack does not decide whether the optimizer is up to a deep expression.
-#[test]
-fn the_stack_does_not_decide() {
-    let sandbox = Sandbox::new();
-    let deep = ["local.get 0\n".repeat(20_000), "i32.add\n".repeat(19_999)].concat();
-    let text = format!("(module (func (export \"f\") (param i32) (result i32)\n{deep}))");
-    sandbox.write("deep.wat", &text);
-    let build = [BUILD, &["deep.wat"]].concat();
-    sandbox.ok(&build);
-    let whole = sandbox.read("a.cwasm");
-    for limit in [
-        "ulimit -S -s 1024",
-        "ulimit -S -s 65536",
-        "ulimit -S -s unlimited",
-        "export RUST_MIN_STACK=65536",
-    ] {
-        let output = after(&sandbox, limit, &build);
-        assert!(output.status.success(), "{limit}: {output:?}");
-        assert_eq!(sandbox.read("a.cwasm"), whole, "{limit}");
-    }
-    std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
-    let output = after(&sandbox, "ulimit -s 1024", &build);
-    let stderr = machines_fault(&sandbox, &output, "limit");
-    assert!(stderr.contains("`ulimit -s`"), "{stderr}");
-}
-
-/// Of what edgec does itself, nothing depends on the limit on the stack. Binaryen does, and the
-/// message names the limit.
-#[test]
-fn a_small_stack_is_no_crash() {
-    let sandbox = Sandbox::new();
-    let hello = hello();
-    sandbox.ok(&[BUILD, &[hello.as_str()]].concat());
-    let whole = sandbox.read("a.cwasm");
-    let output = after(
-        &sandbox,
-        "ulimit -S -s 64",
-        &[BUILD, &[hello.as_str()]].concat(),
-    );
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!(sandbox.read("a.cwasm"), whole);
-    for limit in ["ulimit -s 64", "ulimit -s 1024"] {
-        for arguments in [
-            &["version"][..],
-            &["build", "--help"],
-            &["validate", &hello],
-            &["verify", "--key", "key.pub.pem", "a.cwasm"],
-            &["build", "-q", "-O0", "--key", "key.pem", "-o", "b", &hello],
-        ] {
-            let output = after(&sandbox, limit, arguments);
-            assert!(
-                output.status.success(),
-                "{limit}: {arguments:?}: {output:?}"
-            );
-        }
-    }
-    std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
-    let output = after(
-        &sandbox,
-        "ulimit -s 64",
-        &[BUILD, &[hello.as_str()]].concat(),
-    );
-    let stderr = machines_fault(&sandbox, &output, "limit");
-    assert!(stderr.contains("`ulimit -s`"), "{stderr}");
 }
 
 /// A message that cannot be printed changes neither the exit code nor what is written.
