@@ -76,8 +76,9 @@ pub(crate) enum Ended {
 
 /// What glibc's allocator is told: to keep memory that is freed, to ask for much at once, and for
 /// large pages. A process lives for one piece of work, and page faults took a sixth of its time.
+/// This takes the place of tunables that the user has set.
 ///
-/// Source: glibc manual, "Memory Allocation Tunables"; other systems do not read it.
+/// Source: glibc manual, "Memory Allocation Tunables". Other C libraries do not read it.
 const KEEP_MEMORY: &str = "glibc.malloc.trim_threshold=1073741824\
     :glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=16777216:glibc.malloc.hugetlb=1";
 
@@ -247,11 +248,15 @@ fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u
     Ok(receiver)
 }
 
-/// All messages together. A child of the process may keep the stream open, so this does not wait
-/// for the stream's end.
+/// How long to wait for the next piece of messages. They are written already, but on a busy machine
+/// the thread that reads them may be late, and what they say decides what is at fault.
+const MOST_SILENCE: Duration = Duration::from_secs(2);
+
+/// All messages of a process that has ended. A child of the process may keep the stream open, so
+/// this does not wait for the stream's end.
 fn text(messages: &Receiver<Vec<u8>>) -> String {
     let mut bytes = Vec::new();
-    while let Ok(piece) = messages.recv_timeout(Duration::from_millis(200)) {
+    while let Ok(piece) = messages.recv_timeout(MOST_SILENCE) {
         bytes.extend_from_slice(&piece);
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -382,6 +387,14 @@ mod tests {
                 "Failed opening '/dev/stdin'",
             ),
             ("no-such-program", "not found"),
+            (
+                "echo 'edgec: cannot start again: Text file busy' >&2; exit 1",
+                "Text file busy",
+            ),
+            (
+                "echo 'error[limit]: a limit of this machine was met' >&2; exit 3",
+                "a limit of this machine",
+            ),
         ] {
             let lacks = shell(script, bounds());
             let Err(MachineError::Worker { message }) = lacks else {

@@ -25,6 +25,9 @@ pub(crate) const OF_BINARYEN: &str = "BINARYEN_CORES";
 /// How it begins if the stack is limited to less than [`STACK_OF_BINARYEN`].
 pub(crate) const NO_STACK: &str = "edgec: no room for the stack";
 
+/// How it begins if the worker could not start itself again.
+pub(crate) const NO_START: &str = "edgec: cannot start again";
+
 /// The stack of a thread that Rust starts, in bytes, unless something else is asked for.
 const STACK: usize = 2 << 20;
 /// The stack of each thread in which Binaryen runs, in bytes (8 MiB, as most systems have it). It
@@ -110,10 +113,10 @@ pub(crate) fn stacks_of_one_size() -> Result<(), String> {
         maximum: limit.maximum,
     };
     setrlimit(Resource::Stack, wanted).map_err(|error| format!("{NO_STACK}: {error}"))?;
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let program = std::env::current_exe().map_err(|error| format!("{NO_START}: {error}"))?;
     let arguments = std::env::args_os().skip(1);
     let error = std::process::Command::new(program).args(arguments).exec();
-    Err(error.to_string())
+    Err(format!("{NO_START}: {error}"))
 }
 
 #[cfg(all(feature = "binaryen", not(target_os = "linux")))]

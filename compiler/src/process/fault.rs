@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Ended;
 use crate::machine::{self, Limit, MachineError};
-use crate::threads::{NO_MEMORY, NO_STACK, NO_THREADS};
+use crate::threads::{NO_MEMORY, NO_STACK, NO_START, NO_THREADS};
 
 /// How the messages of Rust's and C++'s allocators begin when they end the process.
 const OUT_OF_MEMORY: &[&str] = &[
@@ -27,8 +27,16 @@ const NO_THREAD: &[&str] = &[
     "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
 ];
 
-/// How Binaryen's message begins if it cannot open the files of its streams: `/dev` has none.
-const NO_FILE: &str = "Fatal: Failed opening '";
+/// How messages begin if the machine kept a process from its work in another way.
+const NO_WORK: &[&str] = &[
+    // Binaryen cannot open the files of its streams: `/dev` has none.
+    "Fatal: Failed opening '",
+    NO_START,
+    // What the command line prints if it gets no thread or no signals before it is a worker.
+    "error[limit]: ",
+    "error[signals]: ",
+    "error[worker]: ",
+];
 
 /// How the message of Rust's runtime ends when a stack was too small.
 const OVERFLOW: &str = "has overflowed its stack";
@@ -53,10 +61,11 @@ pub(super) fn judge(
     memory: u64,
     elapsed: Duration,
 ) -> Result<Ended, MachineError> {
-    let says = |beginnings: &[&str]| {
+    let line_of = |beginnings: &[&str]| {
         let mut lines = said.lines().map(str::trim_start);
-        lines.any(|line| beginnings.iter().any(|begin| line.starts_with(begin)))
+        lines.find(|line| beginnings.iter().any(|begin| line.starts_with(begin)))
     };
+    let says = |beginnings: &[&str]| line_of(beginnings).is_some();
     // Panics of Rust's standard library, on one line with their places.
     let panics = |with: &str| {
         let mut lines = said.lines();
@@ -78,10 +87,10 @@ pub(super) fn judge(
     if says(&[NO_STACK]) {
         return Err(Limit::Stack.into());
     }
-    let no_file = said.lines().find(|line| line.starts_with(NO_FILE));
+    let no_work = line_of(NO_WORK);
     let why = said.lines().find(|line| says_why(line));
     let first = || said.lines().find(|line| !line.trim().is_empty());
-    let line = no_file.or(why).or_else(first);
+    let line = no_work.or(why).or_else(first);
     let message = match line.unwrap_or("no message").trim() {
         // Rust's message has a number of the thread, which is another one each time.
         line if line.ends_with(OVERFLOW) => "stack overflow",
@@ -89,7 +98,7 @@ pub(super) fn judge(
     };
     let message = message.to_owned();
     // What a shell says if it did not find a program, or could not start it.
-    if no_file.is_some() || matches!(status.code(), Some(126 | 127)) {
+    if no_work.is_some() || matches!(status.code(), Some(126 | 127)) {
         return Err(MachineError::Worker { message });
     }
     Ok(match signal {
