@@ -10,6 +10,8 @@ mod recognise;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use self::recognise::{ARTIFACT_END, recognise};
 use crate::failure::{Exit, Failure};
 use crate::files::STDIN;
@@ -140,23 +142,26 @@ pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InThe
 }
 
 /// How much of a file's front is read, in bytes (64 KiB).
-const FRONT: u64 = 64 << 10;
+const FRONT: usize = 64 << 10;
 
 /// The front and the last bytes of a regular file, put together.
-fn read_ends(path: &Path) -> Option<Vec<u8>> {
+fn read_ends(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     if path.as_os_str() == STDIN || !path.metadata().ok()?.is_file() {
         return None;
     }
     front_and_end(path).ok()
 }
 
-fn front_and_end(path: &Path) -> io::Result<Vec<u8>> {
+/// The file may be a private key, so the bytes are wiped.
+fn front_and_end(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     use std::io::{Seek as _, SeekFrom};
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
-    let mut bytes = Vec::new();
-    (&mut file).take(FRONT).read_to_end(&mut bytes)?;
-    let end = length.saturating_sub(ARTIFACT_END.len() as u64).max(FRONT);
+    // Room for all of it at once: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(FRONT + ARTIFACT_END.len() + 64));
+    let front = FRONT as u64;
+    (&mut file).take(front).read_to_end(&mut bytes)?;
+    let end = length.saturating_sub(ARTIFACT_END.len() as u64).max(front);
     file.seek(SeekFrom::Start(end))?;
     (&mut file)
         .take(ARTIFACT_END.len() as u64)

@@ -35,12 +35,8 @@ impl Host {
         let profile = HostProfile::from_toml(&text);
         let profile = profile.map_err(|error| {
             let failure = Failure::rejected("host-profile", &error).about(path.display());
-            let failure = failure.hint(match Fleet::from_toml(&text) {
-                Ok(_) => "it is a fleet: --fleet takes it, where a verb has that",
-                Err(_) => {
-                    "docs/targets.md describes the fields; `edgec host --save FILE` writes one"
-                }
-            });
+            let failure = failure
+                .hint("docs/targets.md describes the fields; `edgec host --save FILE` writes one");
             explain(failure, text.as_bytes(), Wanted::HostProfile)
         })?;
         let stem = || path.file_stem().unwrap_or_default().to_string_lossy();

@@ -110,11 +110,18 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
 pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failure> {
     let text = files::read_public(path)
         .map_err(|failure| explain_file(failure, path, Wanted::PublicKey))?;
+    public_in(path, text.as_bytes())
+}
+
+/// The public key in the content of a file.
+pub(crate) fn public_in(path: &Path, bytes: &[u8]) -> Result<(PublicKey, KeyEncoding), Failure> {
+    let text = String::from_utf8_lossy(bytes);
     public_from_text(&text).map_err(|failure| {
         let failure = failure.about(path.display());
+        // Of a private key, its own hint says more.
         match text.contains("PRIVATE KEY") {
             true => failure,
-            false => explain(failure, text.as_bytes(), Wanted::PublicKey),
+            false => explain(failure, bytes, Wanted::PublicKey),
         }
     })
 }

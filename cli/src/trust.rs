@@ -10,7 +10,7 @@ use edgec_verifier::{
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-use crate::file_kind::{Wanted, explain, explain_file};
+use crate::file_kind::{Wanted, explain_file};
 use crate::{files, keys, render, time};
 
 /// The variable that names the file of the newest policy seen.
@@ -216,15 +216,8 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
         .map(|path| {
             let bytes = read_guarded(path)
                 .map_err(|error| guard_failure(&error, path, Wanted::PublicKey))?;
-            let text = String::from_utf8_lossy(&bytes);
-            let key = keys::public_from_text(&text).map_err(|failure| {
-                let failure = failure.about(path.display());
-                match text.contains("PRIVATE KEY") {
-                    true => failure,
-                    false => explain(failure, &bytes, Wanted::PublicKey),
-                }
-            })?;
-            Ok(key.0)
+            let (key, _) = keys::public_in(path, &bytes)?;
+            Ok(key)
         })
         .collect();
     TrustPolicy::read(path, &roots?, time::now()?).map_err(|error| {

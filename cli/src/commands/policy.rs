@@ -85,23 +85,19 @@ fn sign(arguments: &Sign) -> Outcome {
     };
     let mut envelope =
         policy_envelope(&file).map_err(|error| malformed("policy-signature", &error))?;
-    // A signed policy may take another signature where it lies; a bare one is a source, and
-    // stays.
-    if let Some(output) = &arguments.output {
-        if envelope.signatures().is_empty() {
-            files::spare_inputs(std::slice::from_ref(path), output)?;
-        }
-        files::spare(&read, output, Wanted::SignedPolicy)?;
-    }
     // Do not sign a policy that no host would read.
     let policy = TrustPolicy::decode(envelope.payload(), &[], 0)
         .map_err(|error| malformed(error.code(), &error))?;
-    if let Some(output) = &arguments.output {
-        refuse_other_policy(output, &policy)?;
-    }
     let Some(output) = &arguments.output else {
         return export(arguments, &envelope.pae());
     };
+    // A signed policy may take another signature where it lies; a bare one is a source, and
+    // stays.
+    if envelope.signatures().is_empty() {
+        files::spare_inputs(std::slice::from_ref(path), output)?;
+    }
+    files::spare(&read, output, Wanted::SignedPolicy)?;
+    refuse_other_policy(output, &policy)?;
     let (public, signature) = signature(arguments, &envelope.pae())?;
     let attached = envelope.attach(&public, signature);
     attached.map_err(|error| bad_signature(&error).about(path.display()))?;
@@ -153,10 +149,8 @@ fn refuse_other_policy(output: &Path, new: &TrustPolicy) -> Result<(), Failure> 
         let hint = "name another file, or remove this one first";
         return refused("other-policy", message, hint);
     }
-    if let Some(version) = old
-        .version()
-        .filter(|version| new.version() < Some(*version))
-    {
+    let newer = old.version().filter(|old| new.version() < Some(*old));
+    if let Some(version) = newer {
         let other = match new.version() {
             Some(other) => format!("this is version {other}"),
             None => "this one states none".to_owned(),

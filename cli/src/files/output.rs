@@ -1,5 +1,5 @@
-//! What an output may replace, for every verb: an empty file, or one of the kind that is written. No
-//! input of the same command, no private key, no program, and nothing that edgec does not know.
+//! What an output may replace, for every verb: an empty file, or one of the kind that is written. It
+//! replaces no input of the same command, no private key, no program and no unknown file.
 
 use std::fs;
 use std::io;
@@ -38,38 +38,28 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
 /// begin to work, and every file is asked about again before it takes its place. A symbolic link is
 /// replaced itself: what it leads to stays.
 pub(crate) fn refuse_other(path: &Path, kind: Wanted) -> Result<(), Failure> {
-    match path.symlink_metadata() {
-        Ok(there) if there.is_file() => {}
-        _ => {
-            return match fs::metadata(path) {
-                Ok(there) if !there.is_file() => Err(cannot(
-                    "write",
-                    path,
-                    &io::Error::other("not a regular file"),
-                )),
-                _ => Ok(()),
-            };
-        }
+    if !path.symlink_metadata().is_ok_and(|there| there.is_file()) {
+        let not_a_file = || io::Error::other("not a regular file");
+        return match fs::metadata(path) {
+            Ok(there) if !there.is_file() => Err(cannot("write", path, &not_a_file())),
+            _ => Ok(()),
+        };
     }
     let there = in_the_way(path, kind).map_err(|error| {
-        cannot("read", path, &error).hint("what would be replaced is not known: name another file")
+        cannot("read", path, &error)
+            .hint("edgec does not know what it would replace: name another file")
     })?;
-    match there {
-        None => Ok(()),
-        Some(there) => {
-            let message = format!(
-                "{} lies there, and {} does not replace it",
-                there.what,
-                kind.what()
-            );
-            Err(Failure::usage("output", message)
-                .about(path.display())
-                .hint(match there.lost_for_ever {
-                    true => "name another file: a private key that is lost cannot be made again",
-                    false => "name another file, or remove this one first",
-                }))
-        }
-    }
+    let Some(there) = there else {
+        return Ok(());
+    };
+    let (what, kind) = (there.what, kind.what());
+    let message = format!("{what} lies there, and {kind} does not replace it");
+    Err(Failure::usage("output", message)
+        .about(path.display())
+        .hint(match there.lost_for_ever {
+            true => "name another file: a private key that is lost cannot be made again",
+            false => "name another file, or remove this one first",
+        }))
 }
 
 /// Refuses to write over a file that is read or is of another kind, and to read standard input

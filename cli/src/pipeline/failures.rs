@@ -53,7 +53,7 @@ pub(crate) fn precompile_failure(error: &PrecompileError) -> Failure {
         ),
         PrecompileError::Crash { .. } => (
             "compile-crash",
-            "this is a defect of the engine: please report it with the input",
+            "if it happens again, it is a defect of the engine: please report it with the input",
         ),
         PrecompileError::Machine { source, .. } => return machine_failure(error, source),
         _ => ("precompile", "this is a defect of edgec: please report it"),
