@@ -97,9 +97,9 @@ fn hint(kind: Kind) -> String {
 const VARIABLE_HINT: &str = "this variable names a file or a folder, which messages show\n\
      name the key's file, or use `--key env:NAME` (a variable's content)";
 
-/// Whether an argument looks like key material. Whatever certainly is a key is refused everywhere
-/// but among the arguments of a program; bytes without a form of their own, wherever they are no
-/// name of a file, no digest, and no value of a program's.
+/// Whether an argument looks like key material. A text that has the form of a key is refused
+/// everywhere but among the arguments of a program. Bytes without a form of their own are refused
+/// unless they can be the name of a file, a digest, or a value for a program.
 fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
     if place.kind == Kind::Program {
         return false;

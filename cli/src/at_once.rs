@@ -17,8 +17,8 @@ pub(crate) fn at_once<T: Send, R: Send>(
     let processors = available_parallelism().map_or(1, NonZero::get);
     let threads = processors.min(items.len());
     let queue = Mutex::new(items.into_iter().enumerate());
-    // After a failure no more items are taken. All before it were taken already, so that it does
-    // not depend on the threads which failure is the first.
+    // After a failure, no more items are taken. All items in front of it were taken already. So the
+    // threads do not decide which failure is the first.
     let failed = AtomicBool::new(false);
     let worker = || {
         let mut answers = Vec::new();

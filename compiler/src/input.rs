@@ -61,7 +61,7 @@ const MAGIC: &[u8] = b"\0asm";
 /// Bytes that are not an input.
 #[derive(Debug)]
 pub struct NotAnInput {
-    /// Why they are none.
+    /// Why edgec does not take them.
     pub error: InputError,
     /// The bytes, as they were given.
     pub bytes: Vec<u8>,
@@ -71,7 +71,7 @@ pub struct NotAnInput {
 ///
 /// # Errors
 ///
-/// [`NotAnInput`] when it is neither.
+/// [`NotAnInput`] if they are neither.
 pub fn read(bytes: Vec<u8>) -> Result<Input, NotAnInput> {
     let from_text = bytes.get(..4) != Some(MAGIC);
     let read = match from_text {

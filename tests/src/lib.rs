@@ -35,7 +35,7 @@ pub fn repository() -> &'static Path {
     })
 }
 
-/// What counts as an artifact where an output would replace it: a build never keeps it.
+/// A file that an artifact may replace, since it ends as artifacts do. No build writes it.
 pub const OLD_ARTIFACT: &[u8] = b"old\x89edgec\r\n";
 
 /// A policy that trusts one key, and lets in whatever it has signed.

@@ -20,9 +20,10 @@ pub(super) enum Kind {
     Variable,
     /// A program and its arguments.
     Command,
-    /// An argument of a program that `run` starts, if it is none of `run` itself.
+    /// An argument behind the artifact of `run`. It belongs to the program that runs, or is an
+    /// option of `run` that stands too late.
     Argument,
-    /// An argument of a program that `run` starts.
+    /// An argument behind the artifact of `run` and `--`. It belongs to the program that runs.
     Program,
 }
 

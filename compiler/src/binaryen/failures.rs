@@ -62,9 +62,8 @@ pub enum Failure {
     },
 }
 
-/// Why a program was not optimized. Each reason depends on the machine, or on its time and memory,
-/// or may do so. To leave the module as it is would give other bytes for the same input, so the
-/// build stops.
+/// Why a program was not optimized. Each reason depends on the machine, or may depend on it. A module
+/// that is left as it is would then give other bytes for the same input, so the build stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptimizeError {
@@ -84,7 +83,7 @@ pub enum OptimizeError {
         /// The limit in MiB.
         mebibytes: u64,
     },
-    /// A signal ended it, and it did not say why: it crashed, or somebody sent the signal.
+    /// A signal ended it, and it did not say why: it crashed, or another process sent the signal.
     #[error("the optimizer crashed on core module {module} ({status}): {message}")]
     Crash {
         /// The module's number, in file order.

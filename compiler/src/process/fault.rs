@@ -102,7 +102,8 @@ pub(super) fn judge(
         return Err(MachineError::Worker { message });
     }
     Ok(match signal {
-        // Others can send these signals, too. Only its own last words show that it was the process.
+        // Other processes can send these signals, too. Only what it said itself shows that it was
+        // its own doing.
         Some(signal) if why.is_none() || !is_abort(signal) => Ended::Crashed { status, message },
         _ => Ended::Failed { status, message },
     })
