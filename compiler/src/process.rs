@@ -6,8 +6,8 @@
 //! process ends, and a full disk does not cut an answer short.
 //!
 //! How a process ended says what is at fault. An exit code is about the input, unless the process
-//! says that the machine kept it from its work. A signal that only other processes send, or a limit,
-//! is about the machine, and is a [`MachineError`]. A crash without a message may be either.
+//! says that the machine kept it from its work. A signal that only other processes send, or a
+//! limit, is about the machine, and is a [`MachineError`]. A crash without a message may be either.
 //!
 //! Source: `getrlimit(2)`, `prctl(2)`, `signal(7)`.
 
@@ -60,8 +60,8 @@ pub(crate) enum Ended {
         /// The line of its messages that says why, or the first one.
         message: String,
     },
-    /// By the signal of a crash that it did not explain. Other processes can send such a signal, and
-    /// memory can be short, so it may end otherwise the next time.
+    /// By the signal of a crash that it did not explain. Other processes can send such a signal,
+    /// and memory can be short, so it may end otherwise the next time.
     Crashed {
         /// The signal.
         status: ExitStatus,

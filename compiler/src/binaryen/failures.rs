@@ -62,8 +62,8 @@ pub enum Failure {
     },
 }
 
-/// Why a program was not optimized. Each reason depends on the machine, or may depend on it. A module
-/// that is left as it is would then give other bytes for the same input, so the build stops.
+/// Why a program was not optimized. Each reason depends on the machine, or may depend on it. A
+/// module that is left as it is would then give other bytes for the same input, so the build stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptimizeError {
