@@ -168,8 +168,8 @@ fn split_list(arguments: &[OsString], places: &[Place<'_>]) -> Option<usize> {
     None
 }
 
-/// Whether a value that should name a file is, alone or behind `key=`, 32 or 64 bytes in hexadecimal
-/// or in a list. If there is such a file, it is its name.
+/// Whether a value that should name a file is 32 or 64 bytes in hexadecimal or in a list, alone or
+/// behind `key=`. If there is such a file, it is its name.
 fn names_no_file(value: &[u8]) -> bool {
     let named = value
         .strip_prefix(VARIABLE_PREFIX.as_bytes())

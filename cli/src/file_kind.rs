@@ -84,8 +84,8 @@ enum FileKind {
 }
 
 /// Adds to the failure of a file that a verb refused. If the file is of another kind than the
-/// wanted one, the message says so, and the file is at fault. A damaged file of the right kind keeps
-/// its failure.
+/// wanted one, the message says so, and the file is at fault. A damaged file of the right kind
+/// keeps its failure.
 pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure {
     let Some(kind) = recognise(bytes).filter(|kind| !kind.is(wanted)) else {
         return failure;

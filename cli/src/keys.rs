@@ -65,8 +65,8 @@ pub(crate) fn open(
         .map_err(|error| wrong(&error))
 }
 
-/// A user who names a passphrase takes the key for an encrypted one. `EDGEC_PASSPHRASE` says nothing
-/// about this key: all commands of a job may have it, so it brings no warning.
+/// A user who names a passphrase takes the key for an encrypted one. `EDGEC_PASSPHRASE` says
+/// nothing about this key: all commands of a job may have it, so it brings no warning.
 fn warn_of_bare_key(path: &Path) {
     let message = "the private key is not encrypted: --passphrase-file is not read";
     Failure::usage("not-encrypted", message)

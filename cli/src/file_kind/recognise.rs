@@ -138,8 +138,8 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     })
 }
 
-/// A DSSE envelope, in the spelling of edgec, which begins with the payload in base64, or in that of
-/// another tool. An artifact's payload is a statement in JSON, a policy's is TOML.
+/// A DSSE envelope, in the spelling of edgec or of another tool. That of edgec begins with the
+/// payload in base64. An artifact's payload is a statement in JSON, a policy's is TOML.
 fn of_envelope(text: &str) -> Option<FileKind> {
     /// `{"_type":` in base64.
     const STATEMENT: &str = "eyJfdHlwZSI6";

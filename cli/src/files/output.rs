@@ -1,5 +1,5 @@
-//! What an output may replace, for every verb: an empty file, or one of the kind that is written. It
-//! replaces no input of the same command, no private key, no program and no unknown file.
+//! What an output may replace, for every verb: an empty file, or one of the kind that is written.
+//! It replaces no input of the same command, no private key, no program and no unknown file.
 
 use std::fs;
 use std::io;

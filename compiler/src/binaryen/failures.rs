@@ -1,4 +1,4 @@
-//! Why the optimizer gave nothing: what follows from the module, and what may be the machine's doing.
+//! Why the optimizer gave nothing: what follows from the module, and what the machine may have done.
 
 use super::BINARYEN_VERSION;
 use crate::machine::MachineError;
