@@ -1,4 +1,4 @@
-//! Why the optimizer gave nothing: what follows from the module, and what the machine may have done.
+//! Why the optimizer gave nothing: what follows from the module, and what the machine may do.
 
 use super::BINARYEN_VERSION;
 use crate::machine::MachineError;
