@@ -361,9 +361,12 @@ pub(crate) fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
     }
 }
 
+/// What to do if a folder is named instead of a file.
+pub(crate) const NAME_THE_FILES: &str = "this is a folder: name the files in it";
+
 /// The failure of a folder where a file should be named.
 fn folder_named(path: &Path) -> Failure {
     Failure::new(Exit::Rejected, "not-a-file", "not a regular file")
         .about(path.display())
-        .hint("this is a folder: name the files in it")
+        .hint(NAME_THE_FILES)
 }

@@ -252,9 +252,7 @@ fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
             failure.hint("the file must belong to you or to root: chown it, or copy it")
         }
         GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
-        GuardError::NotAFile if path.is_dir() => {
-            failure.hint("this is a folder: name the files in it")
-        }
+        GuardError::NotAFile if path.is_dir() => failure.hint(files::NAME_THE_FILES),
         GuardError::TooLong => explain_file(failure, path, wanted),
         _ => failure,
     }

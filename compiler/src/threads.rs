@@ -34,6 +34,10 @@ const STACK: usize = 2 << 20;
 /// is the same everywhere: a module for which it is not enough is left as it is.
 const STACK_OF_BINARYEN: usize = 8 << 20;
 
+/// What glibc's allocator takes at once for each thread, in bytes (16 MiB): its `top_pad`, which
+/// `process.rs` sets.
+const TOP_PAD: usize = 16 << 20;
+
 fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)
 }
@@ -55,15 +59,15 @@ pub(crate) fn are_there() -> bool {
 }
 
 /// How many threads Binaryen may start if it may use `memory` bytes: one for each processor, or as
-/// many as the variable allows that the user has set. Their stacks take at most a quarter of the
-/// memory. The number does not change what Binaryen makes.
+/// many as the variable allows that the user has set. Their stacks, and what the allocator takes
+/// for them, are at most a quarter of the memory. The number does not change what Binaryen makes.
 pub(crate) fn of_binaryen(memory: u64) -> usize {
     let asked = std::env::var(OF_BINARYEN).ok();
     let asked = asked.and_then(|text| text.trim().parse().ok());
-    let stacks = allowed_memory(memory) / 4 / STACK_OF_BINARYEN as u64;
-    let stacks = usize::try_from(stacks).unwrap_or(usize::MAX);
+    let fit = allowed_memory(memory) / 4 / (STACK_OF_BINARYEN + TOP_PAD) as u64;
+    let fit = usize::try_from(fit).unwrap_or(usize::MAX);
     let most = asked.unwrap_or_else(processors);
-    most.min(processors()).min(stacks).max(1)
+    most.min(processors()).min(fit).max(1)
 }
 
 /// What the optimizer's worker does before Binaryen runs: it starts the threads that Binaryen is
@@ -170,10 +174,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stacks_take_a_quarter_of_the_memory() {
+    fn threads_take_a_quarter_of_the_memory() {
         assert_eq!(of_binaryen(0), 1);
-        let stack = STACK_OF_BINARYEN as u64;
-        assert_eq!(of_binaryen(stack.saturating_mul(7)), 1);
+        let thread = (STACK_OF_BINARYEN + TOP_PAD) as u64;
+        assert_eq!(of_binaryen(thread.saturating_mul(7)), 1);
+        assert_eq!(of_binaryen(thread.saturating_mul(8)), processors().min(2));
         assert!(of_binaryen(u64::MAX) <= processors());
     }
 

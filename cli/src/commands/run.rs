@@ -17,7 +17,7 @@ use crate::Outcome;
 use crate::commands::{store, verify};
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain_file};
-use crate::files::STDIN;
+use crate::files::{NAME_THE_FILES, STDIN};
 use crate::key_material::looks_like;
 use crate::render;
 use crate::trust::{Trust, TrustArguments};
@@ -230,9 +230,7 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
             let failure = Failure::new(Exit::Rejected, "not-a-file", message);
             failure.about(path.display()).hint(map)
         }
-        LoadError::NotAFile if path.is_dir() => {
-            failure.hint("this is a folder: name the files in it")
-        }
+        LoadError::NotAFile if path.is_dir() => failure.hint(NAME_THE_FILES),
         LoadError::NotAFile => failure.hint(map),
         LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
         _ => failure,
