@@ -9,6 +9,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use zeroize::Zeroizing;
+
 use crate::failure::{Exit, Failure};
 use crate::file_kind::Wanted;
 use crate::key_material::looks_like;
@@ -38,6 +40,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     let bytes = bytes.map_err(|error| cannot("read", path, &error))?;
     if is_key(&bytes) {
+        drop(Zeroizing::new(bytes));
         let message = "this looks like a secret key, not like WebAssembly; it is not shown";
         return Err(Failure::new(Exit::Rejected, "secret-input", message)
             .about(path.display())
