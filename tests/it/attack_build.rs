@@ -81,7 +81,9 @@ fn try_all(wasm: &[u8], compile: bool) {
     use edgec_compiler::{
         AdaptError, EngineProfile, KindChoice, ValidateError, adapt, precompile, read,
     };
-    let Ok(input) = read(wasm.to_vec()) else { return };
+    let Ok(input) = read(wasm.to_vec()) else {
+        return;
+    };
     match adapt(input, KindChoice::Auto) {
         Ok(adapted) if compile => {
             let target = edgec_targets::find("x86_64").unwrap();
