@@ -80,7 +80,7 @@ pub(crate) enum Ended {
 ///
 /// Source: glibc manual, "Memory Allocation Tunables". Other C libraries do not read it.
 const KEEP_MEMORY: &str = "glibc.malloc.trim_threshold=1073741824\
-    :glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=16777216:glibc.malloc.hugetlb=1";
+    :glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=4194304:glibc.malloc.hugetlb=1";
 
 /// Runs a command on `input` until it ends, or until the deadline.
 pub(crate) fn run(

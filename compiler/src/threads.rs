@@ -34,9 +34,9 @@ const STACK: usize = 2 << 20;
 /// is the same everywhere: a module for which it is not enough is left as it is.
 const STACK_OF_BINARYEN: usize = 8 << 20;
 
-/// What glibc's allocator takes at once for each thread, in bytes (16 MiB): its `top_pad`, which
+/// What glibc's allocator takes at once for each thread, in bytes (4 MiB): its `top_pad`, which
 /// `process.rs` sets.
-const TOP_PAD: usize = 16 << 20;
+const TOP_PAD: usize = 4 << 20;
 
 fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)

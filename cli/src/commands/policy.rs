@@ -106,6 +106,8 @@ fn sign(arguments: &Sign) -> Outcome {
         let message = format!("signed it has more than {MAX_GUARDED_LEN} bytes");
         return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
     }
+    // Signing may have taken long.
+    refuse_other_policy(output, &policy)?;
     files::write(output, &bytes, Wanted::SignedPolicy)?;
     let signed = Signed {
         policy: render::path(output),

@@ -6,14 +6,15 @@
 use edgec_compiler::DebugInfo;
 use edgec_verifier::POLICY_PAYLOAD_TYPE;
 
-use super::FileKind;
+use super::{FRONT, FileKind};
 
 /// The last bytes of an artifact.
 pub(super) const ARTIFACT_END: &[u8] = b"\x89edgec\r\n";
 
 /// The kind of a file, by its front and its last bytes. `None` when it is of no known kind.
 pub(super) fn recognise(bytes: &[u8]) -> Option<FileKind> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
+    // A longer file is not known to its end.
+    if bytes.len() <= FRONT && bytes.iter().all(u8::is_ascii_whitespace) {
         return Some(FileKind::Empty);
     }
     if bytes.ends_with(ARTIFACT_END) {
@@ -321,6 +322,8 @@ mod tests {
             (b"# An app\n\n```c\n#include <a.h>\n```\n".to_vec(), None),
             (b"\x89PNG\r\n\x1a\n\0".to_vec(), None),
             (b"some words".to_vec(), None),
+            (b" \n".repeat(FRONT / 2), Some(FileKind::Empty)),
+            (b" \n".repeat(FRONT / 2 + 1), None),
         ];
         for (bytes, kind) in cases {
             assert_eq!(

@@ -32,6 +32,11 @@ const NO_WORK: &[&str] = &[
     // Binaryen cannot open the files of its streams: `/dev` has none.
     "Fatal: Failed opening '",
     NO_START,
+    // C++ cannot use a file or a stream.
+    "terminate called after throwing an instance of 'std::filesystem",
+    "terminate called after throwing an instance of 'std::ios_base::failure",
+    "libc++abi: terminating due to uncaught exception of type std::__1::__fs::filesystem",
+    "libc++abi: terminating due to uncaught exception of type std::__1::ios_base::failure",
     // What the command line prints if it gets no thread or no signals before it is a worker.
     "error[limit]: ",
     "error[signals]: ",
