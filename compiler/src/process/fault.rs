@@ -18,6 +18,9 @@ const OUT_OF_MEMORY: &[&str] = &[
     "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
     // The reader of Binaryen, whose exceptions are caught.
     "std::bad_alloc",
+    // A new thread of C++.
+    "Fatal glibc error: failed to register TLS destructor: out of memory",
+    "cannot allocate memory for thread-local data",
     NO_MEMORY,
 ];
 /// How the messages of a worker or of C++ begin if it got no threads.
