@@ -10,10 +10,14 @@ use crate::machine::{BUILD, after, hello, machines_fault};
 fn the_stack_does_not_decide() {
     let sandbox = Sandbox::new();
     let deep = ["local.get 0\n".repeat(20_000), "i32.add\n".repeat(19_999)].concat();
-    let text = format!("(module (func (export \"f\") (param i32) (result i32)\n{deep}))");
+    // For -O1 there is something to gain in a large jump table.
+    let targets = "0 ".repeat(4_000);
+    let text = format!(
+        "(module (func (export \"f\") (param i32) (result i32)\n{deep})
+            (func (export \"g\") (param i32) (block (br_table {targets} (local.get 0)))))"
+    );
     sandbox.write("deep.wat", &text);
-    // -O1 sees no gain in it.
-    let build = [BUILD, &["-O2", "deep.wat"]].concat();
+    let build = [BUILD, &["deep.wat"]].concat();
     sandbox.ok(&build);
     let whole = sandbox.read("a.cwasm");
     for limit in [
