@@ -28,6 +28,9 @@ const MAX_LEN: u64 = 1 << 30;
 /// The longest key or policy file that is read, in bytes (1 MiB).
 const MAX_TEXT_LEN: u64 = 1 << 20;
 
+/// The longest log that is read, in bytes (64 MiB).
+const MAX_LOG_LEN: u64 = 64 << 20;
+
 /// The name that means standard input.
 pub(crate) const STDIN: &str = "-";
 
@@ -154,6 +157,14 @@ pub(crate) fn read_public(path: &Path) -> Result<String, Failure> {
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let text = String::from_utf8(read_short(path)?);
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
+}
+
+/// Reads a log from standard input. A program writes into it what it likes, so bytes that are not
+/// UTF-8 become U+FFFD.
+pub(crate) fn read_log() -> Result<String, Failure> {
+    let bytes = stdin_once().and_then(|stdin| read_bounded(stdin, MAX_LOG_LEN));
+    let bytes = bytes.map_err(|error| cannot("read", Path::new(STDIN), &error))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Reads a short binary file, such as a signature.

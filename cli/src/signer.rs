@@ -86,8 +86,9 @@ impl SignerArguments {
             &self.pkcs11_module,
             &self.pkcs11_pin_file,
         ];
-        self.key_file()
-            .into_iter()
+        // An empty name is no file; `signer` refuses it.
+        let key = self.key_file().filter(|path| !path.as_os_str().is_empty());
+        key.into_iter()
             .chain(named.into_iter().flatten().cloned())
             .collect()
     }
@@ -114,6 +115,10 @@ impl SignerArguments {
             let (token, public) = TokenSigner::open(module, token, key, pin, expected)?;
             (Holder::Token(token), public)
         } else if let Some(path) = self.key_file() {
+            // Not as if it were not set: then another key would sign without a word.
+            if path.as_os_str().is_empty() {
+                return Err(empty_variable());
+            }
             let key = keys::read(&path, self.passphrase_file.as_deref())?;
             let public = key.public();
             (Holder::File(Box::new(key)), public)
@@ -150,15 +155,14 @@ impl SignerArguments {
         })
     }
 
-    /// `--key`, else `EDGEC_KEY`, which counts for less than any other signer.
+    /// `--key`, else `EDGEC_KEY`, which counts for less than any other signer. The variable may be
+    /// set and empty.
     fn key_file(&self) -> Option<PathBuf> {
         let variable = || match self.signer.is_some() || self.pkcs11_module.is_some() {
             true => None,
             false => std::env::var_os(keys::KEY_VARIABLE).map(PathBuf::from),
         };
-        let path = self.key.clone().or_else(variable);
-        // A secret that a CI system does not have is often an empty variable.
-        path.filter(|path| !path.as_os_str().is_empty())
+        self.key.clone().or_else(variable)
     }
 }
 
@@ -193,6 +197,15 @@ impl Signer {
             .attach(&self.public, signature, kept)
             .map_err(|error| package_failure(&error))
     }
+}
+
+/// A secret that a CI system does not have is often an empty variable.
+fn empty_variable() -> Failure {
+    let message = format!("{} is empty", keys::KEY_VARIABLE);
+    Failure::usage("no-key", message).hint(
+        "it names the key that signs, as --key does: a CI system may keep secrets from builds of \
+         forks;\nremove the variable if it should name none",
+    )
 }
 
 /// A holder that did not sign what it was given with the key that it was said to hold.

@@ -4,11 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::failure::Failure;
 
-/// Reads a point in time; the result is in seconds since 1970. For clap.
+/// Reads a point in time; the result is in seconds since 1970.
 ///
 /// It is a time by RFC 3339, in UTC or with an offset; a date, which means its first second in UTC;
 /// or a number of seconds since 1970.
-pub(crate) fn parse(text: &str) -> Result<u64, String> {
+fn parse(text: &str) -> Result<u64, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
         return checked(text.parse().unwrap_or(u64::MAX));
@@ -67,12 +67,14 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
     Some((time, sign * seconds))
 }
 
-/// As [`parse`], for the ends of a validity: a small number is more likely a year than a
-/// time in the 1970s.
-fn parse_date(text: &str) -> Result<u64, String> {
+/// As [`parse`], for clap: a small number is more likely a year, or a date without its dashes, than
+/// a time in the 1970s.
+pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
     const YEARS: u64 = 100_000_000;
     match parse(text)? {
-        seconds if seconds < YEARS => Err("that lies before 1973".to_owned()),
+        seconds if seconds < YEARS => {
+            Err("that lies before 1973: write a date such as 2030-01-31".to_owned())
+        }
         seconds => Ok(seconds),
     }
 }
@@ -179,6 +181,8 @@ mod tests {
             "+5",
             "-5",
             "2030",
+            "20300131",
+            "99999999",
             "2030-01",
             "2030-13-01",
             "01.01.2030",

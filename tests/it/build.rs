@@ -99,6 +99,33 @@ fn in_ci_a_key_must_be_named() {
     assert!(build(Some("key.pem")).status.success());
 }
 
+/// As a CI system leaves the variable if it does not have the secret.
+#[test]
+fn an_empty_variable_names_no_key() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let build = ["build", "-q", &hello, "-t", "x86_64", "-o", "a.cwasm"];
+    let empty = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
+        command.env("EDGEC_KEY", "").output().unwrap()
+    };
+    for ci in ["", "true"] {
+        let mut command = sandbox.command(&build);
+        let output = command.env("EDGEC_KEY", "").env("CI", ci).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        let says = "error[no-key]: EDGEC_KEY is empty\n  hint: ";
+        assert!(stderr.starts_with(says), "{stderr}");
+        assert!(!sandbox.path().join("a.cwasm").exists());
+        assert!(!sandbox.path().join("home/.config/edgec/dev.pem").exists());
+    }
+    // It is not asked if the command line names the key.
+    let named = empty(&[&build[..], &["--key", "key.pem"]].concat());
+    assert!(named.status.success(), "{named:?}");
+    let sign = empty(&["sign", "a.cwasm"]);
+    assert_eq!(sign.status.code(), Some(2), "{sign:?}");
+}
+
 #[cfg(unix)]
 #[test]
 fn the_development_key_is_its_owners_alone() {

@@ -135,6 +135,25 @@ fn a_backtrace_of_stock_wasmtime_gets_its_names_back() {
     }
 }
 
+/// A log has bytes of other programs in it, and may be long.
+#[test]
+fn a_backtrace_is_found_in_a_log() {
+    let sandbox = Sandbox::new();
+    sandbox.write("app.wat", TRAP);
+    build(&sandbox, "app.wat", "app.cwasm");
+    let mut log = b"another line\n".repeat(90_000);
+    log.extend(b"caf\xe9\n  0: <unknown>!<wasm function 0>\n");
+    let log = sandbox.write("log", log);
+    let mut command = sandbox.command(&["symbolize", "app.debug"]);
+    let output = command.stdin(std::fs::File::open(log).unwrap()).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let named = String::from_utf8(output.stdout).unwrap();
+    let end = "another line\ncaf\u{fffd}\n  0: <unknown>!fails (core module 0 `app`, function 0)\n";
+    assert!(named.ends_with(end));
+    assert_eq!(named.lines().count(), 90_002);
+}
+
 /// A place in the mapped file, as `perf` and crash reports give it.
 #[test]
 fn a_place_in_the_file_is_one_in_the_code() {

@@ -67,6 +67,21 @@ fn help_is_short_or_long() {
     assert_eq!(under("--wasm-opt"), "Limits and tools:");
 }
 
+/// An option of edgec may stand behind the artifact. Behind `--`, nothing is one.
+#[test]
+fn the_help_of_run_says_where_the_program_s_arguments_go() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.ok(&["run", "--help"]);
+    assert!(help.contains("app.cwasm -- \"$@\""), "{help}");
+    sandbox.hello();
+    let run = ["run", "--key", "key.pub.pem", "hello.cwasm"];
+    let usual = sandbox.ok(&run);
+    for word in ["--help", "-h", "--dir=/nonexistent", "--env=NOT_SET"] {
+        assert_eq!(sandbox.ok(&[&run[..], &["--", word]].concat()), usual);
+    }
+    sandbox.fails(3, &[&run[..], &["--dir=/nonexistent"]].concat());
+}
+
 /// Redirected input has no name, and edgec does not invent one.
 #[cfg(unix)]
 #[test]
@@ -130,6 +145,10 @@ fn values_of_options_are_explained() {
         ("--keep-module", "0,x", "the number of a core module"),
         ("--issued", "soon", "2030-01-31T12:00:00+02:00"),
         ("--issued", "1893456000000", "behind the year 9999"),
+        ("--issued", "2026", "before 1973: write a date such as"),
+        ("--issued", "20260101", "before 1973"),
+        ("--not-before", "2026", "before 1973"),
+        ("--expires", "20260101", "before 1973"),
         ("--not-before", "1893456000000", "seconds, not milliseconds"),
         ("--expires", "4102444800000", "seconds, not milliseconds"),
         ("--expires", "+99999999d", "behind the year 9999"),

@@ -31,6 +31,10 @@ use crate::trust::{Trust, TrustArguments};
 ///
 /// Options of edgec go before or behind the artifact. What comes behind `--` is the program's, and
 /// so is everything from the first word on that is none of these options.
+///
+/// Put arguments that others decide behind `--`: `edgec run --key K app.cwasm -- "$@"`. Otherwise
+/// `--dir=/` among them gives the program a folder, `--env=NAME` a variable, and `--help` prints this
+/// help.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Trust")]

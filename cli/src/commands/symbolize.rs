@@ -17,7 +17,8 @@ use crate::render::{self, Format, outln, safe};
 ///
 /// Without addresses a backtrace is read from standard input and printed again with names in it:
 /// the lines of Wasmtime's (`<wasm function 7>`) and those that name a place in the artifact
-/// (`app.cwasm+0x1234`).
+/// (`app.cwasm+0x1234`). It may be a whole log, of at most 64 MiB; bytes that are not UTF-8 become
+/// U+FFFD.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// What `edgec build --debug-file` wrote
@@ -64,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::usage("format", message).hint("name addresses, or leave --format out"));
     }
     if arguments.addresses.is_empty() {
-        let text = files::read_text(Path::new(files::STDIN))?;
+        let text = files::read_log()?;
         let lookup = Lookup::new(&info);
         for line in text.lines() {
             let named = named_index(&lookup, line).or_else(|| named_offset(&info, &files, line));

@@ -82,7 +82,7 @@ pub(crate) struct Arguments {
     channel: Option<String>,
     /// When the artifact was issued, never taken from the clock: a date such as 2030-01-31, a time
     /// by RFC 3339, or seconds since 1970 [default: SOURCE_DATE_EPOCH, where it is set]
-    #[arg(long, value_name = "TIME", value_parser = time::parse, help_heading = "Release")]
+    #[arg(long, value_name = "TIME", value_parser = time::parse_date, help_heading = "Release")]
     issued: Option<u64>,
     /// From when on the artifact may be used: a time as for --issued; `+1d` counts from now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
