@@ -2,6 +2,7 @@
 //! repeats them. Later code may repeat its input in messages, reports and names of files. So the
 //! search for secrets comes first.
 
+mod misplaced;
 mod places;
 
 use std::ffi::OsString;
@@ -39,7 +40,7 @@ const FILE_VARIABLES: [&str; 14] = [
 const MOST_FLAGS: usize = 4;
 
 /// Refuses key material among the arguments (without the program's own name) and in the variables
-/// that name files. Variables that hold a key (`--key env:NAME`) are kept from the processes that
+/// that name files, and what stands in place of a file's name ([`misplaced`]). Variables that hold a key (`--key env:NAME`) are kept from the processes that
 /// this one starts.
 pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Result<(), Failure> {
     let places = places(command, arguments);
@@ -59,6 +60,12 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
     if let Some(first) = split_list(arguments, &places) {
         let at = format!("what begins with argument {}", first + 1);
         return Err(refusal(&at, hint(Kind::File)));
+    }
+    for (argument, place) in arguments.iter().zip(&places) {
+        misplaced::refuse_no_secret_file(place, argument.as_encoded_bytes())?;
+    }
+    for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
+        misplaced::refuse_public_key(place, argument.as_encoded_bytes(), index + 1)?;
     }
     for variable in FILE_VARIABLES {
         let Some(value) = std::env::var_os(variable) else {

@@ -109,6 +109,27 @@ impl Source<'_> {
         Ok(first)
     }
 
+    /// Refuses a file that cannot be read. Reads nothing: a pipe gives its content once.
+    pub(crate) fn refuse_unreadable(&self) -> Result<(), Failure> {
+        let Some(path) = self.file.filter(|path| path.as_os_str() != files::STDIN) else {
+            return Ok(());
+        };
+        if path.symlink_metadata().is_err() {
+            return Err(self.no_file());
+        }
+        if let Some(failure) = files::unreadable(path) {
+            return Err(failure);
+        }
+        // Opening a pipe would wait for its writer.
+        if !path.is_file() {
+            return Ok(());
+        }
+        let opened = std::fs::File::open(path);
+        opened
+            .map(drop)
+            .map_err(|error| files::cannot("read", path, &error))
+    }
+
     fn named(&self) -> Result<Option<Secret>, Failure> {
         if let Some(path) = self.file {
             // If there is no such file, its name may be the secret itself.

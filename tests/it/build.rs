@@ -104,7 +104,15 @@ fn in_ci_a_key_must_be_named() {
 fn an_empty_variable_names_no_key() {
     let sandbox = Sandbox::new();
     let hello = hello();
-    let build = ["build", "-q", &hello, "-t", "x86_64", "-o", "a.cwasm"];
+    let build = [
+        "build",
+        "-q",
+        hello.as_str(),
+        "-t",
+        "x86_64",
+        "-o",
+        "a.cwasm",
+    ];
     let empty = |arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
         command.env("EDGEC_KEY", "").output().unwrap()

@@ -173,6 +173,25 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
         assert!(stderr.starts_with(begins), "{named}: {stderr}");
         assert!(!printed(&output).contains("hunter2"), "{named}: {stderr}");
     }
+    // The content of a public key in place of its file's name.
+    let one_line = sandbox.ok(&["keys", "export", "key.pub.pem", "--as", "openssh"]);
+    for content in [public.trim_end(), one_line.trim_end()] {
+        let option = format!("--key={content}");
+        for line in [
+            &["verify", "app.cwasm", "--key", content][..],
+            &["verify", "app.cwasm", &option],
+            &["keys", "show", content],
+        ] {
+            let output = given(line, "", None);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{line:?}: {stderr}");
+            let says = "is the content of a public key\n  hint: name its file";
+            assert!(
+                stderr.starts_with("error[key-argument]: argument ") && stderr.contains(says),
+                "{line:?}: {stderr}"
+            );
+        }
+    }
     // Input and key cannot both come from standard input.
     let both = [
         "build", "-", "--name", "app", "-o", "x.cwasm", "-t", "x86_64", "--key", "-",

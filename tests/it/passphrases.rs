@@ -189,6 +189,18 @@ fn a_passphrase_comes_from_a_file_a_variable_or_standard_input() {
     let says = "warning[not-encrypted]: key.pem: the private key is not encrypted: \
                 --passphrase-file is not read\n  hint: ";
     assert!(warned.starts_with(says), "{warned}");
+    // But its file must be there, and can be read.
+    for (file, exit, begins) in [
+        (
+            "missing",
+            3,
+            "error[io]: --passphrase-file: there is no such file",
+        ),
+        (".", 1, "error[not-a-file]: .: not a regular file"),
+    ] {
+        let error = sandbox.fails(exit, &[&bare[..], &["--passphrase-file", file]].concat());
+        assert!(error.starts_with(begins), "{error}");
+    }
     let mut variable = sandbox.command(&bare);
     let output = variable.env("EDGEC_PASSPHRASE", "correct horse").output();
     assert_eq!(output.unwrap().stderr, b"");

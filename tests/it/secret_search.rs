@@ -276,6 +276,35 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
     );
 }
 
+/// A shell splits a passphrase that has no quotes around it. Nothing of it is shown, also if the
+/// key is not encrypted or the command line has another mistake.
+#[test]
+fn a_passphrase_that_a_shell_has_split_is_not_shown() {
+    let sandbox = encrypted_key();
+    sandbox.write("app.wat", "(module (func (export \"f\")))");
+    let words = ["correct", "horse", "battery", "staple"];
+    let secret = words.map(str::to_owned);
+    for begin in [
+        &["build", "app.wat", "--key", "key.pem"][..],
+        &["build", "app.wat", "--key", "secret.pem"],
+        &["build", "app.wat", "--unknown"],
+        &["sign", "app.cwasm", "--key", "key.pem"],
+        &["keys", "show", "key.pem"],
+        &["keygen", "--encrypt", "-o", "new.pem"],
+        &["policy", "sign", "app.toml", "--key", "key.pem", "-o", "x"],
+    ] {
+        let before = sandbox.files();
+        let line = [begin, &["--passphrase-file"], &words].concat();
+        let output = sandbox.run(&line);
+        assert_eq!(output.status.code(), Some(3), "{line:?}: {output:?}");
+        let shown = printed(&output);
+        let says = "error[io]: --passphrase-file: there is no such file";
+        assert!(shown.contains(says), "{line:?}: {shown}");
+        assert_eq!(shows(&shown, &secret), None, "{line:?}: {shown}");
+        assert_eq!(sandbox.files(), before);
+    }
+}
+
 /// Puts the name of a file with a secret wherever a file can be named.
 #[test]
 fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
