@@ -5,6 +5,7 @@
 //! never decides what is compiled or trusted. It decides which old files stay where they are.
 
 mod hint;
+mod own;
 mod recognise;
 
 use std::io::{self, Read as _};
@@ -27,8 +28,10 @@ pub(crate) enum Wanted {
     DebugFile,
     /// The envelope of an artifact.
     Envelope,
-    /// What is to be signed elsewhere.
+    /// What is to be signed elsewhere, of an artifact.
     Pae,
+    /// What is to be signed elsewhere, of a trust policy.
+    PolicyPae,
     /// A trust policy, signed or not.
     Policy,
     /// A signed trust policy.
@@ -62,6 +65,7 @@ enum FileKind {
     Pem,
     Envelope,
     Pae,
+    PolicyPae,
     Policy,
     SignedPolicy,
     HostProfile,
@@ -132,13 +136,46 @@ pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InThe
         bytes => bytes?,
     };
     let kind = recognise(&bytes);
-    if kind.is_some_and(|kind| kind.gives_way_to(wanted)) {
+    let gives_way = kind.is_some_and(|kind| kind.gives_way_to(wanted));
+    let other = match kind {
+        // The two ends do not say whose it is, and whether there is more than one.
+        Some(FileKind::Envelope) if gives_way && !own::is_envelope(path)? => {
+            Some("an envelope of another tool, or more than one envelope,")
+        }
+        Some(FileKind::SignedPolicy) if gives_way && !own::is_signed_policy(path)? => {
+            Some("a signed policy that this edgec does not read")
+        }
+        Some(FileKind::Pae) if gives_way && !own::is_artifact_pae(path)? => {
+            Some("a message to be signed for another tool")
+        }
+        Some(FileKind::PolicyPae) if gives_way && !own::is_policy_pae(path)? => {
+            Some("more than a policy to be signed")
+        }
+        _ => None,
+    };
+    if gives_way && other.is_none() {
         return Ok(None);
     }
+    let what = kind.map_or("a file of another kind", FileKind::what);
     Ok(Some(InTheWay {
-        what: kind.map_or("a file of another kind", FileKind::what),
+        what: other.unwrap_or(what),
         lost_for_ever: kind == Some(FileKind::PrivateKey),
     }))
+}
+
+/// Whether bytes are an artifact, an envelope, a signed policy or what is to be signed, by how they
+/// begin or end. Signatures and digests in them look like keys.
+pub(crate) fn is_about_signatures(bytes: &[u8]) -> bool {
+    matches!(
+        recognise(bytes),
+        Some(
+            FileKind::Artifact
+                | FileKind::Envelope
+                | FileKind::SignedPolicy
+                | FileKind::Pae
+                | FileKind::PolicyPae
+        )
+    )
 }
 
 /// How much of a file's front is read, in bytes (64 KiB).
@@ -177,6 +214,7 @@ impl Wanted {
             Wanted::DebugFile => "a debug file of edgec",
             Wanted::Envelope => "a DSSE envelope",
             Wanted::Pae => "a message to be signed (DSSE PAE)",
+            Wanted::PolicyPae => "a policy to be signed (DSSE PAE)",
             Wanted::Policy => "a trust policy",
             Wanted::SignedPolicy => "a signed trust policy",
             Wanted::HostProfile => "a host profile",
@@ -190,7 +228,7 @@ impl Wanted {
     fn code(self) -> &'static str {
         match self {
             Wanted::Program => "not-wasm",
-            Wanted::Artifact | Wanted::Envelope | Wanted::Pae => "layout",
+            Wanted::Artifact | Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "layout",
             Wanted::DebugFile => "debug-file",
             Wanted::Policy | Wanted::SignedPolicy => "trust-policy",
             Wanted::HostProfile => "host-profile",
@@ -208,6 +246,7 @@ impl FileKind {
             Wanted::DebugFile => self == Self::DebugFile,
             Wanted::Envelope => self == Self::Envelope,
             Wanted::Pae => self == Self::Pae,
+            Wanted::PolicyPae => self == Self::PolicyPae,
             Wanted::Policy => matches!(self, Self::Policy | Self::SignedPolicy),
             Wanted::SignedPolicy => self == Self::SignedPolicy,
             Wanted::HostProfile => self == Self::HostProfile,
@@ -217,13 +256,14 @@ impl FileKind {
         }
     }
 
-    /// Whether an output takes the place of such a file: of an empty one, of one of its own kind,
-    /// and of an image that Wasmtime compiled or an artifact that was cut off. No other.
+    /// Whether an output takes the place of such a file: of an empty one, and of one of its own
+    /// kind. An artifact takes that of an image that Wasmtime compiled, of an artifact that was cut
+    /// off, and of a pointer of Git LFS: Git has the file that it stands for. No other.
     fn gives_way_to(self, wanted: Wanted) -> bool {
         match self {
             Self::Empty => true,
             Self::PrivateKey | Self::Component | Self::Module | Self::WasmText => false,
-            Self::WasmtimeImage => wanted == Wanted::Artifact,
+            Self::WasmtimeImage | Self::LfsPointer => wanted == Wanted::Artifact,
             kind => kind.is(wanted),
         }
     }
@@ -246,6 +286,7 @@ impl FileKind {
             Self::Pem => "a PEM file",
             Self::Envelope => "a DSSE envelope",
             Self::Pae => "a message to be signed (DSSE PAE)",
+            Self::PolicyPae => "a policy to be signed (DSSE PAE)",
             Self::Policy => "a trust policy",
             Self::SignedPolicy => "a signed trust policy",
             Self::HostProfile => "a host profile",

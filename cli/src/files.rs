@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
-use crate::file_kind::Wanted;
+use crate::file_kind::{Wanted, is_about_signatures};
 use crate::key_material::looks_like;
 use crate::signals;
 
@@ -67,7 +67,10 @@ pub(crate) fn unreadable(path: &Path) -> Option<Failure> {
 fn is_key(input: &[u8]) -> bool {
     let text = std::str::from_utf8(input).map_or("", str::trim_start);
     let program = text.is_empty() || text.starts_with(['(', ';', '\0']);
-    !program && input.len() <= MAX_SECRET_LEN && looks_like(input).is_some()
+    !program
+        && input.len() <= MAX_SECRET_LEN
+        && !is_about_signatures(input)
+        && looks_like(input).is_some()
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {

@@ -413,6 +413,34 @@ fn what_is_no_key_is_named() {
     assert!(!sandbox.path().join("out").exists());
 }
 
+/// The signature in an envelope has as many bytes as a key.
+#[test]
+fn what_is_about_signatures_is_not_taken_for_a_key() {
+    let sandbox = sandbox();
+    sandbox.write("fleet.toml", {
+        let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+        format!("threshold = 1\n\n[[key]]\nname = \"a\"\npem = \"\"\"\n{pem}\"\"\"\n")
+    });
+    let sign = ["policy", "sign", "fleet.toml"];
+    sandbox.ok(&["envelope", "app.cwasm", "-o", "app.dsse"]);
+    sandbox.ok(&["sign", "app.cwasm", "--export-pae", "app.pae"]);
+    sandbox.ok(&[&sign[..], &["--key", "key.pem", "-o", "fleet.dsse"]].concat());
+    sandbox.ok(&[&sign[..], &["--export-pae", "fleet.pae"]].concat());
+    for (file, what) in [
+        ("app.dsse", "a DSSE envelope"),
+        ("fleet.dsse", "a signed trust policy"),
+        ("app.pae", "a message to be signed (DSSE PAE)"),
+        ("fleet.pae", "a policy to be signed (DSSE PAE)"),
+    ] {
+        for verb in PROGRAM_VERBS {
+            let error = error(&sandbox, verb, file);
+            let says =
+                format!("error[not-wasm]: {file}: this is {what}, not WebAssembly\n  hint: ");
+            assert!(error.starts_with(&says), "{verb:?}: {error}");
+        }
+    }
+}
+
 /// Some editors begin a text with a byte order mark.
 #[test]
 fn text_may_begin_with_a_byte_order_mark() {

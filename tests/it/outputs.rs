@@ -26,7 +26,7 @@ const WRITERS: &[(&str, &[&str])] = &[
         &["sign", "app.cwasm", "--export-pae", FILE],
     ),
     (
-        "a message to be signed (DSSE PAE)",
+        "a policy to be signed (DSSE PAE)",
         &["policy", "sign", "fleet.toml", "--export-pae", FILE],
     ),
     (
@@ -178,6 +178,105 @@ fn an_output_replaces_its_own_kind_and_empty_files() {
     }
 }
 
+/// Other tools write DSSE envelopes as well, and files of several.
+#[test]
+fn an_output_replaces_nothing_of_another_tool() {
+    use edgec_artifact::{Envelope, PAYLOAD_TYPE, Signature, pae};
+    let sandbox = sandbox();
+    let [
+        _,
+        _,
+        _,
+        artifact_pae,
+        policy_pae,
+        signed_policy,
+        envelope,
+        _,
+    ] = WRITERS
+    else {
+        panic!("other writers");
+    };
+    let written = |(_, verb): &(&str, &[&str])| {
+        sandbox.ok(&onto(verb, "own"));
+        let bytes = sandbox.read("own");
+        std::fs::remove_file(sandbox.path().join("own")).unwrap();
+        bytes
+    };
+    let slsa = br#"{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://slsa.dev/provenance/v1","subject":[]}"#;
+    let signature = Signature::new("them", [7; 64]);
+    let theirs = Envelope::new(slsa.to_vec(), vec![signature]).encode();
+    let text = String::from_utf8(theirs.clone()).unwrap();
+    let (payload, rest) = text[1..].split_once(',').unwrap();
+    let rest = rest.strip_suffix('}').unwrap();
+    let spelled = format!("{{{rest},{payload}}}");
+    let own = written(envelope);
+    let lines = |one: &[u8], other: &[u8]| [one, b"\n", other, b"\n"].concat();
+    for (verb, files) in [
+        (
+            envelope,
+            [
+                theirs.clone(),
+                spelled.into_bytes(),
+                lines(&own, &theirs),
+                lines(&own, &own),
+            ],
+        ),
+        (
+            signed_policy,
+            [
+                theirs.clone(),
+                own.clone(),
+                lines(&written(signed_policy), &own),
+                b"{\"payload\":\"bmFtZSA9\"}".to_vec(),
+            ],
+        ),
+        (
+            artifact_pae,
+            [
+                pae(PAYLOAD_TYPE, slsa),
+                written(policy_pae),
+                lines(&written(artifact_pae), b""),
+                pae("text/plain", b"x"),
+            ],
+        ),
+        (
+            policy_pae,
+            [
+                pae(PAYLOAD_TYPE, slsa),
+                written(artifact_pae),
+                lines(&written(policy_pae), b""),
+                pae("text/plain", b"x"),
+            ],
+        ),
+    ] {
+        for file in files {
+            sandbox.write("there", &file);
+            let stderr = sandbox.fails(2, &onto(verb.1, "there"));
+            assert!(stderr.starts_with("error[output]: there: "), "{stderr}");
+            assert_eq!(sandbox.read("there"), file);
+        }
+    }
+}
+
+/// Git has the file that a pointer of Git LFS stands for.
+#[test]
+fn an_artifact_replaces_a_pointer_of_git_lfs() {
+    let sandbox = sandbox();
+    let digest = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+    let head = "version https://git-lfs.github.com/spec/v1\n";
+    let pointer = format!("{head}oid sha256:{digest}\nsize 12345\n");
+    for (writes, verb) in WRITERS {
+        sandbox.write("there", &pointer);
+        if *writes == "an artifact of edgec" {
+            sandbox.ok(&onto(verb, "there"));
+        } else {
+            let says =
+                format!("a pointer of Git LFS lies there, and {writes} does not replace it\n");
+            kept(&sandbox, verb, "there", &says);
+        }
+    }
+}
+
 #[test]
 fn an_output_is_no_input_of_the_same_command() {
     let sandbox = sandbox();
@@ -247,7 +346,9 @@ fn a_signed_policy_stays_where_another_or_an_older_one_would_take_its_place() {
     sandbox.ok(&append);
     sandbox.ok(&sign(&fleet(3)));
     // What cannot be read may be anything.
-    sandbox.write("a.dsse", "{\"payload\":\"bmFtZSA9\"}");
+    let payload_type = "application/vnd.edgec.trust-policy.v1+toml";
+    let unread = edgec_artifact::Envelope::of_type(payload_type, b"name =".to_vec());
+    sandbox.write("a.dsse", unread.encode());
     let stderr = sandbox.fails(1, &sign(&fleet(4)));
     let says = "error[other-policy]: a.dsse: a signed policy that this edgec does not read";
     assert!(stderr.starts_with(says), "{stderr}");

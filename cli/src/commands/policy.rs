@@ -170,8 +170,8 @@ fn export(arguments: &Sign, pae: &[u8]) -> Outcome {
     match &arguments.export_pae {
         Some(file) if file.as_os_str() != files::STDIN => {
             let read = [arguments.signer.reads(), vec![arguments.policy.clone()]].concat();
-            files::spare(&read, file, Wanted::Pae)?;
-            files::write(file, pae, Wanted::Pae)?;
+            files::spare(&read, file, Wanted::PolicyPae)?;
+            files::write(file, pae, Wanted::PolicyPae)?;
         }
         _ => render::write_stdout(pae),
     }

@@ -8,7 +8,7 @@ impl FileKind {
         match wanted {
             Wanted::Program | Wanted::Artifact | Wanted::DebugFile => self.instead_of(wanted),
             _ if self == Self::Empty => self.instead_of(wanted),
-            Wanted::Envelope | Wanted::Pae => "give what edgec wrote",
+            Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "give what edgec wrote",
             Wanted::Policy | Wanted::SignedPolicy => match self {
                 Self::PrivateKey | Self::PublicKey => {
                     "a policy is a file that lists public keys: docs/policy.md; `verify --key` takes a key"
@@ -82,7 +82,7 @@ impl FileKind {
             Self::Bzip2 => "unpack it first: bunzip2 FILE",
             Self::Zip => "unpack it first: unzip FILE",
             Self::Tar => "unpack it first: tar -xf FILE",
-            Self::Pae => "only a signer reads it: give what it was exported from",
+            Self::Pae | Self::PolicyPae => "only a signer reads it: give what it was exported from",
             Self::HostProfile | Self::Fleet => "hosts are named with --host, fleets with --fleet",
             Self::Json | Self::Script => match wanted {
                 Wanted::Program => "give a component or core module, .wasm or .wat",

@@ -102,7 +102,7 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
             label if label.contains("PUBLIC KEY") => FileKind::PublicKey,
             _ => FileKind::Pem,
         }
-    } else if text.starts_with("version https://git-lfs.") {
+    } else if is_lfs_pointer(text) {
         FileKind::LfsPointer
     } else if text.starts_with("#!") && !text.starts_with("#![") {
         FileKind::Script
@@ -110,8 +110,11 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
         FileKind::WasmText
     } else if lower.starts_with("<!doctype html") || lower.starts_with("<html") {
         FileKind::Html
-    } else if text.starts_with("DSSEv1 ") {
-        FileKind::Pae
+    } else if let Some(rest) = text.strip_prefix("DSSEv1 ") {
+        match rest.split(' ').nth(1) {
+            Some(POLICY_PAYLOAD_TYPE) => FileKind::PolicyPae,
+            _ => FileKind::Pae,
+        }
     } else if text.starts_with("ssh-ed25519 ") {
         FileKind::PublicKey
     } else if let Some(kind) = of_envelope(text) {
@@ -137,6 +140,15 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     } else {
         return None;
     })
+}
+
+/// A pointer has under 1024 bytes, and names the file that Git LFS has.
+///
+/// Source: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
+fn is_lfs_pointer(text: &str) -> bool {
+    text.len() < 1024
+        && text.starts_with("version https://git-lfs.")
+        && text.lines().any(|line| line.starts_with("oid "))
 }
 
 /// A DSSE envelope, in the spelling of edgec or of another tool. That of edgec begins with the
@@ -264,6 +276,10 @@ mod tests {
             ),
             (b"DSSEv1 1 x 1 [".to_vec(), Some(FileKind::Pae)),
             (
+                format!("DSSEv1 1 {POLICY_PAYLOAD_TYPE} 1 [").into_bytes(),
+                Some(FileKind::PolicyPae),
+            ),
+            (
                 b"ssh-ed25519 AAAA you@example.com\n".to_vec(),
                 Some(FileKind::PublicKey),
             ),
@@ -301,6 +317,10 @@ mod tests {
             (
                 b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".to_vec(),
                 Some(FileKind::LfsPointer),
+            ),
+            (
+                b"version https://git-lfs.github.com/spec/v1\n# notes\n".to_vec(),
+                None,
             ),
             (
                 b"/// An app.\npackage acme:shop@1.0.0;\n".to_vec(),

@@ -1,0 +1,98 @@
+//! Whether a whole file is what edgec writes: other tools write DSSE envelopes and PAEs as well, of
+//! the same payload type.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use edgec_artifact::{Envelope, PAYLOAD_TYPE, PREDICATE_TYPE, pae};
+use edgec_verifier::POLICY_PAYLOAD_TYPE;
+use serde::Deserialize;
+
+/// The longest file that is looked at, in bytes (16 MiB). edgec writes no envelope and no PAE of
+/// this length: `edgec_artifact` has the limits.
+const MAX_LEN: u64 = 16 << 20;
+
+/// Whether a file is one DSSE envelope about a manifest of edgec, from its first to its last byte.
+pub(super) fn is_envelope(path: &Path) -> io::Result<bool> {
+    holds(path, |bytes| {
+        Envelope::decode(bytes).is_ok_and(|envelope| is_statement(envelope.payload()))
+    })
+}
+
+/// Whether a file is one signed trust policy, from its first to its last byte.
+pub(super) fn is_signed_policy(path: &Path) -> io::Result<bool> {
+    holds(path, |bytes| {
+        Envelope::decode_type(POLICY_PAYLOAD_TYPE, bytes).is_ok()
+    })
+}
+
+/// Whether a file is what is signed of an artifact, and nothing else.
+pub(super) fn is_artifact_pae(path: &Path) -> io::Result<bool> {
+    holds(path, |bytes| {
+        payload(PAYLOAD_TYPE, bytes).is_some_and(is_statement)
+    })
+}
+
+/// Whether a file is what is signed of a trust policy, and nothing else.
+pub(super) fn is_policy_pae(path: &Path) -> io::Result<bool> {
+    holds(path, |bytes| payload(POLICY_PAYLOAD_TYPE, bytes).is_some())
+}
+
+fn holds(path: &Path, is_own: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    let mut file = File::open(path)?.take(MAX_LEN + 1);
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes.len() as u64 <= MAX_LEN && is_own(&bytes))
+}
+
+/// Whether a payload is an in-toto Statement whose predicate is edgec's. That of another version of
+/// edgec is one as well.
+fn is_statement(payload: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Statement {
+        #[serde(rename = "predicateType")]
+        predicate_type: String,
+    }
+    let statement: Result<Statement, _> = serde_json::from_slice(payload);
+    statement.is_ok_and(|statement| statement.predicate_type == PREDICATE_TYPE)
+}
+
+/// The payload in a PAE of this type.
+fn payload<'b>(payload_type: &str, bytes: &'b [u8]) -> Option<&'b [u8]> {
+    let before = format!("DSSEv1 {} {payload_type} ", payload_type.len());
+    let rest = bytes.strip_prefix(before.as_bytes())?;
+    let space = rest.iter().position(|byte| *byte == b' ')?;
+    let payload = rest.get(space + 1..)?;
+    // Also the length is the one that stands there.
+    (pae(payload_type, payload) == bytes).then_some(payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_is_whole_and_of_its_type() {
+        let text = pae("a/b", b"x y");
+        assert_eq!(payload("a/b", &text), Some(&b"x y"[..]));
+        assert_eq!(payload("a/c", &text), None);
+        for text in [
+            "DSSEv1 3 a/b 3 x y\n",
+            "DSSEv1 3 a/b 03 x y",
+            "DSSEv1 3 a/b ",
+        ] {
+            assert_eq!(payload("a/b", text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_statement_is_known_by_its_predicate() {
+        let of = |predicate: &str| format!("{{\"predicateType\":\"{predicate}\",\"x\":1}}");
+        assert!(is_statement(of(PREDICATE_TYPE).as_bytes()));
+        let other = of("https://slsa.dev/provenance/v1");
+        for text in [other.as_str(), "{}", "[]", "x"] {
+            assert!(!is_statement(text.as_bytes()), "{text}");
+        }
+    }
+}
