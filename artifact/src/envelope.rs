@@ -200,6 +200,28 @@ impl Envelope {
         })
     }
 
+    /// Takes over the signatures of an envelope with the same payload, except those under a key id
+    /// that has one here. None of them is verified. `false`, and nothing is taken over, if the
+    /// payload or its type differs.
+    pub fn merge(&mut self, other: &Self) -> bool {
+        if (self.payload_type, &self.payload) != (other.payload_type, &other.payload) {
+            return false;
+        }
+        for signature in &other.signatures {
+            if !self.has_signature_by(&signature.key_id) {
+                self.signatures.push(signature.clone());
+            }
+        }
+        true
+    }
+
+    /// Whether there is a signature under a key id. It is not verified.
+    pub fn has_signature_by(&self, key_id: &str) -> bool {
+        self.signatures
+            .iter()
+            .any(|signature| signature.key_id == key_id)
+    }
+
     /// Puts the signature of `signer` over [`Self::pae`] in the place of the one that stood
     /// under its key id, or behind the others.
     ///
@@ -265,6 +287,20 @@ mod tests {
     fn an_envelope_survives_its_own_encoding() {
         let envelope = Envelope::new(b"{}".to_vec(), vec![Signature::new("id", [3; 64])]);
         assert_eq!(Envelope::decode(&envelope.encode()), Ok(envelope));
+    }
+
+    #[test]
+    fn only_signatures_over_the_same_payload_are_taken_over() {
+        let of = |payload: &str, ids: &[&str]| {
+            let signatures = ids.iter().map(|id| Signature::new(id, [3; 64]));
+            Envelope::new(payload.into(), signatures.collect())
+        };
+        let mut envelope = of("{}", &["a", "b"]);
+        assert!(!envelope.merge(&of("[]", &["c"])));
+        assert!(!envelope.merge(&Envelope::of_type("text/plain", b"{}".to_vec())));
+        assert_eq!(envelope, of("{}", &["a", "b"]));
+        assert!(envelope.merge(&of("{}", &["b", "c"])));
+        assert_eq!(envelope, of("{}", &["a", "b", "c"]));
     }
 
     #[test]

@@ -266,13 +266,13 @@ fn an_artifact_replaces_a_pointer_of_git_lfs() {
     let head = "version https://git-lfs.github.com/spec/v1\n";
     let pointer = format!("{head}oid sha256:{digest}\nsize 12345\n");
     for (writes, verb) in WRITERS {
-        sandbox.write("there", &pointer);
+        sandbox.write("there.out", &pointer);
         if *writes == "an artifact of edgec" {
-            sandbox.ok(&onto(verb, "there"));
+            sandbox.ok(&onto(verb, "there.out"));
         } else {
             let says =
                 format!("a pointer of Git LFS lies there, and {writes} does not replace it\n");
-            kept(&sandbox, verb, "there", &says);
+            kept(&sandbox, verb, "there.out", &says);
         }
     }
 }
@@ -356,6 +356,59 @@ fn a_signed_policy_stays_where_another_or_an_older_one_would_take_its_place() {
     std::fs::remove_file(sandbox.path().join("a.dsse")).unwrap();
     sandbox.ok(&sign(""));
     sandbox.ok(&sign(&fleet(1)));
+}
+
+/// Several roots sign one policy, one after the other.
+#[test]
+fn policy_sign_adds_its_signature_to_those_that_are_there() {
+    let sandbox = sandbox();
+    let sign = |input: &str, key: &str, more: &[&str]| {
+        let sign = ["policy", "sign", input, "--key", key, "-o", "a.dsse"];
+        let output = sandbox.run(&[&sign[..], more].concat());
+        assert!(output.status.success(), "{output:?}");
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (text(output.stdout), text(output.stderr))
+    };
+    let both = ["--root", "key.pub.pem", "--root", "other.pub.pem"];
+    let check = [&["policy", "check", "a.dsse"][..], &both].concat();
+    sign("fleet.toml", "key.pem", &[]);
+    sandbox.fails(1, &check);
+    for key in ["other.pem", "key.pem", "other.pem"] {
+        let (stdout, stderr) = sign("fleet.toml", key, &[]);
+        assert_eq!((stdout.lines().count(), stderr.as_str()), (1, ""));
+        sandbox.ok(&check);
+    }
+    // From another signed file with the same bytes as well.
+    sandbox.write("one.dsse", sandbox.read("a.dsse"));
+    std::fs::remove_file(sandbox.path().join("a.dsse")).unwrap();
+    sign("fleet.toml", "key.pem", &[]);
+    sign("one.dsse", "key.pem", &[]);
+    sandbox.ok(&check);
+
+    // Over other bytes they would not hold.
+    let id = |key: &str| {
+        let shown = sandbox.ok(&["keys", "show", key, "--format", "json"]);
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        shown[0]["key"]["keyId"].as_str().unwrap().to_owned()
+    };
+    let other = id("other.pub.pem");
+    let edition = |version: u64, more: &str| {
+        let head = format!("# {more}\nname = \"fleet\"\nversion = {version}");
+        sandbox.write("next.toml", policy(&sandbox, &head));
+    };
+    edition(2, "changed");
+    let (stdout, stderr) = sign("next.toml", "key.pem", &[]);
+    let says = format!("\n  the signature by {other} is no longer there: ");
+    assert!(stdout.contains(&says), "{stdout}");
+    assert_eq!(stdout.lines().count(), 2, "{stdout}");
+    let says = "warning[same-version]: a.dsse: the signed policy that was there had version 2";
+    assert!(stderr.starts_with(says), "{stderr}");
+    sign("next.toml", "other.pem", &[]);
+    edition(3, "newer");
+    let (stdout, stderr) = sign("next.toml", "key.pem", &["--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["dropped"], serde_json::json!([other]));
+    assert_eq!(stderr, "");
 }
 
 /// `-` is one thing, whichever two options name it.

@@ -1,8 +1,9 @@
 //! `edgec policy`: signing a trust policy, and reading one as a host would.
 
 mod check;
+mod replaced;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, policy_envelope};
@@ -30,7 +31,8 @@ enum Command {
 
 /// Sign a policy with a root key
 ///
-/// A policy that is signed already is signed once more, and keeps its signatures.
+/// A policy that is signed already is signed once more, and keeps its signatures. So does a signed
+/// policy with the same bytes where the output goes.
 #[derive(clap::Args)]
 struct Sign {
     /// The policy (TOML), or a signed one
@@ -63,6 +65,8 @@ struct Sign {
 struct Signed {
     policy: String,
     key_id: String,
+    /// Under which key ids there is no signature any more: they were over other bytes.
+    dropped: Vec<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -97,8 +101,13 @@ fn sign(arguments: &Sign) -> Outcome {
         files::spare_inputs(std::slice::from_ref(path), output)?;
     }
     files::spare(&read, output, Wanted::SignedPolicy)?;
-    refuse_other_policy(output, &policy)?;
+    replaced::find(output, &policy)?;
     let (public, signature) = signature(arguments, &envelope.pae())?;
+    // Signing may have taken long.
+    let old = replaced::find(output, &policy)?;
+    let is_same = old
+        .as_ref()
+        .is_some_and(|old| envelope.merge(&old.envelope));
     let attached = envelope.attach(&public, signature);
     attached.map_err(|error| bad_signature(&error).about(path.display()))?;
     let bytes = envelope.encode();
@@ -106,63 +115,30 @@ fn sign(arguments: &Sign) -> Outcome {
         let message = format!("signed it has more than {MAX_GUARDED_LEN} bytes");
         return Err(Failure::new(Exit::Rejected, "policy-file", message).about(path.display()));
     }
-    // Signing may have taken long.
-    refuse_other_policy(output, &policy)?;
     files::write(output, &bytes, Wanted::SignedPolicy)?;
+    if let Some(old) = old.as_ref().filter(|_| !is_same) {
+        old.warn_of_same_version(output, &policy);
+    }
+    let dropped = old.as_ref().map(|old| old.dropped(&envelope));
     let signed = Signed {
         policy: render::path(output),
         key_id: public.id().to_string(),
+        dropped: dropped.unwrap_or_default(),
     };
     match arguments.format {
         Format::Json => render::json(&signed),
-        Format::Text => outln!("{}: signed by {}", signed.policy, signed.key_id),
+        Format::Text => signed.print(),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Refuses to put a signed policy in the place of another one: of another name, or of a higher
-/// version, which hosts may have seen.
-fn refuse_other_policy(output: &Path, new: &TrustPolicy) -> Result<(), Failure> {
-    let there = output.symlink_metadata();
-    if !there.is_ok_and(|there| there.is_file()) {
-        return Ok(());
+impl Signed {
+    fn print(&self) {
+        outln!("{}: signed by {}", self.policy, self.key_id);
+        for id in &self.dropped {
+            outln!("  the signature by {id} is no longer there: it was over another policy");
+        }
     }
-    let bytes = files::read_short(output)?;
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Ok(());
-    }
-    let refused = |code: &'static str, message: String, hint: &str| {
-        let failure = Failure::new(Exit::Rejected, code, message);
-        Err(failure.about(output.display()).hint(hint))
-    };
-    let old = policy_envelope(&bytes).ok();
-    let old = old.and_then(|old| TrustPolicy::decode(old.payload(), &[], 0).ok());
-    let Some(old) = old else {
-        let message = "a signed policy that this edgec does not read lies there";
-        let hint = "name another file, or remove this one first";
-        return refused("other-policy", message.to_owned(), hint);
-    };
-    if let Some(name) = old.name().filter(|name| new.name() != Some(*name)) {
-        let other = match new.name() {
-            Some(other) => format!("the policy `{other}`"),
-            None => "a policy without a name".to_owned(),
-        };
-        let message = format!("the signed policy `{name}` lies there, and this is {other}");
-        let hint = "name another file, or remove this one first";
-        return refused("other-policy", message, hint);
-    }
-    let newer = old.version().filter(|old| new.version() < Some(*old));
-    if let Some(version) = newer {
-        let other = match new.version() {
-            Some(other) => format!("this is version {other}"),
-            None => "this one states none".to_owned(),
-        };
-        let message = format!("version {version} of the signed policy lies there, and {other}");
-        let hint = "hosts that have seen that version follow no older one: raise `version`, name \
-                    another file, or remove this one first";
-        return refused("policy-rollback", message, hint);
-    }
-    Ok(())
 }
 
 /// Writes what is to be signed elsewhere.
