@@ -76,6 +76,12 @@ impl Failure {
         self
     }
 
+    /// Replaces the message.
+    pub(crate) fn saying(mut self, message: String) -> Self {
+        self.message = message;
+        self
+    }
+
     /// Replaces message and hint.
     pub(crate) fn instead(mut self, message: impl Into<String>, hint: &str) -> Self {
         self.message = message.into();

@@ -35,6 +35,7 @@ mod secrets;
 mod signals;
 mod signer;
 mod stack;
+mod text_input;
 mod time;
 mod trust;
 mod unvouched;

@@ -28,6 +28,7 @@ use crate::commands::validate::{adapt_failure, input_failure};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::safe;
+use crate::text_input::without_offsets;
 
 /// What decides an image, besides the input and the target.
 pub(crate) struct Recipe {
@@ -119,8 +120,8 @@ impl Recipe {
         let described = Bytes::of(&bytes);
         let input = edgec_compiler::read(bytes).map_err(|no| input_failure(&no))?;
         let from_text = input.is_from_text();
-        let adapted =
-            edgec_compiler::adapt(input, self.kind).map_err(|error| adapt_failure(&error))?;
+        let adapted = edgec_compiler::adapt(input, self.kind)
+            .map_err(|error| without_offsets(adapt_failure(&error), from_text))?;
         check_room(&adapted.component)?;
         let validating = begin.elapsed();
 

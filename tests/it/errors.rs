@@ -40,7 +40,7 @@ const CASES: &[Case] = &[
         arguments: &["build", "type.wat", "--key", "key.pem"],
         exit: 1,
         begins: "error[invalid]: type.wat: invalid WebAssembly: ",
-        says: &["(at offset 0x"],
+        says: &["hint: mend the text"],
     },
     Case {
         arguments: &["build", "function.wat", "--key", "key.pem"],
@@ -452,6 +452,34 @@ fn bad_input() {
 }
 
 /// For machines the same error is JSON on standard output.
+/// The offsets of a text would be those in a binary that only edgec has seen.
+#[test]
+fn the_error_of_a_text_has_no_offset_in_a_binary() {
+    let sandbox = Sandbox::new();
+    for (text, says) in [
+        (
+            "(module (func $broken (result i32)))",
+            "(in function 0 `broken`)\n",
+        ),
+        ("(component (type (list 99)))", "out of bounds\n"),
+        ("(module (memory 1 (pagesize 1)))", "page size\n"),
+    ] {
+        sandbox.write("in.wat", text);
+        sandbox.write("in.wasm", wat::parse_str(text).unwrap());
+        for verb in [
+            &["validate"][..],
+            &["build", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm"],
+        ] {
+            let of_text = sandbox.fails(1, &[verb, &["in.wat"]].concat());
+            assert!(!of_text.contains("at offset"), "{of_text}");
+            assert!(!of_text.contains("toolchain"), "{of_text}");
+            assert!(of_text.contains(says), "{of_text}");
+            let of_binary = sandbox.fails(1, &[verb, &["in.wasm"]].concat());
+            assert!(of_binary.contains("(at offset 0x"), "{of_binary}");
+        }
+    }
+}
+
 #[test]
 fn errors_as_json() {
     let sandbox = Sandbox::new();

@@ -13,6 +13,7 @@ use crate::files;
 use crate::pipeline::check_room;
 use crate::render::outln;
 use crate::render::{self, Format};
+use crate::text_input::without_offsets;
 
 /// Check WebAssembly inputs without compiling them
 #[derive(clap::Args)]
@@ -84,8 +85,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn check(bytes: Vec<u8>) -> Result<ValidComponent, Failure> {
     let input = edgec_compiler::read(bytes).map_err(|no| input_failure(&no))?;
+    let from_text = input.is_from_text();
     let program = edgec_compiler::validate(input.into_bytes());
-    let program = program.map_err(|error| invalid_failure(&error))?;
+    let program = program.map_err(|error| without_offsets(invalid_failure(&error), from_text))?;
     check_room(&program)?;
     Ok(program)
 }
