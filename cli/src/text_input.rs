@@ -20,7 +20,8 @@ pub(crate) fn without_offsets(failure: Failure, from_text: bool) -> Failure {
     }
 }
 
-/// A message without `at offset 0x…`, and without the parentheses or the word that only lead to it.
+/// A message without `at offset 0x…`, and without the parentheses or the word that only lead to
+/// it.
 fn stripped(message: &str) -> String {
     const AT: &str = "at offset 0x";
     let mut kept = String::with_capacity(message.len());

@@ -33,8 +33,8 @@ use crate::trust::{Trust, TrustArguments};
 /// so is everything from the first word on that is none of these options.
 ///
 /// Put arguments that others decide behind `--`: `edgec run --key K app.cwasm -- "$@"`. Otherwise
-/// `--dir=/` among them gives the program a folder, `--env=NAME` a variable, and `--help` prints this
-/// help.
+/// `--dir=/` among them gives the program a folder, `--env=NAME` a variable, and `--help` prints
+/// this help.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Trust")]

@@ -41,8 +41,8 @@ impl Replaced {
     }
 }
 
-/// The signed policy at the output. Refuses to put one in the place of another one: of another name,
-/// or of a higher version, which hosts may have seen.
+/// The signed policy at the output. Refuses to put one in the place of another one: of another
+/// name, or of a higher version, which hosts may have seen.
 pub(super) fn find(output: &Path, new: &TrustPolicy) -> Result<Option<Replaced>, Failure> {
     let there = output.symlink_metadata();
     if !there.is_ok_and(|there| there.is_file()) {
