@@ -204,7 +204,7 @@ fn empty_variable() -> Failure {
     let message = format!("{} is empty", keys::KEY_VARIABLE);
     Failure::usage("no-key", message).hint(
         "it names the key that signs, as --key does: a CI system may keep secrets from builds of \
-         forks;\nremove the variable if it should name none",
+         forks;\nunset the variable if it should not name a key",
     )
 }
 
