@@ -40,8 +40,8 @@ const FILE_VARIABLES: [&str; 14] = [
 const MOST_FLAGS: usize = 4;
 
 /// Refuses key material among the arguments (without the program's own name) and in the variables
-/// that name files, and what stands in place of a file's name ([`misplaced`]). Variables that hold a key (`--key env:NAME`) are kept from the processes that
-/// this one starts.
+/// that name files, and what stands in place of a file's name ([`misplaced`]). Variables that hold a
+/// key (`--key env:NAME`) are kept from the processes that this one starts.
 pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Result<(), Failure> {
     let places = places(command, arguments);
     for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
