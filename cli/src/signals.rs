@@ -23,7 +23,7 @@ mod unix {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
     use signal_hook::{flag, low_level};
 
-    /// How often it is looked for a signal while a passphrase is typed.
+    /// How often a thread looks for a signal while a passphrase is typed.
     const PERIOD: Duration = Duration::from_millis(20);
 
     struct Signals {

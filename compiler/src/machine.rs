@@ -172,6 +172,16 @@ pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
     allowed_memory(memory) < memory
 }
 
+/// With less memory than this, a thread that does not start lacks memory for its stack, in bytes
+/// (256 MiB).
+const ENOUGH_FOR_THREADS: u64 = 256 << 20;
+
+/// Whether a process that limits itself to `memory` bytes has so little that its threads do not
+/// start. The system reports that as it reports a limit on threads.
+pub(crate) fn has_little_memory(memory: u64) -> bool {
+    allowed_memory(memory) < ENOUGH_FOR_THREADS
+}
+
 /// Whether this process inherited a limit on its address space. A worker sets itself no such limit:
 /// it limits only the memory that it writes.
 #[cfg(all(feature = "precompile", target_os = "linux"))]
@@ -229,6 +239,7 @@ mod tests {
         let again = os(rustix::io::Errno::AGAIN.raw_os_error());
         let thread = MachineError::of_thread(again);
         assert!(thread.to_string().contains("`ulimit -u`"), "{thread}");
+        assert!(has_little_memory(ENOUGH_FOR_THREADS - 1) && !has_little_memory(u64::MAX));
         let missing = MachineError::of_start(io::ErrorKind::NotFound.into());
         assert!(matches!(missing, MachineError::Process(_)), "{missing}");
     }

@@ -431,6 +431,14 @@ mod tests {
             let full = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), bounds());
             assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
         }
+        // Threads do not start for want of memory for their stacks.
+        let little = Bounds {
+            memory: 64 << 20,
+            ..bounds()
+        };
+        let thread = "terminate called after throwing an instance of 'std::system_error'";
+        let thread = shell(&format!("echo \"{thread}\" >&2; kill -ABRT $$"), little);
+        assert!(matches!(thread, Ok(Ended::OutOfMemory)), "{thread:?}");
         // Binaryen's reader throws an exception, which becomes a message.
         let caught = shell("echo std::bad_alloc >&2; exit 1", bounds());
         assert!(matches!(caught, Ok(Ended::OutOfMemory)), "{caught:?}");

@@ -83,13 +83,17 @@ pub(super) fn judge(
     if let Some(signal) = signal.filter(|signal| !is_crash(*signal)) {
         return Err(outside(signal, elapsed));
     }
-    if says(OUT_OF_MEMORY) || panics("failed to allocate an alternative stack") {
+    let no_thread = says(NO_THREAD) || panics("failed to spawn thread");
+    if says(OUT_OF_MEMORY)
+        || panics("failed to allocate an alternative stack")
+        || (no_thread && machine::has_little_memory(memory))
+    {
         return match machine::allows_less_memory_than(memory) {
             true => Err(Limit::Memory.into()),
             false => Ok(Ended::OutOfMemory),
         };
     }
-    if says(NO_THREAD) || panics("failed to spawn thread") {
+    if no_thread {
         return Err(Limit::Processes.into());
     }
     if says(&[NO_STACK]) {
