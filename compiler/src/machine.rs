@@ -45,6 +45,14 @@ pub enum MachineError {
         /// How long that was watched, in seconds.
         seconds: u64,
     },
+    /// A program of the user's could not work, or was not found.
+    #[error("`{}` could not do its work: {message}", program.display())]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// What it said, or what a shell said about it.
+        message: String,
+    },
     /// The process reports that it could not work.
     #[error("a process could not do its work: {message}")]
     Worker {
@@ -118,7 +126,7 @@ impl MachineError {
         }
     }
 
-    /// Why a process did not start.
+    /// Why a process did not start, or why its answer could not be read.
     pub(crate) fn of_start(source: io::Error) -> Self {
         use io::ErrorKind;
         match source.kind() {

@@ -157,7 +157,7 @@ impl Running {
         let mut since = Instant::now();
         let mut received: Option<Vec<u8>> = None;
         loop {
-            let ended = self.0.try_wait().map_err(MachineError::Process)?;
+            let ended = self.0.try_wait().map_err(MachineError::of_start)?;
             if let (Some(status), Some(answer)) = (ended, received.take_if(|_| ended.is_some())) {
                 return Ok(Waited::Ended(status, answer));
             }
@@ -180,7 +180,7 @@ impl Running {
             }
             match answer.recv_timeout(pause) {
                 Ok(bytes) => {
-                    let bytes = bytes.map_err(MachineError::Process)?;
+                    let bytes = bytes.map_err(MachineError::of_start)?;
                     if bytes.len() as u64 > bounds.answer {
                         return Ok(Waited::TooLong);
                     }
