@@ -249,11 +249,11 @@ fn hints_are_about_the_place() {
     let build = [
         "build", "-q", "app.wat", "-t", "x86_64", "--key", "key.pem", "-o",
     ];
-    sandbox.ok(&[&build[..], &[&path]].concat());
+    sandbox.ok(&[&build[..], &[path.as_str()]].concat());
     std::fs::remove_dir_all(sandbox.path().join(folder)).unwrap();
-    let stderr = sandbox.fails(2, &[&build[..], &[&path]].concat());
+    let stderr = sandbox.fails(2, &[&build[..], &[path.as_str()]].concat());
     assert!(stderr.contains("put `./` in front"), "{stderr}");
-    sandbox.ok(&[&build[..], &[&format!("./{path}")]].concat());
+    sandbox.ok(&[&build[..], &[format!("./{path}").as_str()]].concat());
 }
 
 /// A passphrase or a PIN cannot be recognized by its form. So if the name of a file does not exist,
