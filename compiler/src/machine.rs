@@ -92,6 +92,18 @@ impl fmt::Display for Limit {
     }
 }
 
+impl Limit {
+    /// Every limit.
+    pub(crate) const ALL: [Limit; 6] = [
+        Limit::FileSize,
+        Limit::CpuTime,
+        Limit::OpenFiles,
+        Limit::Processes,
+        Limit::Memory,
+        Limit::Stack,
+    ];
+}
+
 impl From<Limit> for MachineError {
     fn from(limit: Limit) -> Self {
         Self::Limit { limit }

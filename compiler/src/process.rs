@@ -377,6 +377,11 @@ mod tests {
         let thread = "echo 'panicked at std/src/thread.rs:1: failed to spawn thread: error 11' >&2; \
                       exit 101";
         assert_eq!(limit(thread), Limit::Processes);
+        for named in Limit::ALL {
+            let error = MachineError::from(named);
+            let script = format!("echo 'error[limit]: {error}' >&2; exit 3");
+            assert_eq!(limit(&script), named);
+        }
     }
 
     #[test]
