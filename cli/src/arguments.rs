@@ -2,14 +2,21 @@
 //! repeats them. Later code may repeat its input in messages, reports and names of files. So the
 //! search for secrets comes first.
 
+<<<<<<< HEAD
 mod misplaced;
+=======
+mod labels;
+>>>>>>> h-m2
 mod places;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue};
 
+use self::labels::{is_about_secrets, is_of_digest, is_of_secret, labelled, labelled_in_name};
 use self::places::{Kind, Place, places};
 use crate::failure::Failure;
 use crate::key_material::{Material, holds_bytes, holds_list, is_digest, listed_bytes, looks_like};
@@ -72,7 +79,7 @@ pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Resul
             continue;
         };
         let bytes = value.as_encoded_bytes();
-        let is_key = looks_like(bytes) == Some(Material::Key) && !exists(bytes);
+        let is_key = looks_like(bytes) == Some(Material::Key) && !is_path(bytes);
         if is_key || names_no_file(bytes) {
             return Err(refusal(&format!("the variable {variable}"), VARIABLE_HINT));
         }
@@ -88,15 +95,29 @@ fn refusal(at: &str, hint: impl Into<String>) -> Failure {
 
 /// What to do about a secret among the arguments, and about what only looks like one.
 fn hint(kind: Kind) -> String {
+    let instead = match kind {
+        Kind::Variable => {
+            "give the variable to edgec, not its value: `--env NAME` alone passes it on"
+        }
+        Kind::Argument => {
+            "what is for the program goes behind `--`, where edgec looks for no keys: \
+             edgec run ARTIFACT -- ARGUMENTS"
+        }
+        _ => {
+            "name its file, or use `--key -` (standard input) or `--key env:NAME` (a variable's content)"
+        }
+    };
     let otherwise = match kind {
-        Kind::File => "\nif it is the name of a file, put `./` in front",
+        Kind::File => {
+            "\nif it is the name of a file, make its folder first, or put `./` in front \
+             (`/` if it begins with `/`)"
+        }
         Kind::Name => "\nif it is a digest, write its hexadecimal digits and nothing else",
         _ => "",
     };
     format!(
         "arguments are visible to other processes and to logs: replace the key if it is in use\n\
-         name its file, or use `--key -` (standard input) or `--key env:NAME` (a variable's content)\
-         {otherwise}"
+         {instead}{otherwise}"
     )
 }
 
@@ -112,12 +133,16 @@ fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
         return false;
     }
     let value = place.value(argument);
-    // Nothing separates a short option from its value.
-    let attached = argument.strip_prefix(b"-").unwrap_or_default();
+    // Nothing separates a short option from its value. Where an option takes a file, it is known
+    // where the file's name begins.
+    let is_known = place.kind == Kind::File && value.len() < argument.len();
+    let attached = argument.strip_prefix(b"-").filter(|_| !is_known);
+    let attached = attached.unwrap_or_default();
     let attached = (0..=MOST_FLAGS).filter_map(|at| attached.get(at..));
     let parts: Vec<&[u8]> = [argument, value].into_iter().chain(attached).collect();
     let is_key = |part: &&[u8]| looks_like(part) == Some(Material::Key);
-    if parts.iter().any(is_key) {
+    let is_path = names_path(place.kind, value);
+    if !is_path && parts.iter().any(is_key) {
         return true;
     }
     let is_bytes = |part: &[u8]| looks_like(part).is_some() || holds_bytes(part);
@@ -125,12 +150,10 @@ fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
         Kind::Program | Kind::Argument => false,
         Kind::File => names_no_file(value),
         Kind::Name => {
-            let of_secret = |(label, text): (&[u8], &[u8])| {
-                is_about_secrets(&format!("-{}", String::from_utf8_lossy(label)))
-                    && looks_like(text).is_some()
-            };
+            let of_secret =
+                |(label, text): (&[u8], &[u8])| is_of_secret(label) && looks_like(text).is_some();
             (looks_like(value).is_some() && !is_digest(value))
-                || labelled(value).into_iter().any(of_secret)
+                || labelled_in_name(value).into_iter().any(of_secret)
         }
         Kind::Word => parts.into_iter().any(is_bytes),
         Kind::Numbers => {
@@ -143,7 +166,7 @@ fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
         }
         Kind::Command => {
             let program = value.split(u8::is_ascii_whitespace).next();
-            looks_like(value).is_some() || program.is_some_and(names_no_file)
+            (looks_like(value).is_some() && !is_path) || program.is_some_and(names_no_file)
         }
     }
 }
@@ -187,38 +210,43 @@ fn names_no_file(value: &[u8]) -> bool {
     (found || holds_list(named)) && !exists(named)
 }
 
+/// Whether a value that may name a file does: alone, with its name in the program behind `::`, or
+/// behind the name of a variable or of an option. What stands beside it must be no key.
+fn names_path(kind: Kind, value: &[u8]) -> bool {
+    let nothing: &[u8] = &[];
+    let (before, name) = match kind {
+        Kind::File | Kind::Command => (nothing, value),
+        Kind::Argument | Kind::Variable => cut(value, b"=").unwrap_or((nothing, value)),
+        Kind::Name | Kind::Word | Kind::Numbers | Kind::Program => return false,
+    };
+    let (file, behind) = cut(name, b"::").unwrap_or((name, nothing));
+    let is_key = |part: &[u8]| looks_like(part) == Some(Material::Key);
+    !is_key(before) && (is_path(name) || (is_path(file) && !is_key(behind)))
+}
+
+/// What is in front of `separator`, and what is behind it.
+fn cut<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let mut windows = text.windows(separator.len());
+    let at = windows.position(|window| window == separator)?;
+    Some((text.get(..at)?, text.get(at + separator.len()..)?))
+}
+
+/// Whether there is such a file, or the folder that it would be in. The folder `/` says nothing: a
+/// key in base64 may begin with it.
+fn is_path(name: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(name) else {
+        return false;
+    };
+    let path = std::path::Path::new(name);
+    let folder = path.parent().filter(|folder| folder.parent().is_some());
+    let is_key =
+        |name: &std::ffi::OsStr| looks_like(name.as_encoded_bytes()) == Some(Material::Key);
+    path.exists()
+        || (folder.is_some_and(std::path::Path::is_dir) && !path.file_name().is_some_and(is_key))
+}
+
 fn exists(name: &[u8]) -> bool {
     std::str::from_utf8(name).is_ok_and(|name| std::path::Path::new(name).exists())
-}
-
-/// The texts behind `key=`, `seed:` and the like with what is in front of them: all that follows,
-/// and the part before the next such character. A label may be empty, as in `HEX::/data`.
-fn labelled(text: &[u8]) -> Vec<(&[u8], &[u8])> {
-    let separates = |byte: &u8| matches!(byte, b'=' | b':' | b',' | b';');
-    let mut found = Vec::new();
-    let (mut label, mut rest): (&[u8], &[u8]) = (&[], text);
-    while found.len() < 2 * MOST_LABELS {
-        let end = rest.iter().position(separates).unwrap_or(rest.len());
-        let part = rest.get(..end).unwrap_or_default();
-        found.extend([(label, part), (label, rest)]);
-        let Some(behind) = rest.get(end + 1..) else {
-            break;
-        };
-        (label, rest) = (part, behind);
-    }
-    found
-}
-
-/// How many parts of an argument are looked at.
-const MOST_LABELS: usize = 8;
-
-/// Whether bytes behind this label are a digest, as in `sha256:`.
-fn is_of_digest(label: &[u8]) -> bool {
-    let label = label.to_ascii_lowercase();
-    let names: [&[u8]; 4] = [b"sha", b"blake", b"digest", b"verity"];
-    names
-        .iter()
-        .any(|name| label.windows(name.len()).any(|part| part == *name))
 }
 
 /// Hides the variable that `env:NAME` names from the processes that this one starts.
@@ -258,169 +286,4 @@ pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::
         }
     }
     error
-}
-
-/// Whether an option, known or misspelled, has the name of one that takes secrets.
-fn is_about_secrets(argument: &str) -> bool {
-    let argument = argument.to_ascii_lowercase();
-    let name = argument.split(['=', ' ']).next().unwrap_or_default();
-    name.starts_with('-') && SECRET_WORDS.iter().any(|it| name.contains(it))
-}
-
-/// Parts of the names of options that take secrets, of edgec's and of other programs'. Also
-/// `--encrypt`, which takes none.
-const SECRET_WORDS: [&str; 13] = [
-    "pass", "phrase", "pin", "pw", "secret", "key", "priv", "seed", "token", "auth", "cred",
-    "encrypt", "decrypt",
-];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command;
-
-    /// Bytes without a form of their own.
-    const HEX: &str = "9f3c1a77d0e45b6288aa17c3e2f09b4d5566778899aabbccddeeff0123456789";
-
-    fn is_refused(line: &[&str]) -> bool {
-        let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-        let command = command();
-        let mut both = arguments.iter().zip(places(&command, &arguments));
-        both.any(|(argument, place)| is_secret(&place, argument.as_encoded_bytes()))
-    }
-
-    #[test]
-    fn bytes_are_refused_where_they_are_no_digest() {
-        let list: Vec<String> = (100..132_u8).map(|byte| byte.to_string()).collect();
-        let list = format!("[{}]", list.join(", "));
-        let colons: Vec<&str> = (0..32).map(|at| &HEX[2 * at..2 * at + 2]).collect();
-        let colons = colons.join(":");
-        for bytes in [
-            HEX,
-            &HEX.to_uppercase(),
-            &list,
-            &colons,
-            &format!("0x{HEX}"),
-        ] {
-            let with = |before: &str| format!("{before}{bytes}");
-            for line in [
-                &["build", "--target", bytes][..],
-                &["build", "--target", &with("x86_64,")],
-                &["build", &with("-O")],
-                &["build", &with("-qO")],
-                &["build", "--issued", bytes],
-                &["build", &with("--format=")],
-                &["build", &with("--quiet=")],
-                &["build", "--keep-module", bytes],
-                &["build", "--keep-module", &with("0,")],
-                &["build", "--init", bytes],
-                &["build", "--signer", bytes],
-                &["build", "--signer-timeout", bytes],
-                &["build", &with("--keyy=")],
-                &["build", &with("--")],
-                &["build", &with("-k")],
-                &["build", &with("key=")],
-                &["build", &with("ed25519:")],
-                &["build", "--name", &with("seed=")],
-                &["run", "--env", bytes, "a.cwasm"],
-                &["run", "--dir", &format!("{bytes}::/data"), "a.cwasm"],
-                &["store", "rm", "app", bytes],
-                &["store", "rm", "--pass", bytes],
-                &["store", bytes],
-                &[bytes],
-                &[with("key=").as_str()],
-                &["advisories", bytes],
-            ] {
-                assert!(is_refused(line), "{line:?}");
-            }
-        }
-        for line in [
-            &["build", "--name"][..],
-            &["sign", "a", "--remove"],
-            &["store", "rm"],
-        ] {
-            for bytes in [list.as_str(), &colons, &format!("0x{HEX}")] {
-                assert!(is_refused(&[line, &[bytes]].concat()), "{line:?} {bytes}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_key_is_taken() {
-        let digest = format!("sha256:{HEX}");
-        let file = format!("out/{HEX}.cwasm");
-        let numbers: Vec<String> = (0..32).map(|number| number.to_string()).collect();
-        let numbers = numbers.join(",");
-        for line in [
-            &["build", "--name", HEX][..],
-            &["build", "--display-version", HEX],
-            &["build", "--display-version", &digest],
-            &["build", "--keep-module", &numbers],
-            &["build", "--wasm-opt", &format!("./{HEX}")],
-            &["build", "--signer", &format!("kms-sign --key-id {HEX}")],
-            &["build", &file],
-            &["sign", "a.cwasm", "--remove", HEX],
-            &["store", "rm", HEX],
-            &["run", "--store", "s", HEX],
-            &["run", "--env", &format!("DIGEST={HEX}"), "a.cwasm"],
-            &["run", "a.cwasm", HEX],
-            &["run", "a.cwasm", &format!("--digest={HEX}")],
-            &["run", "a.cwasm", "--", &format!("--seed={HEX}")],
-            &["run", "--dir", "./data::/data", "a.cwasm"],
-            &["verify", &digest],
-        ] {
-            assert!(!is_refused(line), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn a_list_that_a_shell_has_split_is_refused() {
-        let found = |before: &[&str], list: &str| {
-            let line = before.iter().copied().chain(list.split(' '));
-            let arguments: Vec<OsString> = line.map(OsString::from).collect();
-            let command = command();
-            split_list(&arguments, &places(&command, &arguments))
-        };
-        let write = |bytes: std::ops::Range<u8>| {
-            let bytes: Vec<String> = bytes.map(|byte| byte.to_string()).collect();
-            format!("[{}]", bytes.join(", "))
-        };
-        for (before, first) in [
-            (&["verify"][..], 1),
-            (&["build", "a.wasm", "--key"], 3),
-            (&["build", "a.wasm", "--name"], 3),
-            (&["store", "add", "a.cwasm", "--key", "k.pub.pem"], 5),
-        ] {
-            assert_eq!(found(before, &write(100..132)), Some(first), "{before:?}");
-            assert_eq!(found(before, &write(100..131)), None, "{before:?}");
-        }
-        assert_eq!(found(&["verify", "--key=[0,"], &write(100..131)), Some(1));
-        // The arguments of a program, and numbers in their own right.
-        for before in [&["run", "a.cwasm", "--"][..], &["symbolize", "a.debug"]] {
-            assert_eq!(found(before, &write(100..164)), None, "{before:?}");
-        }
-    }
-
-    /// The parser repeats what `--encrypt`, which takes no value, was given.
-    #[test]
-    fn the_parser_repeats_no_value_of_an_option_about_secrets() {
-        for line in [
-            &["keygen", "--encrypt=hunter2secret", "-o", "k.pem"][..],
-            &["keygen", "--encrypt", "hunter2secret", "-o", "k.pem"],
-            &["keygen", "--pw", "hunter2secret", "-o", "k.pem"],
-            &["keygen", "--pwd=hunter2secret", "-o", "k.pem"],
-            &["keygen", "--ENCRYPT", "hunter2secret", "-o", "k.pem"],
-            &["build", "a.wasm", "--encrypt", "hunter2secret"],
-            &["build", "--decrypt", "a.wasm", "hunter2secret"],
-            &["sign", "a.cwasm", "--seed", "hunter2secret"],
-            &["sign", "a.cwasm", "--priv=hunter2secret"],
-            &["keys", "show", "--password", "hunter2secret"],
-        ] {
-            let line = [&["edgec"][..], line].concat();
-            let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-            let error = command().try_get_matches_from(&arguments).unwrap_err();
-            let text = redacted(error, &arguments).to_string();
-            assert!(!text.contains("hunter2"), "{line:?}: {text}");
-        }
-    }
 }

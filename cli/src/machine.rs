@@ -12,6 +12,14 @@ use crate::failure::{Exit, Failure};
 
 /// The failure that `cause` led to; `error` says which work was not done.
 pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
+    if let MachineError::Program { program, .. } = cause {
+        let hint = format!(
+            "`{}` is the program that --wasm-opt names: see that it is whole and runs here; \
+             it reads /dev/stdin and writes /dev/stdout",
+            program.display()
+        );
+        return Failure::new(Exit::Environment, "worker", crate::failure::chain(error)).hint(hint);
+    }
     let (code, hint) = match cause {
         MachineError::Temporary { .. } => ("temporary-folder", TEMPORARY),
         MachineError::Limit { limit } => (

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Sensitive};
+use crate::signals;
 
 /// A passphrase or a PIN.
 pub(crate) struct Secret(Zeroizing<String>);
@@ -186,7 +187,9 @@ impl Source<'_> {
                 self.option, self.variable
             )));
         }
-        let typed = rpassword::prompt_password(crate::render::safe(prompt)).map_err(|error| {
+        let prompt = crate::render::safe(prompt);
+        let typed = signals::on_terminal(|| rpassword::prompt_password(prompt));
+        let typed = typed.map_err(|error| {
             Failure::new(Exit::Environment, "terminal", error.to_string()).about("the terminal")
         })?;
         let typed = Zeroizing::new(typed);

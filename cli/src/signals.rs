@@ -3,20 +3,28 @@
 //! At any other time an interrupted edgec ends at once, as the system wants it, and nothing
 //! was written. Between the first temporary file and the last rename it would leave the one
 //! behind or do without the other, so there a signal waits until the files are in place or
-//! gone. `SIGKILL` waits for nothing.
+//! gone. While a passphrase is typed, the terminal does not show it: a signal then ends edgec
+//! after the terminal has its settings back. `SIGKILL` waits for nothing.
 
 #[cfg(unix)]
-pub(crate) use unix::{install, uninterrupted};
+pub(crate) use unix::{install, on_terminal, uninterrupted};
 
 #[cfg(unix)]
 mod unix {
+    use std::fs::File;
     use std::io;
-    use std::sync::Arc;
-    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::sync::{Arc, OnceLock};
+    use std::thread;
+    use std::time::Duration;
 
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
     use signal_hook::{flag, low_level};
+
+    /// How often a thread looks for a signal while a passphrase is typed.
+    const PERIOD: Duration = Duration::from_millis(20);
 
     struct Signals {
         /// Whether a signal ends the process.
@@ -33,7 +41,7 @@ mod unix {
             deadly: Arc::new(AtomicBool::new(true)),
             pending: Arc::new(AtomicUsize::new(0)),
         };
-        for signal in [SIGHUP, SIGINT, SIGTERM] {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             // In this order: where the first does not end the process, the second remembers.
             flag::register_conditional_default(signal, Arc::clone(&signals.deadly))?;
             let number = usize::try_from(signal).unwrap_or_default();
@@ -43,6 +51,16 @@ mod unix {
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
         let _ = SIGNALS.set(signals);
         Ok(())
+    }
+
+    impl Signals {
+        /// Ends the process by the signal that has come, if one has.
+        fn obey(&self) {
+            let pending = self.pending.swap(0, Ordering::SeqCst);
+            if let (Ok(signal), 1..) = (i32::try_from(pending), pending) {
+                let _ = low_level::emulate_default_handler(signal);
+            }
+        }
     }
 
     /// Does `work`; a signal that comes meanwhile ends the process afterwards.
@@ -63,11 +81,43 @@ mod unix {
         fn drop(&mut self) {
             let Some(signals) = self.0 else { return };
             signals.deadly.store(true, Ordering::SeqCst);
-            let pending = signals.pending.swap(0, Ordering::SeqCst);
-            if let (Ok(signal), 1..) = (i32::try_from(pending), pending) {
-                let _ = low_level::emulate_default_handler(signal);
-            }
+            signals.obey();
         }
+    }
+
+    /// Does `work`, which changes the settings of the terminal while it waits for a line. A signal
+    /// that comes meanwhile ends the process at once, and the terminal has its settings back.
+    pub(crate) fn on_terminal<T>(work: impl FnOnce() -> T) -> T {
+        let Some((terminal, settings)) = terminal() else {
+            return work();
+        };
+        let Some(signals) = SIGNALS.get() else {
+            return work();
+        };
+        let outermost = signals.deadly.swap(false, Ordering::SeqCst);
+        let _again = Again(outermost.then_some(signals));
+        let watch = |ended: &mpsc::Receiver<()>| {
+            while ended.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                if outermost && signals.pending.load(Ordering::SeqCst) != 0 {
+                    let _ = tcsetattr(&terminal, OptionalActions::Now, &settings);
+                    signals.obey();
+                }
+            }
+        };
+        thread::scope(|scope| {
+            // It is dropped at the end of this closure, also when the work panicked.
+            let (_end, ended) = mpsc::channel();
+            // Without a thread, a signal waits until the work is done.
+            let _watching = thread::Builder::new().spawn_scoped(scope, move || watch(&ended));
+            work()
+        })
+    }
+
+    /// The terminal of this process and its settings.
+    fn terminal() -> Option<(File, Termios)> {
+        let terminal = File::open("/dev/tty").ok()?;
+        let settings = tcgetattr(&terminal).ok()?;
+        Some((terminal, settings))
     }
 }
 
@@ -78,5 +128,10 @@ pub(crate) fn install() -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[cfg(not(unix))]
+pub(crate) fn on_terminal<T>(work: impl FnOnce() -> T) -> T {
     work()
 }

@@ -17,7 +17,7 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wit_component::ComponentEncoder;
 
-use crate::preview1::{self, Lacks, Obstacle};
+use crate::preview1::{self, HostNeed, Lacks, Obstacle};
 use crate::validate::ValidateError;
 use crate::{Input, Interface, Kind, ValidComponent, validate};
 
@@ -135,8 +135,13 @@ pub enum AdaptError {
     #[error("the input is a component and cannot become a core module")]
     ComponentToModule,
     /// The module would not behave the same as a component.
-    #[error("the core module cannot become a component: {0}")]
-    Obstacle(Obstacle),
+    #[error("the core module cannot become a component: {obstacle}")]
+    Obstacle {
+        /// Why not.
+        obstacle: Obstacle,
+        /// What runs it as a core module.
+        need: HostNeed,
+    },
     /// The component would export nothing, so no host could use it.
     #[error("the core module cannot become a component: it would export nothing")]
     NoExports,
@@ -187,7 +192,7 @@ fn module(program: ValidComponent, asked: KindChoice) -> Result<Adapted, AdaptEr
         return Ok(stays(program, asked, Why::NoPreview1));
     }
     let import = preview1::other_import(program.bytes());
-    Err(import.map_or(AdaptError::NoExports, AdaptError::Obstacle))
+    Err(import.map_or(AdaptError::NoExports, |it| refused(&program, it)))
 }
 
 fn with_component_types(
@@ -199,7 +204,8 @@ fn with_component_types(
         Adapter::None => None,
         Adapter::Command | Adapter::Reactor => {
             let judgement = preview1::judge_with_types(program.bytes());
-            judgement.component.map_err(AdaptError::Obstacle)?;
+            let component = judgement.component;
+            component.map_err(|obstacle| refused(program, obstacle))?;
             Lacks::new(judgement.lacks)
         }
     };
@@ -212,7 +218,8 @@ fn with_preview1(program: ValidComponent, asked: KindChoice) -> Result<Adapted, 
     let judgement = preview1::judge(program.bytes());
     let adapter = Adapter::Command;
     if asked == KindChoice::Component {
-        judgement.component.map_err(AdaptError::Obstacle)?;
+        let component = judgement.component;
+        component.map_err(|obstacle| refused(&program, obstacle))?;
         let (why, lacks) = (Why::Asked, Lacks::new(judgement.lacks));
         let component = made(&program, adapter, Realloc::Grow)?;
         return Ok(becomes(component, adapter, Choice { asked, why, lacks }));
@@ -232,6 +239,11 @@ fn with_preview1(program: ValidComponent, asked: KindChoice) -> Result<Adapted, 
             stays(program, asked, Why::Obstacle(Obstacle::Encoder { reason }))
         }
     })
+}
+
+fn refused(module: &ValidComponent, obstacle: Obstacle) -> AdaptError {
+    let need = preview1::need_of_host(module.bytes());
+    AdaptError::Obstacle { obstacle, need }
 }
 
 /// A core module stays one.

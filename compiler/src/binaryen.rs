@@ -20,6 +20,7 @@ use wasmparser::WasmFeatures;
 pub(crate) use self::failures::Attempt;
 pub use self::failures::{Failure, OptimizeError};
 use crate::Level;
+use crate::machine::MachineError;
 use crate::passes;
 use crate::process::{self, Bounds, Ended, Sleep};
 use crate::threads;
@@ -210,7 +211,8 @@ impl Optimizer {
                 Tool::WasmOpt => Sleep::Allowed,
             },
         };
-        match process::run(&mut command, module, &bounds).map_err(Attempt::Machine)? {
+        let ended = process::run(&mut command, module, &bounds);
+        match ended.map_err(|error| Attempt::Machine(self.at_fault(error)))? {
             Ended::Done(optimized) => Ok(optimized),
             Ended::TooLong => Err(Attempt::Kept(Failure::Invalid {
                 message: format!("more than {} bytes", bounds.answer),
@@ -225,6 +227,17 @@ impl Optimizer {
             }
             Ended::OutOfMemory => Err(Attempt::OutOfMemory),
             Ended::Late => Err(Attempt::Late),
+        }
+    }
+
+    /// Names the user's own program where that could not work.
+    fn at_fault(&self, error: MachineError) -> MachineError {
+        match (self.tool, error) {
+            (Tool::WasmOpt, MachineError::Worker { message }) => MachineError::Program {
+                program: self.program.clone(),
+                message,
+            },
+            (_, error) => error,
         }
     }
 

@@ -105,7 +105,7 @@ pub use optimize::{KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, 
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
-pub use preview1::{Allocator, Lacks, Obstacle};
+pub use preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use resources::{Limits, Resources};
 pub use spare::Unfit;
 #[cfg(feature = "precompile")]

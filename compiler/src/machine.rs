@@ -45,6 +45,14 @@ pub enum MachineError {
         /// How long that was watched, in seconds.
         seconds: u64,
     },
+    /// A program of the user's could not work, or was not found.
+    #[error("`{}` could not do its work: {message}", program.display())]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// What it said, or what a shell said about it.
+        message: String,
+    },
     /// The process reports that it could not work.
     #[error("a process could not do its work: {message}")]
     Worker {
@@ -84,6 +92,18 @@ impl fmt::Display for Limit {
     }
 }
 
+impl Limit {
+    /// Every limit.
+    pub(crate) const ALL: [Limit; 6] = [
+        Limit::FileSize,
+        Limit::CpuTime,
+        Limit::OpenFiles,
+        Limit::Processes,
+        Limit::Memory,
+        Limit::Stack,
+    ];
+}
+
 impl From<Limit> for MachineError {
     fn from(limit: Limit) -> Self {
         Self::Limit { limit }
@@ -118,7 +138,7 @@ impl MachineError {
         }
     }
 
-    /// Why a process did not start.
+    /// Why a process did not start, or why its answer could not be read.
     pub(crate) fn of_start(source: io::Error) -> Self {
         use io::ErrorKind;
         match source.kind() {
@@ -170,6 +190,16 @@ pub(crate) fn allowed_memory(memory: u64) -> u64 {
 /// Whether the limits that this process inherited allow less memory than `memory` bytes.
 pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
     allowed_memory(memory) < memory
+}
+
+/// With less memory than this, a thread that does not start lacks memory for its stack, in bytes
+/// (256 MiB).
+const ENOUGH_FOR_THREADS: u64 = 256 << 20;
+
+/// Whether a process that limits itself to `memory` bytes has so little that its threads do not
+/// start. The system reports that as it reports a limit on threads.
+pub(crate) fn has_little_memory(memory: u64) -> bool {
+    allowed_memory(memory) < ENOUGH_FOR_THREADS
 }
 
 /// Whether this process inherited a limit on its address space. A worker sets itself no such limit:
@@ -229,6 +259,7 @@ mod tests {
         let again = os(rustix::io::Errno::AGAIN.raw_os_error());
         let thread = MachineError::of_thread(again);
         assert!(thread.to_string().contains("`ulimit -u`"), "{thread}");
+        assert!(has_little_memory(ENOUGH_FOR_THREADS - 1) && !has_little_memory(u64::MAX));
         let missing = MachineError::of_start(io::ErrorKind::NotFound.into());
         assert!(matches!(missing, MachineError::Process(_)), "{missing}");
     }

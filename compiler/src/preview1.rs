@@ -43,7 +43,7 @@ use wasi_preview1_component_adapter_provider::{
 use wasmparser::{BinaryReaderError, ExternalKind, FuncType, MemoryType, Operator, TypeRef};
 
 use self::facts::{Code, Facts};
-pub use self::obstacle::{Allocator, Lacks, Obstacle};
+pub use self::obstacle::{Allocator, HostNeed, Lacks, Obstacle};
 
 /// What the rule says about a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +79,23 @@ pub(crate) fn has_component_types(wasm: &[u8]) -> bool {
 pub(crate) fn other_import(wasm: &[u8]) -> Option<Obstacle> {
     imports(&Facts::of(wasm).ok()?).err()
 }
+
+/// What a host must offer to a valid core module.
+pub(crate) fn need_of_host(wasm: &[u8]) -> HostNeed {
+    let Ok(mut facts) = Facts::of(wasm) else {
+        return HostNeed::Imports;
+    };
+    // `edgec run` offers the predecessor of preview 1 as well.
+    facts.imports.retain(|import| import.module != PREDECESSOR);
+    match (imports(&facts), start(&facts)) {
+        (Err(_), _) => HostNeed::Imports,
+        (Ok(()), Err(_)) => HostNeed::Calls,
+        (Ok(()), Ok(())) => HostNeed::Preview1,
+    }
+}
+
+/// What preview 1 was called before.
+const PREDECESSOR: &str = "wasi_unstable";
 
 /// Judges a valid core module.
 pub(crate) fn judge(wasm: &[u8]) -> Judgement {

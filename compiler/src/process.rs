@@ -157,7 +157,7 @@ impl Running {
         let mut since = Instant::now();
         let mut received: Option<Vec<u8>> = None;
         loop {
-            let ended = self.0.try_wait().map_err(MachineError::Process)?;
+            let ended = self.0.try_wait().map_err(MachineError::of_start)?;
             if let (Some(status), Some(answer)) = (ended, received.take_if(|_| ended.is_some())) {
                 return Ok(Waited::Ended(status, answer));
             }
@@ -180,7 +180,7 @@ impl Running {
             }
             match answer.recv_timeout(pause) {
                 Ok(bytes) => {
-                    let bytes = bytes.map_err(MachineError::Process)?;
+                    let bytes = bytes.map_err(MachineError::of_start)?;
                     if bytes.len() as u64 > bounds.answer {
                         return Ok(Waited::TooLong);
                     }
@@ -377,6 +377,11 @@ mod tests {
         let thread = "echo 'panicked at std/src/thread.rs:1: failed to spawn thread: error 11' >&2; \
                       exit 101";
         assert_eq!(limit(thread), Limit::Processes);
+        for named in Limit::ALL {
+            let error = MachineError::from(named);
+            let script = format!("echo 'error[limit]: {error}' >&2; exit 3");
+            assert_eq!(limit(&script), named);
+        }
     }
 
     #[test]
@@ -431,6 +436,14 @@ mod tests {
             let full = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), bounds());
             assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
         }
+        // Threads do not start for want of memory for their stacks.
+        let little = Bounds {
+            memory: 64 << 20,
+            ..bounds()
+        };
+        let thread = "terminate called after throwing an instance of 'std::system_error'";
+        let thread = shell(&format!("echo \"{thread}\" >&2; kill -ABRT $$"), little);
+        assert!(matches!(thread, Ok(Ended::OutOfMemory)), "{thread:?}");
         // Binaryen's reader throws an exception, which becomes a message.
         let caught = shell("echo std::bad_alloc >&2; exit 1", bounds());
         assert!(matches!(caught, Ok(Ended::OutOfMemory)), "{caught:?}");

@@ -12,7 +12,7 @@ use std::num::NonZero;
 use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
-use crate::machine::allowed_memory;
+use crate::machine::{allowed_memory, has_little_memory};
 
 /// How the message of a worker begins that could not start threads.
 pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";
@@ -166,7 +166,8 @@ fn has_no_room_for(stack: usize) -> bool {
     let refused = room.try_reserve_exact(stack.saturating_add(1 << 20));
     // Without this, the compiler may leave out an allocation that is not used.
     std::hint::black_box(&room);
-    refused.is_err()
+    // There may be room again by now: other threads ended meanwhile.
+    refused.is_err() || has_little_memory(u64::MAX)
 }
 
 #[cfg(test)]

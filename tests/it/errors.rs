@@ -83,7 +83,11 @@ const CASES: &[Case] = &[
         ],
         exit: 1,
         begins: "error[kind]: foreign.wat: the core module cannot become a component",
-        says: &["hint: ", "--kind module"],
+        says: &[
+            "hint: ",
+            "--kind module",
+            "for a host that gives it these imports",
+        ],
     },
     Case {
         arguments: &[

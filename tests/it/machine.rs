@@ -68,6 +68,14 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
     sandbox.fake_optimizer("echo \"Fatal: Failed opening '/dev/stdin'\" >&2; exit 1");
     let stderr = machines_fault(&sandbox, &sandbox.run(&arguments), "worker");
     assert!(stderr.contains("Failed opening '/dev/stdin'"), "{stderr}");
+    // The user's program failed, not one of edgec's.
+    sandbox.fake_optimizer("no-such-program");
+    let stderr = machines_fault(&sandbox, &sandbox.run(&arguments), "worker");
+    let hint = "  hint: `./wasm-opt` is the program that --wasm-opt names";
+    assert!(
+        stderr.contains("not found") && stderr.contains(hint),
+        "{stderr}"
+    );
     // The optimizer is killed once, and succeeds when it is tried again. The bytes are those of an
     // undisturbed build.
     sandbox.fake_optimizer("mkdir once 2>/dev/null && kill -KILL $$\ncat");
@@ -440,6 +448,25 @@ fn a_limit_on_processes_is_named() {
                 assert!(stderr.contains("`ulimit -u`"), "{processes}: {stderr}");
                 met += 1;
             }
+        }
+    }
+    assert!(met > 0);
+}
+
+/// Where threads do not start for want of memory, memory is named.
+#[test]
+fn a_low_limit_on_memory_is_named() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let mut met = 0;
+    for kibibytes in [4000, 8000, 12000, 16000, 20000, 24000] {
+        let limit = format!("ulimit -d {kibibytes}");
+        let output = after(&sandbox, &limit, &[BUILD, &[hello.as_str()]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!stderr.contains("`ulimit -u`"), "{limit}: {stderr}");
+        match output.status.success() {
+            true => std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap(),
+            false => met += usize::from(stderr.contains("`ulimit -v` or `ulimit -d`")),
         }
     }
     assert!(met > 0);

@@ -314,3 +314,65 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     );
     assert!(!sandbox.files().contains(&"other.pem".to_owned()));
 }
+
+/// A signal, or Ctrl-C, ends edgec while it asks. The terminal shows again what is typed.
+#[test]
+fn a_signal_at_the_prompt_leaves_a_terminal_that_shows_what_is_typed() {
+    use rustix::process::{Pid, Signal, kill_process};
+    if !present("script") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let line = format!(
+        "tty > terminal; sh -c 'echo $$ > process; exec {} keygen --encrypt -o new.pem'; \
+         echo $? > code; stty -a > settings",
+        edgec_tests::binary().display()
+    );
+    let signals = [Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP];
+    // `None` is Ctrl-C.
+    for signal in signals.map(Some).into_iter().chain([None]) {
+        let mut command = Command::new("script");
+        edgec_tests::isolate(&mut command, sandbox.path());
+        let mut child = command
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        let mut shown = String::new();
+        let mut byte = [0];
+        while !shown.contains("new passphrase of") {
+            assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
+            shown.push(char::from(byte[0]));
+        }
+        while !is_silent(&sandbox) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        match signal {
+            Some(signal) => {
+                let process = String::from_utf8(sandbox.read("process")).unwrap();
+                let process = Pid::from_raw(process.trim().parse().unwrap()).unwrap();
+                kill_process(process, signal).unwrap();
+            }
+            None => {
+                input.write_all(b"\x03").unwrap();
+                input.flush().unwrap();
+            }
+        }
+        output.read_to_string(&mut shown).unwrap();
+        child.wait().unwrap();
+        let read = |name: &str| String::from_utf8(sandbox.read(name)).unwrap();
+        let code: i32 = read("code").trim().parse().unwrap();
+        let number = signal.unwrap_or(Signal::INT).as_raw();
+        assert_eq!(code, 128 + number, "{shown}");
+        let settings = read("settings");
+        let has = |wanted: &str| settings.split_whitespace().any(|word| word == wanted);
+        assert!(
+            has("echo") && has("icanon") && has("isig"),
+            "{number}: {settings}"
+        );
+        assert!(!sandbox.files().contains(&"new.pem".to_owned()));
+    }
+}

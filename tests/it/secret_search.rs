@@ -197,6 +197,65 @@ fn digests_are_no_secrets() {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// What is done instead depends on where the secret stands.
+#[test]
+fn hints_are_about_the_place() {
+    let sandbox = Sandbox::new();
+    sandbox.write("app.wat", "(module)");
+    let seed = "NXgaXUKXiy+zxSW82RibwztMVU19XCEQIAX+osyq6jg=";
+    let hex = "9f3c1a77d0e45b6288aa17c3e2f09b4d".repeat(2);
+    let variable = format!("SECRET={seed}");
+    let [labelled, separated] = [format!("hex:{hex}"), format!("seed-{hex}")];
+    for (line, says) in [
+        (
+            &["run", "--env", &variable, "app.cwasm"][..],
+            "`--env NAME` alone passes it on",
+        ),
+        (
+            &["run", "app.cwasm", seed],
+            "what is for the program goes behind `--`",
+        ),
+        (
+            &["run", "app.cwasm", &format!("--token={seed}")],
+            "what is for the program goes behind `--`",
+        ),
+        (&["build", "app.wat", "-o", seed], "make its folder first"),
+        (
+            &["build", "app.wat", "--name", seed],
+            "if it is a digest, write its hexadecimal digits",
+        ),
+        (
+            &["build", "app.wat", "--name", &labelled],
+            "if it is a digest, write its hexadecimal digits",
+        ),
+        (
+            &["store", "rm", &separated],
+            "if it is a digest, write its hexadecimal digits",
+        ),
+    ] {
+        let stderr = sandbox.fails(2, line);
+        assert!(stderr.starts_with("error[secret-argument]: "), "{stderr}");
+        assert!(stderr.contains(says), "{line:?}: {stderr}");
+        assert!(
+            !stderr.contains(&seed[..16]) && !stderr.contains(&hex[..16]),
+            "{stderr}"
+        );
+    }
+    // A path of 43 letters, in a folder that is there.
+    let folder = "Releases/EdgeShop2";
+    std::fs::create_dir_all(sandbox.path().join(folder)).unwrap();
+    let path = format!("{folder}/A1b2C3d4E5f6G7h8I9j0K1l2");
+    assert_eq!(path.len(), 43);
+    let build = [
+        "build", "-q", "app.wat", "-t", "x86_64", "--key", "key.pem", "-o",
+    ];
+    sandbox.ok(&[&build[..], &[path.as_str()]].concat());
+    std::fs::remove_dir_all(sandbox.path().join(folder)).unwrap();
+    let stderr = sandbox.fails(2, &[&build[..], &[path.as_str()]].concat());
+    assert!(stderr.contains("put `./` in front"), "{stderr}");
+    sandbox.ok(&[&build[..], &[format!("./{path}").as_str()]].concat());
+}
+
 /// A passphrase or a PIN cannot be recognized by its form. So if the name of a file does not exist,
 /// it is not shown.
 #[test]

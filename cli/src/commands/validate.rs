@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_compiler::{AdaptError, InputError, Kind, NotAnInput, ValidComponent, ValidateError};
+use edgec_compiler::{
+    AdaptError, HostNeed, InputError, Kind, NotAnInput, ValidComponent, ValidateError,
+};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -180,9 +182,19 @@ pub(crate) fn adapt_failure(error: &AdaptError) -> Failure {
              its wit-bindgen and its toolchain may be of different versions;\n\
              --kind module compiles the core module as it is"
         }
-        AdaptError::Obstacle(_) => {
-            "--kind module compiles the core module as it is, and `edgec run` runs it (docs/preview1.md)"
-        }
+        AdaptError::Obstacle { need, .. } => match need {
+            HostNeed::Preview1 => {
+                "--kind module compiles the core module as it is, and `edgec run` runs it (docs/preview1.md)"
+            }
+            HostNeed::Imports => {
+                "--kind module compiles the core module as it is, for a host that gives it these imports: \
+                 `edgec run` has WASI preview 1 only (docs/preview1.md)"
+            }
+            HostNeed::Calls => {
+                "--kind module compiles the core module as it is, for a host that calls its exports: \
+                 it has no `_start` that `edgec run` could call (docs/preview1.md)"
+            }
+        },
         _ => {
             "this is a defect of edgec or of wit-component: please report it with the input;\n\
              --kind module compiles the core module as it is"

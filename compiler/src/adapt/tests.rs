@@ -129,7 +129,10 @@ fn component_types_do_not_make_room_for_an_adapter() {
     ] {
         for choice in [KindChoice::Auto, KindChoice::Component] {
             let error = adapted(&text, choice).unwrap_err();
-            assert!(matches!(error, AdaptError::Obstacle(_)), "{text}: {error}");
+            assert!(
+                matches!(error, AdaptError::Obstacle { .. }),
+                "{text}: {error}"
+            );
         }
         let module = adapted(&text, KindChoice::Module).unwrap();
         assert_eq!(module.component.kind(), Kind::Module);
@@ -174,6 +177,54 @@ fn what_a_component_lacks_is_listed() {
     }
 }
 
+/// A module that cannot become a component may need more of a host than WASI preview 1.
+#[test]
+fn what_a_refused_module_needs_of_a_host() {
+    let exit = r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#;
+    let start = r#"(func (export "_start"))"#;
+    let memory = r#"(memory (export "memory") 1 1)"#;
+    for (fields, expected) in [
+        (format!("{exit} {memory} {start}"), HostNeed::Preview1),
+        (format!("{exit} {start}"), HostNeed::Preview1),
+        (
+            format!(r#"{exit} (import "wasi_unstable" "f" (func)) {memory} {start}"#),
+            HostNeed::Preview1,
+        ),
+        (
+            format!(r#"{exit} (import "env" "f" (func)) {memory} {start}"#),
+            HostNeed::Imports,
+        ),
+        (
+            format!(
+                r#"{exit} (import "wasi" "thread-spawn" (func (param i32) (result i32))) {memory} {start}"#
+            ),
+            HostNeed::Imports,
+        ),
+        (
+            format!(r#"{exit} (import "wasi_snapshot_preview1" "f" (func)) {memory} {start}"#),
+            HostNeed::Imports,
+        ),
+        (
+            format!(r#"(import "wasi_snapshot_preview1" "proc_exit" (func)) {memory} {start}"#),
+            HostNeed::Imports,
+        ),
+        (
+            format!(r#"{exit} {memory} (func (export "_start") (param i32))"#),
+            HostNeed::Calls,
+        ),
+        (
+            format!(r#"{exit} {memory} (func (export "f"))"#),
+            HostNeed::Calls,
+        ),
+    ] {
+        let error = adapted(&format!("(module {fields})"), KindChoice::Component).unwrap_err();
+        let AdaptError::Obstacle { need, .. } = &error else {
+            panic!("{fields}: {error}");
+        };
+        assert_eq!(*need, expected, "{fields}");
+    }
+}
+
 #[test]
 fn each_error_has_a_case() {
     let error = |text, choice| adapted(text, choice).unwrap_err();
@@ -188,7 +239,10 @@ fn each_error_has_a_case() {
     let foreign = r#"(module (import "env" "f" (func)))"#;
     assert!(matches!(
         error(foreign, KindChoice::Component),
-        AdaptError::Obstacle(Obstacle::OtherImport { .. })
+        AdaptError::Obstacle {
+            obstacle: Obstacle::OtherImport { .. },
+            need: HostNeed::Imports,
+        }
     ));
     assert!(matches!(
         error("(module)", KindChoice::Component),

@@ -23,6 +23,18 @@ impl fmt::Display for Allocator {
     }
 }
 
+/// What a host must offer to run a core module as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostNeed {
+    /// WASI preview 1, as `edgec run` does; it then calls `_start`.
+    Preview1,
+    /// Imports that are not of WASI preview 1.
+    Imports,
+    /// No other imports than those of WASI preview 1, but calls of its exports: it has no `_start`
+    /// of a command.
+    Calls,
+}
+
 /// How a component that works differs from the core module that it was made of: at least one
 /// obstacle.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -83,19 +83,26 @@ pub(super) fn judge(
     if let Some(signal) = signal.filter(|signal| !is_crash(*signal)) {
         return Err(outside(signal, elapsed));
     }
-    if says(OUT_OF_MEMORY) || panics("failed to allocate an alternative stack") {
+    let no_thread = says(NO_THREAD) || panics("failed to spawn thread");
+    if says(OUT_OF_MEMORY)
+        || panics("failed to allocate an alternative stack")
+        || (no_thread && machine::has_little_memory(memory))
+    {
         return match machine::allows_less_memory_than(memory) {
             true => Err(Limit::Memory.into()),
             false => Ok(Ended::OutOfMemory),
         };
     }
-    if says(NO_THREAD) || panics("failed to spawn thread") {
+    if no_thread {
         return Err(Limit::Processes.into());
     }
     if says(&[NO_STACK]) {
         return Err(Limit::Stack.into());
     }
     let no_work = line_of(NO_WORK);
+    if let Some(limit) = no_work.and_then(limit_of) {
+        return Err(limit.into());
+    }
     let why = said.lines().find(|line| says_why(line));
     let first = || said.lines().find(|line| !line.trim().is_empty());
     let line = no_work.or(why).or_else(first);
@@ -115,6 +122,13 @@ pub(super) fn judge(
         Some(signal) if why.is_none() || !is_abort(signal) => Ended::Crashed { status, message },
         _ => Ended::Failed { status, message },
     })
+}
+
+/// The limit that the command line named before it was a worker.
+fn limit_of(line: &str) -> Option<Limit> {
+    let named = line.strip_prefix("error[limit]: ")?;
+    let mut limits = Limit::ALL.into_iter();
+    limits.find(|limit| named.contains(&limit.to_string()))
 }
 
 /// The signal that ended a process.

@@ -14,6 +14,10 @@ pub(super) const MOST_NESTED: usize = 3000;
 /// The same for a block whose type is an index: mostly one of several results. Such results become
 /// locals in Binaryen, of each level again.
 pub(super) const MOST_NESTED_RESULTS: usize = 300;
+/// How many instructions in a row may leave a value: an expression cannot be deeper than that. The
+/// passes of -O2 and above go through each level of an expression again for the level around it.
+/// The longest known row of a real program has FILL.
+pub(super) const MOST_IN_EXPRESSION: usize = 2000;
 /// The limit on the number of blocks that end together, times the square of the number of targets
 /// of the largest jump table. `remove-unused-brs` leads each target out of one block after the
 /// other, and looks at all targets each time. Real programs stay below a tenth of this limit.
@@ -32,7 +36,8 @@ pub enum Unfit {
     RelaxedSimd,
     /// It has an instruction that Binaryen 116 does not read.
     Unread,
-    /// It is nested deeply, or has a large jump table in blocks that end together.
+    /// It is nested deeply, has a very long expression, or a large jump table in blocks that end
+    /// together.
     Deep,
     /// It has very many local variables.
     ManyLocals,
@@ -99,7 +104,7 @@ impl Contents {
                 .filter(|found| reads != Reads::Everything || *found != Unfit::Unread);
             unfit = unfit.or(found);
         }
-        if blocks.threaded() > MOST_THREADED {
+        if blocks.threaded() > MOST_THREADED || blocks.most_in_a_row > MOST_IN_EXPRESSION {
             unfit = unfit.or(Some(Unfit::Deep));
         }
         Ok(Self { unfit, tied })
@@ -115,6 +120,9 @@ struct Blocks {
     most_ends: u64,
     /// The number of targets of the largest jump table.
     most_targets: u64,
+    /// How many instructions in a row may leave a value, up to here and at most anywhere.
+    in_a_row: usize,
+    most_in_a_row: usize,
 }
 
 impl Blocks {
@@ -124,6 +132,11 @@ impl Blocks {
             _ => 0,
         };
         self.most_ends = self.most_ends.max(self.ends);
+        self.in_a_row = match ends_expression(operator) {
+            true => 0,
+            false => self.in_a_row + 1,
+        };
+        self.most_in_a_row = self.most_in_a_row.max(self.in_a_row);
         match operator {
             Operator::Block { .. }
             | Operator::Loop { .. }
@@ -169,6 +182,38 @@ fn unfit_operator(operator: &Operator<'_>, blocks: &Blocks, parameters: &[bool])
     }
 }
 
+/// Whether an instruction certainly leaves no value, or begins or ends a block.
+fn ends_expression(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Else
+            | Operator::TryTable { .. }
+            | Operator::End
+            | Operator::Br { .. }
+            | Operator::BrIf { .. }
+            | Operator::BrTable { .. }
+            | Operator::Return
+            | Operator::Unreachable
+            | Operator::Nop
+            | Operator::Drop
+            | Operator::LocalSet { .. }
+            | Operator::GlobalSet { .. }
+            | Operator::I32Store { .. }
+            | Operator::I64Store { .. }
+            | Operator::F32Store { .. }
+            | Operator::F64Store { .. }
+            | Operator::I32Store8 { .. }
+            | Operator::I32Store16 { .. }
+            | Operator::I64Store8 { .. }
+            | Operator::I64Store16 { .. }
+            | Operator::I64Store32 { .. }
+            | Operator::V128Store { .. }
+    )
+}
+
 fn is_tied(operator: &Operator<'_>) -> bool {
     matches!(
         operator,
@@ -187,4 +232,27 @@ fn has_parameters(block: BlockType, parameters: &[bool]) -> bool {
     let ty = usize::try_from(ty).ok();
     let has = ty.and_then(|ty| parameters.get(ty));
     has.copied().unwrap_or(true)
+}
+
+#[cfg(test)]
+mod measure {
+    use super::*;
+    #[test]
+    #[ignore]
+    fn longest_rows() {
+        for entry in std::fs::read_dir("/tmp/prog").unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            let mut all = Vec::new();
+            for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
+                let Ok(wasmparser::Payload::CodeSectionEntry(body)) = payload else { continue };
+                let mut blocks = Blocks::default();
+                let Ok(reader) = body.get_operators_reader() else { continue };
+                for operator in reader { if let Ok(operator) = operator { blocks.count(&operator); } }
+                all.push(blocks.most_in_a_row);
+            }
+            all.sort_unstable();
+            println!("ROW {:?} {:?}", path.file_name().unwrap(), all.iter().rev().take(4).collect::<Vec<_>>());
+        }
+    }
 }

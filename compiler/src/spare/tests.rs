@@ -1,6 +1,6 @@
 //! What is kept from Binaryen, and what is just within the limits.
 
-use super::function::{MOST_LOCALS, MOST_NESTED, MOST_NESTED_RESULTS};
+use super::function::{MOST_IN_EXPRESSION, MOST_LOCALS, MOST_NESTED, MOST_NESTED_RESULTS};
 use super::*;
 
 fn spared(text: &str) -> Result<Spared, Failure> {
@@ -125,6 +125,30 @@ fn depth_is_counted_and_not_length() {
     assert_eq!(functions(&table(1001, 1000, "")), kept);
     assert_eq!(functions(&table(1001, 1000, "nop")), BTreeMap::new());
     assert_eq!(functions(&table(1, 10_000, "nop")), BTreeMap::new());
+}
+
+#[test]
+fn expressions_have_a_limit() {
+    let kept: BTreeMap<u32, Unfit> = [(0, Unfit::Deep)].into();
+    // An expression with this many instructions, whatever its form.
+    let wide = |length: usize| {
+        let (values, sums) = (length / 2 + 1, length / 2);
+        ["local.get 0 ".repeat(values), "i32.add ".repeat(sums)].concat()
+    };
+    let chain = |length: usize| format!("local.get 0 {}", "i32.eqz ".repeat(length - 1));
+    let sum = |length: usize| format!("local.get 0 {}", "local.get 0 i32.add ".repeat(length / 2));
+    let set = |expression: &str| functions(&format!("(func (param i32) {expression} local.set 0)"));
+    for expression in [
+        &wide as &dyn Fn(usize) -> String,
+        &chain as &dyn Fn(usize) -> String,
+        &sum as &dyn Fn(usize) -> String,
+    ] {
+        // All three forms have an odd number of instructions.
+        assert_eq!(set(&expression(MOST_IN_EXPRESSION - 1)), BTreeMap::new());
+        assert_eq!(set(&expression(MOST_IN_EXPRESSION + 1)), kept);
+    }
+    let short = "local.get 0 i32.eqz local.set 0 ".repeat(MOST_IN_EXPRESSION);
+    assert_eq!(set(&format!("{short} local.get 0")), BTreeMap::new());
 }
 
 #[test]
