@@ -2,11 +2,8 @@
 //! repeats them. Later code may repeat its input in messages, reports and names of files. So the
 //! search for secrets comes first.
 
-<<<<<<< HEAD
-mod misplaced;
-=======
 mod labels;
->>>>>>> h-m2
+mod misplaced;
 mod places;
 #[cfg(test)]
 mod tests;

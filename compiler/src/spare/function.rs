@@ -245,14 +245,26 @@ mod measure {
             let bytes = std::fs::read(&path).unwrap();
             let mut all = Vec::new();
             for payload in wasmparser::Parser::new(0).parse_all(&bytes) {
-                let Ok(wasmparser::Payload::CodeSectionEntry(body)) = payload else { continue };
+                let Ok(wasmparser::Payload::CodeSectionEntry(body)) = payload else {
+                    continue;
+                };
                 let mut blocks = Blocks::default();
-                let Ok(reader) = body.get_operators_reader() else { continue };
-                for operator in reader { if let Ok(operator) = operator { blocks.count(&operator); } }
+                let Ok(reader) = body.get_operators_reader() else {
+                    continue;
+                };
+                for operator in reader {
+                    if let Ok(operator) = operator {
+                        blocks.count(&operator);
+                    }
+                }
                 all.push(blocks.most_in_a_row);
             }
             all.sort_unstable();
-            println!("ROW {:?} {:?}", path.file_name().unwrap(), all.iter().rev().take(4).collect::<Vec<_>>());
+            println!(
+                "ROW {:?} {:?}",
+                path.file_name().unwrap(),
+                all.iter().rev().take(4).collect::<Vec<_>>()
+            );
         }
     }
 }
