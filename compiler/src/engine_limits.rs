@@ -3,7 +3,7 @@
 //! The engine's own front end is asked, without compiling a function: it knows best what
 //! it lacks, and a list of our own would go stale. Only what its code generator refuses
 //! inside function bodies is not seen by it: reference types with an exact type, of the
-//! custom-descriptors proposal, which wasmparser lets pass ([`LET_THROUGH`]).
+//! custom-descriptors proposal, which wasmparser lets pass ([`ONLY_SCANNED`]).
 
 use wasmparser::{Parser, Validator, WasmFeatures};
 use wasmtime_environ::component::{ComponentTypesBuilder, Translator};
@@ -12,7 +12,7 @@ use wasmtime_environ::{
 };
 
 use crate::engine_faults::{self, ENDLESS_CALL, Faults, TRAPPING_CALL};
-use crate::features::{LET_THROUGH, SUPPORTED};
+use crate::features::{ONLY_SCANNED, SUPPORTED};
 use crate::{Kind, Resources, ValidateError};
 
 /// The engine's front end inlines every instantiation of a nested component, one by one,
@@ -58,7 +58,7 @@ pub(crate) fn check(
 
 /// The faults of the code that the engine would make. The error says why the engine makes none.
 fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
-    if used.intersects(LET_THROUGH) {
+    if used.intersects(ONLY_SCANNED) {
         return Err("exact reference types (custom_descriptors) are not supported".to_owned());
     }
     let needs = Resources::of(wasm);

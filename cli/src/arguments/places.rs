@@ -194,7 +194,7 @@ fn of_value(option: &Arg, begin: usize) -> Place<'_> {
         "HOST",
     ];
     let kind = match option.get_id().as_str() {
-        "keep_module" => Kind::Numbers,
+        "keep_modules" => Kind::Numbers,
         "env" => Kind::Variable,
         "name" | "channel" | "display_version" => Kind::Name,
         _ if any(&["KEY_ID", "LABEL"]) => Kind::Name,
