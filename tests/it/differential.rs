@@ -175,7 +175,7 @@ fn a_difference_becomes_smaller() {
     let seed = found.expect("a difference");
     let program = bench.program(seed).expect("a program");
     let differs = |wasm: &[u8]| differs(seed, wasm);
-    let small = shrink(&program, &differs, Duration::from_secs(10));
+    let small = shrink(&program, &differs, Duration::from_secs(60));
     assert!(differs(&small));
     assert!(
         small.len() * 2 < program.len(),

@@ -266,14 +266,6 @@ const CASES: &[Case] = &[
         says: &[],
     },
     Case {
-        arguments: &[
-            "policy", "sign", "good.wat", "--key", "key.pem", "-o", "key.pem",
-        ],
-        exit: 2,
-        begins: "error[output]: key.pem: this file is read, and would be overwritten",
-        says: &[],
-    },
-    Case {
         arguments: &["policy", "sign", "good.wat", "--key", "key.pem", "-o", "x"],
         exit: 1,
         begins: "error[trust-policy]: good.wat: this is WebAssembly text, not a trust policy",
