@@ -1,6 +1,6 @@
 //! Runs cases of the differential generator: many for `tests/it/differential.rs`, or one by hand.
 //!
-//! `differential GENERATOR SUITES work FIRST END STEP [SEED:LEVEL]...` runs many cases. `... agree
+//! `differential GENERATOR SUITES work FIRST END [SEED:LEVEL]...` runs many cases. `... agree
 //! FIRST END EDGEC` compares this process as an optimizer with the processes that edgec starts. By
 //! hand, from where cargo runs it:
 //!
@@ -29,7 +29,7 @@ fn main() {
     };
     let number = |text: &str| text.parse::<u64>().expect("a number");
     match arguments.as_slice() {
-        [generator, suites, "work", first, end, step, without @ ..] => {
+        [generator, suites, "work", first, end, without @ ..] => {
             let without = without.iter().map(|text| {
                 let (seed, level) = text.split_once(':').expect("SEED:LEVEL");
                 let mut levels = Level::ALL.into_iter();
@@ -37,8 +37,7 @@ fn main() {
                 (number(seed), level)
             });
             let bench = bench(Path::new(generator), suites);
-            let step = number(step).try_into().expect("a small number");
-            worker::work(&bench, number(first), number(end), step, without);
+            worker::work(&bench, number(first), number(end), without);
         }
         [generator, suites, "agree", first, end, edgec] => {
             let bench = bench(Path::new(generator), suites);

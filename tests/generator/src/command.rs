@@ -55,7 +55,7 @@ const VECTOR: i32 = 1000;
 const MEMORY: i32 = 2 * 65536;
 /// How many of 100 programs have a sum of computed values, and a function that computes much.
 const SUMS: usize = 60;
-const ARITHMETIC: usize = 70;
+const ARITHMETIC: usize = 40;
 
 /// The program of a seed. `None` when the generator gave up.
 pub fn command(seed: u64) -> Option<Vec<u8>> {

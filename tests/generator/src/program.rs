@@ -34,7 +34,7 @@ const MEMORY: u64 = 4 * 65536;
 const TABLE: u64 = 40;
 /// How many of 100 modules have a sum of computed values, and functions that compute much.
 const SUMS: usize = 75;
-const ARITHMETIC: usize = 70;
+const ARITHMETIC: usize = 30;
 /// How often the generator is asked for one module.
 const ATTEMPTS: usize = 16;
 
@@ -181,9 +181,9 @@ fn fits(module: &[u8]) -> bool {
 /// The limits and features of a module.
 pub fn config(random: &mut Random) -> Config {
     Config {
-        // Many functions, since most end early.
-        min_funcs: random.pick(&[1, 4, 8]),
-        max_funcs: random.pick(&[8, 12]),
+        // Some functions, since most end early. Binaryen takes most of the time.
+        min_funcs: random.pick(&[1, 2, 4]),
+        max_funcs: random.pick(&[5, 7]),
         max_instructions: random.pick(&[15, 50, 120]),
         min_types: random.pick(&[1, 3]),
         max_types: random.pick(&[3, 12]),

@@ -58,7 +58,7 @@ impl<'a> Writer<'a> {
             writer.begin(writer.locals[local]);
             writer.say(Instruction::LocalSet(local as u32));
         }
-        for _ in 0..writer.random.pick(&[3, 6, 10]) {
+        for _ in 0..writer.random.pick(&[2, 4, 7]) {
             writer.statement(2);
         }
         let result = match writer.random.chance(85) {

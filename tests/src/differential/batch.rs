@@ -54,15 +54,16 @@ pub fn run(
     cases: u64,
     suites: Option<&Path>,
 ) -> Totals {
-    let processes = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let one = |number: usize| {
+    let processes = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;
+    // Every n-th seed would give one process all programs of a kind.
+    let begin = |number| first + cases * number / processes;
+    let one = |number| {
         let mut lane = Lane {
             worker,
             generator,
             suites,
-            next: first + number as u64,
-            end: first + cases,
-            step: processes,
+            next: begin(number),
+            end: begin(number + 1),
             without: Vec::new(),
             totals: Totals::default(),
         };
@@ -84,14 +85,13 @@ pub fn run(
     totals
 }
 
-/// Every `step`-th case, in one process after the other.
+/// Successive cases, in one process after the other.
 struct Lane<'a> {
     worker: &'a Path,
     generator: &'a Path,
     suites: Option<&'a Path>,
     next: u64,
     end: u64,
-    step: usize,
     without: Vec<(u64, Level)>,
     totals: Totals,
 }
@@ -103,7 +103,6 @@ impl Lane<'_> {
         command.arg(self.generator);
         command.arg(self.suites.unwrap_or(Path::new("")));
         command.args(["work", &self.next.to_string(), &self.end.to_string()]);
-        command.arg(self.step.to_string());
         let without = self.without.iter().filter(|(seed, _)| *seed == self.next);
         command.args(without.map(|(seed, level)| format!("{seed}:{}", level.name())));
         // One thread: the other processors have processes of their own.
@@ -128,7 +127,7 @@ impl Lane<'_> {
                 (OPTIMIZED, _) => optimizes = None,
                 (ENDS, report) => {
                     self.totals.report(self.next, report);
-                    self.next += self.step as u64;
+                    self.next += 1;
                 }
                 // Binaryen's own output.
                 _ => {}
@@ -145,7 +144,7 @@ impl Lane<'_> {
             None => {
                 let what = format!("the process died outside of the optimizer: {status}");
                 self.totals.differences.push((self.next, what));
-                self.next += self.step as u64;
+                self.next += 1;
             }
         }
     }

@@ -70,8 +70,24 @@ pub fn key(module: &str, name: &str, ty: &ExternType) -> Key {
     (module.to_owned(), name.to_owned(), described(ty))
 }
 
-/// A type, in words.
+/// A type, in words, without the numbers that an engine gives to types.
+///
+/// The same module can have others when it is compiled again.
 pub fn described(ty: &ExternType) -> String {
+    let text = in_words(ty);
+    let mut pieces = text.split(NUMBERED);
+    let mut described = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        described.push_str(NUMBERED);
+        described.push_str(piece.trim_start_matches(|it: char| it.is_ascii_digit()));
+    }
+    described
+}
+
+/// What stands in front of the number of a type.
+const NUMBERED: &str = "VMSharedTypeIndex(";
+
+fn in_words(ty: &ExternType) -> String {
     match ty {
         ExternType::Func(ty) => format!("{ty}"),
         ExternType::Global(ty) => format!("global {:?} {}", ty.mutability(), ty.content()),
