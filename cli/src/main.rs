@@ -93,6 +93,7 @@ const COMPILER_WORKER: &str = "__precompile";
 const LINT_WORKER: &str = "__lint";
 const INITIALIZER_WORKER: &str = "__init";
 const CODE_MAP_WORKER: &str = "__code-map";
+const WALLS_WORKER: &str = "__walls";
 
 fn main() -> ExitCode {
     stack::with_room(edgec)
@@ -110,6 +111,7 @@ fn edgec() -> ExitCode {
         Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
         Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
         Some(verb) if verb == CODE_MAP_WORKER => Some(edgec_compiler::code_map_worker(raw)),
+        Some(verb) if verb == WALLS_WORKER => Some(edgec_compiler::walls_worker(raw)),
         _ => None,
     };
     match answer {

@@ -68,16 +68,17 @@ mod trim;
 mod trim_exports;
 mod validate;
 mod validator_limits;
+mod walls;
 mod worker;
 
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
-#[cfg(feature = "binaryen")]
-pub use binaryen::optimizer_worker;
 pub use binaryen::{
     BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool,
 };
+#[cfg(feature = "binaryen")]
+pub use binaryen::{optimizer_worker, run_binaryen};
 #[cfg(feature = "precompile")]
 pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]
@@ -113,7 +114,8 @@ pub use strip::DebugSections;
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
-pub use worker::{ReadError, Worker, WorkerError, panic_line};
+pub use walls::{Confinement, Opens, Wall, enter, walls_worker};
+pub use worker::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
