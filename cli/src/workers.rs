@@ -6,14 +6,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, Confinement, Optimizer, Reads, Runs, Tool, Wall, Worker,
-    WorkerLimits,
+    BINARYEN_VERSION, CompilerProcess, Confinement, FrontEnd, Optimizer, Reads, Runs, Tool, Wall,
+    Worker, WorkerLimits,
 };
 
 use crate::failure::{Failure, chain};
 use crate::number::{MEBIBYTES, SECONDS, number};
 use crate::pipeline::Init;
-use crate::{COMPILER_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, WALLS_WORKER, secrets};
+use crate::{
+    COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, WALLS_WORKER, secrets,
+};
+
+/// What processes may take by default: 600 s and 8 GiB.
+const TIMEOUT: Duration = Duration::from_secs(600);
+const MEMORY: u64 = 8 << 30;
 
 /// A day, in seconds.
 const MAX_TIMEOUT: u64 = 86_400;
@@ -27,10 +33,11 @@ pub(crate) struct WorkerArguments {
     /// How many seconds the optimizer may take for all core modules of a program together
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     optimizer_timeout: u64,
-    /// How many seconds compiling may take for one program and target, and `--init` for a program
+    /// How many seconds compiling may take for one program and target; and validating, and `--init`,
+    /// for a program
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     compile_timeout: u64,
-    /// How much memory `--init`, compiling and each process that optimizes (up to four at a time)
+    /// How much memory validating, `--init`, compiling and each process that optimizes (up to four at a time)
     /// may use (on Linux)
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = number(64..=1 << 30, MEBIBYTES))]
     worker_memory: u64,
@@ -42,6 +49,7 @@ pub(crate) struct WorkerArguments {
 
 /// The processes of a build.
 pub(crate) struct Workers {
+    pub(crate) front_end: FrontEnd,
     pub(crate) optimizer: Optimizer,
     pub(crate) compiler: CompilerProcess,
     initializer: Worker,
@@ -65,6 +73,9 @@ impl Workers {
         };
         Ok(Self {
             optimizer: optimizer(arguments.wasm_opt.clone(), optimizer_timeout, limits)?,
+            front_end: FrontEnd {
+                worker: worker(FRONT_END_WORKER)?,
+            },
             compiler: CompilerProcess {
                 worker: worker(COMPILER_WORKER)?,
             },
@@ -141,6 +152,13 @@ pub(crate) fn worker(verb: &str, timeout: Duration, limits: WorkerLimits) -> io:
         memory: limits.memory,
         confinement: limits.confinement,
     })
+}
+
+/// Reads an input for a verb that has no options for its limits.
+pub(crate) fn front_end() -> Result<FrontEnd, Failure> {
+    let worker = worker(FRONT_END_WORKER, TIMEOUT, offered(MEMORY));
+    let worker = worker.map_err(|error| failure(&error))?;
+    Ok(FrontEnd { worker })
 }
 
 /// The limits of a worker that reads what a file says, and may have this much memory.

@@ -24,6 +24,7 @@ mod engine_faults;
 mod engine_limits;
 mod environment;
 mod features;
+mod front_end;
 mod function_names;
 mod gain;
 #[cfg(feature = "precompile")]
@@ -87,6 +88,7 @@ pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
 pub use edgec_targets::EngineProfile;
 pub use environment::{hidden_variables, hide_variable};
 pub use features::supported_feature_names;
+pub use front_end::{FrontEnd, FrontError, Fronted, NotFronted, front_end_worker};
 #[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
 #[cfg(feature = "precompile")]
@@ -118,7 +120,7 @@ pub use walls::{Confinement, Opens, Wall, enter, walls_worker};
 pub use worker::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
     /// A component (component model).
     Component,

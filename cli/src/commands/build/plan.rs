@@ -196,6 +196,7 @@ impl Plan {
                 init: arguments.init.map(|function| workers.init(function)),
                 level: arguments.level,
                 profile: arguments.profile,
+                front_end: workers.front_end,
                 optimizer: workers.optimizer,
                 compiler: workers.compiler,
             },
