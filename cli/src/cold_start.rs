@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use edgec_compiler::{
     ENGINE_VERSION, Finding, Kind, LintProcess, MachineError, ReadError, Rule, ValidComponent,
-    WorkerError,
+    WorkerError, WorkerLimits,
 };
 use serde::Serialize;
 
@@ -40,8 +40,9 @@ const MOST: usize = 12;
 
 impl ColdStart {
     /// Of a program that is built, with the causes.
-    pub(crate) fn of_program(program: &ValidComponent, memory: u64) -> Self {
-        let findings = process(Duration::from_secs(60), memory);
+    /// It takes no more than a compiler's process may.
+    pub(crate) fn of_program(program: &ValidComponent, limits: WorkerLimits) -> Self {
+        let findings = process(Duration::from_secs(60), limits);
         Self::new(findings.and_then(|process| process.program(program)))
     }
 
@@ -55,7 +56,7 @@ impl ColdStart {
         let Some(info) = info else {
             return Self::unknown("the image does not describe itself".to_owned());
         };
-        let findings = process(Duration::from_secs(10), 1 << 30);
+        let findings = process(Duration::from_secs(10), workers::offered(1 << 30));
         Self::new(findings.and_then(|process| process.image(info, kind)))
     }
 
@@ -153,8 +154,8 @@ impl Note {
     }
 }
 
-fn process(timeout: Duration, memory: u64) -> Result<LintProcess, ReadError> {
-    let worker = workers::worker(LINT_WORKER, timeout, memory);
+fn process(timeout: Duration, limits: WorkerLimits) -> Result<LintProcess, ReadError> {
+    let worker = workers::worker(LINT_WORKER, timeout, limits);
     let worker = worker.map_err(|error| WorkerError::from(MachineError::Process(error)))?;
     Ok(LintProcess { worker })
 }

@@ -337,7 +337,10 @@ mod tests {
     }
 
     const HEADINGS: &[(&[&str], &str)] = &[
-        (&["format", "quiet", "output", "debug-file"], "Output"),
+        (
+            &["format", "quiet", "verbose", "output", "debug-file"],
+            "Output",
+        ),
         (
             &["passphrase-file", "signer", "public-key", "pkcs11-module"],
             "Who signs",

@@ -93,6 +93,8 @@ const COMPILER_WORKER: &str = "__precompile";
 const LINT_WORKER: &str = "__lint";
 const INITIALIZER_WORKER: &str = "__init";
 const CODE_MAP_WORKER: &str = "__code-map";
+const WALLS_WORKER: &str = "__walls";
+const FRONT_END_WORKER: &str = "__front-end";
 
 fn main() -> ExitCode {
     stack::with_room(edgec)
@@ -110,6 +112,8 @@ fn edgec() -> ExitCode {
         Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
         Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
         Some(verb) if verb == CODE_MAP_WORKER => Some(edgec_compiler::code_map_worker(raw)),
+        Some(verb) if verb == WALLS_WORKER => Some(edgec_compiler::walls_worker(raw)),
+        Some(verb) if verb == FRONT_END_WORKER => Some(edgec_compiler::front_end_worker(raw)),
         _ => None,
     };
     match answer {

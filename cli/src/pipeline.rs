@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, Choice, CompilerProcess, DebugInfo, DebugSections, EngineProfile, KeptFunction, Kind,
-    KindChoice, Level, Names, NativeImage, Optimized, Optimizer, ValidComponent,
+    Adapter, Choice, CompilerProcess, DebugInfo, DebugSections, EngineProfile, FrontEnd, Fronted,
+    KeptFunction, Kind, KindChoice, Level, Names, NativeImage, Optimized, Optimizer,
+    ValidComponent,
 };
 use edgec_targets::Target;
 
@@ -24,11 +25,10 @@ pub(crate) use self::manifest::{Manifests, Release};
 pub(crate) use self::recipe::recipe;
 pub(crate) use self::room::check as check_room;
 use crate::at_once::at_once;
-use crate::commands::validate::{adapt_failure, input_failure};
+use crate::commands::validate::front_failure;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::render::safe;
-use crate::text_input::without_offsets;
 
 /// What decides an image, besides the input and the target.
 pub(crate) struct Recipe {
@@ -36,6 +36,7 @@ pub(crate) struct Recipe {
     pub(crate) init: Option<Init>,
     pub(crate) level: Level,
     pub(crate) profile: EngineProfile,
+    pub(crate) front_end: FrontEnd,
     pub(crate) optimizer: Optimizer,
     pub(crate) compiler: CompilerProcess,
 }
@@ -118,10 +119,8 @@ impl Recipe {
         let begin = Instant::now();
         progress.step("validating");
         let described = Bytes::of(&bytes);
-        let input = edgec_compiler::read(bytes).map_err(|no| input_failure(&no))?;
-        let from_text = input.is_from_text();
-        let adapted = edgec_compiler::adapt(input, self.kind)
-            .map_err(|error| without_offsets(adapt_failure(&error), from_text))?;
+        let fronted = self.front_end.adapt(bytes, self.kind);
+        let Fronted { adapted, from_text } = fronted.map_err(|not| front_failure(&not))?;
         check_room(&adapted.component)?;
         let validating = begin.elapsed();
 

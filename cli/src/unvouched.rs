@@ -64,7 +64,7 @@ fn read<T>(
         let failure = Failure::new(Exit::Rejected, code, message);
         return Err(failure.hint("take the edgec of that engine version"));
     }
-    let worker = workers::worker(CODE_MAP_WORKER, TIMEOUT, MEMORY);
+    let worker = workers::worker(CODE_MAP_WORKER, TIMEOUT, workers::offered(MEMORY));
     let worker = worker.map_err(|error| {
         let error = WorkerError::from(MachineError::Process(error));
         failure(code, &error.into())

@@ -11,6 +11,7 @@ mod tests;
 use std::error::Error;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
     WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
@@ -27,7 +28,7 @@ pub const ADAPTER_VERSION: &str = "48.0.8";
 pub const ENCODER_VERSION: &str = "0.254.2";
 
 /// What a core module should become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum KindChoice {
     /// A component if the module carries component types or provably behaves the same as a
     /// component; else a core module.
@@ -64,7 +65,7 @@ pub struct Adapted {
 }
 
 /// What a core module became, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// The kind that the user asked for.
     pub asked: KindChoice,
@@ -76,7 +77,7 @@ pub struct Choice {
 }
 
 /// What decided whether a core module became a component.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// The user asked for it.
     Asked,
@@ -103,7 +104,7 @@ impl fmt::Display for Why {
 }
 
 /// What turned a core module into a component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Adapter {
     /// `wasi_snapshot_preview1` for programs with `_start`.
     Command,
@@ -125,7 +126,7 @@ impl Adapter {
 }
 
 /// Why an input cannot become what was asked for.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdaptError {
     /// The input is not valid WebAssembly.

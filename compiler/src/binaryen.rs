@@ -12,7 +12,6 @@ mod failures;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wasmparser::WasmFeatures;
@@ -24,6 +23,10 @@ use crate::machine::MachineError;
 use crate::passes;
 use crate::process::{self, Bounds, Ended, Sleep};
 use crate::threads;
+#[cfg(feature = "binaryen")]
+use crate::walls::Opens;
+#[cfg(feature = "binaryen")]
+use crate::worker::{self, WorkerLimits};
 
 /// The Binaryen that is linked in.
 pub const BINARYEN_VERSION: &str = "116";
@@ -191,7 +194,7 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
-        let mut command = Command::new(&self.program);
+        let mut command = process::command(&self.program);
         command
             .args(&self.arguments)
             .args(["/dev/stdin", "-o", "/dev/stdout"])
@@ -268,8 +271,8 @@ impl Optimizer {
     }
 }
 
-/// What the worker process does: reads how much memory it may use, in bytes, and `wasm-opt`'s
-/// arguments, and runs the Binaryen that is linked in.
+/// What the worker process does: reads its `WorkerLimits` and `wasm-opt`'s arguments, and runs the
+/// Binaryen that is linked in.
 ///
 /// # Errors
 ///
@@ -277,14 +280,24 @@ impl Optimizer {
 #[cfg(feature = "binaryen")]
 pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let mut arguments = arguments.into_iter();
-    let memory = arguments
-        .next()
-        .and_then(|text| text.to_str()?.parse().ok());
-    let memory = memory.ok_or("not started by edgec")?;
+    let limits = arguments.next();
+    let limits = limits.and_then(|text| WorkerLimits::of(text.to_str()?));
+    let limits = limits.ok_or_else(worker::usage)?;
     threads::stacks_of_one_size()?;
-    crate::worker::begin(memory);
+    worker::begin(limits, Opens::Streams)?;
+    run_binaryen(arguments)
+}
+
+/// Runs the Binaryen that is linked in, in this process, with `wasm-opt`'s arguments. For programs
+/// that can lose their process, such as tests: nothing limits it.
+///
+/// # Errors
+///
+/// What Binaryen said. It may also abort the process.
+#[cfg(feature = "binaryen")]
+pub fn run_binaryen(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     threads::try_those_of_binaryen()?;
-    let arguments: Vec<OsString> = arguments.collect();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     threads::with_stack(|| {
         let mut command = wasm_opt::integration::Command::new("wasm-opt");
         command.args(arguments);

@@ -45,7 +45,7 @@ pub(crate) fn check(
     let faults = ask(wasm, kind, used).map_err(|message| ValidateError::Engine { message })?;
     if faults.endless {
         return Err(ValidateError::Fault {
-            id: ENDLESS_CALL,
+            id: ENDLESS_CALL.into(),
             message: engine_faults::describe(wasm),
         });
     }

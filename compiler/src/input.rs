@@ -1,5 +1,7 @@
 //! Reading an input: the binary format, or the text format, which becomes binary.
 
+use serde::{Deserialize, Serialize};
+
 use crate::Kind;
 
 /// WebAssembly in the binary format; its header was looked at and nothing else.
@@ -14,7 +16,7 @@ pub struct Input {
 pub const TEXT_VERSION: &str = "1.254.2";
 
 /// Why bytes are not an input.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
     /// No bytes at all.

@@ -24,6 +24,7 @@ mod engine_faults;
 mod engine_limits;
 mod environment;
 mod features;
+mod front_end;
 mod function_names;
 mod gain;
 #[cfg(feature = "precompile")]
@@ -68,16 +69,17 @@ mod trim;
 mod trim_exports;
 mod validate;
 mod validator_limits;
+mod walls;
 mod worker;
 
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
-#[cfg(feature = "binaryen")]
-pub use binaryen::optimizer_worker;
 pub use binaryen::{
     BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool,
 };
+#[cfg(feature = "binaryen")]
+pub use binaryen::{optimizer_worker, run_binaryen};
 #[cfg(feature = "precompile")]
 pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]
@@ -86,6 +88,7 @@ pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
 pub use edgec_targets::EngineProfile;
 pub use environment::{hidden_variables, hide_variable};
 pub use features::supported_feature_names;
+pub use front_end::{FrontEnd, FrontError, Fronted, NotFronted, front_end_worker};
 #[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
 #[cfg(feature = "precompile")]
@@ -113,10 +116,11 @@ pub use strip::DebugSections;
 #[cfg(feature = "precompile")]
 pub use trim::TrimError;
 pub use validate::{Location, ValidComponent, ValidateError, validate};
-pub use worker::{ReadError, Worker, WorkerError, panic_line};
+pub use walls::{Confinement, Opens, Wall, enter, walls_worker};
+pub use worker::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
     /// A component (component model).
     Component,

@@ -315,7 +315,7 @@ fn memory(facts: &Facts<'_>, names: &[&str]) -> Result<MemoryType, Obstacle> {
         let others = memories.map(|export| export.name.to_owned()).collect();
         return Err(Obstacle::NoMemory { others });
     };
-    let unusable = |what| Err(Obstacle::Memory { what });
+    let unusable = |what: &'static str| Err(Obstacle::Memory { what: what.into() });
     match facts.memories.get(index as usize) {
         Some(memory) if memory.memory64 => unusable("64-bit"),
         Some(memory) if memory.shared => unusable("shared"),

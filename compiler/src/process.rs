@@ -13,6 +13,7 @@
 
 mod fault;
 
+use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -20,9 +21,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::fault::judge;
-use crate::environment::hidden_variables;
 use crate::machine::{self, Limit, MachineError};
 use crate::stuck::{self, Watch};
+use crate::threads;
 
 /// What a process may take.
 pub(crate) struct Bounds {
@@ -82,27 +83,44 @@ pub(crate) enum Ended {
 const KEEP_MEMORY: &str = "glibc.malloc.trim_threshold=1073741824\
     :glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=4194304:glibc.malloc.hugetlb=1";
 
-/// Runs a command on `input` until it ends, or until the deadline.
+/// The variables of this process that a process gets: to find programs and libraries, and how many
+/// threads to start.
+const KEPT: [&str; 5] = [
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SystemRoot",
+    THREADS,
+];
+
+/// How many threads Rayon starts.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
+/// A command whose process sees few variables: it works on hostile input, so it must not see the
+/// user's secrets, and what it makes of its input must not depend on them.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    for name in KEPT {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    // Behind its walls it cannot ask what the container allows.
+    if std::env::var_os(THREADS).is_none() {
+        command.env(THREADS, threads::processors().to_string());
+    }
+    command.env("GLIBC_TUNABLES", KEEP_MEMORY);
+    command
+}
+
+/// Runs a [`command`] on `input` until it ends, or until the deadline.
 pub(crate) fn run(
     command: &mut Command,
     input: &[u8],
     bounds: &Bounds,
 ) -> Result<Ended, MachineError> {
     let stdin = machine::temporary_file(input)?;
-    for (name, _) in std::env::vars_os() {
-        let name_bytes = name.as_encoded_bytes();
-        // A process that works on hostile input must not see the user's secrets. A backtrace would
-        // take the place of a message.
-        if name_bytes.starts_with(b"EDGEC_") || name_bytes.ends_with(b"_BACKTRACE") {
-            command.env_remove(name);
-        }
-    }
-    // What a worker makes of its input must not depend on it.
-    command.env_remove("RUST_MIN_STACK");
-    command.env("GLIBC_TUNABLES", KEEP_MEMORY);
-    for name in hidden_variables() {
-        command.env_remove(name);
-    }
     let begin = Instant::now();
     let child = command
         .stdin(stdin)
@@ -263,13 +281,13 @@ fn text(messages: &Receiver<Vec<u8>>) -> String {
 }
 
 /// What a worker process does first: it limits itself to `memory` bytes, leaves no core file, and
-/// ends when the process that started it does. Only Linux has a limit that counts every private
+/// ends when the process that started it does. [`crate::walls`] come after that. Only Linux has a limit that counts every private
 /// writable page, so other systems have no limit.
-pub(crate) fn confine(memory: u64) {
+pub(crate) fn limit(memory: u64) {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
-        let limit = |resource, most: u64| {
+        let at_most = |resource, most: u64| {
             // An existing lower limit stays.
             let most = getrlimit(resource)
                 .maximum
@@ -280,10 +298,10 @@ pub(crate) fn confine(memory: u64) {
             };
             let _ = setrlimit(resource, limit);
         };
-        limit(Resource::Data, memory);
-        limit(Resource::Core, 0);
+        at_most(Resource::Data, memory);
+        at_most(Resource::Core, 0);
         // It writes only what it holds in memory.
-        limit(Resource::Fsize, memory);
+        at_most(Resource::Fsize, memory);
         // When a build is stopped, its workers have no purpose.
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     }
@@ -297,11 +315,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, bounds: Bounds) -> Result<Ended, MachineError> {
-        run(
-            Command::new("/bin/sh").args(["-c", script]),
-            b"input",
-            &bounds,
-        )
+        run(command("/bin/sh").args(["-c", script]), b"input", &bounds)
     }
 
     fn bounds() -> Bounds {

@@ -38,7 +38,7 @@ const STACK_OF_BINARYEN: usize = 8 << 20;
 /// `process.rs` sets.
 const TOP_PAD: usize = 4 << 20;
 
-fn processors() -> usize {
+pub(crate) fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)
 }
 

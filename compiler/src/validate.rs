@@ -5,8 +5,10 @@
 
 mod walk;
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
 use self::walk::{Found, WalkError, checked};
@@ -22,7 +24,16 @@ pub struct ValidComponent {
     features: WasmFeatures,
     /// What a scan finds in its function bodies, if that is known.
     code: Option<WasmFeatures>,
-    advisories: Vec<&'static str>,
+    advisories: Vec<Cow<'static, str>>,
+}
+
+/// What is known about a program, for another process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Description {
+    kind: Kind,
+    features: u64,
+    code: Option<u64>,
+    advisories: Vec<Cow<'static, str>>,
 }
 
 /// What is known of a program's function bodies. Each of them was validated already, in a module
@@ -36,7 +47,7 @@ pub(crate) struct KnownCode {
 }
 
 /// Why a program is not valid.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValidateError {
     /// The specification, with the features that edgec supports, does not allow it.
@@ -59,14 +70,14 @@ pub enum ValidateError {
     #[error("{message} ({id})")]
     Fault {
         /// The advisory about it.
-        id: &'static str,
+        id: Cow<'static, str>,
         /// What goes wrong, and where in the program.
         message: String,
     },
 }
 
 /// A place in a WebAssembly binary.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Location {
     /// Bytes from the start of the file.
     pub offset: usize,
@@ -75,7 +86,7 @@ pub struct Location {
 }
 
 /// A function of a core module.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Function {
     /// Its index in the module's function index space.
     pub index: u32,
@@ -135,6 +146,7 @@ fn accepted_by_engine(bytes: Vec<u8>, found: Found) -> Result<ValidComponent, Va
         code,
     } = found;
     let advisories = engine_limits::check(&bytes, kind, features)?;
+    let advisories = advisories.into_iter().map(Cow::Borrowed).collect();
     Ok(ValidComponent {
         bytes,
         kind,
@@ -221,6 +233,28 @@ impl ValidComponent {
         }
     }
 
+    /// What another process has found out about these bytes.
+    pub(crate) fn of_description(bytes: Vec<u8>, described: Description) -> Self {
+        Self {
+            bytes,
+            kind: described.kind,
+            features: WasmFeatures::from_bits_truncate(described.features),
+            code: described.code.map(WasmFeatures::from_bits_truncate),
+            advisories: described.advisories,
+        }
+    }
+
+    /// The bytes, and what is known about them.
+    pub(crate) fn into_description(self) -> (Vec<u8>, Description) {
+        let described = Description {
+            kind: self.kind,
+            features: self.features.bits(),
+            code: self.code.map(|code| code.bits()),
+            advisories: self.advisories,
+        };
+        (self.bytes, described)
+    }
+
     /// The same program in other bytes, which may differ only in custom sections: the engine
     /// ignores those.
     #[cfg(feature = "precompile")]
@@ -255,8 +289,8 @@ impl ValidComponent {
     }
 
     /// The advisories about the engine that concern programs of this shape.
-    pub fn advisories(&self) -> &[&'static str] {
-        &self.advisories
+    pub fn advisories(&self) -> impl Iterator<Item = &str> {
+        self.advisories.iter().map(|id| &**id)
     }
 
     pub(crate) fn features(&self) -> WasmFeatures {

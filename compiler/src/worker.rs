@@ -5,15 +5,16 @@
 //! by [`Worker`].
 
 use std::ffi::OsString;
+use std::fmt;
 #[cfg(unix)]
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::machine::MachineError;
 use crate::process::{self, Bounds, Ended, Sleep};
+use crate::walls::{self, Confinement, Opens, Wall};
 
 /// How a worker process is started, and what it may use.
 #[derive(Clone, Debug)]
@@ -26,6 +27,45 @@ pub struct Worker {
     pub timeout: Duration,
     /// How much memory it may use, in bytes (held on Linux only).
     pub memory: u64,
+    /// Whether it may work without some of the walls around it.
+    pub confinement: Confinement,
+}
+
+/// What a worker may use: its first argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerLimits {
+    /// Its memory in bytes.
+    pub memory: u64,
+    /// Whether it may work without some of the walls around it.
+    pub confinement: Confinement,
+}
+
+/// Behind the number of bytes, if the worker needs all walls.
+const REQUIRED: &str = ",confined";
+
+impl fmt::Display for WorkerLimits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.memory)?;
+        match self.confinement {
+            Confinement::Offered => Ok(()),
+            Confinement::Required => f.write_str(REQUIRED),
+        }
+    }
+}
+
+impl WorkerLimits {
+    /// The limits that an argument states.
+    pub(crate) fn of(argument: &str) -> Option<Self> {
+        let (memory, confinement) = match argument.strip_suffix(REQUIRED) {
+            Some(memory) => (memory, Confinement::Required),
+            None => (argument, Confinement::Offered),
+        };
+        let memory = memory.parse().ok()?;
+        Some(Self {
+            memory,
+            confinement,
+        })
+    }
 }
 
 /// Why there is no answer.
@@ -94,6 +134,14 @@ impl Worker {
         self.answer(arguments, input, most, Sleep::Allowed)
     }
 
+    /// What it may use.
+    pub fn limits(&self) -> WorkerLimits {
+        WorkerLimits {
+            memory: self.memory,
+            confinement: self.confinement,
+        }
+    }
+
     fn answer(
         &self,
         arguments: &[&str],
@@ -101,10 +149,10 @@ impl Worker {
         most: u64,
         sleep: Sleep,
     ) -> Result<Vec<u8>, WorkerError> {
-        let mut command = Command::new(&self.program);
+        let mut command = process::command(&self.program);
         command
             .args(&self.arguments)
-            .arg(self.memory.to_string())
+            .arg(self.limits().to_string())
             .args(arguments);
         let bounds = Bounds {
             answer: most,
@@ -197,19 +245,45 @@ pub(crate) fn arguments<const N: usize>(
     let mut texts = arguments
         .into_iter()
         .map(|argument| argument.into_string().map_err(|_| usage()));
-    let memory = texts.next().ok_or_else(usage)??;
+    let limits = texts.next().ok_or_else(usage)??;
+    let limits = WorkerLimits::of(&limits).ok_or_else(usage)?;
     let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
     let texts = texts.try_into().map_err(|_| usage())?;
-    begin(memory.parse().map_err(|_| usage())?);
+    begin(limits, Opens::Nothing)?;
     Ok(texts)
 }
 
-/// What every worker does first: it limits itself, and makes a panic print one line.
-pub(crate) fn begin(memory: u64) {
-    process::confine(memory);
+/// How the message of a worker begins that has not all walls and needs them.
+pub(crate) const NO_WALLS: &str = "edgec: this process cannot be confined";
+
+/// As [`arguments`], for a worker that takes no others. Returns the walls that are missing.
+pub(crate) fn begin_with(
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<Vec<Wall>, String> {
+    let mut arguments = arguments.into_iter();
+    let limits = arguments.next();
+    let limits = limits.and_then(|text| WorkerLimits::of(text.to_str()?));
+    match (limits, arguments.next()) {
+        (Some(limits), None) => begin(limits, Opens::Nothing),
+        _ => Err(usage()),
+    }
+}
+
+/// What every worker does first: it limits itself, puts up the walls, and makes a panic print one
+/// line. Returns the walls that the system does not give, if the worker may work without them.
+pub(crate) fn begin(limits: WorkerLimits, opens: Opens) -> Result<Vec<Wall>, String> {
+    process::limit(limits.memory);
+    let missing = walls::enter(opens);
     std::panic::set_hook(Box::new(|panic| {
         let _ = writeln!(io::stderr(), "{}", panic_line(panic));
     }));
+    match limits.confinement {
+        Confinement::Required if !missing.is_empty() => {
+            let missing = walls::names(&missing);
+            Err(format!("{NO_WALLS}: this system has no {missing}"))
+        }
+        _ => Ok(missing),
+    }
 }
 
 /// Describes a panic in one line: the place within its package, and the message.
@@ -273,6 +347,7 @@ pub(crate) mod tests {
             arguments: vec!["-c".into(), text.into()],
             timeout: Duration::from_secs(60),
             memory: 1 << 30,
+            confinement: Confinement::Offered,
         }
     }
 
@@ -325,6 +400,19 @@ pub(crate) mod tests {
             ..script("")
         };
         assert!(matches!(ask(&missing), Err(WorkerError::Machine(_))));
+    }
+
+    #[test]
+    fn limits_are_one_argument() {
+        for confinement in [Confinement::Offered, Confinement::Required] {
+            let limits = WorkerLimits {
+                memory: 1 << 33,
+                confinement,
+            };
+            assert_eq!(WorkerLimits::of(&limits.to_string()), Some(limits));
+        }
+        assert_eq!(WorkerLimits::of("much"), None);
+        assert_eq!(WorkerLimits::of("1,open"), None);
     }
 
     #[test]

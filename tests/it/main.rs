@@ -73,4 +73,5 @@ mod transcripts;
 mod usage;
 mod vectors;
 mod verify;
+mod walls;
 mod x86_levels;

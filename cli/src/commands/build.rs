@@ -37,11 +37,11 @@ use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
 use crate::trust::self_check;
-use crate::{Outcome, signals};
+use crate::{Outcome, signals, workers};
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
-    let quiet = arguments.quiet;
+    let (quiet, verbose) = (arguments.quiet, arguments.verbose);
     let plan = Plan::new(arguments)?;
     if let Some(fleet) = plan
         .fleet
@@ -49,6 +49,9 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         .filter(|_| format == Format::Text && !quiet)
     {
         out!("{}", fleet.text());
+    }
+    if verbose && format == Format::Text {
+        out!("{}\n", workers::confinement());
     }
     let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
     let mut worst: Option<Exit> = None;
@@ -145,7 +148,7 @@ fn compile(
     let lint = || {
         let clock = Clock::start();
         let program = named.unwrap_or(&prepared.optimized.component);
-        let found = ColdStart::of_program(program, recipe.compiler.worker.memory);
+        let found = ColdStart::of_program(program, recipe.compiler.worker.limits());
         (found, clock.elapsed())
     };
     thread::scope(|scope| {

@@ -11,6 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::file_kind::Wanted;
 use crate::files;
 use crate::render::out;
+use crate::workers;
 
 /// Describe this machine in a host profile, for `edgec check`, `verify --host` and `build --fleet`
 #[derive(clap::Args)]
@@ -49,7 +50,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             }
             files::write(path, text.as_bytes(), Wanted::HostProfile)?;
         }
-        None => out!("{text}"),
+        // A comment, so that what is printed is a profile.
+        None => out!("{text}\n# {}\n", workers::confinement()),
     }
     Ok(ExitCode::SUCCESS)
 }

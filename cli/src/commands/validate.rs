@@ -4,18 +4,20 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_compiler::{
-    AdaptError, HostNeed, InputError, Kind, NotAnInput, ValidComponent, ValidateError,
+    AdaptError, FrontEnd, FrontError, HostNeed, InputError, Kind, NotFronted, ValidComponent,
+    ValidateError,
 };
 use serde::Serialize;
 
-use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
+use crate::machine::machine_failure;
 use crate::pipeline::check_room;
 use crate::render::outln;
 use crate::render::{self, Format};
 use crate::text_input::without_offsets;
+use crate::{Outcome, workers};
 
 /// Check WebAssembly inputs without compiling them
 #[derive(clap::Args)]
@@ -51,10 +53,11 @@ struct Report {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&arguments.inputs)?;
+    let front_end = workers::front_end()?;
     let mut worst: Option<Exit> = None;
     let mut reports = Vec::new();
     for input in &arguments.inputs {
-        let result = files::read(input).and_then(check);
+        let result = files::read(input).and_then(|bytes| check(&front_end, bytes));
         let mut report = Report {
             input: render::path(input),
             valid: result.is_ok(),
@@ -85,11 +88,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-fn check(bytes: Vec<u8>) -> Result<ValidComponent, Failure> {
-    let input = edgec_compiler::read(bytes).map_err(|no| input_failure(&no))?;
-    let from_text = input.is_from_text();
-    let program = edgec_compiler::validate(input.into_bytes());
-    let program = program.map_err(|error| without_offsets(invalid_failure(&error), from_text))?;
+fn check(front_end: &FrontEnd, bytes: Vec<u8>) -> Result<ValidComponent, Failure> {
+    let program = front_end.validate(bytes);
+    let program = program.map_err(|not| front_failure(&not))?;
     check_room(&program)?;
     Ok(program)
 }
@@ -101,8 +102,32 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
     }
 }
 
+/// Why there is no program, and what to do about it.
+pub(crate) fn front_failure(NotFronted { error, bytes }: &NotFronted) -> Failure {
+    let (code, hint) = match error {
+        FrontError::Input(error) => return input_failure(error, bytes),
+        FrontError::Program { error, from_text } => {
+            return without_offsets(adapt_failure(error), *from_text);
+        }
+        FrontError::Machine { source } => return machine_failure(error, source),
+        FrontError::Timeout { .. } => (
+            "validate-timeout",
+            "no real program is known that takes so long; `edgec build` has --compile-timeout SECONDS",
+        ),
+        FrontError::Memory { .. } => (
+            "validate-memory",
+            "no real program is known that needs so much; `edgec build` has --worker-memory MIB",
+        ),
+        _ => (
+            "validate-crash",
+            "this is a defect of edgec or of its validator: please report it with the input",
+        ),
+    };
+    Failure::rejected(code, error).hint(hint)
+}
+
 /// Why bytes are not an input.
-pub(crate) fn input_failure(NotAnInput { error, bytes }: &NotAnInput) -> Failure {
+fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
         InputError::NotWasm { .. } | InputError::OtherText => {
@@ -124,7 +149,7 @@ pub(crate) fn input_failure(NotAnInput { error, bytes }: &NotAnInput) -> Failure
     }
 }
 
-pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
+fn invalid_failure(error: &ValidateError) -> Failure {
     let text = render::safe(&error.to_string());
     if let ValidateError::Fault { .. } = error {
         let text =
@@ -169,7 +194,7 @@ pub(crate) fn invalid_failure(error: &ValidateError) -> Failure {
     failure.hint("the toolchain that made this file wrote invalid WebAssembly")
 }
 
-pub(crate) fn adapt_failure(error: &AdaptError) -> Failure {
+fn adapt_failure(error: &AdaptError) -> Failure {
     let hint = match error {
         AdaptError::Invalid(error) => return invalid_failure(error),
         AdaptError::ComponentToModule => "leave --kind out, or give a core module",

@@ -23,6 +23,7 @@ pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, F
         init: None,
         level: Level::O0,
         profile,
+        front_end: workers.front_end.clone(),
         optimizer: workers.optimizer.clone(),
         compiler: workers.compiler.clone(),
     };

@@ -19,6 +19,7 @@
 //! and `libc-bottom-half/sources/preopens.c` (`assert_invariants`); wasi-libc commit f2aac5f3
 //! removed the eighth call.
 
+use std::borrow::Cow;
 use wasmparser::{FunctionBody, Operator};
 
 use super::facts::{Asker, Code, Facts};
@@ -62,11 +63,11 @@ pub(super) fn recognized(facts: &Facts<'_>, code: &Code) -> Result<Option<Alloca
 fn obstacle(asker: &Asker, facts: &Facts<'_>) -> Obstacle {
     Obstacle::Allocator {
         function: facts.named(asker.function),
-        asks: match (asker.sizes, asker.grows) {
+        asks: Cow::Borrowed(match (asker.sizes, asker.grows) {
             (_, 0) => "asks for the memory's size",
             (0, _) => "asks for more memory",
             _ => "asks for the memory's size and for more",
-        },
+        }),
     }
 }
 

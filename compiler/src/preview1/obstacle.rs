@@ -1,9 +1,12 @@
 //! Why a component might not behave as the core module that it is made of.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// An allocator that is recognized by parts of its code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allocator {
     /// `sbrk` and `dlmalloc` of wasi-libc, since wasi-sdk 20. They use the memory that the linker
     /// gave them, and what `memory.grow` returns. They expect that others grow the memory in
@@ -24,7 +27,7 @@ impl fmt::Display for Allocator {
 }
 
 /// What a host must offer to run a core module as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostNeed {
     /// WASI preview 1, as `edgec run` does; it then calls `_start`.
     Preview1,
@@ -37,7 +40,7 @@ pub enum HostNeed {
 
 /// How a component that works differs from the core module that it was made of: at least one
 /// obstacle.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacks(Vec<Obstacle>);
 
 impl Lacks {
@@ -60,7 +63,7 @@ impl fmt::Display for Lacks {
 }
 
 /// Why a component might not behave as the core module does.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Obstacle {
     /// An import that no adapter implements.
@@ -107,7 +110,7 @@ pub enum Obstacle {
     #[error("its memory is {what}, which the adapter cannot use")]
     Memory {
         /// For example, `64-bit`.
-        what: &'static str,
+        what: Cow<'static, str>,
     },
     /// A memory without room for the adapter.
     #[error("its memory has {} and may have {maximum}: the adapter needs two more", pages(*initial))]
@@ -144,7 +147,7 @@ pub enum Obstacle {
         /// The first such function: its index, and its name where the module has one.
         function: String,
         /// What it does.
-        asks: &'static str,
+        asks: Cow<'static, str>,
     },
     /// An allocator that takes no memory but its own, if it is what it looks like. A component
     /// works then.

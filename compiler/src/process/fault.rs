@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Ended;
 use crate::machine::{self, Limit, MachineError};
 use crate::threads::{NO_MEMORY, NO_STACK, NO_START, NO_THREADS};
+use crate::worker::NO_WALLS;
 
 /// How the messages of Rust's and C++'s allocators begin when they end the process.
 const OUT_OF_MEMORY: &[&str] = &[
@@ -35,6 +36,7 @@ const NO_WORK: &[&str] = &[
     // Binaryen cannot open the files of its streams: `/dev` has none.
     "Fatal: Failed opening '",
     NO_START,
+    NO_WALLS,
     // C++ cannot use a file or a stream.
     "terminate called after throwing an instance of 'std::filesystem",
     "terminate called after throwing an instance of 'std::ios_base::failure",

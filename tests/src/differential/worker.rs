@@ -106,10 +106,10 @@ fn binaryen(module: &[u8], arguments: &[OsString]) -> Result<Vec<u8>, Failure> {
     say(OPTIMIZES, level.name());
     let (input, output) = (place.folder.join("in"), place.folder.join("out"));
     std::fs::write(&input, module).expect("a file for the optimizer");
-    let mut command: Vec<OsString> = vec![MEMORY.into(), (&input).into(), "-o".into()];
+    let mut command: Vec<OsString> = vec![(&input).into(), "-o".into()];
     command.push((&output).into());
     command.extend(arguments);
-    let done = edgec_compiler::optimizer_worker(command);
+    let done = edgec_compiler::run_binaryen(command);
     say(OPTIMIZED, "");
     done.map_err(|message| Failure::Exit {
         status: "exit status: 1".to_owned(),

@@ -21,7 +21,7 @@ pub(super) struct Concern {
 pub(super) fn of(job: &Job, program: &ValidComponent) -> Vec<Concern> {
     let features = &program.feature_names();
     let concerns = job.outputs.iter().flat_map(|(target, _)| {
-        let by_shape = |id| program.advisories().contains(&id);
+        let by_shape = |id| program.advisories().any(|it| it == id);
         let concerning = SHIPPED.iter().filter(move |a| {
             a.concerns(ENGINE_VERSION, target.triple(), features) || by_shape(a.id)
         });

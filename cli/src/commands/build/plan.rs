@@ -105,6 +105,9 @@ pub(crate) struct Arguments {
     /// Print errors and warnings only
     #[arg(short, long, help_heading = "Output")]
     pub(super) quiet: bool,
+    /// Also print what confines the processes that work on the program
+    #[arg(short, long, conflicts_with = "quiet", help_heading = "Output")]
+    pub(super) verbose: bool,
     #[command(flatten)]
     signer: SignerArguments,
 }
@@ -193,6 +196,7 @@ impl Plan {
                 init: arguments.init.map(|function| workers.init(function)),
                 level: arguments.level,
                 profile: arguments.profile,
+                front_end: workers.front_end,
                 optimizer: workers.optimizer,
                 compiler: workers.compiler,
             },
