@@ -145,7 +145,8 @@ fn compile(
     let lint = || {
         let clock = Clock::start();
         let program = named.unwrap_or(&prepared.optimized.component);
-        let found = ColdStart::of_program(program, recipe.compiler.worker.memory);
+        let memory = recipe.compiler.worker.memory;
+        let found = ColdStart::of_program(program, &prepared.input, memory);
         (found, clock.elapsed())
     };
     thread::scope(|scope| {
