@@ -163,6 +163,7 @@ fn unfit_public_keys_are_refused_by_name() {
                     error.starts_with("error[public-key]: bad: ") && error.contains(says),
                     "{error}"
                 );
+                assert!(error.contains("\n  hint: the key is damaged"), "{error}");
             }
         }
     }
@@ -184,6 +185,7 @@ fn unfit_public_keys_are_refused_by_name() {
             error.starts_with("error[public-key]: bad: ") && error.contains(says),
             "{text}: {error}"
         );
+        assert!(error.contains("\n  hint: "), "{text}: {error}");
     }
     assert!(!sandbox.files().contains(&"out".to_owned()));
 }
