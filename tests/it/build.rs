@@ -153,7 +153,7 @@ fn the_development_key_is_its_owners_alone() {
     assert!(!sandbox.path().join("b.cwasm").exists());
 }
 
-/// Nobody named these files, so the hint says which one to move.
+/// The user has not named these files, so the hint says which one to move.
 #[test]
 fn a_damaged_development_key_is_told_what_to_do_about() {
     let sandbox = Sandbox::new();
