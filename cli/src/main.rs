@@ -31,6 +31,7 @@ mod pipeline;
 mod progress;
 mod rebuild;
 mod render;
+mod reports;
 mod secrets;
 mod signals;
 mod signer;
