@@ -40,8 +40,8 @@ struct Note {
 const MOST: usize = 12;
 
 impl ColdStart {
-    /// Of a program that is built, with the causes. Offsets lead to places in `input`, the file that
-    /// the user has. So they are left out if edgec made other bytes of it: from text, say.
+    /// Of a program that is built, with the causes. Offsets lead to places in `input`, the user's
+    /// file. So they are left out if edgec made other bytes of it: from text, say.
     pub(crate) fn of_program(program: &ValidComponent, input: &Bytes, memory: u64) -> Self {
         let findings = process(Duration::from_secs(60), memory);
         let findings = findings.and_then(|process| process.program(program));

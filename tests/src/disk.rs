@@ -11,8 +11,8 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts a disk of `kib` KiB as the folder `disk` of a sandbox. Where this user cannot do that,
-    /// says so.
+    /// Mounts a disk of `kib` KiB as the folder `disk` of a sandbox. Where this user cannot do
+    /// that, says so.
     ///
     /// # Panics
     ///
