@@ -178,6 +178,23 @@ fn an_output_replaces_its_own_kind_and_empty_files() {
     }
 }
 
+/// Verbs ask before they work, so nothing is written beside it either.
+#[cfg(unix)]
+#[test]
+fn an_output_replaces_no_pipe() {
+    let sandbox = sandbox();
+    let pipe = sandbox.path().join("pipe.out");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let before = sandbox.files();
+    for (_, verb) in WRITERS {
+        let stderr = sandbox.fails(3, &onto(verb, "pipe.out"));
+        let says = "error[io]: pipe.out: cannot write: not a regular file";
+        assert!(stderr.starts_with(says), "{verb:?}: {stderr}");
+        assert_eq!(sandbox.files(), before, "{verb:?}");
+    }
+}
+
 /// Other tools write DSSE envelopes as well, and files of several.
 #[test]
 fn an_output_replaces_nothing_of_another_tool() {
