@@ -158,7 +158,15 @@ fn the_development_key_is_its_owners_alone() {
 fn a_damaged_development_key_is_told_what_to_do_about() {
     let sandbox = Sandbox::new();
     let hello = hello();
-    let build = ["build", "-q", &hello, "-t", "x86_64", "-o", "a.cwasm"];
+    let build = [
+        "build",
+        "-q",
+        hello.as_str(),
+        "-t",
+        "x86_64",
+        "-o",
+        "a.cwasm",
+    ];
     sandbox.ok(&build);
     let file = |name: &str| sandbox.path().join("home/.config/edgec").join(name);
     let whole = std::fs::read(file("dev.pub.pem")).unwrap();
