@@ -108,8 +108,16 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
 
 /// Reads a public key in any of its encodings.
 pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failure> {
-    let text = files::read_public(path)
-        .map_err(|failure| explain_file(failure, path, Wanted::PublicKey))?;
+    let text = files::read_public(path).map_err(|failure| {
+        let failure = match failure.code() {
+            "not-text" => failure.hint(
+                "a public key is text; of a key in DER, make PEM: \
+                 openssl pkey -pubin -inform DER -in OLD -out NEW.pub.pem",
+            ),
+            _ => failure,
+        };
+        explain_file(failure, path, Wanted::PublicKey)
+    })?;
     public_in(path, text.as_bytes())
 }
 
@@ -176,7 +184,7 @@ pub(crate) fn development(
     }
     // The user has named no file, so hints about another one would lead nowhere.
     let key = read(&private, passphrase).map_err(|failure| match failure.code() {
-        "secret-key" => failure.hint(
+        "secret-key" | "not-text" => failure.hint(
             "this is the development key: move it away, and edgec makes another one; \
              hosts that trust it must then trust that one",
         ),
