@@ -15,6 +15,7 @@ use clap::error::{ContextKind, ContextValue};
 
 use self::labels::{is_about_secrets, is_of_digest, is_of_secret, labelled, labelled_in_name};
 use self::places::{Kind, Place, places};
+pub(crate) use self::places::{for_parser, verb};
 use crate::failure::Failure;
 use crate::key_material::{Material, holds_bytes, holds_list, is_digest, listed_bytes, looks_like};
 use crate::keys::{KEY_VARIABLE, VARIABLE_PREFIX};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use edgec_artifact::Bytes;
 use edgec_compiler::{
     ENGINE_VERSION, Finding, Kind, LintProcess, MachineError, ReadError, Rule, ValidComponent,
     WorkerError, WorkerLimits,
@@ -39,11 +40,23 @@ struct Note {
 const MOST: usize = 12;
 
 impl ColdStart {
-    /// Of a program that is built, with the causes.
-    /// It takes no more than a compiler's process may.
-    pub(crate) fn of_program(program: &ValidComponent, limits: WorkerLimits) -> Self {
+    /// Of a program that is built, with the causes. Offsets lead to places in `input`, the user's
+    /// file. So they are left out if edgec made other bytes of it: from text, say. The lint takes no
+    /// more than a compiler's process may.
+    pub(crate) fn of_program(
+        program: &ValidComponent,
+        input: &Bytes,
+        limits: WorkerLimits,
+    ) -> Self {
         let findings = process(Duration::from_secs(60), limits);
-        Self::new(findings.and_then(|process| process.program(program)))
+        let findings = findings.and_then(|process| process.program(program));
+        Self::new(findings.map(|mut findings| {
+            if !is(program.bytes(), input) {
+                let causes = findings.iter_mut().filter_map(|it| it.cause.as_mut());
+                causes.for_each(|cause| cause.offset = None);
+            }
+            findings
+        }))
     }
 
     /// Of an image that is not trusted, given its engine's version and its section
@@ -152,6 +165,11 @@ impl Note {
     fn rule(&self) -> &'static str {
         self.finding.rule.name()
     }
+}
+
+/// Whether these are the bytes that `described` describes.
+fn is(bytes: &[u8], described: &Bytes) -> bool {
+    bytes.len() as u64 == described.length && Bytes::of(bytes) == *described
 }
 
 fn process(timeout: Duration, limits: WorkerLimits) -> Result<LintProcess, ReadError> {

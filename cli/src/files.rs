@@ -231,13 +231,10 @@ pub(crate) struct Staged {
 }
 
 /// Writes the new file beside the old one. A private key is for its owner only, other files are for
-/// those whom the process's umask lets.
+/// those whom the process's umask lets. What lies at `path` is looked at when the new file takes
+/// its place.
 pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, Failure> {
     let stage = || {
-        match fs::metadata(path) {
-            Ok(old) if !old.is_file() => return Err(io::Error::other("not a regular file")),
-            _ => {}
-        }
         let mut builder = tempfile::Builder::new();
         builder.prefix(".edgec-");
         #[cfg(unix)]

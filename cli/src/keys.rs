@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use edgec_artifact::{KeyEncoding, PublicKey};
+use edgec_artifact::{KeyEncoding, KeyError, PublicKey};
 use edgec_packager::{SecretKey, SecretKeyError};
 use etcetera::BaseStrategy as _;
 use zeroize::Zeroizing;
@@ -108,8 +108,16 @@ fn hint(error: &SecretKeyError, pem: &str) -> Option<&'static str> {
 
 /// Reads a public key in any of its encodings.
 pub(crate) fn read_public(path: &Path) -> Result<(PublicKey, KeyEncoding), Failure> {
-    let text = files::read_public(path)
-        .map_err(|failure| explain_file(failure, path, Wanted::PublicKey))?;
+    let text = files::read_public(path).map_err(|failure| {
+        let failure = match failure.code() {
+            "not-text" => failure.hint(
+                "a public key is text; of a key in DER, make PEM: \
+                 openssl pkey -pubin -inform DER -in OLD -out NEW.pub.pem",
+            ),
+            _ => failure,
+        };
+        explain_file(failure, path, Wanted::PublicKey)
+    })?;
     public_in(path, text.as_bytes())
 }
 
@@ -129,15 +137,19 @@ pub(crate) fn public_in(path: &Path, bytes: &[u8]) -> Result<(PublicKey, KeyEnco
 /// The public key in a text.
 pub(crate) fn public_from_text(text: &str) -> Result<(PublicKey, KeyEncoding), Failure> {
     PublicKey::from_text(text).map_err(|error| {
-        let failure = Failure::rejected("public-key", &error);
-        if text.contains("PRIVATE KEY") {
-            failure.hint(
+        Failure::rejected("public-key", &error).hint(match error {
+            _ if text.contains("PRIVATE KEY") => {
                 "this is a private key, and a public one is wanted: \
-                 `edgec keys export` gives its public half",
-            )
-        } else {
-            failure
-        }
+                 `edgec keys export` gives its public half"
+            }
+            KeyError::NotOnCurve | KeyError::NonCanonical | KeyError::Weak => {
+                "the key is damaged or a forgery: do not trust it, and get it from its owner again"
+            }
+            _ => {
+                "get the key from its owner again; with the private key, \
+                 `edgec keys export key.pem --as pem -o key.pub.pem` writes it"
+            }
+        })
     })
 }
 
@@ -170,10 +182,21 @@ pub(crate) fn development(
             files::stage(&private, pem.as_bytes(), Wanted::PrivateKey)?.commit_if_absent()
         })?;
     }
-    let key = read(&private, passphrase)?;
+    // The user has named no file, so hints about another one would lead nowhere.
+    let key = read(&private, passphrase).map_err(|failure| match failure.code() {
+        "secret-key" | "not-text" => failure.hint(
+            "this is the development key: move it away, and edgec makes another one; \
+             hosts that trust it must then trust that one",
+        ),
+        _ => failure,
+    })?;
     let public_pem = key.public().to_pem();
     if !std::fs::read_to_string(&public).is_ok_and(|text| text == public_pem) {
-        files::write(&public, public_pem.as_bytes(), Wanted::PublicKey)?;
+        let written = files::write(&public, public_pem.as_bytes(), Wanted::PublicKey);
+        written.map_err(|failure| match failure.code() {
+            "output" => failure.hint("remove it: edgec writes it again, from dev.pem"),
+            _ => failure,
+        })?;
     }
     Ok((key, public, new))
 }

@@ -31,6 +31,7 @@ mod pipeline;
 mod progress;
 mod rebuild;
 mod render;
+mod reports;
 mod secrets;
 mod signals;
 mod signer;
@@ -131,9 +132,10 @@ fn edgec() -> ExitCode {
     if let Err(failure) = arguments::refuse_secrets(&command, own) {
         return failure.end(format);
     }
-    let verb = usage::verb(&command, own);
+    let verb = arguments::verb(&command, own);
+    let line = arguments::for_parser(&command, &given);
     let arguments = command
-        .try_get_matches_from(&given)
+        .try_get_matches_from(line)
         .map_err(|error| arguments::redacted(error, &given))
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match arguments {

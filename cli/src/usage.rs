@@ -1,14 +1,12 @@
 //! The parser's errors for machines: what is wrong and what to do, without the layout that clap has
 //! for terminals.
 
-use std::ffi::OsString;
-
-use clap::Command;
 use clap::error::{ContextKind, ContextValue};
 
 use crate::failure::Failure;
 
-/// The parser's error as a failure. `verb` is what `--help` can be asked for ([`verb`]).
+/// The parser's error as a failure. `verb` is what `--help` can be asked for, such as
+/// `edgec store add`.
 pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
@@ -46,22 +44,12 @@ fn values(error: &clap::Error, kind: ContextKind) -> Vec<String> {
     }
 }
 
-/// The program and the verb that a command line names, such as `edgec store add`.
-pub(crate) fn verb(command: &Command, arguments: &[OsString]) -> String {
-    let mut verb = command;
-    let mut path = command.get_name().to_owned();
-    for argument in arguments {
-        if let Some(found) = verb.find_subcommand(argument) {
-            path = format!("{path} {}", found.get_name());
-            verb = found;
-        }
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
+    use crate::arguments::verb;
     use crate::command;
 
     #[test]

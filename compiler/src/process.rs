@@ -12,6 +12,7 @@
 //! Source: `getrlimit(2)`, `prctl(2)`, `signal(7)`.
 
 mod fault;
+mod messages;
 
 use std::ffi::OsStr;
 use std::io::{self, Read};
@@ -21,6 +22,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::fault::judge;
+use self::messages::Messages;
 use crate::machine::{self, Limit, MachineError};
 use crate::stuck::{self, Watch};
 use crate::threads;
@@ -131,7 +133,7 @@ pub(crate) fn run(
     let mut watch = (bounds.sleep == Sleep::Stuck).then(|| Watch::new(child.id()));
     let mut running = Running(child);
     let answer = answer(running.0.stdout.take(), bounds.answer)?;
-    let messages = messages(running.0.stderr.take())?;
+    let messages = Messages::read(running.0.stderr.take())?;
 
     let (status, answer) = match running.wait(&answer, bounds, watch.as_mut())? {
         Waited::Ended(status, answer) => (status, answer),
@@ -141,7 +143,7 @@ pub(crate) fn run(
     };
     match status.success() {
         true => Ok(Ended::Done(answer)),
-        false => judge(status, &text(&messages), bounds.memory, begin.elapsed()),
+        false => judge(status, &messages.text(), bounds.memory, begin.elapsed()),
     }
 }
 
@@ -241,47 +243,9 @@ fn answer(
     Ok(receiver)
 }
 
-/// How much is kept of what a process writes to standard error, in bytes.
-const MOST_SAID: usize = 4096;
-
-/// Reads what a process writes to standard error, piece by piece. Reads on when that is too much,
-/// so that the process is not stopped by a full pipe.
-fn messages(stream: Option<impl Read + Send + 'static>) -> Result<Receiver<Vec<u8>>, MachineError> {
-    let (sender, receiver) = channel();
-    let read = move || {
-        let Some(mut stream) = stream else { return };
-        let mut piece = [0; 1024];
-        let mut said = 0;
-        while let Ok(length @ 1..) = stream.read(&mut piece) {
-            // How the stream comes in pieces does not decide what is kept.
-            let kept = length.min(MOST_SAID - said);
-            if kept > 0 {
-                said += kept;
-                let _ = sender.send(piece.get(..kept).unwrap_or_default().to_vec());
-            }
-        }
-    };
-    let thread = thread::Builder::new().spawn(read);
-    thread.map_err(MachineError::of_thread)?;
-    Ok(receiver)
-}
-
-/// How long to wait for the next piece of messages. They are written already, but on a busy machine
-/// the thread that reads them may be late, and what they say decides what is at fault.
-const MOST_SILENCE: Duration = Duration::from_secs(2);
-
-/// All messages of a process that has ended. A child of the process may keep the stream open, so
-/// this does not wait for the stream's end.
-fn text(messages: &Receiver<Vec<u8>>) -> String {
-    let mut bytes = Vec::new();
-    while let Ok(piece) = messages.recv_timeout(MOST_SILENCE) {
-        bytes.extend_from_slice(&piece);
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// What a worker process does first: it limits itself to `memory` bytes, leaves no core file, and
-/// ends when the process that started it does. [`crate::walls`] come after that. Only Linux has a limit that counts every private
+/// ends when the process that started it does. [`crate::walls`] come after that. Only Linux has a
+/// limit that counts every private
 /// writable page, so other systems have no limit.
 pub(crate) fn limit(memory: u64) {
     #[cfg(target_os = "linux")]
@@ -490,5 +454,14 @@ mod tests {
                     i=$((i+1)); done; cat";
         let done = shell(much, bounds());
         assert!(matches!(done, Ok(Ended::Done(answer)) if answer == b"input"));
+        // The last line says what is at fault, the first one is the message where none does.
+        let full = "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$";
+        let full = shell(&format!("{much}; {full}"), bounds());
+        assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
+        let failed = shell(&format!("echo first >&2; {much} >&2; exit 3"), bounds());
+        let Ok(Ended::Failed { message, .. }) = failed else {
+            panic!("{failed:?}");
+        };
+        assert_eq!(message, "first");
     }
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use edgec_tests::corpus::{GREETING, bombs::bombs, fails, refused};
+use edgec_tests::disk::SmallDisk;
 use edgec_tests::{OLD_ARTIFACT, Sandbox, binary, isolate, repository};
 
 fn hello() -> Vec<u8> {
@@ -278,52 +279,37 @@ fn row_40_no_room_for_the_artifact() {
 #[test]
 fn row_40_a_full_disk() {
     let sandbox = small();
-    let disk = sandbox.path().join("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=16k", "tmpfs"])
-        .arg(&disk)
-        .stderr(Stdio::null())
-        .status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: this user cannot mount a disk");
+    let Some(_disk) = SmallDisk::mount(&sandbox, 16) else {
         return;
-    }
-    let result = std::panic::catch_unwind(|| {
-        sandbox.write("disk/a.cwasm", OLD_ARTIFACT);
-        let hello = repository().join("examples/hello.wat");
-        let arguments = [
-            "build",
-            "-q",
-            hello.to_str().unwrap(),
-            "-t",
-            "x86_64,aarch64",
-            "--key",
-            "key.pem",
-            "-o",
-            "disk",
-        ];
-        fails(&sandbox, 3, &arguments, "io");
-        let one = [
-            "build",
-            "-q",
-            hello.to_str().unwrap(),
-            "-t",
-            "x86_64",
-            "--key",
-            "key.pem",
-            "-o",
-            "disk/a.cwasm",
-        ];
-        fails(&sandbox, 3, &one, "io");
-        assert_eq!(sandbox.read("disk/a.cwasm"), OLD_ARTIFACT);
-        tries_a_store_and_a_key(&sandbox);
-    });
-    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
-    assert!(unmounted.success());
-    if let Err(panic) = result {
-        std::panic::resume_unwind(panic);
-    }
+    };
+    sandbox.write("disk/a.cwasm", OLD_ARTIFACT);
+    let hello = repository().join("examples/hello.wat");
+    let arguments = [
+        "build",
+        "-q",
+        hello.to_str().unwrap(),
+        "-t",
+        "x86_64,aarch64",
+        "--key",
+        "key.pem",
+        "-o",
+        "disk",
+    ];
+    fails(&sandbox, 3, &arguments, "io");
+    let one = [
+        "build",
+        "-q",
+        hello.to_str().unwrap(),
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "-o",
+        "disk/a.cwasm",
+    ];
+    fails(&sandbox, 3, &one, "io");
+    assert_eq!(sandbox.read("disk/a.cwasm"), OLD_ARTIFACT);
+    tries_a_store_and_a_key(&sandbox);
 }
 
 /// The folder `disk` of the sandbox has little room: first too little for an image, then none.

@@ -6,7 +6,7 @@ use edgec_artifact::elf::ElfImage;
 use edgec_compiler::Image;
 use edgec_tests::corpus::{Forge, material};
 use edgec_tests::planted::beds;
-use edgec_tests::{Sandbox, shared};
+use edgec_tests::{Sandbox, guests};
 use edgec_verifier::audit::{self, Arch, AuditError, MAX_FINDINGS, Problem};
 use edgec_verifier::{Expected, TrustPolicy, VerifyError, verify};
 use serde_json::Value;
@@ -386,17 +386,11 @@ fn what_is_built_is_clean() {
     let example = edgec_tests::repository().join("examples/hello.wat");
     let example = vec![example.to_str().unwrap().to_owned()];
     let mut programs = Vec::new();
-    match shared("guests") {
-        Some(folder) => {
-            let entries = std::fs::read_dir(folder).unwrap();
-            let paths = entries.map(|entry| entry.unwrap().path());
-            let names = paths.map(|path| path.to_str().unwrap().to_owned());
-            programs.extend(names.filter(|it| it.ends_with(".wasm") && !it.contains("js-http")));
-        }
-        None => {
-            assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
-            eprintln!("skipped in part: no guests beside the repository");
-        }
+    if let Some(folder) = guests() {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let names = paths.map(|path| path.to_str().unwrap().to_owned());
+        programs.extend(names.filter(|it| it.ends_with(".wasm") && !it.contains("js-http")));
     }
     let different = ids(&|target| target.same_code_as().is_none());
     let some = ids(&|target| ["x86_64-v3", "neoverse-n1"].contains(&target.id));

@@ -153,6 +153,46 @@ fn the_development_key_is_its_owners_alone() {
     assert!(!sandbox.path().join("b.cwasm").exists());
 }
 
+/// The user has not named these files, so the hint says which one to move.
+#[test]
+fn a_damaged_development_key_is_told_what_to_do_about() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let build = [
+        "build",
+        "-q",
+        hello.as_str(),
+        "-t",
+        "x86_64",
+        "-o",
+        "a.cwasm",
+    ];
+    sandbox.ok(&build);
+    let file = |name: &str| sandbox.path().join("home/.config/edgec").join(name);
+    let whole = std::fs::read(file("dev.pub.pem")).unwrap();
+    // A public key that was cut off, or is another one, is written again.
+    std::fs::write(file("dev.pub.pem"), &whole[..40]).unwrap();
+    sandbox.ok(&build);
+    assert_eq!(std::fs::read(file("dev.pub.pem")).unwrap(), whole);
+    for (name, exit, begins, says) in [
+        ("dev.pub.pem", 2, "error[output]: ", "hint: remove it: "),
+        (
+            "dev.pem",
+            1,
+            "error[secret-key]: ",
+            "hint: this is the development key: move it away",
+        ),
+    ] {
+        std::fs::write(file(name), "Some words.\n").unwrap();
+        let stderr = sandbox.fails(exit, &build);
+        assert!(stderr.contains(begins) && stderr.contains(says), "{stderr}");
+        assert!(stderr.contains(name), "{stderr}");
+        std::fs::remove_file(file(name)).unwrap();
+        sandbox.ok(&build);
+    }
+    assert_ne!(std::fs::read(file("dev.pub.pem")).unwrap(), whole);
+}
+
 #[test]
 fn a_core_module_becomes_what_is_asked_for() {
     let sandbox = Sandbox::new();

@@ -1,7 +1,7 @@
 //! The cold-start lint through the binary: what `build` and `inspect` say, and what hostile
 //! images do to `inspect`.
 
-use edgec_tests::{CLI_GUESTS, Sandbox, shared};
+use edgec_tests::{CLI_GUESTS, Sandbox, guests};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -56,15 +56,47 @@ fn verbs_agree() {
     assert_eq!(built["cause"]["reason"], "imported-memory");
 }
 
+/// An offset leads to a place in the user's file, or is not there.
+#[test]
+fn offsets_are_those_of_the_input() {
+    let sandbox = Sandbox::new();
+    let needless = "(func $unused (drop (i32.const 7)))";
+    let text = format!(
+        r#"(module (import "e" "m" (memory 2)) {needless} (data (i32.const 0) "{}"))"#,
+        "x".repeat(1 << 16)
+    );
+    let binary = wat::parse_str(&text).unwrap();
+    // The flags of an active segment, then its offset `i32.const 0`.
+    let segment = [0_u8, 0x41, 0, 0x0b];
+    let begins = binary.windows(4).position(|four| four == segment).unwrap();
+    sandbox.write("a.wat", &text);
+    sandbox.write("a.wasm", &binary);
+    let segment = |built: Value| {
+        assert_eq!(notable(&built), ["memory-copied"]);
+        let finding = &built["findings"][0];
+        let message = finding["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(": data segment 0 "), "{message}");
+        (
+            finding["cause"]["offset"].as_u64(),
+            message.contains("at offset"),
+        )
+    };
+    let begins = u64::try_from(begins).unwrap();
+    assert_eq!(segment(build(&sandbox, "a.wasm")), (Some(begins), true));
+    assert_eq!(segment(build(&sandbox, "a.wat")), (None, false));
+    // The optimizer removes the function.
+    let optimize = ["build", "a.wasm", "-Oz", "-t", "x86_64", "--key", "key.pem"];
+    let report = ["-o", "out.cwasm", "--format", "json"];
+    let report = json(&sandbox.ok(&[&optimize[..], &report].concat()));
+    let built = &report["inputs"][0]["built"];
+    assert_eq!(segment(built["coldStart"].clone()), (None, false));
+}
+
 /// Real programs that are linked statically lose nothing worth a line. `EDGEC_REQUIRE_GUESTS=1`
 /// makes their absence a failure.
 #[test]
 fn real_programs_lose_nothing() {
-    let Some(folder) = shared("guests") else {
-        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
-        eprintln!("skipped: no guests beside the repository");
-        return;
-    };
+    let Some(folder) = guests() else { return };
     let sandbox = Sandbox::new();
     let mut files: Vec<&str> = CLI_GUESTS.iter().map(|guest| guest.file).collect();
     files.push("rust-http-proxy.wasm");

@@ -19,6 +19,20 @@ struct Suite {
     verdicts: Vec<(String, bool)>,
 }
 
+impl Suite {
+    /// The accepted core modules that need nothing from a host: path, binary, program.
+    fn standalone(&self) -> impl Iterator<Item = (&str, Vec<u8>, edgec_compiler::ValidComponent)> {
+        let accepted = self.verdicts.iter().filter(|(_, accepted)| *accepted);
+        accepted.filter_map(move |(file, _)| {
+            let wasm = self.sandbox.read(file);
+            let program = edgec_compiler::validate(wasm.clone()).unwrap();
+            let is_module = program.kind() == edgec_compiler::Kind::Module;
+            let needs_nothing = program.interface().imports.is_empty();
+            (is_module && needs_nothing).then_some((file.as_str(), wasm, program))
+        })
+    }
+}
+
 fn suite() -> Option<Suite> {
     let Some(archive) = shared("conformance/conformance.tar.zst") else {
         assert!(std::env::var_os("EDGEC_REQUIRE_CONFORMANCE").is_none());
@@ -170,13 +184,7 @@ fn the_optimizer_changes_no_behaviour() {
     let engine = Engine::new(&config).unwrap();
     let (mut compared, mut calls) = (0, 0);
     let mut differ = Vec::new();
-    for (file, _) in suite.verdicts.iter().filter(|(_, accepted)| *accepted) {
-        let wasm = suite.sandbox.read(file);
-        let program = edgec_compiler::validate(wasm.clone()).unwrap();
-        if program.kind() != edgec_compiler::Kind::Module || !program.interface().imports.is_empty()
-        {
-            continue;
-        }
+    for (file, wasm, program) in suite.standalone() {
         for level in [edgec_compiler::Level::O1, edgec_compiler::Level::O2] {
             let optimized =
                 edgec_compiler::optimize(program.clone(), level, &optimizer, |_, _| {}).unwrap();
@@ -227,13 +235,7 @@ fn the_edge_profile_changes_no_behaviour() {
     // Stock Wasmtime runs the very same code: what does not end there either is known by then.
     let (mut compared, mut calls, mut reordered) = (0, 0, 0);
     let mut differ = Vec::new();
-    for (file, _) in suite.verdicts.iter().filter(|(_, accepted)| *accepted) {
-        let wasm = suite.sandbox.read(file);
-        let program = edgec_compiler::validate(wasm.clone()).unwrap();
-        if program.kind() != edgec_compiler::Kind::Module || !program.interface().imports.is_empty()
-        {
-            continue;
-        }
+    for (file, wasm, program) in suite.standalone() {
         let ordered = edgec_compiler::order(program);
         reordered += usize::from(ordered.bytes() != wasm);
         let profile = edgec_compiler::EngineProfile::Edge;

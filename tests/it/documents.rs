@@ -35,35 +35,24 @@ fn find_code(document: &Value) -> Option<String> {
 fn a_failure_is_a_document_and_a_line() {
     let sandbox = Sandbox::new();
     sandbox.write("bad.wat", "(module (func (result i32)))");
-    let json = ["--format", "json"];
-    for (arguments, exit) in [
-        (&["build", "bad.wat", "--key", "key.pem"][..], 1),
-        (&["build", "bad.wat", "--key", "missing.pem"], 3),
-        (&["build", "bad.wat", "--key", "key.pem", "-t", "sparc"], 2),
-        (&["validate", "bad.wat"], 1),
-        (&["validate", "missing.wat"], 3),
-        (&["verify", "bad.wat", "--key", "key.pub.pem"], 1),
-        (&["verify", "bad.wat", "--trust", "missing.toml"], 3),
-        (&["inspect", "bad.wat"], 1),
-        (&["audit", "bad.wat"], 1),
-        (&["diff", "bad.wat", "bad.wat"], 1),
-        (&["keys", "show", "bad.wat"], 1),
-        (&["store", "ls"], 2),
-        (
-            &[
-                "store",
-                "--store",
-                "store",
-                "add",
-                "--key",
-                "key.pub.pem",
-                "bad.wat",
-            ],
-            1,
-        ),
-        (&["targets", "--host", "missing.toml"], 3),
+    for (line, exit) in [
+        ("build bad.wat --key key.pem", 1),
+        ("build bad.wat --key missing.pem", 3),
+        ("build bad.wat --key key.pem -t sparc", 2),
+        ("validate bad.wat", 1),
+        ("validate missing.wat", 3),
+        ("verify bad.wat --key key.pub.pem", 1),
+        ("verify bad.wat --trust missing.toml", 3),
+        ("inspect bad.wat", 1),
+        ("audit bad.wat", 1),
+        ("diff bad.wat bad.wat", 1),
+        ("keys show bad.wat", 1),
+        ("store ls", 2),
+        ("store --store store add --key key.pub.pem bad.wat", 1),
+        ("targets --host missing.toml", 3),
     ] {
-        json_failure(&sandbox, &[arguments, &json].concat(), exit);
+        let words: Vec<&str> = line.split(' ').chain(["--format", "json"]).collect();
+        json_failure(&sandbox, &words, exit);
     }
 }
 

@@ -4,7 +4,7 @@
 use edgec_loader::{EngineProfile, Expected, Limits, engine, load};
 use edgec_tests::Sandbox;
 use serde_json::Value;
-use wasmtime::component::{Linker, Val};
+use wasmtime::component::{Instance, Linker, Val};
 
 /// A type with this many items: `(enum "a0" …)` and the like.
 fn ty(kind: &str, items: usize) -> String {
@@ -84,10 +84,8 @@ fn takes(kind: &str, items: usize) -> Vec<u8> {
     )
 }
 
-/// Builds and loads a program. Returns the result of its `run`.
-fn call(sandbox: &Sandbox, program: &[u8]) -> Val {
-    sandbox.write("app.wasm", program);
-    sandbox.build("app.wasm", std::env::consts::ARCH, "app.cwasm");
+/// Loads `app.cwasm`, and makes an instance of it.
+fn instance(sandbox: &Sandbox) -> (wasmtime::Store<()>, Instance) {
     let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let path = sandbox.path().join("app.cwasm");
     let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
@@ -95,6 +93,14 @@ fn call(sandbox: &Sandbox, program: &[u8]) -> Val {
     let instance = Linker::new(&engine)
         .instantiate(&mut store, loaded.program())
         .unwrap();
+    (store, instance)
+}
+
+/// Builds and loads a program. Returns the result of its `run`.
+fn call(sandbox: &Sandbox, program: &[u8]) -> Val {
+    sandbox.write("app.wasm", program);
+    sandbox.build("app.wasm", std::env::consts::ARCH, "app.cwasm");
+    let (mut store, instance) = instance(sandbox);
     let run = instance.get_func(&mut store, "run").unwrap();
     let mut results = [Val::Bool(false)];
     run.call(&mut store, &[], &mut results).unwrap();
@@ -250,13 +256,7 @@ fn calls_that_always_trap_are_told() {
         stderr.contains("warning: app.wat: EDGEC-2026-0003 concerns the code for"),
         "{stderr}"
     );
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
-    let path = sandbox.path().join("app.cwasm");
-    let loaded = load(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
-    let mut store = wasmtime::Store::new(&engine, ());
-    let instance = Linker::new(&engine)
-        .instantiate(&mut store, loaded.program())
-        .unwrap();
+    let (mut store, instance) = instance(&sandbox);
     let run = instance
         .get_typed_func::<(), (u32,)>(&mut store, "run")
         .unwrap();

@@ -3,7 +3,8 @@
 use edgec_tests::{Sandbox, repository};
 
 struct Case {
-    arguments: &'static [&'static str],
+    /// The arguments, with a space between them.
+    line: &'static str,
     exit: i32,
     /// How standard error begins.
     begins: &'static str,
@@ -13,74 +14,67 @@ struct Case {
 
 const CASES: &[Case] = &[
     Case {
-        arguments: &["build", "missing.wasm", "--key", "key.pem"],
+        line: "build missing.wasm --key key.pem",
         exit: 3,
         begins: "error[io]: missing.wasm: cannot read: No such file",
         says: &[],
     },
     Case {
-        arguments: &["build", "empty.wasm", "--key", "key.pem"],
+        line: "build empty.wasm --key key.pem",
         exit: 1,
         begins: "error[not-wasm]: empty.wasm: the input is empty",
         says: &["hint: "],
     },
     Case {
-        arguments: &["build", "image.png", "--key", "key.pem"],
+        line: "build image.png --key key.pem",
         exit: 1,
         begins: "error[not-wasm]: image.png: neither WebAssembly binary",
         says: &["89 50 4e 47", "hint: "],
     },
     Case {
-        arguments: &["build", "truncated.wasm", "--key", "key.pem"],
+        line: "build truncated.wasm --key key.pem",
         exit: 1,
         begins: "error[invalid]: truncated.wasm: invalid WebAssembly: ",
         says: &["(at offset 0x", "hint: the file was cut off"],
     },
     Case {
-        arguments: &["build", "type.wat", "--key", "key.pem"],
+        line: "build type.wat --key key.pem",
         exit: 1,
         begins: "error[invalid]: type.wat: invalid WebAssembly: ",
         says: &["hint: mend the text"],
     },
     Case {
-        arguments: &["build", "function.wat", "--key", "key.pem"],
+        line: "build function.wat --key key.pem",
         exit: 1,
         begins: "error[invalid]: function.wat: invalid WebAssembly: type mismatch",
         says: &["in function 1 `broken`"],
     },
     Case {
-        arguments: &["build", "feature.wat", "--key", "key.pem"],
+        line: "build feature.wat --key key.pem",
         exit: 1,
         begins: "error[unsupported]: feature.wat: WebAssembly that edgec does not support: ",
         says: &["hint: the program uses `custom_page_sizes`"],
     },
     Case {
-        arguments: &["build", "legacy.wat", "--key", "key.pem"],
+        line: "build legacy.wat --key key.pem",
         exit: 1,
         begins: "error[unsupported]: legacy.wat: WebAssembly that edgec does not support: ",
         says: &["in function 0", "hint: ", "--translate-to-exnref"],
     },
     Case {
-        arguments: &["build", "engine.wat", "--key", "key.pem"],
+        line: "build engine.wat --key key.pem",
         exit: 1,
         begins: "error[unsupported]: engine.wat: valid WebAssembly, but beyond this engine",
         says: &["root-level component imports"],
     },
     Case {
-        arguments: &["build", "text.wat", "--key", "key.pem"],
+        line: "build text.wat --key key.pem",
         exit: 1,
         begins: "error[not-wasm]: text.wat: malformed WebAssembly text: ",
         says: &["(modul)"],
     },
     Case {
-        arguments: &[
-            "build",
-            "foreign.wat",
-            "--kind",
-            "component",
-            "--key",
-            "key.pem",
-        ],
+        line: "build foreign.wat --kind component --key key.pem",
         exit: 1,
         begins: "error[kind]: foreign.wat: the core module cannot become a component",
         says: &[
@@ -90,259 +84,212 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        arguments: &[
-            "build", "good.wat", "--target", "x86_65", "--key", "key.pem",
-        ],
+        line: "build good.wat --target x86_65 --key key.pem",
         exit: 2,
         begins: "error[unknown-target]: unknown target `x86_65`",
         says: &["did you mean x86_64"],
     },
     Case {
-        arguments: &[
-            "build",
-            "good.wat",
-            "--key",
-            "key.pem",
-            "-o",
-            "/proc/nowhere/out",
-        ],
+        line: "build good.wat --key key.pem -o /proc/nowhere/out",
         exit: 3,
         begins: "error[io]: /proc/nowhere/out: cannot create",
         says: &[],
     },
     Case {
-        arguments: &[
-            "build",
-            "good.wat",
-            "-t",
-            "x86_64",
-            "--key",
-            "key.pem",
-            "-o",
-            "/dev/full",
-        ],
+        line: "build good.wat -t x86_64 --key key.pem -o /dev/full",
         exit: 3,
         begins: "error[io]: /dev/full: cannot write: not a regular file",
         says: &[],
     },
     Case {
-        arguments: &["build", "good.wat", "--key", "key.pem", "-o", "good.wat"],
+        line: "build good.wat --key key.pem -o good.wat",
         exit: 2,
         begins: "error[output]: good.wat: 2 artifacts do not fit one file",
         says: &["hint: "],
     },
     Case {
-        arguments: &["build", "good.wat", "--key", "missing.pem"],
+        line: "build good.wat --key missing.pem",
         exit: 3,
         begins: "error[io]: missing.pem: cannot read",
         says: &[],
     },
     Case {
-        arguments: &["build", "good.wat", "--key", "key.pub.pem"],
+        line: "build good.wat --key key.pub.pem",
         exit: 1,
         begins: "error[secret-key]: key.pub.pem",
         says: &["hint: this is the public key"],
     },
     Case {
-        arguments: &["build", "good.wat", "folder/good.wat", "--key", "key.pem"],
+        line: "build good.wat folder/good.wat --key key.pem",
         exit: 2,
         begins: "error[same-output]: folder/good.wat: good.wat would become the same artifact",
         says: &[],
     },
     Case {
-        arguments: &[
-            "build",
-            "good.wat",
-            "--key",
-            "key.pem",
-            "--not-before",
-            "2030-01-01",
-            "--expires",
-            "2030-01-01T00:00:00Z",
-        ],
+        line: "build good.wat --key key.pem --not-before 2030-01-01 --expires 2030-01-01T00:00:00Z",
         exit: 2,
         begins: "error[validity]",
         says: &[],
     },
     Case {
-        arguments: &[
-            "build",
-            "good.wat",
-            "--key",
-            "key.pem",
-            "--wasm-opt",
-            "/bin/false",
-        ],
+        line: "build good.wat --key key.pem --wasm-opt /bin/false",
         exit: 3,
         begins: "error[optimizer]: /bin/false",
         says: &[],
     },
     Case {
-        arguments: &["build", "good.wat", "--key", "key.pem", "--name", "../x"],
+        line: "build good.wat --key key.pem --name ../x",
         exit: 2,
         begins: "error[name]",
         says: &["hint: "],
     },
     Case {
-        arguments: &["build", "folder", "--key", "key.pem"],
+        line: "build folder --key key.pem",
         exit: 1,
         begins: "error[not-a-file]: folder: not a regular file",
         says: &["hint: this is a folder"],
     },
     Case {
-        arguments: &["build"],
+        line: "build",
         exit: 2,
         begins: "error: the following required arguments",
         says: &[],
     },
     Case {
-        arguments: &["verify", "good.wat", "--key", "key.pub.pem"],
+        line: "verify good.wat --key key.pub.pem",
         exit: 1,
         begins: "error[layout]: good.wat: this is WebAssembly text, not an artifact of edgec",
         says: &["hint: "],
     },
     Case {
-        arguments: &["verify", "missing.cwasm", "--key", "key.pub.pem"],
+        line: "verify missing.cwasm --key key.pub.pem",
         exit: 3,
         begins: "error[io]: missing.cwasm",
         says: &[],
     },
     Case {
-        arguments: &["verify", "good.wat", "--key", "key.pem"],
+        line: "verify good.wat --key key.pem",
         exit: 1,
         begins: "error[public-key]: key.pem",
         says: &["hint: this is a private key"],
     },
     Case {
-        arguments: &["verify", "good.wat"],
+        line: "verify good.wat",
         exit: 2,
         begins: "error[no-trust]: nothing says whose signatures count",
         says: &["hint: ", "--key", "--trust"],
     },
     Case {
-        arguments: &["verify", "good.wat", "--trust", "good.wat"],
+        line: "verify good.wat --trust good.wat",
         exit: 1,
         begins: "error[trust-policy]: good.wat: this is WebAssembly text, not a trust policy",
         says: &["hint: a policy is TOML"],
     },
     Case {
-        arguments: &["inspect", "good.wat"],
+        line: "inspect good.wat",
         exit: 1,
         begins: "error[layout]: good.wat",
         says: &[],
     },
     Case {
-        arguments: &["sign", "good.wat", "--key", "key.pem"],
+        line: "sign good.wat --key key.pem",
         exit: 1,
         begins: "error[package]: good.wat",
         says: &[],
     },
     Case {
-        arguments: &["keygen", "-o", "key.pem"],
+        line: "keygen -o key.pem",
         exit: 2,
         begins: "error[exists]: key.pem",
         says: &["hint: "],
     },
     Case {
-        arguments: &["run", "--key", "key.pub.pem", "folder"],
+        line: "run --key key.pub.pem folder",
         exit: 1,
         begins: "error[not-a-file]: folder",
         says: &["hint: this is a folder"],
     },
     Case {
-        arguments: &[
-            "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "key.pem",
-        ],
+        line: "build good.wat -t x86_64 --key key.pem -o key.pem",
         exit: 2,
         begins: "error[output]: key.pem: this file is read, and would be overwritten",
         says: &[],
     },
     Case {
-        arguments: &[
-            "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "good.wat",
-        ],
+        line: "build good.wat -t x86_64 --key key.pem -o good.wat",
         exit: 2,
         begins: "error[output]: good.wat: this file is read, and would be overwritten",
         says: &[],
     },
     Case {
-        arguments: &["policy", "sign", "good.wat", "--key", "key.pem", "-o", "x"],
+        line: "policy sign good.wat --key key.pem -o x",
         exit: 1,
         begins: "error[trust-policy]: good.wat: this is WebAssembly text, not a trust policy",
         says: &["hint: a policy is TOML"],
     },
     Case {
-        arguments: &[
-            "verify",
-            "good.wat",
-            "--key",
-            "key.pub.pem",
-            "--root",
-            "key.pub.pem",
-        ],
+        line: "verify good.wat --key key.pub.pem --root key.pub.pem",
         exit: 2,
         begins: "error: the argument '--key <PUBLIC_KEY>' cannot be used with '--root",
         says: &[],
     },
     Case {
-        arguments: &[
-            "build", "good.wat", "-t", "x86_64", "--key", "key.pem", "-o", "-",
-        ],
+        line: "build good.wat -t x86_64 --key key.pem -o -",
         exit: 2,
         begins: "error[output]: -o -: standard output is not written to",
         says: &["hint: name a file: it is written whole or not at all"],
     },
     Case {
         // Nor is it a folder for several.
-        arguments: &["build", "good.wat", "--key", "key.pem", "-o", "-"],
+        line: "build good.wat --key key.pem -o -",
         exit: 2,
         begins: "error[output]: -o -: standard output is not written to",
         says: &[],
     },
     Case {
-        arguments: &["sign", "good.wat", "--key", "key.pem", "-o", "key.pem"],
+        line: "sign good.wat --key key.pem -o key.pem",
         exit: 2,
         begins: "error[output]: key.pem: this file is read, and would be overwritten",
         says: &[],
     },
     Case {
-        arguments: &["build", "good.wat", "--key", "key.pem", "--expires", "2030"],
+        line: "build good.wat --key key.pem --expires 2030",
         exit: 2,
         begins: "error: invalid value '2030' for '--expires <TIME>': that lies before 1973",
         says: &[],
     },
     Case {
-        arguments: &["verify", "/dev/zero", "--key", "key.pub.pem"],
+        line: "verify /dev/zero --key key.pub.pem",
         exit: 1,
         begins: "error[not-a-file]: /dev/zero",
         says: &[],
     },
     Case {
-        arguments: &["verify", "good.wat", "--key", "/dev/zero"],
+        line: "verify good.wat --key /dev/zero",
         exit: 3,
         begins: "error[io]: /dev/zero: cannot read",
         says: &[],
     },
     Case {
-        arguments: &["validate", "escape.wat"],
+        line: "validate escape.wat",
         exit: 1,
         begins: "error[not-wasm]: escape.wat: malformed WebAssembly text",
         says: &["\\u{1b}[2J"],
     },
     Case {
-        arguments: &["run", "--key", "key.pub.pem", "-"],
+        line: "run --key key.pub.pem -",
         exit: 1,
         begins: "error[not-a-file]: -: standard input is not a regular file",
         says: &["hint: ", "write it to a file first"],
     },
     Case {
-        arguments: &["run", "--key", "key.pub.pem", "/dev/null"],
+        line: "run --key key.pub.pem /dev/null",
         exit: 1,
         begins: "error[not-a-file]: /dev/null",
         says: &["hint: ", "write it to a file first"],
     },
     Case {
-        arguments: &["run", "a.cwasm", "input.txt", "--key", "key.pub.pem"],
+        line: "run a.cwasm input.txt --key key.pub.pem",
         exit: 2,
         begins: "error[no-trust]: ",
         says: &[
@@ -350,59 +297,50 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        arguments: &["run", "a.cwasm", "--", "--trust=a.toml"],
+        line: "run a.cwasm -- --trust=a.toml",
         exit: 2,
         begins: "error[no-trust]: ",
         says: &["hint: `--trust` behind `--` was given to the program"],
     },
     Case {
         // A value that may be a secret of the program's is not repeated.
-        arguments: &["run", "a.cwasm", "--token=x", "--key", "key.pub.pem"],
+        line: "run a.cwasm --token=x --key key.pub.pem",
         exit: 2,
         begins: "error[no-trust]: ",
         says: &["hint: `--key` behind the program's first argument was given to the program"],
     },
     Case {
-        arguments: &["run", "a.cwasm", "input.txt"],
+        line: "run a.cwasm input.txt",
         exit: 2,
         begins: "error[no-trust]: ",
         says: &["hint: name a public key with --key"],
     },
     Case {
-        arguments: &["advisories", "GHSA-0"],
+        line: "advisories GHSA-0",
         exit: 2,
         begins: "error[unknown-advisory]: GHSA-0: ",
         says: &["hint: it knows ", "GHSA-43j2-gcp4-m22g"],
     },
     Case {
-        arguments: &["build", "*.wasmx", "--key", "key.pem"],
+        line: "build *.wasmx --key key.pem",
         exit: 3,
         begins: "error[io]: *.wasmx: cannot read: No such file",
         says: &[],
     },
     Case {
-        arguments: &["build", ".", "--key", "key.pem"],
+        line: "build . --key key.pem",
         exit: 1,
         begins: "error[not-a-file]: .: not a regular file",
         says: &["hint: this is a folder"],
     },
     Case {
-        arguments: &[
-            "build",
-            "good.wat",
-            "--key",
-            "key.pem",
-            "--issued",
-            "2030-01-01T00:00:00Z",
-            "--expires",
-            "2029-01-01T00:00:00Z",
-        ],
+        line: "build good.wat --key key.pem --issued 2030-01-01T00:00:00Z --expires 2029-01-01T00:00:00Z",
         exit: 2,
         begins: "error[validity]: --expires (2029-01-01T00:00:00Z) is not after --issued",
         says: &["never be valid"],
     },
     Case {
-        arguments: &["validate", "function.wat", "good.wat"],
+        line: "validate function.wat good.wat",
         exit: 1,
         begins: "error[invalid]: function.wat",
         says: &[],
@@ -433,21 +371,21 @@ fn bad_input() {
 
     let before = sandbox.files();
     for case in CASES {
-        let stderr = sandbox.fails(case.exit, case.arguments);
-        let arguments = case.arguments;
-        assert!(stderr.starts_with(case.begins), "{arguments:?}: {stderr}");
+        let line = case.line;
+        let arguments: Vec<&str> = line.split(' ').collect();
+        let stderr = sandbox.fails(case.exit, &arguments);
+        assert!(stderr.starts_with(case.begins), "{line}: {stderr}");
         assert!(
             !stderr.contains('\u{1b}') && !stderr.contains('\u{7}'),
             "{stderr:?}"
         );
         for text in case.says {
-            assert!(stderr.contains(text), "{arguments:?}: {stderr}");
+            assert!(stderr.contains(text), "{line}: {stderr}");
         }
-        assert_eq!(sandbox.files(), before, "{arguments:?}");
+        assert_eq!(sandbox.files(), before, "{line}");
     }
 }
 
-/// For machines the same error is JSON on standard output.
 /// The offsets of a text would be those in a binary that only edgec has seen.
 #[test]
 fn the_error_of_a_text_has_no_offset_in_a_binary() {
@@ -476,6 +414,7 @@ fn the_error_of_a_text_has_no_offset_in_a_binary() {
     }
 }
 
+/// For machines the same error is JSON on standard output.
 #[test]
 fn errors_as_json() {
     let sandbox = Sandbox::new();

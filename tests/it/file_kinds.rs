@@ -83,51 +83,32 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Every verb that reads artifacts, by the arguments around one.
-const ARTIFACT_VERBS: &[&[&str]] = &[
-    &["verify", "FILE", "--key", "key.pub.pem"],
-    &["run", "--key", "key.pub.pem", "FILE"],
-    &["inspect", "FILE"],
-    &["audit", "FILE"],
-    &["envelope", "FILE"],
-    &["check", "FILE"],
-    &["sign", "FILE", "--key", "key.pem"],
-    &["diff", "FILE", "app.cwasm"],
-    &["diff", "app.cwasm", "FILE"],
-    &["symbolize", "other.debug", "--artifact", "FILE", "0x1"],
-    &[
-        "store",
-        "--store",
-        "store",
-        "add",
-        "--key",
-        "key.pub.pem",
-        "FILE",
-    ],
+/// Every verb that reads artifacts: command lines, with the artifact as `FILE`.
+const ARTIFACT_VERBS: &[&str] = &[
+    "verify FILE --key key.pub.pem",
+    "run --key key.pub.pem FILE",
+    "inspect FILE",
+    "audit FILE",
+    "envelope FILE",
+    "check FILE",
+    "sign FILE --key key.pem",
+    "diff FILE app.cwasm",
+    "diff app.cwasm FILE",
+    "symbolize other.debug --artifact FILE 0x1",
+    "store --store store add --key key.pub.pem FILE",
 ];
 
 /// Verbs that read programs.
-const PROGRAM_VERBS: &[&[&str]] = &[
-    &[
-        "build",
-        "FILE",
-        "--name",
-        "x",
-        "-t",
-        "x86_64",
-        "--key",
-        "key.pem",
-        "-o",
-        "out/x.cwasm",
-    ],
-    &["validate", "FILE"],
+const PROGRAM_VERBS: &[&str] = &[
+    "build FILE --name x -t x86_64 --key key.pem -o out/x.cwasm",
+    "validate FILE",
 ];
 
 /// The first error that a verb reports about a file.
-fn error(sandbox: &Sandbox, verb: &[&str], file: &str) -> String {
-    let arguments: Vec<&str> = verb
-        .iter()
-        .map(|it| if *it == "FILE" { file } else { it })
+fn error(sandbox: &Sandbox, verb: &str, file: &str) -> String {
+    let words = verb.split(' ');
+    let arguments: Vec<&str> = words
+        .map(|it| if it == "FILE" { file } else { it })
         .collect();
     let stderr = sandbox.fails(1, &arguments);
     let at = stderr
@@ -228,7 +209,7 @@ fn what_is_no_program_is_named() {
 #[test]
 fn what_is_no_debug_file_is_named() {
     let sandbox = sandbox();
-    let verb = &["symbolize", "FILE", "0x1"];
+    let verb = "symbolize FILE 0x1";
     let artifact = error(&sandbox, verb, "app.cwasm");
     assert!(
         artifact.contains("this is an artifact of edgec, not a debug file"),
@@ -258,44 +239,20 @@ fn a_damaged_artifact_is_not_taken_for_something_else() {
 #[test]
 fn a_folder_is_named() {
     let sandbox = sandbox();
-    let build = ["build", "app.wat", "-o", "out/"];
     for verb in ARTIFACT_VERBS.iter().chain(PROGRAM_VERBS).chain(KEY_VERBS) {
         let error = error(&sandbox, verb, "folder");
         let says = "error[not-a-file]: folder: not a regular file\n  hint: this is a folder";
         assert!(error.starts_with(says), "{verb:?}: {error}");
     }
     for more in [
-        &["validate", "FILE"][..],
-        &[
-            "verify",
-            "app.cwasm",
-            "--key",
-            "key.pub.pem",
-            "--host",
-            "FILE",
-        ],
-        &[
-            "verify",
-            "app.cwasm",
-            "--key",
-            "key.pub.pem",
-            "--rebuild",
-            "FILE",
-        ],
-        &["check", "app.cwasm", "--host", "FILE"],
-        &["check", "app.cwasm", "--fleet", "FILE"],
-        &[&build[..], &["--key", "key.pem", "--fleet", "FILE"]].concat(),
-        &[
-            "sign",
-            "app.cwasm",
-            "--attach",
-            "FILE",
-            "--public-key",
-            "key.pub.pem",
-        ],
-        &[
-            "policy", "sign", "FILE", "--key", "key.pem", "-o", "out.dsse",
-        ],
+        "validate FILE",
+        "verify app.cwasm --key key.pub.pem --host FILE",
+        "verify app.cwasm --key key.pub.pem --rebuild FILE",
+        "check app.cwasm --host FILE",
+        "check app.cwasm --fleet FILE",
+        "build app.wat -o out/ --key key.pem --fleet FILE",
+        "sign app.cwasm --attach FILE --public-key key.pub.pem",
+        "policy sign FILE --key key.pem -o out.dsse",
     ] {
         let error = error(&sandbox, more, "folder");
         assert!(
@@ -314,46 +271,23 @@ fn a_folder_is_named() {
 }
 
 /// Options and arguments that take a trust policy as a host reads it.
-const POLICY_VERBS: &[&[&str]] = &[
-    &["policy", "check", "FILE"],
-    &["verify", "app.cwasm", "--trust", "FILE"],
-    &[
-        "verify",
-        "app.cwasm",
-        "--trust",
-        "FILE",
-        "--root",
-        "key.pub.pem",
-    ],
-    &["run", "--trust", "FILE", "app.cwasm"],
+const POLICY_VERBS: &[&str] = &[
+    "policy check FILE",
+    "verify app.cwasm --trust FILE",
+    "verify app.cwasm --trust FILE --root key.pub.pem",
+    "run --trust FILE app.cwasm",
 ];
 
 /// Options and arguments that take a key.
-const KEY_VERBS: &[&[&str]] = &[
-    &["verify", "app.cwasm", "--key", "FILE"],
-    &[
-        "sign",
-        "app.cwasm",
-        "--key",
-        "key.pem",
-        "--public-key",
-        "FILE",
-        "-o",
-        "signed.cwasm",
-    ],
-    &[
-        "sign",
-        "app.cwasm",
-        "--remove",
-        "FILE",
-        "-o",
-        "signed.cwasm",
-    ],
-    &["keys", "import", "FILE", "-o", "out.pem"],
-    &["build", "app.wat", "-o", "out/", "--key", "FILE"],
-    &["sign", "app.cwasm", "--key", "FILE", "-o", "signed.cwasm"],
-    &["keys", "show", "FILE"],
-    &["keys", "export", "FILE", "--as", "pem"],
+const KEY_VERBS: &[&str] = &[
+    "verify app.cwasm --key FILE",
+    "sign app.cwasm --key key.pem --public-key FILE -o signed.cwasm",
+    "sign app.cwasm --remove FILE -o signed.cwasm",
+    "keys import FILE -o out.pem",
+    "build app.wat -o out/ --key FILE",
+    "sign app.cwasm --key FILE -o signed.cwasm",
+    "keys show FILE",
+    "keys export FILE --as pem",
 ];
 
 /// What no option for a policy or a key takes.
@@ -367,9 +301,7 @@ const PROGRAMS: &[(&str, &str)] = &[
 #[test]
 fn what_is_no_policy_is_named() {
     let sandbox = sandbox();
-    let sign: &[&str] = &[
-        "policy", "sign", "FILE", "--key", "key.pem", "-o", "out.dsse",
-    ];
+    let sign = "policy sign FILE --key key.pem -o out.dsse";
     let others = OTHERS.iter().map(|(file, what, _)| (*file, *what));
     let others = others.filter(|(file, _)| *file != "policy.toml");
     for (file, what) in others.chain(PROGRAMS.iter().copied()) {
@@ -403,8 +335,8 @@ fn what_is_no_key_is_named() {
             assert!(error.contains(" key\n  hint: "), "{verb:?}: {error}");
         }
     }
-    let root = ["policy", "check", "policy.toml", "--root", "FILE"];
-    let error = error(&sandbox, &root, "app.cwasm");
+    let root = "policy check policy.toml --root FILE";
+    let error = error(&sandbox, root, "app.cwasm");
     assert!(
         error.contains("this is an artifact of edgec, not a public key"),
         "{error}"

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use edgec_tests::stock::{self, Behaviour};
-use edgec_tests::{CLI_GUESTS, CliGuest, Sandbox, shared};
+use edgec_tests::{CLI_GUESTS, CliGuest, Sandbox, guests};
 
 fn run(sandbox: &Sandbox, artifact: &str, guest: &CliGuest) -> Behaviour {
     let mut arguments = vec!["run", "--key", "key.pub.pem", artifact];
@@ -30,11 +30,7 @@ fn run(sandbox: &Sandbox, artifact: &str, guest: &CliGuest) -> Behaviour {
 
 #[test]
 fn guests_behave_as_under_stock_wasmtime() {
-    let Some(folder) = shared("guests") else {
-        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
-        eprintln!("skipped: no guests beside the repository");
-        return;
-    };
+    let Some(folder) = guests() else { return };
     let sandbox = Sandbox::new();
     for guest in CLI_GUESTS {
         let path = folder.join(guest.file);
@@ -71,11 +67,7 @@ fn guests_behave_as_under_stock_wasmtime() {
 /// working folder and another path to the same input, the bytes are the same.
 #[test]
 fn every_guest_builds_for_both_cpus_and_always_the_same() {
-    let Some(folder) = shared("guests") else {
-        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
-        eprintln!("skipped: no guests beside the repository");
-        return;
-    };
+    let Some(folder) = guests() else { return };
     let sandbox = Sandbox::new();
     let mut inputs: Vec<String> = Vec::new();
     for entry in std::fs::read_dir(&folder).unwrap() {

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use edgec_artifact::Sha256Digest;
-use edgec_tests::{Sandbox, example, programs, repository, shared};
+use edgec_tests::{Sandbox, example, guests, programs, repository};
 use rustix::process::{Pid, Signal, kill_process};
 
 const ARCH: &str = std::env::consts::ARCH;
@@ -184,11 +184,7 @@ impl Drop for Server {
 
 #[test]
 fn real_proxies_answer_many_requests_at_once() {
-    let Some(guests) = shared("guests") else {
-        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
-        eprintln!("skipped: no guests beside the repository");
-        return;
-    };
+    let Some(guests) = guests() else { return };
     let sandbox = sandbox();
     for name in ["rust-http-proxy", "js-http-proxy"] {
         let path = guests.join(format!("{name}.wasm"));
@@ -438,11 +434,7 @@ fn a_command_runs_from_the_store() {
 
 #[test]
 fn a_real_command_runs_from_the_store() {
-    let Some(guests) = shared("guests") else {
-        assert!(std::env::var_os("EDGEC_REQUIRE_GUESTS").is_none());
-        eprintln!("skipped: no guests beside the repository");
-        return;
-    };
+    let Some(guests) = guests() else { return };
     let sandbox = sandbox();
     let path = guests.join("rust-worker-p2.wasm");
     admit(&sandbox, path.to_str().unwrap(), "worker", 1);

@@ -163,6 +163,7 @@ fn unfit_public_keys_are_refused_by_name() {
                     error.starts_with("error[public-key]: bad: ") && error.contains(says),
                     "{error}"
                 );
+                assert!(error.contains("\n  hint: the key is damaged"), "{error}");
             }
         }
     }
@@ -183,6 +184,21 @@ fn unfit_public_keys_are_refused_by_name() {
         assert!(
             error.starts_with("error[public-key]: bad: ") && error.contains(says),
             "{text}: {error}"
+        );
+        assert!(error.contains("\n  hint: "), "{text}: {error}");
+    }
+    // DER, as OpenSSL writes it on request.
+    let head = [0x30_u8, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
+    sandbox.write("bad", [&head[..], &[0xd7; 32]].concat());
+    for arguments in [
+        &["keys", "import", "bad", "-o", "out"][..],
+        &["verify", "hello.cwasm", "--key", "bad"],
+    ] {
+        let error = sandbox.fails(1, arguments);
+        assert!(error.starts_with("error[not-text]: bad: "), "{error}");
+        assert!(
+            error.contains("\n  hint: a public key is text; "),
+            "{error}"
         );
     }
     assert!(!sandbox.files().contains(&"out".to_owned()));

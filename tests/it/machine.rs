@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use edgec_tests::corpus::bombs::bombs;
+use edgec_tests::disk::SmallDisk;
 use edgec_tests::{Sandbox, binary, isolate, repository, skipped};
 
 pub(crate) const BUILD: &[&str] = &[
@@ -235,45 +236,33 @@ fn a_temporary_folder_is_named() {
 #[test]
 fn a_full_temporary_folder_is_named_or_does_not_matter() {
     let sandbox = Sandbox::new();
-    let disk = sandbox.path().join("disk");
-    std::fs::create_dir(&disk).unwrap();
-    let mounted = Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
-        .arg(&disk)
-        .stderr(Stdio::null())
-        .status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        skipped("EDGEC_REQUIRE_MOUNT", "this user cannot mount a disk");
+    let Some(disk) = SmallDisk::mount(&sandbox, 64) else {
         return;
-    }
+    };
     let hello = hello();
-    let result = std::panic::catch_unwind(|| {
-        sandbox.ok(&[BUILD, &[hello.as_str()]].concat());
-        let whole = sandbox.read("a.cwasm");
-        std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
-        let mut full = 0;
-        for room in [0, 4, 8, 16, 24, 32, 48] {
-            sandbox.write("disk/filler", vec![1; (64 - room) << 10]);
-            let mut command = sandbox.command(&[BUILD, &[hello.as_str()]].concat());
-            let output = command.env("TMPDIR", &disk).output().unwrap();
-            if output.status.success() {
-                assert!(output.stderr.is_empty(), "{output:?}");
-                assert_eq!(sandbox.read("a.cwasm"), whole, "{room} KiB");
-                std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
-                continue;
-            }
-            full += 1;
-            let stderr = machines_fault(&sandbox, &output, "temporary-folder");
-            assert!(stderr.contains("No space left on device"), "{stderr}");
-            assert!(stderr.contains(&disk.display().to_string()), "{stderr}");
+    sandbox.ok(&[BUILD, &[hello.as_str()]].concat());
+    let whole = sandbox.read("a.cwasm");
+    std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+    let mut full = 0;
+    for room in [0, 4, 8, 16, 24, 32, 48] {
+        sandbox.write("disk/filler", vec![1; (64 - room) << 10]);
+        let mut command = sandbox.command(&[BUILD, &[hello.as_str()]].concat());
+        let output = command.env("TMPDIR", disk.path()).output().unwrap();
+        if output.status.success() {
+            assert!(output.stderr.is_empty(), "{output:?}");
+            assert_eq!(sandbox.read("a.cwasm"), whole, "{room} KiB");
+            std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+            continue;
         }
-        assert!(full > 0);
-    });
-    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
-    assert!(unmounted.success());
-    if let Err(panic) = result {
-        std::panic::resume_unwind(panic);
+        full += 1;
+        let stderr = machines_fault(&sandbox, &output, "temporary-folder");
+        assert!(stderr.contains("No space left on device"), "{stderr}");
+        assert!(
+            stderr.contains(&disk.path().display().to_string()),
+            "{stderr}"
+        );
     }
+    assert!(full > 0);
 }
 
 #[test]

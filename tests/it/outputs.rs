@@ -178,6 +178,23 @@ fn an_output_replaces_its_own_kind_and_empty_files() {
     }
 }
 
+/// Verbs ask before they work, so nothing is written beside it either.
+#[cfg(unix)]
+#[test]
+fn an_output_replaces_no_pipe() {
+    let sandbox = sandbox();
+    let pipe = sandbox.path().join("pipe.out");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let before = sandbox.files();
+    for (_, verb) in WRITERS {
+        let stderr = sandbox.fails(3, &onto(verb, "pipe.out"));
+        let says = "error[io]: pipe.out: cannot write: not a regular file";
+        assert!(stderr.starts_with(says), "{verb:?}: {stderr}");
+        assert_eq!(sandbox.files(), before, "{verb:?}");
+    }
+}
+
 /// Other tools write DSSE envelopes as well, and files of several.
 #[test]
 fn an_output_replaces_nothing_of_another_tool() {
@@ -415,74 +432,39 @@ fn policy_sign_adds_its_signature_to_those_that_are_there() {
 #[test]
 fn standard_input_is_named_once() {
     let sandbox = sandbox();
-    for arguments in [
-        &["verify", "app.cwasm", "--key", "-", "--key", "-"][..],
-        &["verify", "-", "--key", "-"],
-        &["verify", "-", "-", "--key", "key.pub.pem"],
-        &["verify", "-", "--key", "key.pub.pem", "--rebuild", "-"],
-        &["verify", "-", "--key", "key.pub.pem", "--host", "-"],
-        &["run", "--key", "-", "--key", "-", "app.cwasm"],
-        &[
-            "store",
-            "--store",
-            "s",
-            "add",
-            "--key",
-            "-",
-            "--key",
-            "-",
-            "app.cwasm",
-        ],
-        &["build", "-", "--name", "x", "--key", "-"],
-        &[
-            "build",
-            "-",
-            "--name",
-            "x",
-            "--key",
-            "vault.pem",
-            "--passphrase-file",
-            "-",
-        ],
-        &["build", "app.wat", "--key", "-", "--passphrase-file", "-"],
-        &["sign", "-", "-o", "x", "--key", "-"],
-        &["sign", "app.cwasm", "--key", "-", "--public-key", "-"],
-        &[
-            "sign",
-            "-",
-            "-o",
-            "x",
-            "--attach",
-            "-",
-            "--public-key",
-            "key.pub.pem",
-        ],
-        &["keys", "show", "-", "-"],
-        &["keys", "show", "-", "--passphrase-file", "-"],
-        &[
-            "keys",
-            "export",
-            "-",
-            "--as",
-            "pem",
-            "--passphrase-file",
-            "-",
-        ],
-        &["policy", "sign", "-", "--key", "-", "-o", "x"],
-        &["policy", "check", "fleet.toml", "-", "-"],
-        &["validate", "-", "-"],
-        &["audit", "-", "-"],
-        &["check", "-", "-"],
-        &["check", "-", "--host", "-"],
-        &["check", "-", "--fleet", "-"],
-        &["diff", "-", "-"],
-        &["symbolize", "-"],
-        &["symbolize", "-", "0x1", "--artifact", "-"],
+    for line in [
+        "verify app.cwasm --key - --key -",
+        "verify - --key -",
+        "verify - - --key key.pub.pem",
+        "verify - --key key.pub.pem --rebuild -",
+        "verify - --key key.pub.pem --host -",
+        "run --key - --key - app.cwasm",
+        "store --store s add --key - --key - app.cwasm",
+        "build - --name x --key -",
+        "build - --name x --key vault.pem --passphrase-file -",
+        "build app.wat --key - --passphrase-file -",
+        "sign - -o x --key -",
+        "sign app.cwasm --key - --public-key -",
+        "sign - -o x --attach - --public-key key.pub.pem",
+        "keys show - -",
+        "keys show - --passphrase-file -",
+        "keys export - --as pem --passphrase-file -",
+        "policy sign - --key - -o x",
+        "policy check fleet.toml - -",
+        "validate - -",
+        "audit - -",
+        "check - -",
+        "check - --host -",
+        "check - --fleet -",
+        "diff - -",
+        "symbolize -",
+        "symbolize - 0x1 --artifact -",
     ] {
-        let stderr = sandbox.fails(2, arguments);
+        let words: Vec<&str> = line.split(' ').collect();
+        let stderr = sandbox.fails(2, &words);
         let says = "error[stdin]: standard input is named for more than one of the files";
-        assert!(stderr.starts_with(says), "{arguments:?}: {stderr}");
-        assert!(stderr.contains("\n  hint: "), "{arguments:?}: {stderr}");
+        assert!(stderr.starts_with(says), "{line}: {stderr}");
+        assert!(stderr.contains("\n  hint: "), "{line}: {stderr}");
         assert!(!sandbox.path().join("s").exists());
     }
 }

@@ -6,10 +6,10 @@
 use edgec_loader::store::{Application, Deployment, RefreshError, Store};
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, Verdict};
 use edgec_tests::Sandbox;
-use wasmtime::component::ResourceTable;
+use edgec_tests::stock::State;
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
-use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, WasiCtxBuilder};
 
 use crate::preview1::{ARCH, EXIT, HELLO, MEMORY, WRITE, build, command};
 
@@ -170,7 +170,7 @@ fn a_deployment_names_another_kind() {
     let store = admitted(&sandbox, &hello_and_exit(1), "1", &["--kind", "component"]);
     let engine = edge();
     let policy = sandbox.policy();
-    let mut linker = wasmtime::component::Linker::<Host>::new(&engine);
+    let mut linker = wasmtime::component::Linker::<State>::new(&engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
     let application = Application::new("acme/command");
     let deployment = Deployment::new(&store, &engine, application, policy, linker).unwrap();
@@ -185,21 +185,6 @@ fn a_deployment_names_another_kind() {
         "{said}"
     );
     assert_eq!(deployment.current().unwrap().manifest().version, 1);
-}
-
-/// What a host keeps for a component.
-struct Host {
-    wasi: WasiCtx,
-    table: ResourceTable,
-}
-
-impl WasiView for Host {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
-    }
 }
 
 /// A stop by the host: the cause first and once, the backtrace after it.

@@ -4,7 +4,7 @@
 
 use edgec_packager::SecretKey;
 use edgec_tests::corpus::Forge;
-use edgec_tests::{Sandbox, repository, shared};
+use edgec_tests::{Sandbox, guests, repository};
 use serde_json::Value;
 
 /// Two core modules, one of which traps, and a start-up function for `--init`.
@@ -113,9 +113,7 @@ fn every_way_to_build_is_made_again() {
 /// The real programs: what a security team would rebuild.
 #[test]
 fn guests_are_made_again() {
-    let Some(guests) = shared("guests") else {
-        return;
-    };
+    let Some(guests) = guests() else { return };
     for (guest, target) in [
         ("c-cmark.wasm", "aarch64"),
         ("rust-http-proxy.wasm", "x86_64"),

@@ -281,6 +281,9 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
             "keygen" => &["--encrypt", "-o", "new.pem"],
             _ => &[],
         };
+        let given = given.iter().map(|it| (*it).to_owned());
+        let with_more =
+            |line: Vec<String>| -> Vec<String> { line.into_iter().chain(given.clone()).collect() };
         for (place, _) in &verb.places {
             let Place::Long(name) = place else { continue };
             if !name.contains("pass") && !name.contains("pin") {
@@ -288,11 +291,7 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
             }
             for passphrase in passphrases {
                 for line in lines_with(&verb, place, passphrase) {
-                    lines.push(
-                        line.into_iter()
-                            .chain(given.iter().map(|it| (*it).to_owned()))
-                            .collect(),
-                    );
+                    lines.push(with_more(line));
                 }
             }
         }
@@ -307,11 +306,7 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
                 "--pwd",
             ] {
                 for line in lines_with(&verb, &Place::Long(misspelled.to_owned()), passphrase) {
-                    lines.push(
-                        line.into_iter()
-                            .chain(given.iter().map(|it| (*it).to_owned()))
-                            .collect(),
-                    );
+                    lines.push(with_more(line));
                 }
             }
         }

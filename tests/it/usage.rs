@@ -67,7 +67,8 @@ fn help_is_short_or_long() {
     assert_eq!(under("--wasm-opt"), "Limits and tools:");
 }
 
-/// An option of edgec may stand behind the artifact. Behind `--`, nothing is one.
+/// An option of edgec may stand behind the artifact. `--help` there is the program's, as under
+/// `wasmtime run`. Behind `--`, nothing is an option of edgec.
 #[test]
 fn the_help_of_run_says_where_the_program_s_arguments_go() {
     let sandbox = Sandbox::new();
@@ -79,6 +80,15 @@ fn the_help_of_run_says_where_the_program_s_arguments_go() {
     for word in ["--help", "-h", "--dir=/nonexistent", "--env=NOT_SET"] {
         assert_eq!(sandbox.ok(&[&run[..], &["--", word]].concat()), usual);
     }
+    for word in ["--help", "-h", "-hh", "--help=x", "--version"] {
+        assert_eq!(sandbox.ok(&[&run[..], &[word]].concat()), usual, "{word}");
+    }
+    let behind = ["run", "hello.cwasm", "--key", "key.pub.pem", "--help"];
+    assert_eq!(sandbox.ok(&behind), usual);
+    assert_eq!(sandbox.ok(&["run", "--help", "hello.cwasm"]), help);
+    let stderr = sandbox.fails(2, &["run", "hello.cwasm", "--help"]);
+    assert!(stderr.starts_with("error[no-trust]: "), "{stderr}");
+    assert!(stderr.contains("hint: `edgec run --help` "), "{stderr}");
     sandbox.fails(3, &[&run[..], &["--dir=/nonexistent"]].concat());
 }
 

@@ -2,6 +2,7 @@
 
 pub mod corpus;
 pub mod differential;
+pub mod disk;
 pub mod emulated;
 pub mod help;
 pub mod interop;
@@ -48,6 +49,19 @@ pub fn trusting(key: PublicKey) -> TrustPolicy {
 pub fn shared(name: &str) -> Option<PathBuf> {
     let path = repository().join("../shared").join(name);
     path.exists().then_some(path)
+}
+
+/// The folder of the real programs, where they lie beside the repository; says so where not.
+///
+/// # Panics
+///
+/// Without it, when `EDGEC_REQUIRE_GUESTS` is set.
+pub fn guests() -> Option<PathBuf> {
+    let folder = shared("guests");
+    if folder.is_none() {
+        skipped("EDGEC_REQUIRE_GUESTS", "no guests beside the repository");
+    }
+    folder
 }
 
 /// The real binary, of this build's profile: built when it is older than its sources, as

@@ -20,9 +20,12 @@ pub struct Behaviour {
     pub code: i32,
 }
 
-struct State {
-    wasi: WasiCtx,
-    table: ResourceTable,
+/// What a host keeps for a component.
+pub struct State {
+    /// What the component may use.
+    pub wasi: WasiCtx,
+    /// The resources that the component has.
+    pub table: ResourceTable,
 }
 
 impl WasiView for State {

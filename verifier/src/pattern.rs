@@ -151,6 +151,20 @@ pub(crate) fn allows_target(list: Option<&[TargetPattern]>, target: &TargetCpu) 
     list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.matches(target)))
 }
 
+/// Whether a list, where there is one, has a pattern that means `target`.
+pub(crate) fn means(list: Option<&[TargetPattern]>, target: &Target) -> bool {
+    list.is_none_or(|patterns| patterns.iter().any(|pattern| pattern.means(target)))
+}
+
+/// The targets that no pattern of a list means, although their code may use all that the code of a
+/// target in the list may. A list means the targets that it names, so they may have been forgotten.
+pub(crate) fn left_out(list: &[TargetPattern]) -> Vec<&'static Target> {
+    let (meant, others): (Vec<&Target>, Vec<&Target>) =
+        edgec_targets::all().partition(|target| means(Some(list), target));
+    let includes_one = |other: &&Target| meant.iter().any(|meant| other.contains(meant));
+    others.into_iter().filter(includes_one).collect()
+}
+
 /// Patterns as reports show them.
 pub(crate) fn join(patterns: &[impl std::fmt::Display]) -> String {
     let shown: Vec<String> = patterns.iter().map(|p| format!("`{p}`")).collect();

@@ -2,10 +2,12 @@
 
 use std::fmt::Display;
 
-use crate::check::Mode;
+use edgec_targets::Target;
+
+use crate::check::{CheckName, Mode};
 use crate::moment::moment;
-use crate::pattern;
-use crate::policy::TrustPolicy;
+use crate::pattern::{self, TargetPattern};
+use crate::policy::{Denied, Scope, TrustPolicy};
 
 /// A name and a text.
 type Row = (&'static str, String);
@@ -24,15 +26,36 @@ impl TrustPolicy {
     }
 
     fn scope_rows(&self) -> Vec<Row> {
-        let row = |scope: &crate::policy::Scope| {
+        let rows = |scope: &Scope| {
             let keys = match &scope.keys {
                 Some(keys) => keys.iter().cloned().collect::<Vec<_>>().join(", "),
                 None => "all keys".to_owned(),
             };
             let text = format!("{}: {} of {keys}", scope.name, scope.threshold);
-            ("scope", text)
+            let lists = self.scopes.iter().map(|it| it.covers.targets.as_deref());
+            let is_covered =
+                |target: &Target| lists.clone().any(|list| pattern::means(list, target));
+            let left_out = self.left_out(scope.covers.targets.as_deref(), is_covered);
+            let left_out = left_out.map(|targets| ("not in the scope", targets));
+            [Some(("scope", text)), left_out]
         };
-        self.scopes.iter().map(row).collect()
+        self.scopes.iter().flat_map(rows).flatten().collect()
+    }
+
+    /// The targets that a rule leaves out, although it is for a target whose features they include.
+    /// Not those for which there is such a rule as well, and those that are not allowed.
+    fn left_out(
+        &self,
+        rule: Option<&[TargetPattern]>,
+        has_a_rule: impl Fn(&Target) -> bool,
+    ) -> Option<String> {
+        let allowed = self.allow.targets.as_deref();
+        let allowed = allowed.filter(|_| self.mode(CheckName::Target) == Mode::Enforce);
+        let concerns = |target: &&Target| pattern::means(allowed, target) && !has_a_rule(target);
+        let targets = pattern::left_out(rule?).into_iter().filter(concerns);
+        let targets: Vec<&str> = targets.map(|target| target.id).collect();
+        let them = pattern::join(&targets);
+        (!targets.is_empty()).then(|| format!("{them}: each includes a target that is listed"))
     }
 
     fn revocation_rows(&self) -> Vec<Row> {
@@ -71,6 +94,11 @@ impl TrustPolicy {
             let targets = one_of(&denied.targets, "all targets");
             let text = format!("{} for {targets}: {}", denied.range, denied.reason);
             rows.push(("denied", text));
+            let left_out = self.left_out(denied.targets.as_deref(), |target| {
+                let mut alike = self.compiler.denied.iter();
+                alike.any(|other| other.range == denied.range && denies(other, target))
+            });
+            rows.extend(left_out.map(|targets| ("not denied", targets)));
         }
         rows
     }
@@ -99,7 +127,181 @@ impl TrustPolicy {
     }
 }
 
+fn denies(denied: &Denied, target: &Target) -> bool {
+    pattern::means(denied.targets.as_deref(), target)
+}
+
 fn one_of<P: Display>(list: &Option<Vec<P>>, all: &str) -> String {
     let list = list.as_ref();
     list.map_or(all.to_owned(), |list| pattern::join(list))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----\\n\
+        MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\\n\
+        -----END PUBLIC KEY-----\\n";
+
+    /// The rows of a policy with this text.
+    fn rows(text: &str) -> Vec<Row> {
+        let key = format!("[[key]]\nname = \"ci\"\npem = \"{PEM}\"\n");
+        let text = format!("threshold = 1\n{text}\n{key}");
+        TrustPolicy::from_toml(&text).unwrap().summary()
+    }
+
+    /// The texts of the rows with one of these names.
+    fn texts(text: &str, names: &[&str]) -> Vec<String> {
+        let rows = rows(text).into_iter();
+        let named = rows.filter(|(name, _)| names.contains(name));
+        named.map(|(_, text)| text).collect()
+    }
+
+    #[test]
+    fn a_policy_that_asks_for_nothing_says_so() {
+        let any = |name| (name, "any".to_owned());
+        let not = |name| (name, "not asked for".to_owned());
+        let wanted = [
+            any("applications"),
+            any("targets"),
+            any("channels"),
+            any("profiles"),
+            any("imports"),
+            any("wasmtime"),
+            not("no advisories"),
+            not("code audit"),
+            not("artifacts expire"),
+            ("policy expires", "never".to_owned()),
+        ];
+        assert_eq!(rows(""), wanted);
+    }
+
+    /// Every rule changes a row or adds one.
+    #[test]
+    fn every_rule_is_in_the_summary() {
+        let digest = "ff1ae9333516cf206209e13f98853fc8ac9bade67818429af0525ce82b5e369a";
+        let revoked_key = format!("[[revoked-key]]\nid = \"{digest}\"\nreason = \"lost\"");
+        let revoked_image =
+            format!("[[revoked-digest]]\nfsverity = \"{digest}\"\nreason = \"bad\"");
+        for (text, name, says) in [
+            (
+                "expires = 2099-01-01T00:00:00Z",
+                "policy expires",
+                "2099-01-01T00:00:00Z",
+            ),
+            (
+                "minimum-load-mode = \"fs-verity\"",
+                "load mode",
+                "fs-verity or better",
+            ),
+            (
+                "[[scope]]\nthreshold = 1\nkeys = [\"ci\"]\nchannels = [\"stable\"]",
+                "scope",
+                ": 1 of ci",
+            ),
+            (
+                "[[scope]]\nthreshold = 1\napplications = [\"pay/*\"]",
+                "scope",
+                ": 1 of all keys",
+            ),
+            (revoked_key.as_str(), "revoked key", ": lost"),
+            (revoked_image.as_str(), "revoked image", ": bad"),
+            (
+                "[allow]\napplications = [\"shop\", \"acme/*\"]",
+                "applications",
+                "`shop`, `acme/*`",
+            ),
+            ("[allow]\ntargets = [\"amd64\"]", "targets", "`amd64`"),
+            ("[allow]\nchannels = []", "channels", "nothing"),
+            ("[allow]\nprofiles = [\"edge\"]", "profiles", "`edge`"),
+            ("[allow]\nimports = [\"wasi:*\"]", "imports", "`wasi:*`"),
+            ("[minimum-version]\nshop = 12", "lowest version", "shop: 12"),
+            (
+                "[compiler]\nminimum = \"48.0.7\"",
+                "wasmtime",
+                "from 48.0.7 on",
+            ),
+            (
+                "[[compiler.deny]]\nbefore = \"48.0.3\"\nreason = \"slow\"",
+                "denied",
+                "from 0.0.0 before 48.0.3 for all targets: slow",
+            ),
+            (
+                "[[compiler.deny]]\nfrom = \"48.0.0\"\ntargets = [\"aarch64*\"]\nreason = \"x\"",
+                "denied",
+                "from 48.0.0 on for `aarch64*`: x",
+            ),
+            ("[compiler]\nadvisories = true", "no advisories", "required"),
+            ("[compiler]\naudit = true", "code audit", "required"),
+            (
+                "[validity]\nexpiry-required = true",
+                "artifacts expire",
+                "required",
+            ),
+            (
+                "[checks]\nimports = \"warn\"",
+                "not enforced",
+                "imports: warns only",
+            ),
+            ("[checks]\nexpiry = \"off\"", "not enforced", "expiry: off"),
+        ] {
+            let found = texts(text, &[name]);
+            let [found] = found.as_slice() else {
+                panic!("{text}: {found:?}");
+            };
+            assert!(found.ends_with(says), "{text}: {found}");
+            let before = texts("", &[name]);
+            assert!(!before.contains(found), "{text}: {found}");
+        }
+        // What is enforced anyway changes nothing.
+        assert_eq!(rows("[checks]\nimports = \"enforce\""), rows(""));
+    }
+
+    /// A list means the targets that it names. So a rule that was meant for a CPU level says which
+    /// targets of the same or a higher one it leaves out.
+    #[test]
+    fn a_rule_says_which_targets_it_leaves_out() {
+        let deny = |targets: &str, before: &str| {
+            let range = format!("before = \"{before}\"\nreason = \"x\"");
+            format!("[[compiler.deny]]\ntargets = [{targets}]\n{range}\n")
+        };
+        let says = |text: &str| texts(text, &["not denied", "not in the scope"]);
+        let one = deny("\"x86_64-v3\"", "48.0.3");
+        let [row] = <[String; 1]>::try_from(says(&one)).unwrap();
+        for target in ["haswell", "znver2", "x86_64-v4", "sapphire-rapids"] {
+            assert!(row.contains(&format!("`{target}`")), "{row}");
+        }
+        for target in ["x86_64", "x86_64-v1", "x86_64-v3", "aarch64", "neoverse-n1"] {
+            assert!(!row.contains(&format!("`{target}`")), "{row}");
+        }
+        // Nothing is left out.
+        let family = [
+            "\"x86_64*\"",
+            "\"arm64*\"",
+            "\"*\"",
+            "\"sapphire-rapids\", \"znver5\"",
+        ];
+        for list in family {
+            assert_eq!(says(&deny(list, "48.0.3")), Vec::<String>::new(), "{list}");
+        }
+        // Another rule for the same versions is a rule for the others as well; for other versions
+        // it is not.
+        let all = deny("\"x86_64*\"", "48.0.3");
+        assert_eq!(says(&format!("{one}{all}")), Vec::<String>::new());
+        let other = deny("\"x86_64*\"", "48.0.2");
+        assert_eq!(says(&format!("{one}{other}")), [row.clone()]);
+        // What is not allowed needs no rule, unless it is let in with a warning.
+        let allow = "[allow]\ntargets = [\"x86_64-v3\", \"haswell\"]\n";
+        let haswell = "`haswell`: each includes a target that is listed";
+        assert_eq!(says(&format!("{allow}{one}")), [haswell]);
+        let warn = "[checks]\ntarget = \"warn\"\n";
+        assert_eq!(says(&format!("{allow}{warn}{one}")), [row]);
+        // Scopes likewise.
+        let scope = |targets: &str| format!("[[scope]]\nthreshold = 1\ntargets = [{targets}]\n");
+        let two = [scope("\"x86_64-v3\""), scope("\"haswell\", \"zn*\"")].concat();
+        let left = says(&format!("{allow}{}", scope("\"x86_64-v3\"")));
+        assert_eq!(left, [haswell]);
+        assert_eq!(says(&format!("{allow}{two}")), Vec::<String>::new());
+    }
 }

@@ -1,5 +1,5 @@
-//! Where each argument stands on the command line, by the parser's own description of it. A new
-//! option takes words, until its value's name says that it takes a file.
+//! Where each argument stands on the command line, by the parser's own description of it, and which
+//! verb they name. A new option takes words, until its value's name says that it takes a file.
 
 use std::ffi::OsString;
 
@@ -45,22 +45,38 @@ impl Place<'_> {
 /// The place of each argument. Where it is unclear, as after a misspelled option, the argument
 /// counts as a file's name.
 pub(super) fn places<'a>(command: &'a Command, arguments: &[OsString]) -> Vec<Place<'a>> {
-    let mut walk = Walk {
-        verb: command,
-        around: Vec::new(),
-        waiting: None,
-        behind: false,
-        misspelled: false,
-        positionals: 0,
-        by_name: takes_from_store(arguments),
-    };
-    let texts = arguments.iter().map(|argument| argument.to_string_lossy());
-    texts.map(|text| walk.step(&text)).collect()
+    Walk::new(command, arguments).all(arguments)
+}
+
+/// The program and the verb that the arguments name, such as `edgec store add`.
+pub(crate) fn verb(command: &Command, arguments: &[OsString]) -> String {
+    let mut walk = Walk::new(command, arguments);
+    walk.all(arguments);
+    walk.path.join(" ")
+}
+
+/// The command line, with the program's own name, as the parser takes it. `--` is in front of the
+/// first argument that belongs to `run`'s program if that one begins with a dash: the parser would
+/// take `--help` for itself.
+pub(crate) fn for_parser(command: &Command, given: &[OsString]) -> Vec<OsString> {
+    let arguments = given.get(1..).unwrap_or_default();
+    let places = places(command, arguments);
+    let first = places.iter().position(|it| it.kind == Kind::Argument);
+    let mut line = given.to_vec();
+    if let Some(first) = first
+        && let Some(argument) = arguments.get(first)
+        && argument.as_encoded_bytes().starts_with(b"-")
+    {
+        line.insert(first + 1, "--".into());
+    }
+    line
 }
 
 /// What is known in front of an argument.
 struct Walk<'a> {
     verb: &'a Command,
+    /// The names of the program and of the verbs so far.
+    path: Vec<&'a str>,
     /// Options of the verbs around it, which may follow it.
     around: Vec<&'a Arg>,
     /// The option that waits for its value.
@@ -75,6 +91,24 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
+    fn new(command: &'a Command, arguments: &[OsString]) -> Self {
+        Self {
+            verb: command,
+            path: vec![command.get_name()],
+            around: Vec::new(),
+            waiting: None,
+            behind: false,
+            misspelled: false,
+            positionals: 0,
+            by_name: takes_from_store(arguments),
+        }
+    }
+
+    fn all(&mut self, arguments: &[OsString]) -> Vec<Place<'a>> {
+        let texts = arguments.iter().map(|argument| argument.to_string_lossy());
+        texts.map(|text| self.step(&text)).collect()
+    }
+
     fn step(&mut self, text: &str) -> Place<'a> {
         if self.behind {
             return self.positional();
@@ -107,6 +141,7 @@ impl<'a> Walk<'a> {
             let options = self.verb.get_arguments();
             self.around.extend(options.filter(|it| it.is_global_set()));
             self.verb = found;
+            self.path.push(found.get_name());
             return place(Kind::Word);
         }
         self.positional()
@@ -258,6 +293,59 @@ mod tests {
             (&["symbolize", "x"], File),
         ] {
             assert_eq!(kinds(line).last().copied(), Some(last), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn the_program_s_help_is_not_the_parser_s() {
+        for (line, taken) in [
+            ("run app.cwasm --help", "run app.cwasm -- --help"),
+            ("run app.cwasm -h", "run app.cwasm -- -h"),
+            (
+                "run app.cwasm --nonsense x",
+                "run app.cwasm -- --nonsense x",
+            ),
+            (
+                "run app.cwasm --dir d --help",
+                "run app.cwasm --dir d -- --help",
+            ),
+            ("run --store s app --help", "run --store s app -- --help"),
+            // What is the program's already, and what is not the program's.
+            ("run app.cwasm x --help", "run app.cwasm x --help"),
+            ("run app.cwasm -- --help", "run app.cwasm -- --help"),
+            ("run -- app.cwasm --help", "run -- app.cwasm --help"),
+            ("run --help", "run --help"),
+            ("run --help app.cwasm", "run --help app.cwasm"),
+            ("run --key k app.cwasm", "run --key k app.cwasm"),
+            ("run app.cwasm --key --help", "run app.cwasm --key --help"),
+            ("build app.wasm --help", "build app.wasm --help"),
+        ] {
+            let given: Vec<OsString> = format!("edgec {line}").split(' ').map(Into::into).collect();
+            let wanted: Vec<OsString> = format!("edgec {taken}")
+                .split(' ')
+                .map(Into::into)
+                .collect();
+            assert_eq!(for_parser(&command(), &given), wanted);
+        }
+        assert_eq!(for_parser(&command(), &[]), Vec::<OsString>::new());
+    }
+
+    #[test]
+    fn a_value_is_no_verb() {
+        for (line, wanted) in [
+            ("store --store store add --nonsense", "edgec store add"),
+            ("store --store add ls --nonsense", "edgec store ls"),
+            ("store --store=add ls", "edgec store ls"),
+            ("build store", "edgec build"),
+            ("build --name verify a.wat", "edgec build"),
+            ("run --store s verify", "edgec run"),
+            ("keys show verify", "edgec keys show"),
+            ("nonsense build", "edgec"),
+            ("--format json build", "edgec"),
+            ("-- build", "edgec"),
+        ] {
+            let arguments: Vec<OsString> = line.split(' ').map(Into::into).collect();
+            assert_eq!(verb(&command(), &arguments), wanted, "{line}");
         }
     }
 

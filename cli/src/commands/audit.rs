@@ -1,7 +1,6 @@
 //! `edgec audit`: what the native code of artifacts is made of.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use edgec_compiler::Image;
 use edgec_verifier::audit::{AuditError, AuditReport, audit};
@@ -9,8 +8,9 @@ use edgec_verifier::describe_unsigned;
 use serde::Serialize;
 
 use super::verify;
-use crate::failure::{Exit, Failure, code};
+use crate::failure::{Exit, Failure};
 use crate::render::{self, Format, out, safe};
+use crate::reports::Reports;
 use crate::{Outcome, files, unvouched};
 
 /// Read the native code of artifacts, and list what has no business in it
@@ -50,28 +50,21 @@ struct Report {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&arguments.artifacts)?;
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
+    let mut reports = Reports::new(arguments.format);
     for path in &arguments.artifacts {
         let report = examine(path);
-        if let Some(failure) = &report.error {
-            worst = worst.max(Some(failure.exit()));
-        }
         if !report.clean {
-            worst = worst.max(Some(Exit::Rejected));
+            reports.end_at_least_with(Exit::Rejected);
         }
         if arguments.format == Format::Text {
             out!("{}", text(&report));
         }
         if let Some(failure) = &report.error {
-            failure.tell(arguments.format);
+            reports.fail(failure);
         }
         reports.push(report);
     }
-    if arguments.format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    reports.end()
 }
 
 fn examine(path: &Path) -> Report {

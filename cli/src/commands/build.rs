@@ -148,7 +148,8 @@ fn compile(
     let lint = || {
         let clock = Clock::start();
         let program = named.unwrap_or(&prepared.optimized.component);
-        let found = ColdStart::of_program(program, recipe.compiler.worker.limits());
+        let limits = recipe.compiler.worker.limits();
+        let found = ColdStart::of_program(program, &prepared.input, limits);
         (found, clock.elapsed())
     };
     thread::scope(|scope| {

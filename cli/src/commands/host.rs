@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 let failure = Failure::usage("output", "standard output is not written to");
                 return Err(failure.about("--save -").hint("leave --save out"));
             }
+            files::refuse_other(path, Wanted::HostProfile)?;
             files::write(path, text.as_bytes(), Wanted::HostProfile)?;
         }
         // A comment, so that what is printed is a profile.

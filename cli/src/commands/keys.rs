@@ -9,10 +9,11 @@ use edgec_packager::SecretKey;
 use serde::Serialize;
 
 use super::keygen::write;
-use crate::failure::{Exit, Failure, code};
+use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files::{self, Sensitive};
 use crate::render::{self, Format, out, outln};
+use crate::reports::Reports;
 use crate::{Outcome, keys};
 
 /// Show keys, and read and write public keys in other encodings
@@ -160,8 +161,7 @@ fn refuse_stdin_twice(keys: &[PathBuf], passphrase: Option<&PathBuf>) -> Result<
 }
 
 fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome {
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
+    let mut reports = Reports::new(format);
     for path in paths {
         let file = render::path(path);
         let report = match find(path, passphrase) {
@@ -170,26 +170,20 @@ fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome
                 error: None,
                 file,
             },
-            Err(failure) => {
-                worst = worst.max(Some(failure.exit()));
-                Report {
-                    key: None,
-                    error: Some(failure),
-                    file,
-                }
-            }
+            Err(failure) => Report {
+                key: None,
+                error: Some(failure),
+                file,
+            },
         };
-        match (format, &report.error) {
-            (Format::Json, Some(failure)) => failure.tell(format),
-            (Format::Json, None) => {}
-            (Format::Text, _) => report.print(),
+        match &report.error {
+            Some(failure) => reports.fail(failure),
+            None if format == Format::Text => report.print(),
+            None => {}
         }
         reports.push(report);
     }
-    if format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    reports.end()
 }
 
 impl KeyReport {
@@ -210,9 +204,6 @@ impl KeyReport {
 
 impl Report {
     fn print(&self) {
-        if let Some(failure) = &self.error {
-            failure.print();
-        }
         let Some(key) = &self.key else { return };
         let encrypted = if key.encrypted { ", encrypted" } else { "" };
         let row = |name: &str, text: &str| vec![format!("  {name}"), text.to_owned()];

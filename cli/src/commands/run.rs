@@ -30,11 +30,11 @@ use crate::trust::{Trust, TrustArguments};
 /// output, and nothing else of this machine.
 ///
 /// Options of edgec go before or behind the artifact. What comes behind `--` is the program's, and
-/// so is everything from the first word on that is none of these options.
+/// so is everything from the first word on that is none of these options. Behind the artifact,
+/// `--help` is the program's as well.
 ///
 /// Put arguments that others decide behind `--`: `edgec run --key K app.cwasm -- "$@"`. Otherwise
-/// `--dir=/` among them gives the program a folder, `--env=NAME` a variable, and `--help` prints
-/// this help.
+/// `--dir=/` among them gives the program a folder, and `--env=NAME` a variable.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Trust")]
@@ -77,6 +77,13 @@ impl Arguments {
         if failure.code() != "no-trust" {
             return failure;
         }
+        let first = self.program.first();
+        if first.is_some_and(|word| word == "--help" || word == "-h") {
+            return failure.hint(
+                "`edgec run --help` is the help of edgec; for the program's, say whose signatures \
+                 count: name a public key with --key, or a trust policy with --trust",
+            );
+        }
         let words = self.program.iter().map(|word| word.to_string_lossy());
         let mut names = words.filter_map(|word| {
             let name = word.split('=').next().unwrap_or_default();
@@ -87,7 +94,7 @@ impl Arguments {
             return failure;
         };
         // The first word of the program ended the options of edgec, or `--` did.
-        let behind = match self.program.first().map(|word| word.to_string_lossy()) {
+        let behind = match first.map(|word| word.to_string_lossy()) {
             Some(first) if first.starts_with(option) => "`--`".to_owned(),
             // An option may hold a secret of the program.
             Some(first) if !first.starts_with('-') && looks_like(first.as_bytes()).is_none() => {

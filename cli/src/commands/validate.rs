@@ -1,7 +1,6 @@
 //! `edgec validate`: whether edgec would compile an input.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use edgec_compiler::{
     AdaptError, FrontEnd, FrontError, HostNeed, InputError, Kind, NotFronted, ValidComponent,
@@ -9,13 +8,14 @@ use edgec_compiler::{
 };
 use serde::Serialize;
 
-use crate::failure::{Exit, Failure, code};
+use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::machine::machine_failure;
 use crate::pipeline::check_room;
 use crate::render::outln;
 use crate::render::{self, Format};
+use crate::reports::Reports;
 use crate::text_input::without_offsets;
 use crate::{Outcome, workers};
 
@@ -54,8 +54,7 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&arguments.inputs)?;
     let front_end = workers::front_end()?;
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
+    let mut reports = Reports::new(arguments.format);
     for input in &arguments.inputs {
         let result = files::read(input).and_then(|bytes| check(&front_end, bytes));
         let mut report = Report {
@@ -74,18 +73,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 }
             }
             Err(failure) => {
-                worst = worst.max(Some(failure.exit()));
                 let failure = failure.about(&report.input);
-                failure.tell(arguments.format);
+                reports.fail(&failure);
                 report.error = Some(failure);
             }
         }
         reports.push(report);
     }
-    if arguments.format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    reports.end()
 }
 
 fn check(front_end: &FrontEnd, bytes: Vec<u8>) -> Result<ValidComponent, Failure> {

@@ -1,7 +1,6 @@
 //! `edgec verify`: whether artifacts may be loaded, check by check.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args as _;
 use edgec_verifier::{
@@ -11,13 +10,14 @@ use serde::Serialize;
 
 use crate::commands::advisories;
 use crate::differences::Difference;
-use crate::failure::{Exit, Failure, code};
+use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
 use crate::hosts::Host;
 use crate::panics::guarded;
 use crate::rebuild::Rebuild;
 use crate::render::out;
 use crate::render::{self, Format, safe};
+use crate::reports::Reports;
 use crate::trust::{PolicyReport, Trust, TrustArguments};
 use crate::workers::WorkerArguments;
 use crate::{Outcome, files, time};
@@ -98,25 +98,18 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(input) => Some(Rebuild::new(input, &arguments.workers, arguments.quiet)?),
         None => None,
     };
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
+    let mut reports = Reports::new(arguments.format);
     for path in &arguments.artifacts {
         let report = examine_file(path, &trust, rebuild.as_ref(), host.as_ref())?;
-        if let Some(failure) = &report.error {
-            worst = worst.max(Some(failure.exit()));
-        }
         if arguments.format == Format::Text {
             out!("{}", text(&report, arguments.quiet));
         }
         if let Some(failure) = &report.error {
-            failure.tell(arguments.format);
+            reports.fail(failure);
         }
         reports.push(report);
     }
-    if arguments.format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    reports.end()
 }
 
 fn examine_file(

@@ -187,7 +187,11 @@ impl Plan {
             &output,
         )?;
         let hosts = fleet.iter().flat_map(|fleet| fleet.files.iter().cloned());
-        spare_what_is_read(&jobs, &arguments.signer, hosts, arguments.debug_file)?;
+        let read = what_is_read(&jobs, &arguments.signer, hosts);
+        spare_for_artifacts(&jobs, &read)?;
+        if arguments.debug_file {
+            spare_for_debug_files(&jobs, &read)?;
+        }
         let mut workers = Workers::new(&arguments.workers)?;
         workers.optimizer.spared = arguments.keep_modules.into_iter().collect();
         Ok(Self {
@@ -300,23 +304,28 @@ impl Plan {
     }
 }
 
-/// No artifact goes where an input, a key or another kind of file lies, and standard input is one
-/// thing.
-fn spare_what_is_read(
+/// Every file that a build reads.
+fn what_is_read(
     jobs: &[Job],
     signer: &SignerArguments,
     hosts: impl IntoIterator<Item = PathBuf>,
-    debug_file: bool,
-) -> Result<(), Failure> {
+) -> Vec<PathBuf> {
     let inputs = jobs.iter().map(|job| job.input.clone());
-    let read: Vec<PathBuf> = inputs.chain(signer.reads()).chain(hosts).collect();
-    for (_, path) in jobs.iter().flat_map(|job| &job.outputs) {
-        files::spare(&read, path, Wanted::Artifact)?;
-        if debug_file {
-            files::spare(&read, &naming::debug_file(path)?, Wanted::DebugFile)?;
-        }
-    }
-    Ok(())
+    inputs.chain(signer.reads()).chain(hosts).collect()
+}
+
+/// No artifact goes where an input, a key or another kind of file lies, and standard input is one
+/// thing.
+fn spare_for_artifacts(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
+    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
+    outputs.try_for_each(|(_, path)| files::spare(read, path, Wanted::Artifact))
+}
+
+/// Likewise for the debug files beside the artifacts.
+fn spare_for_debug_files(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
+    let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
+    outputs
+        .try_for_each(|(_, path)| files::spare(read, &naming::debug_file(path)?, Wanted::DebugFile))
 }
 
 fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {

@@ -1,7 +1,6 @@
 //! `edgec store add`: admission, artifact by artifact.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use edgec_loader::store::{Admission, Change, Standing, Store};
 use edgec_loader::{Check, LoadError, LoadMode, Status};
@@ -10,9 +9,10 @@ use serde::Serialize;
 use super::kind_warning;
 use crate::Outcome;
 use crate::commands::run::{file_failure, load_failure};
-use crate::failure::{Exit, Failure, code};
+use crate::failure::Failure;
 use crate::render::out;
 use crate::render::{self, Format, safe};
+use crate::reports::Reports;
 use crate::trust::{Trust, TrustArguments};
 
 #[derive(clap::Args)]
@@ -60,8 +60,7 @@ struct Report {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments, trust: &Trust) -> Outcome {
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
+    let mut reports = Reports::new(arguments.format);
     for path in &arguments.artifacts {
         let mut report = Report {
             artifact: render::path(path),
@@ -70,22 +69,17 @@ pub(super) fn run(store: &Store, arguments: &Arguments, trust: &Trust) -> Outcom
         match store.add(path, &trust.policy, &trust.expected) {
             Ok(admission) => report.include(admission, trust),
             Err(error) => {
-                let failure = file_failure(&error, path);
-                worst = worst.max(Some(failure.exit()));
-                report.error = Some(failure);
+                report.error = Some(file_failure(&error, path));
             }
         }
-        match (arguments.format, &report.error) {
-            (format, Some(failure)) => failure.tell(format),
-            (Format::Text, None) => print_report(&report),
-            (Format::Json, None) => {}
+        match &report.error {
+            Some(failure) => reports.fail(failure),
+            None if arguments.format == Format::Text => print_report(&report),
+            None => {}
         }
         reports.push(report);
     }
-    if arguments.format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    reports.end()
 }
 
 impl Report {

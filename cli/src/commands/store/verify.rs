@@ -1,7 +1,5 @@
 //! `edgec store verify`: every image hashed, every artifact judged.
 
-use std::process::ExitCode;
-
 use edgec_loader::store::{Store, StoredArtifact};
 use serde::Serialize;
 
@@ -9,9 +7,10 @@ use super::ls::ProblemRow;
 use super::{failure, subject};
 use crate::Outcome;
 use crate::commands::run::load_failure;
-use crate::failure::{Exit, Failure, code};
+use crate::failure::Failure;
 use crate::render::out;
-use crate::render::{self, Format, safe};
+use crate::render::{Format, safe};
+use crate::reports::Reports;
 use crate::trust::TrustArguments;
 
 #[derive(clap::Args)]
@@ -49,8 +48,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let (verified, problems) = store
         .verify(&trust.policy)
         .map_err(|error| failure(&error))?;
-    let mut worst: Option<Exit> = None;
-    let mut reports = Vec::new();
+    let mut reports = Reports::new(arguments.format);
     for (artifact, error) in verified {
         let name = subject(&artifact.name, artifact.channel.as_deref());
         let subject = format!(
@@ -58,11 +56,10 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
             artifact.version, artifact.target
         );
         let error = error.map(|error| load_failure(&error).or_about(&subject));
-        worst = worst.max(error.as_ref().map(Failure::exit));
-        match (arguments.format, &error) {
-            (format, Some(failure)) => failure.tell(format),
-            (Format::Text, None) => out!("{}: verified\n", safe(&subject)),
-            (Format::Json, None) => {}
+        match &error {
+            Some(failure) => reports.fail(failure),
+            None if arguments.format == Format::Text => out!("{}: verified\n", safe(&subject)),
+            None => {}
         }
         reports.push(Judgement {
             verified: error.is_none(),
@@ -71,17 +68,12 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         });
     }
     for problem in problems.into_iter().map(ProblemRow::new) {
-        let failure = problem.failure();
-        worst = worst.max(Some(failure.exit()));
-        failure.tell(arguments.format);
+        reports.fail(problem.failure());
         reports.push(Judgement {
             verified: false,
             about: About::Problem(problem),
             error: None,
         });
     }
-    if arguments.format == Format::Json {
-        render::json(&reports);
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    reports.end()
 }

@@ -1,0 +1,49 @@
+//! What a verb says of several files: a report on each, and the exit code of the worst failure.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::Outcome;
+use crate::failure::{Exit, Failure, code};
+use crate::render::{self, Format};
+
+/// The reports on several files. A failure of one does not end the verb.
+pub(crate) struct Reports<T> {
+    format: Format,
+    all: Vec<T>,
+    worst: Option<Exit>,
+}
+
+impl<T: Serialize> Reports<T> {
+    pub(crate) fn new(format: Format) -> Self {
+        Self {
+            format,
+            all: Vec::new(),
+            worst: None,
+        }
+    }
+
+    /// Tells of a failure, which decides the exit code unless there is a worse one.
+    pub(crate) fn fail(&mut self, failure: &Failure) {
+        self.end_at_least_with(failure.exit());
+        failure.tell(self.format);
+    }
+
+    /// The exit code for something bad that is no failure.
+    pub(crate) fn end_at_least_with(&mut self, exit: Exit) {
+        self.worst = self.worst.max(Some(exit));
+    }
+
+    pub(crate) fn push(&mut self, report: T) {
+        self.all.push(report);
+    }
+
+    /// Prints the JSON document that has all of them, if there is to be one.
+    pub(crate) fn end(self) -> Outcome {
+        if self.format == Format::Json {
+            render::json(&self.all);
+        }
+        Ok(self.worst.map_or(ExitCode::SUCCESS, code))
+    }
+}
