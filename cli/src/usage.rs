@@ -20,7 +20,7 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     let message = lists.iter().fold(message, |message, list| {
         message.split(list).next().unwrap_or_default()
     });
-    let message: Vec<&str> = message.split_whitespace().collect();
+    let message: Vec<&str> = message.split_ascii_whitespace().collect();
     let mut hints = Vec::new();
     let known = [ContextKind::ValidValue, ContextKind::ValidSubcommand];
     let known = known.map(|kind| values(error, kind)).concat();
