@@ -24,6 +24,7 @@ mod manifest;
 mod name;
 mod pem;
 mod statement;
+mod unseen;
 pub mod verity;
 
 pub use canonical::JsonError;
@@ -46,3 +47,4 @@ pub use manifest::{
 pub use name::{NameError, check_name};
 pub use pem::{PemError, tidy_pem};
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};
+pub use unseen::{BLANK, is_unseen};

@@ -144,7 +144,7 @@ fn edgec() -> ExitCode {
             return usage::failure(&error, &verb).end(format);
         }
         // Help and version are successes that clap reports as errors.
-        Err(error) => error.exit(),
+        Err(error) => return usage::exit(&error, own),
     };
     match panics::guarded(|| run(arguments.command)) {
         Ok(code) => code,

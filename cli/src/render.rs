@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
+use edgec_artifact::is_unseen;
 
 use crate::failure::{Exit, Failure};
 
@@ -122,7 +123,7 @@ pub(crate) fn json(value: &impl serde::Serialize) {
 fn safe_json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());
     for c in document.chars() {
-        if !c.is_ascii() && is_unseen(c) || c == '\u{7f}' {
+        if !c.is_ascii() && is_escaped(c) || c == '\u{7f}' {
             let mut units = [0; 2];
             let units = c.encode_utf16(&mut units);
             safe.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
@@ -133,18 +134,27 @@ fn safe_json(document: &str) -> String {
     safe
 }
 
-/// Control characters, and those that change the direction of text or take no room.
-fn is_unseen(c: char) -> bool {
-    let unseen = matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    c.is_control() || unseen
+/// Whether text shows the number of the character instead: it would not be seen, or not be known.
+fn is_escaped(c: char) -> bool {
+    is_unseen(c) || is_unassigned(c)
 }
 
-/// Text from an artifact or an input, made safe for a terminal: control characters and
-/// those that change the direction of text or take no room are escaped.
+/// Whether the standard library knows no character there: what a terminal makes of it, and how wide
+/// it is, is not settled. It escapes those, control characters and spaces.
+fn is_unassigned(c: char) -> bool {
+    if c.is_ascii() {
+        return false;
+    }
+    // In front, it would escape a character that combines with the one before as well.
+    let text = String::from_iter(['a', c]);
+    text.escape_debug().nth(1) != Some(c)
+}
+
+/// Text from an artifact or an input, made safe for a terminal: what is not seen is escaped.
 pub(crate) fn safe(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_unseen(c) {
+        if is_escaped(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
@@ -186,8 +196,58 @@ mod tests {
         assert_eq!(safe(text), "a\\u{1b}[2Jé\\u{202e}\\u{9b}\\u{7f}");
         let document = serde_json::to_string_pretty(&[text]).unwrap();
         let shown = safe_json(&document);
-        assert!(!shown.chars().any(|c| c != '\n' && is_unseen(c)), "{shown}");
+        assert!(
+            !shown.chars().any(|c| c != '\n' && is_escaped(c)),
+            "{shown}"
+        );
         let read: Vec<String> = serde_json::from_str(&shown).unwrap();
         assert_eq!(read, [text]);
+    }
+
+    #[test]
+    fn characters_that_are_not_seen_are_escaped() {
+        let unseen = [
+            '\t',
+            '\u{a0}',
+            '\u{ad}',
+            '\u{34f}',
+            '\u{378}',
+            '\u{600}',
+            '\u{115f}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{2028}',
+            '\u{2066}',
+            '\u{2800}',
+            '\u{3000}',
+            '\u{3164}',
+            '\u{e000}',
+            '\u{fdd0}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+            '\u{fff9}',
+            '\u{ffff}',
+            '\u{1d159}',
+            '\u{e0061}',
+            '\u{e0100}',
+            '\u{10ffff}',
+        ];
+        for c in unseen {
+            let text = String::from_iter(['a', c, 'b']);
+            let escaped = format!("a{}b", c.escape_unicode());
+            assert_eq!(safe(&text), escaped);
+            let document = serde_json::to_string(&text).unwrap();
+            let shown = safe_json(&document);
+            assert!(!shown.contains(c), "{escaped}");
+            assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        }
+    }
+
+    /// Letters of all scripts, what combines with them in front as well, and quotes.
+    #[test]
+    fn what_is_seen_stays_as_it_is() {
+        let seen = "a \"b\" 'c' \\ \u{301}é e\u{301} ß Ω ж \u{915}\u{94d}\u{937} \u{e01}\u{e33} \u{5e97} \u{ac00} \u{1f980} \u{fffd} …";
+        assert_eq!(safe(seen), seen);
+        assert_eq!(safe_json(seen), seen);
     }
 }

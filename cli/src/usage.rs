@@ -1,9 +1,13 @@
-//! The parser's errors for machines: what is wrong and what to do, without the layout that clap has
-//! for terminals.
+//! The parser's errors. For machines: what is wrong and what to do, without the layout that clap has
+//! for terminals. For people: that layout, in which nothing hides.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure, code};
+use crate::render::safe;
 
 /// The parser's error as a failure. `verb` is what `--help` can be asked for, such as
 /// `edgec store add`.
@@ -16,7 +20,7 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     let message = lists.iter().fold(message, |message, list| {
         message.split(list).next().unwrap_or_default()
     });
-    let message: Vec<&str> = message.split_whitespace().collect();
+    let message: Vec<&str> = message.split_ascii_whitespace().collect();
     let mut hints = Vec::new();
     let known = [ContextKind::ValidValue, ContextKind::ValidSubcommand];
     let known = known.map(|kind| values(error, kind)).concat();
@@ -34,6 +38,23 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     }
     hints.push(format!("`{verb} --help` says what it takes"));
     Failure::usage("usage", message.join(" ")).hint(hints.join("\n"))
+}
+
+/// Prints the parser's error and gives the exit code, or prints the help that was asked for and ends.
+/// An error quotes arguments. If one of them has characters that are not seen, these are escaped, and
+/// the error has no colours: the escapes of both are the same.
+pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    let hides = |argument: &OsString| {
+        let text = argument.to_string_lossy();
+        safe(&text) != text
+    };
+    if !error.use_stderr() || !arguments.iter().any(hides) {
+        error.exit();
+    }
+    for line in error.to_string().lines() {
+        eprintln!("{}", safe(line));
+    }
+    code(Exit::Usage)
 }
 
 fn values(error: &clap::Error, kind: ContextKind) -> Vec<String> {

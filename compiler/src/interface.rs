@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use edgec_targets::import_text;
 use wasmparser::{Parser, Payload};
 
 /// Imports and exports of a component, or of a core module.
 ///
 /// A component's are the names of its outermost level (`wasi:cli/run@0.2.0`); a core
-/// module's imports are `module::name`.
+/// module's imports are `module::name` ([`import_text`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Interface {
     /// What must be given to the program.
@@ -37,7 +38,7 @@ impl Interface {
             Payload::ImportSection(section) => {
                 let imports = section.into_imports().flatten();
                 self.imports
-                    .extend(imports.map(|import| format!("{}::{}", import.module, import.name)));
+                    .extend(imports.map(|import| import_text(import.module, import.name)));
             }
             Payload::ExportSection(section) => {
                 let exports = section.into_iter().flatten();
@@ -79,5 +80,16 @@ mod tests {
         let interface = Interface::of(&wasm.unwrap());
         assert_eq!(Vec::from_iter(interface.imports), ["a::b"]);
         assert_eq!(Vec::from_iter(interface.exports), ["c"]);
+    }
+
+    #[test]
+    fn two_imports_of_a_core_module_have_two_names() {
+        let wasm =
+            wat::parse_str(r#"(module (import "a" "b::c" (func)) (import "a::b" "c" (func)))"#);
+        let interface = Interface::of(&wasm.unwrap());
+        assert_eq!(
+            Vec::from_iter(interface.imports),
+            ["a::b::c", r"a\x3a:b::c"]
+        );
     }
 }

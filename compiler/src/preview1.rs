@@ -37,6 +37,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use edgec_targets::import_text;
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
 };
@@ -66,6 +67,7 @@ impl Judgement {
 
 /// Whether a valid core module imports WASI preview 1.
 pub(crate) fn imports_preview1(interface: &crate::Interface) -> bool {
+    // The first `::` ends the module's name.
     let mut modules = interface.imports.iter().map(|name| name.split("::").next());
     modules.any(|module| module == Some(PREVIEW1))
 }
@@ -181,7 +183,7 @@ fn lacks(facts: &Facts<'_>, code: &Code) -> Vec<Obstacle> {
     let imports = facts.imports.iter();
     let different = imports
         .filter(|it| it.module == PREVIEW1 && functions::DIFFERENT.contains(&it.name))
-        .map(|it| format!("{}::{}", it.module, it.name));
+        .map(|it| import_text(it.module, it.name));
     // A module may import a function twice.
     let imports: Vec<String> = BTreeSet::from_iter(different).into_iter().collect();
     if !imports.is_empty() {
@@ -246,7 +248,7 @@ fn imports(facts: &Facts<'_>) -> Result<(), Obstacle> {
     // The adapter is a constant, and the encoder reads it as well.
     let adapter = adapter.map_err(|error| unreadable(&error))?;
     for import in &facts.imports {
-        let name = format!("{}::{}", import.module, import.name);
+        let name = import_text(import.module, import.name);
         if import.module != PREVIEW1 {
             return Err(Obstacle::OtherImport { import: name });
         }
@@ -340,7 +342,7 @@ fn start_section(facts: &Facts<'_>, code: &Code) -> Result<Option<String>, Binar
             continue;
         }
         if let Some(import) = facts.imported_function(function) {
-            return Ok(Some(format!("{}::{}", import.module, import.name)));
+            return Ok(Some(import_text(import.module, import.name)));
         }
         let Some(body) = facts.body(function) else {
             continue;

@@ -6,7 +6,8 @@ use std::ops::{Deref, Range};
 use std::sync::{Arc, OnceLock};
 
 use edgec_verifier::{
-    AcceptedSignature, Check, Kind, LoadMode, Manifest, TrustPolicy, VerifiedArtifact, VerityDigest,
+    AcceptedSignature, Check, Kind, LoadMode, Manifest, TrustPolicy, VerifiedArtifact,
+    VerityDigest, import_text,
 };
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, Module};
@@ -271,6 +272,6 @@ pub(crate) fn component_imports(engine: &Engine, component: &Component) -> Vec<S
 
 pub(crate) fn module_imports(module: &Module) -> Vec<String> {
     let imports = module.imports();
-    let imports = imports.map(|import| format!("{}::{}", import.module(), import.name()));
+    let imports = imports.map(|import| import_text(import.module(), import.name()));
     imports.collect()
 }

@@ -1,13 +1,16 @@
 //! Bytes in a memory file that the kernel keeps as they are.
 //!
-//! Source: `memfd_create(2)`, `fcntl(2)` "File sealing". Sealed before anything looks at
+//! Source: `memfd_create(2)`, `fcntl(2)` "File sealing"; Linux,
+//! `Documentation/userspace-api/mfd_noexec.rst`. Sealed before anything looks at
 //! them, against writing, shrinking, growing and further seals; the engine maps the same
 //! file through `/proc`, so what was verified is what runs.
 
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::OwnedFd;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
 
 use crate::LoadMode;
 use crate::stable::StableFile;
@@ -21,8 +24,7 @@ pub(crate) const MODE: LoadMode = LoadMode::SealedMemfd;
 ///
 /// What the kernel says; `UnexpectedEof` when the file became shorter meanwhile.
 pub(crate) fn read(source: File, len: u64) -> io::Result<StableFile> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let mut file = File::from(memfd_create("edgec-artifact", flags)?);
+    let mut file = memory_file(|flags| memfd_create("edgec-artifact", flags))?;
     let copied = io::copy(&mut source.take(len), &mut file)?;
     if copied != len {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -33,11 +35,29 @@ pub(crate) fn read(source: File, len: u64) -> io::Result<StableFile> {
     unsafe { StableFile::new(file, len) }
 }
 
+/// A memory file that takes seals, and that no process can execute as a program. Code in it may be
+/// mapped for execution all the same. A kernel may have been told to give no others
+/// (`vm.memfd_noexec=2`): it then refuses `MFD_EXEC`, and before Linux 6.6 a file with neither flag.
+fn memory_file(create: impl Fn(MemfdFlags) -> rustix::io::Result<OwnedFd>) -> io::Result<File> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let made = match create(flags | MemfdFlags::NOEXEC_SEAL) {
+        // Before Linux 6.3, which does not know the flag.
+        Err(Errno::INVAL) => create(flags),
+        made => made,
+    };
+    Ok(File::from(made?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
     use std::io::{Seek as _, Write as _};
     use std::os::fd::AsRawFd as _;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rustix::fs::fcntl_get_seals;
+    use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
     #[test]
     fn the_copy_cannot_be_changed() {
@@ -58,6 +78,67 @@ mod tests {
             assert!(file.set_len(100).is_err());
         }
         assert!(fcntl_add_seals(&sealed, SealFlags::empty()).is_err());
+    }
+
+    #[test]
+    fn the_copy_cannot_be_executed_and_can_be_mapped_for_it() {
+        let mut source = tempfile::tempfile().unwrap();
+        source.write_all(&[0xc3; 4096]).unwrap();
+        source.rewind().unwrap();
+        let sealed = read(source, 4096).unwrap().into_file();
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL;
+        let known = memfd_create("edgec-test", flags).is_ok();
+        let mode = sealed.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o111 == 0, known, "{mode:o}");
+        let seals = fcntl_get_seals(&sealed).unwrap();
+        assert_eq!(seals.contains(SealFlags::EXEC), known, "{seals:?}");
+
+        let protection = ProtFlags::READ | ProtFlags::EXEC;
+        // SAFETY: nothing else knows of the mapping, at a place that the kernel chooses.
+        let mapped = unsafe {
+            mmap(
+                std::ptr::null_mut(),
+                4096,
+                protection,
+                MapFlags::PRIVATE,
+                &sealed,
+                0,
+            )
+        };
+        let mapped = mapped.unwrap();
+        // SAFETY: it is this mapping, and nothing refers to it.
+        let unmapped = unsafe { munmap(mapped, 4096) };
+        unmapped.unwrap();
+    }
+
+    #[test]
+    fn an_older_kernel_is_asked_without_the_flag_that_it_does_not_know() {
+        let asked = RefCell::new(Vec::new());
+        let old = |flags: MemfdFlags| {
+            asked.borrow_mut().push(flags);
+            match flags.contains(MemfdFlags::NOEXEC_SEAL) {
+                true => Err(Errno::INVAL),
+                false => memfd_create("edgec-test", flags),
+            }
+        };
+        memory_file(old).unwrap();
+        let sealable = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let expected = [sealable | MemfdFlags::NOEXEC_SEAL, sealable];
+        assert_eq!(*asked.borrow(), expected);
+    }
+
+    #[test]
+    fn another_error_of_the_kernel_is_an_error() {
+        for errno in [Errno::ACCESS, Errno::MFILE, Errno::NOMEM, Errno::NOSYS] {
+            let asked = RefCell::new(0);
+            let refuse = |_| {
+                *asked.borrow_mut() += 1;
+                Err(errno)
+            };
+            let error = memory_file(refuse).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(errno.raw_os_error()));
+            assert_eq!(*asked.borrow(), 1);
+        }
     }
 
     #[test]

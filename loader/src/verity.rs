@@ -18,6 +18,11 @@ use rustix::ioctl::{Opcode, Setter, Updater, ioctl, opcode};
 const SHA256: u16 = 1;
 const BLOCK_SIZE: u32 = 4096;
 
+/// An error that the number alone, `EINVAL`, does not explain.
+const REFUSED: &str = "the kernel has fs-verity for this file system, but refuses it with blocks of \
+     4096 bytes, which the signed digest needs (EINVAL): use a file system in blocks of 4096 bytes, or \
+     one without the feature `verity`";
+
 /// `FS_IOC_ENABLE_VERITY`.
 const ENABLE: Opcode = opcode::write::<EnableArg>(b'f', 133);
 /// `FS_IOC_MEASURE_VERITY`: its number has the size of the digest's head, not of its room.
@@ -54,7 +59,7 @@ pub(crate) enum Enabled {
     Before,
     /// A process has the file open for writing, or is enabling it at this moment.
     Busy,
-    /// The kernel or the file system cannot do it.
+    /// The kernel or the file system does not have it.
     NotSupported,
 }
 
@@ -79,7 +84,8 @@ pub(crate) enum Measured {
 ///
 /// What the kernel says, other than what [`Enabled`] has: no right to write the file, a
 /// read-only file system, no space for the hashes, or a kernel that asks for a signature
-/// of its own kind (`fs.verity.require_signatures`).
+/// of its own kind (`fs.verity.require_signatures`). And that it refuses these parameters: it has
+/// fs-verity then, so that to go on without would be a silent loss.
 pub(crate) fn enable(file: &File) -> io::Result<Enabled> {
     let argument = EnableArg {
         version: 1,
@@ -95,15 +101,21 @@ pub(crate) fn enable(file: &File) -> io::Result<Enabled> {
     // SAFETY: the number is that of an ioctl which reads an `fsverity_enable_arg`, and the
     // type is that structure. No pointer in it is followed: both sizes are 0.
     let answer = unsafe { ioctl(file, Setter::<ENABLE, EnableArg>::new(argument)) };
+    came_of(answer)
+}
+
+/// What the kernel's answer to the wish for fs-verity means.
+fn came_of(answer: rustix::io::Result<()>) -> io::Result<Enabled> {
     match answer {
         Ok(()) => Ok(Enabled::Now),
         Err(Errno::EXIST) => Ok(Enabled::Before),
         Err(Errno::TXTBSY | Errno::BUSY) => Ok(Enabled::Busy),
         // No such ioctl; not configured, or not a feature of this file system; no SHA-256
-        // in the kernel; no blocks of 4096 bytes (before Linux 6.3, pages of another size).
-        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::NOPKG | Errno::INVAL) => {
-            Ok(Enabled::NotSupported)
-        }
+        // in the kernel.
+        Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::NOPKG) => Ok(Enabled::NotSupported),
+        // Pages or blocks of the file system are smaller than the tree's blocks; before Linux 6.3,
+        // pages of any other size.
+        Err(Errno::INVAL) => Err(io::Error::new(io::ErrorKind::InvalidInput, REFUSED)),
         Err(error) => Err(error.into()),
     }
 }
@@ -167,6 +179,20 @@ mod tests {
         let pipe = File::from(std::os::fd::OwnedFd::from(reader));
         assert_eq!(enable(&pipe).unwrap(), Enabled::NotSupported);
         assert_eq!(measure(&pipe).unwrap(), Measured::NotEnabled);
+    }
+
+    #[test]
+    fn parameters_that_the_kernel_refuses_are_an_error() {
+        let error = came_of(Err(Errno::INVAL)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("4096 bytes"), "{error}");
+        for errno in [Errno::NOTTY, Errno::OPNOTSUPP, Errno::NOPKG] {
+            assert_eq!(came_of(Err(errno)).unwrap(), Enabled::NotSupported);
+        }
+        for errno in [Errno::ACCESS, Errno::NOSPC, Errno::ROFS, Errno::KEYREJECTED] {
+            let error = came_of(Err(errno)).unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(errno.raw_os_error()));
+        }
     }
 
     #[test]

@@ -2,9 +2,9 @@
 //!
 //! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and
 //! the CPU features that a host must therefore have. [`HostCpu`] is what a machine
-//! offers; [`Target::fits`] compares the two. [`EngineProfile`] names the settings that both sides
-//! know. This crate is data and comparison: it
-//! touches no files and knows neither the engine nor signatures.
+//! offers; [`Target::fits`] compares the two. Two spellings that both sides share are here as well:
+//! [`EngineProfile`] names engine settings, and [`import_text`] a core module's imports. This crate is
+//! data and comparison: it touches no files and knows neither the engine nor signatures.
 //!
 //! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
 
@@ -13,12 +13,14 @@
 mod aarch64;
 mod cover;
 mod host;
+mod import;
 mod profile;
 mod registry;
 mod x86_64;
 
 pub use cover::{Assignment, Cover, Uncovered, cover};
 pub use host::{HostCpu, Misfit};
+pub use import::import_text;
 pub use profile::{EngineProfile, UnknownProfile};
 pub use registry::{Rank, UnknownTarget, all, default_targets, find};
 

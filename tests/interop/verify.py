@@ -16,11 +16,13 @@ def digest(value): return text(value) and re.fullmatch(r"[0-9a-f]{64}", value) i
 def one_of(*words): return lambda value: text(value) and value in words
 def table_of(item): return lambda value: type(value) is dict and all(map(item, value.values()))
 def line(value): return text(value) and not any(unicodedata.category(c) == "Cc" for c in value)
-UNSEEN = re.compile("[\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
-                    "\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
-                    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")
+UNSEEN = re.compile("[\0-\u001f\u007f-\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u1680\u17b4\u17b5"
+                    "\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0"
+                    "\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U00013441\U00013442\U00016fe4\U0001bca0-\U0001bca3\U0001d159"
+                    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
+                    + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xfffe, 0xffff)) + "]")
 def is_name(name):
-    return (line(name) and not set(name) & set("\\*") and not UNSEEN.search(name) and len(name.encode()) <= 128
+    return (text(name) and not set(name) & set("\\*") and not UNSEEN.search(name) and len(name.encode()) <= 128
             and all(part and part[0] not in ". " and part[-1] != " " for part in name.split("/")))
 def is_sorted(value): return list(value) == sorted(value)
 def settings(value): return table_of(text)(value) and is_sorted(value)

@@ -41,7 +41,7 @@ pub use edgec_artifact::{
     KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, Manifest, NameError,
     PublicKey, Sha256Digest, VerityDigest, check_name,
 };
-pub use edgec_targets::{EngineProfile, HostCpu, Misfit, UnknownProfile};
+pub use edgec_targets::{EngineProfile, HostCpu, Misfit, UnknownProfile, import_text};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use fleet::{Fleet, FleetError, FleetHost, takes_from_here};

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use edgec_loader::{EngineProfile, HostEngine, LoadedComponent, LoadedModule};
+use edgec_targets::import_text;
 use wasmtime::component::{self, ResourceTable};
 use wasmtime::{ExternType, FuncType, Linker, Store, Trap, Val, WasmBacktrace};
 use wasmtime_wasi::p1::WasiP1Ctx;
@@ -96,7 +97,7 @@ pub(super) fn module(
     let missing: Vec<String> = module
         .imports()
         .filter(|import| linker.get_by_import(&mut store, import).is_none())
-        .map(|import| format!("`{}::{}`", import.module(), import.name()))
+        .map(|import| format!("`{}`", import_text(import.module(), import.name())))
         .collect();
     if !missing.is_empty() {
         let message = format!(

@@ -1,0 +1,149 @@
+//! Characters that are not seen: the rule is that of their properties, documents and readers have the
+//! same one, and no output shows them.
+
+use std::collections::BTreeSet;
+
+use edgec_artifact::{BLANK, is_unseen};
+use edgec_tests::{Sandbox, repository};
+use regex::Regex;
+
+/// Every character that Unicode's properties put among them.
+fn by_properties() -> BTreeSet<char> {
+    let properties = r"\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}\p{Co}";
+    let more = r"\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}";
+    let unseen = Regex::new(&format!("[{properties}{more}]")).unwrap();
+    let found = ('\0'..=char::MAX).filter(|c| unseen.is_match(c.encode_utf8(&mut [0; 4])));
+    let mut found: BTreeSet<char> = found.collect();
+    found.remove(&' ');
+    found.extend(BLANK);
+    found
+}
+
+/// First and last of each range.
+fn ranges(characters: &BTreeSet<char>) -> Vec<(char, char)> {
+    let mut ranges: Vec<(char, char)> = Vec::new();
+    for c in characters {
+        match ranges.last_mut() {
+            Some((_, last)) if u32::from(*last) + 1 == u32::from(*c) => *last = *c,
+            _ => ranges.push((*c, *c)),
+        }
+    }
+    ranges
+}
+
+#[test]
+fn the_rule_is_that_of_the_properties() {
+    let properties = by_properties();
+    let rule: BTreeSet<char> = ('\0'..=char::MAX).filter(|c| is_unseen(*c)).collect();
+    let table: String = ranges(&properties)
+        .iter()
+        .map(|(first, last)| {
+            format!(
+                "    ('{}', '{}'),\n",
+                first.escape_unicode(),
+                last.escape_unicode()
+            )
+        })
+        .collect();
+    let differing: Vec<&char> = rule.symmetric_difference(&properties).take(20).collect();
+    assert!(
+        differing.is_empty(),
+        "{differing:?}, of this version of Unicode:\n{table}"
+    );
+}
+
+#[test]
+fn the_document_lists_them() {
+    let document = std::fs::read_to_string(repository().join("docs/format.md")).unwrap();
+    let (_, list) = document
+        .split_once("does not change within version 1: ")
+        .unwrap();
+    let (list, _) = list
+        .split_once("last two code points of each plane")
+        .unwrap();
+    let range = Regex::new(r"U\+([0-9A-F]{4,6})(?:\s+to\s+U\+([0-9A-F]{4,6}))?").unwrap();
+    let number = |text: &str| u32::from_str_radix(text, 16).unwrap();
+    let mut listed = BTreeSet::new();
+    for found in range.captures_iter(list) {
+        let first = number(&found[1]);
+        let last = found.get(2).map_or(first, |last| number(last.as_str()));
+        listed.extend((first..=last).filter_map(char::from_u32));
+    }
+    let of_planes = (0..=16).flat_map(|plane| [(plane << 16) + 0xfffe, (plane << 16) + 0xffff]);
+    listed.extend(of_planes.filter_map(char::from_u32));
+    assert_eq!(ranges(&listed), ranges(&by_properties()));
+}
+
+/// Names of files, of functions and imports in a program, words of a command line.
+#[test]
+fn no_output_shows_them() {
+    let sandbox = Sandbox::new();
+    // Of each kind one: format, fillers, blank, variation selector, tag, space, private use, and one
+    // that is no character yet.
+    for c in [
+        '\u{200b}',
+        '\u{202e}',
+        '\u{ad}',
+        '\u{3164}',
+        '\u{115f}',
+        '\u{2800}',
+        '\u{fe0f}',
+        '\u{e0061}',
+        '\u{a0}',
+        '\u{e000}',
+        '\u{378}',
+    ] {
+        let file = format!("a{c}b.wat");
+        // WebAssembly text does not take all of them as they are.
+        let number = c.escape_unicode();
+        let module = format!(
+            r#"(module (import "e{number}nv" "f" (func $f)) (func (export "_start") call $f))"#
+        );
+        sandbox.write(&file, module);
+        let missing = format!("not{c}there.wat");
+        let option = format!("--not{c}there");
+        let (file, missing, option) = (file.as_str(), missing.as_str(), option.as_str());
+        let build = [
+            "build",
+            file,
+            "-t",
+            std::env::consts::ARCH,
+            "--key",
+            "key.pem",
+            "--name",
+            "app",
+            "-o",
+            "a.cwasm",
+        ];
+        for arguments in [
+            &build[..],
+            &["validate", file],
+            &["validate", missing],
+            &["validate", option],
+            &["validate", option, "--format", "json"],
+            &[option],
+            &["inspect", "a.cwasm"],
+            &["inspect", "a.cwasm", "--format", "json"],
+            &["run", "--key", "key.pub.pem", "a.cwasm"],
+        ] {
+            let output = sandbox.run(arguments);
+            let shown = [output.stdout, output.stderr]
+                .map(|it| String::from_utf8(it).unwrap())
+                .concat();
+            assert!(!shown.is_empty(), "{arguments:?}");
+            assert!(!shown.contains(c), "{arguments:?}: {shown:?}");
+            let numbers = [
+                c.escape_unicode().to_string(),
+                c.encode_utf16(&mut [0; 2])
+                    .iter()
+                    .map(|unit| format!("\\u{unit:04x}"))
+                    .collect(),
+            ];
+            assert!(
+                numbers.iter().any(|number| shown.contains(number)),
+                "{arguments:?}: {shown}"
+            );
+        }
+        std::fs::remove_file(sandbox.path().join(file)).unwrap();
+    }
+}
