@@ -1,7 +1,10 @@
 //! Files: read with a bound, written whole or not at all.
 
+mod folders;
 mod output;
+mod replace;
 mod secret;
+mod way;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,11 +19,15 @@ use crate::file_kind::{Wanted, is_about_signatures};
 use crate::key_material::looks_like;
 use crate::signals;
 
+use replace::Placed;
+
+pub(crate) use folders::{NewFolders, create_private};
 pub(crate) use output::{
     refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, same, spare, spare_inputs,
 };
 use secret::{MAX_SECRET_LEN, key_variable, variable};
 pub(crate) use secret::{Sensitive, read_secret};
+pub(crate) use way::remedy_of_way;
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
@@ -284,26 +291,46 @@ impl Staged {
 }
 
 /// Puts all new files in the places of the old ones, then syncs each folder once. If one of the old
-/// files must not be replaced, none is.
+/// files must not be replaced, or one of the new ones cannot take its place, all old files are where
+/// they were.
 pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
     for it in &staged {
         refuse_other(&it.path, it.kind)?;
     }
     let mut changed = BTreeMap::new();
-    let renamed: Result<(), Failure> =
-        staged
-            .into_iter()
-            .try_for_each(|Staged { path, file, .. }| {
-                let persisted = file.persist(&path);
-                persisted.map_err(|error| cannot("write", &path, &error.error))?;
-                changed.entry(folder(&path).to_owned()).or_insert(path);
-                Ok(())
-            });
-    // Also after an error: some files are in their places.
-    for (folder, path) in changed {
-        sync(&folder).map_err(|error| cannot("write", &path, &error))?;
+    let mut placed = Vec::new();
+    let mut failed = None;
+    let mut left = staged.len();
+    for Staged { path, file, .. } in staged {
+        left -= 1;
+        // After the last one, nothing can fail for which its old file would have to come back.
+        let put = match left {
+            0 => replace::put(file, &path),
+            _ => Placed::put(file, &path).map(|it| placed.push(it)),
+        };
+        if let Err(error) = put {
+            failed = Some(put_back(placed, cannot("write", &path, &error)));
+            placed = Vec::new();
+            break;
+        }
+        changed.entry(folder(&path).to_owned()).or_insert(path);
     }
-    renamed
+    // The old files go.
+    drop(placed);
+    let synced = changed.into_iter().try_for_each(|(folder, path)| {
+        sync(&folder).map_err(|error| cannot("write", &path, &error))
+    });
+    failed.map_or(synced, Err)
+}
+
+/// Puts the old files back. What is not as it was, the failure says.
+fn put_back(placed: Vec<Placed>, failure: Failure) -> Failure {
+    let undone = placed.into_iter().rev().map(Placed::undo);
+    let other: Vec<String> = undone.filter_map(Result::err).collect();
+    match other.is_empty() {
+        true => failure,
+        false => failure.hint(other.join("\n")),
+    }
 }
 
 /// The folder that a path's last component lies in.
@@ -322,14 +349,6 @@ fn sync(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync(_: &Path) -> io::Result<()> {
     Ok(())
-}
-
-/// Makes a folder and those above it.
-pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
-    if path.as_os_str().is_empty() {
-        return Ok(());
-    }
-    fs::create_dir_all(path).map_err(|error| cannot("create", path, &error))
 }
 
 pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {

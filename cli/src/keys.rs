@@ -175,7 +175,7 @@ pub(crate) fn development(
     let public = folder.join("dev.pub.pem");
     let mut new = false;
     if !private.exists() {
-        files::create_folder(&folder)?;
+        files::create_private(&folder)?;
         let pem = pem(&generate()?, None)?;
         // Two builds at once may both come here: the first key is everybody's.
         new = signals::uninterrupted(|| {

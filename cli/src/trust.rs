@@ -197,15 +197,27 @@ impl TrustArguments {
                 _ => Exit::Rejected,
             };
             let seen = format!("what was seen is in {}", state.display());
-            let hint = match &error {
-                PolicyStateError::Io(error) => files::remedy(error.kind()),
-                _ => None,
-            };
             Failure::new(exit, error.code(), crate::failure::chain(&error))
                 .about(path.display())
-                .hint(hint.map_or(seen.clone(), |hint| format!("{hint}\n{seen}")))
+                .hint(state_remedy(&error).map_or(seen.clone(), |hint| format!("{hint}\n{seen}")))
         })?;
         Ok((policy, Some(seen)))
+    }
+}
+
+/// What to do if the newest policy seen cannot be remembered.
+fn state_remedy(error: &PolicyStateError) -> Option<String> {
+    match error {
+        PolicyStateError::Io(error) => files::remedy(error.kind()).map(str::to_owned),
+        PolicyStateError::Guard(GuardError::Way(error)) => Some(files::remedy_of_way(error)),
+        PolicyStateError::Beside { path, source } => Some(match source {
+            GuardError::Readable { .. } => format!("chmod 600 {}", path.display()),
+            _ => format!(
+                "another user may have put it there: look at it, and remove {}",
+                path.display()
+            ),
+        }),
+        _ => None,
     }
 }
 
@@ -252,6 +264,7 @@ fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
             failure.hint("the file must belong to you or to root: chown it, or copy it")
         }
         GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
+        GuardError::Way(error) => failure.hint(files::remedy_of_way(error)),
         GuardError::NotAFile if path.is_dir() => failure.hint(files::NAME_THE_FILES),
         GuardError::TooLong => explain_file(failure, path, wanted),
         _ => failure,

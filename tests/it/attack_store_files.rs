@@ -147,9 +147,14 @@ fn row_32_locks_of_others() {
         host.refuses("store-link", name);
         assert_eq!(add(), Err("store-link"), "{name}");
         fs::remove_file(&path).unwrap();
-        // Where there is none, a change makes it.
+        // Where there is none, a change makes it. From a copy that others can open, and so lock, a
+        // change takes that right.
         host.assert_good();
         assert_eq!(add(), Ok(Change::Unchanged), "{name}");
+        fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(add(), Ok(Change::Unchanged), "{name}");
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600, "{name}");
     }
 }
 

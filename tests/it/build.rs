@@ -141,8 +141,12 @@ fn the_development_key_is_its_owners_alone() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["build", &hello(), "-t", "x86_64", "-o", "a.cwasm"]);
     let key = sandbox.path().join("home/.config/edgec/dev.pem");
-    let mode = std::fs::metadata(&key).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&key), 0o600);
+    // Nor can others put another key in its place.
+    for folder in ["home/.config/edgec", "home/.config", "home"] {
+        assert_eq!(mode(&sandbox.path().join(folder)), 0o700, "{folder}");
+    }
     let public = sandbox.path().join("home/.config/edgec/dev.pub.pem");
     sandbox.ok(&["verify", "a.cwasm", "--key", public.to_str().unwrap()]);
 

@@ -5,6 +5,7 @@
 mod aarch64;
 mod agreement;
 mod agreement_policy;
+mod all_or_none;
 mod attack;
 mod attack_build;
 mod attack_ed25519;
@@ -14,6 +15,7 @@ mod attack_store;
 mod attack_store_files;
 mod attack_store_many;
 mod attack_table;
+mod attack_trust_files;
 mod audit;
 mod build;
 mod check;

@@ -2,10 +2,13 @@
 //! `attack_store_files.rs`.
 #![cfg(target_os = "linux")]
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use edgec_artifact::{LimitRange, Manifest};
 use edgec_loader::store::{Application, Deployment, Refreshed, StoreError};
 use edgec_loader::wasmtime::component::Linker;
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError};
+use edgec_tests::Sandbox;
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 
@@ -51,6 +54,52 @@ fn of_the_command_line() {
     assert_eq!(output.status.code(), Some(3));
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert!(stdout.starts_with("a.cwasm: admitted as hello"), "{stdout}");
+}
+
+/// A store is made for an artifact that is verified, and for no other.
+#[test]
+fn of_a_first_admission_that_is_refused() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("key.pub.pem", material().signer.public().to_pem());
+    sandbox.write("a.cwasm", &material().hello);
+    let path = |name: &str| sandbox.path().join(name);
+    for folder in ["empty", "open"] {
+        std::fs::create_dir(path(folder)).unwrap();
+    }
+    let mode = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(path("open"), mode(0o777)).unwrap();
+    std::fs::set_permissions(path("empty"), mode(0o755)).unwrap();
+    let add = |store, artifacts: &[&'static str]| {
+        let add = ["store", "--store", store, "add", "--key", "key.pub.pem"];
+        [&add[..], artifacts].concat()
+    };
+    for store in ["new", "new/deep/store", "empty", "empty/store"] {
+        for (artifacts, exit, code) in [
+            (&["--name", "other", "a.cwasm"][..], 1, "application"),
+            (&["missing"], 3, "io"),
+            (&["empty"], 1, "not-a-file"),
+            (&["key.pub.pem"], 1, "layout"),
+            (&["key.pub.pem", "missing"], 3, "layout"),
+        ] {
+            fails(&sandbox, exit, &add(store, artifacts), code);
+            assert!(!path("new").exists());
+            assert_eq!(std::fs::read_dir(path("empty")).unwrap().count(), 0);
+        }
+    }
+    // Nor is a folder left behind that others could have replaced.
+    let replaceable = add("open/new/store", &["a.cwasm"]);
+    fails(&sandbox, 1, &replaceable, "store-writable");
+    let long = format!("new/{}", "x".repeat(300));
+    fails(&sandbox, 3, &add(&long, &["a.cwasm"]), "io");
+    assert!(!path("new").exists());
+    assert_eq!(std::fs::read_dir(path("open")).unwrap().count(), 0);
+    // The first that is verified makes the store, wherever it stands.
+    let several = add("new/deep/store", &["missing", "a.cwasm", "key.pub.pem"]);
+    let output = sandbox.run(&several);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(stdout.starts_with("a.cwasm: admitted as hello"), "{stdout}");
+    sandbox.ok(&["store", "--store", "new/deep/store", "path", "hello"]);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use crate::way::{self, WayError};
+
 /// The longest such file that is read, in bytes (1 MiB).
 pub const MAX_GUARDED_LEN: u64 = 1 << 20;
 
@@ -32,6 +34,15 @@ pub enum GuardError {
         /// The owner.
         uid: u32,
     },
+    /// Others can open a file that only its owner should be able to hold a lock on.
+    #[error("others than its owner can open it (mode {mode:04o})")]
+    Readable {
+        /// The file's mode, without its type.
+        mode: u32,
+    },
+    /// Others can put another file in its place.
+    #[error(transparent)]
+    Way(WayError),
     /// Longer than any such file.
     #[error("more than {MAX_GUARDED_LEN} bytes")]
     TooLong,
@@ -42,19 +53,30 @@ impl GuardError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "io",
+            Self::Way(_) => "policy-folder",
             _ => "policy-file",
         }
     }
 }
 
-/// Reads a whole file through one descriptor, which is also what is judged.
+impl From<WayError> for GuardError {
+    fn from(error: WayError) -> Self {
+        match error {
+            WayError::Io { source, .. } => Self::Io(source),
+            error => Self::Way(error),
+        }
+    }
+}
+
+/// Reads a whole file through one descriptor, which is also what is judged. So are the folders
+/// above it, up to the root.
 ///
 /// # Errors
 ///
 /// [`GuardError`]: also for a symbolic link, and for a file that group or others may write or
-/// that belongs neither to this user nor to root.
+/// replace, or that belongs neither to this user nor to root.
 pub fn read_guarded(path: &Path) -> Result<Vec<u8>, GuardError> {
-    let file = open(path)?;
+    let file = open(&way::place(path)?)?;
     let metadata = file.metadata().map_err(GuardError::Io)?;
     if !metadata.is_file() {
         return Err(GuardError::NotAFile);
@@ -81,6 +103,32 @@ fn open(path: &Path) -> Result<File, GuardError> {
     }
 }
 
+/// Whether a file is this user's or root's own, and no other user can even open it, by what is
+/// known of it without following links. A user who can open a file can hold a lock on it for ever.
+///
+/// # Errors
+///
+/// [`GuardError`].
+pub(crate) fn refuse_unless_private(metadata: &std::fs::Metadata) -> Result<(), GuardError> {
+    if metadata.is_symlink() {
+        return Err(GuardError::SymbolicLink);
+    }
+    if !metadata.is_file() {
+        return Err(GuardError::NotAFile);
+    }
+    refuse_if_others_may_write(metadata)?;
+    refuse_if_others_may_open(metadata)
+}
+
+#[cfg(unix)]
+fn refuse_if_others_may_open(metadata: &std::fs::Metadata) -> Result<(), GuardError> {
+    use std::os::unix::fs::MetadataExt as _;
+    match metadata.mode() & 0o7777 {
+        mode if mode & 0o077 != 0 => Err(GuardError::Readable { mode }),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(unix)]
 fn refuse_if_others_may_write(metadata: &std::fs::Metadata) -> Result<(), GuardError> {
     use std::os::unix::fs::MetadataExt as _;
@@ -97,6 +145,11 @@ fn refuse_if_others_may_write(metadata: &std::fs::Metadata) -> Result<(), GuardE
 #[cfg(not(unix))]
 fn open(path: &Path) -> Result<File, GuardError> {
     File::open(path).map_err(GuardError::Io)
+}
+
+#[cfg(not(unix))]
+fn refuse_if_others_may_open(_: &std::fs::Metadata) -> Result<(), GuardError> {
+    Ok(())
 }
 
 #[cfg(not(unix))]

@@ -31,6 +31,7 @@ mod rules;
 mod signatures;
 mod unsigned;
 mod verify;
+pub mod way;
 
 pub use advisories::{Advisory, SHIPPED};
 pub use check::{Check, CheckName, Status};

@@ -83,8 +83,8 @@ impl TrustPolicy {
     ///
     /// # Errors
     ///
-    /// [`PolicyFileError`]: also for a symbolic link and for a file that group or others may
-    /// write or that belongs neither to this user nor to root.
+    /// [`PolicyFileError`]: also for a symbolic link, and for a file that group or others may write
+    /// or replace, or that belongs neither to this user nor to root.
     pub fn read(path: &Path, roots: &[PublicKey], now: u64) -> Result<Self, PolicyFileError> {
         Self::decode(&read_guarded(path)?, roots, now)
     }

@@ -8,7 +8,11 @@ use edgec_artifact::Sha256Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::TrustPolicy;
-use crate::guarded::{GuardError, read_guarded};
+use crate::guarded::{GuardError, read_guarded, refuse_unless_private};
+use crate::way;
+
+/// How often a lock is looked for that another process makes or removes at the same time.
+const TRIES: usize = 8;
 
 /// What a policy was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -64,6 +68,15 @@ pub enum PolicyStateError {
     /// Others can have changed what was remembered.
     #[error("the file that remembers the newest trust policy")]
     Guard(#[from] GuardError),
+    /// A file that is not this user's own lies under the name of the lock, or of the file's next
+    /// content. It is neither waited for nor written to.
+    #[error("`{}`, beside the file that remembers the newest trust policy", path.display())]
+    Beside {
+        /// The file beside it.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: GuardError,
+    },
     /// The file cannot be read or written.
     #[error("cannot keep in mind the newest trust policy")]
     Io(#[from] io::Error),
@@ -76,6 +89,7 @@ impl PolicyStateError {
             Self::Io(_) => "io",
             Self::Guard(error) => error.code(),
             Self::Damaged(_) => "policy-state",
+            Self::Beside { .. } => "policy-state-file",
             _ => "policy-rollback",
         }
     }
@@ -106,15 +120,20 @@ impl NewestPolicy {
 }
 
 /// Compares a policy with the newest one that `path` remembers, and remembers it when it is
-/// newer. The folder must exist; `<path>.lock` is created beside the file, so that of two
-/// processes the older policy never wins.
+/// newer. The folder must exist, and no other user but root may be able to change it or one above
+/// it. `<path>.lock` is created beside the file, so that of two processes the older policy never
+/// wins.
 ///
 /// # Errors
 ///
 /// [`PolicyStateError`]; the file is then as it was.
 pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
     let new = Memory::of(policy)?;
-    let lock = create(&beside(path, "lock"))?;
+    let path = &match way::place(path).map_err(GuardError::from) {
+        Err(GuardError::Io(error)) => return Err(error.into()),
+        place => place?,
+    };
+    let lock = lock(&beside(path, "lock"))?;
     lock.lock()?;
     let seen: Option<Memory> = match read_guarded(path) {
         Ok(bytes) => Some(
@@ -171,34 +190,99 @@ impl Memory {
 }
 
 /// Under the lock: the old file or the new one, whatever happens.
-fn replace(path: &Path, new: &Memory) -> io::Result<()> {
+fn replace(path: &Path, new: &Memory) -> Result<(), PolicyStateError> {
+    let text = serde_json::to_string(new).map_err(io::Error::from)?;
     let staged = beside(path, "new");
-    let mut file = create(&staged)?;
-    file.set_len(0)?;
-    file.write_all(serde_json::to_string(new)?.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&staged, path)?;
+    remove_left(&staged)?;
+    let file = create(&staged)?;
+    let written = write(file, &text).and_then(|()| fs::rename(&staged, path));
+    if let Err(error) = written {
+        // If it cannot be removed, the next change does it.
+        let _ = fs::remove_file(&staged);
+        return Err(error.into());
+    }
     #[cfg(unix)]
-    File::open(match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    })?
-    .sync_all()?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
     Ok(())
 }
 
-/// Opens a file for writing, of this user's alone, and through no link.
+fn write(mut file: File, text: &str) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Removes what a process left that ended in the middle of a change. A file of another user is none
+/// of these.
+fn remove_left(staged: &Path) -> Result<(), PolicyStateError> {
+    match staged.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        found => {
+            refuse_unless_private(&found?).map_err(|error| is_not_ours(staged, error))?;
+            Ok(fs::remove_file(staged)?)
+        }
+    }
+}
+
+/// Opens the lock, or makes it. A file that another user put there is refused before it is opened
+/// and again after: that user could hold the lock for ever, and opening a pipe would wait.
+fn lock(path: &Path) -> Result<File, PolicyStateError> {
+    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let not_ours = |error| is_not_ours(path, error);
+    for _ in 0..TRIES {
+        match create(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return Ok(made?),
+        }
+        let file = match path.symlink_metadata() {
+            Err(error) if missing(&error) => continue,
+            found => {
+                refuse_unless_private(&found?).map_err(not_ours)?;
+                open(path)
+            }
+        };
+        match file {
+            Err(error) if missing(&error) => {}
+            file => {
+                let file = file?;
+                refuse_unless_private(&file.metadata()?).map_err(not_ours)?;
+                return Ok(file);
+            }
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::ResourceBusy).into())
+}
+
+fn is_not_ours(path: &Path, source: GuardError) -> PolicyStateError {
+    let path = path.to_owned();
+    PolicyStateError::Beside { path, source }
+}
+
+/// Creates a file of this user's alone, where there is nothing yet, not even a link.
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
+}
+
+/// Opens a file that is there, through no link and without waiting.
+#[cfg(unix)]
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, open};
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(open(path, flags, Mode::empty())?.into())
 }
 
 #[cfg(not(unix))]
 fn create(path: &Path) -> io::Result<File> {
-    let mut options = File::options();
-    options.create(true).truncate(false).write(true).open(path)
+    File::options().create_new(true).write(true).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path) -> io::Result<File> {
+    File::options().write(true).open(path)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

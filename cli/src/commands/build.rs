@@ -28,7 +28,7 @@ use crate::at_once::at_once;
 use crate::cold_start::ColdStart;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::Wanted;
-use crate::files;
+use crate::files::{self, NewFolders};
 use crate::fleet::FleetPlan;
 use crate::naming::{self, Job};
 use crate::panics::guarded;
@@ -196,20 +196,23 @@ fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<NewF
     (reports, files)
 }
 
-/// Stages every file before the first one takes its place. So an error while the bytes are written
-/// leaves all old files. If a file then cannot take its place, those before it stay replaced.
+/// Stages every file before the first one takes its place. If one cannot, every old file is where it
+/// was, and the folders that were made go again.
 fn write(files: Vec<NewFile>) -> Result<(), Failure> {
     signals::uninterrupted(|| {
+        let mut folders = NewFolders::default();
         for file in &files {
             if let Some(folder) = file.path.parent() {
-                files::create_folder(folder)?;
+                folders.make(folder)?;
             }
         }
         // Most of the time goes to waiting for the disk.
         let staged = at_once(files, |file| {
             files::stage(&file.path, &file.bytes, file.kind)
         });
-        files::commit_all(staged?)
+        files::commit_all(staged?)?;
+        folders.keep();
+        Ok(())
     })
 }
 

@@ -131,8 +131,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.command {
         Command::Add(add) => {
             let trust = add.trust.resolve()?;
-            let store = Store::create(at).map_err(|error| failure(&error))?;
-            add::run(&store, add, &trust)
+            add::run(at, add, &trust)
         }
         Command::Ls(ls) => ls::run(&open()?, ls),
         Command::Path(path) => print_paths(&open()?, path),

@@ -5,10 +5,16 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+#[cfg(unix)]
+use edgec_verifier::way::{self, WayError};
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+use super::remedy_of_way;
 use super::{STDIN, cannot, stdin_once};
 use crate::failure::Failure;
+#[cfg(unix)]
+use crate::failure::chain;
 use crate::keys::VARIABLE_PREFIX;
 
 /// What only its owner may read.
@@ -163,7 +169,25 @@ fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Re
             .about(path.display())
             .hint("chown it, or copy it"));
     }
-    Ok(())
+    match metadata.is_file() {
+        true => refuse_if_replaceable(path, kind),
+        false => Ok(()),
+    }
+}
+
+/// Whether another user can put another of this user's secrets in the place of this one.
+#[cfg(unix)]
+fn refuse_if_replaceable(path: &Path, kind: Sensitive) -> Result<(), Failure> {
+    let code = match kind {
+        Sensitive::Key => "key-folder",
+        Sensitive::Passphrase => "secret-folder",
+    };
+    way::judge(path).map_err(|error| match error {
+        WayError::Io { source, .. } => cannot("read", path, &source),
+        error => Failure::usage(code, chain(&error))
+            .about(path.display())
+            .hint(remedy_of_way(&error)),
+    })
 }
 
 #[cfg(not(unix))]

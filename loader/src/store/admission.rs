@@ -67,6 +67,27 @@ pub enum Change {
 }
 
 impl Store {
+    /// Verifies an artifact as [`Self::add`] does, and keeps nothing. A store that is made after
+    /// this has its first artifact; for an artifact that is refused none is made.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn admissible(
+        source: impl AsRef<Path>,
+        policy: &TrustPolicy,
+        expected: &Expected,
+    ) -> Result<(), LoadError> {
+        let (source, len) = open(source.as_ref())?;
+        // Not into a memory file, on which a limit on the length of files would fall.
+        let mut bytes = Vec::new();
+        let room = usize::try_from(len).unwrap_or(usize::MAX);
+        bytes.try_reserve_exact(room).map_err(io::Error::from)?;
+        source.take(len).read_to_end(&mut bytes)?;
+        verify(&bytes, policy, expected, now()?)?;
+        Ok(())
+    }
+
     /// Verifies an artifact and keeps it, under its name and version. A version that is newer than
     /// the current one becomes that, as soon as it has an artifact for all that the current one has
     /// one for and unless an older one was chosen ([`Standing`]); one that is there already, for

@@ -161,13 +161,18 @@ impl Folder {
         }
     }
 
-    /// Opens or makes a file that is there to be locked.
+    /// Opens or makes a file that is there to be locked. Takes from others the right to open it,
+    /// which a copy of a store may give them.
     fn lock(&self, name: &str) -> Result<File, StoreError> {
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = openat(&self.fd, name, flags | OFlags::NONBLOCK, LOCK);
         let file = File::from(file.map_err(|error| self.fails(name, error))?);
         let facts = fstat(&file).map_err(|error| self.fails(name, error))?;
         judge_lock(|| self.name(name), &facts)?;
+        let ours = facts.st_uid == rustix::process::geteuid().as_raw();
+        if ours && facts.st_mode & 0o077 != 0 {
+            fchmod(&file, LOCK).map_err(|error| self.fails(name, error))?;
+        }
         Ok(file)
     }
 
@@ -449,7 +454,7 @@ pub(super) fn judge_finished(
 }
 
 /// The owner must be this user or root, who could replace this program as well.
-pub(super) fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), StoreError> {
+fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), StoreError> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());
     }

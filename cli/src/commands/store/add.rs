@@ -1,12 +1,13 @@
 //! `edgec store add`: admission, artifact by artifact.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Admission, Change, Standing, Store};
+use edgec_loader::store::{Admission, Change, Standing, Store, StoreError};
 use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
-use super::kind_warning;
+use super::{failure, kind_warning};
 use crate::Outcome;
 use crate::commands::run::{file_failure, load_failure};
 use crate::failure::Failure;
@@ -59,14 +60,23 @@ struct Report {
     error: Option<Failure>,
 }
 
-pub(super) fn run(store: &Store, arguments: &Arguments, trust: &Trust) -> Outcome {
+pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
+    let paths = arguments.artifacts.iter();
+    let added: Box<dyn Iterator<Item = Result<Admission, LoadError>>> =
+        match opened(at, arguments, trust)? {
+            Ok(store) => {
+                let add = move |path: &PathBuf| store.add(path, &trust.policy, &trust.expected);
+                Box::new(paths.clone().map(add))
+            }
+            Err(refused) => Box::new(refused.into_iter().map(Err::<Admission, LoadError>)),
+        };
     let mut reports = Reports::new(arguments.format);
-    for path in &arguments.artifacts {
+    for (path, added) in paths.zip(added) {
         let mut report = Report {
             artifact: render::path(path),
             ..Report::default()
         };
-        match store.add(path, &trust.policy, &trust.expected) {
+        match added {
             Ok(admission) => report.include(admission, trust),
             Err(error) => {
                 report.error = Some(file_failure(&error, path));
@@ -80,6 +90,36 @@ pub(super) fn run(store: &Store, arguments: &Arguments, trust: &Trust) -> Outcom
         reports.push(report);
     }
     reports.end()
+}
+
+/// The store that is there, or a new one, which is made as soon as one of the artifacts is
+/// verified. If none is, gives why each is refused, and no store is left behind.
+fn opened(
+    at: &Path,
+    arguments: &Arguments,
+    trust: &Trust,
+) -> Result<Result<Store, Vec<LoadError>>, Failure> {
+    match Store::open(at) {
+        Err(error) if is_no_store_yet(&error) => {}
+        opened => return opened.map(Ok).map_err(|error| failure(&error)),
+    }
+    let mut refused = Vec::new();
+    for path in &arguments.artifacts {
+        match Store::admissible(path, &trust.policy, &trust.expected) {
+            Ok(()) => return Store::create(at).map(Ok).map_err(|error| failure(&error)),
+            Err(error) => refused.push(error),
+        }
+    }
+    Ok(Err(refused))
+}
+
+/// Whether a store may be made there. Making it finds what else is in the way.
+fn is_no_store_yet(error: &StoreError) -> bool {
+    match error {
+        StoreError::Io { source, .. } => source.kind() == ErrorKind::NotFound,
+        StoreError::NotAStore { .. } => true,
+        _ => false,
+    }
 }
 
 impl Report {

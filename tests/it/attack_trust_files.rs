@@ -1,0 +1,266 @@
+//! Row 27 of `docs/threat-model.md`: the folders above the files that decide what is trusted, and
+//! what other users put beside these files.
+#![cfg(unix)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
+use std::path::Path;
+
+use edgec_tests::corpus::{fails, material, refused};
+use edgec_tests::{Sandbox, skipped};
+
+/// A command that reads a file in `outer/inner`, and how it ends if others can replace that.
+struct Reader {
+    arguments: &'static [&'static str],
+    exit: i32,
+    code: &'static str,
+}
+
+const READERS: &[Reader] = &[
+    Reader {
+        arguments: &["verify", "--trust", "outer/inner/policy.toml", "a.cwasm"],
+        exit: 1,
+        code: "policy-folder",
+    },
+    Reader {
+        arguments: &["policy", "check", "outer/inner/policy.toml"],
+        exit: 1,
+        code: "policy-folder",
+    },
+    Reader {
+        arguments: &[
+            "verify",
+            "--trust",
+            "signed.dsse",
+            "--root",
+            "outer/inner/root.pub.pem",
+            "a.cwasm",
+        ],
+        exit: 1,
+        code: "policy-folder",
+    },
+    Reader {
+        arguments: &[
+            "verify",
+            "--trust",
+            "policy.toml",
+            "--trust-state",
+            "outer/inner/state",
+            "a.cwasm",
+        ],
+        exit: 1,
+        code: "policy-folder",
+    },
+    Reader {
+        arguments: &["keys", "show", "outer/inner/root.pem"],
+        exit: 2,
+        code: "key-folder",
+    },
+    Reader {
+        arguments: &[
+            "keys",
+            "show",
+            "vault.pem",
+            "--passphrase-file",
+            "outer/inner/passphrase",
+        ],
+        exit: 2,
+        code: "secret-folder",
+    },
+];
+
+/// The signer's artifact, and policies that let it in.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::empty();
+    sandbox.write("a.cwasm", &material().hello);
+    let pem = material().signer.public().to_pem();
+    let key = format!("[[key]]\nname = \"release\"\npem = \"\"\"\n{pem}\"\"\"\n");
+    let policy = format!("name = \"fleet\"\nversion = 7\nthreshold = 1\n\n{key}");
+    sandbox.write("policy.toml", &policy);
+    sandbox.write("outer/inner/policy.toml", &policy);
+    // Whatever the mask of modes of the user who runs the tests.
+    for folder in ["outer/inner", "outer"] {
+        mode(&sandbox.path().join(folder), 0o755);
+    }
+    sandbox.ok(&["keygen", "-o", "outer/inner/root.pem"]);
+    let sign = ["policy", "sign", "policy.toml", "-o", "signed.dsse"];
+    sandbox.ok(&[&sign[..], &["--key", "outer/inner/root.pem"]].concat());
+    sandbox.write_secret("outer/inner/passphrase", "correct horse\n");
+    let vault = ["keygen", "--encrypt", "-o", "vault.pem"];
+    let passphrase = ["--passphrase-file", "outer/inner/passphrase"];
+    sandbox.ok(&[&vault[..], &passphrase].concat());
+    for file in [
+        "policy.toml",
+        "outer/inner/policy.toml",
+        "outer/inner/root.pub.pem",
+        "signed.dsse",
+    ] {
+        mode(&sandbox.path().join(file), 0o644);
+    }
+    sandbox
+}
+
+fn mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+fn accepts(sandbox: &Sandbox) {
+    for reader in READERS {
+        sandbox.ok(reader.arguments);
+    }
+}
+
+/// Every reader refuses, and says which folder it is and what to do.
+fn refuses(sandbox: &Sandbox, says: &str, hint: &str) {
+    for Reader {
+        arguments,
+        exit,
+        code,
+    } in READERS
+    {
+        let stderr = fails(sandbox, *exit, arguments, code);
+        assert!(stderr.contains(says), "{arguments:?}: {stderr}");
+        assert!(stderr.contains(hint), "{arguments:?}: {stderr}");
+    }
+}
+
+/// Row 27: a user who can write a folder puts another file in the place of one in it.
+#[test]
+fn row_27_a_folder_that_others_can_change() {
+    let sandbox = sandbox();
+    accepts(&sandbox);
+    for folder in ["outer", "outer/inner"] {
+        let path = sandbox.path().join(folder);
+        for open in [0o777, 0o775, 0o757] {
+            mode(&path, open);
+            let says = format!("/{folder}` (mode {open:04o})");
+            refuses(&sandbox, &says, "\n  hint: chmod go-w /");
+        }
+        // In a folder like `/tmp` only owners move what is theirs.
+        mode(&path, 0o1777);
+        accepts(&sandbox);
+        mode(&path, 0o755);
+    }
+    // Links are followed: where they lead is what is judged.
+    let (outer, moved) = (sandbox.path().join("outer"), sandbox.path().join("moved"));
+    fs::rename(&outer, &moved).unwrap();
+    symlink("moved", &outer).unwrap();
+    accepts(&sandbox);
+    mode(&moved, 0o777);
+    refuses(&sandbox, "/moved` (mode 0777)", "\n  hint: chmod go-w /");
+}
+
+/// Row 27: another owner can change a folder whatever its mode, and so a link.
+#[test]
+fn row_27_a_folder_of_another_user() {
+    let sandbox = sandbox();
+    let (outer, inner) = (
+        sandbox.path().join("outer"),
+        sandbox.path().join("outer/inner"),
+    );
+    let says = "belongs to another user (12345)";
+    for folder in [&outer, &inner] {
+        if chown(folder, Some(12345), None).is_err() {
+            let why = "only root can give a folder to another user";
+            skipped("EDGEC_REQUIRE_ROOT", why);
+            return;
+        }
+        refuses(&sandbox, says, "\n  hint: move the file to a folder");
+        // Nor is it of use that only owners move what is theirs in it.
+        mode(folder, 0o1777);
+        refuses(&sandbox, says, "\n  hint: move the file to a folder");
+        mode(folder, 0o755);
+        chown(folder, Some(0), None).unwrap();
+    }
+    accepts(&sandbox);
+    fs::rename(&outer, sandbox.path().join("moved")).unwrap();
+    symlink("moved", &outer).unwrap();
+    accepts(&sandbox);
+    lchown(&outer, Some(12345), None).unwrap();
+    refuses(&sandbox, says, "\n  hint: move the file to a folder");
+}
+
+/// Row 27: a process does not wait for a file that another user put beside the state file, and does
+/// not write to it.
+#[test]
+fn row_27_what_lies_beside_the_state_file() {
+    let sandbox = sandbox();
+    let verify = ["verify", "--trust", "policy.toml", "--trust-state", "state"];
+    let verify = [&verify[..], &["a.cwasm"]].concat();
+    let precious = sandbox.write_secret("precious", "precious");
+    sandbox.ok(&verify);
+    let state = sandbox.path().join("state");
+    for name in ["state.lock", "state.new"] {
+        let path = sandbox.path().join(name);
+        let _ = fs::remove_file(&path);
+        type Put<'a> = &'a dyn Fn(&Path);
+        let file = |path: &Path, open: u32| {
+            fs::write(path, "").unwrap();
+            mode(path, open);
+        };
+        let puts: [(Put<'_>, &str); 6] = [
+            (&|path| symlink("precious", path).unwrap(), "symbolic link"),
+            (&|path| symlink("nowhere", path).unwrap(), "symbolic link"),
+            (&|path| fs::create_dir(path).unwrap(), "not a regular file"),
+            (
+                &|path| {
+                    let made = std::process::Command::new("mkfifo").arg(path).status();
+                    assert!(made.unwrap().success());
+                },
+                "not a regular file",
+            ),
+            (&|path| file(path, 0o666), "can write it (mode 0666)"),
+            (&|path| file(path, 0o644), "can open it (mode 0644)"),
+        ];
+        let refuses = |says: &str| {
+            // What is not newer than the state needs no new file.
+            let _ = fs::remove_file(&state);
+            let stderr = refused(&sandbox, &verify, "policy-state-file");
+            assert!(stderr.contains(&format!("/{name}`, beside")), "{stderr}");
+            assert!(stderr.contains(says), "{stderr}");
+            assert!(stderr.contains("\n  hint: "), "{stderr}");
+        };
+        for (put, says) in puts {
+            put(&path);
+            refuses(says);
+            match path.is_dir() {
+                true => fs::remove_dir(&path).unwrap(),
+                false => fs::remove_file(&path).unwrap(),
+            }
+        }
+        file(&path, 0o600);
+        match chown(&path, Some(12345), None) {
+            Ok(()) => {
+                refuses("belongs to another user (12345)");
+                chown(&path, Some(0), None).unwrap();
+            }
+            Err(_) => skipped(
+                "EDGEC_REQUIRE_ROOT",
+                "only root can give a file to another user",
+            ),
+        }
+        assert_eq!(fs::read(&precious).unwrap(), b"precious");
+        // What an earlier process left is no obstacle.
+        fs::write(&path, "{\"name\":\"fle").unwrap();
+        let _ = fs::remove_file(&state);
+        sandbox.ok(&verify);
+        assert!(!sandbox.path().join("state.new").exists());
+        assert!(fs::read_to_string(&state).unwrap().ends_with('}'));
+    }
+    // A second name of a file is taken away, and the file stays as it is.
+    fs::hard_link(&precious, sandbox.path().join("state.new")).unwrap();
+    fs::remove_file(&state).unwrap();
+    sandbox.ok(&verify);
+    assert_eq!(fs::read(&precious).unwrap(), b"precious");
+}
+
+/// A key in an open file has no way that could be judged, and needs none.
+#[test]
+fn a_key_in_an_open_file() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.cwasm", &material().hello);
+    let script = "exec 3<key.pem; rm key.pem; exec \"$0\" sign a.cwasm --key /dev/fd/3 -o b.cwasm";
+    let edgec = edgec_tests::binary().to_str().unwrap();
+    sandbox.tool("sh", &["-c", script, edgec]);
+    sandbox.ok(&["verify", "-q", "--key", "key.pub.pem", "b.cwasm"]);
+}

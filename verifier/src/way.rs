@@ -1,0 +1,189 @@
+//! The way to a file: every folder and every link on it must be this user's or root's to change. A
+//! user who can change one of them puts another file in the place of this one, with a rename,
+//! whatever the mode of the file itself.
+//!
+//! Source: `path_resolution(7)`; for the sticky bit `inode(7)`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why other users can lead a path elsewhere.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WayError {
+    /// A folder or a link on the way cannot be looked at, or is not there.
+    #[error("cannot look at `{}`", at.display())]
+    Io {
+        /// The folder or link.
+        at: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder that its group or everybody may change, and whose sticky bit is not set.
+    #[error(
+        "others than its owner can replace what is in the folder `{}` (mode {mode:04o})",
+        at.display()
+    )]
+    Writable {
+        /// The folder.
+        at: PathBuf,
+        /// The folder's mode, without its type.
+        mode: u32,
+    },
+    /// A folder or a link of another user, who is not root.
+    #[error("`{}`, which leads to it, belongs to another user ({uid})", at.display())]
+    Owner {
+        /// The folder or link.
+        at: PathBuf,
+        /// The owner.
+        uid: u32,
+    },
+}
+
+/// The folder or file that `path` leads to, by a way that was judged part by part. Links are
+/// followed. What lies at its end is not judged.
+///
+/// # Errors
+///
+/// [`WayError`].
+pub fn end(path: &Path) -> Result<PathBuf, WayError> {
+    system::walk(path, false)
+}
+
+/// The place that `path` names, in a folder to which the way was judged, as was the folder. The
+/// last part is not followed: what lies there, if anything, is the caller's to judge.
+///
+/// # Errors
+///
+/// [`WayError`].
+pub fn place(path: &Path) -> Result<PathBuf, WayError> {
+    system::place(path)
+}
+
+/// Judges the way to a file that is open, and the folder in which it lies. Links are followed. An
+/// open file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way: who opened it chose it.
+///
+/// # Errors
+///
+/// [`WayError`].
+pub fn judge(path: &Path) -> Result<(), WayError> {
+    system::walk(path, true).map(|_| ())
+}
+
+#[cfg(unix)]
+mod system {
+    use std::collections::VecDeque;
+    use std::ffi::OsString;
+    use std::io;
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::{Component, Path, PathBuf};
+
+    use super::WayError;
+
+    /// As many links as Linux follows (`path_resolution(7)`).
+    const MOST_LINKS: usize = 40;
+
+    pub(super) fn place(path: &Path) -> Result<PathBuf, WayError> {
+        let whole = absolute(path)?;
+        let (Some(above), Some(name)) = (whole.parent(), whole.file_name()) else {
+            return walk(&whole, false);
+        };
+        let folder = walk(above, false)?;
+        judge_folder(&folder)?;
+        Ok(folder.join(name))
+    }
+
+    /// Ends at an open file of a process where `descriptors` says so.
+    pub(super) fn walk(path: &Path, descriptors: bool) -> Result<PathBuf, WayError> {
+        let whole = absolute(path)?;
+        let mut left: VecDeque<OsString> = parts(&whole);
+        let mut at = PathBuf::from("/");
+        let mut links = 0;
+        while let Some(part) = left.pop_front() {
+            if part == ".." {
+                at.pop();
+                continue;
+            }
+            judge_folder(&at)?;
+            let next = at.join(&part);
+            let metadata = next
+                .symlink_metadata()
+                .map_err(|error| fails(&next, error))?;
+            if !metadata.is_symlink() {
+                at = next;
+                continue;
+            }
+            judge_owner(&next, metadata.uid())?;
+            // The text of such a link is a description: the file may have no name any more.
+            if descriptors && left.is_empty() && at.starts_with("/proc") && at.ends_with("fd") {
+                return Ok(next);
+            }
+            links += 1;
+            if links > MOST_LINKS {
+                return Err(fails(&next, io::Error::other("too many symbolic links")));
+            }
+            let target = next.read_link().map_err(|error| fails(&next, error))?;
+            if target.is_absolute() {
+                at = PathBuf::from("/");
+            }
+            let mut parts = parts(&target);
+            parts.append(&mut left);
+            left = parts;
+        }
+        Ok(at)
+    }
+
+    fn absolute(path: &Path) -> Result<PathBuf, WayError> {
+        std::path::absolute(path).map_err(|error| fails(path, error))
+    }
+
+    /// The parts of a path below its root.
+    fn parts(path: &Path) -> VecDeque<OsString> {
+        let named = path.components();
+        let named =
+            named.filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+        named.map(|part| part.as_os_str().to_owned()).collect()
+    }
+
+    /// A user who can write the folder could replace what is in it, unless only owners may move
+    /// what is theirs (the sticky bit).
+    fn judge_folder(at: &Path) -> Result<(), WayError> {
+        let metadata = at.symlink_metadata().map_err(|error| fails(at, error))?;
+        judge_owner(at, metadata.uid())?;
+        let mode = metadata.mode() & 0o7777;
+        if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+            let at = at.to_owned();
+            return Err(WayError::Writable { at, mode });
+        }
+        Ok(())
+    }
+
+    /// The owner must be this user or root, who could replace this program as well.
+    fn judge_owner(at: &Path, uid: u32) -> Result<(), WayError> {
+        if uid == 0 || uid == rustix::process::geteuid().as_raw() {
+            return Ok(());
+        }
+        let at = at.to_owned();
+        Err(WayError::Owner { at, uid })
+    }
+
+    fn fails(at: &Path, source: io::Error) -> WayError {
+        let at = at.to_owned();
+        WayError::Io { at, source }
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::path::{Path, PathBuf};
+
+    use super::WayError;
+
+    pub(super) fn place(path: &Path) -> Result<PathBuf, WayError> {
+        Ok(path.to_owned())
+    }
+
+    pub(super) fn walk(path: &Path, _: bool) -> Result<PathBuf, WayError> {
+        Ok(path.to_owned())
+    }
+}
