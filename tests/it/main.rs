@@ -15,6 +15,7 @@ mod attack_store_files;
 mod attack_store_many;
 mod attack_table;
 mod audit;
+mod bombs;
 mod build;
 mod check;
 mod cold_start;
