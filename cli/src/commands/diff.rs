@@ -21,7 +21,7 @@ use crate::{exports, files};
 
 /// How many stages, settings, memories and tables a manifest may have together to be compared: as
 /// fields with names, one of twenty bytes takes a thousand in memory. A program can have 10,000
-/// instances; the largest known has some dozens, and a build has eight stages at most.
+/// instances; the largest known has some dozens.
 const MAX_ENTRIES: usize = 20_000;
 
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
