@@ -5,10 +5,11 @@
 //! strings, booleans, integers that every reader of JSON keeps, lists, and objects whose keys are
 //! sorted.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::canonical;
@@ -20,12 +21,16 @@ pub const MAX_EXTENSIONS_LEN: u64 = 1 << 16;
 /// How deep lists and objects may be nested; the object of all extensions counts as one level.
 pub const MAX_EXTENSIONS_DEPTH: usize = 8;
 
+/// More values than this do not fit into [`MAX_EXTENSIONS_LEN`]: with what is between them, each
+/// takes two bytes of JSON at least. In memory it may take some hundreds, so they are counted while
+/// they are read.
+const MAX_VALUES: usize = 1 << 15;
+
 /// The largest integer of an extension: RFC 7493, section 2.2.
 const MAX_NUMBER: u64 = (1 << 53) - 1;
 
 /// Extensions by name; there is at least one, and all are within their limits.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeMap<String, ExtensionValue>")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Extensions(BTreeMap<String, ExtensionValue>);
 
 /// What an extension says.
@@ -105,11 +110,12 @@ impl Extensions {
     }
 }
 
-impl TryFrom<BTreeMap<String, ExtensionValue>> for Extensions {
-    type Error = ExtensionError;
-
-    fn try_from(values: BTreeMap<String, ExtensionValue>) -> Result<Self, ExtensionError> {
-        Self::new(values)
+impl<'de> Deserialize<'de> for Extensions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match ExtensionValue::deserialize(deserializer)? {
+            ExtensionValue::Object(values) => Self::new(values).map_err(D::Error::custom),
+            _ => Err(D::Error::custom("extensions are an object")),
+        }
     }
 }
 
@@ -141,47 +147,69 @@ impl fmt::Display for ExtensionValue {
 
 impl<'de> Deserialize<'de> for ExtensionValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct AnyValue;
+        let left = Cell::new(MAX_VALUES);
+        Value { left: &left }.deserialize(deserializer)
+    }
+}
 
-        impl<'de> Visitor<'de> for AnyValue {
-            type Value = ExtensionValue;
+/// Reads a value and those in it: of all together, only as many as there may be.
+#[derive(Clone, Copy)]
+struct Value<'c> {
+    left: &'c Cell<usize>,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string, boolean, integer from 0 to 2^53 - 1, list or object")
-            }
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = ExtensionValue;
 
-            fn visit_bool<E: Error>(self, value: bool) -> Result<ExtensionValue, E> {
-                Ok(ExtensionValue::Boolean(value))
-            }
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<ExtensionValue, D::Error> {
+        let left = self.left.get().checked_sub(1).ok_or_else(|| {
+            D::Error::custom(format_args!(
+                "extensions have more than {MAX_VALUES} values"
+            ))
+        })?;
+        self.left.set(left);
+        deserializer.deserialize_any(self)
+    }
+}
 
-            fn visit_u64<E: Error>(self, value: u64) -> Result<ExtensionValue, E> {
-                Ok(ExtensionValue::Integer(value))
-            }
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = ExtensionValue;
 
-            fn visit_str<E: Error>(self, value: &str) -> Result<ExtensionValue, E> {
-                Ok(ExtensionValue::String(value.to_owned()))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string, boolean, integer from 0 to 2^53 - 1, list or object")
+    }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ExtensionValue, A::Error> {
-                let mut values = Vec::new();
-                while let Some(value) = list.next_element()? {
-                    values.push(value);
-                }
-                Ok(ExtensionValue::List(values))
-            }
+    fn visit_bool<E: Error>(self, value: bool) -> Result<ExtensionValue, E> {
+        Ok(ExtensionValue::Boolean(value))
+    }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExtensionValue, A::Error> {
-                let mut values = BTreeMap::new();
-                while let Some((key, value)) = map.next_entry()? {
-                    // This drops a repeated key. `canonical::decode` then refuses the text, since
-                    // its encoding differs.
-                    values.insert(key, value);
-                }
-                Ok(ExtensionValue::Object(values))
-            }
+    fn visit_u64<E: Error>(self, value: u64) -> Result<ExtensionValue, E> {
+        Ok(ExtensionValue::Integer(value))
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<ExtensionValue, E> {
+        Ok(ExtensionValue::String(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ExtensionValue, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element_seed(self)? {
+            values.push(value);
         }
+        Ok(ExtensionValue::List(values))
+    }
 
-        deserializer.deserialize_any(AnyValue)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ExtensionValue, A::Error> {
+        let mut values = BTreeMap::new();
+        while let Some(key) = map.next_key()? {
+            // This drops a repeated key. `canonical::decode` then refuses the text, since its
+            // encoding differs.
+            values.insert(key, map.next_value_seed(self)?);
+        }
+        Ok(ExtensionValue::Object(values))
     }
 }
 
@@ -259,6 +287,16 @@ mod tests {
         long(MAX_EXTENSIONS_LEN).unwrap();
         let len = MAX_EXTENSIONS_LEN + 1;
         assert_eq!(long(len).unwrap_err(), ExtensionError::Length { len });
+
+        // In memory each of these values takes a hundred times its text.
+        let many = |count: usize| decode(&format!(r#"{{"x":[{}]}}"#, vec!["{}"; count].join(",")));
+        let error = many(30_000).unwrap_err().to_string();
+        assert!(error.starts_with("extensions of 90007 bytes"), "{error}");
+        let error = many(MAX_VALUES).unwrap_err().to_string();
+        assert!(
+            error.starts_with("extensions have more than 32768 values"),
+            "{error}"
+        );
 
         let of = |name: &str, value| Extensions::new([(name.to_owned(), value)].into());
         assert_eq!(

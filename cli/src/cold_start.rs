@@ -11,13 +11,17 @@ use serde::Serialize;
 
 use crate::failure::chain;
 use crate::render::{self, safe};
-use crate::{LINT_WORKER, workers};
+use crate::{LINT_WORKER, unvouched, workers};
 
 /// What the engine loses when it instantiates a program.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ColdStart {
+    /// What costs most comes first; at most [`MAX_NOTES`].
     findings: Vec<Note>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<usize>,
     /// Why there are no findings, where that is no good news.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<String>,
@@ -38,6 +42,9 @@ struct Note {
 
 /// More notes than this are for machines.
 const MOST: usize = 12;
+
+/// How many findings a document has. There are at most ten of one core module.
+const MAX_NOTES: usize = 1000;
 
 impl ColdStart {
     /// Of a program that is built, with the causes. Offsets lead to places in `input`, the user's
@@ -69,7 +76,7 @@ impl ColdStart {
         let Some(info) = info else {
             return Self::unknown("the image does not describe itself".to_owned());
         };
-        let findings = process(Duration::from_secs(10), workers::offered(1 << 30));
+        let findings = process(unvouched::TIMEOUT, workers::offered(unvouched::memory(info)));
         Self::new(findings.and_then(|process| process.image(info, kind)))
     }
 
@@ -83,8 +90,11 @@ impl ColdStart {
             let refused = finding.rule == Rule::PoolLimits;
             std::cmp::Reverse((refused, finding.nanoseconds()))
         });
+        let more = findings.len().saturating_sub(MAX_NOTES);
+        findings.truncate(MAX_NOTES);
         Self {
             findings: findings.into_iter().map(Note::new).collect(),
+            more: Some(more).filter(|more| *more > 0),
             unknown: None,
         }
     }
@@ -92,6 +102,7 @@ impl ColdStart {
     fn unknown(reason: String) -> Self {
         Self {
             findings: Vec::new(),
+            more: None,
             unknown: Some(safe(&reason)),
         }
     }

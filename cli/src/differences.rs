@@ -1,11 +1,14 @@
 //! Where two manifests, or two images, are not the same.
 
-use std::collections::{BTreeSet, HashMap};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use edgec_artifact::Manifest;
 use edgec_compiler::Image;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::bounds::{MAX_FIELD_LEN, excerpt};
 
 /// One place where two things differ; a side that has nothing there is absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,109 +21,161 @@ pub(crate) struct Difference {
     pub(crate) b: Option<String>,
 }
 
+/// How many differences of two manifests are named. A release differs from the next in some dozens;
+/// more than this are for no reader, and a manifest has room for hundreds of thousands.
+const MAX_DIFFERENCES: usize = 10_000;
+
+/// The places in which two manifests differ.
+#[derive(Debug, Default)]
+pub(crate) struct Differences {
+    /// In the order of the fields' names, at most [`MAX_DIFFERENCES`].
+    pub(crate) named: Vec<Difference>,
+    /// How many more there are.
+    pub(crate) more: usize,
+}
+
+/// What a side has where it has nothing.
+const NOTHING: &Value = &Value::Null;
+
 /// Every field in which two manifests differ, in the order of the fields' names. Lists are sets:
 /// what only one has is named.
-pub(crate) fn of_manifests(a: &Manifest, b: &Manifest) -> Vec<Difference> {
-    let mut found = Vec::new();
+pub(crate) fn of_manifests(a: &Manifest, b: &Manifest) -> Differences {
+    let mut found = Differences::default();
     // A manifest has string keys and no failing `Serialize`.
     let value = |manifest| serde_json::to_value(manifest).unwrap_or_default();
-    compare("", &value(a), &value(b), &mut found);
-    if found.is_empty() && a != b {
+    found.compare("", &value(a), &value(b));
+    if found.named.is_empty() && a != b {
         // Nothing is called the same that is not.
-        found.push(Difference {
-            at: "the manifest".to_owned(),
-            a: Some("in one order".to_owned()),
-            b: Some("in another".to_owned()),
-        });
+        found.add_order("the manifest");
     }
     found
 }
 
-fn compare(at: &str, a: &Value, b: &Value, found: &mut Vec<Difference>) {
-    if a == b {
-        return;
+impl Differences {
+    fn compare(&mut self, at: &str, a: &Value, b: &Value) {
+        if a == b {
+            return;
+        }
+        let none = Map::new();
+        match (a, b) {
+            (Value::Object(a), Value::Object(b)) => self.compare_fields(at, a, b, None),
+            (Value::Array(a), Value::Array(b)) => match (by_name(a), by_name(b)) {
+                (Some(a), Some(b)) if !a.is_empty() || !b.is_empty() => {
+                    let names: BTreeSet<&str> = a.keys().chain(b.keys()).copied().collect();
+                    for name in names {
+                        let a = a.get(name).copied().unwrap_or(&none);
+                        let b = b.get(name).copied().unwrap_or(&none);
+                        self.compare_fields(&below(at, name), a, b, Some(NAME));
+                    }
+                }
+                _ => self.compare_sets(at, a, b),
+            },
+            // An object that only one side has is taken apart as well.
+            (Value::Object(a), Value::Null) => self.compare_fields(at, a, &none, None),
+            (Value::Null, Value::Object(b)) => self.compare_fields(at, &none, b, None),
+            _ => self.add(at, a, b),
+        }
     }
-    let below = |name: &str| match at {
-        "" => name.to_owned(),
-        _ => format!("{at}.{name}"),
-    };
-    match (a, b) {
-        (Value::Object(a), Value::Object(b)) => {
-            let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-            for name in names {
-                let side = |map: &serde_json::Map<String, Value>| map.get(name).cloned();
-                let (a, b) = (side(a), side(b));
-                let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
-                compare(&below(name), &a, &b, found);
+
+    /// Compares two objects, but for one of their fields.
+    fn compare_fields(
+        &mut self,
+        at: &str,
+        a: &Map<String, Value>,
+        b: &Map<String, Value>,
+        but: Option<&str>,
+    ) {
+        let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        for name in names {
+            if but != Some(name.as_str()) {
+                let (a, b) = (a.get(name), b.get(name));
+                let (a, b) = (a.unwrap_or(NOTHING), b.unwrap_or(NOTHING));
+                self.compare(&below(at, name), a, b);
             }
         }
-        (Value::Array(a), Value::Array(b)) => match (by_name(a), by_name(b)) {
-            (Some(a), Some(b)) if !a.is_empty() || !b.is_empty() => {
-                compare(at, &Value::Object(a), &Value::Object(b), found);
-            }
-            _ => compare_sets(at, a, b, found),
-        },
-        // An object that only one side has is taken apart as well.
-        (Value::Object(_), Value::Null) => {
-            compare(at, a, &Value::Object(serde_json::Map::new()), found);
+    }
+
+    fn compare_sets(&mut self, at: &str, a: &[Value], b: &[Value]) {
+        let (only_a, only_b) = (lacking(a, b), lacking(b, a));
+        if only_a.is_empty() && only_b.is_empty() {
+            self.add_order(at);
         }
-        (Value::Null, Value::Object(_)) => {
-            compare(at, &Value::Object(serde_json::Map::new()), b, found);
+        for value in only_a {
+            self.add(at, value, NOTHING);
         }
-        _ => found.push(Difference {
+        for value in only_b {
+            self.add(at, NOTHING, value);
+        }
+    }
+
+    fn add(&mut self, at: &str, a: &Value, b: &Value) {
+        if self.named.len() >= MAX_DIFFERENCES {
+            self.more += 1;
+            return;
+        }
+        self.named.push(Difference {
             at: at.to_owned(),
             a: shown(a),
             b: shown(b),
-        }),
+        });
+    }
+
+    /// Two lists are the same but for their order.
+    fn add_order(&mut self, at: &str) {
+        let order = |text: &str| Value::String(text.to_owned());
+        self.add(at, &order("in one order"), &order("in another"));
     }
 }
 
-/// Stages are known by their names, where no two have the same one.
-fn by_name(list: &[Value]) -> Option<serde_json::Map<String, Value>> {
-    let mut named = serde_json::Map::new();
+/// The name of a field below another one. A name stands in front of everything below it, so it is
+/// cut.
+fn below(at: &str, name: &str) -> String {
+    let name = excerpt(name, MAX_FIELD_LEN);
+    match at {
+        "" => name,
+        _ => format!("{at}.{name}"),
+    }
+}
+
+/// By which stages are known.
+const NAME: &str = "name";
+
+/// The objects of a list by their names, where no two have the same one.
+fn by_name(list: &[Value]) -> Option<BTreeMap<&str, &Map<String, Value>>> {
+    let mut named = BTreeMap::new();
     for value in list {
-        let name = value.get("name")?.as_str()?.to_owned();
-        let mut value = value.clone();
-        value.as_object_mut()?.remove("name");
-        if named.insert(name, value).is_some() {
+        let fields = value.as_object()?;
+        let name = fields.get(NAME)?.as_str()?;
+        if named.insert(name, fields).is_some() {
             return None;
         }
     }
     Some(named)
 }
 
-fn compare_sets(at: &str, a: &[Value], b: &[Value], found: &mut Vec<Difference>) {
-    let lacking = |has: &[Value], lacks: &[Value]| -> Vec<Value> {
-        let mut left: HashMap<String, usize> = HashMap::new();
-        for value in lacks {
-            *left.entry(value.to_string()).or_default() += 1;
-        }
-        let mut only = Vec::new();
-        for value in has {
-            match left.get_mut(&value.to_string()) {
-                Some(count) if *count > 0 => *count -= 1,
-                _ => only.push(value.clone()),
-            }
-        }
-        only
-    };
-    let (only_a, only_b) = (lacking(a, b), lacking(b, a));
-    if only_a.is_empty() && only_b.is_empty() {
-        found.push(Difference {
-            at: at.to_owned(),
-            a: Some("in one order".to_owned()),
-            b: Some("in another".to_owned()),
-        });
+/// The values of a list that another one has not, or not as often.
+fn lacking<'v>(has: &'v [Value], lacks: &'v [Value]) -> Vec<&'v Value> {
+    let mut left: HashMap<Key<'v>, usize> = HashMap::new();
+    for value in lacks {
+        *left.entry(key(value)).or_default() += 1;
     }
-    for (only, is_a) in [(only_a, true), (only_b, false)] {
-        for value in only {
-            let (a, b) = match is_a {
-                true => (shown(&value), None),
-                false => (None, shown(&value)),
-            };
-            let at = at.to_owned();
-            found.push(Difference { at, a, b });
+    let mut only = Vec::new();
+    for value in has {
+        match left.get_mut(&key(value)) {
+            Some(count) if *count > 0 => *count -= 1,
+            _ => only.push(value),
         }
+    }
+    only
+}
+
+/// A value as a text: whether it is one, and it or its JSON.
+type Key<'v> = (bool, Cow<'v, str>);
+
+fn key(value: &Value) -> Key<'_> {
+    match value {
+        Value::String(text) => (true, text.into()),
+        value => (false, value.to_string().into()),
     }
 }
 
@@ -179,10 +234,24 @@ mod tests {
     use serde_json::json;
 
     fn found(a: &Value, b: &Value) -> Vec<(String, Option<String>, Option<String>)> {
-        let mut found = Vec::new();
-        compare("", a, b, &mut found);
+        let mut found = Differences::default();
+        found.compare("", a, b);
         let row = |difference: Difference| (difference.at, difference.a, difference.b);
-        found.into_iter().map(row).collect()
+        found.named.into_iter().map(row).collect()
+    }
+
+    #[test]
+    fn names_of_fields_are_cut_and_differences_are_counted() {
+        let long = "x".repeat(MAX_FIELD_LEN + 1);
+        let settings: Map<String, Value> = (0..MAX_DIFFERENCES + 3)
+            .map(|number| (number.to_string(), Value::Bool(true)))
+            .collect();
+        let a = json!([{"name": long, "settings": settings}]);
+        let mut found = Differences::default();
+        found.compare("stages", &a, &json!([]));
+        assert_eq!((found.named.len(), found.more), (MAX_DIFFERENCES, 3));
+        let at = format!("stages.{}….settings.0", "x".repeat(MAX_FIELD_LEN));
+        assert_eq!(found.named[0].at, at);
     }
 
     #[test]

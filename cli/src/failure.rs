@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use crate::bounds::{MAX_MESSAGE_LEN, cut};
 use crate::render::{self, Format, safe};
 
 /// Whose turn it is to act, as an exit code.
@@ -39,7 +40,7 @@ impl Failure {
             exit,
             code,
             subject: None,
-            message: message.into(),
+            message: cut(message.into(), MAX_MESSAGE_LEN),
             hint: None,
         }
     }
@@ -78,13 +79,13 @@ impl Failure {
 
     /// Replaces the message.
     pub(crate) fn saying(mut self, message: String) -> Self {
-        self.message = message;
+        self.message = cut(message, MAX_MESSAGE_LEN);
         self
     }
 
     /// Replaces message and hint.
     pub(crate) fn instead(mut self, message: impl Into<String>, hint: &str) -> Self {
-        self.message = message.into();
+        self.message = cut(message.into(), MAX_MESSAGE_LEN);
         self.hint = Some(hint.to_owned());
         self
     }

@@ -169,12 +169,10 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
 }
 
-/// Reads a log from standard input. A program writes into it what it likes, so bytes that are not
-/// UTF-8 become U+FFFD.
-pub(crate) fn read_log() -> Result<String, Failure> {
+/// Reads a log from standard input. A program writes into it what it likes: it need not be UTF-8.
+pub(crate) fn read_log() -> Result<Vec<u8>, Failure> {
     let bytes = stdin_once().and_then(|stdin| read_bounded(stdin, MAX_LOG_LEN));
-    let bytes = bytes.map_err(|error| cannot("read", Path::new(STDIN), &error))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    bytes.map_err(|error| cannot("read", Path::new(STDIN), &error))
 }
 
 /// Reads a short binary file, such as a signature.

@@ -11,6 +11,7 @@ mod stderr;
 
 mod arguments;
 mod at_once;
+mod bounds;
 mod cold_start;
 mod commands;
 mod differences;

@@ -11,7 +11,7 @@ use edgec_compiler::DebugInfo;
 use edgec_compiler::Image as Elf;
 use edgec_targets::Target;
 
-use crate::differences::{self, Difference};
+use crate::differences::{self, Difference, Differences};
 use crate::failure::{Exit, Failure};
 use crate::pipeline::{self, Compiled, Manifests, Release};
 use crate::progress::Progress;
@@ -102,7 +102,15 @@ impl Rebuild {
             sha256: Sha256Digest::of(made.bytes()),
             fsverity: verity::digest(made.bytes()),
         });
-        let mut found = differences::of_manifests(manifest, &rebuilt);
+        let Differences { named, more } = differences::of_manifests(manifest, &rebuilt);
+        let mut found = named;
+        if more > 0 {
+            found.push(Difference {
+                at: "the manifest".to_owned(),
+                a: Some(format!("{more} more places")),
+                b: None,
+            });
+        }
         if image != made.bytes() {
             let debug = pipeline::debug_info(&debug_sections, &names)?;
             found.extend(in_images(image, made.bytes(), debug));

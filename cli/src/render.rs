@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use edgec_artifact::is_unseen;
 
+use crate::bounds::MAX_COLUMN;
 use crate::failure::{Exit, Failure};
 
 /// Prints to standard output. A reader that has gone away, as `head` does, is no error; the
@@ -85,12 +86,15 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{ending}")
 }
 
-/// Rows in columns; the last column is not padded.
+/// Rows in columns; the last column is not padded, and none is padded to more than [`MAX_COLUMN`]
+/// characters.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        let widths = cells.map(|cell| cell.chars().count());
+        let widest = widths.filter(|width| *width <= MAX_COLUMN).max();
+        widest.unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
@@ -115,7 +119,11 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 pub(crate) fn json(value: &impl serde::Serialize) {
     // The values are this crate's own: string keys, no failing `Serialize`.
     let document = serde_json::to_string_pretty(value).unwrap_or_default();
-    outln!("{}", safe_json(&document));
+    let mut safe = safe_json(&document);
+    // A document may be long: no more copies of it than are needed.
+    drop(document);
+    safe.push('\n');
+    write_stdout(safe.as_bytes());
 }
 
 /// A JSON document, made safe for a terminal as [`safe`] text is, and still the same document: what
@@ -188,6 +196,17 @@ mod tests {
         let row = |cells: &[&str]| cells.iter().map(ToString::to_string).collect();
         let rows: Vec<Vec<String>> = vec![row(&["a", "bb"]), row(&["ccc", "d"])];
         assert_eq!(table(&rows), "a    bb\nccc  d\n");
+    }
+
+    #[test]
+    fn one_wide_cell_does_not_widen_the_others() {
+        let row = |first: &str| vec![first.to_owned(), "b".to_owned()];
+        let (wide, most) = ("x".repeat(MAX_COLUMN + 1), "x".repeat(MAX_COLUMN));
+        let shown = table(&[row("a"), row(&wide)]);
+        assert_eq!(shown, format!("a  b\n{wide}  b\n"));
+        let shown = table(&[row("a"), row(&most)]);
+        let padding = " ".repeat(MAX_COLUMN + 1);
+        assert_eq!(shown, format!("a{padding}b\n{most}  b\n"));
     }
 
     #[test]

@@ -11,9 +11,22 @@ use crate::failure::{Exit, Failure};
 use crate::machine::machine_failure;
 use crate::{CODE_MAP_WORKER, workers};
 
-/// What a decoder may take: more than for any real image.
-const TIMEOUT: Duration = Duration::from_secs(60);
-const MEMORY: u64 = 2 << 30;
+/// How long a decoder may take. Milliseconds are enough for a real image.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a decoder may take for itself, in bytes (96 MiB), and for each byte that it reads: it makes
+/// entries of some dozen bytes out of two, in lists that grow by doubling. A bomb is small, and gets
+/// little.
+const OWN_MEMORY: u64 = 96 << 20;
+const MEMORY_PER_BYTE: u64 = 48;
+/// The most that it may take (2 GiB).
+const MAX_MEMORY: u64 = 2 << 30;
+
+/// The memory for a decoder of so many bytes, in bytes.
+pub(crate) fn memory(info: &[u8]) -> u64 {
+    let needed = (info.len() as u64).saturating_mul(MEMORY_PER_BYTE);
+    needed.saturating_add(OWN_MEMORY).min(MAX_MEMORY)
+}
 
 /// A manifest's kind, as the compiler has it.
 pub(crate) fn kind(manifest: &Manifest) -> edgec_compiler::Kind {
@@ -64,12 +77,12 @@ fn read<T>(
         let failure = Failure::new(Exit::Rejected, code, message);
         return Err(failure.hint("take the edgec of that engine version"));
     }
-    let worker = workers::worker(CODE_MAP_WORKER, TIMEOUT, workers::offered(MEMORY));
+    let info = image.section(".wasmtime.info").unwrap_or_default();
+    let worker = workers::worker(CODE_MAP_WORKER, TIMEOUT, workers::offered(memory(info)));
     let worker = worker.map_err(|error| {
         let error = WorkerError::from(MachineError::Process(error));
         failure(code, &error.into())
     })?;
-    let info = image.section(".wasmtime.info").unwrap_or_default();
     read(&CodeMapProcess { worker }, info, kind(manifest)).map_err(|error| failure(code, &error))
 }
 

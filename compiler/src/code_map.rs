@@ -44,8 +44,12 @@ pub struct CodeMapProcess {
     pub worker: Worker,
 }
 
-/// More than the table of any image may say, in bytes.
-const MAX_ANSWER_LEN: u64 = 256 << 20;
+/// The longest answer about functions, in bytes (8 MiB): one takes about ten, and some hundred in
+/// the memory of who asks. The largest known program has 75,000.
+const MAX_FUNCTIONS_LEN: u64 = 8 << 20;
+
+/// The longest list of exports, in bytes (16 MiB): the longest known one takes seven.
+const MAX_EXPORTS_LEN: u64 = 16 << 20;
 
 impl CodeMapProcess {
     /// The functions that the engine's table in an image has, by their place; given the bytes of
@@ -56,7 +60,7 @@ impl CodeMapProcess {
     /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
     /// this version writes it.
     pub fn functions(&self, info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, ReadError> {
-        self.run("functions", info, kind)
+        self.run("functions", info, kind, MAX_FUNCTIONS_LEN)
     }
 
     /// Where the engine enters the code, in bytes from its start: functions of modules and all that
@@ -68,7 +72,7 @@ impl CodeMapProcess {
     /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
     /// this version writes it.
     pub fn entries(&self, info: &[u8], kind: Kind) -> Result<Vec<u32>, ReadError> {
-        self.run("entries", info, kind)
+        self.run("entries", info, kind, MAX_FUNCTIONS_LEN)
     }
 
     /// The names of the program's exports as the engine knows them, sorted. `info` is the content
@@ -79,7 +83,7 @@ impl CodeMapProcess {
     /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
     /// this version writes it.
     pub fn exports(&self, info: &[u8], kind: Kind) -> Result<Vec<String>, ReadError> {
-        self.run("exports", info, kind)
+        self.run("exports", info, kind, MAX_EXPORTS_LEN)
     }
 
     fn run<T: serde::de::DeserializeOwned>(
@@ -87,9 +91,10 @@ impl CodeMapProcess {
         what: &str,
         info: &[u8],
         kind: Kind,
+        most: u64,
     ) -> Result<T, ReadError> {
         let arguments = [what, kind.name()];
-        worker::read(&self.worker.ask(&arguments, info, MAX_ANSWER_LEN)?)
+        worker::read(&self.worker.ask(&arguments, info, most)?)
     }
 }
 

@@ -28,8 +28,8 @@ pub struct DebugInfo<'a> {
     pub(crate) machine: u16,
     /// Where the code begins in the image, and its length.
     pub(crate) text: (u64, u64),
-    /// The names of modules that have one: `wasm[0]::name`.
-    pub(crate) modules: Vec<Cow<'a, str>>,
+    /// The numbers of the core modules that have a name, and the names, by number.
+    pub(crate) modules: Vec<(u32, Cow<'a, str>)>,
     /// Functions, by address; none reaches into the next.
     pub(crate) symbols: Vec<Symbol<'a>>,
     /// The engine's `.wasmtime.addrmap`; empty when there is none.
@@ -101,18 +101,27 @@ impl DebugInfo<'_> {
                 name: Some(&symbol.name),
             };
         };
-        let prefix = module_prefix(module);
-        let named = self.modules.iter().find_map(|m| m.strip_prefix(&prefix));
         Function {
             index: Some((module, function)),
-            module: named,
+            module: self.module(module),
             name,
         }
     }
+
+    /// The name of a core module.
+    fn module(&self, number: u32) -> Option<&str> {
+        let found = self
+            .modules
+            .binary_search_by_key(&number, |(known, _)| *known);
+        let (_, name) = self.modules.get(found.ok()?)?;
+        Some(name)
+    }
 }
 
-fn module_prefix(module: u32) -> String {
-    format!("wasm[{module}]::")
+/// A core module's number and its name in a symbol's name, such as `wasm[0]::name`.
+fn parse_module_name(name: &str) -> Option<(u32, &str)> {
+    let (module, name) = name.strip_prefix("wasm[")?.split_once("]::")?;
+    Some((module.parse().ok()?, name))
 }
 
 /// The module's number, the function's index and the program's name in a symbol's name, such
@@ -152,7 +161,7 @@ mod tests {
             build_id: [7; 32],
             machine: object::elf::EM_X86_64,
             text: (4096, 8192),
-            modules: vec!["wasm[1]::app".into()],
+            modules: vec![(1, "app".into())],
             symbols: vec![
                 symbol(0, 16, "wasm[0]::function[3]"),
                 symbol(16, 16, "wasm[1]::function[3]::main::run"),

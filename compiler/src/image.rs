@@ -25,6 +25,9 @@ const HEADER_LEN: u64 = size_of::<FileHeader64<LE>>() as u64;
 const MAX_ALIGN: u64 = 1 << 16;
 /// More sections than any compiler writes.
 const MAX_SECTIONS: usize = 64;
+/// The longest name of a section that is read, in bytes: names are copied, and may overlap in the
+/// file.
+const MAX_NAME_LEN: usize = 64;
 
 /// An image, taken apart into sections.
 #[derive(Clone, Debug)]
@@ -84,6 +87,7 @@ impl<'a> Image<'a> {
         let mut sections: Vec<Section<'a>> = Vec::new();
         for section in table.iter().skip(1) {
             let name = table.section_name(LE, section).ok();
+            let name = name.filter(|name| name.len() <= MAX_NAME_LEN);
             let name = name.and_then(|name| std::str::from_utf8(name).ok());
             let name = name.ok_or_else(|| malformed("section name"))?;
             let data = section.data(LE, image);

@@ -85,6 +85,18 @@ pub struct Cause {
     pub reason: Reason,
 }
 
+/// The longest name of a module or of a cause that a finding has, in bytes. A module's name stands in
+/// each of its findings.
+const MAX_NAME_LEN: usize = 256;
+
+/// A name as a finding has it.
+fn finding_name(name: &str) -> String {
+    match name.get(..name.floor_char_boundary(MAX_NAME_LEN)) {
+        Some(begin) if begin.len() < name.len() => format!("{begin}…"),
+        _ => name.to_owned(),
+    }
+}
+
 impl Cause {
     /// A thing without a name, wherever it begins.
     fn of_index(item: Item, index: u32, reason: Reason) -> Self {

@@ -59,7 +59,7 @@ impl DebugSections {
         let removed = &*self.0;
         let modules = (0..names.modules()).filter_map(|module| {
             let name = symbol_name(names.module(module)?);
-            Some(format!("wasm[{module}]::{name}").into())
+            Some((module, name.into_owned().into()))
         });
         Ok(DebugInfo {
             build_id: [0; 32],

@@ -17,6 +17,7 @@ mod attack_store_many;
 mod attack_table;
 mod attack_trust_files;
 mod audit;
+mod bombs;
 mod build;
 mod check;
 mod cold_start;

@@ -193,7 +193,7 @@ impl HostProfile {
         match self.profiles.iter().any(|known| known == profile) {
             true => Ok(()),
             false => Err(Unfit::Profile {
-                found: profile.to_owned(),
+                found: quoted(profile),
                 wanted: self.profiles.clone(),
             }),
         }
@@ -204,7 +204,7 @@ impl HostProfile {
         let major = version.split('.').next().unwrap_or("");
         if major != self.engine.major.to_string() {
             return Err(Unfit::EngineVersion {
-                found: version.to_owned(),
+                found: quoted(version),
                 host: self.engine,
             });
         }
@@ -256,11 +256,23 @@ impl HostProfile {
         let exceptions = manifest.wasm_features.iter().any(|f| f == "exceptions");
         if exceptions && (found < NEW_LAYOUT) != (self.engine < NEW_LAYOUT) {
             return Err(Unfit::Layout {
-                found: version.clone(),
+                found: quoted(version),
                 host: self.engine,
             });
         }
         Ok(())
+    }
+}
+
+/// The longest text of a manifest that an [`Unfit`] quotes, in bytes: there is one for every host
+/// that is asked.
+const MAX_QUOTED_LEN: usize = 128;
+
+/// The beginning of a text that may have any length.
+fn quoted(text: &str) -> String {
+    match text.get(..text.floor_char_boundary(MAX_QUOTED_LEN)) {
+        Some(begin) if begin.len() < text.len() => format!("{begin}…"),
+        _ => text.to_owned(),
     }
 }
 

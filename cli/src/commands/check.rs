@@ -39,6 +39,10 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
+/// How many WebAssembly features an artifact may name: every host looks for some of them. There are
+/// about fifty.
+const MAX_WASM_FEATURES: usize = 1000;
+
 /// An artifact that describes itself.
 struct Described {
     artifact: String,
@@ -97,6 +101,13 @@ fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let described = describe_unsigned(&file);
     let (manifest, _) =
         described.map_err(|error| verify::failure_of(&error, &file).about(&shown))?;
+    let features = manifest.wasm_features.len();
+    if features > MAX_WASM_FEATURES {
+        let message = format!(
+            "its manifest names {features} WebAssembly features, and {MAX_WASM_FEATURES} are the most"
+        );
+        return Err(Failure::new(Exit::Rejected, "statement", message).about(&shown));
+    }
     Ok(Described {
         artifact: shown,
         manifest,

@@ -5,18 +5,24 @@ mod functions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use edgec_artifact::elf::ElfImage;
 use edgec_artifact::{Artifact, Exports, Manifest, Statement};
 use edgec_compiler::Image;
 use serde::Serialize;
 
 use self::functions::{Code, Functions};
 use crate::Outcome;
-use crate::differences::{self, Difference, SectionDifference};
+use crate::differences::{self, Difference, Differences, SectionDifference};
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
-use crate::render::{self, Format, out, safe, size};
+use crate::render::{self, Format, count, out, safe, size};
 use crate::{exports, files};
+
+/// How many stages, settings, memories and tables a manifest may have together to be compared: as
+/// fields with names, one of twenty bytes takes a thousand in memory. A program can have 10,000
+/// instances; the largest known has some dozens.
+const MAX_ENTRIES: usize = 20_000;
 
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
 ///
@@ -54,7 +60,11 @@ struct Report {
     same: bool,
     sections: Vec<SectionDifference>,
     functions: Functions,
+    /// In what the manifests differ, as far as it is listed.
     manifest: Vec<Difference>,
+    /// In how many more places they do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manifest_more: Option<usize>,
     /// Why exports that a manifest sums up could not be compared by name.
     #[serde(skip_serializing_if = "Option::is_none")]
     exports_unknown: Option<String>,
@@ -83,12 +93,13 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let a = Opened::new(&arguments.a, &file_a, arguments.debug_a.as_deref())?;
     let b = Opened::new(&arguments.b, &file_b, arguments.debug_b.as_deref())?;
     let sections = differences::of_sections(&a.image, &b.image);
-    let (manifest, exports_unknown) = in_manifests(&a, &b);
+    let (in_manifests, exports_unknown) = in_manifests(&a, &b);
     let report = Report {
         same: a.manifest == b.manifest && a.bytes == b.bytes,
         sections,
         functions: Functions::compare(&a.code, &b.code),
-        manifest,
+        manifest: in_manifests.named,
+        manifest_more: Some(in_manifests.more).filter(|more| *more > 0),
         exports_unknown,
         a: a.side,
         b: b.side,
@@ -109,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 /// How the manifests differ. If one of them sums up its exports, the names come from the images;
 /// the second value says why they could not be read.
-fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Vec<Difference>, Option<String>) {
+fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Differences, Option<String>) {
     let (of_a, of_b) = (
         &a.manifest.capabilities.exports,
         &b.manifest.capabilities.exports,
@@ -133,6 +144,14 @@ fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Vec<Difference>, Option<Stri
     }
 }
 
+fn entries(manifest: &Manifest) -> usize {
+    let stages = &manifest.builder.stages;
+    let settings: usize = stages.iter().map(|stage| stage.settings.len()).sum();
+    let resources = &manifest.resources;
+    let limits = resources.memories.len() + resources.tables.len();
+    stages.len() + settings + limits + manifest.engine.tunables.len()
+}
+
 /// An artifact that was taken apart.
 struct Opened<'f> {
     side: Side,
@@ -151,7 +170,16 @@ impl<'f> Opened<'f> {
             .map_err(|error| explain(rejected("layout", &error), file, Wanted::Artifact))?;
         let statement = Statement::decode(artifact.envelope().payload());
         let Statement { manifest } = statement.map_err(|error| rejected("statement", &error))?;
+        let entries = entries(&manifest);
+        if entries > MAX_ENTRIES {
+            let message = format!(
+                "its manifest has {entries} stages, settings, memories and tables, and {MAX_ENTRIES} are compared"
+            );
+            return Err(Failure::new(Exit::Rejected, "statement", message).about(&shown));
+        }
         let bytes = artifact.image();
+        // Strict: no two sections of it share bytes, which would be compared for each.
+        ElfImage::parse(bytes).map_err(|error| rejected("image", &error))?;
         let image = Image::parse(bytes).map_err(|error| rejected("image", &error))?;
         let code = Code::new(path, bytes, &image, &manifest, debug)?;
         Ok(Self {
@@ -224,6 +252,10 @@ impl Report {
                 }
             }
             text.push_str(&render::table(&rows));
+            if let Some(more) = self.manifest_more {
+                let left = count(more, "more difference");
+                text.push_str(&format!("  and {left}, which are not listed\n"));
+            }
             if let Some(reason) = &self.exports_unknown {
                 text.push_str(&format!("  which exports differ is not known: {reason}\n"));
             }

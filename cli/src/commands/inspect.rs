@@ -8,6 +8,7 @@ use edgec_artifact::{Artifact, Exports, Manifest, Statement, export_list};
 use edgec_compiler::Image;
 use serde::Serialize;
 
+use crate::bounds::MAX_LISTED;
 use crate::cold_start::ColdStart;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
@@ -177,10 +178,14 @@ fn row(name: &str, value: String) -> Row {
     vec![name.to_owned(), value]
 }
 
-/// A line for each value; only the first has the name.
+/// A line for each value, up to a number; only the first has the name.
 fn list(name: &str, values: &[String]) -> Vec<Row> {
     let mut rows = vec![row(name, values.first().map_or("none".into(), |v| safe(v)))];
-    rows.extend(values.iter().skip(1).map(|value| row("", safe(value))));
+    let more = values.iter().take(MAX_LISTED).skip(1);
+    rows.extend(more.map(|value| row("", safe(value))));
+    if let left @ 1.. = values.len().saturating_sub(MAX_LISTED) {
+        rows.push(row("", format!("and {left} more (--format json)")));
+    }
     rows
 }
 

@@ -1,17 +1,25 @@
 //! `edgec symbolize`: names for addresses and for the lines of a backtrace.
 
+mod log;
+mod names;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_artifact::{Artifact, VerityDigest, verity};
-use edgec_compiler::{DebugInfo, Function, Lookup, Place};
+use edgec_compiler::{DebugInfo, Place};
 use serde::Serialize;
 
+use self::names::Names;
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
-use crate::render::{self, Format, outln, safe};
+use crate::render::{self, Format, safe};
+
+/// What the names of addresses may take together, in bytes (8 MiB). They are printed as one table
+/// or document, so all of them are held at once.
+const MAX_NAMES_LEN: usize = 8 << 20;
 
 /// Name the functions of addresses and backtraces, by a debug file
 ///
@@ -65,23 +73,20 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::usage("format", message).hint("name addresses, or leave --format out"));
     }
     if arguments.addresses.is_empty() {
-        let text = files::read_log()?;
-        let lookup = Lookup::new(&info);
-        for line in text.lines() {
-            let named = named_index(&lookup, line).or_else(|| named_offset(&info, &files, line));
-            outln!("{}", safe(named.as_deref().unwrap_or(line)));
-        }
+        log::print(&info, &files, &files::read_log()?)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let mut names = Names::new(MAX_NAMES_LEN);
     // One that is wrong leaves the others their answers.
     let rows = arguments.addresses.iter().map(|text| {
-        let address = Address::parse(text, &files);
-        let place = |address: Address| match address.place(&info) {
-            Some(place) => safe(&describe(&place)),
-            None => "not in a function".to_owned(),
-        };
-        let (place, error) = match address {
-            Ok(address) => (Some(place(address)), None),
+        let place = Address::parse(text, &files).and_then(|address| match address.place(&info) {
+            Some(place) => names
+                .place(&place)
+                .ok_or_else(|| names.failure().about(text).hint("name fewer addresses")),
+            None => Ok("not in a function".to_owned()),
+        });
+        let (place, error) = match place {
+            Ok(place) => (Some(place), None),
             Err(failure) => (None, Some(failure)),
         };
         Row {
@@ -205,66 +210,4 @@ fn hexadecimal(text: &str) -> Option<u64> {
     // `from_str_radix` takes a sign.
     let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     u64::from_str_radix(digits, 16).ok().filter(|_| plain)
-}
-
-fn describe(place: &Place<'_>) -> String {
-    let mut text = format!("{} +{:#x}", name(&place.function), place.distance);
-    if let Some(offset) = place.wasm_offset {
-        text.push_str(&format!(", wasm offset {offset:#x}"));
-    }
-    text
-}
-
-fn name(function: &Function<'_>) -> String {
-    let demangled = function
-        .name
-        .map(|name| format!("{:#}", rustc_demangle::demangle(name)));
-    let Some((module, index)) = function.index else {
-        return format!("{} (the engine's)", demangled.unwrap_or_default());
-    };
-    let named = function.module.map(|name| format!(" `{name}`"));
-    format!(
-        "{} (core module {module}{}, function {index})",
-        demangled.as_deref().unwrap_or("<unnamed>"),
-        named.unwrap_or_default(),
-    )
-}
-
-/// `  0: 0x1234 - <unknown>!<wasm function 7>`: an offset only where the image has an address map,
-/// as those of Wasmtime's own compiler do.
-fn named_index(lookup: &Lookup<'_>, line: &str) -> Option<String> {
-    let (before, rest) = line.split_once("<wasm function ")?;
-    let (index, after) = rest.split_once('>')?;
-    let index = index.parse().ok()?;
-    let offset = before.split_once(": ").and_then(|(_, rest)| {
-        let (offset, _) = rest.trim_start().split_once(" - ")?;
-        u32::try_from(hexadecimal(offset)?).ok()
-    });
-    let exact = offset.and_then(|offset| lookup.at_wasm_offset(offset));
-    let exact = exact.filter(|function| function.index.is_some_and(|(_, i)| i == index));
-    let names: Vec<String> = match exact {
-        Some(function) => vec![name(&function)],
-        None => lookup
-            .at_index(index)
-            .map(|function| name(&function))
-            .collect(),
-    };
-    if names.is_empty() {
-        return None;
-    }
-    Some(format!("{before}{}{after}", names.join(" or ")))
-}
-
-/// `#3 0x7f… (/srv/app.cwasm+0x1234)`: of the artifact, or of its image in a store.
-fn named_offset(info: &DebugInfo<'_>, files: &Files, line: &str) -> Option<String> {
-    const BEFORE: &str = "+0x";
-    let mut numbers = line.match_indices(BEFORE);
-    let (at, _) = numbers.find(|(at, _)| line.get(..*at).is_some_and(|file| files.end(file)))?;
-    let rest = line.get(at + BEFORE.len()..)?;
-    let end = rest
-        .find(|c: char| !c.is_ascii_hexdigit())
-        .unwrap_or(rest.len());
-    let offset = u64::from_str_radix(rest.get(..end)?, 16).ok()?;
-    let place = info.at_image_offset(offset)?;
-    Some(format!("{line}  {}", describe(&place)))
 }

@@ -35,13 +35,24 @@ impl<'i> Lookup<'i> {
         }
     }
 
-    /// The functions that have this index in their core modules.
+    /// The functions that have this index in their core modules. A file can have any number of
+    /// them.
     pub fn at_index(&self, index: u32) -> impl Iterator<Item = Function<'i>> {
+        let info = self.info;
+        let symbols = self.same(index).iter();
+        let symbols = symbols.filter_map(move |(_, at)| info.symbols.get(*at));
+        symbols.map(move |symbol| info.function(symbol))
+    }
+
+    /// How many functions [`Self::at_index`] gives; takes no longer for many.
+    pub fn count_at_index(&self, index: u32) -> usize {
+        self.same(index).len()
+    }
+
+    fn same(&self, index: u32) -> &[(u32, usize)] {
         let begin = self.indices.partition_point(|(known, _)| *known < index);
-        let rest = self.indices.get(begin..).unwrap_or_default();
-        let same = rest.iter().take_while(move |(known, _)| *known == index);
-        let symbols = same.filter_map(|(_, at)| self.info.symbols.get(*at));
-        symbols.map(|symbol| self.info.function(symbol))
+        let end = self.indices.partition_point(|(known, _)| *known <= index);
+        self.indices.get(begin..end).unwrap_or_default()
     }
 
     /// The function that an offset of the WebAssembly lies in.
@@ -68,6 +79,8 @@ mod tests {
             found,
             [(Some((0, 3)), None), (Some((1, 3)), Some("main::run"))]
         );
+        assert_eq!(lookup.count_at_index(3), 2);
+        assert_eq!(lookup.count_at_index(2), 0);
         assert_eq!(lookup.at_index(2).count(), 0);
         assert_eq!(lookup.at_index(4).count(), 0);
         // There is no address map.

@@ -7,7 +7,7 @@ use object::elf::{
 use object::read::elf::FileHeader as _;
 
 use super::write::{ADDRESS_MAP, BUILD_ID, NOTE_HEAD, SECTIONS};
-use super::{DebugInfo, MAX_NAME_LEN, Symbol};
+use super::{DebugInfo, MAX_NAME_LEN, Symbol, parse_module_name};
 
 /// Why a file is not a debug file.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -98,7 +98,15 @@ impl<'a> DebugInfo<'a> {
             }
             strings = rest;
             match symbol.st_info & 0xf {
-                STT_FILE if self.symbols.is_empty() => self.modules.push(name.into()),
+                STT_FILE if self.symbols.is_empty() => {
+                    // By number: look-ups halve the list.
+                    let module = parse_module_name(name).filter(|(number, _)| {
+                        let last = self.modules.last();
+                        last.is_none_or(|(last, _)| last < number)
+                    });
+                    let (number, name) = module.ok_or_else(|| malformed("module name"))?;
+                    self.modules.push((number, name.into()));
+                }
                 STT_FUNC => {
                     let (start, size) = (symbol.st_value.get(LE), symbol.st_size.get(LE));
                     let next = start.checked_add(size).filter(|next| *next <= text_end);
@@ -153,6 +161,25 @@ mod tests {
         assert_eq!(DebugInfo::read(&longer), Err(DebugError::Spelling));
         let error = DebugInfo::read(b"no").unwrap_err();
         assert_eq!(error, malformed("file header"));
+    }
+
+    #[test]
+    fn modules_are_in_order() {
+        let of = |numbers: &[u32]| {
+            let mut info = sample();
+            let names = numbers.iter().map(|number| (*number, "app".into()));
+            info.modules = names.collect();
+            info.write()
+        };
+        let file = of(&[0, 1, 7]);
+        let info = DebugInfo::read(&file).unwrap();
+        assert_eq!(info.module(7), Some("app"));
+        assert_eq!(info.module(6), None);
+        for numbers in [&[1, 0][..], &[1, 1]] {
+            let file = of(numbers);
+            let error = DebugInfo::read(&file).unwrap_err();
+            assert_eq!(error, malformed("module name"), "{numbers:?}");
+        }
     }
 
     #[test]

@@ -92,8 +92,8 @@ impl DebugInfo<'_> {
     fn symbol_table(&self) -> (Vec<Sym64<LE>>, Vec<u8>) {
         let mut strings = vec![0];
         let mut symbols = vec![symbol(0, 0, 0, 0, 0)];
-        for name in &self.modules {
-            let name = append(&mut strings, name);
+        for (module, name) in &self.modules {
+            let name = append(&mut strings, &format!("wasm[{module}]::{name}"));
             // Of no section (`SHN_ABS`), as the names of source files are.
             symbols.push(symbol(name, STT_FILE, 0xfff1, 0, 0));
         }

@@ -13,7 +13,7 @@ use wasmtime_environ::{
 };
 
 use super::program::Wiring;
-use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, pool};
+use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, finding_name, pool};
 use crate::Kind;
 
 /// What the engine loses of an image of this version, from its `.wasmtime.info`.
@@ -56,7 +56,7 @@ fn of_module(
         name: module
             .name
             .and_then(|name| module.strings.get(name))
-            .map(str::to_owned),
+            .map(finding_name),
         instances,
     };
     let finding = |(rule, cause, work): Loss| Finding {

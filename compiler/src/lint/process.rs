@@ -14,8 +14,9 @@ pub struct LintProcess {
     pub worker: Worker,
 }
 
-/// More than all modules that a program can have may say, in bytes.
-const MAX_ANSWER_LEN: u64 = 64 << 20;
+/// More than all modules that a program can have may say, in bytes (4 MiB): of each of 10,000, all
+/// findings with their names.
+const MAX_ANSWER_LEN: u64 = 4 << 20;
 
 impl LintProcess {
     /// What the engine loses when it instantiates a program, with the causes.

@@ -14,7 +14,9 @@ use wasmtime_environ::{
 };
 
 use super::cause::{self, Places};
-use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, pool, start};
+use super::{
+    Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, finding_name, pool, start,
+};
 use crate::Kind;
 use crate::engine_limits::tunables;
 use crate::features::SUPPORTED;
@@ -140,7 +142,7 @@ fn of_module(
     let module = &translation.module;
     let core = CoreModule {
         index: module.module_index.as_u32(),
-        name: module.name.map(|name| module.strings[name].to_owned()),
+        name: module.name.map(|name| finding_name(&module.strings[name])),
         instances,
     };
     let segments = module.runtime_data.len() as u64;
@@ -198,7 +200,7 @@ fn started(translation: &ModuleTranslation<'_>) -> Option<Loss> {
     let function = translation.start_func?;
     let names = &translation.debuginfo.name_section.func_names;
     let cause = Cause {
-        name: names.get(&function).map(|&name| name.to_owned()),
+        name: names.get(&function).map(|&name| finding_name(name)),
         ..Cause::of_index(Item::Function, function.as_u32(), Reason::Start)
     };
     let little = start::is_little(translation.wasm, function.as_u32());

@@ -366,6 +366,17 @@ fn of_image(text: &str) -> Vec<Finding> {
     image::lint(info.data().unwrap(), program.kind()).unwrap()
 }
 
+/// A module's name stands in each of its findings.
+#[test]
+fn names_are_cut() {
+    let name = "n".repeat(5000);
+    let text = format!(r#"(module ${name} (import "e" "m" (memory 1)) (data (i32.const 0) "x"))"#);
+    let findings = lint(&text);
+    let module = findings[0].module.as_ref().unwrap();
+    let shown = format!("{}…", "n".repeat(super::MAX_NAME_LEN));
+    assert_eq!(module.name.as_deref(), Some(shown.as_str()));
+}
+
 #[test]
 fn what_is_no_description_is_refused() {
     for kind in [Kind::Module, Kind::Component] {

@@ -6,6 +6,7 @@ use edgec_verifier::{Manifest, Misfit, Unfit};
 use serde::Serialize;
 
 use super::Described;
+use crate::bounds::{MAX_REASON_LEN, cut, excerpt};
 use crate::failure::{Exit, Failure, chain};
 use crate::hosts::Host;
 use crate::render::{self, safe};
@@ -208,8 +209,8 @@ impl Obstacle {
             code: unfit.code(),
             message: safe(&match unfit {
                 // Named beside it, the host and the artifact need no other words.
-                Unfit::Cpu(misfit) => misfit.to_string(),
-                _ => chain(unfit),
+                Unfit::Cpu(misfit) => excerpt(misfit, MAX_REASON_LEN),
+                _ => cut(chain(unfit), MAX_REASON_LEN),
             }),
             missing: match unfit {
                 Unfit::Cpu(Misfit::Features { missing }) => missing.clone(),

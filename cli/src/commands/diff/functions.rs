@@ -1,6 +1,7 @@
 //! Comparing code function by function.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use edgec_artifact::{Manifest, verity};
@@ -11,6 +12,13 @@ use crate::failure::{Exit, Failure};
 use crate::render::{self, count, safe};
 use crate::{files, unvouched};
 
+/// How many functions an image may have to be compared: a module may have a million, and the
+/// largest known program has 75,000. Each takes a few hundred bytes of memory.
+const MAX_FUNCTIONS: usize = 500_000;
+
+/// How many functions that differ are in the document. All are counted.
+const MAX_DIFFERENT: usize = 100_000;
+
 /// The code of an image, and which function is where.
 pub(super) struct Code<'f> {
     text: &'f [u8],
@@ -20,7 +28,24 @@ pub(super) struct Code<'f> {
 }
 
 /// A function by its module, and its name where both images have names, else its index.
-type Key = (u32, String);
+type Key<'c> = (u32, Name<'c>);
+
+type Keyed<'c> = (Key<'c>, &'c FunctionCode);
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Name<'c> {
+    Index(u32),
+    Given(&'c str),
+}
+
+impl Display for Name<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "function {index}"),
+            Self::Given(name) => f.write_str(name),
+        }
+    }
+}
 
 /// How the functions of two images differ.
 #[derive(Serialize)]
@@ -36,6 +61,12 @@ pub(super) struct Functions {
     same_length: usize,
     /// Longer or shorter, or in one of the two only; what differs most in length comes first.
     different: Vec<Different>,
+    /// How many more of them there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    different_more: Option<usize>,
+    /// How many of them are only in one.
+    #[serde(skip)]
+    only: [usize; 2],
 }
 
 #[derive(Serialize)]
@@ -80,6 +111,20 @@ impl<'f> Code<'f> {
             None => unvouched::functions("image", manifest, image)
                 .map_err(|failure| failure.about(artifact.display()))?,
         };
+        if functions.len() > MAX_FUNCTIONS {
+            let message = format!(
+                "it has {} functions, and {MAX_FUNCTIONS} are compared",
+                functions.len()
+            );
+            let failure = Failure::new(Exit::Rejected, "functions", message);
+            return Err(failure.about(artifact.display()));
+        }
+        if overlap(&functions) {
+            let message = "functions of the engine's table overlap in the code";
+            return Err(Failure::new(Exit::Rejected, "image", message)
+                .about(artifact.display())
+                .hint("the table is not as the compiler writes it: do not run it"));
+        }
         Ok(Self {
             text,
             functions,
@@ -87,14 +132,15 @@ impl<'f> Code<'f> {
         })
     }
 
-    fn by_key(&self, named: bool) -> BTreeMap<Key, Vec<&FunctionCode>> {
-        let mut functions: BTreeMap<Key, Vec<_>> = BTreeMap::new();
-        for function in &self.functions {
-            let name = function.name.clone().filter(|_| named);
-            let name = name.unwrap_or_else(|| format!("function {}", function.index));
-            let of_name = functions.entry((function.module, name)).or_default();
-            of_name.push(function);
-        }
+    /// The functions by their keys. Of several with one key, each keeps its place.
+    fn by_key(&self, named: bool) -> Vec<Keyed<'_>> {
+        let functions = self.functions.iter().map(|function| {
+            let name = function.name.as_deref().filter(|_| named);
+            let name = name.map_or(Name::Index(function.index), Name::Given);
+            ((function.module, name), function)
+        });
+        let mut functions: Vec<_> = functions.collect();
+        functions.sort_by_key(|(key, _)| *key);
         functions
     }
 
@@ -103,6 +149,14 @@ impl<'f> Code<'f> {
         let end = start.checked_add(usize::try_from(function.size).ok()?)?;
         self.text.get(start..end)
     }
+}
+
+/// Whether functions, sorted by their beginnings, share some of their code. Those that were found to
+/// be the same share all of it. Otherwise all of the code could be compared for each function.
+fn overlap(functions: &[FunctionCode]) -> bool {
+    let pairs = functions.iter().zip(functions.iter().skip(1));
+    let mut pairs = pairs.filter(|(one, next)| (one.start, one.size) != (next.start, next.size));
+    pairs.any(|(one, next)| one.start.saturating_add(one.size) > next.start)
 }
 
 /// The functions of a debug file that belongs to this image.
@@ -117,27 +171,45 @@ fn named(path: &Path, image: &[u8]) -> Result<Vec<FunctionCode>, Failure> {
     Ok(info.functions().collect())
 }
 
+/// Takes the functions of a key from the front of a list.
+fn of_key<'l, 'c>(rest: &mut &'l [Keyed<'c>], key: Key<'c>) -> &'l [Keyed<'c>] {
+    let end = rest.partition_point(|(known, _)| *known <= key);
+    let (front, behind) = rest.split_at(end);
+    *rest = behind;
+    front
+}
+
 impl Functions {
     pub(super) fn compare(a: &Code<'_>, b: &Code<'_>) -> Self {
         let named = a.is_named && b.is_named;
         let (of_a, of_b) = (a.by_key(named), b.by_key(named));
         let (mut same, mut same_length) = (0, 0);
         let mut different = Vec::new();
-        let keys = of_a
-            .keys()
-            .chain(of_b.keys().filter(|key| !of_a.contains_key(key)));
-        for key in keys {
-            let none = Vec::new();
-            let (left, right) = (
-                of_a.get(key).unwrap_or(&none),
-                of_b.get(key).unwrap_or(&none),
-            );
+        // Code that several functions share is compared once.
+        let mut compared: HashMap<(u64, u64, u64), bool> = HashMap::new();
+        let mut are_same = |one: &FunctionCode, other: &FunctionCode| {
+            let place = (one.start, other.start, one.size);
+            let compare = || {
+                let bytes = a.bytes(one);
+                bytes.is_some() && bytes == b.bytes(other)
+            };
+            one.size == other.size && *compared.entry(place).or_insert_with(compare)
+        };
+        let (mut rest_a, mut rest_b) = (of_a.as_slice(), of_b.as_slice());
+        loop {
+            let next = rest_a.first().into_iter().chain(rest_b.first());
+            let Some(key) = next.map(|(key, _)| *key).min() else {
+                break;
+            };
+            let (left, right) = (of_key(&mut rest_a, key), of_key(&mut rest_b, key));
             // Of several with one name, each has its place in the order.
             for at in 0..left.len().max(right.len()) {
                 let (left, right) = (left.get(at), right.get(at));
-                let bytes_a = left.and_then(|function| a.bytes(function));
-                let bytes_b = right.and_then(|function| b.bytes(function));
-                if bytes_a.is_some() && bytes_a == bytes_b {
+                let (left, right) = (left.map(|it| it.1), right.map(|it| it.1));
+                if left
+                    .zip(right)
+                    .is_some_and(|(left, right)| are_same(left, right))
+                {
                     same += 1;
                     continue;
                 }
@@ -147,7 +219,7 @@ impl Functions {
                 }
                 different.push(Different {
                     module: key.0,
-                    function: key.1.clone(),
+                    function: key.1.to_string(),
                     a: left.map(|function| function.size),
                     b: right.map(|function| function.size),
                 });
@@ -155,22 +227,27 @@ impl Functions {
         }
         let by = |it: &Different| it.a.unwrap_or(0).abs_diff(it.b.unwrap_or(0));
         different.sort_by_key(|it| std::cmp::Reverse(by(it)));
+        let only = [
+            different.iter().filter(|it| it.b.is_none()).count(),
+            different.iter().filter(|it| it.a.is_none()).count(),
+        ];
+        let more = different.len().saturating_sub(MAX_DIFFERENT);
+        different.truncate(MAX_DIFFERENT);
         Self {
             known: [a.functions.len(), b.functions.len()],
             debug_files: [a.is_named, b.is_named],
             same,
             same_length,
             different,
+            different_more: Some(more).filter(|more| *more > 0),
+            only,
         }
     }
 
     pub(super) fn text(&self, most: usize) -> String {
-        let only = |a: bool| {
-            let lacks = |it: &&Different| if a { it.b.is_none() } else { it.a.is_none() };
-            self.different.iter().filter(lacks).count()
-        };
-        let (only_a, only_b) = (only(true), only(false));
-        let both = self.different.len() - only_a - only_b;
+        let [only_a, only_b] = self.only;
+        let different = self.different.len() + self.different_more.unwrap_or(0);
+        let both = different.saturating_sub(only_a + only_b);
         let mut text = format!(
             "functions: {} the same, {} of the same length, {both} longer or shorter, {only_a} only in a, {only_b} only in b\n",
             self.same, self.same_length
@@ -194,10 +271,40 @@ impl Functions {
             })
             .collect();
         text.push_str(&render::table(&rows));
-        if self.different.len() > most {
-            let left = count(self.different.len() - most, "more function");
+        let listed = most.min(self.different.len());
+        if different > listed {
+            let left = count(different - listed, "more function");
             text.push_str(&format!("  and {left} (--most)\n"));
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_share_all_of_their_code_or_nothing() {
+        let list = |places: &[(u64, u64)]| -> Vec<FunctionCode> {
+            let functions = places.iter().map(|(start, size)| FunctionCode {
+                module: 0,
+                index: 0,
+                name: None,
+                start: *start,
+                size: *size,
+            });
+            functions.collect()
+        };
+        for good in [&[][..], &[(0, 4)], &[(0, 4), (0, 4), (4, 1), (9, 1)]] {
+            assert!(!overlap(&list(good)), "{good:?}");
+        }
+        for bad in [
+            &[(0, 4), (0, 5)][..],
+            &[(0, 4), (3, 9)],
+            &[(0, u64::MAX), (1, u64::MAX), (2, 1)],
+        ] {
+            assert!(overlap(&list(bad)), "{bad:?}");
+        }
     }
 }

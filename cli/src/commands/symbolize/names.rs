@@ -1,0 +1,147 @@
+//! The names that are printed, bounded: a debug file may be anyone's, and a short one can have one
+//! long name for every address and every line.
+
+use edgec_compiler::{Function, Place};
+
+use crate::bounds::excerpt;
+use crate::failure::{Exit, Failure};
+use crate::render::{safe, size};
+
+/// The longest name of a function that is printed, in bytes: what a debug file keeps of one. Rust's
+/// mangling repeats parts by reference, so that a hundred bytes can stand for a million.
+const MAX_NAME_LEN: usize = 4096;
+
+/// The longest name of a core module that is printed, in bytes: it is printed with each of its
+/// functions.
+const MAX_MODULE_LEN: usize = 256;
+
+/// Names of functions and places, as long as there is room for them.
+pub(super) struct Names {
+    most: usize,
+    left: usize,
+}
+
+impl Names {
+    /// Gives names of at most `most` bytes together.
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, left: most }
+    }
+
+    /// Whether there was no room for a name.
+    pub(super) fn are_spent(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The error if there was no room.
+    pub(super) fn failure(&self) -> Failure {
+        let most = size(self.most as u64);
+        let message = format!("the names take more than {most}; what follows has none");
+        Failure::new(Exit::Rejected, "names", message)
+    }
+
+    /// What lies at a place; none: there is no room.
+    pub(super) fn place(&mut self, place: &Place<'_>) -> Option<String> {
+        let mut text = format!("{} +{:#x}", self.function(&place.function)?, place.distance);
+        if let Some(offset) = place.wasm_offset {
+            text.push_str(&format!(", wasm offset {offset:#x}"));
+        }
+        Some(text)
+    }
+
+    /// A function's name; none: there is no room.
+    pub(super) fn function(&mut self, function: &Function<'_>) -> Option<String> {
+        if self.are_spent() {
+            return None;
+        }
+        let text = name(function);
+        // A long name can stand for a short one, and has to be read.
+        let cost = text.len().max(function.name.map_or(0, str::len));
+        match self.left.checked_sub(cost) {
+            Some(left) => self.left = left,
+            None => {
+                self.left = 0;
+                return None;
+            }
+        }
+        Some(text)
+    }
+}
+
+fn name(function: &Function<'_>) -> String {
+    let demangled = function.name.map(|name| {
+        let name = excerpt(rustc_demangle::demangle(name), MAX_NAME_LEN);
+        safe(&name)
+    });
+    let Some((module, index)) = function.index else {
+        return format!("{} (the engine's)", demangled.unwrap_or_default());
+    };
+    let named = function.module.map(|name| {
+        let name = safe(&excerpt(name, MAX_MODULE_LEN));
+        format!(" `{name}`")
+    });
+    format!(
+        "{} (core module {module}{}, function {index})",
+        demangled.as_deref().unwrap_or("<unnamed>"),
+        named.unwrap_or_default(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn function(name: &str) -> Function<'_> {
+        Function {
+            index: Some((0, 7)),
+            module: None,
+            name: Some(name),
+        }
+    }
+
+    #[test]
+    fn names_end_where_there_is_no_room() {
+        let mut names = Names::new(80);
+        let named = names.function(&function("f")).unwrap();
+        assert_eq!(named, "f (core module 0, function 7)");
+        assert!(names.function(&function("f")).is_some() && !names.are_spent());
+        assert!(names.function(&function("f")).is_none() && names.are_spent());
+        assert!(names.failure().message().contains("80 B"));
+    }
+
+    /// A tuple of two that are the same, of two that are the same, and so on: twelve bytes more
+    /// make it twice as long.
+    #[test]
+    fn a_name_that_grows_when_it_is_demangled_is_cut() {
+        let mut mangled = "_RIC1aTuuE".to_owned();
+        let mut last = mangled.find('T').unwrap();
+        for _ in 0..20 {
+            let next = mangled.len();
+            // Places are counted behind `_R`, and one less than the number's value.
+            let back = base_62(last - 2);
+            mangled.push_str(&format!("TB{back}B{back}E"));
+            last = next;
+        }
+        mangled.push('E');
+        let shown = format!("{:#}", rustc_demangle::demangle(&mangled));
+        assert!(shown.len() > 900_000, "{}", shown.len());
+        let named = name(&function(&mangled));
+        assert!(named.len() < MAX_NAME_LEN + 100 && named.contains('…'));
+    }
+
+    /// A number as the mangling writes it: 0 is `_`, 1 is `0_`.
+    fn base_62(number: usize) -> String {
+        const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let Some(mut rest) = number.checked_sub(1) else {
+            return "_".to_owned();
+        };
+        let mut digits = Vec::new();
+        loop {
+            digits.push(char::from(DIGITS[rest % 62]));
+            rest /= 62;
+            if rest == 0 {
+                break;
+            }
+        }
+        digits.iter().rev().chain(&['_']).collect()
+    }
+}
