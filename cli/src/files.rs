@@ -17,10 +17,11 @@ use crate::key_material::looks_like;
 use crate::signals;
 
 pub(crate) use output::{
-    refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, same, spare, spare_inputs,
+    refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, refuse_unwritable, same, spare,
+    spare_inputs,
 };
 use secret::{MAX_SECRET_LEN, key_variable, variable};
-pub(crate) use secret::{Sensitive, read_secret};
+pub(crate) use secret::{Sensitive, look_at_key, read_secret};
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;

@@ -40,6 +40,7 @@ mod hosting_policies;
 mod init;
 mod interop;
 mod kept_functions;
+mod key_reach;
 mod key_sources;
 mod keys;
 mod loader;

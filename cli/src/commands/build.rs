@@ -2,6 +2,9 @@
 //!
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
 //! same CPU features share the code. The artifacts of one input are written when all of them exist.
+//!
+//! All inputs are compiled before the key is read. So no key is in this process while it works on
+//! programs that are not trusted.
 
 mod audit;
 mod concerns;
@@ -36,13 +39,14 @@ use crate::pipeline::{Compiled, Manifests, Prepared, debug_file, for_each};
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
+use crate::signer::Signer;
 use crate::trust::self_check;
 use crate::{Outcome, signals};
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
     let quiet = arguments.quiet;
-    let plan = Plan::new(arguments)?;
+    let (plan, signer) = Plan::new(arguments)?;
     if let Some(fleet) = plan
         .fleet
         .as_ref()
@@ -50,13 +54,28 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     {
         out!("{}", fleet.text());
     }
-    let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
-    let mut worst: Option<Exit> = None;
     let progress = Progress::new(quiet);
-    for job in &plan.jobs {
-        let input = render::path(&job.input);
-        let result = guarded(|| build(job, &plan, &progress));
-        progress.clear();
+    let compiled = plan.jobs.iter().map(|job| {
+        let compiled = attempt(job, format, &progress, || compile(job, &plan, &progress));
+        (job, compiled)
+    });
+    let compiled: Vec<(&Job, Result<Unsigned, Failure>)> = compiled.collect();
+    let signer = match compiled.iter().any(|(_, compiled)| compiled.is_ok()) {
+        true => Some(signer.open()?),
+        // There is nothing to sign.
+        false => None,
+    };
+    let mut summary = Summary::new(signer.as_ref(), plan.fleet.as_ref());
+    let mut worst: Option<Exit> = None;
+    for (job, compiled) in compiled {
+        let result = match (compiled, &signer) {
+            (Ok(unsigned), Some(signer)) => attempt(job, format, &progress, || {
+                sign_and_write(job, &plan, signer, unsigned, &progress)
+            }),
+            // If one input is compiled, there is a signer.
+            (Ok(_), None) => continue,
+            (Err(failure), _) => Err(failure),
+        };
         let report = match result {
             Ok(report) => {
                 report.print_warnings();
@@ -68,9 +87,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             }
             Err(failure) => {
                 worst = worst.max(Some(failure.exit()));
-                let failure = failure.or_about(&input);
-                failure.tell(format);
-                InputReport::failed(input, failure)
+                InputReport::failed(render::path(&job.input), failure)
             }
         };
         summary.inputs.push(report);
@@ -83,11 +100,42 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
+/// Does a part of the work on one input. A failure is this input's, and is told at once.
+fn attempt<T>(
+    job: &Job,
+    format: Format,
+    progress: &Progress,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let result = guarded(work);
+    progress.clear();
+    result.map_err(|failure| {
+        let failure = failure.or_about(render::path(&job.input));
+        failure.tell(format);
+        failure
+    })
+}
+
+/// The number of steps, as [`Progress`] counts them. The last one is to sign.
+fn steps(job: &Job, plan: &Plan) -> usize {
+    let targets = job.outputs.iter().map(|(target, _)| *target);
+    plan.recipe.steps(targets) + 1
+}
+
+/// An input whose artifacts lack only their signatures. They stay in memory until all inputs are
+/// compiled.
+struct Unsigned {
+    artifacts: Vec<UnsignedImage>,
+    report: InputReport,
+    times: Times,
+    /// How long it took up to here.
+    elapsed: Duration,
+}
+
+/// From an input to artifacts without signatures. Knows no key.
+fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Unsigned, Failure> {
     let recipe = &plan.recipe;
-    let targets = || job.outputs.iter().map(|(target, _)| *target);
-    // The last step is to package and sign.
-    progress.begin(&job.name, recipe.steps(targets()) + 1);
+    progress.begin(&job.name, steps(job, plan));
     let (whole, mut clock) = (Clock::start(), Clock::start());
     let mut times = Times::default();
     let input = files::read(&job.input)?;
@@ -98,41 +146,59 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let (prepared, names, named) = prepared.take_names();
     times.naming = clock.lap();
 
-    let (cold_start, compiled) = compile(job, plan, &prepared, named.as_ref(), progress);
+    let (cold_start, compiled) = compile_all(job, plan, &prepared, named.as_ref(), progress);
     drop(named);
     times.compiling = clock.lap();
     let compiled = compiled?;
     let (cold_start, linting) = cold_start;
     times.linting = linting;
-    // A program that signs may write to the terminal itself.
-    match plan.signer.may_speak() {
-        true => progress.clear(),
-        false => progress.step("packaging and signing"),
-    }
+    progress.step("packaging");
+    let artifacts = package_all(job, plan, &prepared, &names, compiled)?;
+    Ok(Unsigned {
+        artifacts,
+        report: InputReport::compiled(job, recipe.level, prepared, cold_start),
+        times,
+        elapsed: whole.elapsed(),
+    })
+}
 
-    let packaged = package_all(job, plan, &prepared, &names, compiled)?;
-    clock.lap();
-    let checked = Checks::of(plan).all(packaged)?;
+/// Signs one artifact after the other, since a signer may ask the user for something. Nothing is
+/// written before all of them are signed and checked.
+fn sign_and_write(
+    job: &Job,
+    plan: &Plan,
+    signer: &Signer,
+    unsigned: Unsigned,
+    progress: &Progress,
+) -> Result<InputReport, Failure> {
+    let whole = Clock::start();
+    let Unsigned {
+        artifacts,
+        report,
+        mut times,
+        elapsed,
+    } = unsigned;
+    // A program that signs may write to the terminal itself.
+    if !signer.may_speak() {
+        progress.last(&job.name, steps(job, plan), "signing and checking");
+    }
+    let signed = artifacts.into_iter().map(|artifact| sign(signer, artifact));
+    let signed: Vec<Signed> = signed.collect::<Result<_, Failure>>()?;
+    let mut clock = Clock::start();
+    let checked = Checks::of(plan, signer).all(signed)?;
     times.checking = clock.lap();
     let (artifacts, files) = reported(job, checked);
     clock.lap();
     write(files)?;
     times.writing = clock.lap();
-    times.total = whole.elapsed();
-    Ok(InputReport::new(
-        job,
-        recipe.level,
-        prepared,
-        cold_start,
-        artifacts,
-        times,
-    ))
+    times.total = elapsed + whole.elapsed();
+    Ok(report.written(artifacts, times))
 }
 
 /// Compiles for all targets. The lint, which needs the names, runs beside the compiler in a process
 /// of its own: the compiler leaves processors idle at its beginning and at its end. Gives the
 /// findings of the lint with the time that it took.
-fn compile(
+fn compile_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
@@ -166,10 +232,10 @@ struct NewFile {
 }
 
 /// The report on each artifact, and the files to write.
-fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<NewFile>) {
+fn reported(job: &Job, checked: Vec<Signed>) -> (Vec<ArtifactReport>, Vec<NewFile>) {
     let (mut reports, mut files) = (Vec::new(), Vec::new());
     for ((target, path), done) in job.outputs.iter().zip(checked) {
-        let Packaged {
+        let Signed {
             signed,
             debug_file,
             times,
@@ -210,22 +276,21 @@ fn write(files: Vec<NewFile>) -> Result<(), Failure> {
 }
 
 /// A signed artifact, and the debug file beside it.
-struct Packaged {
+struct Signed {
     signed: SignedArtifact,
     debug_file: Option<(PathBuf, Vec<u8>)>,
     times: ArtifactTimes,
 }
 
-/// Packages several artifacts at a time. Signs one after the other, since a signer may ask the user
-/// for something. All stay in memory until all of them exist, so a build that is stopped writes
-/// nothing.
+/// Packages several artifacts at a time. All stay in memory until all of them exist, so a build that
+/// is stopped writes nothing.
 fn package_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
     names: &Names,
     compiled: Vec<Compiled>,
-) -> Result<Vec<Packaged>, Failure> {
+) -> Result<Vec<UnsignedImage>, Failure> {
     let manifests = Manifests::new(&plan.release, &job.name, &plan.recipe, prepared);
     let targets: Vec<&'static Target> = job.outputs.iter().map(|(target, _)| *target).collect();
     let mut images = Vec::new();
@@ -237,15 +302,13 @@ fn package_all(
         images.push((compiled, path.as_path()));
     }
     let names = plan.debug_file.then_some(names);
-    let packaged = at_once(images, |(compiled, path)| {
+    at_once(images, |(compiled, path)| {
         package(&manifests, names, compiled, path)
-    });
-    let signed = packaged?.into_iter().map(|packaged| sign(plan, packaged));
-    signed.collect()
+    })
 }
 
 /// An artifact without a signature, and the debug file beside it.
-struct Unsigned {
+struct UnsignedImage {
     unsigned: UnsignedArtifact,
     debug_file: Option<(PathBuf, Vec<u8>)>,
     times: ArtifactTimes,
@@ -257,7 +320,7 @@ fn package(
     names: Option<&Names>,
     compiled: Compiled,
     path: &Path,
-) -> Result<Unsigned, Failure> {
+) -> Result<UnsignedImage, Failure> {
     let mut times = ArtifactTimes {
         compiling: compiled.compiling,
         stripping: compiled.stripping,
@@ -282,23 +345,23 @@ fn package(
     times.debug_file = clock.lap();
     let unsigned = UnsignedArtifact::new(bytes, manifest);
     times.packaging = clock.lap();
-    Ok(Unsigned {
+    Ok(UnsignedImage {
         unsigned,
         debug_file,
         times,
     })
 }
 
-fn sign(plan: &Plan, packaged: Unsigned) -> Result<Packaged, Failure> {
-    let Unsigned {
+fn sign(signer: &Signer, packaged: UnsignedImage) -> Result<Signed, Failure> {
+    let UnsignedImage {
         unsigned,
         debug_file,
         mut times,
     } = packaged;
     let clock = Clock::start();
-    let signed = plan.signer.attach(unsigned, Vec::new())?;
+    let signed = signer.attach(unsigned, Vec::new())?;
     times.signing = clock.elapsed();
-    Ok(Packaged {
+    Ok(Signed {
         signed,
         debug_file,
         times,
@@ -313,16 +376,16 @@ struct Checks<'a> {
 }
 
 impl<'a> Checks<'a> {
-    fn of(plan: &'a Plan) -> Self {
+    fn of(plan: &'a Plan, signer: &Signer) -> Self {
         Self {
-            signer: plan.signer.public(),
+            signer: signer.public(),
             fleet: plan.fleet.as_ref(),
             self_audit: plan.self_audit,
         }
     }
 
     /// Checks every artifact, several at a time. The first that fails is the failure.
-    fn all(&self, artifacts: Vec<Packaged>) -> Result<Vec<Packaged>, Failure> {
+    fn all(&self, artifacts: Vec<Signed>) -> Result<Vec<Signed>, Failure> {
         at_once(artifacts, |mut artifact| {
             self.one(&mut artifact)?;
             Ok(artifact)
@@ -330,7 +393,7 @@ impl<'a> Checks<'a> {
     }
 
     /// As a host would, and as an auditor.
-    fn one(&self, artifact: &mut Packaged) -> Result<(), Failure> {
+    fn one(&self, artifact: &mut Signed) -> Result<(), Failure> {
         let mut clock = Clock::start();
         let signed = artifact.signed.as_bytes();
         let manifest = self_check(signed, &self.signer)?;

@@ -34,6 +34,19 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
         .hint("choose another name, or move the old key away"))
 }
 
+/// Refuses a place in whose folder this user may make no file.
+#[cfg(unix)]
+pub(crate) fn refuse_unwritable(path: &Path) -> Result<(), Failure> {
+    use rustix::fs::{Access, access};
+    let writable = access(super::folder(path), Access::WRITE_OK | Access::EXEC_OK);
+    writable.map_err(|error| cannot("write", path, &error.into()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn refuse_unwritable(_: &Path) -> Result<(), Failure> {
+    Ok(())
+}
+
 /// Refuses an output of this kind where a file lies that it must not replace. Verbs ask before they
 /// begin to work, and every file is asked about again before it takes its place. A symbolic link is
 /// replaced itself: what it leads to stays.
