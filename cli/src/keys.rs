@@ -154,6 +154,7 @@ pub(crate) fn public_from_text(text: &str) -> Result<(PublicKey, KeyEncoding), F
 
 /// The files of the development key, which may not be there yet.
 pub(crate) struct Development {
+    folder: PathBuf,
     private: PathBuf,
     pub(crate) public: PathBuf,
 }
@@ -179,12 +180,12 @@ impl Development {
         if private.exists() {
             look(&private, passphrase)?;
         } else {
-            files::create_folder(&folder)?;
             files::refuse_unwritable(&private)?;
         }
         Ok(Self {
             public: folder.join("dev.pub.pem"),
             private,
+            folder,
         })
     }
 
@@ -192,6 +193,7 @@ impl Development {
     pub(crate) fn open(&self, passphrase: Option<&Path>) -> Result<(SecretKey, bool), Failure> {
         let mut new = false;
         if !self.private.exists() {
+            files::create_folder(&self.folder)?;
             let pem = pem(&generate()?, None)?;
             // Two builds at once may both come here: the first key is everybody's.
             new = signals::uninterrupted(|| {

@@ -34,11 +34,14 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
         .hint("choose another name, or move the old key away"))
 }
 
-/// Refuses a place in whose folder this user may make no file.
+/// Refuses a place where this user may make no file, nor the folders that lead there. Makes nothing.
 #[cfg(unix)]
 pub(crate) fn refuse_unwritable(path: &Path) -> Result<(), Failure> {
     use rustix::fs::{Access, access};
-    let writable = access(super::folder(path), Access::WRITE_OK | Access::EXEC_OK);
+    let mut folders = path.ancestors().skip(1);
+    let there = folders.find(|folder| folder.symlink_metadata().is_ok());
+    let there = there.unwrap_or(Path::new("."));
+    let writable = access(there, Access::WRITE_OK | Access::EXEC_OK);
     writable.map_err(|error| cannot("write", path, &error.into()))
 }
 
