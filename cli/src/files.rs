@@ -21,7 +21,7 @@ pub(crate) use output::{
     spare_inputs,
 };
 use secret::{MAX_SECRET_LEN, key_variable, variable};
-pub(crate) use secret::{Sensitive, look_at_key, read_secret};
+pub(crate) use secret::{Sensitive, look_at_key, read_secret, refuse_shared_secret};
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;

@@ -59,7 +59,8 @@ pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
 
 /// Keeps other processes of this user from reading this one's memory and environment, and the
 /// system from writing them into a core file. To be called before a secret is read. On systems
-/// other than Linux it keeps core files away, and no more.
+/// other than Linux it keeps core files away, and no more: `PT_DENY_ATTACH` of macOS would need
+/// unsafe code, and a debugger can skip it.
 pub(crate) fn shield() {
     static SHIELD: Once = Once::new();
     SHIELD.call_once(|| {

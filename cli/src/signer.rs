@@ -134,6 +134,10 @@ impl SignerArguments {
     /// Who was named: on the command line, else by `EDGEC_KEY`.
     fn named(&self) -> Result<Option<NamedSigner>, Failure> {
         let expected = self.public_key()?;
+        let secrets = [&self.passphrase_file, &self.pkcs11_pin_file];
+        for file in secrets.into_iter().flatten() {
+            files::refuse_shared_secret(file)?;
+        }
         let passphrase = self.passphrase_file.clone();
         let who = if let Some(command) = &self.signer {
             // clap has seen to that.
@@ -243,11 +247,6 @@ impl Signer {
     /// The public key.
     pub(crate) fn public(&self) -> PublicKey {
         self.public
-    }
-
-    /// Whether signing may print something or ask the user for something.
-    pub(crate) fn may_speak(&self) -> bool {
-        !matches!(self.holder, Holder::File(_))
     }
 
     /// The holder's answer for `message`. The code that attaches it verifies it.

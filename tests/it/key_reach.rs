@@ -218,6 +218,11 @@ fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
             3,
             "error[io]: missing.pem: ",
         ),
+        (
+            &["--key", "key.pem", "--passphrase-file", "open.pem"],
+            2,
+            "error[secret-permissions]: open.pem: ",
+        ),
         (&signer, 2, "error[signer]: --signer: a quotation mark"),
         (&module, 3, "error[io]: missing.so: "),
     ];

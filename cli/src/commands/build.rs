@@ -3,8 +3,9 @@
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
 //! same CPU features share the code. The artifacts of one input are written when all of them exist.
 //!
-//! All inputs are compiled before the key is read. So no key is in this process while it works on
-//! programs that are not trusted.
+//! All inputs are compiled before the key is read, and the key is overwritten when all artifacts are
+//! signed. So no key is in this process while it works on programs that are not trusted, or looks at
+//! their code.
 
 mod audit;
 mod concerns;
@@ -59,24 +60,35 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         let compiled = attempt(job, format, &progress, || compile(job, &plan, &progress));
         (job, compiled)
     });
-    let compiled: Vec<(&Job, Result<Unsigned, Failure>)> = compiled.collect();
+    let compiled: Vec<(&Job, Result<Done<Unsigned>, Failure>)> = compiled.collect();
     let signer = match compiled.iter().any(|(_, compiled)| compiled.is_ok()) {
         true => Some(signer.open()?),
         // There is nothing to sign.
         false => None,
     };
     let mut summary = Summary::new(signer.as_ref(), plan.fleet.as_ref());
-    let mut worst: Option<Exit> = None;
-    for (job, compiled) in compiled {
-        let result = match (compiled, &signer) {
-            (Ok(unsigned), Some(signer)) => attempt(job, format, &progress, || {
-                sign_and_write(job, &plan, signer, unsigned, &progress)
-            }),
-            // If one input is compiled, there is a signer.
-            (Ok(_), None) => continue,
+    let signed = compiled.into_iter().filter_map(|(job, compiled)| {
+        let signed = match (compiled, &signer) {
+            (Ok(unsigned), Some(signer)) => {
+                attempt(job, format, &progress, || sign_all(signer, unsigned))
+            }
+            // Where anything was compiled, there is a signer.
+            (Ok(_), None) => return None,
             (Err(failure), _) => Err(failure),
         };
-        let report = match result {
+        Some((job, signed))
+    });
+    let signed: Vec<(&Job, Result<Done<Signed>, Failure>)> = signed.collect();
+    // The key is overwritten.
+    drop(signer);
+    let mut worst: Option<Exit> = None;
+    for (job, signed) in signed {
+        let written = signed.and_then(|signed| {
+            attempt(job, format, &progress, || {
+                check_and_write(job, &plan, signed, &progress)
+            })
+        });
+        let report = match written {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
@@ -116,24 +128,23 @@ fn attempt<T>(
     })
 }
 
-/// The number of steps, as [`Progress`] counts them. The last one is to sign.
+/// The number of steps, as [`Progress`] counts them. The last one is to check.
 fn steps(job: &Job, plan: &Plan) -> usize {
     let targets = job.outputs.iter().map(|(target, _)| *target);
     plan.recipe.steps(targets) + 1
 }
 
-/// An input whose artifacts lack only their signatures. They stay in memory until all inputs are
-/// compiled.
-struct Unsigned {
-    artifacts: Vec<UnsignedImage>,
+/// What was done with one input up to here. Its artifacts stay in memory until all inputs are as
+/// far.
+struct Done<A> {
+    artifacts: Vec<A>,
     report: InputReport,
     times: Times,
-    /// How long it took up to here.
     elapsed: Duration,
 }
 
-/// From an input to artifacts without signatures. Knows no key.
-fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Unsigned, Failure> {
+/// From an input to artifacts without signatures.
+fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>, Failure> {
     let recipe = &plan.recipe;
     progress.begin(&job.name, steps(job, plan));
     let (whole, mut clock) = (Clock::start(), Clock::start());
@@ -154,7 +165,7 @@ fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Unsigned, Fail
     times.linting = linting;
     progress.step("packaging");
     let artifacts = package_all(job, plan, &prepared, &names, compiled)?;
-    Ok(Unsigned {
+    Ok(Done {
         artifacts,
         report: InputReport::compiled(job, recipe.level, prepared, cold_start),
         times,
@@ -162,30 +173,35 @@ fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Unsigned, Fail
     })
 }
 
-/// Signs one artifact after the other, since a signer may ask the user for something. Nothing is
-/// written before all of them are signed and checked.
-fn sign_and_write(
+/// Signs one artifact after the other, since a signer may ask the user for something.
+fn sign_all(signer: &Signer, unsigned: Done<Unsigned>) -> Result<Done<Signed>, Failure> {
+    let clock = Clock::start();
+    let artifacts = unsigned.artifacts.into_iter();
+    let signed: Result<Vec<Signed>, Failure> = artifacts.map(|it| sign(signer, it)).collect();
+    Ok(Done {
+        artifacts: signed?,
+        report: unsigned.report,
+        times: unsigned.times,
+        elapsed: unsigned.elapsed + clock.elapsed(),
+    })
+}
+
+/// Writes the artifacts of an input if all of them pass the checks.
+fn check_and_write(
     job: &Job,
     plan: &Plan,
-    signer: &Signer,
-    unsigned: Unsigned,
+    signed: Done<Signed>,
     progress: &Progress,
 ) -> Result<InputReport, Failure> {
-    let whole = Clock::start();
-    let Unsigned {
+    let Done {
         artifacts,
         report,
         mut times,
         elapsed,
-    } = unsigned;
-    // A program that signs may write to the terminal itself.
-    if !signer.may_speak() {
-        progress.last(&job.name, steps(job, plan), "signing and checking");
-    }
-    let signed = artifacts.into_iter().map(|artifact| sign(signer, artifact));
-    let signed: Vec<Signed> = signed.collect::<Result<_, Failure>>()?;
-    let mut clock = Clock::start();
-    let checked = Checks::of(plan, signer).all(signed)?;
+    } = signed;
+    let (whole, mut clock) = (Clock::start(), Clock::start());
+    progress.last(&job.name, steps(job, plan), "checking");
+    let checked = Checks::of(plan).all(artifacts)?;
     times.checking = clock.lap();
     let (artifacts, files) = reported(job, checked);
     clock.lap();
@@ -239,6 +255,7 @@ fn reported(job: &Job, checked: Vec<Signed>) -> (Vec<ArtifactReport>, Vec<NewFil
             signed,
             debug_file,
             times,
+            ..
         } = done;
         let debug_path = debug_file.as_ref().map(|(path, _)| path.as_path());
         reports.push(ArtifactReport::new(
@@ -278,19 +295,20 @@ fn write(files: Vec<NewFile>) -> Result<(), Failure> {
 /// A signed artifact, and the debug file beside it.
 struct Signed {
     signed: SignedArtifact,
+    by: PublicKey,
     debug_file: Option<(PathBuf, Vec<u8>)>,
     times: ArtifactTimes,
 }
 
-/// Packages several artifacts at a time. All stay in memory until all of them exist, so a build that
-/// is stopped writes nothing.
+/// Packages several artifacts at a time. All stay in memory until all of them exist, so a build
+/// that is stopped writes nothing.
 fn package_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
     names: &Names,
     compiled: Vec<Compiled>,
-) -> Result<Vec<UnsignedImage>, Failure> {
+) -> Result<Vec<Unsigned>, Failure> {
     let manifests = Manifests::new(&plan.release, &job.name, &plan.recipe, prepared);
     let targets: Vec<&'static Target> = job.outputs.iter().map(|(target, _)| *target).collect();
     let mut images = Vec::new();
@@ -308,7 +326,7 @@ fn package_all(
 }
 
 /// An artifact without a signature, and the debug file beside it.
-struct UnsignedImage {
+struct Unsigned {
     unsigned: UnsignedArtifact,
     debug_file: Option<(PathBuf, Vec<u8>)>,
     times: ArtifactTimes,
@@ -320,7 +338,7 @@ fn package(
     names: Option<&Names>,
     compiled: Compiled,
     path: &Path,
-) -> Result<UnsignedImage, Failure> {
+) -> Result<Unsigned, Failure> {
     let mut times = ArtifactTimes {
         compiling: compiled.compiling,
         stripping: compiled.stripping,
@@ -345,15 +363,15 @@ fn package(
     times.debug_file = clock.lap();
     let unsigned = UnsignedArtifact::new(bytes, manifest);
     times.packaging = clock.lap();
-    Ok(UnsignedImage {
+    Ok(Unsigned {
         unsigned,
         debug_file,
         times,
     })
 }
 
-fn sign(signer: &Signer, packaged: UnsignedImage) -> Result<Signed, Failure> {
-    let UnsignedImage {
+fn sign(signer: &Signer, packaged: Unsigned) -> Result<Signed, Failure> {
+    let Unsigned {
         unsigned,
         debug_file,
         mut times,
@@ -363,6 +381,7 @@ fn sign(signer: &Signer, packaged: UnsignedImage) -> Result<Signed, Failure> {
     times.signing = clock.elapsed();
     Ok(Signed {
         signed,
+        by: signer.public(),
         debug_file,
         times,
     })
@@ -370,15 +389,13 @@ fn sign(signer: &Signer, packaged: UnsignedImage) -> Result<Signed, Failure> {
 
 /// The checks of an artifact before it is written.
 struct Checks<'a> {
-    signer: PublicKey,
     fleet: Option<&'a FleetPlan>,
     self_audit: bool,
 }
 
 impl<'a> Checks<'a> {
-    fn of(plan: &'a Plan, signer: &Signer) -> Self {
+    fn of(plan: &'a Plan) -> Self {
         Self {
-            signer: signer.public(),
             fleet: plan.fleet.as_ref(),
             self_audit: plan.self_audit,
         }
@@ -396,7 +413,7 @@ impl<'a> Checks<'a> {
     fn one(&self, artifact: &mut Signed) -> Result<(), Failure> {
         let mut clock = Clock::start();
         let signed = artifact.signed.as_bytes();
-        let manifest = self_check(signed, &self.signer)?;
+        let manifest = self_check(signed, &artifact.by)?;
         artifact.times.verifying = clock.lap();
         if self.self_audit {
             audit::check(signed, &manifest)?;

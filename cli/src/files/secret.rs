@@ -72,9 +72,9 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
 }
 
 /// Finds early what is wrong with a private key's file, as far as that is known without its
-/// content: it is missing, unreadable, a folder, or too long. Opens nothing: a pipe gives its content
-/// once. Gives whether others may read or change the file. Then it is no secret any more, and
-/// [`read_secret`] says why it is refused.
+/// content: it is missing, unreadable, a folder, or too long. Opens nothing: a pipe gives its
+/// content once. Gives whether others may read or change the file. Then it is no secret any more,
+/// and [`read_secret`] says why it is refused.
 pub(crate) fn look_at_key(path: &Path) -> Result<bool, Failure> {
     if let Some(variable) = variable(path) {
         return key_variable(variable).map(|_| false);
@@ -91,6 +91,17 @@ pub(crate) fn look_at_key(path: &Path) -> Result<bool, Failure> {
         return Ok(refuse_if_shared(path, &metadata, Sensitive::Key).is_err());
     };
     Err(cannot_read_key(path, &wrong.into()))
+}
+
+/// Refuses early a file with a passphrase or a PIN that others may read or change. Whether it is
+/// there was asked before.
+pub(crate) fn refuse_shared_secret(path: &Path) -> Result<(), Failure> {
+    match path.metadata() {
+        Ok(metadata) if path.as_os_str() != STDIN => {
+            refuse_if_shared(path, &metadata, Sensitive::Passphrase)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What is known of a file that this user may read.

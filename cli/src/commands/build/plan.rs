@@ -157,8 +157,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Everything that can be wrong with the arguments is found here, before any work begins, but for
-    /// what only the key itself could tell: no secret is read before the programs are compiled.
+    /// Everything that can be wrong with the arguments is found here, before any work begins, but
+    /// for what only the key itself could tell: it is read when the programs are compiled.
     pub(super) fn new(arguments: Arguments) -> Result<(Self, NamedSigner), Failure> {
         let fleet = arguments.fleet.plan(arguments.profile)?;
         let targets = match &fleet {
