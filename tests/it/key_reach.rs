@@ -194,7 +194,17 @@ fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
     let module = ["--pkcs11-module", "missing.so", "--pkcs11-token", "t"];
     let module = [&module[..], &["--pkcs11-key", "k"]].concat();
     let signer = ["--signer", "'x", "--public-key", "key.pub.pem"];
-    let mut cases = vec![
+    let told = |more: &[&str], code: i32, begins: &str| {
+        let mut child = waiting(&sandbox, more);
+        // It stays open: the program does not come.
+        let input = child.stdin.take();
+        let output = ended(child);
+        drop(input);
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{more:?}: {told}");
+        assert!(told.starts_with(begins), "{more:?}: {told}");
+    };
+    for (more, code, begins) in [
         (&["--key", "missing.pem"][..], 3, "error[io]: missing.pem: "),
         (&["--key", "folder"], 1, "error[not-a-file]: folder: "),
         (&["--key", "long.pem"], 3, "error[io]: long.pem: "),
@@ -225,20 +235,12 @@ fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
         ),
         (&signer, 2, "error[signer]: --signer: a quotation mark"),
         (&module, 3, "error[io]: missing.so: "),
-    ];
+    ] {
+        told(more, code, begins);
+    }
     // Root can read everything.
     if !rustix::process::geteuid().is_root() {
-        cases.push((&["--key", "locked.pem"], 3, "error[io]: locked.pem: "));
-    }
-    for (more, code, begins) in cases {
-        let mut child = waiting(&sandbox, more);
-        // It stays open: the program does not come.
-        let input = child.stdin.take();
-        let output = ended(child);
-        drop(input);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{more:?}: {told}");
-        assert!(told.starts_with(begins), "{more:?}: {told}");
+        told(&["--key", "locked.pem"], 3, "error[io]: locked.pem: ");
     }
 }
 
