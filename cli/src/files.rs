@@ -23,10 +23,11 @@ use replace::Placed;
 
 pub(crate) use folders::{NewFolders, create_private};
 pub(crate) use output::{
-    refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, same, spare, spare_inputs,
+    refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, refuse_unwritable, same, spare,
+    spare_inputs,
 };
 use secret::{MAX_SECRET_LEN, key_variable, variable};
-pub(crate) use secret::{Sensitive, read_secret};
+pub(crate) use secret::{Sensitive, look_at_key, read_secret, refuse_shared_secret};
 pub(crate) use way::remedy_of_way;
 
 /// The longest input that is read, in bytes (1 GiB).

@@ -28,13 +28,24 @@ pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKey, 
     open(path, &pem, passphrase)
 }
 
+/// Finds early what is wrong with the file of a private key, as far as that is known without
+/// reading a secret.
+pub(crate) fn look(path: &Path, passphrase: Option<&Path>) -> Result<(), Failure> {
+    let is_exposed = files::look_at_key(path)
+        .map_err(|failure| explain_file(failure, path, Wanted::PrivateKey))?;
+    // No key in it signs, and its content says why: it is refused, or it holds no private key.
+    match is_exposed {
+        true => read(path, passphrase).map(drop),
+        false => Ok(()),
+    }
+}
+
 /// The private key in a document that was read from `path`.
 pub(crate) fn open(
     path: &Path,
     pem: &str,
     passphrase: Option<&Path>,
 ) -> Result<SecretKey, Failure> {
-    secrets::shield();
     let wrong = |error: &SecretKeyError| {
         let failure = Failure::rejected(code(error), error).about(path.display());
         let failure = match hint(error, pem) {
@@ -153,52 +164,72 @@ pub(crate) fn public_from_text(text: &str) -> Result<(PublicKey, KeyEncoding), F
     })
 }
 
-/// The development key, its public half's file, and whether it was made just now.
-pub(crate) fn development(
-    passphrase: Option<&Path>,
-) -> Result<(SecretKey, PathBuf, bool), Failure> {
-    if in_ci() {
-        return Err(Failure::usage(
-            "no-key",
-            "no signing key, and the variable CI is set: a development key is not made there",
-        )
-        .hint(format!(
-            "make a key with `edgec keygen -o release.pem`, keep it as a secret of the CI \
-             system,\nand name its file with --key or {KEY_VARIABLE}"
-        )));
+/// The files of the development key, which may not be there yet.
+pub(crate) struct Development {
+    folder: PathBuf,
+    private: PathBuf,
+    pub(crate) public: PathBuf,
+}
+
+impl Development {
+    /// Finds the place of the key, and what is wrong with it. Neither reads nor makes a key.
+    pub(crate) fn find(passphrase: Option<&Path>) -> Result<Self, Failure> {
+        if in_ci() {
+            return Err(Failure::usage(
+                "no-key",
+                "no signing key, and the variable CI is set: a development key is not made there",
+            )
+            .hint(format!(
+                "make a key with `edgec keygen -o release.pem`, keep it as a secret of the CI \
+                 system,\nand name its file with --key or {KEY_VARIABLE}"
+            )));
+        }
+        let folder = etcetera::choose_base_strategy()
+            .map_err(|error| Failure::environment("no-home", &error).hint("name a key with --key"))?
+            .config_dir()
+            .join("edgec");
+        let private = folder.join("dev.pem");
+        if private.exists() {
+            look(&private, passphrase)?;
+        } else {
+            files::refuse_unwritable(&private)?;
+        }
+        Ok(Self {
+            public: folder.join("dev.pub.pem"),
+            private,
+            folder,
+        })
     }
-    let folder = etcetera::choose_base_strategy()
-        .map_err(|error| Failure::environment("no-home", &error).hint("name a key with --key"))?
-        .config_dir()
-        .join("edgec");
-    let private = folder.join("dev.pem");
-    let public = folder.join("dev.pub.pem");
-    let mut new = false;
-    if !private.exists() {
-        files::create_private(&folder)?;
-        let pem = pem(&generate()?, None)?;
-        // Two builds at once may both come here: the first key is everybody's.
-        new = signals::uninterrupted(|| {
-            files::stage(&private, pem.as_bytes(), Wanted::PrivateKey)?.commit_if_absent()
-        })?;
-    }
-    // The user has named no file, so hints about another one would lead nowhere.
-    let key = read(&private, passphrase).map_err(|failure| match failure.code() {
-        "secret-key" | "not-text" => failure.hint(
-            "this is the development key: move it away, and edgec makes another one; \
-             hosts that trust it must then trust that one",
-        ),
-        _ => failure,
-    })?;
-    let public_pem = key.public().to_pem();
-    if !std::fs::read_to_string(&public).is_ok_and(|text| text == public_pem) {
-        let written = files::write(&public, public_pem.as_bytes(), Wanted::PublicKey);
-        written.map_err(|failure| match failure.code() {
-            "output" => failure.hint("remove it: edgec writes it again, from dev.pem"),
+
+    /// The key, and whether it was made just now.
+    pub(crate) fn open(&self, passphrase: Option<&Path>) -> Result<(SecretKey, bool), Failure> {
+        let mut new = false;
+        if !self.private.exists() {
+            files::create_private(&self.folder)?;
+            let pem = pem(&generate()?, None)?;
+            // Two builds at once may both come here: the first key is everybody's.
+            new = signals::uninterrupted(|| {
+                files::stage(&self.private, pem.as_bytes(), Wanted::PrivateKey)?.commit_if_absent()
+            })?;
+        }
+        // The user has named no file, so hints about another one would lead nowhere.
+        let key = read(&self.private, passphrase).map_err(|failure| match failure.code() {
+            "secret-key" | "not-text" => failure.hint(
+                "this is the development key: move it away, and edgec makes another one; \
+                 hosts that trust it must then trust that one",
+            ),
             _ => failure,
         })?;
+        let public_pem = key.public().to_pem();
+        if !std::fs::read_to_string(&self.public).is_ok_and(|text| text == public_pem) {
+            let written = files::write(&self.public, public_pem.as_bytes(), Wanted::PublicKey);
+            written.map_err(|failure| match failure.code() {
+                "output" => failure.hint("remove it: edgec writes it again, from dev.pem"),
+                _ => failure,
+            })?;
+        }
+        Ok((key, new))
     }
-    Ok((key, public, new))
 }
 
 /// Whether a CI system says so, in the variable `CI`.

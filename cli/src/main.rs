@@ -89,6 +89,17 @@ enum Command {
     Version(commands::version::Arguments),
 }
 
+impl Command {
+    /// Whether the verb may read a private key, a passphrase or a PIN. These may also lie in the
+    /// environment.
+    fn takes_secrets(&self) -> bool {
+        matches!(
+            self,
+            Self::Build(_) | Self::Keygen(_) | Self::Keys(_) | Self::Policy(_) | Self::Sign(_)
+        )
+    }
+}
+
 /// The verbs by which this program starts itself as a worker process.
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
@@ -154,6 +165,9 @@ fn edgec() -> ExitCode {
 }
 
 fn run(command: Command) -> Outcome {
+    if command.takes_secrets() {
+        secrets::shield();
+    }
     match command {
         Command::Build(arguments) => commands::build::run(*arguments),
         Command::Validate(arguments) => commands::validate::run(&arguments),

@@ -70,6 +70,14 @@ impl Progress {
         state.steps = steps;
     }
 
+    /// The last step of an input, after steps of others.
+    pub(crate) fn last(&self, name: &str, steps: usize, what: &str) {
+        self.begin(name, steps);
+        let mut state = self.state();
+        state.step = steps;
+        self.show(&mut state, what);
+    }
+
     /// The next step.
     pub(crate) fn step(&self, what: &str) {
         let mut state = self.state();

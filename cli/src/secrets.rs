@@ -1,4 +1,5 @@
-//! Passphrases and PINs: from a file, a variable of the environment, or the terminal.
+//! Passphrases and PINs: from a file, a variable of the environment, or the terminal; and the
+//! shield around the process that holds them, or a key.
 //!
 //! Never from the command line, which every process of the machine can read. What is read is
 //! overwritten when it is dropped, and has no `Debug`.
@@ -6,6 +7,7 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Once;
 
 use zeroize::Zeroizing;
 
@@ -55,15 +57,41 @@ pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Keeps other processes of this user from reading this one's memory and environment, and
-/// the system from writing them into a core file: from now on they hold a secret.
+/// Keeps other processes of this user from reading this one's memory and environment, and the
+/// system from writing them into a core file. To be called before a secret is read. On systems
+/// other than Linux it keeps core files away, and no more: `PT_DENY_ATTACH` of macOS would need
+/// unsafe code, and a debugger can skip it.
 pub(crate) fn shield() {
+    static SHIELD: Once = Once::new();
+    SHIELD.call_once(|| {
+        if let Err(error) = raise_shield() {
+            Failure::environment("shield", &error)
+                .about("this process")
+                .hint("other processes of this user may read its memory: sign elsewhere")
+                .print_warning();
+        }
+    });
+}
+
+#[cfg(unix)]
+fn raise_shield() -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none)?;
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        // A system that refuses it is no worse than before.
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn raise_shield() -> std::io::Result<()> {
+    Ok(())
 }
 
 /// The passphrase of a private key.
@@ -98,11 +126,16 @@ impl Source<'_> {
 
     /// A new secret: what is typed must be typed twice, since it is not shown.
     pub(crate) fn choose(&self, whose: &str) -> Result<Secret, Failure> {
+        shield();
         if let Some(secret) = self.named()? {
             return Ok(secret);
         }
-        let first = self.ask(&format!("new {} of {whose}: ", self.what))?;
-        let second = self.ask(&format!("the same {} again: ", self.what))?;
+        // The terminal shows nothing between the two prompts either: people type ahead.
+        let (first, second) = signals::on_silent_terminal(|| {
+            let first = self.ask(&format!("new {} of {whose}: ", self.what))?;
+            let second = self.ask(&format!("the same {} again: ", self.what))?;
+            Ok::<_, Failure>((first, second))
+        })?;
         if first.as_str() != second.as_str() {
             let message = format!("the two {}s differ; nothing was written", self.what);
             return Err(Failure::usage("passphrase", message));
@@ -188,7 +221,7 @@ impl Source<'_> {
             )));
         }
         let prompt = crate::render::safe(prompt);
-        let typed = signals::on_terminal(|| rpassword::prompt_password(prompt));
+        let typed = signals::on_silent_terminal(|| rpassword::prompt_password(prompt));
         let typed = typed.map_err(|error| {
             Failure::new(Exit::Environment, "terminal", error.to_string()).about("the terminal")
         })?;

@@ -7,7 +7,7 @@
 //! after the terminal has its settings back. `SIGKILL` waits for nothing.
 
 #[cfg(unix)]
-pub(crate) use unix::{install, on_terminal, uninterrupted};
+pub(crate) use unix::{install, on_silent_terminal, uninterrupted};
 
 #[cfg(unix)]
 mod unix {
@@ -19,7 +19,7 @@ mod unix {
     use std::thread;
     use std::time::Duration;
 
-    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
     use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
     use signal_hook::{flag, low_level};
 
@@ -85,9 +85,10 @@ mod unix {
         }
     }
 
-    /// Does `work`, which changes the settings of the terminal while it waits for a line. A signal
-    /// that comes meanwhile ends the process at once, and the terminal has its settings back.
-    pub(crate) fn on_terminal<T>(work: impl FnOnce() -> T) -> T {
+    /// Does `work`, which asks for lines, while the terminal does not show what is typed: neither
+    /// while it waits for a line, nor before and after. A signal that comes meanwhile ends the
+    /// process at once, and the terminal has its settings back.
+    pub(crate) fn on_silent_terminal<T>(work: impl FnOnce() -> T) -> T {
         let Some((terminal, settings)) = terminal() else {
             return work();
         };
@@ -96,9 +97,15 @@ mod unix {
         };
         let outermost = signals.deadly.swap(false, Ordering::SeqCst);
         let _again = Again(outermost.then_some(signals));
+        // Dropped first: the terminal has its settings back before a signal ends the process.
+        let _silence = Silence::begin(&terminal, &settings);
         let watch = |ended: &mpsc::Receiver<()>| {
             while ended.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 if outermost && signals.pending.load(Ordering::SeqCst) != 0 {
+                    // Work that sees Ctrl-C itself ends at once, and sets the terminal as well.
+                    if ended.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
+                        break;
+                    }
                     let _ = tcsetattr(&terminal, OptionalActions::Now, &settings);
                     signals.obey();
                 }
@@ -111,6 +118,29 @@ mod unix {
             let _watching = thread::Builder::new().spawn_scoped(scope, move || watch(&ended));
             work()
         })
+    }
+
+    /// A terminal that does not show what is typed. It gets its settings back at the end, also when
+    /// the work panicked.
+    struct Silence<'a> {
+        terminal: &'a File,
+        settings: &'a Termios,
+    }
+
+    impl<'a> Silence<'a> {
+        fn begin(terminal: &'a File, settings: &'a Termios) -> Self {
+            let mut silent = settings.clone();
+            silent.local_modes.remove(LocalModes::ECHO);
+            // If that fails, reading a line fails as well.
+            let _ = tcsetattr(terminal, OptionalActions::Now, &silent);
+            Self { terminal, settings }
+        }
+    }
+
+    impl Drop for Silence<'_> {
+        fn drop(&mut self) {
+            let _ = tcsetattr(self.terminal, OptionalActions::Now, self.settings);
+        }
     }
 
     /// The terminal of this process and its settings.
@@ -132,6 +162,6 @@ pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[cfg(not(unix))]
-pub(crate) fn on_terminal<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn on_silent_terminal<T>(work: impl FnOnce() -> T) -> T {
     work()
 }

@@ -1,5 +1,9 @@
 //! Who signs: a key in a file, a program of the user's, or a PKCS#11 token.
 //!
+//! In two steps. First the signer is named, and what is wrong with it is found as far as that is
+//! known without a secret. Then it is opened: the key is read, the passphrase or the PIN is asked
+//! for. Between the two lies what a verb does with programs that are not trusted.
+//!
 //! Whatever they give back is verified with the public key before it goes anywhere: a program
 //! or a token may hold another key than the one that it is said to hold.
 
@@ -15,8 +19,9 @@ use edgec_packager::{PackageError, SecretKey, SignedArtifact, UnsignedArtifact};
 use self::command::CommandSigner;
 use self::token::TokenSigner;
 use crate::failure::{Exit, Failure};
+use crate::keys::{self, Development};
 use crate::number::{SECONDS, number};
-use crate::{files, keys};
+use crate::{files, secrets};
 
 /// Who signs.
 #[derive(Debug, clap::Args)]
@@ -61,6 +66,27 @@ pub(crate) struct SignerArguments {
     pkcs11_pin_file: Option<PathBuf>,
 }
 
+/// Who will sign. No secret was read yet.
+pub(crate) struct NamedSigner {
+    who: Who,
+    /// The public key that must sign.
+    expected: Option<PublicKey>,
+    passphrase: Option<PathBuf>,
+}
+
+enum Who {
+    File(PathBuf),
+    Development(Development),
+    /// A program, and the public key that it signs with.
+    Command(CommandSigner, PublicKey),
+    Token {
+        module: PathBuf,
+        token: String,
+        key: String,
+        pin: Option<PathBuf>,
+    },
+}
+
 /// The holder of the key, and what the user should know about where the key came from.
 pub(crate) struct Signer {
     holder: Holder,
@@ -99,59 +125,60 @@ impl SignerArguments {
         Ok(key.transpose()?.map(|(key, _)| key))
     }
 
-    /// Who was named: on the command line, else by `EDGEC_KEY`.
+    /// Who was named, ready to sign.
     pub(crate) fn signer(&self) -> Result<Option<Signer>, Failure> {
+        let named = self.named()?;
+        named.map(NamedSigner::open).transpose()
+    }
+
+    /// Who was named: on the command line, else by `EDGEC_KEY`.
+    fn named(&self) -> Result<Option<NamedSigner>, Failure> {
         let expected = self.public_key()?;
-        let (holder, public) = if let Some(command) = &self.signer {
+        let secrets = [&self.passphrase_file, &self.pkcs11_pin_file];
+        for file in secrets.into_iter().flatten() {
+            files::refuse_shared_secret(file)?;
+        }
+        let passphrase = self.passphrase_file.clone();
+        let who = if let Some(command) = &self.signer {
             // clap has seen to that.
             let public = expected
                 .ok_or_else(|| Failure::usage("public-key", "--signer needs --public-key"))?;
-            let command = CommandSigner::new(command, self.signer_timeout)?;
-            (Holder::Command(command), public)
+            Who::Command(CommandSigner::new(command, self.signer_timeout)?, public)
         } else if let Some(module) = &self.pkcs11_module {
-            let token = self.pkcs11_token.as_deref().unwrap_or_default();
-            let key = self.pkcs11_key.as_deref().unwrap_or_default();
-            let pin = self.pkcs11_pin_file.as_deref();
-            let (token, public) = TokenSigner::open(module, token, key, pin, expected)?;
-            (Holder::Token(token), public)
+            token::look(module)?;
+            Who::Token {
+                module: module.clone(),
+                token: self.pkcs11_token.clone().unwrap_or_default(),
+                key: self.pkcs11_key.clone().unwrap_or_default(),
+                pin: self.pkcs11_pin_file.clone(),
+            }
         } else if let Some(path) = self.key_file() {
             // Not as if it were not set: then another key would sign without a word.
             if path.as_os_str().is_empty() {
                 return Err(empty_variable());
             }
-            let key = keys::read(&path, self.passphrase_file.as_deref())?;
-            let public = key.public();
-            (Holder::File(Box::new(key)), public)
+            keys::look(&path, passphrase.as_deref())?;
+            Who::File(path)
         } else {
             return Ok(None);
         };
-        if let Some(expected) = expected.filter(|expected| *expected != public) {
-            let message = format!(
-                "the key that signs is {}, and --public-key is {}",
-                public.id(),
-                expected.id()
-            );
-            return Err(Failure::new(Exit::Rejected, "other-key", message));
-        }
-        Ok(Some(Signer {
-            holder,
-            public,
-            development: None,
-            new: false,
+        Ok(Some(NamedSigner {
+            who,
+            expected,
+            passphrase,
         }))
     }
 
     /// Who was named, else the development key.
-    pub(crate) fn signer_or_development(&self) -> Result<Signer, Failure> {
-        if let Some(signer) = self.signer()? {
-            return Ok(signer);
+    pub(crate) fn named_or_development(&self) -> Result<NamedSigner, Failure> {
+        if let Some(named) = self.named()? {
+            return Ok(named);
         }
-        let (key, file, new) = keys::development(self.passphrase_file.as_deref())?;
-        Ok(Signer {
-            public: key.public(),
-            holder: Holder::File(Box::new(key)),
-            development: Some(file),
-            new,
+        let passphrase = self.passphrase_file.clone();
+        Ok(NamedSigner {
+            who: Who::Development(Development::find(passphrase.as_deref())?),
+            expected: self.public_key()?,
+            passphrase,
         })
     }
 
@@ -166,15 +193,60 @@ impl SignerArguments {
     }
 }
 
+impl NamedSigner {
+    /// Reads the key, or logs in. From now on this process holds a secret.
+    pub(crate) fn open(self) -> Result<Signer, Failure> {
+        secrets::shield();
+        let Self {
+            who,
+            expected,
+            passphrase,
+        } = self;
+        let (mut development, mut new) = (None, false);
+        let (holder, public) = match who {
+            Who::Command(command, public) => (Holder::Command(command), public),
+            Who::Token {
+                module,
+                token,
+                key,
+                pin,
+            } => {
+                let opened = TokenSigner::open(&module, &token, &key, pin.as_deref(), expected)?;
+                (Holder::Token(opened.0), opened.1)
+            }
+            Who::File(path) => of_key(keys::read(&path, passphrase.as_deref())?),
+            Who::Development(files) => {
+                let opened = files.open(passphrase.as_deref())?;
+                (development, new) = (Some(files.public), opened.1);
+                of_key(opened.0)
+            }
+        };
+        if let Some(expected) = expected.filter(|expected| *expected != public) {
+            let message = format!(
+                "the key that signs is {}, and --public-key is {}",
+                public.id(),
+                expected.id()
+            );
+            return Err(Failure::new(Exit::Rejected, "other-key", message));
+        }
+        Ok(Signer {
+            holder,
+            public,
+            development,
+            new,
+        })
+    }
+}
+
+fn of_key(key: SecretKey) -> (Holder, PublicKey) {
+    let public = key.public();
+    (Holder::File(Box::new(key)), public)
+}
+
 impl Signer {
     /// The public key.
     pub(crate) fn public(&self) -> PublicKey {
         self.public
-    }
-
-    /// Whether signing may print something or ask the user for something.
-    pub(crate) fn may_speak(&self) -> bool {
-        !matches!(self.holder, Holder::File(_))
     }
 
     /// The holder's answer for `message`. The code that attaches it verifies it.

@@ -45,6 +45,7 @@ mod init;
 mod interop;
 mod kept_functions;
 mod kernel_answers;
+mod key_reach;
 mod key_sources;
 mod keys;
 mod loader;

@@ -2,9 +2,12 @@
 //! `script` where it is there.
 
 use std::io::{Read as _, Write as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
-use edgec_tests::{Sandbox, encrypted_key, present};
+use edgec_tests::strace::strace_present;
+use edgec_tests::{Sandbox, binary, encrypted_key, isolate, present};
 
 #[test]
 fn openssl_opens_what_edgec_encrypts() {
@@ -246,13 +249,73 @@ fn secrets_that_others_may_read_are_refused() {
     sandbox.fails(2, &export);
 }
 
-/// Whether the terminal whose name is in the file `terminal` shows nothing of what is typed.
-fn is_silent(sandbox: &Sandbox) -> bool {
-    let name = String::from_utf8(sandbox.read("terminal")).unwrap();
-    let settings = sandbox.tool("stty", &["-F", name.trim(), "-a"]);
-    let settings = String::from_utf8(settings).unwrap();
-    settings.split_whitespace().any(|word| word == "-echo")
+/// A terminal, which `script` provides, and what runs on it.
+struct Terminal<'a> {
+    sandbox: &'a Sandbox,
+    child: Child,
+    input: ChildStdin,
+    output: ChildStdout,
+    /// What it has shown.
+    shown: String,
 }
+
+impl<'a> Terminal<'a> {
+    /// Runs a line of the shell on a terminal.
+    fn start(sandbox: &'a Sandbox, line: &str) -> Self {
+        let mut command = Command::new("script");
+        isolate(&mut command, sandbox.path());
+        // The terminal's name, for `is_silent`.
+        let line = format!("tty > terminal; {line}");
+        let mut child = command
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self {
+            sandbox,
+            input: child.stdin.take().unwrap(),
+            output: child.stdout.take().unwrap(),
+            child,
+            shown: String::new(),
+        }
+    }
+
+    /// Waits until this prompt is shown, and the terminal does not show what is typed.
+    fn wait_for(&mut self, prompt: &str) {
+        let mut byte = [0];
+        while !(self.shown.contains(prompt) && self.shown.ends_with(": ")) {
+            let read = self.output.read(&mut byte).unwrap();
+            assert_eq!(read, 1, "{}", self.shown);
+            self.shown.push(char::from(byte[0]));
+        }
+        while !self.is_silent() {
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether the terminal shows nothing of what is typed.
+    fn is_silent(&self) -> bool {
+        let name = String::from_utf8(self.sandbox.read("terminal")).unwrap();
+        let settings = self.sandbox.tool("stty", &["-F", name.trim(), "-a"]);
+        let settings = String::from_utf8(settings).unwrap();
+        settings.split_whitespace().any(|word| word == "-echo")
+    }
+
+    fn write(&mut self, text: &str) {
+        self.input.write_all(text.as_bytes()).unwrap();
+        self.input.flush().unwrap();
+    }
+
+    /// How the line ended, and everything that was shown.
+    fn end(mut self) -> (ExitStatus, String) {
+        self.output.read_to_string(&mut self.shown).unwrap();
+        (self.child.wait().unwrap(), self.shown)
+    }
+}
+
+/// What `keygen --encrypt` asks for.
+const PROMPTS: [&str; 2] = ["new passphrase of", "the same passphrase again: "];
 
 /// The terminal is asked, twice for a new key, and does not show what is typed.
 #[test]
@@ -262,37 +325,14 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     }
     let sandbox = Sandbox::new();
     let keygen = |name: &str, typed: [&str; 2]| {
-        let mut command = Command::new("script");
-        edgec_tests::isolate(&mut command, sandbox.path());
-        let line = format!(
-            "tty > terminal; {} keygen --encrypt -o {name}",
-            edgec_tests::binary().display()
-        );
-        let mut child = command
-            .args(["-qec", &line, "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = child.stdin.take().unwrap();
-        let mut output = child.stdout.take().unwrap();
-        let mut shown = String::new();
-        let mut byte = [0];
-        let prompts = ["new passphrase of", "the same passphrase again: "];
-        for (prompt, typed) in prompts.into_iter().zip(typed) {
-            // A line is typed when it is asked for, and the terminal shows no more.
-            while !(shown.contains(prompt) && shown.ends_with(": ")) {
-                assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
-                shown.push(char::from(byte[0]));
-            }
-            // It is asked for a moment before the terminal is told to be silent.
-            while !is_silent(&sandbox) {
-                std::thread::sleep(std::time::Duration::from_millis(5));
-            }
-            writeln!(input, "{typed}").unwrap();
+        let line = format!("{} keygen --encrypt -o {name}", binary().display());
+        let mut terminal = Terminal::start(&sandbox, &line);
+        for (prompt, typed) in PROMPTS.into_iter().zip(typed) {
+            terminal.wait_for(prompt);
+            terminal.write(&format!("{typed}\n"));
         }
-        output.read_to_string(&mut shown).unwrap();
-        (child.wait().unwrap().success(), shown)
+        let (status, shown) = terminal.end();
+        (status.success(), shown)
     };
     let (done, shown) = keygen("typed.pem", ["open sesame", "open sesame"]);
     assert!(done, "{shown}");
@@ -315,6 +355,43 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     assert!(!sandbox.files().contains(&"other.pem".to_owned()));
 }
 
+/// Who types ahead is not shown either: the terminal stays silent from the first prompt to the end of
+/// the second. `strace` makes edgec slow whenever it speaks to the terminal.
+#[test]
+fn a_terminal_is_silent_between_two_prompts() {
+    if !present("script") || !strace_present() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let slow = "strace -f -qq -o /dev/null -e trace=ioctl -e inject=ioctl:delay_exit=100000";
+    let line = format!(
+        "{slow} {} keygen --encrypt -o new.pem; stty -a > settings",
+        binary().display()
+    );
+    let mut terminal = Terminal::start(&sandbox, &line);
+    terminal.wait_for(PROMPTS[0]);
+    terminal.write("open sesame\n");
+    for moment in 0..100 {
+        assert!(terminal.is_silent(), "at moment {moment}");
+        if moment == 45 {
+            terminal.write("open ");
+        }
+        sleep(Duration::from_millis(20));
+    }
+    terminal.wait_for(PROMPTS[1]);
+    terminal.write("sesame\n");
+    let (_, shown) = terminal.end();
+    assert!(!shown.contains("open"), "{shown}");
+    assert!(!shown.contains("sesame"), "{shown}");
+    let files = sandbox.files();
+    assert!(files.contains(&"new.pem".to_owned()), "{files:?}: {shown}");
+    let settings = String::from_utf8(sandbox.read("settings")).unwrap();
+    assert!(
+        settings.split_whitespace().any(|word| word == "echo"),
+        "{settings}"
+    );
+}
+
 /// A signal, or Ctrl-C, ends edgec while it asks. The terminal shows again what is typed.
 #[test]
 fn a_signal_at_the_prompt_leaves_a_terminal_that_shows_what_is_typed() {
@@ -324,45 +401,24 @@ fn a_signal_at_the_prompt_leaves_a_terminal_that_shows_what_is_typed() {
     }
     let sandbox = Sandbox::new();
     let line = format!(
-        "tty > terminal; sh -c 'echo $$ > process; exec {} keygen --encrypt -o new.pem'; \
+        "sh -c 'echo $$ > process; exec {} keygen --encrypt -o new.pem'; \
          echo $? > code; stty -a > settings",
-        edgec_tests::binary().display()
+        binary().display()
     );
     let signals = [Signal::INT, Signal::TERM, Signal::QUIT, Signal::HUP];
     // `None` is Ctrl-C.
     for signal in signals.map(Some).into_iter().chain([None]) {
-        let mut command = Command::new("script");
-        edgec_tests::isolate(&mut command, sandbox.path());
-        let mut child = command
-            .args(["-qec", &line, "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = child.stdin.take().unwrap();
-        let mut output = child.stdout.take().unwrap();
-        let mut shown = String::new();
-        let mut byte = [0];
-        while !shown.contains("new passphrase of") {
-            assert_eq!(output.read(&mut byte).unwrap(), 1, "{shown}");
-            shown.push(char::from(byte[0]));
-        }
-        while !is_silent(&sandbox) {
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
+        let mut terminal = Terminal::start(&sandbox, &line);
+        terminal.wait_for(PROMPTS[0]);
         match signal {
             Some(signal) => {
                 let process = String::from_utf8(sandbox.read("process")).unwrap();
                 let process = Pid::from_raw(process.trim().parse().unwrap()).unwrap();
                 kill_process(process, signal).unwrap();
             }
-            None => {
-                input.write_all(b"\x03").unwrap();
-                input.flush().unwrap();
-            }
+            None => terminal.write("\x03"),
         }
-        output.read_to_string(&mut shown).unwrap();
-        child.wait().unwrap();
+        let (_, shown) = terminal.end();
         let read = |name: &str| String::from_utf8(sandbox.read(name)).unwrap();
         let code: i32 = read("code").trim().parse().unwrap();
         let number = signal.unwrap_or(Signal::INT).as_raw();

@@ -2,6 +2,10 @@
 //!
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
 //! same CPU features share the code. The artifacts of one input are written when all of them exist.
+//!
+//! All inputs are compiled before the key is read, and the key is overwritten when all artifacts are
+//! signed. So no key is in this process while it works on programs that are not trusted, or looks at
+//! their code.
 
 mod audit;
 mod concerns;
@@ -36,13 +40,14 @@ use crate::pipeline::{Compiled, Manifests, Prepared, debug_file, for_each};
 use crate::progress::Progress;
 use crate::render::out;
 use crate::render::{self, Format};
+use crate::signer::Signer;
 use crate::trust::self_check;
 use crate::{Outcome, signals, workers};
 
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let format = arguments.format;
     let (quiet, verbose) = (arguments.quiet, arguments.verbose);
-    let plan = Plan::new(arguments)?;
+    let (plan, signer) = Plan::new(arguments)?;
     if let Some(fleet) = plan
         .fleet
         .as_ref()
@@ -53,14 +58,40 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     if verbose && format == Format::Text {
         out!("{}\n", workers::confinement());
     }
-    let mut summary = Summary::new(&plan.signer, plan.fleet.as_ref());
-    let mut worst: Option<Exit> = None;
     let progress = Progress::new(quiet);
-    for job in &plan.jobs {
-        let input = render::path(&job.input);
-        let result = guarded(|| build(job, &plan, &progress));
-        progress.clear();
-        let report = match result {
+    let compiled = plan.jobs.iter().map(|job| {
+        let compiled = attempt(job, format, &progress, || compile(job, &plan, &progress));
+        (job, compiled)
+    });
+    let compiled: Vec<(&Job, Result<Done<Unsigned>, Failure>)> = compiled.collect();
+    let signer = match compiled.iter().any(|(_, compiled)| compiled.is_ok()) {
+        true => Some(signer.open()?),
+        // There is nothing to sign.
+        false => None,
+    };
+    let mut summary = Summary::new(signer.as_ref(), plan.fleet.as_ref());
+    let signed = compiled.into_iter().filter_map(|(job, compiled)| {
+        let signed = match (compiled, &signer) {
+            (Ok(unsigned), Some(signer)) => {
+                attempt(job, format, &progress, || sign_all(signer, unsigned))
+            }
+            // Where anything was compiled, there is a signer.
+            (Ok(_), None) => return None,
+            (Err(failure), _) => Err(failure),
+        };
+        Some((job, signed))
+    });
+    let signed: Vec<(&Job, Result<Done<Signed>, Failure>)> = signed.collect();
+    // The key is overwritten.
+    drop(signer);
+    let mut worst: Option<Exit> = None;
+    for (job, signed) in signed {
+        let written = signed.and_then(|signed| {
+            attempt(job, format, &progress, || {
+                check_and_write(job, &plan, signed, &progress)
+            })
+        });
+        let report = match written {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
@@ -71,9 +102,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             }
             Err(failure) => {
                 worst = worst.max(Some(failure.exit()));
-                let failure = failure.or_about(&input);
-                failure.tell(format);
-                InputReport::failed(input, failure)
+                InputReport::failed(render::path(&job.input), failure)
             }
         };
         summary.inputs.push(report);
@@ -86,11 +115,41 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Failure> {
+/// Does a part of the work on one input. A failure is this input's, and is told at once.
+fn attempt<T>(
+    job: &Job,
+    format: Format,
+    progress: &Progress,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let result = guarded(work);
+    progress.clear();
+    result.map_err(|failure| {
+        let failure = failure.or_about(render::path(&job.input));
+        failure.tell(format);
+        failure
+    })
+}
+
+/// The number of steps, as [`Progress`] counts them. The last one is to check.
+fn steps(job: &Job, plan: &Plan) -> usize {
+    let targets = job.outputs.iter().map(|(target, _)| *target);
+    plan.recipe.steps(targets) + 1
+}
+
+/// What was done with one input up to here. Its artifacts stay in memory until all inputs are as
+/// far.
+struct Done<A> {
+    artifacts: Vec<A>,
+    report: InputReport,
+    times: Times,
+    elapsed: Duration,
+}
+
+/// From an input to artifacts without signatures.
+fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>, Failure> {
     let recipe = &plan.recipe;
-    let targets = || job.outputs.iter().map(|(target, _)| *target);
-    // The last step is to package and sign.
-    progress.begin(&job.name, recipe.steps(targets()) + 1);
+    progress.begin(&job.name, steps(job, plan));
     let (whole, mut clock) = (Clock::start(), Clock::start());
     let mut times = Times::default();
     let input = files::read(&job.input)?;
@@ -101,41 +160,64 @@ fn build(job: &Job, plan: &Plan, progress: &Progress) -> Result<InputReport, Fai
     let (prepared, names, named) = prepared.take_names();
     times.naming = clock.lap();
 
-    let (cold_start, compiled) = compile(job, plan, &prepared, named.as_ref(), progress);
+    let (cold_start, compiled) = compile_all(job, plan, &prepared, named.as_ref(), progress);
     drop(named);
     times.compiling = clock.lap();
     let compiled = compiled?;
     let (cold_start, linting) = cold_start;
     times.linting = linting;
-    // A program that signs may write to the terminal itself.
-    match plan.signer.may_speak() {
-        true => progress.clear(),
-        false => progress.step("packaging and signing"),
-    }
+    progress.step("packaging");
+    let artifacts = package_all(job, plan, &prepared, &names, compiled)?;
+    Ok(Done {
+        artifacts,
+        report: InputReport::compiled(job, recipe.level, prepared, cold_start),
+        times,
+        elapsed: whole.elapsed(),
+    })
+}
 
-    let packaged = package_all(job, plan, &prepared, &names, compiled)?;
-    clock.lap();
-    let checked = Checks::of(plan).all(packaged)?;
+/// Signs one artifact after the other, since a signer may ask the user for something.
+fn sign_all(signer: &Signer, unsigned: Done<Unsigned>) -> Result<Done<Signed>, Failure> {
+    let clock = Clock::start();
+    let artifacts = unsigned.artifacts.into_iter();
+    let signed: Result<Vec<Signed>, Failure> = artifacts.map(|it| sign(signer, it)).collect();
+    Ok(Done {
+        artifacts: signed?,
+        report: unsigned.report,
+        times: unsigned.times,
+        elapsed: unsigned.elapsed + clock.elapsed(),
+    })
+}
+
+/// Writes the artifacts of an input if all of them pass the checks.
+fn check_and_write(
+    job: &Job,
+    plan: &Plan,
+    signed: Done<Signed>,
+    progress: &Progress,
+) -> Result<InputReport, Failure> {
+    let Done {
+        artifacts,
+        report,
+        mut times,
+        elapsed,
+    } = signed;
+    let (whole, mut clock) = (Clock::start(), Clock::start());
+    progress.last(&job.name, steps(job, plan), "checking");
+    let checked = Checks::of(plan).all(artifacts)?;
     times.checking = clock.lap();
     let (artifacts, files) = reported(job, checked);
     clock.lap();
     write(files)?;
     times.writing = clock.lap();
-    times.total = whole.elapsed();
-    Ok(InputReport::new(
-        job,
-        recipe.level,
-        prepared,
-        cold_start,
-        artifacts,
-        times,
-    ))
+    times.total = elapsed + whole.elapsed();
+    Ok(report.written(artifacts, times))
 }
 
 /// Compiles for all targets. The lint, which needs the names, runs beside the compiler in a process
 /// of its own: the compiler leaves processors idle at its beginning and at its end. Gives the
 /// findings of the lint with the time that it took.
-fn compile(
+fn compile_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
@@ -170,13 +252,14 @@ struct NewFile {
 }
 
 /// The report on each artifact, and the files to write.
-fn reported(job: &Job, checked: Vec<Packaged>) -> (Vec<ArtifactReport>, Vec<NewFile>) {
+fn reported(job: &Job, checked: Vec<Signed>) -> (Vec<ArtifactReport>, Vec<NewFile>) {
     let (mut reports, mut files) = (Vec::new(), Vec::new());
     for ((target, path), done) in job.outputs.iter().zip(checked) {
-        let Packaged {
+        let Signed {
             signed,
             debug_file,
             times,
+            ..
         } = done;
         let debug_path = debug_file.as_ref().map(|(path, _)| path.as_path());
         reports.push(ArtifactReport::new(
@@ -217,22 +300,22 @@ fn write(files: Vec<NewFile>) -> Result<(), Failure> {
 }
 
 /// A signed artifact, and the debug file beside it.
-struct Packaged {
+struct Signed {
     signed: SignedArtifact,
+    by: PublicKey,
     debug_file: Option<(PathBuf, Vec<u8>)>,
     times: ArtifactTimes,
 }
 
-/// Packages several artifacts at a time. Signs one after the other, since a signer may ask the user
-/// for something. All stay in memory until all of them exist, so a build that is stopped writes
-/// nothing.
+/// Packages several artifacts at a time. All stay in memory until all of them exist, so a build
+/// that is stopped writes nothing.
 fn package_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
     names: &Names,
     compiled: Vec<Compiled>,
-) -> Result<Vec<Packaged>, Failure> {
+) -> Result<Vec<Unsigned>, Failure> {
     let manifests = Manifests::new(&plan.release, &job.name, &plan.recipe, prepared);
     let targets: Vec<&'static Target> = job.outputs.iter().map(|(target, _)| *target).collect();
     let mut images = Vec::new();
@@ -244,11 +327,9 @@ fn package_all(
         images.push((compiled, path.as_path()));
     }
     let names = plan.debug_file.then_some(names);
-    let packaged = at_once(images, |(compiled, path)| {
+    at_once(images, |(compiled, path)| {
         package(&manifests, names, compiled, path)
-    });
-    let signed = packaged?.into_iter().map(|packaged| sign(plan, packaged));
-    signed.collect()
+    })
 }
 
 /// An artifact without a signature, and the debug file beside it.
@@ -296,17 +377,18 @@ fn package(
     })
 }
 
-fn sign(plan: &Plan, packaged: Unsigned) -> Result<Packaged, Failure> {
+fn sign(signer: &Signer, packaged: Unsigned) -> Result<Signed, Failure> {
     let Unsigned {
         unsigned,
         debug_file,
         mut times,
     } = packaged;
     let clock = Clock::start();
-    let signed = plan.signer.attach(unsigned, Vec::new())?;
+    let signed = signer.attach(unsigned, Vec::new())?;
     times.signing = clock.elapsed();
-    Ok(Packaged {
+    Ok(Signed {
         signed,
+        by: signer.public(),
         debug_file,
         times,
     })
@@ -314,7 +396,6 @@ fn sign(plan: &Plan, packaged: Unsigned) -> Result<Packaged, Failure> {
 
 /// The checks of an artifact before it is written.
 struct Checks<'a> {
-    signer: PublicKey,
     fleet: Option<&'a FleetPlan>,
     self_audit: bool,
 }
@@ -322,14 +403,13 @@ struct Checks<'a> {
 impl<'a> Checks<'a> {
     fn of(plan: &'a Plan) -> Self {
         Self {
-            signer: plan.signer.public(),
             fleet: plan.fleet.as_ref(),
             self_audit: plan.self_audit,
         }
     }
 
     /// Checks every artifact, several at a time. The first that fails is the failure.
-    fn all(&self, artifacts: Vec<Packaged>) -> Result<Vec<Packaged>, Failure> {
+    fn all(&self, artifacts: Vec<Signed>) -> Result<Vec<Signed>, Failure> {
         at_once(artifacts, |mut artifact| {
             self.one(&mut artifact)?;
             Ok(artifact)
@@ -337,10 +417,10 @@ impl<'a> Checks<'a> {
     }
 
     /// As a host would, and as an auditor.
-    fn one(&self, artifact: &mut Packaged) -> Result<(), Failure> {
+    fn one(&self, artifact: &mut Signed) -> Result<(), Failure> {
         let mut clock = Clock::start();
         let signed = artifact.signed.as_bytes();
-        let manifest = self_check(signed, &self.signer)?;
+        let manifest = self_check(signed, &artifact.by)?;
         artifact.times.verifying = clock.lap();
         if self.self_audit {
             audit::check(signed, &manifest)?;

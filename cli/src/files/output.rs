@@ -34,6 +34,22 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
         .hint("choose another name, or move the old key away"))
 }
 
+/// Refuses a place where this user may make no file, nor the folders that lead there. Makes nothing.
+#[cfg(unix)]
+pub(crate) fn refuse_unwritable(path: &Path) -> Result<(), Failure> {
+    use rustix::fs::{Access, access};
+    let mut folders = path.ancestors().skip(1);
+    let there = folders.find(|folder| folder.symlink_metadata().is_ok());
+    let there = there.unwrap_or(Path::new("."));
+    let writable = access(there, Access::WRITE_OK | Access::EXEC_OK);
+    writable.map_err(|error| cannot("write", path, &error.into()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn refuse_unwritable(_: &Path) -> Result<(), Failure> {
+    Ok(())
+}
+
 /// Refuses an output of this kind where a file lies that it must not replace. Verbs ask before they
 /// begin to work, and every file is asked about again before it takes its place. A symbolic link is
 /// replaced itself: what it leads to stays.

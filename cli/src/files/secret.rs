@@ -16,6 +16,7 @@ use crate::failure::Failure;
 #[cfg(unix)]
 use crate::failure::chain;
 use crate::keys::VARIABLE_PREFIX;
+use crate::secrets;
 
 /// What only its owner may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub(super) const MAX_SECRET_LEN: usize = 1 << 16;
 /// passes as a key's. A key may also come from standard input (`-`) or be a variable's content
 /// (`env:NAME`).
 pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
+    secrets::shield();
     if let Some(variable) = variable(path).filter(|_| kind == Sensitive::Key) {
         return key_variable(variable);
     }
@@ -73,6 +75,47 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
         refuse_if_shared(path, &metadata, kind)?;
     }
     Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Finds early what is wrong with a private key's file, as far as that is known without its
+/// content: it is missing, unreadable, a folder, or too long. Opens nothing: a pipe gives its
+/// content once. Gives whether others may read or change the file. Then it is no secret any more,
+/// and [`read_secret`] says why it is refused.
+pub(crate) fn look_at_key(path: &Path) -> Result<bool, Failure> {
+    if let Some(variable) = variable(path) {
+        return key_variable(variable).map(|_| false);
+    }
+    if path.as_os_str() == STDIN {
+        return Ok(false);
+    }
+    let metadata = readable(path).map_err(|error| cannot_read_key(path, &error))?;
+    let wrong = if metadata.is_dir() {
+        io::ErrorKind::IsADirectory
+    } else if metadata.is_file() && metadata.len() > MAX_SECRET_LEN as u64 {
+        io::ErrorKind::FileTooLarge
+    } else {
+        return Ok(refuse_if_shared(path, &metadata, Sensitive::Key).is_err());
+    };
+    Err(cannot_read_key(path, &wrong.into()))
+}
+
+/// Refuses early a file with a passphrase or a PIN that others may read or change. Whether it is
+/// there was asked before.
+pub(crate) fn refuse_shared_secret(path: &Path) -> Result<(), Failure> {
+    match path.metadata() {
+        Ok(metadata) if path.as_os_str() != STDIN => {
+            refuse_if_shared(path, &metadata, Sensitive::Passphrase)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is known of a file that this user may read.
+fn readable(path: &Path) -> io::Result<fs::Metadata> {
+    let metadata = path.metadata()?;
+    #[cfg(unix)]
+    rustix::fs::access(path, rustix::fs::Access::READ_OK)?;
+    Ok(metadata)
 }
 
 /// The variable that `env:NAME` names.

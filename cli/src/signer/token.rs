@@ -3,7 +3,7 @@
 //! The token's module is loaded when a signature is wanted; nothing of it is linked. Labels say
 //! which token and which key, and must be unambiguous.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
@@ -26,6 +26,18 @@ pub(super) struct TokenSigner {
     label: String,
 }
 
+/// Refuses a module that is not there. It is loaded when a signature is wanted, and not before: no
+/// process that works on a program may inherit what the module opens.
+pub(super) fn look(module: &Path) -> Result<(), Failure> {
+    file(module).map(drop)
+}
+
+/// A bare name would be looked for wherever the system keeps libraries.
+fn file(module: &Path) -> Result<PathBuf, Failure> {
+    let file = module.canonicalize();
+    file.map_err(|error| Failure::environment("io", &error).about(module.display()))
+}
+
 impl TokenSigner {
     /// Logs in, and finds the key and, unless it is `expected`, its public half.
     pub(super) fn open(
@@ -36,11 +48,7 @@ impl TokenSigner {
         expected: Option<PublicKey>,
     ) -> Result<(Self, PublicKey), Failure> {
         let failed = |error: Error| failure(&error).about(module.display());
-        // A bare name would be looked for wherever the system keeps libraries.
-        let file = module
-            .canonicalize()
-            .map_err(|error| Failure::environment("io", &error).about(module.display()))?;
-        let library = Pkcs11::new(file).map_err(failed)?;
+        let library = Pkcs11::new(file(module)?).map_err(failed)?;
         library
             .initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK))
             .map_err(failed)?;

@@ -13,7 +13,7 @@ use crate::naming::{self, Job, Output};
 use crate::number::number;
 use crate::pipeline::{Prepared, Recipe, Release};
 use crate::render::{self, Format};
-use crate::signer::{Signer, SignerArguments};
+use crate::signer::{NamedSigner, SignerArguments};
 use crate::workers::{WorkerArguments, Workers};
 use crate::{files, time};
 
@@ -155,14 +155,14 @@ pub(super) struct Plan {
     pub(super) debug_file: bool,
     pub(super) self_audit: bool,
     pub(super) release: Release,
-    pub(super) signer: Signer,
     pub(super) fleet: Option<FleetPlan>,
     pub(super) jobs: Vec<Job>,
 }
 
 impl Plan {
-    /// Everything that can be wrong with the arguments is found here, before any work begins.
-    pub(super) fn new(arguments: Arguments) -> Result<Self, Failure> {
+    /// Everything that can be wrong with the arguments is found here, before any work begins, but
+    /// for what only the key itself could tell: it is read when the programs are compiled.
+    pub(super) fn new(arguments: Arguments) -> Result<(Self, NamedSigner), Failure> {
         let fleet = arguments.fleet.plan(arguments.profile)?;
         let targets = match &fleet {
             Some(fleet) => fleet.targets.clone(),
@@ -194,7 +194,8 @@ impl Plan {
         }
         let mut workers = Workers::new(&arguments.workers)?;
         workers.optimizer.spared = arguments.keep_modules.into_iter().collect();
-        Ok(Self {
+        let signer = arguments.signer.named_or_development()?;
+        let plan = Self {
             recipe: Recipe {
                 kind: arguments.kind,
                 init: arguments.init.map(|function| workers.init(function)),
@@ -207,10 +208,10 @@ impl Plan {
             debug_file: arguments.debug_file,
             self_audit: !arguments.no_self_audit,
             release,
-            signer: arguments.signer.signer_or_development()?,
             fleet,
             jobs,
-        })
+        };
+        Ok((plan, signer))
     }
 }
 

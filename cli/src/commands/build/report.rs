@@ -28,7 +28,9 @@ const MOST_IMPORTS: usize = 5;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Summary<'a> {
-    key_id: String,
+    /// The key that signed. None was read if no input was compiled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     development_key: Option<String>,
     #[serde(skip)]
@@ -205,11 +207,12 @@ pub(super) struct ArtifactReport {
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn new(signer: &Signer, fleet: Option<&'a FleetPlan>) -> Self {
+    pub(super) fn new(signer: Option<&Signer>, fleet: Option<&'a FleetPlan>) -> Self {
+        let development = signer.and_then(|signer| signer.development.as_deref());
         Self {
-            key_id: signer.public().id().to_string(),
-            development_key: signer.development.as_deref().map(render::path),
-            new_key: signer.new,
+            key_id: signer.map(|signer| signer.public().id().to_string()),
+            development_key: development.map(render::path),
+            new_key: signer.is_some_and(|signer| signer.new),
             fleet,
             inputs: Vec::new(),
         }
@@ -218,17 +221,18 @@ impl<'a> Summary<'a> {
     /// Which key signed, and how to check that.
     pub(super) fn closing(&self) -> String {
         let built = self.inputs.iter().filter_map(|input| input.built.as_ref());
-        let Some(artifact) = built.flat_map(|built| &built.artifacts).next() else {
+        let artifact = built.flat_map(|built| &built.artifacts).next();
+        let (Some(artifact), Some(key_id)) = (artifact, &self.key_id) else {
             return String::new();
         };
         let Some(public) = &self.development_key else {
-            return format!("signed by key {}\n", self.key_id);
+            return format!("signed by key {key_id}\n");
         };
         let made = if self.new_key { "the new" } else { "your" };
         format!(
-            "signed by {made} development key {}\n  \
+            "signed by {made} development key {key_id}\n  \
              check it: edgec verify --key {public} {}\n",
-            self.key_id, artifact.path
+            artifact.path
         )
     }
 }
@@ -242,13 +246,12 @@ impl InputReport {
         }
     }
 
-    pub(super) fn new(
+    /// The report on an input that was compiled; [`Self::written`] adds the rest.
+    pub(super) fn compiled(
         job: &Job,
         level: Level,
         prepared: Prepared,
         cold_start: ColdStart,
-        artifacts: Vec<ArtifactReport>,
-        times: Times,
     ) -> Self {
         let optimized = &prepared.optimized;
         let modules = optimized.modules.iter();
@@ -272,16 +275,25 @@ impl InputReport {
             duplicates_removed: optimized.shared,
             validate_seconds: prepared.validating.as_secs_f64(),
             optimize_seconds: prepared.optimizing.as_secs_f64(),
-            times,
+            times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
             cold_start,
-            artifacts,
+            artifacts: Vec::new(),
         };
         Self {
             input: render::path(&job.input),
             error: None,
             built: Some(built),
         }
+    }
+
+    /// The same report, of an input whose artifacts were written.
+    pub(super) fn written(mut self, artifacts: Vec<ArtifactReport>, times: Times) -> Self {
+        if let Some(built) = &mut self.built {
+            built.artifacts = artifacts;
+            built.times = times;
+        }
+        self
     }
 
     /// What went less well than it could, on standard error.
