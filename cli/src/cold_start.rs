@@ -76,7 +76,10 @@ impl ColdStart {
         let Some(info) = info else {
             return Self::unknown("the image does not describe itself".to_owned());
         };
-        let findings = process(unvouched::TIMEOUT, workers::offered(unvouched::memory(info)));
+        let findings = process(
+            unvouched::TIMEOUT,
+            workers::offered(unvouched::memory(info)),
+        );
         Self::new(findings.and_then(|process| process.image(info, kind)))
     }
 

@@ -69,6 +69,9 @@ const READERS: &[Reader] = &[
     },
 ];
 
+/// The exit code for a secret that is refused.
+const SECRET: i32 = 2;
+
 /// The signer's artifact, and policies that let it in.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::empty();
@@ -118,6 +121,11 @@ fn refuses(sandbox: &Sandbox, says: &str, hint: &str) {
         code,
     } in READERS
     {
+        // Of a secret, the folder may belong to its owner's own group.
+        if *exit == SECRET && says.contains("(mode 0775)") {
+            sandbox.ok(arguments);
+            continue;
+        }
         let stderr = fails(sandbox, *exit, arguments, code);
         assert!(stderr.contains(says), "{arguments:?}: {stderr}");
         assert!(stderr.contains(hint), "{arguments:?}: {stderr}");

@@ -225,12 +225,15 @@ fn refuse_if_replaceable(path: &Path, kind: Sensitive) -> Result<(), Failure> {
         Sensitive::Key => "key-folder",
         Sensitive::Passphrase => "secret-folder",
     };
-    way::judge(path).map_err(|error| match error {
-        WayError::Io { source, .. } => cannot("read", path, &source),
-        error => Failure::usage(code, chain(&error))
+    match way::judge(path) {
+        Ok(()) => Ok(()),
+        // Many systems give each user a group of their own, which may write to all their folders.
+        Err(WayError::Writable { mode, .. }) if mode & 0o002 == 0 => Ok(()),
+        Err(WayError::Io { source, .. }) => Err(cannot("read", path, &source)),
+        Err(error) => Err(Failure::usage(code, chain(&error))
             .about(path.display())
-            .hint(remedy_of_way(&error)),
-    })
+            .hint(remedy_of_way(&error))),
+    }
 }
 
 #[cfg(not(unix))]
