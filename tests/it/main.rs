@@ -37,6 +37,7 @@ mod exports;
 mod extensions;
 mod file_kinds;
 mod fleet;
+mod front_end;
 mod guests;
 mod hosting;
 mod hosting_policies;
