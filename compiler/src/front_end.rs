@@ -80,7 +80,7 @@ pub enum FrontError {
 #[derive(Debug)]
 pub struct NotFronted {
     /// Why not.
-    pub error: FrontError,
+    pub error: Box<FrontError>,
     /// The bytes, as they were given.
     pub bytes: Vec<u8>,
 }
@@ -139,7 +139,10 @@ impl FrontEnd {
                 let program = if head.is_input { bytes } else { program };
                 Ok(fronted(head, program))
             }
-            Err(error) => Err(NotFronted { error, bytes }),
+            Err(error) => Err(NotFronted {
+                error: Box::new(error),
+                bytes,
+            }),
         }
     }
 }
@@ -320,21 +323,24 @@ mod tests {
             front_end.validate(b"input".to_vec()).unwrap_err()
         };
         let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
-        assert!(matches!(full.error, FrontError::Memory { mebibytes: 1024 }));
+        assert!(matches!(
+            *full.error,
+            FrontError::Memory { mebibytes: 1024 }
+        ));
         assert_eq!(full.bytes, b"input");
         let crash = run("echo oh no >&2; kill -SEGV $$");
         assert!(crash.error.to_string().contains("oh no"));
         for nothing in ["true", "printf '\\000'", "printf '\\001'", "echo '?'"] {
             let error = run(nothing).error;
-            assert!(matches!(error, FrontError::Crash { .. }), "{error}");
+            assert!(matches!(*error, FrontError::Crash { .. }), "{error}");
         }
         let disk = run("echo disk full >&2; exit 1");
-        assert!(matches!(disk.error, FrontError::Machine { .. }));
+        assert!(matches!(*disk.error, FrontError::Machine { .. }));
         let mut hang = FrontEnd {
             worker: script("sleep 600"),
         };
         hang.worker.timeout = Duration::from_millis(50);
         let hang = hang.validate(Vec::new()).unwrap_err();
-        assert!(matches!(hang.error, FrontError::Timeout { seconds: 0 }));
+        assert!(matches!(*hang.error, FrontError::Timeout { seconds: 0 }));
     }
 }

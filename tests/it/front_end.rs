@@ -19,7 +19,10 @@ fn reading_an_input_has_limits() {
         let refused = sandbox.run(&[&build[..], &limit, &["large.wat"]].concat());
         assert_eq!(refused.status.code(), Some(1), "{refused:?}");
         let said = String::from_utf8(refused.stderr).unwrap();
-        assert!(said.starts_with(&format!("error[{code}]: large.wat: ")), "{said}");
+        assert!(
+            said.starts_with(&format!("error[{code}]: large.wat: ")),
+            "{said}"
+        );
         assert!(said.contains(limit[0]), "{said}");
         assert!(!sandbox.path().join("a.cwasm").exists());
     }

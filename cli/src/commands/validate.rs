@@ -99,6 +99,7 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
 
 /// Why there is no program, and what to do about it.
 pub(crate) fn front_failure(NotFronted { error, bytes }: &NotFronted) -> Failure {
+    let error = &**error;
     let (code, hint) = match error {
         FrontError::Input(error) => return input_failure(error, bytes),
         FrontError::Program { error, from_text } => {
