@@ -69,7 +69,7 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
     }
     if needs.steps > MAX_STEPS {
         return Err(format!(
-            "instantiating it takes more than {MAX_STEPS} aliases, functions and instances"
+            "instantiating it takes more than {MAX_STEPS} aliases, functions, instances and imports"
         ));
     }
     let tunables = tunables();

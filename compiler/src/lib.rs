@@ -42,6 +42,7 @@ mod module_parts;
 mod modules;
 #[cfg(feature = "precompile")]
 mod names;
+mod operands;
 mod optimize;
 mod order;
 #[cfg(feature = "precompile")]
@@ -63,6 +64,7 @@ mod spare;
 mod strip;
 mod stuck;
 mod threads;
+mod totals;
 #[cfg(feature = "precompile")]
 mod trim;
 mod trim_exports;
