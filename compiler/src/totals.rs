@@ -14,7 +14,7 @@
 //!   ([`crate::operands`]).
 //!
 //! The most that 75 real programs have (up to 55 MB; a Python runtime with its libraries has most):
-//! 17 definitions, 112 instances, 153,000 for instances times imports, fewer than 100,000 for names
+//! 17 definitions, 114 instances, 153,000 for instances times imports, fewer than 100,000 for names
 //! times copies, and no wide list of operands at all. `docs/limits.md` lists the limits.
 //!
 //! Sources: wasmparser 0.254, `validator/types.rs` (`TypeList::commit`) and

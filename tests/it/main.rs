@@ -14,6 +14,7 @@ mod attack_store;
 mod attack_store_files;
 mod attack_store_many;
 mod attack_table;
+mod attack_totals;
 mod audit;
 mod build;
 mod check;

@@ -86,6 +86,22 @@ pub fn bombs() -> Vec<Bomb> {
         text("instances that double", doubling(60)),
         text("types that double", doubling_types(60)),
         text("a long component, many times", long_many_times(2_000)),
+        bomb(
+            "20 components of 1,000 core modules",
+            modules_in_components(20, 1_000),
+        ),
+        bomb(
+            "names of types, and core modules",
+            modules_behind_names(100_000, 900),
+        ),
+        text(
+            "imports of a core module, and its instances",
+            instances_with_imports(20_000, 9_000),
+        ),
+        text(
+            "a table of jumps through supertypes",
+            jumps_through_supertypes(1_000, 63, 15_000),
+        ),
     ]
 }
 
@@ -109,6 +125,64 @@ fn section(id: u8, data: &[u8]) -> Vec<u8> {
 
 fn module(sections: &[Vec<u8>]) -> Vec<u8> {
     [b"\0asm\x01\0\0\0", &sections.concat()[..]].concat()
+}
+
+fn component(sections: &[Vec<u8>]) -> Vec<u8> {
+    [b"\0asm\x0d\0\x01\0", &sections.concat()[..]].concat()
+}
+
+/// Components side by side, each with so many empty core modules.
+pub fn modules_in_components(components: usize, modules: usize) -> Vec<u8> {
+    let inner = component(&vec![section(1, &module(&[])); modules]);
+    component(&vec![section(4, &inner); components])
+}
+
+/// So many exports of a type, and so many empty core modules behind them.
+pub fn modules_behind_names(names: u32, modules: usize) -> Vec<u8> {
+    let export = |number: u32| {
+        let name = format!("t{number}").into_bytes();
+        let length = leb(u32::try_from(name.len()).unwrap());
+        // A plain name; the first type, without another type that it is to have.
+        [&[0x00], &length[..], &name, &[0x03, 0x00, 0x00]].concat()
+    };
+    let exports: Vec<u8> = (0..names).flat_map(export).collect();
+    let mut sections = vec![
+        // One type, `u8`.
+        section(7, &[0x01, 0x7d]),
+        section(11, &[leb(names), exports].concat()),
+    ];
+    sections.extend(vec![section(1, &module(&[])); modules]);
+    component(&sections)
+}
+
+/// A core module with so many imports, and so many instances of it.
+pub fn instances_with_imports(imports: usize, instances: usize) -> String {
+    let globals: String = (0..imports)
+        .map(|number| format!("(global (export \"{number}\") i32 (i32.const 0))"))
+        .collect();
+    let imports: String = (0..imports)
+        .map(|number| format!("(import \"m\" \"{number}\" (global i32))"))
+        .collect();
+    let instances = "(core instance (instantiate $m (with \"m\" (instance $e))))".repeat(instances);
+    format!(
+        "(component (core module $globals {globals}) (core instance $e (instantiate $globals)) \
+         (core module $m {imports}) {instances})"
+    )
+}
+
+/// A table of so many jumps. With each go so many references to a type with `depth` supertypes,
+/// each of which has to be compared with the first of these.
+pub fn jumps_through_supertypes(references: usize, depth: usize, jumps: usize) -> String {
+    let types: String = (1..=depth)
+        .map(|at| format!("(type $t{at} (sub $t{} (struct)))", at - 1))
+        .collect();
+    let results = "(ref null $t0)".repeat(references);
+    let operands = format!("(ref.null $t{depth})").repeat(references);
+    let targets = "0 ".repeat(jumps);
+    format!(
+        "(module (type $t0 (sub (struct))) {types} \
+         (func (result {results}) {operands} (br_table {targets} (i32.const 0))))"
+    )
 }
 
 /// A module with one function that takes an i32, has `locals` more of them and this code.
