@@ -32,6 +32,7 @@ mod image;
 mod initialize;
 #[cfg(feature = "precompile")]
 mod initializer;
+mod inlining;
 mod input;
 #[cfg(feature = "precompile")]
 mod instance_state;

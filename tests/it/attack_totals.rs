@@ -4,7 +4,8 @@
 
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::bombs::{
-    instances_with_imports, jumps_through_supertypes, modules_behind_names, modules_in_components,
+    doubling_arguments, doubling_by_another, doubling_captures, instances_with_imports,
+    jumps_through_supertypes, modules_behind_names, modules_in_components,
 };
 use edgec_tests::corpus::refused;
 
@@ -48,6 +49,18 @@ fn row_38_totals_have_limits() {
             "more than 200000000 comparisons of operands with long lists of parameters or results \
              are not supported: the program has 960000000 and passes the limit (at offset 0x",
         ),
+        (
+            doubling_arguments(40).into_bytes(),
+            "instantiating it copies more than 1000000 entries of instances and components",
+        ),
+        (
+            doubling_captures(40).into_bytes(),
+            "instantiating it copies more than 1000000 entries of instances and components",
+        ),
+        (
+            doubling_by_another(40).into_bytes(),
+            "instantiating it makes more than 10000 instances",
+        ),
     ] {
         sandbox.write("in.wasm", program);
         for verb in [&["validate"][..], BUILD] {
@@ -68,6 +81,9 @@ fn row_38_totals_within_the_limits() {
         modules_behind_names(5_000, 799),
         instances_with_imports(100, 900).into_bytes(),
         jumps_through_supertypes(1_000, 63, 100).into_bytes(),
+        doubling_arguments(10).into_bytes(),
+        doubling_captures(10).into_bytes(),
+        doubling_by_another(6).into_bytes(),
     ] {
         sandbox.write("in.wasm", program);
         sandbox.ok(&["validate", "in.wasm"]);

@@ -98,6 +98,12 @@ pub fn bombs() -> Vec<Bomb> {
             "imports of a core module, and its instances",
             instances_with_imports(20_000, 9_000),
         ),
+        text("arguments that double", doubling_arguments(40)),
+        text("captured components that double", doubling_captures(40)),
+        text(
+            "a component that makes two of its argument",
+            doubling_by_another(40),
+        ),
         text(
             "a table of jumps through supertypes",
             jumps_through_supertypes(1_000, 63, 15_000),
@@ -167,6 +173,52 @@ pub fn instances_with_imports(imports: usize, instances: usize) -> String {
     format!(
         "(component (core module $globals {globals}) (core instance $e (instantiate $globals)) \
          (core module $m {imports}) {instances})"
+    )
+}
+
+/// Each instance has the one before in it twice.
+pub fn doubling_arguments(levels: usize) -> String {
+    let instances: String = (1..=levels)
+        .map(|at| {
+            format!(
+                "(instance $i{at} (instantiate $twice (with \"i\" (instance $i{}))))",
+                at - 1
+            )
+        })
+        .collect();
+    format!(
+        "(component (component $twice (import \"i\" (instance $i)) \
+         (export \"a\" (instance $i)) (export \"b\" (instance $i))) (instance $i0) {instances})"
+    )
+}
+
+/// Each component captures the one before twice.
+pub fn doubling_captures(levels: usize) -> String {
+    let components: String = (1..=levels)
+        .map(|at| {
+            let alias = format!("(alias outer 1 $c{} (component))", at - 1);
+            format!("(component $c{at} {alias} {alias})")
+        })
+        .collect();
+    format!("(component (component $c0) {components})")
+}
+
+/// Each component is instantiated twice by one that gets it as an argument.
+pub fn doubling_by_another(levels: usize) -> String {
+    let components: String = (1..=levels)
+        .map(|at| {
+            format!(
+                "(component $c{at} (alias outer 1 $twice (component $twice)) \
+                 (alias outer 1 $c{} (component $c)) \
+                 (instance (instantiate $twice (with \"c\" (component $c)))))",
+                at - 1
+            )
+        })
+        .collect();
+    format!(
+        "(component (component $c0) (component $twice (import \"c\" (component $c)) \
+         (instance (instantiate $c)) (instance (instantiate $c))) \
+         {components} (instance (instantiate $c{levels})))"
     )
 }
 
