@@ -80,8 +80,8 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
     if used.intersects(ONLY_SCANNED) {
         return Err("exact reference types (custom_descriptors) are not supported".to_owned());
     }
-    // First what one pass can count. What is left takes as many steps as there are, or as the limits
-    // allow.
+    // First what one pass can count. What is left takes as many steps as there are, or as the
+    // limits allow.
     let needs = Resources::of(wasm);
     within(needs.instantiations, needs.steps)?;
     if kind == Kind::Component {

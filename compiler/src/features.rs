@@ -96,8 +96,8 @@ pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
 }
 
 /// The smallest set found: `from` without each feature, latest first, that can be taken away from
-/// what is then left of it. What is in `keep` stays. `validate` says which feature is missing, if it
-/// knows. `None` if the program is not valid with all of them.
+/// what is then left of it. What is in `keep` stays. `validate` says which feature is missing, if
+/// it knows. `None` if the program is not valid with all of them.
 ///
 /// Few validations reach the end of the program, and those that fail end where the missing feature
 /// is used. A program that is valid with fewer features is valid with more. So once a set is known

@@ -10,8 +10,8 @@
 //! So the same walk is made with shared values in place of copies, and their sizes are added up. It
 //! stops at the first limit, so it takes no more steps than the limits allow.
 //!
-//! Of 75 real programs the one that needs most has two instances of components and some thousands of
-//! entries.
+//! Of 75 real programs the one that needs most has two instances of components and some thousands
+//! of entries.
 //!
 //! Source: wasmtime-environ 48, `component/translate/inline.rs`.
 

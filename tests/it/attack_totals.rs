@@ -1,5 +1,5 @@
-//! Row 38 of `docs/threat-model.md`: totals that cost much more than the bytes they take are refused
-//! before anything walks them. `docs/limits.md` lists them.
+//! Row 38 of `docs/threat-model.md`: totals that cost much more than the bytes they take are
+//! refused before anything walks them. `docs/limits.md` lists them.
 #![cfg(unix)]
 
 use edgec_tests::Sandbox;
