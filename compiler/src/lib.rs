@@ -18,6 +18,7 @@ mod bodies;
 mod code_map;
 #[cfg(feature = "precompile")]
 mod compiler_process;
+mod component_types;
 mod debug_info;
 mod elf;
 mod engine_faults;

@@ -9,13 +9,15 @@
 //!   They keep the copies. So the memory is the square of the number of *definitions*: 5,000 empty
 //!   modules (50 KB) took 0.8 GB, 20,000 took 12.6 GB.
 //! - Each *name of a type* gets an entry in a table that is copied each of those times too.
+//! - Each use of a *type* walks all its parts ([`crate::component_types`]).
 //! - Each core *instance* has an entry for each import of its module.
 //! - The operands of a function are compared with lists that its module states once
 //!   ([`crate::operands`]).
 //!
 //! The most that 75 real programs have (up to 55 MB; a Python runtime with its libraries has most):
 //! 17 definitions, 114 instances, 153,000 for instances times imports, fewer than 100,000 for names
-//! times copies, and no wide list of operands at all. `docs/limits.md` lists the limits.
+//! times copies, 14,000 parts of types, and no long list of operands at all. `docs/limits.md` has
+//! the limits.
 //!
 //! Sources: wasmparser 0.254, `validator/types.rs` (`TypeList::commit`) and
 //! `validator/component_types.rs` (`ComponentTypeList::commit`); wasmtime-environ 48,
@@ -25,6 +27,7 @@ use std::ops::Range;
 
 use wasmparser::{Encoding, Parser, Payload};
 
+use crate::component_types::ComponentTypes;
 use crate::operands::Operands;
 
 /// Core modules and components at any depth, the program itself included. 1,000 of them with code
@@ -45,6 +48,10 @@ const MAX_IMPORTS_FILLED: u64 = 4_000_000;
 /// Operands that are compared in wide lists. A hundred million take about a second.
 const MAX_OPERANDS: u64 = 200_000_000;
 
+/// Parts of component types, again for each use. A million take about a second, if they are of
+/// resources some five. Real programs have up to 14,000.
+const MAX_TYPE_PARTS: u64 = 1_000_000;
+
 /// An export of a type in a component or instance type takes at least so many bytes.
 const SHORTEST_EXPORT: usize = 7;
 
@@ -57,8 +64,13 @@ pub(crate) fn check(wasm: &[u8]) -> Result<(), String> {
     let mut totals = Totals::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let Ok(payload) = payload else { break };
-        if totals.read(&payload).is_err() {
+        if totals.read(wasm, &payload).is_err() {
             break;
+        }
+        if let Some(offset) = totals.types.too_deep {
+            return Err(format!(
+                "component types are nested more than 100 deep (at offset {offset:#x})"
+            ));
         }
     }
     match totals.beyond() {
@@ -92,21 +104,23 @@ impl Total {
     }
 }
 
-struct Totals {
+struct Totals<'a> {
     definitions: Total,
     names_copied: Total,
     instances: Total,
     imports_filled: Total,
     operands: Total,
+    type_parts: Total,
     /// Names of types so far.
     names: u64,
     /// The most imports of a core module so far.
     imports: u64,
     /// The core module that is being read.
     module: Option<Operands>,
+    types: ComponentTypes<'a>,
 }
 
-impl Totals {
+impl<'a> Totals<'a> {
     fn new() -> Self {
         Self {
             definitions: Total::new(MAX_DEFINITIONS),
@@ -114,23 +128,30 @@ impl Totals {
             instances: Total::new(MAX_INSTANCES),
             imports_filled: Total::new(MAX_IMPORTS_FILLED),
             operands: Total::new(MAX_OPERANDS),
+            type_parts: Total::new(MAX_TYPE_PARTS),
             names: 0,
             imports: 0,
             module: None,
+            types: ComponentTypes::default(),
         }
     }
 
-    fn read(&mut self, payload: &Payload<'_>) -> wasmparser::Result<()> {
+    fn read(&mut self, wasm: &'a [u8], payload: &Payload<'a>) -> wasmparser::Result<()> {
         match payload {
             Payload::Version {
                 encoding, range, ..
             } => {
                 self.definitions.add(1, range.start);
-                self.module = (*encoding == Encoding::Module).then(Operands::default);
+                match encoding {
+                    Encoding::Module => self.module = Some(Operands::default()),
+                    Encoding::Component => self.types.begin(),
+                }
             }
             Payload::End(offset) => {
                 self.names_copied.add(self.names, *offset);
-                self.module = None;
+                if self.module.take().is_none() {
+                    self.types.end();
+                }
             }
             Payload::CodeSectionStart { range, .. } => {
                 self.names_copied.add(self.names, range.start);
@@ -162,10 +183,18 @@ impl Totals {
             }
             _ => {}
         }
-        if let Some(module) = &mut self.module {
-            let steps = module.read(payload)?;
-            if let Payload::CodeSectionEntry(body) = payload {
-                self.operands.add(steps, body.range().start);
+        match (&mut self.module, payload) {
+            (Some(module), Payload::CodeSectionEntry(body)) => {
+                self.operands.add(module.read(payload)?, body.range().start);
+            }
+            (Some(module), _) => {
+                module.read(payload)?;
+            }
+            (None, _) => {
+                let parts = self.types.read(wasm, payload)?;
+                let section = payload.as_section();
+                let offset = section.map_or(0, |(_, range)| range.start);
+                self.type_parts.add(parts, offset);
             }
         }
         Ok(())
@@ -198,6 +227,11 @@ impl Totals {
                 "imports and exports of types, counted again for each core module and component \
                  behind them,",
                 "build it as several programs",
+            ),
+            (
+                &self.type_parts,
+                "parts of types, counted again for each use,",
+                "pass smaller types",
             ),
             (
                 &self.operands,

@@ -5,7 +5,8 @@
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::bombs::{
     doubling_arguments, doubling_by_another, doubling_captures, instances_with_imports,
-    jumps_through_supertypes, modules_behind_names, modules_in_components,
+    jumps_through_supertypes, modules_behind_names, modules_in_components, nested_types,
+    resources_imported,
 };
 use edgec_tests::corpus::refused;
 
@@ -50,6 +51,15 @@ fn row_38_totals_have_limits() {
              are not supported: the program has 960000000 and passes the limit (at offset 0x",
         ),
         (
+            nested_types(100_000),
+            "component types are nested more than 100 deep (at offset 0x",
+        ),
+        (
+            resources_imported(500, 400).into_bytes(),
+            "more than 1000000 parts of types, counted again for each use, are not supported: the \
+             program has 2000400 and passes the limit (at offset 0x",
+        ),
+        (
             doubling_arguments(40).into_bytes(),
             "instantiating it copies more than 1000000 entries of instances and components",
         ),
@@ -81,6 +91,8 @@ fn row_38_totals_within_the_limits() {
         modules_behind_names(5_000, 799),
         instances_with_imports(100, 900).into_bytes(),
         jumps_through_supertypes(1_000, 63, 100).into_bytes(),
+        nested_types(50),
+        resources_imported(50, 40).into_bytes(),
         doubling_arguments(10).into_bytes(),
         doubling_captures(10).into_bytes(),
         doubling_by_another(6).into_bytes(),

@@ -98,6 +98,11 @@ pub fn bombs() -> Vec<Bomb> {
             "imports of a core module, and its instances",
             instances_with_imports(20_000, 9_000),
         ),
+        bomb("100,000 nested component types", nested_types(100_000)),
+        text(
+            "resources, and imports of them",
+            resources_imported(500, 1_000),
+        ),
         text("arguments that double", doubling_arguments(40)),
         text("captured components that double", doubling_captures(40)),
         text(
@@ -174,6 +179,28 @@ pub fn instances_with_imports(imports: usize, instances: usize) -> String {
         "(component (core module $globals {globals}) (core instance $e (instantiate $globals)) \
          (core module $m {imports}) {instances})"
     )
+}
+
+/// So many instance types in each other.
+pub fn nested_types(depth: usize) -> Vec<u8> {
+    let types = [
+        &[0x01][..],
+        &[0x42, 0x01, 0x01].repeat(depth - 1),
+        &[0x42, 0x00],
+    ]
+    .concat();
+    component(&[section(7, &types)])
+}
+
+/// An instance type with so many resources, and so many imports of it.
+pub fn resources_imported(resources: usize, imports: usize) -> String {
+    let resources: String = (0..resources)
+        .map(|number| format!("(export \"r{number}\" (type (sub resource)))"))
+        .collect();
+    let imports: String = (0..imports)
+        .map(|number| format!("(import \"i{number}\" (instance (type $t)))"))
+        .collect();
+    format!("(component (type $t (instance {resources})) {imports})")
 }
 
 /// Each instance has the one before in it twice.
