@@ -319,7 +319,8 @@ mod tests {
         types.defined_type().primitive(PrimitiveValType::U8);
         let mut exports = ComponentExportSection::new();
         for name in 0..names {
-            exports.export(&format!("t{name}"), ComponentExportKind::Type, 0, None);
+            let name = format!("t{name}");
+            exports.export(name.as_str(), ComponentExportKind::Type, 0, None);
         }
         let mut component = Component::new();
         component.section(&types).section(&exports);

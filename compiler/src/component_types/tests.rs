@@ -94,7 +94,7 @@ fn what_has_a_type_is_followed_to_it() {
 /// A component with so many instance types in each other.
 fn nested(depth: usize) -> Vec<u8> {
     let types = [
-        &[0x01][..],
+        &[0x01_u8][..],
         &[0x42, 0x01, 0x01].repeat(depth - 1),
         &[0x42, 0x00],
     ]

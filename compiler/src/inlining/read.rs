@@ -119,7 +119,7 @@ fn read_alias<'a>(open: &mut [Level<'a>], alias: ComponentAlias<'a>) -> Option<(
             kind,
             instance_index,
             name,
-        } => Entry::Exported(instance_index, name, kind.into()),
+        } => Entry::Exported(instance_index, name, Kind::from(kind)),
         ComponentAlias::Outer {
             kind: ComponentOuterAliasKind::Component,
             count,
@@ -172,7 +172,7 @@ impl<'a> Level<'a> {
             Payload::ComponentExportSection(section) => {
                 for export in section {
                     let export = export.ok()?;
-                    let kind = export.kind.into();
+                    let kind = Kind::from(export.kind);
                     // An export is a new entry of its index space.
                     entries.push(Entry::Again(kind, export.index));
                     exports.push((export.name.name, kind, export.index));
@@ -185,13 +185,15 @@ impl<'a> Level<'a> {
                             component_index,
                             args,
                         } => {
-                            let named = args.iter().map(|it| (it.name, it.kind.into(), it.index));
+                            let named = args
+                                .iter()
+                                .map(|it| (it.name, Kind::from(it.kind), it.index));
                             Entry::Instantiate(component_index, named.collect())
                         }
                         ComponentInstance::FromExports(items) => {
                             let named = items
                                 .iter()
-                                .map(|it| (it.name.name, it.kind.into(), it.index));
+                                .map(|it| (it.name.name, Kind::from(it.kind), it.index));
                             Entry::Group(named.collect())
                         }
                     });

@@ -184,7 +184,7 @@ pub fn instances_with_imports(imports: usize, instances: usize) -> String {
 /// So many instance types in each other.
 pub fn nested_types(depth: usize) -> Vec<u8> {
     let types = [
-        &[0x01][..],
+        &[0x01_u8][..],
         &[0x42, 0x01, 0x01].repeat(depth - 1),
         &[0x42, 0x00],
     ]
