@@ -8,7 +8,8 @@
 //!   copy the list of all type lists so far, at least 64 bytes for each module or component before.
 //!   They keep the copies. So the memory is the square of the number of *definitions*: 5,000 empty
 //!   modules (50 KB) took 0.8 GB, 20,000 took 12.6 GB.
-//! - Each *name of a type* gets an entry in a table that is copied each of those times too.
+//! - Each *name* under which a component imports or exports a type gets an entry in a table that is
+//!   copied each of those times too. All names are counted.
 //! - Each use of a *type* walks all its parts ([`crate::component_types`]).
 //! - Each core *instance* has an entry for each import of its module.
 //! - The operands of a function are compared with lists that its module states once
@@ -34,8 +35,8 @@ use crate::operands::Operands;
 /// make 2,000 copies, which take up to 300 MB.
 const MAX_DEFINITIONS: u64 = 1000;
 
-/// Names of types, counted again for each copy that is made behind them. An entry takes some 16
-/// bytes.
+/// Names of imports and exports, counted again for each copy that is made behind them. An entry
+/// takes some 16 bytes.
 const MAX_NAMES_COPIED: u64 = 4_000_000;
 
 /// Core instances and instances of components. The engine has the same limit for those that a
@@ -111,7 +112,7 @@ struct Totals<'a> {
     imports_filled: Total,
     operands: Total,
     type_parts: Total,
-    /// Names of types so far.
+    /// Names of imports and exports of components so far.
     names: u64,
     /// The most imports of a core module so far.
     imports: u64,
@@ -224,8 +225,8 @@ impl<'a> Totals<'a> {
             ),
             (
                 &self.names_copied,
-                "imports and exports of types, counted again for each core module and component \
-                 behind them,",
+                "imports and exports of components, counted again for each core module and \
+                 component behind them,",
                 "build it as several programs",
             ),
             (
@@ -335,8 +336,8 @@ mod tests {
         // The end of the component itself counts as well.
         check(&with_names(5000, 799)).unwrap();
         let error = refused(with_names(5000, 800));
-        let begins = "more than 4000000 imports and exports of types, counted again for each core \
-                      module and component behind them, are not supported: the program has 4005000";
+        let begins = "more than 4000000 imports and exports of components, counted again for each \
+                      core module and component behind them, are not supported: the program has 4005000";
         assert!(error.starts_with(begins), "{error}");
         // In front of the names they do not count.
         let mut component = with_modules(900);
