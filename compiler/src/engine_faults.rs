@@ -239,11 +239,15 @@ impl Walk {
             Payload::ComponentExportSection(section) => {
                 for export in section.clone() {
                     let export = export?;
-                    let functions = self.open.last_mut().into_iter().flatten();
-                    let function = functions
-                        .filter(|_| export.kind == ComponentExternalKind::Func)
-                        .find(|function| function.index == export.index);
-                    if let Some(function) = function {
+                    let Some(functions) = self.open.last_mut() else {
+                        continue;
+                    };
+                    if export.kind != ComponentExternalKind::Func {
+                        continue;
+                    }
+                    // They are in the order of their indices.
+                    let place = functions.binary_search_by_key(&export.index, |it| it.index);
+                    if let Some(function) = place.ok().and_then(|place| functions.get_mut(place)) {
                         function
                             .name
                             .get_or_insert_with(|| export.name.name.to_owned());

@@ -13,7 +13,7 @@ use wasmtime_environ::{
 
 use crate::engine_faults::{self, ENDLESS_CALL, Faults, TRAPPING_CALL};
 use crate::features::{ONLY_SCANNED, SUPPORTED};
-use crate::{Kind, Resources, ValidateError};
+use crate::{Kind, Resources, ValidateError, inlining};
 
 /// The engine's front end inlines every instantiation of a nested component, one by one,
 /// and twice as many a level take a few bytes. Real components make some dozens.
@@ -22,6 +22,25 @@ const MAX_INSTANTIATIONS: u64 = 10_000;
 /// And walks every entry of a component again for each of its instances. Real components have
 /// some thousands.
 const MAX_STEPS: u64 = 1_000_000;
+
+/// Checks what instantiating a program takes.
+///
+/// # Errors
+///
+/// Says which limit it is beyond.
+pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), String> {
+    if instantiations > MAX_INSTANTIATIONS {
+        return Err(format!(
+            "instantiating it makes more than {MAX_INSTANTIATIONS} instances"
+        ));
+    }
+    if steps > MAX_STEPS {
+        return Err(format!(
+            "instantiating it takes more than {MAX_STEPS} aliases, functions, instances and imports"
+        ));
+    }
+    Ok(())
+}
 
 /// The settings of the engine that its front end looks at, as `crate::settings` has them.
 pub(crate) fn tunables() -> Tunables {
@@ -61,16 +80,12 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
     if used.intersects(ONLY_SCANNED) {
         return Err("exact reference types (custom_descriptors) are not supported".to_owned());
     }
+    // First what one pass can count. What is left takes as many steps as there are, or as the
+    // limits allow.
     let needs = Resources::of(wasm);
-    if needs.instantiations > MAX_INSTANTIATIONS {
-        return Err(format!(
-            "instantiating it makes more than {MAX_INSTANTIATIONS} instances"
-        ));
-    }
-    if needs.steps > MAX_STEPS {
-        return Err(format!(
-            "instantiating it takes more than {MAX_STEPS} aliases, functions and instances"
-        ));
+    within(needs.instantiations, needs.steps)?;
+    if kind == Kind::Component {
+        inlining::check(wasm)?;
     }
     let tunables = tunables();
     let mut validator = Validator::new_with_features(SUPPORTED);

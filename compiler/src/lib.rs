@@ -18,6 +18,7 @@ mod bodies;
 mod code_map;
 #[cfg(feature = "precompile")]
 mod compiler_process;
+mod component_types;
 mod debug_info;
 mod elf;
 mod engine_faults;
@@ -33,6 +34,7 @@ mod image;
 mod initialize;
 #[cfg(feature = "precompile")]
 mod initializer;
+mod inlining;
 mod input;
 #[cfg(feature = "precompile")]
 mod instance_state;
@@ -43,6 +45,7 @@ mod module_parts;
 mod modules;
 #[cfg(feature = "precompile")]
 mod names;
+mod operands;
 mod optimize;
 mod order;
 #[cfg(feature = "precompile")]
@@ -64,6 +67,7 @@ mod spare;
 mod strip;
 mod stuck;
 mod threads;
+mod totals;
 #[cfg(feature = "precompile")]
 mod trim;
 mod trim_exports;

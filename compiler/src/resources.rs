@@ -29,8 +29,8 @@ pub struct Resources {
     /// How many instances of components and core modules are made in all. The engine walks
     /// them one by one.
     pub(crate) instantiations: u64,
-    /// How many entries of components (aliases, canonical functions, instances, types) are
-    /// walked for that: those of a component once for each of its instances.
+    /// How many entries of components (aliases, canonical functions, instances, types) and imports
+    /// of core modules are walked for that: once for each instance.
     pub(crate) steps: u64,
 }
 
@@ -220,7 +220,8 @@ impl Level {
     }
 }
 
-/// The entries of a component's section. Those of core modules are not walked again.
+/// The entries of a section that are walked for each instance. Of a core module those are its
+/// imports.
 fn entries(payload: &Payload<'_>) -> u64 {
     u64::from(match payload {
         Payload::InstanceSection(section) => section.count(),
@@ -231,6 +232,7 @@ fn entries(payload: &Payload<'_>) -> u64 {
         Payload::ComponentCanonicalSection(section) => section.count(),
         Payload::ComponentImportSection(section) => section.count(),
         Payload::ComponentExportSection(section) => section.count(),
+        Payload::ImportSection(section) => section.count(),
         _ => 0,
     })
 }

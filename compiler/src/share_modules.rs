@@ -9,6 +9,10 @@
 //!
 //! Source: component model, `Explainer.md`, "Alias Definitions" (`outer`; 0 is the component itself).
 
+use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hash, Hasher};
+
 use wasm_encoder::{
     Alias, ComponentAliasSection, ComponentOuterAliasKind as Outer, ComponentSection as _,
     ComponentSectionId, RawSection,
@@ -39,11 +43,45 @@ pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) 
     }
 }
 
-/// Index spaces of a component: the bytes of what was defined in it.
+/// The index spaces of a component.
 #[derive(Default)]
 struct Scope<'a> {
-    modules: Vec<Option<&'a [u8]>>,
-    components: Vec<Option<&'a [u8]>>,
+    modules: Space<'a>,
+    components: Space<'a>,
+}
+
+/// An index space: where the bytes of a definition are first in it, and how long it is.
+#[derive(Default)]
+struct Space<'a> {
+    first: HashMap<Definition<'a>, u32>,
+    length: u32,
+}
+
+impl<'a> Space<'a> {
+    /// Adds a definition.
+    fn define(&mut self, definition: Definition<'a>) {
+        self.first.entry(definition).or_insert(self.length);
+        self.skip();
+    }
+
+    /// Adds an entry that is no definition.
+    fn skip(&mut self) {
+        self.length = self.length.saturating_add(1);
+    }
+}
+
+/// The bytes of a core module or component. They are hashed once, since they are looked up in each
+/// component around them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Definition<'a> {
+    hash: u64,
+    bytes: &'a [u8],
+}
+
+impl Hash for Definition<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
 }
 
 #[derive(Default)]
@@ -51,6 +89,8 @@ struct Sharing<'a> {
     /// The component that is read, after those around it.
     scopes: Vec<Scope<'a>>,
     found: usize,
+    /// Seeded, so that no program can be made whose definitions all have the same hash.
+    hasher: RandomState,
 }
 
 impl<'a> Sharing<'a> {
@@ -60,14 +100,16 @@ impl<'a> Sharing<'a> {
         for section in sections(component)? {
             match (&section.payload, section.nested) {
                 (Payload::ModuleSection { .. }, Some(inner)) => {
-                    match self.module(inner) {
+                    let module = self.definition(inner);
+                    match self.module(&module) {
                         Some(alias) => self.replace(alias, out.replace(&section)),
                         None => out.keep(&section),
                     }
-                    self.scope()?.modules.push(Some(inner));
+                    self.scope()?.modules.define(module);
                 }
                 (Payload::ComponentSection { .. }, Some(inner)) => {
-                    match position(&self.scope()?.components, inner) {
+                    let component = self.definition(inner);
+                    match self.scope()?.components.first.get(&component).copied() {
                         Some(index) => {
                             let alias = outer(Outer::Component, 0, index);
                             self.replace(alias, out.replace(&section));
@@ -85,7 +127,7 @@ impl<'a> Sharing<'a> {
                             }
                         }
                     }
-                    self.scope()?.components.push(Some(inner));
+                    self.scope()?.components.define(component);
                 }
                 (payload, _) => {
                     self.count(payload)?;
@@ -101,12 +143,17 @@ impl<'a> Sharing<'a> {
         self.scopes.last_mut()
     }
 
-    /// An alias of an earlier core module with these bytes.
-    fn module(&self, bytes: &[u8]) -> Option<Alias<'static>> {
+    fn definition(&self, bytes: &'a [u8]) -> Definition<'a> {
+        let hash = self.hasher.hash_one(bytes);
+        Definition { hash, bytes }
+    }
+
+    /// An alias of an earlier core module with the same bytes.
+    fn module(&self, module: &Definition<'a>) -> Option<Alias<'static>> {
         let scopes = self.scopes.iter().rev().zip(0..);
         let mut places = scopes.filter_map(|(scope, count)| {
-            let index = position(&scope.modules, bytes)?;
-            Some(outer(Outer::CoreModule, count, index))
+            let index = scope.modules.first.get(module)?;
+            Some(outer(Outer::CoreModule, count, *index))
         });
         places.next()
     }
@@ -156,18 +203,13 @@ impl<'a> Sharing<'a> {
         }
         for kind in kinds {
             match kind {
-                ComponentExternalKind::Module => scope.modules.push(None),
-                ComponentExternalKind::Component => scope.components.push(None),
+                ComponentExternalKind::Module => scope.modules.skip(),
+                ComponentExternalKind::Component => scope.components.skip(),
                 _ => {}
             }
         }
         Some(())
     }
-}
-
-fn position(space: &[Option<&[u8]>], bytes: &[u8]) -> Option<u32> {
-    let index = space.iter().position(|entry| *entry == Some(bytes))?;
-    u32::try_from(index).ok()
 }
 
 fn outer(kind: Outer, count: u32, index: u32) -> Alias<'static> {
@@ -244,6 +286,21 @@ mod tests {
         // Further in, the same outer alias is of something else.
         let nested = format!("(component {inner} (component {inner}))");
         becomes(&nested, &nested, 0);
+    }
+
+    #[test]
+    fn of_many_modules_each_is_an_alias_of_the_first_that_is_the_same() {
+        // A type keeps aliases in sections of their own.
+        let module = |number: usize| format!("(core module (memory {number})) (type u8) ");
+        let alias = |number: usize| format!("(alias outer 0 {number} (core module)) (type u8) ");
+        let (kinds, rounds) = (30, 20);
+        let first: String = (0..kinds).map(module).collect();
+        let again: String = (0..kinds).map(alias).collect();
+        becomes(
+            &format!("(component {})", first.repeat(rounds)),
+            &format!("(component {first} {})", again.repeat(rounds - 1)),
+            kinds * (rounds - 1),
+        );
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod functions;
 mod names;
 mod types;
 
+use std::collections::HashMap;
+
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
 use wasmtime_environ::component::ComponentArtifacts;
@@ -202,11 +204,13 @@ fn check_places(
     new: &CompiledFunctionsTable,
     modules: &[&mut CompiledModuleInfo],
 ) -> Result<(), TrimError> {
+    let modules = modules
+        .iter()
+        .map(|info| (info.module.module_index, &info.module));
+    let modules: HashMap<_, _> = modules.collect();
     let may_go = |key: FuncKey| match key {
         FuncKey::DefinedWasmFunction(module, function) => {
-            let mut modules = modules.iter().map(|info| &info.module);
-            let module = modules.find(|it| it.module_index == module);
-            module.is_some_and(|module| {
+            modules.get(&module).is_some_and(|module| {
                 let function = module.functions.get(module.func_index(function));
                 function.is_some_and(|function| !function.is_escaping())
             })

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
 use self::walk::{Found, WalkError, checked};
-pub(crate) use self::walk::{Outside, found, is_valid, outside};
+pub(crate) use self::walk::{Outside, found, is_valid, outside, whole};
 use crate::features::{self, SUPPORTED};
-use crate::{Interface, Kind, Resources, engine_limits, validator_limits};
+use crate::{Interface, Kind, Resources, engine_limits, totals, validator_limits};
 
 /// A component or core module that was validated.
 #[derive(Clone, Debug)]
@@ -118,6 +118,7 @@ impl fmt::Display for Location {
 ///
 /// [`ValidateError`] with the offset and, inside code, the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
+    totals::check(&bytes).map_err(|message| ValidateError::Engine { message })?;
     let found = checked(&bytes).map_err(|error| refused(&bytes, error))?;
     accepted_by_engine(bytes, found)
 }
@@ -177,7 +178,7 @@ fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
         None => ValidateError::Invalid {
             message: error.message,
             location,
-            unsupported_feature: would_need(bytes),
+            unsupported_feature: would_need(bytes, error.missing),
         },
     }
 }
@@ -208,15 +209,20 @@ fn function_name(bytes: &[u8], start: usize, index: u32) -> Option<String> {
     None
 }
 
-/// The feature beyond the supported ones that would make the program valid.
-fn would_need(bytes: &[u8]) -> Option<String> {
-    if !is_valid(bytes, WasmFeatures::all()) {
+/// The feature beyond the supported ones that would make the program valid. The one that the
+/// validator missed is tried first.
+fn would_need(bytes: &[u8], missing: Option<WasmFeatures>) -> Option<String> {
+    let all = WasmFeatures::all();
+    if !is_valid(bytes, all) {
         return None;
     }
-    let beyond = WasmFeatures::all().difference(SUPPORTED);
-    let needed = beyond
+    let beyond = all.difference(SUPPORTED);
+    let missed = beyond
         .iter_names()
-        .find(|(_, flag)| !is_valid(bytes, WasmFeatures::all().difference(*flag)));
+        .filter(|(_, flag)| Some(*flag) == missing);
+    let needed = missed
+        .chain(beyond.iter_names())
+        .find(|(_, flag)| !is_valid(bytes, all.difference(*flag)));
     needed.map(|(name, _)| name.to_ascii_lowercase())
 }
 
@@ -398,7 +404,7 @@ mod tests {
         );
 
         let mut nested = Vec::new();
-        for _ in 0..5000 {
+        for _ in 0..500 {
             let mut outer = wasm_encoder::Component::new();
             if !nested.is_empty() {
                 outer.section(&wasm_encoder::RawSection {

@@ -15,6 +15,7 @@ mod attack_store;
 mod attack_store_files;
 mod attack_store_many;
 mod attack_table;
+mod attack_totals;
 mod attack_trust_files;
 mod audit;
 mod bombs;

@@ -24,7 +24,7 @@ pub(super) struct WalkError {
     /// Whether it is about a limit of edgec's own.
     pub(super) is_limit: bool,
     /// The feature that is missing, if the validator says which.
-    missing: Option<WasmFeatures>,
+    pub(super) missing: Option<WasmFeatures>,
 }
 
 impl From<BinaryReaderError> for WalkError {
@@ -34,9 +34,23 @@ impl From<BinaryReaderError> for WalkError {
             offset: error.offset(),
             function: None,
             is_limit: false,
-            missing: error.missing_wasm_feature(),
+            missing: missing(&error),
         }
     }
+}
+
+/// The feature that is missing. Where the validator does not say which, its words tell: they decide
+/// only what is tried next.
+fn missing(error: &BinaryReaderError) -> Option<WasmFeatures> {
+    let told = match error.message() {
+        "multiple memories" => Some(WasmFeatures::MULTI_MEMORY),
+        "multiple tables" => Some(WasmFeatures::REFERENCE_TYPES),
+        message if message.ends_with("because the GC proposal is disabled") => {
+            Some(WasmFeatures::GC)
+        }
+        _ => None,
+    };
+    error.missing_wasm_feature().or(told)
 }
 
 /// What is outside of the code of a program, validated, and its function bodies, which are not.
@@ -109,6 +123,14 @@ fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
     let mut bodies = Vec::new();
     let outside = structure(bytes, features, &mut bodies);
     first(bodies, outside)
+}
+
+/// Validates everything. The error is the feature that is missing, if the validator says which.
+pub(crate) fn whole(bytes: &[u8], features: WasmFeatures) -> Result<(), Option<WasmFeatures>> {
+    match walk(bytes, features) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.missing),
+    }
 }
 
 /// Whether a program is valid with these features.

@@ -86,6 +86,33 @@ pub fn bombs() -> Vec<Bomb> {
         text("instances that double", doubling(60)),
         text("types that double", doubling_types(60)),
         text("a long component, many times", long_many_times(2_000)),
+        bomb(
+            "20 components of 1,000 core modules",
+            modules_in_components(20, 1_000),
+        ),
+        bomb(
+            "names of types, and core modules",
+            modules_behind_names(100_000, 900),
+        ),
+        text(
+            "imports of a core module, and its instances",
+            instances_with_imports(20_000, 9_000),
+        ),
+        bomb("100,000 nested component types", nested_types(100_000)),
+        text(
+            "resources, and imports of them",
+            resources_imported(500, 1_000),
+        ),
+        text("arguments that double", doubling_arguments(40)),
+        text("captured components that double", doubling_captures(40)),
+        text(
+            "a component that makes two of its argument",
+            doubling_by_another(40),
+        ),
+        text(
+            "a table of jumps through supertypes",
+            jumps_through_supertypes(1_000, 63, 15_000),
+        ),
     ]
 }
 
@@ -109,6 +136,132 @@ fn section(id: u8, data: &[u8]) -> Vec<u8> {
 
 fn module(sections: &[Vec<u8>]) -> Vec<u8> {
     [b"\0asm\x01\0\0\0", &sections.concat()[..]].concat()
+}
+
+fn component(sections: &[Vec<u8>]) -> Vec<u8> {
+    [b"\0asm\x0d\0\x01\0", &sections.concat()[..]].concat()
+}
+
+/// Components side by side, each with so many empty core modules.
+pub fn modules_in_components(components: usize, modules: usize) -> Vec<u8> {
+    let inner = component(&vec![section(1, &module(&[])); modules]);
+    component(&vec![section(4, &inner); components])
+}
+
+/// So many exports of a type, and so many empty core modules behind them.
+pub fn modules_behind_names(names: u32, modules: usize) -> Vec<u8> {
+    let export = |number: u32| {
+        let name = format!("t{number}").into_bytes();
+        let length = leb(u32::try_from(name.len()).unwrap());
+        // A plain name; the first type, without another type that it is to have.
+        [&[0x00], &length[..], &name, &[0x03, 0x00, 0x00]].concat()
+    };
+    let exports: Vec<u8> = (0..names).flat_map(export).collect();
+    let mut sections = vec![
+        // One type, `u8`.
+        section(7, &[0x01, 0x7d]),
+        section(11, &[leb(names), exports].concat()),
+    ];
+    sections.extend(vec![section(1, &module(&[])); modules]);
+    component(&sections)
+}
+
+/// A core module with so many imports, and so many instances of it.
+pub fn instances_with_imports(imports: usize, instances: usize) -> String {
+    let globals: String = (0..imports)
+        .map(|number| format!("(global (export \"{number}\") i32 (i32.const 0))"))
+        .collect();
+    let imports: String = (0..imports)
+        .map(|number| format!("(import \"m\" \"{number}\" (global i32))"))
+        .collect();
+    let instances = "(core instance (instantiate $m (with \"m\" (instance $e))))".repeat(instances);
+    format!(
+        "(component (core module $globals {globals}) (core instance $e (instantiate $globals)) \
+         (core module $m {imports}) {instances})"
+    )
+}
+
+/// So many instance types in each other.
+pub fn nested_types(depth: usize) -> Vec<u8> {
+    let types = [
+        &[0x01_u8][..],
+        &[0x42, 0x01, 0x01].repeat(depth - 1),
+        &[0x42, 0x00],
+    ]
+    .concat();
+    component(&[section(7, &types)])
+}
+
+/// An instance type with so many resources, and so many imports of it.
+pub fn resources_imported(resources: usize, imports: usize) -> String {
+    let resources: String = (0..resources)
+        .map(|number| format!("(export \"r{number}\" (type (sub resource)))"))
+        .collect();
+    let imports: String = (0..imports)
+        .map(|number| format!("(import \"i{number}\" (instance (type $t)))"))
+        .collect();
+    format!("(component (type $t (instance {resources})) {imports})")
+}
+
+/// Each instance has the one before in it twice.
+pub fn doubling_arguments(levels: usize) -> String {
+    let instances: String = (1..=levels)
+        .map(|at| {
+            format!(
+                "(instance $i{at} (instantiate $twice (with \"i\" (instance $i{}))))",
+                at - 1
+            )
+        })
+        .collect();
+    format!(
+        "(component (component $twice (import \"i\" (instance $i)) \
+         (export \"a\" (instance $i)) (export \"b\" (instance $i))) (instance $i0) {instances})"
+    )
+}
+
+/// Each component captures the one before twice.
+pub fn doubling_captures(levels: usize) -> String {
+    let components: String = (1..=levels)
+        .map(|at| {
+            let alias = format!("(alias outer 1 $c{} (component))", at - 1);
+            format!("(component $c{at} {alias} {alias})")
+        })
+        .collect();
+    format!("(component (component $c0) {components})")
+}
+
+/// Each component is instantiated twice by one that gets it as an argument.
+pub fn doubling_by_another(levels: usize) -> String {
+    let components: String = (1..=levels)
+        .map(|at| {
+            format!(
+                "(component $c{at} (alias outer 1 $twice (component $twice)) \
+                 (alias outer 1 $c{} (component $c)) \
+                 (instance (instantiate $twice (with \"c\" (component $c)))))",
+                at - 1
+            )
+        })
+        .collect();
+    format!(
+        "(component (component $c0) (component $twice (import \"c\" (component $c)) \
+         (instance (instantiate $c)) (instance (instantiate $c))) \
+         {components} (instance (instantiate $c{levels})))"
+    )
+}
+
+/// A table of so many jumps. With each go so many references to a type with `depth` supertypes,
+/// each of which has to be compared with the first of these.
+pub fn jumps_through_supertypes(references: usize, depth: usize, jumps: usize) -> String {
+    let types: String = (1..=depth)
+        .map(|at| format!("(type $t{at} (sub $t{} (struct)))", at - 1))
+        .collect();
+    let results = "(ref null $t0)".repeat(references);
+    let operands = format!("(ref.null $t{depth})").repeat(references);
+    let targets = "0 ".repeat(jumps);
+    format!(
+        "(module (type $t0 (sub (struct))) {types} \
+         (func (result {results}) {operands} (br_table {targets} (i32.const 0))))"
+    )
 }
 
 /// A module with one function that takes an i32, has `locals` more of them and this code.

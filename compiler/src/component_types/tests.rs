@@ -1,0 +1,138 @@
+//! Types by their parts, by their uses and by their depth.
+
+use wasmparser::{Encoding, Parser};
+
+use super::*;
+
+/// The parts that are walked for the sections of a component.
+fn used(wasm: &[u8]) -> u64 {
+    let mut types = ComponentTypes::default();
+    let mut used = 0;
+    let mut in_module = false;
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.unwrap() {
+            Payload::Version { encoding, .. } => {
+                in_module = encoding == Encoding::Module;
+                if !in_module {
+                    types.begin();
+                }
+            }
+            Payload::End(_) if in_module => in_module = false,
+            Payload::End(_) => types.end(),
+            payload => used += types.read(wasm, &payload).unwrap(),
+        }
+    }
+    assert_eq!(types.too_deep, None);
+    used
+}
+
+fn used_of(text: &str) -> u64 {
+    let wasm = wat::parse_str(text).unwrap();
+    crate::validate(wasm.clone()).unwrap();
+    used(&wasm)
+}
+
+#[test]
+fn a_type_has_the_parts_of_all_that_it_refers_to() {
+    for (types, parts) in [
+        ("(type $t u8)", 1),
+        ("(type $t (tuple u8 u8))", 3),
+        ("(type $t (list u8))", 2),
+        ("(type $t (option (list u8)))", 3),
+        ("(type $t (result u8 (error (list u8))))", 4),
+        (
+            "(type $a (tuple u8 u8)) (type $b (tuple $a $a)) (type $t (tuple $b $b))",
+            15,
+        ),
+        (
+            "(type $t (instance (export \"r\" (type $r (sub resource))) \
+             (export \"f\" (func (param \"r\" (borrow $r))))))",
+            // The instance, the resource, the function and its parameter.
+            1 + 10 + 2,
+        ),
+    ] {
+        let kind = match types.contains("instance") {
+            true => "instance",
+            false => "func",
+        };
+        let (import, more) = match kind {
+            "instance" => ("(import \"i\" (instance (type $t)))".to_owned(), 0),
+            _ => ("(import \"i\" (func (param \"p\" $t)))".to_owned(), 1),
+        };
+        let text = format!("(component {types} {import})");
+        assert_eq!(used_of(&text), parts + more, "{text}");
+    }
+}
+
+#[test]
+fn what_has_a_type_is_followed_to_it() {
+    let ty = "(type $t (tuple u8 u8 u8 u8))";
+    let import = "(import \"t\" (type $i (eq $t)))";
+    // As part of an instance, as an outer alias, and by the name of an export.
+    for (text, expected) in [
+        (format!("(component {ty} {import})"), 5),
+        (
+            format!(
+                "(component {ty} (type $j (instance (alias outer 1 $t (type $u)) \
+                     (export \"e\" (type (eq $u))))) (import \"a\" (instance $x (type $j))) \
+                     (alias export $x \"e\" (type $e)) (import \"b\" (type (eq $e))))"
+            ),
+            6 + 5,
+        ),
+        (
+            format!(
+                "(component {ty} (component $c (alias outer 1 $t (type $u)) \
+                     (import \"a\" (type (eq $u)))))"
+            ),
+            5,
+        ),
+    ] {
+        assert_eq!(used_of(&text), expected, "{text}");
+    }
+}
+
+/// A component with so many instance types in each other.
+fn nested(depth: usize) -> Vec<u8> {
+    let types = [
+        &[0x01_u8][..],
+        &[0x42, 0x01, 0x01].repeat(depth - 1),
+        &[0x42, 0x00],
+    ]
+    .concat();
+    let mut component = wasm_encoder::Component::new();
+    component.section(&wasm_encoder::RawSection {
+        id: wasm_encoder::ComponentSectionId::Type.into(),
+        data: &types,
+    });
+    component.finish()
+}
+
+#[test]
+fn types_are_nested_so_deep_and_no_deeper() {
+    crate::validate(nested(MAX_NESTING)).unwrap();
+    for depth in [MAX_NESTING + 1, 5000, 1_000_000] {
+        let error = crate::validate(nested(depth)).unwrap_err();
+        let error = error.to_string();
+        let begins = "component types are nested more than 100 deep (at offset 0x";
+        assert!(error.starts_with(begins), "{error}");
+    }
+}
+
+#[test]
+fn types_that_double_are_cheap_until_they_are_used() {
+    let types = |levels: usize| {
+        let doubled = (1..=levels).map(|at| format!("(type $t{at} (tuple $t{0} $t{0}))", at - 1));
+        format!("(type $t0 (tuple u8 u8)) {}", doubled.collect::<String>())
+    };
+    let imports = |count: usize| {
+        let import = |at| format!("(import \"f{at}\" (func (param \"p\" $t12)))");
+        (0..count).map(import).collect::<String>()
+    };
+    let component = |count| format!("(component {} {})", types(12), imports(count));
+    // The tuple has 2^14 - 1 parts, the function one more.
+    assert_eq!(used_of(&component(10)), 10 << 14);
+    let wasm = wat::parse_str(component(70)).unwrap();
+    let error = crate::validate(wasm).unwrap_err().to_string();
+    let begins = "more than 1000000 parts of types, counted again for each use, are not supported";
+    assert!(error.starts_with(begins), "{error}");
+}

@@ -1,0 +1,308 @@
+//! What it costs the validator to compare operands with long lists, counted before it does.
+//!
+//! Instructions compare their operands with what a label or a function type lists, a jump table for
+//! each of its targets. For a reference to a defined type the validator goes up through the
+//! supertypes, of which a type may have 63. So a target, one byte of code, may cost 1,000 operands
+//! times 63 supertypes: 50 KB took a minute, and again for each target that was compiled for.
+//!
+//! Lists that cost up to [`LONG`] steps are not counted. They cost each byte little, and real
+//! programs have no others: the longest list that 75 programs have is of 91 parameters. Where no
+//! function type has a long list, no code is read.
+//!
+//! What an instruction takes off the stack was put there before, one comparison for each operand.
+//! So what is counted is what instructions put there or leave there: results of calls, what blocks
+//! begin and end with, and what branches leave.
+//!
+//! Source: wasmparser 0.254, `validator/operators.rs` (`visit_br_table`) and `validator/types.rs`
+//! (`id_is_subtype`).
+
+use wasmparser::{
+    BlockType, CompositeInnerType, FunctionBody, HeapType, Operator, Payload, Result, SubType,
+    TypeRef, ValType,
+};
+
+/// The most steps that a list may cost without being counted.
+const LONG: u64 = 128;
+
+/// What the types of a core module list, and which of them its functions have.
+#[derive(Default)]
+pub(crate) struct Operands {
+    types: Vec<Signature>,
+    /// How many supertypes a type has at most.
+    depth: u64,
+    /// Whether a function type has a long list.
+    is_long: bool,
+    /// The types of all functions, if there is a long list.
+    functions: Vec<u32>,
+    /// The function whose body comes next.
+    next: usize,
+}
+
+/// A type. Those that are not of functions list nothing.
+#[derive(Clone, Copy, Default)]
+struct Signature {
+    parameters: List,
+    results: List,
+    /// How many supertypes the type has.
+    depth: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct List {
+    values: u64,
+    /// How many of them are references to defined types.
+    references: u64,
+}
+
+impl List {
+    fn of(types: &[ValType]) -> Self {
+        Self {
+            values: number(types.len()),
+            references: number(types.iter().filter(|ty| is_reference(ty)).count()),
+        }
+    }
+
+    /// What comparing operands with the list takes.
+    fn steps(self, depth: u64) -> u64 {
+        self.values
+            .saturating_add(self.references.saturating_mul(depth))
+    }
+}
+
+/// Whether a type is a reference to a defined type.
+fn is_reference(ty: &ValType) -> bool {
+    match ty {
+        ValType::Ref(ty) => matches!(ty.heap_type(), HeapType::Concrete(_) | HeapType::Exact(_)),
+        _ => false,
+    }
+}
+
+fn number(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+impl Operands {
+    /// Reads the next part of the module. For a function body, returns the steps that its
+    /// instructions take with long lists.
+    ///
+    /// # Errors
+    ///
+    /// The part cannot be read.
+    pub(crate) fn read(&mut self, payload: &Payload<'_>) -> Result<u64> {
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section.clone() {
+                    for ty in group?.types() {
+                        self.define(ty);
+                    }
+                }
+                let depth = self.depth;
+                let is_long = |list: List| list.steps(depth) > LONG;
+                let mut types = self.types.iter();
+                self.is_long = types.any(|ty| is_long(ty.parameters) || is_long(ty.results));
+            }
+            Payload::ImportSection(section) if self.is_long => {
+                for import in section.clone().into_imports() {
+                    if let TypeRef::Func(ty) | TypeRef::FuncExact(ty) = import?.ty {
+                        self.functions.push(ty);
+                    }
+                }
+                self.next = self.functions.len();
+            }
+            Payload::FunctionSection(section) if self.is_long => {
+                for ty in section.clone() {
+                    self.functions.push(ty?);
+                }
+            }
+            Payload::CodeSectionEntry(body) if self.is_long => {
+                let results = self.results_of(self.next);
+                self.next = self.next.saturating_add(1);
+                return self.steps(body, results);
+            }
+            _ => {}
+        }
+        Ok(0)
+    }
+
+    fn define(&mut self, ty: &SubType) {
+        let above = ty.supertype_idx.and_then(|index| index.as_module_index());
+        let depth = above.map_or(0, |above| self.signature(above).depth.saturating_add(1));
+        self.depth = self.depth.max(depth);
+        let (parameters, results) = match &ty.composite_type.inner {
+            CompositeInnerType::Func(ty) => (List::of(ty.params()), List::of(ty.results())),
+            _ => (List::default(), List::default()),
+        };
+        self.types.push(Signature {
+            parameters,
+            results,
+            depth,
+        });
+    }
+
+    fn signature(&self, index: u32) -> Signature {
+        let index = usize::try_from(index).ok();
+        let known = index.and_then(|index| self.types.get(index));
+        known.copied().unwrap_or_default()
+    }
+
+    /// What it takes to put the results of a type's functions onto the stack.
+    fn results(&self, ty: u32) -> u64 {
+        self.signature(ty).results.steps(self.depth)
+    }
+
+    /// As [`Operands::results`], for a function.
+    fn results_of(&self, function: usize) -> u64 {
+        let ty = self.functions.get(function);
+        ty.map_or(0, |ty| self.results(*ty))
+    }
+
+    /// The longer of what a block begins and ends with.
+    fn block(&self, ty: BlockType) -> u64 {
+        match ty {
+            BlockType::Empty | BlockType::Type(_) => 1,
+            BlockType::FuncType(index) => {
+                let ty = self.signature(index);
+                let begin = ty.parameters.steps(self.depth);
+                begin.max(ty.results.steps(self.depth))
+            }
+        }
+    }
+
+    /// The steps that the instructions of a function with these results take with long lists.
+    fn steps(&self, body: &FunctionBody<'_>, results: u64) -> Result<u64> {
+        // No label so far lists more.
+        let mut label = results;
+        let mut all = 0u64;
+        let mut operators = body.get_operators_reader()?;
+        while !operators.eof() {
+            let (list, times) = match operators.read()? {
+                Operator::Block { blockty }
+                | Operator::Loop { blockty }
+                | Operator::If { blockty } => {
+                    let block = self.block(blockty);
+                    label = label.max(block);
+                    (block, 2)
+                }
+                Operator::TryTable { try_table } => {
+                    label = label.max(self.block(try_table.ty));
+                    (label, number(try_table.catches.len()).saturating_add(2))
+                }
+                Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    let function = usize::try_from(function_index);
+                    (function.map_or(0, |function| self.results_of(function)), 1)
+                }
+                Operator::CallIndirect { type_index, .. }
+                | Operator::ReturnCallIndirect { type_index, .. }
+                | Operator::CallRef { type_index }
+                | Operator::ReturnCallRef { type_index } => (self.results(type_index), 1),
+                Operator::BrTable { targets } => {
+                    (label, u64::from(targets.len()).saturating_add(1))
+                }
+                Operator::Br { .. }
+                | Operator::BrIf { .. }
+                | Operator::BrOnNull { .. }
+                | Operator::BrOnNonNull { .. }
+                | Operator::BrOnCast { .. }
+                | Operator::BrOnCastFail { .. }
+                | Operator::Else
+                | Operator::Return => (label, 1),
+                _ => (0, 0),
+            };
+            if list > LONG {
+                all = all.saturating_add(list.saturating_mul(times));
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use wasmparser::Parser;
+
+    use super::*;
+    use crate::validate;
+
+    /// A chain of types, each with one supertype more than the one before, the last with `depth`.
+    fn chain(depth: usize) -> String {
+        let types = (1..=depth).map(|at| format!("(type $t{at} (sub $t{} (struct)))", at - 1));
+        format!("(type $t0 (sub (struct))){}", types.collect::<String>())
+    }
+
+    /// A module with a jump table of so many targets. Each takes `length` references to a type of
+    /// which the operands are subtypes, `depth` levels down.
+    pub(crate) fn jumps(length: usize, depth: usize, targets: usize) -> Vec<u8> {
+        let results = "(ref null $t0)".repeat(length);
+        let operands = format!("(ref.null $t{depth})").repeat(length);
+        let targets = "0 ".repeat(targets);
+        let text = format!(
+            "(module {} (func (result {results}) \
+             {operands} i32.const 0 br_table {targets} 0))",
+            chain(depth)
+        );
+        wat::parse_str(text).unwrap()
+    }
+
+    fn steps(wasm: &[u8]) -> u64 {
+        let mut operands = Operands::default();
+        let payloads = Parser::new(0).parse_all(wasm);
+        payloads
+            .map(|payload| operands.read(&payload.unwrap()).unwrap())
+            .sum()
+    }
+
+    fn steps_of(text: &str) -> u64 {
+        let wasm = wat::parse_str(text).unwrap();
+        validate(wasm.clone()).unwrap();
+        steps(&wasm)
+    }
+
+    #[test]
+    fn a_jump_table_costs_its_targets_times_operands_times_supertypes() {
+        // The default target is one too.
+        assert_eq!(steps(&jumps(1000, 63, 99)), 100 * (1000 + 1000 * 63));
+        assert_eq!(steps(&jumps(129, 0, 99)), 100 * 129);
+        // Short lists are not counted.
+        assert_eq!(steps(&jumps(128, 0, 99)), 0);
+        assert_eq!(steps(&jumps(2, 63, 99)), 0);
+        assert_eq!(steps(&jumps(3, 63, 99)), 100 * 3 * 64);
+    }
+
+    #[test]
+    fn every_way_to_put_many_operands_onto_the_stack_is_counted() {
+        let many = "i32 ".repeat(200);
+        let ty = format!("(type $f (func (result {many})))");
+        let function = "(func $f (type $f) unreachable)";
+        let drop = "drop ".repeat(200);
+        let table = "(table 1 funcref) (elem declare func $f)";
+        for (code, expected) in [
+            (format!("call $f {drop}"), 200),
+            (
+                format!("(call_indirect (type $f) (i32.const 0)) {drop}"),
+                200,
+            ),
+            (format!("(call_ref $f (ref.func $f)) {drop}"), 200),
+            (format!("(block (type $f) unreachable) {drop}"), 400),
+            (format!("(loop (type $f) unreachable) {drop}"), 400),
+            (
+                format!(
+                    "(if (type $f) (i32.const 0) (then unreachable) (else unreachable)) {drop}"
+                ),
+                600,
+            ),
+            (format!("(try_table (type $f) unreachable) {drop}"), 400),
+            (format!("(block (type $f) call $f br 0) {drop}"), 800),
+            (
+                format!("(block (type $f) call $f i32.const 0 br_if 0) {drop}"),
+                800,
+            ),
+        ] {
+            let text = format!("(module {ty} {function} {table} (func {code}))");
+            assert_eq!(steps_of(&text), expected, "{code}");
+        }
+        // Without a long list none of it is read.
+        let text = "(module (type $f (func (result i32 i32))) (func $f (type $f) unreachable) \
+                    (func call $f drop drop))";
+        assert_eq!(steps_of(text), 0);
+    }
+}
