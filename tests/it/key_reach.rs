@@ -23,9 +23,13 @@ const MORE_THAN_A_PIPE: usize = 1 << 18;
 
 /// A program that does not compile in a few seconds.
 fn bomb() -> String {
-    const LOOPS: usize = 100_000;
-    let (begin, end) = ("loop ".repeat(LOOPS), "end ".repeat(LOOPS));
-    format!("(module (func (export \"f\") {begin}{end}))")
+    // Each loop keeps a variable of its own through all of them.
+    const LOOPS: usize = 2000;
+    let variables = "i32 ".repeat(LOOPS);
+    let begin = |at| format!("loop local.get {at} i32.const 1 i32.add local.set {at} ");
+    let begin: String = (0..LOOPS).map(begin).collect();
+    let end = "end ".repeat(LOOPS);
+    format!("(module (func (export \"f\") (local {variables}) {begin}{end}))")
 }
 
 /// The end of a process that must not wait for anything.

@@ -111,7 +111,7 @@ fn every_kind_of_worker_puts_up_its_walls_before_it_reads_its_input() {
         &[
             "build", "-q", "-O0", "--key", "key.pem", "--init", "fill", "-o", "squares/", &squares,
         ],
-        &["audit", "--key", "key.pub.pem", "hello/hello.x86_64.cwasm"],
+        &["audit", "hello/hello.x86_64.cwasm"],
         &["host"],
     ] {
         found.extend(workers(&sandbox.command(arguments)));
