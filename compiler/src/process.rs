@@ -17,7 +17,7 @@ mod messages;
 use std::ffi::OsStr;
 use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -123,6 +123,12 @@ pub(crate) fn run(
     bounds: &Bounds,
 ) -> Result<Ended, MachineError> {
     let stdin = machine::temporary_file(input)?;
+    // Where threads are limited, a thread that started later could take the place of one that the
+    // process has made sure of.
+    let (stdout, output) = later();
+    let (stderr, errors) = later();
+    let answer = answer(output, bounds.answer)?;
+    let messages = Messages::read(errors)?;
     let begin = Instant::now();
     let child = command
         .stdin(stdin)
@@ -132,8 +138,10 @@ pub(crate) fn run(
         .map_err(MachineError::of_start)?;
     let mut watch = (bounds.sleep == Sleep::Stuck).then(|| Watch::new(child.id()));
     let mut running = Running(child);
-    let answer = answer(running.0.stdout.take(), bounds.answer)?;
-    let messages = Messages::read(running.0.stderr.take())?;
+    // A thread that has ended already needs no stream.
+    let _ = running.0.stdout.take().map(|stream| stdout.send(stream));
+    let _ = running.0.stderr.take().map(|stream| stderr.send(stream));
+    drop((stdout, stderr));
 
     let (status, answer) = match running.wait(&answer, bounds, watch.as_mut())? {
         Waited::Ended(status, answer) => (status, answer),
@@ -223,18 +231,43 @@ impl Drop for Running {
     }
 }
 
+/// A stream that comes later, and by which it comes. It is empty if it never does.
+fn later<S>() -> (Sender<S>, Later<S>) {
+    let (sender, coming) = channel();
+    let later = Later {
+        coming,
+        stream: None,
+    };
+    (sender, later)
+}
+
+struct Later<S> {
+    coming: Receiver<S>,
+    stream: Option<S>,
+}
+
+impl<S: Read> Read for Later<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stream.is_none() {
+            self.stream = self.coming.recv().ok();
+        }
+        match &mut self.stream {
+            Some(stream) => stream.read(buffer),
+            None => Ok(0),
+        }
+    }
+}
+
 /// Reads an answer while it is written. Stops one byte after `most`: that byte shows that the
 /// answer is too long.
 fn answer(
-    stream: Option<impl Read + Send + 'static>,
+    stream: impl Read + Send + 'static,
     most: u64,
 ) -> Result<Receiver<io::Result<Vec<u8>>>, MachineError> {
     let (sender, receiver) = channel();
     let read = move || {
         let mut bytes = Vec::new();
-        let read = stream.map_or(Ok(0), |stream| {
-            stream.take(most.saturating_add(1)).read_to_end(&mut bytes)
-        });
+        let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
         // If the answer came too late, the receiver is gone.
         let _ = sender.send(read.map(|_| bytes));
     };
@@ -245,8 +278,7 @@ fn answer(
 
 /// What a worker process does first: it limits itself to `memory` bytes, leaves no core file, and
 /// ends when the process that started it does. [`crate::walls`] come after that. Only Linux has a
-/// limit that counts every private
-/// writable page, so other systems have no limit.
+/// limit that counts every private writable page, so other systems have no limit.
 pub(crate) fn limit(memory: u64) {
     #[cfg(target_os = "linux")]
     {

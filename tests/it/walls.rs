@@ -118,6 +118,7 @@ fn every_kind_of_worker_puts_up_its_walls_before_it_reads_its_input() {
     }
     let all = [
         "__code-map",
+        "__front-end",
         "__init",
         "__lint",
         "__precompile",

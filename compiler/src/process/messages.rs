@@ -32,13 +32,12 @@ pub(super) struct Messages {
 impl Messages {
     /// Begins to read a stream. Reads on when it is too much, so that the process is not stopped by
     /// a full pipe.
-    pub(super) fn read(stream: Option<impl Read + Send + 'static>) -> Result<Self, MachineError> {
+    pub(super) fn read(mut stream: impl Read + Send + 'static) -> Result<Self, MachineError> {
         let said = Arc::new(Mutex::new(Said::default()));
         // One is enough: it stands for everything that was said before it is taken.
         let (sender, news) = sync_channel(1);
         let heard = Arc::clone(&said);
         let read = move || {
-            let Some(mut stream) = stream else { return };
             let mut piece = [0; 1024];
             while let Ok(length @ 1..) = stream.read(&mut piece) {
                 lock(&heard).add(piece.get(..length).unwrap_or_default());
