@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_stream_without_end_is_not_waited_for() {
         let stop = Arc::new(AtomicBool::new(false));
-        let messages = Messages::read(Some(Endless(Arc::clone(&stop)))).unwrap();
+        let messages = Messages::read(Endless(Arc::clone(&stop))).unwrap();
         let minute = Duration::from_secs(60);
         let said = messages.text_within(minute, Duration::from_millis(50));
         assert!(said.starts_with("again\n"), "{said}");
