@@ -428,7 +428,7 @@ mod tests {
         let short = Duration::from_millis;
         let mut watch = Watch::with_patience(child.id(), short(500), short(50));
         let mut running = Running(child);
-        let answer = answer(running.0.stdout.take(), 100).unwrap();
+        let answer = answer(running.0.stdout.take().unwrap(), 100).unwrap();
         let waited = running.wait(&answer, &bounds(), Some(&mut watch));
         assert!(matches!(waited, Ok(Waited::Stuck)));
         // No limit is lower than 0.
