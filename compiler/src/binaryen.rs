@@ -296,9 +296,10 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
 /// What Binaryen said. It may also abort the process.
 #[cfg(feature = "binaryen")]
 pub fn run_binaryen(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    threads::try_those_of_binaryen()?;
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     threads::with_stack(|| {
+        // Here, since this thread counts as well.
+        threads::try_those_of_binaryen()?;
         let mut command = wasm_opt::integration::Command::new("wasm-opt");
         command.args(arguments);
         wasm_opt::integration::run_from_command_args(command).map_err(|error| {

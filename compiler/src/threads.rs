@@ -78,7 +78,8 @@ pub(crate) fn try_those_of_binaryen() -> Result<(), String> {
     let told = told.and_then(|text| text.parse().ok());
     match told.unwrap_or_else(processors) {
         0 | 1 => Ok(()),
-        threads => try_to_start(threads, STACK_OF_BINARYEN),
+        // One more: a thread that has just ended may still be counted.
+        threads => try_to_start(threads.saturating_add(1), STACK_OF_BINARYEN),
     }
 }
 
