@@ -99,20 +99,17 @@ fn in_ci_a_key_must_be_named() {
     assert!(build(Some("key.pem")).status.success());
 }
 
+/// A build that names no key.
+fn without_key(hello: &str) -> [&str; 7] {
+    ["build", "-q", hello, "-t", "x86_64", "-o", "a.cwasm"]
+}
+
 /// As a CI system leaves the variable if it does not have the secret.
 #[test]
 fn an_empty_variable_names_no_key() {
     let sandbox = Sandbox::new();
     let hello = hello();
-    let build = [
-        "build",
-        "-q",
-        hello.as_str(),
-        "-t",
-        "x86_64",
-        "-o",
-        "a.cwasm",
-    ];
+    let build = without_key(&hello);
     let empty = |arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
         command.env("EDGEC_KEY", "").output().unwrap()
@@ -162,15 +159,7 @@ fn the_development_key_is_its_owners_alone() {
 fn a_damaged_development_key_is_told_what_to_do_about() {
     let sandbox = Sandbox::new();
     let hello = hello();
-    let build = [
-        "build",
-        "-q",
-        hello.as_str(),
-        "-t",
-        "x86_64",
-        "-o",
-        "a.cwasm",
-    ];
+    let build = without_key(&hello);
     sandbox.ok(&build);
     let file = |name: &str| sandbox.path().join("home/.config/edgec").join(name);
     let whole = std::fs::read(file("dev.pub.pem")).unwrap();
