@@ -14,11 +14,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use wasmparser::WasmFeatures;
 
 pub(crate) use self::failures::Attempt;
 pub use self::failures::{Failure, OptimizeError};
 use crate::Level;
+use crate::deadline::Deadline;
 use crate::machine::MachineError;
 use crate::passes;
 use crate::process::{self, Bounds, Ended, Sleep};
@@ -88,7 +91,7 @@ pub enum Runs {
 }
 
 /// What an optimizer can read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reads {
     /// What Binaryen 116 reads, and nothing later.
     #[default]
@@ -168,20 +171,42 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
     Ok(arguments)
 }
 
+/// When an optimizer is stopped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Until {
+    deadline: Deadline,
+    /// Whether that is the deadline of the whole program.
+    whole: bool,
+    /// When the stage began.
+    begin: Instant,
+}
+
+impl Reads {
+    /// Whether an optimizer can be given a module that uses `features`.
+    pub(crate) fn check(self, features: WasmFeatures) -> Result<(), Failure> {
+        feature_arguments(features, self).map(drop)
+    }
+}
+
 impl Optimizer {
-    /// Whether it can be given a module that uses `features`.
-    pub(crate) fn check(&self, features: WasmFeatures) -> Result<(), Failure> {
-        feature_arguments(features, self.reads).map(drop)
+    /// When it is stopped if the stage begins now, and the whole program has a deadline.
+    pub(crate) fn until(&self, program: Deadline) -> Until {
+        let begin = Instant::now();
+        let deadline = program.or_after(self.timeout);
+        Until {
+            deadline,
+            whole: deadline.end() == program.end(),
+            begin,
+        }
     }
 
-    /// Optimizes one valid core module that uses `features`, before `deadline`. The result
-    /// is not yet validated.
+    /// Optimizes one valid core module that uses `features`. The result is not yet validated.
     pub(crate) fn run(
         &self,
         module: &[u8],
         features: WasmFeatures,
         level: Level,
-        deadline: Instant,
+        until: Until,
     ) -> Result<Vec<u8>, Attempt> {
         let mut arguments = feature_arguments(features, self.reads)?;
         arguments.extend(
@@ -207,7 +232,7 @@ impl Optimizer {
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
             memory: self.memory,
-            deadline,
+            deadline: until.deadline.end(),
             sleep: match self.tool {
                 Tool::Binaryen => Sleep::Stuck,
                 // It may wait for processes that it has started.
@@ -229,7 +254,10 @@ impl Optimizer {
                 Err(Attempt::Crashed { status, message })
             }
             Ended::OutOfMemory => Err(Attempt::OutOfMemory),
-            Ended::Late => Err(Attempt::Late),
+            Ended::Late => Err(Attempt::Late {
+                spent: until.deadline.spent(until.begin),
+                whole: until.whole,
+            }),
         }
     }
 
@@ -253,9 +281,10 @@ impl Optimizer {
         match attempt {
             Ok(optimized) => Ok(Ok(optimized)),
             Err(Attempt::Kept(failure)) => Ok(Err(failure)),
-            Err(Attempt::Late) => Err(OptimizeError::Timeout {
+            Err(Attempt::Late { spent, whole }) => Err(OptimizeError::Timeout {
                 module,
-                seconds: self.timeout.as_secs(),
+                spent,
+                whole,
             }),
             Err(Attempt::OutOfMemory) => Err(OptimizeError::Memory {
                 module,
@@ -332,8 +361,8 @@ mod tests {
     }
 
     fn run(optimizer: &Optimizer) -> Result<Vec<u8>, Attempt> {
-        let deadline = Instant::now() + optimizer.timeout;
-        optimizer.run(b"module", WasmFeatures::empty(), Level::O2, deadline)
+        let until = optimizer.until(Deadline::after(Duration::from_secs(60)));
+        optimizer.run(b"module", WasmFeatures::empty(), Level::O2, until)
     }
 
     fn shell(script: &str) -> Optimizer {
@@ -350,9 +379,10 @@ mod tests {
         };
         assert!(status.contains("SIGABRT"), "{status}");
         assert_eq!(message, "Assertion failed: oh no");
-        let long = run(&shell("head -c 100000 /dev/zero"));
-        assert!(matches!(long, Err(Attempt::Kept(Failure::Invalid { .. }))));
-        let gc = shell("true").run(b"", WasmFeatures::GC, Level::O2, Instant::now());
+        let long = shell("head -c 100000 /dev/zero");
+        assert!(matches!(run(&long), Err(Attempt::Kept(Failure::Invalid { .. }))));
+        let until = long.until(Deadline::after(Duration::ZERO));
+        let gc = shell("true").run(b"", WasmFeatures::GC, Level::O2, until);
         let Err(Attempt::Kept(unread)) = gc else {
             panic!("{gc:?}");
         };
@@ -361,11 +391,11 @@ mod tests {
 
     #[test]
     fn what_depends_on_the_machine_is_an_error() {
-        let hang = optimizer("/bin/sh", &["-c", "sleep 600"], Duration::from_millis(50));
+        let hang = optimizer("/bin/sh", &["-c", "sleep 600"], Duration::from_millis(100));
         let missing = optimizer("/nonexistent", &[], Duration::from_secs(60));
         let full = shell("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
         for (optimizer, what) in [
-            (hang, "optimizing core module 3 was stopped after 0 s"),
+            (hang, "optimizing core module 3 was stopped after 0.1 s"),
             (
                 full,
                 "optimizing core module 3 needs more than 1024 MiB of memory",
@@ -393,7 +423,7 @@ mod tests {
                 assert_eq!(arguments.last().unwrap(), "-g");
                 Ok([module, b" seen"].concat())
             }),
-            ..optimizer("/nonexistent", &[], Duration::ZERO)
+            ..optimizer("/nonexistent", &[], Duration::from_secs(60))
         };
         assert_eq!(run(&function).unwrap(), b"module seen");
     }

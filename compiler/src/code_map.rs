@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime_environ::component::ComponentArtifacts;
 use wasmtime_environ::{CompiledFunctionsTable, Module};
 
+use crate::deadline::Deadline;
 use crate::trim::{ModuleArtifacts, Table, TrimError};
 use crate::worker::{self, ReadError, Worker};
 use crate::{DebugInfo, Image, Kind};
@@ -59,8 +60,13 @@ impl CodeMapProcess {
     ///
     /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
     /// this version writes it.
-    pub fn functions(&self, info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, ReadError> {
-        self.run("functions", info, kind, MAX_FUNCTIONS_LEN)
+    pub fn functions(
+        &self,
+        info: &[u8],
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<Vec<FunctionCode>, ReadError> {
+        self.run("functions", info, kind, MAX_FUNCTIONS_LEN, deadline)
     }
 
     /// Where the engine enters the code, in bytes from its start: functions of modules and all that
@@ -71,8 +77,13 @@ impl CodeMapProcess {
     ///
     /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
     /// this version writes it.
-    pub fn entries(&self, info: &[u8], kind: Kind) -> Result<Vec<u32>, ReadError> {
-        self.run("entries", info, kind, MAX_FUNCTIONS_LEN)
+    pub fn entries(
+        &self,
+        info: &[u8],
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<Vec<u32>, ReadError> {
+        self.run("entries", info, kind, MAX_FUNCTIONS_LEN, deadline)
     }
 
     /// The names of the program's exports as the engine knows them, sorted. `info` is the content
@@ -82,8 +93,13 @@ impl CodeMapProcess {
     ///
     /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
     /// this version writes it.
-    pub fn exports(&self, info: &[u8], kind: Kind) -> Result<Vec<String>, ReadError> {
-        self.run("exports", info, kind, MAX_EXPORTS_LEN)
+    pub fn exports(
+        &self,
+        info: &[u8],
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, ReadError> {
+        self.run("exports", info, kind, MAX_EXPORTS_LEN, deadline)
     }
 
     fn run<T: serde::de::DeserializeOwned>(
@@ -92,9 +108,10 @@ impl CodeMapProcess {
         info: &[u8],
         kind: Kind,
         most: u64,
+        deadline: Deadline,
     ) -> Result<T, ReadError> {
         let arguments = [what, kind.name()];
-        worker::read(&self.worker.ask(&arguments, info, most)?)
+        worker::read(&self.worker.ask(&arguments, info, most, deadline)?)
     }
 }
 

@@ -2,25 +2,54 @@
 //!
 //! Cranelift's time and memory grow faster than its input: 2,000 nested loops that each keep
 //! a variable, 20 KB of WebAssembly, take gigabytes. No limit on the program's form that
-//! real programs keep covers every such form, so the process is limited instead.
+//! real programs keep covers every such form, so the process is limited instead. It also strips and
+//! trims the image, for which the engine's types decode what the compiler wrote.
 
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use edgec_targets::Target;
+use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
+use crate::deadline::Deadline;
 use crate::parallel::{map_at_once, workers_at_once};
+use crate::strip;
 use crate::threads;
+use crate::wire::{Place, Reader, Writer};
 use crate::worker::{self, Worker, WorkerError};
-use crate::{EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile};
+use crate::{
+    DebugSections, EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile,
+};
 
 /// The process that compiles: a program that calls [`compiler_worker`].
 #[derive(Clone, Debug)]
 pub struct CompilerProcess {
-    /// How it is started; its limits are for one program and target.
+    /// How it is started; its memory is for one program and target.
     pub worker: Worker,
+}
+
+/// Native code without what only debugging needs.
+#[derive(Debug)]
+pub struct Stripped {
+    /// The code.
+    pub image: NativeImage,
+    /// What debugging needs.
+    pub debug_sections: DebugSections,
+    /// How long compiling took: the process, from its start to its end, but for the rest.
+    pub compiling: Duration,
+    /// How long stripping and trimming took.
+    pub stripping: Duration,
+}
+
+/// What stands in front of an image.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    compatibility_hash: [u8; 32],
+    stripping: Duration,
+    sections: strip::Head,
+    image: Place,
 }
 
 /// More than any artifact may have, in bytes.
@@ -28,9 +57,11 @@ const MAX_ANSWER_LEN: u64 = 1 << 30;
 const IMAGE: u8 = 0;
 const SETTINGS: u8 = 1;
 const REFUSED: u8 = 2;
+const UNSTRIPPED: u8 = 3;
 
 impl CompilerProcess {
-    /// Compiles a program for one target and profile, as [`precompile`] does.
+    /// Compiles a program for one target and profile, as [`precompile`] does, and strips and trims the
+    /// image. All must be done before `deadline`.
     ///
     /// # Errors
     ///
@@ -40,20 +71,27 @@ impl CompilerProcess {
         program: &ValidComponent,
         target: &'static Target,
         profile: EngineProfile,
-    ) -> Result<NativeImage, PrecompileError> {
+        deadline: Deadline,
+    ) -> Result<Stripped, PrecompileError> {
+        let begin = Instant::now();
         let features = program.features().bits().to_string();
         let arguments = [target.id, profile.name(), program.kind().name(), &features];
         let mut answer = self
             .worker
-            .ask(&arguments, program.bytes(), MAX_ANSWER_LEN)
+            .ask(&arguments, program.bytes(), MAX_ANSWER_LEN, deadline)
             .map_err(|error| failed(error, target.id))?;
         match answer.split_first() {
             Some((&IMAGE, rest)) => {
-                if let Some((hash, _)) = rest.split_first_chunk::<32>() {
-                    let hash = *hash;
+                if let Some((head, debug_sections, length)) = understand(rest) {
                     // The image is what is left: no second copy of it is made.
-                    answer.drain(..1 + hash.len());
-                    return Ok(NativeImage::new(answer, program, target, profile, hash));
+                    answer.drain(..answer.len().saturating_sub(length));
+                    let hash = head.compatibility_hash;
+                    return Ok(Stripped {
+                        image: NativeImage::new(answer, program, target, profile, hash),
+                        debug_sections,
+                        compiling: begin.elapsed().saturating_sub(head.stripping),
+                        stripping: head.stripping,
+                    });
                 }
             }
             Some((&SETTINGS, reason)) => {
@@ -68,14 +106,20 @@ impl CompilerProcess {
                     reason: worker::text(reason),
                 });
             }
+            Some((&UNSTRIPPED, reason)) => {
+                return Err(PrecompileError::Unstripped {
+                    target: target.id,
+                    reason: worker::text(reason),
+                });
+            }
             _ => {}
         }
         Err(failed(WorkerError::no_answer(&answer), target.id))
     }
 
     /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a
-    /// small program for several at a time. `progress` is called before each. The images, and what
-    /// each took, are in the order of the targets.
+    /// small program for several at a time. `progress` is called before each. The images are in the
+    /// order of the targets.
     ///
     /// # Errors
     ///
@@ -85,17 +129,16 @@ impl CompilerProcess {
         program: &ValidComponent,
         targets: &[&'static Target],
         profile: EngineProfile,
+        deadline: Deadline,
         progress: impl Fn(&Target) + Sync + Send,
-    ) -> Result<Vec<(NativeImage, Duration)>, PrecompileError> {
+    ) -> Result<Vec<Stripped>, PrecompileError> {
         let workers = workers_at_once(program.bytes().len(), targets.len());
         // All of them at a time have what one may have.
         let mut share = self.clone();
         share.worker.memory /= workers as u64;
-        let timed = |compiler: &Self, target| {
+        let one = |compiler: &Self, target| {
             progress(target);
-            let begin = Instant::now();
-            let image = compiler.precompile(program, target, profile);
-            image.map(|image| (image, begin.elapsed()))
+            compiler.precompile(program, target, profile, deadline)
         };
         let failed = AtomicBool::new(false);
         let images = map_at_once(workers, targets, |_, target| {
@@ -103,17 +146,17 @@ impl CompilerProcess {
             if failed.load(Ordering::Relaxed) {
                 return None;
             }
-            let image = timed(&share, target);
+            let image = one(&share, target);
             failed.fetch_or(image.is_err(), Ordering::Relaxed);
             Some(image)
         });
         let images = images.into_iter().zip(targets);
         let images = images.map(|(image, target)| match image {
-            Some(Err(error)) if workers == 1 || error.is_of_the_program() => Err(error),
+            Some(Err(error)) if workers == 1 || error.is_final() => Err(error),
             Some(Ok(image)) => Ok(image),
             // It did not start, was killed, or lacked what the others used. Alone it has the whole
             // machine.
-            Some(Err(_)) | None => timed(self, target),
+            Some(Err(_)) | None => one(self, target),
         });
         images.collect()
     }
@@ -121,7 +164,7 @@ impl CompilerProcess {
 
 fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
     match error {
-        WorkerError::Timeout { seconds } => PrecompileError::Timeout { target, seconds },
+        WorkerError::Timeout { spent } => PrecompileError::Timeout { target, spent },
         WorkerError::Memory { mebibytes } => PrecompileError::Memory { target, mebibytes },
         WorkerError::Crash { status, message } => PrecompileError::Crash {
             target,
@@ -130,6 +173,33 @@ fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
         },
         WorkerError::Machine(source) => PrecompileError::Machine { target, source },
     }
+}
+
+/// The head of an answer, what debugging needs, and how long the image is behind them.
+fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
+    let (head, mut from) = Reader::new::<Head>(answer, &[])?;
+    let sections = DebugSections::read(&head.sections, &mut from)?;
+    let length = from.rest().len();
+    match head.image {
+        Place::Follow(image) if image == length as u64 => Some((head, sections, length)),
+        _ => None,
+    }
+}
+
+/// The parts of the answer for an image.
+fn reply(mut image: NativeImage) -> Result<Vec<Vec<u8>>, String> {
+    let begin = Instant::now();
+    let debug_sections = image.strip().map_err(|error| error.to_string())?;
+    image.trim().map_err(|error| error.to_string())?;
+    let stripping = begin.elapsed();
+    let mut out = Writer::new(&[]);
+    let head = Head {
+        compatibility_hash: image.compatibility_hash(),
+        stripping,
+        sections: debug_sections.write(&mut out),
+        image: out.put(image.into_bytes()),
+    };
+    out.message(&head).map_err(|error| error.to_string())
 }
 
 /// What the worker process does: reads the arguments that [`CompilerProcess`] gives and a
@@ -149,7 +219,13 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     // The process that started this one has validated it; the engine does so again.
     let program = ValidComponent::from_parts(worker::input()?, kind, features);
     match precompile(&program, target, profile) {
-        Ok(image) => worker::answer(IMAGE, &[&image.compatibility_hash(), image.bytes()]),
+        Ok(image) => match reply(image) {
+            Ok(answer) => {
+                let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
+                worker::answer(IMAGE, &answer)
+            }
+            Err(reason) => worker::answer(UNSTRIPPED, &[reason.as_bytes()]),
+        },
         Err(PrecompileError::Settings { reason, .. }) => {
             worker::answer(SETTINGS, &[reason.as_bytes()])
         }
@@ -162,26 +238,51 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::worker::tests::script;
+    use crate::worker::tests::{long, script, short};
 
-    fn run(worker: Worker) -> PrecompileError {
+    fn run_until(worker: Worker, deadline: Deadline) -> PrecompileError {
         let process = CompilerProcess { worker };
         let program = crate::validate(wat::parse_str("(component)").unwrap()).unwrap();
         let target = edgec_targets::find("x86_64").unwrap();
         process
-            .precompile(&program, target, EngineProfile::Default)
+            .precompile(&program, target, EngineProfile::Default, deadline)
             .unwrap_err()
+    }
+
+    fn run(worker: Worker) -> PrecompileError {
+        run_until(worker, long())
+    }
+
+    /// The image comes back as it is without processes, and so does what debugging needs.
+    #[test]
+    fn an_image_is_the_same_in_both_processes() {
+        let text = r#"(module (func (export "f") (result i32) i32.const 7))"#;
+        let program = crate::validate(wat::parse_str(text).unwrap()).unwrap();
+        let target = edgec_targets::find("x86_64").unwrap();
+        for profile in [EngineProfile::Default, EngineProfile::Edge] {
+            let mut here = precompile(&program, target, profile).unwrap();
+            let answer = reply(here.clone()).unwrap().concat();
+            let (head, there, length) = understand(&answer).unwrap();
+            let sections = here.strip().unwrap();
+            here.trim().unwrap();
+            assert_eq!(head.compatibility_hash, here.compatibility_hash());
+            assert!(answer.ends_with(here.bytes()));
+            assert_eq!(length, here.bytes().len());
+            let written = |sections: &DebugSections| {
+                let info = sections.debug_info(&crate::Names::default());
+                info.unwrap().write()
+            };
+            assert_eq!(written(&there), written(&sections));
+            // One byte less, or more.
+            assert!(understand(answer.get(..answer.len() - 1).unwrap()).is_none());
+            assert!(understand(&[&answer[..], b"x"].concat()).is_none());
+        }
     }
 
     #[test]
     fn each_end_of_the_process_has_an_error() {
-        let hang = run(Worker {
-            timeout: Duration::from_millis(50),
-            ..script("sleep 600")
-        });
+        let hang = run_until(script("sleep 600"), short());
         assert!(matches!(hang, PrecompileError::Timeout { .. }), "{hang}");
         let full = run(script(
             "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
@@ -196,6 +297,8 @@ mod tests {
         }
         let refused = run(script("printf '\\002no'"));
         assert!(refused.to_string().ends_with(": no"), "{refused}");
+        let unstripped = run(script("printf '\\003no'"));
+        assert!(unstripped.to_string().ends_with(": no"), "{unstripped}");
         let settings = run(script("printf '\\001no'"));
         assert!(matches!(settings, PrecompileError::Settings { .. }));
         let full = run(script("echo disk full >&2; exit 1"));

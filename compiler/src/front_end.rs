@@ -1,36 +1,82 @@
-//! Reading, validating and adapting an input in a process of its own.
+//! Reading, validating and adapting an input in a process of its own, and what comes before the
+//! optimizer.
 //!
 //! This is the first work on a program that anybody may have written. The validator and the
 //! engine's front end take time and memory that grow faster than the input, and the text parser and
 //! the encoder read it too. So all of them have a process with limits and walls, as the compiler
-//! has.
+//! has. The same process prepares the program for the optimizer. If the optimizer gets nothing of
+//! it, it also takes the steps behind that.
 
-use std::ffi::OsString;
+mod work;
+
+use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::work::front_end_worker;
+use self::work::{AheadHead, DONE, Head, NextHead, REFUSED, Refusal, Task};
+use crate::deadline::{Deadline, Spent};
 use crate::machine::MachineError;
-use crate::validate::Description;
-use crate::worker::{self, Worker, WorkerError};
+use crate::optimize::{Parts, Planned};
+use crate::wire::{self, Reader};
+use crate::worker::{Worker, WorkerError};
 use crate::{
-    AdaptError, Adapted, Adapter, Choice, InputError, KindChoice, ValidComponent, ValidateError,
-    adapt, read, validate,
+    AdaptError, Adapter, Choice, Finished, InputError, Interface, Kind, KindChoice, Resources,
+    Steps, ValidComponent, ValidateError,
 };
 
 /// The process that reads inputs: a program that calls [`front_end_worker`].
 #[derive(Clone, Debug)]
 pub struct FrontEnd {
-    /// How it is started; its limits are for one input.
+    /// How it is started; its memory is for one input.
     pub worker: Worker,
+}
+
+/// What is known of an input that is a program.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Facts {
+    /// Whether the input was in the text format.
+    pub from_text: bool,
+    /// How a core module was made a component; none where it was not.
+    pub adapter: Option<Adapter>,
+    /// What a core module became, and why.
+    pub choice: Option<Choice>,
+    /// What the program is.
+    pub kind: Kind,
+    /// Its length in bytes.
+    pub length: usize,
+    /// What it imports and exports.
+    pub interface: Interface,
+    /// What an instance of it needs.
+    pub resources: Resources,
 }
 
 /// A program that was read in another process.
 #[derive(Debug)]
 pub struct Fronted {
-    /// The valid program, and how it came to be one.
-    pub adapted: Adapted,
-    /// Whether the input was in the text format.
-    pub from_text: bool,
+    /// The valid program.
+    pub component: ValidComponent,
+    /// How it came to be one, and what it asks for.
+    pub facts: Facts,
+}
+
+/// What is still to be done with a program before it is compiled.
+#[derive(Debug)]
+pub struct Ahead {
+    /// What comes next.
+    pub next: Next,
+    /// How long it took to find that out.
+    pub planning: Duration,
+}
+
+/// What comes next for a program.
+#[derive(Debug)]
+pub enum Next {
+    /// The optimizer gets core modules of it.
+    Optimize(Planned),
+    /// The compiler gets it.
+    Compile(Box<Finished>),
 }
 
 /// Why there is no program.
@@ -48,11 +94,14 @@ pub enum FrontError {
         /// Whether the input was in the text format.
         from_text: bool,
     },
+    /// A snapshot is not the program with another state.
+    #[error(transparent)]
+    Snapshot(SnapshotError),
     /// Validating took too long, and was stopped.
-    #[error("validating this program was stopped after {seconds} s")]
+    #[error("validating this program was stopped {spent}")]
     Timeout {
-        /// The limit in seconds.
-        seconds: u64,
+        /// The time that was spent.
+        spent: Spent,
     },
     /// Validating needs more memory than it may have.
     #[error("validating this program needs more than {mebibytes} MiB of memory")]
@@ -76,6 +125,21 @@ pub enum FrontError {
     },
 }
 
+/// Why a component is not another one with another state.
+#[derive(Debug, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// It is not valid.
+    #[error("the pre-initialized component is not valid: {0}")]
+    Invalid(ValidateError),
+    /// It has another interface, or is made otherwise.
+    #[error("the pre-initialized component is not the input with another state: its {what} differ")]
+    Differs {
+        /// What it has otherwise.
+        what: Cow<'static, str>,
+    },
+}
+
 /// Why there is no program, with the input.
 #[derive(Debug)]
 pub struct NotFronted {
@@ -85,101 +149,178 @@ pub struct NotFronted {
     pub bytes: Vec<u8>,
 }
 
-/// More than any program may have, in bytes.
-const MAX_ANSWER_LEN: u64 = 1 << 30;
-const DONE: u8 = 0;
-const REFUSED: u8 = 1;
-
-/// For an input that is only validated, in the place of a kind.
-const AS_IT_IS: &str = "as-it-is";
-
-/// What stands in front of a program in an answer.
-#[derive(Serialize, Deserialize)]
-struct Head {
-    described: Description,
-    adapter: Option<Adapter>,
-    choice: Option<Choice>,
-    from_text: bool,
-    /// Whether the program is the input, byte for byte. Then nothing follows.
-    is_input: bool,
-}
-
-/// An error, as the process answers it.
-#[derive(Serialize, Deserialize)]
-enum Refusal {
-    Input(InputError),
-    Program(AdaptError, bool),
-}
+/// More than any program may have with what the optimizer gets of it, in bytes (2 GiB).
+const MAX_ANSWER_LEN: u64 = 2 << 30;
 
 impl FrontEnd {
-    /// Reads an input, validates it, and makes of it what `asked` names, as [`read`] and [`adapt`]
-    /// do.
+    /// Reads an input and validates it, as [`crate::read`] and [`crate::validate`] do.
     ///
     /// # Errors
     ///
     /// [`NotFronted`].
-    pub fn adapt(&self, bytes: Vec<u8>, asked: KindChoice) -> Result<Fronted, NotFronted> {
-        self.ask(bytes, asked.name())
+    pub fn validate(&self, bytes: Vec<u8>, deadline: Deadline) -> Result<Fronted, NotFronted> {
+        self.read(bytes, &Task::Read(None), deadline, fronted)
     }
 
-    /// Reads an input and validates it, as [`read`] and [`validate`] do.
+    /// Reads an input, validates it, and makes of it what `asked` names, as [`crate::read`] and
+    /// [`crate::adapt`] do.
     ///
     /// # Errors
     ///
     /// [`NotFronted`].
-    pub fn validate(&self, bytes: Vec<u8>) -> Result<ValidComponent, NotFronted> {
-        let fronted = self.ask(bytes, AS_IT_IS)?;
-        Ok(fronted.adapted.component)
+    pub fn adapt(
+        &self,
+        bytes: Vec<u8>,
+        asked: KindChoice,
+        deadline: Deadline,
+    ) -> Result<Fronted, NotFronted> {
+        self.read(bytes, &Task::Read(Some(asked)), deadline, fronted)
     }
 
-    fn ask(&self, bytes: Vec<u8>, asked: &str) -> Result<Fronted, NotFronted> {
-        let answer = self.worker.ask(&[asked], &bytes, MAX_ANSWER_LEN);
-        match answer.map_err(FrontError::from).and_then(understand) {
-            Ok((head, program)) => {
-                let program = if head.is_input { bytes } else { program };
-                Ok(fronted(head, program))
-            }
-            Err(error) => Err(NotFronted {
-                error: Box::new(error),
-                bytes,
-            }),
-        }
+    /// As [`adapt`](Self::adapt), and takes the steps up to the optimizer. Where the optimizer gets
+    /// nothing, it takes all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFronted`].
+    pub fn prepare(
+        &self,
+        bytes: Vec<u8>,
+        asked: KindChoice,
+        steps: Steps,
+        deadline: Deadline,
+    ) -> Result<(Facts, Ahead), NotFronted> {
+        let task = Task::Prepare { asked, steps };
+        self.read(bytes, &task, deadline, prepared)
+    }
+
+    /// Checks that a snapshot is valid and is `program` but for its state. Takes the steps up to the
+    /// optimizer for it, as [`prepare`](Self::prepare) does.
+    ///
+    /// # Errors
+    ///
+    /// [`FrontError`].
+    #[cfg(feature = "precompile")]
+    pub fn resume(
+        &self,
+        program: &ValidComponent,
+        snapshot: &crate::Snapshot,
+        steps: Steps,
+        deadline: Deadline,
+    ) -> Result<Ahead, FrontError> {
+        let (program, snapshot) = (program.bytes(), snapshot.bytes());
+        let task = Task::Resume {
+            program: program.len() as u64,
+            steps,
+        };
+        let parts = [program, snapshot];
+        self.ask(&task, &parts, snapshot, deadline, resumed)
+    }
+
+    fn read<T>(
+        &self,
+        bytes: Vec<u8>,
+        task: &Task,
+        deadline: Deadline,
+        read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
+    ) -> Result<T, NotFronted> {
+        let done = self.ask(task, &[&bytes], &bytes, deadline, read);
+        done.map_err(|error| NotFronted {
+            error: Box::new(error),
+            bytes,
+        })
+    }
+
+    /// The answer to a task and the parts that it is about, the last of which is `input`.
+    fn ask<T>(
+        &self,
+        task: &Task,
+        parts: &[&[u8]],
+        input: &[u8],
+        deadline: Deadline,
+        read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
+    ) -> Result<T, FrontError> {
+        let message = wire::message(task, parts).map_err(|error| MachineError::Worker {
+            message: error.to_string(),
+        });
+        let message = message.map_err(|source| FrontError::Machine { source })?;
+        let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
+        drop(message);
+        understand(&answer, input, read)
     }
 }
 
-/// The head of an answer, and what follows it.
-fn understand(answer: Vec<u8>) -> Result<(Head, Vec<u8>), FrontError> {
-    let malformed = || FrontError::from(WorkerError::no_answer(&answer));
+fn understand<T>(
+    answer: &[u8],
+    input: &[u8],
+    read: impl FnOnce(Head, &mut Reader<'_>) -> Option<T>,
+) -> Result<T, FrontError> {
+    let malformed = || FrontError::from(WorkerError::no_answer(answer));
     match answer.split_first() {
         Some((&DONE, rest)) => {
-            let (head, program) = postcard::take_from_bytes(rest).map_err(|_| malformed())?;
-            let program = program.to_vec();
-            Ok((head, program))
+            let (head, mut from) = Reader::new(rest, input).ok_or_else(malformed)?;
+            read(head, &mut from).ok_or_else(malformed)
         }
-        Some((&REFUSED, rest)) => match postcard::from_bytes(rest) {
-            Ok(Refusal::Input(error)) => Err(FrontError::Input(error)),
-            Ok(Refusal::Program(error, from_text)) => Err(FrontError::Program { error, from_text }),
-            Err(_) => Err(malformed()),
+        Some((&REFUSED, rest)) => match Reader::new(rest, input) {
+            Some((refusal, _)) => Err(refused(refusal)),
+            None => Err(malformed()),
         },
         _ => Err(malformed()),
     }
 }
 
-fn fronted(head: Head, program: Vec<u8>) -> Fronted {
-    Fronted {
-        adapted: Adapted {
-            component: ValidComponent::of_description(program, head.described),
-            adapter: head.adapter,
-            choice: head.choice,
-        },
-        from_text: head.from_text,
+fn refused(refusal: Refusal) -> FrontError {
+    match refusal {
+        Refusal::Input(error) => FrontError::Input(error),
+        Refusal::Program(error, from_text) => FrontError::Program { error, from_text },
+        Refusal::Snapshot(error) => FrontError::Snapshot(error),
     }
+}
+
+/// `None` if the answer is to something else, or bytes are missing. So are the others.
+fn fronted(head: Head, from: &mut Reader<'_>) -> Option<Fronted> {
+    let Head::Read {
+        described,
+        program,
+        facts,
+    } = head
+    else {
+        return None;
+    };
+    let component = ValidComponent::of_description(from.take(program)?, described);
+    Some(Fronted { component, facts })
+}
+
+fn prepared(head: Head, from: &mut Reader<'_>) -> Option<(Facts, Ahead)> {
+    match head {
+        Head::Prepared(facts, ahead) => Some((facts, self::ahead(ahead, from)?)),
+        _ => None,
+    }
+}
+
+#[cfg(feature = "precompile")]
+fn resumed(head: Head, from: &mut Reader<'_>) -> Option<Ahead> {
+    match head {
+        Head::Resumed(ahead) => self::ahead(ahead, from),
+        _ => None,
+    }
+}
+
+fn ahead(head: AheadHead, from: &mut Reader<'_>) -> Option<Ahead> {
+    let next = match head.next {
+        NextHead::Optimize(parts) => Next::Optimize(Planned(Parts::read(parts, from)?)),
+        NextHead::Compile(finished) => Next::Compile(Box::new(Finished::read(*finished, from)?)),
+    };
+    Some(Ahead {
+        next,
+        planning: head.planning,
+    })
 }
 
 impl From<WorkerError> for FrontError {
     fn from(error: WorkerError) -> Self {
         match error {
-            WorkerError::Timeout { seconds } => Self::Timeout { seconds },
+            WorkerError::Timeout { spent } => Self::Timeout { spent },
             WorkerError::Memory { mebibytes } => Self::Memory { mebibytes },
             WorkerError::Crash { status, message } => Self::Crash { status, message },
             WorkerError::Machine(source) => Self::Machine { source },
@@ -187,160 +328,5 @@ impl From<WorkerError> for FrontError {
     }
 }
 
-/// What the worker process does: reads what an input should become, and the input from standard
-/// input, and answers on standard output.
-///
-/// # Errors
-///
-/// What is wrong with the arguments or the streams: edgec did not start this process.
-pub fn front_end_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    let [asked] = worker::arguments(arguments)?;
-    let asked = match asked.as_str() {
-        AS_IT_IS => None,
-        name => {
-            let mut choices = KindChoice::ALL.into_iter();
-            let choice = choices.find(|choice| choice.name() == name);
-            Some(choice.ok_or_else(worker::usage)?)
-        }
-    };
-    let input = worker::input()?;
-    let (tag, head, program) = reply(&input, asked).map_err(|error| error.to_string())?;
-    worker::answer(tag, &[&head, &program])
-}
-
-/// The parts of an answer, as [`understand`] reads them.
-fn reply(
-    input: &[u8],
-    asked: Option<KindChoice>,
-) -> Result<(u8, Vec<u8>, Vec<u8>), postcard::Error> {
-    Ok(match work(input, asked) {
-        Ok((head, program)) => (DONE, postcard::to_allocvec(&head)?, program),
-        Err(refusal) => (REFUSED, postcard::to_allocvec(&refusal)?, Vec::new()),
-    })
-}
-
-fn work(bytes: &[u8], asked: Option<KindChoice>) -> Result<(Head, Vec<u8>), Refusal> {
-    let input = read(bytes.to_vec()).map_err(|not| Refusal::Input(not.error))?;
-    let from_text = input.is_from_text();
-    let adapted = match asked {
-        Some(asked) => adapt(input, asked),
-        None => only_validated(validate(input.into_bytes())),
-    };
-    let adapted = adapted.map_err(|error| Refusal::Program(error, from_text))?;
-    let (program, described) = adapted.component.into_description();
-    let is_input = program == bytes;
-    let head = Head {
-        described,
-        adapter: adapted.adapter,
-        choice: adapted.choice,
-        from_text,
-        is_input,
-    };
-    Ok((head, if is_input { Vec::new() } else { program }))
-}
-
-fn only_validated(program: Result<ValidComponent, ValidateError>) -> Result<Adapted, AdaptError> {
-    Ok(Adapted {
-        component: program?,
-        adapter: None,
-        choice: None,
-    })
-}
-
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::worker::tests::script;
-
-    fn answer(input: &[u8], asked: Option<KindChoice>) -> Result<(Head, Vec<u8>), FrontError> {
-        let (tag, head, program) = reply(input, asked).unwrap();
-        understand([vec![tag], head, program].concat())
-    }
-
-    /// What the process says is what this process would have found out.
-    #[test]
-    fn a_program_is_the_same_in_both_processes() {
-        let command = r#"(module
-            (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))
-            (memory (export "memory") 1)
-            (func (export "_start")))"#;
-        for text in [command, "(module)", "(component)"] {
-            let wasm = wat::parse_str(text).unwrap();
-            for input in [text.as_bytes(), &wasm] {
-                let (head, program) = answer(input, Some(KindChoice::Auto)).unwrap();
-                assert_eq!(head.is_input, program.is_empty());
-                let there = fronted(
-                    head,
-                    if program.is_empty() {
-                        input.into()
-                    } else {
-                        program
-                    },
-                );
-                let here = adapt(read(input.to_vec()).unwrap(), KindChoice::Auto).unwrap();
-                assert_eq!(there.from_text, input != wasm);
-                assert_eq!(there.adapted.choice, here.choice);
-                assert_eq!(there.adapted.adapter, here.adapter);
-                let (there, here) = (there.adapted.component, here.component);
-                assert_eq!(there.bytes(), here.bytes());
-                assert_eq!(there.kind(), here.kind());
-                assert_eq!(there.features(), here.features());
-                assert!(there.advisories().eq(here.advisories()));
-            }
-        }
-    }
-
-    #[test]
-    fn an_error_is_the_same_in_both_processes() {
-        let error = |input: &[u8], asked| answer(input, asked).map(|_| ()).unwrap_err();
-        let empty = error(b"", None);
-        assert!(matches!(empty, FrontError::Input(InputError::Empty)));
-        let invalid = "(module (func (result i32)))";
-        for asked in [None, Some(KindChoice::Auto)] {
-            let there = error(invalid.as_bytes(), asked);
-            let here = validate(wat::parse_str(invalid).unwrap()).unwrap_err();
-            assert_eq!(there.to_string(), here.to_string());
-            let FrontError::Program { from_text, .. } = there else {
-                panic!("{there:?}");
-            };
-            assert!(from_text);
-        }
-        let component = error(b"(component)", Some(KindChoice::Module));
-        let FrontError::Program { error, .. } = component else {
-            panic!("{component:?}");
-        };
-        assert!(matches!(error, AdaptError::ComponentToModule));
-    }
-
-    #[test]
-    fn each_end_of_the_process_has_an_error() {
-        let run = |script_text: &str| {
-            let front_end = FrontEnd {
-                worker: script(script_text),
-            };
-            front_end.validate(b"input".to_vec()).unwrap_err()
-        };
-        let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
-        assert!(matches!(
-            *full.error,
-            FrontError::Memory { mebibytes: 1024 }
-        ));
-        assert_eq!(full.bytes, b"input");
-        let crash = run("echo oh no >&2; kill -SEGV $$");
-        assert!(crash.error.to_string().contains("oh no"));
-        for nothing in ["true", "printf '\\000'", "printf '\\001'", "echo '?'"] {
-            let error = run(nothing).error;
-            assert!(matches!(*error, FrontError::Crash { .. }), "{error}");
-        }
-        let disk = run("echo disk full >&2; exit 1");
-        assert!(matches!(*disk.error, FrontError::Machine { .. }));
-        let mut hang = FrontEnd {
-            worker: script("sleep 600"),
-        };
-        hang.worker.timeout = Duration::from_millis(50);
-        let hang = hang.validate(Vec::new()).unwrap_err();
-        assert!(matches!(*hang.error, FrontError::Timeout { seconds: 0 }));
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use wasm_encoder::{NameMap, NameSection, Section as _};
 use wasmparser::{KnownCustom, Name, Parser, Payload};
 
@@ -15,7 +16,7 @@ use crate::module_parts::{Parts, is_function};
 use crate::sections::{Becomes, with_sections};
 
 /// The names that a core module has: its own, and those of its functions by index.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ModuleNames {
     pub(crate) module: Option<String>,
     pub(crate) functions: BTreeMap<u32, String>,
@@ -54,7 +55,6 @@ impl ModuleNames {
 }
 
 /// Whether a module has a name section.
-#[cfg(feature = "precompile")]
 pub(crate) fn has_names(module: &[u8]) -> bool {
     let mut payloads = Parser::new(0).parse_all(module);
     payloads.any(|payload| match payload {

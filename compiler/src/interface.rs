@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use edgec_targets::import_text;
+use serde::{Deserialize, Serialize};
 use wasmparser::{Parser, Payload};
 
 /// Imports and exports of a component, or of a core module.
 ///
 /// A component's are the names of its outermost level (`wasi:cli/run@0.2.0`); a core
 /// module's imports are `module::name` ([`import_text`]).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// What must be given to the program.
     pub imports: BTreeSet<String>,

@@ -12,6 +12,7 @@
 //! This crate prints nothing, signs nothing and does not know the artifact format.
 
 mod adapt;
+mod assembler;
 mod binaryen;
 mod bodies;
 #[cfg(feature = "precompile")]
@@ -20,11 +21,13 @@ mod code_map;
 mod compiler_process;
 mod component_types;
 mod debug_info;
+mod deadline;
 mod elf;
 mod engine_faults;
 mod engine_limits;
 mod environment;
 mod features;
+mod finish;
 mod front_end;
 mod function_names;
 mod gain;
@@ -43,12 +46,10 @@ mod lint;
 mod machine;
 mod module_parts;
 mod modules;
-#[cfg(feature = "precompile")]
 mod names;
 mod operands;
 mod optimize;
 mod order;
-#[cfg(feature = "precompile")]
 mod outline;
 mod parallel;
 mod passes;
@@ -74,11 +75,13 @@ mod trim_exports;
 mod validate;
 mod validator_limits;
 mod walls;
+mod wire;
 mod worker;
 
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
+pub use assembler::{Assembler, AssembleError, assembler_worker};
 pub use binaryen::{
     BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool,
 };
@@ -87,18 +90,22 @@ pub use binaryen::{optimizer_worker, run_binaryen};
 #[cfg(feature = "precompile")]
 pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 #[cfg(feature = "precompile")]
-pub use compiler_process::{CompilerProcess, compiler_worker};
+pub use compiler_process::{CompilerProcess, Stripped, compiler_worker};
+pub use deadline::{Deadline, Spent};
 pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
 pub use edgec_targets::EngineProfile;
 pub use environment::{hidden_variables, hide_variable};
 pub use features::supported_feature_names;
-pub use front_end::{FrontEnd, FrontError, Fronted, NotFronted, front_end_worker};
+pub use finish::Finished;
+pub use front_end::{
+    Ahead, Facts, FrontEnd, FrontError, Fronted, Next, NotFronted, SnapshotError, front_end_worker,
+};
 #[cfg(feature = "precompile")]
 pub use image::{Image, ImageError};
 #[cfg(feature = "precompile")]
 pub use initialize::WIZER_VERSION;
 #[cfg(feature = "precompile")]
-pub use initializer::{InitError, Initializer, initializer_worker};
+pub use initializer::{InitError, Initializer, Snapshot, initializer_worker};
 pub use input::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use interface::Interface;
 pub use lint::{
@@ -106,9 +113,10 @@ pub use lint::{
 };
 pub use machine::{Limit, MachineError};
 pub use modules::map_modules;
-#[cfg(feature = "precompile")]
 pub use names::{Names, take_names};
-pub use optimize::{KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, optimize};
+pub use optimize::{
+    KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
+};
 pub use order::order;
 #[cfg(feature = "precompile")]
 pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};

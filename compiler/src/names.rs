@@ -6,11 +6,13 @@
 //!
 //! Source: WebAssembly 3.0, appendix "Custom Sections", "Name Section".
 
+use serde::{Deserialize, Serialize};
+
 use crate::function_names::{ModuleNames, has_names, without_names};
 use crate::{ValidComponent, map_modules};
 
 /// The names of every core module's functions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Names {
     modules: Vec<ModuleNames>,
 }
@@ -38,6 +40,7 @@ pub fn take_names(program: &ValidComponent) -> (Option<ValidComponent>, Names) {
     (bare, Names { modules })
 }
 
+#[cfg(any(test, feature = "precompile"))]
 impl Names {
     /// A core module's own name, by the module's number.
     pub(crate) fn module(&self, module: u32) -> Option<&str> {

@@ -5,30 +5,32 @@
 //! (`modules.rs`). A program that changed is validated again, except for the function bodies: they
 //! were validated with their modules. If it is not valid, the unoptimized program is compiled. Core
 //! modules and components that are identical, before or after, are stored once.
+//!
+//! These are three steps: `plan.rs` says what the optimizer gets, the optimizer runs on that, and
+//! `assemble.rs` makes a program of what it gave. A build takes the first and the last in processes
+//! with limits (`front_end.rs`, `assembler.rs`). [`optimize`] takes all of them in this process.
 
-use std::borrow::Cow;
+mod assemble;
+mod parts;
+mod plan;
+
 use std::collections::BTreeSet;
-use std::time::Instant;
 
-use wasmparser::WasmFeatures;
+use serde::{Deserialize, Serialize};
 
-use crate::binaryen::{Attempt, Failure, OptimizeError, Optimizer};
-use crate::features;
-use crate::function_names::{named, numbered};
-use crate::gain;
-use crate::modules::{core_modules, map_modules};
-use crate::parallel::{map_at_once, workers_at_once};
+pub(crate) use self::assemble::assemble;
+pub(crate) use self::parts::{Head, Module, Parts};
+pub(crate) use self::plan::plan;
+pub use self::plan::{Planned, Returned};
+use crate::binaryen::{Failure, OptimizeError, Optimizer, Reads};
+use crate::deadline::Deadline;
 use crate::passes;
-use crate::set_aside::{put_back, take_out};
-use crate::share_modules::share_modules;
-use crate::spare::{Spared, Unfit};
-use crate::trim_exports::trim_exports;
-use crate::validate::{KnownCode, validate_known};
-use crate::{Kind, ValidComponent, ValidateError, validate};
+use crate::spare::Unfit;
+use crate::{Kind, ValidComponent};
 
 /// How much to optimize. The names are those of `wasm-opt`; edgec has its own lists of passes
 /// (`passes.rs`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
     /// Not at all: the program is compiled as it is.
     O0,
@@ -96,7 +98,7 @@ pub struct Optimized {
 }
 
 /// What happened to one core module.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleReport {
     /// Its length in bytes before.
     pub before: usize,
@@ -110,7 +112,7 @@ pub struct ModuleReport {
 }
 
 /// A function that Binaryen was not given.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptFunction {
     /// Its index in the module before optimization.
     pub index: u32,
@@ -121,7 +123,7 @@ pub struct KeptFunction {
 }
 
 /// The outcome of optimizing one core module.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ModuleOutcome {
     /// It was replaced.
     Optimized {
@@ -132,8 +134,22 @@ pub enum ModuleOutcome {
     Kept(Failure),
 }
 
+/// What is done to a program between its validation and the compiler, apart from the optimizer
+/// itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Steps {
+    /// How much to optimize.
+    pub level: Level,
+    /// What the optimizer can read.
+    pub reads: Reads,
+    /// Core modules that it is not given, by their numbers in file order.
+    pub spared: BTreeSet<usize>,
+    /// Whether functions are reordered, as [`crate::order`] does.
+    pub order: bool,
+}
+
 /// Optimizes every core module at any depth; several at a time if the program is small. Calls
-/// `progress` before each, with the module's number and its length in bytes.
+/// `progress` before each that the optimizer gets, with the module's number and its length in bytes.
 ///
 /// # Errors
 ///
@@ -144,136 +160,16 @@ pub fn optimize(
     optimizer: &Optimizer,
     progress: impl Fn(usize, usize) + Sync + Send,
 ) -> Result<Optimized, OptimizeError> {
-    if level == Level::O0 {
-        return Ok(Optimized {
-            component: program,
-            modules: Vec::new(),
-            shared: 0,
-            imports_removed: BTreeSet::new(),
-        });
-    }
-    let imports = module_imports(&program);
-    // This comes first: identical modules must not become different by which of their exports are
-    // used.
-    let (program, shared) = share_modules(program);
-    let (program, removed) = match trim_exports(&program) {
-        Some(trimmed) => (trimmed.component, trimmed.removed),
-        None => (program, Vec::new()),
+    let steps = Steps {
+        level,
+        reads: optimizer.reads,
+        spared: optimizer.spared.clone(),
+        order: false,
     };
-    let before = core_modules(&program);
-    let workers = workers_at_once(program.bytes().len(), before.len());
-    let results = optimize_modules(&before, workers, level, optimizer, progress)?;
-    let code = known_code(&program, &results);
-    let (mut modules, new) = reports(&before, results, &removed);
-    let mut new = new.into_iter();
-    let whole = map_modules(&program, &mut |_| new.next().flatten());
-    let is_new = shared > 0 || !removed.is_empty() || whole.is_some();
-    let component = match whole.map(|whole| validate_known(whole, code)) {
-        None => program,
-        Some(Ok(component)) => component,
-        Some(Err(error)) => {
-            left_as_they_are(&mut modules, &error);
-            program
-        }
-    };
-    // Modules that were different may be identical now.
-    let (component, more) = match is_new {
-        true => share_modules(component),
-        false => (component, 0),
-    };
-    let left = module_imports(&component);
-    Ok(Optimized {
-        component,
-        modules,
-        shared: shared + more,
-        imports_removed: imports.difference(&left).cloned().collect(),
-    })
-}
-
-/// An optimized module.
-struct New {
-    module: ValidComponent,
-    /// The functions that were kept from Binaryen.
-    kept: Vec<KeptFunction>,
-}
-
-/// What becomes of each module, on up to `workers` of them at a time.
-fn optimize_modules(
-    modules: &[&[u8]],
-    workers: usize,
-    level: Level,
-    optimizer: &Optimizer,
-    progress: impl Fn(usize, usize) + Sync + Send,
-) -> Result<Vec<Result<New, Failure>>, OptimizeError> {
-    let deadline = Instant::now() + optimizer.timeout;
-    let one = |number: usize, module: &&[u8]| {
-        progress(number, module.len());
-        match optimizer.spared.contains(&number) {
-            true => Err(Attempt::Kept(Failure::Spared)),
-            false => optimize_module(module, level, optimizer, deadline),
-        }
-    };
-    let attempts = map_at_once(workers, modules, one);
-    // Which modules are optimized must not depend on what ran beside them, or on an accident. So a
-    // module whose failure may not happen again is tried once more, alone.
-    let attempts = attempts.into_iter().zip(modules).enumerate();
-    let results = attempts.map(|(number, (attempt, module))| {
-        let attempt = match attempt {
-            Err(failed) if failed.may_end_otherwise() => one(number, module),
-            attempt => attempt,
-        };
-        optimizer.outcome(number, attempt)
-    });
-    results.collect()
-}
-
-/// Every function body was validated with its module: as a part of the program, or when the module
-/// was optimized.
-fn known_code(program: &ValidComponent, results: &[Result<New, Failure>]) -> KnownCode {
-    let new = results.iter().flatten().map(|new| new.module.features());
-    KnownCode {
-        valid_with: new.fold(program.features(), WasmFeatures::union),
-        uses: None,
-    }
-}
-
-/// The report on each module, and its new bytes if it has any.
-fn reports(
-    before: &[&[u8]],
-    results: Vec<Result<New, Failure>>,
-    removed: &[usize],
-) -> (Vec<ModuleReport>, Vec<Option<Vec<u8>>>) {
-    let modules = before.iter().zip(results).enumerate();
-    let modules = modules.map(|(number, (before, result))| {
-        let (after, functions_kept, outcome) = match result {
-            Ok(New { module, kept }) => {
-                let module = module.into_bytes();
-                let after = module.len();
-                (Some(module), kept, ModuleOutcome::Optimized { after })
-            }
-            Err(failure) => (None, Vec::new(), ModuleOutcome::Kept(failure)),
-        };
-        let report = ModuleReport {
-            before: before.len(),
-            exports_removed: removed.get(number).copied().unwrap_or(0),
-            functions_kept,
-            outcome,
-        };
-        (report, after)
-    });
-    modules.unzip()
-}
-
-/// The program with the optimized modules is not valid: all of them stay as they are.
-fn left_as_they_are(modules: &mut [ModuleReport], error: &ValidateError) {
-    for module in modules {
-        if let ModuleOutcome::Optimized { .. } = module.outcome {
-            module.functions_kept.clear();
-            module.outcome = ModuleOutcome::Kept(Failure::Invalid {
-                message: error.to_string(),
-            });
-        }
-    }
+    let planned = Planned(plan(program, &steps));
+    let deadline = Deadline::after(optimizer.timeout);
+    let Returned(parts) = planned.optimize(level, optimizer, deadline, progress)?;
+    Ok(assemble(parts))
 }
 
 /// The imports of a program that is a core module.
@@ -282,58 +178,6 @@ fn module_imports(program: &ValidComponent) -> BTreeSet<String> {
         Kind::Module => program.interface().imports,
         Kind::Component => BTreeSet::new(),
     }
-}
-
-/// Optimizes one module. Returns it with the functions that were kept from Binaryen.
-fn optimize_module(
-    module: &[u8],
-    level: Level,
-    optimizer: &Optimizer,
-    deadline: Instant,
-) -> Result<New, Attempt> {
-    // This depends on the module alone: nothing has run yet.
-    if level == Level::O1 {
-        gain::check(module)?;
-    }
-    let spared = Spared::of(module, optimizer.reads).or_else(|failure| {
-        // If Binaryen would not read the module at all, that reason says more.
-        optimizer.check(features::used(module))?;
-        Err(failure)
-    })?;
-    let (input, names) = numbered(module, is_note).ok_or_else(not_understood)?;
-    let given = match spared.is_empty() {
-        true => Cow::Borrowed(&input),
-        false => match take_out(&input, &spared) {
-            Some(given) => Cow::Owned(given),
-            None => {
-                optimizer.check(features::used(&input))?;
-                return Err(Failure::Names.into());
-            }
-        },
-    };
-    let features = features::used(&given);
-    let mut optimized = optimizer.run(&given, features, level, deadline)?;
-    if !spared.is_empty() {
-        optimized = put_back(&input, &spared, &optimized).ok_or_else(not_understood)?;
-    }
-    let optimized = named(&optimized, &names).ok_or_else(not_understood)?;
-    let module = match validate(optimized) {
-        Ok(valid) if valid.kind() == Kind::Module => valid,
-        Ok(_) => return Err(not_understood().into()),
-        Err(error) => {
-            let message = error.to_string();
-            return Err(Failure::Invalid { message }.into());
-        }
-    };
-    let kept = spared.functions.iter().map(|(index, reason)| KeptFunction {
-        index: *index,
-        name: names.functions.get(index).cloned(),
-        reason: *reason,
-    });
-    Ok(New {
-        module,
-        kept: kept.collect(),
-    })
 }
 
 fn not_understood() -> Failure {
@@ -354,6 +198,7 @@ fn is_note(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::function_names::without_names;
+    use crate::validate;
 
     #[test]
     fn only_notes_on_the_code_are_taken_out() {

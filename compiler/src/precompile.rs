@@ -6,6 +6,7 @@ use edgec_targets::Target;
 use sha2::{Digest as _, Sha256};
 use wasmtime::Engine;
 
+use crate::deadline::Spent;
 use crate::machine::MachineError;
 use crate::settings;
 use crate::{EngineProfile, Kind, ValidComponent};
@@ -44,13 +45,21 @@ pub enum PrecompileError {
         /// What the engine said.
         reason: String,
     },
+    /// What the engine made cannot be stripped or trimmed: a defect of edgec or of the engine.
+    #[error("the image for `{target}` cannot be stripped: {reason}")]
+    Unstripped {
+        /// The target's name.
+        target: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// It took too long, and was stopped.
-    #[error("compiling this program for `{target}` was stopped after {seconds} s")]
+    #[error("compiling this program for `{target}` was stopped {spent}")]
     Timeout {
         /// The target's name.
         target: &'static str,
-        /// The limit in seconds.
-        seconds: u64,
+        /// The time that was spent.
+        spent: Spent,
     },
     /// It needs more memory than it may have.
     #[error("compiling this program for `{target}` needs more than {mebibytes} MiB of memory")]
@@ -81,9 +90,16 @@ pub enum PrecompileError {
 }
 
 impl PrecompileError {
-    /// Whether it is the program, and not what there was of time and memory.
-    pub(crate) fn is_of_the_program(&self) -> bool {
-        matches!(self, Self::Settings { .. } | Self::Compile { .. })
+    /// Whether it would be the same if it was tried again: it is the program, and not what there was
+    /// of memory, or there is no time left.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Settings { .. }
+                | Self::Compile { .. }
+                | Self::Unstripped { .. }
+                | Self::Timeout { .. }
+        )
     }
 }
 

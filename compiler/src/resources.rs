@@ -6,6 +6,7 @@
 
 use std::rc::Rc;
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
     ComponentTypeRef, Encoding, Instance, MemoryType, Parser, Payload, TableType,
@@ -16,7 +17,7 @@ use wasmparser::{
 const MAX_ENTRIES: usize = 10_000;
 
 /// The needs of one instance.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
     /// How many core instances are made from core modules.
     pub core_instances: u64,
@@ -35,7 +36,7 @@ pub struct Resources {
 }
 
 /// A minimum and, where one is stated, a maximum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// At instantiation.
     pub minimum: u64,

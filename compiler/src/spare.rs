@@ -13,6 +13,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{
     CompositeInnerType, ConstExpr, Data, DataKind, Element, ElementItems, ElementKind,
     ExportSectionReader, ExternalKind, FunctionBody, Operator, Parser, Payload, TypeRef,
@@ -23,7 +24,7 @@ pub use self::function::Unfit;
 use crate::binaryen::{Failure, Reads};
 
 /// What is kept from Binaryen when it gets the module.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spared {
     /// Functions, by index.
     pub(crate) functions: BTreeMap<u32, Unfit>,
@@ -176,7 +177,7 @@ impl Reader {
         let length = data.data.len() as u64;
         let spaces = &mut self.memories;
         let may_trap = Err(Failure::MayTrap {
-            kind: "data",
+            kind: "data".into(),
             index,
         });
         let memory = at(spaces, *memory_index);
@@ -212,7 +213,7 @@ impl Reader {
                         self.spared.tables.insert(table);
                     }
                     Fate::Lost => {
-                        let kind = "element";
+                        let kind = "element".into();
                         return Err(Failure::MayTrap { kind, index });
                     }
                 }

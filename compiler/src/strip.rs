@@ -10,8 +10,10 @@ use std::sync::Arc;
 
 use object::LittleEndian as LE;
 use object::elf::{STT_FUNC, Sym64};
+use serde::{Deserialize, Serialize};
 
 use crate::debug_info::{Symbol, parse_name, symbol_name};
+use crate::wire::{Place, Reader, Writer};
 use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 
 // The sections that running the code does not need.
@@ -35,6 +37,20 @@ struct Removed {
     address_map: Vec<u8>,
 }
 
+/// What stands in front of the bytes, for another process.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Head {
+    machine: u16,
+    text: (u64, u64),
+    symbols: Place,
+    strings: Place,
+    address_map: Place,
+}
+
+/// How long the names of symbols are on average, at most, in bytes: names may overlap, and are
+/// copied.
+const AVERAGE_NAME: usize = 256;
+
 impl NativeImage {
     /// Removes from the image what only debugging needs, and returns it.
     ///
@@ -49,6 +65,29 @@ impl NativeImage {
 }
 
 impl DebugSections {
+    pub(crate) fn write(&self, out: &mut Writer<'_>) -> Head {
+        let removed = &*self.0;
+        Head {
+            machine: removed.machine,
+            text: removed.text,
+            symbols: out.put(removed.symbols.clone()),
+            strings: out.put(removed.strings.clone()),
+            address_map: out.put(removed.address_map.clone()),
+        }
+    }
+
+    /// `None` if bytes are missing.
+    pub(crate) fn read(head: &Head, from: &mut Reader<'_>) -> Option<Self> {
+        let removed = Removed {
+            machine: head.machine,
+            text: head.text,
+            symbols: from.take(head.symbols)?,
+            strings: from.take(head.strings)?,
+            address_map: from.take(head.address_map)?,
+        };
+        Some(Self(Arc::new(removed)))
+    }
+
     /// What debugging the image needs. [`DebugInfo::place`] then says which stripped image it is
     /// about; nothing may change that image afterwards.
     ///
@@ -109,6 +148,8 @@ fn symbols(removed: &Removed, names: &Names) -> Result<Vec<Symbol<'static>>, Ima
     let strings = removed.strings.as_slice();
     let table: &[Sym64<LE>] =
         object::slice_from_all_bytes(&removed.symbols).map_err(|()| malformed())?;
+    let room = table.len().saturating_mul(AVERAGE_NAME);
+    let mut room = room.saturating_add(strings.len());
     let mut symbols = Vec::new();
     for symbol in table {
         if symbol.st_info & 0xf != STT_FUNC {
@@ -116,8 +157,9 @@ fn symbols(removed: &Removed, names: &Names) -> Result<Vec<Symbol<'static>>, Ima
         }
         let name = usize::try_from(symbol.st_name.get(LE)).ok();
         let name = name.and_then(|at| strings.get(at..)?.split(|byte| *byte == 0).next());
-        let name = name.and_then(|name| std::str::from_utf8(name).ok());
         let name = name.ok_or_else(malformed)?;
+        room = room.checked_sub(name.len()).ok_or_else(malformed)?;
+        let name = std::str::from_utf8(name).map_err(|_| malformed())?;
         let given = parse_name(name).and_then(|(module, function, _)| {
             let given = symbol_name(names.function(module, function)?);
             Some(format!("wasm[{module}]::function[{function}]::{given}"))

@@ -263,7 +263,6 @@ impl ValidComponent {
 
     /// The same program in other bytes, which may differ only in custom sections: the engine
     /// ignores those.
-    #[cfg(feature = "precompile")]
     pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
         Self {
             bytes,

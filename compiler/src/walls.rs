@@ -22,7 +22,9 @@ mod linux;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::time::Duration;
 
+use crate::deadline::Deadline;
 use crate::worker::{self, Worker, WorkerError};
 
 /// What a worker still opens behind the walls.
@@ -103,6 +105,8 @@ pub fn enter(_: Opens) -> Vec<Wall> {
 const MISSING: u8 = 0;
 /// More than the names of all walls, in bytes.
 const MOST_NAMED: u64 = 1024;
+/// How long that may take.
+const LONGEST: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// The names of the walls that workers lack on this machine, with commas; empty if they have
@@ -112,7 +116,8 @@ impl Worker {
     ///
     /// [`WorkerError`]: it could not say.
     pub fn missing_walls(&self) -> Result<String, WorkerError> {
-        let answer = self.ask(&[], &[], MOST_NAMED)?;
+        let deadline = Deadline::after(LONGEST);
+        let answer = self.ask(&[], &[], MOST_NAMED, deadline)?;
         match answer.split_first() {
             Some((&MISSING, names)) => Ok(worker::text(names)),
             _ => Err(WorkerError::no_answer(&answer)),

@@ -10,8 +10,9 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use crate::deadline::{Deadline, Spent};
 use crate::machine::MachineError;
 use crate::process::{self, Bounds, Ended, Sleep};
 use crate::walls::{self, Confinement, Opens, Wall};
@@ -23,8 +24,6 @@ pub struct Worker {
     pub program: PathBuf,
     /// Arguments in front of those of the worker.
     pub arguments: Vec<OsString>,
-    /// How long one piece of work may take.
-    pub timeout: Duration,
     /// How much memory it may use, in bytes (held on Linux only).
     pub memory: u64,
     /// Whether it may work without some of the walls around it.
@@ -72,11 +71,11 @@ impl WorkerLimits {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
-    /// It took too long, and was stopped.
-    #[error("not done after {seconds} s")]
+    /// It was not done at its deadline, and was stopped.
+    #[error("not done {spent}")]
     Timeout {
-        /// The limit in seconds.
-        seconds: u64,
+        /// The time that was spent.
+        spent: Spent,
     },
     /// It needs more memory than it may have.
     #[error("it needs more than {mebibytes} MiB of memory")]
@@ -113,14 +112,15 @@ pub enum ReadError {
 }
 
 impl Worker {
-    /// The answer to an input, of which at most `most` bytes are read.
+    /// The answer to an input before `deadline`, of which at most `most` bytes are read.
     pub(crate) fn ask(
         &self,
         arguments: &[&str],
         input: &[u8],
         most: u64,
+        deadline: Deadline,
     ) -> Result<Vec<u8>, WorkerError> {
-        self.answer(arguments, input, most, Sleep::Stuck)
+        self.answer(arguments, input, most, deadline, Sleep::Stuck)
     }
 
     /// As [`ask`](Self::ask), for a worker that runs the input, which may sleep.
@@ -130,8 +130,9 @@ impl Worker {
         arguments: &[&str],
         input: &[u8],
         most: u64,
+        deadline: Deadline,
     ) -> Result<Vec<u8>, WorkerError> {
-        self.answer(arguments, input, most, Sleep::Allowed)
+        self.answer(arguments, input, most, deadline, Sleep::Allowed)
     }
 
     /// What it may use.
@@ -147,8 +148,10 @@ impl Worker {
         arguments: &[&str],
         input: &[u8],
         most: u64,
+        deadline: Deadline,
         sleep: Sleep,
     ) -> Result<Vec<u8>, WorkerError> {
+        let begin = Instant::now();
         let mut command = process::command(&self.program);
         command
             .args(&self.arguments)
@@ -157,7 +160,7 @@ impl Worker {
         let bounds = Bounds {
             answer: most,
             memory: self.memory,
-            deadline: Instant::now() + self.timeout,
+            deadline: deadline.end(),
             sleep,
         };
         match process::run(&mut command, input, &bounds)? {
@@ -167,7 +170,7 @@ impl Worker {
                 message: format!("more than {most} bytes"),
             }),
             Ended::Late => Err(WorkerError::Timeout {
-                seconds: self.timeout.as_secs(),
+                spent: deadline.spent(begin),
             }),
             Ended::OutOfMemory => Err(WorkerError::Memory {
                 mebibytes: self.memory >> 20,
@@ -338,21 +341,32 @@ pub(crate) fn answer(tag: u8, parts: &[&[u8]]) -> Result<(), String> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    /// More time than any test takes.
+    pub(crate) fn long() -> Deadline {
+        Deadline::after(Duration::from_secs(60))
+    }
+
+    /// Less time than a script that sleeps.
+    pub(crate) fn short() -> Deadline {
+        Deadline::after(Duration::from_millis(50))
+    }
 
     /// A worker that is this shell script.
     pub(crate) fn script(text: &str) -> Worker {
         Worker {
             program: "/bin/sh".into(),
             arguments: vec!["-c".into(), text.into()],
-            timeout: Duration::from_secs(60),
             memory: 1 << 30,
             confinement: Confinement::Offered,
         }
     }
 
     fn ask(worker: &Worker) -> Result<Vec<u8>, WorkerError> {
-        worker.ask(&["one", "two"], b"input", 24)
+        worker.ask(&["one", "two"], b"input", 24, long())
     }
 
     #[test]
@@ -364,14 +378,18 @@ pub(crate) mod tests {
 
     #[test]
     fn each_end_of_the_process_has_an_error() {
-        let hang = Worker {
-            timeout: Duration::from_millis(50),
-            ..script("sleep 600")
+        let hang = script("sleep 600").ask(&[], b"input", 24, short());
+        let Err(WorkerError::Timeout { spent }) = hang else {
+            panic!("{hang:?}");
         };
-        assert!(matches!(
-            ask(&hang),
-            Err(WorkerError::Timeout { seconds: 0 })
-        ));
+        assert_eq!(spent.all, Duration::from_millis(50));
+        // When the time is up, nothing is waited for.
+        let late = Deadline::after(Duration::ZERO);
+        let late = script("sleep 600").ask(&[], b"input", 24, late);
+        let Err(WorkerError::Timeout { spent }) = late else {
+            panic!("{late:?}");
+        };
+        assert_eq!(spent.stage, Duration::ZERO);
         let full = ask(&script(
             "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
         ));

@@ -1,12 +1,17 @@
 //! Why the optimizer gave nothing: what follows from the module, and what the machine may do.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 use super::BINARYEN_VERSION;
+use crate::deadline::Spent;
 use crate::machine::MachineError;
 use crate::spare::Unfit;
 
 /// Why a module was not optimized. Each reason follows from the input and the optimizer alone, so
 /// the same build leaves the same modules as they are everywhere. None of them stops the build.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
     /// The module was to be left as it is.
@@ -31,7 +36,7 @@ pub enum Failure {
     #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
     MayTrap {
         /// `data` or `element`.
-        kind: &'static str,
+        kind: Cow<'static, str>,
         /// The segment's index.
         index: u32,
     },
@@ -68,12 +73,14 @@ pub enum Failure {
 #[non_exhaustive]
 pub enum OptimizeError {
     /// It took too long, and was stopped.
-    #[error("optimizing core module {module} was stopped after {seconds} s")]
+    #[error("optimizing core module {module} was stopped {spent}")]
     Timeout {
         /// The module's number, in file order.
         module: usize,
-        /// The limit in seconds, for all modules of the program.
-        seconds: u64,
+        /// The time that was spent.
+        spent: Spent,
+        /// Whether that was the time for the whole program, not that for optimizing it.
+        whole: bool,
     },
     /// It needs more memory than it may have.
     #[error("optimizing core module {module} needs more than {mebibytes} MiB of memory")]
@@ -109,7 +116,12 @@ pub(crate) enum Attempt {
     /// The module is left as it is.
     Kept(Failure),
     /// There was no time left.
-    Late,
+    Late {
+        /// The time that was spent.
+        spent: Spent,
+        /// Whether that was the time for the whole program.
+        whole: bool,
+    },
     /// There was not enough memory.
     OutOfMemory,
     /// A signal ended it without an explanation.
@@ -135,7 +147,7 @@ impl Attempt {
         match self {
             Self::Kept(failure) => matches!(failure, Failure::Exit { .. }),
             Self::OutOfMemory | Self::Crashed { .. } | Self::Machine(_) => true,
-            Self::Late => false,
+            Self::Late { .. } => false,
         }
     }
 }

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use super::{Finding, image, program};
+use crate::deadline::Deadline;
 use crate::worker::{self, ReadError, Worker};
 use crate::{Kind, ValidComponent};
 
@@ -24,8 +25,12 @@ impl LintProcess {
     /// # Errors
     ///
     /// [`ReadError`].
-    pub fn program(&self, program: &ValidComponent) -> Result<Vec<Finding>, ReadError> {
-        self.run("program", program.kind(), program.bytes())
+    pub fn program(
+        &self,
+        program: &ValidComponent,
+        deadline: Deadline,
+    ) -> Result<Vec<Finding>, ReadError> {
+        self.run("program", program.kind(), program.bytes(), deadline)
     }
 
     /// What the engine loses when it instantiates an image of its version, given the bytes of the
@@ -34,14 +39,26 @@ impl LintProcess {
     /// # Errors
     ///
     /// [`ReadError`].
-    pub fn image(&self, info: &[u8], kind: Kind) -> Result<Vec<Finding>, ReadError> {
-        self.run("image", kind, info)
+    pub fn image(
+        &self,
+        info: &[u8],
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<Vec<Finding>, ReadError> {
+        self.run("image", kind, info, deadline)
     }
 
-    fn run(&self, what: &str, kind: Kind, input: &[u8]) -> Result<Vec<Finding>, ReadError> {
+    fn run(
+        &self,
+        what: &str,
+        kind: Kind,
+        input: &[u8],
+        deadline: Deadline,
+    ) -> Result<Vec<Finding>, ReadError> {
+        let arguments = [what, kind.name()];
         let answer = self
             .worker
-            .ask(&[what, kind.name()], input, MAX_ANSWER_LEN)?;
+            .ask(&arguments, input, MAX_ANSWER_LEN, deadline)?;
         worker::read(&answer)
     }
 }
@@ -66,23 +83,22 @@ pub fn lint_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::worker::WorkerError;
-    use crate::worker::tests::script;
+    use crate::worker::tests::{long, script, short};
+
+    fn run_until(worker: Worker, deadline: Deadline) -> ReadError {
+        let process = LintProcess { worker };
+        process.image(b"", Kind::Module, deadline).unwrap_err()
+    }
 
     fn run(worker: Worker) -> ReadError {
-        let process = LintProcess { worker };
-        process.image(b"", Kind::Module).unwrap_err()
+        run_until(worker, long())
     }
 
     #[test]
     fn each_end_of_the_process_has_an_error() {
-        let hang = run(Worker {
-            timeout: Duration::from_millis(50),
-            ..script("sleep 600")
-        });
+        let hang = run_until(script("sleep 600"), short());
         assert!(
             matches!(hang, ReadError::Worker(WorkerError::Timeout { .. })),
             "{hang}"

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{BlockType, FunctionBody, Operator, WasmFeatures};
 
 use crate::binaryen::{BINARYEN_VERSION, Reads};
@@ -27,7 +28,7 @@ const MOST_THREADED: u64 = 1_000_000_000;
 pub(super) const MOST_LOCALS: u32 = 4000;
 
 /// Why a function is kept from Binaryen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Unfit {
     /// It has a block with parameters.

@@ -48,7 +48,10 @@ fn a_memory_or_table_is_used_where_a_segment_may_trap() {
 
 #[test]
 fn each_reason_to_keep_a_module_has_a_case() {
-    let may_trap = |kind, index| Err(Failure::MayTrap { kind, index });
+    let may_trap = |kind: &'static str, index| {
+        let kind = kind.into();
+        Err(Failure::MayTrap { kind, index })
+    };
     let empty = r#"(memory 1) (data (i32.const 0) "x") (data (i32.const 65537) "")"#;
     assert_eq!(spared(empty), may_trap("data", 1));
     let unknown = r#"(import "a" "g" (global i32)) (memory 1) (data (global.get 0) "")"#;

@@ -1,0 +1,187 @@
+//! What the process does that reads inputs.
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Facts, SnapshotError};
+use crate::finish::{self, finish};
+use crate::optimize::{self, Parts, assemble, plan};
+use crate::outline;
+use crate::validate::Description;
+use crate::wire::{Place, Reader, Writer};
+use crate::worker;
+use crate::{
+    AdaptError, Adapted, InputError, KindChoice, Steps, ValidComponent, ValidateError, adapt, read,
+    validate,
+};
+
+/// How an answer begins.
+pub(super) const DONE: u8 = 0;
+pub(super) const REFUSED: u8 = 1;
+
+/// What is to be done. The input follows.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Task {
+    /// To read and validate the input, and to make of it what is asked for, if anything.
+    Read(Option<KindChoice>),
+    /// The same, and the steps up to the optimizer.
+    Prepare { asked: KindChoice, steps: Steps },
+    /// To check that the input is a program of so many bytes that stands before it, but for its
+    /// state. And the steps up to the optimizer.
+    Resume { program: u64, steps: Steps },
+}
+
+/// What stands in front of the bytes of an answer.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Head {
+    Read {
+        described: Description,
+        program: Place,
+        facts: Facts,
+    },
+    Prepared(Facts, AheadHead),
+    Resumed(AheadHead),
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct AheadHead {
+    pub(super) next: NextHead,
+    pub(super) planning: Duration,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) enum NextHead {
+    Optimize(optimize::Head),
+    Compile(Box<finish::Head>),
+}
+
+/// An error, as the process answers it.
+#[derive(Serialize, Deserialize)]
+pub(super) enum Refusal {
+    Input(InputError),
+    Program(AdaptError, bool),
+    Snapshot(SnapshotError),
+}
+
+/// What the worker process does: reads a task and an input from standard input, and answers on
+/// standard output.
+///
+/// # Errors
+///
+/// What is wrong with the arguments or the streams: edgec did not start this process.
+pub fn front_end_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    worker::begin_with(arguments)?;
+    let message = worker::input()?;
+    let (tag, answer) = reply(&message)?;
+    let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
+    worker::answer(tag, &answer)
+}
+
+/// The parts of an answer.
+pub(super) fn reply(message: &[u8]) -> Result<(u8, Vec<Vec<u8>>), String> {
+    let (task, mut from) = Reader::new::<Task>(message, &[]).ok_or_else(worker::usage)?;
+    let program = match &task {
+        Task::Resume { program, .. } => from.take(Place::Follow(*program)),
+        _ => Some(Vec::new()),
+    };
+    let program = program.ok_or_else(worker::usage)?;
+    let input = from.rest();
+    let mut out = Writer::new(input);
+    let (tag, answer) = match work(task, &program, input, &mut out) {
+        Ok(head) => (DONE, out.message(&head)),
+        Err(refusal) => (REFUSED, Writer::new(&[]).message(&refusal)),
+    };
+    Ok((tag, answer.map_err(|error| error.to_string())?))
+}
+
+fn work(
+    task: Task,
+    program: &[u8],
+    input: &[u8],
+    out: &mut Writer<'_>,
+) -> Result<Head, Refusal> {
+    match task {
+        Task::Read(asked) => {
+            let (component, facts) = read_program(input, asked)?;
+            let (program, described) = component.into_description();
+            Ok(Head::Read {
+                described,
+                program: out.put(program),
+                facts,
+            })
+        }
+        Task::Prepare { asked, steps } => {
+            let (component, facts) = read_program(input, Some(asked))?;
+            Ok(Head::Prepared(facts, ahead(component, &steps, out)))
+        }
+        Task::Resume { steps, .. } => {
+            let component = snapshot(program, input).map_err(Refusal::Snapshot)?;
+            Ok(Head::Resumed(ahead(component, &steps, out)))
+        }
+    }
+}
+
+fn read_program(
+    bytes: &[u8],
+    asked: Option<KindChoice>,
+) -> Result<(ValidComponent, Facts), Refusal> {
+    let input = read(bytes.to_vec()).map_err(|not| Refusal::Input(not.error))?;
+    let from_text = input.is_from_text();
+    let adapted = match asked {
+        Some(asked) => adapt(input, asked),
+        None => only_validated(validate(input.into_bytes())),
+    };
+    let adapted = adapted.map_err(|error| Refusal::Program(error, from_text))?;
+    let Adapted {
+        component,
+        adapter,
+        choice,
+    } = adapted;
+    let facts = Facts {
+        from_text,
+        adapter,
+        choice,
+        kind: component.kind(),
+        length: component.bytes().len(),
+        interface: component.interface(),
+        resources: component.resources(),
+    };
+    Ok((component, facts))
+}
+
+fn only_validated(program: Result<ValidComponent, ValidateError>) -> Result<Adapted, AdaptError> {
+    Ok(Adapted {
+        component: program?,
+        adapter: None,
+        choice: None,
+    })
+}
+
+fn snapshot(program: &[u8], snapshot: &[u8]) -> Result<ValidComponent, SnapshotError> {
+    let valid = validate(snapshot.to_vec()).map_err(SnapshotError::Invalid)?;
+    match outline::difference(program, snapshot) {
+        Some(what) => Err(SnapshotError::Differs { what: what.into() }),
+        None => Ok(valid),
+    }
+}
+
+/// The steps up to the optimizer, or up to the compiler if the optimizer gets nothing.
+fn ahead(program: ValidComponent, steps: &Steps, out: &mut Writer<'_>) -> AheadHead {
+    let begin = Instant::now();
+    let parts: Parts = plan(program, steps);
+    if parts.has_any() {
+        let planning = begin.elapsed();
+        return AheadHead {
+            next: NextHead::Optimize(parts.write(out)),
+            planning,
+        };
+    }
+    let finished = finish(assemble(parts), steps.order);
+    let planning = begin.elapsed();
+    AheadHead {
+        next: NextHead::Compile(Box::new(finished.write(out))),
+        planning,
+    }
+}
