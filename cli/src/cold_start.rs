@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    ENGINE_VERSION, Finding, Kind, LintProcess, MachineError, ReadError, Rule, ValidComponent,
-    WorkerError, WorkerLimits,
+    Deadline, ENGINE_VERSION, Finding, Kind, LintProcess, MachineError, ReadError, Rule,
+    ValidComponent, WorkerError, WorkerLimits,
 };
 use serde::Serialize;
 
@@ -49,14 +49,16 @@ const MAX_NOTES: usize = 1000;
 impl ColdStart {
     /// Of a program that is built, with the causes. Offsets lead to places in `input`, the user's
     /// file. So they are left out if edgec made other bytes of it: from text, say. The lint takes no
-    /// more than a compiler's process may.
+    /// more memory than a compiler's process may, and no more time than the program has left.
     pub(crate) fn of_program(
         program: &ValidComponent,
         input: &Bytes,
         limits: WorkerLimits,
+        deadline: Deadline,
     ) -> Self {
-        let findings = process(Duration::from_secs(60), limits);
-        let findings = findings.and_then(|process| process.program(program));
+        let deadline = deadline.or_after(Duration::from_secs(60));
+        let findings = process(limits);
+        let findings = findings.and_then(|process| process.program(program, deadline));
         Self::new(findings.map(|mut findings| {
             if !is(program.bytes(), input) {
                 let causes = findings.iter_mut().filter_map(|it| it.cause.as_mut());
@@ -76,11 +78,9 @@ impl ColdStart {
         let Some(info) = info else {
             return Self::unknown("the image does not describe itself".to_owned());
         };
-        let findings = process(
-            unvouched::TIMEOUT,
-            workers::offered(unvouched::memory(info)),
-        );
-        Self::new(findings.and_then(|process| process.image(info, kind)))
+        let findings = process(workers::offered(unvouched::memory(info)));
+        let deadline = Deadline::after(unvouched::TIMEOUT);
+        Self::new(findings.and_then(|process| process.image(info, kind, deadline)))
     }
 
     fn new(findings: Result<Vec<Finding>, ReadError>) -> Self {
@@ -186,8 +186,8 @@ fn is(bytes: &[u8], described: &Bytes) -> bool {
     bytes.len() as u64 == described.length && Bytes::of(bytes) == *described
 }
 
-fn process(timeout: Duration, limits: WorkerLimits) -> Result<LintProcess, ReadError> {
-    let worker = workers::worker(LINT_WORKER, timeout, limits);
+fn process(limits: WorkerLimits) -> Result<LintProcess, ReadError> {
+    let worker = workers::worker(LINT_WORKER, limits);
     let worker = worker.map_err(|error| WorkerError::from(MachineError::Process(error)))?;
     Ok(LintProcess { worker })
 }

@@ -2,6 +2,7 @@
 //! again.
 //!
 //! validate, initialize on request, optimize, order, then for each target precompile, strip, trim.
+//! All of it runs in processes with limits, before one deadline for the program.
 
 mod failures;
 mod init;
@@ -13,18 +14,18 @@ use std::time::{Duration, Instant};
 
 use edgec_artifact::Bytes;
 use edgec_compiler::{
-    Adapter, Choice, CompilerProcess, DebugInfo, DebugSections, EngineProfile, FrontEnd, Fronted,
-    KeptFunction, Kind, KindChoice, Level, Names, NativeImage, Optimized, Optimizer,
-    ValidComponent,
+    Adapter, Assembler, Choice, CompilerProcess, Deadline, DebugInfo, DebugSections, EngineProfile,
+    Finished, FrontEnd, Fronted, Interface, KeptFunction, Kind, KindChoice, Level, Names,
+    NativeImage, Next, Optimized, Optimizer, Resources, Steps, Stripped, ValidComponent,
 };
 use edgec_targets::Target;
 
-use self::failures::{defect, optimize_failure, precompile_failure};
+pub(crate) use self::failures::MORE_TIME;
+use self::failures::{assemble_failure, defect, optimize_failure, precompile_failure};
 pub(crate) use self::init::{Init, Initialized};
 pub(crate) use self::manifest::{Manifests, Release};
 pub(crate) use self::recipe::recipe;
 pub(crate) use self::room::check as check_room;
-use crate::at_once::at_once;
 use crate::commands::validate::front_failure;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -36,13 +37,18 @@ pub(crate) struct Recipe {
     pub(crate) init: Option<Init>,
     pub(crate) level: Level,
     pub(crate) profile: EngineProfile,
+    /// How long all of the work on an input may take.
+    pub(crate) timeout: Duration,
     pub(crate) front_end: FrontEnd,
     pub(crate) optimizer: Optimizer,
+    pub(crate) assembler: Assembler,
     pub(crate) compiler: CompilerProcess,
 }
 
 /// An input on its way: all that targets share is done.
 pub(crate) struct Prepared {
+    /// When the rest must be done.
+    deadline: Deadline,
     pub(crate) input: Bytes,
     pub(crate) from_text: bool,
     pub(crate) kind: Kind,
@@ -52,9 +58,16 @@ pub(crate) struct Prepared {
     /// Length of the component, before it was initialized or optimized.
     pub(crate) before: usize,
     pub(crate) initialized: Option<Initialized>,
+    /// The program without the names of functions.
     pub(crate) optimized: Optimized,
+    /// The program with names, if it has any.
+    pub(crate) named: Option<ValidComponent>,
+    pub(crate) names: Names,
+    pub(crate) interface: Interface,
+    pub(crate) resources: Resources,
     pub(crate) validating: Duration,
     pub(crate) optimizing: Duration,
+    pub(crate) naming: Duration,
 }
 
 /// An image, and what its debug information is made of.
@@ -62,7 +75,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Compiled {
     pub(crate) image: NativeImage,
     pub(crate) debug_sections: DebugSections,
-    /// How long compiling took: the worker process, from its start to its end.
+    /// How long compiling took: the worker process, from its start to its end, but for the rest.
     pub(crate) compiling: Duration,
     /// How long stripping and trimming took.
     pub(crate) stripping: Duration,
@@ -114,50 +127,94 @@ impl Recipe {
         validate + init + optimize + different(targets).len()
     }
 
+    /// What is done between validation and the compiler.
+    fn middle(&self) -> Steps {
+        Steps {
+            level: self.level,
+            reads: self.optimizer.reads,
+            spared: self.optimizer.spared.clone(),
+            order: self.profile == EngineProfile::Edge,
+        }
+    }
+
     /// Does once what all targets share.
     pub(crate) fn prepare(&self, bytes: Vec<u8>, progress: &Progress) -> Result<Prepared, Failure> {
+        let deadline = Deadline::after(self.timeout);
         let begin = Instant::now();
         progress.step("validating");
         let described = Bytes::of(&bytes);
-        let fronted = self.front_end.adapt(bytes, self.kind);
-        let Fronted { adapted, from_text } = fronted.map_err(|not| front_failure(&not))?;
-        check_room(&adapted.component)?;
-        let validating = begin.elapsed();
-
-        let kind = adapted.component.kind();
-        let before = adapted.component.bytes().len();
-        let (component, initialized) = match &self.init {
+        let steps = self.middle();
+        let (facts, ahead, initialized, validating) = match &self.init {
             Some(init) => {
+                let fronted = self.front_end.adapt(bytes, self.kind, deadline);
+                let fronted = fronted.map_err(|not| front_failure(&not))?;
+                let Fronted { component, facts } = fronted;
+                check_room(&facts)?;
+                let validating = begin.elapsed();
                 progress.step(&format!("calling {}", safe(&init.function)));
-                let (component, done) = init.run(&adapted.component)?;
-                (component, Some(done))
+                let (ahead, done) = init.run(&component, &self.front_end, steps, deadline)?;
+                (facts, ahead, Some(done), validating)
             }
-            None => (adapted.component, None),
+            None => {
+                let prepared = self.front_end.prepare(bytes, self.kind, steps, deadline);
+                let (facts, ahead) = prepared.map_err(|not| front_failure(&not))?;
+                check_room(&facts)?;
+                let validating = begin.elapsed().saturating_sub(ahead.planning);
+                (facts, ahead, None, validating)
+            }
         };
 
         let begin = Instant::now();
         if self.level != Level::O0 {
             progress.step("optimizing");
         }
-        let told = |number, length| progress.optimizing(number, length);
-        let optimized = edgec_compiler::optimize(component, self.level, &self.optimizer, told);
-        let mut optimized = optimized.map_err(|error| optimize_failure(&error))?;
-        if self.profile == EngineProfile::Edge {
-            optimized.component = edgec_compiler::order(optimized.component);
-        }
-        let optimizing = begin.elapsed();
+        let finished = self.finish(ahead.next, deadline, progress)?;
+        let optimizing = begin.elapsed() + ahead.planning;
+        let Finished {
+            optimized,
+            named,
+            names,
+            interface,
+            resources,
+            naming,
+        } = finished;
         Ok(Prepared {
+            deadline,
             input: described,
-            from_text,
-            kind,
-            adapter: adapted.adapter,
-            choice: adapted.choice,
-            before,
+            from_text: facts.from_text,
+            kind: facts.kind,
+            adapter: facts.adapter,
+            choice: facts.choice,
+            before: facts.length,
             initialized,
             optimized,
+            named,
+            names,
+            interface,
+            resources,
             validating,
-            optimizing,
+            optimizing: optimizing.saturating_sub(naming),
+            naming,
         })
+    }
+
+    /// Runs the optimizer on what it gets, and puts the program together.
+    fn finish(
+        &self,
+        next: Next,
+        deadline: Deadline,
+        progress: &Progress,
+    ) -> Result<Finished, Failure> {
+        let planned = match next {
+            Next::Optimize(planned) => planned,
+            Next::Compile(finished) => return Ok(*finished),
+        };
+        let told = |number, length| progress.optimizing(number, length);
+        let returned = planned.optimize(self.level, &self.optimizer, deadline, told);
+        let returned = returned.map_err(|error| optimize_failure(&error))?;
+        let order = self.profile == EngineProfile::Edge;
+        let finished = self.assembler.assemble(returned, order, deadline);
+        finished.map_err(|error| assemble_failure(&error))
     }
 
     /// The images for these targets: one for all that allow the same CPU features.
@@ -170,29 +227,28 @@ impl Recipe {
         let different = different(targets);
         let component = &prepared.optimized.component;
         let compiler = &self.compiler;
-        let images = compiler.precompile_all(component, &different, self.profile, told);
+        let deadline = prepared.deadline;
+        let images = compiler.precompile_all(component, &different, self.profile, deadline, told);
         let images = images.map_err(|error| precompile_failure(&error))?;
-        at_once(images, |(mut image, compiling)| {
-            let begin = Instant::now();
-            let debug_sections = image.strip().map_err(|error| defect(&error))?;
-            image.trim().map_err(|error| defect(&error))?;
-            Ok(Compiled {
-                image,
-                debug_sections,
-                compiling,
-                stripping: begin.elapsed(),
-            })
-        })
+        Ok(images.into_iter().map(Compiled::from).collect())
+    }
+}
+
+impl From<Stripped> for Compiled {
+    fn from(stripped: Stripped) -> Self {
+        Self {
+            image: stripped.image,
+            debug_sections: stripped.debug_sections,
+            compiling: stripped.compiling,
+            stripping: stripped.stripping,
+        }
     }
 }
 
 impl Prepared {
-    /// Takes out of the program what people call its functions: no image holds that. Gives back the
-    /// program with its names as well, if it has any.
-    pub(crate) fn take_names(mut self) -> (Self, Names, Option<ValidComponent>) {
-        let (bare, names) = edgec_compiler::take_names(&self.optimized.component);
-        let named = bare.map(|bare| std::mem::replace(&mut self.optimized.component, bare));
-        (self, names, named)
+    /// When all work on the program must be done.
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
     }
 
     /// The core modules that the optimizer left as they were.

@@ -75,7 +75,6 @@ impl Rebuild {
         let recipe = pipeline::recipe(manifest, &self.workers)?;
         self.progress.begin(&manifest.name, recipe.steps([target]));
         let prepared = recipe.prepare(self.input.clone(), &self.progress)?;
-        let (prepared, names, _) = prepared.take_names();
         let told = |target: &Target| self.progress.compiling(target);
         let mut compiled = recipe.compile(&prepared, [target], told)?;
         let Some(Compiled {
@@ -112,7 +111,7 @@ impl Rebuild {
             });
         }
         if image != made.bytes() {
-            let debug = pipeline::debug_info(&debug_sections, &names)?;
+            let debug = pipeline::debug_info(&debug_sections, &prepared.names)?;
             found.extend(in_images(image, made.bytes(), debug));
         }
         Ok(found)

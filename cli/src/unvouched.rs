@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use edgec_artifact::{Kind, Manifest};
-use edgec_compiler::{CodeMapProcess, FunctionCode, Image, MachineError, ReadError, WorkerError};
+use edgec_compiler::{
+    CodeMapProcess, Deadline, FunctionCode, Image, MachineError, ReadError, WorkerError,
+};
 use edgec_verifier::ENGINE_VERSION;
 
 use crate::failure::{Exit, Failure};
@@ -68,7 +70,7 @@ fn read<T>(
     code: &'static str,
     manifest: &Manifest,
     image: &Image<'_>,
-    read: impl FnOnce(&CodeMapProcess, &[u8], edgec_compiler::Kind) -> Result<T, ReadError>,
+    read: impl FnOnce(&CodeMapProcess, &[u8], edgec_compiler::Kind, Deadline) -> Result<T, ReadError>,
 ) -> Result<T, Failure> {
     let (found, known) = (manifest.engine.major(), ENGINE_VERSION.major.to_string());
     if found != known {
@@ -78,12 +80,14 @@ fn read<T>(
         return Err(failure.hint("take the edgec of that engine version"));
     }
     let info = image.section(".wasmtime.info").unwrap_or_default();
-    let worker = workers::worker(CODE_MAP_WORKER, TIMEOUT, workers::offered(memory(info)));
+    let worker = workers::worker(CODE_MAP_WORKER, workers::offered(memory(info)));
     let worker = worker.map_err(|error| {
         let error = WorkerError::from(MachineError::Process(error));
         failure(code, &error.into())
     })?;
-    read(&CodeMapProcess { worker }, info, kind(manifest)).map_err(|error| failure(code, &error))
+    let (process, deadline) = (CodeMapProcess { worker }, Deadline::after(TIMEOUT));
+    let read = read(&process, info, kind(manifest), deadline);
+    read.map_err(|error| failure(code, &error))
 }
 
 fn failure(code: &'static str, error: &ReadError) -> Failure {

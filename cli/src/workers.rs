@@ -6,20 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use edgec_compiler::{
-    BINARYEN_VERSION, CompilerProcess, Confinement, FrontEnd, Optimizer, Reads, Runs, Tool, Wall,
-    Worker, WorkerLimits,
+    Assembler, BINARYEN_VERSION, CompilerProcess, Confinement, FrontEnd, Optimizer, Reads, Runs,
+    Tool, Wall, Worker, WorkerLimits,
 };
 
 use crate::failure::{Failure, chain};
 use crate::number::{MEBIBYTES, SECONDS, number};
 use crate::pipeline::Init;
 use crate::{
-    COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER, WALLS_WORKER, secrets,
+    ASSEMBLER_WORKER, COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER,
+    WALLS_WORKER, secrets,
 };
-
-/// What processes may take by default: 600 s and 8 GiB.
-const TIMEOUT: Duration = Duration::from_secs(600);
-const MEMORY: u64 = 8 << 30;
 
 /// A day, in seconds.
 const MAX_TIMEOUT: u64 = 86_400;
@@ -30,15 +27,22 @@ pub(crate) struct WorkerArguments {
     /// A `wasm-opt` program to use instead of the Binaryen that is built in
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
-    /// How many seconds the optimizer may take for all core modules of a program together
+    /// How many seconds of that the optimizer may take for all core modules of a program together
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     optimizer_timeout: u64,
-    /// How many seconds compiling may take for one program and target; and validating, and `--init`,
-    /// for a program
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
+    #[command(flatten)]
+    limits: LimitArguments,
+}
+
+/// What the work on one program may take.
+#[derive(clap::Args)]
+pub(crate) struct LimitArguments {
+    /// How many seconds all work on one program may take together: validating it, `--init`,
+    /// optimizing, and compiling for all targets
+    #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     compile_timeout: u64,
-    /// How much memory validating, `--init`, compiling and each process that optimizes (up to four at a time)
-    /// may use (on Linux)
+    /// How much memory each process may use that works on the program (on Linux); up to four
+    /// optimize at a time
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = number(64..=1 << 30, MEBIBYTES))]
     worker_memory: u64,
     /// Refuse to work on a program where this system cannot confine all of edgec's processes
@@ -47,39 +51,60 @@ pub(crate) struct WorkerArguments {
     require_confinement: bool,
 }
 
+impl LimitArguments {
+    /// How long the work on one program may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_secs(self.compile_timeout)
+    }
+
+    /// The process that reads inputs.
+    pub(crate) fn front_end(&self) -> Result<FrontEnd, Failure> {
+        let worker = self.worker(FRONT_END_WORKER)?;
+        Ok(FrontEnd { worker })
+    }
+
+    fn limits(&self) -> WorkerLimits {
+        WorkerLimits {
+            memory: self.worker_memory << 20,
+            confinement: match self.require_confinement {
+                true => Confinement::Required,
+                false => Confinement::Offered,
+            },
+        }
+    }
+
+    fn worker(&self, verb: &str) -> Result<Worker, Failure> {
+        worker(verb, self.limits()).map_err(|error| failure(&error))
+    }
+}
+
 /// The processes of a build.
 pub(crate) struct Workers {
+    /// How long the work on one program may take.
+    pub(crate) timeout: Duration,
     pub(crate) front_end: FrontEnd,
     pub(crate) optimizer: Optimizer,
+    pub(crate) assembler: Assembler,
     pub(crate) compiler: CompilerProcess,
     initializer: Worker,
 }
 
 impl Workers {
     pub(crate) fn new(arguments: &WorkerArguments) -> Result<Self, Failure> {
-        let memory = arguments.worker_memory << 20;
+        let limits = &arguments.limits;
         let optimizer_timeout = Duration::from_secs(arguments.optimizer_timeout);
-        let confinement = match arguments.require_confinement {
-            true => Confinement::Required,
-            false => Confinement::Offered,
-        };
-        let limits = WorkerLimits {
-            memory,
-            confinement,
-        };
-        let worker = |verb| {
-            let timeout = Duration::from_secs(arguments.compile_timeout);
-            worker(verb, timeout, limits).map_err(|error| failure(&error))
-        };
+        let program = arguments.wasm_opt.clone();
         Ok(Self {
-            optimizer: optimizer(arguments.wasm_opt.clone(), optimizer_timeout, limits)?,
-            front_end: FrontEnd {
-                worker: worker(FRONT_END_WORKER)?,
+            timeout: limits.timeout(),
+            optimizer: optimizer(program, optimizer_timeout, limits.limits())?,
+            front_end: limits.front_end()?,
+            assembler: Assembler {
+                worker: limits.worker(ASSEMBLER_WORKER)?,
             },
             compiler: CompilerProcess {
-                worker: worker(COMPILER_WORKER)?,
+                worker: limits.worker(COMPILER_WORKER)?,
             },
-            initializer: worker(INITIALIZER_WORKER)?,
+            initializer: limits.worker(INITIALIZER_WORKER)?,
         })
     }
 
@@ -144,21 +169,13 @@ fn optimizer(
 }
 
 /// This program as a worker, by the verb that makes it one.
-pub(crate) fn worker(verb: &str, timeout: Duration, limits: WorkerLimits) -> io::Result<Worker> {
+pub(crate) fn worker(verb: &str, limits: WorkerLimits) -> io::Result<Worker> {
     Ok(Worker {
         program: std::env::current_exe()?,
         arguments: vec![verb.into()],
-        timeout,
         memory: limits.memory,
         confinement: limits.confinement,
     })
-}
-
-/// Reads an input for a verb that has no options for its limits.
-pub(crate) fn front_end() -> Result<FrontEnd, Failure> {
-    let worker = worker(FRONT_END_WORKER, TIMEOUT, offered(MEMORY));
-    let worker = worker.map_err(|error| failure(&error))?;
-    Ok(FrontEnd { worker })
 }
 
 /// The limits of a worker that reads what a file says, and may have this much memory.
@@ -176,7 +193,7 @@ fn failure(error: &io::Error) -> Failure {
 
 /// What confines edgec's processes on this machine, in a line for people.
 pub(crate) fn confinement() -> String {
-    let worker = worker(WALLS_WORKER, Duration::from_secs(10), offered(64 << 20));
+    let worker = worker(WALLS_WORKER, offered(64 << 20));
     let missing = worker.map_err(|error| error.to_string());
     let missing = missing.and_then(|worker| worker.missing_walls().map_err(|error| chain(&error)));
     match missing {

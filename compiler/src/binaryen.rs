@@ -380,7 +380,10 @@ mod tests {
         assert!(status.contains("SIGABRT"), "{status}");
         assert_eq!(message, "Assertion failed: oh no");
         let long = shell("head -c 100000 /dev/zero");
-        assert!(matches!(run(&long), Err(Attempt::Kept(Failure::Invalid { .. }))));
+        assert!(matches!(
+            run(&long),
+            Err(Attempt::Kept(Failure::Invalid { .. }))
+        ));
         let until = long.until(Deadline::after(Duration::ZERO));
         let gc = shell("true").run(b"", WasmFeatures::GC, Level::O2, until);
         let Err(Attempt::Kept(unread)) = gc else {

@@ -91,10 +91,7 @@ mod tests {
             spent(10_000, 2_340),
             "after 10 s (2.3 s of them in this stage)"
         );
-        assert_eq!(
-            spent(10_000, 0),
-            "after 10 s (0 s of them in this stage)"
-        );
+        assert_eq!(spent(10_000, 0), "after 10 s (0 s of them in this stage)");
     }
 
     #[test]

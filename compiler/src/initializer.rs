@@ -201,7 +201,11 @@ mod tests {
     #[test]
     fn each_end_of_the_process_has_an_error() {
         let component = validate(wat::parse_str("(component)").unwrap()).unwrap();
-        let run = |script: &str| initializer(script).run(&component, "f", long()).unwrap_err();
+        let run = |script: &str| {
+            initializer(script)
+                .run(&component, "f", long())
+                .unwrap_err()
+        };
         let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
         assert!(matches!(full, InitError::Memory { .. }), "{full}");
         let crash = run("echo oh no >&2; kill -SEGV $$");

@@ -20,8 +20,8 @@ mod code_map;
 #[cfg(feature = "precompile")]
 mod compiler_process;
 mod component_types;
-mod debug_info;
 mod deadline;
+mod debug_info;
 mod elf;
 mod engine_faults;
 mod engine_limits;
@@ -81,7 +81,7 @@ mod worker;
 pub use adapt::{
     ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
 };
-pub use assembler::{Assembler, AssembleError, assembler_worker};
+pub use assembler::{AssembleError, Assembler, assembler_worker};
 pub use binaryen::{
     BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool,
 };

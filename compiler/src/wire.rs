@@ -52,10 +52,7 @@ impl<'a> Writer<'a> {
 }
 
 /// A head, and bytes that follow it.
-pub(crate) fn message(
-    head: &impl Serialize,
-    parts: &[&[u8]],
-) -> Result<Vec<u8>, postcard::Error> {
+pub(crate) fn message(head: &impl Serialize, parts: &[&[u8]]) -> Result<Vec<u8>, postcard::Error> {
     let front = front(head)?;
     Ok([&[front.as_slice()][..], parts].concat().concat())
 }
@@ -76,7 +73,10 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The head of a message, and what follows. `None` if it is malformed. `input` is what the
     /// message answers, as the writer has it.
-    pub(crate) fn new<T: DeserializeOwned>(message: &'a [u8], input: &'a [u8]) -> Option<(T, Self)> {
+    pub(crate) fn new<T: DeserializeOwned>(
+        message: &'a [u8],
+        input: &'a [u8],
+    ) -> Option<(T, Self)> {
         let (length, rest) = message.split_first_chunk::<8>()?;
         let length = Some(u64::from_le_bytes(*length)).filter(|it| *it <= MAX_HEAD_LEN)?;
         let (head, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;

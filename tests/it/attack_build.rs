@@ -106,6 +106,7 @@ fn row_38_bombs() {
         "invalid",
         "not-wasm",
         "unsupported",
+        "validate-timeout",
         "precompile",
         "compile-timeout",
         "compile-memory",
@@ -153,7 +154,8 @@ fn row_38_time_and_memory_have_limits() {
     let with = |more: &[&'static str]| [BUILD, &["-O0"], more].concat();
     let time = with(&["--compile-timeout", "1", "bomb.wasm"]);
     let stderr = refused(&sandbox, &time, "compile-timeout");
-    assert!(stderr.contains("after 1 s"), "{stderr}");
+    assert!(stderr.contains("after 1 s ("), "{stderr}");
+    assert!(stderr.contains("--compile-timeout"), "{stderr}");
     if cfg!(target_os = "linux") {
         let memory = with(&["--worker-memory", "128", "bomb.wasm"]);
         let stderr = refused(&sandbox, &memory, "compile-memory");
@@ -177,6 +179,10 @@ fn row_38_the_worker_alone() {
         &["__front-end"],
         &["__front-end", "x", "auto"],
         &["__front-end", "1000000000", "other"],
+        &["__front-end", "1000000000"],
+        &["__assemble"],
+        &["__assemble", "x"],
+        &["__assemble", "1000000000"],
         &["__walls", "x"],
         &["__walls", "1000000000", "more"],
         &["__wasm-opt"],

@@ -63,6 +63,7 @@ mod pools;
 mod preview1;
 mod preview1_hosts;
 mod preview1_programs;
+mod program_limits;
 mod progress;
 mod rebuild;
 mod regressions;

@@ -117,6 +117,7 @@ fn every_kind_of_worker_puts_up_its_walls_before_it_reads_its_input() {
         found.extend(workers(&sandbox.command(arguments)));
     }
     let all = [
+        "__assemble",
         "__code-map",
         "__front-end",
         "__init",

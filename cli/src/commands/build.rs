@@ -20,7 +20,7 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use edgec_artifact::PublicKey;
-use edgec_compiler::{Names, ValidComponent};
+use edgec_compiler::Names;
 use edgec_packager::{SignedArtifact, UnsignedArtifact};
 use edgec_targets::Target;
 
@@ -154,20 +154,19 @@ fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>
     let mut times = Times::default();
     let input = files::read(&job.input)?;
     times.reading = clock.lap();
-    let prepared = recipe.prepare(input, progress)?;
+    let mut prepared = recipe.prepare(input, progress)?;
     plan.check_kept(&prepared)?;
+    times.naming = prepared.naming;
     clock.lap();
-    let (prepared, names, named) = prepared.take_names();
-    times.naming = clock.lap();
 
-    let (cold_start, compiled) = compile_all(job, plan, &prepared, named.as_ref(), progress);
-    drop(named);
+    let (cold_start, compiled) = compile_all(job, plan, &prepared, progress);
+    prepared.named = None;
     times.compiling = clock.lap();
     let compiled = compiled?;
     let (cold_start, linting) = cold_start;
     times.linting = linting;
     progress.step("packaging");
-    let artifacts = package_all(job, plan, &prepared, &names, compiled)?;
+    let artifacts = package_all(job, plan, &prepared, compiled)?;
     Ok(Done {
         artifacts,
         report: InputReport::compiled(job, recipe.level, prepared, cold_start),
@@ -221,7 +220,6 @@ fn compile_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
-    named: Option<&ValidComponent>,
     progress: &Progress,
 ) -> ((ColdStart, Duration), Result<Vec<Compiled>, Failure>) {
     let recipe = &plan.recipe;
@@ -229,9 +227,10 @@ fn compile_all(
     let told = |target: &Target| progress.compiling(target);
     let lint = || {
         let clock = Clock::start();
+        let named = prepared.named.as_ref();
         let program = named.unwrap_or(&prepared.optimized.component);
         let limits = recipe.compiler.worker.limits();
-        let found = ColdStart::of_program(program, &prepared.input, limits);
+        let found = ColdStart::of_program(program, &prepared.input, limits, prepared.deadline());
         (found, clock.elapsed())
     };
     thread::scope(|scope| {
@@ -313,7 +312,6 @@ fn package_all(
     job: &Job,
     plan: &Plan,
     prepared: &Prepared,
-    names: &Names,
     compiled: Vec<Compiled>,
 ) -> Result<Vec<Unsigned>, Failure> {
     let manifests = Manifests::new(&plan.release, &job.name, &plan.recipe, prepared);
@@ -326,7 +324,7 @@ fn package_all(
         };
         images.push((compiled, path.as_path()));
     }
-    let names = plan.debug_file.then_some(names);
+    let names = plan.debug_file.then_some(&prepared.names);
     at_once(images, |(compiled, path)| {
         package(&manifests, names, compiled, path)
     })

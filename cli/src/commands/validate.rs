@@ -3,21 +3,22 @@
 use std::path::PathBuf;
 
 use edgec_compiler::{
-    AdaptError, FrontEnd, FrontError, HostNeed, InputError, Kind, NotFronted, ValidComponent,
-    ValidateError,
+    AdaptError, Deadline, FrontEnd, FrontError, HostNeed, InputError, Kind, NotFronted,
+    ValidComponent, ValidateError,
 };
 use serde::Serialize;
 
+use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::machine::machine_failure;
-use crate::pipeline::check_room;
+use crate::pipeline::{MORE_TIME, check_room};
 use crate::render::outln;
 use crate::render::{self, Format};
 use crate::reports::Reports;
 use crate::text_input::without_offsets;
-use crate::{Outcome, workers};
+use crate::workers::LimitArguments;
 
 /// Check WebAssembly inputs without compiling them
 #[derive(clap::Args)]
@@ -25,6 +26,8 @@ pub(crate) struct Arguments {
     /// Components or core modules, binary (.wasm) or text (.wat); `-` is standard input
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// How results are printed
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -53,10 +56,13 @@ struct Report {
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_stdin_twice(&arguments.inputs)?;
-    let front_end = workers::front_end()?;
+    let front_end = arguments.limits.front_end()?;
     let mut reports = Reports::new(arguments.format);
     for input in &arguments.inputs {
-        let result = files::read(input).and_then(|bytes| check(&front_end, bytes));
+        let result = files::read(input).and_then(|bytes| {
+            let deadline = Deadline::after(arguments.limits.timeout());
+            check(&front_end, bytes, deadline)
+        });
         let mut report = Report {
             input: render::path(input),
             valid: result.is_ok(),
@@ -83,11 +89,15 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     reports.end()
 }
 
-fn check(front_end: &FrontEnd, bytes: Vec<u8>) -> Result<ValidComponent, Failure> {
-    let program = front_end.validate(bytes);
+fn check(
+    front_end: &FrontEnd,
+    bytes: Vec<u8>,
+    deadline: Deadline,
+) -> Result<ValidComponent, Failure> {
+    let program = front_end.validate(bytes, deadline);
     let program = program.map_err(|not| front_failure(&not))?;
-    check_room(&program)?;
-    Ok(program)
+    check_room(&program.facts)?;
+    Ok(program.component)
 }
 
 pub(crate) fn kind_name(kind: Kind) -> &'static str {
@@ -99,20 +109,23 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
 
 /// Why there is no program, and what to do about it.
 pub(crate) fn front_failure(NotFronted { error, bytes }: &NotFronted) -> Failure {
-    let error = &**error;
-    let (code, hint) = match error {
-        FrontError::Input(error) => return input_failure(error, bytes),
+    match &**error {
+        FrontError::Input(error) => input_failure(error, bytes),
         FrontError::Program { error, from_text } => {
-            return without_offsets(adapt_failure(error), *from_text);
+            without_offsets(adapt_failure(error), *from_text)
         }
+        error => front_end_failure(error),
+    }
+}
+
+/// Why the process that reads inputs gave none.
+pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
+    let (code, hint) = match error {
         FrontError::Machine { source } => return machine_failure(error, source),
-        FrontError::Timeout { .. } => (
-            "validate-timeout",
-            "no real program is known that takes so long; `edgec build` has --compile-timeout SECONDS",
-        ),
+        FrontError::Timeout { .. } => ("validate-timeout", MORE_TIME),
         FrontError::Memory { .. } => (
             "validate-memory",
-            "no real program is known that needs so much; `edgec build` has --worker-memory MIB",
+            "--worker-memory MIB gives a program more memory; no real program is known that needs so much",
         ),
         _ => (
             "validate-crash",

@@ -1,9 +1,13 @@
 //! Failures of optimizing and compiling, in the words of the command line.
 
-use edgec_compiler::{OptimizeError, PrecompileError};
+use edgec_compiler::{AssembleError, OptimizeError, PrecompileError};
 
 use crate::failure::Failure;
 use crate::machine::machine_failure;
+
+/// What to do when the time for a whole program is up.
+pub(crate) const MORE_TIME: &str = "--compile-timeout SECONDS gives all the work on a program more time: validating it, --init, \
+     optimizing, and compiling for all targets";
 
 /// What can only be a defect of edgec.
 pub(crate) fn defect(error: &dyn std::error::Error) -> Failure {
@@ -14,10 +18,13 @@ pub(crate) fn defect(error: &dyn std::error::Error) -> Failure {
 pub(crate) fn optimize_failure(error: &OptimizeError) -> Failure {
     let (code, module, more) = match error {
         OptimizeError::Machine { source, .. } => return machine_failure(error, source),
-        OptimizeError::Timeout { module, .. } => (
+        OptimizeError::Timeout { module, whole, .. } => (
             "optimize-timeout",
             module,
-            "--optimizer-timeout SECONDS gives the optimizer more time",
+            match whole {
+                true => MORE_TIME,
+                false => "--optimizer-timeout SECONDS gives the optimizer more time",
+            },
         ),
         OptimizeError::Memory { module, .. } => (
             "optimize-memory",
@@ -36,6 +43,23 @@ pub(crate) fn optimize_failure(error: &OptimizeError) -> Failure {
     ))
 }
 
+/// Why the optimized program was not put together, and what to do about it.
+pub(crate) fn assemble_failure(error: &AssembleError) -> Failure {
+    let (code, more) = match error {
+        AssembleError::Machine { source } => return machine_failure(error, source),
+        AssembleError::Timeout { .. } => ("optimize-timeout", MORE_TIME),
+        AssembleError::Memory { .. } => (
+            "optimize-memory",
+            "--worker-memory MIB gives a program more memory",
+        ),
+        _ => (
+            "optimize-crash",
+            "if it happens again, it is a defect of edgec: please report it with the input",
+        ),
+    };
+    Failure::rejected(code, error).hint(format!("{more};\n-O0 leaves all core modules as they are"))
+}
+
 /// Why there is no native code, and what can be done about it.
 pub(crate) fn precompile_failure(error: &PrecompileError) -> Failure {
     let (code, hint) = match error {
@@ -43,10 +67,7 @@ pub(crate) fn precompile_failure(error: &PrecompileError) -> Failure {
             "precompile",
             "the program is valid but beyond this engine; its toolchain may offer another way",
         ),
-        PrecompileError::Timeout { .. } => (
-            "compile-timeout",
-            "--compile-timeout SECONDS gives a program more time",
-        ),
+        PrecompileError::Timeout { .. } => ("compile-timeout", MORE_TIME),
         PrecompileError::Memory { .. } => (
             "compile-memory",
             "--worker-memory MIB gives a program more memory",

@@ -2,8 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use edgec_compiler::{InitError, Initializer, ValidComponent, Worker};
+use edgec_compiler::{
+    Ahead, Deadline, FrontEnd, FrontError, InitError, Initializer, Steps, ValidComponent, Worker,
+};
 
+use super::failures::MORE_TIME;
+use crate::commands::validate::front_end_failure;
 use crate::failure::Failure;
 use crate::machine::machine_failure;
 
@@ -28,21 +32,29 @@ impl Init {
         }
     }
 
+    /// Calls the function in one process, and has another judge what came of it.
     pub(crate) fn run(
         &self,
         component: &ValidComponent,
-    ) -> Result<(ValidComponent, Initialized), Failure> {
+        front_end: &FrontEnd,
+        steps: Steps,
+        deadline: Deadline,
+    ) -> Result<(Ahead, Initialized), Failure> {
         let begin = Instant::now();
-        let new = self.initializer.run(component, &self.function);
-        let new = new.map_err(|error| failure(&error))?;
+        let snapshot = self.initializer.run(component, &self.function, deadline);
+        let snapshot = snapshot.map_err(|error| failure(&error))?;
+        let ahead = front_end.resume(component, &snapshot, steps, deadline);
+        let ahead = ahead.map_err(|error| not_resumed(&error))?;
         let done = Initialized {
             function: self.function.clone(),
-            bytes: new.bytes().len(),
-            time: begin.elapsed(),
+            bytes: snapshot.length(),
+            time: begin.elapsed().saturating_sub(ahead.planning),
         };
-        Ok((new, done))
+        Ok((ahead, done))
     }
 }
+
+const DEFECT: &str = "this is a defect of edgec or of Wizer: please report it with the input";
 
 fn failure(error: &InitError) -> Failure {
     let hint = match error {
@@ -56,10 +68,17 @@ fn failure(error: &InitError) -> Failure {
         InitError::Failed { .. } => {
             "while it runs nothing answers its imports: no clock, no random numbers, no files"
         }
-        InitError::Timeout { .. } => "one that is this slow may have more time: --compile-timeout",
+        InitError::Timeout { .. } => MORE_TIME,
         InitError::Memory { .. } => "one that is this large may have more: --worker-memory",
         InitError::Machine { source } => return machine_failure(error, source),
-        _ => "this is a defect of edgec or of Wizer: please report it with the input",
+        _ => DEFECT,
     };
     Failure::rejected("init", error).hint(hint)
+}
+
+fn not_resumed(error: &FrontError) -> Failure {
+    match error {
+        FrontError::Snapshot(error) => Failure::rejected("init", error).hint(DEFECT),
+        _ => front_end_failure(error),
+    }
 }

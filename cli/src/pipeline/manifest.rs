@@ -49,8 +49,8 @@ impl<'a> Manifests<'a> {
             recipe,
             prepared,
             optimized: Bytes::of(program.bytes()),
-            interface: program.interface(),
-            resources: resources(&program.resources()),
+            interface: prepared.interface.clone(),
+            resources: resources(&prepared.resources),
         }
     }
 

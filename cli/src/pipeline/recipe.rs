@@ -23,8 +23,10 @@ pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, F
         init: None,
         level: Level::O0,
         profile,
+        timeout: workers.timeout,
         front_end: workers.front_end.clone(),
         optimizer: workers.optimizer.clone(),
+        assembler: workers.assembler.clone(),
         compiler: workers.compiler.clone(),
     };
     let mut seen = BTreeSet::new();

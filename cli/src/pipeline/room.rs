@@ -4,7 +4,7 @@
 //! all signatures that it may get. Later stages only remove: no program gains an import or an
 //! instance. Exports need no limit, since a long list is summed up.
 
-use edgec_compiler::ValidComponent;
+use edgec_compiler::Facts;
 use serde::Serialize;
 
 use super::manifest;
@@ -26,9 +26,9 @@ const _: () = {
 };
 
 /// Refuses a program whose manifest would be too long for every reader.
-pub(crate) fn check(program: &ValidComponent) -> Result<(), Failure> {
-    let imports = program.interface().imports;
-    let length = json_len(&imports);
+pub(crate) fn check(program: &Facts) -> Result<(), Failure> {
+    let imports = &program.interface.imports;
+    let length = json_len(imports);
     if length > MAX_IMPORTS_LEN {
         let longest = imports.iter().max_by_key(|name| name.len());
         let longest = longest.map_or(0, String::len);
@@ -46,7 +46,7 @@ pub(crate) fn check(program: &ValidComponent) -> Result<(), Failure> {
              program, or give the imports shorter names",
         ));
     }
-    let resources = manifest::resources(&program.resources());
+    let resources = manifest::resources(&program.resources);
     let length = json_len(&resources.memories) + json_len(&resources.tables);
     if length > MAX_RESOURCES_LEN {
         let message = format!(

@@ -144,9 +144,7 @@ fn each_end_of_the_process_has_an_error() {
         let front_end = FrontEnd {
             worker: script(text),
         };
-        front_end
-            .validate(b"input".to_vec(), deadline)
-            .unwrap_err()
+        front_end.validate(b"input".to_vec(), deadline).unwrap_err()
     };
     let run = |text: &str| run_until(text, long());
     let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");

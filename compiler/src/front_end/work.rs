@@ -96,12 +96,7 @@ pub(super) fn reply(message: &[u8]) -> Result<(u8, Vec<Vec<u8>>), String> {
     Ok((tag, answer.map_err(|error| error.to_string())?))
 }
 
-fn work(
-    task: Task,
-    program: &[u8],
-    input: &[u8],
-    out: &mut Writer<'_>,
-) -> Result<Head, Refusal> {
+fn work(task: Task, program: &[u8], input: &[u8], out: &mut Writer<'_>) -> Result<Head, Refusal> {
     match task {
         Task::Read(asked) => {
             let (component, facts) = read_program(input, asked)?;

@@ -6,7 +6,7 @@ use edgec_verifier::Manifest;
 use edgec_verifier::audit::audit;
 
 use crate::failure::{Exit, Failure};
-use crate::unvouched::kind;
+use crate::unvouched;
 
 const CODE: &str = "self-audit";
 const HINT: &str = "a defect of edgec or of the engine, so nothing was written: please report it; \
@@ -17,11 +17,9 @@ const HINT: &str = "a defect of edgec or of the engine, so nothing was written: 
 pub(super) fn check(file: &[u8], manifest: &Manifest) -> Result<(), Failure> {
     let failure = |error: &dyn std::error::Error| Failure::rejected(CODE, error).hint(HINT);
     let artifact = Artifact::decode(file).map_err(|error| failure(&error))?;
-    // It was just compiled here, so the table is the engine's.
+    // The process that compiled it worked on a hostile program, so its table is not trusted.
     let image = Image::parse(artifact.image()).map_err(|error| failure(&error))?;
-    let entries = image
-        .entries(kind(manifest))
-        .map_err(|error| failure(&error))?;
+    let entries = unvouched::entries(CODE, manifest, &image)?;
     let report =
         audit(artifact.image(), manifest, Some(&entries)).map_err(|error| failure(&error))?;
     let Some(first) = report.findings.first() else {

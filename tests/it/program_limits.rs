@@ -1,0 +1,137 @@
+//! What all the work on one program may take, however many processes share it.
+
+use std::collections::BTreeSet;
+
+use edgec_tests::corpus::GREETING;
+use edgec_tests::{Sandbox, repository};
+
+const BUILD: &[&str] = &[
+    "build",
+    "-q",
+    "-t",
+    "x86_64",
+    "--key",
+    "key.pem",
+    "-o",
+    "a.cwasm",
+    "--wasm-opt",
+    "./wasm-opt",
+];
+
+/// A component of this many core modules, no two of which are the same.
+fn modules(count: usize) -> String {
+    let module = |number| format!("(core module (func (param i64) (drop (i32.const {number}))))");
+    let modules: String = (0..count).map(module).collect();
+    format!("(component {modules})")
+}
+
+/// An optimizer takes half a second for each of 30 core modules, at most four at a time.
+#[test]
+fn many_stages_have_one_deadline() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many.wat", modules(30));
+    sandbox.fake_optimizer("sleep 0.5; cat");
+    let (short, long) = ("2", "600");
+    for (whole, optimizer, named, other) in [
+        (short, long, "--compile-timeout", "--optimizer-timeout"),
+        (long, short, "--optimizer-timeout", "--compile-timeout"),
+    ] {
+        let limits = ["--compile-timeout", whole, "--optimizer-timeout", optimizer];
+        let stderr = sandbox.fails(1, &[BUILD, &limits, &["many.wat"]].concat());
+        let begins =
+            stderr.starts_with("error[optimize-timeout]: many.wat: optimizing core module ");
+        assert!(begins, "{stderr}");
+        assert!(stderr.contains(" was stopped after 2 s"), "{stderr}");
+        assert!(
+            stderr.contains(named) && !stderr.contains(other),
+            "{stderr}"
+        );
+        assert!(!sandbox.path().join("a.cwasm").exists());
+    }
+    // Each of them is well within the limit.
+    sandbox.write("one.wat", modules(1));
+    sandbox.ok(&[BUILD, &["--compile-timeout", "60", "one.wat"]].concat());
+}
+
+/// Each input has a deadline of its own: the second is built although the first was late.
+#[test]
+fn the_next_input_has_time_of_its_own() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many.wat", modules(30));
+    sandbox.write("one.wat", modules(1));
+    sandbox.fake_optimizer("sleep 0.5; cat");
+    let build = [
+        "build",
+        "-q",
+        "-t",
+        "x86_64",
+        "--key",
+        "key.pem",
+        "-o",
+        "out/",
+        "--wasm-opt",
+        "./wasm-opt",
+        "--compile-timeout",
+        "3",
+        "many.wat",
+        "one.wat",
+    ];
+    let stderr = sandbox.fails(1, &build);
+    assert!(
+        stderr.contains("error[optimize-timeout]: many.wat: "),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("one.wat"), "{stderr}");
+    let files: BTreeSet<String> = sandbox.files().into_iter().collect();
+    assert!(files.contains("out/one.x86_64.cwasm"), "{files:?}");
+    assert!(!files.contains("out/many.x86_64.cwasm"), "{files:?}");
+}
+
+/// A million functions take the validator more than 64 MiB, so a process without limits is not the
+/// one that looks at them.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_an_optimizer_gives_is_judged_within_limits() {
+    const FUNCTIONS: usize = 999_000;
+    let sandbox = Sandbox::new();
+    let data = "x".repeat(FUNCTIONS + FUNCTIONS / 4);
+    let input = format!(r#"(module (memory 100) (data (i32.const 0) "{data}"))"#);
+    sandbox.write("in.wasm", wat::parse_str(input).unwrap());
+    let huge = format!("(module{})", "(func)".repeat(FUNCTIONS));
+    sandbox.write("huge.wasm", wat::parse_str(huge).unwrap());
+    sandbox.fake_optimizer("cat huge.wasm");
+    let build = [BUILD, &["-O2", "--worker-memory", "64", "in.wasm"]].concat();
+    let stderr = sandbox.fails(1, &build);
+    let says = "error[optimize-memory]: in.wasm: putting the optimized program together needs more \
+                than 64 MiB of memory";
+    assert!(stderr.starts_with(says), "{stderr}");
+    assert!(stderr.contains("--worker-memory MIB"), "{stderr}");
+    assert!(!sandbox.path().join("a.cwasm").exists());
+}
+
+/// Whatever an optimizer gives, the program stays what it was.
+#[test]
+fn what_an_optimizer_gives_and_does_not_fit_is_left_out() {
+    let sandbox = Sandbox::new();
+    let hello = repository().join("examples/hello.wat");
+    let deep = format!(
+        "(module (func {} {}))",
+        "(block ".repeat(15_000),
+        ")".repeat(15_000)
+    );
+    let types = format!("(module {})", "(type (sub (struct)))".repeat(10_000));
+    let exports = (0..5000).map(|number| format!(r#"(export "{number}" (func 0))"#));
+    let exports = format!("(module (func) {})", exports.collect::<String>());
+    for text in [deep, types, exports] {
+        sandbox.write("given.wasm", wat::parse_str(&text).unwrap());
+        sandbox.fake_optimizer("cat given.wasm");
+        let output = sandbox.run(&[BUILD, &[hello.to_str().unwrap()]].concat());
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{stderr}");
+        assert!(stderr.contains("warning"), "{stderr}");
+        if cfg!(target_arch = "x86_64") {
+            let run = ["run", "--key", "key.pub.pem", "a.cwasm"];
+            assert_eq!(sandbox.ok(&run), GREETING);
+        }
+    }
+}
