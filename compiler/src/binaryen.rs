@@ -15,7 +15,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-
 use wasmparser::WasmFeatures;
 
 pub(crate) use self::failures::Attempt;

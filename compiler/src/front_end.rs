@@ -153,7 +153,7 @@ pub struct NotFronted {
 const MAX_ANSWER_LEN: u64 = 2 << 30;
 
 impl FrontEnd {
-    /// Reads an input and validates it, as [`crate::read`] and [`crate::validate`] do.
+    /// Reads an input and validates it, as [`crate::read`] and [`crate::validate()`] do.
     ///
     /// # Errors
     ///
@@ -163,7 +163,7 @@ impl FrontEnd {
     }
 
     /// Reads an input, validates it, and makes of it what `asked` names, as [`crate::read`] and
-    /// [`crate::adapt`] do.
+    /// [`crate::adapt()`] do.
     ///
     /// # Errors
     ///

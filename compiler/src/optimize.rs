@@ -144,7 +144,7 @@ pub struct Steps {
     pub reads: Reads,
     /// Core modules that it is not given, by their numbers in file order.
     pub spared: BTreeSet<usize>,
-    /// Whether functions are reordered, as [`crate::order`] does.
+    /// Whether functions are reordered, as [`crate::order()`] does.
     pub order: bool,
 }
 

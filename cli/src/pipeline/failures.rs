@@ -6,8 +6,8 @@ use crate::failure::Failure;
 use crate::machine::machine_failure;
 
 /// What to do when the time for a whole program is up.
-pub(crate) const MORE_TIME: &str = "--compile-timeout SECONDS gives all the work on a program more time: validating it, --init, \
-     optimizing, and compiling for all targets";
+pub(crate) const MORE_TIME: &str =
+    "--compile-timeout SECONDS gives a program more time, for all stages and targets together";
 
 /// What can only be a defect of edgec.
 pub(crate) fn defect(error: &dyn std::error::Error) -> Failure {
