@@ -218,6 +218,13 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
+        let late = || Attempt::Late {
+            spent: until.deadline.spent(until.begin),
+            whole: until.whole,
+        };
+        if until.deadline.end() <= Instant::now() {
+            return Err(late());
+        }
         let mut command = process::command(&self.program);
         command
             .args(&self.arguments)
@@ -253,10 +260,7 @@ impl Optimizer {
                 Err(Attempt::Crashed { status, message })
             }
             Ended::OutOfMemory => Err(Attempt::OutOfMemory),
-            Ended::Late => Err(Attempt::Late {
-                spent: until.deadline.spent(until.begin),
-                whole: until.whole,
-            }),
+            Ended::Late => Err(late()),
         }
     }
 

@@ -152,6 +152,12 @@ impl Worker {
         sleep: Sleep,
     ) -> Result<Vec<u8>, WorkerError> {
         let begin = Instant::now();
+        let late = || WorkerError::Timeout {
+            spent: deadline.spent(begin),
+        };
+        if deadline.end() <= begin {
+            return Err(late());
+        }
         let mut command = process::command(&self.program);
         command
             .args(&self.arguments)
@@ -169,9 +175,7 @@ impl Worker {
                 status: "a malformed answer".to_owned(),
                 message: format!("more than {most} bytes"),
             }),
-            Ended::Late => Err(WorkerError::Timeout {
-                spent: deadline.spent(begin),
-            }),
+            Ended::Late => Err(late()),
             Ended::OutOfMemory => Err(WorkerError::Memory {
                 mebibytes: self.memory >> 20,
             }),
@@ -383,9 +387,9 @@ pub(crate) mod tests {
             panic!("{hang:?}");
         };
         assert_eq!(spent.all, Duration::from_millis(50));
-        // When the time is up, nothing is waited for.
+        // When the time is up, nothing is started.
         let late = Deadline::after(Duration::ZERO);
-        let late = script("sleep 600").ask(&[], b"input", 24, late);
+        let late = script("exit 1").ask(&[], b"input", 24, late);
         let Err(WorkerError::Timeout { spent }) = late else {
             panic!("{late:?}");
         };

@@ -1,4 +1,5 @@
 //! What all the work on one program may take, however many processes share it.
+#![cfg(unix)]
 
 use std::collections::BTreeSet;
 
