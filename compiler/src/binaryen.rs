@@ -8,19 +8,20 @@
 //! worker's place.
 
 mod failures;
+mod until;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
 pub(crate) use self::failures::Attempt;
 pub use self::failures::{Failure, OptimizeError};
+use self::until::Until;
 use crate::Level;
-use crate::deadline::Deadline;
 use crate::machine::MachineError;
 use crate::passes;
 use crate::process::{self, Bounds, Ended, Sleep};
@@ -170,16 +171,6 @@ fn feature_arguments(features: WasmFeatures, reads: Reads) -> Result<Vec<OsStrin
     Ok(arguments)
 }
 
-/// When an optimizer is stopped.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Until {
-    deadline: Deadline,
-    /// Whether that is the deadline of the whole program.
-    whole: bool,
-    /// When the stage began.
-    begin: Instant,
-}
-
 impl Reads {
     /// Whether an optimizer can be given a module that uses `features`.
     pub(crate) fn check(self, features: WasmFeatures) -> Result<(), Failure> {
@@ -188,17 +179,6 @@ impl Reads {
 }
 
 impl Optimizer {
-    /// When it is stopped if the stage begins now, and the whole program has a deadline.
-    pub(crate) fn until(&self, program: Deadline) -> Until {
-        let begin = Instant::now();
-        let deadline = program.or_after(self.timeout);
-        Until {
-            deadline,
-            whole: deadline.end() == program.end(),
-            begin,
-        }
-    }
-
     /// Optimizes one valid core module that uses `features`. The result is not yet validated.
     pub(crate) fn run(
         &self,
@@ -218,12 +198,8 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
-        let late = || Attempt::Late {
-            spent: until.deadline.spent(until.begin),
-            whole: until.whole,
-        };
-        if until.deadline.end() <= Instant::now() {
-            return Err(late());
+        if until.is_over() {
+            return Err(until.late());
         }
         let mut command = process::command(&self.program);
         command
@@ -238,7 +214,7 @@ impl Optimizer {
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
             memory: self.memory,
-            deadline: until.deadline.end(),
+            deadline: until.end(),
             sleep: match self.tool {
                 Tool::Binaryen => Sleep::Stuck,
                 // It may wait for processes that it has started.
@@ -260,7 +236,7 @@ impl Optimizer {
                 Err(Attempt::Crashed { status, message })
             }
             Ended::OutOfMemory => Err(Attempt::OutOfMemory),
-            Ended::Late => Err(late()),
+            Ended::Late => Err(until.late()),
         }
     }
 
@@ -348,6 +324,7 @@ pub fn run_binaryen(arguments: impl IntoIterator<Item = OsString>) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::Deadline;
 
     fn optimizer(program: &str, arguments: &[&str], timeout: Duration) -> Optimizer {
         Optimizer {
