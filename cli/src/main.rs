@@ -108,6 +108,8 @@ const INITIALIZER_WORKER: &str = "__init";
 const CODE_MAP_WORKER: &str = "__code-map";
 const WALLS_WORKER: &str = "__walls";
 const FRONT_END_WORKER: &str = "__front-end";
+/// It becomes the program that `--wasm-opt` names.
+const LAUNCHER_WORKER: &str = "__launch";
 
 fn main() -> ExitCode {
     stack::with_room(edgec)
@@ -127,6 +129,7 @@ fn edgec() -> ExitCode {
         Some(verb) if verb == CODE_MAP_WORKER => Some(edgec_compiler::code_map_worker(raw)),
         Some(verb) if verb == WALLS_WORKER => Some(edgec_compiler::walls_worker(raw)),
         Some(verb) if verb == FRONT_END_WORKER => Some(edgec_compiler::front_end_worker(raw)),
+        Some(verb) if verb == LAUNCHER_WORKER => Some(edgec_compiler::launcher_worker(raw)),
         _ => None,
     };
     match answer {

@@ -5,13 +5,14 @@
 //! [`optimizer_worker`]. If Binaryen says why it gives up, one module is not optimized. If it hangs
 //! or crashes without a word, that may be the machine's doing, and the build fails. The command
 //! line is that of Binaryen's own `wasm-opt`, so that a newer `wasm-opt` program can take the
-//! worker's place.
+//! worker's place: in a worker that puts up walls and becomes that program ([`crate::launcher`]).
 
 mod failures;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use wasmparser::WasmFeatures;
@@ -25,6 +26,7 @@ use crate::process::{self, Bounds, Ended, Sleep};
 use crate::threads;
 #[cfg(feature = "binaryen")]
 use crate::walls::Opens;
+use crate::worker::Worker;
 #[cfg(feature = "binaryen")]
 use crate::worker::{self, WorkerLimits};
 
@@ -45,7 +47,7 @@ pub struct Optimizer {
     /// How long it may take for one module, and for all modules of a program.
     pub timeout: Duration,
     /// How much memory it limits itself to, in bytes: for the program that is linked in, one of its
-    /// `arguments`.
+    /// `arguments`; else the memory of the worker in `runs`.
     pub memory: u64,
     /// What it can read.
     pub reads: Reads,
@@ -78,10 +80,13 @@ impl Tool {
 pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
 
 /// Where an optimizer runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Runs {
-    /// In a process of its own for each module.
+    /// In a process of its own for each module. A program that is no worker has no limits.
     InProcesses,
+    /// In a process of its own for each module, which this worker is until it becomes the program:
+    /// one that calls [`crate::launcher_worker`].
+    Behind(Worker),
     /// Where this function runs it. For tests, which give thousands of small modules to one process
     /// and can lose that process. Other programs must not use this, since Binaryen crashes.
     By(Optimize),
@@ -194,9 +199,8 @@ impl Optimizer {
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
         }
-        let mut command = process::command(&self.program);
+        let mut command = self.command();
         command
-            .args(&self.arguments)
             .args(["/dev/stdin", "-o", "/dev/stdout"])
             .args(arguments)
             .env(
@@ -233,9 +237,28 @@ impl Optimizer {
         }
     }
 
+    /// The command, up to the arguments of `wasm-opt`.
+    fn command(&self) -> Command {
+        let mut command = match &self.runs {
+            Runs::Behind(launcher) => {
+                let mut command = process::command(&launcher.program);
+                command
+                    .args(&launcher.arguments)
+                    .arg(launcher.limits().to_string())
+                    .arg(&self.program);
+                command
+            }
+            Runs::InProcesses | Runs::By(_) => process::command(&self.program),
+        };
+        command.args(&self.arguments);
+        command
+    }
+
     /// Names the user's own program where that could not work.
     fn at_fault(&self, error: MachineError) -> MachineError {
         match (self.tool, error) {
+            // It was not started.
+            (_, error @ MachineError::Worker { .. }) if error.is_want_of_walls() => error,
             (Tool::WasmOpt, MachineError::Worker { message }) => MachineError::Program {
                 program: self.program.clone(),
                 message,
