@@ -425,4 +425,44 @@ mod tests {
     fn the_module_goes_in_and_the_output_comes_back() {
         assert_eq!(run(&shell("cat")).unwrap(), b"module");
     }
+
+    /// An optimizer that this script starts, in a launcher's place.
+    fn launched(script: &str) -> Optimizer {
+        let launcher = crate::worker::tests::script(script);
+        Optimizer {
+            runs: Runs::Behind(launcher),
+            ..optimizer("/usr/bin/wasm-opt", &[], Duration::from_secs(60))
+        }
+    }
+
+    #[test]
+    fn a_launcher_gets_its_limits_and_the_program() {
+        // The first argument behind a script is its name.
+        let echo = run(&launched("printf '%s %s %s' $0 $1 $2")).unwrap();
+        assert_eq!(echo, b"1073741824 /usr/bin/wasm-opt /dev/stdin");
+    }
+
+    #[test]
+    fn what_the_program_was_refused_is_not_the_modules_fault() {
+        use crate::launcher::NO_PROGRAM;
+        use crate::worker::NO_WALLS;
+        for says in [
+            NO_PROGRAM,
+            "cat: key.pem: Permission denied",
+            "x: EPERM: operation not permitted",
+        ] {
+            let refused = run(&launched(&format!("echo '{says}' >&2; exit 1")));
+            let Err(Attempt::Machine(MachineError::Program { program, message })) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(program, PathBuf::from("/usr/bin/wasm-opt"));
+            assert_eq!(message, says);
+        }
+        // The program was not started.
+        let walls = run(&launched(&format!("echo '{NO_WALLS}' >&2; exit 1")));
+        let Err(Attempt::Machine(error @ MachineError::Worker { .. })) = walls else {
+            panic!("{walls:?}");
+        };
+        assert!(error.is_want_of_walls());
+    }
 }
