@@ -28,8 +28,8 @@ const MAX_TIMEOUT: u64 = 86_400;
 /// What the processes may take.
 #[derive(clap::Args)]
 pub(crate) struct WorkerArguments {
-    /// A `wasm-opt` program to use instead of the Binaryen that is built in; it is confined too, and
-    /// writes no files (docs/environment.md)
+    /// A `wasm-opt` program to use instead of the Binaryen that is built in; it is confined too,
+    /// and writes no files (docs/environment.md)
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
     /// How many seconds the optimizer may take for all core modules of a program together

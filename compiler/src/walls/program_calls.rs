@@ -124,11 +124,11 @@ const OF_ARCHITECTURE: &[libc::c_long] = &[];
 const OF_PRCTL: &[u64] = &[SET_NAME, 16, 0x5356_4d41];
 
 /// What `ioctl` may do: `TCGETS` and `TIOCGWINSZ`, which ask whether a stream is a terminal and how
-/// large it is; `FIONREAD`, `FIONBIO`, `FIONCLEX` and `FIOCLEX`. None of them types into a terminal.
+/// large it is; `FIONREAD`, `FIONBIO`, `FIONCLEX` and `FIOCLEX`. None types into a terminal.
 const OF_IOCTL: &[u64] = &[0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451];
 
-/// `AF_UNIX`: two ends that are connected to each other and to nothing else. JavaScript starts programs
-/// with such streams.
+/// `AF_UNIX`: two ends that are connected to each other and to nothing else. JavaScript starts
+/// programs with such streams.
 const PAIRS: u64 = 1;
 
 /// The kinds of namespaces: in a new one of users, a process has rights that it does not have here.

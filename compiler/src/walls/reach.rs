@@ -6,7 +6,7 @@
 //! (`bin`) is in reach as it is, with the libraries of its installation. Of any other folder the
 //! files are that can be executed, and the shared libraries. Folders in it are not.
 //!
-//! Source: `ld.so(8)`, `execve(2)`; the places of Nix, Guix and Homebrew are those of their manuals.
+//! Source: `ld.so(8)`, `execve(2)`; for Nix, Guix and Homebrew, their manuals.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -39,8 +39,8 @@ const SYSTEM: &[&str] = &[
     "/home/linuxbrew/.linuxbrew",
 ];
 
-/// What C libraries read to find libraries, what OpenSSL reads in every program that has it, how many
-/// processors there are, and devices.
+/// What C libraries read to find libraries, what OpenSSL reads in every program that has it, how
+/// many processors there are, and devices.
 const SETTINGS: &[(&str, Right)] = &[
     ("/etc/ld.so.cache", Right::Read),
     ("/etc/ld.so.preload", Right::Read),
