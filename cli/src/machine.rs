@@ -15,7 +15,8 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
     if let MachineError::Program { program, .. } = cause {
         let hint = format!(
             "`{}` is the program that --wasm-opt names: see that it is whole and runs here; \
-             it reads /dev/stdin and writes /dev/stdout",
+             it reads /dev/stdin and writes /dev/stdout, opens no other files, and starts only programs of \
+             the system, of its own folder and of PATH (docs/environment.md)",
             program.display()
         );
         return Failure::new(Exit::Environment, "worker", crate::failure::chain(error)).hint(hint);

@@ -109,6 +109,8 @@ const CODE_MAP_WORKER: &str = "__code-map";
 const WALLS_WORKER: &str = "__walls";
 const FRONT_END_WORKER: &str = "__front-end";
 const ASSEMBLER_WORKER: &str = "__assemble";
+/// It becomes the program that `--wasm-opt` names.
+const LAUNCHER_WORKER: &str = "__launch";
 
 fn main() -> ExitCode {
     stack::with_room(edgec)
@@ -129,6 +131,7 @@ fn edgec() -> ExitCode {
         Some(verb) if verb == WALLS_WORKER => Some(edgec_compiler::walls_worker(raw)),
         Some(verb) if verb == FRONT_END_WORKER => Some(edgec_compiler::front_end_worker(raw)),
         Some(verb) if verb == ASSEMBLER_WORKER => Some(edgec_compiler::assembler_worker(raw)),
+        Some(verb) if verb == LAUNCHER_WORKER => Some(edgec_compiler::launcher_worker(raw)),
         _ => None,
     };
     match answer {

@@ -14,8 +14,8 @@ use crate::failure::{Failure, chain};
 use crate::number::{MEBIBYTES, SECONDS, number};
 use crate::pipeline::Init;
 use crate::{
-    ASSEMBLER_WORKER, COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, OPTIMIZER_WORKER,
-    WALLS_WORKER, secrets,
+    ASSEMBLER_WORKER, COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, LAUNCHER_WORKER,
+    OPTIMIZER_WORKER, WALLS_WORKER, secrets,
 };
 
 /// A day, in seconds.
@@ -24,7 +24,8 @@ const MAX_TIMEOUT: u64 = 86_400;
 /// What the processes may take.
 #[derive(clap::Args)]
 pub(crate) struct WorkerArguments {
-    /// A `wasm-opt` program to use instead of the Binaryen that is built in
+    /// A `wasm-opt` program to use instead of the Binaryen that is built in; it is confined too,
+    /// and writes no files (docs/environment.md)
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
     /// How many seconds of --compile-timeout the optimizer may take, for all core modules of a program
@@ -135,11 +136,8 @@ fn optimizer(
             runs: Runs::InProcesses,
         });
     };
-    if limits.confinement == Confinement::Required {
-        let message = "a `wasm-opt` program is not confined by edgec";
-        let failure = Failure::usage("confinement", message);
-        return Err(failure.hint("leave out --wasm-opt or --require-confinement"));
-    }
+    // The user trusts the program. What it works on may take it over, and its version is asked for
+    // before that.
     let mut version = std::process::Command::new(&program);
     let output = secrets::without_secrets(version.arg("--version")).output();
     let version = match output {
@@ -156,6 +154,7 @@ fn optimizer(
             return Err(Failure::environment("optimizer", &error).about(program.display()));
         }
     };
+    let launcher = worker(LAUNCHER_WORKER, limits).map_err(|error| failure(&error))?;
     Ok(Optimizer {
         program,
         arguments: Vec::new(),
@@ -165,7 +164,11 @@ fn optimizer(
         memory,
         reads: Reads::Everything,
         spared: BTreeSet::new(),
-        runs: Runs::InProcesses,
+        // Only Unix lets a program take the place of another.
+        runs: match cfg!(unix) {
+            true => Runs::Behind(launcher),
+            false => Runs::InProcesses,
+        },
     })
 }
 

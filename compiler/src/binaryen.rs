@@ -5,7 +5,7 @@
 //! [`optimizer_worker`]. If Binaryen says why it gives up, one module is not optimized. If it hangs
 //! or crashes without a word, that may be the machine's doing, and the build fails. The command
 //! line is that of Binaryen's own `wasm-opt`, so that a newer `wasm-opt` program can take the
-//! worker's place.
+//! worker's place: in a worker that puts up walls and becomes that program ([`crate::launcher`]).
 
 mod failures;
 mod until;
@@ -13,6 +13,7 @@ mod until;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,7 @@ use crate::process::{self, Bounds, Ended, Sleep};
 use crate::threads;
 #[cfg(feature = "binaryen")]
 use crate::walls::Opens;
+use crate::worker::Worker;
 #[cfg(feature = "binaryen")]
 use crate::worker::{self, WorkerLimits};
 
@@ -48,7 +50,7 @@ pub struct Optimizer {
     /// How long it may take for one module, and for all modules of a program.
     pub timeout: Duration,
     /// How much memory it limits itself to, in bytes: for the program that is linked in, one of its
-    /// `arguments`.
+    /// `arguments`; else the memory of the worker in `runs`.
     pub memory: u64,
     /// What it can read.
     pub reads: Reads,
@@ -81,10 +83,13 @@ impl Tool {
 pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
 
 /// Where an optimizer runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Runs {
-    /// In a process of its own for each module.
+    /// In a process of its own for each module. A program that is no worker has no limits.
     InProcesses,
+    /// In a process of its own for each module, which this worker is until it becomes the program:
+    /// one that calls [`crate::launcher_worker`].
+    Behind(Worker),
     /// Where this function runs it. For tests, which give thousands of small modules to one process
     /// and can lose that process. Other programs must not use this, since Binaryen crashes.
     By(Optimize),
@@ -201,9 +206,8 @@ impl Optimizer {
         if until.is_over() {
             return Err(until.late());
         }
-        let mut command = process::command(&self.program);
+        let mut command = self.command();
         command
-            .args(&self.arguments)
             .args(["/dev/stdin", "-o", "/dev/stdout"])
             .args(arguments)
             .env(
@@ -240,9 +244,28 @@ impl Optimizer {
         }
     }
 
+    /// The command, up to the arguments of `wasm-opt`.
+    fn command(&self) -> Command {
+        let mut command = match &self.runs {
+            Runs::Behind(launcher) => {
+                let mut command = process::command(&launcher.program);
+                command
+                    .args(&launcher.arguments)
+                    .arg(launcher.limits().to_string())
+                    .arg(&self.program);
+                command
+            }
+            Runs::InProcesses | Runs::By(_) => process::command(&self.program),
+        };
+        command.args(&self.arguments);
+        command
+    }
+
     /// Names the user's own program where that could not work.
     fn at_fault(&self, error: MachineError) -> MachineError {
         match (self.tool, error) {
+            // It was not started.
+            (_, error @ MachineError::Worker { .. }) if error.is_want_of_walls() => error,
             (Tool::WasmOpt, MachineError::Worker { message }) => MachineError::Program {
                 program: self.program.clone(),
                 message,
@@ -414,5 +437,45 @@ mod tests {
     #[test]
     fn the_module_goes_in_and_the_output_comes_back() {
         assert_eq!(run(&shell("cat")).unwrap(), b"module");
+    }
+
+    /// An optimizer that this script starts, in a launcher's place.
+    fn launched(script: &str) -> Optimizer {
+        let launcher = crate::worker::tests::script(script);
+        Optimizer {
+            runs: Runs::Behind(launcher),
+            ..optimizer("/usr/bin/wasm-opt", &[], Duration::from_secs(60))
+        }
+    }
+
+    #[test]
+    fn a_launcher_gets_its_limits_and_the_program() {
+        // The first argument behind a script is its name.
+        let echo = run(&launched("printf '%s %s %s' $0 $1 $2")).unwrap();
+        assert_eq!(echo, b"1073741824 /usr/bin/wasm-opt /dev/stdin");
+    }
+
+    #[test]
+    fn what_the_program_was_refused_is_not_the_modules_fault() {
+        use crate::launcher::NO_PROGRAM;
+        use crate::worker::NO_WALLS;
+        for says in [
+            NO_PROGRAM,
+            "cat: key.pem: Permission denied",
+            "x: EPERM: operation not permitted",
+        ] {
+            let refused = run(&launched(&format!("echo '{says}' >&2; exit 1")));
+            let Err(Attempt::Machine(MachineError::Program { program, message })) = refused else {
+                panic!("{refused:?}");
+            };
+            assert_eq!(program, PathBuf::from("/usr/bin/wasm-opt"));
+            assert_eq!(message, says);
+        }
+        // The program was not started.
+        let walls = run(&launched(&format!("echo '{NO_WALLS}' >&2; exit 1")));
+        let Err(Attempt::Machine(error @ MachineError::Worker { .. })) = walls else {
+            panic!("{walls:?}");
+        };
+        assert!(error.is_want_of_walls());
     }
 }

@@ -42,6 +42,7 @@ mod input;
 #[cfg(feature = "precompile")]
 mod instance_state;
 mod interface;
+mod launcher;
 mod lint;
 mod machine;
 mod module_parts;
@@ -108,6 +109,7 @@ pub use initialize::WIZER_VERSION;
 pub use initializer::{InitError, Initializer, Snapshot, initializer_worker};
 pub use input::{Input, InputError, NotAnInput, TEXT_VERSION, read};
 pub use interface::Interface;
+pub use launcher::launcher_worker;
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };

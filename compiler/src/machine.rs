@@ -10,6 +10,7 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
 
 use crate::threads;
+use crate::worker::NO_WALLS;
 
 /// Why a process did not do its work, when neither the input nor the tool is at fault.
 #[derive(Debug, thiserror::Error)]
@@ -136,6 +137,11 @@ impl MachineError {
             io::ErrorKind::WouldBlock if threads::lacks_memory() => Limit::Memory.into(),
             _ => Self::of_start(source),
         }
+    }
+
+    /// Whether a worker lacks walls that it needs.
+    pub(crate) fn is_want_of_walls(&self) -> bool {
+        matches!(self, Self::Worker { message } if message.starts_with(NO_WALLS))
     }
 
     /// Why a process did not start, or why its answer could not be read.

@@ -11,6 +11,11 @@
 //! - Calls: seccomp lets through the system calls that a worker needs ([`calls`]). Every other one
 //!   returns `EPERM`: no socket, no program, no other process.
 //!
+//! A program of the user's (`--wasm-opt`) stands behind the same walls, with more left to it: the
+//! programs and libraries that it consists of ([`reach`]), and the calls of a program that may
+//! start others ([`program_calls`]). Starting it undoes a part of one wall: other processes of the
+//! same user can look into it, which holds nothing but the module.
+//!
 //! A kernel may lack some of them. [`enter`] says which, and a user can demand all of them.
 //!
 //! Source: `landlock(7)`, `seccomp(2)`, `close_range(2)`, and `prctl(2)`, `PR_SET_DUMPABLE`.
@@ -19,9 +24,14 @@
 mod calls;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod linux;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod program_calls;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod reach;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
@@ -80,25 +90,49 @@ pub enum Confinement {
 /// They stand around this thread and the threads that it starts, so this comes first.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub fn enter(opens: Opens) -> Vec<Wall> {
-    let mut missing = Vec::new();
-    for wall in Wall::ALL {
-        let stands = match wall {
-            Wall::Descriptors => linux::close_inherited(),
-            Wall::Dumps => linux::forbid_dumps(),
-            Wall::Files => linux::forbid_files(opens),
-            // The last: it forbids the calls that the others need.
-            Wall::Calls => calls::forbid(opens),
-        };
-        if !stands {
-            missing.push(wall);
-        }
-    }
-    missing
+    missing(|wall| match wall {
+        Wall::Descriptors => linux::close_inherited(),
+        Wall::Dumps => linux::forbid_dumps(),
+        Wall::Files => linux::forbid_files(opens),
+        Wall::Calls => calls::forbid(calls::Calls::Worker(opens)),
+    })
+}
+
+/// As [`enter`], for this process and the program of the user's that takes its place. The program
+/// is named with a folder. Core files are forbidden before this.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub(crate) fn enter_around(program: &Path) -> Vec<Wall> {
+    let mut signals = program_calls::Signals::ToItself;
+    missing(|wall| match wall {
+        Wall::Descriptors => linux::close_inherited(),
+        Wall::Dumps => linux::leaves_no_core(),
+        Wall::Files => match linux::leave(&reach::Reach::of(program)) {
+            Some(left) => {
+                signals = left;
+                true
+            }
+            None => false,
+        },
+        Wall::Calls => calls::forbid(calls::Calls::Program(signals)),
+    })
+}
+
+/// The walls that do not stand. System calls come last: that wall forbids what the others need.
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn missing(mut stands: impl FnMut(Wall) -> bool) -> Vec<Wall> {
+    let walls = Wall::ALL.into_iter();
+    walls.filter(|wall| !stands(*wall)).collect()
 }
 
 /// Other systems have none of the walls.
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 pub fn enter(_: Opens) -> Vec<Wall> {
+    Wall::ALL.to_vec()
+}
+
+/// Other systems have none of the walls.
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+pub(crate) fn enter_around(_: &Path) -> Vec<Wall> {
     Wall::ALL.to_vec()
 }
 

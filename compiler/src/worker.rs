@@ -279,8 +279,16 @@ pub(crate) fn begin_with(
 /// What every worker does first: it limits itself, puts up the walls, and makes a panic print one
 /// line. Returns the walls that the system does not give, if the worker may work without them.
 pub(crate) fn begin(limits: WorkerLimits, opens: Opens) -> Result<Vec<Wall>, String> {
+    begin_behind(limits, || walls::enter(opens))
+}
+
+/// As [`begin`], behind the walls that `enter` puts up. It returns those that are missing.
+pub(crate) fn begin_behind(
+    limits: WorkerLimits,
+    enter: impl FnOnce() -> Vec<Wall>,
+) -> Result<Vec<Wall>, String> {
     process::limit(limits.memory);
-    let missing = walls::enter(opens);
+    let missing = enter();
     std::panic::set_hook(Box::new(|panic| {
         let _ = writeln!(io::stderr(), "{}", panic_line(panic));
     }));

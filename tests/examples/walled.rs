@@ -1,7 +1,8 @@
 //! Tries from behind the walls of a worker what a hostile program would try: for `tests/it/walls.rs`.
 //!
 //! `walled nothing|streams|open FILE PARENT`: which walls, a file to read, and the process to look
-//! into. `open` puts up none. The descriptor 9 is open. Prints each attempt with its result.
+//! into. `open` puts up none. Beside the file is a program `FILE.tool`. The descriptor 9 is open.
+//! Prints each attempt with its result.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -32,6 +33,7 @@ fn main() {
     let pid = Pid::from_raw(pid).expect("a process");
     let of_parent = |what: &str| format!("/proc/{parent}/{what}");
     let beside = Path::new(file).with_extension("new");
+    let program = Path::new(file).with_extension("tool");
     let attempts: [(&str, io::Result<()>); 12] = [
         ("read an inherited descriptor", inherited()),
         ("read a file", std::fs::read(file).map(drop)),
@@ -52,10 +54,7 @@ fn main() {
             "list the parent's descriptors",
             std::fs::read_dir(of_parent("fd")).map(drop),
         ),
-        (
-            "start a program",
-            Command::new("/bin/true").status().map(drop),
-        ),
+        ("start a program", Command::new(&program).status().map(drop)),
         (
             "signal the parent",
             kill_process(pid, Signal::CONT).map_err(io::Error::from),

@@ -187,6 +187,9 @@ fn row_38_the_worker_alone() {
         &["__walls", "1000000000", "more"],
         &["__wasm-opt"],
         &["__wasm-opt", "x"],
+        &["__launch"],
+        &["__launch", "x", "/bin/true"],
+        &["__launch", "1000000000"],
     ] {
         let output = sandbox.run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

@@ -19,8 +19,9 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
         "app.wat",
         "(module (func (export \"f\") (result i32) i32.const 1))",
     );
-    let script =
-        "#!/bin/sh\nenv >> env.txt\n[ \"$1\" = --version ] && echo fake 1 && exit 0\nexec cat\n";
+    // It writes a file only where it is not confined; else the build fails if it sees the key.
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && env >> env.txt && echo fake 1 && exit 0\n\
+                  env | grep -q -e RELEASE_KEY -e PRIVATE && kill -KILL $$\nexec cat\n";
     let tool = sandbox.write("wasm-opt", script);
     std::fs::set_permissions(tool, std::fs::Permissions::from_mode(0o755)).unwrap();
     let build = ["build", "-q", "app.wat", "-t", "x86_64", "-o", "app.cwasm"];

@@ -6,18 +6,19 @@ use std::process::{Command, Stdio};
 use edgec_tests::strace::{Call, strace_present, traced};
 use edgec_tests::{Sandbox, example, repository};
 
-/// What a process behind these walls did and did not do: the lines that it printed. Its input and
-/// an inherited descriptor are given.
+/// What a process did and did not do that a program was taken over in: the lines that it printed.
+/// `command` starts it. Its input and an inherited descriptor are given.
 #[cfg(target_os = "linux")]
-fn attempts(walls: &str) -> Vec<String> {
+fn attempts(command: &[&str]) -> Vec<String> {
     use std::io::Write as _;
     let sandbox = Sandbox::empty();
     sandbox.write("secret", b"secret");
     let file = sandbox.path().join("secret");
+    std::fs::copy("/bin/true", file.with_extension("tool")).unwrap();
     let mut child = Command::new("/bin/sh")
-        .args(["-c", "exec \"$0\" \"$1\" \"$2\" \"$3\" 9< \"$2\""])
-        .arg(example("walled"))
-        .arg(walls)
+        .args(["-c", "file=$1; shift; exec \"$@\" 9< \"$file\"", "sh"])
+        .arg(&file)
+        .args(command)
         .arg(&file)
         .arg(std::process::id().to_string())
         .stdin(Stdio::piped())
@@ -26,34 +27,133 @@ fn attempts(walls: &str) -> Vec<String> {
         .unwrap();
     child.stdin.take().unwrap().write_all(b"input").unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{walls}: {}", output.status);
+    assert!(output.status.success(), "{command:?}: {}", output.status);
     let text = String::from_utf8(output.stdout).unwrap();
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    assert_eq!(lines.pop().unwrap(), "worked: input", "{walls}");
+    assert_eq!(lines.pop().unwrap(), "worked: input", "{command:?}");
     lines
+}
+
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn all_refused(command: &[&str]) {
+    let lines = attempts(command);
+    assert_eq!(lines.len(), 12, "{command:?}: {lines:#?}");
+    for line in lines {
+        // Also where the kernel lacks a wall: then this machine does not hold what edgec says.
+        assert!(line.starts_with("refused: "), "{command:?}: {line}");
+    }
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_is_in_reach_from_behind_the_walls() {
+    let walled = example("walled");
     for walls in ["nothing", "streams"] {
-        let lines = attempts(walls);
-        assert_eq!(lines.len(), 12, "{walls}: {lines:#?}");
-        for line in lines {
-            // Also where the kernel lacks a wall: then this machine does not hold what edgec says.
-            assert!(line.starts_with("refused: "), "{walls}: {line}");
-        }
+        all_refused(&[walled.to_str().unwrap(), walls]);
     }
 }
 
-/// The same attempts succeed where there are no walls. Otherwise the test above shows nothing.
+/// A program of the user's stands behind the same walls, though it has put up none itself.
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_of_the_users_is_in_reach_of_an_optimizer() {
+    let (edgec, walled) = (edgec_tests::binary(), example("walled"));
+    let (edgec, walled) = (edgec.to_str().unwrap(), walled.to_str().unwrap());
+    for limits in ["8589934592", "8589934592,confined"] {
+        all_refused(&[edgec, "__launch", limits, walled, "open"]);
+    }
+}
+
+/// The same attempts succeed where there are no walls. Otherwise the tests above show nothing.
 #[cfg(target_os = "linux")]
 #[test]
 fn without_walls_everything_is_in_reach() {
-    let lines = attempts("open");
+    let lines = attempts(&[example("walled").to_str().unwrap(), "open"]);
     assert_eq!(lines.len(), 12, "{lines:#?}");
     for line in lines {
         assert!(line.starts_with("done: "), "{line}");
+    }
+}
+
+/// What a script tries that an optimizer runs. It ends itself by `SIGKILL` if anything succeeds.
+#[cfg(target_os = "linux")]
+const TRIES: &str = r#"
+try() { "$@" > /dev/null 2>&1 && kill -KILL $$; }
+try cat key.pem
+try ls .
+try ls /
+try sh -c 'echo > new'
+try mkdir folder
+try rm key.pem
+try chmod 644 key.pem
+try touch key.pem
+try ./more/tool
+try kill -CONT $PPID
+try cat /proc/$PPID/environ
+try cat /proc/$PPID/cmdline
+try ls /proc/$PPID/fd
+try head -c 1 /proc/$PPID/mem
+cat
+"#;
+
+/// A build runs an optimizer behind the walls, and a script has the programs that it needs.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_optimizer_that_is_a_script_works_and_reaches_nothing_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::ExitStatusExt as _;
+    let sandbox = Sandbox::new();
+    let tool = |name: &str, script: &str| {
+        let path = sandbox.write(name, script);
+        let executable = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(path, executable).unwrap();
+    };
+    tool("more/tool", "#!/bin/sh\ncat\n");
+    let hello = repository().join("examples/hello.wat");
+    let build = |more: &[&str]| {
+        let build = ["build", "-q", "-t", "x86_64", "--key", "key.pem"];
+        let output = ["-o", "a.cwasm", hello.to_str().unwrap()];
+        let program = ["--wasm-opt", "./wasm-opt"];
+        sandbox.run(&[&build[..], &output, &program, more].concat())
+    };
+    sandbox.fake_optimizer("cat");
+    assert!(build(&[]).status.success());
+    let expected = sandbox.read("a.cwasm");
+    sandbox.fake_optimizer(TRIES);
+    for more in [&[][..], &["--require-confinement"]] {
+        let output = build(more);
+        assert!(output.status.success(), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        assert_eq!(sandbox.read("a.cwasm"), expected);
+    }
+    // Without walls it ends itself, at the first try.
+    let open = Command::new("./wasm-opt")
+        .current_dir(sandbox.path())
+        .stdin(Stdio::null())
+        .status();
+    assert_eq!(open.unwrap().signal(), Some(9));
+
+    // Programs of the system, pipes, and a program beside it.
+    tool("helper", "#!/bin/sh\nexec cat\n");
+    sandbox.fake_optimizer("echo note > /dev/null; cat | cat | \"${0%/*}/helper\"");
+    let output = build(&["--require-confinement"]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
+    assert_eq!(sandbox.read("a.cwasm"), expected);
+    std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
+
+    // What it needs and does not get fails the build. Elsewhere it might get it, and the module
+    // would have other bytes.
+    for body in ["./more/tool", "cat > in.wasm || exit 1; cat in.wasm"] {
+        sandbox.fake_optimizer(body);
+        let output = build(&[]);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(3), "{body}: {stderr}");
+        assert!(stderr.starts_with("error[worker]: "), "{body}: {stderr}");
+        assert!(stderr.contains("ermission denied"), "{body}: {stderr}");
+        assert!(stderr.contains("docs/environment.md"), "{body}: {stderr}");
+        assert!(!sandbox.path().join("a.cwasm").exists(), "{body}");
     }
 }
 
@@ -144,11 +244,10 @@ fn what_confines_is_said_and_can_be_demanded() {
     let more = ["--verbose", "--require-confinement"];
     let printed = sandbox.ok(&[&build[..], &more].concat());
     assert!(printed.starts_with(said), "{printed}");
-    let program = ["--require-confinement", "--wasm-opt", "/bin/true"];
-    let refused = sandbox.run(&[&build[..], &program].concat());
-    assert_eq!(refused.status.code(), Some(2));
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(said.contains("not confined by edgec"), "{said}");
+    sandbox.fake_optimizer("cat");
+    let program = ["--wasm-opt", "./wasm-opt"];
+    let printed = sandbox.ok(&[&build[..], &more, &program].concat());
+    assert!(printed.starts_with(said), "{printed}");
 }
 
 /// A filter that an outer sandbox has set takes a wall away.
@@ -160,7 +259,7 @@ fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
     }
     let sandbox = Sandbox::new();
     let hello = repository().join("examples/hello.wat");
-    let build = |more: &[&str]| {
+    let without_landlock = |arguments: &[&str]| {
         let mut command = Command::new("strace");
         command.args([
             "-f",
@@ -171,12 +270,14 @@ fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
             "trace=landlock_create_ruleset",
         ]);
         command.args(["-e", "inject=landlock_create_ruleset:error=ENOSYS"]);
-        command.arg(edgec_tests::binary());
-        command.args([
+        command.arg(edgec_tests::binary()).args(arguments);
+        command.current_dir(sandbox.path()).output().unwrap()
+    };
+    let build = |more: &[&str]| {
+        let build = [
             "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
-        ]);
-        command.args(more).arg(&hello).current_dir(sandbox.path());
-        command.output().unwrap()
+        ];
+        without_landlock(&[&build[..], more, &[hello.to_str().unwrap()]].concat())
     };
     let demanded = build(&["--require-confinement"]);
     assert_eq!(demanded.status.code(), Some(3), "{demanded:?}");
@@ -185,4 +286,12 @@ fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
     assert!(!sandbox.path().join("a.cwasm").exists());
     let offered = build(&[]);
     assert!(offered.status.success(), "{offered:?}");
+    // The program of the user's is not even started.
+    let launch = |limits| without_landlock(&["__launch", limits, "/bin/echo", "started"]);
+    let demanded = launch("1000000000,confined");
+    assert_eq!(demanded.status.code(), Some(1), "{demanded:?}");
+    assert!(demanded.stdout.is_empty(), "{demanded:?}");
+    let said = String::from_utf8(demanded.stderr).unwrap();
+    assert!(said.contains("this system has no Landlock"), "{said}");
+    assert_eq!(launch("1000000000").stdout, b"started\n");
 }

@@ -16,6 +16,8 @@ pub mod store_host;
 pub mod stored;
 pub mod strace;
 pub mod transcript;
+#[cfg(unix)]
+pub mod turns;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -199,10 +201,16 @@ impl Sandbox {
     /// Writes a `wasm-opt` that answers `--version` and then does what `body` says.
     #[cfg(unix)]
     pub fn fake_optimizer(&self, body: &str) {
+        self.fake_optimizer_at("wasm-opt", body);
+    }
+
+    /// As [`fake_optimizer`](Self::fake_optimizer), in another place.
+    #[cfg(unix)]
+    pub fn fake_optimizer_at(&self, name: &str, body: &str) {
         use std::os::unix::fs::PermissionsExt as _;
         let script =
             format!("#!/bin/sh\n[ \"$1\" = --version ] && echo fake 1 && exit 0\n{body}\n");
-        let path = self.write("wasm-opt", script);
+        let path = self.write(name, script);
         let executable = std::fs::Permissions::from_mode(0o755);
         std::fs::set_permissions(path, executable).expect("a mode");
     }

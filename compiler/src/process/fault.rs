@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Ended;
+use crate::launcher::NO_PROGRAM;
 use crate::machine::{self, Limit, MachineError};
 use crate::threads::{NO_MEMORY, NO_STACK, NO_START, NO_THREADS};
 use crate::worker::NO_WALLS;
@@ -36,6 +37,7 @@ const NO_WORK: &[&str] = &[
     // Binaryen cannot open the files of its streams: `/dev` has none.
     "Fatal: Failed opening '",
     NO_START,
+    NO_PROGRAM,
     NO_WALLS,
     // C++ cannot use a file or a stream.
     "terminate called after throwing an instance of 'std::filesystem",
@@ -47,6 +49,10 @@ const NO_WORK: &[&str] = &[
     "error[signals]: ",
     "error[worker]: ",
 ];
+
+/// What messages say if a process was refused something: by its walls, or by the modes of files.
+/// The same program may be allowed it on another system, and then make other bytes.
+const REFUSED: &[&str] = &["ermission denied", "peration not permitted"];
 
 /// How the message of Rust's runtime ends when a stack was too small.
 const OVERFLOW: &str = "has overflowed its stack";
@@ -114,8 +120,9 @@ pub(super) fn judge(
         line => line,
     };
     let message = message.to_owned();
+    let is_refused = REFUSED.iter().any(|refused| message.contains(refused));
     // What a shell says if it did not find a program, or could not start it.
-    if no_work.is_some() || matches!(status.code(), Some(126 | 127)) {
+    if no_work.is_some() || is_refused || matches!(status.code(), Some(126 | 127)) {
         return Err(MachineError::Worker { message });
     }
     Ok(match signal {

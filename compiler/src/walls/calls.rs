@@ -14,10 +14,20 @@ use seccompiler::{
 };
 
 use super::Opens;
+use super::program_calls::{self, Signals};
 
-/// Allowed with any operands.
+/// Which calls are left.
+#[derive(Clone, Copy)]
+pub(super) enum Calls {
+    /// Those of a worker that opens this.
+    Worker(Opens),
+    /// Those of a program of the user's ([`program_calls`]).
+    Program(Signals),
+}
+
+/// Allowed with any operands, to workers and to programs of the user's.
 const ALLOWED: &[libc::c_long] = &[
-    // Its streams. Other descriptors there are none.
+    // Its streams.
     libc::SYS_read,
     libc::SYS_readv,
     libc::SYS_pread64,
@@ -26,9 +36,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_lseek,
     libc::SYS_fstat,
     libc::SYS_close,
-    libc::SYS_fcntl,
     libc::SYS_ppoll,
-    // Memory. The engine makes images of memories in files without a name.
+    // Memory.
     libc::SYS_brk,
     libc::SYS_mmap,
     libc::SYS_munmap,
@@ -37,8 +46,6 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_madvise,
     libc::SYS_mincore,
     libc::SYS_membarrier,
-    libc::SYS_memfd_create,
-    libc::SYS_ftruncate,
     // Threads. `clone` is restricted below.
     libc::SYS_futex,
     libc::SYS_set_robust_list,
@@ -78,6 +85,9 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getegid,
 ];
 
+/// For workers alone: the engine makes images of memories in files without a name.
+const OF_WORKERS: &[libc::c_long] = &[libc::SYS_memfd_create, libc::SYS_ftruncate];
+
 /// For Binaryen, which opens its streams by name. Landlock forbids every other file.
 const OPENS: &[libc::c_long] = &[
     libc::SYS_openat,
@@ -86,12 +96,17 @@ const OPENS: &[libc::c_long] = &[
 ];
 
 /// `PR_SET_NAME`, for the names of threads.
-const SET_NAME: u64 = 15;
+pub(super) const SET_NAME: u64 = 15;
+
+/// What `fcntl` may do: copy a descriptor, read and set its flags, lock a part of a file, and tell
+/// and set the seals of memory. `F_SETOWN` and `F_SETSIG` are left out: by them, a pipe sends
+/// signals to any process of the user.
+const OF_FCNTL: &[u64] = &[0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1033, 1034];
 
 /// Forbids all other calls, for all threads of this process.
-pub(super) fn forbid(opens: Opens) -> bool {
+pub(super) fn forbid(calls: Calls) -> bool {
     // The kernel takes the stricter answer of two filters, whichever came last.
-    let filters = [CLONE3, Filter::Allowed(opens)].map(program);
+    let filters = [CLONE3, Filter::Allowed(calls)].map(program);
     filters
         .into_iter()
         .all(|program| program.is_ok_and(|program| apply_filter_all_threads(&program).is_ok()))
@@ -99,7 +114,7 @@ pub(super) fn forbid(opens: Opens) -> bool {
 
 enum Filter {
     /// Lets through the calls of the lists.
-    Allowed(Opens),
+    Allowed(Calls),
     /// Answers a call as a kernel does that does not have it.
     Unknown(libc::c_long),
 }
@@ -111,7 +126,7 @@ fn program(filter: Filter) -> Result<BpfProgram, BackendError> {
     let target = TargetArch::try_from(std::env::consts::ARCH)?;
     let error = |number: libc::c_int| SeccompAction::Errno(number.unsigned_abs());
     let (rules, otherwise, action) = match filter {
-        Filter::Allowed(opens) => (allowed(opens)?, error(libc::EPERM), SeccompAction::Allow),
+        Filter::Allowed(calls) => (allowed(calls)?, error(libc::EPERM), SeccompAction::Allow),
         Filter::Unknown(call) => {
             let rules = BTreeMap::from([(call, Vec::new())]);
             (rules, SeccompAction::Allow, error(libc::ENOSYS))
@@ -120,14 +135,29 @@ fn program(filter: Filter) -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(rules, otherwise, action, target)?.try_into()
 }
 
-/// The calls that are allowed, with conditions on their operands.
-fn allowed(opens: Opens) -> Result<BTreeMap<libc::c_long, Vec<SeccompRule>>, BackendError> {
+/// Calls with conditions on their operands: one of a call's rules has to hold, if it has any.
+pub(super) type Rules = BTreeMap<libc::c_long, Vec<SeccompRule>>;
+
+/// The calls that are allowed.
+fn allowed(calls: Calls) -> Result<Rules, BackendError> {
+    let mut rules: Rules = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    rules.insert(libc::SYS_fcntl, Only::one_of(OF_FCNTL, 1)?);
+    // Its own limits.
+    rules.insert(libc::SYS_prlimit64, Only::Is(0).rules(0)?);
+    match calls {
+        Calls::Worker(opens) => add_those_of_a_worker(&mut rules, opens)?,
+        Calls::Program(signals) => program_calls::add(&mut rules, signals)?,
+    }
+    Ok(rules)
+}
+
+fn add_those_of_a_worker(rules: &mut Rules, opens: Opens) -> Result<(), BackendError> {
     let opens = match opens {
         Opens::Nothing => &[],
         Opens::Streams => OPENS,
     };
-    let calls = ALLOWED.iter().chain(opens);
-    let mut rules: BTreeMap<_, _> = calls.map(|call| (*call, Vec::new())).collect();
+    let calls = OF_WORKERS.iter().chain(opens);
+    rules.extend(calls.map(|call| (*call, Vec::new())));
     let own = u64::from(std::process::id());
     let thread = u64::from(libc::CLONE_THREAD.unsigned_abs());
     let empty_path = u64::from(libc::AT_EMPTY_PATH.unsigned_abs());
@@ -137,33 +167,44 @@ fn allowed(opens: Opens) -> Result<BTreeMap<libc::c_long, Vec<SeccompRule>>, Bac
         // `abort` sends a signal to its own thread.
         (libc::SYS_tgkill, 0, Only::Is(own)),
         (libc::SYS_prctl, 0, Only::Is(SET_NAME)),
-        // Its own limits.
-        (libc::SYS_prlimit64, 0, Only::Is(0)),
         // What is known of an open file.
         (libc::SYS_newfstatat, 3, Only::With(empty_path)),
         (libc::SYS_statx, 2, Only::With(empty_path)),
     ] {
-        rules.insert(call, vec![only.rule(operand)?]);
+        rules.insert(call, only.rules(operand)?);
     }
-    Ok(rules)
+    Ok(())
 }
 
-/// A condition on an operand.
-enum Only {
+/// A condition on an operand, of which the lower half counts.
+pub(super) enum Only {
     /// It is this number.
     Is(u64),
     /// It has these bits.
     With(u64),
+    /// It has none of these bits.
+    Without(u64),
 }
 
 impl Only {
-    fn rule(self, operand: u8) -> Result<SeccompRule, BackendError> {
+    /// The condition on operand number `operand`, from 0.
+    pub(super) fn rules(self, operand: u8) -> Result<Vec<SeccompRule>, BackendError> {
         let (operator, value) = match self {
             Only::Is(value) => (SeccompCmpOp::Eq, value),
             Only::With(bits) => (SeccompCmpOp::MaskedEq(bits), bits),
+            Only::Without(bits) => (SeccompCmpOp::MaskedEq(bits), 0),
         };
         let condition = SeccompCondition::new(operand, SeccompCmpArgLen::Dword, operator, value)?;
-        SeccompRule::new(vec![condition])
+        Ok(vec![SeccompRule::new(vec![condition])?])
+    }
+
+    /// The condition that operand number `operand` is one of these numbers.
+    pub(super) fn one_of(values: &[u64], operand: u8) -> Result<Vec<SeccompRule>, BackendError> {
+        let mut rules = Vec::with_capacity(values.len());
+        for value in values {
+            rules.extend(Only::Is(*value).rules(operand)?);
+        }
+        Ok(rules)
     }
 }
 
@@ -171,13 +212,16 @@ impl Only {
 mod tests {
     use super::*;
 
+    const ALL: [Calls; 4] = [
+        Calls::Worker(Opens::Nothing),
+        Calls::Worker(Opens::Streams),
+        Calls::Program(Signals::InReach),
+        Calls::Program(Signals::ToItself),
+    ];
+
     #[test]
     fn the_filters_are_programs() {
-        for filter in [
-            CLONE3,
-            Filter::Allowed(Opens::Nothing),
-            Filter::Allowed(Opens::Streams),
-        ] {
+        for filter in ALL.map(Filter::Allowed).into_iter().chain([CLONE3]) {
             let program = program(filter).unwrap();
             // The kernel takes no more instructions.
             assert!((1..4096).contains(&program.len()), "{}", program.len());
@@ -186,17 +230,52 @@ mod tests {
 
     #[test]
     fn no_call_reaches_a_file_by_name_unless_the_worker_opens_its_streams() {
-        let nothing = allowed(Opens::Nothing).unwrap();
+        let nothing = allowed(Calls::Worker(Opens::Nothing)).unwrap();
         assert!(OPENS.iter().all(|call| !nothing.contains_key(call)));
-        let streams = allowed(Opens::Streams).unwrap();
+        let streams = allowed(Calls::Worker(Opens::Streams)).unwrap();
         assert!(OPENS.iter().all(|call| streams.contains_key(call)));
-        for call in [
-            libc::SYS_execve,
-            libc::SYS_socket,
-            libc::SYS_kill,
-            libc::SYS_ptrace,
-        ] {
+        for call in [libc::SYS_execve, libc::SYS_kill] {
             assert!(!streams.contains_key(&call), "{call}");
+        }
+    }
+
+    #[test]
+    fn no_call_reaches_the_network_or_another_process() {
+        for calls in ALL {
+            let allowed = allowed(calls).unwrap();
+            for call in [
+                libc::SYS_socket,
+                libc::SYS_connect,
+                libc::SYS_bind,
+                libc::SYS_listen,
+                libc::SYS_sendto,
+                libc::SYS_sendmsg,
+                libc::SYS_ptrace,
+                libc::SYS_process_vm_readv,
+                libc::SYS_process_vm_writev,
+                libc::SYS_pidfd_open,
+                libc::SYS_pidfd_getfd,
+                libc::SYS_pidfd_send_signal,
+                libc::SYS_rt_sigqueueinfo,
+                libc::SYS_rt_tgsigqueueinfo,
+                libc::SYS_io_uring_setup,
+                libc::SYS_unshare,
+                libc::SYS_setns,
+            ] {
+                assert!(!allowed.contains_key(&call), "{call}");
+            }
+            // No condition means every operand.
+            for call in [
+                libc::SYS_clone,
+                libc::SYS_fcntl,
+                libc::SYS_ioctl,
+                libc::SYS_prctl,
+                libc::SYS_prlimit64,
+                libc::SYS_socketpair,
+            ] {
+                let rules = allowed.get(&call);
+                assert!(rules.is_none_or(|rules| !rules.is_empty()), "{call}");
+            }
         }
     }
 }

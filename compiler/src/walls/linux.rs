@@ -3,12 +3,15 @@
 use std::io;
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, PathBeneath, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, LandlockStatus, PathBeneath, PathFd,
+    RestrictionStatus, Ruleset, RulesetAttr as _, RulesetCreated, RulesetCreatedAttr as _,
+    RulesetError, RulesetStatus, Scope,
 };
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, Resource, getrlimit, set_dumpable_behavior};
 
 use super::Opens;
+use super::program_calls::Signals;
+use super::reach::{Reach, Right};
 
 /// Closes all descriptors but the three streams.
 pub(super) fn close_inherited() -> bool {
@@ -30,20 +33,18 @@ pub(super) fn forbid_dumps() -> bool {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok()
 }
 
+/// Whether core files are forbidden, also to a program that takes the place of this one. (Other
+/// processes of the same user can look into that: it begins as every program does.)
+pub(super) fn leaves_no_core() -> bool {
+    getrlimit(Resource::Core).current == Some(0)
+}
+
 /// Forbids to open files, to use TCP and to send signals to other processes.
 pub(super) fn forbid_files(opens: Opens) -> bool {
     matches!(restricted(opens), Ok(status) if status != RulesetStatus::NotEnforced)
 }
 
 fn restricted(opens: Opens) -> Result<RulesetStatus, RulesetError> {
-    // What an older kernel does not know of these, it does not forbid.
-    let rules = || {
-        Ruleset::default()
-            .handle_access(AccessFs::from_all(ABI::V5))?
-            .handle_access(AccessNet::from_all(ABI::V4))?
-            .scope(Scope::from_all(ABI::V6))?
-            .create()
-    };
     let mut rules_made = rules()?;
     if opens == Opens::Streams {
         // Without a rule a process may open a file of memory or a pipe, and a rule for one is an
@@ -55,4 +56,51 @@ fn restricted(opens: Opens) -> Result<RulesetStatus, RulesetError> {
         }
     }
     rules_made.restrict_self().map(|status| status.ruleset)
+}
+
+/// Rules that allow nothing yet.
+fn rules() -> Result<RulesetCreated, RulesetError> {
+    // What an older kernel does not know of these, it does not forbid.
+    Ruleset::default()
+        .handle_access(AccessFs::from_all(ABI::V5))?
+        .handle_access(AccessNet::from_all(ABI::V4))?
+        .scope(Scope::from_all(ABI::V6))?
+        .create()
+}
+
+/// Forbids the same, except for what is in reach. Returns what of signals is left to forbid, if
+/// this wall stands.
+pub(super) fn leave(reach: &Reach) -> Option<Signals> {
+    let status = restricted_to(reach).ok()?;
+    if status.ruleset == RulesetStatus::NotEnforced {
+        return None;
+    }
+    Some(match status.landlock {
+        LandlockStatus::Available { effective_abi, .. } if effective_abi >= ABI::V6 => {
+            Signals::InReach
+        }
+        _ => Signals::ToItself,
+    })
+}
+
+fn restricted_to(reach: &Reach) -> Result<RestrictionStatus, RulesetError> {
+    let mut rules = rules()?;
+    let input = io::stdin();
+    // Without a rule, less is in reach.
+    let _ = (&mut rules).add_rule(PathBeneath::new(input.lock(), AccessFs::ReadFile));
+    for (path, right) in reach.paths() {
+        // Systems differ in which of the paths they have.
+        if let Ok(file) = PathFd::new(path) {
+            let _ = (&mut rules).add_rule(PathBeneath::new(file, access(*right)));
+        }
+    }
+    rules.restrict_self()
+}
+
+fn access(right: Right) -> BitFlags<AccessFs> {
+    match right {
+        Right::Run => AccessFs::from_read(ABI::V1),
+        Right::Read => AccessFs::ReadFile | AccessFs::ReadDir,
+        Right::Write => AccessFs::ReadFile | AccessFs::WriteFile,
+    }
 }
