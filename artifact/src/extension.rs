@@ -22,8 +22,8 @@ pub const MAX_EXTENSIONS_LEN: u64 = 1 << 16;
 pub const MAX_EXTENSIONS_DEPTH: usize = 8;
 
 /// More values than this do not fit into [`MAX_EXTENSIONS_LEN`]: each takes at least two bytes of
-/// JSON, with the comma behind it. In memory a value can take some hundred bytes, so they are counted
-/// while they are read.
+/// JSON, with the comma behind it. In memory a value can take some hundred bytes, so they are
+/// counted while they are read.
 const MAX_VALUES: usize = 1 << 15;
 
 /// The largest integer of an extension: RFC 7493, section 2.2.

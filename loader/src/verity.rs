@@ -113,8 +113,8 @@ fn came_of(answer: rustix::io::Result<()>) -> io::Result<Enabled> {
         // No such ioctl; not configured, or not a feature of this file system; no SHA-256
         // in the kernel.
         Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::NOPKG) => Ok(Enabled::NotSupported),
-        // Pages, or blocks of the file system, are smaller than the blocks of the tree. Before Linux
-        // 6.3 also pages of any other size.
+        // Pages, or blocks of the file system, are smaller than the blocks of the tree. Before
+        // Linux 6.3 also pages of any other size.
         Err(Errno::INVAL) => Err(io::Error::new(io::ErrorKind::InvalidInput, REFUSED)),
         Err(error) => Err(error.into()),
     }

@@ -40,7 +40,8 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     let result = make_each(path, &mut made);
     if result.is_err() {
         for folder in made.iter().rev() {
-            // One that cannot be removed stays. It is empty, or holds what another process put there.
+            // One that cannot be removed stays. It is empty, or holds what another process put
+            // there.
             let _ = fs::remove_dir(folder);
         }
     }
