@@ -174,6 +174,11 @@ fn row_27_a_folder_that_others_can_change() {
     accepts(&sandbox);
     mode(&moved, 0o777);
     refuses(&sandbox, "/moved` (mode 0777)", "\n  hint: chmod go-w /");
+    // A circle of links leads nowhere.
+    symlink("circle", sandbox.path().join("circle")).unwrap();
+    let verify = ["verify", "--trust", "circle/policy.toml", "a.cwasm"];
+    let stderr = fails(&sandbox, 3, &verify, "io");
+    assert!(stderr.contains("too many symbolic links"), "{stderr}");
 }
 
 /// Row 27: another owner can change a folder whatever its mode, and so a link.
