@@ -30,8 +30,8 @@ impl TrustPolicy {
 
     fn scope_rows(&self) -> Vec<Row> {
         let allowed = self.enforced_targets();
-        let lists = self.scopes.iter();
-        let covered = meant(lists.map(|scope| scope.covers.targets.as_deref()));
+        let lists = self.scopes.iter().map(|it| it.covers.targets.as_deref());
+        let covered = meant(lists);
         let rows = |scope: &Scope| {
             let keys = match &scope.keys {
                 Some(keys) => keys.iter().cloned().collect::<Vec<_>>().join(", "),

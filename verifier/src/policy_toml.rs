@@ -135,7 +135,8 @@ impl TrustPolicy {
         let keys = file.key.into_iter().map(key).collect::<Result<_, _>>()?;
         let keys = all_different(keys)?;
         let threshold = reachable("the policy", file.threshold, keys.len())?;
-        let names = keys.iter().map(|rule| rule.trusted.name.as_str()).collect();
+        let names = keys.iter().map(|rule| rule.trusted.name.as_str());
+        let names: BTreeSet<&str> = names.collect();
         let scopes = file.scope.into_iter().enumerate();
         let scopes = scopes.map(|(index, entry)| scope(index + 1, entry, &names));
         let scopes = scopes.collect::<Result<_, _>>()?;
