@@ -21,9 +21,9 @@ pub const MAX_EXTENSIONS_LEN: u64 = 1 << 16;
 /// How deep lists and objects may be nested; the object of all extensions counts as one level.
 pub const MAX_EXTENSIONS_DEPTH: usize = 8;
 
-/// More values than this do not fit into [`MAX_EXTENSIONS_LEN`]: with what is between them, each
-/// takes two bytes of JSON at least. In memory it may take some hundreds, so they are counted while
-/// they are read.
+/// More values than this do not fit into [`MAX_EXTENSIONS_LEN`]: each takes at least two bytes of
+/// JSON, with the comma behind it. In memory a value can take some hundred bytes, so they are
+/// counted while they are read.
 const MAX_VALUES: usize = 1 << 15;
 
 /// The largest integer of an extension: RFC 7493, section 2.2.
@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for ExtensionValue {
     }
 }
 
-/// Reads a value and those in it: of all together, only as many as there may be.
+/// Reads a value and the values in it, as long as there are not too many.
 #[derive(Clone, Copy)]
 struct Value<'c> {
     left: &'c Cell<usize>,

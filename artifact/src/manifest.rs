@@ -164,8 +164,8 @@ impl Engine {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Capabilities {
     /// Imports: interfaces with versions, or `module::name` of a core module, as
-    /// [`edgec_targets::import_text`] writes it. Sorted, and always all of them: policies decide over
-    /// them.
+    /// [`edgec_targets::import_text`] writes it. Sorted, and always all of them, since policies
+    /// decide over them.
     pub imports: Vec<String>,
     /// Exports: names, or what sums up a long list of them.
     pub exports: Exports,

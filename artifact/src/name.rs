@@ -24,8 +24,8 @@ pub struct NameError {
 ///
 /// # Errors
 ///
-/// [`NameError`] when it is empty, longer than 128 bytes, could leave a folder, could be taken for a
-/// pattern, or could look like another name.
+/// [`NameError`] when it is empty, longer than 128 bytes, could leave a folder, could be taken for
+/// a pattern, or could look like another name.
 pub fn check_name(name: &str) -> Result<(), NameError> {
     let refused = |c: char| is_unseen(c) || matches!(c, '\\' | '*');
     let fits = name.len() <= MAX_NAME

@@ -1,18 +1,18 @@
 //! Characters that a reader does not see, or sees without knowing which they are.
 //!
-//! With one of them, two different texts look the same, or a text looks like another. So names must
-//! not have them, and what is printed has them escaped. They are told by their properties in Unicode
-//! 16.0.0 (UAX #44; `DerivedGeneralCategory.txt`, `DerivedCoreProperties.txt`, `PropList.txt`):
+//! With one of them, two different texts can look the same. So names must not have them, and what
+//! is printed has them escaped. Their properties in Unicode 16.0.0 decide (UAX #44;
+//! `DerivedGeneralCategory.txt`, `DerivedCoreProperties.txt`, `PropList.txt`):
 //!
 //! - general category Cc (control), Cf (format), Zl, Zp (ends of lines and paragraphs), Zs (spaces)
-//!   but for the space, Co (private use: what it shows is a font's own business);
-//! - `Default_Ignorable_Code_Point`: what shows nothing where it is not supported, the Hangul fillers,
-//!   variation selectors, tags and places reserved for more of them included;
+//!   but for the space, Co (private use: what it shows depends on the font);
+//! - `Default_Ignorable_Code_Point`: characters that show nothing if they are not supported. Among
+//!   them are the Hangul fillers, variation selectors, tags, and places reserved for more of them;
 //! - `Noncharacter_Code_Point`;
-//! - what is blank by the code charts, for which there is no property: [`BLANK`].
+//! - characters that are blank in the code charts, for which there is no property: [`BLANK`].
 //!
-//! Other code points that are not assigned show a box, and a later version of Unicode may give them a
-//! letter. They are not of this kind.
+//! Other code points that are not assigned show a box, and a later version of Unicode may make them
+//! letters. They are not among these characters.
 
 /// The blank pattern of braille, the null notehead, the blanks of Egyptian hieroglyphs, and the
 /// filler of the Khitan small script.
@@ -24,9 +24,10 @@ pub const BLANK: [char; 5] = [
     '\u{1d159}',
 ];
 
-/// Whether a reader does not see the character, or not which one it is.
+/// Whether a reader does not see the character, or does not see which one it is.
 ///
-/// The rule never changes within a version of the format: names are judged by it (`docs/format.md`).
+/// The rule never changes within a version of the format, since it decides which names are valid
+/// (`docs/format.md`).
 pub fn is_unseen(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_control();

@@ -1,5 +1,5 @@
-//! How fast native code is audited, beside the one thing that every verification does with all of it, the
-//! fs-verity digest; and what share of a build the audit is.
+//! How fast native code is audited, beside the one thing that every verification does with all of
+//! it, the fs-verity digest; and what share of a build the audit is.
 //!
 //! `cargo bench -p edgec-benches audit`
 

@@ -80,7 +80,8 @@ fn instance(engine: &Engine, pre: &InstancePre<()>) -> wasmtime::Store<()> {
     store
 }
 
-/// What live instances keep resident, in bytes each: all that this process gained while they were made.
+/// What live instances keep resident, in bytes each: all that this process gained while they were
+/// made.
 fn memory(name: &str, whose: &str, engine: &Engine, component: &Component) {
     let pre = prepare(engine, component);
     drop(instance(engine, &pre));

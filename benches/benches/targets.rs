@@ -1,6 +1,6 @@
-//! What levels of CPUs gain and cost: how fast programs that compute run at each level that this machine can run,
-//! beside stock Wasmtime's code for this very machine; and what a build for all targets of tier 1 costs, beside stock
-//! Wasmtime compiling for each of them alone.
+//! What levels of CPUs gain and cost: how fast programs that compute run at each level that this
+//! machine can run, beside stock Wasmtime's code for this very machine; and what a build for all
+//! targets of tier 1 costs, beside stock Wasmtime compiling for each of them alone.
 //!
 //! `cargo bench -p edgec-benches targets`
 
@@ -16,8 +16,8 @@ use wasmtime::{Config, Engine};
 /// How often a build is measured; one of a large program takes minutes.
 const ROUNDS: usize = 3;
 const LARGE: usize = 4 << 20;
-/// How many processes measure run times. The same code is up to a tenth faster or slower where it lies in one process
-/// or another, and stays so for as long as the process lives.
+/// How many processes measure run times. The same code is up to a tenth faster or slower where it
+/// lies in one process or another, and stays so for as long as the process lives.
 const PROCESSES: usize = 9;
 /// What a process that measures is told first.
 const MEASURE: &str = "__measure";

@@ -91,8 +91,8 @@ pub struct Stock {
 }
 
 impl Stock {
-    /// Compiles `guest` into the file `stock.cwasm` in `folder`, for an engine of Wasmtime's default
-    /// settings with this allocation strategy.
+    /// Compiles `guest` into the file `stock.cwasm` in `folder`, for an engine of Wasmtime's
+    /// default settings with this allocation strategy.
     pub fn of(guest: &Guest, folder: &Path, strategy: InstanceAllocationStrategy) -> Self {
         let mut config = Config::new();
         config.allocation_strategy(strategy);

@@ -2,7 +2,8 @@
 
 use edgec_verifier::audit::{Arch, MAX_FINDINGS, audit_text};
 
-/// The first byte is the family and an entry point, the rest is code. Whatever it is, there is an answer, and it adds up.
+/// The first byte is the family and an entry point, the rest is code. Whatever it is, there is an
+/// answer, and it adds up.
 pub fn audit(data: &[u8]) {
     let Some((first, text)) = data.split_first() else {
         return;

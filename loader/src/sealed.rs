@@ -35,9 +35,9 @@ pub(crate) fn read(source: File, len: u64) -> io::Result<StableFile> {
     unsafe { StableFile::new(file, len) }
 }
 
-/// A memory file that takes seals, and that no process can execute as a program. Code in it may be
-/// mapped for execution all the same. A kernel may have been told to give no others
-/// (`vm.memfd_noexec=2`): it then refuses `MFD_EXEC`, and before Linux 6.6 a file with neither flag.
+/// A memory file that takes seals, and that no process can execute as a program. Code in it can
+/// still be mapped for execution. With `vm.memfd_noexec=2` the kernel gives no other memory files:
+/// it refuses `MFD_EXEC`, and before Linux 6.6 also a file with neither flag.
 fn memory_file(create: impl Fn(MemfdFlags) -> rustix::io::Result<OwnedFd>) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     let made = match create(flags | MemfdFlags::NOEXEC_SEAL) {

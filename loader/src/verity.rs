@@ -19,9 +19,9 @@ const SHA256: u16 = 1;
 const BLOCK_SIZE: u32 = 4096;
 
 /// An error that the number alone, `EINVAL`, does not explain.
-const REFUSED: &str = "the kernel has fs-verity for this file system, but refuses it with blocks of \
-     4096 bytes, which the signed digest needs (EINVAL): use a file system in blocks of 4096 bytes, or \
-     one without the feature `verity`";
+const REFUSED: &str = "the kernel has fs-verity for this file system, but refuses it with blocks \
+     of 4096 bytes, which the signed digest needs (EINVAL): use a file system in blocks of 4096 \
+     bytes, or one without the feature `verity`";
 
 /// `FS_IOC_ENABLE_VERITY`.
 const ENABLE: Opcode = opcode::write::<EnableArg>(b'f', 133);
@@ -84,8 +84,8 @@ pub(crate) enum Measured {
 ///
 /// What the kernel says, other than what [`Enabled`] has: no right to write the file, a
 /// read-only file system, no space for the hashes, or a kernel that asks for a signature
-/// of its own kind (`fs.verity.require_signatures`). And that it refuses these parameters: it has
-/// fs-verity then, so that to go on without would be a silent loss.
+/// of its own kind (`fs.verity.require_signatures`). Also that it refuses these parameters: the
+/// kernel then has fs-verity, and to go on without it would lose it silently.
 pub(crate) fn enable(file: &File) -> io::Result<Enabled> {
     let argument = EnableArg {
         version: 1,
@@ -113,8 +113,8 @@ fn came_of(answer: rustix::io::Result<()>) -> io::Result<Enabled> {
         // No such ioctl; not configured, or not a feature of this file system; no SHA-256
         // in the kernel.
         Err(Errno::NOTTY | Errno::OPNOTSUPP | Errno::NOPKG) => Ok(Enabled::NotSupported),
-        // Pages or blocks of the file system are smaller than the tree's blocks; before Linux 6.3,
-        // pages of any other size.
+        // Pages, or blocks of the file system, are smaller than the blocks of the tree. Before
+        // Linux 6.3 also pages of any other size.
         Err(Errno::INVAL) => Err(io::Error::new(io::ErrorKind::InvalidInput, REFUSED)),
         Err(error) => Err(error.into()),
     }

@@ -1,12 +1,12 @@
-//! How an import of a core module is written in one text: in manifests, policies and messages.
+//! How an import of a core module is written as one text: in manifests, policies and messages.
 //!
-//! Its two names are any text (WebAssembly core specification, "Names"). A policy decides by the one
-//! text, so that two imports must never be written alike. `docs/format.md`, "Imports", has the rule.
+//! Its two names can be any text (WebAssembly core specification, "Names"). A policy decides by the
+//! one text, so no two imports may be written alike. `docs/format.md`, "Imports", has the rule.
 
 /// `module::name`; no other two names give the same text.
 ///
-/// The first `::` ends the module's name. In that name a backslash is written `\x5c`, and so that no
-/// `::` is in it, a colon that another one follows, or the end, is written `\x3a`.
+/// The first `::` ends the module's name. So in that name, a colon is written `\x3a` if another
+/// colon follows, or if it is the last character. A backslash is written `\x5c`.
 pub fn import_text(module: &str, name: &str) -> String {
     let mut text = String::with_capacity(module.len() + 2 + name.len());
     let mut rest = module.chars().peekable();

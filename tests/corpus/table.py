@@ -5,15 +5,15 @@ INTRODUCTION = """# A corpus of real programs
 edgec has to build what toolchains make. `tests/corpus/run.py` fetches these programs from npm and
 PyPI, each at one version and with one SHA-256 digest (`tests/corpus/programs.toml`). It builds each
 program for both CPUs and in both profiles, verifies and audits the artifacts, compiles the program
-again and compares. It runs programs that can run beside stock Wasmtime, with the inputs of the
-list: exit code, standard output, standard error and files have to be the same. CI does this on a
-schedule. `tests/corpus/run.py --table corpus.md` writes this document.
+again and compares. If a program can run, the script runs it beside stock Wasmtime, with the inputs
+of the list: exit code, standard output, standard error and files must be the same. CI does this on
+a schedule. `tests/corpus/run.py --table corpus.md` writes this document.
 
-Times are wall time in seconds, of one run on two cores, with the program that is published (profile
+Times are wall time in seconds, measured once on two cores, with edgec as it is published (profile
 `dist`). *stock* is `wasmtime compile` for x86_64 and then for aarch64. *edgec* is a whole default
-build for both: validate, optimize, compile, check, sign, write. *of stock* is the time of *edgec*
-divided by the time of *stock*, in wall time; *CPU* is the same in CPU time. *default* and *edge* are
-what the two profiles made of the program, with the advisories that concern it.
+build for both: validate, optimize, compile, check, sign, write. *of stock* is *edgec* divided by
+*stock*; *CPU* is the same of CPU time. *default* and *edge* are what the two profiles made of the
+program, with the advisories that concern it. *runs* is how many runs were compared.
 """
 
 STAGES = """
@@ -121,6 +121,8 @@ def _refusals(results):
             error = stated.get("error")
             if error:
                 message = f"{error['message']}; {error.get('hint', '')}".replace("|", "\\|")
+                # A row is one line.
+                message = message.replace("\n", " ")
                 rows += _row([r["name"], profile, f"`{error['code']}`", message])
     if not rows:
         return ""

@@ -359,6 +359,12 @@ fn row_27_a_policy_older_than_the_one_seen() {
     scene.accepts();
     put(&edition("fleet", 7, ""));
     scene.refuses("policy-rollback");
+    // A state file that is damaged is not taken for none.
+    for damaged in ["", "{\"name\":", "{\"name\":\"fleet\",\"version\":8}"] {
+        scene.sandbox.write("state", damaged);
+        scene.refuses("policy-state");
+        assert_eq!(scene.sandbox.read("state"), damaged.as_bytes());
+    }
     let past = format!("expires = 2020-01-01T00:00:00Z\n{}", policy(""));
     Scene::new(&past, &hello()).refuses("policy-expired");
 }

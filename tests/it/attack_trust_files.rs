@@ -149,13 +149,36 @@ fn row_27_a_folder_that_others_can_change() {
         accepts(&sandbox);
         mode(&path, 0o755);
     }
+    // A folder that its group may write to does not hide one below it.
+    let (outer, inner) = (
+        sandbox.path().join("outer"),
+        sandbox.path().join("outer/inner"),
+    );
+    mode(&outer, 0o775);
+    mode(&inner, 0o777);
+    for reader in READERS {
+        let stderr = fails(&sandbox, reader.exit, reader.arguments, reader.code);
+        let at = if reader.exit == SECRET {
+            "/outer/inner` (mode 0777)"
+        } else {
+            "/outer` (mode 0775)"
+        };
+        assert!(stderr.contains(at), "{:?}: {stderr}", reader.arguments);
+    }
+    mode(&inner, 0o755);
+    mode(&outer, 0o755);
     // Links are followed: where they lead is what is judged.
-    let (outer, moved) = (sandbox.path().join("outer"), sandbox.path().join("moved"));
+    let moved = sandbox.path().join("moved");
     fs::rename(&outer, &moved).unwrap();
     symlink("moved", &outer).unwrap();
     accepts(&sandbox);
     mode(&moved, 0o777);
     refuses(&sandbox, "/moved` (mode 0777)", "\n  hint: chmod go-w /");
+    // A circle of links leads nowhere.
+    symlink("circle", sandbox.path().join("circle")).unwrap();
+    let verify = ["verify", "--trust", "circle/policy.toml", "a.cwasm"];
+    let stderr = fails(&sandbox, 3, &verify, "io");
+    assert!(stderr.contains("too many symbolic links"), "{stderr}");
 }
 
 /// Row 27: another owner can change a folder whatever its mode, and so a link.

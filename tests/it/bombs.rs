@@ -1,6 +1,6 @@
 //! Files that no signature vouches for cost bounded memory, time and output in every verb that
 //! reads them: one long name that many entries repeat, many entries, one wide cell among narrow
-//! ones, and deep nesting.
+//! ones, and deep nesting. Policies and fleets are among them.
 //!
 //! Each verb runs as the real binary within 256 MiB of memory, a minute of processor time and 80 MiB
 //! of output; the bounds of the output are asserted.
@@ -433,4 +433,38 @@ fn symbolize_one_long_line() {
     assert!(text.starts_with("\\u{1}\\u{1}"));
     assert!(text.ends_with("\\u{1}é<wasm function 0>\n\u{fffd}\n"));
     assert_eq!(text.matches("\\u{1}").count(), 8 << 20);
+}
+
+/// Each rule of a policy is compared with those of its kind, and with what is allowed.
+#[test]
+fn a_policy_of_many_rules() {
+    let host = Host::new(&Trust::Signer);
+    let key = String::from_utf8(host.sandbox.read("key.pub.pem")).unwrap();
+    let head = "threshold = 1\n";
+    let key = format!("[[key]]\nname = 'ci'\npem = \"\"\"\n{key}\"\"\"\n");
+    let scope = "[[scope]]\nthreshold = 1\ntargets = ['x86_64-v3']\n";
+    let deny = "[[compiler.deny]]\nbefore = '1.0.0'\ntargets = ['x86_64-v3']\nreason = ''\n";
+    let allowed = format!(
+        "[allow]\ntargets = [{}'x86_64*']\n",
+        "'aarch64',".repeat(20_000)
+    );
+    for (what, rules, row) in [
+        ("scopes", scope.repeat(8000), "not in the scope"),
+        ("denials", deny.repeat(8000), "not denied"),
+        (
+            "denials and allowed targets",
+            format!("{allowed}{}", deny.repeat(8000)),
+            "not denied",
+        ),
+    ] {
+        edgec_tests::corpus::write_policy(&host.sandbox, &format!("{head}{rules}{key}"));
+        let ended = run(&host.sandbox, &["policy", "check", "edgec-trust.toml"], b"");
+        assert_eq!(ended.code, Some(0), "{what}: {}", ended.stderr);
+        let text = String::from_utf8(ended.stdout).unwrap();
+        let rows = text
+            .lines()
+            .filter(|line| line.trim_start().starts_with(row));
+        assert_eq!(rows.count(), 8000, "{what}");
+        assert!(text.len() < MUCH, "{what}: {}", text.len());
+    }
 }

@@ -1,16 +1,19 @@
 //! What a policy asks for, in words.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use edgec_targets::Target;
-
 use crate::check::{CheckName, Mode};
+use crate::engine_version::{EngineVersion, VersionRange};
 use crate::moment::moment;
 use crate::pattern::{self, TargetPattern};
-use crate::policy::{Denied, Scope, TrustPolicy};
+use crate::policy::{Scope, TrustPolicy};
 
 /// A name and a text.
 type Row = (&'static str, String);
+
+/// Targets by their ids.
+type Targets = BTreeSet<&'static str>;
 
 impl TrustPolicy {
     /// What the policy asks for, in words: a name and a text each.
@@ -26,36 +29,26 @@ impl TrustPolicy {
     }
 
     fn scope_rows(&self) -> Vec<Row> {
+        let allowed = self.enforced_targets();
+        let lists = self.scopes.iter().map(|it| it.covers.targets.as_deref());
+        let covered = meant(lists);
         let rows = |scope: &Scope| {
             let keys = match &scope.keys {
                 Some(keys) => keys.iter().cloned().collect::<Vec<_>>().join(", "),
                 None => "all keys".to_owned(),
             };
             let text = format!("{}: {} of {keys}", scope.name, scope.threshold);
-            let lists = self.scopes.iter().map(|it| it.covers.targets.as_deref());
-            let is_covered =
-                |target: &Target| lists.clone().any(|list| pattern::means(list, target));
-            let left_out = self.left_out(scope.covers.targets.as_deref(), is_covered);
+            let left_out = left_out(scope.covers.targets.as_deref(), &allowed, &covered);
             let left_out = left_out.map(|targets| ("not in the scope", targets));
             [Some(("scope", text)), left_out]
         };
         self.scopes.iter().flat_map(rows).flatten().collect()
     }
 
-    /// The targets that a rule leaves out, although it is for a target whose features they include.
-    /// Not those for which there is such a rule as well, and those that are not allowed.
-    fn left_out(
-        &self,
-        rule: Option<&[TargetPattern]>,
-        has_a_rule: impl Fn(&Target) -> bool,
-    ) -> Option<String> {
-        let allowed = self.allow.targets.as_deref();
-        let allowed = allowed.filter(|_| self.mode(CheckName::Target) == Mode::Enforce);
-        let concerns = |target: &&Target| pattern::means(allowed, target) && !has_a_rule(target);
-        let targets = pattern::left_out(rule?).into_iter().filter(concerns);
-        let targets: Vec<&str> = targets.map(|target| target.id).collect();
-        let them = pattern::join(&targets);
-        (!targets.is_empty()).then(|| format!("{them}: each includes a target that is listed"))
+    /// The targets that artifacts may have, as far as the policy enforces that.
+    fn enforced_targets(&self) -> Targets {
+        let list = self.allow.targets.as_deref();
+        meant([list.filter(|_| self.mode(CheckName::Target) == Mode::Enforce)])
     }
 
     fn revocation_rows(&self) -> Vec<Row> {
@@ -90,17 +83,28 @@ impl TrustPolicy {
         let minimum = self.compiler.minimum;
         let minimum = minimum.map_or("any".to_owned(), |m| format!("from {m} on"));
         let mut rows = vec![("wasmtime", minimum)];
+        let allowed = self.enforced_targets();
+        let denied_in = self.denied_targets();
         for denied in &self.compiler.denied {
             let targets = one_of(&denied.targets, "all targets");
             let text = format!("{} for {targets}: {}", denied.range, denied.reason);
             rows.push(("denied", text));
-            let left_out = self.left_out(denied.targets.as_deref(), |target| {
-                let mut alike = self.compiler.denied.iter();
-                alike.any(|other| other.range == denied.range && denies(other, target))
-            });
+            let alike = denied_in.get(&bounds(denied.range));
+            let left_out =
+                alike.and_then(|alike| left_out(denied.targets.as_deref(), &allowed, alike));
             rows.extend(left_out.map(|targets| ("not denied", targets)));
         }
         rows
+    }
+
+    /// The targets for which each range of versions is denied.
+    fn denied_targets(&self) -> BTreeMap<Bounds, Targets> {
+        let mut denied: BTreeMap<Bounds, Targets> = BTreeMap::new();
+        for rule in &self.compiler.denied {
+            let alike = denied.entry(bounds(rule.range)).or_default();
+            alike.extend(meant([rule.targets.as_deref()]));
+        }
+        denied
     }
 
     /// The checks that a policy can ask for, and those that do not refuse anything.
@@ -127,8 +131,35 @@ impl TrustPolicy {
     }
 }
 
-fn denies(denied: &Denied, target: &Target) -> bool {
-    pattern::means(denied.targets.as_deref(), target)
+/// A range of versions as a key: the first version, and the first one behind it.
+type Bounds = (EngineVersion, Option<EngineVersion>);
+
+fn bounds(range: VersionRange) -> Bounds {
+    (range.from, range.before)
+}
+
+/// The targets that at least one of these lists means. Asked once for all rules: a policy has room
+/// for ten thousand of them.
+fn meant<'p>(lists: impl IntoIterator<Item = Option<&'p [TargetPattern]>>) -> Targets {
+    let of_list = |list: Option<&'p [TargetPattern]>| {
+        let targets = edgec_targets::all().filter(move |target| pattern::means(list, target));
+        targets.map(|target| target.id)
+    };
+    lists.into_iter().flat_map(of_list).collect()
+}
+
+/// The targets that a rule leaves out, although it is for a target whose features they include.
+/// Not those that are `covered` by such a rule as well, and those that are not `allowed`.
+fn left_out(
+    rule: Option<&[TargetPattern]>,
+    allowed: &Targets,
+    covered: &Targets,
+) -> Option<String> {
+    let targets = pattern::left_out(rule?).into_iter().map(|target| target.id);
+    let concerns = |id: &&'static str| allowed.contains(id) && !covered.contains(id);
+    let targets: Vec<&str> = targets.filter(concerns).collect();
+    let them = pattern::join(&targets);
+    (!targets.is_empty()).then(|| format!("{them}: each includes a target that is listed"))
 }
 
 fn one_of<P: Display>(list: &Option<Vec<P>>, all: &str) -> String {

@@ -135,8 +135,10 @@ impl TrustPolicy {
         let keys = file.key.into_iter().map(key).collect::<Result<_, _>>()?;
         let keys = all_different(keys)?;
         let threshold = reachable("the policy", file.threshold, keys.len())?;
+        let names = keys.iter().map(|rule| rule.trusted.name.as_str());
+        let names: BTreeSet<&str> = names.collect();
         let scopes = file.scope.into_iter().enumerate();
-        let scopes = scopes.map(|(index, entry)| scope(index + 1, entry, &keys));
+        let scopes = scopes.map(|(index, entry)| scope(index + 1, entry, &names));
         let scopes = scopes.collect::<Result<_, _>>()?;
         // Looked up by name: a pattern would never be found.
         for name in file.minimum_version.keys() {
@@ -199,7 +201,8 @@ fn key(entry: Key) -> Result<KeyRule, PolicyError> {
     }
 }
 
-fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, PolicyError> {
+/// `names` are those of all trusted keys.
+fn scope(number: usize, entry: ScopeEntry, names: &BTreeSet<&str>) -> Result<Scope, PolicyError> {
     let covers = Selector {
         applications: entry.applications,
         targets: entry.targets,
@@ -207,26 +210,26 @@ fn scope(number: usize, entry: ScopeEntry, keys: &[KeyRule]) -> Result<Scope, Po
     };
     let name = format!("scope {number}");
     not_empty(&name, &covers)?;
-    let known = |name: &String| keys.iter().any(|rule| rule.trusted.name == *name);
+    let known = |name: &str| names.contains(name);
     if let Some(key) = entry.keys.iter().flatten().find(|name| !known(name)) {
         return Err(PolicyError::UnknownKey {
             scope: name,
             key: key.clone(),
         });
     }
-    let names = |list: &Option<Vec<Pattern>>| list.as_deref().map(pattern::join);
+    let joined = |list: &Option<Vec<Pattern>>| list.as_deref().map(pattern::join);
     let targets = covers.targets.as_deref().map(pattern::join);
     let lists = [
-        names(&covers.applications),
+        joined(&covers.applications),
         targets,
-        names(&covers.channels),
+        joined(&covers.channels),
     ];
     let lists: Vec<String> = lists.into_iter().flatten().collect();
     let name = match lists.as_slice() {
         [] => name,
         lists => format!("{name} ({})", lists.join(", ")),
     };
-    let count = entry.keys.as_ref().map_or(keys.len(), BTreeSet::len);
+    let count = entry.keys.as_ref().map_or(names.len(), BTreeSet::len);
     let threshold = reachable(&name, entry.threshold, count)?;
     Ok(Scope {
         name,

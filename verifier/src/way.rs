@@ -19,7 +19,7 @@ pub enum WayError {
         /// What the system said.
         source: io::Error,
     },
-    /// A folder that its group or everybody may change, and whose sticky bit is not set.
+    /// A folder that other users may change, and whose sticky bit is not set.
     #[error(
         "others than its owner can replace what is in the folder `{}` (mode {mode:04o})",
         at.display()
@@ -47,11 +47,11 @@ pub enum WayError {
 ///
 /// [`WayError`].
 pub fn end(path: &Path) -> Result<PathBuf, WayError> {
-    system::walk(path, false)
+    system::walk(path, Purpose::Trust)
 }
 
-/// The place that `path` names, in a folder to which the way was judged, as was the folder. The
-/// last part is not followed: what lies there, if anything, is the caller's to judge.
+/// The place that `path` names. The folder in which it is was judged, and the way to that folder.
+/// The last part is not followed: what lies there, if anything, is the caller's to judge.
 ///
 /// # Errors
 ///
@@ -60,14 +60,26 @@ pub fn place(path: &Path) -> Result<PathBuf, WayError> {
     system::place(path)
 }
 
-/// Judges the way to a file that is open, and the folder in which it lies. Links are followed. An
-/// open file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way: who opened it chose it.
+/// Judges the way to the file of a secret, and the folder in which it lies. Links are followed.
+///
+/// Folders that their group may write to pass, since many systems give each user a group of their
+/// own. An open file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way: the process that
+/// opened it chose it.
 ///
 /// # Errors
 ///
 /// [`WayError`].
-pub fn judge(path: &Path) -> Result<(), WayError> {
-    system::walk(path, true).map(|_| ())
+pub fn judge_secret(path: &Path) -> Result<(), WayError> {
+    system::walk(path, Purpose::Secret).map(|_| ())
+}
+
+/// What a file is for, which decides what passes on the way to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// It decides what is trusted.
+    Trust,
+    /// It holds a key, a passphrase or a PIN.
+    Secret,
 }
 
 #[cfg(unix)]
@@ -78,7 +90,7 @@ mod system {
     use std::os::unix::fs::MetadataExt as _;
     use std::path::{Component, Path, PathBuf};
 
-    use super::WayError;
+    use super::{Purpose, WayError};
 
     /// As many links as Linux follows (`path_resolution(7)`).
     const MOST_LINKS: usize = 40;
@@ -86,15 +98,15 @@ mod system {
     pub(super) fn place(path: &Path) -> Result<PathBuf, WayError> {
         let whole = absolute(path)?;
         let (Some(above), Some(name)) = (whole.parent(), whole.file_name()) else {
-            return walk(&whole, false);
+            return walk(&whole, Purpose::Trust);
         };
-        let folder = walk(above, false)?;
-        judge_folder(&folder)?;
+        let folder = walk(above, Purpose::Trust)?;
+        judge_folder(&folder, Purpose::Trust)?;
         Ok(folder.join(name))
     }
 
-    /// Ends at an open file of a process where `descriptors` says so.
-    pub(super) fn walk(path: &Path, descriptors: bool) -> Result<PathBuf, WayError> {
+    /// Where the path leads. The way to a secret ends at an open file of a process.
+    pub(super) fn walk(path: &Path, purpose: Purpose) -> Result<PathBuf, WayError> {
         let whole = absolute(path)?;
         let mut left: VecDeque<OsString> = parts(&whole);
         let mut at = PathBuf::from("/");
@@ -104,7 +116,7 @@ mod system {
                 at.pop();
                 continue;
             }
-            judge_folder(&at)?;
+            judge_folder(&at, purpose)?;
             let next = at.join(&part);
             let metadata = next
                 .symlink_metadata()
@@ -115,7 +127,8 @@ mod system {
             }
             judge_owner(&next, metadata.uid())?;
             // The text of such a link is a description: the file may have no name any more.
-            if descriptors && left.is_empty() && at.starts_with("/proc") && at.ends_with("fd") {
+            let is_open = left.is_empty() && at.starts_with("/proc") && at.ends_with("fd");
+            if purpose == Purpose::Secret && is_open {
                 return Ok(next);
             }
             links += 1;
@@ -147,11 +160,15 @@ mod system {
 
     /// A user who can write the folder could replace what is in it, unless only owners may move
     /// what is theirs (the sticky bit).
-    fn judge_folder(at: &Path) -> Result<(), WayError> {
+    fn judge_folder(at: &Path, purpose: Purpose) -> Result<(), WayError> {
         let metadata = at.symlink_metadata().map_err(|error| fails(at, error))?;
         judge_owner(at, metadata.uid())?;
         let mode = metadata.mode() & 0o7777;
-        if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+        let others = match purpose {
+            Purpose::Trust => 0o022,
+            Purpose::Secret => 0o002,
+        };
+        if mode & others != 0 && mode & 0o1000 == 0 {
             let at = at.to_owned();
             return Err(WayError::Writable { at, mode });
         }
@@ -177,13 +194,13 @@ mod system {
 mod system {
     use std::path::{Path, PathBuf};
 
-    use super::WayError;
+    use super::{Purpose, WayError};
 
     pub(super) fn place(path: &Path) -> Result<PathBuf, WayError> {
         Ok(path.to_owned())
     }
 
-    pub(super) fn walk(path: &Path, _: bool) -> Result<PathBuf, WayError> {
+    pub(super) fn walk(path: &Path, _: Purpose) -> Result<PathBuf, WayError> {
         Ok(path.to_owned())
     }
 }

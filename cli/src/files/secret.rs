@@ -225,10 +225,8 @@ fn refuse_if_replaceable(path: &Path, kind: Sensitive) -> Result<(), Failure> {
         Sensitive::Key => "key-folder",
         Sensitive::Passphrase => "secret-folder",
     };
-    match way::judge(path) {
+    match way::judge_secret(path) {
         Ok(()) => Ok(()),
-        // Many systems give each user a group of their own, which may write to all their folders.
-        Err(WayError::Writable { mode, .. }) if mode & 0o002 == 0 => Ok(()),
         Err(WayError::Io { source, .. }) => Err(cannot("read", path, &source)),
         Err(error) => Err(Failure::usage(code, chain(&error))
             .about(path.display())

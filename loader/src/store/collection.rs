@@ -54,7 +54,8 @@ impl Kind {
 
 impl Store {
     /// Removes what no name points at and no process has in use, and the remains of admissions that
-    /// did not end. Waits until admissions that run have ended. And what stood in the way.
+    /// did not end. Waits until admissions that run have ended. Also returns what could not be
+    /// read or removed.
     ///
     /// # Errors
     ///

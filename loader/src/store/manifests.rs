@@ -10,7 +10,7 @@ use super::{Store, StoreError};
 
 impl Store {
     /// What the signers of every current artifact say about it. That they are trusted was seen when
-    /// the artifacts were admitted. And what is left out, as it cannot be read.
+    /// the artifacts were admitted. Also returns what is left out, since it could not be read.
     ///
     /// # Errors
     ///

@@ -17,8 +17,8 @@ pub type Verification = (StoredArtifact, Option<LoadError>);
 
 impl Store {
     /// Hashes every image, and judges every artifact that a name points at under a policy, each as
-    /// a host that sees it for the first time; gives what is wrong, by name. And what says what a
-    /// name points at and cannot be read.
+    /// a host that sees it for the first time. Returns what is wrong with each. Also returns
+    /// releases that could not be read.
     ///
     /// # Errors
     ///
@@ -68,8 +68,8 @@ impl Store {
         let (file, len) = self.0.artifacts.file(&entry.image_name())?;
         let mode = self.mode_of(&file, entry)?;
         let name = || self.0.artifacts.name(&entry.image_name());
-        // Read, not mapped: a damaged page under fs-verity is an error for who reads it, and the
-        // end of a process that touches it in a mapping.
+        // Read, not mapped: to read a damaged page under fs-verity is an error, and to touch it in
+        // a mapping ends the process.
         let mut image = Vec::with_capacity(usize::try_from(len.min(MAX_ARTIFACT_LEN)).unwrap_or(0));
         let read = file.take(MAX_ARTIFACT_LEN).read_to_end(&mut image);
         read.map_err(|error| StoreError::io(name(), error))?;

@@ -40,7 +40,8 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     let result = make_each(path, &mut made);
     if result.is_err() {
         for folder in made.iter().rev() {
-            // What cannot be removed is empty.
+            // One that cannot be removed stays. It is empty, or holds what another process put
+            // there.
             let _ = fs::remove_dir(folder);
         }
     }
@@ -75,7 +76,7 @@ pub(super) fn sync_above(path: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     match File::open(above) {
-        // Who may not read it has made nothing in it, but was given a folder.
+        // A user who may not read it has made nothing in it, but was given a folder.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         above => above?.sync_all(),
     }
