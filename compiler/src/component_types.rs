@@ -316,7 +316,7 @@ impl<'a> ComponentTypes<'a> {
                 ComponentDefinedType::Map(key, ty) => sum([key, ty].into_iter(), value),
                 ComponentDefinedType::Tuple(types) => sum(types.iter(), value),
                 ComponentDefinedType::Flags(names) | ComponentDefinedType::Enum(names) => {
-                    u64::try_from(names.len()).unwrap_or(u64::MAX)
+                    names.len() as u64
                 }
                 ComponentDefinedType::Result { ok, err } => sum(ok.iter().chain(err), value),
                 ComponentDefinedType::Future(ty) | ComponentDefinedType::Stream(ty) => {

@@ -57,8 +57,8 @@ struct List {
 impl List {
     fn of(types: &[ValType]) -> Self {
         Self {
-            values: number(types.len()),
-            references: number(types.iter().filter(|ty| is_reference(ty)).count()),
+            values: types.len() as u64,
+            references: types.iter().filter(|ty| is_reference(ty)).count() as u64,
         }
     }
 
@@ -75,10 +75,6 @@ fn is_reference(ty: &ValType) -> bool {
         ValType::Ref(ty) => matches!(ty.heap_type(), HeapType::Concrete(_) | HeapType::Exact(_)),
         _ => false,
     }
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl Operands {
@@ -185,7 +181,7 @@ impl Operands {
                 }
                 Operator::TryTable { try_table } => {
                     label = label.max(self.block(try_table.ty));
-                    (label, number(try_table.catches.len()).saturating_add(2))
+                    (label, (try_table.catches.len() as u64).saturating_add(2))
                 }
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                     let function = usize::try_from(function_index);
