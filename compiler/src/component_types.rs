@@ -93,7 +93,7 @@ pub(crate) struct ComponentTypes<'a> {
     /// How many parts are walked for all uses so far.
     used: u64,
     /// Where types are nested too deep. What follows is not read.
-    pub(crate) too_deep: Option<usize>,
+    too_deep: Option<usize>,
 }
 
 impl<'a> ComponentTypes<'a> {
@@ -106,6 +106,15 @@ impl<'a> ComponentTypes<'a> {
     pub(crate) fn end(&mut self) {
         let ty = self.finish();
         self.add(ComponentExternalKind::Component, ty);
+    }
+
+    /// Says where types are nested too deep, if they are.
+    pub(crate) fn too_deep(&self) -> Option<String> {
+        self.too_deep.map(|offset| {
+            format!(
+                "component types are nested more than {MAX_NESTING} deep (at offset {offset:#x})"
+            )
+        })
     }
 
     /// Reads a section of a component. Returns how many parts are walked for it.

@@ -10,8 +10,8 @@
 //! function type has a long list, no code is read.
 //!
 //! What an instruction takes off the stack was put there before, one comparison for each operand.
-//! So what is counted is what instructions put there or leave there: results of calls, what blocks
-//! begin and end with, and what branches leave.
+//! So what is counted is what instructions put there or leave there: results of calls, what
+//! functions and blocks begin and end with, and what branches leave.
 //!
 //! Source: wasmparser 0.254, `validator/operators.rs` (`visit_br_table`) and `validator/types.rs`
 //! (`id_is_subtype`).
@@ -111,9 +111,10 @@ impl Operands {
                 }
             }
             Payload::CodeSectionEntry(body) if self.is_long => {
-                let results = self.results_of(self.next);
+                let ty = self.functions.get(self.next);
+                let function = ty.map(|ty| self.signature(*ty)).unwrap_or_default();
                 self.next = self.next.saturating_add(1);
-                return self.steps(body, results);
+                return self.steps(body, function);
             }
             _ => {}
         }
@@ -164,11 +165,13 @@ impl Operands {
         }
     }
 
-    /// The steps that the instructions of a function with these results take with long lists.
-    fn steps(&self, body: &FunctionBody<'_>, results: u64) -> Result<u64> {
+    /// The steps that a function and its instructions take with long lists.
+    fn steps(&self, body: &FunctionBody<'_>, function: Signature) -> Result<u64> {
         // No label so far lists more.
-        let mut label = results;
-        let mut all = 0u64;
+        let mut label = function.results.steps(self.depth);
+        // It begins with its parameters, which are not compared, and ends with its results.
+        let parameters = counted(function.parameters.values, 1);
+        let mut all = parameters.saturating_add(counted(label, 1));
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
             let (list, times) = match operators.read()? {
@@ -204,11 +207,17 @@ impl Operands {
                 | Operator::Return => (label, 1),
                 _ => (0, 0),
             };
-            if list > LONG {
-                all = all.saturating_add(list.saturating_mul(times));
-            }
+            all = all.saturating_add(counted(list, times));
         }
         Ok(all)
+    }
+}
+
+/// The steps for a list that is used so many times, if it is long.
+fn counted(list: u64, times: u64) -> u64 {
+    match list > LONG {
+        true => list.saturating_mul(times),
+        false => 0,
     }
 }
 
@@ -255,13 +264,13 @@ pub(crate) mod tests {
 
     #[test]
     fn a_jump_table_costs_its_targets_times_operands_times_supertypes() {
-        // The default target is one too.
-        assert_eq!(steps(&jumps(1000, 63, 99)), 100 * (1000 + 1000 * 63));
-        assert_eq!(steps(&jumps(129, 0, 99)), 100 * 129);
+        // The default target is one too, and the function ends with the same list.
+        assert_eq!(steps(&jumps(1000, 63, 99)), 101 * (1000 + 1000 * 63));
+        assert_eq!(steps(&jumps(129, 0, 99)), 101 * 129);
         // Short lists are not counted.
         assert_eq!(steps(&jumps(128, 0, 99)), 0);
         assert_eq!(steps(&jumps(2, 63, 99)), 0);
-        assert_eq!(steps(&jumps(3, 63, 99)), 100 * 3 * 64);
+        assert_eq!(steps(&jumps(3, 63, 99)), 101 * 3 * 64);
     }
 
     #[test]
@@ -294,7 +303,14 @@ pub(crate) mod tests {
             ),
         ] {
             let text = format!("(module {ty} {function} {table} (func {code}))");
-            assert_eq!(steps_of(&text), expected, "{code}");
+            // `$f` itself ends with the list.
+            assert_eq!(steps_of(&text), 200 + expected, "{code}");
+        }
+        for text in [
+            format!("(module (func (param {many})))"),
+            format!("(module (func (result {many}) unreachable))"),
+        ] {
+            assert_eq!(steps_of(&text), 200, "{text}");
         }
         // Without a long list none of it is read.
         let text = "(module (type $f (func (result i32 i32))) (func $f (type $f) unreachable) \

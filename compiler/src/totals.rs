@@ -49,7 +49,7 @@ const MAX_INSTANCES: u64 = 10_000;
 /// Core instances times the most imports of a core module before them.
 const MAX_IMPORTS_FILLED: u64 = 4_000_000;
 
-/// Operands that are compared in wide lists. A hundred million take about a second.
+/// Comparisons of operands with long lists. A hundred million take about a second.
 const MAX_OPERANDS: u64 = 200_000_000;
 
 /// Parts of component types, again for each use. A million take about a second, if they are of
@@ -71,16 +71,11 @@ pub(crate) fn check(wasm: &[u8]) -> Result<(), String> {
         if totals.read(wasm, &payload).is_err() {
             break;
         }
-        if let Some(offset) = totals.types.too_deep {
-            return Err(format!(
-                "component types are nested more than 100 deep (at offset {offset:#x})"
-            ));
+        if let Some(message) = totals.types.too_deep() {
+            return Err(message);
         }
     }
-    match totals.beyond() {
-        Some(message) => Err(message),
-        None => Ok(()),
-    }
+    totals.beyond().map_or(Ok(()), Err)
 }
 
 /// A count with a limit.
@@ -177,13 +172,13 @@ impl<'a> Totals<'a> {
                 self.instances.add(instances, range.start);
             }
             Payload::ComponentImportSection(section) => {
-                self.name(listed(section.count(), &section.range()));
+                self.add_names(listed(section.count(), &section.range()));
             }
             Payload::ComponentExportSection(section) => {
-                self.name(listed(section.count(), &section.range()));
+                self.add_names(listed(section.count(), &section.range()));
             }
             Payload::ComponentTypeSection(section) => {
-                self.name((section.range().len() / SHORTEST_EXPORT) as u64);
+                self.add_names((section.range().len() / SHORTEST_EXPORT) as u64);
             }
             _ => {}
         }
@@ -204,7 +199,7 @@ impl<'a> Totals<'a> {
         Ok(())
     }
 
-    fn name(&mut self, names: u64) {
+    fn add_names(&mut self, names: u64) {
         self.names = self.names.saturating_add(names);
     }
 
