@@ -2,14 +2,16 @@
 //!
 //! The validator reads component and instance types that are nested in each other by recursion:
 //! 5,000 of them, 15 KB, overflowed its stack. And it walks a type with all that it refers to
-//! wherever something of that type is imported, exported, passed, lifted or lowered, and makes all
-//! resources in it anew. Types can double: 50 uses of a type of 131,072 parts, 3 KB, took 4 s; 400
-//! imports of one with 500 resources, 32 KB, took 15 s. So the index spaces are followed here first,
-//! without recursion, and only sizes are kept. Where an index or a name leads to nothing, the
-//! program is not valid, and the validator will say so.
+//! wherever something of that type is imported, exported or passed, where the type itself is taken
+//! from an outer component, and where a canonical function passes it. Imports and exports make all
+//! resources in it anew, in a component type as well. Types can double: 50 uses of a type of 131,072
+//! parts, 3 KB, took 4 s; 400 imports of one with 500 resources, 32 KB, took 15 s. So the index
+//! spaces are followed here first, without recursion, and only sizes are kept. Where an index or a
+//! name leads to nothing, the program is not valid, and the validator will say so.
 //!
 //! Source: component model, `Binary.md`; wasmparser 0.254, `readers/component/types.rs` and
-//! `validator/component.rs` (`prepare_instance_import`).
+//! `validator/component.rs` (`prepare_instance_import`, `alias_type`, `finish`) and
+//! `validator/component_types.rs` (`contains_ptr`).
 
 #[cfg(test)]
 mod tests;
@@ -138,9 +140,7 @@ impl<'a> ComponentTypes<'a> {
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
                     let ty = import?.ty;
-                    let known = self.stated(ty);
-                    self.uses(known);
-                    self.import(ty.kind(), known);
+                    self.import(ty.kind(), self.stated(ty));
                 }
             }
             Payload::ComponentExportSection(section) => {
@@ -150,7 +150,6 @@ impl<'a> ComponentTypes<'a> {
                         Some(ty) => self.stated(ty),
                         None => self.get(export.kind, export.index),
                     };
-                    self.uses(ty);
                     self.export(export.name.name, export.kind, ty);
                 }
             }
@@ -162,18 +161,7 @@ impl<'a> ComponentTypes<'a> {
             }
             Payload::ComponentCanonicalSection(section) => {
                 for function in section.clone() {
-                    match function? {
-                        CanonicalFunction::Lift { type_index, .. } => {
-                            let ty = self.get(ComponentExternalKind::Type, type_index);
-                            self.uses(ty);
-                            self.add(ComponentExternalKind::Func, ty);
-                        }
-                        CanonicalFunction::Lower { func_index, .. } => {
-                            let ty = self.get(ComponentExternalKind::Func, func_index);
-                            self.uses(ty);
-                        }
-                        _ => {}
-                    }
+                    self.canonical(&function?);
                 }
             }
             _ => {}
@@ -229,12 +217,10 @@ impl<'a> ComponentTypes<'a> {
         match declaration {
             ComponentTypeDeclaration::Alias(alias) => self.alias(alias),
             ComponentTypeDeclaration::Export { name, ty } => {
-                let known = self.stated(*ty);
-                self.export(name.name, ty.kind(), known);
+                self.export(name.name, ty.kind(), self.stated(*ty));
             }
             ComponentTypeDeclaration::Import(import) => {
-                let known = self.stated(import.ty);
-                self.import(import.ty.kind(), known);
+                self.import(import.ty.kind(), self.stated(import.ty));
             }
             ComponentTypeDeclaration::CoreType(_) | ComponentTypeDeclaration::Type(_) => {}
         }
@@ -264,6 +250,7 @@ impl<'a> ComponentTypes<'a> {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 let outer = self.scopes.iter().rev().nth(count);
                 let ty = outer.map_or(SIMPLE, |outer| outer.get(kind, index));
+                self.uses(ty);
                 self.add(kind, ty);
             }
             ComponentAlias::CoreInstanceExport { .. } => {}
@@ -291,7 +278,6 @@ impl<'a> ComponentTypes<'a> {
                     let mut scopes = self.scopes.iter().rev();
                     let around = scopes.nth(1);
                     let ty = around.map_or(SIMPLE, |it| it.get(export.kind, export.index));
-                    self.uses(ty);
                     self.export(export.name.name, export.kind, ty);
                 }
                 self.finish()
@@ -361,8 +347,33 @@ impl<'a> ComponentTypes<'a> {
         }
     }
 
-    /// What is imported or exported is a part of what is around it.
+    fn canonical(&mut self, function: &CanonicalFunction) {
+        let ty = match function {
+            CanonicalFunction::Lift { type_index, .. } => {
+                let ty = self.get(ComponentExternalKind::Type, *type_index);
+                self.add(ComponentExternalKind::Func, ty);
+                ty
+            }
+            CanonicalFunction::Lower { func_index, .. } => {
+                self.get(ComponentExternalKind::Func, *func_index)
+            }
+            // Types that are read or returned are searched for pointers.
+            CanonicalFunction::TaskReturn {
+                result: Some(ComponentValType::Type(ty)),
+                ..
+            }
+            | CanonicalFunction::StreamRead { ty, .. }
+            | CanonicalFunction::FutureRead { ty, .. } => {
+                self.get(ComponentExternalKind::Type, *ty)
+            }
+            _ => return,
+        };
+        self.uses(ty);
+    }
+
+    /// What is imported or exported is used, and is a part of what is around it.
     fn import(&mut self, kind: ComponentExternalKind, ty: Type) {
+        self.uses(ty);
         if let Some(scope) = self.scopes.last_mut() {
             scope.parts = scope.parts.saturating_add(ty.parts);
             scope.add(kind, ty);

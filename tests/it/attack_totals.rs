@@ -57,7 +57,7 @@ fn row_38_totals_have_limits() {
         (
             resources_imported(500, 400).into_bytes(),
             "more than 1000000 parts of types, counted again for each use, are not supported: the \
-             program has 2000400 and passes the limit",
+             program has 2005400 and passes the limit",
         ),
         (
             doubling_arguments(40).into_bytes(),
