@@ -17,7 +17,7 @@
 //!
 //! The most that 75 real programs have (up to 55 MB; a Python runtime with its libraries has most):
 //! 17 definitions, 114 instances, 153,000 for instances times imports, fewer than 100,000 for names
-//! times copies, 19,000 parts of types, and no long list of operands at all. `docs/limits.md` has
+//! times copies, 19,000 parts of types, and no long list of parameters or results. `docs/limits.md` has
 //! the limits.
 //!
 //! Sources: wasmparser 0.254, `validator/types.rs` (`TypeList::commit`) and

@@ -139,4 +139,9 @@ fn long_lists_of_operands_are_counted_in_code() {
                   results are not supported: the program has ";
     assert!(error.starts_with(begins), "{error}");
     validate(crate::operands::tests::jumps(1000, 63, 100)).unwrap();
+    // Behind `unreachable` an instruction takes what is not there.
+    let array = "(module (type $a (array i32)) \
+                 (func unreachable array.new_fixed $a 4000000000 drop))";
+    let error = refused(wat::parse_str(array).unwrap());
+    assert!(error.starts_with(begins), "{error}");
 }
