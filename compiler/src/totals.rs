@@ -12,13 +12,13 @@
 //!   copied each of those times too. All names are counted.
 //! - Each use of a *type* walks all its parts ([`crate::component_types`]).
 //! - Each core *instance* has an entry for each import of its module.
-//! - The operands of a function are compared with lists that its module states once
+//! - The *operands* of instructions are compared with lists that a module states once
 //!   ([`crate::operands`]).
 //!
 //! The most that 75 real programs have (up to 55 MB; a Python runtime with its libraries has most):
 //! 17 definitions, 114 instances, 153,000 for instances times imports, fewer than 100,000 for names
-//! times copies, 19,000 parts of types, and no long list of parameters or results. `docs/limits.md` has
-//! the limits.
+//! times copies, 19,000 parts of types, and no long list of parameters or results.
+//! `docs/limits.md` has the limits.
 //!
 //! Sources: wasmparser 0.254, `validator/types.rs` (`TypeList::commit`) and
 //! `validator/component_types.rs` (`ComponentTypeList::commit`); wasmtime-environ 48,

@@ -51,6 +51,12 @@ fn row_38_totals_have_limits() {
              are not supported: the program has 960064000 and passes the limit",
         ),
         (
+            b"(module (type $a (array i32)) (func unreachable array.new_fixed $a 4000000000 drop))"
+                .to_vec(),
+            "more than 200000000 comparisons of operands with long lists of parameters or results \
+             are not supported: the program has 4000000000 and passes the limit",
+        ),
+        (
             nested_types(100_000),
             "component types are nested more than 100 deep (at offset 0x",
         ),
