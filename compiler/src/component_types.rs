@@ -13,6 +13,7 @@
 //! `validator/component.rs` (`prepare_instance_import`, `alias_type`, `finish`) and
 //! `validator/component_types.rs` (`contains_ptr`).
 
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -24,67 +25,10 @@ use wasmparser::{
     ComponentTypeRef, ComponentValType, Payload, Result, TypeBounds,
 };
 
+use self::scope::{RESOURCE, SIMPLE, Scope, Type};
+
 /// How deep component and instance types may be nested. Components have the same limit.
 const MAX_NESTING: usize = 100;
-
-/// A type, or something of that type.
-#[derive(Clone, Copy)]
-struct Type {
-    /// How many parts it has, with those of all that it refers to.
-    parts: u64,
-    /// What it exports: the number of the list.
-    exports: Option<usize>,
-}
-
-impl Type {
-    const fn of(parts: u64) -> Self {
-        Self {
-            parts,
-            exports: None,
-        }
-    }
-}
-
-const SIMPLE: Type = Type::of(1);
-
-/// Each use makes a new resource, and rewrites what refers to it. That takes as long as many parts.
-const RESOURCE: Type = Type::of(10);
-
-/// The index spaces of a component, or of a component or instance type.
-#[derive(Default)]
-struct Scope<'a> {
-    types: Vec<Type>,
-    functions: Vec<Type>,
-    instances: Vec<Type>,
-    components: Vec<Type>,
-    exports: HashMap<&'a str, Type>,
-    parts: u64,
-}
-
-impl Scope<'_> {
-    fn add(&mut self, kind: ComponentExternalKind, ty: Type) {
-        match kind {
-            ComponentExternalKind::Type => self.types.push(ty),
-            ComponentExternalKind::Func => self.functions.push(ty),
-            ComponentExternalKind::Instance => self.instances.push(ty),
-            ComponentExternalKind::Component => self.components.push(ty),
-            ComponentExternalKind::Module | ComponentExternalKind::Value => {}
-        }
-    }
-
-    fn get(&self, kind: ComponentExternalKind, index: u32) -> Type {
-        let space = match kind {
-            ComponentExternalKind::Type => &self.types,
-            ComponentExternalKind::Func => &self.functions,
-            ComponentExternalKind::Instance => &self.instances,
-            ComponentExternalKind::Component => &self.components,
-            ComponentExternalKind::Module | ComponentExternalKind::Value => return SIMPLE,
-        };
-        let index = usize::try_from(index).ok();
-        let ty = index.and_then(|index| space.get(index));
-        ty.copied().unwrap_or(SIMPLE)
-    }
-}
 
 /// The types of a component and of those in it.
 #[derive(Default)]
