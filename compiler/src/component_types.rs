@@ -2,15 +2,18 @@
 //!
 //! The validator reads component and instance types that are nested in each other by recursion:
 //! 5,000 of them, 15 KB, overflowed its stack. And it walks a type with all that it refers to
-//! wherever something of that type is imported, exported, passed, lifted or lowered, and makes all
-//! resources in it anew. Types can double: 50 uses of a type of 131,072 parts, 3 KB, took 4 s; 400
-//! imports of one with 500 resources, 32 KB, took 15 s. So the index spaces are followed here first,
-//! without recursion, and only sizes are kept. Where an index or a name leads to nothing, the
-//! program is not valid, and the validator will say so.
+//! wherever something of that type is imported, exported or passed, where the type itself is taken
+//! from an outer component, and where a canonical function passes it. Imports and exports make all
+//! resources in it anew, in a component type as well. Types can double: 50 uses of a type of
+//! 131,072 parts, 3 KB, took 4 s; 400 imports of one with 500 resources, 32 KB, took 15 s. So the
+//! index spaces are followed here first, without recursion, and only sizes are kept. Where an index
+//! or a name leads to nothing, the program is not valid, and the validator will say so.
 //!
 //! Source: component model, `Binary.md`; wasmparser 0.254, `readers/component/types.rs` and
-//! `validator/component.rs` (`prepare_instance_import`).
+//! `validator/component.rs` (`prepare_instance_import`, `alias_type`, `finish`) and
+//! `validator/component_types.rs` (`contains_ptr`).
 
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -22,67 +25,10 @@ use wasmparser::{
     ComponentTypeRef, ComponentValType, Payload, Result, TypeBounds,
 };
 
+use self::scope::{RESOURCE, SIMPLE, Scope, Type};
+
 /// How deep component and instance types may be nested. Components have the same limit.
 const MAX_NESTING: usize = 100;
-
-/// A type, or something of that type.
-#[derive(Clone, Copy)]
-struct Type {
-    /// How many parts it has, with those of all that it refers to.
-    parts: u64,
-    /// What it exports: the number of the list.
-    exports: Option<usize>,
-}
-
-impl Type {
-    const fn of(parts: u64) -> Self {
-        Self {
-            parts,
-            exports: None,
-        }
-    }
-}
-
-const SIMPLE: Type = Type::of(1);
-
-/// Each use makes a new resource, and rewrites what refers to it. That takes as long as many parts.
-const RESOURCE: Type = Type::of(10);
-
-/// The index spaces of a component, or of a component or instance type.
-#[derive(Default)]
-struct Scope<'a> {
-    types: Vec<Type>,
-    functions: Vec<Type>,
-    instances: Vec<Type>,
-    components: Vec<Type>,
-    exports: HashMap<&'a str, Type>,
-    parts: u64,
-}
-
-impl Scope<'_> {
-    fn add(&mut self, kind: ComponentExternalKind, ty: Type) {
-        match kind {
-            ComponentExternalKind::Type => self.types.push(ty),
-            ComponentExternalKind::Func => self.functions.push(ty),
-            ComponentExternalKind::Instance => self.instances.push(ty),
-            ComponentExternalKind::Component => self.components.push(ty),
-            ComponentExternalKind::Module | ComponentExternalKind::Value => {}
-        }
-    }
-
-    fn get(&self, kind: ComponentExternalKind, index: u32) -> Type {
-        let space = match kind {
-            ComponentExternalKind::Type => &self.types,
-            ComponentExternalKind::Func => &self.functions,
-            ComponentExternalKind::Instance => &self.instances,
-            ComponentExternalKind::Component => &self.components,
-            ComponentExternalKind::Module | ComponentExternalKind::Value => return SIMPLE,
-        };
-        let index = usize::try_from(index).ok();
-        let ty = index.and_then(|index| space.get(index));
-        ty.copied().unwrap_or(SIMPLE)
-    }
-}
 
 /// The types of a component and of those in it.
 #[derive(Default)]
@@ -93,7 +39,7 @@ pub(crate) struct ComponentTypes<'a> {
     /// How many parts are walked for all uses so far.
     used: u64,
     /// Where types are nested too deep. What follows is not read.
-    pub(crate) too_deep: Option<usize>,
+    too_deep: Option<usize>,
 }
 
 impl<'a> ComponentTypes<'a> {
@@ -106,6 +52,15 @@ impl<'a> ComponentTypes<'a> {
     pub(crate) fn end(&mut self) {
         let ty = self.finish();
         self.add(ComponentExternalKind::Component, ty);
+    }
+
+    /// Says where types are nested too deep, if they are.
+    pub(crate) fn too_deep(&self) -> Option<String> {
+        self.too_deep.map(|offset| {
+            format!(
+                "component types are nested more than {MAX_NESTING} deep (at offset {offset:#x})"
+            )
+        })
     }
 
     /// Reads a section of a component. Returns how many parts are walked for it.
@@ -129,9 +84,7 @@ impl<'a> ComponentTypes<'a> {
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
                     let ty = import?.ty;
-                    let known = self.stated(ty);
-                    self.uses(known);
-                    self.import(ty.kind(), known);
+                    self.import(ty.kind(), self.stated(ty));
                 }
             }
             Payload::ComponentExportSection(section) => {
@@ -141,7 +94,6 @@ impl<'a> ComponentTypes<'a> {
                         Some(ty) => self.stated(ty),
                         None => self.get(export.kind, export.index),
                     };
-                    self.uses(ty);
                     self.export(export.name.name, export.kind, ty);
                 }
             }
@@ -153,18 +105,7 @@ impl<'a> ComponentTypes<'a> {
             }
             Payload::ComponentCanonicalSection(section) => {
                 for function in section.clone() {
-                    match function? {
-                        CanonicalFunction::Lift { type_index, .. } => {
-                            let ty = self.get(ComponentExternalKind::Type, type_index);
-                            self.uses(ty);
-                            self.add(ComponentExternalKind::Func, ty);
-                        }
-                        CanonicalFunction::Lower { func_index, .. } => {
-                            let ty = self.get(ComponentExternalKind::Func, func_index);
-                            self.uses(ty);
-                        }
-                        _ => {}
-                    }
+                    self.canonical(&function?);
                 }
             }
             _ => {}
@@ -220,12 +161,10 @@ impl<'a> ComponentTypes<'a> {
         match declaration {
             ComponentTypeDeclaration::Alias(alias) => self.alias(alias),
             ComponentTypeDeclaration::Export { name, ty } => {
-                let known = self.stated(*ty);
-                self.export(name.name, ty.kind(), known);
+                self.export(name.name, ty.kind(), self.stated(*ty));
             }
             ComponentTypeDeclaration::Import(import) => {
-                let known = self.stated(import.ty);
-                self.import(import.ty.kind(), known);
+                self.import(import.ty.kind(), self.stated(import.ty));
             }
             ComponentTypeDeclaration::CoreType(_) | ComponentTypeDeclaration::Type(_) => {}
         }
@@ -255,6 +194,7 @@ impl<'a> ComponentTypes<'a> {
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
                 let outer = self.scopes.iter().rev().nth(count);
                 let ty = outer.map_or(SIMPLE, |outer| outer.get(kind, index));
+                self.uses(ty);
                 self.add(kind, ty);
             }
             ComponentAlias::CoreInstanceExport { .. } => {}
@@ -282,7 +222,6 @@ impl<'a> ComponentTypes<'a> {
                     let mut scopes = self.scopes.iter().rev();
                     let around = scopes.nth(1);
                     let ty = around.map_or(SIMPLE, |it| it.get(export.kind, export.index));
-                    self.uses(ty);
                     self.export(export.name.name, export.kind, ty);
                 }
                 self.finish()
@@ -316,7 +255,7 @@ impl<'a> ComponentTypes<'a> {
                 ComponentDefinedType::Map(key, ty) => sum([key, ty].into_iter(), value),
                 ComponentDefinedType::Tuple(types) => sum(types.iter(), value),
                 ComponentDefinedType::Flags(names) | ComponentDefinedType::Enum(names) => {
-                    u64::try_from(names.len()).unwrap_or(u64::MAX)
+                    names.len() as u64
                 }
                 ComponentDefinedType::Result { ok, err } => sum(ok.iter().chain(err), value),
                 ComponentDefinedType::Future(ty) | ComponentDefinedType::Stream(ty) => {
@@ -352,8 +291,33 @@ impl<'a> ComponentTypes<'a> {
         }
     }
 
-    /// What is imported or exported is a part of what is around it.
+    fn canonical(&mut self, function: &CanonicalFunction) {
+        let ty = match function {
+            CanonicalFunction::Lift { type_index, .. } => {
+                let ty = self.get(ComponentExternalKind::Type, *type_index);
+                self.add(ComponentExternalKind::Func, ty);
+                ty
+            }
+            CanonicalFunction::Lower { func_index, .. } => {
+                self.get(ComponentExternalKind::Func, *func_index)
+            }
+            // Types that are read or returned are searched for pointers.
+            CanonicalFunction::TaskReturn {
+                result: Some(ComponentValType::Type(ty)),
+                ..
+            }
+            | CanonicalFunction::StreamRead { ty, .. }
+            | CanonicalFunction::FutureRead { ty, .. } => {
+                self.get(ComponentExternalKind::Type, *ty)
+            }
+            _ => return,
+        };
+        self.uses(ty);
+    }
+
+    /// What is imported or exported is used, and is a part of what is around it.
     fn import(&mut self, kind: ComponentExternalKind, ty: Type) {
+        self.uses(ty);
         if let Some(scope) = self.scopes.last_mut() {
             scope.parts = scope.parts.saturating_add(ty.parts);
             scope.add(kind, ty);

@@ -136,8 +136,8 @@ pub(crate) fn parse_name(name: &str) -> Option<(u32, u32, Option<&str>)> {
     Some((module.parse().ok()?, function.parse().ok()?, name))
 }
 
-#[cfg(any(feature = "precompile", test))]
 /// A name as a symbol can have it: strings end at a zero, and a program's names have no limit.
+#[cfg(any(feature = "precompile", test))]
 pub(crate) fn symbol_name(name: &str) -> Cow<'_, str> {
     let end = name.floor_char_boundary(MAX_NAME_LEN);
     let name = name.get(..end).unwrap_or_default();

@@ -244,8 +244,7 @@ impl<'a> Inlined<'a> {
     }
 
     fn items(&mut self, frame: &Frame<'a>, named: &[Named<'a>]) -> HashMap<&'a str, Item> {
-        let count = u64::try_from(named.len()).unwrap_or(u64::MAX);
-        self.steps = self.steps.saturating_add(count);
+        self.steps = self.steps.saturating_add(named.len() as u64);
         let items = named.iter();
         items
             .map(|(name, kind, index)| (*name, frame.item(*kind, *index)))

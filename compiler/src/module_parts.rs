@@ -19,6 +19,8 @@ use wasmparser::{
 pub(crate) struct Parts<'a> {
     pub(crate) types: Vec<FuncType>,
     pub(crate) imports: Vec<Import<'a>>,
+    /// The types of the functions that are imported.
+    imported: Vec<u32>,
     /// The types of the functions that are defined.
     functions: Vec<u32>,
     tables: Option<TableSectionReader<'a>>,
@@ -56,8 +58,13 @@ impl<'a> Parts<'a> {
                     parts.types = types.ok()?;
                 }
                 Payload::ImportSection(section) => {
-                    let imports: Result<_, _> = section.into_imports().collect();
-                    parts.imports = imports.ok()?;
+                    for import in section.into_imports() {
+                        let import = import.ok()?;
+                        if let TypeRef::Func(ty) | TypeRef::FuncExact(ty) = import.ty {
+                            parts.imported.push(ty);
+                        }
+                        parts.imports.push(import);
+                    }
                 }
                 Payload::FunctionSection(section) => {
                     let functions: Result<_, _> = section.into_iter().collect();
@@ -86,29 +93,23 @@ impl<'a> Parts<'a> {
 
     /// How many functions are imported.
     pub(crate) fn imported_functions(&self) -> usize {
-        let imports = self.imports.iter();
-        imports.filter(|import| is_function(import)).count()
+        self.imported.len()
     }
 
     /// The type of a function, by its index.
     pub(crate) fn function_type(&self, function: u32) -> Option<u32> {
         let function = usize::try_from(function).ok()?;
-        let mut imported = self.imports.iter().filter_map(|import| match import.ty {
-            TypeRef::Func(ty) => Some(ty),
-            _ => None,
-        });
-        let count = self.imported_functions();
-        match function.checked_sub(count) {
-            Some(defined) => self.functions.get(defined).copied(),
-            None => imported.nth(function),
-        }
+        let ty = match function.checked_sub(self.imported.len()) {
+            Some(defined) => self.functions.get(defined),
+            None => self.imported.get(function),
+        };
+        ty.copied()
     }
 
     /// The body of a function, by its index.
     pub(crate) fn body(&self, function: u32) -> Option<&FunctionBody<'a>> {
-        let defined = usize::try_from(function).ok()?;
-        self.bodies
-            .get(defined.checked_sub(self.imported_functions())?)
+        let function = usize::try_from(function).ok()?;
+        self.bodies.get(function.checked_sub(self.imported.len())?)
     }
 
     /// The functions that are defined: index, type and body.

@@ -7,14 +7,16 @@
 //!
 //! Lists that cost up to [`LONG`] steps are not counted. They cost each byte little, and real
 //! programs have no others: the longest list that 75 programs have is of 91 parameters. Where no
-//! function type has a long list, no code is read.
+//! type has a long list, no code is read.
 //!
-//! What an instruction takes off the stack was put there before, one comparison for each operand.
-//! So what is counted is what instructions put there or leave there: results of calls, what blocks
-//! begin and end with, and what branches leave.
+//! What is counted is what instructions put on the stack or leave there: results of calls, what
+//! functions and blocks begin and end with, and what branches leave. What they take off it counts
+//! too, once for each operand. In most code it was put there before. But behind `unreachable` an
+//! instruction can take what is not there. Arrays of 50 million elements together took 0.6 s, and a
+//! single `array.new_fixed`, 8 bytes, can make one of four billion.
 //!
-//! Source: wasmparser 0.254, `validator/operators.rs` (`visit_br_table`) and `validator/types.rs`
-//! (`id_is_subtype`).
+//! Source: wasmparser 0.254, `validator/operators.rs` (`visit_br_table`, `visit_array_new_fixed`)
+//! and `validator/types.rs` (`id_is_subtype`).
 
 use wasmparser::{
     BlockType, CompositeInnerType, FunctionBody, HeapType, Operator, Payload, Result, SubType,
@@ -30,15 +32,17 @@ pub(crate) struct Operands {
     types: Vec<Signature>,
     /// How many supertypes a type has at most.
     depth: u64,
-    /// Whether a function type has a long list.
+    /// Whether a type has a long list, or is of arrays: an instruction states how long those are.
     is_long: bool,
     /// The types of all functions, if there is a long list.
     functions: Vec<u32>,
+    /// The types of all tags, if there is a long list.
+    tags: Vec<u32>,
     /// The function whose body comes next.
     next: usize,
 }
 
-/// A type. Those that are not of functions list nothing.
+/// A function type. For a struct type, the parameters are the fields, which `struct.new` takes.
 #[derive(Clone, Copy, Default)]
 struct Signature {
     parameters: List,
@@ -57,8 +61,8 @@ struct List {
 impl List {
     fn of(types: &[ValType]) -> Self {
         Self {
-            values: number(types.len()),
-            references: number(types.iter().filter(|ty| is_reference(ty)).count()),
+            values: types.len() as u64,
+            references: types.iter().filter(|ty| is_reference(ty)).count() as u64,
         }
     }
 
@@ -75,10 +79,6 @@ fn is_reference(ty: &ValType) -> bool {
         ValType::Ref(ty) => matches!(ty.heap_type(), HeapType::Concrete(_) | HeapType::Exact(_)),
         _ => false,
     }
-}
-
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 impl Operands {
@@ -99,12 +99,14 @@ impl Operands {
                 let depth = self.depth;
                 let is_long = |list: List| list.steps(depth) > LONG;
                 let mut types = self.types.iter();
-                self.is_long = types.any(|ty| is_long(ty.parameters) || is_long(ty.results));
+                self.is_long |= types.any(|ty| is_long(ty.parameters) || is_long(ty.results));
             }
             Payload::ImportSection(section) if self.is_long => {
                 for import in section.clone().into_imports() {
-                    if let TypeRef::Func(ty) | TypeRef::FuncExact(ty) = import?.ty {
-                        self.functions.push(ty);
+                    match import?.ty {
+                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.functions.push(ty),
+                        TypeRef::Tag(tag) => self.tags.push(tag.func_type_idx),
+                        _ => {}
                     }
                 }
                 self.next = self.functions.len();
@@ -114,10 +116,16 @@ impl Operands {
                     self.functions.push(ty?);
                 }
             }
+            Payload::TagSection(section) if self.is_long => {
+                for tag in section.clone() {
+                    self.tags.push(tag?.func_type_idx);
+                }
+            }
             Payload::CodeSectionEntry(body) if self.is_long => {
-                let results = self.results_of(self.next);
+                let ty = self.functions.get(self.next);
+                let function = ty.map(|ty| self.signature(*ty)).unwrap_or_default();
                 self.next = self.next.saturating_add(1);
-                return self.steps(body, results);
+                return self.steps(body, function);
             }
             _ => {}
         }
@@ -130,7 +138,18 @@ impl Operands {
         self.depth = self.depth.max(depth);
         let (parameters, results) = match &ty.composite_type.inner {
             CompositeInnerType::Func(ty) => (List::of(ty.params()), List::of(ty.results())),
-            _ => (List::default(), List::default()),
+            CompositeInnerType::Struct(ty) => {
+                let fields = List {
+                    values: ty.fields.len() as u64,
+                    references: 0,
+                };
+                (fields, List::default())
+            }
+            CompositeInnerType::Array(_) => {
+                self.is_long = true;
+                (List::default(), List::default())
+            }
+            CompositeInnerType::Cont(_) => (List::default(), List::default()),
         };
         self.types.push(Signature {
             parameters,
@@ -150,10 +169,30 @@ impl Operands {
         self.signature(ty).results.steps(self.depth)
     }
 
-    /// As [`Operands::results`], for a function.
-    fn results_of(&self, function: usize) -> u64 {
-        let ty = self.functions.get(function);
-        ty.map_or(0, |ty| self.results(*ty))
+    /// The type of a function.
+    fn function_type(&self, function: u32) -> Option<u32> {
+        self.functions.get(usize::try_from(function).ok()?).copied()
+    }
+
+    /// How many operands an instruction takes that a type lists, or the instruction itself.
+    fn taken(&self, operator: &Operator<'_>) -> u64 {
+        let ty = match *operator {
+            Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                self.function_type(function_index)
+            }
+            Operator::CallIndirect { type_index, .. }
+            | Operator::ReturnCallIndirect { type_index, .. }
+            | Operator::CallRef { type_index }
+            | Operator::ReturnCallRef { type_index } => Some(type_index),
+            Operator::Throw { tag_index } => {
+                let tag = usize::try_from(tag_index).ok();
+                tag.and_then(|tag| self.tags.get(tag)).copied()
+            }
+            Operator::StructNew { struct_type_index } => Some(struct_type_index),
+            Operator::ArrayNewFixed { array_size, .. } => return array_size.into(),
+            _ => None,
+        };
+        ty.map_or(0, |ty| self.signature(ty).parameters.values)
     }
 
     /// The longer of what a block begins and ends with.
@@ -168,33 +207,36 @@ impl Operands {
         }
     }
 
-    /// The steps that the instructions of a function with these results take with long lists.
-    fn steps(&self, body: &FunctionBody<'_>, results: u64) -> Result<u64> {
+    /// The steps that a function and its instructions take with long lists.
+    fn steps(&self, body: &FunctionBody<'_>, function: Signature) -> Result<u64> {
         // No label so far lists more.
-        let mut label = results;
-        let mut all = 0u64;
+        let mut label = function.results.steps(self.depth);
+        // It begins with its parameters, which are not compared, and ends with its results.
+        let parameters = counted(function.parameters.values, 1);
+        let mut all = parameters.saturating_add(counted(label, 1));
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
-            let (list, times) = match operators.read()? {
+            let operator = operators.read()?;
+            let (list, times) = match &operator {
                 Operator::Block { blockty }
                 | Operator::Loop { blockty }
                 | Operator::If { blockty } => {
-                    let block = self.block(blockty);
+                    let block = self.block(*blockty);
                     label = label.max(block);
                     (block, 2)
                 }
                 Operator::TryTable { try_table } => {
                     label = label.max(self.block(try_table.ty));
-                    (label, number(try_table.catches.len()).saturating_add(2))
+                    (label, (try_table.catches.len() as u64).saturating_add(2))
                 }
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                    let function = usize::try_from(function_index);
-                    (function.map_or(0, |function| self.results_of(function)), 1)
+                    let ty = self.function_type(*function_index);
+                    (ty.map_or(0, |ty| self.results(ty)), 1)
                 }
                 Operator::CallIndirect { type_index, .. }
                 | Operator::ReturnCallIndirect { type_index, .. }
                 | Operator::CallRef { type_index }
-                | Operator::ReturnCallRef { type_index } => (self.results(type_index), 1),
+                | Operator::ReturnCallRef { type_index } => (self.results(*type_index), 1),
                 Operator::BrTable { targets } => {
                     (label, u64::from(targets.len()).saturating_add(1))
                 }
@@ -208,11 +250,18 @@ impl Operands {
                 | Operator::Return => (label, 1),
                 _ => (0, 0),
             };
-            if list > LONG {
-                all = all.saturating_add(list.saturating_mul(times));
-            }
+            all = all.saturating_add(counted(list, times));
+            all = all.saturating_add(counted(self.taken(&operator), 1));
         }
         Ok(all)
+    }
+}
+
+/// The steps for a list that is used so many times, if it is long.
+fn counted(list: u64, times: u64) -> u64 {
+    match list > LONG {
+        true => list.saturating_mul(times),
+        false => 0,
     }
 }
 
@@ -259,13 +308,45 @@ pub(crate) mod tests {
 
     #[test]
     fn a_jump_table_costs_its_targets_times_operands_times_supertypes() {
-        // The default target is one too.
-        assert_eq!(steps(&jumps(1000, 63, 99)), 100 * (1000 + 1000 * 63));
-        assert_eq!(steps(&jumps(129, 0, 99)), 100 * 129);
+        // The default target is one too, and the function ends with the same list.
+        assert_eq!(steps(&jumps(1000, 63, 99)), 101 * (1000 + 1000 * 63));
+        assert_eq!(steps(&jumps(129, 0, 99)), 101 * 129);
         // Short lists are not counted.
         assert_eq!(steps(&jumps(128, 0, 99)), 0);
         assert_eq!(steps(&jumps(2, 63, 99)), 0);
-        assert_eq!(steps(&jumps(3, 63, 99)), 100 * 3 * 64);
+        assert_eq!(steps(&jumps(3, 63, 99)), 101 * 3 * 64);
+    }
+
+    #[test]
+    fn every_way_to_take_many_operands_is_counted() {
+        let many = "i32 ".repeat(200);
+        let fields = "(field i32)".repeat(200);
+        for code in [
+            "call $f",
+            "return_call $f",
+            "call_indirect (type $f)",
+            "return_call_indirect (type $f)",
+            "call_ref $f",
+            "return_call_ref $f",
+            "throw $e",
+            "struct.new $s drop",
+            "array.new_fixed $a 200 drop",
+        ] {
+            let text = format!(
+                "(module (type $f (func (param {many}))) (type $s (struct {fields})) \
+                 (type $a (array i32)) (table 1 funcref) (tag $e (type $f)) (func $f (type $f)) \
+                 (func unreachable {code}))"
+            );
+            // `$f` itself begins with the list.
+            assert_eq!(steps_of(&text), 200 + 200, "{code}");
+        }
+        // The length of an array needs no long list.
+        let wasm = |length: u32| {
+            let text = "(module (type $a (array i32)) (func unreachable array.new_fixed $a";
+            wat::parse_str(format!("{text} {length} drop))")).unwrap()
+        };
+        assert_eq!(steps(&wasm(u32::MAX)), u64::from(u32::MAX));
+        assert_eq!(steps(&wasm(128)), 0);
     }
 
     #[test]
@@ -298,7 +379,14 @@ pub(crate) mod tests {
             ),
         ] {
             let text = format!("(module {ty} {function} {table} (func {code}))");
-            assert_eq!(steps_of(&text), expected, "{code}");
+            // `$f` itself ends with the list.
+            assert_eq!(steps_of(&text), 200 + expected, "{code}");
+        }
+        for text in [
+            format!("(module (func (param {many})))"),
+            format!("(module (func (result {many}) unreachable))"),
+        ] {
+            assert_eq!(steps_of(&text), 200, "{text}");
         }
         // Without a long list none of it is read.
         let text = "(module (type $f (func (result i32 i32))) (func $f (type $f) unreachable) \

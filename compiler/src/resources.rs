@@ -16,6 +16,10 @@ use wasmparser::{
 /// can double at every level, and no pool allows so many.
 const MAX_ENTRIES: usize = 10_000;
 
+/// How many entries the lists of all components have together. Each component has its own, also one
+/// that only instantiates another: 900 such components, 20 KB, would take 400 MB.
+const MAX_ENTRIES_KEPT: usize = 1_000_000;
+
 /// The needs of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resources {
@@ -59,6 +63,7 @@ impl Resources {
     /// Counts the needs of a valid binary.
     pub(crate) fn of(wasm: &[u8]) -> Self {
         let mut levels: Vec<Level> = Vec::new();
+        let mut left = MAX_ENTRIES_KEPT;
         for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
             match payload {
                 Payload::Version { encoding, .. } => levels.push(Level::new(encoding)),
@@ -69,13 +74,14 @@ impl Resources {
                         None => return done.needs,
                     }
                 }
-                payload => Level::read(&mut levels, payload),
+                payload => Level::read(&mut levels, payload, &mut left),
             }
         }
         Self::default()
     }
 
-    fn add(&mut self, other: &Known) {
+    /// Adds the needs of an instance. `left` is how many entries may still be added to any list.
+    fn add(&mut self, other: &Known, left: &mut usize) {
         let Some(other) = other else {
             self.complete = false;
             return;
@@ -88,9 +94,11 @@ impl Resources {
             (&mut self.memories, &other.memories),
             (&mut self.tables, &other.tables),
         ] {
-            let room = MAX_ENTRIES.saturating_sub(mine.len());
-            mine.extend(theirs.iter().take(room));
-            self.complete &= theirs.len() <= room;
+            let room = MAX_ENTRIES.saturating_sub(mine.len()).min(*left);
+            let added = theirs.len().min(room);
+            mine.extend(theirs.iter().take(added));
+            *left = left.saturating_sub(added);
+            self.complete &= added == theirs.len();
         }
     }
 }
@@ -119,7 +127,7 @@ impl Level {
         }
     }
 
-    fn read(levels: &mut [Level], payload: Payload<'_>) {
+    fn read(levels: &mut [Level], payload: Payload<'_>, left: &mut usize) {
         if let Some(level) = levels.last_mut() {
             level.needs.steps = level.needs.steps.saturating_add(entries(&payload));
         }
@@ -148,7 +156,7 @@ impl Level {
                 for instance in section.into_iter().flatten() {
                     if let Instance::Instantiate { module_index, .. } = instance {
                         let module = at(&level.modules, module_index);
-                        level.needs.add(&module);
+                        level.needs.add(&module, left);
                     }
                 }
             }
@@ -159,7 +167,7 @@ impl Level {
                     } = instance
                     {
                         let component = at(&level.components, component_index);
-                        level.needs.add(&component);
+                        level.needs.add(&component, left);
                     }
                 }
             }
@@ -295,6 +303,34 @@ mod tests {
         let needs = of("(component (import \"m\" (core module $m))
             (core instance (instantiate $m)))");
         assert!(!needs.complete);
+    }
+
+    #[test]
+    fn lists_of_all_components_stay_bounded() {
+        // Each component instantiates the one before, which has 10,000 memories.
+        let chain = |last: usize| {
+            let memories = "(memory 1)".repeat(100);
+            let instances = "(core instance (instantiate $n))".repeat(100);
+            let others = (1..=last).map(|at| {
+                let before = at - 1;
+                format!(
+                    "(component $c{at} (alias outer 1 $c{before} (component $c)) \
+                     (instance (instantiate $c)))"
+                )
+            });
+            format!(
+                "(component (core module $m {memories}) \
+                 (component $c0 (alias outer 1 $m (core module $n)) {instances}) {} \
+                 (instance (instantiate $c{last})))",
+                others.collect::<String>()
+            )
+        };
+        // With the outermost component, there are two lists more than the number of the last.
+        for (last, memories, complete) in [(98, MAX_ENTRIES, true), (99, 0, false)] {
+            let needs = of(&chain(last));
+            assert_eq!((needs.memories.len(), needs.complete), (memories, complete));
+            assert_eq!(needs.core_instances, 100);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! Exports cannot keep track of segments, or of functions as values. If a body refers to such
 //! things, [`crate::spare`] keeps the whole module from Binaryen.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
@@ -241,11 +241,7 @@ impl<'a> PutBack<'a> {
             changed.functions.function(ty);
             self.parse_function_body(&mut changed.code, body.clone())?;
         }
-        let mut bodies = Bodies {
-            original: self.original,
-            types: parts.types.clone(),
-            places,
-        };
+        let mut bodies = Bodies::new(self.original, &parts.types, places);
         for (index, old) in &self.aside {
             let ty = parts.function_type(*index).ok_or(NOT_VALID)?;
             changed.functions.function(ty);
@@ -253,7 +249,7 @@ impl<'a> PutBack<'a> {
             bodies.parse_function_body(&mut changed.code, body.clone())?;
         }
         for ty in bodies.types {
-            changed.types.ty().func_type(&self.func_type(ty)?);
+            changed.types.ty().func_type(&self.func_type(ty.clone())?);
         }
         changed.names = moved_names(parts, |index| self.function_index(index).ok());
         parts.encode(&mut self, &changed)
@@ -276,12 +272,27 @@ impl Reencode for PutBack<'_> {
 struct Bodies<'a> {
     original: &'a Parts<'a>,
     /// The optimized module's types, followed by those that the bodies need in addition.
-    types: Vec<FuncType>,
+    types: Vec<&'a FuncType>,
+    /// The first index of each type.
+    known: HashMap<&'a FuncType, u32>,
     /// The new indices of the exported things, by the export's name without [`KEPT`].
     places: BTreeMap<&'a str, u32>,
 }
 
-impl Bodies<'_> {
+impl<'a> Bodies<'a> {
+    fn new(original: &'a Parts<'a>, types: &'a [FuncType], places: BTreeMap<&'a str, u32>) -> Self {
+        let mut known = HashMap::new();
+        for (index, ty) in (0..).zip(types) {
+            known.entry(ty).or_insert(index);
+        }
+        Self {
+            original,
+            types: types.iter().collect(),
+            known,
+            places,
+        }
+    }
+
     fn place(&self, kind: ExternalKind, index: u32) -> Result<u32, Error> {
         let name = kept_name(kind, index);
         let place = name
@@ -311,12 +322,15 @@ impl Reencode for Bodies<'_> {
     }
 
     fn type_index(&mut self, index: u32) -> Result<u32, Error> {
+        let original = self.original;
         let index = usize::try_from(index).map_err(|_| NOT_VALID)?;
-        let ty = self.original.types.get(index).ok_or(NOT_VALID)?;
-        let known = self.types.iter().position(|it| it == ty);
-        count(known.unwrap_or_else(|| {
-            self.types.push(ty.clone());
-            self.types.len() - 1
-        }))
+        let ty = original.types.get(index).ok_or(NOT_VALID)?;
+        if let Some(known) = self.known.get(ty) {
+            return Ok(*known);
+        }
+        let added = count(self.types.len())?;
+        self.types.push(ty);
+        self.known.insert(ty, added);
+        Ok(added)
     }
 }

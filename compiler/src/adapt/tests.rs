@@ -259,4 +259,14 @@ fn each_error_has_a_case() {
         panic!("it has no `answer`");
     };
     assert!(reason.contains("answer"), "{reason}");
+    // The encoder makes components of types that edgec does not support.
+    let list = with_types(
+        r#"(type $list (list u8 4)) (type $f (func (result $list)))
+            (export "answer" (func (type $f)))"#,
+        r#"(memory (export "memory") 1) (func (export "answer") (result i32) i32.const 42)"#,
+    );
+    let AdaptError::Made { reason } = error(&list, KindChoice::Auto) else {
+        panic!("lists of a fixed length are supported");
+    };
+    assert!(reason.starts_with("Fixed-length lists"), "{reason}");
 }

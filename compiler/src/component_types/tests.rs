@@ -56,7 +56,8 @@ fn a_type_has_the_parts_of_all_that_it_refers_to() {
             false => "func",
         };
         let (import, more) = match kind {
-            "instance" => ("(import \"i\" (instance (type $t)))".to_owned(), 0),
+            // What the type exports is used as well.
+            "instance" => ("(import \"i\" (instance (type $t)))".to_owned(), 10 + 2),
             _ => ("(import \"i\" (func (param \"p\" $t)))".to_owned(), 1),
         };
         let text = format!("(component {types} {import})");
@@ -77,17 +78,43 @@ fn what_has_a_type_is_followed_to_it() {
                      (export \"e\" (type (eq $u))))) (import \"a\" (instance $x (type $j))) \
                      (alias export $x \"e\" (type $e)) (import \"b\" (type (eq $e))))"
             ),
-            6 + 5,
+            // The outer alias, the exports of the instance's type, the instance, and the type.
+            5 + 5 + 6 + 5,
         ),
         (
             format!(
                 "(component {ty} (component $c (alias outer 1 $t (type $u)) \
                      (import \"a\" (type (eq $u)))))"
             ),
-            5,
+            5 + 5,
         ),
     ] {
         assert_eq!(used_of(&text), expected, "{text}");
+    }
+}
+
+#[test]
+fn imports_and_exports_of_a_component_type_are_uses() {
+    let text = "(component (type (component \
+         (type $t (instance (export \"r\" (type (sub resource))))) \
+         (import \"a\" (instance (type $t))) (export \"b\" (instance (type $t))))))";
+    assert_eq!(used_of(text), 10 + 11 + 11);
+}
+
+#[test]
+fn canonical_functions_use_what_they_pass() {
+    for (function, parts) in [
+        ("stream.read $s async", 6),
+        ("future.read $f async", 6),
+        ("task.return (result $t)", 5),
+    ] {
+        let text = format!(
+            "(component (type $t (tuple u8 u8 u8 u8)) (type $s (stream $t)) (type $f (future $t)) \
+             (core module $m (memory (export \"m\") 1)) (core instance $i (instantiate $m)) \
+             (alias core export $i \"m\" (core memory $m)) \
+             (core func (canon {function} (memory $m))))"
+        );
+        assert_eq!(used_of(&text), parts, "{function}");
     }
 }
 

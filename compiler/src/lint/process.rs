@@ -15,8 +15,8 @@ pub struct LintProcess {
     pub worker: Worker,
 }
 
-/// More than all modules that a program can have may say, in bytes (4 MiB): of each of 10,000, all
-/// findings with their names.
+/// The longest answer, in bytes (4 MiB). It has room for 1,000 core modules, which is the most that
+/// a program has, with all findings and the longest names for each.
 const MAX_ANSWER_LEN: u64 = 4 << 20;
 
 impl LintProcess {

@@ -20,6 +20,7 @@
 //! removed the eighth call.
 
 use std::borrow::Cow;
+
 use wasmparser::{FunctionBody, Operator};
 
 use super::facts::{Asker, Code, Facts};
@@ -191,27 +192,33 @@ fn is_zig(code: &[String]) -> bool {
 /// does not hold.
 fn assertions(code: &[String]) -> usize {
     const COMPARISON: &str = "size; extend; long 16; long shl; get *; extend; long le_u; br_if 0";
-    let places = (0..code.len()).filter_map(|place| {
-        let rest = code.get(place..)?;
-        begins(rest, COMPARISON).then_some(rest)
-    });
-    let aborts = |rest: &&[String]| {
-        let mut depth = 0;
-        let mut rest = rest.iter().map(String::as_str);
-        // Skips to the end of the block that `br_if` leaves.
-        for word in rest.by_ref() {
-            match word {
-                "block" => depth += 1,
-                "end" if depth == 0 => break,
-                "end" => depth -= 1,
-                _ => {}
+    let mut assertions = 0;
+    // The code is read backwards, so that each word is read once. Whether what was read begins with
+    // an abort, and whether it did at the end of each block that is open.
+    let mut aborts = false;
+    let mut behind = Vec::new();
+    let mut next = "";
+    for (place, word) in code.iter().enumerate().rev() {
+        let word = word.as_str();
+        match word {
+            "end" => behind.push(aborts),
+            "block" => {
+                behind.pop();
             }
+            "size" => {
+                let rest = code.get(place..).unwrap_or_default();
+                // `br_if` leaves the innermost block.
+                let is_one = behind.last() == Some(&true) && begins(rest, COMPARISON);
+                assertions += usize::from(is_one);
+            }
+            _ => {}
         }
-        let mut rest = rest.skip_while(|word| *word == "end" || word.starts_with("const "));
-        rest.next().is_some_and(|word| word.starts_with("call "))
-            && rest.next() == Some("unreachable")
-    };
-    places.filter(aborts).count()
+        if word != "end" && !word.starts_with("const ") {
+            aborts = word.starts_with("call ") && next == "unreachable";
+        }
+        next = word;
+    }
+    assertions
 }
 
 /// What `sys_alloc` does with each call of `sbrk`: the words before the call and those after it.

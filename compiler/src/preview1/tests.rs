@@ -1,5 +1,7 @@
 //! What the rule says about modules that each have one deciding property.
 
+mod allocators;
+
 use super::*;
 
 fn judged(text: &str) -> Judgement {
@@ -16,43 +18,6 @@ fn command(fields: &str) -> String {
 
 const MEMORY: &str = r#"(memory (export "memory") 1)"#;
 
-/// `sbrk`, as wasi-libc has it; `$i` is the index of the function that is called when it aborts.
-const SBRK: &str = r#"
-    (func $abort unreachable)
-    (func $sbrk (param i32) (result i32)
-        block local.get 0 br_if 0 memory.size i32.const 16 i32.shl return end
-        block
-            local.get 0 i32.const 65535 i32.and br_if 0
-            local.get 0 i32.const -1 i32.le_s br_if 0
-            block
-                local.get 0 i32.const 16 i32.shr_u memory.grow
-                local.tee 0 i32.const -1 i32.ne br_if 0
-                i32.const 0 i32.const 48 i32.store offset=1024
-                i32.const -1 return
-            end
-            local.get 0 i32.const 16 i32.shl return
-        end
-        call $abort unreachable)"#;
-
-/// What `sys_alloc` does with it, one call a line.
-const CALLS: [&str; 6] = [
-    "i32.const 0 call $sbrk local.tee 0 i32.const -1 i32.eq br_if 0",
-    "local.get 1 call $sbrk local.tee 2 local.get 0 i32.ne br_if 0",
-    "local.get 1 call $sbrk local.tee 2 local.get 3 i32.load local.get 3 i32.load offset=4 i32.add i32.eq br_if 0",
-    "local.get 1 call $sbrk i32.const -1 i32.eq br_if 0",
-    "i32.const 0 local.get 1 i32.sub call $sbrk drop",
-    "local.get 1 call $sbrk local.set 2 i32.const 0 call $sbrk local.set 3
-        local.get 2 i32.const -1 i32.eq br_if 0 local.get 3 i32.const -1 i32.eq br_if 0
-        local.get 2 local.get 3 i32.ge_u br_if 0",
-];
-
-fn allocator(calls: &[&str]) -> String {
-    let calls = calls.join("\n");
-    command(&format!(
-        "{MEMORY} {SBRK} (func $malloc (local i32 i32 i32 i32) block {calls} end)"
-    ))
-}
-
 fn obstacle(text: &str) -> Obstacle {
     judged(text).component.expect_err(text)
 }
@@ -65,16 +30,8 @@ fn proved() -> Judgement {
     }
 }
 
-/// A component works, and behaves the same if the allocator is what it looks like.
-fn likely(like: Allocator) -> Judgement {
-    Judgement {
-        component: Ok(()),
-        lacks: vec![Obstacle::LikelyAllocator { like }],
-    }
-}
-
 #[test]
-fn a_memory_that_nobody_asks_about_is_the_programs_alone() {
+fn a_memory_that_no_function_asks_about_is_the_programs_alone() {
     for memory in [
         "1",
         "2 4",
@@ -85,46 +42,6 @@ fn a_memory_that_nobody_asks_about_is_the_programs_alone() {
         let memory = format!(r#"(memory (export "memory") {memory})"#);
         assert_eq!(judged(&command(&memory)), proved(), "{memory}");
     }
-}
-
-#[test]
-fn wasi_libc_is_recognized_but_not_proved() {
-    assert_eq!(judged(&allocator(&CALLS)), likely(Allocator::WasiLibc));
-    let exits = allocator(&CALLS).replace(
-        "(module",
-        r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#,
-    );
-    let exits = exits.replace(
-        r#"(func (export "_start"))"#,
-        r#"(func (export "_start") (call $exit (i32.const 10)))"#,
-    );
-    let lacks = judged(&exits).lacks;
-    let like = Allocator::WasiLibc;
-    assert_eq!(
-        lacks,
-        [Obstacle::ExitCode, Obstacle::LikelyAllocator { like }]
-    );
-}
-
-/// Both places of Zig's allocator, in a function that is given 0 pages: then `memory.grow` returns
-/// the memory's size.
-#[test]
-fn zig_is_recognized_but_not_proved() {
-    let zig = command(&format!(
-        "{MEMORY} (func $z (param $n i32) (result i32) (local $p i32) (local $q i32) (local $x i32)
-            (if (i32.lt_s (local.get $n) (i32.const 1000)) (then
-                i32.const 0 local.get $n memory.grow local.tee $p i32.const 16 i32.shl
-                local.get $p i32.const -1 i32.eq select return))
-            block $b
-                i32.const 1 memory.grow local.tee $p i32.const 1 i32.add i32.const 2 i32.lt_u
-                br_if $b local.get $p i32.const 16 i32.shl local.set $q
-            end
-            local.get $x local.get $q local.get $n i32.add i32.store local.get $q return)
-        (func (drop (call $z (i32.const 0))))"
-    ));
-    assert_eq!(judged(&zig), likely(Allocator::Zig));
-    let other = zig.replace("i32.const 2 i32.lt_u", "i32.const 3 i32.lt_u");
-    assert!(matches!(obstacle(&other), Obstacle::Allocator { .. }));
 }
 
 /// Each function of the adapter is one of WASI that is listed, or one of the adapter's own.
@@ -194,9 +111,8 @@ fn functions_that_the_adapter_answers_differently_are_named() {
     );
 }
 
-/// What the rule says about a module with component types and this memory.
 #[test]
-fn component_types_are_judged_by_memory_and_start_alone() {
+fn with_component_types_memory_and_start_decide() {
     let judged = |text: &str| judge_with_types(&wat::parse_str(text).unwrap());
     // Other imports and reserved exports are the world's.
     let world = command(MEMORY)
@@ -231,110 +147,6 @@ fn component_types_are_judged_by_memory_and_start_alone() {
     );
     assert_eq!(judged(&exits).lacks, [Obstacle::ExitCode]);
     assert!(judged(&exits.replace("_start", "go")).lacks.is_empty());
-}
-
-/// If a part is missing, added or changed, the allocator is no longer recognized.
-#[test]
-fn what_is_nearly_wasi_libc_is_not() {
-    let mut wrong = Vec::new();
-    for (index, call) in CALLS.iter().enumerate() {
-        let mut calls = CALLS.to_vec();
-        calls.remove(index);
-        wrong.push(allocator(&calls));
-        let mut calls = CALLS.to_vec();
-        calls.push(call);
-        wrong.push(allocator(&calls));
-    }
-    // wasi-sdk up to 19: all memory up to its end is taken at the start.
-    let all =
-        "i32.const 0 call $sbrk i32.const 4096 i32.sub local.tee 1 i32.const 89 i32.lt_u br_if 0";
-    wrong.push(allocator(&[&[all], &CALLS[..]].concat()));
-    // The new memory is not compared with the end of the old.
-    let other_local = CALLS[1].replace("local.get 0", "local.get 3");
-    let mut calls = CALLS.to_vec();
-    calls[1] = &other_local;
-    wrong.push(allocator(&calls));
-    // Another function is called in between, and may call WASI.
-    for call in ["call $abort", "i32.const 0 call_indirect (type 0)"] {
-        let mut calls = CALLS.to_vec();
-        calls.insert(1, call);
-        let text = allocator(&calls).replace("(memory", "(table 1 funcref) (memory");
-        wrong.push(text.replace("(module", "(module (type (func))"));
-    }
-    let good = allocator(&CALLS);
-    // `sbrk` is called elsewhere, exported, or referred to.
-    for more in [
-        "(func (drop (call $sbrk (i32.const 65536))))",
-        "(func (param i32) (result i32) (return_call $sbrk (local.get 0)))",
-        r#"(export "sbrk" (func $sbrk))"#,
-        "(table funcref (elem $sbrk))",
-        "(func (drop (ref.func $sbrk))) (elem declare func $sbrk)",
-        "(func (drop (memory.size)))",
-        "(func (drop (memory.grow (i32.const 1))))",
-    ] {
-        wrong.push(good.replace("(func $malloc", &format!("{more} (func $malloc")));
-    }
-    // It is not quite `sbrk`.
-    for (it, other) in [
-        (
-            "i32.const 16 i32.shl return end\n        block",
-            "i32.const 15 i32.shl return end\n        block",
-        ),
-        ("i32.const 65535 i32.and", "i32.const 65534 i32.and"),
-        ("call $abort unreachable)", "call $abort i32.const 0)"),
-        (
-            "local.get 0 i32.const 16 i32.shl return",
-            "i32.const 0 i32.const 16 i32.shl return",
-        ),
-    ] {
-        assert!(good.contains(it), "{it}");
-        wrong.push(good.replace(it, other));
-    }
-    for text in wrong {
-        assert!(
-            matches!(obstacle(&text), Obstacle::Allocator { .. }),
-            "{text}"
-        );
-    }
-}
-
-/// The assertion in wasi-libc's `preopens.c`. It is no proof either: it tells a program where the
-/// memory ends, if the program looks for that.
-#[test]
-fn an_assertion_is_recognized_but_not_proved() {
-    let assertion = |then: &str| {
-        command(&format!(
-            "{MEMORY} (func $fail (param i32)) (func (local i32)
-                block memory.size i64.extend_i32_u i64.const 16 i64.shl local.get 0
-                i64.extend_i32_u i64.le_u br_if 0 return end i32.const 3 {then})"
-        ))
-    };
-    let aborts = judged(&assertion("call $fail unreachable"));
-    assert_eq!(aborts, likely(Allocator::WasiLibc));
-    for goes_on in ["call $fail", "drop"] {
-        assert!(matches!(
-            obstacle(&assertion(goes_on)),
-            Obstacle::Allocator { .. }
-        ));
-    }
-}
-
-#[test]
-fn whoever_takes_memory_by_itself_is_an_obstacle_with_its_name() {
-    let asks = |code: &str| obstacle(&command(&format!("{MEMORY} (func $heap (drop ({code})))")));
-    let Obstacle::Allocator {
-        function,
-        asks: what,
-    } = asks("memory.size")
-    else {
-        panic!();
-    };
-    assert_eq!(function, "function 1 `heap`");
-    assert_eq!(what, "asks for the memory's size");
-    assert!(matches!(
-        asks("memory.grow (i32.const 1)"),
-        Obstacle::Allocator { .. }
-    ));
 }
 
 #[test]

@@ -113,6 +113,41 @@ fn it_comes_back_wherever_things_are_now() {
 }
 
 #[test]
+fn no_type_is_added_twice() {
+    let module = r#"(module
+        (type $void (func))
+        (type $other (func (param i64)))
+        (type $same (func (param i64)))
+        (table $t 1 funcref)
+        (func (export "a") (type $void)
+            (call_indirect (type $other) (i64.const 1) (i32.const 0)))
+        (func (export "b") (type $void)
+            (call_indirect (type $same) (i64.const 2) (i32.const 0))
+            (call_indirect (type $void) (i32.const 0))))"#;
+    let optimized = r#"(module
+        (type $void (func))
+        (type $again (func))
+        (import "edgec:set-aside" "0" (func $a (type $void)))
+        (import "edgec:set-aside" "1" (func $b (type $void)))
+        (table $t 1 funcref)
+        (export "a" (func $a))
+        (export "b" (func $b))
+        (export "edgec:kept:t0" (table $t)))"#;
+    let back = r#"(module
+        (type $void (func))
+        (type $again (func))
+        (type $other (func (param i64)))
+        (table $t 1 funcref)
+        (func (export "a") (type $void)
+            (call_indirect (type $other) (i64.const 1) (i32.const 0)))
+        (func (export "b") (type $void)
+            (call_indirect (type $other) (i64.const 2) (i32.const 0))
+            (call_indirect (type $void) (i32.const 0))))"#;
+    let put = put_back(&parse(module), &spared(&[0, 1]), &parse(optimized)).unwrap();
+    assert_eq!(bare(&put), bare(&parse(back)));
+}
+
+#[test]
 fn what_nothing_uses_any_more_stays_out() {
     let module = r#"(module (func (nop)) (func (export "run")))"#;
     let optimized = r#"(module (func (export "run")))"#;

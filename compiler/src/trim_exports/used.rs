@@ -2,7 +2,7 @@
 //!
 //! Source: component model, `Explainer.md`, "Instance Definitions" and "Alias Definitions".
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
@@ -20,7 +20,8 @@ pub(super) enum Used<'a> {
 
 /// A core module's definition.
 struct Definition<'a> {
-    imports: Vec<(&'a str, &'a str)>,
+    /// The names of its imports, by the module that they name.
+    imports: HashMap<&'a str, BTreeSet<&'a str>>,
     used: Used<'a>,
 }
 
@@ -68,7 +69,8 @@ impl<'a> Reader<'a> {
                 let definition = self.definitions.get_mut(*number)?;
                 for import in section.into_imports() {
                     let import = import.ok()?;
-                    definition.imports.push((import.module, import.name));
+                    let names = definition.imports.entry(import.module).or_default();
+                    names.insert(import.name);
                 }
             }
             Payload::InstanceSection(section) => {
@@ -115,7 +117,7 @@ impl<'a> Reader<'a> {
         self.levels.push(match encoding {
             Encoding::Module => {
                 self.definitions.push(Definition {
-                    imports: Vec::new(),
+                    imports: HashMap::new(),
                     used: Used::Names(BTreeSet::new()),
                 });
                 Level::Module(self.definitions.len() - 1)
@@ -155,9 +157,8 @@ impl<'a> Reader<'a> {
             };
             let names = match module {
                 Some(number) => {
-                    let imports = &self.definitions.get(number)?.imports;
-                    let asked = imports.iter().filter(|(from, _)| *from == argument.name);
-                    Used::Names(asked.map(|(_, name)| *name).collect())
+                    let asked = self.definitions.get(number)?.imports.get(argument.name);
+                    Used::Names(asked.cloned().unwrap_or_default())
                 }
                 // What it imports is not known here.
                 None => Used::All,
