@@ -99,6 +99,6 @@ pub(super) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failu
     // Another process may create it at this moment.
     match files::stage(path, bytes, kind)?.commit_if_absent()? {
         true => Ok(()),
-        false => files::refuse_existing(path),
+        false => Err(files::exists(path)),
     }
 }
