@@ -287,7 +287,7 @@ pub(crate) fn bad_signature(error: &BadSignature) -> Failure {
         .hint("another key signed, or something else was signed; nothing was written")
 }
 
-/// Why there is no artifact.
+/// Why an artifact was not signed.
 pub(crate) fn package_failure(error: &PackageError) -> Failure {
     let (code, hint) = match error {
         PackageError::BadSignature(error) => return bad_signature(error),

@@ -20,7 +20,6 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::number::number;
-use crate::render::out;
 use crate::render::{self, Format};
 
 /// Keep verified artifacts, to be loaded in constant time
@@ -147,10 +146,9 @@ fn print_paths(store: &Store, path: &Path) -> Outcome {
     let paths = store.image_paths(path.named.version(path.app_version));
     let paths = paths.map_err(|error| failure(&error))?;
     let paths: Vec<String> = paths.iter().map(|path| render::path(path)).collect();
-    match path.format {
-        Format::Json => render::json(&paths),
-        Format::Text => paths.iter().for_each(|path| out!("{path}\n")),
-    }
+    render::answer(&paths, path.format, |paths| {
+        paths.iter().map(|path| format!("{path}\n")).collect()
+    });
     Ok(ExitCode::SUCCESS)
 }
 
