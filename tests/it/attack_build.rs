@@ -215,19 +215,7 @@ fn row_39_a_broken_optimizer() {
         ("much output", "head -c 50000000 /dev/zero"),
     ] {
         sandbox.fake_optimizer(body);
-        let output = sandbox.run(&[
-            "build",
-            "-q",
-            hello.to_str().unwrap(),
-            "-t",
-            std::env::consts::ARCH,
-            "--key",
-            "key.pem",
-            "-o",
-            "hello.cwasm",
-            "--wasm-opt",
-            "./wasm-opt",
-        ]);
+        let output = sandbox.hello_with(&["-q", "--wasm-opt", "./wasm-opt"]);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{what}: {stderr}");
         assert!(stderr.contains("warning"), "{what}: {stderr}");

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use edgec_tests::corpus::bombs::bombs;
 use edgec_tests::disk::SmallDisk;
-use edgec_tests::{Sandbox, binary, isolate, repository, skipped};
+use edgec_tests::processes::children;
+use edgec_tests::user::{as_user, give, root_becomes_user};
+use edgec_tests::{Sandbox, binary, isolate, repository};
+use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) const BUILD: &[&str] = &[
     "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
@@ -152,52 +155,59 @@ fn a_module_that_is_spared_is_left_as_it_is() {
     );
 }
 
-/// The child processes of a process.
-fn children(process: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
-    let tasks = tasks.into_iter().flatten().flatten();
-    let children =
-        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    let children = children.flat_map(|children| {
-        let numbers = children.split_whitespace().map(str::parse::<u32>);
-        numbers.flatten().collect::<Vec<u32>>()
-    });
-    children.collect()
+/// A build that takes long, and whose compiler gets this signal.
+fn killed(sandbox: &Sandbox, signal: Signal) -> Output {
+    bomb(sandbox, "2,000 loops around 2,000 variables");
+    let mut command = sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat());
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let begin = Instant::now();
+    let worker = loop {
+        let compiler = children(child.id()).into_iter().find(|child| {
+            let line = std::fs::read(format!("/proc/{child}/cmdline"));
+            line.is_ok_and(|line| {
+                line.split(|byte| *byte == 0)
+                    .any(|it| it == b"__precompile")
+            })
+        });
+        match compiler {
+            Some(worker) => break worker,
+            None if begin.elapsed() > Duration::from_secs(60) => panic!("no worker"),
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    let worker = Pid::from_raw(i32::try_from(worker).unwrap()).unwrap();
+    kill_process(worker, signal).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 /// The real worker, and a real signal.
 #[test]
 fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
-    use rustix::process::{Pid, Signal, kill_process};
     let sandbox = Sandbox::new();
-    bomb(&sandbox, "2,000 loops around 2,000 variables");
     for (signal, name) in [(Signal::KILL, "SIGKILL"), (Signal::TERM, "SIGTERM")] {
-        let mut command = sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat());
-        let child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let begin = Instant::now();
-        let worker = loop {
-            let compiler = children(child.id()).into_iter().find(|child| {
-                let line = std::fs::read(format!("/proc/{child}/cmdline"));
-                line.is_ok_and(|line| {
-                    line.split(|byte| *byte == 0)
-                        .any(|it| it == b"__precompile")
-                })
-            });
-            match compiler {
-                Some(worker) => break worker,
-                None if begin.elapsed() > Duration::from_secs(60) => panic!("no worker"),
-                None => std::thread::sleep(Duration::from_millis(1)),
-            }
-        };
-        let worker = Pid::from_raw(i32::try_from(worker).unwrap()).unwrap();
-        kill_process(worker, signal).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = killed(&sandbox, signal);
         let stderr = machines_fault(&sandbox, &output, "killed");
         assert!(
             stderr.contains(name) && !stderr.contains("defect"),
             "{stderr}"
         );
     }
+}
+
+/// A compiler ends itself by this signal when it finds a defect in itself.
+#[test]
+fn a_compiler_that_crashes_is_named() {
+    let sandbox = Sandbox::new();
+    let output = killed(&sandbox, Signal::ABORT);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let begins = "error[compile-crash]: bomb.wasm: ";
+    assert!(stderr.starts_with(begins), "{stderr}");
+    assert!(
+        stderr.contains("SIGABRT") && stderr.contains("hint: if it happens again"),
+        "{stderr}"
+    );
+    assert!(!sandbox.path().join("a.cwasm").exists());
 }
 
 #[test]
@@ -393,22 +403,15 @@ fn standard_error_may_be_full_or_closed() {
 /// Root has no limit on processes, so this runs as another user.
 #[test]
 fn a_limit_on_processes_is_named() {
-    if !edgec_tests::present("setpriv") || !rustix::process::geteuid().is_root() {
-        let why = "only root can become a user without processes";
-        skipped("EDGEC_REQUIRE_ROOT", why);
+    if !root_becomes_user() {
         return;
     }
     let sandbox = Sandbox::new();
     sandbox.write("in.wat", "(module (func (export \"f\")))");
-    sandbox.tool("chown", &["-R", "65531", "."]);
-    // The binary may be in a folder that only root can enter.
-    let own = sandbox.path().join("edgec");
-    if std::fs::hard_link(binary(), &own).is_err() {
-        std::fs::copy(binary(), &own).unwrap();
-    }
+    let own = give(&sandbox);
     let mut met = 0;
     for processes in 1..8 {
-        let mut command = Command::new("setpriv");
+        let mut command = as_user("sh");
         isolate(&mut command, sandbox.path());
         // Dash has another letter for this limit.
         let script = format!(
@@ -416,15 +419,7 @@ fn a_limit_on_processes_is_named() {
             own.display()
         );
         command
-            .args([
-                "--reuid",
-                "65531",
-                "--clear-groups",
-                "sh",
-                "-c",
-                &script,
-                "sh",
-            ])
+            .args(["-c", &script, "sh"])
             .args([BUILD, &["in.wat"]].concat());
         let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

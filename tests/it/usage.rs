@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use edgec_tests::{Sandbox, repository};
+use edgec_tests::{Sandbox, fifo, repository};
 use serde_json::Value;
 
 fn hello() -> String {
@@ -126,10 +126,7 @@ fn an_input_without_a_name_wants_one() {
         std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
     }
     // A pipe under a name of its own, like a shell's `<(…)`.
-    let status = std::process::Command::new("mkfifo")
-        .arg(sandbox.path().join("pipe.wasm"))
-        .status();
-    assert!(status.unwrap().success());
+    fifo(&sandbox.path().join("pipe.wasm"));
     let output = build("pipe.wasm", &["-o", "a.cwasm"]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
