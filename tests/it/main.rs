@@ -66,6 +66,7 @@ mod preview1_programs;
 mod progress;
 mod rebuild;
 mod regressions;
+mod run;
 mod secret_search;
 mod signers;
 mod stock;

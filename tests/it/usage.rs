@@ -205,9 +205,19 @@ fn values_of_options_are_explained() {
         let stderr = sandbox.fails(2, &arguments);
         assert!(stderr.contains(": write a whole number"), "{stderr}");
     }
+    let long = "x".repeat(1025);
+    let build = ["build", "in.wat", "--key", "key.pem", "--display-version"];
+    let stderr = sandbox.fails(2, &[&build[..], &[long.as_str()]].concat());
+    let says = "error[display-version]: --display-version has 1025 bytes, and 1024 is the limit";
+    assert!(stderr.starts_with(says), "{stderr}");
     // Milliseconds in the variable for builders, and a build that it puts behind its end.
     for (date, expires, says) in [
         ("1893456000000", "+90d", "seconds, not milliseconds"),
+        (
+            "today",
+            "+90d",
+            "error[source-date]: SOURCE_DATE_EPOCH: not a number",
+        ),
         (
             "253402300799",
             "2999-01-01",

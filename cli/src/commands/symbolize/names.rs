@@ -106,41 +106,4 @@ mod tests {
         assert!(names.function(&function("f")).is_none() && names.are_spent());
         assert!(names.failure().message().contains("58 B"));
     }
-
-    /// A tuple of two that are the same, of two that are the same, and so on: twelve bytes more
-    /// make it twice as long.
-    #[test]
-    fn a_name_that_grows_when_it_is_demangled_is_cut() {
-        let mut mangled = "_RIC1aTuuE".to_owned();
-        let mut last = mangled.find('T').unwrap();
-        for _ in 0..20 {
-            let next = mangled.len();
-            // Places are counted behind `_R`, and one less than the number's value.
-            let back = base_62(last - 2);
-            mangled.push_str(&format!("TB{back}B{back}E"));
-            last = next;
-        }
-        mangled.push('E');
-        let shown = format!("{:#}", rustc_demangle::demangle(&mangled));
-        assert!(shown.len() > 900_000, "{}", shown.len());
-        let named = name(&function(&mangled));
-        assert!(named.len() < MAX_NAME_LEN + 100 && named.contains('…'));
-    }
-
-    /// A number as the mangling writes it: 0 is `_`, 1 is `0_`.
-    fn base_62(number: usize) -> String {
-        const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        let Some(mut rest) = number.checked_sub(1) else {
-            return "_".to_owned();
-        };
-        let mut digits = Vec::new();
-        loop {
-            digits.push(char::from(DIGITS[rest % 62]));
-            rest /= 62;
-            if rest == 0 {
-                break;
-            }
-        }
-        digits.iter().rev().chain(&['_']).collect()
-    }
 }
