@@ -5,7 +5,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::process::{Command, Output};
 
-use edgec_tests::user::{USER, as_user, give, root_becomes_user};
+use edgec_tests::ordinary_user::{USER, as_user, give, root_becomes_user};
 use edgec_tests::{OLD_ARTIFACT, Sandbox, binary, isolate};
 
 const BUILD: &[&str] = &[

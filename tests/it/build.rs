@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use edgec_tests::user::{as_user, give, root_becomes_user};
+use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
 use edgec_tests::{OLD_ARTIFACT, Sandbox, isolate, repository};
 
 fn hello() -> String {

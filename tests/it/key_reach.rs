@@ -9,9 +9,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
 use edgec_tests::processes::children;
 use edgec_tests::strace::{strace_present, without};
-use edgec_tests::user::{as_user, give, root_becomes_user};
 use edgec_tests::{Sandbox, binary, encrypted_key, fifo, isolate};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;

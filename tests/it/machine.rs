@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use edgec_tests::corpus::bombs::bombs;
 use edgec_tests::disk::SmallDisk;
+use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
 use edgec_tests::processes::children;
-use edgec_tests::user::{as_user, give, root_becomes_user};
 use edgec_tests::{Sandbox, binary, isolate, repository};
 use rustix::process::{Pid, Signal, kill_process};
 

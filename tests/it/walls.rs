@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
 
-use edgec_tests::strace::{Call, strace_present, traced, without};
+use edgec_tests::strace::{Call, strace_present, traced};
 use edgec_tests::{Sandbox, example, repository};
 
 /// What a process behind these walls did and did not do: the lines that it printed. Its input and
@@ -147,8 +147,7 @@ fn what_confines_is_said_and_can_be_demanded() {
     let refused = sandbox.run(&[&build[..], &program].concat());
     assert_eq!(refused.status.code(), Some(2));
     let said = String::from_utf8(refused.stderr).unwrap();
-    let says = "error[confinement]: a `wasm-opt` program is not confined by edgec";
-    assert!(said.starts_with(says), "{said}");
+    assert!(said.contains("not confined by edgec"), "{said}");
 }
 
 /// A filter that an outer sandbox has set takes a wall away.
@@ -160,15 +159,23 @@ fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
     }
     let sandbox = Sandbox::new();
     let hello = repository().join("examples/hello.wat");
-    let hello = hello.to_str().unwrap();
     let build = |more: &[&str]| {
-        let build = ["build", "-q", "-t", "x86_64", "--key", "key.pem", hello];
-        let build = [&build[..], &["-o", "a.cwasm"], more].concat();
-        without(
-            &sandbox.command(&build),
-            "landlock_create_ruleset",
-            "ENOSYS",
-        )
+        let mut command = Command::new("strace");
+        command.args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=landlock_create_ruleset",
+        ]);
+        command.args(["-e", "inject=landlock_create_ruleset:error=ENOSYS"]);
+        command.arg(edgec_tests::binary());
+        command.args([
+            "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
+        ]);
+        command.args(more).arg(&hello).current_dir(sandbox.path());
+        command.output().unwrap()
     };
     let demanded = build(&["--require-confinement"]);
     assert_eq!(demanded.status.code(), Some(3), "{demanded:?}");

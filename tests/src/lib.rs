@@ -7,6 +7,8 @@ pub mod emulated;
 pub mod help;
 pub mod interop;
 pub mod levels;
+#[cfg(unix)]
+pub mod ordinary_user;
 pub mod planted;
 #[cfg(target_os = "linux")]
 pub mod processes;
@@ -18,8 +20,6 @@ pub mod store_host;
 pub mod stored;
 pub mod strace;
 pub mod transcript;
-#[cfg(unix)]
-pub mod user;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

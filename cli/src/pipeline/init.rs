@@ -56,8 +56,8 @@ fn failure(error: &InitError) -> Failure {
         InitError::Failed { .. } => {
             "while it runs nothing answers its imports: no clock, no random numbers, no files"
         }
-        InitError::Timeout { .. } => "--compile-timeout SECONDS gives the function more time",
-        InitError::Memory { .. } => "--worker-memory MIB gives the function more memory",
+        InitError::Timeout { .. } => "one that is this slow may have more time: --compile-timeout",
+        InitError::Memory { .. } => "one that is this large may have more: --worker-memory",
         InitError::Machine { source } => return machine_failure(error, source),
         _ => "this is a defect of edgec or of Wizer: please report it with the input",
     };
