@@ -6,7 +6,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use edgec_tests::corpus::{GREETING, bombs::bombs, fails, refused};
+use edgec_tests::corpus::bombs::{bombs, loops_around_variables};
+use edgec_tests::corpus::{GREETING, fails, refused};
 use edgec_tests::disk::SmallDisk;
 use edgec_tests::{OLD_ARTIFACT, Sandbox, binary, isolate, repository};
 
@@ -147,9 +148,7 @@ fn row_38_bombs() {
 #[test]
 fn row_38_time_and_memory_have_limits() {
     let sandbox = Sandbox::new();
-    let bombs = bombs();
-    let bomb = |name: &str| &bombs.iter().find(|bomb| bomb.name == name).unwrap().wasm;
-    sandbox.write("bomb.wasm", bomb("2,000 loops around 2,000 variables"));
+    sandbox.write("bomb.wasm", loops_around_variables(2000));
     let with = |more: &[&'static str]| [BUILD, &["-O0"], more].concat();
     let time = with(&["--compile-timeout", "1", "bomb.wasm"]);
     let stderr = refused(&sandbox, &time, "compile-timeout");

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use edgec_tests::corpus::bombs::loops_around_variables;
 use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
 use edgec_tests::processes::children;
 use edgec_tests::strace::{strace_present, without};
@@ -22,17 +23,6 @@ const PATIENCE: Duration = Duration::from_secs(240);
 
 /// More than a pipe holds, in bytes: when it is written, its reader has begun to read.
 const MORE_THAN_A_PIPE: usize = 1 << 18;
-
-/// A program that does not compile in a few seconds.
-fn bomb() -> String {
-    // Each loop keeps a variable of its own through all of them.
-    const LOOPS: usize = 2000;
-    let variables = "i32 ".repeat(LOOPS);
-    let begin = |at| format!("loop local.get {at} i32.const 1 i32.add local.set {at} ");
-    let begin: String = (0..LOOPS).map(begin).collect();
-    let end = "end ".repeat(LOOPS);
-    format!("(module (func (export \"f\") (local {variables}) {begin}{end}))")
-}
 
 /// The end of a process that must not wait for anything.
 fn ended(mut child: Child) -> Output {
@@ -69,10 +59,10 @@ fn writer(sandbox: &Sandbox, name: &str, child: &mut Child) -> File {
 fn a_key_is_read_when_nothing_is_left_to_compile() {
     let sandbox = Sandbox::new();
     sandbox.write("good.wat", "(module (func (export \"f\")))");
-    sandbox.write("slow.wat", bomb());
+    sandbox.write("slow.wasm", loops_around_variables(2000));
     fifo(&sandbox.path().join("fifo.pem"));
     let build = ["build", "-O0", "-t", "x86_64", "--compile-timeout", "5"];
-    let files = ["good.wat", "slow.wat", "--key", "fifo.pem", "-o", "out"];
+    let files = ["good.wat", "slow.wasm", "--key", "fifo.pem", "-o", "out"];
     let told = File::create(sandbox.path().join("told")).unwrap();
     let mut command = sandbox.command(&[&build[..], &files].concat());
     let mut child = command.stdout(Stdio::null()).stderr(told).spawn().unwrap();
@@ -81,7 +71,7 @@ fn a_key_is_read_when_nothing_is_left_to_compile() {
     assert!(left.is_empty(), "{left:?}");
     let told = String::from_utf8(sandbox.read("told")).unwrap();
     assert!(
-        told.starts_with("error[") && told.contains("slow.wat: "),
+        told.starts_with("error[") && told.contains("slow.wasm: "),
         "{told}"
     );
     pipe.write_all(&sandbox.read("key.pem")).unwrap();

@@ -7,7 +7,7 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use edgec_tests::corpus::bombs::bombs;
+use edgec_tests::corpus::bombs::loops_around_variables;
 use edgec_tests::disk::SmallDisk;
 use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
 use edgec_tests::processes::children;
@@ -42,11 +42,6 @@ pub(crate) fn machines_fault(sandbox: &Sandbox, output: &Output, code: &str) -> 
     assert!(stderr.contains("  hint: "), "{stderr}");
     assert!(!sandbox.path().join("a.cwasm").exists());
     stderr
-}
-
-fn bomb(sandbox: &Sandbox, name: &str) {
-    let bomb = bombs().into_iter().find(|bomb| bomb.name == name);
-    sandbox.write("bomb.wasm", bomb.unwrap().wasm);
 }
 
 /// A build gives the same bytes or none: if the optimizer is killed, the module is not left as it
@@ -157,7 +152,7 @@ fn a_module_that_is_spared_is_left_as_it_is() {
 
 /// A build that takes long, and whose compiler gets this signal.
 fn killed(sandbox: &Sandbox, signal: Signal) -> Output {
-    bomb(sandbox, "2,000 loops around 2,000 variables");
+    sandbox.write("bomb.wasm", loops_around_variables(2000));
     let mut command = sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat());
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     let begin = Instant::now();
@@ -300,7 +295,7 @@ fn limits_are_named() {
     }
     assert!(met > 0);
 
-    bomb(&sandbox, "2,000 loops around 2,000 variables");
+    sandbox.write("bomb.wasm", loops_around_variables(2000));
     let large = [BUILD, &["-O0", "bomb.wasm"]].concat();
     let stderr = machines_fault(&sandbox, &after(&sandbox, "ulimit -t 1", &large), "limit");
     assert!(stderr.contains("`ulimit -t`"), "{stderr}");
