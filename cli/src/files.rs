@@ -47,9 +47,9 @@ pub(crate) struct Staged {
     file: tempfile::NamedTempFile,
 }
 
-/// Writes the new file beside the old one. A private key is for its owner only, other files are for
-/// those whom the process's umask lets. What lies at `path` is looked at when the new file takes
-/// its place.
+/// Writes the new file beside the old one. A private key is for its owner only. Another file gets
+/// the old file's mode, or the one that the process's umask gives. What lies at `path` is looked at
+/// when the new file takes its place.
 pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, Failure> {
     let stage = || {
         let mut builder = tempfile::Builder::new();

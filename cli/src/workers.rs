@@ -170,7 +170,7 @@ pub(crate) const fn offered(memory: u64) -> WorkerLimits {
     }
 }
 
-/// This program is not to be found.
+/// The failure if this program's own path is not known.
 fn failure(error: &io::Error) -> Failure {
     Failure::environment("worker", error)
 }

@@ -19,8 +19,8 @@ use crate::number::{COUNT, number};
 use crate::render::{self, Format, count, safe, size};
 use crate::{exports, files};
 
-/// How many stages, settings, memories and tables a manifest may have together to be compared. A
-/// table of twenty bytes takes a thousand in memory when it is compared. A program can have 10,000
+/// How many stages, settings, memories and tables a manifest may have together to be compared: one
+/// that takes twenty bytes in the manifest takes a thousand in memory. A program can have 10,000
 /// instances; the largest known one has some dozens.
 const MAX_ENTRIES: usize = 20_000;
 

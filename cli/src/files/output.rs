@@ -102,7 +102,7 @@ pub(crate) fn spare_inputs(read: &[PathBuf], written: &Path) -> Result<(), Failu
     refuse_stdin_twice(read)
 }
 
-/// Standard input is one thing.
+/// Refuses to read standard input twice.
 pub(crate) fn refuse_stdin_twice(read: &[PathBuf]) -> Result<(), Failure> {
     let read = read.iter().filter(|path| path.as_os_str() == STDIN);
     if read.count() > 1 {
