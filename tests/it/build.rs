@@ -205,6 +205,25 @@ fn the_public_key_of_a_build_is_read_once() {
     }
 }
 
+/// The summary's command can be pasted into a shell.
+#[test]
+fn the_command_that_checks_an_artifact_is_quoted() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.ok(&["build", &hello(), "-t", "x86_64", "-o", "a b/it's.cwasm"]);
+    let line = said
+        .lines()
+        .find_map(|line| line.split_once("check it: edgec "));
+    let (_, line) = line.unwrap();
+    let script = format!("\"$0\" {line}");
+    let edgec = edgec_tests::binary().to_str().unwrap();
+    let verified = sandbox.tool("sh", &["-c", &script, edgec]);
+    let verified = String::from_utf8(verified).unwrap();
+    assert!(
+        verified.starts_with("a b/it's.cwasm: verified"),
+        "{verified}"
+    );
+}
+
 /// The user has not named these files, so the hint says which one to move.
 #[test]
 fn a_damaged_development_key_is_told_what_to_do_about() {

@@ -3,6 +3,7 @@
 mod kept;
 mod rows;
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
@@ -171,10 +172,16 @@ impl<'a> Summary<'a> {
         let made = if self.new_key { "the new" } else { "your" };
         format!(
             "signed by {made} development key {key_id}\n  \
-             check it: edgec verify --key {public} {}\n",
-            artifact.path
+             check it: edgec verify --key {} {}\n",
+            word(public),
+            word(&artifact.path)
         )
     }
+}
+
+/// A path as a shell takes it for one word.
+fn word(path: &str) -> Cow<'_, str> {
+    shlex::try_quote(path).unwrap_or(Cow::Borrowed(path))
 }
 
 impl InputReport {
