@@ -19,11 +19,7 @@ pub(crate) fn build(sandbox: &Sandbox, input: &str, options: &[&str]) -> Value {
 
 pub(crate) fn run(sandbox: &Sandbox) -> stock::Behaviour {
     let output = sandbox.run(&["run", "app.cwasm", "--key", "key.pub.pem"]);
-    stock::Behaviour {
-        stdout: output.stdout,
-        stderr: output.stderr,
-        code: output.status.code().unwrap(),
-    }
+    output.into()
 }
 
 /// Builds `app.wat` as `app.cwasm`.

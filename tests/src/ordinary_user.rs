@@ -24,7 +24,7 @@ pub fn root_becomes_user() -> bool {
     can
 }
 
-/// A program that this user runs. If root does not run the tests, who runs them is that user.
+/// A program that this user runs; if root does not run the tests, the user who does.
 pub fn as_user(program: impl AsRef<OsStr>) -> Command {
     if !geteuid().is_root() {
         return Command::new(program);
@@ -35,8 +35,8 @@ pub fn as_user(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Gives a sandbox to this user, with the binary in it, whose path this returns: the binary itself
-/// may be in a folder that only root can enter.
+/// Gives a sandbox to this user, and puts the binary into it: its own folder may be one that only
+/// root can enter. Returns the binary's path.
 pub fn give(sandbox: &Sandbox) -> PathBuf {
     if geteuid().is_root() {
         sandbox.tool("chown", &["-R", &USER.to_string(), "."]);
