@@ -150,21 +150,25 @@ fn a_module_that_is_spared_is_left_as_it_is() {
     );
 }
 
-/// A build that takes long, and whose compiler gets this signal.
-fn killed(sandbox: &Sandbox, signal: Signal) -> Output {
+/// A build in which the compiler takes long.
+fn long_build(sandbox: &Sandbox) -> Command {
     sandbox.write("bomb.wasm", loops_around_variables(2000));
-    let mut command = sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat());
+    sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat())
+}
+
+/// Runs a command, and sends this signal to the worker with this verb.
+fn killed(mut command: Command, verb: &str, signal: Signal) -> Output {
     let child = command.stderr(Stdio::piped()).spawn().unwrap();
     let begin = Instant::now();
     let worker = loop {
-        let compiler = children(child.id()).into_iter().find(|child| {
+        let found = children(child.id()).into_iter().find(|child| {
             let line = std::fs::read(format!("/proc/{child}/cmdline"));
             line.is_ok_and(|line| {
                 line.split(|byte| *byte == 0)
-                    .any(|it| it == b"__precompile")
+                    .any(|it| it == verb.as_bytes())
             })
         });
-        match compiler {
+        match found {
             Some(worker) => break worker,
             None if begin.elapsed() > Duration::from_secs(60) => panic!("no worker"),
             None => std::thread::sleep(Duration::from_millis(1)),
@@ -180,7 +184,7 @@ fn killed(sandbox: &Sandbox, signal: Signal) -> Output {
 fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
     let sandbox = Sandbox::new();
     for (signal, name) in [(Signal::KILL, "SIGKILL"), (Signal::TERM, "SIGTERM")] {
-        let output = killed(&sandbox, signal);
+        let output = killed(long_build(&sandbox), "__precompile", signal);
         let stderr = machines_fault(&sandbox, &output, "killed");
         assert!(
             stderr.contains(name) && !stderr.contains("defect"),
@@ -189,20 +193,31 @@ fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
     }
 }
 
-/// A compiler ends itself by this signal when it finds a defect in itself.
+/// A worker ends itself by this signal when it finds a defect in itself.
 #[test]
-fn a_compiler_that_crashes_is_named() {
+fn a_worker_that_crashes_is_named() {
     let sandbox = Sandbox::new();
-    let output = killed(&sandbox, Signal::ABORT);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    let begins = "error[compile-crash]: bomb.wasm: ";
-    assert!(stderr.starts_with(begins), "{stderr}");
-    assert!(
-        stderr.contains("SIGABRT") && stderr.contains("hint: if it happens again"),
-        "{stderr}"
-    );
-    assert!(!sandbox.path().join("a.cwasm").exists());
+    let many = format!("(module{})", "(func)".repeat(900_000));
+    sandbox.write("many.wat", many);
+    let validate = sandbox.command(&["validate", "many.wat"]);
+    for (command, verb, begins) in [
+        (
+            long_build(&sandbox),
+            "__precompile",
+            "error[compile-crash]: bomb.wasm: ",
+        ),
+        (validate, "__front-end", "error[validate-crash]: many.wat: "),
+    ] {
+        let output = killed(command, verb, Signal::ABORT);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with(begins), "{stderr}");
+        assert!(
+            stderr.contains("SIGABRT") && stderr.contains("please report it"),
+            "{stderr}"
+        );
+        assert!(!sandbox.path().join("a.cwasm").exists());
+    }
 }
 
 #[test]
