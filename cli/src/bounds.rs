@@ -29,8 +29,8 @@ pub(crate) const MAX_MESSAGE_LEN: usize = 1 << 16;
 /// What stands where something was cut off.
 const CUT: char = '…';
 
-/// A text of at most `most` bytes, and a mark where the rest of it was. What makes the text is
-/// stopped at that length: it may be an endless one.
+/// A text of at most `most` bytes, and a mark where the rest of it was. The text is made no further
+/// than that: it may be endless.
 pub(crate) fn excerpt(text: impl fmt::Display, most: usize) -> String {
     let mut short = Short {
         text: String::new(),
@@ -45,7 +45,7 @@ pub(crate) fn excerpt(text: impl fmt::Display, most: usize) -> String {
     }
 }
 
-/// As [`excerpt`], of a text that is there already.
+/// As [`excerpt`], of a text that was made already.
 pub(crate) fn cut(mut text: String, most: usize) -> String {
     if text.len() > most {
         text.truncate(text.floor_char_boundary(most));

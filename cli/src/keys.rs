@@ -184,10 +184,12 @@ impl Development {
                  system,\nand name its file with --key or {KEY_VARIABLE}"
             )));
         }
-        let folder = etcetera::choose_base_strategy()
-            .map_err(|error| Failure::environment("no-home", &error).hint("name a key with --key"))?
-            .config_dir()
-            .join("edgec");
+        let home = etcetera::choose_base_strategy().map_err(|error| {
+            Failure::environment("no-home", &error)
+                .about("the development key")
+                .hint("set HOME, or name a key with --key")
+        })?;
+        let folder = home.config_dir().join("edgec");
         let private = folder.join("dev.pem");
         if private.exists() {
             look(&private, passphrase)?;

@@ -21,7 +21,7 @@ pub(crate) fn number(
         match range.contains(&number) {
             true => Ok(number),
             false => Err(format!(
-                "{number} is not in {}..={}",
+                "write a number from {} to {}",
                 range.start(),
                 range.end()
             )),
@@ -43,7 +43,7 @@ mod tests {
         }
         for text in ["0", "61"] {
             let error = seconds(text).unwrap_err();
-            assert_eq!(error, format!("{text} is not in 1..=60"));
+            assert_eq!(error, "write a number from 1 to 60", "{text}");
         }
     }
 }

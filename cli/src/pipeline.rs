@@ -253,7 +253,12 @@ impl Prepared {
 
     /// The core modules that the optimizer left as they were.
     pub(crate) fn kept(&self) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
-        kept(&self.optimized)
+        use edgec_compiler::ModuleOutcome;
+        let modules = self.optimized.modules.iter().enumerate();
+        modules.filter_map(|(number, module)| match &module.outcome {
+            ModuleOutcome::Kept(failure) => Some((number, failure)),
+            ModuleOutcome::Optimized { .. } => None,
+        })
     }
 
     /// The functions that the optimizer was not given, with the numbers of their core modules.
@@ -297,13 +302,4 @@ pub(crate) fn debug_info(
 ) -> Result<DebugInfo<'static>, Failure> {
     let debug = debug_sections.debug_info(names);
     debug.map_err(|error| defect(&error))
-}
-
-fn kept(optimized: &Optimized) -> impl Iterator<Item = (usize, &edgec_compiler::Failure)> {
-    use edgec_compiler::ModuleOutcome;
-    let modules = optimized.modules.iter().enumerate();
-    modules.filter_map(|(number, module)| match &module.outcome {
-        ModuleOutcome::Kept(failure) => Some((number, failure)),
-        ModuleOutcome::Optimized { .. } => None,
-    })
 }

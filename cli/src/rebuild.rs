@@ -65,12 +65,14 @@ impl Rebuild {
             );
             return Err(Failure::new(Exit::Rejected, "rebuild-input", message)
                 .about(&self.shown)
-                .hint("take the very file that was built, before any other tool touched it"));
+                .hint(
+                    "name the very file that was built, as it was before other tools changed it",
+                ));
         }
         let id = &manifest.target.id;
         let target = edgec_targets::find(id).map_err(|error| {
             Failure::rejected("rebuild-unknown", &error)
-                .hint("the manifest names the version of edgec that has it: `edgec inspect`")
+                .hint("`edgec inspect` shows which edgec built it: use that one")
         })?;
         let recipe = pipeline::recipe(manifest, &self.workers)?;
         self.progress.begin(&manifest.name, recipe.steps([target]));

@@ -115,6 +115,18 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Prints a result: as one JSON document, or as this text.
+pub(crate) fn answer<T: serde::Serialize>(
+    result: &T,
+    format: Format,
+    text: impl FnOnce(&T) -> String,
+) {
+    match format {
+        Format::Json => json(result),
+        Format::Text => write_stdout(text(result).as_bytes()),
+    }
+}
+
 /// Prints a value as one JSON document.
 pub(crate) fn json(value: &impl serde::Serialize) {
     // The values are this crate's own: string keys, no failing `Serialize`.
@@ -142,18 +154,18 @@ fn safe_json(document: &str) -> String {
     safe
 }
 
-/// Whether text shows the number of the character instead: it would not be seen, or not be known.
+/// Whether text shows the character's number instead, because it is not seen or not assigned.
 fn is_escaped(c: char) -> bool {
     is_unseen(c) || is_unassigned(c)
 }
 
-/// Whether the standard library knows no character there: what a terminal makes of it, and how wide
-/// it is, is not settled. It escapes those, control characters and spaces.
+/// Whether the standard library knows no such character: terminals do not agree on what to show for
+/// it, nor how wide. The library escapes those, control characters and spaces.
 fn is_unassigned(c: char) -> bool {
     if c.is_ascii() {
         return false;
     }
-    // In front, it would escape a character that combines with the one before as well.
+    // At the beginning of a text, it also escapes characters that combine with the one before.
     let text = String::from_iter(['a', c]);
     text.escape_debug().nth(1) != Some(c)
 }

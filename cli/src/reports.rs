@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
-use crate::render::{self, Format};
+use crate::render::{self, Format, out};
 
 /// The reports on several files. A failure of one does not end the verb.
 pub(crate) struct Reports<T> {
@@ -30,9 +30,25 @@ impl<T: Serialize> Reports<T> {
         failure.tell(self.format);
     }
 
-    /// The exit code for something bad that is no failure.
+    /// Sets the exit code, unless there is a worse one: something is wrong that is not a failure.
     pub(crate) fn end_at_least_with(&mut self, exit: Exit) {
         self.worst = self.worst.max(Some(exit));
+    }
+
+    /// Prints the text and the failure of a report, and keeps it for the document.
+    pub(crate) fn add(
+        &mut self,
+        report: T,
+        failure: impl FnOnce(&T) -> Option<&Failure>,
+        text: impl FnOnce(&T) -> String,
+    ) {
+        if self.format == Format::Text {
+            out!("{}", text(&report));
+        }
+        if let Some(failure) = failure(&report) {
+            self.fail(failure);
+        }
+        self.push(report);
     }
 
     pub(crate) fn push(&mut self, report: T) {

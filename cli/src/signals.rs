@@ -1,10 +1,10 @@
 //! Signals that wait while files are put in place.
 //!
-//! At any other time an interrupted edgec ends at once, as the system wants it, and nothing
-//! was written. Between the first temporary file and the last rename it would leave the one
-//! behind or do without the other, so there a signal waits until the files are in place or
-//! gone. While a passphrase is typed, the terminal does not show it: a signal then ends edgec
-//! after the terminal has its settings back. `SIGKILL` waits for nothing.
+//! At any other time a signal ends edgec at once, and nothing was written. Between the first
+//! temporary file and the last rename, that would leave temporary files behind, or only some of the
+//! files in place. So a signal waits there until all files are in place or gone. While a passphrase
+//! is typed, the terminal does not show it: a signal ends edgec after the terminal has its settings
+//! back. `SIGKILL` waits for nothing.
 
 #[cfg(unix)]
 pub(crate) use unix::{install, on_silent_terminal, uninterrupted};

@@ -4,8 +4,8 @@
 //! known without a secret. Then it is opened: the key is read, the passphrase or the PIN is asked
 //! for. Between the two lies what a verb does with programs that are not trusted.
 //!
-//! Whatever they give back is verified with the public key before it goes anywhere: a program
-//! or a token may hold another key than the one that it is said to hold.
+//! What they give back is verified with the public key before it goes anywhere: a program or a
+//! token may hold another key than the one that it is said to hold.
 
 mod command;
 mod token;
@@ -127,59 +127,60 @@ impl SignerArguments {
 
     /// Who was named, ready to sign.
     pub(crate) fn signer(&self) -> Result<Option<Signer>, Failure> {
-        let named = self.named()?;
-        named.map(NamedSigner::open).transpose()
+        let expected = self.public_key()?;
+        let who = self.who(expected)?;
+        who.map(|who| self.named(who, expected).open()).transpose()
     }
 
-    /// Who was named: on the command line, else by `EDGEC_KEY`.
-    fn named(&self) -> Result<Option<NamedSigner>, Failure> {
+    /// Who was named, else the development key.
+    pub(crate) fn named_or_development(&self) -> Result<NamedSigner, Failure> {
         let expected = self.public_key()?;
+        let who = match self.who(expected)? {
+            Some(who) => who,
+            None => Who::Development(Development::find(self.passphrase_file.as_deref())?),
+        };
+        Ok(self.named(who, expected))
+    }
+
+    fn named(&self, who: Who, expected: Option<PublicKey>) -> NamedSigner {
+        NamedSigner {
+            who,
+            expected,
+            passphrase: self.passphrase_file.clone(),
+        }
+    }
+
+    /// Who was named: on the command line, else by `EDGEC_KEY`. The public key comes as an argument
+    /// because its file may be a pipe, which gives its content once.
+    fn who(&self, expected: Option<PublicKey>) -> Result<Option<Who>, Failure> {
         let secrets = [&self.passphrase_file, &self.pkcs11_pin_file];
         for file in secrets.into_iter().flatten() {
             files::refuse_shared_secret(file)?;
         }
-        let passphrase = self.passphrase_file.clone();
-        let who = if let Some(command) = &self.signer {
+        if let Some(command) = &self.signer {
             // clap has seen to that.
             let public = expected
                 .ok_or_else(|| Failure::usage("public-key", "--signer needs --public-key"))?;
-            Who::Command(CommandSigner::new(command, self.signer_timeout)?, public)
+            let command = CommandSigner::new(command, self.signer_timeout)?;
+            Ok(Some(Who::Command(command, public)))
         } else if let Some(module) = &self.pkcs11_module {
             token::look(module)?;
-            Who::Token {
+            Ok(Some(Who::Token {
                 module: module.clone(),
                 token: self.pkcs11_token.clone().unwrap_or_default(),
                 key: self.pkcs11_key.clone().unwrap_or_default(),
                 pin: self.pkcs11_pin_file.clone(),
-            }
+            }))
         } else if let Some(path) = self.key_file() {
             // Not as if it were not set: then another key would sign without a word.
             if path.as_os_str().is_empty() {
                 return Err(empty_variable());
             }
-            keys::look(&path, passphrase.as_deref())?;
-            Who::File(path)
+            keys::look(&path, self.passphrase_file.as_deref())?;
+            Ok(Some(Who::File(path)))
         } else {
-            return Ok(None);
-        };
-        Ok(Some(NamedSigner {
-            who,
-            expected,
-            passphrase,
-        }))
-    }
-
-    /// Who was named, else the development key.
-    pub(crate) fn named_or_development(&self) -> Result<NamedSigner, Failure> {
-        if let Some(named) = self.named()? {
-            return Ok(named);
+            Ok(None)
         }
-        let passphrase = self.passphrase_file.clone();
-        Ok(NamedSigner {
-            who: Who::Development(Development::find(passphrase.as_deref())?),
-            expected: self.public_key()?,
-            passphrase,
-        })
     }
 
     /// `--key`, else `EDGEC_KEY`, which counts for less than any other signer. The variable may be
@@ -286,7 +287,7 @@ pub(crate) fn bad_signature(error: &BadSignature) -> Failure {
         .hint("another key signed, or something else was signed; nothing was written")
 }
 
-/// Why there is no artifact.
+/// Why an artifact was not signed.
 pub(crate) fn package_failure(error: &PackageError) -> Failure {
     let (code, hint) = match error {
         PackageError::BadSignature(error) => return bad_signature(error),

@@ -16,9 +16,9 @@ use crate::{CODE_MAP_WORKER, workers};
 /// How long a decoder may take. Milliseconds are enough for a real image.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a decoder may take for itself, in bytes (96 MiB), and for each byte that it reads: it makes
-/// entries of some dozen bytes out of two, in lists that grow by doubling. A bomb is small, and gets
-/// little.
+/// What a decoder may take for itself, in bytes (96 MiB), and for each byte that it reads. From two
+/// bytes it makes entries of some dozen, in lists that grow by doubling. A bomb is small, so it gets
+/// little memory.
 const OWN_MEMORY: u64 = 96 << 20;
 const MEMORY_PER_BYTE: u64 = 48;
 /// The most that it may take (2 GiB).
@@ -38,8 +38,7 @@ pub(crate) fn kind(manifest: &Manifest) -> edgec_compiler::Kind {
     }
 }
 
-/// Where the engine enters the code of an image; `code` is what it is called when that cannot be
-/// said.
+/// Where the engine enters the code of an image. `code` is the error's code if that is not known.
 pub(crate) fn entries(
     code: &'static str,
     manifest: &Manifest,
@@ -75,9 +74,9 @@ fn read<T>(
     let (found, known) = (manifest.engine.major(), ENGINE_VERSION.major.to_string());
     if found != known {
         let message =
-            format!("the code is for wasmtime {found}, and this edgec reads that of {known}");
+            format!("the code is for wasmtime {found}, and this edgec reads code for {known}");
         let failure = Failure::new(Exit::Rejected, code, message);
-        return Err(failure.hint("take the edgec of that engine version"));
+        return Err(failure.hint(format!("use an edgec with wasmtime {found}")));
     }
     let info = image.section(".wasmtime.info").unwrap_or_default();
     let worker = workers::worker(CODE_MAP_WORKER, workers::offered(memory(info)));

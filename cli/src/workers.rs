@@ -13,6 +13,7 @@ use edgec_compiler::{
 use crate::failure::{Failure, chain};
 use crate::number::{MEBIBYTES, SECONDS, number};
 use crate::pipeline::Init;
+use crate::render::safe;
 use crate::{
     ASSEMBLER_WORKER, COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, LAUNCHER_WORKER,
     OPTIMIZER_WORKER, WALLS_WORKER, secrets,
@@ -190,7 +191,7 @@ pub(crate) const fn offered(memory: u64) -> WorkerLimits {
     }
 }
 
-/// This program is not to be found.
+/// The failure if this program's own path is not known.
 fn failure(error: &io::Error) -> Failure {
     Failure::environment("worker", error)
 }
@@ -208,6 +209,10 @@ pub(crate) fn confinement() -> String {
         Ok(missing) => {
             format!("edgec's processes are not confined by all walls; missing: {missing}")
         }
-        Err(why) => format!("what confines edgec's processes is not known: {why}"),
+        // On one line, since it is a comment in a host profile.
+        Err(why) => format!(
+            "what confines edgec's processes is not known: {}",
+            safe(&why)
+        ),
     }
 }

@@ -5,7 +5,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::process::{Command, Output};
 
-use edgec_tests::{OLD_ARTIFACT, Sandbox, binary, isolate, present, skipped};
+use edgec_tests::ordinary_user::{USER, as_user, give, root_becomes_user};
+use edgec_tests::{OLD_ARTIFACT, Sandbox, binary, isolate};
 
 const BUILD: &[&str] = &[
     "build",
@@ -17,8 +18,6 @@ const BUILD: &[&str] = &[
     "--key",
     "key.pem",
 ];
-/// A user to whom no other file belongs.
-const USER: u32 = 65531;
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -39,9 +38,7 @@ fn stderr(output: &Output) -> String {
 /// first artifact is in its place already.
 #[test]
 fn an_artifact_that_cannot_take_its_place() {
-    if !rustix::process::geteuid().is_root() || !present("setpriv") {
-        let why = "only root can become a user whose files are few";
-        skipped("EDGEC_REQUIRE_ROOT", why);
+    if !root_becomes_user() {
         return;
     }
     let sandbox = sandbox();
@@ -49,24 +46,15 @@ fn an_artifact_that_cannot_take_its_place() {
     let path = |name: &str| sandbox.path().join(name);
     sandbox.write(second, OLD_ARTIFACT);
     fs::set_permissions(path(second), Permissions::from_mode(0o644)).unwrap();
-    sandbox.tool("chown", &["-R", &USER.to_string(), "."]);
+    let own = give(&sandbox);
     for name in ["out", second] {
         chown(path(name), Some(0), None).unwrap();
     }
     fs::set_permissions(path("out"), Permissions::from_mode(0o1777)).unwrap();
-    // The binary may be in a folder that only root can enter.
-    let own = path("edgec");
-    if fs::hard_link(binary(), &own).is_err() {
-        fs::copy(binary(), &own).unwrap();
-    }
     let build = || {
-        let mut command = Command::new("setpriv");
+        let mut command = as_user(&own);
         isolate(&mut command, sandbox.path());
-        command
-            .args(["--reuid", &USER.to_string(), "--clear-groups"])
-            .arg(&own)
-            .args(into("out"));
-        command.output().unwrap()
+        command.args(into("out")).output().unwrap()
     };
     for old in [None, Some(OLD_ARTIFACT)] {
         if let Some(old) = old {

@@ -6,7 +6,8 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
-use edgec_tests::corpus::{GREETING, bombs::bombs, fails, refused};
+use edgec_tests::corpus::bombs::{bombs, loops_around_variables};
+use edgec_tests::corpus::{GREETING, fails, refused};
 use edgec_tests::disk::SmallDisk;
 use edgec_tests::{OLD_ARTIFACT, Sandbox, binary, isolate, repository};
 
@@ -148,9 +149,7 @@ fn row_38_bombs() {
 #[test]
 fn row_38_time_and_memory_have_limits() {
     let sandbox = Sandbox::new();
-    let bombs = bombs();
-    let bomb = |name: &str| &bombs.iter().find(|bomb| bomb.name == name).unwrap().wasm;
-    sandbox.write("bomb.wasm", bomb("2,000 loops around 2,000 variables"));
+    sandbox.write("bomb.wasm", loops_around_variables(2000));
     let with = |more: &[&'static str]| [BUILD, &["-O0"], more].concat();
     let time = with(&["--compile-timeout", "1", "bomb.wasm"]);
     let stderr = refused(&sandbox, &time, "compile-timeout");
@@ -224,19 +223,7 @@ fn row_39_a_broken_optimizer() {
         ("much output", "head -c 50000000 /dev/zero"),
     ] {
         sandbox.fake_optimizer(body);
-        let output = sandbox.run(&[
-            "build",
-            "-q",
-            hello.to_str().unwrap(),
-            "-t",
-            std::env::consts::ARCH,
-            "--key",
-            "key.pem",
-            "-o",
-            "hello.cwasm",
-            "--wasm-opt",
-            "./wasm-opt",
-        ]);
+        let output = sandbox.hello_with(&["-q", "--wasm-opt", "./wasm-opt"]);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{what}: {stderr}");
         assert!(stderr.contains("warning"), "{what}: {stderr}");

@@ -12,7 +12,7 @@ use edgec_loader::{
     EngineProfile, Expected, Limits, LoadError, LoadedComponent, TrustPolicy, engine, load,
 };
 use edgec_tests::corpus::{self, Forge, GREETING, Host, Trust, fails, material, refused};
-use edgec_tests::stock;
+use edgec_tests::{fifo, stock};
 
 fn policy() -> TrustPolicy {
     edgec_tests::trusting(material().signer.public())
@@ -186,10 +186,7 @@ fn row_32_what_is_no_file() {
     let host = Host::new(&Trust::Signer);
     let sandbox = &host.sandbox;
     let path = |name: &str| sandbox.path().join(name);
-    let made = std::process::Command::new("mkfifo")
-        .arg(path("fifo"))
-        .status();
-    assert!(made.unwrap().success());
+    fifo(&path("fifo"));
     fs::create_dir(path("folder")).unwrap();
     symlink("/dev/zero", path("device")).unwrap();
     symlink("nowhere", path("dangling")).unwrap();
@@ -215,9 +212,7 @@ fn row_32_what_is_no_file() {
 fn row_32_a_pipe_without_a_writer() {
     let host = Host::new(&Trust::Signer);
     let sandbox = &host.sandbox;
-    let fifo = sandbox.path().join("fifo");
-    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
-    assert!(made.unwrap().success());
+    fifo(&sandbox.path().join("fifo"));
     sandbox.write("good.cwasm", &material().hello);
     sandbox.fails(1, &["validate", "fifo"]);
     sandbox.fails(1, &["check", "good.cwasm", "--host", "fifo"]);

@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use edgec_artifact::{Manifest, Validity};
 use edgec_packager::SecretKey;
-use edgec_tests::Sandbox;
 use edgec_tests::corpus::{Forge, GREETING, fails, material, refused, sealed_by, write_policy};
+use edgec_tests::{Sandbox, fifo};
 
 /// A host, a policy on it, and an artifact.
 struct Scene {
@@ -263,8 +263,7 @@ fn row_27_a_policy_that_is_no_file_of_its_own() {
     fs::create_dir(&file).unwrap();
     scene.refuses("policy-file");
     fs::remove_dir(&file).unwrap();
-    let made = std::process::Command::new("mkfifo").arg(&file).status();
-    assert!(made.unwrap().success());
+    fifo(&file);
     scene.refuses("policy-file");
 }
 

@@ -11,8 +11,8 @@ use edgec_artifact::Manifest;
 use edgec_loader::Expected;
 use edgec_loader::store::{Application, Change, Condition, Store};
 use edgec_tests::corpus::{Forge, fails, material};
-use edgec_tests::skipped;
 use edgec_tests::store_host::{StoreHost, overwrite};
+use edgec_tests::{fifo, skipped};
 
 /// Row 32: what is no file of the store's own, in the place of each of its files.
 #[test]
@@ -41,13 +41,7 @@ fn row_32_what_is_no_file_in_the_store() {
                 },
                 "not-a-file",
             ),
-            (
-                &|path| {
-                    let made = std::process::Command::new("mkfifo").arg(path).status();
-                    assert!(made.unwrap().success());
-                },
-                "not-a-file",
-            ),
+            (&fifo, "not-a-file"),
             (
                 &|path| {
                     fs::copy(&kept, path).unwrap();

@@ -183,6 +183,27 @@ fn image_and_manifest_belong_together() {
     );
 }
 
+/// Of code whose tables are damaged nothing is said.
+#[test]
+fn code_with_a_damaged_table_is_not_audited() {
+    let forge = Forge::of(material());
+    let elf = ElfImage::parse(&forge.image).unwrap();
+    let sandbox = Sandbox::empty();
+    let damages: [(&str, fn(&mut [u8])); 2] = [
+        (".wasmtime.info", |bytes| bytes.fill(0xff)),
+        (".wasmtime.exceptions", |bytes| bytes[0] ^= 0xff),
+    ];
+    for (name, damage) in damages {
+        let section = elf.sections.iter().find(|it| it.name == name).unwrap();
+        let (begin, length) = (section.offset as usize, section.size as usize);
+        let file = forge.with_image(|image| damage(&mut image[begin..][..length]));
+        sandbox.write("a.cwasm", file);
+        let stderr = sandbox.fails(1, &["audit", "a.cwasm"]);
+        let begins = "error[not-audited]: a.cwasm: ";
+        assert!(stderr.starts_with(begins), "{name}: {stderr}");
+    }
+}
+
 /// Code for a newer CPU under the description of an older one: the instructions give it away.
 #[test]
 fn features_that_are_not_declared_are_found() {

@@ -1,6 +1,10 @@
 //! `edgec build`: what comes out, where it goes, and what a failure leaves behind.
 
-use edgec_tests::{OLD_ARTIFACT, Sandbox, repository};
+use std::io::Write as _;
+use std::process::Stdio;
+
+use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
+use edgec_tests::{OLD_ARTIFACT, Sandbox, isolate, repository};
 
 fn hello() -> String {
     let path = repository().join("examples/hello.wat");
@@ -152,6 +156,72 @@ fn the_development_key_is_its_owners_alone() {
     let stderr = sandbox.fails(2, &["build", &hello(), "-t", "x86_64", "-o", "b.cwasm"]);
     assert!(stderr.contains("error[key-permissions]"), "{stderr}");
     assert!(!sandbox.path().join("b.cwasm").exists());
+}
+
+/// A service's user often has no home.
+#[cfg(unix)]
+#[test]
+fn without_a_home_a_key_must_be_named() {
+    if !root_becomes_user() {
+        return;
+    }
+    let sandbox = Sandbox::empty();
+    sandbox.write("app.wat", "(component)");
+    let mut command = as_user(give(&sandbox));
+    isolate(&mut command, sandbox.path());
+    command.env_remove("HOME").args(["build", "app.wat"]);
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let begins = "error[no-home]: the development key: ";
+    assert!(
+        stderr.starts_with(begins) && stderr.contains("\n  hint: set HOME"),
+        "{stderr}"
+    );
+}
+
+/// Its file may be a pipe, which gives its content once.
+#[test]
+fn the_public_key_of_a_build_is_read_once() {
+    let sandbox = Sandbox::new();
+    let hello = hello();
+    let build = without_key(&hello);
+    sandbox.ok(&build);
+    let own = sandbox.read("home/.config/edgec/dev.pub.pem");
+    let other = sandbox.read("key.pub.pem");
+    for (public, code) in [(own, 0), (other, 1)] {
+        let mut command = sandbox.command(&[&build[..], &["--public-key", "-"]].concat());
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(&public).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{stderr}");
+        assert_eq!(
+            stderr.starts_with("error[other-key]: "),
+            code == 1,
+            "{stderr}"
+        );
+    }
+}
+
+/// The summary's command can be pasted into a shell.
+#[test]
+fn the_command_that_checks_an_artifact_is_quoted() {
+    let sandbox = Sandbox::new();
+    let said = sandbox.ok(&["build", &hello(), "-t", "x86_64", "-o", "a b/it's.cwasm"]);
+    let line = said
+        .lines()
+        .find_map(|line| line.split_once("check it: edgec "));
+    let (_, line) = line.unwrap();
+    let script = format!("\"$0\" {line}");
+    let edgec = edgec_tests::binary().to_str().unwrap();
+    let verified = sandbox.tool("sh", &["-c", &script, edgec]);
+    let verified = String::from_utf8(verified).unwrap();
+    assert!(
+        verified.starts_with("a b/it's.cwasm: verified"),
+        "{verified}"
+    );
 }
 
 /// The user has not named these files, so the hint says which one to move.

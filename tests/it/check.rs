@@ -132,7 +132,7 @@ fn a_stated_cpu_is_what_counts() {
     let bare = engine_here().with_cpu(HostCpu::new("x86_64", ["sse3".to_owned()]));
     let bare = match std::env::consts::ARCH {
         "x86_64" => bare,
-        _ => return eprintln!("skipped: the base of this family needs nothing"),
+        _ => return eprintln!("SKIPPED: the base of this family needs nothing"),
     };
     let path = sandbox.path().join("hello.cwasm");
     let loaded = edgec_loader::load(&bare, path, &sandbox.policy(), &Expected::anything());

@@ -1,6 +1,7 @@
 //! `edgec diff`: in what two artifacts differ.
 
 use edgec_tests::Sandbox;
+use edgec_tests::corpus::{Forge, material};
 use serde_json::Value;
 
 const A: &str = r#"(module
@@ -143,4 +144,19 @@ fn what_is_no_artifact_is_refused() {
     assert!(stderr.contains("error[layout]: none.cwasm"), "{stderr}");
     sandbox.fails(3, &["diff", "absent.cwasm", "a.cwasm"]);
     sandbox.fails(2, &["diff", "-", "-"]);
+}
+
+/// Only an edgec with that engine knows where the functions are.
+#[test]
+fn code_for_another_engine_is_refused() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("a.cwasm", &material().hello);
+    let other = Forge::of(material()).with_manifest(|manifest| {
+        manifest.engine.version = "47.0.1".to_owned();
+    });
+    sandbox.write("b.cwasm", other);
+    let stderr = sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm"]);
+    let says = "error[image]: b.cwasm: the code is for wasmtime 47, and this edgec reads code for 48\n  \
+                hint: use an edgec with wasmtime 47\n";
+    assert_eq!(stderr, says);
 }

@@ -21,11 +21,7 @@ fn run(sandbox: &Sandbox, artifact: &str, guest: &CliGuest) -> Behaviour {
     stdin.write_all(guest.stdin.as_bytes()).unwrap();
     drop(stdin);
     let output = child.wait_with_output().unwrap();
-    Behaviour {
-        stdout: output.stdout,
-        stderr: output.stderr,
-        code: output.status.code().unwrap(),
-    }
+    output.into()
 }
 
 #[test]

@@ -88,23 +88,38 @@ fn policies_tell_them_apart() {
     }
 }
 
+/// The imports of an artifact that are not in its manifest if it is signed again with these.
+fn undeclared(sandbox: &Sandbox, artifact: &str, signed: &[&str]) -> Vec<String> {
+    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
+    let key = SecretKey::from_pem(&pem).unwrap();
+    let forge = Forge::new(&sandbox.read(artifact), &key);
+    let forged = forge.with_manifest(|manifest| {
+        manifest.capabilities.imports = signed.iter().map(ToString::to_string).collect();
+    });
+    sandbox.write("forged.cwasm", forged);
+    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
+    let (policy, anything) = (sandbox.policy(), Expected::anything());
+    let load = |name: &str| load_module(&engine, sandbox.path().join(name), &policy, &anything);
+    load(artifact).unwrap();
+    match load("forged.cwasm").map(|_| ()).unwrap_err() {
+        LoadError::Undeclared { imports } => imports,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A builder that signs fewer imports than the program has gets past no list of imports.
+#[test]
+fn a_module_imports_only_what_its_manifest_states() {
+    let sandbox = Sandbox::new();
+    build(&sandbox, &APART[..1], "one");
+    assert_eq!(undeclared(&sandbox, "one.cwasm", &[]), [APART[0].2]);
+}
+
 /// A manifest that states the one does not cover the other.
 #[test]
 fn the_loader_tells_them_apart() {
     let sandbox = Sandbox::new();
     build(&sandbox, &APART[1..], "other");
-    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
-    let key = SecretKey::from_pem(&pem).unwrap();
-    let forged = Forge::new(&sandbox.read("other.cwasm"), &key)
-        .with_manifest(|manifest| manifest.capabilities.imports = vec!["a::b::c".to_owned()]);
-    sandbox.write("forged.cwasm", forged);
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
-    let (policy, anything) = (sandbox.policy(), Expected::anything());
-    let load = |name| load_module(&engine, sandbox.path().join(name), &policy, &anything);
-    load("other.cwasm").unwrap();
-    let error = load("forged.cwasm").map(|_| ()).unwrap_err();
-    let LoadError::Undeclared { imports } = &error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(imports, &[APART[1].2]);
+    let missing = undeclared(&sandbox, "other.cwasm", &["a::b::c"]);
+    assert_eq!(missing, [APART[1].2]);
 }

@@ -5,32 +5,24 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use edgec_tests::strace::strace_present;
-use edgec_tests::{Sandbox, binary, encrypted_key, isolate, skipped};
+use edgec_tests::corpus::bombs::loops_around_variables;
+use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
+use edgec_tests::processes::children;
+use edgec_tests::strace::{strace_present, without};
+use edgec_tests::{Sandbox, binary, encrypted_key, fifo, isolate};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 /// How long a process may take that has nothing to wait for.
 const PATIENCE: Duration = Duration::from_secs(240);
 
 /// More than a pipe holds, in bytes: when it is written, its reader has begun to read.
 const MORE_THAN_A_PIPE: usize = 1 << 18;
-
-/// A program that does not compile in a few seconds.
-fn bomb() -> String {
-    // Each loop keeps a variable of its own through all of them.
-    const LOOPS: usize = 2000;
-    let variables = "i32 ".repeat(LOOPS);
-    let begin = |at| format!("loop local.get {at} i32.const 1 i32.add local.set {at} ");
-    let begin: String = (0..LOOPS).map(begin).collect();
-    let end = "end ".repeat(LOOPS);
-    format!("(module (func (export \"f\") (local {variables}) {begin}{end}))")
-}
 
 /// The end of a process that must not wait for anything.
 fn ended(mut child: Child) -> Output {
@@ -43,10 +35,6 @@ fn ended(mut child: Child) -> Output {
         sleep(Duration::from_millis(5));
     }
     child.wait_with_output().unwrap()
-}
-
-fn fifo(sandbox: &Sandbox, name: &str) {
-    sandbox.tool("mkfifo", &["-m", "600", name]);
 }
 
 /// The writing end of a pipe, once `child` reads it.
@@ -65,31 +53,16 @@ fn writer(sandbox: &Sandbox, name: &str, child: &mut Child) -> File {
     }
 }
 
-/// The processes that this one has started, and not waited for.
-fn children(process: u32) -> Vec<String> {
-    let parent = |stat: &str| {
-        // The name of a program may have spaces and parentheses in it.
-        let (_, fields) = stat.rsplit_once(") ")?;
-        fields.split(' ').nth(1)?.parse::<u32>().ok()
-    };
-    let entries = std::fs::read_dir("/proc").unwrap();
-    let stats = entries.filter_map(|entry| {
-        // A process may have ended.
-        std::fs::read_to_string(entry.unwrap().path().join("stat")).ok()
-    });
-    stats.filter(|stat| parent(stat) == Some(process)).collect()
-}
-
 /// The key is opened when the last of several programs was compiled, or could not be, and no worker
 /// is left.
 #[test]
 fn a_key_is_read_when_nothing_is_left_to_compile() {
     let sandbox = Sandbox::new();
     sandbox.write("good.wat", "(module (func (export \"f\")))");
-    sandbox.write("slow.wat", bomb());
-    fifo(&sandbox, "fifo.pem");
+    sandbox.write("slow.wasm", loops_around_variables(2000));
+    fifo(&sandbox.path().join("fifo.pem"));
     let build = ["build", "-O0", "-t", "x86_64", "--compile-timeout", "5"];
-    let files = ["good.wat", "slow.wat", "--key", "fifo.pem", "-o", "out"];
+    let files = ["good.wat", "slow.wasm", "--key", "fifo.pem", "-o", "out"];
     let told = File::create(sandbox.path().join("told")).unwrap();
     let mut command = sandbox.command(&[&build[..], &files].concat());
     let mut child = command.stdout(Stdio::null()).stderr(told).spawn().unwrap();
@@ -98,7 +71,7 @@ fn a_key_is_read_when_nothing_is_left_to_compile() {
     assert!(left.is_empty(), "{left:?}");
     let told = String::from_utf8(sandbox.read("told")).unwrap();
     assert!(
-        told.starts_with("error[") && told.contains("slow.wat: "),
+        told.starts_with("error[") && told.contains("slow.wasm: "),
         "{told}"
     );
     pipe.write_all(&sandbox.read("key.pem")).unwrap();
@@ -115,7 +88,7 @@ fn without_a_program_no_key_is_read() {
     let sandbox = encrypted_key();
     sandbox.write("bad.wat", "(module (func (result i32)))");
     sandbox.write("good.wat", "(module (func (export \"f\")))");
-    fifo(&sandbox, "fifo.pem");
+    fifo(&sandbox.path().join("fifo.pem"));
     let build = |input: &str, key: &str| {
         let build = ["build", "--format", "json", "-t", "x86_64", "-o", "a.cwasm"];
         let mut command = sandbox.command(&[&build[..], &["--key", key, input]].concat());
@@ -145,13 +118,14 @@ fn without_a_program_no_key_is_read() {
     assert!(!sandbox.path().join("a.cwasm").exists());
 }
 
-/// A build of standard input, which is not there yet.
-fn waiting(sandbox: &Sandbox, more: &[&str]) -> Child {
-    let build = ["build", "-", "--name", "app", "-t", "x86_64"];
-    let mut command = sandbox.command(&[&build[..], &["-o", "app.cwasm"], more].concat());
-    command.stdin(Stdio::piped());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().unwrap()
+/// A build of standard input, which is not there yet, by this binary.
+fn waiting(sandbox: &Sandbox, mut edgec: Command, more: &[&str]) -> Child {
+    isolate(&mut edgec, sandbox.path());
+    edgec.args(["build", "-", "--name", "app", "-t", "x86_64"]);
+    edgec.args(["-o", "app.cwasm"]).args(more);
+    edgec.stdin(Stdio::piped());
+    edgec.stdout(Stdio::piped()).stderr(Stdio::piped());
+    edgec.spawn().unwrap()
 }
 
 /// A key in a regular file, which is looked at early, is read late.
@@ -159,7 +133,8 @@ fn waiting(sandbox: &Sandbox, more: &[&str]) -> Child {
 fn a_regular_file_is_read_late_as_well() {
     let sandbox = Sandbox::new();
     sandbox.ok(&["keygen", "-o", "other.pem"]);
-    let mut child = waiting(&sandbox, &["--key", "key.pem"]);
+    let edgec = Command::new(binary());
+    let mut child = waiting(&sandbox, edgec, &["--key", "key.pem"]);
     let mut input = child.stdin.take().unwrap();
     // When it is written, edgec reads, and has looked at everything else.
     input.write_all(&vec![b' '; MORE_THAN_A_PIPE]).unwrap();
@@ -182,24 +157,17 @@ fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
     };
     std::fs::create_dir(sandbox.path().join("folder")).unwrap();
     sandbox.write_secret("long.pem", [b'x'; (1 << 16) + 1]);
-    std::fs::copy(
-        sandbox.path().join("key.pem"),
-        sandbox.path().join("open.pem"),
-    )
-    .unwrap();
-    mode("open.pem", 0o644);
+    let key = sandbox.read("key.pem");
+    for (name, bits) in [("open.pem", 0o644), ("locked.pem", 0o000)] {
+        sandbox.write(name, &key);
+        mode(name, bits);
+    }
     mode("key.pub.pem", 0o644);
-    std::fs::copy(
-        sandbox.path().join("key.pem"),
-        sandbox.path().join("locked.pem"),
-    )
-    .unwrap();
-    mode("locked.pem", 0o000);
     let module = ["--pkcs11-module", "missing.so", "--pkcs11-token", "t"];
     let module = [&module[..], &["--pkcs11-key", "k"]].concat();
     let signer = ["--signer", "'x", "--public-key", "key.pub.pem"];
-    let told = |more: &[&str], code: i32, begins: &str| {
-        let mut child = waiting(&sandbox, more);
+    let told = |edgec: Command, more: &[&str], code: i32, begins: &str| {
+        let mut child = waiting(&sandbox, edgec, more);
         // It stays open: the program does not come.
         let input = child.stdin.take();
         let output = ended(child);
@@ -240,12 +208,15 @@ fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
         (&signer, 2, "error[signer]: --signer: a quotation mark"),
         (&module, 3, "error[io]: missing.so: "),
     ] {
-        told(more, code, begins);
+        told(Command::new(binary()), more, code, begins);
     }
     // Root can read everything.
-    if !rustix::process::geteuid().is_root() {
-        told(&["--key", "locked.pem"], 3, "error[io]: locked.pem: ");
+    if geteuid().is_root() && !root_becomes_user() {
+        return;
     }
+    let edgec = as_user(give(&sandbox));
+    let locked = ["--key", "locked.pem"];
+    told(edgec, &locked, 3, "error[io]: locked.pem: ");
 }
 
 /// `--public-key` holds for the development key as well.
@@ -263,24 +234,10 @@ fn a_development_key_can_be_held_to_its_public_half() {
     sandbox.ok(&own);
 }
 
-/// The user that runs edgec, where root runs the tests: root may look into every process.
-const USER: &str = "65531";
-
-/// A program of an ordinary user.
-fn as_user(program: &Path) -> Command {
-    if !rustix::process::geteuid().is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", USER, "--clear-groups"]);
-    command.arg(program);
-    command
-}
-
 /// Whether another process of the same user gets at what a shell's command wants of this one.
 fn reaches(process: u32, script: &str) -> bool {
     let script = script.replace("PROCESS", &process.to_string());
-    let output = as_user(Path::new("/bin/sh")).args(["-c", &script]).output();
+    let output = as_user("/bin/sh").args(["-c", &script]).output();
     output.unwrap().status.success()
 }
 
@@ -311,25 +268,17 @@ fn assert_shielded(process: u32) {
 /// the same user reads its memory, its environment or its descriptors.
 #[test]
 fn a_process_that_holds_a_key_is_shielded() {
-    let root = rustix::process::geteuid().is_root();
-    if root && !edgec_tests::present("setpriv") {
-        skipped("EDGEC_REQUIRE_ROOT", "root cannot become another user");
+    // Root may look into every process.
+    if geteuid().is_root() && !root_becomes_user() {
         return;
     }
     let sandbox = Sandbox::new();
     sandbox.write("app.wat", "(component)");
-    fifo(&sandbox, "fifo.pem");
+    fifo(&sandbox.path().join("fifo.pem"));
     let script = "#!/bin/sh\n: > started\nwhile [ ! -e go ]; do sleep 0.02; done\nexit 1\n";
     let signer = sandbox.write("signer", script);
     std::fs::set_permissions(signer, std::fs::Permissions::from_mode(0o755)).unwrap();
-    if root {
-        sandbox.tool("chown", &["-R", USER, "."]);
-    }
-    // The binary may be in a folder that only root can enter.
-    let own = sandbox.path().join("edgec");
-    if std::fs::hard_link(binary(), &own).is_err() {
-        std::fs::copy(binary(), &own).unwrap();
-    }
+    let own = give(&sandbox);
     let start = |arguments: &[&str]| {
         let mut command = as_user(&own);
         isolate(&mut command, sandbox.path());
@@ -341,10 +290,7 @@ fn a_process_that_holds_a_key_is_shielded() {
     };
 
     // The test can fail: a process that holds no secret lets others look into it.
-    let mut other = as_user(Path::new("/bin/sleep"))
-        .arg("1000")
-        .spawn()
-        .unwrap();
+    let mut other = as_user("/bin/sleep").arg("1000").spawn().unwrap();
     let begin = Instant::now();
     while !reaches(other.id(), WANTED[0]) {
         // It becomes another user's a moment after its start.
@@ -398,12 +344,8 @@ fn a_shield_that_is_refused_is_told() {
         return;
     }
     let sandbox = Sandbox::new();
-    let mut command = Command::new("strace");
-    isolate(&mut command, sandbox.path());
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=prctl"]);
-    command.args(["-e", "inject=prctl:error=EPERM"]);
-    command.arg(binary()).args(["keys", "show", "key.pem"]);
-    let output = command.output().unwrap();
+    let show = sandbox.command(&["keys", "show", "key.pem"]);
+    let output = without(&show, "prctl", "EPERM");
     assert!(output.status.success(), "{output:?}");
     let told = String::from_utf8_lossy(&output.stderr);
     let says = "warning[shield]: this process: Operation not permitted";

@@ -6,9 +6,8 @@ use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadMode, TrustPolicy, Unfit, engine,
     load, load_module,
 };
-use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
-use edgec_tests::corpus::Forge;
+use edgec_tests::programs::COLLECTED;
 
 fn error(path: &Path, policy: &TrustPolicy) -> LoadError {
     let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
@@ -35,12 +34,7 @@ fn a_verified_component_is_loaded() {
 #[test]
 fn modules_are_loaded_too() {
     let sandbox = Sandbox::new();
-    sandbox.write(
-        "gc.wat",
-        "(module (type $s (struct (field i32)))
-            (func (export \"f\") (result i32)
-                (struct.get $s 0 (struct.new $s (i32.const 7)))))",
-    );
+    sandbox.write("gc.wat", COLLECTED);
     sandbox.build("gc.wat", std::env::consts::ARCH, "gc.cwasm");
     let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let path = sandbox.path().join("gc.cwasm");
@@ -117,29 +111,6 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
         "{error:?}"
     );
     assert_eq!(error.code(), "host");
-}
-
-/// A builder that signs fewer imports than the program has gets past no list of imports.
-#[test]
-fn a_module_imports_only_what_its_manifest_states() {
-    let sandbox = Sandbox::new();
-    let text = "(module (import \"env\" \"f\" (func $f)) (func (export \"g\") call $f))";
-    sandbox.write("m.wat", text);
-    sandbox.build("m.wat", std::env::consts::ARCH, "m.cwasm");
-    let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
-    let key = SecretKey::from_pem(&pem).unwrap();
-    let file = sandbox.read("m.cwasm");
-    let forged = Forge::new(&file, &key).with_manifest(|m| m.capabilities.imports.clear());
-    sandbox.write("forged.cwasm", forged);
-    let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
-    let (policy, anything) = (sandbox.policy(), Expected::anything());
-    let load = |name| load_module(&engine, sandbox.path().join(name), &policy, &anything);
-    load("m.cwasm").unwrap();
-    let error = load("forged.cwasm").map(|_| ()).unwrap_err();
-    let LoadError::Undeclared { imports } = &error else {
-        panic!("{error:?}");
-    };
-    assert_eq!(imports, &["env::f"]);
 }
 
 /// A host that runs for long does not follow a policy for ever.

@@ -7,10 +7,13 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use edgec_tests::corpus::bombs::bombs;
+use edgec_tests::corpus::bombs::loops_around_variables;
 use edgec_tests::disk::SmallDisk;
+use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
+use edgec_tests::processes::children;
 use edgec_tests::turns::{PROGRAM, Turns};
-use edgec_tests::{Sandbox, binary, isolate, repository, skipped};
+use edgec_tests::{Sandbox, binary, isolate, repository};
+use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) const BUILD: &[&str] = &[
     "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
@@ -40,11 +43,6 @@ pub(crate) fn machines_fault(sandbox: &Sandbox, output: &Output, code: &str) -> 
     assert!(stderr.contains("  hint: "), "{stderr}");
     assert!(!sandbox.path().join("a.cwasm").exists());
     stderr
-}
-
-fn bomb(sandbox: &Sandbox, name: &str) {
-    let bomb = bombs().into_iter().find(|bomb| bomb.name == name);
-    sandbox.write("bomb.wasm", bomb.unwrap().wasm);
 }
 
 /// A build gives the same bytes or none: if the optimizer is killed, the module is not left as it
@@ -156,51 +154,73 @@ fn a_module_that_is_spared_is_left_as_it_is() {
     );
 }
 
-/// The child processes of a process.
-fn children(process: u32) -> Vec<u32> {
-    let tasks = std::fs::read_dir(format!("/proc/{process}/task"));
-    let tasks = tasks.into_iter().flatten().flatten();
-    let children =
-        tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
-    let children = children.flat_map(|children| {
-        let numbers = children.split_whitespace().map(str::parse::<u32>);
-        numbers.flatten().collect::<Vec<u32>>()
-    });
-    children.collect()
+/// A build in which the compiler takes long.
+fn long_build(sandbox: &Sandbox) -> Command {
+    sandbox.write("bomb.wasm", loops_around_variables(2000));
+    sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat())
+}
+
+/// Runs a command, and sends this signal to the worker with this verb.
+fn killed(mut command: Command, verb: &str, signal: Signal) -> Output {
+    let child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let begin = Instant::now();
+    let worker = loop {
+        let found = children(child.id()).into_iter().find(|child| {
+            let line = std::fs::read(format!("/proc/{child}/cmdline"));
+            line.is_ok_and(|line| {
+                line.split(|byte| *byte == 0)
+                    .any(|it| it == verb.as_bytes())
+            })
+        });
+        match found {
+            Some(worker) => break worker,
+            None if begin.elapsed() > Duration::from_secs(60) => panic!("no worker"),
+            None => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    let worker = Pid::from_raw(i32::try_from(worker).unwrap()).unwrap();
+    kill_process(worker, signal).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 /// The real worker, and a real signal.
 #[test]
 fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
-    use rustix::process::{Pid, Signal, kill_process};
     let sandbox = Sandbox::new();
-    bomb(&sandbox, "2,000 loops around 2,000 variables");
     for (signal, name) in [(Signal::KILL, "SIGKILL"), (Signal::TERM, "SIGTERM")] {
-        let mut command = sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat());
-        let child = command.stderr(Stdio::piped()).spawn().unwrap();
-        let begin = Instant::now();
-        let worker = loop {
-            let compiler = children(child.id()).into_iter().find(|child| {
-                let line = std::fs::read(format!("/proc/{child}/cmdline"));
-                line.is_ok_and(|line| {
-                    line.split(|byte| *byte == 0)
-                        .any(|it| it == b"__precompile")
-                })
-            });
-            match compiler {
-                Some(worker) => break worker,
-                None if begin.elapsed() > Duration::from_secs(60) => panic!("no worker"),
-                None => std::thread::sleep(Duration::from_millis(1)),
-            }
-        };
-        let worker = Pid::from_raw(i32::try_from(worker).unwrap()).unwrap();
-        kill_process(worker, signal).unwrap();
-        let output = child.wait_with_output().unwrap();
+        let output = killed(long_build(&sandbox), "__precompile", signal);
         let stderr = machines_fault(&sandbox, &output, "killed");
         assert!(
             stderr.contains(name) && !stderr.contains("defect"),
             "{stderr}"
         );
+    }
+}
+
+/// A worker ends itself by this signal when it finds a defect in itself.
+#[test]
+fn a_worker_that_crashes_is_named() {
+    let sandbox = Sandbox::new();
+    let many = format!("(module{})", "(func)".repeat(900_000));
+    sandbox.write("many.wat", many);
+    let validate = sandbox.command(&["validate", "many.wat"]);
+    for (command, verb, begins) in [
+        (
+            long_build(&sandbox),
+            "__precompile",
+            "error[compile-crash]: bomb.wasm: ",
+        ),
+        (validate, "__front-end", "error[validate-crash]: many.wat: "),
+    ] {
+        let output = killed(command, verb, Signal::ABORT);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(stderr.starts_with(begins), "{stderr}");
+        assert!(
+            stderr.contains("SIGABRT") && stderr.contains("please report it"),
+            "{stderr}"
+        );
+        assert!(!sandbox.path().join("a.cwasm").exists());
     }
 }
 
@@ -294,7 +314,7 @@ fn limits_are_named() {
     }
     assert!(met > 0);
 
-    bomb(&sandbox, "2,000 loops around 2,000 variables");
+    sandbox.write("bomb.wasm", loops_around_variables(2000));
     let large = [BUILD, &["-O0", "bomb.wasm"]].concat();
     let stderr = machines_fault(&sandbox, &after(&sandbox, "ulimit -t 1", &large), "limit");
     assert!(stderr.contains("`ulimit -t`"), "{stderr}");
@@ -397,22 +417,15 @@ fn standard_error_may_be_full_or_closed() {
 /// Root has no limit on processes, so this runs as another user.
 #[test]
 fn a_limit_on_processes_is_named() {
-    if !edgec_tests::present("setpriv") || !rustix::process::geteuid().is_root() {
-        let why = "only root can become a user without processes";
-        skipped("EDGEC_REQUIRE_ROOT", why);
+    if !root_becomes_user() {
         return;
     }
     let sandbox = Sandbox::new();
     sandbox.write("in.wat", "(module (func (export \"f\")))");
-    sandbox.tool("chown", &["-R", "65531", "."]);
-    // The binary may be in a folder that only root can enter.
-    let own = sandbox.path().join("edgec");
-    if std::fs::hard_link(binary(), &own).is_err() {
-        std::fs::copy(binary(), &own).unwrap();
-    }
+    let own = give(&sandbox);
     let mut met = 0;
     for processes in 1..8 {
-        let mut command = Command::new("setpriv");
+        let mut command = as_user("sh");
         isolate(&mut command, sandbox.path());
         // Dash has another letter for this limit.
         let script = format!(
@@ -420,15 +433,7 @@ fn a_limit_on_processes_is_named() {
             own.display()
         );
         command
-            .args([
-                "--reuid",
-                "65531",
-                "--clear-groups",
-                "sh",
-                "-c",
-                &script,
-                "sh",
-            ])
+            .args(["-c", &script, "sh"])
             .args([BUILD, &["in.wat"]].concat());
         let output = command.output().unwrap();
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

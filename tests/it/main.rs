@@ -67,6 +67,7 @@ mod program_limits;
 mod progress;
 mod rebuild;
 mod regressions;
+mod run;
 mod secret_search;
 mod signers;
 mod stock;

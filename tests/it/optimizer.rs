@@ -6,23 +6,8 @@ use edgec_tests::turns::{PROGRAM, Turns};
 use edgec_tests::{Sandbox, repository};
 
 fn build(sandbox: &Sandbox) -> (String, serde_json::Value) {
-    let hello = repository().join("examples/hello.wat");
-    let output = sandbox.run(&[
-        "build",
-        hello.to_str().unwrap(),
-        "-t",
-        std::env::consts::ARCH,
-        "--key",
-        "key.pem",
-        "-o",
-        "hello.cwasm",
-        "--format",
-        "json",
-        "--wasm-opt",
-        "./wasm-opt",
-        "--optimizer-timeout",
-        "1",
-    ]);
+    let wasm_opt = ["--wasm-opt", "./wasm-opt", "--optimizer-timeout", "1"];
+    let output = sandbox.hello_with(&[&wasm_opt[..], &["--format", "json"]].concat());
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{stderr}");
     let greeting = sandbox.ok(&["run", "--key", "key.pub.pem", "hello.cwasm"]);
@@ -140,19 +125,9 @@ fn the_manifest_says_what_was_left() {
 #[test]
 fn every_level_keeps_the_behaviour() {
     let sandbox = Sandbox::new();
-    let hello = repository().join("examples/hello.wat");
     for level in ["0", "1", "2", "3", "4", "s", "z"] {
-        sandbox.ok(&[
-            "build",
-            hello.to_str().unwrap(),
-            &format!("-O{level}"),
-            "-t",
-            std::env::consts::ARCH,
-            "--key",
-            "key.pem",
-            "-o",
-            "hello.cwasm",
-        ]);
+        let output = sandbox.hello_with(&[&format!("-O{level}")]);
+        assert!(output.status.success(), "-O{level}: {output:?}");
         let greeting = sandbox.ok(&["run", "--key", "key.pub.pem", "hello.cwasm"]);
         assert_eq!(greeting, "Hello from the edge!\n", "-O{level}");
     }

@@ -1,7 +1,7 @@
 //! What an output may replace: an empty file, or one of the kind that is written. No other file is
 //! lost, and none that the same command reads.
 
-use edgec_tests::{OLD_ARTIFACT, Sandbox};
+use edgec_tests::{OLD_ARTIFACT, Sandbox, fifo};
 
 const FILE: &str = "FILE";
 
@@ -183,9 +183,7 @@ fn an_output_replaces_its_own_kind_and_empty_files() {
 #[test]
 fn an_output_replaces_no_pipe() {
     let sandbox = sandbox();
-    let pipe = sandbox.path().join("pipe.out");
-    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
-    assert!(made.unwrap().success());
+    fifo(&sandbox.path().join("pipe.out"));
     let before = sandbox.files();
     for (_, verb) in WRITERS {
         let stderr = sandbox.fails(3, &onto(verb, "pipe.out"));

@@ -19,11 +19,32 @@ pub(crate) fn build(sandbox: &Sandbox, input: &str, options: &[&str]) -> Value {
 
 pub(crate) fn run(sandbox: &Sandbox) -> stock::Behaviour {
     let output = sandbox.run(&["run", "app.cwasm", "--key", "key.pub.pem"]);
-    stock::Behaviour {
-        stdout: output.stdout,
-        stderr: output.stderr,
-        code: output.status.code().unwrap(),
-    }
+    output.into()
+}
+
+/// Builds `app.wat` as `app.cwasm`.
+pub(crate) const BUILD: &[&str] = &[
+    "build",
+    "-q",
+    "app.wat",
+    "-t",
+    ARCH,
+    "--key",
+    "key.pem",
+    "-o",
+    "app.cwasm",
+];
+
+/// Builds `app.wat`, a program that exits with another code than 0 and 1, as a component. That has
+/// no such codes, and the build warns of it.
+pub(crate) fn loses_its_exit_code(sandbox: &Sandbox, options: &[&str]) {
+    let output = sandbox.run(&[BUILD, options].concat());
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && stderr.contains("other codes than 0 and 1"),
+        "{stderr}"
+    );
+    assert_eq!(run(sandbox).code, 1);
 }
 
 /// A command with these imports and fields, and with `start` as the body of `_start`.
@@ -281,25 +302,8 @@ fn a_component_that_is_asked_for_is_safe() {
         "app.wat",
         command(&[EXIT], MEMORY, "(call $proc_exit (i32.const 10))"),
     );
-    let build = [
-        "build",
-        "-q",
-        "app.wat",
-        "-t",
-        ARCH,
-        "--key",
-        "key.pem",
-        "-o",
-        "app.cwasm",
-    ];
-    let output = sandbox.run(&[&build[..], &["--kind", "component"]].concat());
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        output.status.success() && stderr.contains("other codes than 0 and 1"),
-        "{stderr}"
-    );
-    assert_eq!(run(&sandbox).code, 1);
-    sandbox.ok(&build);
+    loses_its_exit_code(&sandbox, &["--kind", "component"]);
+    sandbox.ok(BUILD);
     assert_eq!(run(&sandbox).code, 10);
 }
 

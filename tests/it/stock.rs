@@ -1,5 +1,6 @@
 //! Artifacts of the default profile load in a Wasmtime that is not ours.
 
+use edgec_tests::programs::COLLECTED;
 use edgec_tests::{Sandbox, repository, stock};
 
 /// The crate with its default features and its default configuration.
@@ -20,12 +21,7 @@ fn also_a_core_module_and_one_that_needs_a_collector() {
         "plain.wat",
         "(module (func (export \"f\") (result i32) i32.const 7))",
     );
-    sandbox.write(
-        "gc.wat",
-        "(module (type $s (struct (field i32)))
-            (func (export \"f\") (result i32)
-                (struct.get $s 0 (struct.new $s (i32.const 7)))))",
-    );
+    sandbox.write("gc.wat", COLLECTED);
     for name in ["plain", "gc"] {
         sandbox.build(&format!("{name}.wat"), std::env::consts::ARCH, "a.cwasm");
         let engine = wasmtime::Engine::default();

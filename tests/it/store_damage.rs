@@ -6,10 +6,10 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use edgec_loader::store::{Application, Condition, StoreError};
 use edgec_tests::corpus::fails;
+use edgec_tests::fifo;
 use edgec_tests::store_host::{StoreHost, VERIFY, app, in_store, overwrite};
 use serde_json::json;
 
@@ -28,11 +28,6 @@ fn writable(path: &Path) {
     fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
 }
 
-fn pipe(path: &Path) {
-    let made = Command::new("mkfifo").arg(path).status();
-    assert!(made.unwrap().success());
-}
-
 #[test]
 fn one_damaged_release_stops_nothing() {
     let link = |path: &Path| {
@@ -43,7 +38,7 @@ fn one_damaged_release_stops_nothing() {
     let puts: [(Put<'_>, &str); 6] = [
         (&|path| overwrite(path, b"{"), ""),
         (&|path| symlink("elsewhere", path).unwrap(), "not-a-file"),
-        (&pipe, "not-a-file"),
+        (&fifo, "not-a-file"),
         (&|path| fs::create_dir(path).unwrap(), "not-a-file"),
         (&writable, "store-writable"),
         (&link, "store-link"),

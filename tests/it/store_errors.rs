@@ -56,6 +56,19 @@ fn of_the_command_line() {
     assert!(stdout.starts_with("a.cwasm: admitted as hello"), "{stdout}");
 }
 
+/// Only `add` makes a store.
+#[test]
+fn of_a_store_that_is_not_there() {
+    let sandbox = Sandbox::empty();
+    for verb in ["ls", "gc", "plan"] {
+        let stderr = fails(&sandbox, 3, &["store", "--store", "none", verb], "io");
+        assert!(
+            stderr.contains("\n  hint: `edgec store add` makes one"),
+            "{stderr}"
+        );
+    }
+}
+
 /// A store is made for an artifact that is verified, and for no other.
 #[test]
 fn of_a_first_admission_that_is_refused() {

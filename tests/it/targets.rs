@@ -77,7 +77,7 @@ fn tier_1_targets_of_this_family_run() {
         if let Err(misfit) = target.fits(&host) {
             let required = std::env::var_os("EDGEC_REQUIRE_TIER_1").is_some();
             assert!(!required, "{}: {misfit}", target.id);
-            eprintln!("skipped: {}: {misfit}", target.id);
+            eprintln!("SKIPPED: {}: {misfit}", target.id);
             continue;
         }
         sandbox.build(&hello(), target.id, "hello.cwasm");

@@ -234,7 +234,8 @@ fn the_newest_policy_seen_is_compared_or_it_is_an_error() {
     let output = unset.env("EDGEC_TRUST_STATE", "").output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{stderr}");
-    assert!(stderr.contains("EDGEC_TRUST_STATE is empty"), "{stderr}");
+    let says = "error[trust-state]: EDGEC_TRUST_STATE is empty";
+    assert!(stderr.starts_with(says), "{stderr}");
     sandbox.write("seen.json", "{");
     let stderr = sandbox.fails(1, &verify);
     assert!(stderr.contains("is damaged"), "{stderr}");

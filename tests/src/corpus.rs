@@ -3,6 +3,7 @@
 
 pub mod bombs;
 mod container;
+pub mod debug_file;
 mod envelope;
 mod forge;
 mod image;

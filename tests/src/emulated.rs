@@ -3,16 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Says that a test skips, and why.
-///
-/// # Panics
-///
-/// When `EDGEC_REQUIRE_EMULATION` is set.
-fn skip(why: &str) {
-    let required = std::env::var_os("EDGEC_REQUIRE_EMULATION").is_some();
-    assert!(!required, "{why}");
-    eprintln!("SKIPPED: {why}");
-}
+use crate::skipped;
+
+/// When this variable is set, a test that has no emulator fails.
+const REQUIRED: &str = "EDGEC_REQUIRE_EMULATION";
 
 /// Where `setup.sh` put the aarch64 system, if it did.
 ///
@@ -24,7 +18,7 @@ pub fn aarch64_system() -> Option<PathBuf> {
     let cached = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/edgec/aarch64"));
     let root = named.or(cached).filter(|root| root.join("ready").exists());
     if root.is_none() {
-        skip("tests/aarch64/setup.sh makes the emulated system");
+        skipped(REQUIRED, "tests/aarch64/setup.sh makes the emulated system");
     }
     root
 }
@@ -50,7 +44,7 @@ pub fn has_x86_64() -> bool {
     let found = Command::new("qemu-x86_64-static").arg("--version").output();
     let found = found.is_ok_and(|output| output.status.success());
     if !found {
-        skip("qemu-x86_64-static is not installed");
+        skipped(REQUIRED, "qemu-x86_64-static is not installed");
     }
     found
 }

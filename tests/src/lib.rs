@@ -7,7 +7,11 @@ pub mod emulated;
 pub mod help;
 pub mod interop;
 pub mod levels;
+#[cfg(unix)]
+pub mod ordinary_user;
 pub mod planted;
+#[cfg(target_os = "linux")]
+pub mod processes;
 pub mod programs;
 pub mod secret;
 pub mod stock;
@@ -120,11 +124,19 @@ pub fn present(program: &str) -> bool {
         .output()
         .is_ok_and(|output| output.status.success());
     if !found {
-        let required = std::env::var_os("EDGEC_REQUIRE_KEY_TOOLS").is_some();
-        assert!(!required, "{program} is not installed");
-        eprintln!("SKIPPED: {program} is not installed");
+        let why = format!("{program} is not installed");
+        skipped("EDGEC_REQUIRE_KEY_TOOLS", &why);
     }
     found
+}
+
+/// Makes a named pipe that only this user opens.
+pub fn fifo(path: &Path) {
+    let made = Command::new("mkfifo")
+        .args(["-m", "600"])
+        .arg(path)
+        .status();
+    assert!(made.is_ok_and(|status| status.success()), "{path:?}");
 }
 
 /// Says that a test, or a part of it, is skipped, and why.
@@ -306,10 +318,18 @@ impl Sandbox {
 
     /// Builds the example for this machine into `hello.cwasm`.
     pub fn hello(&self) -> Vec<u8> {
+        let output = self.hello_with(&["-q"]);
+        assert!(output.status.success(), "{output:?}");
+        self.read("hello.cwasm")
+    }
+
+    /// As [`Self::hello`] with more options, and however it ends.
+    pub fn hello_with(&self, options: &[&str]) -> Output {
         let example = repository().join("examples/hello.wat");
         let example = example.to_str().expect("a path in UTF-8");
-        self.build(example, std::env::consts::ARCH, "hello.cwasm");
-        self.read("hello.cwasm")
+        let build = ["build", example, "-t", std::env::consts::ARCH];
+        let signed = ["--key", "key.pem", "-o", "hello.cwasm"];
+        self.run(&[&build[..], &signed, options].concat())
     }
 }
 

@@ -117,3 +117,7 @@ pub fn answer(number: u32, pages: u32) -> String {
   (func (export "spin") (canon lift (core func $i "spin"))))"#
     )
 }
+
+/// A core module that needs the collector. Its function `f` gives 7.
+pub const COLLECTED: &str = r#"(module (type $s (struct (field i32)))
+    (func (export "f") (result i32) (struct.get $s 0 (struct.new $s (i32.const 7)))))"#;

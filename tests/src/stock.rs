@@ -20,6 +20,16 @@ pub struct Behaviour {
     pub code: i32,
 }
 
+impl From<std::process::Output> for Behaviour {
+    fn from(output: std::process::Output) -> Self {
+        Self {
+            stdout: output.stdout,
+            stderr: output.stderr,
+            code: output.status.code().expect("no signal ended it"),
+        }
+    }
+}
+
 /// What a host keeps for a component.
 pub struct State {
     /// What the component may use.

@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::skipped;
+
 /// One system call of a traced process.
 #[derive(Clone, Debug)]
 pub struct Call {
@@ -59,9 +61,8 @@ pub fn strace_present() -> bool {
         .output()
         .is_ok_and(|output| output.status.success());
     if !traced {
-        let required = std::env::var_os("EDGEC_REQUIRE_STRACE").is_some();
-        assert!(!required, "strace is not installed, or may not trace");
-        eprintln!("SKIPPED: strace is not installed, or may not trace");
+        let why = "strace is not installed, or may not trace";
+        skipped("EDGEC_REQUIRE_STRACE", why);
     }
     traced
 }
@@ -91,6 +92,14 @@ pub fn faulty(command: &Command, call: &Call, fault: Fault) -> (Output, bool) {
         Fault::Error(_) => calls(folder.path()).iter().any(injected),
     };
     (output, met)
+}
+
+/// Runs a command in which every call of this name meets this error.
+pub fn without(command: &Command, name: &str, error: &str) -> Output {
+    let trace = format!("trace={name}");
+    let inject = format!("inject={name}:error={error}");
+    let folder = tempfile::tempdir().unwrap();
+    under(command, &folder, &["-e", &trace, "-e", &inject])
 }
 
 fn under(command: &Command, folder: &TempDir, arguments: &[&str]) -> Output {

@@ -6,7 +6,7 @@ use edgec_verifier::{Advisory, ENGINE_VERSION, SHIPPED};
 
 use crate::Outcome;
 use crate::failure::Failure;
-use crate::render::{self, Format, out};
+use crate::render::{self, Format};
 
 /// List known miscompilations that affect artifacts
 ///
@@ -32,13 +32,10 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         [] => SHIPPED.iter().collect(),
         ids => ids.iter().map(named).collect::<Result<_, _>>()?,
     };
-    match arguments.format {
-        Format::Json => render::json(&advisories),
-        Format::Text => {
-            let blocks: Vec<String> = advisories.iter().map(|it| text(it)).collect();
-            out!("{}", blocks.join("\n"));
-        }
-    }
+    render::answer(&advisories, arguments.format, |advisories| {
+        let blocks: Vec<String> = advisories.iter().map(|it| text(it)).collect();
+        blocks.join("\n")
+    });
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::verify;
 use crate::failure::{Exit, Failure};
-use crate::render::{self, Format, out, safe};
+use crate::render::{self, Format, safe};
 use crate::reports::Reports;
 use crate::{Outcome, files, unvouched};
 
@@ -56,13 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         if !report.clean {
             reports.end_at_least_with(Exit::Rejected);
         }
-        if arguments.format == Format::Text {
-            out!("{}", text(&report));
-        }
-        if let Some(failure) = &report.error {
-            reports.fail(failure);
-        }
-        reports.push(report);
+        reports.add(report, |report| report.error.as_ref(), text);
     }
     reports.end()
 }

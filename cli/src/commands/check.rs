@@ -14,7 +14,6 @@ use self::report::Report;
 use crate::commands::verify;
 use crate::failure::{Exit, Failure, code};
 use crate::hosts::{Host, read_fleet, refuse_same_names};
-use crate::render::out;
 use crate::render::{self, Format};
 use crate::{Outcome, files};
 
@@ -39,8 +38,8 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-/// How many WebAssembly features an artifact may name: every host looks for some of them. There are
-/// about fifty.
+/// How many WebAssembly features an artifact may name, since they are searched once for each host.
+/// There are about fifty.
 const MAX_WASM_FEATURES: usize = 1000;
 
 /// An artifact that describes itself.
@@ -70,10 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !report.complete {
         worst = worst.max(Some(Exit::Rejected));
     }
-    match arguments.format {
-        Format::Json => render::json(&report),
-        Format::Text => out!("{}", report.text()),
-    }
+    render::answer(&report, arguments.format, Report::text);
     report
         .failures()
         .for_each(|failure| failure.tell(arguments.format));
@@ -104,9 +100,10 @@ fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let features = manifest.wasm_features.len();
     if features > MAX_WASM_FEATURES {
         let message = format!(
-            "its manifest names {features} WebAssembly features, and {MAX_WASM_FEATURES} are the most"
+            "its manifest names {features} WebAssembly features, and {MAX_WASM_FEATURES} is the limit"
         );
-        return Err(Failure::new(Exit::Rejected, "statement", message).about(&shown));
+        let failure = Failure::new(Exit::Rejected, "statement", message).about(&shown);
+        return Err(failure.hint("no build of edgec writes that: do not run it"));
     }
     Ok(Described {
         artifact: shown,

@@ -16,19 +16,19 @@ use crate::differences::{self, Difference, Differences, SectionDifference};
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
-use crate::render::{self, Format, count, out, safe, size};
+use crate::render::{self, Format, count, safe, size};
 use crate::{exports, files};
 
-/// How many stages, settings, memories and tables a manifest may have together to be compared: as
-/// fields with names, one of twenty bytes takes a thousand in memory. A program can have 10,000
-/// instances; the largest known has some dozens.
+/// How many stages, settings, memories and tables a manifest may have together to be compared: one
+/// that takes twenty bytes in the manifest takes a thousand in memory. A program can have 10,000
+/// instances; the largest known one has some dozens.
 const MAX_ENTRIES: usize = 20_000;
 
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
 ///
 /// Functions have names where a debug file lies beside the artifact (`edgec build --debug-file`),
-/// else numbers. Exit codes: 0 they say and hold the same; 1 they differ, or one is no artifact; 3
-/// a file cannot be read.
+/// else numbers. Exit codes: 0 image and manifest are the same; 1 they differ, or a file is not an
+/// artifact; 3 a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// An artifact; `-` is standard input
@@ -105,13 +105,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         b: b.side,
         verified: false,
     };
-    match arguments.format {
-        Format::Json => render::json(&report),
-        Format::Text => out!(
-            "{}",
-            report.text(usize::try_from(arguments.most).unwrap_or(usize::MAX))
-        ),
-    }
+    let most = usize::try_from(arguments.most).unwrap_or(usize::MAX);
+    render::answer(&report, arguments.format, |report| report.text(most));
     Ok(match report.same {
         true => ExitCode::SUCCESS,
         false => code(Exit::Rejected),
@@ -173,9 +168,11 @@ impl<'f> Opened<'f> {
         let entries = entries(&manifest);
         if entries > MAX_ENTRIES {
             let message = format!(
-                "its manifest has {entries} stages, settings, memories and tables, and {MAX_ENTRIES} are compared"
+                "its manifest has {entries} stages, settings, memories and tables, and at most {MAX_ENTRIES} can be \
+                 compared"
             );
-            return Err(Failure::new(Exit::Rejected, "statement", message).about(&shown));
+            let failure = Failure::new(Exit::Rejected, "statement", message).about(&shown);
+            return Err(failure.hint("`edgec inspect --format json` prints all of them"));
         }
         let bytes = artifact.image();
         // Strict: no two sections of it share bytes, which would be compared for each.

@@ -1,4 +1,4 @@
-//! `edgec host`: this machine as artifacts are compared with it.
+//! `edgec host`: the profile of this machine, with which artifacts are compared.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,14 +30,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut host = HostProfile::here();
     if let Some(name) = &arguments.name {
+        edgec_artifact::check_name(name)
+            .map_err(|error| Failure::usage("name", error.to_string()).about(name))?;
         host = host.named(name);
     }
     if !arguments.profiles.is_empty() {
         host = host.with_profiles(arguments.profiles.iter().map(|profile| profile.name()));
-    }
-    if let Some(name) = &arguments.name {
-        edgec_artifact::check_name(name)
-            .map_err(|error| Failure::usage("name", error.to_string()).about(name))?;
     }
     let text = host
         .to_toml()

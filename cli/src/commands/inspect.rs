@@ -13,7 +13,6 @@ use crate::cold_start::ColdStart;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
-use crate::render::out;
 use crate::render::{self, Format, safe, size};
 use crate::{Outcome, exports, files, time, unvouched};
 
@@ -120,10 +119,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             })
             .collect(),
     };
-    match arguments.format {
-        Format::Json => render::json(&report),
-        Format::Text => out!("{}", text(&report)),
-    }
+    render::answer(&report, arguments.format, text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::file_kind::Wanted;
 use crate::files;
-use crate::render::{self, Format, outln};
+use crate::render::{self, Format};
 use crate::{Outcome, keys, secrets, signals};
 
 /// Make an Ed25519 signing key: the private half (mode 0600) and the public half
@@ -63,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         write(private, pem.as_bytes(), Wanted::PrivateKey)?;
         let written = write(&public, key.public().to_pem().as_bytes(), Wanted::PublicKey);
         if written.is_err() {
-            // What cannot be removed is told by the error about the other half.
+            // If that fails, the error about the other half is enough.
             let _ = std::fs::remove_file(private);
         }
         written
@@ -74,22 +74,20 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         key_id: key.public().id().to_string(),
         encrypted: passphrase.is_some(),
     };
-    match arguments.format {
-        Format::Json => render::json(&report),
-        Format::Text => report.print(),
-    }
+    render::answer(&report, arguments.format, Report::text);
     Ok(ExitCode::SUCCESS)
 }
 
 impl Report {
-    fn print(&self) {
+    fn text(&self) -> String {
         let kept = match self.encrypted {
             true => "encrypted; keep it and its passphrase secret",
             false => "keep it secret",
         };
-        outln!("private key  {} ({kept})", self.private_key);
-        outln!("public key   {}", self.public_key);
-        outln!("key id       {}", self.key_id);
+        format!(
+            "private key  {} ({kept})\npublic key   {}\nkey id       {}\n",
+            self.private_key, self.public_key, self.key_id
+        )
     }
 }
 
@@ -99,6 +97,6 @@ pub(super) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failu
     // Another process may create it at this moment.
     match files::stage(path, bytes, kind)?.commit_if_absent()? {
         true => Ok(()),
-        false => files::refuse_existing(path),
+        false => Err(files::exists(path)),
     }
 }

@@ -12,7 +12,7 @@ use super::keygen::write;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files::{self, Sensitive};
-use crate::render::{self, Format, out, outln};
+use crate::render::{self, Format, out};
 use crate::reports::Reports;
 use crate::{Outcome, keys};
 
@@ -176,12 +176,7 @@ fn show(paths: &[PathBuf], passphrase: Option<&Path>, format: Format) -> Outcome
                 file,
             },
         };
-        match &report.error {
-            Some(failure) => reports.fail(failure),
-            None if format == Format::Text => report.print(),
-            None => {}
-        }
-        reports.push(report);
+        reports.add(report, |report| report.error.as_ref(), Report::text);
     }
     reports.end()
 }
@@ -203,11 +198,13 @@ impl KeyReport {
 }
 
 impl Report {
-    fn print(&self) {
-        let Some(key) = &self.key else { return };
+    fn text(&self) -> String {
+        let Some(key) = &self.key else {
+            return String::new();
+        };
         let encrypted = if key.encrypted { ", encrypted" } else { "" };
         let row = |name: &str, text: &str| vec![format!("  {name}"), text.to_owned()];
-        out!(
+        format!(
             "{}: {} key ({}{encrypted})\n{}",
             self.file,
             key.kind,
@@ -217,7 +214,7 @@ impl Report {
                 row("raw", &key.raw),
                 row("OpenSSH", &key.openssh),
             ])
-        );
+        )
     }
 }
 
@@ -237,13 +234,12 @@ fn import(file: &Path, output: &Path, format: Format) -> Outcome {
         public_key: render::path(output),
         key_id: public.id().to_string(),
     };
-    match format {
-        Format::Json => render::json(&imported),
-        Format::Text => {
-            outln!("public key  {}", imported.public_key);
-            outln!("key id      {}", imported.key_id);
-        }
-    }
+    render::answer(&imported, format, |imported| {
+        format!(
+            "public key  {}\nkey id      {}\n",
+            imported.public_key, imported.key_id
+        )
+    });
     Ok(ExitCode::SUCCESS)
 }
 

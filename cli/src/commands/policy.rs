@@ -13,7 +13,7 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files;
-use crate::render::{self, Format, outln};
+use crate::render::{self, Format};
 use crate::signer::{SignerArguments, bad_signature, read_signature};
 
 /// Sign a trust policy, or check one
@@ -125,19 +125,19 @@ fn sign(arguments: &Sign) -> Outcome {
         key_id: public.id().to_string(),
         dropped: dropped.unwrap_or_default(),
     };
-    match arguments.format {
-        Format::Json => render::json(&signed),
-        Format::Text => signed.print(),
-    }
+    render::answer(&signed, arguments.format, Signed::text);
     Ok(ExitCode::SUCCESS)
 }
 
 impl Signed {
-    fn print(&self) {
-        outln!("{}: signed by {}", self.policy, self.key_id);
+    fn text(&self) -> String {
+        let mut text = format!("{}: signed by {}\n", self.policy, self.key_id);
         for id in &self.dropped {
-            outln!("  the signature by {id} is no longer there: it was over another policy");
+            text.push_str(&format!(
+                "  the signature by {id} is no longer there: it was over another policy\n"
+            ));
         }
+        text
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod execute;
 
+use std::env::VarError;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -286,7 +287,14 @@ fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure
             }
             None => {
                 let value = std::env::var(variable).map_err(|error| {
-                    Failure::usage("env", error.to_string()).about(format!("--env {variable}"))
+                    // The error's own text has the value, which may be a secret.
+                    let message = match error {
+                        VarError::NotPresent => "the variable is not set",
+                        VarError::NotUnicode(_) => "the variable is not UTF-8 text",
+                    };
+                    Failure::usage("env", message)
+                        .about(format!("--env {variable}"))
+                        .hint("set it, or write --env NAME=VALUE")
                 })?;
                 wasi.env(variable, value);
             }

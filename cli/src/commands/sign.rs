@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain_file};
 use crate::files;
-use crate::render::{self, Format, outln, safe};
+use crate::render::{self, Format, safe};
 use crate::signer::{SignerArguments, package_failure, read_signature};
 use crate::trust::self_check;
 use crate::{Outcome, keys};
@@ -110,10 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         target: safe(&manifest.target.id),
         fsverity: manifest.image.fsverity.to_string(),
     };
-    match arguments.format {
-        Format::Json => render::json(&report),
-        Format::Text => report.print(),
-    }
+    render::answer(&report, arguments.format, Signed::text);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,14 +125,12 @@ fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
         artifact: render::path(output),
         removed: key_id,
     };
-    match arguments.format {
-        Format::Json => render::json(&report),
-        Format::Text => outln!(
-            "{}: no longer signed by {}",
-            report.artifact,
-            report.removed
-        ),
-    }
+    render::answer(&report, arguments.format, |report| {
+        format!(
+            "{}: no longer signed by {}\n",
+            report.artifact, report.removed
+        )
+    });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,18 +149,17 @@ fn export(path: &Path, exported: &Path) -> Outcome {
 }
 
 impl Signed {
-    fn print(&self) {
-        outln!("{}: signed by {}", self.artifact, self.key_id);
+    fn text(&self) -> String {
+        let mut text = format!("{}: signed by {}\n", self.artifact, self.key_id);
         for id in &self.dropped {
-            outln!("  the signature by {id} is no longer there (--append keeps it)");
+            text.push_str(&format!(
+                "  the signature by {id} is no longer there (--append keeps it)\n"
+            ));
         }
-        outln!(
-            "  {} version {}, {}, image fs-verity {}",
-            self.name,
-            self.version,
-            self.target,
-            self.fsverity
-        );
+        text + &format!(
+            "  {} version {}, {}, image fs-verity {}\n",
+            self.name, self.version, self.target, self.fsverity
+        )
     }
 }
 

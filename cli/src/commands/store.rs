@@ -20,7 +20,6 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::number::number;
-use crate::render::out;
 use crate::render::{self, Format};
 
 /// Keep verified artifacts, to be loaded in constant time
@@ -127,7 +126,14 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let failure = Failure::usage("store", "no store is named");
         return Err(failure.hint("name its folder with --store, or in EDGEC_STORE"));
     };
-    let open = || Store::open(at).map_err(|error| failure(&error));
+    let open = || {
+        Store::open(at).map_err(|error| match &error {
+            StoreError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
+                failure(&error).hint(NO_STORE)
+            }
+            _ => failure(&error),
+        })
+    };
     match &arguments.command {
         Command::Add(add) => {
             let trust = add.trust.resolve()?;
@@ -147,10 +153,9 @@ fn print_paths(store: &Store, path: &Path) -> Outcome {
     let paths = store.image_paths(path.named.version(path.app_version));
     let paths = paths.map_err(|error| failure(&error))?;
     let paths: Vec<String> = paths.iter().map(|path| render::path(path)).collect();
-    match path.format {
-        Format::Json => render::json(&paths),
-        Format::Text => paths.iter().for_each(|path| out!("{path}\n")),
-    }
+    render::answer(&paths, path.format, |paths| {
+        paths.iter().map(|path| format!("{path}\n")).collect()
+    });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -185,6 +190,9 @@ fn problem_failure(problem: &Problem) -> Failure {
     }
 }
 
+/// What to do where there is no store.
+const NO_STORE: &str = "`edgec store add` makes one in an empty folder; --store says where it is";
+
 /// The failure with what to do about it.
 pub(crate) fn failure(error: &StoreError) -> Failure {
     let exit = match error {
@@ -199,7 +207,7 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
             Some(remedy) if source.kind() != ErrorKind::PermissionDenied => failure.hint(remedy),
             _ => failure,
         },
-        StoreError::NotAStore { .. } => failure.hint("`edgec store add` makes one in an empty folder; --store says where it is"),
+        StoreError::NotAStore { .. } => failure.hint(NO_STORE),
         StoreError::Owner { .. } => failure.hint("a store and the folders above it belong to this user or to root"),
         StoreError::Writable { .. }
         | StoreError::Linked { .. }

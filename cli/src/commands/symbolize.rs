@@ -190,7 +190,7 @@ impl Address {
             "" => Ok(Self::File(number)),
             file if files.end(file) => Ok(Self::File(number)),
             _ => Err(failed("a place in another file").hint(format!(
-                "the debug file is about {}, in a store {}; an address without a file is one in it",
+                "the debug file is about {}, which a store calls {}; an address alone, such as 0x1234, is in that file",
                 files.artifact.as_deref().unwrap_or("a .cwasm"),
                 files.image,
             ))),

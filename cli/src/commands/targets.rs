@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::hosts::Host;
-use crate::render::out;
 use crate::render::{self, Format, safe};
 
 /// List the CPU targets
@@ -69,19 +68,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Some(Some(path)) => Host::read(path)?,
     };
     let answer = answer(&host);
-    match arguments.format {
-        Format::Json => render::json(&answer),
-        Format::Text => out!("{}", text(&answer)),
-    }
+    render::answer(&answer, arguments.format, text);
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(format: Format) {
     let entries: Vec<Entry> = edgec_targets::all().map(entry).collect();
-    if format == Format::Json {
-        render::json(&entries);
-        return;
-    }
+    render::answer(&entries, format, |entries| all(entries));
+}
+
+/// The table of all targets.
+fn all(entries: &[Entry]) -> String {
     let head = ["TARGET", "TIER", "LEVEL", "SAME CODE AS", "MACHINES"].map(str::to_owned);
     let rows = entries.iter().map(|entry| {
         vec![
@@ -93,7 +90,7 @@ fn list(format: Format) {
         ]
     });
     let rows: Vec<_> = std::iter::once(head.to_vec()).chain(rows).collect();
-    out!("{}", render::table(&rows));
+    render::table(&rows)
 }
 
 fn entry(target: &'static Target) -> Entry {

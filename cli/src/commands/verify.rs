@@ -15,7 +15,6 @@ use crate::file_kind::{Wanted, explain};
 use crate::hosts::Host;
 use crate::panics::guarded;
 use crate::rebuild::Rebuild;
-use crate::render::out;
 use crate::render::{self, Format, safe};
 use crate::reports::Reports;
 use crate::trust::{PolicyReport, Trust, TrustArguments};
@@ -101,13 +100,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let mut reports = Reports::new(arguments.format);
     for path in &arguments.artifacts {
         let report = examine_file(path, &trust, rebuild.as_ref(), host.as_ref())?;
-        if arguments.format == Format::Text {
-            out!("{}", text(&report, arguments.quiet));
-        }
-        if let Some(failure) = &report.error {
-            reports.fail(failure);
-        }
-        reports.push(report);
+        let shown = |report: &Report| text(report, arguments.quiet);
+        reports.add(report, |report| report.error.as_ref(), shown);
     }
     reports.end()
 }
@@ -383,7 +377,7 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
             "the program is a core module: one that was a component has these imports now (docs/preview1.md); \
              `[allow] imports` of the policy lists what is allowed"
         }
-        VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is",
+        VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is allowed",
         VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { expires, .. } => {

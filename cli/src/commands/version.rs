@@ -9,7 +9,7 @@ use edgec_compiler::{
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::render::{self, Format, out};
+use crate::render::{self, Format};
 
 /// One line for `--version`: everything that decides the native code.
 pub(crate) fn line() -> &'static str {
@@ -66,10 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             tool("wat", TEXT_VERSION, "the text format"),
         ],
     };
-    match arguments.format {
-        Format::Json => render::json(&versions),
-        Format::Text => out!("{}", text(&versions)),
-    }
+    render::answer(&versions, arguments.format, text);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -25,13 +25,18 @@ pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
 
 /// For what is never overwritten, such as a key.
 pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
-    if path.symlink_metadata().is_err() {
-        return Ok(());
+    match path.symlink_metadata() {
+        Ok(_) => Err(exists(path)),
+        Err(_) => Ok(()),
     }
+}
+
+/// The failure of a new key where a file lies.
+pub(crate) fn exists(path: &Path) -> Failure {
     let message = "there is such a file already, and a key is never overwritten";
-    Err(Failure::usage("exists", message)
+    Failure::usage("exists", message)
         .about(path.display())
-        .hint("choose another name, or move the old key away"))
+        .hint("choose another name, or move the old key away")
 }
 
 /// Refuses a place where this user may make no file, nor the folders that lead there. Makes nothing.
@@ -97,7 +102,7 @@ pub(crate) fn spare_inputs(read: &[PathBuf], written: &Path) -> Result<(), Failu
     refuse_stdin_twice(read)
 }
 
-/// Standard input is one thing.
+/// Refuses to read standard input twice.
 pub(crate) fn refuse_stdin_twice(read: &[PathBuf]) -> Result<(), Failure> {
     let read = read.iter().filter(|path| path.as_os_str() == STDIN);
     if read.count() > 1 {

@@ -9,9 +9,10 @@ use std::path::Path;
 use edgec_verifier::way::{self, WayError};
 use zeroize::Zeroizing;
 
+use super::input::stdin_once;
 #[cfg(unix)]
 use super::remedy_of_way;
-use super::{STDIN, cannot, stdin_once};
+use super::{STDIN, cannot};
 use crate::failure::Failure;
 #[cfg(unix)]
 use crate::failure::chain;

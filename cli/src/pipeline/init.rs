@@ -59,7 +59,7 @@ const DEFECT: &str = "this is a defect of edgec or of Wizer: please report it wi
 fn failure(error: &InitError) -> Failure {
     let hint = match error {
         InitError::Kind => {
-            "`--init` is for components; one that edgec makes of a module has no such function"
+            "--init is for components; a component that edgec makes of a core module has no such function"
         }
         InitError::Unsupported { .. } => "docs/init.md has what a snapshot can hold",
         InitError::Function { .. } => {

@@ -1,4 +1,4 @@
-//! A recipe from a manifest: `manifest.rs` the other way round.
+//! A recipe from a manifest: the reverse of `manifest.rs`.
 
 use std::collections::BTreeSet;
 
@@ -40,8 +40,8 @@ pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, F
                 recipe.level = level(stage)?;
                 recipe.optimizer.spared = spared(stage)?;
             }
-            // They follow from the input, the kind and the profile.
             "kind" => recipe.kind = asked(stage)?,
+            // These follow from the input, the kind and the profile.
             "parse" | "adapt" | "order" | "precompile" | "trim" => {}
             other => return Err(unknown(&format!("stage `{other}`"))),
         }
@@ -77,7 +77,7 @@ fn spared(stage: &Stage) -> Result<BTreeSet<usize>, Failure> {
         return Ok(BTreeSet::new());
     };
     let numbers: Result<_, _> = numbers.split(',').map(str::parse).collect();
-    numbers.map_err(|_| unknown("list of modules that were kept"))
+    numbers.map_err(|_| unknown("`modulesKept` that is not a list of numbers"))
 }
 
 fn setting<'s>(stage: &'s Stage, name: &str) -> Result<&'s str, Failure> {
@@ -86,7 +86,7 @@ fn setting<'s>(stage: &'s Stage, name: &str) -> Result<&'s str, Failure> {
 }
 
 fn unknown(what: &str) -> Failure {
-    let message = format!("this edgec does not know how to make it again: {what}");
+    let message = format!("the manifest has a setting that this edgec does not know: {what}");
     Failure::new(Exit::Rejected, "rebuild-unknown", message)
-        .hint("the manifest names the version of edgec that does: `edgec inspect`")
+        .hint("`edgec inspect` shows which edgec built it: use that one")
 }

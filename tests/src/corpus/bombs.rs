@@ -10,23 +10,10 @@ pub struct Bomb {
 
 /// Every bomb. Some are valid programs that may well be built, in bounded time and memory.
 pub fn bombs() -> Vec<Bomb> {
-    const LOOP: &[u8] = &[0x03, 0x40];
     const BLOCK: &[u8] = &[0x02, 0x40];
     const IF: &[u8] = &[0x20, 0x00, 0x04, 0x40];
     const END: &[u8] = &[0x0b];
     let nested = |open: &[u8], count: usize| function(1, &[open.repeat(count), END.repeat(count)]);
-    // Each of 2,000 loops keeps a variable of its own through all of them.
-    let live = |count: u32| {
-        let variable = |index: u32| {
-            let index = leb(index + 1);
-            let get = [&[0x20], &index[..]].concat();
-            let set = [&[0x21], &index[..]].concat();
-            [LOOP, &get, &[0x41, 0x01, 0x6a], &set].concat()
-        };
-        let open: Vec<u8> = (0..count).flat_map(variable).collect();
-        let close = [0x20, 0x00, 0x0d, 0x00, 0x0b].repeat(count as usize);
-        function(count + 1, &[open, close])
-    };
     let table = |targets: u32| {
         let jump = [&[0x20, 0x00, 0x0e], &leb(targets)[..]].concat();
         let zeros = vec![0; targets as usize + 1];
@@ -41,7 +28,10 @@ pub fn bombs() -> Vec<Bomb> {
         bomb("100,000 nested loops", nested(LOOP, 100_000)),
         bomb("100,000 nested blocks", nested(BLOCK, 100_000)),
         bomb("100,000 nested ifs", nested(IF, 100_000)),
-        bomb("2,000 loops around 2,000 variables", live(2000)),
+        bomb(
+            "2,000 loops around 2,000 variables",
+            loops_around_variables(2000),
+        ),
         bomb(
             "40,000 ifs in a row",
             function(1, &[b"\x20\0\x04\x40\x41\x01\x21\0\x0b".repeat(40_000)]),
@@ -114,6 +104,22 @@ pub fn bombs() -> Vec<Bomb> {
             jumps_through_supertypes(1_000, 63, 15_000),
         ),
     ]
+}
+
+const LOOP: &[u8] = &[0x03, 0x40];
+
+/// So many loops in each other, each with a variable of its own through all of them. 2,000 take a
+/// compiler many seconds and gigabytes.
+pub fn loops_around_variables(count: u32) -> Vec<u8> {
+    let variable = |index: u32| {
+        let index = leb(index + 1);
+        let get = [&[0x20], &index[..]].concat();
+        let set = [&[0x21], &index[..]].concat();
+        [LOOP, &get, &[0x41, 0x01, 0x6a], &set].concat()
+    };
+    let open: Vec<u8> = (0..count).flat_map(variable).collect();
+    let close = [0x20, 0x00, 0x0d, 0x00, 0x0b].repeat(count as usize);
+    function(count + 1, &[open, close])
 }
 
 fn leb(mut value: u32) -> Vec<u8> {

@@ -136,7 +136,7 @@ fn source_date() -> Result<Option<u64>, Failure> {
 
 fn parse_kind(text: &str) -> Result<KindChoice, &'static str> {
     let choice = KindChoice::ALL.into_iter().find(|it| it.name() == text);
-    choice.ok_or("one of auto, component, module")
+    choice.ok_or("write auto, component or module")
 }
 
 fn parse_module(text: &str) -> Result<usize, &'static str> {
@@ -146,7 +146,7 @@ fn parse_module(text: &str) -> Result<usize, &'static str> {
 
 fn parse_level(text: &str) -> Result<Level, &'static str> {
     let level = Level::ALL.into_iter().find(|level| level.name() == text);
-    level.ok_or("one of 0, 1, 2, 3, 4, s, z")
+    level.ok_or("write 0, 1, 2, 3, 4, s or z")
 }
 
 /// The arguments, resolved: nothing in here is a string that something still parses.
@@ -170,7 +170,11 @@ impl Plan {
         };
         let validity = validity(&arguments)?;
         if arguments.name.is_some() && arguments.inputs.len() > 1 {
-            return Err(Failure::usage("name", "--name fits one input only"));
+            let message = format!(
+                "--name names one program, and there are {} inputs",
+                arguments.inputs.len()
+            );
+            return Err(Failure::usage("name", message).hint("build each of them on its own"));
         }
         let release = release(&arguments, validity)?;
         let read: Vec<PathBuf> = [arguments.inputs.clone(), arguments.signer.reads()].concat();
@@ -317,8 +321,8 @@ fn what_is_read(
     inputs.chain(signer.reads()).chain(hosts).collect()
 }
 
-/// No artifact goes where an input, a key or another kind of file lies, and standard input is one
-/// thing.
+/// No artifact goes where an input, a key or another kind of file lies, and standard input is read
+/// once.
 fn spare_for_artifacts(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
     let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
     outputs.try_for_each(|(_, path)| files::spare(read, path, Wanted::Artifact))

@@ -113,7 +113,7 @@ impl<'f> Code<'f> {
         };
         if functions.len() > MAX_FUNCTIONS {
             let message = format!(
-                "it has {} functions, and {MAX_FUNCTIONS} are compared",
+                "it has {} functions, and at most {MAX_FUNCTIONS} can be compared",
                 functions.len()
             );
             let failure = Failure::new(Exit::Rejected, "functions", message);

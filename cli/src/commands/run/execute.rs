@@ -134,11 +134,11 @@ fn takes_nothing<'n>(module: &wasmtime::Module, name: &'n str) -> Result<Option<
         None => return Ok(None),
         Some(ExternType::Func(ty)) if ty.params().len() == 0 => return Ok(Some(name)),
         Some(ExternType::Func(ty)) => format!("a function {}", signature(&ty)),
-        Some(_) => "no function".to_owned(),
+        Some(_) => "not a function".to_owned(),
     };
-    let message = format!("its `{name}` is {is}, a command's is a function () -> ()");
+    let message = format!("its `{name}` is {is}; that of a command is a function () -> ()");
     Err(Failure::new(Exit::Rejected, "not-a-command", message)
-        .hint("its toolchain makes commands for `wasm32-wasip1`; what else it exports, its own host calls"))
+        .hint("for `edgec run`, build it as a command (`wasm32-wasip1`); its own host can call its exports"))
 }
 
 /// `(i32) -> ()`.

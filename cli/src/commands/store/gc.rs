@@ -49,7 +49,7 @@ fn print_report(report: &Report) {
     let collection = &report.collection;
     for name in &collection.foreign {
         eprintln!(
-            "warning[foreign]: {}: nothing of a store's, left alone",
+            "warning[foreign]: {}: it does not belong to a store, and stays",
             safe(name)
         );
     }

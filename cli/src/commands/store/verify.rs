@@ -42,7 +42,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let trust = arguments.trust.resolve()?;
     let expected = &trust.expected;
     if expected.wanted_application().is_some() || expected.wanted_channel().is_some() {
-        let message = "every artifact of the store is verified: --name and --channel choose none";
+        let message = "every artifact of the store is verified: leave out --name and --channel";
         return Err(Failure::usage("name", message));
     }
     let (verified, problems) = store

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{ArtifactReport, Built, KeptModule, Told};
+use super::kept::{KeptModule, Told};
+use super::{ArtifactReport, Built};
 use crate::render::{count, safe, seconds, size};
 
 /// A line of the summary: a stage, what it did, and its time in seconds.

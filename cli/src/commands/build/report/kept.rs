@@ -1,0 +1,134 @@
+//! What the optimizer did not get, gave up or took away, and where people are told of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Built;
+use crate::pipeline::Prepared;
+use crate::render::{count, safe};
+
+/// How many removed imports a note names.
+const MOST_IMPORTS: usize = 5;
+
+/// A core module that was left as it is.
+#[derive(Serialize)]
+pub(super) struct KeptModule {
+    module: usize,
+    reason: String,
+    #[serde(skip)]
+    pub(super) told: Told,
+}
+
+impl KeptModule {
+    pub(super) fn all(prepared: &Prepared) -> Vec<Self> {
+        let kept = prepared.kept().map(|(module, failure)| Self {
+            module,
+            reason: safe(&failure.to_string()),
+            told: match failure {
+                // It was asked for.
+                edgec_compiler::Failure::Spared => Told::Nowhere,
+                // It is what the level does.
+                edgec_compiler::Failure::NoGain | edgec_compiler::Failure::Large { .. } => {
+                    Told::InSummary
+                }
+                _ => Told::AsWarning,
+            },
+        });
+        kept.collect()
+    }
+}
+
+/// Where people are told that a core module was left as it is.
+#[derive(PartialEq)]
+pub(super) enum Told {
+    Nowhere,
+    InSummary,
+    AsWarning,
+}
+
+/// A function that the optimizer was not given.
+#[derive(Serialize)]
+pub(super) struct KeptFunction {
+    module: usize,
+    /// In the program as it was.
+    function: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    reason: String,
+}
+
+impl KeptFunction {
+    pub(super) fn all(prepared: &Prepared) -> Vec<Self> {
+        let kept = prepared.kept_functions().map(|(module, kept)| Self {
+            module,
+            function: kept.index,
+            name: kept.name.as_deref().map(safe),
+            reason: kept.reason.to_string(),
+        });
+        kept.collect()
+    }
+}
+
+impl Built {
+    /// One line for each module and reason.
+    pub(super) fn print_modules_kept(&self, input: &str) {
+        let warned = |kept: &&KeptModule| kept.told == Told::AsWarning;
+        for kept in self.modules_kept.iter().filter(warned) {
+            eprintln!(
+                "warning: {input}: core module {} is left as it is: {}",
+                kept.module, kept.reason
+            );
+        }
+    }
+
+    /// A host need not offer these any more, so that the program may run where it did not before.
+    pub(super) fn print_imports_removed(&self, input: &str) {
+        let removed = &self.imports_removed;
+        let named: Vec<String> = removed
+            .iter()
+            .take(MOST_IMPORTS)
+            .map(|name| format!("`{name}`"))
+            .collect();
+        let more = match removed.len().saturating_sub(named.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let were = match removed.len() {
+            0 => return,
+            1 => "was",
+            _ => "were",
+        };
+        eprintln!(
+            "note: {input}: {} {were} removed: {}{more} (-O0 removes none)",
+            count(removed.len(), "unused import"),
+            named.join(", ")
+        );
+    }
+
+    pub(super) fn print_functions_kept(&self, input: &str) {
+        let mut alike = BTreeMap::<(usize, &str), Vec<&KeptFunction>>::new();
+        for kept in &self.functions_kept {
+            let alike = alike
+                .entry((kept.module, kept.reason.as_str()))
+                .or_default();
+            alike.push(kept);
+        }
+        for ((module, reason), functions) in alike {
+            let Some(first) = functions.first() else {
+                continue;
+            };
+            let first = match &first.name {
+                Some(name) => format!("`{name}`"),
+                None => format!("number {}", first.function),
+            };
+            let which = match functions.len() {
+                1 => format!("function {first}"),
+                more => format!("{more} functions (the first is {first})"),
+            };
+            eprintln!(
+                "note: {input}: core module {module}: not optimized: {which}, because of {reason}"
+            );
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! `edgec run`: what it cannot give to a program.
+
+use edgec_tests::Sandbox;
+
+/// A sandbox, and a way to run its program with more options.
+fn sandbox() -> (Sandbox, impl Fn(&[&'static str]) -> Vec<&'static str>) {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let run = |more: &[&'static str]| {
+        let run = ["run", "--key", "key.pub.pem", "hello.cwasm"];
+        [&run[..], more].concat()
+    };
+    (sandbox, run)
+}
+
+#[test]
+fn what_is_not_there_is_named() {
+    let (sandbox, run) = sandbox();
+    for (more, code, says) in [
+        (
+            ["--env", "EDGEC_TEST_ABSENT"],
+            2,
+            "error[env]: --env EDGEC_TEST_ABSENT: the variable is not set\n  hint: set it",
+        ),
+        (
+            ["--dir", "missing"],
+            3,
+            "error[dir]: --dir missing: cannot open: No such file",
+        ),
+    ] {
+        let stderr = sandbox.fails(code, &run(&more));
+        assert!(stderr.starts_with(says), "{stderr}");
+    }
+}
+
+/// WASI has UTF-8 only. The value of a variable may be a secret.
+#[cfg(unix)]
+#[test]
+fn what_is_not_text_is_named() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    let (sandbox, run) = sandbox();
+    let value = OsStr::from_bytes(b"hunter2\xff");
+    let mut argument = sandbox.command(&run(&[]));
+    argument.arg(value);
+    let mut variable = sandbox.command(&run(&["--env", "EDGEC_TEST"]));
+    variable.env("EDGEC_TEST", value);
+    for (mut command, says) in [
+        (argument, "error[argument]: "),
+        (
+            variable,
+            "error[env]: --env EDGEC_TEST: the variable is not UTF-8 text\n",
+        ),
+    ] {
+        let output = command.output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.starts_with(says), "{stderr}");
+        if says.contains("[env]") {
+            assert!(!stderr.contains("hunter2"), "{stderr}");
+        }
+    }
+}
