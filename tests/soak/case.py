@@ -97,14 +97,15 @@ def _options(c, shape):
     level = c.pick(["", "0", "1", "2", "3", "4", "s", "z"])
     if level:
         options += ["-O", level]
-    kind = c.pick(["", "", "auto", "module", "component"])
-    if kind:
-        options += ["--kind", kind]
+    if c.chance(30):
+        options += ["--kind", c.pick(["auto", "module", "module", "component"])]
     if c.chance(95 if shape.endswith("runs at build time") else 2):
         options += ["--init", "init"]
-    for percent, option in [(30, "--debug-file"), (20, "--quiet"), (10, "--verbose")]:
-        if c.chance(percent):
-            options.append(option)
+    if c.chance(30):
+        options.append("--debug-file")
+    told = c.pick(["", "", "", "--quiet", "--verbose"])
+    if told:
+        options.append(told)
     if c.chance(25):
         options += ["--format", "json"]
     return targets, options
