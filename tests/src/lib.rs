@@ -16,6 +16,8 @@ pub mod store_host;
 pub mod stored;
 pub mod strace;
 pub mod transcript;
+#[cfg(target_os = "linux")]
+pub mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
