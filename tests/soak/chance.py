@@ -16,6 +16,8 @@ class Chance:
         """The sequence for a seed and a purpose, `what`."""
         digest = hashlib.sha256(f"{what} {seed}".encode()).digest()
         self._state = int.from_bytes(digest[:8], "little")
+        # Whether sizes are large ones.
+        self.large = False
 
     def number(self):
         """The next number, of 64 bits."""
@@ -38,7 +40,10 @@ class Chance:
         return choices[self.below(len(choices))]
 
     def size(self, most, least=1):
-        """A number from `least` to `most`, with every order of magnitude as likely as another."""
+        """A number from `least` to `most`, with every order of magnitude as likely as another: of
+        large ones, the last one and a half."""
+        if self.large:
+            least = max(least, most // 30)
         share = self.number() / _WORD
         between = math.log(least) + share * (math.log(most + 1) - math.log(least))
         return min(most, max(least, int(math.exp(between))))

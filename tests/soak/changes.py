@@ -1,8 +1,10 @@
 """Changes to the bytes of a program: most are no longer WebAssembly, and some hardly are."""
 
-_HEADERS = [b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\x01\0", b"\x1f\x8b\x08", b"\x7fELF", b""]
+_HEADERS = [b"\0asm\x01\0\0\0", b"\0asm\x0d\0\x01\0", b"\0asm\x01\0\x01\0"]
+_HEADERS += [b"\x1f\x8b\x08", b"\x7fELF", b""]
 # Numbers at which readers may overflow, as LEB128.
-_NUMBERS = [b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x10", b"\xff\xff\xff\xff\x07", b"\x80\x80\x80\x80\x00"]
+_NUMBERS = [b"\xff\xff\xff\xff\x0f", b"\x80\x80\x80\x80\x10", b"\xff\xff\xff\xff\x07"]
+_NUMBERS += [b"\x80\x80\x80\x80\x00"]
 
 
 def cut(c, program):

@@ -13,7 +13,7 @@ def _exported(module, function, title="f"):
 def nested_blocks(c):
     """Blocks, loops and conditions in each other, with branches to any of them."""
     module = Module()
-    depth = c.size(200_000)
+    depth = c.size(100_000)
     kinds = [BLOCK + EMPTY, LOOP + EMPTY, b"\x20\x00" + IF + EMPTY]
     code = bytearray()
     alone = c.pick([None, *kinds])
@@ -67,7 +67,7 @@ def live_values(c):
     test = b"\x23\x00\x0d\x00"
     module.add(wasm.GLOBAL, I32 + b"\x01" + i32(0) + END)
     body = (LOOP + EMPTY) * loops + change + (test + END) * loops
-    body += b"".join(b"\x20" + u(local) + add for local in range(1, variables)).join([b"\x20\x00", b""])
+    body += b"\x20\x00" + b"".join(b"\x20" + u(local) + add for local in range(1, variables))
     ty = module.add(wasm.TYPE, signature([], [kind]))
     function = module.function(body, [(variables, kind)], ty)
     return _exported(module, function)
@@ -82,7 +82,8 @@ def many_locals(c):
     count = sum(count for count, _ in groups)
     for _ in range(c.size(50_000)):
         local = u(c.below(count))
-        code += b"\x20" + local + b"\x21" + local if c.chance(80) else b"\x41\x01" + IF + EMPTY + END
+        copy = b"\x20" + local + b"\x21" + local
+        code += copy if c.chance(80) else i32(1) + IF + EMPTY + END
     body = wasm.body(bytes(code), groups)
     times = c.size(max(1, min(200, 2_000_000 // len(body))))
     module.add(wasm.TYPE, signature())
@@ -105,7 +106,9 @@ _PIECES = {
     "loops": b"\x03\x40\x20\x00\x0d\x00\x0b",
     "selections": b"\x20\x00\x41\x02\x20\x00\x1b\x21\x00",
     "vectors": b"\x20\x00\xfd\x11\x20\x00\xfd\x11\xfd\xae\x01\xfd\x1b\x00\x21\x00",
-    "shuffles": b"\x20\x00\xfd\x11\x20\x00\xfd\x11\xfd\x0d" + bytes(range(16)) + b"\xfd\x1b\x01\x21\x00",
+    "shuffles": b"\x20\x00\xfd\x11\x20\x00\xfd\x11\xfd\x0d"
+    + bytes(range(16))
+    + b"\xfd\x1b\x01\x21\x00",
     "tables": b"\x20\x00\x20\x00\x25\x00\x26\x00",
     "traps": b"\x20\x00\x04\x40\x00\x0b",
     "returns": b"\x20\x00\x04\x40\x0f\x0b",

@@ -2,7 +2,7 @@
 
 import core_shapes
 import wasm
-from wasm import I32, Component, Module, name, s, signature, sized, u, vector
+from wasm import I32, Component, Module, name, s, signature, u, vector
 
 CORE_INSTANCE, INSTANCE, ALIAS, TYPE, CANON, IMPORT, EXPORT = 2, 5, 6, 7, 8, 10, 11
 _U32, _STRING, _BOOL = b"\x79", b"\x73", b"\x7f"

@@ -98,7 +98,7 @@ def segments(c):
     pages = c.pick([1, 16, 1000, 65536])
     module.add(wasm.MEMORY, limits(pages))
     content = c.bytes(c.size(20_000)) if c.chance(70) else b""
-    count = c.size(max(1, 2_000_000 // (len(content) + 8)))
+    count = c.size(max(1, min(100_000, 2_000_000 // (len(content) + 8))))
     spread = c.chance(60)
     for number in range(count):
         at = pages * 65536 * number // count if spread else 0
@@ -198,7 +198,8 @@ def names(c):
     order = list(range(min(count, most)))
     if c.chance(20):
         order.reverse()
-    functions = vector(u(number) + name(f"{long}{number % 7 if c.chance(3) else number}") for number in order)
+    titles = [f"{long}{number % 7 if c.chance(3) else number}" for number in order]
+    functions = vector(u(number) + name(title) for number, title in zip(order, titles))
     inner = vector(u(local) + name(long) for local in range(4))
     some = order[: max(1, most // 40)]
     local_names = vector(u(number) + inner for number in some)

@@ -1,4 +1,4 @@
-"""Programs that `tests/generator` makes with `wasm-smith`: a process that answers kinds and seeds."""
+"""Programs of `tests/generator`, which makes them with `wasm-smith`: it answers kinds and seeds."""
 
 import subprocess
 import threading
@@ -34,5 +34,6 @@ class Generator:
 
 def _built():
     manifest = PACKAGE / "Cargo.toml"
-    subprocess.run(["cargo", "build", "--quiet", "--locked", "--manifest-path", manifest], check=True)
+    build = ["cargo", "build", "--quiet", "--locked", "--manifest-path", manifest]
+    subprocess.run([*build, "--target-dir", PACKAGE / "target"], check=True)
     return PACKAGE / "target/debug/edgec-generator"

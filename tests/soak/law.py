@@ -1,7 +1,7 @@
 """What holds for every build, whatever the program is.
 
-A build ends in time and within its memory, with success or an error that has a name. If it fails, it
-leaves nothing behind and changes nothing; if it succeeds, its artifacts verify.
+A build ends in time and within its memory, with success or an error that has a name. If it fails,
+it leaves nothing behind and changes nothing; if it succeeds, its artifacts verify.
 """
 
 import re
@@ -157,7 +157,8 @@ def _artifacts(case, artifacts, folder, tools, bounds):
     if case.seed % 2:
         verb += [] if verb[0] == "symbolize" else ["--format", "json"]
     size = max((folder / path).stat().st_size for path in paths)
-    for words, codes in ([["verify", "--quiet", "--key", tools.public, *paths], [0]], [verb, [0, 1]]):
+    verify = ["verify", "--quiet", "--key", tools.public, *paths]
+    for words, codes in ((verify, [0]), (verb, [0, 1])):
         seconds = _VERB_SECONDS + bounds.allowance
         memory = _VERB_MEMORY if size <= _FEW else 8 * _VERB_MEMORY
         ended = _run([tools.edgec, *words], folder, tools, 3 * seconds, 2 * memory)

@@ -5,11 +5,11 @@
     tests/soak/run.py --seed 1234 --count 1           one program again
     tests/soak/run.py --count 200 --only subtypes     one shape
 
-Each program follows from a seed: one that `tests/generator` makes with `wasm-smith`, or of a shape
-that costs a validator, an optimizer or a compiler much (`*_shapes.py`), of any size; a fifth of them
-have their bytes changed. Each is built by the real edgec with a throwaway key and low limits. law.py
-says what must hold. What does not is printed with its seed and kept, and the run goes on. Exit codes:
-0 no finding, 1 findings, 3 something is missing.
+Each program follows from a seed: `tests/generator` makes it with `wasm-smith`, or it has a shape
+that costs a validator, an optimizer or a compiler much (`*_shapes.py`), of any size. A fifth of the
+programs have their bytes changed. The real edgec builds each with a throwaway key and low limits.
+law.py says what must hold. What does not is printed with its seed and kept, and the run goes on.
+Exit codes: 0 no finding, 1 findings, 3 something is missing.
 
 edgec is `--edgec`, or `EDGEC`, or target/release/edgec. The bounds hold for a release build on a
 machine that does nothing else; `--allowance` gives others more time.
@@ -20,6 +20,7 @@ import collections
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,7 @@ import time
 from pathlib import Path
 
 import law
+import tree
 from case import case
 from generated import Generator
 
@@ -102,11 +104,13 @@ class Run:
             self._keep(tried, verdict)
         if self.options.verbose:
             size = len(tried.program)
-            print(f"{tried.seed}: {tried.what}, {size} bytes: {verdict.result}, {_took(ended)}", flush=True)
+            what = f"{tried.seed}: {tried.what}, {size} bytes: {verdict.result}"
+            print(f"{what}, {_took(ended)}", flush=True)
         elif time.monotonic() - self.news > NEWS:
             self.news = time.monotonic()
             passed = (self.news - self.begin) / 60
-            print(f"{passed:.0f} min: {self.results.total()} cases, {self.findings} findings", flush=True)
+            cases = f"{self.results.total()} cases, {self.findings} findings"
+            print(f"{passed:.0f} min: {cases}", flush=True)
 
     def _keep(self, tried, verdict):
         """Prints what was found, and keeps the program and what was said."""
@@ -115,13 +119,14 @@ class Run:
         (kept / tried.file).write_bytes(tried.program)
         folder = str(self.folder / str(tried.seed))
         command = shlex.join(verdict.ended.command).replace(folder, ".")
-        again = [Path(__file__).relative_to(REPOSITORY), "--seed", tried.seed, "--count", 1]
-        again += ["--edgec", self.options.edgec]
+        again = [Path(__file__).resolve().relative_to(REPOSITORY), "--seed", tried.seed]
+        again += ["--count", 1, "--edgec", self.options.edgec]
         if self.options.only:
             again += ["--only", self.options.only]
         again = shlex.join(map(str, again))
-        title = f"seed {tried.seed}: {tried.what}, {len(tried.program)} bytes, {_took(verdict.ended)}"
-        lines = [title, *(f"  FOUND: {finding}" for finding in verdict.findings)]
+        title = f"seed {tried.seed}: {tried.what}, {len(tried.program)} bytes"
+        lines = [f"{title}, {_took(verdict.ended)}"]
+        lines += [f"  FOUND: {finding}" for finding in verdict.findings]
         lines += [f"  again: {again}", f"  build: {command}", f"  kept:  {kept / tried.file}"]
         print("\n".join(lines), flush=True)
         said = verdict.ended.stdout[-20_000:] + verdict.ended.stderr[-20_000:]
@@ -145,13 +150,15 @@ def _took(ended):
 
 def main():
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="edgec-soak-")).resolve()
     try:
         run = Run(options, folder)
         bounds = run.bounds
         print(
-            f"each build: {bounds.seconds} s and {bounds.allowance:g} s for the rest; {bounds.memory} MiB"
-            f" a worker, {bounds.own_memory} MiB for edgec itself, {bounds.whole()} MiB in all",
+            f"each build: {bounds.seconds} s and {bounds.allowance:g} s for the rest; "
+            f"{bounds.memory} MiB a worker, {bounds.own_memory} MiB for edgec itself, "
+            f"{bounds.whole()} MiB in all",
             flush=True,
         )
         failures = []
@@ -171,6 +178,7 @@ def main():
         if failures:
             raise failures[0]
     finally:
+        tree.end_all()
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{run.findings} findings" if run.findings else "no finding")
     return 1 if run.findings else 0
@@ -180,26 +188,27 @@ def arguments():
     processors = os.cpu_count() or 1
     parser = argparse.ArgumentParser(description="Build programs that cost much, under low limits.")
     edgec = os.environ.get("EDGEC", REPOSITORY / "target/release/edgec")
-    parser.add_argument("--edgec", type=Path, default=edgec)
-    parser.add_argument("--generator", type=Path, help="the program of tests/generator (built if not given)")
-    parser.add_argument("--seed", type=int, default=0, help="the first seed")
-    parser.add_argument("--count", type=int, help="how many programs (100, unless --minutes is given)")
-    parser.add_argument("--minutes", type=float, help="go on for so long")
-    parser.add_argument("--jobs", type=int, default=1, help="builds at a time; more of them need more --allowance")
-    parser.add_argument("--only", default="", help="only shapes with this in their names")
-    parser.add_argument("--findings", type=Path, default=Path("soak-findings"), help="where findings are kept")
-    parser.add_argument("--seconds", type=int, default=5, help="edgec's limit on time")
-    parser.add_argument("--memory", type=int, default=512, help="edgec's limit on a worker's memory, in MiB")
-    parser.add_argument("--allowance", type=float, default=5, help="seconds for the rest of a build")
-    parser.add_argument("--own-memory", type=int, default=128, help="what edgec itself may take, in MiB")
-    parser.add_argument("--together", type=int, default=min(4, processors), help="workers at a time")
-    parser.add_argument("--verbose", action="store_true", help="a line for each program")
+    add = parser.add_argument
+    add("--edgec", type=Path, default=edgec)
+    add("--generator", type=Path, help="the program of tests/generator (built if not given)")
+    add("--seed", type=int, default=0, help="the first seed")
+    add("--count", type=int, help="how many programs (100, unless --minutes is given)")
+    add("--minutes", type=float, help="go on for so long")
+    add("--jobs", type=int, default=1, help="builds at a time; more need a longer --allowance")
+    add("--only", default="", help="only shapes with this in their names")
+    add("--findings", type=Path, default=Path("soak-findings"), help="where findings are kept")
+    add("--seconds", type=int, default=5, help="edgec's limit on time")
+    add("--memory", type=int, default=512, help="edgec's limit on a worker's memory, in MiB")
+    add("--allowance", type=float, default=5, help="seconds for the rest of a build")
+    add("--own-memory", type=int, default=256, help="what edgec itself may take, in MiB")
+    add("--together", type=int, default=min(4, processors), help="workers at a time")
+    add("--verbose", action="store_true", help="a line for each program")
     options = parser.parse_args()
     if options.count is None and options.minutes is None:
         options.count = 100
     options.edgec = Path(options.edgec).resolve()
     if not options.edgec.is_file():
-        print(f"error: {options.edgec} is not there: name the program with --edgec", file=sys.stderr)
+        print(f"error: {options.edgec} is not there: name it with --edgec", file=sys.stderr)
         raise SystemExit(3)
     return options
 

@@ -19,6 +19,9 @@ PERIOD = 0.005
 # How long processes may take to end when the one that started them has ended, in seconds.
 GRACE = 2
 
+# The commands that run now.
+_running = set()
+
 
 @dataclass
 class Ended:
@@ -51,6 +54,7 @@ def run(command, folder, environment, most_seconds, most_memory):
             stderr=err,
             start_new_session=True,
         )
+        _running.add(process.pid)
         try:
             while process.poll() is None:
                 _sample(process.pid, ended)
@@ -67,12 +71,14 @@ def run(command, folder, environment, most_seconds, most_memory):
             if process.poll() is None:
                 _end(process.pid)
             ended.code = process.wait()
+            _running.discard(process.pid)
     late = time.monotonic() + GRACE
     while _of_session(process.pid) and time.monotonic() < late:
         time.sleep(0.02)
     left = _of_session(process.pid)
     if left and not ended.problems:
-        ended.problems.append(f"left {len(left)} processes behind: {', '.join(_role(_words(number)) for number in left)}")
+        roles = ", ".join(_role(_words(number)) for number in left)
+        ended.problems.append(f"left {len(left)} processes behind: {roles}")
     for number in left:
         _end(number)
     ended.stdout, ended.stderr = (path.read_bytes() for path in streams)
@@ -81,10 +87,17 @@ def run(command, folder, environment, most_seconds, most_memory):
     return ended
 
 
+def end_all():
+    """Ends the commands that run now."""
+    for number in list(_running):
+        _end(number)
+
+
 def _sample(root, ended):
     words = {number: _words(number) for number in _tree(root)}
     # A process that has not started its program yet has the memory of the one that started it.
-    numbers = [number for number in words if number == root or words[number] not in ([], words[root])]
+    begun = [[], words[root]]
+    numbers = [number for number in words if number == root or words[number] not in begun]
     resident = {number: _resident(number) for number in numbers}
     for number, (private, _) in resident.items():
         role = "edgec" if number == root else _role(words[number])

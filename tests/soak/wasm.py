@@ -14,7 +14,7 @@ _ORDER = [TYPE, IMPORT, FUNCTION, TABLE, MEMORY, TAG, GLOBAL, EXPORT, START, ELE
 _ORDER += [DATA_COUNT, CODE, DATA]
 
 # Some operators.
-UNREACHABLE, NOP, BLOCK, LOOP, IF, ELSE, END = b"\x00", b"\x01", b"\x02", b"\x03", b"\x04", b"\x05", b"\x0b"
+BLOCK, LOOP, IF, END = b"\x02", b"\x03", b"\x04", b"\x0b"
 EMPTY = b"\x40"
 DROP = b"\x1a"
 
