@@ -201,7 +201,7 @@ def names(c):
     titles = [f"{long}{number % 7 if c.chance(3) else number}" for number in order]
     functions = vector(u(number) + name(title) for number, title in zip(order, titles))
     inner = vector(u(local) + name(long) for local in range(4))
-    some = order[: max(1, most // 40)]
+    some = order[: max(1, 500_000 // len(inner))]
     local_names = vector(u(number) + inner for number in some)
     sections = [bytes([0]) + sized(name(long)), bytes([1]) + sized(functions)]
     sections += [bytes([2]) + sized(local_names)]
@@ -209,7 +209,8 @@ def names(c):
     content = b"".join(sections)
     if c.chance(20):
         content = content[: c.below(len(content))]
-    for _ in range(1 if c.chance(90) else c.size(100)):
+    times = 1 if c.chance(90) else c.size(100)
+    for _ in range(max(1, min(times, 4_000_000 // (len(content) + 1)))):
         module.custom("name", content)
     return module.bytes()
 
