@@ -2,8 +2,8 @@
 //! reads them: one long name that many entries repeat, many entries, one wide cell among narrow
 //! ones, and deep nesting. Policies and fleets are among them.
 //!
-//! Each verb runs as the real binary within 256 MiB of memory, a minute of processor time and 80 MiB
-//! of output; the bounds of the output are asserted.
+//! Each verb runs as the real binary. All its processes together take at most 256 MiB; each has a
+//! minute of processor time, and 80 MiB for a file. The bounds of the output are asserted.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;
@@ -11,10 +11,12 @@ use std::process::Command;
 use edgec_artifact::{LimitRange, Stage};
 use edgec_tests::corpus::debug_file::{debug_file, growing_name};
 use edgec_tests::corpus::{Forge, Host, Trust, material};
-use edgec_tests::{Sandbox, binary, isolate};
+use edgec_tests::{Sandbox, binary, isolate, tree};
 
 /// More than any of these verbs prints about a file of a megabyte or two.
 const MUCH: usize = 16 << 20;
+/// What all processes of a verb may take together, in bytes.
+const MEMORY: u64 = 256 << 20;
 
 /// How a verb ended.
 struct Ended {
@@ -23,7 +25,8 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs a verb within the limits, on a log where it reads one.
+/// Runs a verb within the limits, on a log where it reads one. Their sum is sampled, so each process
+/// also has a limit, which holds between two samples.
 fn run(sandbox: &Sandbox, arguments: &[&str], log: &[u8]) -> Ended {
     sandbox.write("log", log);
     // The unit of `-f` is 512 bytes in some shells, 1024 in others.
@@ -33,12 +36,24 @@ fn run(sandbox: &Sandbox, arguments: &[&str], log: &[u8]) -> Ended {
     );
     let mut shell = Command::new("sh");
     isolate(&mut shell, sandbox.path());
-    let status = shell.args(["-c", &script, "sh"]).args(arguments).status();
+    let ended = tree::run(shell.args(["-c", &script, "sh"]).args(arguments));
+    assert!(ended.peak <= MEMORY, "{arguments:?}: {} bytes", ended.peak);
     Ended {
-        code: status.unwrap().code(),
+        code: ended.status.code(),
         stdout: sandbox.read("out"),
         stderr: String::from_utf8_lossy(&sandbox.read("err")).into_owned(),
     }
+}
+
+/// Two processes of 60 MB each take more than 110 MB.
+#[test]
+fn the_memory_of_all_processes_is_measured() {
+    let script = "one() { (head -c 60000000 /dev/zero; sleep 1) | tail -c 60000000 > /dev/null; }
+        one & one & wait";
+    let ended = tree::run(Command::new("sh").args(["-c", script]));
+    assert!(ended.status.success());
+    let range = 110_000_000..MEMORY;
+    assert!(range.contains(&ended.peak), "{}", ended.peak);
 }
 
 /// Every verb that reads an artifact, in both formats, with its exit code for a genuine one; `diff`

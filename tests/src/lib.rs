@@ -20,6 +20,8 @@ pub mod store_host;
 pub mod stored;
 pub mod strace;
 pub mod transcript;
+#[cfg(target_os = "linux")]
+pub mod tree;
 #[cfg(unix)]
 pub mod turns;
 

@@ -5,10 +5,12 @@
 //! (`sink`). Command programs also call functions of WASI preview 1 (`calls`).
 //!
 //! A line on standard input is a kind of program, `module`, `command` or `mutation`, and a seed.
+//! `any` and `component` are programs of any features and sizes, which are only built (`any`).
 //! The answer is the length of the program in four bytes, little-endian, and the program. The
 //! length is 0 when the seed gives no program. The only argument is the folder of the public
 //! suites, for mutations.
 
+mod any;
 mod arithmetic;
 mod calls;
 mod command;
@@ -42,9 +44,15 @@ fn main() -> io::Result<()> {
             ("module", _) => program::module(seed),
             ("command", _) => command::command(seed),
             ("mutation", Some(suites)) => suites.mutation(seed),
+            ("any", _) => any::module(seed),
+            ("component", _) => any::component(seed),
             _ => None,
         });
-        let program = made.ok().flatten().map(|program| nan::one(&program));
+        let program = made.ok().flatten().map(|program| match kind {
+            // No results are compared.
+            "any" | "component" => program,
+            _ => nan::one(&program),
+        });
         let program = program.unwrap_or_default();
         let length = u32::try_from(program.len()).expect("a small program");
         out.write_all(&length.to_le_bytes())?;
