@@ -6,6 +6,8 @@
 
 use std::fmt::{self, Write as _};
 
+use crate::render::{safe, safe_beginning};
+
 /// The widest cell to which the other cells of its column are padded, in characters. Names of
 /// files, functions and sections are shorter; a wider cell only moves the rest of its own row.
 pub(crate) const MAX_COLUMN: usize = 100;
@@ -26,32 +28,24 @@ pub(crate) const MAX_REASON_LEN: usize = 1000;
 /// printed in a document and on standard error.
 pub(crate) const MAX_MESSAGE_LEN: usize = 1 << 16;
 
-/// What stands where something was cut off.
-const CUT: char = '…';
-
-/// A text of at most `most` bytes, and a mark where the rest of it was. The text is made no further
-/// than that: it may be endless.
+/// A text of at most `most` bytes, made [`safe`], and a mark where the rest of it was. The text is
+/// made no further than that: it may be endless.
 pub(crate) fn excerpt(text: impl fmt::Display, most: usize) -> String {
     let mut short = Short {
         text: String::new(),
         most,
     };
     match write!(short, "{text:#}") {
-        Ok(()) => short.text,
-        Err(fmt::Error) => {
-            short.text.push(CUT);
-            short.text
-        }
+        Ok(()) => safe(&short.text),
+        Err(fmt::Error) => safe_beginning(&short.text),
     }
 }
 
-/// As [`excerpt`], of a text that was made already.
-pub(crate) fn cut(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        text.truncate(text.floor_char_boundary(most));
-        text.push(CUT);
-    }
-    text
+/// The first `most` bytes of a text as it is, and whether there was more.
+pub(crate) fn beginning(mut text: String, most: usize) -> (String, bool) {
+    let is_cut = text.len() > most;
+    text.truncate(text.floor_char_boundary(most));
+    (text, is_cut)
 }
 
 /// A text that refuses to grow beyond a length.
@@ -79,11 +73,22 @@ mod tests {
     #[test]
     fn texts_are_cut_between_characters() {
         assert_eq!(excerpt("abc", 3), "abc");
-        assert_eq!(excerpt("abcd", 3), "abc…");
-        assert_eq!(excerpt("aé", 2), "a…");
+        assert_eq!(excerpt("abcd", 3), r"abc\…");
+        assert_eq!(excerpt("aé", 2), r"a\…");
         assert_eq!(excerpt("", 0), "");
-        assert_eq!(cut("abc".to_owned(), 3), "abc");
-        assert_eq!(cut("aéb".to_owned(), 2), "a…");
+        let text = |text: &str| text.to_owned();
+        assert_eq!(beginning(text("abc"), 3), (text("abc"), false));
+        assert_eq!(beginning(text("aéb"), 2), (text("a"), true));
+    }
+
+    /// A text may have the mark itself, or half of it where it is cut.
+    #[test]
+    fn what_was_cut_is_shown_like_nothing_else() {
+        let most = 5;
+        assert_eq!(excerpt("y…", most), "y…");
+        assert_eq!(excerpt(r"y\…", most), r"y\\…");
+        assert_eq!(excerpt(r"yyyy\y", most), r"yyyy\\\…");
+        assert_eq!(excerpt("yyyyyy", most), r"yyyyy\…");
     }
 
     #[test]
@@ -96,6 +101,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(excerpt(Endless, 4), "xxxx…");
+        assert_eq!(excerpt(Endless, 4), r"xxxx\…");
     }
 }

@@ -8,12 +8,14 @@ use edgec_compiler::Image;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::bounds::{MAX_FIELD_LEN, excerpt};
+use crate::bounds::{MAX_FIELD_LEN, beginning};
+use crate::render::cell_of;
 
 /// One place where two things differ; a side that has nothing there is absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
-    /// Where: a field of the manifest, such as `builder.stages.optimize.settings.level`.
+    /// Where: a field of the manifest, such as `builder.stages.optimize.settings.level`. Its names
+    /// are made safe, and quoted where they have spaces.
     pub(crate) at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) a: Option<String>,
@@ -127,10 +129,11 @@ impl Differences {
     }
 }
 
-/// The name of a field below another one. A name stands in front of everything below it, so it is
-/// cut.
+/// The name of a field below another one, made safe. A name stands in front of everything below it,
+/// so it is cut.
 fn below(at: &str, name: &str) -> String {
-    let name = excerpt(name, MAX_FIELD_LEN);
+    let (name, is_cut) = beginning(name.to_owned(), MAX_FIELD_LEN);
+    let name = cell_of(&name, is_cut);
     match at {
         "" => name,
         _ => format!("{at}.{name}"),
@@ -250,7 +253,7 @@ mod tests {
         let mut found = Differences::default();
         found.compare("stages", &a, &json!([]));
         assert_eq!((found.named.len(), found.more), (MAX_DIFFERENCES, 3));
-        let at = format!("stages.{}….settings.0", "x".repeat(MAX_FIELD_LEN));
+        let at = format!(r"stages.{}\….settings.0", "x".repeat(MAX_FIELD_LEN));
         assert_eq!(found.named[0].at, at);
     }
 

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use crate::bounds::{MAX_MESSAGE_LEN, cut};
-use crate::render::{self, Format, safe};
+use crate::bounds::{MAX_MESSAGE_LEN, beginning};
+use crate::render::{self, CUT, Format, passed_on, safe, safe_beginning};
 
 /// Whose turn it is to act, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,23 +26,38 @@ pub(crate) struct Failure {
     exit: Exit,
     /// A short name that does not change between releases.
     code: &'static str,
-    /// The file or argument that it is about.
+    /// The file or argument that it is about, made safe.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     message: String,
+    /// Whether the message is longer than what is kept of it.
+    #[serde(rename = "messageCut", skip_serializing_if = "std::ops::Not::not")]
+    is_cut: bool,
+    /// Whether what the message quotes was made safe before.
+    #[serde(skip)]
+    is_safe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
 }
 
 impl Failure {
     pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
+        let (message, is_cut) = beginning(message.into(), MAX_MESSAGE_LEN);
         Self {
             exit,
             code,
             subject: None,
-            message: cut(message.into(), MAX_MESSAGE_LEN),
+            message,
+            is_cut,
+            is_safe: false,
             hint: None,
         }
+    }
+
+    /// The same failure, in whose message text from elsewhere was made safe: it is not escaped again.
+    pub(crate) fn with_safe_message(mut self) -> Self {
+        self.is_safe = true;
+        self
     }
 
     pub(crate) fn rejected(code: &'static str, error: &dyn Error) -> Self {
@@ -58,8 +73,13 @@ impl Failure {
     }
 
     /// Names the file or argument that the failure is about.
-    pub(crate) fn about(mut self, subject: impl std::fmt::Display) -> Self {
-        self.subject = Some(subject.to_string());
+    pub(crate) fn about(self, subject: impl std::fmt::Display) -> Self {
+        self.about_safe(safe(&subject.to_string()))
+    }
+
+    /// As [`Self::about`], by text that was made safe.
+    pub(crate) fn about_safe(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
         self
     }
 
@@ -71,23 +91,36 @@ impl Failure {
         }
     }
 
+    /// As [`Self::or_about`], by text that was made safe.
+    pub(crate) fn or_about_safe(self, subject: impl Into<String>) -> Self {
+        match self.subject {
+            Some(_) => self,
+            None => self.about_safe(subject),
+        }
+    }
+
     /// Says what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Replaces the message.
+    /// Replaces the message by what is made of it.
     pub(crate) fn saying(mut self, message: String) -> Self {
-        self.message = cut(message, MAX_MESSAGE_LEN);
+        let (message, is_cut) = beginning(message, MAX_MESSAGE_LEN);
+        self.message = message;
+        self.is_cut |= is_cut;
         self
     }
 
     /// Replaces message and hint.
-    pub(crate) fn instead(mut self, message: impl Into<String>, hint: &str) -> Self {
-        self.message = cut(message.into(), MAX_MESSAGE_LEN);
-        self.hint = Some(hint.to_owned());
-        self
+    pub(crate) fn instead(self, message: impl Into<String>, hint: &str) -> Self {
+        let hint = Some(hint.to_owned());
+        Self {
+            subject: self.subject,
+            hint,
+            ..Self::new(self.exit, self.code, message)
+        }
     }
 
     /// The same failure, of the file instead of the machine.
@@ -148,8 +181,8 @@ impl Failure {
     fn print_as(&self, kind: &str) {
         eprintln!("{}", self.line(kind));
         // A mark of their own: a message that quotes a foreign text must not look like a hint.
-        for line in self.message.lines().skip(1) {
-            eprintln!("  | {}", safe(line));
+        for line in self.lines().skip(1) {
+            eprintln!("  | {line}");
         }
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
             eprintln!("  hint: {}", safe(line));
@@ -157,11 +190,24 @@ impl Failure {
     }
 
     fn line(&self, kind: &str) -> String {
-        // Messages quote artifacts and inputs that are not trusted.
-        let subject = self.subject.iter().map(|s| format!("{}: ", safe(s)));
+        let subject = self.subject.iter().map(|s| format!("{s}: "));
         let subject: String = subject.collect();
-        let first = self.message.lines().next().unwrap_or_default();
-        format!("{kind}[{}]: {subject}{}", self.code, safe(first))
+        let first = self.lines().next().unwrap_or_default();
+        format!("{kind}[{}]: {subject}{first}", self.code)
+    }
+
+    /// The lines of the message, made safe: messages quote artifacts and inputs that are not trusted.
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let last = self.message.lines().count().saturating_sub(1);
+        let lines = self.message.lines().enumerate();
+        lines.map(
+            move |(number, line)| match (self.is_safe, self.is_cut && number == last) {
+                (false, false) => safe(line),
+                (false, true) => safe_beginning(line),
+                (true, false) => passed_on(line),
+                (true, true) => passed_on(line) + CUT,
+            },
+        )
     }
 }
 

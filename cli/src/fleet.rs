@@ -54,7 +54,7 @@ impl FleetArguments {
         let fleet = read_fleet(path)?;
         let useless = fleet.hosts.iter().filter_map(|host| {
             let unfit = takes_from_here(&host.profile, profile.name()).err()?;
-            Some(unserved(&host.name, &unfit))
+            Some(unserved(&render::safe(&host.name), &unfit))
         });
         let mut useless: Vec<Failure> = useless.collect();
         if let Some(last) = useless.pop() {
@@ -73,7 +73,7 @@ impl FleetArguments {
             .collect();
         let assigned = cover(&cpus, wanted).map_err(|uncovered| {
             let host = fleet.hosts.get(uncovered.host);
-            let host = host.map_or_else(String::new, |host| render::safe(&host.name));
+            let host = host.map_or("", |host| host.name.as_str());
             Failure::new(Exit::Rejected, "no-target", "no target runs on this host").about(host)
         })?;
         let used = |target: &&Target| assigned.iter().any(|it| it.target == *target);
@@ -98,10 +98,10 @@ impl FleetArguments {
     }
 }
 
-/// A host of the fleet would load nothing of this build.
+/// A host of the fleet, by its name made safe, would load nothing of this build.
 fn unserved(host: &str, unfit: &Unfit) -> Failure {
     Failure::rejected(unfit.code(), unfit)
-        .about(format!("host `{}`", render::safe(host)))
+        .about_safe(format!("host `{host}`"))
         .hint("a host of the fleet could not load what is built for it")
 }
 

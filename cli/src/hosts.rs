@@ -8,7 +8,7 @@ use edgec_verifier::{Fleet, FleetHost, HostProfile};
 
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain, explain_file};
-use crate::{files, render};
+use crate::files;
 
 /// What this machine is called where it has no other name.
 const HERE: &str = "this machine";
@@ -96,7 +96,7 @@ pub(crate) fn refuse_same_names(hosts: &[Host]) -> Result<(), Failure> {
         Some(host) => {
             let message = "two hosts have this name";
             Err(Failure::usage("same-host", message)
-                .about(render::safe(&host.name))
+                .about(&host.name)
                 .hint("`name` in a host's profile is what it is called"))
         }
     }

@@ -168,6 +168,7 @@ fn stem(input: &Path) -> Result<String, Failure> {
 fn check_name(name: &str) -> Result<(), Failure> {
     edgec_artifact::check_name(name).map_err(|error| {
         Failure::usage("name", render::safe(&error.to_string()))
+            .with_safe_message()
             .hint("name the application with --name")
     })
 }

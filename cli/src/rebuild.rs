@@ -13,15 +13,16 @@ use edgec_targets::Target;
 
 use crate::differences::{self, Difference, Differences};
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::pipeline::{self, Compiled, Manifests, Release};
 use crate::progress::Progress;
+use crate::render::safe;
 use crate::workers::{WorkerArguments, Workers};
-use crate::{files, render};
 
 /// An input that artifacts are said to be made from.
 pub(crate) struct Rebuild {
     input: Vec<u8>,
-    shown: String,
+    name: String,
     workers: Workers,
     progress: Progress,
 }
@@ -34,15 +35,15 @@ impl Rebuild {
     ) -> Result<Self, Failure> {
         Ok(Self {
             input: files::read(input)?,
-            shown: render::path(input),
+            name: input.display().to_string(),
             workers: Workers::new(workers)?,
             progress: Progress::new(quiet),
         })
     }
 
-    /// What the input is called, in reports.
+    /// What the input is called; not made safe.
     pub(crate) fn input(&self) -> &str {
-        &self.shown
+        &self.name
     }
 
     /// Removes the progress line.
@@ -64,7 +65,7 @@ impl Rebuild {
                 found.sha256, stated.sha256
             );
             return Err(Failure::new(Exit::Rejected, "rebuild-input", message)
-                .about(&self.shown)
+                .about(&self.name)
                 .hint(
                     "name the very file that was built, as it was before other tools changed it",
                 ));
@@ -147,12 +148,12 @@ fn in_images(stated: &[u8], made: &[u8], mut debug: DebugInfo<'_>) -> Vec<Differ
         let length = |length: Option<u64>| length.map(|length| format!("{length} bytes"));
         let first = section.first.map(|first| format!(" from {first:#x}"));
         found.push(Difference {
-            at: format!(
+            at: safe(&format!(
                 "section {}{}{}",
                 section.name,
                 first.unwrap_or_default(),
                 within.unwrap_or_default()
-            ),
+            )),
             a: length(section.a),
             b: match section.a == section.b {
                 true => Some("as many, and others".to_owned()),

@@ -290,7 +290,7 @@ fn symbolize_one_long_module_name_of_many_functions() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let text = String::from_utf8(ended.stdout).unwrap();
     let named = format!(
-        "<unnamed> (core module 7 `{}…`, function 0) +0x0",
+        r"<unnamed> (core module 7 `{}\…`, function 0) +0x0",
         "m".repeat(256)
     );
     assert_eq!(

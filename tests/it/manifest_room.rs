@@ -36,7 +36,7 @@ fn imports_are_limited_before_anything_is_done() {
     for said in [
         "error[too-many-imports]: many.wasm: its 32768 imports take 2.00 MiB in a manifest (2097153 bytes)",
         "2.00 MiB is the limit (2097152)",
-        "the first are `env::00000000000000000000000000000000000…`",
+        r"the first are `env::00000000000000000000000000000000000\…`",
         "the longest has 61 bytes",
         "hint: every import is signed by name",
     ] {

@@ -76,7 +76,7 @@ fn examine(path: &Path) -> Report {
             report.target = Some(safe(&target));
             report.audit = Some(audit);
         }
-        Err(failure) => report.error = Some(failure.about(render::path(path))),
+        Err(failure) => report.error = Some(failure.about_safe(render::path(path))),
     }
     report
 }

@@ -125,7 +125,7 @@ fn attempt<T>(
     let result = guarded(work);
     progress.clear();
     result.map_err(|failure| {
-        let failure = failure.or_about(render::path(&job.input));
+        let failure = failure.or_about_safe(render::path(&job.input));
         failure.tell(format);
         failure
     })

@@ -93,16 +93,16 @@ fn hosts(arguments: &Arguments) -> Result<Vec<Host>, Failure> {
 
 fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let shown = render::path(path);
-    let file = files::read_artifact(path).map_err(|failure| failure.or_about(&shown))?;
+    let file = files::read_artifact(path).map_err(|failure| failure.or_about_safe(&shown))?;
     let described = describe_unsigned(&file);
     let (manifest, _) =
-        described.map_err(|error| verify::failure_of(&error, &file).about(&shown))?;
+        described.map_err(|error| verify::failure_of(&error, &file).about_safe(&shown))?;
     let features = manifest.wasm_features.len();
     if features > MAX_WASM_FEATURES {
         let message = format!(
             "its manifest names {features} WebAssembly features, and {MAX_WASM_FEATURES} is the limit"
         );
-        let failure = Failure::new(Exit::Rejected, "statement", message).about(&shown);
+        let failure = Failure::new(Exit::Rejected, "statement", message).about_safe(&shown);
         return Err(failure.hint("no build of edgec writes that: do not run it"));
     }
     Ok(Described {

@@ -16,7 +16,7 @@ use crate::differences::{self, Difference, Differences, SectionDifference};
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
-use crate::render::{self, Format, count, safe, size};
+use crate::render::{self, Format, cell, count, safe, size};
 use crate::{exports, files};
 
 /// How many stages, settings, memories and tables a manifest may have together to be compared: one
@@ -125,7 +125,7 @@ fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Differences, Option<String>)
     }
     let listed = |side: &Opened<'_>| -> Result<Manifest, Failure> {
         let names = exports::names(&side.manifest, &side.image);
-        let names = names.map_err(|error| error.or_about(&side.side.artifact))?;
+        let names = names.map_err(|error| error.or_about_safe(&side.side.artifact))?;
         let mut manifest = side.manifest.clone();
         manifest.capabilities.exports = Exports::Listed(names.into_owned());
         Ok(manifest)
@@ -160,7 +160,7 @@ impl<'f> Opened<'f> {
     fn new(path: &Path, file: &'f [u8], debug: Option<&Path>) -> Result<Self, Failure> {
         let shown = render::path(path);
         let rejected =
-            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about_safe(&shown);
         let artifact = Artifact::decode(file)
             .map_err(|error| explain(rejected("layout", &error), file, Wanted::Artifact))?;
         let statement = Statement::decode(artifact.envelope().payload());
@@ -171,7 +171,7 @@ impl<'f> Opened<'f> {
                 "its manifest has {entries} stages, settings, memories and tables, and at most {MAX_ENTRIES} can be \
                  compared"
             );
-            let failure = Failure::new(Exit::Rejected, "statement", message).about(&shown);
+            let failure = Failure::new(Exit::Rejected, "statement", message).about_safe(&shown);
             return Err(failure.hint("`edgec inspect --format json` prints all of them"));
         }
         let bytes = artifact.image();
@@ -228,24 +228,24 @@ impl Report {
                 (false, true) => "other bytes",
                 (false, false) => "",
             };
-            let name = format!("  {}", safe(&section.name));
+            let name = format!("  {}", cell(&section.name));
             rows.push(sizes(&name, section.a, section.b, note));
         }
         text.push_str(&render::table(&rows));
         text.push_str(&self.functions.text(most));
         if !self.manifest.is_empty() {
             text.push_str("manifest\n");
-            let shown = |value: &Option<String>| value.as_deref().map_or("-".to_owned(), safe);
+            let shown = |value: &Option<String>| value.as_deref().map_or("-".to_owned(), cell);
             let mut rows: Vec<Vec<String>> = Vec::new();
             for alike in self.manifest.chunk_by(|one, next| one.at == next.at) {
                 rows.extend(alike.iter().take(most).map(|it| {
-                    let at = format!("  {}", safe(&it.at));
+                    let at = format!("  {}", it.at);
                     vec![at, shown(&it.a), shown(&it.b)]
                 }));
                 if let more @ 1.. = alike.len().saturating_sub(most) {
                     let at = alike.first().map_or("", |it| &it.at);
                     let more = format!("and {more} more (--most)");
-                    rows.push(vec![format!("  {}", safe(at)), more]);
+                    rows.push(vec![format!("  {at}"), more]);
                 }
             }
             text.push_str(&render::table(&rows));

@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let file = files::read_artifact(path)?;
     let artifact = Artifact::decode(&file).map_err(|error| {
-        let failure = Failure::rejected("layout", &error).about(render::path(path));
+        let failure = Failure::rejected("layout", &error).about_safe(render::path(path));
         explain(failure, &file, Wanted::Artifact)
     })?;
     // An envelope has one spelling: encoding it again gives the bytes of the file.

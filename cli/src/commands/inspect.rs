@@ -13,7 +13,7 @@ use crate::cold_start::ColdStart;
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
-use crate::render::{self, Format, safe, size};
+use crate::render::{self, Format, cell, passed_on, safe, size, word};
 use crate::{Outcome, exports, files, time, unvouched};
 
 /// Show an artifact's manifest, sections and signatures, without verifying anything
@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let file = files::read_artifact(path)?;
     let shown = render::path(path);
     let rejected =
-        |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+        |code, error: &dyn std::error::Error| Failure::rejected(code, error).about_safe(&shown);
     let artifact = Artifact::decode(&file)
         .map_err(|error| explain(rejected("layout", &error), &file, Wanted::Artifact))?;
     let envelope = artifact.envelope();
@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let Some(signature) = envelope.signatures().get(index) else {
             let there = envelope.signatures().len();
             let message = format!("there is no signature {number}: the artifact has {there}");
-            return Err(Failure::usage("no-signature", message).about(&shown));
+            return Err(Failure::usage("no-signature", message).about_safe(&shown));
         };
         return raw(signature.bytes());
     }
@@ -93,7 +93,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Statement::decode(envelope.payload()).map_err(|error| rejected("statement", &error))?;
     if arguments.exports {
         let image = Image::parse(artifact.image()).map_err(|error| rejected("image", &error))?;
-        let names = exports::names(&manifest, &image).map_err(|error| error.or_about(&shown))?;
+        let names =
+            exports::names(&manifest, &image).map_err(|error| error.or_about_safe(&shown))?;
         return raw(&export_list(&names));
     }
     let image = ElfImage::parse(artifact.image()).map_err(|error| rejected("image", &error))?;
@@ -143,7 +144,7 @@ pub(crate) fn raw(bytes: &[u8]) -> Outcome {
 impl From<Section> for SectionReport {
     fn from(section: Section) -> Self {
         Self {
-            name: safe(&section.name),
+            name: section.name,
             offset: section.offset,
             size: section.size,
             align: section.align,
@@ -174,29 +175,41 @@ fn row(name: &str, value: String) -> Row {
     vec![name.to_owned(), value]
 }
 
-/// A line for each value, up to a number; only the first has the name.
-fn list(name: &str, values: &[String]) -> Vec<Row> {
-    let mut rows = vec![row(name, values.first().map_or("none".into(), |v| safe(v)))];
-    let more = values.iter().take(MAX_LISTED).skip(1);
-    rows.extend(more.map(|value| row("", safe(value))));
-    if let left @ 1.. = values.len().saturating_sub(MAX_LISTED) {
-        rows.push(row("", format!("and {left} more (--format json)")));
+/// A line for each value, which was made safe, up to a number; only the first has the name.
+fn list(name: &str, values: impl ExactSizeIterator<Item = String>) -> Vec<Row> {
+    let more = and_more(values.len());
+    let names = std::iter::once(name).chain(std::iter::repeat(""));
+    let listed = names.zip(values.take(MAX_LISTED));
+    let mut rows: Vec<Row> = listed.map(|(name, value)| row(name, value)).collect();
+    if rows.is_empty() {
+        rows.push(row(name, "none".to_owned()));
     }
+    rows.extend(more.map(|more| row("", more)));
     rows
+}
+
+fn cells(names: &[String]) -> impl ExactSizeIterator<Item = String> {
+    names.iter().map(|name| cell(name))
+}
+
+/// How many entries of a list of this length are left out, in words.
+fn and_more(length: usize) -> Option<String> {
+    let left = length.saturating_sub(MAX_LISTED);
+    (left > 0).then(|| format!("and {left} more (--format json)"))
 }
 
 fn manifest_rows(manifest: &Manifest) -> Vec<Row> {
     let mut rows = vec![
-        row("name", safe(&manifest.name)),
+        row("name", cell(&manifest.name)),
         row("version", version(manifest)),
         row("kind", manifest.kind.name().to_owned()),
         row(
             "target",
             format!(
                 "{} ({}, {})",
-                safe(&manifest.target.id),
-                safe(&manifest.target.triple),
-                safe(&manifest.target.level)
+                word(&manifest.target.id),
+                word(&manifest.target.triple),
+                word(&manifest.target.level)
             ),
         ),
         row("CPU features", cpu_features(manifest)),
@@ -209,22 +222,23 @@ fn manifest_rows(manifest: &Manifest) -> Vec<Row> {
         row("  fs-verity", manifest.image.fsverity.to_string()),
         row("resources", resources(manifest)),
     ];
-    rows.extend(list("Wasm features", &manifest.wasm_features));
-    rows.extend(list("imports", &manifest.capabilities.imports));
+    rows.extend(list("Wasm features", cells(&manifest.wasm_features)));
+    rows.extend(list("imports", cells(&manifest.capabilities.imports)));
     rows.extend(export_rows(&manifest.capabilities.exports));
-    rows.extend(list("built by", &builders(manifest)));
+    rows.extend(list("built by", builders(manifest).into_iter()));
     if let Some(extensions) = &manifest.extensions {
-        let shown = extensions
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"));
-        rows.extend(list("extensions", &shown.collect::<Vec<_>>()));
+        // The value is JSON, in which backslashes of a text are doubled.
+        let shown = extensions.iter();
+        let shown =
+            shown.map(|(name, value)| format!("{}: {}", word(name), passed_on(&value.to_string())));
+        rows.extend(list("extensions", shown.collect::<Vec<_>>().into_iter()));
     }
     rows
 }
 
 fn export_rows(exports: &Exports) -> Vec<Row> {
     match exports {
-        Exports::Listed(names) => list("exports", names),
+        Exports::Listed(names) => list("exports", cells(names)),
         Exports::SummedUp(sum) => {
             let counted = format!("{}, not listed (--exports lists them)", sum.count);
             let list = format!("a list of {} bytes, sha256 {}", sum.length, sum.sha256);
@@ -236,16 +250,18 @@ fn export_rows(exports: &Exports) -> Vec<Row> {
 /// edgec, and each stage with its tool and settings.
 fn builders(manifest: &Manifest) -> Vec<String> {
     let stages = manifest.builder.stages.iter().map(|stage| {
-        let settings = stage.settings.iter().map(|(k, v)| format!(" {k}={v}"));
-        safe(&format!(
+        let settings = stage.settings.iter().take(MAX_LISTED);
+        let settings = settings.map(|(key, value)| format!(" {}={}", word(key), word(value)));
+        let more = and_more(stage.settings.len()).map(|more| format!(" {more}"));
+        format!(
             "{}: {} {}{}",
-            stage.name,
-            stage.tool,
-            stage.version,
-            settings.collect::<String>()
-        ))
+            word(&stage.name),
+            word(&stage.tool),
+            word(&stage.version),
+            settings.chain(more).collect::<String>()
+        )
     });
-    let edgec = format!("edgec {}", safe(&manifest.builder.edgec));
+    let edgec = format!("edgec {}", word(&manifest.builder.edgec));
     std::iter::once(edgec).chain(stages).collect()
 }
 
@@ -254,7 +270,7 @@ fn section_rows(report: &Report) -> Vec<Row> {
     let mut rows = vec![title.to_vec()];
     rows.extend(report.sections.iter().map(|section| {
         vec![
-            section.name.clone(),
+            cell(&section.name),
             format!("{:#x}", section.offset),
             section.size.to_string(),
             size(section.size),
@@ -280,10 +296,10 @@ fn signature_rows(signatures: &[SignatureReport]) -> Vec<Row> {
 fn version(manifest: &Manifest) -> String {
     let mut text = manifest.version.to_string();
     if let Some(display) = &manifest.display_version {
-        text.push_str(&format!(" ({})", safe(display)));
+        text.push_str(&format!(" ({})", word(display)));
     }
     if let Some(channel) = &manifest.channel {
-        text.push_str(&format!(", channel {}", safe(channel)));
+        text.push_str(&format!(", channel {}", word(channel)));
     }
     text
 }
@@ -321,18 +337,22 @@ fn resources(manifest: &Manifest) -> String {
 
 fn engine(manifest: &Manifest) -> String {
     let engine = &manifest.engine;
-    safe(&format!(
+    format!(
         "{} {}, profile {}",
-        engine.name, engine.version, engine.profile
-    ))
+        word(&engine.name),
+        word(&engine.version),
+        word(&engine.profile)
+    )
 }
 
 fn cpu_features(manifest: &Manifest) -> String {
-    if manifest.target.cpu_features.is_empty() {
-        "none beyond the base architecture".to_owned()
-    } else {
-        safe(&manifest.target.cpu_features.join(", "))
+    let features = &manifest.target.cpu_features;
+    if features.is_empty() {
+        return "none beyond the base architecture".to_owned();
     }
+    let listed = features.iter().take(MAX_LISTED).map(|name| word(name));
+    let listed: Vec<String> = listed.chain(and_more(features.len())).collect();
+    listed.join(", ")
 }
 
 fn validity(manifest: &Manifest) -> String {

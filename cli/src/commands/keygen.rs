@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let passphrase = match arguments.encrypt {
         true => {
             let source = secrets::passphrase(arguments.passphrase_file.as_deref());
-            let shown = render::path(private);
+            let shown = private.display().to_string();
             let chosen = source.choose(&shown);
             Some(chosen.map_err(|failure| failure.or_about(&shown))?)
         }

@@ -159,7 +159,8 @@ fn print_paths(store: &Store, path: &Path) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The warning that an application's kind changes: hosts of the one kind cannot load the other.
+/// The warning that an application's kind changes: hosts of the one kind cannot load the other. The
+/// subject was made safe.
 fn kind_warning(subject: &str, other: OtherKind) -> Failure {
     let (version, before) = (other.version, other.kind.name());
     let now = match other.kind {
@@ -174,7 +175,7 @@ fn kind_warning(subject: &str, other: OtherKind) -> Failure {
         "hosts that load {before}s cannot load it: give it another name, or change the hosts first"
     );
     let failure = Failure::new(Exit::Rejected, "kind", message);
-    failure.about(subject).hint(hint)
+    failure.about_safe(subject).hint(hint)
 }
 
 /// A problem with what to do about it.

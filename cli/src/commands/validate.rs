@@ -79,7 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
                 }
             }
             Err(failure) => {
-                let failure = failure.about(&report.input);
+                let failure = failure.about_safe(&report.input);
                 reports.fail(&failure);
                 report.error = Some(failure);
             }
@@ -163,7 +163,8 @@ fn invalid_failure(error: &ValidateError) -> Failure {
     if let ValidateError::Fault { .. } = error {
         let text =
             format!("valid WebAssembly, but this engine's code for it does not work: {text}");
-        return Failure::new(Exit::Rejected, "engine-fault", text).hint(
+        let failure = Failure::new(Exit::Rejected, "engine-fault", text).with_safe_message();
+        return failure.hint(
             "split the type in two, or pass numbers or a list instead; \
              `edgec advisories` has the source",
         );
@@ -175,13 +176,14 @@ fn invalid_failure(error: &ValidateError) -> Failure {
     } = error
     else {
         let text = format!("valid WebAssembly, but beyond this engine: {text}");
-        return Failure::new(Exit::Rejected, "unsupported", text).hint(
+        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
+        return failure.hint(
             "the program's toolchain may offer another way; for a limit, split what is too large",
         );
     };
     if let Some(feature) = unsupported_feature {
         let text = format!("WebAssembly that edgec does not support: {text}");
-        let failure = Failure::new(Exit::Rejected, "unsupported", text);
+        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
         return match feature.as_str() {
             "legacy_exceptions" => failure.hint(
                 "these are exceptions as they were before the standard; Emscripten makes standard \
@@ -196,7 +198,7 @@ fn invalid_failure(error: &ValidateError) -> Failure {
         };
     }
     let text = format!("invalid WebAssembly: {text}");
-    let failure = Failure::new(Exit::Rejected, "invalid", text);
+    let failure = Failure::new(Exit::Rejected, "invalid", text).with_safe_message();
     if message.contains("unexpected end") {
         return failure.hint("the file was cut off; build or download it again");
     }

@@ -117,7 +117,7 @@ fn examine_file(
     let file = match files::read_artifact(path) {
         Ok(file) => file,
         Err(failure) => {
-            report.error = Some(failure.about(shown));
+            report.error = Some(failure.about_safe(shown));
             return Ok(report);
         }
     };
@@ -144,7 +144,7 @@ fn examine_file(
                 report.tell(CheckName::Layout, failure.message());
             }
             report.manifest = rejection.manifest.map(|manifest| *manifest);
-            report.error = Some(failure.about(shown));
+            report.error = Some(failure.about_safe(shown));
         }
     }
     if let Some(without) = trust.report.without() {
@@ -205,29 +205,29 @@ impl Report {
                 format!("image and manifest are what {input} compiles to, bit for bit"),
             ),
             Ok(found) => {
-                let mut message = format!("not what {input} compiles to here");
+                let mut message = format!("not what {} compiles to here", safe(input));
                 for it in &found {
                     // One line each, whatever the manifest says.
-                    let side = |side: &Option<String>| safe(side.as_deref().unwrap_or("-"));
+                    let side = |side: &Option<String>| side.as_deref().map_or("-".to_owned(), safe);
                     let (stated, made) = (side(&it.a), side(&it.b));
-                    let at = safe(&it.at);
-                    message.push_str(&format!("\n{at}: {stated}, made: {made}"));
+                    message.push_str(&format!("\n{}: {stated}, made: {made}", it.at));
                 }
                 let evidence = format!("{} differ", render::count(found.len(), "place"));
                 self.refuse(
                     Failure::new(Exit::Rejected, "rebuild", message)
+                        .with_safe_message()
                         .hint(rebuild_hint(&found))
-                        .about(&self.artifact),
+                        .about_safe(&self.artifact),
                 );
                 self.differences = found;
                 (Status::Failed, evidence)
             }
             // What was not checked is not named.
             Err(failure) if failure.exit() == Exit::Environment => {
-                return self.refuse(failure.or_about(&self.artifact));
+                return self.refuse(failure.or_about_safe(&self.artifact));
             }
             Err(failure) => {
-                self.refuse(failure.or_about(&self.artifact));
+                self.refuse(failure.or_about_safe(&self.artifact));
                 (Status::Failed, format!("{input} was not made again"))
             }
         };
@@ -251,7 +251,7 @@ impl Report {
                 "engine, profile, CPU, pages and pool fit".to_owned(),
             ),
             Err(unfit) => {
-                self.refuse(Failure::rejected(unfit.code(), &unfit).about(&self.artifact));
+                self.refuse(Failure::rejected(unfit.code(), &unfit).about_safe(&self.artifact));
                 (Status::Failed, crate::failure::chain(&unfit))
             }
         };

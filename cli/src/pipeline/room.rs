@@ -8,8 +8,9 @@ use edgec_compiler::Facts;
 use serde::Serialize;
 
 use super::manifest;
+use crate::bounds::excerpt;
 use crate::failure::{Exit, Failure};
-use crate::render::{count, safe, size};
+use crate::render::{count, size};
 
 /// The longest list of imports in a manifest, in bytes of JSON (2 MiB).
 const MAX_IMPORTS_LEN: u64 = 2 << 20;
@@ -41,7 +42,8 @@ pub(crate) fn check(program: &Facts) -> Result<(), Failure> {
             size(MAX_IMPORTS_LEN),
             some.join(", "),
         );
-        return Err(Failure::new(Exit::Rejected, "too-many-imports", message).hint(
+        let failure = Failure::new(Exit::Rejected, "too-many-imports", message).with_safe_message();
+        return Err(failure.hint(
             "every import is signed by name, since policies decide over imports: link what is imported into the \
              program, or give the imports shorter names",
         ));
@@ -70,11 +72,7 @@ fn json_len(value: &impl Serialize) -> u64 {
     serde_json::to_vec(value).map_or(0, |json| json.len() as u64)
 }
 
-/// A name in backticks, cut to 40 bytes.
+/// A name in backticks, made safe, cut to 40 bytes.
 fn quoted(name: &str) -> String {
-    let end = name.floor_char_boundary(40);
-    match name.get(..end) {
-        Some(begin) if begin.len() < name.len() => format!("`{}…`", safe(begin)),
-        _ => format!("`{}`", safe(name)),
-    }
+    format!("`{}`", excerpt(name, 40))
 }

@@ -240,8 +240,9 @@ fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
 /// What the artifacts say of their release.
 fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure> {
     if let Some(channel) = &arguments.channel {
-        edgec_artifact::check_name(channel)
-            .map_err(|error| Failure::usage("channel", render::safe(&error.to_string())))?;
+        edgec_artifact::check_name(channel).map_err(|error| {
+            Failure::usage("channel", render::safe(&error.to_string())).with_safe_message()
+        })?;
     }
     if let Some(text) = &arguments.display_version
         && text.len() > MAX_DISPLAY_VERSION

@@ -6,10 +6,10 @@ use edgec_verifier::{Manifest, Misfit, Unfit};
 use serde::Serialize;
 
 use super::Described;
-use crate::bounds::{MAX_REASON_LEN, cut, excerpt};
+use crate::bounds::{MAX_REASON_LEN, excerpt};
 use crate::failure::{Exit, Failure, chain};
 use crate::hosts::Host;
-use crate::render::{self, safe};
+use crate::render::{self, safe, safe_cell};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -104,7 +104,7 @@ impl Report {
             let unserved = release.hosts.iter().filter(|it| it.artifact.is_none());
             unserved.map(|taken| {
                 let message = format!("no artifact of {} can be loaded there", release.name.text());
-                Failure::new(Exit::Rejected, "no-fit", message).about(&taken.host)
+                Failure::new(Exit::Rejected, "no-fit", message).about_safe(&taken.host)
             })
         });
         let unserved: Vec<Failure> = unserved.collect();
@@ -135,7 +135,7 @@ impl Report {
         let mut rows = vec![head];
         let mut reasons = String::new();
         for row in &self.artifacts {
-            let mut cells = vec![row.artifact.clone(), row.target.clone()];
+            let mut cells = vec![safe_cell(&row.artifact), safe_cell(&row.target)];
             cells.extend(release(&row.release.text()));
             cells.extend(row.hosts.iter().map(|cell| cell.word().to_owned()));
             rows.push(cells);
@@ -207,11 +207,11 @@ impl Obstacle {
     fn of(unfit: &Unfit) -> Self {
         Self {
             code: unfit.code(),
-            message: safe(&match unfit {
+            message: match unfit {
                 // Named beside it, the host and the artifact need no other words.
                 Unfit::Cpu(misfit) => excerpt(misfit, MAX_REASON_LEN),
-                _ => cut(chain(unfit), MAX_REASON_LEN),
-            }),
+                _ => excerpt(chain(unfit), MAX_REASON_LEN),
+            },
             missing: match unfit {
                 Unfit::Cpu(Misfit::Features { missing }) => missing.clone(),
                 _ => Vec::new(),

@@ -9,7 +9,7 @@ use edgec_compiler::{DebugInfo, FunctionCode, Image};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
-use crate::render::{self, count, safe};
+use crate::render::{self, cell, count};
 use crate::{files, unvouched};
 
 /// How many functions an image may have to be compared: a module may have a million, and the
@@ -262,7 +262,7 @@ impl Functions {
             .iter()
             .take(most)
             .map(|it| {
-                let name = format!("  {}  {}", it.module, safe(&it.function));
+                let name = format!("  {}  {}", it.module, cell(&it.function));
                 let bytes =
                     |size: Option<u64>| size.map_or("-".to_owned(), |size| size.to_string());
                 let (a, b) = (it.a.unwrap_or(0), it.b.unwrap_or(0));

@@ -145,7 +145,7 @@ impl Imports {
         let shown = render::path(path);
         let file = files::read_artifact(path)?;
         let rejected =
-            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about(&shown);
+            |code, error: &dyn std::error::Error| Failure::rejected(code, error).about_safe(&shown);
         let artifact = Artifact::decode(&file)
             .map_err(|error| explain(rejected("layout", &error), &file, Wanted::Artifact))?;
         let statement = Statement::decode(artifact.envelope().payload());

@@ -135,7 +135,7 @@ impl Report {
         } = admission;
         let refused = match trust.policy.minimum_load_mode() {
             Some(wanted) if found < wanted => {
-                Some(load_failure(&LoadError::Mode { found, wanted }).about(&self.artifact))
+                Some(load_failure(&LoadError::Mode { found, wanted }).about_safe(&self.artifact))
             }
             _ => None,
         };

@@ -9,7 +9,7 @@ use super::{failure, problem_failure};
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::render::out;
-use crate::render::{self, Format, safe};
+use crate::render::{self, Format, cell, safe};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -76,6 +76,11 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What stands where there is nothing; a name like it is quoted.
+fn nothing() -> String {
+    "-".to_owned()
+}
+
 fn artifact_cells(artifact: &StoredArtifact) -> Vec<String> {
     let size = |bytes: u64| match artifact.condition {
         Condition::Missing => "-".to_owned(),
@@ -86,12 +91,12 @@ fn artifact_cells(artifact: &StoredArtifact) -> Vec<String> {
         (condition, _) => condition.name(),
     };
     vec![
-        safe(&artifact.name),
-        safe(artifact.channel.as_deref().unwrap_or("-")),
+        cell(&artifact.name),
+        artifact.channel.as_deref().map_or_else(nothing, cell),
         artifact.version.to_string(),
         if artifact.current { "current" } else { "" }.to_owned(),
-        safe(&artifact.target),
-        safe(&artifact.profile),
+        cell(&artifact.target),
+        cell(&artifact.profile),
         size(artifact.length),
         size(artifact.disk),
         mode.to_owned(),
@@ -101,11 +106,10 @@ fn artifact_cells(artifact: &StoredArtifact) -> Vec<String> {
 
 /// What is wrong takes the image's place, which is not known.
 fn problem_cells(problem: &ProblemRow) -> Vec<String> {
-    let nothing = || "-".to_owned();
     let version = problem.version.map(|version| version.to_string());
     let mut cells = vec![
-        problem.name.as_deref().map_or_else(nothing, safe),
-        problem.channel.as_deref().map_or_else(nothing, safe),
+        problem.name.as_deref().map_or_else(nothing, cell),
+        problem.channel.as_deref().map_or_else(nothing, cell),
         version.unwrap_or_else(nothing),
         String::new(),
     ];

@@ -41,7 +41,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let removal = removal.map_err(|error| failure(&error))?;
     let warning = removal.other_kind.zip(removal.current);
     let warning = warning.map(|(other, current)| {
-        let subject = format!("{} version {current}", named.text());
+        let subject = format!("{} version {current}", safe(&named.text()));
         kind_warning(&subject, other)
     });
     if arguments.format == Format::Json {

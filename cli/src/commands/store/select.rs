@@ -45,7 +45,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     } = arguments;
     let choice = store.make_current(named.application(), *app_version);
     let choice = choice.map_err(|error| failure(&error))?;
-    let subject = format!("{} version {app_version}", named.text());
+    let subject = format!("{} version {app_version}", safe(&named.text()));
     let warning = choice.other_kind;
     let warning = warning.map(|other| kind_warning(&subject, other));
     if arguments.format == Format::Json {

@@ -5,7 +5,7 @@ use edgec_compiler::{DebugInfo, Function, Lookup};
 use super::Files;
 use super::names::Names;
 use crate::failure::Failure;
-use crate::render::{safe, write_stdout};
+use crate::render::{passed_on, write_stdout};
 
 /// What the names in a log may take together, in bytes (64 MiB): as much as the longest log.
 const MAX_NAMES_LEN: usize = 64 << 20;
@@ -39,7 +39,7 @@ pub(super) fn print(info: &DebugInfo<'_>, files: &Files, log: &[u8]) -> Result<(
             let line = String::from_utf8_lossy(line);
             let named = named_index(&lookup, &mut names, &line)
                 .or_else(|| named_offset(info, files, &mut names, &line));
-            printed.push(&safe(named.as_deref().unwrap_or(&line)));
+            printed.push(&passed_on(named.as_deref().unwrap_or(&line)));
         }
         printed.push("\n");
     }
@@ -67,7 +67,7 @@ impl Printed {
             let mut rest = chunk.valid();
             while !rest.is_empty() {
                 let (part, more) = rest.split_at(rest.floor_char_boundary(PART_LEN));
-                self.push(&safe(part));
+                self.push(&passed_on(part));
                 rest = more;
             }
             if !chunk.invalid().is_empty() {

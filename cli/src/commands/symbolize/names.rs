@@ -5,7 +5,7 @@ use edgec_compiler::{Function, Place};
 
 use crate::bounds::excerpt;
 use crate::failure::{Exit, Failure};
-use crate::render::{safe, size};
+use crate::render::size;
 
 /// The longest name of a function that is printed, in bytes: what a debug file keeps of one. Rust's
 /// mangling repeats parts by reference, so that a hundred bytes can stand for a million.
@@ -64,15 +64,14 @@ impl Names {
 }
 
 fn name(function: &Function<'_>) -> String {
-    let demangled = function.name.map(|name| {
-        let name = excerpt(rustc_demangle::demangle(name), MAX_NAME_LEN);
-        safe(&name)
-    });
+    let demangled = function
+        .name
+        .map(|name| excerpt(rustc_demangle::demangle(name), MAX_NAME_LEN));
     let Some((module, index)) = function.index else {
         return format!("{} (the engine's)", demangled.unwrap_or_default());
     };
     let named = function.module.map(|name| {
-        let name = safe(&excerpt(name, MAX_MODULE_LEN));
+        let name = excerpt(name, MAX_MODULE_LEN);
         format!(" `{name}`")
     });
     format!(
