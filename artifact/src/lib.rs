@@ -22,6 +22,7 @@ mod key;
 mod layout;
 mod manifest;
 mod name;
+mod normal;
 mod pem;
 mod statement;
 mod unseen;

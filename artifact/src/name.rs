@@ -3,6 +3,7 @@
 //! A name may have folders in front, as in `tenant/shop`, which policies match with
 //! `tenant/*`. It never leads out of a folder that it is appended to.
 
+use crate::normal::is_normalized;
 use crate::unseen::is_unseen;
 
 /// The longest application name, in bytes.
@@ -13,7 +14,8 @@ const MAX_NAME: usize = 128;
 #[error(
     "`{name}` cannot name an application or a channel: 1 to {MAX_NAME} bytes, parts between slashes not \
      empty, with no dot in front and no space at either end, no control character, backslash or asterisk, \
-     no white space but the space, no character that shows nothing"
+     no white space but single spaces, no character that shows nothing, all in Unicode's Normalization \
+     Form C"
 )]
 pub struct NameError {
     /// The text.
@@ -30,6 +32,8 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     let refused = |c: char| is_unseen(c) || matches!(c, '\\' | '*');
     let fits = name.len() <= MAX_NAME
         && !name.contains(refused)
+        && !name.contains("  ")
+        && is_normalized(name)
         && name
             .split('/')
             .all(|part| !part.is_empty() && !part.starts_with(['.', ' ']) && !part.ends_with(' '));
@@ -79,6 +83,11 @@ mod tests {
             "acme/app\u{7f}",
             "acme/app\u{9b}",
             "acme/app\t",
+            "acme/a  b",
+            "acme/shop   -        9        current  x86_64",
+            "acme/cafe\u{301}",
+            "acme/\u{212b}",
+            "acme/e\u{301}\u{323}",
         ] {
             assert!(check_name(name).is_err(), "{name:?}");
         }
@@ -86,6 +95,7 @@ mod tests {
             "a b",
             "acme corp/my app",
             "caf\u{e9}",
+            "\u{1eb9}\u{301}k\u{1ecd}",
             "\u{1f980}",
             "\u{5e97}/\u{8349}",
             // No character yet: a later Unicode may have a letter there.
