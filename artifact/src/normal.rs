@@ -38,7 +38,9 @@ pub(crate) fn is_normalized(text: &str) -> bool {
 /// Whether a character is in one of the ranges.
 fn is_in(ranges: &[u32], c: u32) -> bool {
     let (ranges, _) = ranges.as_chunks::<2>();
-    ranges.iter().any(|[first, last]| (*first..=*last).contains(&c))
+    ranges
+        .iter()
+        .any(|[first, last]| (*first..=*last).contains(&c))
 }
 
 /// The canonical combining class of a character.
@@ -131,15 +133,27 @@ mod tests {
             // The angstrom sign is a letter, and its two characters are.
             ("\u{c5}", &["\u{212b}", "A\u{30a}"]),
             // Two marks of different classes: their order says nothing.
-            ("\u{1eb9}\u{301}", &["e\u{301}\u{323}", "e\u{323}\u{301}", "\u{e9}\u{323}"]),
-            ("\u{1ead}", &["\u{e2}\u{323}", "\u{1ea1}\u{302}", "a\u{302}\u{323}"]),
+            (
+                "\u{1eb9}\u{301}",
+                &["e\u{301}\u{323}", "e\u{323}\u{301}", "\u{e9}\u{323}"],
+            ),
+            (
+                "\u{1ead}",
+                &["\u{e2}\u{323}", "\u{1ea1}\u{302}", "a\u{302}\u{323}"],
+            ),
             // A letter that has a character of its own, and is not written with it.
             ("\u{915}\u{93c}", &["\u{958}"]),
             ("\u{9cb}", &["\u{9c7}\u{9be}"]),
-            ("\u{ac01}", &["\u{1100}\u{1161}\u{11a8}", "\u{ac00}\u{11a8}"]),
+            (
+                "\u{ac01}",
+                &["\u{1100}\u{1161}\u{11a8}", "\u{ac00}\u{11a8}"],
+            ),
             ("\u{8c48}", &["\u{f900}"]),
             ("\u{110ab}", &["\u{110a5}\u{110ba}"]),
-            ("\u{16d6a}", &["\u{16d69}\u{16d67}", "\u{16d63}\u{16d67}\u{16d67}"]),
+            (
+                "\u{16d6a}",
+                &["\u{16d69}\u{16d67}", "\u{16d63}\u{16d67}\u{16d67}"],
+            ),
         ] {
             assert!(is_normalized(one), "{one:?}");
             for other in others {

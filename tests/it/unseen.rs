@@ -1,9 +1,10 @@
 //! Characters that are not seen: the rule is that of their properties, documents and readers have the
-//! same one, and no output shows them.
+//! same one, and no output shows them. What is shown looks like nothing else.
 
 use std::collections::BTreeSet;
 
-use edgec_artifact::{BLANK, is_unseen};
+use edgec_artifact::{BLANK, Stage, is_unseen};
+use edgec_tests::corpus::{Forge, material};
 use edgec_tests::{Sandbox, repository};
 use regex::Regex;
 
@@ -146,4 +147,114 @@ fn no_output_shows_them() {
         }
         std::fs::remove_file(sandbox.path().join(file)).unwrap();
     }
+}
+
+/// A version and an import, one with a character, one with what is printed for it.
+#[test]
+fn different_texts_are_shown_differently() {
+    let sandbox = Sandbox::new();
+    let forge = Forge::of(material());
+    for (name, text) in [("a.cwasm", "a\u{202e}b"), ("b.cwasm", r"a\u{202e}b")] {
+        let file = forge.with_manifest(|manifest| {
+            manifest.display_version = Some(text.to_owned());
+            manifest.capabilities.imports = vec![text.to_owned(), "y…".to_owned()];
+        });
+        sandbox.write(name, file);
+    }
+    let (character, letters) = (r"a\u{202e}b", r"a\\u{202e}b");
+    for (name, shown) in [("a.cwasm", character), ("b.cwasm", letters)] {
+        let text = sandbox.ok(&["inspect", name]);
+        assert!(text.contains(&format!("({shown})")), "{text}");
+        assert!(
+            text.contains(&format!("imports        {shown}\n")),
+            "{text}"
+        );
+        // Nothing was cut.
+        assert!(text.contains(" y…\n"), "{text}");
+    }
+    let output = sandbox.run(&["diff", "a.cwasm", "b.cwasm"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let row = ["displayVersion", character, letters];
+    assert!(
+        text.lines().any(|line| line.split_whitespace().eq(row)),
+        "{text}"
+    );
+    // The subject of an error is shown once, and so is its message.
+    for (file, shown) in [
+        ("no\u{202e}.cwasm", r"no\u{202e}.cwasm"),
+        (r"no\u{202e}.cwasm", r"no\\u{202e}.cwasm"),
+    ] {
+        for verb in ["inspect", "audit", "envelope"] {
+            let stderr = sandbox.run(&[verb, file]).stderr;
+            let stderr = String::from_utf8(stderr).unwrap();
+            assert!(
+                stderr.starts_with(&format!("error[io]: {shown}: ")),
+                "{stderr}"
+            );
+        }
+    }
+}
+
+/// Every list of a manifest in the text of `inspect` ends with a count.
+#[test]
+fn lists_are_cut_and_counted() {
+    let sandbox = Sandbox::new();
+    let file = Forge::of(material()).with_manifest(|manifest| {
+        manifest.target.cpu_features = (0..1500).map(|number| format!("f{number}")).collect();
+        let settings = (0..1600).map(|number| (format!("s{number}"), "a b".to_owned()));
+        manifest.builder.stages.push(Stage {
+            name: "stage".to_owned(),
+            tool: "tool".to_owned(),
+            version: "1".to_owned(),
+            settings: settings.collect(),
+        });
+    });
+    sandbox.write("a.cwasm", file);
+    let text = sandbox.ok(&["inspect", "a.cwasm"]);
+    let features = ", f998, f999, and 500 more (--format json)\n";
+    assert!(text.contains(features), "{text}");
+    assert_eq!(text.matches("=\"a b\"").count(), 1000);
+    assert!(
+        text.contains("=\"a b\" and 600 more (--format json)\n"),
+        "{text}"
+    );
+}
+
+/// In a store, an application is not taken for another, nor for a whole row.
+#[test]
+fn names_are_not_taken_for_others() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wat", r#"(module (func (export "_start")))"#);
+    let build = [
+        "build",
+        "-q",
+        "a.wat",
+        "-t",
+        std::env::consts::ARCH,
+        "--key",
+        "key.pem",
+    ];
+    let named = |name| [&build[..], &["-o", "a.cwasm", "--name", name]].concat();
+    for name in [
+        "acme/a  b",
+        "acme/shop   -        9        current  x86_64",
+        "acme/cafe\u{301}",
+    ] {
+        let stderr = sandbox.fails(2, &named(name));
+        assert!(stderr.starts_with("error[name]: "), "{stderr}");
+        assert!(stderr.contains("Normalization Form C"), "{stderr}");
+    }
+    sandbox.ok(&named("acme/my caf\u{e9}"));
+    sandbox.ok(&[
+        "store",
+        "--store",
+        "store",
+        "add",
+        "a.cwasm",
+        "--key",
+        "key.pub.pem",
+    ]);
+    let text = sandbox.ok(&["store", "--store", "store", "ls"]);
+    let row = "\n\"acme/my caf\u{e9}\"  -        ";
+    assert!(text.contains(row), "{text}");
 }

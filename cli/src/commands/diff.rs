@@ -204,10 +204,10 @@ impl Report {
             text.push_str(&format!(
                 "{letter}: {}: {} version {} for {}, {}; not verified\n",
                 side.artifact,
-                safe(&side.name),
+                cell(&side.name),
                 side.version,
-                safe(&side.target),
-                safe(&side.profile)
+                cell(&side.target),
+                cell(&side.profile)
             ));
         }
         if self.same {

@@ -20,7 +20,7 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::number::number;
-use crate::render::{self, Format};
+use crate::render::{self, Format, word};
 
 /// Keep verified artifacts, to be loaded in constant time
 ///
@@ -103,7 +103,7 @@ impl Named {
         }
     }
 
-    /// For people, as `ls` has it.
+    /// For people, as `ls` has it; made safe.
     fn text(&self) -> String {
         subject(&self.application, self.channel.as_deref())
     }
@@ -115,10 +115,10 @@ fn version() -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'st
     number(0..=MAX_VERSION, takes)
 }
 
-/// An application for people.
+/// An application for people, made safe.
 fn subject(name: &str, channel: Option<&str>) -> String {
-    let channel = channel.map(|channel| format!(" ({channel})"));
-    format!("{name}{}", channel.unwrap_or_default())
+    let channel = channel.map(|channel| format!(" ({})", word(channel)));
+    format!("{}{}", word(name), channel.unwrap_or_default())
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -186,8 +186,8 @@ fn problem_failure(problem: &Problem) -> Failure {
     };
     let subject = subject(name, problem.channel.as_deref());
     match problem.version {
-        Some(version) => failure.about(format!("{subject} version {version}")),
-        None => failure.about(subject),
+        Some(version) => failure.about_safe(format!("{subject} version {version}")),
+        None => failure.about_safe(subject),
     }
 }
 

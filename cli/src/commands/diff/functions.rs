@@ -73,6 +73,8 @@ pub(super) struct Functions {
 struct Different {
     module: u32,
     function: String,
+    #[serde(skip)]
+    is_named: bool,
     /// Bytes of code.
     #[serde(skip_serializing_if = "Option::is_none")]
     a: Option<u64>,
@@ -220,6 +222,7 @@ impl Functions {
                 different.push(Different {
                     module: key.0,
                     function: key.1.to_string(),
+                    is_named: matches!(key.1, Name::Given(_)),
                     a: left.map(|function| function.size),
                     b: right.map(|function| function.size),
                 });
@@ -262,7 +265,11 @@ impl Functions {
             .iter()
             .take(most)
             .map(|it| {
-                let name = format!("  {}  {}", it.module, cell(&it.function));
+                let function = match it.is_named {
+                    true => cell(&it.function),
+                    false => it.function.clone(),
+                };
+                let name = format!("  {}  {function}", it.module);
                 let bytes =
                     |size: Option<u64>| size.map_or("-".to_owned(), |size| size.to_string());
                 let (a, b) = (it.a.unwrap_or(0), it.b.unwrap_or(0));

@@ -12,7 +12,7 @@ use crate::Outcome;
 use crate::commands::run::{file_failure, load_failure};
 use crate::failure::Failure;
 use crate::render::out;
-use crate::render::{self, Format, safe};
+use crate::render::{self, Format, cell, safe};
 use crate::reports::Reports;
 use crate::trust::{Trust, TrustArguments};
 
@@ -176,7 +176,7 @@ fn print_report(report: &Report) {
         (_, Some(image)) => format!("; in place of image {image}"),
         _ => String::new(),
     };
-    let text = |value: &Option<String>| safe(value.as_deref().unwrap_or_default());
+    let text = |value: &Option<String>| cell(value.as_deref().unwrap_or_default());
     let standing = match &report.standing {
         Some(Standing::Older { current }) => format!("; the newer version {current} stays current"),
         Some(Standing::Chosen { current }) => {

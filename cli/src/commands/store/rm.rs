@@ -9,7 +9,7 @@ use super::{Named, failure, kind_warning, version};
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::render::out;
-use crate::render::{self, Format, safe};
+use crate::render::{self, Format};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -41,7 +41,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let removal = removal.map_err(|error| failure(&error))?;
     let warning = removal.other_kind.zip(removal.current);
     let warning = warning.map(|(other, current)| {
-        let subject = format!("{} version {current}", safe(&named.text()));
+        let subject = format!("{} version {current}", named.text());
         kind_warning(&subject, other)
     });
     if arguments.format == Format::Json {
@@ -68,7 +68,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     };
     out!(
         "{}: {noun} {} removed, {left}\n",
-        safe(&named.text()),
+        named.text(),
         versions.join(", ")
     );
     Ok(ExitCode::SUCCESS)

@@ -9,7 +9,7 @@ use super::{Named, failure, kind_warning, version};
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::render::out;
-use crate::render::{self, Format, safe};
+use crate::render::{self, Format};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -45,7 +45,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     } = arguments;
     let choice = store.make_current(named.application(), *app_version);
     let choice = choice.map_err(|error| failure(&error))?;
-    let subject = format!("{} version {app_version}", safe(&named.text()));
+    let subject = format!("{} version {app_version}", named.text());
     let warning = choice.other_kind;
     let warning = warning.map(|other| kind_warning(&subject, other));
     if arguments.format == Format::Json {
@@ -71,7 +71,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     };
     out!(
         "{}: now current: {app_version}{previous}{stays}\n",
-        safe(&named.text())
+        named.text()
     );
     Ok(ExitCode::SUCCESS)
 }

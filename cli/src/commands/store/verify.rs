@@ -9,7 +9,7 @@ use crate::Outcome;
 use crate::commands::run::load_failure;
 use crate::failure::Failure;
 use crate::render::out;
-use crate::render::{Format, safe};
+use crate::render::{Format, cell};
 use crate::reports::Reports;
 use crate::trust::TrustArguments;
 
@@ -53,12 +53,13 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         let name = subject(&artifact.name, artifact.channel.as_deref());
         let subject = format!(
             "{name} version {} for {}",
-            artifact.version, artifact.target
+            artifact.version,
+            cell(&artifact.target)
         );
-        let error = error.map(|error| load_failure(&error).or_about(&subject));
+        let error = error.map(|error| load_failure(&error).or_about_safe(&subject));
         match &error {
             Some(failure) => reports.fail(failure),
-            None if arguments.format == Format::Text => out!("{}: verified\n", safe(&subject)),
+            None if arguments.format == Format::Text => out!("{subject}: verified\n"),
             None => {}
         }
         reports.push(Judgement {
