@@ -104,7 +104,9 @@ impl Report {
             let unserved = release.hosts.iter().filter(|it| it.artifact.is_none());
             unserved.map(|taken| {
                 let message = format!("no artifact of {} can be loaded there", release.name.text());
-                Failure::new(Exit::Rejected, "no-fit", message).about_safe(&taken.host)
+                Failure::new(Exit::Rejected, "no-fit", message)
+                    .with_safe_message()
+                    .about_safe(&taken.host)
             })
         });
         let unserved: Vec<Failure> = unserved.collect();
