@@ -9,6 +9,7 @@
 
 mod failures;
 mod until;
+mod version;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use wasmparser::WasmFeatures;
 pub(crate) use self::failures::Attempt;
 pub use self::failures::{Failure, OptimizeError};
 use self::until::Until;
+pub use self::version::VersionError;
 use crate::Level;
 use crate::machine::MachineError;
 use crate::passes;
@@ -209,11 +211,7 @@ impl Optimizer {
         let mut command = self.command();
         command
             .args(["/dev/stdin", "-o", "/dev/stdout"])
-            .args(arguments)
-            .env(
-                threads::OF_BINARYEN,
-                threads::of_binaryen(self.memory).to_string(),
-            );
+            .args(arguments);
         // An optimizer may make a module longer, not many times as long.
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
@@ -257,7 +255,10 @@ impl Optimizer {
             }
             Runs::InProcesses | Runs::By(_) => process::command(&self.program),
         };
-        command.args(&self.arguments);
+        let threads = threads::of_binaryen(self.memory).to_string();
+        command
+            .args(&self.arguments)
+            .env(threads::OF_BINARYEN, threads);
         command
     }
 
