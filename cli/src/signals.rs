@@ -6,8 +6,8 @@
 //! is typed, the terminal does not show it: a signal ends edgec after the terminal has its settings
 //! back. `SIGKILL` waits for nothing.
 //!
-//! A process inherits which signals are ignored. Who starts edgec so that it ignores one (`nohup`, a
-//! shell's `&`) means that this signal does not end it. But while `SIGCHLD` is ignored, the system
+//! A process inherits which signals are ignored. A signal that edgec was started to ignore (by
+//! `nohup`, or a shell's `&`) does not end it. But while `SIGCHLD` is ignored, the system
 //! forgets how a child ended (`wait(2)`), so edgec does not ignore it. Signals that are blocked
 //! (inherited as well) stay so: edgec waits for no signal, and what it stops gets `SIGKILL`.
 

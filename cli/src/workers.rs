@@ -153,15 +153,17 @@ fn optimizer(
         .map_err(|error| version_failure(&error).or_about(shown))
 }
 
+/// What to do about a `wasm-opt` program that does not start or misses something.
+const NOT_STARTED: &str = "--wasm-opt names a program of Binaryen: see that the file is there and \
+     runs here; it opens no other files, and starts only programs of the system, of its own folder \
+     and of PATH (docs/environment.md)";
+
 /// Why a `wasm-opt` program did not tell its version, and what to do about it.
 fn version_failure(error: &VersionError) -> Failure {
     let hint = match error {
         VersionError::Machine(MachineError::Program { message, .. }) => {
             let message = format!("it cannot be asked for its `--version`: {message}");
-            let hint = "--wasm-opt names a program of Binaryen: see that the file is there and runs here; it \
-             opens no other files, and starts only programs of the system, of its own folder and of \
-             PATH (docs/environment.md)";
-            return Failure::new(Exit::Environment, "optimizer", message).hint(hint);
+            return Failure::new(Exit::Environment, "optimizer", message).hint(NOT_STARTED);
         }
         VersionError::Machine(source) => return machine_failure(error, source),
         VersionError::Timeout { .. } => {

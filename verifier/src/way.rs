@@ -3,8 +3,8 @@
 //! whatever the mode of the file itself.
 //!
 //! A folder's mode says enough also where it has a POSIX access control list: its group's bits are
-//! then the most that any user or group may do whom the list names. Where these bits may be set, the
-//! list is read.
+//! then the most that any user or group may do whom the list names. Where these bits may be set,
+//! the list is read.
 //!
 //! Source: `path_resolution(7)`; for the sticky bit `inode(7)`; for the lists `acl(5)`.
 
@@ -78,7 +78,7 @@ pub fn place(path: &Path) -> Result<PathBuf, WayError> {
 /// Judges the way to the file of a secret, and the folder in which it lies. Links are followed.
 ///
 /// Folders that their group may write to pass, since many systems give each user a group of their
-/// own. Other groups and users may not, whom an access control list can name. An open file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way: the process that
+/// own. Those whom an access control list names may not. An open file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way: the process that
 /// opened it chose it.
 ///
 /// # Errors
@@ -88,7 +88,7 @@ pub fn judge_secret(path: &Path) -> Result<(), WayError> {
     system::walk(path, Purpose::Secret).map(|_| ())
 }
 
-/// As [`judge_secret`], for a file that is still to be made, and perhaps some folders above it: the
+/// As [`judge_secret`], for a file that is still to be made, and perhaps some folders above it. The
 /// folders that are there are judged.
 ///
 /// # Errors
