@@ -78,8 +78,8 @@ pub fn place(path: &Path) -> Result<PathBuf, WayError> {
 /// Judges the way to the file of a secret, and the folder in which it lies. Links are followed.
 ///
 /// Folders that their group may write to pass, since many systems give each user a group of their
-/// own. Those whom an access control list names may not. An open file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way: the process that
-/// opened it chose it.
+/// own. Those whom an access control list names may not. An open file of a process (`/dev/stdin`,
+/// `/proc/self/fd/3`) has no way: the process that opened it chose it.
 ///
 /// # Errors
 ///
