@@ -244,6 +244,23 @@ fn what_confines_is_said_and_can_be_demanded() {
     let more = ["--verbose", "--require-confinement"];
     let printed = sandbox.ok(&[&build[..], &more].concat());
     assert!(printed.starts_with(said), "{printed}");
+    // A machine reads the same: the host profile, and beside it the walls.
+    let json = |arguments: &[&str]| {
+        let printed = sandbox.ok(&[arguments, &["--format", "json"]].concat());
+        serde_json::from_str::<serde_json::Value>(&printed).unwrap()
+    };
+    let expected = serde_json::json!({
+        "confined": true,
+        "walls": ["closed descriptors", "no dumps", "Landlock", "seccomp"],
+        "missing": [],
+    });
+    let host = json(&["host", "--name", "fra-1"]);
+    assert_eq!(host["confinement"], expected);
+    assert_eq!(host["profile"]["name"], "fra-1");
+    assert_eq!(host["profile"]["schema"], 1);
+    assert_eq!(json(&[&build[..], &more].concat())["confinement"], expected);
+    assert!(json(&build).get("confinement").is_none());
+    sandbox.fails(2, &["host", "--format", "json", "--save", "host.toml"]);
     sandbox.fake_optimizer("cat");
     let program = ["--wasm-opt", "./wasm-opt"];
     let printed = sandbox.ok(&[&build[..], &more, &program].concat());

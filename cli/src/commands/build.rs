@@ -231,7 +231,9 @@ fn compile_all(
         let named = prepared.named.as_ref();
         let program = named.unwrap_or(&prepared.optimized.component);
         let limits = recipe.compiler.worker.limits();
-        let found = ColdStart::of_program(program, &prepared.input, limits, prepared.deadline());
+        let (is_adapted, input) = (prepared.adapter.is_some(), &prepared.input);
+        let deadline = prepared.deadline();
+        let found = ColdStart::of_program(program, is_adapted, input, limits, deadline);
         (found, clock.elapsed())
     };
     thread::scope(|scope| {
