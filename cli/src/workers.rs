@@ -198,8 +198,8 @@ fn failure(error: &io::Error) -> Failure {
     Failure::environment("worker", error)
 }
 
-/// What confines edgec's processes on this machine. As text it is one line, since it is a comment in a
-/// host profile.
+/// What confines edgec's processes on this machine. As text it is one line, since it is a comment in
+/// a host profile.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfinementReport {

@@ -149,8 +149,8 @@ pub struct Steps {
 }
 
 /// Optimizes every core module at any depth; several at a time if the program is small. Whenever
-/// other modules are at work, calls `progress` with the number and the length in bytes of the longest
-/// of them.
+/// other modules are at work, calls `progress` with the number and the length in bytes of the
+/// longest of them.
 ///
 /// # Errors
 ///

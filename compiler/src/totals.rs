@@ -81,7 +81,8 @@ pub(crate) fn check(wasm: &[u8]) -> Result<(), Beyond> {
     totals.beyond().map_or(Ok(()), Err)
 }
 
-/// A core module or component of the program, or a function in one; each by its number in file order.
+/// A core module or component of the program, or a function in one; each by its number in file
+/// order.
 #[derive(Clone, Copy)]
 enum Within {
     Component(u32),

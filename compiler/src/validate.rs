@@ -60,8 +60,8 @@ pub enum ValidateError {
         /// The feature that edgec does not support and with which it would be valid.
         unsupported_feature: Option<String>,
     },
-    /// Valid, but the engine does not implement it. Beyond a limit of the validator, what follows was
-    /// not checked.
+    /// Valid, but the engine does not implement it. Beyond a limit of the validator, what follows
+    /// was not checked.
     #[error("{message}")]
     Engine {
         /// What the engine lacks, and for a limit where the program is beyond it.

@@ -260,8 +260,8 @@ pub(crate) fn arguments<const N: usize>(
     Ok(texts)
 }
 
-/// How the message of a worker begins that has not all walls and needs them. The names of those that
-/// are missing follow.
+/// How the message of a worker begins that has not all walls and needs them. The names of those
+/// that are missing follow.
 pub(crate) const NO_WALLS: &str = "edgec: this process cannot be confined; missing walls: ";
 
 /// As [`arguments`], for a worker that takes no others. Returns the walls that are missing.

@@ -189,7 +189,7 @@ fn what_is_too_much_to_read_is_counted() {
     assert!(quiet.status.success() && quiet.stderr.is_empty());
 }
 
-/// A hint that `build` would refuse is none, and what came with the adapter is none of the program's.
+/// A hint that `build` would refuse is none, and what came with the adapter is not of the program.
 #[test]
 fn hints_fit_the_kind_and_the_adapter_is_named() {
     let start = |built: &Value| {

@@ -159,8 +159,8 @@ fn component_types_that_are_not_supported_are_no_defect() {
         r#"(component
             (type (component
                 (type (component
-                    (type (list u8 4)) (type (func (result 0)))
-                    (export "answer" (func (type 1)))))
+                    (type $list (list u8 4)) (type $f (func (result $list)))
+                    (export "answer" (func (type $f)))))
                 (export "test:app/app" (component (type 0)))))
             (export "app" (type 0))
             (@custom "wit-component-encoding" "\04\00"))"#,

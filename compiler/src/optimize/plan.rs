@@ -96,8 +96,8 @@ fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
 
 impl Planned {
     /// Runs the optimizer on every core module that it gets; on several at a time if the program is
-    /// small. Whenever other modules are at work, calls `progress` with the number and the length in
-    /// bytes of the longest of them. All must be done before `deadline`.
+    /// small. Whenever other modules are at work, calls `progress` with the number and the length
+    /// in bytes of the longest of them. All must be done before `deadline`.
     ///
     /// # Errors
     ///
