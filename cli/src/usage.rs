@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 
 use crate::failure::{Exit, Failure, code};
-use crate::render::safe;
+use crate::render::{printed, safe};
 
 /// The parser's error as a failure. `verb` is what `--help` can be asked for, such as
 /// `edgec store add`.
@@ -48,7 +48,11 @@ pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let text = argument.to_string_lossy();
         safe(&text) != text
     };
-    if !error.use_stderr() || !arguments.iter().any(hides) {
+    if !error.use_stderr() {
+        printed(error.print());
+        return ExitCode::SUCCESS;
+    }
+    if !arguments.iter().any(hides) {
         error.exit();
     }
     for line in error.to_string().lines() {

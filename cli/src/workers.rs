@@ -1,6 +1,7 @@
 //! The processes that are started for what may crash or hang.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use edgec_compiler::{
     Assembler, BINARYEN_VERSION, CompilerProcess, Confinement, Deadline, FrontEnd, MachineError,
     Optimizer, Reads, Runs, Tool, VersionError, Wall, Worker, WorkerLimits,
 };
+use serde::Serialize;
 
 use crate::failure::{Exit, Failure, chain};
 use crate::machine::machine_failure;
@@ -199,23 +201,64 @@ fn failure(error: &io::Error) -> Failure {
     Failure::environment("worker", error)
 }
 
-/// What confines edgec's processes on this machine, in a line for people.
-pub(crate) fn confinement() -> String {
+/// What confines edgec's processes on this machine. As text it is one line, since it is a comment in
+/// a host profile.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfinementReport {
+    /// Whether all walls stand; none if that is not known.
+    confined: Option<bool>,
+    /// The walls that stand.
+    walls: Vec<String>,
+    /// Those that this system does not give.
+    missing: Vec<String>,
+    /// Why nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+}
+
+impl fmt::Display for ConfinementReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unknown {
+            None if self.missing.is_empty() => {
+                write!(
+                    f,
+                    "edgec's processes are confined: {}",
+                    self.walls.join(", ")
+                )
+            }
+            None => write!(
+                f,
+                "edgec's processes are not confined by all walls; missing: {}",
+                self.missing.join(", ")
+            ),
+            Some(why) => write!(f, "what confines edgec's processes is not known: {why}"),
+        }
+    }
+}
+
+/// Asks a worker process what confines it.
+pub(crate) fn confinement() -> ConfinementReport {
     let worker = worker(WALLS_WORKER, offered(64 << 20));
     let missing = worker.map_err(|error| error.to_string());
     let missing = missing.and_then(|worker| worker.missing_walls().map_err(|error| chain(&error)));
     match missing {
-        Ok(none) if none.is_empty() => {
-            let all: Vec<String> = Wall::ALL.iter().map(ToString::to_string).collect();
-            format!("edgec's processes are confined: {}", all.join(", "))
+        Ok(names) => {
+            let named = |wall: &String| names.split(", ").any(|name| name == wall);
+            let all = Wall::ALL.iter().map(ToString::to_string);
+            let (missing, walls): (Vec<String>, Vec<String>) = all.partition(named);
+            ConfinementReport {
+                confined: Some(missing.is_empty()),
+                walls,
+                missing,
+                unknown: None,
+            }
         }
-        Ok(missing) => {
-            format!("edgec's processes are not confined by all walls; missing: {missing}")
-        }
-        // On one line, since it is a comment in a host profile.
-        Err(why) => format!(
-            "what confines edgec's processes is not known: {}",
-            safe(&why)
-        ),
+        Err(why) => ConfinementReport {
+            confined: None,
+            walls: Vec::new(),
+            missing: Vec::new(),
+            unknown: Some(safe(&why)),
+        },
     }
 }

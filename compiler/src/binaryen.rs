@@ -265,8 +265,6 @@ impl Optimizer {
     /// Names the user's own program where that could not work.
     fn at_fault(&self, error: MachineError) -> MachineError {
         match (self.tool, error) {
-            // It was not started.
-            (_, error @ MachineError::Worker { .. }) if error.is_want_of_walls() => error,
             (Tool::WasmOpt, MachineError::Worker { message }) => MachineError::Program {
                 program: self.program.clone(),
                 message,
@@ -473,10 +471,10 @@ mod tests {
             assert_eq!(message, says);
         }
         // The program was not started.
-        let walls = run(&launched(&format!("echo '{NO_WALLS}' >&2; exit 1")));
-        let Err(Attempt::Machine(error @ MachineError::Worker { .. })) = walls else {
+        let walls = run(&launched(&format!("echo '{NO_WALLS}seccomp' >&2; exit 1")));
+        let Err(Attempt::Machine(MachineError::Walls { missing })) = walls else {
             panic!("{walls:?}");
         };
-        assert!(error.is_want_of_walls());
+        assert_eq!(missing, "seccomp");
     }
 }

@@ -13,6 +13,7 @@
 
 mod adapt;
 mod assembler;
+mod beyond;
 mod binaryen;
 mod bodies;
 #[cfg(feature = "precompile")]
