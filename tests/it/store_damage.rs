@@ -112,7 +112,7 @@ fn a_version_that_is_chosen_mends_current() {
     let puts: [Put<'_>; 4] = [
         &|path| overwrite(path, b"{"),
         &|path| symlink("elsewhere", path).unwrap(),
-        &pipe,
+        &fifo,
         &writable,
     ];
     for put in puts {
