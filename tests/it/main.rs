@@ -59,6 +59,7 @@ mod optimizer_regressions;
 mod outputs;
 mod passphrases;
 mod pkcs11;
+mod policy_messages;
 mod pools;
 mod preview1;
 mod preview1_hosts;
