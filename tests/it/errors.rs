@@ -90,6 +90,18 @@ const CASES: &[Case] = &[
         says: &["did you mean x86_64"],
     },
     Case {
+        line: "build good.wat --target x86 --key key.pem",
+        exit: 2,
+        begins: "error[unknown-target]: unknown target `x86`",
+        says: &["did you mean x86_64?"],
+    },
+    Case {
+        line: "build good.wat --target x86_64, --key key.pem",
+        exit: 2,
+        begins: "error[unknown-target]: --target: the name of a target is missing",
+        says: &["hint: commas stand between names"],
+    },
+    Case {
         line: "build good.wat --key key.pem -o /proc/nowhere/out",
         exit: 3,
         begins: "error[io]: /proc/nowhere/out: cannot create",
