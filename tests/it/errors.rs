@@ -283,6 +283,12 @@ const CASES: &[Case] = &[
         says: &[],
     },
     Case {
+        line: "symbolize good.wat",
+        exit: 1,
+        begins: "error[debug-file]: good.wat: this is ",
+        says: &["hint: give the debug file: `edgec build --debug-file` writes it"],
+    },
+    Case {
         line: "validate escape.wat",
         exit: 1,
         begins: "error[not-wasm]: escape.wat: malformed WebAssembly text",
@@ -291,8 +297,8 @@ const CASES: &[Case] = &[
     Case {
         line: "run --key key.pub.pem -",
         exit: 1,
-        begins: "error[not-a-file]: -: standard input is not a regular file",
-        says: &["hint: ", "write it to a file first"],
+        begins: "error[not-a-file]: -: an artifact is not read from standard input",
+        says: &["hint: name the file, or write it to one first"],
     },
     Case {
         line: "run --key key.pub.pem /dev/null",
