@@ -56,6 +56,7 @@ mod machine_stack;
 mod manifest_room;
 mod optimizer;
 mod optimizer_regressions;
+mod output_places;
 mod outputs;
 mod passphrases;
 mod pkcs11;
