@@ -412,6 +412,8 @@ fn tips_lead_on() {
         let stderr = sandbox.fails(2, &[&build[..], &[unknown]].concat());
         assert!(!stderr.contains("tip: "), "{stderr}");
     }
+    let stderr = sandbox.fails(2, &["store", "--key", "key.pub.pem", "add"]);
+    assert!(stderr.contains("  tip: 'add --key' exists\n"), "{stderr}");
     let json = ["check", "--format", "json", "--host", "x.toml", "a.cwasm"];
     let output = sandbox.run(&json);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

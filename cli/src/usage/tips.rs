@@ -15,9 +15,11 @@ pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsStrin
     let whole = crate::command();
     let options = options(&whole, verb);
     let wrong = values(&error, ContextKind::InvalidArg);
+    // Of the parser's own tips, such as that another verb has the option.
+    let mut tips = values(&error, ContextKind::Suggested);
+    tips.retain(|tip| !tip.starts_with("to pass '"));
     let tip = match (error.kind(), wrong.as_slice()) {
         (ErrorKind::UnknownArgument, [wrong]) if wrong.starts_with('-') => {
-            error.insert(ContextKind::Suggested, ContextValue::None);
             let has_near = error.get(ContextKind::SuggestedArg).is_some();
             if let Some(near) = near(&options, wrong).filter(|_| !has_near) {
                 error.insert(ContextKind::SuggestedArg, ContextValue::String(near));
@@ -31,10 +33,13 @@ pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsStrin
         (ErrorKind::MissingRequiredArgument, missing) => taken(&options, missing, arguments),
         _ => None,
     };
-    if let Some(tip) = tip {
-        let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
-        error.insert(ContextKind::Suggested, tips);
-    }
+    tips.extend(tip);
+    // An empty list would be an empty line.
+    let tips = match tips.is_empty() {
+        true => ContextValue::None,
+        false => ContextValue::StyledStrs(tips.into_iter().map(StyledStr::from).collect()),
+    };
+    error.insert(ContextKind::Suggested, tips);
     error
 }
 
