@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 
 use crate::failure::{Exit, Failure, code};
-use crate::render::safe;
+use crate::render::{printed, safe};
 
 pub(crate) use tips::with_tips;
 
@@ -53,7 +53,11 @@ pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let text = argument.to_string_lossy();
         safe(&text) != text
     };
-    if !error.use_stderr() || !arguments.iter().any(hides) {
+    if !error.use_stderr() {
+        printed(error.print());
+        return ExitCode::SUCCESS;
+    }
+    if !arguments.iter().any(hides) {
         error.exit();
     }
     for line in error.to_string().lines() {

@@ -23,6 +23,21 @@ fn what_is_not_there_is_named() {
             "error[env]: --env EDGEC_TEST_ABSENT: the variable is not set\n  hint: set it",
         ),
         (
+            ["--env", "="],
+            2,
+            "error[env]: --env: the variable has no name\n  hint: write --env NAME=VALUE",
+        ),
+        (
+            ["--env", "=hunter2"],
+            2,
+            "error[env]: --env: the variable has no name\n  hint: write --env NAME=VALUE",
+        ),
+        (
+            ["--env", ""],
+            2,
+            "error[env]: --env: the variable has no name\n  hint: write --env NAME=VALUE",
+        ),
+        (
             ["--dir", "missing"],
             3,
             "error[dir]: --dir missing: cannot open: No such file",

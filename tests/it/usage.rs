@@ -149,6 +149,21 @@ fn values_of_options_are_explained() {
             "write a number from 0 to ",
         ),
         ("--worker-memory", "8G", "a whole number of MiB"),
+        (
+            "--worker-memory",
+            "60",
+            "write a number from 64 to 1073741824: a whole number of MiB",
+        ),
+        (
+            "--compile-timeout",
+            "18446744073709551615",
+            "write a number from 1 to 86400: a whole number of seconds",
+        ),
+        (
+            "--optimizer-timeout",
+            "18446744073709551615",
+            "write a number from 1 to 86400: a whole number of seconds",
+        ),
         ("--compile-timeout", "5s", "a whole number of seconds"),
         ("--compile-timeout", "0", "write a number from 1 to 86400"),
         ("--optimizer-timeout", "1.5", "a whole number of seconds"),
@@ -339,6 +354,35 @@ fn backtraces_are_not_for_users() {
             assert_eq!(text(&with.stdout), text(&plain.stdout), "{arguments:?}");
             assert_eq!(text(&with.stderr), text(&plain.stderr), "{arguments:?}");
         }
+    }
+}
+
+/// Help and version are what was asked for, as the output of every verb is.
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_printed_is_an_error() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help"],
+        &["build", "-h"],
+        &["store", "add", "--help"],
+    ] {
+        let mut command = sandbox.command(arguments);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.starts_with("error[io]: cannot write to standard output: No space left"),
+            "{arguments:?}: {stderr}"
+        );
+        // Without a reader there is no one to tell.
+        let mut command = sandbox.command(arguments);
+        let closed = std::io::pipe().unwrap().1;
+        let output = command.stdout(closed).output().unwrap();
+        assert!(output.stderr.is_empty(), "{arguments:?}: {output:?}");
     }
 }
 

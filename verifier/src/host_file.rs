@@ -62,7 +62,25 @@ impl HostProfile {
     /// [`HostProfileError`] when the profile is one that would not be read: a CPU family or feature
     /// that no target knows, or a name that no file may have.
     pub fn to_toml(&self) -> Result<String, HostProfileError> {
-        let fields = Fields {
+        let text = toml::to_string(&self.fields());
+        let text = text.map_err(|error| HostProfileError(error.to_string()))?;
+        Self::from_toml(&text)?;
+        Ok(text)
+    }
+
+    /// The same fields for a JSON document.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::to_toml`].
+    pub fn to_json(&self) -> Result<serde_json::Value, HostProfileError> {
+        self.to_toml()?;
+        let fields = serde_json::to_value(self.fields());
+        fields.map_err(|error| HostProfileError(error.to_string()))
+    }
+
+    fn fields(&self) -> Fields {
+        Fields {
             schema: Some(SCHEMA),
             name: self.name.clone(),
             arch: self.cpu.arch().to_owned(),
@@ -71,11 +89,7 @@ impl HostProfile {
             engine: self.engine,
             profiles: self.profiles.clone(),
             pool: self.pool,
-        };
-        let text = toml::to_string(&fields);
-        let text = text.map_err(|error| HostProfileError(error.to_string()))?;
-        Self::from_toml(&text)?;
-        Ok(text)
+        }
     }
 }
 

@@ -287,6 +287,13 @@ fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure
         wasi.arg(text);
     }
     for variable in &arguments.env {
+        if variable.is_empty() || variable.starts_with('=') {
+            // What stands behind `=` may be a secret.
+            let failure = Failure::usage("env", "the variable has no name").about("--env");
+            return Err(
+                failure.hint("write --env NAME=VALUE, or --env NAME for this process's own value")
+            );
+        }
         match variable.split_once('=') {
             Some((name, value)) => {
                 wasi.env(name, value);
