@@ -1,7 +1,7 @@
 //! The cold-start lint through the binary: what `build` and `inspect` say, and what hostile
 //! images do to `inspect`.
 
-use edgec_tests::{CLI_GUESTS, Sandbox, guests};
+use edgec_tests::{CLI_GUESTS, Sandbox, binary, guests, isolate};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -184,6 +184,14 @@ fn what_is_too_much_to_read_is_counted() {
     let shown = sandbox.ok(&["inspect", "m.cwasm"]);
     assert_eq!(shown.matches("\nmemory-copied").count(), 12, "{shown}");
     assert!(shown.contains("\n(3 more with --format json)\n"));
+    // Where both streams go to one place, notes stand behind the results.
+    let script = format!("exec {} \"$@\" 2>&1", binary().display());
+    let mut shell = std::process::Command::new("sh");
+    isolate(&mut shell, sandbox.path());
+    let both = shell.args(["-c", &script, "sh"]).args(arguments).output();
+    let both = String::from_utf8(both.unwrap().stdout).unwrap();
+    let results = both.split("note[").next().unwrap();
+    assert!(results.contains("signed by key"), "{both}");
     // The quiet say nothing, and nothing else.
     let quiet = sandbox.run(&[&arguments[..], &["-q"]].concat());
     assert!(quiet.status.success() && quiet.stderr.is_empty());

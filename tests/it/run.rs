@@ -76,3 +76,14 @@ fn what_is_not_text_is_named() {
         }
     }
 }
+
+/// In the log of many programs, the message says which one it was.
+#[test]
+fn a_trap_names_the_program() {
+    let sandbox = Sandbox::new();
+    sandbox.write("trap.wat", crate::usage::TRAP);
+    sandbox.build("trap.wat", std::env::consts::ARCH, "trap.cwasm");
+    let stderr = sandbox.fails(134, &["run", "--key", "key.pub.pem", "trap.cwasm"]);
+    let says = "error[trap]: trap.cwasm: the program trapped\n";
+    assert!(stderr.starts_with(says), "{stderr}");
+}

@@ -109,7 +109,10 @@ impl Fields {
                     let family = target.arch.name();
                     format!("`{called}` is a target: `arch` is its CPU family, `{family}`")
                 }
-                Err(_) => format!("no CPU family is called `{called}`"),
+                Err(_) => {
+                    let known = Arch::ALL.map(Arch::name).join(" and ");
+                    format!("no CPU family is called `{called}`; there are {known}")
+                }
             });
         };
         let known = |name: &String| {
@@ -227,7 +230,7 @@ mod tests {
         refused(
             "\"aarch64\"",
             "\"sparc\"",
-            "no CPU family is called `sparc`",
+            "no CPU family is called `sparc`; there are x86_64 and aarch64",
         );
         refused(
             "\"aarch64\"",

@@ -96,7 +96,6 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
-                    report.print_notes();
                     out!("{}", report.text());
                 }
                 report
@@ -110,7 +109,11 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
     match format {
         Format::Json => render::json(&summary),
-        Format::Text if !quiet => out!("{}", summary.closing()),
+        Format::Text if !quiet => {
+            out!("{}", summary.closing());
+            // Behind all results, also where both streams go to one place.
+            summary.inputs.iter().for_each(InputReport::print_notes);
+        }
         Format::Text => {}
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
