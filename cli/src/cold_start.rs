@@ -38,7 +38,14 @@ struct Note {
     estimated_nanoseconds: Option<u64>,
     /// Too little to be printed as text.
     minor: bool,
+    /// Whether the core module is none of the program's: it came with the component that edgec made
+    /// of a core module.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    of_adapter: bool,
 }
+
+/// What to do about what comes with a component that edgec makes.
+const ADAPTER: &str = "--kind module builds the core module as it is, without this";
 
 /// More notes than this are for machines.
 const MOST: usize = 12;
@@ -50,8 +57,10 @@ impl ColdStart {
     /// Of a program that is built, with the causes. Offsets lead to places in `input`, the user's
     /// file. So they are left out if edgec made other bytes of it: from text, say. The lint takes no
     /// more memory than a compiler's process may, and no more time than the program has left.
+    /// `is_adapted` says whether edgec made the component of a core module.
     pub(crate) fn of_program(
         program: &ValidComponent,
+        is_adapted: bool,
         input: &Bytes,
         limits: WorkerLimits,
         deadline: Deadline,
@@ -59,13 +68,18 @@ impl ColdStart {
         let deadline = deadline.or_after(Duration::from_secs(60));
         let findings = process(limits);
         let findings = findings.and_then(|process| process.program(program, deadline));
-        Self::new(findings.map(|mut findings| {
+        let origin = Origin {
+            kind: program.kind(),
+            is_adapted,
+        };
+        let findings = findings.map(|mut findings| {
             if !is(program.bytes(), input) {
                 let causes = findings.iter_mut().filter_map(|it| it.cause.as_mut());
                 causes.for_each(|cause| cause.offset = None);
             }
             findings
-        }))
+        });
+        Self::new(findings, origin)
     }
 
     /// Of an image that is not trusted, given its engine's version and its section
@@ -80,10 +94,13 @@ impl ColdStart {
         };
         let findings = process(workers::offered(unvouched::memory(info)));
         let deadline = Deadline::after(unvouched::TIMEOUT);
-        Self::new(findings.and_then(|process| process.image(info, kind, deadline)))
+        let findings = findings.and_then(|process| process.image(info, kind, deadline));
+        // An image does not tell where its core modules came from.
+        let is_adapted = false;
+        Self::new(findings, Origin { kind, is_adapted })
     }
 
-    fn new(findings: Result<Vec<Finding>, ReadError>) -> Self {
+    fn new(findings: Result<Vec<Finding>, ReadError>, origin: Origin) -> Self {
         let mut findings = match findings {
             Ok(findings) => findings,
             Err(error) => return Self::unknown(chain(&error)),
@@ -96,7 +113,10 @@ impl ColdStart {
         let more = findings.len().saturating_sub(MAX_NOTES);
         findings.truncate(MAX_NOTES);
         Self {
-            findings: findings.into_iter().map(Note::new).collect(),
+            findings: findings
+                .into_iter()
+                .map(|it| Note::new(it, origin))
+                .collect(),
             more: Some(more).filter(|more| *more > 0),
             unknown: None,
         }
@@ -159,19 +179,38 @@ impl ColdStart {
     }
 }
 
+/// What findings are about.
+#[derive(Clone, Copy)]
+struct Origin {
+    kind: Kind,
+    /// Whether edgec made the component of a core module.
+    is_adapted: bool,
+}
+
 impl Note {
-    fn new(mut finding: Finding) -> Self {
+    fn new(mut finding: Finding, origin: Origin) -> Self {
         // Names in programs and images may be any text.
         let module = finding.module.iter_mut().map(|module| &mut module.name);
         let cause = finding.cause.iter_mut().map(|cause| &mut cause.name);
         for name in module.chain(cause).flatten() {
             *name = safe(name);
         }
+        // The core module that the component was made of is the first one in it.
+        let module = finding.module.as_ref().filter(|_| origin.is_adapted);
+        let of_adapter = module.is_some_and(|module| module.index > 0);
+        let (whose, hint) = match of_adapter {
+            true => (
+                "not of the program, but of the component around it: ",
+                ADAPTER,
+            ),
+            false => ("", finding.rule.hint(origin.kind)),
+        };
         Self {
-            message: finding.to_string(),
-            hint: finding.rule.hint(),
+            message: format!("{whose}{finding}"),
+            hint,
             estimated_nanoseconds: finding.nanoseconds(),
             minor: finding.is_minor(),
+            of_adapter,
             finding,
         }
     }

@@ -151,7 +151,7 @@ impl Failure {
     pub(crate) fn tell(&self, format: Format) {
         match format {
             Format::Text => self.print(),
-            Format::Json => eprintln!("{}", self.line("error")),
+            Format::Json => eprintln!("{}{}", self.line("error"), self.place()),
         }
     }
 
@@ -187,6 +187,14 @@ impl Failure {
         for line in self.hint.iter().flat_map(|hint| hint.lines()) {
             eprintln!("  hint: {}", safe(line));
         }
+    }
+
+    /// The place in a text that the other lines of the message show, for a line of its own.
+    fn place(&self) -> String {
+        let rest = self.message.lines().skip(1);
+        let mut places = rest.filter_map(|line| line.trim_start().strip_prefix("--> "));
+        let place = places.next().map(|place| format!(" ({})", safe(place)));
+        place.unwrap_or_default()
     }
 
     fn line(&self, kind: &str) -> String {

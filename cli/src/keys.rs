@@ -195,6 +195,7 @@ impl Development {
             look(&private, passphrase)?;
         } else {
             files::refuse_unwritable(&private)?;
+            files::refuse_place_of_key(&private)?;
         }
         Ok(Self {
             public: folder.join("dev.pub.pem"),
@@ -207,6 +208,8 @@ impl Development {
     pub(crate) fn open(&self, passphrase: Option<&Path>) -> Result<(SecretKey, bool), Failure> {
         let mut new = false;
         if !self.private.exists() {
+            // It may have changed while programs were compiled.
+            files::refuse_place_of_key(&self.private)?;
             files::create_private(&self.folder)?;
             let pem = pem(&generate()?, None)?;
             // Two builds at once may both come here: the first key is everybody's.

@@ -50,6 +50,7 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
             "often it got no threads or no memory: raise the limits where edgec is started (ulimit -u, -v and -d), \
              or those of the container; then run it again",
         ),
+        MachineError::Walls { .. } => ("worker", WALLS),
         MachineError::Worker { .. } => (
             "worker",
             "edgec's processes need /proc, /dev/stdin and /dev/stdout: give the container these, then run it again",
@@ -64,6 +65,14 @@ pub(crate) fn no_thread(error: io::Error) -> Failure {
     let cause = MachineError::of_thread(error);
     machine_failure(&cause, &cause)
 }
+
+/// What to do when a process must be confined, and the system lacks walls.
+const WALLS: &str = "Landlock needs Linux 5.13 and a kernel that has it switched on (`landlock` in \
+    /sys/kernel/security/lsm), closed descriptors need Linux 5.9;\n\
+    in a container or sandbox, its seccomp profile must allow the calls landlock_create_ruleset, \
+    landlock_add_rule, landlock_restrict_self, close_range, prctl and seccomp;\n\
+    `edgec host` says what is missing; without --require-confinement, edgec works behind the walls that \
+    there are (docs/environment.md)";
 
 /// What to do when the temporary folder cannot be written to.
 const TEMPORARY: &str =

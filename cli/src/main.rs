@@ -154,6 +154,7 @@ fn edgec() -> ExitCode {
     let arguments = command
         .try_get_matches_from(line)
         .map_err(|error| arguments::redacted(error, &given))
+        .map_err(|error| usage::with_tips(error, &verb, own))
         .and_then(|matches| Arguments::from_arg_matches(&matches));
     let arguments = match arguments {
         Ok(arguments) => arguments,

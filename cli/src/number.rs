@@ -11,7 +11,7 @@ pub(crate) const SECONDS: &str = "write a whole number of seconds, such as 600";
 pub(crate) const MEBIBYTES: &str = "write a whole number of MiB, such as 4096 for 4 GiB";
 
 /// Reads a whole number in `range`, for clap. `takes` is the message for a text that is not a
-/// number: it says what the option takes.
+/// number: it says what the option takes, also in which unit, and begins with `write`.
 pub(crate) fn number(
     range: RangeInclusive<u64>,
     takes: &'static str,
@@ -21,9 +21,10 @@ pub(crate) fn number(
         match range.contains(&number) {
             true => Ok(number),
             false => Err(format!(
-                "write a number from {} to {}",
+                "write a number from {} to {}: {}",
                 range.start(),
-                range.end()
+                range.end(),
+                takes.strip_prefix("write ").unwrap_or(takes)
             )),
         }
     }
@@ -43,7 +44,8 @@ mod tests {
         }
         for text in ["0", "61"] {
             let error = seconds(text).unwrap_err();
-            assert_eq!(error, "write a number from 1 to 60", "{text}");
+            let says = "write a number from 1 to 60: a whole number of seconds, such as 600";
+            assert_eq!(error, says, "{text}");
         }
     }
 }

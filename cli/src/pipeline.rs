@@ -222,7 +222,7 @@ impl Recipe {
         &self,
         prepared: &Prepared,
         targets: impl IntoIterator<Item = &'static Target>,
-        told: impl Fn(&Target) + Sync + Send,
+        told: impl Fn(&[&'static Target]) + Sync + Send,
     ) -> Result<Vec<Compiled>, Failure> {
         let different = different(targets);
         let component = &prepared.optimized.component;

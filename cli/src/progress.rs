@@ -90,20 +90,25 @@ impl Progress {
         self.show(&mut self.state(), what);
     }
 
+    /// The optimizer is at work on this core module, perhaps on shorter ones beside it.
     pub(crate) fn optimizing(&self, module: usize, length: usize) {
         let length = size(length as u64);
         self.detail(&format!("optimizing core module {module} ({length})"));
     }
 
-    /// Compiling for a target begins, perhaps beside others. A second attempt is the same step.
-    pub(crate) fn compiling(&self, target: &Target) {
+    /// Compilers for these targets are at work. Each target is a step; a second attempt is the same
+    /// step.
+    pub(crate) fn compiling(&self, targets: &[&'static Target]) {
         let mut state = self.state();
         let state = &mut *state;
-        if !state.targets.contains(&target.id) {
-            state.targets.push(target.id);
-            state.step += 1;
+        let ids: Vec<&'static str> = targets.iter().map(|target| target.id).collect();
+        for id in ids.iter().copied() {
+            if !state.targets.contains(&id) {
+                state.targets.push(id);
+                state.step += 1;
+            }
         }
-        self.show(state, &format!("compiling for {}", target.id));
+        self.show(state, &format!("compiling for {}", ids.join(", ")));
     }
 
     /// Takes the line away, so that something else can be printed. The next step brings it back.

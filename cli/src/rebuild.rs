@@ -78,7 +78,7 @@ impl Rebuild {
         let recipe = pipeline::recipe(manifest, &self.workers)?;
         self.progress.begin(&manifest.name, recipe.steps([target]));
         let prepared = recipe.prepare(self.input.clone(), &self.progress)?;
-        let told = |target: &Target| self.progress.compiling(target);
+        let told = |targets: &[&'static Target]| self.progress.compiling(targets);
         let mut compiled = recipe.compile(&prepared, [target], told)?;
         let Some(Compiled {
             image: made,

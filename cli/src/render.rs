@@ -12,8 +12,14 @@ use crate::failure::{Exit, Failure};
 /// verb still ends with its own exit code. A full disk is one.
 pub(crate) fn write_stdout(bytes: &[u8]) {
     use std::io::Write as _;
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    let written = std::io::stdout().lock().write_all(bytes);
+    printed(written);
+}
+
+/// Ends what was written to standard output, as [`write_stdout`] does.
+pub(crate) fn printed(written: std::io::Result<()>) {
+    use std::io::Write as _;
+    match written.and_then(|()| std::io::stdout().lock().flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             let message = format!("cannot write to standard output: {error}");
             Failure::new(Exit::Environment, "io", message).print();

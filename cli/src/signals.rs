@@ -5,6 +5,11 @@
 //! files in place. So a signal waits there until all files are in place or gone. While a passphrase
 //! is typed, the terminal does not show it: a signal ends edgec after the terminal has its settings
 //! back. `SIGKILL` waits for nothing.
+//!
+//! A process inherits which signals are ignored. A signal that edgec was started to ignore (by
+//! `nohup`, or a shell's `&`) does not end it. But while `SIGCHLD` is ignored, the system
+//! forgets how a child ended (`wait(2)`), so edgec does not ignore it. Signals that are blocked
+//! (inherited as well) stay so: edgec waits for no signal, and what it stops gets `SIGKILL`.
 
 #[cfg(unix)]
 pub(crate) use unix::{install, on_silent_terminal, uninterrupted};
@@ -20,7 +25,7 @@ mod unix {
     use std::time::Duration;
 
     use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
+    use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
     use signal_hook::{flag, low_level};
 
     /// How often a thread looks for a signal while a passphrase is typed.
@@ -41,7 +46,10 @@ mod unix {
             deadly: Arc::new(AtomicBool::new(true)),
             pending: Arc::new(AtomicUsize::new(0)),
         };
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+        let ignored = ignored();
+        let is_ignored = |signal| ignored.is_some_and(|ignored| holds(ignored, signal));
+        let endings = [SIGHUP, SIGINT, SIGQUIT, SIGTERM].into_iter();
+        for signal in endings.filter(|signal| !is_ignored(*signal)) {
             // In this order: where the first does not end the process, the second remembers.
             flag::register_conditional_default(signal, Arc::clone(&signals.deadly))?;
             let number = usize::try_from(signal).unwrap_or_default();
@@ -49,8 +57,32 @@ mod unix {
         }
         // A limit on the size of files is an error of the write that meets it.
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+        // What is handled is not ignored. Where it is not known, this does no harm.
+        if ignored.is_none() || is_ignored(SIGCHLD) {
+            flag::register(SIGCHLD, Arc::new(AtomicBool::new(false)))?;
+        }
         let _ = SIGNALS.set(signals);
         Ok(())
+    }
+
+    /// The signals that this process ignores, one bit each; nothing where the system does not say.
+    ///
+    /// Source: `proc_pid_status(5)`, `SigIgn`.
+    fn ignored() -> Option<u64> {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let bits = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(bits.trim(), 16).ok()
+    }
+
+    /// Whether a set holds a signal. The first bit is that of signal 1.
+    fn holds(set: u64, signal: i32) -> bool {
+        let bit = signal
+            .checked_sub(1)
+            .and_then(|bit| u32::try_from(bit).ok());
+        let rest = bit.and_then(|bit| set.checked_shr(bit));
+        rest.is_some_and(|rest| rest & 1 == 1)
     }
 
     impl Signals {
@@ -148,6 +180,28 @@ mod unix {
         let terminal = File::open("/dev/tty").ok()?;
         let settings = tcgetattr(&terminal).ok()?;
         Some((terminal, settings))
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_set_holds_the_signals_whose_bits_it_has() {
+            // As `nohup` leaves it, with `SIGPIPE`, which Rust's runtime ignores.
+            let set = 0x1001;
+            assert!(holds(set, SIGHUP) && holds(set, 13));
+            for signal in [SIGINT, SIGCHLD, 0, -1, 64, 65, i32::MIN, i32::MAX] {
+                assert!(!holds(set, signal), "{signal}");
+            }
+            assert!(holds(1 << 63, 64));
+        }
+
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn linux_says_what_is_ignored() {
+            assert!(holds(ignored().unwrap(), 13));
+        }
     }
 }
 

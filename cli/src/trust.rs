@@ -196,10 +196,16 @@ impl TrustArguments {
                 }
                 _ => Exit::Rejected,
             };
+            // Nothing was, if there is no such file.
             let seen = format!("what was seen is in {}", state.display());
-            Failure::new(exit, error.code(), crate::failure::chain(&error))
-                .about(path.display())
-                .hint(state_remedy(&error).map_or(seen.clone(), |hint| format!("{hint}\n{seen}")))
+            let seen = Some(seen).filter(|_| state.symlink_metadata().is_ok());
+            let failure = Failure::new(exit, error.code(), crate::failure::chain(&error));
+            let failure = failure.about(path.display());
+            let hints: Vec<String> = state_remedy(&error).into_iter().chain(seen).collect();
+            match hints.is_empty() {
+                true => failure,
+                false => failure.hint(hints.join("\n")),
+            }
         })?;
         Ok((policy, Some(seen)))
     }
@@ -208,6 +214,11 @@ impl TrustArguments {
 /// What to do if the newest policy seen cannot be remembered.
 fn state_remedy(error: &PolicyStateError) -> Option<String> {
     match error {
+        PolicyStateError::NoVersion => Some(
+            "give the policy a `name` and a `version` (docs/policy.md), or name no file that \
+             remembers the newest one"
+                .to_owned(),
+        ),
         PolicyStateError::Io(error) => files::remedy(error.kind()).map(str::to_owned),
         PolicyStateError::Guard(GuardError::Way(error)) => Some(files::remedy_of_way(error)),
         PolicyStateError::Beside { path, source } => Some(match source {
@@ -244,9 +255,7 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
                 let failure = failure.hint("sign it with `edgec policy sign`");
                 explain_file(failure, path, Wanted::Policy)
             }
-            PolicyFileError::Expired { expires, .. } => {
-                failure.hint(format!("it expired at {}", time::show(expires)))
-            }
+            PolicyFileError::Expired { .. } => failure.hint("fetch the policy's newest edition"),
             _ => failure,
         }
     })
@@ -254,11 +263,23 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
 
 /// The failure of a file that decides what a host trusts, and that another user may have written.
 fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
+    let is_stdin = path.as_os_str() == files::STDIN && path.symlink_metadata().is_err();
     let failure = match error {
+        GuardError::Io(_) if is_stdin => {
+            Failure::rejected(GuardError::NotAFile.code(), &GuardError::NotAFile)
+        }
         GuardError::Io(error) => return files::cannot("read", path, error),
-        error => Failure::rejected(error.code(), error).about(path.display()),
+        // Such as a shell's `<(…)`, which is a link to a pipe.
+        GuardError::SymbolicLink if leads_to_no_file(path) => {
+            Failure::rejected(error.code(), &GuardError::NotAFile)
+        }
+        error => Failure::rejected(error.code(), error),
     };
+    let failure = failure.about(path.display());
+    let no_file = "write it to a file of your own first: of a pipe it is not known who writes it";
     match error {
+        GuardError::Io(_) => failure.hint(no_file),
+        GuardError::SymbolicLink if leads_to_no_file(path) => failure.hint(no_file),
         GuardError::Writable { .. } => failure.hint(format!("chmod go-w {}", path.display())),
         GuardError::Owner { .. } => {
             failure.hint("the file must belong to you or to root: chown it, or copy it")
@@ -266,9 +287,16 @@ fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
         GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
         GuardError::Way(error) => failure.hint(files::remedy_of_way(error)),
         GuardError::NotAFile if path.is_dir() => failure.hint(files::NAME_THE_FILES),
+        GuardError::NotAFile => failure.hint(no_file),
         GuardError::TooLong => explain_file(failure, path, wanted),
         _ => failure,
     }
+}
+
+/// Whether something is there, through links, and is neither a file nor a folder.
+fn leads_to_no_file(path: &Path) -> bool {
+    let there = path.metadata();
+    there.is_ok_and(|there| !there.is_file() && !there.is_dir())
 }
 
 fn trusted_key(path: &Path) -> Result<TrustedKey, Failure> {

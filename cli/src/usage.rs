@@ -1,13 +1,17 @@
 //! The parser's errors. For machines: what is wrong and what to do, without the layout that clap has
 //! for terminals. For people: that layout, in which nothing hides.
 
+mod tips;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 
 use crate::failure::{Exit, Failure, code};
-use crate::render::safe;
+use crate::render::{printed, safe};
+
+pub(crate) use tips::with_tips;
 
 /// The parser's error as a failure. `verb` is what `--help` can be asked for, such as
 /// `edgec store add`.
@@ -36,6 +40,7 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     if !similar.is_empty() {
         hints.push(format!("did you mean {}?", similar.join(" or ")));
     }
+    hints.extend(values(error, ContextKind::Suggested));
     hints.push(format!("`{verb} --help` says what it takes"));
     Failure::usage("usage", message.join(" ")).hint(hints.join("\n"))
 }
@@ -48,7 +53,11 @@ pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let text = argument.to_string_lossy();
         safe(&text) != text
     };
-    if !error.use_stderr() || !arguments.iter().any(hides) {
+    if !error.use_stderr() {
+        printed(error.print());
+        return ExitCode::SUCCESS;
+    }
+    if !arguments.iter().any(hides) {
         error.exit();
     }
     for line in error.to_string().lines() {
@@ -61,6 +70,7 @@ fn values(error: &clap::Error, kind: ContextKind) -> Vec<String> {
     match error.get(kind) {
         Some(ContextValue::String(value)) => vec![value.clone()],
         Some(ContextValue::Strings(values)) => values.clone(),
+        Some(ContextValue::StyledStrs(values)) => values.iter().map(ToString::to_string).collect(),
         _ => Vec::new(),
     }
 }
@@ -87,6 +97,23 @@ mod tests {
                 "`edgec build --help` says what it takes",
             ),
             (
+                &["build", "a.wat", "--kye", "k"],
+                "unexpected argument '--kye' found",
+                "did you mean --key?\n`edgec build --help` says what it takes",
+            ),
+            (
+                &["build", "a.wat", "--expires", "-90d"],
+                "unexpected argument '-9' found",
+                "a value of '--expires' that begins with '-' is written '--expires=VALUE'\n\
+                 `edgec build --help` says what it takes",
+            ),
+            (
+                &["check", "--host", "a.toml", "a.cwasm"],
+                "the following required arguments were not provided: <ARTIFACT>...",
+                "'--host' took what stands behind it: put <ARTIFACT>... in front of '--host', or \
+                 behind '--'\n`edgec check --help` says what it takes",
+            ),
+            (
                 &["build", "a.wat", "--format", "xml"],
                 "invalid value 'xml' for '--format <FORMAT>'",
                 "write one of text, json\n`edgec build --help` says what it takes",
@@ -106,6 +133,7 @@ mod tests {
             let verb = verb(&command(), &arguments);
             let line = [&["edgec"][..], line].concat();
             let error = command().try_get_matches_from(line).unwrap_err();
+            let error = with_tips(error, &verb, &arguments);
             let failure = serde_json::to_value(failure(&error, &verb)).unwrap();
             assert_eq!(failure["message"], message);
             assert_eq!(failure["hint"], hint);

@@ -1,22 +1,25 @@
 //! The processes that are started for what may crash or hang.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use edgec_compiler::{
-    Assembler, BINARYEN_VERSION, CompilerProcess, Confinement, FrontEnd, Optimizer, Reads, Runs,
-    Tool, Wall, Worker, WorkerLimits,
+    Assembler, BINARYEN_VERSION, CompilerProcess, Confinement, Deadline, FrontEnd, MachineError,
+    Optimizer, Reads, Runs, Tool, VersionError, Wall, Worker, WorkerLimits,
 };
+use serde::Serialize;
 
-use crate::failure::{Failure, chain};
+use crate::failure::{Exit, Failure, chain};
+use crate::machine::machine_failure;
 use crate::number::{MEBIBYTES, SECONDS, number};
 use crate::pipeline::Init;
 use crate::render::safe;
 use crate::{
     ASSEMBLER_WORKER, COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, LAUNCHER_WORKER,
-    OPTIMIZER_WORKER, WALLS_WORKER, secrets,
+    OPTIMIZER_WORKER, WALLS_WORKER,
 };
 
 /// A day, in seconds.
@@ -99,7 +102,12 @@ impl Workers {
         let program = arguments.wasm_opt.clone();
         Ok(Self {
             timeout: limits.timeout(),
-            optimizer: optimizer(program, optimizer_timeout, limits.limits())?,
+            optimizer: optimizer(
+                program,
+                optimizer_timeout,
+                limits.timeout(),
+                limits.limits(),
+            )?,
             front_end: limits.front_end()?,
             assembler: Assembler {
                 worker: limits.worker(ASSEMBLER_WORKER)?,
@@ -117,10 +125,12 @@ impl Workers {
     }
 }
 
-/// The Binaryen in this program, in a process of its own, or the program that was named.
+/// The Binaryen in this program, in a process of its own, or the program that was named. It has
+/// `timeout` for its work, out of `whole`, which all work on a program has.
 fn optimizer(
     program: Option<PathBuf>,
     timeout: Duration,
+    whole: Duration,
     limits: WorkerLimits,
 ) -> Result<Optimizer, Failure> {
     let memory = limits.memory;
@@ -137,40 +147,35 @@ fn optimizer(
             runs: Runs::InProcesses,
         });
     };
-    // The user trusts the program. What it works on may take it over, and its version is asked for
-    // before that.
-    let mut version = std::process::Command::new(&program);
-    let output = secrets::without_secrets(version.arg("--version")).output();
-    let version = match output {
-        Ok(output) if output.status.success() => {
-            let text = String::from_utf8_lossy(&output.stdout);
-            text.lines().next().unwrap_or_default().trim().to_owned()
-        }
-        Ok(output) => {
-            let message = format!("`--version` ended with {}", output.status);
-            let error = std::io::Error::other(message);
-            return Err(Failure::environment("optimizer", &error).about(program.display()));
-        }
-        Err(error) => {
-            return Err(Failure::environment("optimizer", &error).about(program.display()));
-        }
-    };
     let launcher = worker(LAUNCHER_WORKER, limits).map_err(|error| failure(&error))?;
-    Ok(Optimizer {
-        program,
-        arguments: Vec::new(),
-        tool: Tool::WasmOpt,
-        version,
-        timeout,
-        memory,
-        reads: Reads::Everything,
-        spared: BTreeSet::new(),
-        // Only Unix lets a program take the place of another.
-        runs: match cfg!(unix) {
-            true => Runs::Behind(launcher),
-            false => Runs::InProcesses,
-        },
-    })
+    let shown = program.display().to_string();
+    // No program has begun: what is left for it and what the optimizer may take begin now.
+    let deadline = Deadline::after(whole).or_after(timeout);
+    Optimizer::of_program(program, launcher, timeout, deadline)
+        .map_err(|error| version_failure(&error).or_about(shown))
+}
+
+/// What to do about a `wasm-opt` program that does not start or misses something.
+const NOT_STARTED: &str = "--wasm-opt names a program of Binaryen: see that the file is there and \
+     runs here; it opens no other files, and starts only programs of the system, of its own folder \
+     and of PATH (docs/environment.md)";
+
+/// Why a `wasm-opt` program did not tell its version, and what to do about it.
+fn version_failure(error: &VersionError) -> Failure {
+    let hint = match error {
+        VersionError::Machine(MachineError::Program { message, .. }) => {
+            let message = format!("it cannot be asked for its `--version`: {message}");
+            return Failure::new(Exit::Environment, "optimizer", message).hint(NOT_STARTED);
+        }
+        VersionError::Machine(source) => return machine_failure(error, source),
+        VersionError::Timeout { .. } => {
+            "see that it answers `--version` and ends; --optimizer-timeout SECONDS and \
+             --compile-timeout SECONDS give it more time"
+        }
+        VersionError::Memory { .. } => "--worker-memory MIB gives it more memory",
+        _ => "--wasm-opt names a program of Binaryen, which answers `--version` with one line",
+    };
+    Failure::environment("optimizer", error).hint(hint)
 }
 
 /// This program as a worker, by the verb that makes it one.
@@ -196,23 +201,64 @@ fn failure(error: &io::Error) -> Failure {
     Failure::environment("worker", error)
 }
 
-/// What confines edgec's processes on this machine, in a line for people.
-pub(crate) fn confinement() -> String {
+/// What confines edgec's processes on this machine. As text it is one line, since it is a comment in
+/// a host profile.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ConfinementReport {
+    /// Whether all walls stand; none if that is not known.
+    confined: Option<bool>,
+    /// The walls that stand.
+    walls: Vec<String>,
+    /// Those that this system does not give.
+    missing: Vec<String>,
+    /// Why nothing is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unknown: Option<String>,
+}
+
+impl fmt::Display for ConfinementReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unknown {
+            None if self.missing.is_empty() => {
+                write!(
+                    f,
+                    "edgec's processes are confined: {}",
+                    self.walls.join(", ")
+                )
+            }
+            None => write!(
+                f,
+                "edgec's processes are not confined by all walls; missing: {}",
+                self.missing.join(", ")
+            ),
+            Some(why) => write!(f, "what confines edgec's processes is not known: {why}"),
+        }
+    }
+}
+
+/// Asks a worker process what confines it.
+pub(crate) fn confinement() -> ConfinementReport {
     let worker = worker(WALLS_WORKER, offered(64 << 20));
     let missing = worker.map_err(|error| error.to_string());
     let missing = missing.and_then(|worker| worker.missing_walls().map_err(|error| chain(&error)));
     match missing {
-        Ok(none) if none.is_empty() => {
-            let all: Vec<String> = Wall::ALL.iter().map(ToString::to_string).collect();
-            format!("edgec's processes are confined: {}", all.join(", "))
+        Ok(names) => {
+            let named = |wall: &String| names.split(", ").any(|name| name == wall);
+            let all = Wall::ALL.iter().map(ToString::to_string);
+            let (missing, walls): (Vec<String>, Vec<String>) = all.partition(named);
+            ConfinementReport {
+                confined: Some(missing.is_empty()),
+                walls,
+                missing,
+                unknown: None,
+            }
         }
-        Ok(missing) => {
-            format!("edgec's processes are not confined by all walls; missing: {missing}")
-        }
-        // On one line, since it is a comment in a host profile.
-        Err(why) => format!(
-            "what confines edgec's processes is not known: {}",
-            safe(&why)
-        ),
+        Err(why) => ConfinementReport {
+            confined: None,
+            walls: Vec::new(),
+            missing: Vec::new(),
+            unknown: Some(safe(&why)),
+        },
     }
 }

@@ -152,11 +152,20 @@ pub enum AdaptError {
         /// The encoder's errors, the outermost first.
         reason: String,
     },
-    /// The encoder made a component that is invalid or that the engine does not accept.
-    #[error("the component that was made of the core module cannot be used: {reason}")]
+    /// The encoder made a component that is not valid.
+    #[error("the component that was made of the core module is not valid: {reason}")]
     Made {
-        /// What is wrong with it, without offsets: the user does not have this component as a file.
+        /// What is wrong with it. Offsets in it mean nothing to the user, who does not have this
+        /// component as a file.
         reason: String,
+    },
+    /// The encoder made a component that needs what edgec or its engine does not have.
+    #[error("the component that was made of the core module cannot be compiled: {reason}")]
+    Unsupported {
+        /// What is missing, as in [`AdaptError::Made`].
+        reason: String,
+        /// The feature that edgec does not support, if it is one.
+        feature: Option<String>,
     },
 }
 
@@ -293,16 +302,37 @@ fn made(
     let bytes = encode(module, adapter, realloc).map_err(|error| AdaptError::Encode {
         reason: chain(&*error),
     })?;
-    let component = validate(bytes).map_err(|error| AdaptError::Made {
-        reason: match error {
-            ValidateError::Invalid { message, .. }
-            | ValidateError::Engine { message }
-            | ValidateError::Fault { message, .. } => message,
-        },
-    })?;
+    let component = validate(bytes).map_err(unusable)?;
     match component.interface().exports.is_empty() {
         true => Err(AdaptError::NoExports),
         false => Ok(component),
+    }
+}
+
+/// Why a component that the encoder made is of no use. Only one that is not valid is the encoder's
+/// fault: what the program's component types ask for may be beyond edgec or its engine.
+fn unusable(error: ValidateError) -> AdaptError {
+    match error {
+        ValidateError::Invalid {
+            message: reason,
+            unsupported_feature: None,
+            ..
+        } => AdaptError::Made { reason },
+        ValidateError::Invalid {
+            message: reason,
+            unsupported_feature: feature,
+            ..
+        } => AdaptError::Unsupported { reason, feature },
+        ValidateError::Engine { message: reason }
+        | ValidateError::Limit {
+            message: reason, ..
+        }
+        | ValidateError::Fault {
+            message: reason, ..
+        } => {
+            let feature = None;
+            AdaptError::Unsupported { reason, feature }
+        }
     }
 }
 

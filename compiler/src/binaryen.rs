@@ -9,6 +9,7 @@
 
 mod failures;
 mod until;
+mod version;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -22,6 +23,7 @@ use wasmparser::WasmFeatures;
 pub(crate) use self::failures::Attempt;
 pub use self::failures::{Failure, OptimizeError};
 use self::until::Until;
+pub use self::version::VersionError;
 use crate::Level;
 use crate::machine::MachineError;
 use crate::passes;
@@ -209,11 +211,7 @@ impl Optimizer {
         let mut command = self.command();
         command
             .args(["/dev/stdin", "-o", "/dev/stdout"])
-            .args(arguments)
-            .env(
-                threads::OF_BINARYEN,
-                threads::of_binaryen(self.memory).to_string(),
-            );
+            .args(arguments);
         // An optimizer may make a module longer, not many times as long.
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
@@ -257,15 +255,16 @@ impl Optimizer {
             }
             Runs::InProcesses | Runs::By(_) => process::command(&self.program),
         };
-        command.args(&self.arguments);
+        let threads = threads::of_binaryen(self.memory).to_string();
+        command
+            .args(&self.arguments)
+            .env(threads::OF_BINARYEN, threads);
         command
     }
 
     /// Names the user's own program where that could not work.
     fn at_fault(&self, error: MachineError) -> MachineError {
         match (self.tool, error) {
-            // It was not started.
-            (_, error @ MachineError::Worker { .. }) if error.is_want_of_walls() => error,
             (Tool::WasmOpt, MachineError::Worker { message }) => MachineError::Program {
                 program: self.program.clone(),
                 message,
@@ -472,10 +471,10 @@ mod tests {
             assert_eq!(message, says);
         }
         // The program was not started.
-        let walls = run(&launched(&format!("echo '{NO_WALLS}' >&2; exit 1")));
-        let Err(Attempt::Machine(error @ MachineError::Worker { .. })) = walls else {
+        let walls = run(&launched(&format!("echo '{NO_WALLS}seccomp' >&2; exit 1")));
+        let Err(Attempt::Machine(MachineError::Walls { missing })) = walls else {
             panic!("{walls:?}");
         };
-        assert!(error.is_want_of_walls());
+        assert_eq!(missing, "seccomp");
     }
 }

@@ -5,6 +5,7 @@
 //! real programs keep covers every such form, so the process is limited instead. It also strips and
 //! trims the image, for which the engine's types decode what the compiler wrote.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
 use crate::deadline::Deadline;
-use crate::parallel::{map_at_once, workers_at_once};
+use crate::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::strip;
 use crate::threads;
 use crate::wire::{Place, Reader, Writer};
@@ -118,8 +119,8 @@ impl CompilerProcess {
     }
 
     /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a
-    /// small program for several at a time. `progress` is called before each. The images are in the
-    /// order of the targets.
+    /// small program for several at a time. `progress` is called with all targets that are at work,
+    /// whenever these change. The images are in the order of the targets.
     ///
     /// # Errors
     ///
@@ -130,33 +131,39 @@ impl CompilerProcess {
         targets: &[&'static Target],
         profile: EngineProfile,
         deadline: Deadline,
-        progress: impl Fn(&Target) + Sync + Send,
+        progress: impl Fn(&[&'static Target]) + Sync + Send,
     ) -> Result<Vec<Stripped>, PrecompileError> {
         let workers = workers_at_once(program.bytes().len(), targets.len());
         // All of them at a time have what one may have.
         let mut share = self.clone();
         share.worker.memory /= workers as u64;
-        let one = |compiler: &Self, target| {
-            progress(target);
-            compiler.precompile(program, target, profile, deadline)
+        let at_work = AtWork::new(|numbers: &BTreeSet<usize>| {
+            let named = numbers.iter().filter_map(|number| targets.get(*number));
+            let named: Vec<&'static Target> = named.copied().collect();
+            progress(&named);
+        });
+        let one = |compiler: &Self, number: usize, target: &'static Target| {
+            at_work.during(number, || {
+                compiler.precompile(program, target, profile, deadline)
+            })
         };
         let failed = AtomicBool::new(false);
-        let images = map_at_once(workers, targets, |_, target| {
+        let images = map_at_once(workers, targets, |number, target| {
             // After a failure, the other images are not needed.
             if failed.load(Ordering::Relaxed) {
                 return None;
             }
-            let image = one(&share, target);
+            let image = one(&share, number, target);
             failed.fetch_or(image.is_err(), Ordering::Relaxed);
             Some(image)
         });
-        let images = images.into_iter().zip(targets);
-        let images = images.map(|(image, target)| match image {
+        let images = images.into_iter().zip(targets).enumerate();
+        let images = images.map(|(number, (image, target))| match image {
             Some(Err(error)) if workers == 1 || error.is_final() => Err(error),
             Some(Ok(image)) => Ok(image),
             // It did not start, was killed, or lacked what the others used. Alone it has the whole
             // machine.
-            Some(Err(_)) | None => one(self, target),
+            Some(Err(_)) | None => one(self, number, target),
         });
         images.collect()
     }

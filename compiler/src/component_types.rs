@@ -54,13 +54,9 @@ impl<'a> ComponentTypes<'a> {
         self.add(ComponentExternalKind::Component, ty);
     }
 
-    /// Says where types are nested too deep, if they are.
-    pub(crate) fn too_deep(&self) -> Option<String> {
-        self.too_deep.map(|offset| {
-            format!(
-                "component types are nested more than {MAX_NESTING} deep (at offset {offset:#x})"
-            )
-        })
+    /// Where types are nested too deep, if they are: the limit, and the offset.
+    pub(crate) fn too_deep(&self) -> Option<(usize, usize)> {
+        self.too_deep.map(|offset| (MAX_NESTING, offset))
     }
 
     /// Reads a section of a component. Returns how many parts are walked for it.

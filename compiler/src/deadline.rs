@@ -7,6 +7,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+/// The longest limit that counts: a hundred years. The system may know no moment behind it.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// When work must be done, and when it began.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
@@ -24,9 +27,10 @@ pub struct Spent {
 }
 
 impl Deadline {
-    /// For work that begins now and may take so long.
+    /// For work that begins now and may take so long; at most a hundred years.
     pub fn after(limit: Duration) -> Self {
         let begin = Instant::now();
+        let limit = limit.min(LONGEST);
         Self { begin, limit }
     }
 
@@ -117,5 +121,15 @@ mod tests {
         assert_eq!(short.limit, Duration::from_secs(1));
         let same = short.or_after(Duration::from_secs(600));
         assert_eq!(same.end(), short.end());
+    }
+
+    #[test]
+    fn no_limit_is_too_long() {
+        for limit in [Duration::from_secs(u64::MAX), Duration::MAX] {
+            let deadline = Deadline::after(limit);
+            assert_eq!(deadline.or_after(limit).end(), deadline.end());
+            assert!(deadline.end() > Instant::now());
+            assert!(deadline.spent(Instant::now()).stage <= LONGEST);
+        }
     }
 }

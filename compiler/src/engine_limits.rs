@@ -11,6 +11,7 @@ use wasmtime_environ::{
     Collector, ModuleEnvironment, ModuleTypesBuilder, ScopeVec, StaticModuleIndex, Tunables,
 };
 
+use crate::beyond::Beyond;
 use crate::engine_faults::{self, ENDLESS_CALL, Faults, TRAPPING_CALL};
 use crate::features::{ONLY_SCANNED, SUPPORTED};
 use crate::{Kind, Resources, ValidateError, inlining};
@@ -28,18 +29,18 @@ const MAX_STEPS: u64 = 1_000_000;
 /// # Errors
 ///
 /// Says which limit it is beyond.
-pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), String> {
-    if instantiations > MAX_INSTANTIATIONS {
-        return Err(format!(
-            "instantiating it makes more than {MAX_INSTANTIATIONS} instances"
-        ));
-    }
-    if steps > MAX_STEPS {
-        return Err(format!(
+pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), Beyond> {
+    let message = if instantiations > MAX_INSTANTIATIONS {
+        format!("instantiating it makes more than {MAX_INSTANTIATIONS} instances")
+    } else if steps > MAX_STEPS {
+        format!(
             "instantiating it takes more than {MAX_STEPS} aliases, functions, instances and imports"
-        ));
-    }
-    Ok(())
+        )
+    } else {
+        return Ok(());
+    };
+    let advice = "make fewer instances, or build it as several programs";
+    Err(Beyond { message, advice })
 }
 
 /// The settings of the engine that its front end looks at, as `crate::settings` has them.
@@ -55,13 +56,14 @@ pub(crate) fn tunables() -> Tunables {
 ///
 /// # Errors
 ///
-/// [`ValidateError::Engine`] with its answer, or [`ValidateError::Fault`].
+/// [`ValidateError::Engine`] with its answer, [`ValidateError::Limit`], or
+/// [`ValidateError::Fault`].
 pub(crate) fn check(
     wasm: &[u8],
     kind: Kind,
     used: WasmFeatures,
 ) -> Result<Vec<&'static str>, ValidateError> {
-    let faults = ask(wasm, kind, used).map_err(|message| ValidateError::Engine { message })?;
+    let faults = ask(wasm, kind, used)?;
     if faults.endless {
         return Err(ValidateError::Fault {
             id: ENDLESS_CALL.into(),
@@ -76,9 +78,11 @@ pub(crate) fn check(
 }
 
 /// The faults of the code that the engine would make. The error says why the engine makes none.
-fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
+fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateError> {
     if used.intersects(ONLY_SCANNED) {
-        return Err("exact reference types (custom_descriptors) are not supported".to_owned());
+        return Err(ValidateError::Engine {
+            message: "exact reference types (custom_descriptors) are not supported".to_owned(),
+        });
     }
     // First what one pass can count. What is left takes as many steps as there are, or as the
     // limits allow.
@@ -107,5 +111,7 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, String> {
                 .map(|_| Faults::default())
         }
     };
-    answer.map_err(|error| format!("{error:#}"))
+    answer.map_err(|error| ValidateError::Engine {
+        message: format!("{error:#}"),
+    })
 }

@@ -22,6 +22,7 @@ mod tests;
 use std::collections::HashMap;
 
 use self::read::{Capture, Definition, Entry, Kind, Named, read};
+use crate::beyond::Beyond;
 use crate::engine_limits;
 
 /// Entries of instances and captured components that are copied. Each takes some 200 bytes.
@@ -32,7 +33,7 @@ const MAX_COPIES: u64 = 1_000_000;
 /// # Errors
 ///
 /// Says which limit it is beyond.
-pub(crate) fn check(component: &[u8]) -> Result<(), String> {
+pub(crate) fn check(component: &[u8]) -> Result<(), Beyond> {
     // A valid component can always be read.
     let definitions = read(component).unwrap_or_default();
     Inlined::default().run(&definitions)
@@ -118,7 +119,7 @@ struct Inlined<'a> {
 
 impl<'a> Inlined<'a> {
     /// Instantiates the last component.
-    fn run(mut self, definitions: &[Definition<'a>]) -> Result<(), String> {
+    fn run(mut self, definitions: &[Definition<'a>]) -> Result<(), Beyond> {
         let mut frames = vec![Frame {
             definition: definitions.len().saturating_sub(1),
             ..Frame::default()
@@ -143,13 +144,16 @@ impl<'a> Inlined<'a> {
         Ok(())
     }
 
-    fn within_limits(&self) -> Result<(), String> {
+    fn within_limits(&self) -> Result<(), Beyond> {
         engine_limits::within(self.instantiations, self.steps)?;
         if self.copies > MAX_COPIES {
-            return Err(format!(
-                "instantiating it copies more than {MAX_COPIES} entries of instances and \
-                 components; pass and export fewer instances that have others in them"
-            ));
+            return Err(Beyond {
+                message: format!(
+                    "instantiating it copies more than {MAX_COPIES} entries of instances and \
+                     components"
+                ),
+                advice: "pass and export fewer instances that have others in them",
+            });
         }
         Ok(())
     }

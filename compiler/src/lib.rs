@@ -13,6 +13,7 @@
 
 mod adapt;
 mod assembler;
+mod beyond;
 mod binaryen;
 mod bodies;
 #[cfg(feature = "precompile")]
@@ -84,7 +85,7 @@ pub use adapt::{
 };
 pub use assembler::{AssembleError, Assembler, assembler_worker};
 pub use binaryen::{
-    BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool,
+    BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool, VersionError,
 };
 #[cfg(feature = "binaryen")]
 pub use binaryen::{optimizer_worker, run_binaryen};

@@ -10,7 +10,6 @@ use std::io::{self, Seek as _, Write as _};
 use std::path::PathBuf;
 
 use crate::threads;
-use crate::worker::NO_WALLS;
 
 /// Why a process did not do its work, when neither the input nor the tool is at fault.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +52,12 @@ pub enum MachineError {
         program: PathBuf,
         /// What it said, or what a shell said about it.
         message: String,
+    },
+    /// The process must be confined, and this system does not give it all walls.
+    #[error("this system cannot confine edgec's processes; missing walls: {missing}")]
+    Walls {
+        /// The names of the missing walls, with commas between them.
+        missing: String,
     },
     /// The process reports that it could not work.
     #[error("a process could not do its work: {message}")]
@@ -137,11 +142,6 @@ impl MachineError {
             io::ErrorKind::WouldBlock if threads::lacks_memory() => Limit::Memory.into(),
             _ => Self::of_start(source),
         }
-    }
-
-    /// Whether a worker lacks walls that it needs.
-    pub(crate) fn is_want_of_walls(&self) -> bool {
-        matches!(self, Self::Worker { message } if message.starts_with(NO_WALLS))
     }
 
     /// Why a process did not start, or why its answer could not be read.

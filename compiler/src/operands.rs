@@ -132,6 +132,11 @@ impl Operands {
         Ok(0)
     }
 
+    /// The index of the function whose body was read last, if there is a long list.
+    pub(crate) fn last_read(&self) -> Option<usize> {
+        self.next.checked_sub(1).filter(|_| self.is_long)
+    }
+
     fn define(&mut self, ty: &SubType) {
         let above = ty.supertype_idx.and_then(|index| index.as_module_index());
         let depth = above.map_or(0, |above| self.signature(above).depth.saturating_add(1));

@@ -148,8 +148,9 @@ pub struct Steps {
     pub order: bool,
 }
 
-/// Optimizes every core module at any depth; several at a time if the program is small. Calls
-/// `progress` before each that the optimizer gets, with the module's number and its length in bytes.
+/// Optimizes every core module at any depth; several at a time if the program is small. Whenever
+/// other modules are at work, calls `progress` with the number and the length in bytes of the
+/// longest of them.
 ///
 /// # Errors
 ///

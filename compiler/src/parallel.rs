@@ -4,7 +4,9 @@
 //! goes to starting it, so several workers at a time end earlier. Each has memory of its own, so
 //! they are few.
 
+use std::collections::BTreeSet;
 use std::num::NonZero;
+use std::sync::{Mutex, PoisonError};
 use std::thread::available_parallelism;
 
 use rayon::ThreadPoolBuilder;
@@ -42,10 +44,58 @@ pub(crate) fn map_at_once<T: Sync, R: Send>(
     items.iter().enumerate().map(one).collect()
 }
 
+/// Which pieces of work are at work, by their numbers. Where several are at the same time, the one
+/// that began last may end long before the others: so who waits is told of all, whenever that
+/// changes.
+pub(crate) struct AtWork<F> {
+    pieces: Mutex<BTreeSet<usize>>,
+    told: F,
+}
+
+impl<F: Fn(&BTreeSet<usize>)> AtWork<F> {
+    /// Nothing yet. `told` is called with all that are at work, if there are any.
+    pub(crate) fn new(told: F) -> Self {
+        Self {
+            pieces: Mutex::default(),
+            told,
+        }
+    }
+
+    /// Does the work on a piece.
+    pub(crate) fn during<R>(&self, piece: usize, work: impl FnOnce() -> R) -> R {
+        self.change(|pieces| pieces.insert(piece));
+        let done = work();
+        self.change(|pieces| pieces.remove(&piece));
+        done
+    }
+
+    fn change(&self, change: impl FnOnce(&mut BTreeSet<usize>) -> bool) {
+        // A poisoned lock is harmless here: the set decides only what is told.
+        let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut pieces);
+        if !pieces.is_empty() {
+            (self.told)(&pieces);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::Barrier;
+
+    #[test]
+    fn what_is_at_work_is_told_whenever_that_changes() {
+        let told = Mutex::new(Vec::new());
+        let at_work = AtWork::new(|pieces: &BTreeSet<usize>| {
+            let pieces: Vec<usize> = pieces.iter().copied().collect();
+            told.lock().unwrap().push(pieces);
+        });
+        let done = at_work.during(2, || at_work.during(1, || 7));
+        assert_eq!(done, 7);
+        let told = told.lock().unwrap();
+        assert_eq!(*told, [vec![2], vec![1, 2], vec![2]]);
+    }
 
     #[test]
     fn answers_have_the_order_of_the_items() {

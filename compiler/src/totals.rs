@@ -27,10 +27,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::ops::Range;
 
 use wasmparser::{Encoding, Parser, Payload};
 
+use crate::beyond::Beyond;
 use crate::component_types::ComponentTypes;
 use crate::operands::Operands;
 
@@ -63,19 +65,80 @@ const SHORTEST_EXPORT: usize = 7;
 ///
 /// # Errors
 ///
-/// Says which total, what the program has, where it passes the limit, and what to do.
-pub(crate) fn check(wasm: &[u8]) -> Result<(), String> {
+/// Says which total, what the program has, where it passes the limit, and what to do. Where the
+/// program is text, the offset says nothing, so the core module or component is named too.
+pub(crate) fn check(wasm: &[u8]) -> Result<(), Beyond> {
     let mut totals = Totals::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let Ok(payload) = payload else { break };
         if totals.read(wasm, &payload).is_err() {
             break;
         }
-        if let Some(message) = totals.types.too_deep() {
-            return Err(message);
+        if let Some(beyond) = totals.too_deep() {
+            return Err(beyond);
         }
     }
     totals.beyond().map_or(Ok(()), Err)
+}
+
+/// A core module or component of the program, or a function in one; each by its number in file
+/// order.
+#[derive(Clone, Copy)]
+enum Within {
+    Component(u32),
+    /// A core module in a component.
+    Module(u32),
+    /// The program, which is a core module.
+    Program,
+    Function {
+        index: usize,
+        /// The core module in a component.
+        module: Option<u32>,
+    },
+}
+
+impl fmt::Display for Within {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Within::Component(0) => write!(f, "in the outermost component"),
+            Within::Component(number) => write!(f, "in component {number}"),
+            Within::Module(number) => write!(f, "in core module {number}"),
+            Within::Program => write!(f, "in the core module"),
+            Within::Function {
+                index,
+                module: None,
+            } => write!(f, "in function {index}"),
+            Within::Function {
+                index,
+                module: Some(number),
+            } => write!(f, "in function {index} of core module {number}"),
+        }
+    }
+}
+
+impl Within {
+    /// The function with this index in it, if that is known.
+    fn function(self, index: Option<usize>) -> Self {
+        let Some(index) = index else { return self };
+        let module = match self {
+            Within::Module(number) => Some(number),
+            _ => None,
+        };
+        Within::Function { index, module }
+    }
+}
+
+/// Where a program passes a limit.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: usize,
+    within: Within,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "(at offset {:#x}, {})", self.offset, self.within)
+    }
 }
 
 /// A count with a limit.
@@ -83,7 +146,7 @@ struct Total {
     limit: u64,
     count: u64,
     /// Where it is first more than the limit.
-    beyond: Option<usize>,
+    beyond: Option<Place>,
 }
 
 impl Total {
@@ -95,10 +158,10 @@ impl Total {
         }
     }
 
-    fn add(&mut self, more: u64, offset: usize) {
+    fn add(&mut self, more: u64, offset: usize, within: Within) {
         self.count = self.count.saturating_add(more);
         if self.count > self.limit {
-            self.beyond.get_or_insert(offset);
+            self.beyond.get_or_insert(Place { offset, within });
         }
     }
 }
@@ -117,6 +180,12 @@ struct Totals<'a> {
     /// The core module that is being read.
     module: Option<Operands>,
     types: ComponentTypes<'a>,
+    /// The core modules and components that have begun and not ended, the innermost last.
+    open: Vec<Within>,
+    /// How many core modules have begun.
+    modules: u32,
+    /// How many components have begun.
+    components: u32,
 }
 
 impl<'a> Totals<'a> {
@@ -132,28 +201,59 @@ impl<'a> Totals<'a> {
             imports: 0,
             module: None,
             types: ComponentTypes::default(),
+            open: Vec::new(),
+            modules: 0,
+            components: 0,
         }
     }
 
+    /// What is being read.
+    fn here(&self) -> Within {
+        self.open.last().copied().unwrap_or(Within::Program)
+    }
+
+    /// A core module or component begins.
+    fn begin(&mut self, encoding: Encoding) {
+        let within = match encoding {
+            Encoding::Module if self.open.is_empty() => Within::Program,
+            Encoding::Module => {
+                let number = self.modules;
+                self.modules = number.saturating_add(1);
+                Within::Module(number)
+            }
+            Encoding::Component => {
+                let number = self.components;
+                self.components = number.saturating_add(1);
+                Within::Component(number)
+            }
+        };
+        self.open.push(within);
+    }
+
     fn read(&mut self, wasm: &'a [u8], payload: &Payload<'a>) -> wasmparser::Result<()> {
+        if let Payload::Version { encoding, .. } = payload {
+            self.begin(*encoding);
+        }
+        let here = self.here();
         match payload {
             Payload::Version {
                 encoding, range, ..
             } => {
-                self.definitions.add(1, range.start);
+                self.definitions.add(1, range.start, here);
                 match encoding {
                     Encoding::Module => self.module = Some(Operands::default()),
                     Encoding::Component => self.types.begin(),
                 }
             }
             Payload::End(offset) => {
-                self.names_copied.add(self.names, *offset);
+                self.names_copied.add(self.names, *offset, here);
+                self.open.pop();
                 if self.module.take().is_none() {
                     self.types.end();
                 }
             }
             Payload::CodeSectionStart { range, .. } => {
-                self.names_copied.add(self.names, range.start);
+                self.names_copied.add(self.names, range.start, here);
             }
             Payload::ImportSection(section) => {
                 let imports = listed(section.count(), &section.range());
@@ -162,14 +262,14 @@ impl<'a> Totals<'a> {
             Payload::InstanceSection(section) => {
                 let range = section.range();
                 let instances = listed(section.count(), &range);
-                self.instances.add(instances, range.start);
+                self.instances.add(instances, range.start, here);
                 let filled = instances.saturating_mul(self.imports);
-                self.imports_filled.add(filled, range.start);
+                self.imports_filled.add(filled, range.start, here);
             }
             Payload::ComponentInstanceSection(section) => {
                 let range = section.range();
                 let instances = listed(section.count(), &range);
-                self.instances.add(instances, range.start);
+                self.instances.add(instances, range.start, here);
             }
             Payload::ComponentImportSection(section) => {
                 self.add_names(listed(section.count(), &section.range()));
@@ -184,7 +284,9 @@ impl<'a> Totals<'a> {
         }
         match (&mut self.module, payload) {
             (Some(module), Payload::CodeSectionEntry(body)) => {
-                self.operands.add(module.read(payload)?, body.range().start);
+                let operands = module.read(payload)?;
+                let within = here.function(module.last_read());
+                self.operands.add(operands, body.range().start, within);
             }
             (Some(module), _) => {
                 module.read(payload)?;
@@ -193,7 +295,7 @@ impl<'a> Totals<'a> {
                 let parts = self.types.read(wasm, payload)?;
                 let section = payload.as_section();
                 let offset = section.map_or(0, |(_, range)| range.start);
-                self.type_parts.add(parts, offset);
+                self.type_parts.add(parts, offset, here);
             }
         }
         Ok(())
@@ -203,8 +305,19 @@ impl<'a> Totals<'a> {
         self.names = self.names.saturating_add(names);
     }
 
+    /// Says where types are nested too deep, if they are.
+    fn too_deep(&self) -> Option<Beyond> {
+        let (limit, offset) = self.types.too_deep()?;
+        let within = self.here();
+        let place = Place { offset, within };
+        Some(Beyond {
+            message: format!("component types are nested more than {limit} deep {place}"),
+            advice: "define types beside each other, not in each other",
+        })
+    }
+
     /// Says which total is beyond its limit.
-    fn beyond(&self) -> Option<String> {
+    fn beyond(&self) -> Option<Beyond> {
         let totals = [
             (
                 &self.definitions,
@@ -239,12 +352,15 @@ impl<'a> Totals<'a> {
             ),
         ];
         totals.into_iter().find_map(|(total, what, advice)| {
-            let offset = total.beyond?;
-            Some(format!(
-                "more than {} {what} are not supported: the program has {} and passes the limit \
-                 (at offset {offset:#x}); {advice}",
-                total.limit, total.count
-            ))
+            let place = total.beyond?;
+            Some(Beyond {
+                message: format!(
+                    "more than {} {what} are not supported: the program has {} and passes the \
+                     limit {place}",
+                    total.limit, total.count
+                ),
+                advice,
+            })
         })
     }
 }

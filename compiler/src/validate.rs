@@ -60,11 +60,20 @@ pub enum ValidateError {
         /// The feature that edgec does not support and with which it would be valid.
         unsupported_feature: Option<String>,
     },
-    /// Valid, but the engine does not implement it. Beyond a limit, what follows was not checked.
+    /// Valid, but the engine does not implement it. Beyond a limit of the validator, what follows
+    /// was not checked.
     #[error("{message}")]
     Engine {
         /// What the engine lacks, and for a limit where the program is beyond it.
         message: String,
+    },
+    /// Beyond a limit of edgec's own (`docs/limits.md`). What follows was not checked.
+    #[error("{message}")]
+    Limit {
+        /// Which limit, and where the program passes it if that is known.
+        message: String,
+        /// What can be done about it.
+        advice: Cow<'static, str>,
     },
     /// The program is valid, but the engine is known to miscompile it.
     #[error("{message} ({id})")]
@@ -118,7 +127,7 @@ impl fmt::Display for Location {
 ///
 /// [`ValidateError`] with the offset and, inside code, the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
-    totals::check(&bytes).map_err(|message| ValidateError::Engine { message })?;
+    totals::check(&bytes)?;
     let found = checked(&bytes).map_err(|error| refused(&bytes, error))?;
     accepted_by_engine(bytes, found)
 }

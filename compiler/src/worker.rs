@@ -260,8 +260,9 @@ pub(crate) fn arguments<const N: usize>(
     Ok(texts)
 }
 
-/// How the message of a worker begins that has not all walls and needs them.
-pub(crate) const NO_WALLS: &str = "edgec: this process cannot be confined";
+/// How the message of a worker begins that has not all walls and needs them. The names of those
+/// that are missing follow.
+pub(crate) const NO_WALLS: &str = "edgec: this process cannot be confined; missing walls: ";
 
 /// As [`arguments`], for a worker that takes no others. Returns the walls that are missing.
 pub(crate) fn begin_with(
@@ -295,7 +296,7 @@ pub(crate) fn begin_behind(
     match limits.confinement {
         Confinement::Required if !missing.is_empty() => {
             let missing = walls::names(&missing);
-            Err(format!("{NO_WALLS}: this system has no {missing}"))
+            Err(format!("{NO_WALLS}{missing}"))
         }
         _ => Ok(missing),
     }

@@ -44,6 +44,7 @@ mod list;
 mod loading;
 mod manifests;
 mod names;
+mod new;
 mod policy_source;
 mod release;
 mod survey;
@@ -65,6 +66,7 @@ pub use self::deployment::{Deployment, RefreshError, Refreshed};
 pub use self::error::StoreError;
 pub use self::list::{Condition, StoredArtifact};
 pub use self::names::{Choice, Removal};
+pub use self::new::NewStore;
 pub use self::policy_source::{PolicyFile, PolicySource, PolicySourceError};
 pub use self::release::{Application, OtherKind, Standing};
 pub use self::survey::Problem;
@@ -76,7 +78,6 @@ use self::history::History;
 use self::known::KnownReleases;
 use self::release::Release;
 use self::verdicts::Verdicts;
-use self::way::sync_above;
 
 /// What the folder says that it is.
 const FORMAT: &[u8] = b"edgec store 1\n";
@@ -91,6 +92,8 @@ const ADMISSIONS: &str = "admissions";
 const TURN: &str = "turn";
 /// Held while names are changed, and while a store is made.
 const CHANGES: &str = "changes";
+/// The files that are there to be locked.
+const LOCKS: [&str; 3] = [TURN, ADMISSIONS, CHANGES];
 
 /// A folder of artifacts that were verified when they were admitted.
 ///
@@ -119,17 +122,19 @@ impl Store {
     /// above it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
-        let root = Folder::root(path)?;
-        let not_a_store = || StoreError::NotAStore {
-            name: path.display().to_string(),
-        };
+        let name = || path.display().to_string();
+        let root = Folder::root(path).map_err(|error| match error.is_absence() {
+            true => StoreError::Absent { name: name() },
+            false => error,
+        })?;
+        let not_a_store = || StoreError::NotAStore { name: name() };
         match root.read(FORMAT_FILE) {
             Ok(format) if format == FORMAT => {}
             Ok(_) => return Err(not_a_store()),
             Err(error) if error.is_absence() => return Err(not_a_store()),
             Err(error) => return Err(error),
         }
-        for lock in [ADMISSIONS, TURN, CHANGES] {
+        for lock in LOCKS {
             root.judge_lock_if_there(lock)?;
         }
         Ok(Self(Arc::new(Inner {
@@ -147,31 +152,25 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError`].
+    /// [`StoreError`]; nothing new is then left behind.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        let root = Folder::root_or_new(path)?;
-        if !root.has(FORMAT_FILE) {
-            let ours = |name: &String| FOLDERS.contains(&&**name) || name == CHANGES;
-            // Checked again: another process may have made the store since, and admitted something.
-            if !root.names()?.iter().all(ours) && !root.has(FORMAT_FILE) {
-                let name = path.display().to_string();
-                return Err(StoreError::NotAStore { name });
-            }
-            let _changes = root.locked(CHANGES, FlockOperation::LockExclusive)?;
-            if !root.has(FORMAT_FILE) {
-                sync_above(path)
-                    .map_err(|error| StoreError::io(path.display().to_string(), error))?;
-                for name in FOLDERS {
-                    root.folder_or_new(name)?;
-                }
-                let temporary = root.folder("temporary")?;
-                root.replace(&temporary, FORMAT_FILE, FORMAT)?;
-            }
+        let (store, new) = Self::create_new(path)?;
+        if let Some(new) = new {
+            new.keep();
         }
-        // The process that made it may have ended before it was on the disk.
-        root.sync()?;
-        Self::open(path)
+        Ok(store)
+    }
+
+    /// As [`Self::create`]; also gives what was made if the store was not there. Unless that is
+    /// kept, the store goes again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing new is then left behind.
+    pub fn create_new(path: impl AsRef<Path>) -> Result<(Self, Option<NewStore>), StoreError> {
+        let path = path.as_ref();
+        let new = NewStore::make(path)?;
+        Ok((Self::open(path)?, new))
     }
 
     /// Where the store lies.

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use crate::{HostCpu, Target, aarch64, x86_64};
+use crate::{Arch, HostCpu, Target, aarch64, x86_64};
 
 /// A name that no target has.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +28,9 @@ const LEFT_OUT: &[(&str, &str)] = &[
         "its images are big-endian, and artifacts are little-endian",
     ),
 ];
+
+/// What families are called elsewhere, and nothing here is: such names only lead to the right one.
+const CALLED_ELSEWHERE: &[(&str, Arch)] = &[("x64", Arch::X86_64), ("armv8", Arch::Aarch64)];
 
 /// Every target, the families in turn, each from its default to its newest level.
 pub fn all() -> impl Iterator<Item = &'static Target> {
@@ -106,6 +109,16 @@ fn nearest(name: &str) -> Vec<&'static str> {
     if let Some(family) = all().find(|it| it.triple() == name && it.id == it.arch.name()) {
         return vec![family.id];
     }
+    // So does the beginning of its name, such as `x86` or `arm`.
+    let is_called = |arch: Arch| {
+        let mut known = std::iter::once(arch.name()).chain(arch.aliases().iter().copied());
+        let mut elsewhere = CALLED_ELSEWHERE.iter();
+        (name.len() > 2 && known.any(|known| known.starts_with(&name)))
+            || elsewhere.any(|(other, family)| *other == name && *family == arch)
+    };
+    if let Some(family) = all().find(|it| it.id == it.arch.name() && is_called(it.arch)) {
+        return vec![family.id];
+    }
     let mut ranked: Vec<(usize, &'static str)> = all()
         .filter_map(|target| {
             let distances = names(target).map(|known| (edits(&name, known), known));
@@ -141,7 +154,6 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Arch;
     use std::collections::HashSet;
 
     #[test]
@@ -202,7 +214,20 @@ mod tests {
         assert_eq!(error.nearest.len(), 3);
         let triple = find("aarch64-unknown-linux-gnu").unwrap_err();
         assert_eq!(triple.nearest, ["aarch64"]);
-        assert!(find("sparc").unwrap_err().nearest.is_empty());
+        for (name, family) in [
+            ("x86", "x86_64"),
+            ("x64", "x86_64"),
+            ("X64", "x86_64"),
+            ("amd", "x86_64"),
+            ("arm", "aarch64"),
+            ("aarch", "aarch64"),
+            ("armv8", "aarch64"),
+        ] {
+            assert_eq!(find(name).unwrap_err().nearest, [family], "{name}");
+        }
+        for name in ["", "a", "x", "sparc"] {
+            assert!(find(name).unwrap_err().nearest.is_empty(), "{name}");
+        }
         assert_eq!(find("sparc").unwrap_err().left_out, None);
         for family in ["riscv64", "riscv64gc", "s390x"] {
             assert!(find(family).unwrap_err().left_out.is_some(), "{family}");

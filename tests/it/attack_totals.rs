@@ -87,6 +87,50 @@ fn row_38_totals_have_limits() {
     }
 }
 
+/// edgec counts first, so no engine is blamed. A text has no offsets: there the place is a core
+/// module, a component or a function.
+#[test]
+fn row_38_a_limit_has_a_place_and_a_cure() {
+    let sandbox = Sandbox::new();
+    for (text, count, place, advice) in [
+        (
+            format!("(component {})", "(core module)".repeat(1_000)),
+            "has 1001",
+            "in core module 999",
+            "build it as several programs",
+        ),
+        (
+            instances_with_imports(0, 10_000),
+            "has 10001",
+            "in the outermost component",
+            "build it as several programs",
+        ),
+        (
+            "(module (type $a (array i32)) (func)
+                (func unreachable array.new_fixed $a 4000000000 drop))"
+                .to_owned(),
+            "has 4000000000",
+            "in function 1",
+            "pass a struct in their place, or shorten the jump tables",
+        ),
+    ] {
+        sandbox.write("in.wat", &text);
+        sandbox.write("in.wasm", wat::parse_str(&text).unwrap());
+        for (input, is_text) in [("in.wat", true), ("in.wasm", false)] {
+            let stderr = refused(&sandbox, &["validate", input], "unsupported");
+            let begins =
+                format!("error[unsupported]: {input}: beyond a limit of edgec: more than ");
+            assert!(stderr.starts_with(&begins), "{stderr}");
+            assert!(stderr.contains(count), "{stderr}");
+            assert!(stderr.contains(&format!("{place})\n")), "{stderr}");
+            assert_eq!(stderr.contains("at offset 0x"), !is_text, "{stderr}");
+            let hint = format!("  hint: {advice}; docs/limits.md has the limits\n");
+            assert!(stderr.ends_with(&hint), "{stderr}");
+            assert_eq!(stderr.matches(advice).count(), 1, "{stderr}");
+        }
+    }
+}
+
 /// What is just within the limits is built.
 #[test]
 fn row_38_totals_within_the_limits() {

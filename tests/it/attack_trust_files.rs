@@ -122,14 +122,14 @@ fn row_27_a_folder_that_others_can_change() {
     );
     mode(&outer, 0o775);
     mode(&inner, 0o777);
-    for reader in READERS {
-        let stderr = fails(&sandbox, reader.exit, reader.arguments, reader.code);
-        let at = if reader.exit == SECRET {
+    for (line, exit, code) in READERS {
+        let stderr = fails(&sandbox, exit, &words(line), code);
+        let at = if exit == SECRET {
             "/outer/inner` (mode 0777)"
         } else {
             "/outer` (mode 0775)"
         };
-        assert!(stderr.contains(at), "{:?}: {stderr}", reader.arguments);
+        assert!(stderr.contains(at), "{line}: {stderr}");
     }
     mode(&inner, 0o755);
     mode(&outer, 0o755);
@@ -145,6 +145,144 @@ fn row_27_a_folder_that_others_can_change() {
     let verify = ["verify", "--trust", "circle/policy.toml", "a.cwasm"];
     let stderr = fails(&sandbox, 3, &verify, "io");
     assert!(stderr.contains("too many symbolic links"), "{stderr}");
+}
+
+/// Gives a folder an access control list. It gives its owner all rights, its group and all others
+/// none, and what is named these, as far as the mask goes. Whether the file system has such lists.
+#[cfg(target_os = "linux")]
+fn give_list(folder: &Path, (tag, rights, id): (u16, u16, u32), mask: u16) -> bool {
+    use rustix::fs::{XattrFlags, setxattr};
+    use rustix::io::Errno;
+    let none = u32::MAX;
+    // The owner, what is named, the group, the mask, all others, in the order of their tags.
+    let mut entries = [
+        (0x01, 7, none),
+        (tag, rights, id),
+        (0x04, 0, none),
+        (0x10, mask, none),
+        (0x20, 0, none),
+    ];
+    entries.sort_by_key(|entry| entry.0);
+    let mut bytes = 2_u32.to_le_bytes().to_vec();
+    for (tag, rights, id) in entries {
+        bytes.extend(tag.to_le_bytes());
+        bytes.extend(u16::to_le_bytes(rights));
+        bytes.extend(id.to_le_bytes());
+    }
+    match setxattr(folder, LIST, &bytes, XattrFlags::empty()) {
+        Ok(()) => true,
+        Err(Errno::NOTSUP) => {
+            skipped("EDGEC_REQUIRE_ACL", "this file system has no lists");
+            false
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// The attribute that holds an access control list.
+#[cfg(target_os = "linux")]
+const LIST: &str = "system.posix_acl_access";
+
+/// Row 27: where a folder has a list, the bits of its group in its mode are those of users and
+/// groups that the list names. A group of the user's own is not meant then.
+#[cfg(target_os = "linux")]
+#[test]
+fn row_27_a_folder_whose_list_lets_others_change_it() {
+    const USER: u16 = 0x02;
+    const GROUP: u16 = 0x08;
+    let sandbox = sandbox();
+    let inner = sandbox.path().join("outer/inner");
+    for (named, who) in [
+        ((USER, 7, 12345), "user 12345"),
+        ((USER, 3, 12345), "user 12345"),
+        ((GROUP, 7, 12345), "group 12345"),
+    ] {
+        if !give_list(&inner, named, 7) {
+            return;
+        }
+        for (line, exit, code) in READERS {
+            let stderr = fails(&sandbox, exit, &words(line), code);
+            let (says, hint) = match exit {
+                SECRET => (
+                    format!("its access control list lets {who} replace what is in the folder"),
+                    "\n  hint: setfacl -b /",
+                ),
+                _ => ("(mode 0770)".to_owned(), "\n  hint: chmod go-w /"),
+            };
+            assert!(stderr.contains(&says), "{line}: {stderr}");
+            assert!(stderr.contains(hint), "{line}: {stderr}");
+            assert!(stderr.contains("/outer/inner`"), "{line}: {stderr}");
+        }
+        // The list says what they may do at most, and they may not write.
+        give_list(&inner, named, 5);
+        accepts(&sandbox);
+        // In a folder like `/tmp` only owners move what is theirs.
+        give_list(&inner, named, 7);
+        mode(&inner, 0o1770);
+        accepts(&sandbox);
+        mode(&inner, 0o770);
+    }
+    // What is named may write, and is trusted in any case: root; or may not write itself.
+    for named in [(USER, 7, 0), (USER, 5, 12345), (GROUP, 5, 12345)] {
+        give_list(&inner, named, 7);
+        for (line, ..) in READERS.iter().filter(|reader| reader.1 == SECRET) {
+            sandbox.ok(&words(line));
+        }
+    }
+    // What the hint says helps: without the list the folder's group has its own rights again.
+    rustix::fs::removexattr(&inner, LIST).unwrap();
+    mode(&inner, 0o755);
+    accepts(&sandbox);
+    // Nor is a key made where none would be used.
+    give_list(&inner, (USER, 7, 12345), 7);
+    let keygen = ["keygen", "-o", "outer/inner/new.pem"];
+    let stderr = fails(&sandbox, SECRET, &keygen, "key-folder");
+    assert!(stderr.contains("user 12345"), "{stderr}");
+}
+
+/// Neither `keygen` nor a build makes a key where another user can put another one in its place.
+#[test]
+fn no_key_is_made_where_none_would_be_used() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("app.wat", "(component)");
+    let open = sandbox.path().join("open");
+    fs::create_dir(&open).unwrap();
+    let keygen = ["keygen", "-o", "open/new.pem"];
+    let build = ["build", "-q", "app.wat", "-t", "x86_64", "-o", "app.cwasm"];
+    let development = || {
+        let mut command = sandbox.command(&build);
+        command.env("XDG_CONFIG_HOME", open.join("config"));
+        command.output().unwrap()
+    };
+    let refuses = |says: &str| {
+        let hint = "make the key in a folder that only you and root can change";
+        let stderr = fails(&sandbox, SECRET, &keygen, "key-folder");
+        assert!(stderr.contains(says) && stderr.contains(hint), "{stderr}");
+        let output = development();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(SECRET), "{stderr}");
+        assert!(stderr.starts_with("error[key-folder]: "), "{stderr}");
+        assert!(stderr.contains(says) && stderr.contains(hint), "{stderr}");
+        assert_eq!(fs::read_dir(&open).unwrap().count(), 0);
+        assert!(!sandbox.path().join("app.cwasm").exists());
+    };
+    mode(&open, 0o777);
+    refuses("/open` (mode 0777)");
+    mode(&open, 0o755);
+    match chown(&open, Some(12345), None) {
+        Ok(()) => {
+            refuses("belongs to another user (12345)");
+            chown(&open, Some(0), None).unwrap();
+        }
+        Err(_) => {
+            let why = "only root can give a folder to another user";
+            skipped("EDGEC_REQUIRE_ROOT", why);
+        }
+    }
+    sandbox.ok(&keygen);
+    let output = development();
+    assert!(output.status.success(), "{output:?}");
+    assert!(open.join("config/edgec/dev.pem").exists());
 }
 
 /// Row 27: another owner can change a folder whatever its mode, and so a link.

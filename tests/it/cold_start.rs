@@ -1,7 +1,7 @@
 //! The cold-start lint through the binary: what `build` and `inspect` say, and what hostile
 //! images do to `inspect`.
 
-use edgec_tests::{CLI_GUESTS, Sandbox, guests};
+use edgec_tests::{CLI_GUESTS, Sandbox, binary, guests, isolate};
 use serde_json::Value;
 
 fn json(text: &str) -> Value {
@@ -184,9 +184,61 @@ fn what_is_too_much_to_read_is_counted() {
     let shown = sandbox.ok(&["inspect", "m.cwasm"]);
     assert_eq!(shown.matches("\nmemory-copied").count(), 12, "{shown}");
     assert!(shown.contains("\n(3 more with --format json)\n"));
+    // Where both streams go to one place, notes stand behind the results.
+    let script = format!("exec {} \"$@\" 2>&1", binary().display());
+    let mut shell = std::process::Command::new("sh");
+    isolate(&mut shell, sandbox.path());
+    let both = shell.args(["-c", &script, "sh"]).args(arguments).output();
+    let both = String::from_utf8(both.unwrap().stdout).unwrap();
+    let results = both.split("note[").next().unwrap();
+    assert!(results.contains("signed by key"), "{both}");
     // The quiet say nothing, and nothing else.
     let quiet = sandbox.run(&[&arguments[..], &["-q"]].concat());
     assert!(quiet.status.success() && quiet.stderr.is_empty());
+}
+
+/// A hint that `build` would refuse is none, and what came with the adapter is not of the program.
+#[test]
+fn hints_fit_the_kind_and_the_adapter_is_named() {
+    let start = |built: &Value| {
+        let findings = built["findings"].as_array().unwrap().iter();
+        let mut start = findings.filter(|finding| finding["rule"] == "start-function");
+        start.next().unwrap().clone()
+    };
+    let says = |finding: &Value, field: &str, text: &str| {
+        let said = finding[field].as_str().unwrap();
+        said.contains(text)
+    };
+    let sandbox = Sandbox::new();
+    let module =
+        "(module (func $s (loop (br_if 0 (i32.const 0)))) (start $s) (func (export \"f\")))";
+    sandbox.write("module.wat", module);
+    let found = start(&build(&sandbox, "module.wat"));
+    assert!(says(&found, "hint", "Wizer"), "{found}");
+    assert!(!says(&found, "hint", "--init"), "{found}");
+    assert!(found.get("ofAdapter").is_none(), "{found}");
+
+    let inner = module.replace("(module", "(core module $m");
+    let component = format!("(component {inner} (core instance (instantiate $m)))");
+    sandbox.write("component.wat", component);
+    let found = start(&build(&sandbox, "component.wat"));
+    assert!(
+        says(&found, "hint", "edgec build --init FUNCTION"),
+        "{found}"
+    );
+    assert!(found.get("ofAdapter").is_none(), "{found}");
+
+    let command = r#"(module
+        (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start")
+            (drop (call $write (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 8)))))"#;
+    sandbox.write("command.wat", command);
+    let found = start(&build(&sandbox, "command.wat"));
+    assert_eq!(found["ofAdapter"], true, "{found}");
+    assert!(says(&found, "message", "not of the program"), "{found}");
+    assert!(says(&found, "hint", "--kind module"), "{found}");
 }
 
 /// A worker refuses arguments that edgec does not give it.

@@ -149,3 +149,50 @@ fn imports_that_nothing_uses_are_named() {
     let component = build(&sandbox, component, "-O1");
     assert_eq!(component["importsRemoved"], serde_json::json!([]));
 }
+
+/// A module may carry component types that only another engine compiles. edgec and the encoder are
+/// not at fault, and the feature has a name.
+#[test]
+fn component_types_that_are_not_supported_are_no_defect() {
+    let sandbox = Sandbox::new();
+    let types = wat::parse_str(
+        r#"(component
+            (type (component
+                (type (component
+                    (type $list (list u8 4)) (type $f (func (result $list)))
+                    (export "answer" (func (type $f)))))
+                (export "test:app/app" (component (type 0)))))
+            (export "app" (type 0))
+            (@custom "wit-component-encoding" "\04\00"))"#,
+    );
+    let types: String = types
+        .unwrap()
+        .iter()
+        .map(|it| format!("\\{it:02x}"))
+        .collect();
+    let module = format!(
+        r#"(module (memory (export "memory") 1)
+            (func (export "answer") (result i32) i32.const 42)
+            (@custom "component-type:app" "{types}"))"#
+    );
+    sandbox.write("in.wat", &module);
+    sandbox.write("in.wasm", wat::parse_str(&module).unwrap());
+    for input in ["in.wat", "in.wasm"] {
+        let stderr = sandbox.fails(1, &["build", input, "--key", "key.pem"]);
+        let begins = format!(
+            "error[kind]: {input}: the component that was made of the core module cannot be \
+             compiled: Fixed-length lists"
+        );
+        assert!(stderr.starts_with(&begins), "{stderr}");
+        let hint = "hint: the component types that the module carries use `cm_fixed_length_lists`";
+        assert!(stderr.contains(hint), "{stderr}");
+        assert!(stderr.contains("--kind module"), "{stderr}");
+        assert!(
+            !stderr.contains("defect") && !stderr.contains("offset"),
+            "{stderr}"
+        );
+    }
+    sandbox.ok(&[
+        "build", "-q", "in.wat", "--key", "key.pem", "--kind", "module",
+    ]);
+}

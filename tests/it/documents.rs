@@ -56,6 +56,18 @@ fn a_failure_is_a_document_and_a_line() {
     }
 }
 
+/// The place stands in the other lines of the message, which the document has.
+#[test]
+fn the_line_beside_a_document_has_the_place() {
+    let sandbox = Sandbox::new();
+    sandbox.write("cut.wat", "(module\n  (func");
+    let output = sandbox.run(&["validate", "cut.wat", "--format", "json"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.starts_with("error[not-wasm]: cut.wat: "), "{stderr}");
+    assert!(stderr.contains(" (line 2:"), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+}
+
 #[test]
 fn usage_errors_are_documents_too() {
     let sandbox = Sandbox::new();

@@ -90,6 +90,18 @@ const CASES: &[Case] = &[
         says: &["did you mean x86_64"],
     },
     Case {
+        line: "build good.wat --target x86 --key key.pem",
+        exit: 2,
+        begins: "error[unknown-target]: unknown target `x86`",
+        says: &["did you mean x86_64?"],
+    },
+    Case {
+        line: "build good.wat --target x86_64, --key key.pem",
+        exit: 2,
+        begins: "error[unknown-target]: --target: the name of a target is missing",
+        says: &["hint: commas stand between names"],
+    },
+    Case {
         line: "build good.wat --key key.pem -o /proc/nowhere/out",
         exit: 3,
         begins: "error[io]: /proc/nowhere/out: cannot create",
@@ -97,9 +109,9 @@ const CASES: &[Case] = &[
     },
     Case {
         line: "build good.wat -t x86_64 --key key.pem -o /dev/full",
-        exit: 3,
-        begins: "error[io]: /dev/full: cannot write: not a regular file",
-        says: &[],
+        exit: 2,
+        begins: "error[output]: /dev/full: a pipe or a device lies there, and an artifact of edgec",
+        says: &["hint: name another file"],
     },
     Case {
         line: "build good.wat --key key.pem -o good.wat",
@@ -271,6 +283,12 @@ const CASES: &[Case] = &[
         says: &[],
     },
     Case {
+        line: "symbolize good.wat",
+        exit: 1,
+        begins: "error[debug-file]: good.wat: this is ",
+        says: &["hint: give the debug file: `edgec build --debug-file` writes it"],
+    },
+    Case {
         line: "validate escape.wat",
         exit: 1,
         begins: "error[not-wasm]: escape.wat: malformed WebAssembly text",
@@ -279,8 +297,8 @@ const CASES: &[Case] = &[
     Case {
         line: "run --key key.pub.pem -",
         exit: 1,
-        begins: "error[not-a-file]: -: standard input is not a regular file",
-        says: &["hint: ", "write it to a file first"],
+        begins: "error[not-a-file]: -: an artifact is not read from standard input",
+        says: &["hint: name the file, or write it to one first"],
     },
     Case {
         line: "run --key key.pub.pem /dev/null",

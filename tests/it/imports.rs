@@ -92,7 +92,8 @@ fn policies_tell_them_apart() {
 fn undeclared(sandbox: &Sandbox, artifact: &str, signed: &[&str]) -> Vec<String> {
     let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
     let key = SecretKey::from_pem(&pem).unwrap();
-    let forge = Forge::new(&sandbox.read(artifact), &key);
+    let signed_once = sandbox.read(artifact);
+    let forge = Forge::new(&signed_once, &key);
     let forged = forge.with_manifest(|manifest| {
         manifest.capabilities.imports = signed.iter().map(ToString::to_string).collect();
     });

@@ -150,13 +150,35 @@ fn no_control_characters_where_nobody_wants_them() {
 fn a_log_has_a_line_every_ten_seconds() {
     let sandbox = sandbox("sleep 11; cat");
     let build: Vec<&str> = BUILD.split(' ').filter(|it| *it != "b.wat").collect();
-    let start = |more: &[&str]| {
-        let mut command = sandbox.command(&[&build[..], more].concat());
+    let begin = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().unwrap()
     };
-    // Both run at the same time, since they only wait.
-    let (told, quiet) = (start(&[]), start(&["-q", "-t", "x86_64"]));
+    let start = |more: &[&str]| begin(&[&build[..], more].concat());
+    // A program whose short core module may begin last, beside the long one.
+    let long = "(func (export \"f\") nop nop nop nop)".replace("nop", "(drop (i32.const 1))");
+    let two = format!(
+        "(component (core module $long {long}) (core module $short (func (export \"f\")))
+            (core instance (instantiate $long)) (core instance (instantiate $short)))"
+    );
+    sandbox.write("two.wat", two);
+    let two: Vec<&str> = build
+        .iter()
+        .map(|it| match *it {
+            "a.wat" => "two.wat",
+            it => it,
+        })
+        .collect();
+    // All run at the same time, since they only wait.
+    let (told, quiet, two) = (start(&[]), start(&["-q", "-t", "x86_64"]), begin(&two));
+    let two = two.wait_with_output().unwrap();
+    let stderr = String::from_utf8(two.stderr).unwrap();
+    assert!(two.status.success(), "{stderr}");
+    assert!(
+        stderr.starts_with("two: [2/5] optimizing core module 0 ("),
+        "{stderr}"
+    );
     let told = told.wait_with_output().unwrap();
     let stderr = String::from_utf8(told.stderr).unwrap();
     assert!(told.status.success(), "{stderr}");

@@ -23,6 +23,21 @@ fn what_is_not_there_is_named() {
             "error[env]: --env EDGEC_TEST_ABSENT: the variable is not set\n  hint: set it",
         ),
         (
+            ["--env", "="],
+            2,
+            "error[env]: --env: the variable has no name\n  hint: write --env NAME=VALUE",
+        ),
+        (
+            ["--env", "=hunter2"],
+            2,
+            "error[env]: --env: the variable has no name\n  hint: write --env NAME=VALUE",
+        ),
+        (
+            ["--env", ""],
+            2,
+            "error[env]: --env: the variable has no name\n  hint: write --env NAME=VALUE",
+        ),
+        (
             ["--dir", "missing"],
             3,
             "error[dir]: --dir missing: cannot open: No such file",
@@ -60,4 +75,15 @@ fn what_is_not_text_is_named() {
             assert!(!stderr.contains("hunter2"), "{stderr}");
         }
     }
+}
+
+/// In the log of many programs, the message says which one it was.
+#[test]
+fn a_trap_names_the_program() {
+    let sandbox = Sandbox::new();
+    sandbox.write("trap.wat", crate::usage::TRAP);
+    sandbox.build("trap.wat", std::env::consts::ARCH, "trap.cwasm");
+    let stderr = sandbox.fails(134, &["run", "--key", "key.pub.pem", "trap.cwasm"]);
+    let says = "error[trap]: trap.cwasm: the program trapped\n";
+    assert!(stderr.starts_with(says), "{stderr}");
 }

@@ -112,7 +112,7 @@ fn a_version_that_is_chosen_mends_current() {
     let puts: [Put<'_>; 4] = [
         &|path| overwrite(path, b"{"),
         &|path| symlink("elsewhere", path).unwrap(),
-        &pipe,
+        &fifo,
         &writable,
     ];
     for put in puts {
@@ -221,6 +221,25 @@ fn modes_are_told() {
     let stderr = fails(&host.sandbox, 1, &in_store(&["ls"]), "store-writable");
     assert!(
         stderr.contains("0775") && stderr.contains("0755"),
+        "{stderr}"
+    );
+}
+
+/// A load hashes no image. What the engine does not take may be damaged.
+#[test]
+fn what_the_engine_refuses_may_be_damaged() {
+    let host = StoreHost::new();
+    let mut image = fs::read(host.image()).unwrap();
+    let setting = b"regalloc_algorithm";
+    let mut windows = image.windows(setting.len());
+    let at = windows.position(|window| window == setting).unwrap();
+    image[at] = b'x';
+    overwrite(&host.image(), &image);
+    let run = ["run", "--key", "key.pub.pem", "--store", "store", "hello"];
+    let stderr = fails(&host.sandbox, 1, &run, "engine");
+    assert!(stderr.starts_with("error[engine]: hello: "), "{stderr}");
+    assert!(
+        stderr.contains("\n  hint: if the image is damaged, `edgec store verify`"),
         "{stderr}"
     );
 }

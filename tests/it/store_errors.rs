@@ -8,9 +8,9 @@ use edgec_artifact::{LimitRange, Manifest};
 use edgec_loader::store::{Application, Deployment, Refreshed, StoreError};
 use edgec_loader::wasmtime::component::Linker;
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError};
-use edgec_tests::Sandbox;
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
+use edgec_tests::{Sandbox, binary, isolate};
 
 const STORE: [&str; 3] = ["store", "--store", "store"];
 
@@ -62,11 +62,78 @@ fn of_a_store_that_is_not_there() {
     let sandbox = Sandbox::empty();
     for verb in ["ls", "gc", "plan"] {
         let stderr = fails(&sandbox, 3, &["store", "--store", "none", verb], "io");
-        assert!(
-            stderr.contains("\n  hint: `edgec store add` makes one"),
-            "{stderr}"
-        );
+        assert_no_store(&stderr);
     }
+    sandbox.write("key.pub.pem", material().signer.public().to_pem());
+    let run = ["run", "--key", "key.pub.pem", "--store", "none", "hello"];
+    assert_no_store(&fails(&sandbox, 3, &run, "io"));
+}
+
+fn assert_no_store(stderr: &str) {
+    assert!(stderr.contains("none`: there is no store\n"), "{stderr}");
+    assert!(
+        stderr.contains("\n  hint: `edgec store add` makes one"),
+        "{stderr}"
+    );
+}
+
+/// The machine fails while the store is made, or while its first artifact is copied into it.
+#[test]
+fn of_a_first_admission_for_which_there_is_no_room() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("key.pub.pem", material().signer.public().to_pem());
+    sandbox.write("a.cwasm", &material().hello);
+    let empty = sandbox.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    std::fs::set_permissions(&empty, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for limit in ["0", "4"] {
+        for store in ["new", "new/deep/store", "empty", "empty/store"] {
+            let script = format!("ulimit -f {limit}; exec {} \"$@\"", binary().display());
+            let mut shell = std::process::Command::new("sh");
+            isolate(&mut shell, sandbox.path());
+            let add = ["store", "--store", store, "add", "--key", "key.pub.pem"];
+            let output = shell.args(["-c", &script, "sh"]).args(add).arg("a.cwasm");
+            let output = output.output().unwrap();
+            assert_eq!(output.status.code(), Some(3), "{output:?}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(stderr.starts_with("error["), "{stderr}");
+            assert!(!sandbox.path().join("new").exists(), "{limit}: {stderr}");
+            let left = std::fs::read_dir(&empty).unwrap().count();
+            assert_eq!(left, 0, "{limit} {store}: {stderr}");
+        }
+    }
+    // A store that was there stays, and so does a folder with something in it.
+    let add = |store| ["store", "--store", store, "add", "--key", "key.pub.pem"];
+    sandbox.ok(&[&add("kept")[..], &["a.cwasm"]].concat());
+    fails(
+        &sandbox,
+        3,
+        &[&add("kept")[..], &["missing"]].concat(),
+        "io",
+    );
+    sandbox.ok(&["store", "--store", "kept", "path", "hello"]);
+    sandbox.write("other/artifacts/file", "theirs");
+    sandbox.write("other/file", "theirs");
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(sandbox.path().join("other"), mode).unwrap();
+    let other = [&add("other")[..], &["a.cwasm"]].concat();
+    fails(&sandbox, 1, &other, "not-a-store");
+    assert_eq!(sandbox.read("other/artifacts/file"), b"theirs");
+}
+
+/// A message about a place where no store can be made says what failed.
+#[test]
+fn of_a_store_that_cannot_be_made() {
+    let sandbox = Sandbox::empty();
+    sandbox.write("key.pub.pem", material().signer.public().to_pem());
+    sandbox.write("a.cwasm", &material().hello);
+    let add = ["store", "--store", "/proc/nowhere/store", "add", "a.cwasm"];
+    let add = [&add[..], &["--key", "key.pub.pem"]].concat();
+    let stderr = fails(&sandbox, 3, &add, "io");
+    assert!(
+        stderr.contains("`/proc/nowhere/store`: cannot create: "),
+        "{stderr}"
+    );
 }
 
 /// A store is made for an artifact that is verified, and for no other.

@@ -149,6 +149,21 @@ fn values_of_options_are_explained() {
             "write a number from 0 to ",
         ),
         ("--worker-memory", "8G", "a whole number of MiB"),
+        (
+            "--worker-memory",
+            "60",
+            "write a number from 64 to 1073741824: a whole number of MiB",
+        ),
+        (
+            "--compile-timeout",
+            "18446744073709551615",
+            "write a number from 1 to 86400: a whole number of seconds",
+        ),
+        (
+            "--optimizer-timeout",
+            "18446744073709551615",
+            "write a number from 1 to 86400: a whole number of seconds",
+        ),
         ("--compile-timeout", "5s", "a whole number of seconds"),
         ("--compile-timeout", "0", "write a number from 1 to 86400"),
         ("--optimizer-timeout", "1.5", "a whole number of seconds"),
@@ -342,6 +357,35 @@ fn backtraces_are_not_for_users() {
     }
 }
 
+/// Help and version are what was asked for, as the output of every verb is.
+#[cfg(target_os = "linux")]
+#[test]
+fn help_that_cannot_be_printed_is_an_error() {
+    let sandbox = Sandbox::new();
+    for arguments in [
+        &["--help"][..],
+        &["--version"],
+        &["help"],
+        &["build", "-h"],
+        &["store", "add", "--help"],
+    ] {
+        let mut command = sandbox.command(arguments);
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let output = command.stdout(full.unwrap()).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {output:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            stderr.starts_with("error[io]: cannot write to standard output: No space left"),
+            "{arguments:?}: {stderr}"
+        );
+        // Without a reader there is no one to tell.
+        let mut command = sandbox.command(arguments);
+        let closed = std::io::pipe().unwrap().1;
+        let output = command.stdout(closed).output().unwrap();
+        assert!(output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    }
+}
+
 /// A command that traps.
 pub(crate) const TRAP: &str = r#"(component
     (core module $m (func (export "run") (result i32) unreachable))
@@ -356,10 +400,8 @@ pub(crate) const TRAP: &str = r#"(component
 fn an_output_folder_that_takes_nothing_is_named() {
     let sandbox = Sandbox::new();
     sandbox.write("in.wat", "(module)");
-    sandbox.write("file", "");
     for (output, path) in [
         ("/proc/nowhere/", "/proc/nowhere"),
-        ("file/below", "file/below"),
         ("/sys/kernel/", "/sys/kernel"),
     ] {
         let arguments = [
@@ -369,6 +411,58 @@ fn an_output_folder_that_takes_nothing_is_named() {
         assert!(error.starts_with(&format!("error[io]: {path}")), "{error}");
         assert!(error.contains(": cannot "), "{error}");
     }
+}
+
+/// The parser's own tips would send these behind `--`, where they would be names of files.
+#[test]
+fn tips_lead_on() {
+    let sandbox = Sandbox::new();
+    let build = ["build", "in.wat", "--key", "key.pem"];
+    let behind = "'--host' took what stands behind it: put <ARTIFACT>... in front of '--host', or";
+    for (line, tip) in [
+        (
+            &[&build[..], &["--expires", "-90d"]].concat()[..],
+            "a value of '--expires' that begins with '-' is written '--expires=VALUE'",
+        ),
+        (
+            &[&build[..], &["--app-version", "-1"]].concat(),
+            "a value of '--app-version' that begins with '-' is written '--app-version=VALUE'",
+        ),
+        (&["build", "in.wat", "--kye", "key.pem"], "'--key'"),
+        (&["verify", "a.cwasm", "--turst", "p.toml"], "'--trust'"),
+        (
+            &["run", "--key", "key.pub.pem", "--bogus", "app.cwasm"],
+            "behind the artifact: edgec run ARTIFACT -- ARGUMENTS",
+        ),
+        (
+            &["verify", "--key", "key.pub.pem", "--host", "a.cwasm"],
+            behind,
+        ),
+        (&["check", "--host", "x.toml", "a.cwasm"], behind),
+    ] {
+        let stderr = sandbox.fails(2, line);
+        let tips = stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("  tip: "));
+        let tips: Vec<&str> = tips.collect();
+        assert!(
+            matches!(&tips[..], [only] if only.contains(tip)),
+            "{line:?}: {stderr}"
+        );
+        assert!(!stderr.contains("to pass '"), "{stderr}");
+    }
+    // Nothing is near, and no file begins with a dash.
+    for unknown in ["--bogus", "-x"] {
+        let stderr = sandbox.fails(2, &[&build[..], &[unknown]].concat());
+        assert!(!stderr.contains("tip: "), "{stderr}");
+    }
+    let stderr = sandbox.fails(2, &["store", "--key", "key.pub.pem", "add"]);
+    assert!(stderr.contains("  tip: 'add --key' exists\n"), "{stderr}");
+    let json = ["check", "--format", "json", "--host", "x.toml", "a.cwasm"];
+    let output = sandbox.run(&json);
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let hint = document["error"]["hint"].as_str().unwrap();
+    assert!(hint.starts_with(behind), "{hint}");
 }
 
 #[test]

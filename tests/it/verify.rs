@@ -312,3 +312,33 @@ fn without_a_policy_the_report_says_what_was_required() {
     assert!(text.contains("the policy does not expire"), "{text}");
     assert!(text.contains("(policy)") && text.contains("not compared with earlier"));
 }
+
+/// An artifact without a channel is not said to be of one.
+#[test]
+fn a_channel_that_is_not_stated_is_said_to_be_missing() {
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let verify = ["verify", "--key", "key.pub.pem", "hello.cwasm"];
+    let stderr = sandbox.fails(1, &[&verify[..], &["--channel", "stable"]].concat());
+    assert!(
+        stderr.contains("the artifact states no channel, `stable` is wanted"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("``"), "{stderr}");
+    let policy = |channels: &str| {
+        let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+        let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+        let allow = format!("[allow]\nchannels = {channels}\n");
+        write_policy(&sandbox, &format!("threshold = 1\n{allow}\n{key}"));
+    };
+    let verify = ["verify", "--trust", "edgec-trust.toml", "hello.cwasm"];
+    policy("['stable']");
+    let stderr = sandbox.fails(1, &verify);
+    assert!(
+        stderr.contains("the artifact states no channel, "),
+        "{stderr}"
+    );
+    policy("['*']");
+    let verified = sandbox.ok(&verify);
+    assert!(!verified.contains("``"), "{verified}");
+}

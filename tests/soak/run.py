@@ -36,6 +36,8 @@ from generated import Generator
 REPOSITORY = Path(__file__).resolve().parents[2]
 # How often a run says how far it is, in seconds.
 NEWS = 60
+# Set when no further case may begin.
+stop = threading.Event()
 
 
 class Tools:
@@ -85,6 +87,8 @@ class Run:
         with self._lock:
             passed = time.monotonic() - self.begin
             options = self.options
+            if stop.is_set():
+                return None
             if options.minutes is not None and passed >= options.minutes * 60:
                 return None
             if options.count is not None and self._next >= options.seed + options.count:
@@ -152,6 +156,7 @@ def main():
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="edgec-soak-")).resolve()
+    threads, failures = [], []
     try:
         run = Run(options, folder)
         bounds = run.bounds
@@ -161,25 +166,28 @@ def main():
             f"{bounds.whole()} MiB in all",
             flush=True,
         )
-        failures = []
 
         def work():
             try:
                 run.work()
-            except BaseException as error:
+            except Exception as error:
                 failures.append(error)
 
-        threads = [threading.Thread(target=work, daemon=True) for _ in range(options.jobs)]
+        threads += (threading.Thread(target=work, daemon=True) for _ in range(options.jobs))
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         run.close()
-        if failures:
-            raise failures[0]
     finally:
+        # Interrupted or not, nothing goes on.
+        stop.set()
         tree.end_all()
+        for thread in threads:
+            thread.join(10)
         shutil.rmtree(folder, ignore_errors=True)
+    if failures:
+        raise failures[0]
     print(f"{run.findings} findings" if run.findings else "no finding")
     return 1 if run.findings else 0
 

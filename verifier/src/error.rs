@@ -86,7 +86,7 @@ pub enum VerifyError {
         wanted: String,
     },
     /// Another release channel than the one that was asked for, or none that is allowed.
-    #[error("the artifact is of the channel `{found}`, {wanted} is wanted")]
+    #[error("the artifact {}, {wanted} is wanted", of_channel(found))]
     Channel {
         /// The channel in the manifest; empty when it states none.
         found: String,
@@ -314,6 +314,14 @@ pub fn error_chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Of which channel an artifact is; a manifest need not state one.
+fn of_channel(found: &str) -> String {
+    match found {
+        "" => "states no channel".to_owned(),
+        found => format!("is of the channel `{found}`"),
+    }
 }
 
 fn what(scope: &Option<String>, discounted: &[Discounted], untrusted: &[String]) -> String {

@@ -62,7 +62,25 @@ impl HostProfile {
     /// [`HostProfileError`] when the profile is one that would not be read: a CPU family or feature
     /// that no target knows, or a name that no file may have.
     pub fn to_toml(&self) -> Result<String, HostProfileError> {
-        let fields = Fields {
+        let text = toml::to_string(&self.fields());
+        let text = text.map_err(|error| HostProfileError(error.to_string()))?;
+        Self::from_toml(&text)?;
+        Ok(text)
+    }
+
+    /// The same fields for a JSON document.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::to_toml`].
+    pub fn to_json(&self) -> Result<serde_json::Value, HostProfileError> {
+        self.to_toml()?;
+        let fields = serde_json::to_value(self.fields());
+        fields.map_err(|error| HostProfileError(error.to_string()))
+    }
+
+    fn fields(&self) -> Fields {
+        Fields {
             schema: Some(SCHEMA),
             name: self.name.clone(),
             arch: self.cpu.arch().to_owned(),
@@ -71,11 +89,7 @@ impl HostProfile {
             engine: self.engine,
             profiles: self.profiles.clone(),
             pool: self.pool,
-        };
-        let text = toml::to_string(&fields);
-        let text = text.map_err(|error| HostProfileError(error.to_string()))?;
-        Self::from_toml(&text)?;
-        Ok(text)
+        }
     }
 }
 
@@ -95,7 +109,10 @@ impl Fields {
                     let family = target.arch.name();
                     format!("`{called}` is a target: `arch` is its CPU family, `{family}`")
                 }
-                Err(_) => format!("no CPU family is called `{called}`"),
+                Err(_) => {
+                    let known = Arch::ALL.map(Arch::name).join(" and ");
+                    format!("no CPU family is called `{called}`; there are {known}")
+                }
             });
         };
         let known = |name: &String| {
@@ -213,7 +230,7 @@ mod tests {
         refused(
             "\"aarch64\"",
             "\"sparc\"",
-            "no CPU family is called `sparc`",
+            "no CPU family is called `sparc`; there are x86_64 and aarch64",
         );
         refused(
             "\"aarch64\"",

@@ -8,6 +8,8 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
+#[cfg(target_os = "linux")]
+mod access_list;
 mod advisories;
 pub mod audit;
 mod check;

@@ -144,9 +144,16 @@ fn in_channel(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     if list.is_none() && found.is_empty() {
         return Ok(Finding::Nothing("none is stated".to_owned()));
     }
-    in_list(list, found, |wanted| VerifyError::Channel {
+    let finding = in_list(list, found, |wanted| VerifyError::Channel {
         found: found.to_owned(),
         wanted,
+    })?;
+    Ok(match finding {
+        Finding::Good(_) if found.is_empty() => {
+            let list = pattern::join(list.unwrap_or_default());
+            Finding::Good(format!("none is stated, which {list} allows"))
+        }
+        finding => finding,
     })
 }
 

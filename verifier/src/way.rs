@@ -2,7 +2,11 @@
 //! user who can change one of them puts another file in the place of this one, with a rename,
 //! whatever the mode of the file itself.
 //!
-//! Source: `path_resolution(7)`; for the sticky bit `inode(7)`.
+//! A folder's mode says enough also where it has a POSIX access control list: its group's bits are
+//! then the most that any user or group may do whom the list names. Where these bits may be set,
+//! the list is read.
+//!
+//! Source: `path_resolution(7)`; for the sticky bit `inode(7)`; for the lists `acl(5)`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +33,17 @@ pub enum WayError {
         at: PathBuf,
         /// The folder's mode, without its type.
         mode: u32,
+    },
+    /// A folder whose access control list lets another user, or a group that it names, change it.
+    #[error(
+        "its access control list lets {who} replace what is in the folder `{}`",
+        at.display()
+    )]
+    List {
+        /// The folder.
+        at: PathBuf,
+        /// The first such user or group, with its number.
+        who: String,
     },
     /// A folder or a link of another user, who is not root.
     #[error("`{}`, which leads to it, belongs to another user ({uid})", at.display())]
@@ -63,14 +78,28 @@ pub fn place(path: &Path) -> Result<PathBuf, WayError> {
 /// Judges the way to the file of a secret, and the folder in which it lies. Links are followed.
 ///
 /// Folders that their group may write to pass, since many systems give each user a group of their
-/// own. An open file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way: the process that
-/// opened it chose it.
+/// own. Those whom an access control list names may not. An open file of a process (`/dev/stdin`,
+/// `/proc/self/fd/3`) has no way: the process that opened it chose it.
 ///
 /// # Errors
 ///
 /// [`WayError`].
 pub fn judge_secret(path: &Path) -> Result<(), WayError> {
     system::walk(path, Purpose::Secret).map(|_| ())
+}
+
+/// As [`judge_secret`], for a file that is still to be made, and perhaps some folders above it. The
+/// folders that are there are judged.
+///
+/// # Errors
+///
+/// [`WayError`].
+pub fn judge_place_of_secret(path: &Path) -> Result<(), WayError> {
+    match judge_secret(path) {
+        // The way ends there. All of it up to there was judged.
+        Err(WayError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        judged => judged,
+    }
 }
 
 /// What a file is for, which decides what passes on the way to it.
@@ -168,10 +197,34 @@ mod system {
             Purpose::Trust => 0o022,
             Purpose::Secret => 0o002,
         };
-        if mode & others != 0 && mode & 0o1000 == 0 {
+        if mode & 0o1000 != 0 {
+            return Ok(());
+        }
+        if mode & others != 0 {
             let at = at.to_owned();
             return Err(WayError::Writable { at, mode });
         }
+        match mode & 0o020 {
+            0 => Ok(()),
+            _ => judge_list(at),
+        }
+    }
+
+    /// The bits of the folder's group are those of all groups and users that its access control
+    /// list names, if it has one.
+    #[cfg(target_os = "linux")]
+    fn judge_list(at: &Path) -> Result<(), WayError> {
+        match crate::access_list::other_writer(at).map_err(|error| fails(at, error))? {
+            None => Ok(()),
+            Some(who) => {
+                let at = at.to_owned();
+                Err(WayError::List { at, who })
+            }
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn judge_list(_: &Path) -> Result<(), WayError> {
         Ok(())
     }
 

@@ -55,8 +55,9 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     {
         out!("{}", fleet.text());
     }
-    if verbose && format == Format::Text {
-        out!("{}\n", workers::confinement());
+    let confinement = verbose.then(workers::confinement);
+    if let Some(confinement) = confinement.as_ref().filter(|_| format == Format::Text) {
+        out!("{confinement}\n");
     }
     let progress = Progress::new(quiet);
     let compiled = plan.jobs.iter().map(|job| {
@@ -69,7 +70,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         // There is nothing to sign.
         false => None,
     };
-    let mut summary = Summary::new(signer.as_ref(), plan.fleet.as_ref());
+    let mut summary = Summary::new(signer.as_ref(), plan.fleet.as_ref(), confinement);
     let signed = compiled.into_iter().filter_map(|(job, compiled)| {
         let signed = match (compiled, &signer) {
             (Ok(unsigned), Some(signer)) => {
@@ -95,7 +96,6 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             Ok(report) => {
                 report.print_warnings();
                 if format == Format::Text && !quiet {
-                    report.print_notes();
                     out!("{}", report.text());
                 }
                 report
@@ -109,7 +109,11 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     }
     match format {
         Format::Json => render::json(&summary),
-        Format::Text if !quiet => out!("{}", summary.closing()),
+        Format::Text if !quiet => {
+            out!("{}", summary.closing());
+            // Behind all results, also where both streams go to one place.
+            summary.inputs.iter().for_each(InputReport::print_notes);
+        }
         Format::Text => {}
     }
     Ok(worst.map_or(ExitCode::SUCCESS, code))
@@ -224,13 +228,15 @@ fn compile_all(
 ) -> ((ColdStart, Duration), Result<Vec<Compiled>, Failure>) {
     let recipe = &plan.recipe;
     let targets = job.outputs.iter().map(|(target, _)| *target);
-    let told = |target: &Target| progress.compiling(target);
+    let told = |targets: &[&'static Target]| progress.compiling(targets);
     let lint = || {
         let clock = Clock::start();
         let named = prepared.named.as_ref();
         let program = named.unwrap_or(&prepared.optimized.component);
         let limits = recipe.compiler.worker.limits();
-        let found = ColdStart::of_program(program, &prepared.input, limits, prepared.deadline());
+        let (is_adapted, input) = (prepared.adapter.is_some(), &prepared.input);
+        let deadline = prepared.deadline();
+        let found = ColdStart::of_program(program, is_adapted, input, limits, deadline);
         (found, clock.elapsed())
     };
     thread::scope(|scope| {

@@ -4,14 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_loader::EngineProfile;
-use edgec_verifier::HostProfile;
+use edgec_verifier::{HostProfile, HostProfileError};
+use serde::Serialize;
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
 use crate::file_kind::Wanted;
 use crate::files;
-use crate::render::out;
-use crate::workers;
+use crate::render::{self, Format, out};
+use crate::workers::{self, ConfinementReport};
 
 /// Describe this machine in a host profile, for `edgec check`, `verify --host` and `build --fleet`
 #[derive(clap::Args)]
@@ -25,6 +26,18 @@ pub(crate) struct Arguments {
     /// An engine profile that the host runs, or several with commas [default: all]
     #[arg(long = "profile", value_name = "default|edge", value_delimiter = ',')]
     profiles: Vec<EngineProfile>,
+    /// How the profile and what confines edgec's processes here are printed
+    #[arg(long, value_enum, default_value = "text", conflicts_with = "save")]
+    format: Format,
+}
+
+/// What a machine reads of this one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    /// As files have it: its fields are those of a host profile.
+    profile: serde_json::Value,
+    confinement: ConfinementReport,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
@@ -37,9 +50,17 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     if !arguments.profiles.is_empty() {
         host = host.with_profiles(arguments.profiles.iter().map(|profile| profile.name()));
     }
-    let text = host
-        .to_toml()
-        .map_err(|error| Failure::new(Exit::Environment, "host-profile", error.to_string()))?;
+    let unfit = |error: HostProfileError| {
+        Failure::new(Exit::Environment, "host-profile", error.to_string())
+    };
+    if arguments.format == Format::Json {
+        render::json(&Document {
+            profile: host.to_json().map_err(unfit)?,
+            confinement: workers::confinement(),
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = host.to_toml().map_err(unfit)?;
     match &arguments.save {
         Some(path) => {
             if path.as_os_str() == files::STDIN {

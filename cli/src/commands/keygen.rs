@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for path in [private, &public] {
         files::refuse_existing(path)?;
     }
+    files::refuse_place_of_key(private)?;
     let passphrase = match arguments.encrypt {
         true => {
             let source = secrets::passphrase(arguments.passphrase_file.as_deref());

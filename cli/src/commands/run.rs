@@ -143,9 +143,10 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         }
     }
     let wasi = context(&arguments, path)?;
+    let shown = render::path(path);
     let done = match &program {
-        Program::Component(component) => execute::component(&engine, component, wasi),
-        Program::Module(module) => execute::module(&engine, module, wasi),
+        Program::Component(component) => execute::component(&engine, component, wasi, &shown),
+        Program::Module(module) => execute::module(&engine, module, wasi, &shown),
     };
     done.map_err(|failure| failure.or_about(path.display()))
 }
@@ -198,6 +199,10 @@ fn from_store(
         LoadError::Store(StoreError::Unknown { .. } | StoreError::NoFit { .. }) => {
             load_failure(error)
         }
+        // Its bytes were not hashed for this load.
+        LoadError::Engine(_) => load_failure(error).about(application.display()).hint(
+            "if the image is damaged, `edgec store verify` says so: then add the artifact again",
+        ),
         _ => load_failure(error).or_about(application.display()),
     };
     let mut last = None;
@@ -238,9 +243,10 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
         LoadError::Io(error)
             if error.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
         {
-            let message = "standard input is not a regular file";
+            let message = "an artifact is not read from standard input";
             let failure = Failure::new(Exit::Rejected, "not-a-file", message);
-            failure.about(path.display()).hint(map)
+            let hint = "name the file, or write it to one first: artifacts are mapped into memory";
+            failure.about(path.display()).hint(hint)
         }
         LoadError::NotAFile if path.is_dir() => failure.hint(NAME_THE_FILES),
         LoadError::NotAFile => failure.hint(map),
@@ -281,6 +287,13 @@ fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure
         wasi.arg(text);
     }
     for variable in &arguments.env {
+        if variable.is_empty() || variable.starts_with('=') {
+            // What stands behind `=` may be a secret.
+            let failure = Failure::usage("env", "the variable has no name").about("--env");
+            return Err(
+                failure.hint("write --env NAME=VALUE, or --env NAME for this process's own value")
+            );
+        }
         match variable.split_once('=') {
             Some((name, value)) => {
                 wasi.env(name, value);

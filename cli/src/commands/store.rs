@@ -126,14 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let failure = Failure::usage("store", "no store is named");
         return Err(failure.hint("name its folder with --store, or in EDGEC_STORE"));
     };
-    let open = || {
-        Store::open(at).map_err(|error| match &error {
-            StoreError::Io { source, .. } if source.kind() == ErrorKind::NotFound => {
-                failure(&error).hint(NO_STORE)
-            }
-            _ => failure(&error),
-        })
-    };
+    let open = || Store::open(at).map_err(|error| failure(&error));
     match &arguments.command {
         Command::Add(add) => {
             let trust = add.trust.resolve()?;
@@ -197,7 +190,7 @@ const NO_STORE: &str = "`edgec store add` makes one in an empty folder; --store 
 /// The failure with what to do about it.
 pub(crate) fn failure(error: &StoreError) -> Failure {
     let exit = match error {
-        StoreError::Io { .. } => Exit::Environment,
+        StoreError::Io { .. } | StoreError::Absent { .. } => Exit::Environment,
         StoreError::Name(_) => Exit::Usage,
         _ => Exit::Rejected,
     };
@@ -208,7 +201,7 @@ pub(crate) fn failure(error: &StoreError) -> Failure {
             Some(remedy) if source.kind() != ErrorKind::PermissionDenied => failure.hint(remedy),
             _ => failure,
         },
-        StoreError::NotAStore { .. } => failure.hint(NO_STORE),
+        StoreError::Absent { .. } | StoreError::NotAStore { .. } => failure.hint(NO_STORE),
         StoreError::Owner { .. } => failure.hint("a store and the folders above it belong to this user or to root"),
         StoreError::Writable { .. }
         | StoreError::Linked { .. }

@@ -169,6 +169,11 @@ fn invalid_failure(error: &ValidateError) -> Failure {
              `edgec advisories` has the source",
         );
     }
+    if let ValidateError::Limit { advice, .. } = error {
+        let text = format!("beyond a limit of edgec: {text}");
+        return Failure::new(Exit::Rejected, "unsupported", text)
+            .hint(format!("{advice}; docs/limits.md has the limits"));
+    }
     let ValidateError::Invalid {
         message,
         unsupported_feature,
@@ -206,6 +211,9 @@ fn invalid_failure(error: &ValidateError) -> Failure {
 }
 
 fn adapt_failure(error: &AdaptError) -> Failure {
+    if let AdaptError::Made { .. } | AdaptError::Unsupported { .. } = error {
+        return made_failure(error);
+    }
     let hint = match error {
         AdaptError::Invalid(error) => return invalid_failure(error),
         AdaptError::ComponentToModule => "leave --kind out, or give a core module",
@@ -231,10 +239,32 @@ fn adapt_failure(error: &AdaptError) -> Failure {
                  it has no `_start` that `edgec run` could call (docs/preview1.md)"
             }
         },
-        _ => {
-            "this is a defect of edgec or of wit-component: please report it with the input;\n\
-             --kind module compiles the core module as it is"
-        }
+        _ => "--kind module compiles the core module as it is",
     };
     Failure::rejected("kind", error).hint(hint)
+}
+
+/// Why the component that edgec made of a core module is of no use, and what to do about it.
+fn made_failure(error: &AdaptError) -> Failure {
+    let why = match error {
+        AdaptError::Unsupported {
+            feature: Some(feature),
+            ..
+        } => format!(
+            "the component types that the module carries use `{feature}`; build it without \
+             (`edgec validate --help` lists what is supported)"
+        ),
+        AdaptError::Unsupported { feature: None, .. } => {
+            "this comes from the component types that the module carries; with simpler ones it may \
+             be compiled"
+                .to_owned()
+        }
+        _ => "this is a defect of edgec or of wit-component: please report it with the input"
+            .to_owned(),
+    };
+    let failure = Failure::rejected("kind", error).hint(format!(
+        "{why};\n--kind module compiles the core module as it is"
+    ));
+    // The user does not have the component as a file.
+    without_offsets(failure, true)
 }

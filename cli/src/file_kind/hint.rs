@@ -2,6 +2,10 @@
 
 use super::{FileKind, Wanted};
 
+/// The hint where a debug file is wanted, and the program or its artifact is there.
+const GIVE_THE_DEBUG_FILE: &str =
+    "give the debug file: `edgec build --debug-file` writes it beside the artifact";
+
 impl FileKind {
     /// What to do with such a file where another kind is wanted.
     pub(super) fn hint(self, wanted: Wanted) -> &'static str {
@@ -36,6 +40,9 @@ impl FileKind {
     fn instead_of(self, wanted: Wanted) -> &'static str {
         match self {
             Self::Empty => "the build or download that should have written it probably failed",
+            Self::Component | Self::Module | Self::WasmText if wanted == Wanted::DebugFile => {
+                GIVE_THE_DEBUG_FILE
+            }
             Self::Component | Self::Module | Self::WasmText => {
                 "build it first: `edgec build` makes an artifact of it"
             }
@@ -43,9 +50,7 @@ impl FileKind {
                 "it is built already: `edgec verify`, `edgec run` and `edgec inspect` take artifacts; \
                  `edgec build` takes the program that it was made from"
             }
-            Self::Artifact => {
-                "give the debug file: `edgec build --debug-file` writes it beside the artifact"
-            }
+            Self::Artifact => GIVE_THE_DEBUG_FILE,
             Self::WasmtimeImage if wanted == Wanted::Artifact => {
                 "fetch or build the artifact again; of a file of Wasmtime's, give `edgec build` the WebAssembly"
             }

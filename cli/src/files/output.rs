@@ -2,7 +2,6 @@
 //! It replaces no input of the same command, no private key, no program and no unknown file.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{STDIN, cannot};
@@ -25,6 +24,7 @@ pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
 
 /// For what is never overwritten, such as a key.
 pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
+    refuse_folder_name(path, Wanted::Key)?;
     match path.symlink_metadata() {
         Ok(_) => Err(exists(path)),
         Err(_) => Ok(()),
@@ -33,6 +33,9 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
 
 /// The failure of a new key where a file lies.
 pub(crate) fn exists(path: &Path) -> Failure {
+    if let Some(other) = not_a_file(path, Wanted::Key) {
+        return other;
+    }
     let message = "there is such a file already, and a key is never overwritten";
     Failure::usage("exists", message)
         .about(path.display())
@@ -60,10 +63,9 @@ pub(crate) fn refuse_unwritable(_: &Path) -> Result<(), Failure> {
 /// replaced itself: what it leads to stays.
 pub(crate) fn refuse_other(path: &Path, kind: Wanted) -> Result<(), Failure> {
     if !path.symlink_metadata().is_ok_and(|there| there.is_file()) {
-        let not_a_file = || io::Error::other("not a regular file");
-        return match fs::metadata(path) {
-            Ok(there) if !there.is_file() => Err(cannot("write", path, &not_a_file())),
-            _ => Ok(()),
+        return match not_a_file(path, kind) {
+            Some(failure) => Err(failure),
+            None => refuse_folder_name(path, kind),
         };
     }
     let there = in_the_way(path, kind).map_err(|error| {
@@ -81,6 +83,40 @@ pub(crate) fn refuse_other(path: &Path, kind: Wanted) -> Result<(), Failure> {
             true => "name another file: a private key that is lost cannot be made again",
             false => "name another file, or remove this one first",
         }))
+}
+
+/// The failure of an output in whose place a folder, a pipe or a device lies.
+fn not_a_file(path: &Path, kind: Wanted) -> Option<Failure> {
+    let there = fs::metadata(path).ok().filter(|there| !there.is_file())?;
+    let (what, hint) = match there.is_dir() {
+        true => ("a folder", "name a file in this folder, or another place"),
+        false => (
+            "a pipe or a device",
+            "name another file: it is written whole or not at all, which a pipe cannot promise",
+        ),
+    };
+    let message = format!("{what} lies there, and {} does not replace it", kind.what());
+    let failure = Failure::usage("output", message);
+    Some(failure.about(path.display()).hint(hint))
+}
+
+/// Refuses an output below a file, and one whose name is that of a folder.
+fn refuse_folder_name(path: &Path, kind: Wanted) -> Result<(), Failure> {
+    let above = path.parent().unwrap_or(Path::new(""));
+    let there = above.ancestors().find(|it| it.symlink_metadata().is_ok());
+    if let Some(file) = there.filter(|there| !there.is_dir()) {
+        let message = "this is not a folder, so that nothing can be written in it";
+        return Err(Failure::usage("output", message)
+            .about(file.display())
+            .hint("name another folder, or remove this file first"));
+    }
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") && !path.is_dir() {
+        let message = format!("the name of a folder, and {} is one file", kind.what());
+        return Err(Failure::usage("output", message)
+            .about(path.display())
+            .hint("name a file, without `/` behind it"));
+    }
+    Ok(())
 }
 
 /// Refuses to write over a file that is read or is of another kind, and to read standard input

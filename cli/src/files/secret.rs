@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 use super::input::stdin_once;
 #[cfg(unix)]
 use super::remedy_of_way;
+#[cfg(unix)]
+use super::way::remedy_of_place;
 use super::{STDIN, cannot};
 use crate::failure::Failure;
 #[cfg(unix)]
@@ -233,6 +235,24 @@ fn refuse_if_replaceable(path: &Path, kind: Sensitive) -> Result<(), Failure> {
             .about(path.display())
             .hint(remedy_of_way(&error))),
     }
+}
+
+/// Refuses a place for a new private key in which no key would be used: another user can put
+/// another key there. Makes nothing.
+#[cfg(unix)]
+pub(crate) fn refuse_place_of_key(path: &Path) -> Result<(), Failure> {
+    match way::judge_place_of_secret(path) {
+        Ok(()) => Ok(()),
+        Err(WayError::Io { source, .. }) => Err(cannot("write", path, &source)),
+        Err(error) => Err(Failure::usage("key-folder", chain(&error))
+            .about(path.display())
+            .hint(remedy_of_place(&error))),
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn refuse_place_of_key(_: &Path) -> Result<(), Failure> {
+    Ok(())
 }
 
 #[cfg(not(unix))]

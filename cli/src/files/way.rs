@@ -4,10 +4,22 @@ use edgec_verifier::way::WayError;
 
 /// What to do about the way to a file.
 pub(crate) fn remedy_of_way(error: &WayError) -> String {
-    let elsewhere = "move the file to a folder that only you and root can change, such as a new \
-                     one of `mktemp -d`";
+    remedy(error, "move the file to")
+}
+
+/// What to do about the way to the place where a key would be made.
+#[cfg(unix)]
+pub(super) fn remedy_of_place(error: &WayError) -> String {
+    remedy(error, "make the key in")
+}
+
+fn remedy(error: &WayError, instead: &str) -> String {
+    let elsewhere = format!(
+        "{instead} a folder that only you and root can change, such as a new one of `mktemp -d`"
+    );
     match error {
         WayError::Writable { at, .. } => format!("chmod go-w {}, or {elsewhere}", at.display()),
-        _ => elsewhere.to_owned(),
+        WayError::List { at, .. } => format!("setfacl -b {}, or {elsewhere}", at.display()),
+        _ => elsewhere,
     }
 }

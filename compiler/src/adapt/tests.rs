@@ -265,8 +265,10 @@ fn each_error_has_a_case() {
             (export "answer" (func (type $f)))"#,
         r#"(memory (export "memory") 1) (func (export "answer") (result i32) i32.const 42)"#,
     );
-    let AdaptError::Made { reason } = error(&list, KindChoice::Auto) else {
+    let AdaptError::Unsupported { reason, feature } = error(&list, KindChoice::Auto) else {
         panic!("lists of a fixed length are supported");
     };
     assert!(reason.starts_with("Fixed-length lists"), "{reason}");
+    let feature = feature.unwrap();
+    assert!(feature.contains("fixed_length_lists"), "{feature}");
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Cause, CoreModule, Finding, Item, PoolLimit, Reason, Rule, Work};
+use crate::Kind;
 
 impl Rule {
     /// Its name, as documents and JSON have it.
@@ -20,8 +21,8 @@ impl Rule {
         }
     }
 
-    /// What to do about it.
-    pub fn hint(self) -> &'static str {
+    /// What to do about it in a program of this kind.
+    pub fn hint(self, kind: Kind) -> &'static str {
         match self {
             Self::MemoryCopied => {
                 "define the memory in the module that has its data, with constant offsets: link statically"
@@ -31,7 +32,14 @@ impl Rule {
             }
             Self::PassiveElements => "make the segments active, with constant offsets",
             Self::ComputedGlobals => "link statically: the globals become constants",
-            Self::StartFunction => "what it does could be done before the build: pre-initialize",
+            Self::StartFunction => match kind {
+                Kind::Component => {
+                    "`edgec build --init FUNCTION` runs it before the build, if the component exports a function to name (docs/init.md)"
+                }
+                Kind::Module => {
+                    "a tool such as Wizer can run it before the build; or do its work when that is needed first"
+                }
+            },
             Self::StartupCode => "`edgec build` names the segment or the function",
             Self::ManySegments => "make the segments active, or merge them",
             Self::ManyInstances => "merge core modules: link statically",

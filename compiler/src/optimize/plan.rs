@@ -10,7 +10,7 @@ use crate::features;
 use crate::function_names::numbered;
 use crate::gain;
 use crate::modules::core_modules;
-use crate::parallel::{map_at_once, workers_at_once};
+use crate::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::set_aside::take_out;
 use crate::share_modules::share_modules;
 use crate::spare::Spared;
@@ -96,8 +96,8 @@ fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
 
 impl Planned {
     /// Runs the optimizer on every core module that it gets; on several at a time if the program is
-    /// small. Calls `progress` before each, with the module's number and its length in bytes. All
-    /// must be done before `deadline`.
+    /// small. Whenever other modules are at work, calls `progress` with the number and the length
+    /// in bytes of the longest of them. All must be done before `deadline`.
     ///
     /// # Errors
     ///
@@ -114,12 +114,18 @@ impl Planned {
         let workers = workers_at_once(parts.program.bytes().len(), modules.len());
         let until = optimizer.until(deadline);
         let lengths = &parts.before;
+        let length = |number: usize| lengths.get(number).copied().unwrap_or(0);
+        let at_work = AtWork::new(|numbers: &BTreeSet<usize>| {
+            let longest = numbers.iter().copied().max_by_key(|number| length(*number));
+            if let Some(number) = longest {
+                progress(number, length(number));
+            }
+        });
         let one = |number: usize, module: &Result<Module, Failure>| match module {
             Err(failure) => Err(Attempt::Kept(failure.clone())),
-            Ok(module) => {
-                progress(number, lengths.get(number).copied().unwrap_or(0));
+            Ok(module) => at_work.during(number, || {
                 optimizer.run(&module.bytes, module.features, level, until)
-            }
+            }),
         };
         let attempts = map_at_once(workers, &modules, one);
         // Which modules are optimized must not depend on what ran beside them, or on an accident. So

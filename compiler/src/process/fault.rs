@@ -111,6 +111,10 @@ pub(super) fn judge(
     if let Some(limit) = no_work.and_then(limit_of) {
         return Err(limit.into());
     }
+    if let Some(missing) = no_work.and_then(|line| line.strip_prefix(NO_WALLS)) {
+        let missing = missing.trim().to_owned();
+        return Err(MachineError::Walls { missing });
+    }
     let why = said.lines().find(|line| says_why(line));
     let first = || said.lines().find(|line| !line.trim().is_empty());
     let line = no_work.or(why).or_else(first);

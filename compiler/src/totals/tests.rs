@@ -19,7 +19,7 @@ fn with_modules(count: u64) -> Component {
 
 fn refused(wasm: Vec<u8>) -> String {
     match validate(wasm).unwrap_err() {
-        ValidateError::Engine { message } => message,
+        ValidateError::Limit { message, .. } => message,
         error => panic!("{error}"),
     }
 }
@@ -34,7 +34,7 @@ fn so_many_definitions_and_no_more() {
         // The header, and ten bytes for each module.
         format!(
             "more than 1000 core modules and components are not supported: the program has \
-             1002 and passes the limit (at offset {:#x}); build it as several programs",
+             1002 and passes the limit (at offset {:#x}, in core module 999)",
             8 + 10 * 999 + 2
         )
     );
@@ -104,7 +104,7 @@ fn with_instances(imports: usize, instances: usize) -> Vec<u8> {
 #[test]
 fn imports_count_again_for_each_instance() {
     check(&with_instances(4000, 1000)).unwrap();
-    let error = check(&with_instances(4000, 1001)).unwrap_err();
+    let error = check(&with_instances(4000, 1001)).unwrap_err().message;
     let begins = "more than 4000000 imports of core modules, counted again for each instance, \
                   are not supported: the program has 4004000 and passes the limit (at offset";
     assert!(error.starts_with(begins), "{error}");
@@ -113,7 +113,13 @@ fn imports_count_again_for_each_instance() {
 #[test]
 fn so_many_instances_and_no_more() {
     check(&with_instances(0, 10_000)).unwrap();
-    let error = check(&with_instances(0, 10_001)).unwrap_err();
+    let Beyond { message, advice } = check(&with_instances(0, 10_001)).unwrap_err();
+    assert!(
+        message.ends_with(", in the outermost component)"),
+        "{message}"
+    );
+    assert_eq!(advice, "build it as several programs");
+    let error = message;
     let begins = "more than 10000 instances of core modules and components are not supported: \
                   the program has 10001";
     assert!(error.starts_with(begins), "{error}");
@@ -144,4 +150,12 @@ fn long_lists_of_operands_are_counted_in_code() {
                  (func unreachable array.new_fixed $a 4000000000 drop))";
     let error = refused(wat::parse_str(array).unwrap());
     assert!(error.starts_with(begins), "{error}");
+    assert!(error.ends_with(", in function 0)"), "{error}");
+    let inner = array.replace("(module", "(core module");
+    let nested = format!("(component (core module) {inner})");
+    let error = refused(wat::parse_str(nested).unwrap());
+    assert!(
+        error.ends_with(", in function 0 of core module 1)"),
+        "{error}"
+    );
 }

@@ -16,6 +16,12 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no folder of that name.
+    #[error("`{name}`: there is no store")]
+    Absent {
+        /// The folder.
+        name: String,
+    },
     /// The folder holds something else, or a store of another version of edgec.
     #[error("`{name}` is not a store of this version of edgec")]
     NotAStore {
@@ -101,7 +107,7 @@ impl StoreError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io { .. } => "io",
+            Self::Io { .. } | Self::Absent { .. } => "io",
             Self::NotAStore { .. } => "not-a-store",
             Self::NotAFile { .. } => "not-a-file",
             Self::NotAFolder { .. } => "not-a-folder",

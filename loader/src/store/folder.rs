@@ -8,7 +8,7 @@ use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{
     AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, ResolveFlags, Stat, Statx, StatxFlags,
@@ -52,15 +52,25 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens the folder at `path`; makes it, and those above it, where there is none.
-    pub(crate) fn root_or_new(path: &Path) -> Result<Self, StoreError> {
+    /// Opens the folder at `path`; makes it, and those above it, where there is none. Gives those
+    /// that were made, each before those in it.
+    pub(crate) fn root_or_new(path: &Path) -> Result<(Self, Vec<PathBuf>), StoreError> {
         match Self::root(path) {
             Err(error) if error.is_absence() => {
-                way::make(path)
-                    .map_err(|error| StoreError::io(path.display().to_string(), error))?;
-                Self::root(path)
+                let made = way::make(path).map_err(|error| {
+                    let what = format!("cannot create: {error}");
+                    let error = io::Error::new(error.kind(), what);
+                    StoreError::io(path.display().to_string(), error)
+                })?;
+                match Self::root(path) {
+                    Ok(root) => Ok((root, made)),
+                    Err(error) => {
+                        way::remove(&made);
+                        Err(error)
+                    }
+                }
             }
-            found => found,
+            found => Ok((found?, Vec::new())),
         }
     }
 

@@ -33,19 +33,26 @@ fn name(at: &Path) -> String {
     at.display().to_string()
 }
 
-/// Makes a folder and those above it, each on the disk before the next, or none. Whatever the
-/// process's mask of modes, others cannot write them.
-pub(super) fn make(path: &Path) -> io::Result<()> {
+/// Makes a folder and those above it, each on the disk before the next, or none. Gives those that
+/// were made, each before those in it. Whatever the process's mask of modes, others cannot write
+/// them.
+pub(super) fn make(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut made = Vec::new();
-    let result = make_each(path, &mut made);
-    if result.is_err() {
-        for folder in made.iter().rev() {
-            // One that cannot be removed stays. It is empty, or holds what another process put
-            // there.
-            let _ = fs::remove_dir(folder);
+    match make_each(path, &mut made) {
+        Ok(()) => Ok(made),
+        Err(error) => {
+            remove(&made);
+            Err(error)
         }
     }
-    result
+}
+
+/// Removes folders that [`make`] made, as far as they are empty.
+pub(super) fn remove(made: &[PathBuf]) {
+    for folder in made.iter().rev() {
+        // One that cannot be removed stays. It is empty, or holds what another process put there.
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 fn make_each(path: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -342,6 +342,12 @@ fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
     }
     let mut targets: Vec<&'static Target> = Vec::new();
     for name in names.iter().map(|name| name.trim()) {
+        if name.is_empty() {
+            let message = "the name of a target is missing";
+            return Err(Failure::usage("unknown-target", message)
+                .about("--target")
+                .hint("commas stand between names, as in `-t x86_64,aarch64`"));
+        }
         let target = edgec_targets::find(name).map_err(|error| {
             let failure = Failure::usage("unknown-target", error.to_string());
             match (error.left_out, error.nearest.as_slice()) {

@@ -22,6 +22,7 @@ use crate::naming::Job;
 use crate::pipeline::Prepared;
 use crate::render::{self, count, safe, size};
 use crate::signer::Signer;
+use crate::workers::ConfinementReport;
 
 /// A whole run.
 #[derive(Serialize)]
@@ -36,6 +37,9 @@ pub(super) struct Summary<'a> {
     new_key: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<&'a FleetPlan>,
+    /// What confined the processes of the build, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confinement: Option<ConfinementReport>,
     pub(super) inputs: Vec<InputReport>,
 }
 
@@ -148,13 +152,18 @@ pub(super) struct ArtifactReport {
 }
 
 impl<'a> Summary<'a> {
-    pub(super) fn new(signer: Option<&Signer>, fleet: Option<&'a FleetPlan>) -> Self {
+    pub(super) fn new(
+        signer: Option<&Signer>,
+        fleet: Option<&'a FleetPlan>,
+        confinement: Option<ConfinementReport>,
+    ) -> Self {
         let development = signer.and_then(|signer| signer.development.as_deref());
         Self {
             key_id: signer.map(|signer| signer.public().id().to_string()),
             development_key: development.map(render::path),
             new_key: signer.is_some_and(|signer| signer.new),
             fleet,
+            confinement,
             inputs: Vec::new(),
         }
     }

@@ -40,10 +40,12 @@ impl WasiView for State {
     }
 }
 
+/// Runs a component of the `wasi:cli` world. `shown` is its name for messages.
 pub(super) fn component(
     engine: &HostEngine,
     loaded: &LoadedComponent,
     mut wasi: WasiCtxBuilder,
+    shown: &str,
 ) -> Outcome {
     // Exports come from the program itself, since a manifest may only sum them up.
     let program = loaded.program().component_type();
@@ -63,21 +65,22 @@ pub(super) fn component(
     let mut store = store(engine, state);
     let command = match Command::instantiate(&mut store, loaded.program(), &linker) {
         Ok(command) => command,
-        Err(error) => return instantiation(error),
+        Err(error) => return instantiation(error, shown),
     };
     match command.wasi_cli_run().call_run(&mut store) {
         Ok(Ok(())) => Ok(ExitCode::SUCCESS),
         Ok(Err(())) => Ok(ExitCode::FAILURE),
-        Err(error) => ended(&error),
+        Err(error) => ended(&error, shown),
     }
 }
 
 /// Runs a core module under preview 1 and its predecessor `wasi_unstable`. Calls `_initialize`
-/// first, if there is one.
+/// first, if there is one. `shown` is its name for messages.
 pub(super) fn module(
     engine: &HostEngine,
     loaded: &LoadedModule,
     mut wasi: WasiCtxBuilder,
+    shown: &str,
 ) -> Outcome {
     let module = loaded.program();
     let initialize = takes_nothing(module, "_initialize")?;
@@ -112,7 +115,7 @@ pub(super) fn module(
     let instance = instance.and_then(|program| program.instantiate(&mut store));
     let instance = match instance {
         Ok(instance) => instance,
-        Err(error) => return instantiation(error),
+        Err(error) => return instantiation(error, shown),
     };
     for name in [initialize, start].into_iter().flatten() {
         let function = instance.get_func(&mut store, name);
@@ -122,7 +125,7 @@ pub(super) fn module(
         let results: Option<Vec<Val>> = ty.results().map(|ty| ty.default_value()).collect();
         let mut results = results.unwrap_or_default();
         if let Err(error) = function.call(&mut store, &[], &mut results) {
-            return ended(&error);
+            return ended(&error, shown);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -176,10 +179,10 @@ fn not_a_command<'e>(why: &str, exports: impl Iterator<Item = &'e str>) -> Failu
 
 /// A failed instantiation: an import that this host lacks, too little memory, or an exit or trap of
 /// the program's start function.
-fn instantiation(error: wasmtime::Error) -> Outcome {
+fn instantiation(error: wasmtime::Error, shown: &str) -> Outcome {
     // A backtrace: the start function ran.
     if error.is::<I32Exit>() || error.is::<Trap>() || error.is::<WasmBacktrace>() {
-        return ended(&error);
+        return ended(&error, shown);
     }
     if error
         .chain()
@@ -196,8 +199,8 @@ fn instantiation(error: wasmtime::Error) -> Outcome {
     ))
 }
 
-/// The outcome of a program that exited, trapped or was stopped.
-fn ended(error: &wasmtime::Error) -> Outcome {
+/// The outcome of a program that exited, trapped or was stopped. `shown` is its name for messages.
+fn ended(error: &wasmtime::Error, shown: &str) -> Outcome {
     if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
         // What a shell sees of an exit code is its low byte.
         return Ok(ExitCode::from((code & 0xff) as u8));
@@ -211,7 +214,7 @@ fn ended(error: &wasmtime::Error) -> Outcome {
         .lines()
         .map(|line| format!("  {}\n", render::safe(line)));
     eprint!(
-        "error[trap]: the program trapped\n{}",
+        "error[trap]: {shown}: the program trapped\n{}",
         lines.collect::<String>()
     );
     Ok(ExitCode::from(TRAPPED))

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Admission, Change, Standing, Store, StoreError};
+use edgec_loader::store::{Admission, Change, NewStore, Standing, Store, StoreError};
 use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use super::{failure, kind_warning};
 use crate::Outcome;
 use crate::commands::run::{file_failure, load_failure};
 use crate::failure::Failure;
+use crate::files;
 use crate::render::out;
 use crate::render::{self, Format, cell, safe};
 use crate::reports::Reports;
@@ -62,9 +63,12 @@ struct Report {
 
 pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
     let paths = arguments.artifacts.iter();
+    // Without an admission, it goes again at the end.
+    let mut new = None;
     let added: Box<dyn Iterator<Item = Result<Admission, LoadError>>> =
         match opened(at, arguments, trust)? {
-            Ok(store) => {
+            Ok((store, made)) => {
+                new = made;
                 let add = move |path: &PathBuf| store.add(path, &trust.policy, &trust.expected);
                 Box::new(paths.clone().map(add))
             }
@@ -77,7 +81,12 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
             ..Report::default()
         };
         match added {
-            Ok(admission) => report.include(admission, trust),
+            Ok(admission) => {
+                if let Some(new) = new.take() {
+                    new.keep();
+                }
+                report.include(admission, trust);
+            }
             Err(error) => {
                 report.error = Some(file_failure(&error, path));
             }
@@ -92,32 +101,51 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
     reports.end()
 }
 
+/// A store, and what was made if it is new.
+type Opened = (Store, Option<NewStore>);
+
 /// The store that is there, or a new one, which is made as soon as one of the artifacts is
 /// verified. If none is, gives why each is refused, and no store is left behind.
 fn opened(
     at: &Path,
     arguments: &Arguments,
     trust: &Trust,
-) -> Result<Result<Store, Vec<LoadError>>, Failure> {
+) -> Result<Result<Opened, Vec<LoadError>>, Failure> {
     match Store::open(at) {
         Err(error) if is_no_store_yet(&error) => {}
-        opened => return opened.map(Ok).map_err(|error| failure(&error)),
+        Err(error) => return Err(failure(&error)),
+        Ok(store) => return Ok(Ok((store, None))),
     }
     let mut refused = Vec::new();
     for path in &arguments.artifacts {
         match Store::admissible(path, &trust.policy, &trust.expected) {
-            Ok(()) => return Store::create(at).map(Ok).map_err(|error| failure(&error)),
+            Ok(()) => {
+                return Store::create_new(at)
+                    .map(Ok)
+                    .map_err(|error| not_made(&error));
+            }
             Err(error) => refused.push(error),
         }
     }
     Ok(Err(refused))
 }
 
+/// The failure of a store that cannot be made.
+fn not_made(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Io { source, .. } => match files::remedy(source.kind()) {
+            Some(remedy) => failure(error).hint(remedy),
+            None => failure(error),
+        },
+        _ => failure(error),
+    }
+}
+
 /// Whether a store may be made there. Making it finds what else is in the way.
 fn is_no_store_yet(error: &StoreError) -> bool {
     match error {
         StoreError::Io { source, .. } => source.kind() == ErrorKind::NotFound,
-        StoreError::NotAStore { .. } => true,
+        StoreError::Absent { .. } | StoreError::NotAStore { .. } => true,
         _ => false,
     }
 }

@@ -1,0 +1,23 @@
+//! A program that is beyond a limit of edgec. `docs/limits.md` lists the limits.
+
+use std::borrow::Cow;
+
+use crate::ValidateError;
+
+/// Which limit a program is beyond, and what to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Beyond {
+    /// Which limit, and where the program passes it if that is known.
+    pub(crate) message: String,
+    /// What can be done about it.
+    pub(crate) advice: &'static str,
+}
+
+impl From<Beyond> for ValidateError {
+    fn from(beyond: Beyond) -> Self {
+        Self::Limit {
+            message: beyond.message,
+            advice: Cow::Borrowed(beyond.advice),
+        }
+    }
+}
