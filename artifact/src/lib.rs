@@ -22,7 +22,6 @@ mod key;
 mod layout;
 mod manifest;
 mod name;
-mod normal;
 mod pem;
 mod statement;
 mod unseen;

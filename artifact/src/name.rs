@@ -3,7 +3,8 @@
 //! A name may have folders in front, as in `tenant/shop`, which policies match with
 //! `tenant/*`. It never leads out of a folder that it is appended to.
 
-use crate::normal::is_normalized;
+use unicode_normalization::is_nfc;
+
 use crate::unseen::is_unseen;
 
 /// The longest application name, in bytes.
@@ -33,7 +34,7 @@ pub fn check_name(name: &str) -> Result<(), NameError> {
     let fits = name.len() <= MAX_NAME
         && !name.contains(refused)
         && !name.contains("  ")
-        && is_normalized(name)
+        && is_nfc(name)
         && name
             .split('/')
             .all(|part| !part.is_empty() && !part.starts_with(['.', ' ']) && !part.ends_with(' '));

@@ -22,7 +22,6 @@ UNSEEN = re.compile("[\0-\u001f\u007f-\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06d
                     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff\U000f0000-\U0010ffff"
                     + "".join(chr(plane << 16 | low) for plane in range(17) for low in (0xfffe, 0xffff)) + "]")
 def is_name(name):
-    # Unicode 16.0.0 decides; Python's own version may be another, which differs in newer characters only.
     return (text(name) and not set(name) & set("\\*") and not UNSEEN.search(name) and len(name.encode()) <= 128
             and "  " not in name and unicodedata.is_normalized("NFC", name)
             and all(part and part[0] not in ". " and part[-1] != " " for part in name.split("/")))
