@@ -189,7 +189,8 @@ fn code_with_a_damaged_table_is_not_audited() {
     let forge = Forge::of(material());
     let elf = ElfImage::parse(&forge.image).unwrap();
     let sandbox = Sandbox::empty();
-    let damages: [(&str, fn(&mut [u8])); 2] = [
+    type Damage = fn(&mut [u8]);
+    let damages: [(&str, Damage); 2] = [
         (".wasmtime.info", |bytes| bytes.fill(0xff)),
         (".wasmtime.exceptions", |bytes| bytes[0] ^= 0xff),
     ];
