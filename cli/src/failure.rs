@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::bounds::{MAX_MESSAGE_LEN, cut};
+use crate::key_material::masked;
 use crate::render::{self, Format, safe};
 
 /// Whose turn it is to act, as an exit code.
@@ -19,7 +20,8 @@ pub(crate) enum Exit {
     Environment = 3,
 }
 
-/// One error, ready to be shown.
+/// One error, ready to be shown, on standard error or in a document. Its texts quote arguments and
+/// files, so none of them keeps what looks like key material.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     #[serde(skip)]
@@ -40,7 +42,7 @@ impl Failure {
             exit,
             code,
             subject: None,
-            message: cut(message.into(), MAX_MESSAGE_LEN),
+            message: shown(message),
             hint: None,
         }
     }
@@ -59,7 +61,7 @@ impl Failure {
 
     /// Names the file or argument that the failure is about.
     pub(crate) fn about(mut self, subject: impl std::fmt::Display) -> Self {
-        self.subject = Some(subject.to_string());
+        self.subject = Some(masked(&subject.to_string()));
         self
     }
 
@@ -73,20 +75,20 @@ impl Failure {
 
     /// Says what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(masked(&hint.into()));
         self
     }
 
     /// Replaces the message.
     pub(crate) fn saying(mut self, message: String) -> Self {
-        self.message = cut(message, MAX_MESSAGE_LEN);
+        self.message = shown(message);
         self
     }
 
     /// Replaces message and hint.
     pub(crate) fn instead(mut self, message: impl Into<String>, hint: &str) -> Self {
-        self.message = cut(message.into(), MAX_MESSAGE_LEN);
-        self.hint = Some(hint.to_owned());
+        self.message = shown(message);
+        self.hint = Some(masked(hint));
         self
     }
 
@@ -163,6 +165,11 @@ impl Failure {
         let first = self.message.lines().next().unwrap_or_default();
         format!("{kind}[{}]: {subject}{}", self.code, safe(first))
     }
+}
+
+/// What is shown of a message.
+fn shown(message: impl Into<String>) -> String {
+    masked(&cut(message.into(), MAX_MESSAGE_LEN))
 }
 
 /// An error of the engine and its causes, in the engine's own layout. Leaves out the backtrace of

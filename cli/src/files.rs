@@ -28,7 +28,9 @@ pub(crate) use output::{
     exists, refuse_dash, refuse_existing, refuse_other, refuse_stdin_twice, refuse_unwritable,
     same, spare, spare_inputs,
 };
-pub(crate) use secret::{Sensitive, look_at_key, read_secret, refuse_shared_secret};
+pub(crate) use secret::{
+    Sensitive, is_for_owner, look_at_key, read_secret, refuse_shared_secret,
+};
 pub(crate) use way::remedy_of_way;
 
 /// The name that means standard input.

@@ -161,7 +161,7 @@ fn edgec() -> ExitCode {
             return usage::failure(&error, &verb).end(format);
         }
         // Help and version are successes that clap reports as errors.
-        Err(error) => return usage::exit(&error, own),
+        Err(error) => return usage::exit(error, own, &verb),
     };
     match panics::guarded(|| run(arguments.command)) {
         Ok(code) => code,

@@ -4,9 +4,10 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::failure::{Exit, Failure, code};
+use crate::key_material::masked;
 use crate::render::safe;
 
 /// The parser's error as a failure. `verb` is what `--help` can be asked for, such as
@@ -36,25 +37,62 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     if !similar.is_empty() {
         hints.push(format!("did you mean {}?", similar.join(" or ")));
     }
+    hints.extend(surplus(error, verb));
     hints.push(format!("`{verb} --help` says what it takes"));
     Failure::usage("usage", message.join(" ")).hint(hints.join("\n"))
 }
 
 /// Prints the parser's error and gives the exit code, or prints the help that was asked for and ends.
 /// An error quotes arguments. If one of them has characters that are not seen, these are escaped, and
-/// the error has no colours: the escapes of both are the same.
-pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
+/// the error has no colours: the escapes of both are the same. Likewise if something in it is hidden.
+pub(crate) fn exit(mut error: clap::Error, arguments: &[OsString], verb: &str) -> ExitCode {
     let hides = |argument: &OsString| {
         let text = argument.to_string_lossy();
         safe(&text) != text
     };
-    if !error.use_stderr() || !arguments.iter().any(hides) {
+    if !error.use_stderr() {
         error.exit();
     }
-    for line in error.to_string().lines() {
+    if let Some(tip) = surplus(&error, verb) {
+        let tips = vec![tip.into()];
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    let text = error.to_string();
+    if !arguments.iter().any(hides) && masked(&text) == text {
+        error.exit();
+    }
+    for line in text.lines() {
         eprintln!("{}", safe(line));
     }
     code(Exit::Usage)
+}
+
+/// About an argument for which no place is left: what the verb takes.
+fn surplus(error: &clap::Error, verb: &str) -> Option<String> {
+    let argument = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument,
+        _ => return None,
+    };
+    if error.kind() != ErrorKind::UnknownArgument || argument.starts_with('-') {
+        return None;
+    }
+    let command = crate::command();
+    let mut known = &command;
+    for name in verb.split(' ').skip(1) {
+        known = known.find_subcommand(name)?;
+    }
+    let places = known.get_positionals().map(|place| {
+        let name = place.get_value_names().and_then(<[_]>::first);
+        name.map_or_else(|| place.get_id().to_string(), ToString::to_string)
+    });
+    let places: Vec<String> = places.map(|name| format!("<{name}>")).collect();
+    Some(match places.is_empty() {
+        true => format!("`{verb}` takes options only"),
+        false => format!(
+            "`{verb}` takes {} and no more: run it once for each",
+            places.join(" ")
+        ),
+    })
 }
 
 fn values(error: &clap::Error, kind: ContextKind) -> Vec<String> {
@@ -95,6 +133,17 @@ mod tests {
                 &["store", "--store", "s", "add"],
                 "the following required arguments were not provided: <ARTIFACT>...",
                 "`edgec store add --help` says what it takes",
+            ),
+            (
+                &["sign", "a.cwasm", "b.cwasm"],
+                "unexpected argument 'b.cwasm' found",
+                "`edgec sign` takes <ARTIFACT> and no more: run it once for each\n\
+                 `edgec sign --help` says what it takes",
+            ),
+            (
+                &["keygen", "a"],
+                "unexpected argument 'a' found",
+                "`edgec keygen` takes options only\n`edgec keygen --help` says what it takes",
             ),
             (
                 &["verif", "a"],
