@@ -5,6 +5,7 @@
 mod labels;
 mod misplaced;
 mod places;
+mod stray;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +17,11 @@ use clap::error::{ContextKind, ContextValue};
 use self::labels::{is_about_secrets, is_of_digest, is_of_secret, labelled, labelled_in_name};
 use self::places::{Kind, Place, places};
 pub(crate) use self::places::{for_parser, verb};
+use self::stray::has_stray_bytes;
 use crate::failure::Failure;
-use crate::key_material::{Material, holds_bytes, holds_list, is_digest, listed_bytes, looks_like};
+use crate::key_material::{
+    Material, begins_dump, holds_bytes, holds_list, is_digest, listed_bytes, looks_like,
+};
 use crate::keys::{KEY_VARIABLE, VARIABLE_PREFIX};
 use crate::{secrets, trust};
 
@@ -170,11 +174,21 @@ fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
 }
 
 /// The first of several arguments in a row that together list at least 32 bytes: a shell splits the
-/// list of a key's bytes if there are no quotes around it. Names of existing files do not count.
+/// list of a key's bytes if there are no quotes around it. Likewise the first words of a dump. Names
+/// of existing files do not count.
 fn split_list(arguments: &[OsString], places: &[Place<'_>]) -> Option<usize> {
     // `symbolize` takes numbers: addresses, and indices of functions.
     if arguments.first().is_some_and(|verb| verb == "symbolize") {
         return None;
+    }
+    let words = |pair: &[OsString]| match pair {
+        [one, next] => begins_dump(one.as_encoded_bytes(), next.as_encoded_bytes()),
+        _ => false,
+    };
+    let dump = arguments.windows(2).position(words);
+    let is_free = |at: &usize| places.get(*at).is_some_and(|it| it.kind == Kind::Program);
+    if let Some(at) = dump.filter(|at| !is_free(at)) {
+        return Some(at);
     }
     let (mut first, mut bytes) = (0, 0);
     for (index, (argument, place)) in arguments.iter().zip(places).enumerate() {
@@ -196,8 +210,8 @@ fn split_list(arguments: &[OsString], places: &[Place<'_>]) -> Option<usize> {
     None
 }
 
-/// Whether a value that should name a file is 32 or 64 bytes in hexadecimal or in a list, alone or
-/// behind `key=`. If there is such a file, it is its name.
+/// Whether a value that should name a file is 32 or 64 bytes in hexadecimal or in a list, alone,
+/// behind `key=`, or where no digest stands. If there is such a file, it is its name.
 fn names_no_file(value: &[u8]) -> bool {
     let named = value
         .strip_prefix(VARIABLE_PREFIX.as_bytes())
@@ -205,7 +219,7 @@ fn names_no_file(value: &[u8]) -> bool {
     let is_bytes = |text: &[u8]| looks_like(text) == Some(Material::HexBytes) && !exists(text);
     let is_named = |(label, text): (&[u8], &[u8])| is_bytes(text) && !is_of_digest(label);
     let found = is_bytes(named) || labelled(named).into_iter().any(is_named);
-    (found || holds_list(named)) && !exists(named)
+    (found || holds_list(named) || has_stray_bytes(named)) && !exists(named)
 }
 
 /// Whether a value that may name a file does: alone, with its name in the program behind `::`, or
@@ -256,8 +270,9 @@ fn hide_named(value: &[u8]) {
 }
 
 /// An error of the parser, without values that may be secrets. If any option on the command line is
-/// about secrets, this hides arguments without an option and the values of options about secrets.
-/// Values of other options are shown.
+/// about secrets, this hides arguments without an option and the values of options about secrets:
+/// a shell may have split one. Values of other options are shown, and so are names of files that
+/// exist. Of what is hidden, the error says where it stands.
 pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let talks = arguments
         .iter()
@@ -278,8 +293,15 @@ pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::
             Some(ContextValue::String(value)) => value.clone(),
             _ => continue,
         };
-        if talks && !value.starts_with('-') && !value.starts_with('<') && !value.is_empty() {
-            error.insert(kind, ContextValue::String("(not shown)".to_owned()));
+        let is_shown = value.starts_with(['-', '<']) || value.is_empty();
+        if talks && !is_shown && !exists(value.as_bytes()) {
+            // The program's own name counts as 0.
+            let at = arguments.iter().position(|it| *it == *value.as_str());
+            let instead = match at {
+                Some(number) => format!("(argument {number}, not shown)"),
+                None => "(not shown)".to_owned(),
+            };
+            error.insert(kind, ContextValue::String(instead));
             error.insert(ContextKind::Suggested, ContextValue::None);
         }
     }

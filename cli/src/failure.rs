@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::bounds::{MAX_MESSAGE_LEN, beginning};
+use crate::key_material::masked;
 use crate::render::{self, CUT, Format, passed_on, safe, safe_beginning};
 
 /// Whose turn it is to act, as an exit code.
@@ -19,7 +20,8 @@ pub(crate) enum Exit {
     Environment = 3,
 }
 
-/// One error, ready to be shown.
+/// One error, ready to be shown, on standard error or in a document. Its texts quote arguments and
+/// files, so none of them keeps what looks like key material.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     #[serde(skip)]
@@ -42,7 +44,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        let (message, is_cut) = beginning(message.into(), MAX_MESSAGE_LEN);
+        let (message, is_cut) = shown(message);
         Self {
             exit,
             code,
@@ -79,7 +81,7 @@ impl Failure {
 
     /// As [`Self::about`], by text that was made safe.
     pub(crate) fn about_safe(mut self, subject: impl Into<String>) -> Self {
-        self.subject = Some(subject.into());
+        self.subject = Some(masked(&subject.into()));
         self
     }
 
@@ -101,13 +103,13 @@ impl Failure {
 
     /// Says what to do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(masked(&hint.into()));
         self
     }
 
     /// Replaces the message by what is made of it.
     pub(crate) fn saying(mut self, message: String) -> Self {
-        let (message, is_cut) = beginning(message, MAX_MESSAGE_LEN);
+        let (message, is_cut) = shown(message);
         self.message = message;
         self.is_cut |= is_cut;
         self
@@ -115,10 +117,9 @@ impl Failure {
 
     /// Replaces message and hint.
     pub(crate) fn instead(self, message: impl Into<String>, hint: &str) -> Self {
-        let hint = Some(hint.to_owned());
         Self {
             subject: self.subject,
-            hint,
+            hint: Some(masked(hint)),
             ..Self::new(self.exit, self.code, message)
         }
     }
@@ -217,6 +218,12 @@ impl Failure {
             },
         )
     }
+}
+
+/// What is shown of a message, and whether that is only its beginning.
+fn shown(message: impl Into<String>) -> (String, bool) {
+    let (message, is_cut) = beginning(message.into(), MAX_MESSAGE_LEN);
+    (masked(&message), is_cut)
 }
 
 /// An error of the engine and its causes, in the engine's own layout. Leaves out the backtrace of

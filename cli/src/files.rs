@@ -29,7 +29,7 @@ pub(crate) use output::{
     same, spare, spare_inputs,
 };
 pub(crate) use secret::{
-    Sensitive, look_at_key, read_secret, refuse_place_of_key, refuse_shared_secret,
+    Sensitive, is_for_owner, look_at_key, read_secret, refuse_place_of_key, refuse_shared_secret,
 };
 pub(crate) use way::remedy_of_way;
 

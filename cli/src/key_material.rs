@@ -3,21 +3,26 @@
 //!
 //! Known forms: PEM (RFC 7468) of any private key, also on one line, escaped (`\n`, `\u000a`,
 //! `%0A`) or cut into words; the DER inside (PKCS#8, RFC 5958; SEC 1; PKCS#1; OpenSSH's) in base64,
-//! base64url or hexadecimal, or byte by byte; all of these once more in such an encoding; what
-//! `openssl pkey -text` prints; keys of PuTTY, age, minisign, signify and JWK; and texts that look
-//! like 32 or 64 random bytes, since a bare seed has no form of its own.
+//! base64url or hexadecimal, or byte by byte; all of these once more in such an encoding, also in
+//! UTF-16; what `openssl pkey -text` prints; dumps of bytes; keys of PuTTY, age, minisign, signify
+//! and JWK; and texts with 32 or more random bytes in base64 or base32, since a bare seed has no
+//! form of its own. What stands in front of a key changes nothing.
 
+mod dump;
 mod encodings;
 mod escapes;
 mod forms;
 mod listed;
+mod mask;
+mod random;
 #[cfg(test)]
 mod tests;
 
 use zeroize::Zeroizing;
 
-use self::encodings::{decodings, from_hex, is_base64};
+use self::encodings::{decodings, from_hex};
 use self::escapes::unescaped;
+pub(crate) use self::mask::masked;
 
 /// What a text seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +73,12 @@ pub(crate) fn is_digest(text: &[u8]) -> bool {
     matches!(text.len(), 64 | 128) && text.iter().all(u8::is_ascii_hexdigit)
 }
 
+/// Whether two arguments in a row are those of a dump that a shell has split.
+pub(crate) fn begins_dump(first: &[u8], second: &[u8]) -> bool {
+    let is_offset = first.ends_with(b":") || first.len() >= 7;
+    is_offset && dump::is_offset(first) && dump::bytes_in(second).is_some()
+}
+
 /// How many bytes a text lists; 0 if it is not only a list of bytes, such as `[48,`.
 pub(crate) fn listed_bytes(text: &[u8]) -> usize {
     listed::count(text)
@@ -84,101 +95,26 @@ fn is_seed(bytes: &[u8]) -> bool {
 
 fn is_key(text: &[u8], depth: u8) -> bool {
     let plain = unescaped(text);
-    if forms::is_document(&plain) || forms::is_binary(&plain) {
+    if forms::is_document(&plain) || forms::is_binary(&plain) || dump::is_dump(&plain) {
         return true;
+    }
+    if plain.contains(&0) {
+        // UTF-16, in which a shell of Windows writes.
+        let mut narrow = plain.clone();
+        narrow.retain(|byte| *byte != 0);
+        if forms::is_document(&narrow) {
+            return true;
+        }
     }
     let Some(depth) = depth.checked_sub(1) else {
         return false;
     };
     let compact = compact(&plain);
-    if has_seed(&compact) {
+    if random::has_random(&compact) {
         return true;
     }
     let mut decoded = decodings(&compact).chain(listed::lists(text));
     decoded.any(|bytes| is_key(&bytes, depth))
-}
-
-/// Whether a text without white space has 32 or 64 bytes in base64 anywhere in it.
-fn has_seed(text: &[u8]) -> bool {
-    let mut begin = 0;
-    // The end counts as a byte between two runs.
-    for (at, byte) in text.iter().chain(std::iter::once(&b'\0')).enumerate() {
-        if is_base64(*byte) {
-            continue;
-        }
-        let run = without_der(text.get(begin..at).unwrap_or_default());
-        let before = text.get(..begin).unwrap_or_default();
-        // `./` and `../` begin a path.
-        let is_path = before.ends_with(b".") && run.starts_with(b"/");
-        if !is_path && is_random(run, text.get(at..).unwrap_or_default()) {
-            return true;
-        }
-        begin = at + 1;
-    }
-    false
-}
-
-/// A run of base64 letters without the first letters of an OCTET STRING of 32 bytes, alone or
-/// inside another.
-fn without_der(run: &[u8]) -> &[u8] {
-    match run {
-        [b'B', b'C', b'I', b'E', b'I', seed @ ..] | [b'B', b'C', b'A'..=b'D', seed @ ..]
-            if seed.len() == 43 =>
-        {
-            seed
-        }
-        _ => run,
-    }
-}
-
-/// Whether a run of base64 letters has the length of 32 or 64 bytes, and is no name. A name has no
-/// padding behind it, and changes less often than random text. Fewer than one random text in a
-/// million has under three capitals or under three small letters. A random text uses one of the two
-/// alphabets, while a path may mix both.
-fn is_random(run: &[u8], behind: &[u8]) -> bool {
-    let changes_at_least = match run.len() {
-        43 => 6,
-        86 => 18,
-        _ => return false,
-    };
-    let has = |letters: &[u8]| run.iter().any(|byte| letters.contains(byte));
-    let at_least_three = |is: fn(&u8) -> bool| run.iter().filter(|byte| is(byte)).count() >= 3;
-    if (has(b"+/") && has(b"-_"))
-        || !at_least_three(u8::is_ascii_uppercase)
-        || !at_least_three(u8::is_ascii_lowercase)
-    {
-        return false;
-    }
-    is_padded(behind) || (changes(run) >= changes_at_least && !is_camel_case(run))
-}
-
-/// Whether padding follows, and not the value of `NAME=VALUE`.
-fn is_padded(behind: &[u8]) -> bool {
-    let mut after = behind.iter().skip_while(|byte| **byte == b'=');
-    behind.starts_with(b"=") && after.next().is_none_or(|byte| !is_base64(*byte))
-}
-
-/// How often letters change in a way in which few names do: from a small letter to a capital, and
-/// between letters and digits. A name changes at the beginning of a word and around a number. Of random
-/// texts, one in 100,000 has under 6 changes in 43 letters, or under 18 in 86.
-fn changes(run: &[u8]) -> usize {
-    let pairs = run.iter().zip(run.iter().skip(1));
-    let odd = pairs.filter(|(one, next)| {
-        let (letters, digits) = (one.is_ascii_alphabetic(), one.is_ascii_digit());
-        (one.is_ascii_lowercase() && next.is_ascii_uppercase())
-            || (letters && next.is_ascii_digit())
-            || (digits && next.is_ascii_alphabetic())
-    });
-    odd.count()
-}
-
-/// Whether a text has no digits, and its small letters stand in words: three in a row on average.
-/// Such is `MyApplicationForTheEdge`; of random texts, one in 100,000.
-fn is_camel_case(run: &[u8]) -> bool {
-    let words = run.split(|byte| !byte.is_ascii_lowercase());
-    let words = words.filter(|word| !word.is_empty()).count();
-    let small = run.iter().filter(|byte| byte.is_ascii_lowercase()).count();
-    !run.iter().any(u8::is_ascii_digit) && small >= 3 * words
 }
 
 /// Removes white space, quotes, and the commas and backslashes of lists of strings.

@@ -1,6 +1,8 @@
 //! Keys in files: private ones, also under a passphrase, public ones in every encoding, and
 //! the one that is made for development.
 
+mod other;
+
 use std::path::{Path, PathBuf};
 
 use edgec_artifact::{KeyEncoding, KeyError, PublicKey};
@@ -48,6 +50,9 @@ pub(crate) fn open(
 ) -> Result<SecretKey, Failure> {
     let wrong = |error: &SecretKeyError| {
         let failure = Failure::rejected(code(error), error).about(path.display());
+        if let (SecretKeyError::Pem, Some((message, hint))) = (error, other::what_else(pem)) {
+            return failure.instead(message, hint);
+        }
         let failure = match hint(error, pem) {
             Some(hint) => failure.hint(hint),
             None => failure,
@@ -143,6 +148,22 @@ pub(crate) fn public_in(path: &Path, bytes: &[u8]) -> Result<(PublicKey, KeyEnco
             false => explain(failure, bytes, Wanted::PublicKey),
         }
     })
+}
+
+/// Refuses a key without a form of its own in a file that only its owner can read, where it would
+/// be printed or written: a private key may be written so as well.
+pub(crate) fn refuse_raw_secret(path: &Path, encoding: KeyEncoding) -> Result<(), Failure> {
+    if encoding != KeyEncoding::Raw || !files::is_for_owner(path) {
+        return Ok(());
+    }
+    let message = "32 bytes in base64, in a file that only its owner can read: they may be a \
+                   private key, so they are not shown";
+    Err(Failure::usage("public-key", message)
+        .about(path.display())
+        .hint(format!(
+            "if it is a public key, let others read it: chmod 644 {}",
+            path.display()
+        )))
 }
 
 /// The public key in a text.

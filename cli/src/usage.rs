@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 
 use crate::failure::{Exit, Failure, code};
+use crate::key_material::masked;
 use crate::render::{printed, safe};
 
 pub(crate) use tips::with_tips;
@@ -47,7 +48,7 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
 
 /// Prints the parser's error and gives the exit code, or prints the help that was asked for and ends.
 /// An error quotes arguments. If one of them has characters that are not seen, these are escaped, and
-/// the error has no colours: the escapes of both are the same.
+/// the error has no colours: the escapes of both are the same. Likewise if something in it is hidden.
 pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let hides = |argument: &OsString| {
         let text = argument.to_string_lossy();
@@ -57,10 +58,11 @@ pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         printed(error.print());
         return ExitCode::SUCCESS;
     }
-    if !arguments.iter().any(hides) {
+    let text = error.to_string();
+    if !arguments.iter().any(hides) && masked(&text) == text {
         error.exit();
     }
-    for line in error.to_string().lines() {
+    for line in text.lines() {
         eprintln!("{}", safe(line));
     }
     code(Exit::Usage)
@@ -122,6 +124,17 @@ mod tests {
                 &["store", "--store", "s", "add"],
                 "the following required arguments were not provided: <ARTIFACT>...",
                 "`edgec store add --help` says what it takes",
+            ),
+            (
+                &["sign", "a.cwasm", "b.cwasm"],
+                "unexpected argument 'b.cwasm' found",
+                "`edgec sign` takes <ARTIFACT> and no more: run it once for each\n\
+                 `edgec sign --help` says what it takes",
+            ),
+            (
+                &["keygen", "a"],
+                "unexpected argument 'a' found",
+                "`edgec keygen` takes options only\n`edgec keygen --help` says what it takes",
             ),
             (
                 &["verif", "a"],

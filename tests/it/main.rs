@@ -72,6 +72,7 @@ mod progress;
 mod rebuild;
 mod regressions;
 mod run;
+mod secret_places;
 mod secret_search;
 mod signers;
 mod stock;

@@ -42,6 +42,7 @@ struct Report {
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let private = &arguments.output;
     files::refuse_dash(private)?;
+    refuse_public_name(private)?;
     let public = private.with_extension("pub.pem");
     // A key that is overwritten is lost for ever.
     for path in [private, &public] {
@@ -90,6 +91,19 @@ impl Report {
             self.private_key, self.public_key, self.key_id
         )
     }
+}
+
+/// A private key under the name of a public one would be given to others.
+fn refuse_public_name(private: &Path) -> Result<(), Failure> {
+    let name = private.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.to_ascii_lowercase();
+    if ![".pub", ".pub.pem"].iter().any(|end| name.ends_with(*end)) {
+        return Ok(());
+    }
+    let message = "this is the name of a public key's file, and the private key would be in it";
+    Err(Failure::usage("output", message)
+        .about(render::path(private))
+        .hint("name the private key's file, such as key.pem: key.pub.pem goes beside it"))
 }
 
 /// Writes a new file, and never over another.

@@ -228,7 +228,8 @@ struct Imported {
 
 fn import(file: &Path, output: &Path, format: Format) -> Outcome {
     files::refuse_dash(output)?;
-    let (public, _) = keys::read_public(file)?;
+    let (public, encoding) = keys::read_public(file)?;
+    keys::refuse_raw_secret(file, encoding)?;
     write(output, public.to_pem().as_bytes(), Wanted::PublicKey)?;
     let imported = Imported {
         public_key: render::path(output),
@@ -251,6 +252,7 @@ fn find(path: &Path, passphrase: Option<&Path>) -> Result<Found, Failure> {
         let key = keys::public_from_text(&text).map_err(|failure| {
             explain(failure.about(path.display()), text.as_bytes(), Wanted::Key)
         })?;
+        keys::refuse_raw_secret(path, key.1)?;
         return Ok(public(key));
     }
     let encrypted = SecretKey::is_encrypted(&text);

@@ -11,7 +11,7 @@ impl FileKind {
     pub(super) fn hint(self, wanted: Wanted) -> &'static str {
         match wanted {
             Wanted::Program | Wanted::Artifact | Wanted::DebugFile => self.instead_of(wanted),
-            _ if self == Self::Empty => self.instead_of(wanted),
+            _ if matches!(self, Self::Empty | Self::Utf16) => self.instead_of(wanted),
             Wanted::Envelope | Wanted::Pae | Wanted::PolicyPae => "give what edgec wrote",
             Wanted::Policy | Wanted::SignedPolicy => match self {
                 Self::PrivateKey | Self::PublicKey => {

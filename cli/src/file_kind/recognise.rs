@@ -97,8 +97,12 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let lower = text.get(..16).unwrap_or(text).to_ascii_lowercase();
     Some(if let Some(label) = text.strip_prefix("-----BEGIN ") {
-        match label.lines().next().unwrap_or_default() {
-            label if label.contains("PRIVATE KEY") => FileKind::PrivateKey,
+        let first = label.lines().next().unwrap_or_default();
+        // A key on an elliptic curve may stand behind the curve's parameters.
+        let is_behind =
+            |line: &str| line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY");
+        match first {
+            _ if text.lines().any(is_behind) => FileKind::PrivateKey,
             label if label.contains("PUBLIC KEY") => FileKind::PublicKey,
             _ => FileKind::Pem,
         }
@@ -248,6 +252,12 @@ mod tests {
             ),
             (
                 b"\xef\xbb\xbf-----BEGIN ENCRYPTED PRIVATE KEY-----".to_vec(),
+                Some(FileKind::PrivateKey),
+            ),
+            (
+                b"-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
+                  -----BEGIN EC PRIVATE KEY-----\n"
+                    .to_vec(),
                 Some(FileKind::PrivateKey),
             ),
             (

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
-use super::secret::{MAX_SECRET_LEN, key_variable, variable};
+use super::secret::{MAX_SECRET_LEN, cannot_read_key, key_variable, variable};
 use super::{STDIN, cannot, folder_named};
 use crate::failure::{Exit, Failure};
 use crate::file_kind::is_about_signatures;
@@ -141,7 +141,15 @@ fn open_without_waiting(path: &Path) -> io::Result<File> {
 pub(crate) fn read_public(path: &Path) -> Result<String, Failure> {
     match variable(path) {
         Some(name) => key_variable(name).map(|text| text.to_string()),
-        None => read_text(path),
+        None => {
+            // A name that is no file's may be a secret.
+            if path.as_os_str() != STDIN
+                && let Err(error) = path.metadata()
+            {
+                return Err(cannot_read_key(path, &error));
+            }
+            read_text(path)
+        }
     }
 }
 

@@ -69,6 +69,9 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
         let failure = Failure::rejected("not-text", &NotText).about(path.display());
         match bytes.as_slice() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => failure.hint("it is UTF-16: save it as UTF-8"),
+            // A sequence, of 46 bytes or with a longer length behind it.
+            [0x30, 0x2e | 0x81 | 0x82, ..] if kind == Sensitive::Key => failure
+                .hint("a key in DER? `openssl pkey -inform DER -in OLD -out NEW.pem` writes PEM"),
             _ => failure,
         }
     })?;
@@ -111,6 +114,19 @@ pub(crate) fn refuse_shared_secret(path: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether only its owner can read a file.
+#[cfg(unix)]
+pub(crate) fn is_for_owner(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let metadata = path.metadata();
+    metadata.is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o077 == 0)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn is_for_owner(_: &Path) -> bool {
+    false
 }
 
 /// What is known of a file that this user may read.
@@ -164,7 +180,7 @@ const ENDINGS: [&str; 7] = ["pem", "key", "pub", "txt", "der", "p8", "pk8"];
 
 /// Shows the name of a missing file only if it looks like a file's name: otherwise it may be a
 /// secret.
-fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
     match path.as_os_str() == STDIN || looks_like_a_file(path) {
         true => cannot("read", path, error),
         false => cannot("read", Path::new("the key's file"), error)

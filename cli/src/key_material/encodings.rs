@@ -11,13 +11,14 @@ pub(super) fn decodings(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>>
     let runs = text.split(|byte| !is_base64(*byte));
     let runs = runs.filter(|run| run.len() >= 24);
     let base64 = runs.flat_map(|run| {
-        // DER begins with `M` in base64, and a key of minisign with `RW`; a name or a prefix may
-        // come before it.
+        // A name or a prefix may come before it. A document is found in whatever follows that, if
+        // the letters are put together in the right fours. Bytes are found where they begin: DER
+        // with `M` in base64, and a key of minisign with `RW`.
         let begins = move |at: &usize| {
             let rest = run.get(*at..).unwrap_or_default();
-            *at == 0 || rest.starts_with(b"M") || rest.starts_with(b"RW")
+            *at < 4 || rest.starts_with(b"M") || rest.starts_with(b"RW")
         };
-        let begins = (0..run.len()).filter(begins).take(64);
+        let begins = (0..run.len()).filter(begins).take(68);
         begins.filter_map(move |at| from_base64(run.get(at..)?))
     });
     let mut digits = Zeroizing::new(text.to_vec());

@@ -87,6 +87,14 @@ fn a_key_is_known_in_every_form() {
         ),
         format!("untrusted comment: mine\n{}\n", minisign(*b"EdScB2")),
         "untrusted comment: signify secret key".to_owned(),
+        STANDARD.encode(utf16(&pem)),
+        format!("k:{}", STANDARD.encode(utf16(&pem))),
+        base32(&der[16..]),
+        base32(&der[16..]).to_lowercase(),
+        base32(pem.as_bytes()),
+        xxd(pem.as_bytes()),
+        xxd(pem.as_bytes()).replace('\n', " "),
+        xxd(&der),
     ] {
         assert_eq!(found(&text), Some(Material::Key), "{text}");
     }
@@ -107,6 +115,77 @@ fn a_key_is_known_in_every_form() {
             assert_eq!(found(&text), Some(Material::HexBytes), "{text}");
         }
     }
+}
+
+/// Whatever stands in front of a key, or is cut off from it.
+#[test]
+fn what_stands_in_front_changes_nothing() {
+    let pem = pem();
+    let document = STANDARD.encode(&pem);
+    let der = STANDARD.decode(BODY).unwrap();
+    let seed = STANDARD.encode(&der[16..]);
+    for before in [
+        "data:application/x-pem-file;base64,",
+        "data:x;base64,",
+        "base64,",
+        "a,b,",
+        "kms://",
+        "sk-",
+        "sk_live_",
+        "mykey_",
+        "app/",
+        "app/key/",
+        "vault/key/",
+        "secret/",
+        "$",
+        "@",
+        "v1.",
+        "(",
+    ] {
+        for key in [&document, &seed, &seed.replace('=', ""), &BODY.to_owned()] {
+            let text = format!("{before}{key}");
+            assert_eq!(found(&text), Some(Material::Key), "{text}");
+        }
+    }
+    for cut in [2, 4, 24] {
+        assert_eq!(found(&BODY[cut..]), Some(Material::Key), "{cut}");
+    }
+}
+
+/// As PowerShell writes it.
+fn utf16(text: &str) -> Vec<u8> {
+    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}
+
+fn base32(bytes: &[u8]) -> String {
+    let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let bits: Vec<u8> = bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |at| (byte >> at) & 1))
+        .collect();
+    let letter = |bits: &[u8]| {
+        let number = (0..5).fold(0, |number, at| {
+            number * 2 + usize::from(bits.get(at).copied().unwrap_or(0))
+        });
+        char::from(letters[number])
+    };
+    bits.chunks(5).map(letter).collect()
+}
+
+fn xxd(bytes: &[u8]) -> String {
+    let line = |(number, line): (usize, &[u8])| {
+        let pairs: Vec<String> = line.chunks(2).map(hex).collect();
+        let letters: String = line
+            .iter()
+            .map(|byte| match byte.is_ascii_graphic() || *byte == b' ' {
+                true => char::from(*byte),
+                false => '.',
+            })
+            .collect();
+        format!("{:08x}: {}  {letters}\n", 16 * number, pairs.join(" "))
+    };
+    bytes.chunks(16).enumerate().map(line).collect()
 }
 
 fn list(bytes: &[u8], one: fn(&u8) -> String) -> String {
@@ -182,6 +261,20 @@ fn what_is_public_is_not_taken_for_a_key() {
         "10.0.0.1:8080",
         "BCAuthority/releases/edge/production/shopV1000",
         "My Secret Key.txt",
+        "7f1c2a9e-3b4d-4c5e-8f6a-0b1c2d3e4f5a/6ba7b810-9dad-11d1-80b4-00c04fd430c8.wasm",
+        "3c59dc048e8850243be8079a5c74d079ABCDEF01",
+        "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "out/e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855.x86_64.cwasm",
+        "cache/edgec/target/debug/build/wasm-opt-sys-8258f66ae1742739/out/e4c3f0e8e8bcc31f-LoopInvariantCodeMotion.o",
+        "target/wasm32-wasip2/release/deps/my_very_long_application_name-0123456789abcdef.wasm",
+        "/home/runner/work/MyCompany-EdgeShop/MyCompany-EdgeShop/target/wasm32-wasip1/release/Shop2.wasm",
+        "Users/AnnaB/Source/Repos/EdgeShop/EdgeShop.Web/bin/Release/net9.0/wasi-wasm/AppBundle/EdgeShop.Web.wasm",
+        "bazel-out/k8-fastbuild-ST-4c64f0b3d5c7/bin/services/EdgeShop/wasm32_app.wasm",
+        "node_modules/.pnpm/@bytecodealliance+jco@1.15.0/node_modules/@bytecodealliance/jco/lib/wasi.wasm",
+        "_RNvXs5_NtCsjMrHjWRpXmz_4core5sliceNtB5_4IterNtNtNtNtB9_4iter6traits",
+        "_ZN4core3fmt9Formatter12pad_integral17h8f2a3b4c5d6e7f80E",
+        "__wbg_setRequestHeader_XMLHttpRequest_51d371ad5196f6ef",
+        "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi",
         "2027-01-01T00:00:00Z",
     ] {
         assert_eq!(found(text), None, "{text}");

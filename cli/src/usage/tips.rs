@@ -30,6 +30,7 @@ pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsStrin
                 (verb == "edgec run").then(|| of_program.to_owned())
             })
         }
+        (ErrorKind::UnknownArgument, [_]) => places(&whole, verb),
         (ErrorKind::MissingRequiredArgument, missing) => taken(&options, missing, arguments),
         _ => None,
     };
@@ -41,6 +42,26 @@ pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsStrin
     };
     error.insert(ContextKind::Suggested, tips);
     error
+}
+
+/// What a verb takes besides options: no place is left for an argument.
+fn places(whole: &Command, verb: &str) -> Option<String> {
+    let mut known = whole;
+    for name in verb.split(' ').skip(1) {
+        known = known.find_subcommand(name)?;
+    }
+    let places = known.get_positionals().map(|place| {
+        let name = place.get_value_names().and_then(<[_]>::first);
+        name.map_or_else(|| place.get_id().to_string(), ToString::to_string)
+    });
+    let places: Vec<String> = places.map(|name| format!("<{name}>")).collect();
+    Some(match places.is_empty() {
+        true => format!("`{verb}` takes options only"),
+        false => format!(
+            "`{verb}` takes {} and no more: run it once for each",
+            places.join(" ")
+        ),
+    })
 }
 
 /// The options of a verb, and those of the verbs around it.

@@ -1,0 +1,81 @@
+//! Hides key material in what is printed. Messages quote arguments, and lines and names of files.
+//! What refuses secrets looks at arguments and at whole files; this looks at the text itself, last.
+//!
+//! Only base64 and base32 are looked for, line by line: a seed in hexadecimal looks as a digest
+//! does, and messages name digests.
+
+use super::encodings::decodings;
+use super::random::{is_random_run, runs};
+use super::{DEPTH, is_key};
+
+/// What stands where something was hidden.
+const MASK: &str = "(not shown)";
+
+/// The shortest run of letters that is looked at, in bytes: 18 bytes in base64.
+const SHORTEST: usize = 24;
+
+/// A text without key material.
+pub(crate) fn masked(text: &str) -> String {
+    text.split_inclusive('\n').map(masked_line).collect()
+}
+
+fn masked_line(line: &str) -> String {
+    let bytes = line.as_bytes();
+    let mut shown = String::with_capacity(line.len());
+    let mut from = 0;
+    for run in runs(bytes, SHORTEST) {
+        let letters = bytes.get(run.clone()).unwrap_or_default();
+        let is_document = || decodings(letters).any(|decoded| is_key(&decoded, DEPTH - 1));
+        if is_random_run(bytes, &run) || is_document() {
+            // Letters of base64 are ASCII, so no character is cut.
+            shown.push_str(line.get(from..run.start).unwrap_or_default());
+            shown.push_str(MASK);
+            from = run.end;
+        }
+    }
+    shown.push_str(line.get(from..).unwrap_or_default());
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: &str = "1O5y2/kTWErVttjx92n4rTr+fCjL8dT74Jeoj0R1WEI";
+
+    #[test]
+    fn a_seed_is_hidden_and_the_rest_is_shown() {
+        for (text, shown) in [
+            (
+                format!("expected a keyword\n | (module (func \"{SEED}=\"))\n | ^"),
+                "expected a keyword\n | (module (func \"(not shown)=\"))\n | ^",
+            ),
+            (format!("{SEED}: no file\n"), "(not shown): no file\n"),
+            (format!("é$sk-{SEED} é"), "é$(not shown) é"),
+            (
+                "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp".to_owned(),
+                "(not shown)",
+            ),
+        ] {
+            assert_eq!(masked(&text), shown);
+        }
+    }
+
+    #[test]
+    fn ordinary_messages_are_as_they_were() {
+        for text in [
+            "",
+            "\n\n",
+            "error[io]: /srv/apps/EdgeShop/releases/2027-01-01/Shop2.wasm: cannot read",
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 is not known",
+            "_ZN4core3fmt9Formatter12pad_integral17h8f2a3b4c5d6e7f80E",
+            "_RNvXs5_NtCsjMrHjWRpXmz_4core5sliceNtB5_4IterNtNtNtNtB9_4iter6traits",
+            "_ZNSt3__212basic_stringIcNS_11char_traitsIcEENS_9allocatorIcEEE6appendEPKc",
+            "__wbg_setRequestHeader_XMLHttpRequest_51d371ad5196f6ef",
+            "unexpected argument '--nonsense-with-a-long-name-that-nobody-knows' found",
+            "wasi:http/outgoing-handler@0.2.6 is imported, docs/check.md#host-profiles",
+        ] {
+            assert_eq!(masked(text), text);
+        }
+    }
+}
