@@ -8,7 +8,7 @@ pub(super) fn has_stray_bytes(name: &[u8]) -> bool {
     if paths.iter().any(|begin| name.starts_with(begin)) {
         return false;
     }
-    let mut begin = 0;
+    let mut begin = 0_usize;
     // The end counts as a byte between two runs of digits.
     for (at, byte) in name.iter().chain(std::iter::once(&b'\0')).enumerate() {
         if byte.is_ascii_hexdigit() {
