@@ -5,6 +5,9 @@
 //! inside function bodies is not seen by it: reference types with an exact type, of the
 //! custom-descriptors proposal, which wasmparser lets pass ([`ONLY_SCANNED`]).
 
+use std::any::Any;
+use std::panic::catch_unwind;
+
 use wasmparser::{Parser, Validator, WasmFeatures};
 use wasmtime_environ::component::{ComponentTypesBuilder, Translator};
 use wasmtime_environ::{
@@ -91,6 +94,14 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateEr
     if kind == Kind::Component {
         inlining::check(wasm)?;
     }
+    // The engine asserts that its own code between components is valid. The code is not if it calls
+    // between too many memories.
+    let answer = catch_unwind(|| translate(wasm, kind));
+    let answer = answer.unwrap_or_else(|panic| Err(said(panic.as_ref())));
+    answer.map_err(|message| ValidateError::Engine { message })
+}
+
+fn translate(wasm: &[u8], kind: Kind) -> Result<Faults, String> {
     let tunables = tunables();
     let mut validator = Validator::new_with_features(SUPPORTED);
     let answer = match kind {
@@ -111,7 +122,14 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateEr
                 .map(|_| Faults::default())
         }
     };
-    answer.map_err(|error| ValidateError::Engine {
-        message: format!("{error:#}"),
-    })
+    answer.map_err(|error| format!("{error:#}"))
+}
+
+/// What the engine's front end said when it gave up, without the offset in code of its own.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("it says nothing");
+    let text = text.split(" (at offset").next().unwrap_or_default();
+    format!("its front end gives up: {text}")
 }

@@ -106,6 +106,63 @@ fn wrong_output() {
 }
 
 /// What it did, and what it left, is in the manifest: the image can be made again.
+/// The engine generates code for calls between components, and asserts that this code has at most 100
+/// memories. Core modules that import nothing of such calls let it put all of them together.
+#[test]
+fn a_program_that_is_beyond_the_engine_once_it_is_optimized() {
+    const MEMORY: &str = r#"(memory (export "m") 1)
+        (func (export "r") (param i32 i32 i32 i32) (result i32) (i32.const 0))"#;
+    const OWN: &str = r#"(core instance $own (instantiate $own))
+        (alias core export $own "m" (core memory $m))
+        (alias core export $own "r" (core func $r))"#;
+    const LIST: &str = r#"(param "a" (list u32)) (result (list u32))"#;
+    let program = |imports: &str, gives: &str| {
+        let caller = r#"(instance (instantiate $caller (with "f" (func $f))))"#.repeat(100);
+        format!(
+            r#"(component
+            (component $callee
+                (core module $own {MEMORY}
+                    (func (export "f") (param i32 i32) (result i32) (i32.const 0)))
+                {OWN}
+                (func (export "f") {LIST}
+                    (canon lift (core func $own "f") (memory $m) (realloc (func $r)))))
+            (component $caller
+                (import "f" (func $f {LIST}))
+                (core module $own {MEMORY})
+                {OWN}
+                (core func $low (canon lower (func $f) (memory $m) (realloc (func $r))))
+                (core module $user {imports})
+                (core instance (instantiate $user {gives})))
+            (instance $callee (instantiate $callee))
+            (alias export $callee "f" (func $f))
+            {caller})"#
+        )
+    };
+    let sandbox = Sandbox::new();
+    let imports = r#"(import "a" "f" (func (param i32 i32 i32)))"#;
+    let gives = r#"(with "a" (instance (export "f" (func $low))))"#;
+    sandbox.write("in.wat", program(imports, gives));
+    let build = |level| {
+        let build = ["build", "-q", "-t", "x86_64", "--key", "key.pem", level];
+        sandbox.run(&[&build[..], &["-o", "a.cwasm", "in.wat"]].concat())
+    };
+    let says = "memories count exceeds limit of 100";
+    for (level, left) in [("-O0", false), ("-O2", true)] {
+        let output = build(level);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{level}: {stderr}");
+        assert_eq!(stderr.contains(says), left, "{level}: {stderr}");
+    }
+    // And one that is beyond it as it is.
+    sandbox.write("in.wat", program("", ""));
+    let output = build("-O0");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.starts_with("error[unsupported]: "), "{stderr}");
+    assert!(stderr.contains(says), "{stderr}");
+    assert!(!stderr.contains("offset"), "{stderr}");
+}
+
 #[test]
 fn the_manifest_says_what_was_left() {
     let sandbox = Sandbox::new();
