@@ -2,25 +2,121 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 
 use edgec_artifact::Manifest;
 use edgec_compiler::Image;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::bounds::{MAX_FIELD_LEN, beginning};
-use crate::render::cell_of;
-
 /// One place where two things differ; a side that has nothing there is absent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Difference {
-    /// Where: a field of the manifest, such as `builder.stages.optimize.settings.level`. Its names
-    /// are made safe, and quoted where they have spaces.
-    pub(crate) at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) a: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) b: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Where.
+    pub at: Place,
+    /// What the first has, in words.
+    pub a: Option<String>,
+    /// What the second has, in words.
+    pub b: Option<String>,
+}
+
+/// Where two artifacts differ. Names come from files that need not be trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// The manifest, but no field of it, or fields that are not named.
+    Manifest,
+    /// A field of the manifest, such as `builder`, `stages`, `optimize`, `settings`, `level`.
+    Field(Vec<FieldName>),
+    /// The image as a whole.
+    Image,
+    /// A section of the image.
+    Section {
+        /// Its name.
+        name: String,
+        /// The first byte that is not the same, from the start of the section.
+        first: Option<u64>,
+        /// The function in which that byte lies.
+        within: Option<Within>,
+    },
+    /// The places of sections in the image.
+    Layout,
+}
+
+/// The name of a field, or of an entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FieldName {
+    /// The name, or its beginning.
+    pub text: String,
+    /// Whether more of it is left out.
+    pub is_cut: bool,
+}
+
+/// A place in a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Within {
+    /// The function's name.
+    pub function: Option<String>,
+    /// The number of its core module, and its own.
+    pub number: Option<(u32, u32)>,
+    /// Bytes from the start of the function.
+    pub distance: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, |name, _| name.to_owned())
+    }
+}
+
+impl Place {
+    /// In words. `shown` makes names fit to be shown, given a name and whether it was cut.
+    pub fn shown(&self, shown: impl Fn(&str, bool) -> String) -> String {
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut text, shown);
+        text
+    }
+
+    fn write(
+        &self,
+        out: &mut impl fmt::Write,
+        shown: impl Fn(&str, bool) -> String,
+    ) -> fmt::Result {
+        match self {
+            Self::Manifest => out.write_str("the manifest"),
+            Self::Field(names) => {
+                for (number, name) in names.iter().enumerate() {
+                    let dot = if number > 0 { "." } else { "" };
+                    write!(out, "{dot}{}", shown(&name.text, name.is_cut))?;
+                }
+                Ok(())
+            }
+            Self::Image => out.write_str("the image"),
+            Self::Section {
+                name,
+                first,
+                within,
+            } => {
+                write!(out, "section {}", shown(name, false))?;
+                if let Some(first) = first {
+                    write!(out, " from {first:#x}")?;
+                }
+                let Some(within) = within else { return Ok(()) };
+                match &within.function {
+                    Some(name) => write!(out, ", first in {}", shown(name, false))?,
+                    None => out.write_str(", first in a function without a name")?,
+                }
+                if let Some((module, index)) = within.number {
+                    write!(out, " (core module {module}, function {index})")?;
+                }
+                write!(out, " + {:#x}", within.distance)
+            }
+            Self::Layout => out.write_str("the places of sections in the image"),
+        }
+    }
 }
 
 /// How many differences of two manifests are named. A release differs from the next in some dozens;
@@ -29,11 +125,12 @@ const MAX_DIFFERENCES: usize = 10_000;
 
 /// The places in which two manifests differ.
 #[derive(Debug, Default)]
-pub(crate) struct Differences {
-    /// In the order of the fields' names, at most [`MAX_DIFFERENCES`].
-    pub(crate) named: Vec<Difference>,
+#[non_exhaustive]
+pub struct Differences {
+    /// In the order of the fields' names, at most 10,000.
+    pub named: Vec<Difference>,
     /// How many more there are.
-    pub(crate) more: usize,
+    pub more: usize,
 }
 
 /// What a side has where it has nothing.
@@ -41,20 +138,20 @@ const NOTHING: &Value = &Value::Null;
 
 /// Every field in which two manifests differ, in the order of the fields' names. Lists are sets:
 /// what only one has is named.
-pub(crate) fn of_manifests(a: &Manifest, b: &Manifest) -> Differences {
+pub fn of_manifests(a: &Manifest, b: &Manifest) -> Differences {
     let mut found = Differences::default();
     // A manifest has string keys and no failing `Serialize`.
     let value = |manifest| serde_json::to_value(manifest).unwrap_or_default();
-    found.compare("", &value(a), &value(b));
+    found.compare(&mut Vec::new(), &value(a), &value(b));
     if found.named.is_empty() && a != b {
         // Nothing is called the same that is not.
-        found.add_order("the manifest");
+        found.add_order(Place::Manifest);
     }
     found
 }
 
 impl Differences {
-    fn compare(&mut self, at: &str, a: &Value, b: &Value) {
+    fn compare(&mut self, at: &mut Vec<FieldName>, a: &Value, b: &Value) {
         if a == b {
             return;
         }
@@ -67,7 +164,9 @@ impl Differences {
                     for name in names {
                         let a = a.get(name).copied().unwrap_or(&none);
                         let b = b.get(name).copied().unwrap_or(&none);
-                        self.compare_fields(&below(at, name), a, b, Some(NAME));
+                        at.push(FieldName::of(name));
+                        self.compare_fields(at, a, b, Some(NAME));
+                        at.pop();
                     }
                 }
                 _ => self.compare_sets(at, a, b),
@@ -82,7 +181,7 @@ impl Differences {
     /// Compares two objects, but for one of their fields.
     fn compare_fields(
         &mut self,
-        at: &str,
+        at: &mut Vec<FieldName>,
         a: &Map<String, Value>,
         b: &Map<String, Value>,
         but: Option<&str>,
@@ -92,15 +191,17 @@ impl Differences {
             if but != Some(name.as_str()) {
                 let (a, b) = (a.get(name), b.get(name));
                 let (a, b) = (a.unwrap_or(NOTHING), b.unwrap_or(NOTHING));
-                self.compare(&below(at, name), a, b);
+                at.push(FieldName::of(name));
+                self.compare(at, a, b);
+                at.pop();
             }
         }
     }
 
-    fn compare_sets(&mut self, at: &str, a: &[Value], b: &[Value]) {
+    fn compare_sets(&mut self, at: &[FieldName], a: &[Value], b: &[Value]) {
         let (only_a, only_b) = (lacking(a, b), lacking(b, a));
         if only_a.is_empty() && only_b.is_empty() {
-            self.add_order(at);
+            self.add_order(Place::Field(at.to_owned()));
         }
         for value in only_a {
             self.add(at, value, NOTHING);
@@ -110,33 +211,41 @@ impl Differences {
         }
     }
 
-    fn add(&mut self, at: &str, a: &Value, b: &Value) {
-        if self.named.len() >= MAX_DIFFERENCES {
-            self.more += 1;
-            return;
+    fn add(&mut self, at: &[FieldName], a: &Value, b: &Value) {
+        if self.has_room() {
+            let at = Place::Field(at.to_owned());
+            let (a, b) = (shown(a), shown(b));
+            self.named.push(Difference { at, a, b });
         }
-        self.named.push(Difference {
-            at: at.to_owned(),
-            a: shown(a),
-            b: shown(b),
-        });
     }
 
     /// Two lists are the same but for their order.
-    fn add_order(&mut self, at: &str) {
-        let order = |text: &str| Value::String(text.to_owned());
-        self.add(at, &order("in one order"), &order("in another"));
+    fn add_order(&mut self, at: Place) {
+        if self.has_room() {
+            let order = |text: &str| Some(text.to_owned());
+            let (a, b) = (order("in one order"), order("in another"));
+            self.named.push(Difference { at, a, b });
+        }
+    }
+
+    /// Whether another difference is named. If not, it is counted.
+    fn has_room(&mut self) -> bool {
+        let has_room = self.named.len() < MAX_DIFFERENCES;
+        self.more += usize::from(!has_room);
+        has_room
     }
 }
 
-/// The name of a field below another one, made safe. A name stands in front of everything below it,
-/// so it is cut.
-fn below(at: &str, name: &str) -> String {
-    let (name, is_cut) = beginning(name.to_owned(), MAX_FIELD_LEN);
-    let name = cell_of(&name, is_cut);
-    match at {
-        "" => name,
-        _ => format!("{at}.{name}"),
+/// The longest part of a field's name in a difference, in bytes: names of stages and settings are
+/// shorter, and one of them stands in front of everything below it.
+const MAX_FIELD_LEN: usize = 200;
+
+impl FieldName {
+    fn of(name: &str) -> Self {
+        let end = name.floor_char_boundary(MAX_FIELD_LEN);
+        let text = name.get(..end).unwrap_or_default().to_owned();
+        let is_cut = end < name.len();
+        Self { text, is_cut }
     }
 }
 
@@ -192,21 +301,23 @@ fn shown(value: &Value) -> Option<String> {
 
 /// A section of two images.
 #[derive(Debug, Serialize)]
-pub(crate) struct SectionDifference {
-    pub(crate) name: String,
+#[non_exhaustive]
+pub struct SectionDifference {
+    /// Its name.
+    pub name: String,
     /// Its length in bytes in the first, where that has it.
-    pub(crate) a: Option<u64>,
+    pub a: Option<u64>,
     /// Its length in bytes in the second, where that has it.
-    pub(crate) b: Option<u64>,
+    pub b: Option<u64>,
     /// Whether every byte is the same.
-    pub(crate) same: bool,
+    pub same: bool,
     /// The first byte that is not, from the start of the section.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) first: Option<u64>,
+    pub first: Option<u64>,
 }
 
 /// Every section that one of the images has.
-pub(crate) fn of_sections(a: &Image<'_>, b: &Image<'_>) -> Vec<SectionDifference> {
+pub fn of_sections(a: &Image<'_>, b: &Image<'_>) -> Vec<SectionDifference> {
     let mut names: Vec<&str> = a.sections().map(|(name, _)| name).collect();
     let more = b.sections().map(|(name, _)| name);
     let more: Vec<&str> = more.filter(|name| !names.contains(name)).collect();
@@ -238,8 +349,8 @@ mod tests {
 
     fn found(a: &Value, b: &Value) -> Vec<(String, Option<String>, Option<String>)> {
         let mut found = Differences::default();
-        found.compare("", a, b);
-        let row = |difference: Difference| (difference.at, difference.a, difference.b);
+        found.compare(&mut Vec::new(), a, b);
+        let row = |it: Difference| (it.at.to_string(), it.a, it.b);
         found.named.into_iter().map(row).collect()
     }
 
@@ -251,10 +362,14 @@ mod tests {
             .collect();
         let a = json!([{"name": long, "settings": settings}]);
         let mut found = Differences::default();
-        found.compare("stages", &a, &json!([]));
+        found.compare(&mut vec![FieldName::of("stages")], &a, &json!([]));
         assert_eq!((found.named.len(), found.more), (MAX_DIFFERENCES, 3));
-        let at = format!(r"stages.{}\….settings.0", "x".repeat(MAX_FIELD_LEN));
-        assert_eq!(found.named[0].at, at);
+        let at = found.named[0].at.shown(|name, is_cut| match is_cut {
+            true => format!("{name}…"),
+            false => name.to_owned(),
+        });
+        let cut = "x".repeat(MAX_FIELD_LEN);
+        assert_eq!(at, format!("stages.{cut}….settings.0"));
     }
 
     #[test]

@@ -1,27 +1,30 @@
 //! What a manifest says of how its image was made.
 
-use std::collections::BTreeMap;
-
 use edgec_artifact::{
     Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, Kind, LimitRange, Manifest,
-    Resources, Sha256Digest, Source, Stage, TargetCpu, Validity,
+    Resources, Sha256Digest, Source, TargetCpu, Validity,
 };
-use edgec_compiler::{
-    ADAPTER_VERSION, Adapter, Choice, ENCODER_VERSION, ENGINE_VERSION, EngineProfile, Interface,
-    Level, NativeImage, TEXT_VERSION, WIZER_VERSION,
-};
+use edgec_compiler::{ENGINE_VERSION, NativeImage};
 use edgec_targets::Target;
 
-use super::{Initialized, Prepared, Recipe};
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+use crate::stages;
 
 /// What a release says of itself; the same for every target.
-pub(crate) struct Release {
-    pub(crate) version: u64,
-    pub(crate) display_version: Option<String>,
-    pub(crate) channel: Option<String>,
-    pub(crate) validity: Validity,
-    /// A build has none; a rebuild repeats those of the artifact.
-    pub(crate) extensions: Option<Extensions>,
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Release {
+    /// A number that grows with each release.
+    pub version: u64,
+    /// The version as people write it.
+    pub display_version: Option<String>,
+    /// The release channel.
+    pub channel: Option<String>,
+    /// When the artifact may be used.
+    pub validity: Validity,
+    /// What the publisher adds. A rebuild repeats those of the artifact.
+    pub extensions: Option<Extensions>,
 }
 
 /// The manifests of a program, one for each image. What the program itself says is read once.
@@ -31,8 +34,14 @@ pub(crate) struct Manifests<'a> {
     recipe: &'a Recipe,
     prepared: &'a Prepared,
     optimized: Bytes,
-    interface: Interface,
-    resources: Resources,
+}
+
+/// A manifest that lacks what is said of its image's bytes.
+pub(crate) struct WithoutImage<'a> {
+    of: &'a Manifests<'a>,
+    kind: Kind,
+    target: TargetCpu,
+    engine: Engine,
 }
 
 impl<'a> Manifests<'a> {
@@ -42,60 +51,68 @@ impl<'a> Manifests<'a> {
         recipe: &'a Recipe,
         prepared: &'a Prepared,
     ) -> Self {
-        let program = &prepared.optimized.component;
         Self {
             release,
             name,
             recipe,
             prepared,
-            optimized: Bytes::of(program.bytes()),
-            interface: prepared.interface.clone(),
-            resources: resources(&prepared.resources),
+            optimized: Bytes::of(prepared.optimized.component.bytes()),
         }
     }
 
-    /// The manifest of `image`, but for the image's digests.
-    pub(crate) fn of(&self, image: &NativeImage) -> impl FnOnce(Image) -> Manifest + use<> {
-        let (release, interface) = (self.release, self.interface.clone());
-        let mut manifest = Manifest {
-            name: self.name.to_owned(),
-            version: release.version,
-            display_version: release.display_version.clone(),
-            channel: release.channel.clone(),
-            kind: kind(image.kind()),
-            image: Image {
-                length: 0,
-                sha256: Sha256Digest([0; 32]),
-                fsverity: edgec_artifact::VerityDigest([0; 32]),
-            },
-            source: Source {
-                input: self.prepared.input.clone(),
-                optimized: self.optimized.clone(),
-            },
+    /// The manifest of `image`, but for its bytes.
+    pub(crate) fn of(&'a self, image: &NativeImage) -> WithoutImage<'a> {
+        WithoutImage {
+            of: self,
+            kind: stages::kind::stated(image.kind()),
             target: target(image.target()),
             engine: Engine {
                 name: "wasmtime".to_owned(),
                 version: ENGINE_VERSION.to_owned(),
                 profile: image.profile().name().to_owned(),
-                tunables: settings(image.tunables().iter().cloned()),
+                tunables: stages::settings(image.tunables().iter().cloned()),
                 compatibility_hash: Sha256Digest(image.compatibility_hash()),
             },
+        }
+    }
+}
+
+impl WithoutImage<'_> {
+    /// The whole manifest.
+    pub(crate) fn with(self, image: Image) -> Manifest {
+        let Manifests {
+            release,
+            name,
+            recipe,
+            prepared,
+            optimized,
+        } = self.of;
+        let interface = prepared.interface.clone();
+        Manifest {
+            name: (*name).to_owned(),
+            version: release.version,
+            display_version: release.display_version.clone(),
+            channel: release.channel.clone(),
+            kind: self.kind,
+            image,
+            source: Source {
+                input: prepared.input.clone(),
+                optimized: optimized.clone(),
+            },
+            target: self.target,
+            engine: self.engine,
             capabilities: Capabilities {
                 imports: interface.imports.into_iter().collect(),
                 exports: Exports::of(interface.exports),
             },
-            resources: self.resources.clone(),
-            wasm_features: self.prepared.optimized.component.feature_names(),
+            resources: resources(&prepared.resources),
+            wasm_features: prepared.optimized.component.feature_names(),
             validity: release.validity.into_stated(),
             builder: Builder {
                 edgec: env!("CARGO_PKG_VERSION").to_owned(),
-                stages: stages(self.recipe, self.prepared),
+                stages: stages::written(recipe, prepared),
             },
             extensions: release.extensions.clone(),
-        };
-        move |digests| {
-            manifest.image = digests;
-            manifest
         }
     }
 }
@@ -111,140 +128,8 @@ fn target(target: &Target) -> TargetCpu {
     }
 }
 
-const fn kind(kind: edgec_compiler::Kind) -> Kind {
-    match kind {
-        edgec_compiler::Kind::Component => Kind::Component,
-        edgec_compiler::Kind::Module => Kind::Module,
-    }
-}
-
-/// The stages that the input went through.
-fn stages(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
-    let edge = recipe.profile == EngineProfile::Edge;
-    let stages = [
-        prepared
-            .from_text
-            .then(|| stage("parse", "wat", TEXT_VERSION, [])),
-        prepared
-            .choice
-            .as_ref()
-            .map(|choice| kind_stage(choice, prepared.kind)),
-        prepared.adapter.map(adapt_stage),
-        prepared.initialized.as_ref().map(init_stage),
-        (recipe.level != Level::O0).then(|| optimize_stage(recipe, prepared)),
-        edge.then(|| own_stage("order", [("functions", "escaping-first".to_owned())])),
-        Some(stage(
-            "precompile",
-            "wasmtime",
-            ENGINE_VERSION,
-            [("optLevel", "speed".to_owned())],
-        )),
-        edge.then(|| own_stage("trim", [("metadata", "escaping".to_owned())])),
-    ];
-    stages.into_iter().flatten().collect()
-}
-
-fn kind_stage(choice: &Choice, chosen: edgec_compiler::Kind) -> Stage {
-    // A rebuild asks for the same kind, and gets the same answer.
-    let mut stage = own_stage(
-        "kind",
-        [
-            ("asked", choice.asked.name().to_owned()),
-            ("chosen", kind(chosen).name().to_owned()),
-            ("because", choice.why.to_string()),
-        ],
-    );
-    let lacks = choice.lacks.as_ref();
-    let lacks = lacks.map(|lacks| ("lacks".to_owned(), lacks.to_string()));
-    stage.settings.extend(lacks);
-    stage
-}
-
-fn adapt_stage(adapter: Adapter) -> Stage {
-    let mut chosen = vec![("adapter", adapter.name().to_owned())];
-    if adapter != Adapter::None {
-        chosen.push(("adapterVersion", ADAPTER_VERSION.to_owned()));
-    }
-    stage("adapt", "wit-component", ENCODER_VERSION, chosen)
-}
-
-fn init_stage(init: &Initialized) -> Stage {
-    let settings = [
-        ("function", init.function.clone()),
-        ("imports", "trap".to_owned()),
-        ("nanCanonicalization", "true".to_owned()),
-    ];
-    stage("init", "wasmtime-wizer", WIZER_VERSION, settings)
-}
-
-fn optimize_stage(recipe: &Recipe, prepared: &Prepared) -> Stage {
-    let mut chosen = vec![("level", recipe.level.name().to_owned())];
-    if let Some(list) = recipe.level.list() {
-        chosen.push(("passes", list.to_owned()));
-    }
-    if prepared.optimized.component.kind() == edgec_compiler::Kind::Component {
-        chosen.push(("shareModules", "true".to_owned()));
-        chosen.push(("trimExports", "true".to_owned()));
-    }
-    let left: Vec<String> = prepared
-        .kept()
-        .map(|(number, _)| number.to_string())
-        .collect();
-    if !left.is_empty() {
-        // They were left on request, or the optimizer failed on them. A rebuild needs their
-        // numbers.
-        chosen.push(("modulesKept", left.join(",")));
-    }
-    let mut functions = BTreeMap::<usize, usize>::new();
-    for (number, _) in prepared.kept_functions() {
-        *functions.entry(number).or_default() += 1;
-    }
-    if !functions.is_empty() {
-        // The number in each module. Which functions, and why, follows from the input and the
-        // list of passes.
-        let kept = functions
-            .iter()
-            .map(|(number, kept)| format!("{number}:{kept}"));
-        let kept: Vec<String> = kept.collect();
-        chosen.push(("functionsKept", kept.join(",")));
-    }
-    let optimizer = &recipe.optimizer;
-    stage(
-        "optimize",
-        optimizer.tool.name(),
-        &optimizer.version,
-        chosen,
-    )
-}
-
-/// A stage of edgec's own.
-fn own_stage(name: &str, settings: impl IntoIterator<Item = (&'static str, String)>) -> Stage {
-    stage(name, "edgec", env!("CARGO_PKG_VERSION"), settings)
-}
-
-fn stage(
-    name: &str,
-    tool: &str,
-    version: &str,
-    settings: impl IntoIterator<Item = (&'static str, String)>,
-) -> Stage {
-    Stage {
-        name: name.to_owned(),
-        tool: tool.to_owned(),
-        version: version.to_owned(),
-        settings: self::settings(settings),
-    }
-}
-
-fn settings(pairs: impl IntoIterator<Item = (&'static str, String)>) -> BTreeMap<String, String> {
-    pairs
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
-}
-
 /// What an instance needs, as a manifest has it.
-pub(super) fn resources(needs: &edgec_compiler::Resources) -> Resources {
+pub(crate) fn resources(needs: &edgec_compiler::Resources) -> Resources {
     let ranges = |limits: &[edgec_compiler::Limits]| {
         let range = |limits: &edgec_compiler::Limits| LimitRange {
             minimum: limits.minimum,

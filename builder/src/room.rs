@@ -7,10 +7,8 @@
 use edgec_compiler::Facts;
 use serde::Serialize;
 
-use super::manifest;
-use crate::bounds::excerpt;
-use crate::failure::{Exit, Failure};
-use crate::render::{count, size};
+use crate::error::RoomError;
+use crate::manifest;
 
 /// The longest list of imports in a manifest, in bytes of JSON (2 MiB).
 const MAX_IMPORTS_LEN: u64 = 2 << 20;
@@ -27,42 +25,32 @@ const _: () = {
 };
 
 /// Refuses a program whose manifest would be too long for every reader.
-pub(crate) fn check(program: &Facts) -> Result<(), Failure> {
+///
+/// # Errors
+///
+/// [`RoomError`].
+pub fn check_room(program: &Facts) -> Result<(), RoomError> {
     let imports = &program.interface.imports;
     let length = json_len(imports);
     if length > MAX_IMPORTS_LEN {
-        let longest = imports.iter().max_by_key(|name| name.len());
-        let longest = longest.map_or(0, String::len);
-        let some: Vec<String> = imports.iter().take(3).map(|name| quoted(name)).collect();
-        let message = format!(
-            "its {} take {} in a manifest ({length} bytes), and {} is the limit ({MAX_IMPORTS_LEN}); the first are \
-             {}, the longest has {longest} bytes",
-            count(imports.len(), "import"),
-            size(length),
-            size(MAX_IMPORTS_LEN),
-            some.join(", "),
-        );
-        let failure = Failure::new(Exit::Rejected, "too-many-imports", message).with_safe_message();
-        return Err(failure.hint(
-            "every import is signed by name, since policies decide over imports: link what is imported into the \
-             program, or give the imports shorter names",
-        ));
+        return Err(RoomError::Imports {
+            count: imports.len(),
+            length,
+            limit: MAX_IMPORTS_LEN,
+            first: imports.iter().take(3).cloned().collect(),
+            longest: imports.iter().map(String::len).max().unwrap_or(0),
+        });
     }
     let resources = manifest::resources(&program.resources);
     let length = json_len(&resources.memories) + json_len(&resources.tables);
     if length > MAX_RESOURCES_LEN {
-        let message = format!(
-            "the {} memories and {} tables of its {} core instances take {} in a manifest ({length} bytes), and {} is \
-             the limit ({MAX_RESOURCES_LEN})",
-            resources.memories.len(),
-            resources.tables.len(),
-            resources.core_instances,
-            size(length),
-            size(MAX_RESOURCES_LEN),
-        );
-        return Err(Failure::new(Exit::Rejected, "too-many-memories", message).hint(
-            "a pool of instances is planned by every memory and table: instantiate fewer core modules, or share memories",
-        ));
+        return Err(RoomError::Resources {
+            memories: resources.memories.len(),
+            tables: resources.tables.len(),
+            instances: resources.core_instances,
+            length,
+            limit: MAX_RESOURCES_LEN,
+        });
     }
     Ok(())
 }
@@ -70,9 +58,4 @@ pub(crate) fn check(program: &Facts) -> Result<(), Failure> {
 fn json_len(value: &impl Serialize) -> u64 {
     // Serializing names and numbers never fails.
     serde_json::to_vec(value).map_or(0, |json| json.len() as u64)
-}
-
-/// A name in backticks, made safe, cut to 40 bytes.
-fn quoted(name: &str) -> String {
-    format!("`{}`", excerpt(name, 40))
 }

@@ -1,92 +1,118 @@
-//! A recipe from a manifest: the reverse of `manifest.rs`.
+//! The stages of a build, as manifests name them.
+//!
+//! A stage is a file: what it does, what it writes into the manifest, and how a rebuild reads that
+//! back. Which stages there are, and their order, is [`ALL`] and nothing else.
 
-use std::collections::BTreeSet;
+mod adapt;
+pub(crate) mod init;
+pub(crate) mod kind;
+pub(crate) mod optimize;
+mod order;
+mod parse;
+pub(crate) mod precompile;
+mod trim;
 
-use edgec_artifact::{Kind, Manifest, Stage};
-use edgec_compiler::{KindChoice, Level};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Recipe;
-use crate::failure::{Exit, Failure};
-use crate::workers::Workers;
+use edgec_artifact::Stage;
 
-/// The recipe by which an image was made, as its manifest has it.
-pub(crate) fn recipe(manifest: &Manifest, workers: &Workers) -> Result<Recipe, Failure> {
-    let profile = &manifest.engine.profile;
-    let profile = profile
-        .parse()
-        .map_err(|_| unknown(&format!("engine profile `{profile}`")))?;
-    let mut recipe = Recipe {
-        kind: match manifest.kind {
-            Kind::Component => KindChoice::Component,
-            Kind::Module => KindChoice::Module,
-        },
-        init: None,
-        level: Level::O0,
-        profile,
-        timeout: workers.timeout,
-        front_end: workers.front_end.clone(),
-        optimizer: workers.optimizer.clone(),
-        assembler: workers.assembler.clone(),
-        compiler: workers.compiler.clone(),
-    };
+use crate::error::UnknownSetting;
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+
+/// Every stage, in the order of the work.
+static ALL: [StageKind; 8] = [
+    parse::STAGE,
+    kind::STAGE,
+    adapt::STAGE,
+    init::STAGE,
+    optimize::STAGE,
+    order::STAGE,
+    precompile::STAGE,
+    trim::STAGE,
+];
+
+/// A stage in manifests.
+struct StageKind {
+    name: &'static str,
+    /// What a manifest says of it; nothing if the program did not go through it.
+    write: fn(&Recipe, &Prepared) -> Option<Stage>,
+    /// Puts what a manifest says of it into the recipe of a rebuild.
+    read: fn(&Stage, &mut Recipe) -> Result<(), UnknownSetting>,
+}
+
+/// The stages that a program went through, as its manifest has them.
+pub(crate) fn written(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
+    let stages = ALL.iter();
+    stages
+        .filter_map(|stage| (stage.write)(recipe, prepared))
+        .collect()
+}
+
+/// Puts the stages of a manifest into the recipe of a rebuild.
+pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownSetting> {
     let mut seen = BTreeSet::new();
-    for stage in &manifest.builder.stages {
+    for stage in stages {
         if !seen.insert(&stage.name) {
             return Err(unknown(&format!("stage `{}`, twice", stage.name)));
         }
-        match stage.name.as_str() {
-            "init" => recipe.init = Some(workers.init(setting(stage, "function")?.to_owned())),
-            "optimize" => {
-                recipe.level = level(stage)?;
-                recipe.optimizer.spared = spared(stage)?;
-            }
-            "kind" => recipe.kind = asked(stage)?,
-            // These follow from the input, the kind and the profile.
-            "parse" | "adapt" | "order" | "precompile" | "trim" => {}
-            other => return Err(unknown(&format!("stage `{other}`"))),
-        }
+        let known = ALL.iter().find(|known| known.name == stage.name);
+        let known = known.ok_or_else(|| unknown(&format!("stage `{}`", stage.name)))?;
+        (known.read)(stage, recipe)?;
     }
-    Ok(recipe)
+    Ok(())
 }
 
-/// The kind that was asked for. The manifest also states the kind that was chosen.
-fn asked(stage: &Stage) -> Result<KindChoice, Failure> {
-    let name = setting(stage, "asked")?;
-    let mut choices = KindChoice::ALL.into_iter();
-    let choice = choices.find(|choice| choice.name() == name);
-    choice.ok_or_else(|| unknown(&format!("kind `{name}`")))
+/// How a rebuild reads a stage that follows from the input, the kind and the profile.
+fn follows(_: &Stage, _: &mut Recipe) -> Result<(), UnknownSetting> {
+    Ok(())
 }
 
-fn level(stage: &Stage) -> Result<Level, Failure> {
-    let name = setting(stage, "level")?;
-    let mut levels = Level::ALL.into_iter();
-    let level = levels.find(|level| level.name() == name);
-    let level = level.ok_or_else(|| unknown(&format!("optimization level `{name}`")))?;
-    let passes = stage.settings.get("passes").map(String::as_str);
-    match passes == level.list() {
-        true => Ok(level),
-        false => {
-            let passes = passes.unwrap_or("Binaryen's own");
-            Err(unknown(&format!("level `{name}` of passes `{passes}`")))
-        }
-    }
-}
-
-fn spared(stage: &Stage) -> Result<BTreeSet<usize>, Failure> {
-    let Some(numbers) = stage.settings.get("modulesKept") else {
-        return Ok(BTreeSet::new());
-    };
-    let numbers: Result<_, _> = numbers.split(',').map(str::parse).collect();
-    numbers.map_err(|_| unknown("`modulesKept` that is not a list of numbers"))
-}
-
-fn setting<'s>(stage: &'s Stage, name: &str) -> Result<&'s str, Failure> {
+fn setting<'s>(stage: &'s Stage, name: &str) -> Result<&'s str, UnknownSetting> {
     let setting = stage.settings.get(name).map(String::as_str);
     setting.ok_or_else(|| unknown(&format!("stage `{}` without `{name}`", stage.name)))
 }
 
-fn unknown(what: &str) -> Failure {
-    let message = format!("the manifest has a setting that this edgec does not know: {what}");
-    Failure::new(Exit::Rejected, "rebuild-unknown", message)
-        .hint("`edgec inspect` shows which edgec built it: use that one")
+fn unknown(what: &str) -> UnknownSetting {
+    UnknownSetting(what.to_owned())
+}
+
+/// A stage of edgec's own.
+fn own(name: &str, settings: impl IntoIterator<Item = (&'static str, String)>) -> Stage {
+    of_tool(name, "edgec", env!("CARGO_PKG_VERSION"), settings)
+}
+
+fn of_tool(
+    name: &str,
+    tool: &str,
+    version: &str,
+    settings: impl IntoIterator<Item = (&'static str, String)>,
+) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        tool: tool.to_owned(),
+        version: version.to_owned(),
+        settings: self::settings(settings),
+    }
+}
+
+/// Settings as a manifest has them.
+pub(crate) fn settings(
+    pairs: impl IntoIterator<Item = (&'static str, String)>,
+) -> BTreeMap<String, String> {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_has_a_name_of_its_own() {
+        let names: BTreeSet<&str> = ALL.iter().map(|stage| stage.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
 }

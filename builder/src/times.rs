@@ -8,85 +8,89 @@ use std::time::{Duration, Instant};
 use serde::{Serialize, Serializer};
 
 /// Measures one stage after the other.
-pub(super) struct Clock {
+#[derive(Debug)]
+pub struct Clock {
     lap: Instant,
 }
 
 impl Clock {
-    pub(super) fn start() -> Self {
+    /// Starts the first lap.
+    pub fn start() -> Self {
         Self {
             lap: Instant::now(),
         }
     }
 
     /// The time since the start, or since the last lap.
-    pub(super) fn lap(&mut self) -> Duration {
+    pub fn lap(&mut self) -> Duration {
         let now = Instant::now();
         now - std::mem::replace(&mut self.lap, now)
     }
 
     /// The same, without starting a new lap.
-    pub(super) fn elapsed(&self) -> Duration {
+    pub fn elapsed(&self) -> Duration {
         self.lap.elapsed()
     }
 }
 
-/// How long the stages took that all artifacts of an input share. The report itself has those of
-/// validation, initialization and optimization.
-#[derive(Default, Serialize)]
-pub(super) struct Times {
-    /// Reading the input.
+/// How long the stages took that all artifacts of an input share.
+/// [`Prepared`](crate::Prepared) has those of validation, initialization and optimization.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Times {
+    /// Reading the input: the caller's work.
     #[serde(rename = "readSeconds", serialize_with = "seconds")]
-    pub(super) reading: Duration,
+    pub reading: Duration,
     /// Taking the names of functions out.
     #[serde(rename = "namesSeconds", serialize_with = "seconds")]
-    pub(super) naming: Duration,
+    pub naming: Duration,
     /// The cold-start lint, beside the compiler.
     #[serde(rename = "coldStartSeconds", serialize_with = "seconds")]
-    pub(super) linting: Duration,
+    pub linting: Duration,
     /// From the start of the first compiler to the last image, stripped and trimmed.
     #[serde(rename = "compileSeconds", serialize_with = "seconds")]
-    pub(super) compiling: Duration,
+    pub compiling: Duration,
     /// Verifying and auditing all artifacts.
     #[serde(rename = "checkSeconds", serialize_with = "seconds")]
-    pub(super) checking: Duration,
-    /// Writing all files.
+    pub checking: Duration,
+    /// Writing all files: the caller's work.
     #[serde(rename = "writeSeconds", serialize_with = "seconds")]
-    pub(super) writing: Duration,
-    /// The whole build of this input.
+    pub writing: Duration,
+    /// The whole build of this input; the caller adds its own work.
     #[serde(rename = "totalSeconds", serialize_with = "seconds")]
-    pub(super) total: Duration,
+    pub total: Duration,
 }
 
 /// How long the stages of one artifact took.
-#[derive(Default, Serialize)]
-pub(super) struct ArtifactTimes {
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct ArtifactTimes {
     /// The compiler's process.
     #[serde(rename = "compileSeconds", serialize_with = "seconds")]
-    pub(super) compiling: Duration,
+    pub compiling: Duration,
     /// Stripping and trimming the image.
     #[serde(rename = "stripSeconds", serialize_with = "seconds")]
-    pub(super) stripping: Duration,
+    pub stripping: Duration,
     /// Making the debug file.
     #[serde(rename = "debugFileSeconds", serialize_with = "seconds")]
-    pub(super) debug_file: Duration,
+    pub debug_file: Duration,
     /// The digests and the manifest.
     #[serde(rename = "packageSeconds", serialize_with = "seconds")]
-    pub(super) packaging: Duration,
+    pub packaging: Duration,
     /// The signature; with a signing program or a token, also what that waits for.
     #[serde(rename = "signSeconds", serialize_with = "seconds")]
-    pub(super) signing: Duration,
+    pub signing: Duration,
     /// Verifying the artifact as a host does.
     #[serde(rename = "verifySeconds", serialize_with = "seconds")]
-    pub(super) verifying: Duration,
+    pub verifying: Duration,
     /// Auditing its code.
     #[serde(rename = "auditSeconds", serialize_with = "seconds")]
-    pub(super) auditing: Duration,
+    pub auditing: Duration,
 }
 
 impl ArtifactTimes {
     /// All of them.
-    pub(super) fn sum(&self) -> Duration {
+    pub fn sum(&self) -> Duration {
         self.compiling
             + self.stripping
             + self.debug_file

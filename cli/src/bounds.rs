@@ -16,10 +16,6 @@ pub(crate) const MAX_COLUMN: usize = 100;
 /// itself. The largest known list of a real program has some thousands, which are for machines.
 pub(crate) const MAX_LISTED: usize = 1000;
 
-/// The longest part of a field's name in a difference, in bytes: names of stages and settings are
-/// shorter, and one of them stands in front of everything below it.
-pub(crate) const MAX_FIELD_LEN: usize = 200;
-
 /// The longest text about one host and one artifact, in bytes: the same text of an artifact may be
 /// printed for every host of a fleet.
 pub(crate) const MAX_REASON_LEN: usize = 1000;

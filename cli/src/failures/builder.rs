@@ -1,83 +1,153 @@
-//! Failures of optimizing and compiling, in the words of the command line.
+//! Failures of builds and rebuilds.
 
-use edgec_compiler::{AssembleError, OptimizeError, PrecompileError};
+use edgec_builder::{
+    BuildError, RebuildError, RoomError, SelfAuditError, SelfCheckError, TableError, Unserved,
+};
+use edgec_compiler::{ReadError, WorkerError};
 
-use crate::failure::Failure;
-use crate::machine::machine_failure;
+use super::compiler::{
+    INIT_DEFECT, assemble_failure, defect, front_end_failure, front_failure, init_failure,
+    optimize_failure, precompile_failure,
+};
+use super::machine::machine_failure;
+use crate::bounds::excerpt;
+use crate::failure::{Exit, Failure};
+use crate::render::{self, count, size};
 
-/// What to do when the time for a whole program is up.
-pub(crate) const MORE_TIME: &str =
-    "--compile-timeout SECONDS gives a program more time, for all stages and targets together";
-
-/// What can only be a defect of edgec.
-pub(crate) fn defect(error: &dyn std::error::Error) -> Failure {
-    Failure::rejected("precompile", error).hint("this is a defect of edgec: please report it")
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        build_failure(&error)
+    }
 }
 
-/// Why optimizing failed, and what to do about it.
-pub(crate) fn optimize_failure(error: &OptimizeError) -> Failure {
-    let (code, module, more) = match error {
-        OptimizeError::Machine { source, .. } => return machine_failure(error, source),
-        OptimizeError::Timeout { module, whole, .. } => (
-            "optimize-timeout",
-            module,
-            match whole {
-                true => MORE_TIME,
-                false => "--optimizer-timeout SECONDS gives the optimizer more time",
-            },
-        ),
-        OptimizeError::Memory { module, .. } => (
-            "optimize-memory",
-            module,
-            "--worker-memory MIB gives the optimizer more memory",
-        ),
-        OptimizeError::Crash { module, .. } => (
-            "optimize-crash",
-            module,
-            "if it happens again, it is a defect of the optimizer: please report it with the input",
-        ),
-        _ => return Failure::rejected("optimize", error),
-    };
-    Failure::rejected(code, error).hint(format!(
-        "{more};\n--keep-module {module} leaves this core module as it is, -O0 leaves all of them"
-    ))
+fn build_failure(error: &BuildError) -> Failure {
+    match error {
+        BuildError::Name(error) => Failure::usage("name", render::safe(&error.to_string()))
+            .with_safe_message()
+            .hint("name the application with --name"),
+        BuildError::Input { error, bytes } => front_failure(error, bytes),
+        BuildError::Room(error) => room_failure(error),
+        BuildError::Init(error) => init_failure(error),
+        BuildError::Snapshot(error) => Failure::rejected("init", error).hint(INIT_DEFECT),
+        BuildError::NotResumed(error) => front_end_failure(error),
+        BuildError::Optimize(error) => optimize_failure(error),
+        BuildError::Assemble(error) => assemble_failure(error),
+        BuildError::NoSuchModule { number, modules } => {
+            let modules = count(*modules, "core module");
+            let message = format!("there is no core module {number}: the program has {modules}");
+            Failure::usage("keep-module", message).hint("they are counted from 0")
+        }
+        BuildError::Precompile(error) => precompile_failure(error),
+        BuildError::Debug(error) => defect(error),
+        BuildError::Missing { .. } => Failure::rejected("internal", error),
+        BuildError::SelfCheck(error) => self_check_failure(error),
+        BuildError::SelfAudit(error) => self_audit_failure(error),
+        BuildError::Unserved(error) => unserved_failure(error),
+        _ => Failure::rejected("build", error),
+    }
 }
 
-/// Why the optimized program was not put together, and what to do about it.
-pub(crate) fn assemble_failure(error: &AssembleError) -> Failure {
-    let (code, more) = match error {
-        AssembleError::Machine { source } => return machine_failure(error, source),
-        AssembleError::Timeout { .. } => ("optimize-timeout", MORE_TIME),
-        AssembleError::Memory { .. } => (
-            "optimize-memory",
-            "--worker-memory MIB gives a program more memory",
-        ),
-        _ => (
-            "optimize-crash",
-            "if it happens again, it is a defect of edgec: please report it with the input",
-        ),
-    };
-    Failure::rejected(code, error).hint(format!("{more};\n-O0 leaves all core modules as they are"))
+/// Why a manifest would be too long for every reader, and what to do about it.
+pub(crate) fn room_failure(error: &RoomError) -> Failure {
+    match error {
+        RoomError::Imports {
+            count: imports,
+            length,
+            limit,
+            first,
+            longest,
+        } => {
+            let some: Vec<String> = first.iter().map(|name| quoted(name)).collect();
+            let message = format!(
+                "its {} take {} in a manifest ({length} bytes), and {} is the limit ({limit}); the first are \
+                 {}, the longest has {longest} bytes",
+                count(*imports, "import"),
+                size(*length),
+                size(*limit),
+                some.join(", "),
+            );
+            let failure = Failure::new(Exit::Rejected, "too-many-imports", message);
+            failure.with_safe_message().hint(
+                "every import is signed by name, since policies decide over imports: link what is imported into the \
+                 program, or give the imports shorter names",
+            )
+        }
+        RoomError::Resources {
+            memories,
+            tables,
+            instances,
+            length,
+            limit,
+        } => {
+            let message = format!(
+                "the {memories} memories and {tables} tables of its {instances} core instances take {} in a \
+                 manifest ({length} bytes), and {} is the limit ({limit})",
+                size(*length),
+                size(*limit),
+            );
+            Failure::new(Exit::Rejected, "too-many-memories", message).hint(
+                "a pool of instances is planned by every memory and table: instantiate fewer core modules, or share memories",
+            )
+        }
+        _ => Failure::rejected("too-long", error),
+    }
 }
 
-/// Why there is no native code, and what can be done about it.
-pub(crate) fn precompile_failure(error: &PrecompileError) -> Failure {
-    let (code, hint) = match error {
-        PrecompileError::Compile { .. } => (
-            "precompile",
-            "the program is valid but beyond this engine; its toolchain may offer another way",
+/// A name in backticks, made safe, cut to 40 bytes.
+fn quoted(name: &str) -> String {
+    format!("`{}`", excerpt(name, 40))
+}
+
+/// Why a host would not accept what was just signed.
+pub(crate) fn self_check_failure(error: &SelfCheckError) -> Failure {
+    Failure::rejected("self-check", error)
+        .hint("edgec would not accept its own artifact, so nothing was written")
+}
+
+fn self_audit_failure(error: &SelfAuditError) -> Failure {
+    const CODE: &str = "self-audit";
+    match error {
+        SelfAuditError::Table(error) => table_failure(CODE, error),
+        _ => Failure::rejected(CODE, error).hint(
+            "a defect of edgec or of the engine, so nothing was written: please report it; \
+             where the audit is wrong, --no-self-audit builds without it",
         ),
-        PrecompileError::Timeout { .. } => ("compile-timeout", MORE_TIME),
-        PrecompileError::Memory { .. } => (
-            "compile-memory",
-            "--worker-memory MIB gives a program more memory",
+    }
+}
+
+/// Why the engine's table in an image is not known; `code` is the failure's code.
+pub(crate) fn table_failure(code: &'static str, error: &TableError) -> Failure {
+    match error {
+        TableError::Engine { found, .. } => Failure::rejected(code, error)
+            .hint(format!("use an edgec with wasmtime {found}")),
+        TableError::Read(ReadError::Worker(WorkerError::Machine(cause))) => {
+            machine_failure(error, cause)
+        }
+        TableError::Read(ReadError::Unreadable { .. }) => Failure::rejected(code, error).hint(
+            "the engine's table of functions is not as the compiler writes it: do not run it",
         ),
-        PrecompileError::Crash { .. } => (
-            "compile-crash",
-            "if it happens again, it is a defect of the engine: please report it with the input",
+        _ => Failure::rejected(code, error).hint(
+            "the engine's table of functions could not be read within limits: nothing is known of it",
         ),
-        PrecompileError::Machine { source, .. } => return machine_failure(error, source),
-        _ => ("precompile", "this is a defect of edgec: please report it"),
-    };
-    Failure::rejected(code, error).hint(hint)
+    }
+}
+
+/// A host of the fleet would load nothing of this build.
+pub(crate) fn unserved_failure(unserved: &Unserved) -> Failure {
+    let unfit = &unserved.unfit;
+    Failure::rejected(unfit.code(), unfit)
+        .about_safe(format!("host `{}`", render::safe(&unserved.host)))
+        .hint("a host of the fleet could not load what is built for it")
+}
+
+/// Why the input of this name was not built again.
+pub(crate) fn rebuild_failure(error: RebuildError, input: &str) -> Failure {
+    match error {
+        RebuildError::OtherInput { .. } => Failure::rejected("rebuild-input", &error)
+            .about(input)
+            .hint("name the very file that was built, as it was before other tools changed it"),
+        RebuildError::Build(error) => error.into(),
+        error => Failure::rejected("rebuild-unknown", &error)
+            .hint("`edgec inspect` shows which edgec built it: use that one"),
+    }
 }

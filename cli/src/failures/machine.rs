@@ -8,7 +8,7 @@ use std::io;
 
 use edgec_compiler::{Limit, MachineError};
 
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, chain};
 
 /// The failure that `cause` led to; `error` says which work was not done.
 pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
@@ -19,7 +19,7 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
              the system, of its own folder and of PATH (docs/environment.md)",
             program.display()
         );
-        return Failure::new(Exit::Environment, "worker", crate::failure::chain(error)).hint(hint);
+        return Failure::new(Exit::Environment, "worker", chain(error)).hint(hint);
     }
     let (code, hint) = match cause {
         MachineError::Temporary { .. } => ("temporary-folder", TEMPORARY),
@@ -57,7 +57,7 @@ pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failur
         ),
         _ => ("worker", "edgec starts itself for this work; run it again"),
     };
-    Failure::new(Exit::Environment, code, crate::failure::chain(error)).hint(hint)
+    Failure::new(Exit::Environment, code, chain(error)).hint(hint)
 }
 
 /// The failure of a thread that did not start.

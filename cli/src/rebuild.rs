@@ -1,0 +1,60 @@
+//! Making an image again from its input, and comparing: `edgec verify --rebuild`.
+
+use std::path::Path;
+
+use edgec_artifact::Manifest;
+use edgec_builder::Tools;
+
+use crate::differences::Difference;
+use crate::failure::Failure;
+use crate::failures::builder::rebuild_failure;
+use crate::files;
+use crate::progress::Progress;
+use crate::workers::WorkerArguments;
+
+/// An input that artifacts are said to be made from.
+pub(crate) struct Rebuild {
+    input: Vec<u8>,
+    name: String,
+    tools: Tools,
+    progress: Progress,
+}
+
+impl Rebuild {
+    pub(crate) fn new(
+        input: &Path,
+        workers: &WorkerArguments,
+        quiet: bool,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            input: files::read(input)?,
+            name: input.display().to_string(),
+            tools: workers.tools()?,
+            progress: Progress::new(quiet),
+        })
+    }
+
+    /// What the input is called; not made safe.
+    pub(crate) fn input(&self) -> &str {
+        &self.name
+    }
+
+    /// Removes the progress line.
+    pub(crate) fn end(&self) {
+        self.progress.clear();
+    }
+
+    /// In what the artifact differs from what the input compiles to here; `a` is what is stated,
+    /// `b` what was made. Nothing: both are the same, bit for bit.
+    pub(crate) fn differences(
+        &self,
+        manifest: &Manifest,
+        image: &[u8],
+    ) -> Result<Vec<Difference>, Failure> {
+        let rebuild = edgec_builder::Rebuild::new(manifest, &self.input, &self.tools);
+        let rebuild = rebuild.map_err(|error| rebuild_failure(error, &self.name))?;
+        self.progress.begin(&manifest.name, rebuild.steps());
+        let found = rebuild.differences(image, &self.progress)?;
+        Ok(found.into_iter().map(Difference::from).collect())
+    }
+}
