@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::render::{safe, safe_beginning};
+use crate::escape::{safe, safe_beginning};
 
 /// The widest cell to which the other cells of its column are padded, in characters. Names of
 /// files, functions and sections are shorter; a wider cell only moves the rest of its own row.

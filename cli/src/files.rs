@@ -16,8 +16,9 @@ use std::path::{Path, PathBuf};
 use crate::failure::{Exit, Failure};
 use crate::file_kind::Wanted;
 use crate::signals;
+use crate::stdin::ReadBefore;
+pub(crate) use crate::stdin::STDIN;
 
-use input::ReadBefore;
 use replace::Placed;
 
 pub(crate) use folders::{NewFolders, create_private};
@@ -29,12 +30,10 @@ pub(crate) use output::{
     same, spare, spare_inputs,
 };
 pub(crate) use secret::{
-    Sensitive, is_for_owner, look_at_key, read_secret, refuse_place_of_key, refuse_shared_secret,
+    Sensitive, VARIABLE_PREFIX, is_for_owner, look_at_key, read_secret, refuse_place_of_key,
+    refuse_shared_secret,
 };
 pub(crate) use way::remedy_of_way;
-
-/// The name that means standard input.
-pub(crate) const STDIN: &str = "-";
 
 /// Writes a file of this kind under a temporary name beside its own and renames it: a reader sees
 /// the old file or the new one, and a failure leaves the old one.

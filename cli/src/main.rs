@@ -14,6 +14,8 @@ mod bounds;
 mod cold_start;
 mod commands;
 mod differences;
+mod escape;
+mod exit;
 mod exports;
 mod failure;
 mod failures;
@@ -32,9 +34,11 @@ mod rebuild;
 mod render;
 mod reports;
 mod secrets;
+mod shield;
 mod signals;
 mod signer;
 mod stack;
+mod stdin;
 mod text_input;
 mod time;
 mod trust;
@@ -144,7 +148,7 @@ fn edgec() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     if command.takes_secrets() {
-        secrets::shield();
+        shield::shield();
     }
     match command {
         Command::Build(arguments) => commands::build::run(*arguments),

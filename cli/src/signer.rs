@@ -19,9 +19,10 @@ use edgec_packager::SecretKey;
 use self::command::CommandSigner;
 use self::token::TokenSigner;
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::keys::{self, Development};
 use crate::number::{SECONDS, number};
-use crate::{files, secrets};
+use crate::shield::shield;
 
 /// Who signs.
 #[derive(Debug, clap::Args)]
@@ -197,7 +198,7 @@ impl SignerArguments {
 impl NamedSigner {
     /// Reads the key, or logs in. From now on this process holds a secret.
     pub(crate) fn open(self) -> Result<Signer, Failure> {
-        secrets::shield();
+        shield();
         let Self {
             who,
             expected,

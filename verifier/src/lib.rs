@@ -13,9 +13,11 @@ mod access_list;
 mod advisories;
 pub mod audit;
 mod check;
+mod checks;
 mod consistency;
 mod engine_version;
 mod error;
+mod expected;
 mod fleet;
 mod guarded;
 mod host;
@@ -47,6 +49,7 @@ pub use edgec_artifact::{
 pub use edgec_targets::{EngineProfile, HostCpu, Misfit, UnknownProfile, import_text};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
+pub use expected::Expected;
 pub use fleet::{Fleet, FleetError, FleetHost, takes_from_here};
 pub use guarded::{GuardError, MAX_GUARDED_LEN, read_guarded};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
@@ -60,5 +63,5 @@ pub use pool_limits::{PoolLimits, PoolMisfit};
 pub use signatures::AcceptedSignature;
 pub use unsigned::describe_unsigned;
 pub use verify::{
-    Expected, Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
+    Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
 };

@@ -4,15 +4,15 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use zeroize::Zeroizing;
 
 use super::secret::{MAX_SECRET_LEN, cannot_read_key, key_variable, variable};
-use super::{STDIN, cannot, folder_named};
+use super::{cannot, folder_named};
 use crate::failure::{Exit, Failure};
 use crate::file_kind::is_about_signatures;
 use crate::key_material::looks_like;
+use crate::stdin::{STDIN, stdin_once};
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
@@ -173,27 +173,6 @@ pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
     }
     .map_err(|error| cannot("read", path, &error))
 }
-
-/// Standard input, which can be read only once.
-pub(super) fn stdin_once() -> io::Result<io::StdinLock<'static>> {
-    static READ: AtomicBool = AtomicBool::new(false);
-    match READ.swap(true, Ordering::Relaxed) {
-        true => Err(io::Error::other(ReadBefore)),
-        false => Ok(io::stdin().lock()),
-    }
-}
-
-/// Standard input is named for several things. Most verbs see that before they read anything.
-#[derive(Debug)]
-pub(super) struct ReadBefore;
-
-impl std::fmt::Display for ReadBefore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("standard input was read before: `-` is named twice")
-    }
-}
-
-impl std::error::Error for ReadBefore {}
 
 fn read_bounded(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
     read_sized(source, most, 0)

@@ -9,17 +9,19 @@ use std::path::Path;
 use edgec_verifier::way::{self, WayError};
 use zeroize::Zeroizing;
 
-use super::input::stdin_once;
+use super::cannot;
 #[cfg(unix)]
 use super::remedy_of_way;
 #[cfg(unix)]
 use super::way::remedy_of_place;
-use super::{STDIN, cannot};
 use crate::failure::Failure;
 #[cfg(unix)]
 use crate::failure::chain;
-use crate::keys::VARIABLE_PREFIX;
-use crate::secrets;
+use crate::shield::shield;
+use crate::stdin::{STDIN, stdin_once};
+
+/// The prefix of a variable's name where the variable's content is the key.
+pub(crate) const VARIABLE_PREFIX: &str = "env:";
 
 /// What only its owner may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub(super) const MAX_SECRET_LEN: usize = 1 << 16;
 /// passes as a key's. A key may also come from standard input (`-`) or be a variable's content
 /// (`env:NAME`).
 pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
-    secrets::shield();
+    shield();
     if let Some(variable) = variable(path).filter(|_| kind == Sensitive::Key) {
         return key_variable(variable);
     }
