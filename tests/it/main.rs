@@ -21,6 +21,7 @@ mod audit;
 mod bombs;
 mod build;
 mod check;
+mod circles;
 mod cold_start;
 mod conformance;
 mod core_modules;

@@ -12,12 +12,23 @@ const EDGES: &[(&str, &[&str])] = &[
     ("edgec-artifact", &["edgec-targets"]),
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
+    (
+        "edgec-builder",
+        &[
+            "edgec-artifact",
+            "edgec-compiler",
+            "edgec-packager",
+            "edgec-targets",
+            "edgec-verifier",
+        ],
+    ),
     ("edgec-verifier", &["edgec-artifact", "edgec-targets"]),
     ("edgec-loader", &["edgec-verifier"]),
     (
         "edgec",
         &[
             "edgec-artifact",
+            "edgec-builder",
             "edgec-compiler",
             "edgec-loader",
             "edgec-packager",
@@ -33,6 +44,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-artifact", &["wasmtime", "wasmparser", "wasm-opt"]),
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
+    ("edgec-builder", &["cryptoki", "rpassword", "edgec-loader"]),
     (
         "edgec-verifier",
         &[
@@ -215,6 +227,7 @@ fn sources() -> Vec<PathBuf> {
     for folder in [
         "artifact",
         "benches",
+        "builder",
         "cli",
         "compiler",
         "fuzz/src",

@@ -13,9 +13,9 @@ use edgec_verifier::TrustPolicy;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::guarding::written;
-use super::policy_source::PolicySource;
+use super::policy_source::{Followed, PolicySource};
 use super::release::{Application, Entry};
-use super::trust::{Distrust, Distrusted, Followed, Trust, Trusted};
+use super::trust::{Distrust, Distrusted, Trust, Trusted};
 use super::{Store, StoreError};
 use crate::loaded::demand;
 use crate::{HostEngine, LoadError, Loaded};

@@ -10,7 +10,6 @@ use edgec_verifier::{
     NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, TrustPolicy, remember,
 };
 
-use super::trust::Followed;
 use crate::load::now;
 
 /// Why a host has no policy to judge by. Nothing is trusted then.
@@ -96,6 +95,13 @@ impl PolicyFile {
         newest.follow(&policy)?;
         Ok(policy)
     }
+}
+
+/// A policy, and when it was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Followed {
+    pub(super) policy: TrustPolicy,
+    pub(super) read: Instant,
 }
 
 /// Gives a [`Deployment`](super::Deployment) its policy, anew at each refresh.

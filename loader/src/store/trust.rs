@@ -2,12 +2,10 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use edgec_verifier::TrustPolicy;
+use std::time::Duration;
 
 use super::StoreError;
-use super::policy_source::PolicySourceError;
+use super::policy_source::{Followed, PolicySourceError};
 use crate::LoadError;
 use crate::load::now;
 
@@ -65,13 +63,6 @@ impl Distrusted {
             Distrust::Undecided => "undecided",
         }
     }
-}
-
-/// A policy, and when it was asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Followed {
-    pub(super) policy: TrustPolicy,
-    pub(super) read: Instant,
 }
 
 /// A verdict: the policy that trusts the program, and the time for which it does, in seconds
