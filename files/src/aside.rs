@@ -1,13 +1,146 @@
-//! Several files take the places of old ones together. If one cannot, the old ones come back.
+//! Files that are written aside, and then take the places of old ones together: all, or none.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, PathPersistError, TempPath};
 
+use crate::sparse::write_sparse;
+use crate::sync::{folder_of, sync_folder};
+
+/// Which mode a new file gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewMode {
+    /// The old file's mode, or the one that the process's mask of modes gives.
+    AsBefore,
+    /// For its owner only.
+    OwnerOnly,
+}
+
+/// A file that is complete on disk and has not replaced its predecessor yet. It goes when it is
+/// dropped.
+#[derive(Debug)]
+pub struct Aside {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+/// Why files did not take their places.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{}`", .path.display())]
+#[non_exhaustive]
+pub struct PutError {
+    /// The first file that could not take its place.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+    /// What is not as it was before, a sentence each.
+    pub changed: Vec<String>,
+}
+
+/// Writes a new file beside the one at `path`, and waits until it is on the disk. Blocks of zeros
+/// become holes. What lies at `path` is not looked at, but for its mode.
+///
+/// # Errors
+///
+/// What the system says; no file is then left behind.
+pub fn write_aside(path: &Path, bytes: &[u8], mode: NewMode) -> io::Result<Aside> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".edgec-");
+    set_mode(&mut builder, path, mode);
+    let mut file = builder.tempfile_in(folder_of(path))?;
+    write_sparse(bytes, file.as_file_mut())?;
+    file.as_file().set_len(bytes.len() as u64)?;
+    file.as_file().sync_all()?;
+    let path = path.to_owned();
+    Ok(Aside { path, file })
+}
+
+#[cfg(unix)]
+fn set_mode(builder: &mut tempfile::Builder<'_, '_>, path: &Path, mode: NewMode) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let replaced = || fs::metadata(path).map(|old| old.permissions().mode() & 0o777);
+    let mode = match mode {
+        NewMode::OwnerOnly => 0o600,
+        NewMode::AsBefore => replaced().unwrap_or(0o666),
+    };
+    builder.permissions(fs::Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &mut tempfile::Builder<'_, '_>, _: &Path, _: NewMode) {}
+
+impl Aside {
+    /// The place that the file is to take.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the new file in place unless there is one already; `false` then.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn put_if_absent(self) -> io::Result<bool> {
+        match self.file.persist_noclobber(&self.path) {
+            Ok(_) => sync_folder(folder_of(&self.path)).map(|()| true),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error.error),
+        }
+    }
+}
+
+/// Puts all new files in the places of the old ones, then syncs each folder once.
+///
+/// # Errors
+///
+/// [`PutError`]. If one of the new files cannot take its place, all old files are where they were,
+/// but for those that the error names.
+pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
+    let mut changed = BTreeMap::new();
+    let mut placed = Vec::new();
+    let mut failed = None;
+    let mut left = files.len();
+    for Aside { path, file } in files {
+        left -= 1;
+        // After the last one, nothing can fail for which its old file would have to come back.
+        let put = match left {
+            0 => put(file, &path),
+            _ => Placed::put(file, &path).map(|it| placed.push(it)),
+        };
+        if let Err(source) = put {
+            failed = Some(PutError {
+                path,
+                source,
+                changed: put_back(placed),
+            });
+            placed = Vec::new();
+            break;
+        }
+        changed.entry(folder_of(&path).to_owned()).or_insert(path);
+    }
+    // The old files go.
+    drop(placed);
+    let synced = changed.into_iter().try_for_each(|(folder, path)| {
+        sync_folder(&folder).map_err(|source| PutError {
+            path,
+            source,
+            changed: Vec::new(),
+        })
+    });
+    failed.map_or(synced, Err)
+}
+
+/// Puts the old files back. Says what is not as it was.
+fn put_back(placed: Vec<Placed>) -> Vec<String> {
+    let undone = placed.into_iter().rev().map(Placed::undo);
+    undone.filter_map(Result::err).collect()
+}
+
 /// A new file in its place. The old one can come back, and goes when this is dropped.
-pub(super) struct Placed {
+struct Placed {
     path: PathBuf,
     old: Old,
 }
@@ -23,7 +156,7 @@ enum Old {
 }
 
 impl Placed {
-    pub(super) fn put(file: NamedTempFile, path: &Path) -> io::Result<Self> {
+    fn put(file: NamedTempFile, path: &Path) -> io::Result<Self> {
         let placed = |old| {
             let path = path.to_owned();
             Self { path, old }
@@ -42,7 +175,7 @@ impl Placed {
     }
 
     /// Puts the old file back. If that fails, says what is there instead.
-    pub(super) fn undo(self) -> Result<(), String> {
+    fn undo(self) -> Result<(), String> {
         let Self { path, old } = self;
         let shown = path.display();
         match old {
@@ -60,7 +193,7 @@ impl Placed {
 }
 
 /// Puts a new file in the place of an old one, for good.
-pub(super) fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
+fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
     match file.persist(path) {
         Ok(_) => Ok(()),
         Err(error) => Err(error.error),

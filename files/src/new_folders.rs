@@ -1,90 +1,146 @@
-//! The way to a store: every folder and every link on it must be this user's or root's to change. A
-//! user who can change one of them chooses which store is opened: an older one, or one whose images
-//! were never hashed.
+//! Folders for new files, which go again if the files do not come.
+//!
+//! Source for private folders: XDG Base Directory Specification, "Referencing this specification".
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use edgec_verifier::way::{self, WayError};
+use crate::sync::sync_above;
 
-use super::StoreError;
-use super::folder::FOLDER;
+/// The mode of a folder that its owner alone may change.
+#[cfg(unix)]
+pub(crate) const FOLDER_MODE: u32 = 0o755;
 
-/// The folder that `path` leads to, by a way that was judged part by part.
-pub(super) fn judged(path: &Path) -> Result<PathBuf, StoreError> {
-    way::end(path).map_err(|error| match error {
-        WayError::Io { at, source } => StoreError::io(name(&at), source),
-        WayError::Owner { at, uid } => StoreError::Owner {
-            name: name(&at),
-            uid,
-        },
-        WayError::Writable { at, mode } => StoreError::Writable {
-            name: name(&at),
-            mode,
-            expected: FOLDER.bits(),
-        },
-        error => StoreError::io(name(path), io::Error::other(error)),
-    })
+/// What a new folder is for, which decides its mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FolderKind {
+    /// Outputs: the process's mask of modes decides.
+    Outputs,
+    /// Files that are to be relied on: whatever the mask, others cannot write it. Each is on the
+    /// disk before the next.
+    Durable,
+    /// Secrets: for this user alone.
+    Private,
 }
 
-fn name(at: &Path) -> String {
-    at.display().to_string()
+/// Folders that were made, each before those in it. Unless they are kept, they go when this is
+/// dropped, as far as they are empty.
+#[derive(Debug, Default)]
+pub struct NewFolders(Vec<PathBuf>);
+
+impl NewFolders {
+    /// Makes a folder and those above it, where there are none.
+    ///
+    /// # Errors
+    ///
+    /// What the system says. The folders that were made until then go with this value.
+    pub fn make(&mut self, path: &Path, kind: FolderKind) -> io::Result<()> {
+        if path.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let made = match create(path, kind) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make(path.parent().ok_or(error)?, kind)?;
+                create(path, kind)
+            }
+            made => made,
+        };
+        match made {
+            Ok(()) => self.0.push(path.to_owned()),
+            Err(_) if path.is_dir() => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        match kind {
+            FolderKind::Durable => sync_above(path),
+            FolderKind::Outputs | FolderKind::Private => Ok(()),
+        }
+    }
+
+    /// The files are there: the folders stay.
+    pub fn keep(mut self) {
+        self.0.clear();
+    }
 }
 
-/// Makes a folder and those above it, each on the disk before the next, or none. Gives those that
-/// were made, each before those in it. Whatever the process's mask of modes, others cannot write
-/// them.
-pub(super) fn make(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut made = Vec::new();
-    match make_each(path, &mut made) {
-        Ok(()) => Ok(made),
-        Err(error) => {
-            remove(&made);
-            Err(error)
+impl Drop for NewFolders {
+    fn drop(&mut self) {
+        for folder in self.0.iter().rev() {
+            // One that cannot be removed stays. It is empty, or holds what another process put
+            // there.
+            let _ = fs::remove_dir(folder);
         }
     }
 }
 
-/// Removes folders that [`make`] made, as far as they are empty.
-pub(super) fn remove(made: &[PathBuf]) {
-    for folder in made.iter().rev() {
-        // One that cannot be removed stays. It is empty, or holds what another process put there.
-        let _ = fs::remove_dir(folder);
+#[cfg(unix)]
+fn create(path: &Path, kind: FolderKind) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let mut builder = DirBuilder::new();
+    match kind {
+        FolderKind::Outputs => {}
+        FolderKind::Durable => {
+            builder.mode(FOLDER_MODE);
+        }
+        FolderKind::Private => {
+            builder.mode(0o700);
+        }
     }
+    builder.create(path)
 }
 
-fn make_each(path: &Path, made: &mut Vec<PathBuf>) -> io::Result<()> {
-    let create = || DirBuilder::new().mode(FOLDER.bits()).create(path);
-    let created = match (create(), path.parent()) {
-        (Err(error), Some(above))
-            if error.kind() == io::ErrorKind::NotFound && above != Path::new("") =>
-        {
-            make_each(above, made)?;
-            create()
-        }
-        (created, _) => created,
-    };
-    match created {
-        Ok(()) => {
-            made.push(path.to_owned());
-            sync_above(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
-    }
+#[cfg(not(unix))]
+fn create(path: &Path, _: FolderKind) -> io::Result<()> {
+    DirBuilder::new().create(path)
 }
 
-/// Waits until a folder's name is on the disk.
-pub(super) fn sync_above(path: &Path) -> io::Result<()> {
-    let above = match path.parent() {
-        Some(above) if above != Path::new("") => above,
-        _ => Path::new("."),
-    };
-    match File::open(above) {
-        // A user who may not read it has made nothing in it, but was given a folder.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        above => above?.sync_all(),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_go_again_unless_they_are_kept_or_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let (above, below) = (folder.path().join("a"), folder.path().join("a/b"));
+        let make = |kind| {
+            let mut made = NewFolders::default();
+            made.make(&below, kind).unwrap();
+            made
+        };
+        drop(make(FolderKind::Outputs));
+        assert!(!above.exists());
+        let made = make(FolderKind::Durable);
+        fs::write(above.join("file"), "").unwrap();
+        drop(made);
+        assert!(above.exists() && !below.exists());
+        make(FolderKind::Private).keep();
+        assert!(below.exists());
+        // It was there, and stays.
+        drop(make(FolderKind::Outputs));
+        assert!(below.exists());
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let made = NewFolders::default().make(file.path(), FolderKind::Outputs);
+        assert_eq!(made.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_kind_decides_the_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        for (name, kind, most) in [
+            ("durable", FolderKind::Durable, FOLDER_MODE),
+            ("private", FolderKind::Private, 0o700),
+        ] {
+            let path = folder.path().join(name);
+            let mut made = NewFolders::default();
+            made.make(&path, kind).unwrap();
+            let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode & !most, 0, "{name}: {mode:o}");
+        }
     }
 }

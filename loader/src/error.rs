@@ -111,6 +111,13 @@ impl LoadError {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl From<edgec_files::FolderError> for LoadError {
+    fn from(error: edgec_files::FolderError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 fn reasons(unfit: &[(String, Unfit)]) -> String {
     let reasons = unfit.iter().map(|(target, unfit)| {
         let why = error_chain(unfit);

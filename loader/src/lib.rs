@@ -33,7 +33,6 @@ mod loaded;
 mod private;
 #[cfg(target_os = "linux")]
 mod sealed;
-mod sparse;
 #[cfg(target_os = "linux")]
 mod stable;
 #[cfg(target_os = "linux")]
@@ -56,7 +55,5 @@ pub use load::{VerifiedFile, load, load_module};
 pub use loaded::{
     LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre, Verdict,
 };
-#[doc(hidden)]
-pub use sparse::write_sparse;
 /// The engine, of the one version that the artifacts fit.
 pub use wasmtime;

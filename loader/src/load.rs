@@ -5,10 +5,12 @@
 //! A host that loads more than once admits to a store instead ([`crate::store`]).
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use edgec_files::{OpenError, open_regular};
 use edgec_verifier::{Expected, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, verify};
 
 use crate::loaded::{Facts, component_imports, demand, module_imports};
@@ -117,27 +119,12 @@ impl VerifiedFile {
 
 /// Opens a file to be read from beginning to end, and says how long it is.
 pub(crate) fn open(path: &Path) -> Result<(File, u64), LoadError> {
-    // A pipe would block on `open` until there is a writer.
-    #[cfg(unix)]
-    let file = {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        File::options()
-            .read(true)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path)?
-    };
-    #[cfg(not(unix))]
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(LoadError::NotAFile);
-    }
-    let len = metadata.len();
-    if len > MAX_ARTIFACT_LEN {
-        return Err(LoadError::TooLong { len });
-    }
-    Ok((file, len))
+    open_regular(path, MAX_ARTIFACT_LEN).map_err(|error| match error {
+        OpenError::Io(error) => LoadError::Io(error),
+        OpenError::Folder | OpenError::NotAFile => LoadError::NotAFile,
+        OpenError::TooLong { len } => LoadError::TooLong { len },
+        error => LoadError::Io(io::Error::other(error)),
+    })
 }
 
 /// Seconds since 1970.

@@ -10,6 +10,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
+use edgec_files::read_bounded;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Result};
 
@@ -56,9 +57,8 @@ impl PrivateBytes {
 ///
 /// What the system says; `UnexpectedEof` when the file became shorter meanwhile.
 pub(crate) fn read(source: File, len: u64) -> io::Result<PrivateBytes> {
-    let mut bytes = Vec::new();
-    let read = source.take(len).read_to_end(&mut bytes)?;
-    if read as u64 != len {
+    let bytes = read_bounded(source.take(len), len, len)?;
+    if bytes.len() as u64 != len {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(PrivateBytes(bytes))

@@ -35,7 +35,6 @@ mod admission;
 mod collection;
 mod deployment;
 mod error;
-mod folder;
 mod guarding;
 mod history;
 mod judging;
@@ -48,17 +47,15 @@ mod new;
 mod policy_source;
 mod release;
 mod survey;
-mod temporary;
 mod trust;
 mod verdicts;
 mod verification;
-mod way;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FlockOperation;
+use edgec_files::{Folder, Hold};
 
 pub use self::admission::{Admission, Change};
 pub use self::collection::Collection;
@@ -73,7 +70,6 @@ pub use self::survey::Problem;
 pub use self::trust::{Distrust, Distrusted};
 pub use self::verification::Verification;
 
-use self::folder::Folder;
 use self::history::History;
 use self::known::KnownReleases;
 use self::release::Release;
@@ -82,6 +78,8 @@ use self::verdicts::Verdicts;
 /// What the folder says that it is.
 const FORMAT: &[u8] = b"edgec store 1\n";
 const FORMAT_FILE: &str = "edgec-store";
+/// The longest release or envelope that is read, in bytes: no envelope that is admitted is longer.
+const MAX_SMALL_LEN: u64 = edgec_verifier::MAX_ENVELOPE_LEN;
 /// In which everything lies.
 const FOLDERS: [&str; 3] = ["artifacts", "names", "temporary"];
 /// Held shared by an admission until its files are named, exclusively by a collection.
@@ -125,14 +123,14 @@ impl Store {
         let name = || path.display().to_string();
         let root = Folder::root(path).map_err(|error| match error.is_absence() {
             true => StoreError::Absent { name: name() },
-            false => error,
+            false => error.into(),
         })?;
         let not_a_store = || StoreError::NotAStore { name: name() };
-        match root.read(FORMAT_FILE) {
+        match root.read(FORMAT_FILE, MAX_SMALL_LEN) {
             Ok(format) if format == FORMAT => {}
             Ok(_) => return Err(not_a_store()),
             Err(error) if error.is_absence() => return Err(not_a_store()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         }
         for lock in LOCKS {
             root.judge_lock_if_there(lock)?;
@@ -198,13 +196,13 @@ impl Store {
     }
 
     /// Waits until no collection runs, or, for one, no admission either.
-    fn admissions(&self, operation: FlockOperation) -> Result<File, StoreError> {
-        let _turn = self.locked(TURN, operation)?;
-        self.locked(ADMISSIONS, operation)
+    fn admissions(&self, hold: Hold) -> Result<File, StoreError> {
+        let _turn = self.locked(TURN, hold)?;
+        self.locked(ADMISSIONS, hold)
     }
 
     /// Waits for a lock; it is held until the file is dropped.
-    fn locked(&self, name: &str, operation: FlockOperation) -> Result<File, StoreError> {
-        self.0.root.locked(name, operation)
+    fn locked(&self, name: &str, hold: Hold) -> Result<File, StoreError> {
+        Ok(self.0.root.locked(name, hold)?)
     }
 }

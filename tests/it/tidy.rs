@@ -10,15 +10,20 @@ use edgec_tests::repository;
 const EDGES: &[(&str, &[&str])] = &[
     ("edgec-targets", &[]),
     ("edgec-artifact", &["edgec-targets"]),
+    ("edgec-files", &[]),
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
-    ("edgec-verifier", &["edgec-artifact", "edgec-targets"]),
-    ("edgec-loader", &["edgec-verifier"]),
+    (
+        "edgec-verifier",
+        &["edgec-artifact", "edgec-files", "edgec-targets"],
+    ),
+    ("edgec-loader", &["edgec-files", "edgec-verifier"]),
     (
         "edgec",
         &[
             "edgec-artifact",
             "edgec-compiler",
+            "edgec-files",
             "edgec-loader",
             "edgec-packager",
             "edgec-targets",
@@ -31,6 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
 const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-targets", &["wasmtime", "ed25519-dalek", "object"]),
     ("edgec-artifact", &["wasmtime", "wasmparser", "wasm-opt"]),
+    ("edgec-files", &["wasmtime", "ed25519-dalek", "serde"]),
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
     (
@@ -217,6 +223,7 @@ fn sources() -> Vec<PathBuf> {
         "benches",
         "cli",
         "compiler",
+        "files",
         "fuzz/src",
         "fuzz/targets",
         "loader",

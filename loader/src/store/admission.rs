@@ -12,17 +12,15 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use edgec_files::{Hold, Temporary, read_bounded, write_sparse};
 use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, VerityDigest, verify};
-use rustix::fs::FlockOperation;
 
 use super::history::History;
 use super::release::{Application, Entry, OtherKind, Release, Standing};
-use super::temporary::Temporary;
 use super::{CHANGES, Store, StoreError};
 use crate::LoadError;
 use crate::load::{now, open};
 use crate::loaded::Facts;
-use crate::sparse::write_sparse;
 use crate::stable::StableFile;
 use crate::verity::{self, Enabled, Measured};
 
@@ -80,10 +78,7 @@ impl Store {
     ) -> Result<(), LoadError> {
         let (source, len) = open(source.as_ref())?;
         // Not into a memory file, on which a limit on the length of files would fall.
-        let mut bytes = Vec::new();
-        let room = usize::try_from(len).unwrap_or(usize::MAX);
-        bytes.try_reserve_exact(room).map_err(io::Error::from)?;
-        source.take(len).read_to_end(&mut bytes)?;
+        let bytes = read_bounded(source.take(len), len, len).map_err(io::Error::from)?;
         verify(&bytes, policy, expected, now()?)?;
         Ok(())
     }
@@ -104,27 +99,27 @@ impl Store {
     ) -> Result<Admission, LoadError> {
         let (source, len) = open(source.as_ref())?;
         // No collection takes what is not named yet.
-        let _gate = self.admissions(FlockOperation::LockShared)?;
+        let _gate = self.admissions(Hold::Shared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
         let name = self.0.temporary.name(copy.name());
         let failed = |error| StoreError::io(&name, error);
-        copy_sparse(source, &mut copy.file, len, failed)?;
-        let (facts, envelope) = verified(&copy.file, len, policy, expected, failed)?;
+        copy_sparse(source, copy.file_mut(), len, failed)?;
+        let (facts, envelope) = verified(copy.file(), len, policy, expected, failed)?;
         let Facts {
             manifest, checks, ..
         } = facts;
 
         let entry = Entry::of(&manifest, &envelope);
-        copy.file.set_len(manifest.image.length).map_err(failed)?;
-        copy.file.sync_all().map_err(failed)?;
+        copy.file().set_len(manifest.image.length).map_err(failed)?;
+        copy.file().sync_all().map_err(failed)?;
         // Before the mode takes the owner's right to write away, which the kernel asks for.
         let (copy, mode) = self.seal(copy.reopened()?, &entry)?;
-        self.0.temporary.finish(copy.name(), &copy.file)?;
+        copy.finish()?;
 
-        let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
+        let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let artifacts = &self.0.artifacts;
         let mut kept = true;
-        if !self.keeps_image(&entry, &copy.file, manifest.image.length, mode) {
+        if !self.keeps_image(&entry, copy.file(), manifest.image.length, mode) {
             copy.moved_to(artifacts, &entry.image_name())?;
             kept = false;
         }
@@ -157,18 +152,18 @@ impl Store {
         entry: &Entry,
     ) -> Result<(Temporary<'a>, LoadMode), StoreError> {
         let failed = |error: io::Error| StoreError::io(entry.image_name(), error);
-        let mut enabled = verity::enable(&image.file).map_err(failed)?;
+        let mut enabled = verity::enable(image.file()).map_err(failed)?;
         for _ in 0..BUSY_TRIES {
             if enabled != Enabled::Busy {
                 break;
             }
             // A process that another thread is just starting has the writing descriptor until then.
             std::thread::sleep(Duration::from_millis(10));
-            enabled = verity::enable(&image.file).map_err(failed)?;
+            enabled = verity::enable(image.file()).map_err(failed)?;
         }
         match enabled {
             Enabled::Now | Enabled::Before | Enabled::NotSupported => {
-                let mode = self.mode_of(&image.file, entry)?;
+                let mode = self.mode_of(image.file(), entry)?;
                 Ok((image, mode))
             }
             Enabled::Busy => Err(failed(io::ErrorKind::ExecutableFileBusy.into())),

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use edgec_files::FolderError;
 use edgec_verifier::NameError;
 
 /// What is wrong with a store, or with a wish to it.
@@ -166,5 +167,28 @@ impl StoreError {
                 | Self::Owner { .. }
                 | Self::Writable { .. }
         )
+    }
+}
+
+impl From<FolderError> for StoreError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::Io { name, source } => Self::Io { name, source },
+            FolderError::NotAFile { name } => Self::NotAFile { name },
+            FolderError::NotAFolder { name } => Self::NotAFolder { name },
+            FolderError::Linked { name } => Self::Linked { name },
+            FolderError::Owner { name, uid } => Self::Owner { name, uid },
+            FolderError::Writable {
+                name,
+                mode,
+                expected,
+            } => Self::Writable {
+                name,
+                mode,
+                expected,
+            },
+            FolderError::TooLong { name } => Self::damaged(name, "it is too long"),
+            error => Self::io(error.name().to_owned(), io::Error::other(error)),
+        }
     }
 }

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
-use super::folder::judge_finished;
 use super::release::{Application, Entry};
 use super::{Store, StoreError};
 
@@ -23,7 +22,7 @@ impl Store {
             folder.judge()?;
         }
         store.names.judge_if_there(&application.folder())?;
-        store.artifacts.judge_if_there(&entry.envelope_name())
+        Ok(store.artifacts.judge_if_there(&entry.envelope_name())?)
     }
 
     /// Judges the very file that a program was loaded from, and whether it was written since:
@@ -34,14 +33,12 @@ impl Store {
         entry: &Entry,
         written: Option<SystemTime>,
     ) -> Result<(), StoreError> {
-        let name = || self.0.artifacts.name(&entry.image_name());
-        let metadata = file.metadata();
-        let metadata = metadata.map_err(|error| StoreError::io(name(), error))?;
-        judge_finished(name, metadata.uid(), metadata.mode())?;
+        let (artifacts, image) = (&self.0.artifacts, entry.image_name());
+        let metadata = artifacts.judge_open(&image, file)?;
         match metadata.modified().ok() == written {
             true => Ok(()),
             false => Err(StoreError::damaged(
-                name(),
+                artifacts.name(&image),
                 "it was written after it was loaded",
             )),
         }

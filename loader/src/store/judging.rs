@@ -9,7 +9,7 @@ use edgec_verifier::{
 };
 
 use super::release::{Application, Entry};
-use super::{Store, StoreError};
+use super::{MAX_SMALL_LEN, Store, StoreError};
 use crate::LoadError;
 use crate::loaded::Facts;
 use crate::verity::{self, Measured};
@@ -31,7 +31,7 @@ impl Store {
     /// The envelope that a release means.
     pub(super) fn envelope(&self, entry: &Entry) -> Result<Vec<u8>, StoreError> {
         let name = entry.envelope_name();
-        let envelope = self.0.artifacts.read(&name)?;
+        let envelope = self.0.artifacts.read(&name, MAX_SMALL_LEN)?;
         if Sha256Digest::of(&envelope) != entry.envelope {
             let name = self.0.artifacts.name(&name);
             return Err(StoreError::damaged(name, "it is another envelope"));

@@ -5,8 +5,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use edgec_files::{Hold, try_lock};
 use edgec_verifier::{Kind, LoadMode, Measured as Known, TrustPolicy};
-use rustix::fs::{FlockOperation, flock};
 
 use super::release::{Application, Entry, Release};
 use super::verdicts::Subject;
@@ -176,7 +176,7 @@ impl Store {
         demand(policy, mode)?;
         // No collection takes it while it is in use. Where a lock cannot be had, it is one that
         // looks whether the file can go, and the file stays for processes that have it open.
-        let _ = flock(&file, FlockOperation::NonBlockingLockShared);
+        let _ = try_lock(&file, Hold::Shared);
         // SAFETY: the file is one that only the store's owner can change, by its folder and its
         // mode, and that user could as well replace this program; finished files are not
         // written by admissions or collections. With fs-verity, the kernel sees to it.

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 
+use edgec_files::read_bounded;
 use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_digest};
 
 use super::list::{Examination, StoredArtifact};
@@ -70,9 +71,9 @@ impl Store {
         let name = || self.0.artifacts.name(&entry.image_name());
         // Read, not mapped: to read a damaged page under fs-verity is an error, and to touch it in
         // a mapping ends the process.
-        let mut image = Vec::with_capacity(usize::try_from(len.min(MAX_ARTIFACT_LEN)).unwrap_or(0));
-        let read = file.take(MAX_ARTIFACT_LEN).read_to_end(&mut image);
-        read.map_err(|error| StoreError::io(name(), error))?;
+        let len = len.min(MAX_ARTIFACT_LEN);
+        let image = read_bounded(file.take(MAX_ARTIFACT_LEN), MAX_ARTIFACT_LEN, len);
+        let image = image.map_err(|error| StoreError::io(name(), error))?;
         let found = fsverity_digest(&image);
         if found != entry.image {
             let what = format!("its digest is {found}");
