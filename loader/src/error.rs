@@ -112,9 +112,19 @@ impl LoadError {
 }
 
 #[cfg(target_os = "linux")]
-impl From<edgec_files::FolderError> for LoadError {
-    fn from(error: edgec_files::FolderError) -> Self {
-        Self::Store(error.into())
+impl From<edgec_store::AdmissionError> for LoadError {
+    fn from(error: edgec_store::AdmissionError) -> Self {
+        use edgec_store::AdmissionError;
+        match error {
+            AdmissionError::Io(error) => Self::Io(error),
+            AdmissionError::NotAFile => Self::NotAFile,
+            AdmissionError::TooLong { len } => Self::TooLong { len },
+            AdmissionError::Verify(error) => Self::Verify(error),
+            AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
+            AdmissionError::Clock => Self::Clock,
+            AdmissionError::Store(error) => Self::Store(error),
+            error => Self::Io(io::Error::other(error)),
+        }
     }
 }
 

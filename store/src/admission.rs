@@ -17,12 +17,9 @@ use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, VerityDig
 
 use super::history::History;
 use super::release::{Application, Entry, OtherKind, Release, Standing};
-use super::{CHANGES, Store, StoreError};
-use crate::LoadError;
-use crate::load::{now, open};
-use crate::loaded::Facts;
-use crate::stable::StableFile;
-use crate::verity::{self, Enabled, Measured};
+use super::stable::StableFile;
+use super::verity::{self, Enabled, Measured};
+use super::{AdmissionError, CHANGES, Store, StoreError, now, open_artifact};
 
 /// How often sealing is tried while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
@@ -70,13 +67,13 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`LoadError`].
+    /// [`AdmissionError`].
     pub fn admissible(
         source: impl AsRef<Path>,
         policy: &TrustPolicy,
         expected: &Expected,
-    ) -> Result<(), LoadError> {
-        let (source, len) = open(source.as_ref())?;
+    ) -> Result<(), AdmissionError> {
+        let (source, len) = open_artifact(source.as_ref())?;
         // Not into a memory file, on which a limit on the length of files would fall.
         let bytes = read_bounded(source.take(len), len, len).map_err(io::Error::from)?;
         verify(&bytes, policy, expected, now()?)?;
@@ -90,24 +87,25 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`LoadError`]; the store is then as it was.
+    /// [`AdmissionError`]; the store is then as it was.
     pub fn add(
         &self,
         source: impl AsRef<Path>,
         policy: &TrustPolicy,
         expected: &Expected,
-    ) -> Result<Admission, LoadError> {
-        let (source, len) = open(source.as_ref())?;
+    ) -> Result<Admission, AdmissionError> {
+        let (source, len) = open_artifact(source.as_ref())?;
         // No collection takes what is not named yet.
         let _gate = self.admissions(Hold::Shared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
         let name = self.0.temporary.name(copy.name());
         let failed = |error| StoreError::io(&name, error);
         copy_sparse(source, copy.file_mut(), len, failed)?;
-        let (facts, envelope) = verified(copy.file(), len, policy, expected, failed)?;
-        let Facts {
-            manifest, checks, ..
-        } = facts;
+        let Verified {
+            manifest,
+            checks,
+            envelope,
+        } = verified(copy.file(), len, policy, expected, failed)?;
 
         let entry = Entry::of(&manifest, &envelope);
         copy.file().set_len(manifest.image.length).map_err(failed)?;
@@ -216,14 +214,21 @@ impl Store {
     }
 }
 
-/// Verifies a copy while it goes to the disk; gives what is known of it, and its envelope.
+/// What an admission takes of a verified copy.
+struct Verified {
+    manifest: Manifest,
+    checks: Vec<Check>,
+    envelope: Vec<u8>,
+}
+
+/// Verifies a copy while it goes to the disk.
 fn verified(
     copy: &File,
     len: u64,
     policy: &TrustPolicy,
     expected: &Expected,
     failed: impl Fn(io::Error) -> StoreError,
-) -> Result<(Facts, Vec<u8>), LoadError> {
+) -> Result<Verified, AdmissionError> {
     let now = now()?;
     let file = copy.try_clone().map_err(&failed)?;
     // SAFETY: only this process's user can open the file, which has had no name but for that user;
@@ -235,7 +240,8 @@ fn verified(
         let writing = thread::Builder::new().spawn_scoped(scope, || copy.sync_data());
         let artifact = verify(&view, policy, expected, now)?;
         let envelope = artifact.envelope().to_vec();
-        let facts = Facts::of(artifact);
+        let checks = artifact.checks().to_vec();
+        let manifest = artifact.into_manifest();
         // Joining fails when the thread panicked, which writing does not.
         let panicked = |_| Err(io::Error::other("the writing thread failed"));
         let written = match writing {
@@ -243,7 +249,11 @@ fn verified(
             Err(_) => copy.sync_data(),
         };
         written.map_err(failed)?;
-        Ok((facts, envelope))
+        Ok(Verified {
+            manifest,
+            checks,
+            envelope,
+        })
     })
 }
 
@@ -253,7 +263,7 @@ fn copy_sparse(
     to: &mut File,
     len: u64,
     failed: impl Fn(io::Error) -> StoreError,
-) -> Result<(), LoadError> {
+) -> Result<(), AdmissionError> {
     let mut chunk = vec![0; CHUNK];
     let mut left = len;
     while left > 0 {

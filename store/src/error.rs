@@ -136,7 +136,8 @@ impl StoreError {
     }
 
     /// That something is not there, which should be.
-    pub(crate) fn lost(self) -> Self {
+    #[must_use]
+    pub fn lost(self) -> Self {
         match self {
             Self::Io { name, source } if source.kind() == io::ErrorKind::NotFound => {
                 Self::damaged(name, "it is not there")
@@ -146,12 +147,12 @@ impl StoreError {
     }
 
     /// Whether it is that something is not there.
-    pub(crate) fn is_absence(&self) -> bool {
+    pub fn is_absence(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// Whether it is that users other than the owner and root can change something.
-    pub(crate) fn is_exposure(&self) -> bool {
+    pub fn is_exposure(&self) -> bool {
         matches!(self, Self::Owner { .. } | Self::Writable { .. })
     }
 

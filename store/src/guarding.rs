@@ -27,7 +27,11 @@ impl Store {
 
     /// Judges the very file that a program was loaded from, and whether it was written since:
     /// `written` is what [`written`] gave then. The image's name may lead to another file now.
-    pub(super) fn guard_mapped(
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn guard_mapped(
         &self,
         file: &File,
         entry: &Entry,
@@ -45,14 +49,14 @@ impl Store {
     }
 
     /// Whether the image's name leads to another file than the one that a program was loaded from.
-    pub(super) fn is_renewed(&self, mapped: &File, entry: &Entry) -> bool {
+    pub fn is_renewed(&self, mapped: &File, entry: &Entry) -> bool {
         let found = self.0.artifacts.file(&entry.image_name());
         found.is_ok_and(|(file, _)| !is_same(mapped, &file))
     }
 }
 
 /// When a file was last written. Only its owner and root can set that back.
-pub(super) fn written(file: &File) -> Option<SystemTime> {
+pub fn written(file: &File) -> Option<SystemTime> {
     file.metadata().ok()?.modified().ok()
 }
 

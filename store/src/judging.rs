@@ -4,15 +4,13 @@
 use std::fs::File;
 
 use edgec_verifier::{
-    Expected, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy, stated,
-    verify_stored,
+    Expected, Facts, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy,
+    stated, verify_stored,
 };
 
 use super::release::{Application, Entry};
-use super::{MAX_SMALL_LEN, Store, StoreError};
-use crate::LoadError;
-use crate::loaded::Facts;
-use crate::verity::{self, Measured};
+use super::verity::{self, Measured};
+use super::{AdmissionError, MAX_SMALL_LEN, Store, StoreError};
 
 impl Store {
     /// How an image's file is kept from changing.
@@ -56,7 +54,7 @@ impl Store {
         application: &Application,
         policy: &TrustPolicy,
         now: u64,
-    ) -> Result<Facts, LoadError> {
+    ) -> Result<Facts, AdmissionError> {
         let envelope = self.envelope(entry)?;
         let stored = Stored {
             image,

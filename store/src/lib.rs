@@ -1,5 +1,5 @@
 //! The admission store: an artifact is verified once, when it is admitted, and from then on loaded
-//! in constant time, also after a restart.
+//! in constant time, also after a restart. `edgec-loader` loads from it; this crate links no engine.
 //!
 //! ```text
 //! STORE/
@@ -17,39 +17,46 @@
 //! Finished files are never written again, only replaced by renaming or removed. Their mode forbids
 //! writing, and where the file system has fs-verity, the kernel forbids it too. Only the store's
 //! owner, who is this user or root, can change the folders: that is what a load in
-//! [`LoadMode::TrustedStore`](crate::LoadMode) relies on, and what every opening checks.
+//! [`LoadMode::TrustedStore`](edgec_verifier::LoadMode) relies on, and what every opening checks.
 //!
 //! ```no_run
-//! use edgec_loader::store::Store;
-//! use edgec_loader::{EngineProfile, Limits, TrustPolicy, engine};
+//! use edgec_store::Store;
+//! use edgec_verifier::{Expected, TrustPolicy};
 //!
 //! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], 0)?;
-//! let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
-//! let store = Store::open("/var/lib/edgec")?;
-//! let component = store.load(&engine, "acme/shop", &policy)?;
-//! println!("{}", component.report().mode);
+//! let store = Store::create("/var/lib/edgec")?;
+//! let added = store.add("shop.x86_64.cwasm", &policy, &Expected::application("acme/shop"))?;
+//! println!("{} {}", added.manifest.name, added.manifest.version);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// A store relies on what Linux has: folders by their descriptors, and fs-verity.
+#![cfg(target_os = "linux")]
+#![warn(clippy::indexing_slicing)]
+
+#[expect(unsafe_code, reason = "maps the copy that it verifies")]
 mod admission;
+mod admission_error;
 mod collection;
-mod deployment;
 mod error;
 mod guarding;
 mod history;
 mod judging;
 mod known;
 mod list;
-mod loading;
 mod manifests;
 mod names;
 mod new;
-mod policy_source;
+#[expect(unsafe_code, reason = "states that a store's image stays as it is")]
+mod opening;
 mod release;
+#[expect(unsafe_code, reason = "maps files")]
+mod stable;
 mod survey;
-mod trust;
 mod verdicts;
 mod verification;
+#[expect(unsafe_code, reason = "asks the kernel for fs-verity")]
+mod verity;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -58,18 +65,20 @@ use std::sync::Arc;
 use edgec_files::{Folder, Hold};
 
 pub use self::admission::{Admission, Change};
+pub use self::admission_error::AdmissionError;
 pub use self::collection::Collection;
-pub use self::deployment::{Deployment, RefreshError, Refreshed};
 pub use self::error::StoreError;
+pub use self::guarding::written;
 pub use self::list::{Condition, StoredArtifact};
 pub use self::names::{Choice, Removal};
 pub use self::new::NewStore;
-pub use self::policy_source::{PolicyFile, PolicySource, PolicySourceError};
-pub use self::release::{Application, OtherKind, Standing};
+pub use self::opening::OpenedImage;
+pub use self::release::{Application, Entry, OtherKind, Standing};
+pub use self::stable::{StableFile, View};
 pub use self::survey::Problem;
-pub use self::trust::{Distrust, Distrusted};
 pub use self::verification::Verification;
 
+use self::admission_error::{demand_mode, now, open_artifact};
 use self::history::History;
 use self::known::KnownReleases;
 use self::release::Release;

@@ -8,13 +8,10 @@ use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_
 use super::list::{Examination, StoredArtifact};
 use super::release::{Application, Entry};
 use super::survey::Problem;
-use super::{Store, StoreError};
-use crate::LoadError;
-use crate::load::now;
-use crate::loaded::demand;
+use super::{AdmissionError, Store, StoreError, demand_mode, now};
 
 /// An artifact, and what is wrong with it.
-pub type Verification = (StoredArtifact, Option<LoadError>);
+pub type Verification = (StoredArtifact, Option<AdmissionError>);
 
 impl Store {
     /// Hashes every image, and judges every artifact that a name points at under a policy, each as
@@ -46,7 +43,7 @@ impl Store {
                 Some(fault) => Err(fault.into()),
             };
             let outcome = match outcome {
-                Err(LoadError::Store(error)) if error.is_absence() => {
+                Err(AdmissionError::Store(error)) if error.is_absence() => {
                     if !self.points_at(&application, &entry) {
                         continue;
                     }
@@ -65,7 +62,7 @@ impl Store {
         entry: &Entry,
         application: &Application,
         policy: &TrustPolicy,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), AdmissionError> {
         let (file, len) = self.0.artifacts.file(&entry.image_name())?;
         let mode = self.mode_of(&file, entry)?;
         let name = || self.0.artifacts.name(&entry.image_name());
@@ -79,7 +76,7 @@ impl Store {
             let what = format!("its digest is {found}");
             return Err(StoreError::damaged(name(), what).into());
         }
-        demand(policy, mode)?;
+        demand_mode(policy, mode)?;
         let known = Known::Admitted(found);
         self.judge(&image, known, entry, application, policy, now()?)?;
         Ok(())

@@ -17,7 +17,11 @@ const EDGES: &[(&str, &[&str])] = &[
         "edgec-verifier",
         &["edgec-artifact", "edgec-files", "edgec-targets"],
     ),
-    ("edgec-loader", &["edgec-files", "edgec-verifier"]),
+    ("edgec-store", &["edgec-files", "edgec-verifier"]),
+    (
+        "edgec-loader",
+        &["edgec-files", "edgec-store", "edgec-verifier"],
+    ),
     (
         "edgec",
         &[
@@ -41,6 +45,17 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
     (
         "edgec-verifier",
+        &[
+            "wasmtime",
+            "wasm-opt",
+            "cranelift-codegen",
+            "cxx",
+            "cryptoki",
+            "pkcs5",
+        ],
+    ),
+    (
+        "edgec-store",
         &[
             "wasmtime",
             "wasm-opt",
@@ -228,6 +243,7 @@ fn sources() -> Vec<PathBuf> {
         "fuzz/targets",
         "loader",
         "packager",
+        "store",
         "targets",
         "tests",
         "verifier",

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Application, Store, StoreError};
+use edgec_loader::store::{Application, LoadFromStore as _, Store, StoreError};
 use edgec_loader::{
     Check, EngineProfile, HostEngine, HostProfile, Kind, Limits, LoadError, LoadedComponent,
     LoadedModule, Status, VerifiedFile, VerifyError, best_of,

@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use edgec_store::StoreError;
 use edgec_verifier::TrustPolicy;
 
-use super::StoreError;
 use super::policy_source::PolicySourceError;
 use crate::LoadError;
 use crate::load::now;

@@ -1,0 +1,32 @@
+//! Loading from an admission store, and programs that are replaced while requests run.
+//!
+//! [`Store`] is of `edgec-store`, which links no engine: an artifact is verified once, when it is
+//! admitted. [`LoadFromStore`] loads from it, in constant time, also after a restart.
+//!
+//! ```no_run
+//! use edgec_loader::store::{LoadFromStore as _, Store};
+//! use edgec_loader::{EngineProfile, Limits, TrustPolicy, engine};
+//!
+//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], 0)?;
+//! let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
+//! let store = Store::open("/var/lib/edgec")?;
+//! let component = store.load(&engine, "acme/shop", &policy)?;
+//! println!("{}", component.report().mode);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod deployment;
+mod loading;
+mod policy_source;
+mod trust;
+
+pub use edgec_store::{
+    Admission, AdmissionError, Application, Change, Choice, Collection, Condition, Entry, NewStore,
+    OpenedImage, OtherKind, Problem, Removal, Standing, Store, StoreError, StoredArtifact,
+    Verification,
+};
+
+pub use self::deployment::{Deployment, RefreshError, Refreshed};
+pub use self::loading::LoadFromStore;
+pub use self::policy_source::{PolicyFile, PolicySource, PolicySourceError};
+pub use self::trust::{Distrust, Distrusted};
