@@ -251,6 +251,41 @@ mod tests {
     }
 
     #[test]
+    fn all_take_their_places_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        fs::write(&one, "old").unwrap();
+        fs::create_dir(&other).unwrap();
+        let aside = |path: &Path| write_aside(path, b"new", NewMode::AsBefore).unwrap();
+        let error = put_all(vec![aside(&one), aside(&other)]).unwrap_err();
+        assert_eq!(error.path, other);
+        assert!(error.changed.is_empty(), "{:?}", error.changed);
+        assert_eq!(fs::read_to_string(&one).unwrap(), "old");
+        assert_eq!(names(folder.path()), 2);
+
+        fs::remove_dir(&other).unwrap();
+        put_all(vec![aside(&one), aside(&other)]).unwrap();
+        for path in [&one, &other] {
+            assert_eq!(fs::read_to_string(path).unwrap(), "new");
+        }
+        assert!(!aside(&one).put_if_absent().unwrap());
+        assert_eq!(names(folder.path()), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_the_old_ones_mode_or_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+        for (new, expected) in [(NewMode::OwnerOnly, 0o600), (NewMode::AsBefore, 0o600)] {
+            put_all(vec![write_aside(&path, b"", new).unwrap()]).unwrap();
+            assert_eq!(mode(), expected, "{new:?}");
+        }
+    }
+
+    #[test]
     fn where_there_was_none_there_is_none_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");

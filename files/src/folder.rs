@@ -218,7 +218,7 @@ impl Folder {
     }
 
     /// Opens or makes a file that is there to be locked. Takes from others the right to open it,
-    /// which a copy of a store may give them.
+    /// which a copy of the folder may give them.
     fn lock(&self, name: &str) -> Result<File, FolderError> {
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = openat(&self.fd, name, flags | OFlags::NONBLOCK, LOCK);
@@ -237,7 +237,7 @@ impl Folder {
         statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// The names in the folder, sorted; those that are no UTF-8 are nothing of a store's.
+    /// The names in the folder, sorted. Those that are not UTF-8 are left out.
     ///
     /// # Errors
     ///

@@ -138,3 +138,53 @@ fn create(path: &Path) -> io::Result<File> {
 fn open(path: &Path) -> io::Result<File> {
     File::options().write(true).open(path)
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn readable_by_others(path: &Path) {
+        fs::write(path, "").unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_others_can_open_is_neither_locked_nor_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        readable_by_others(&path("lock"));
+        let error = lock_private(&path("lock")).unwrap_err();
+        assert!(matches!(
+            error,
+            PrivateError::NotOurs {
+                source: GuardError::Readable { mode: 0o644 },
+                ..
+            }
+        ));
+        readable_by_others(&path("aside"));
+        let error = replace_private(&path("file"), &path("aside"), b"new").unwrap_err();
+        assert!(matches!(error, PrivateError::NotOurs { .. }));
+        assert!(!path("file").exists());
+    }
+
+    #[test]
+    fn what_was_left_aside_makes_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let lock = lock_private(&path("lock")).unwrap();
+        replace_private(&path("aside"), &path("new"), b"left").unwrap();
+        replace_private(&path("file"), &path("aside"), b"new").unwrap();
+        assert_eq!(fs::read(path("file")).unwrap(), b"new");
+        assert!(!path("aside").exists());
+        drop(lock);
+        lock_private(&path("lock")).unwrap();
+    }
+
+    #[test]
+    fn without_a_folder_there_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = lock_private(&folder.path().join("missing/lock")).unwrap_err();
+        assert!(matches!(error, PrivateError::Io(_)));
+    }
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a host links for aarch64, on this machine, and tries it under emulation: the tests of
-# edgec-targets, -artifact, -files, -verifier, -store and -loader, and hosts that load what this machine's edgec builds, the
-# programs in ../shared/guests among it. Public packages only; root on Debian for x86-64. Run it before a
+# edgec-targets, -artifact, -files, -verifier, -store and -loader, and hosts that load what this
+# machine's edgec builds, the programs in ../shared/guests among it. Public packages only; root on Debian for x86-64. Run it before a
 # release: docs/aarch64.md has the times, and the last log.
 #
 #     tests/aarch64/loader.sh [EDGEC HTTP_HOST]
