@@ -111,6 +111,23 @@ impl LoadError {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl From<edgec_store::AdmissionError> for LoadError {
+    fn from(error: edgec_store::AdmissionError) -> Self {
+        use edgec_store::AdmissionError;
+        match error {
+            AdmissionError::Io(error) => Self::Io(error),
+            AdmissionError::NotAFile => Self::NotAFile,
+            AdmissionError::TooLong { len } => Self::TooLong { len },
+            AdmissionError::Verify(error) => Self::Verify(error),
+            AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
+            AdmissionError::Clock => Self::Clock,
+            AdmissionError::Store(error) => Self::Store(error),
+            error => Self::Io(io::Error::other(error)),
+        }
+    }
+}
+
 fn reasons(unfit: &[(String, Unfit)]) -> String {
     let reasons = unfit.iter().map(|(target, unfit)| {
         let why = error_chain(unfit);

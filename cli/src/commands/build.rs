@@ -225,7 +225,7 @@ fn write(files: Vec<NewFile>) -> Result<(), Failure> {
         let mut folders = NewFolders::default();
         for file in &files {
             if let Some(folder) = file.path.parent() {
-                folders.make(folder)?;
+                files::make_folder(&mut folders, folder)?;
             }
         }
         // Most of the time goes to waiting for the disk.

@@ -6,7 +6,7 @@ use std::env::VarError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Application, Store, StoreError};
+use edgec_loader::store::{Application, LoadFromStore as _, Store, StoreError};
 use edgec_loader::{
     Check, EngineProfile, HostEngine, HostProfile, Kind, Limits, LoadError, LoadedComponent,
     LoadedModule, Status, VerifiedFile, best_of,

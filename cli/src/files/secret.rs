@@ -2,11 +2,12 @@
 //! read and change.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 #[cfg(unix)]
-use edgec_verifier::way::{self, WayError};
+use edgec_files::way::{self, WayError};
+use edgec_files::{BoundError, read_bounded_into};
 use zeroize::Zeroizing;
 
 use super::cannot;
@@ -45,14 +46,13 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
     }
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
-    let mut read = |source: &mut dyn io::Read| {
-        let read = source
-            .take(MAX_SECRET_LEN as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        match read > MAX_SECRET_LEN {
-            true => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
-            false => Ok(()),
-        }
+    let mut read = |source: &mut dyn io::Read| match read_bounded_into(
+        source,
+        MAX_SECRET_LEN as u64,
+        &mut bytes,
+    ) {
+        Err(BoundError::TooLong { .. }) => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+        read => Ok(read?),
     };
     let mut metadata = None;
     if path.as_os_str() == STDIN {

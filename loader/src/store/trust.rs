@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::StoreError;
+use edgec_store::StoreError;
+
 use super::policy_source::{Followed, PolicySourceError};
 use crate::LoadError;
 use crate::load::now;

@@ -69,7 +69,10 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
         match opened(at, arguments, trust)? {
             Ok((store, made)) => {
                 new = made;
-                let add = move |path: &PathBuf| store.add(path, &trust.policy, &trust.expected);
+                let add = move |path: &PathBuf| {
+                    let added = store.add(path, &trust.policy, &trust.expected);
+                    added.map_err(LoadError::from)
+                };
                 Box::new(paths.clone().map(add))
             }
             Err(refused) => Box::new(refused.into_iter().map(Err::<Admission, LoadError>)),
@@ -124,7 +127,7 @@ fn opened(
                     .map(Ok)
                     .map_err(|error| not_made(&error));
             }
-            Err(error) => refused.push(error),
+            Err(error) => refused.push(error.into()),
         }
     }
     Ok(Err(refused))

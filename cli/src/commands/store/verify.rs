@@ -56,7 +56,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
             artifact.version,
             cell(&artifact.target)
         );
-        let error = error.map(|error| load_failure(&error).or_about_safe(&subject));
+        let error = error.map(|error| load_failure(&error.into()).or_about_safe(&subject));
         match &error {
             Some(failure) => reports.fail(failure),
             None if arguments.format == Format::Text => out!("{subject}: verified\n"),

@@ -1,6 +1,6 @@
 //! Which version of a name loads take, and names that go. Images stay until a collection.
 
-use rustix::fs::FlockOperation;
+use edgec_files::Hold;
 
 use super::release::{Application, OtherKind};
 use super::{CHANGES, Store, StoreError};
@@ -45,7 +45,7 @@ impl Store {
         version: u64,
     ) -> Result<Choice, StoreError> {
         let application = application.into().version(version);
-        let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
+        let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let history = self.history(&application)?;
         let release = history.find(&application)?;
         let release = release.ok_or_else(|| application.unknown())?;
@@ -64,7 +64,7 @@ impl Store {
     ///
     /// [`StoreError::Unknown`].
     pub fn remove(&self, application: &Application) -> Result<Removal, StoreError> {
-        let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
+        let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let history = self.history(application)?;
         let mut versions: Vec<u64> = history.versions()?.into_iter().collect();
         match application.version {

@@ -7,10 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 
-use super::StoreError;
-use super::folder::Folder;
+use edgec_files::Folder;
+
 use super::names::Choice;
 use super::release::{Application, CURRENT, Release, Standing, version_of};
+use super::{MAX_SMALL_LEN, StoreError};
 
 /// The folder of an application.
 pub(crate) struct History<'a> {
@@ -52,7 +53,7 @@ impl<'a> History<'a> {
         match names.folder(&key) {
             Ok(folder) => Ok(Self::new(folder, key, temporary)),
             Err(error) if error.is_absence() => Err(application.unknown()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -248,7 +249,8 @@ impl<'a> History<'a> {
 
     /// The release in a file, if there is one, and the file.
     fn read_open(&self, name: &str) -> Result<Option<(Release, File)>, StoreError> {
-        let read = self.folder.read_open(name);
+        let read = self.folder.read_open(name, MAX_SMALL_LEN);
+        let read = read.map_err(StoreError::from);
         match read.and_then(|(bytes, file)| Ok((self.decode(name, &bytes)?, file))) {
             Ok(found) => Ok(Some(found)),
             Err(error) if error.is_absence() => Ok(None),
@@ -275,7 +277,7 @@ impl<'a> History<'a> {
     }
 
     fn replace(&self, name: &str, release: &Release) -> Result<(), StoreError> {
-        self.folder
-            .replace(self.temporary, name, &release.encode()?)
+        let bytes = release.encode()?;
+        Ok(self.folder.replace(self.temporary, name, &bytes)?)
     }
 }

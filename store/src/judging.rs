@@ -4,15 +4,13 @@
 use std::fs::File;
 
 use edgec_verifier::{
-    Expected, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy, stated,
-    verify_stored,
+    Expected, Facts, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy,
+    stated, verify_stored,
 };
 
 use super::release::{Application, Entry};
-use super::{Store, StoreError};
-use crate::LoadError;
-use crate::loaded::Facts;
-use crate::verity::{self, Measured};
+use super::verity::{self, Measured};
+use super::{AdmissionError, MAX_SMALL_LEN, Store, StoreError};
 
 impl Store {
     /// How an image's file is kept from changing.
@@ -31,7 +29,7 @@ impl Store {
     /// The envelope that a release means.
     pub(super) fn envelope(&self, entry: &Entry) -> Result<Vec<u8>, StoreError> {
         let name = entry.envelope_name();
-        let envelope = self.0.artifacts.read(&name)?;
+        let envelope = self.0.artifacts.read(&name, MAX_SMALL_LEN)?;
         if Sha256Digest::of(&envelope) != entry.envelope {
             let name = self.0.artifacts.name(&name);
             return Err(StoreError::damaged(name, "it is another envelope"));
@@ -56,7 +54,7 @@ impl Store {
         application: &Application,
         policy: &TrustPolicy,
         now: u64,
-    ) -> Result<Facts, LoadError> {
+    ) -> Result<Facts, AdmissionError> {
         let envelope = self.envelope(entry)?;
         let stored = Stored {
             image,

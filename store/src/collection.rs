@@ -2,14 +2,12 @@
 //! anything that may name one cannot be read.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 
+use edgec_files::{FolderError, Hold, is_temporary_name, try_lock};
 use edgec_verifier::{Sha256Digest, VerityDigest};
-use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::Serialize;
 
 use super::survey::Problem;
-use super::temporary::is_ours;
 use super::{CHANGES, Store, StoreError};
 
 /// What a collection did.
@@ -61,8 +59,8 @@ impl Store {
     ///
     /// [`StoreError`] when a folder of the store cannot be read.
     pub fn collect(&self) -> Result<(Collection, Vec<Problem>), StoreError> {
-        let _gate = self.admissions(FlockOperation::LockExclusive)?;
-        let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
+        let _gate = self.admissions(Hold::Exclusive)?;
+        let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let mut collection = Collection::default();
         let mut problems = Vec::new();
         self.collect_remains(&mut collection, &mut problems)?;
@@ -92,7 +90,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let temporary = &self.0.temporary;
         for name in temporary.names()? {
-            if !is_ours(&name) {
+            if !is_temporary_name(&name) {
                 collection.foreign.push(temporary.name(&name));
                 continue;
             }
@@ -143,21 +141,21 @@ impl Store {
                 }
             }
         }
-        artifacts.sync()
+        Ok(artifacts.sync()?)
     }
 
     fn collect_image(&self, name: String, collection: &mut Collection) -> Result<(), StoreError> {
         // Whatever its mode: loads may have taken it before that changed.
-        let file = match self.0.artifacts.open(&name, OFlags::RDONLY) {
-            Ok(file) => File::from(file),
+        let file = match self.0.artifacts.open_unjudged(&name) {
+            Ok(file) => file,
             // Nothing that a load has taken, and nothing of a store's.
-            Err(StoreError::NotAFile { name }) => {
+            Err(FolderError::NotAFile { name }) => {
                 collection.foreign.push(name);
                 return Ok(());
             }
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
         };
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if !try_lock(&file, Hold::Exclusive).unwrap_or(false) {
             collection.in_use.push(name);
         } else if self.collect_file(&name, collection)? {
             collection.images.push(name);

@@ -4,37 +4,70 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustix::fs::OFlags;
+use crate::folder::Folder;
+use crate::folder_error::FolderError;
 
-use super::StoreError;
-use super::folder::Folder;
-
-/// A file in the making, which goes when it is not moved.
-pub(crate) struct Temporary<'a> {
+/// A file in the making, which only this process's user can open, and which goes when it is not
+/// moved.
+#[derive(Debug)]
+pub struct Temporary<'a> {
     folder: &'a Folder,
     name: String,
-    pub(crate) file: File,
+    file: File,
 }
 
 impl<'a> Temporary<'a> {
-    pub(crate) fn new(folder: &'a Folder) -> Result<Self, StoreError> {
+    /// Makes a file under an unused name in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub fn new(folder: &'a Folder) -> Result<Self, FolderError> {
         let name = unused_name();
         let file = folder.create(&name)?;
         Ok(Self { folder, name, file })
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// Its name in the folder in which it was made.
+    pub fn name(&self) -> &str {
         &self.name
     }
 
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The file, to be written through a buffer that asks for it.
+    pub fn file_mut(&mut self) -> &mut File {
+        &mut self.file
+    }
+
     /// Opens the file anew, for reading, and lets go of the descriptor that writes.
-    pub(crate) fn reopened(mut self) -> Result<Self, StoreError> {
-        self.file = File::from(self.folder.open(&self.name, OFlags::RDONLY)?);
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub fn reopened(mut self) -> Result<Self, FolderError> {
+        self.file = self.folder.open_unjudged(&self.name)?;
         Ok(self)
     }
 
+    /// Gives the file the mode of finished ones and waits until it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub fn finish(&self) -> Result<(), FolderError> {
+        self.folder.finish(&self.name, &self.file)
+    }
+
     /// Puts the file in its place; a sync of `folder` is what waits until it is there on the disk.
-    pub(crate) fn moved_to(self, folder: &Folder, name: &str) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError`].
+    pub fn moved_to(self, folder: &Folder, name: &str) -> Result<(), FolderError> {
         folder.take(self.folder, &self.name, name)
     }
 }
@@ -55,8 +88,8 @@ pub(crate) fn unused_name() -> String {
     format!("{}.{moment}.{count}", std::process::id())
 }
 
-/// Whether a name is one that [`unused_name`] made.
-pub(crate) fn is_ours(name: &str) -> bool {
+/// Whether a name is one that a [`Temporary`] has.
+pub fn is_temporary_name(name: &str) -> bool {
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     name.split('.').count() == 3 && name.split('.').all(number)
 }

@@ -2,18 +2,16 @@
 
 use std::io::Read as _;
 
+use edgec_files::read_bounded;
 use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_digest};
 
 use super::list::{Examination, StoredArtifact};
 use super::release::{Application, Entry};
 use super::survey::Problem;
-use super::{Store, StoreError};
-use crate::LoadError;
-use crate::load::now;
-use crate::loaded::demand;
+use super::{AdmissionError, Store, StoreError, demand_mode, now};
 
 /// An artifact, and what is wrong with it.
-pub type Verification = (StoredArtifact, Option<LoadError>);
+pub type Verification = (StoredArtifact, Option<AdmissionError>);
 
 impl Store {
     /// Hashes every image, and judges every artifact that a name points at under a policy, each as
@@ -45,7 +43,7 @@ impl Store {
                 Some(fault) => Err(fault.into()),
             };
             let outcome = match outcome {
-                Err(LoadError::Store(error)) if error.is_absence() => {
+                Err(AdmissionError::Store(error)) if error.is_absence() => {
                     if !self.points_at(&application, &entry) {
                         continue;
                     }
@@ -64,21 +62,21 @@ impl Store {
         entry: &Entry,
         application: &Application,
         policy: &TrustPolicy,
-    ) -> Result<(), LoadError> {
+    ) -> Result<(), AdmissionError> {
         let (file, len) = self.0.artifacts.file(&entry.image_name())?;
         let mode = self.mode_of(&file, entry)?;
         let name = || self.0.artifacts.name(&entry.image_name());
         // Read, not mapped: to read a damaged page under fs-verity is an error, and to touch it in
         // a mapping ends the process.
-        let mut image = Vec::with_capacity(usize::try_from(len.min(MAX_ARTIFACT_LEN)).unwrap_or(0));
-        let read = file.take(MAX_ARTIFACT_LEN).read_to_end(&mut image);
-        read.map_err(|error| StoreError::io(name(), error))?;
+        let len = len.min(MAX_ARTIFACT_LEN);
+        let image = read_bounded(file.take(MAX_ARTIFACT_LEN), MAX_ARTIFACT_LEN, len);
+        let image = image.map_err(|error| StoreError::io(name(), error))?;
         let found = fsverity_digest(&image);
         if found != entry.image {
             let what = format!("its digest is {found}");
             return Err(StoreError::damaged(name(), what).into());
         }
-        demand(policy, mode)?;
+        demand_mode(policy, mode)?;
         let known = Known::Admitted(found);
         self.judge(&image, known, entry, application, policy, now()?)?;
         Ok(())

@@ -149,10 +149,10 @@ pub struct OtherKind {
     pub kind: Kind,
 }
 
-/// One artifact of a release.
+/// One artifact of a release: its target and engine profile, its image and its envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct Entry {
+pub struct Entry {
     pub(crate) target: String,
     pub(crate) profile: String,
     /// The image, by its fs-verity digest.

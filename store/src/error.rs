@@ -2,6 +2,7 @@
 
 use std::io;
 
+use edgec_files::FolderError;
 use edgec_verifier::NameError;
 
 /// What is wrong with a store, or with a wish to it.
@@ -135,7 +136,8 @@ impl StoreError {
     }
 
     /// That something is not there, which should be.
-    pub(crate) fn lost(self) -> Self {
+    #[must_use]
+    pub fn lost(self) -> Self {
         match self {
             Self::Io { name, source } if source.kind() == io::ErrorKind::NotFound => {
                 Self::damaged(name, "it is not there")
@@ -145,12 +147,12 @@ impl StoreError {
     }
 
     /// Whether it is that something is not there.
-    pub(crate) fn is_absence(&self) -> bool {
+    pub fn is_absence(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
     /// Whether it is that users other than the owner and root can change something.
-    pub(crate) fn is_exposure(&self) -> bool {
+    pub fn is_exposure(&self) -> bool {
         matches!(self, Self::Owner { .. } | Self::Writable { .. })
     }
 
@@ -166,5 +168,28 @@ impl StoreError {
                 | Self::Owner { .. }
                 | Self::Writable { .. }
         )
+    }
+}
+
+impl From<FolderError> for StoreError {
+    fn from(error: FolderError) -> Self {
+        match error {
+            FolderError::Io { name, source } => Self::Io { name, source },
+            FolderError::NotAFile { name } => Self::NotAFile { name },
+            FolderError::NotAFolder { name } => Self::NotAFolder { name },
+            FolderError::Linked { name } => Self::Linked { name },
+            FolderError::Owner { name, uid } => Self::Owner { name, uid },
+            FolderError::Writable {
+                name,
+                mode,
+                expected,
+            } => Self::Writable {
+                name,
+                mode,
+                expected,
+            },
+            FolderError::TooLong { name } => Self::damaged(name, "it is too long"),
+            error => Self::io(error.name().to_owned(), io::Error::other(error)),
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! A look at all that a store has names for. What is wrong with one hides none of the others.
 
+use edgec_files::FolderError;
+
 use super::history::{History, Releases};
 use super::release::Release;
 use super::{Store, StoreError};
@@ -26,6 +28,12 @@ impl From<StoreError> for Problem {
             version: None,
             error,
         }
+    }
+}
+
+impl From<FolderError> for Problem {
+    fn from(error: FolderError) -> Self {
+        StoreError::from(error).into()
     }
 }
 

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
-use super::folder::judge_finished;
 use super::release::{Application, Entry};
 use super::{Store, StoreError};
 
@@ -23,39 +22,41 @@ impl Store {
             folder.judge()?;
         }
         store.names.judge_if_there(&application.folder())?;
-        store.artifacts.judge_if_there(&entry.envelope_name())
+        Ok(store.artifacts.judge_if_there(&entry.envelope_name())?)
     }
 
     /// Judges the very file that a program was loaded from, and whether it was written since:
     /// `written` is what [`written`] gave then. The image's name may lead to another file now.
-    pub(super) fn guard_mapped(
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn guard_mapped(
         &self,
         file: &File,
         entry: &Entry,
         written: Option<SystemTime>,
     ) -> Result<(), StoreError> {
-        let name = || self.0.artifacts.name(&entry.image_name());
-        let metadata = file.metadata();
-        let metadata = metadata.map_err(|error| StoreError::io(name(), error))?;
-        judge_finished(name, metadata.uid(), metadata.mode())?;
+        let (artifacts, image) = (&self.0.artifacts, entry.image_name());
+        let metadata = artifacts.judge_open(&image, file)?;
         match metadata.modified().ok() == written {
             true => Ok(()),
             false => Err(StoreError::damaged(
-                name(),
+                artifacts.name(&image),
                 "it was written after it was loaded",
             )),
         }
     }
 
     /// Whether the image's name leads to another file than the one that a program was loaded from.
-    pub(super) fn is_renewed(&self, mapped: &File, entry: &Entry) -> bool {
+    pub fn is_renewed(&self, mapped: &File, entry: &Entry) -> bool {
         let found = self.0.artifacts.file(&entry.image_name());
         found.is_ok_and(|(file, _)| !is_same(mapped, &file))
     }
 }
 
 /// When a file was last written. Only its owner and root can set that back.
-pub(super) fn written(file: &File) -> Option<SystemTime> {
+pub fn written(file: &File) -> Option<SystemTime> {
     file.metadata().ok()?.modified().ok()
 }
 

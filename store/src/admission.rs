@@ -12,19 +12,14 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use edgec_files::{Hold, Temporary, read_bounded, write_sparse};
 use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, VerityDigest, verify};
-use rustix::fs::FlockOperation;
 
 use super::history::History;
 use super::release::{Application, Entry, OtherKind, Release, Standing};
-use super::temporary::Temporary;
-use super::{CHANGES, Store, StoreError};
-use crate::LoadError;
-use crate::load::{now, open};
-use crate::loaded::Facts;
-use crate::sparse::write_sparse;
-use crate::stable::StableFile;
-use crate::verity::{self, Enabled, Measured};
+use super::stable::StableFile;
+use super::verity::{self, Enabled, Measured};
+use super::{AdmissionError, CHANGES, Store, StoreError, now, open_artifact};
 
 /// How often sealing is tried while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
@@ -72,18 +67,15 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`LoadError`].
+    /// [`AdmissionError`].
     pub fn admissible(
         source: impl AsRef<Path>,
         policy: &TrustPolicy,
         expected: &Expected,
-    ) -> Result<(), LoadError> {
-        let (source, len) = open(source.as_ref())?;
+    ) -> Result<(), AdmissionError> {
+        let (source, len) = open_artifact(source.as_ref())?;
         // Not into a memory file, on which a limit on the length of files would fall.
-        let mut bytes = Vec::new();
-        let room = usize::try_from(len).unwrap_or(usize::MAX);
-        bytes.try_reserve_exact(room).map_err(io::Error::from)?;
-        source.take(len).read_to_end(&mut bytes)?;
+        let bytes = read_bounded(source.take(len), len, len).map_err(io::Error::from)?;
         verify(&bytes, policy, expected, now()?)?;
         Ok(())
     }
@@ -95,36 +87,37 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`LoadError`]; the store is then as it was.
+    /// [`AdmissionError`]; the store is then as it was.
     pub fn add(
         &self,
         source: impl AsRef<Path>,
         policy: &TrustPolicy,
         expected: &Expected,
-    ) -> Result<Admission, LoadError> {
-        let (source, len) = open(source.as_ref())?;
+    ) -> Result<Admission, AdmissionError> {
+        let (source, len) = open_artifact(source.as_ref())?;
         // No collection takes what is not named yet.
-        let _gate = self.admissions(FlockOperation::LockShared)?;
+        let _gate = self.admissions(Hold::Shared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
         let name = self.0.temporary.name(copy.name());
         let failed = |error| StoreError::io(&name, error);
-        copy_sparse(source, &mut copy.file, len, failed)?;
-        let (facts, envelope) = verified(&copy.file, len, policy, expected, failed)?;
-        let Facts {
-            manifest, checks, ..
-        } = facts;
+        copy_sparse(source, copy.file_mut(), len, failed)?;
+        let Verified {
+            manifest,
+            checks,
+            envelope,
+        } = verified(copy.file(), len, policy, expected, failed)?;
 
         let entry = Entry::of(&manifest, &envelope);
-        copy.file.set_len(manifest.image.length).map_err(failed)?;
-        copy.file.sync_all().map_err(failed)?;
+        copy.file().set_len(manifest.image.length).map_err(failed)?;
+        copy.file().sync_all().map_err(failed)?;
         // Before the mode takes the owner's right to write away, which the kernel asks for.
         let (copy, mode) = self.seal(copy.reopened()?, &entry)?;
-        self.0.temporary.finish(copy.name(), &copy.file)?;
+        copy.finish()?;
 
-        let _changes = self.locked(CHANGES, FlockOperation::LockExclusive)?;
+        let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let artifacts = &self.0.artifacts;
         let mut kept = true;
-        if !self.keeps_image(&entry, &copy.file, manifest.image.length, mode) {
+        if !self.keeps_image(&entry, copy.file(), manifest.image.length, mode) {
             copy.moved_to(artifacts, &entry.image_name())?;
             kept = false;
         }
@@ -157,18 +150,18 @@ impl Store {
         entry: &Entry,
     ) -> Result<(Temporary<'a>, LoadMode), StoreError> {
         let failed = |error: io::Error| StoreError::io(entry.image_name(), error);
-        let mut enabled = verity::enable(&image.file).map_err(failed)?;
+        let mut enabled = verity::enable(image.file()).map_err(failed)?;
         for _ in 0..BUSY_TRIES {
             if enabled != Enabled::Busy {
                 break;
             }
             // A process that another thread is just starting has the writing descriptor until then.
             std::thread::sleep(Duration::from_millis(10));
-            enabled = verity::enable(&image.file).map_err(failed)?;
+            enabled = verity::enable(image.file()).map_err(failed)?;
         }
         match enabled {
             Enabled::Now | Enabled::Before | Enabled::NotSupported => {
-                let mode = self.mode_of(&image.file, entry)?;
+                let mode = self.mode_of(image.file(), entry)?;
                 Ok((image, mode))
             }
             Enabled::Busy => Err(failed(io::ErrorKind::ExecutableFileBusy.into())),
@@ -221,14 +214,21 @@ impl Store {
     }
 }
 
-/// Verifies a copy while it goes to the disk; gives what is known of it, and its envelope.
+/// What an admission takes of a verified copy.
+struct Verified {
+    manifest: Manifest,
+    checks: Vec<Check>,
+    envelope: Vec<u8>,
+}
+
+/// Verifies a copy while it goes to the disk.
 fn verified(
     copy: &File,
     len: u64,
     policy: &TrustPolicy,
     expected: &Expected,
     failed: impl Fn(io::Error) -> StoreError,
-) -> Result<(Facts, Vec<u8>), LoadError> {
+) -> Result<Verified, AdmissionError> {
     let now = now()?;
     let file = copy.try_clone().map_err(&failed)?;
     // SAFETY: only this process's user can open the file, which has had no name but for that user;
@@ -240,7 +240,8 @@ fn verified(
         let writing = thread::Builder::new().spawn_scoped(scope, || copy.sync_data());
         let artifact = verify(&view, policy, expected, now)?;
         let envelope = artifact.envelope().to_vec();
-        let facts = Facts::of(artifact);
+        let checks = artifact.checks().to_vec();
+        let manifest = artifact.into_manifest();
         // Joining fails when the thread panicked, which writing does not.
         let panicked = |_| Err(io::Error::other("the writing thread failed"));
         let written = match writing {
@@ -248,7 +249,11 @@ fn verified(
             Err(_) => copy.sync_data(),
         };
         written.map_err(failed)?;
-        Ok((facts, envelope))
+        Ok(Verified {
+            manifest,
+            checks,
+            envelope,
+        })
     })
 }
 
@@ -258,7 +263,7 @@ fn copy_sparse(
     to: &mut File,
     len: u64,
     failed: impl Fn(io::Error) -> StoreError,
-) -> Result<(), LoadError> {
+) -> Result<(), AdmissionError> {
     let mut chunk = vec![0; CHUNK];
     let mut left = len;
     while left > 0 {

@@ -4,10 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use edgec_verifier::{LoadMode, Sha256Digest};
+use edgec_verifier::{Facts, LoadMode, Sha256Digest};
 
 use super::release::{Application, Entry};
-use crate::loaded::Facts;
 
 /// How many are kept. Policies change seldom, and a host has not more applications than this
 /// at work.
@@ -32,7 +31,7 @@ impl Verdicts {
     pub(super) fn get(&self, subject: &Subject, now: u64) -> Option<Arc<Facts>> {
         let verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = verdicts.get(subject)?;
-        facts.holds.contains(&now).then(|| Arc::clone(facts))
+        facts.holds().contains(&now).then(|| Arc::clone(facts))
     }
 
     pub(super) fn put(&self, subject: Subject, facts: Arc<Facts>) {

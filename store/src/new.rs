@@ -1,12 +1,9 @@
 //! Making a store. It goes again if nothing is admitted to it.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::FlockOperation;
+use edgec_files::{Folder, Hold, NewFolders, sync_above};
 
-use super::folder::Folder;
-use super::way::{self, sync_above};
 use super::{CHANGES, FOLDERS, FORMAT, FORMAT_FILE, LOCKS, StoreError};
 
 /// What was made for a store that was not there. Dropped, it goes again, unless something was
@@ -15,8 +12,8 @@ use super::{CHANGES, FOLDERS, FORMAT, FORMAT_FILE, LOCKS, StoreError};
 #[must_use = "the store goes again unless it is kept"]
 pub struct NewStore {
     root: Folder,
-    /// The store's own folder and those above it, as far as they were made, each before those in it.
-    folders: Vec<PathBuf>,
+    /// The store's own folder and those above it, as far as they were made.
+    folders: NewFolders,
     /// Whether the folder was empty: nothing in it is anything but a store's.
     empty: bool,
     kept: bool,
@@ -26,6 +23,7 @@ impl NewStore {
     /// The store stays.
     pub fn keep(mut self) {
         self.kept = true;
+        std::mem::take(&mut self.folders).keep();
     }
 
     /// Makes what is missing of a store; `None` if it was there.
@@ -60,7 +58,7 @@ impl NewStore {
         }
         self.empty = before.is_empty();
         let root = &self.root;
-        let _changes = root.locked(CHANGES, FlockOperation::LockExclusive)?;
+        let _changes = root.locked(CHANGES, Hold::Exclusive)?;
         if root.has(FORMAT_FILE) {
             return Ok(false);
         }
@@ -78,11 +76,9 @@ impl NewStore {
         let root = &self.root;
         let mut held = Vec::new();
         for name in LOCKS {
-            match root.locked(name, FlockOperation::NonBlockingLockExclusive) {
-                Ok(lock) => held.push(lock),
-                Err(StoreError::Io { source, .. }) if source.kind() == ErrorKind::WouldBlock => {
-                    return Ok(());
-                }
+            match root.try_locked(name, Hold::Exclusive) {
+                Ok(Some(lock)) => held.push(lock),
+                Ok(None) => return Ok(()),
                 // If there is no room for the file, no other process has it either.
                 Err(_) => {}
             }
@@ -118,6 +114,6 @@ impl Drop for NewStore {
             // The next that makes a store here goes on with what cannot be removed.
             let _ = self.clear();
         }
-        way::remove(&self.folders);
+        // The folders themselves go with `folders`.
     }
 }

@@ -1,9 +1,10 @@
 //! Files that decide what a host trusts: read only if no other user can have written them.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
+use crate::bounded::{BoundError, read_bounded};
 use crate::way::{self, WayError};
 
 /// The longest such file that is read, in bytes (1 MiB).
@@ -82,13 +83,11 @@ pub fn read_guarded(path: &Path) -> Result<Vec<u8>, GuardError> {
         return Err(GuardError::NotAFile);
     }
     refuse_if_others_may_write(&metadata)?;
-    let mut bytes = Vec::new();
-    let read = file.take(MAX_GUARDED_LEN + 1).read_to_end(&mut bytes);
-    read.map_err(GuardError::Io)?;
-    if bytes.len() as u64 > MAX_GUARDED_LEN {
-        return Err(GuardError::TooLong);
+    match read_bounded(file, MAX_GUARDED_LEN, metadata.len().min(MAX_GUARDED_LEN)) {
+        Ok(bytes) => Ok(bytes),
+        Err(BoundError::Io(error)) => Err(GuardError::Io(error)),
+        Err(BoundError::TooLong { .. }) => Err(GuardError::TooLong),
     }
-    Ok(bytes)
 }
 
 #[cfg(unix)]

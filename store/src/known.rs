@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::folder::{Folder, Identity};
+use edgec_files::{Folder, Identity};
+
 use super::release::{Application, CURRENT, Release};
 
 /// How many are kept: each is an open file of the process.

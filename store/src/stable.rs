@@ -1,4 +1,4 @@
-//! Files whose bytes stay as they are, and how the engine gets at them.
+//! Files whose bytes stay as they are.
 
 use std::fs::File;
 use std::io;
@@ -8,14 +8,10 @@ use std::os::fd::AsRawFd as _;
 use std::ptr::NonNull;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
-use wasmtime::component::Component;
-use wasmtime::{Engine, Module, Result};
-
-use crate::loaded::Facts;
 
 /// An open file whose bytes do not change any more.
 #[derive(Debug)]
-pub(crate) struct StableFile {
+pub struct StableFile {
     file: File,
     len: usize,
 }
@@ -31,12 +27,13 @@ impl StableFile {
     /// # Errors
     ///
     /// A file that no address space holds.
-    pub(crate) unsafe fn new(file: File, len: u64) -> io::Result<Self> {
+    pub unsafe fn new(file: File, len: u64) -> io::Result<Self> {
         let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
         Ok(Self { file, len })
     }
 
-    pub(crate) fn into_file(self) -> File {
+    /// The file.
+    pub fn into_file(self) -> File {
         self.file
     }
 
@@ -45,7 +42,7 @@ impl StableFile {
     /// # Errors
     ///
     /// What the kernel says.
-    pub(crate) fn view(&self) -> io::Result<View<'_>> {
+    pub fn view(&self) -> io::Result<View<'_>> {
         Ok(View {
             start: map(&self.file, self.len)?,
             len: self.len,
@@ -53,30 +50,16 @@ impl StableFile {
         })
     }
 
-    /// The component in it. The facts are the proof that it was verified.
-    pub(crate) fn component(&self, engine: &Engine, _: &Facts) -> Result<Component> {
-        // SAFETY: the engine wants a file that an engine of its own version wrote and that
-        // stays as it is. A signer that the caller trusts vouches for the first, which is
-        // what the facts prove; the code that made `self` vouches for the second.
-        unsafe { Component::deserialize_file(engine, self.path()) }
-    }
-
-    /// The core module in it, as [`Self::component`].
-    pub(crate) fn module(&self, engine: &Engine, _: &Facts) -> Result<Module> {
-        // SAFETY: as in `component`.
-        unsafe { Module::deserialize_file(engine, self.path()) }
-    }
-
     /// A name for the open file itself. Of this thread's table of files, which a thread
     /// may have for itself alone.
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("/proc/thread-self/fd/{}", self.file.as_raw_fd())
     }
 }
 
 /// A read-only mapping of a [`StableFile`].
 #[derive(Debug)]
-pub(crate) struct View<'a> {
+pub struct View<'a> {
     start: NonNull<u8>,
     len: usize,
     of: PhantomData<&'a StableFile>,
