@@ -11,7 +11,7 @@
 //! an installed `edgec`, [`WorkerProgram::find`] takes the place of the first and the third
 //! statement.
 //!
-//! ```standalone_crate
+//! ```rust,standalone_crate
 //! use std::error::Error;
 //!
 //! use edgec_builder::{Limits, Plan, Recipe, Tools, WorkerProgram};
