@@ -6,6 +6,7 @@
 mod change;
 mod identity;
 mod judge;
+mod temporary;
 
 use std::ffi::CStr;
 use std::fs::{File, Metadata};
@@ -27,6 +28,7 @@ use crate::way;
 
 pub use self::identity::Identity;
 use self::judge::{judge_finished, judge_lock};
+pub use self::temporary::{Temporary, is_temporary_name};
 
 /// The mode of a finished file: everyone may read it, and no user may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);

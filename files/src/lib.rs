@@ -31,14 +31,12 @@ mod open;
 mod private;
 mod sparse;
 mod sync;
-#[cfg(target_os = "linux")]
-mod temporary;
 pub mod way;
 
 pub use aside::{Aside, NewMode, PutError, put_all, write_aside};
 pub use bounded::{BoundError, read_bounded, read_bounded_into};
 #[cfg(target_os = "linux")]
-pub use folder::{Folder, Identity};
+pub use folder::{Folder, Identity, Temporary, is_temporary_name};
 #[cfg(target_os = "linux")]
 pub use folder_error::FolderError;
 pub use guarded::{GuardError, MAX_GUARDED_LEN, read_guarded};
@@ -48,6 +46,4 @@ pub use open::{OpenError, open_regular, open_stream};
 pub use private::{PrivateError, lock_private, replace_private};
 pub use sparse::write_sparse;
 pub use sync::{folder_of, sync_above, sync_folder};
-#[cfg(target_os = "linux")]
-pub use temporary::{Temporary, is_temporary_name};
 pub use way::WayError;

@@ -49,7 +49,7 @@ pub enum LoadError {
     /// There is no policy to judge by.
     #[cfg(target_os = "linux")]
     #[error("there is no trust policy to judge it by")]
-    Policy(#[source] crate::store::PolicySourceError),
+    Policy(#[source] crate::policy_source::PolicySourceError),
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -83,7 +83,7 @@ pub enum LoadError {
     /// The store does not have it, or has it no longer as it was admitted.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] edgec_store::StoreError),
 }
 
 impl LoadError {

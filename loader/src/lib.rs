@@ -20,6 +20,7 @@
 //! stay as they are, and nowhere else.
 
 mod best;
+mod clock;
 mod engine;
 mod error;
 mod limits;
@@ -28,6 +29,8 @@ mod loaded;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
 mod mapped;
+#[cfg(target_os = "linux")]
+mod policy_source;
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
 mod private;
 #[cfg(target_os = "linux")]

@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use edgec_files::{OpenError, open_regular};
 use edgec_verifier::{Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, verify};
 
+use crate::clock::now;
 use crate::loaded::{component_imports, declared, demand, fit, module_imports};
 use crate::{HostEngine, LoadError, Loaded, LoadedComponent, LoadedModule};
 
@@ -80,7 +80,8 @@ impl VerifiedFile {
         let (file, len) = open(path.as_ref())?;
         let bytes = read(file, len)?;
         let view = bytes.view()?;
-        let facts = Facts::of(verify(&view, policy, expected, now()?)?);
+        let now = now().ok_or(LoadError::Clock)?;
+        let facts = Facts::of(verify(&view, policy, expected, now)?);
         drop(view);
         let facts = Arc::new(facts);
         Ok(Self { bytes, facts })
@@ -126,10 +127,4 @@ fn open(path: &Path) -> Result<(File, u64), LoadError> {
         OpenError::TooLong { len } => LoadError::TooLong { len },
         error => LoadError::Io(io::Error::other(error)),
     })
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> Result<u64, LoadError> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Ok(since.map_err(|_| LoadError::Clock)?.as_secs())
 }

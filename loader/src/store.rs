@@ -17,7 +17,6 @@
 
 mod deployment;
 mod loading;
-mod policy_source;
 mod trust;
 
 pub use edgec_store::{
@@ -26,7 +25,8 @@ pub use edgec_store::{
     Verification,
 };
 
+pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError};
+
 pub use self::deployment::{Deployment, RefreshError, Refreshed};
 pub use self::loading::LoadFromStore;
-pub use self::policy_source::{PolicyFile, PolicySource, PolicySourceError};
 pub use self::trust::{Distrust, Distrusted};

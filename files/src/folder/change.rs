@@ -6,9 +6,9 @@ use std::io::Write as _;
 use rustix::fs::{AtFlags, FileType, fchmod, fsync, renameat, statat, syncfs, unlinkat};
 use rustix::io::Errno;
 
+use super::temporary::{Temporary, unused_name};
 use super::{FINISHED, Folder};
 use crate::folder_error::FolderError;
-use crate::temporary::{Temporary, unused_name};
 
 impl Folder {
     /// Gives a file the mode of finished ones and waits until it is on the disk.

@@ -14,9 +14,9 @@ use edgec_verifier::TrustPolicy;
 use wasmtime::component::{InstancePre, Linker};
 
 use super::loading::{candidates, judge_again, load_chosen};
-use super::policy_source::{Followed, PolicySource};
 use super::trust::{Distrust, Distrusted, Trust, Trusted};
 use crate::loaded::demand;
+use crate::policy_source::{Followed, PolicySource};
 use crate::{HostEngine, LoadError, Loaded};
 
 /// What a host makes of a program whose imports are resolved, once for all its requests.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use edgec_store::StoreError;
 
-use super::policy_source::{Followed, PolicySourceError};
 use crate::LoadError;
-use crate::load::now;
+use crate::clock::now;
+use crate::policy_source::{Followed, PolicySourceError};
 
 /// The version at work is not trusted: no request may have it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ pub(super) struct Trusted {
 impl Trusted {
     /// Whether the verdict still holds now.
     pub(super) fn holds_now(&self) -> bool {
-        now().is_ok_and(|now| self.holds.contains(&now))
+        now().is_some_and(|now| self.holds.contains(&now))
     }
 }
 

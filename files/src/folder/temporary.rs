@@ -4,7 +4,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::folder::Folder;
+use super::Folder;
 use crate::folder_error::FolderError;
 
 /// A file in the making, which only this process's user can open, and which goes when it is not

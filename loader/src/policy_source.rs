@@ -10,7 +10,7 @@ use edgec_verifier::{
     NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, TrustPolicy, remember,
 };
 
-use crate::load::now;
+use crate::clock::now;
 
 /// Why a host has no policy to judge by. Nothing is trusted then.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +86,7 @@ impl PolicyFile {
     ///
     /// [`PolicySourceError`].
     pub fn read(&self) -> Result<TrustPolicy, PolicySourceError> {
-        let now = now().map_err(|_| PolicySourceError::Clock)?;
+        let now = now().ok_or(PolicySourceError::Clock)?;
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = TrustPolicy::read(&self.path, &self.roots, now)?;
         if let Some(state) = &self.state {
@@ -99,12 +99,12 @@ impl PolicyFile {
 
 /// A policy, and when it was asked for.
 #[derive(Clone, Debug)]
-pub(super) struct Followed {
-    pub(super) policy: TrustPolicy,
-    pub(super) read: Instant,
+pub(crate) struct Followed {
+    pub(crate) policy: TrustPolicy,
+    pub(crate) read: Instant,
 }
 
-/// Gives a [`Deployment`](super::Deployment) its policy, anew at each refresh.
+/// Gives a [`Deployment`](crate::store::Deployment) its policy, anew at each refresh.
 #[derive(Clone)]
 pub struct PolicySource(Arc<Source>);
 
@@ -120,7 +120,7 @@ impl PolicySource {
         }))
     }
 
-    pub(super) fn read(&self) -> Result<Followed, PolicySourceError> {
+    pub(crate) fn read(&self) -> Result<Followed, PolicySourceError> {
         // Before the reading, which may take long: what it finds may be as old as this.
         let read = Instant::now();
         let policy = (self.0)()?;
