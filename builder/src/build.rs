@@ -1,7 +1,8 @@
 //! From an input to artifacts without signatures, to signed ones, to checked ones.
 //!
-//! Each is a type of its own, since a caller may do much between two of them: `edgec build` compiles
-//! all of its inputs before it reads the key, and overwrites the key before it looks at the code.
+//! Each is a type of its own, since a caller may do much between two of them: `edgec build`
+//! compiles all of its inputs before it reads the key, and overwrites the key before it looks at
+//! the code.
 
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};

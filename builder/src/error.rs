@@ -107,8 +107,8 @@ pub enum RoomError {
     },
     /// Its core instances have too many memories and tables.
     #[error(
-        "the {memories} memories and {tables} tables of the program's {instances} core instances take \
-         {length} bytes in a manifest, and {limit} is the limit"
+        "the {memories} memories and {tables} tables of the program's {instances} core instances \
+         take {length} bytes in a manifest, and {limit} is the limit"
     )]
     Resources {
         /// How many memories there are.

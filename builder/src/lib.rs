@@ -1,5 +1,5 @@
-//! From the bytes of a program, a plan and a signer to signed artifacts with reports; and back, from
-//! an artifact and its input to what differs.
+//! From the bytes of a program, a plan and a signer to signed artifacts with reports; and back,
+//! from an artifact and its input to what differs.
 //!
 //! ```text
 //! input ─ Plan::compile ─▶ Program, Unsigned ─ sign ─▶ Signed ─ check ─▶ Built

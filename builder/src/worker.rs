@@ -119,9 +119,9 @@ pub struct WorkerProgram(PathBuf);
 pub enum NoWorker {
     /// There is no `edgec` where one is looked for.
     #[error(
-        "there is no worker program: no `edgec` lies beside this program or in a folder of PATH; name \
-         one (WorkerProgram::named), or make this program its own worker: call edgec_builder::answer \
-         first in `main`, then WorkerProgram::this"
+        "there is no worker program: no `edgec` lies beside this program or in a folder of PATH; \
+         name one (WorkerProgram::named), or make this program its own worker: call \
+         edgec_builder::answer first in `main`, then WorkerProgram::this"
     )]
     NotFound,
     /// This program does not answer as a worker.

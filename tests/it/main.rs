@@ -20,6 +20,7 @@ mod attack_trust_files;
 mod audit;
 mod bombs;
 mod build;
+mod builder;
 mod check;
 mod circles;
 mod cold_start;
