@@ -1,12 +1,11 @@
 //! The processes of a build, and what they may take.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use edgec_compiler::{
-    Assembler, BINARYEN_VERSION, CompilerProcess, Confinement, Deadline, FrontEnd, Initializer,
-    LintProcess, Optimizer, Reads, Runs, Tool, VersionError, WorkerLimits,
+    Assembler, CompilerProcess, Confinement, Deadline, FrontEnd, Initializer, LintProcess,
+    Optimizer, VersionError, WorkerLimits,
 };
 
 use crate::worker::{Role, WorkerProgram};
@@ -68,7 +67,9 @@ pub struct Tools {
 
 impl Tools {
     /// With the Binaryen that is built into the worker program.
+    #[cfg(feature = "binaryen")]
     pub fn new(program: WorkerProgram, limits: &Limits) -> Self {
+        use edgec_compiler::{BINARYEN_VERSION, Reads, Runs, Tool};
         let optimizer = Optimizer {
             program: program.path().to_owned(),
             arguments: WorkerProgram::optimizer_arguments(limits.of_worker()),
@@ -77,7 +78,7 @@ impl Tools {
             timeout: limits.optimizer_timeout,
             memory: limits.memory,
             reads: Reads::Binaryen116,
-            spared: BTreeSet::new(),
+            spared: std::collections::BTreeSet::new(),
             runs: Runs::InProcesses,
         };
         Self::with(program, limits, optimizer)

@@ -70,7 +70,10 @@ impl Role {
         match self {
             Self::FrontEnd => edgec_compiler::front_end_worker(arguments),
             Self::Initializer => edgec_compiler::initializer_worker(arguments),
+            #[cfg(feature = "binaryen")]
             Self::Optimizer => edgec_compiler::optimizer_worker(arguments),
+            #[cfg(not(feature = "binaryen"))]
+            Self::Optimizer => Err("this program is built without Binaryen".to_owned()),
             Self::Launcher => edgec_compiler::launcher_worker(arguments),
             Self::Assembler => edgec_compiler::assembler_worker(arguments),
             Self::Compiler => edgec_compiler::compiler_worker(arguments),
@@ -219,6 +222,7 @@ impl WorkerProgram {
     }
 
     /// The arguments of an optimizer, which is started without a [`Worker`].
+    #[cfg(feature = "binaryen")]
     pub(crate) fn optimizer_arguments(limits: WorkerLimits) -> Vec<OsString> {
         vec![Role::Optimizer.verb().into(), limits.to_string().into()]
     }

@@ -76,9 +76,14 @@ impl WorkerArguments {
     pub(crate) fn tools(&self) -> Result<Tools, Failure> {
         let mut limits = self.limits.limits();
         limits.optimizer_timeout = Duration::from_secs(self.optimizer_timeout);
-        let Some(wasm_opt) = self.wasm_opt.clone() else {
+        let wasm_opt = self.wasm_opt.clone();
+        #[cfg(feature = "binaryen")]
+        let Some(wasm_opt) = wasm_opt else {
             return Ok(Tools::new(program()?, &limits));
         };
+        // An edgec without Binaryen takes the `wasm-opt` on the path.
+        #[cfg(not(feature = "binaryen"))]
+        let wasm_opt = wasm_opt.unwrap_or_else(|| "wasm-opt".into());
         let shown = wasm_opt.display().to_string();
         Tools::with_wasm_opt(program()?, &limits, wasm_opt)
             .map_err(|error| version_failure(&error).or_about(shown))

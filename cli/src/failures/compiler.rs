@@ -114,9 +114,18 @@ pub(super) fn init_failure(error: &InitError) -> Failure {
 }
 
 /// What to do about a `wasm-opt` program that does not start or misses something.
-const NOT_STARTED: &str = "--wasm-opt names a program of Binaryen: see that the file is there and \
-     runs here; it opens no other files, and starts only programs of the system, of its own folder \
-     and of PATH (docs/environment.md)";
+const NOT_STARTED: &str = match cfg!(feature = "binaryen") {
+    true => {
+        "--wasm-opt names a program of Binaryen: see that the file is there and \
+         runs here; it opens no other files, and starts only programs of the system, of its own \
+         folder and of PATH (docs/environment.md)"
+    }
+    false => {
+        "this edgec is built without Binaryen and starts the `wasm-opt` on PATH, or the one that \
+         --wasm-opt names: see that it is there and runs here; it opens no other files, and starts \
+         only programs of the system, of its own folder and of PATH (docs/environment.md)"
+    }
+};
 
 /// Why a `wasm-opt` program did not tell its version, and what to do about it.
 pub(crate) fn version_failure(error: &VersionError) -> Failure {
