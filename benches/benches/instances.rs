@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use edgec_benches::{Contender, Guest, Stock, guests, medians, prepare, print, selected};
-use edgec_loader::store::Store;
+use edgec_loader::store::{LoadFromStore as _, Store};
 use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, LoadedComponent, PoolPlan};
 use edgec_tests::Sandbox;
 use wasmtime::component::{Component, InstancePre};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use edgec_artifact::{Artifact, verity};
 use edgec_benches::{Contender, Stock, deserialize, guests, medians, print, selected};
-use edgec_loader::store::{Application, Store};
+use edgec_loader::store::{Application, LoadFromStore as _, Store};
 use edgec_loader::{EngineProfile, Expected, Limits, TrustPolicy};
 use edgec_tests::Sandbox;
 use wasmtime::InstanceAllocationStrategy;

@@ -19,10 +19,11 @@ use self::places::{Kind, Place, places};
 pub(crate) use self::places::{for_parser, verb};
 use self::stray::has_stray_bytes;
 use crate::failure::Failure;
+use crate::files::VARIABLE_PREFIX;
 use crate::key_material::{
     Material, begins_dump, holds_bytes, holds_list, is_digest, listed_bytes, looks_like,
 };
-use crate::keys::{KEY_VARIABLE, VARIABLE_PREFIX};
+use crate::keys::KEY_VARIABLE;
 use crate::{secrets, trust};
 
 /// The variables whose values messages repeat: they name files or folders.

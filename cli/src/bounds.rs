@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::render::{safe, safe_beginning};
+use crate::escape::{safe, safe_beginning};
 
 /// The widest cell to which the other cells of its column are padded, in characters. Names of
 /// files, functions and sections are shorter; a wider cell only moves the rest of its own row.
@@ -15,10 +15,6 @@ pub(crate) const MAX_COLUMN: usize = 100;
 /// How many entries of one list are printed as text. JSON has all of them: a manifest is bounded
 /// itself. The largest known list of a real program has some thousands, which are for machines.
 pub(crate) const MAX_LISTED: usize = 1000;
-
-/// The longest part of a field's name in a difference, in bytes: names of stages and settings are
-/// shorter, and one of them stands in front of everything below it.
-pub(crate) const MAX_FIELD_LEN: usize = 200;
 
 /// The longest text about one host and one artifact, in bytes: the same text of an artifact may be
 /// printed for every host of a fleet.

@@ -1,17 +1,11 @@
 //! The cold-start lint as the verbs show it.
 
-use std::time::Duration;
-
-use edgec_artifact::Bytes;
-use edgec_compiler::{
-    Deadline, ENGINE_VERSION, Finding, Kind, LintProcess, MachineError, ReadError, Rule,
-    ValidComponent, WorkerError, WorkerLimits,
-};
+use edgec_builder::{WorkerProgram, unverified};
+use edgec_compiler::{ENGINE_VERSION, Finding, Kind, ReadError, Rule};
 use serde::Serialize;
 
 use crate::failure::chain;
 use crate::render::{self, safe};
-use crate::{LINT_WORKER, unvouched, workers};
 
 /// What the engine loses when it instantiates a program.
 #[derive(Serialize)]
@@ -54,32 +48,14 @@ const MOST: usize = 12;
 const MAX_NOTES: usize = 1000;
 
 impl ColdStart {
-    /// Of a program that is built, with the causes. Offsets lead to places in `input`, the user's
-    /// file. So they are left out if edgec made other bytes of it: from text, say. The lint takes no
-    /// more memory than a compiler's process may, and no more time than the program has left.
-    /// `is_adapted` says whether edgec made the component of a core module.
+    /// Of a program that was built, with the causes. `is_adapted` says whether edgec made the
+    /// component of a core module.
     pub(crate) fn of_program(
-        program: &ValidComponent,
+        findings: Result<Vec<Finding>, ReadError>,
+        kind: Kind,
         is_adapted: bool,
-        input: &Bytes,
-        limits: WorkerLimits,
-        deadline: Deadline,
     ) -> Self {
-        let deadline = deadline.or_after(Duration::from_secs(60));
-        let findings = process(limits);
-        let findings = findings.and_then(|process| process.program(program, deadline));
-        let origin = Origin {
-            kind: program.kind(),
-            is_adapted,
-        };
-        let findings = findings.map(|mut findings| {
-            if !is(program.bytes(), input) {
-                let causes = findings.iter_mut().filter_map(|it| it.cause.as_mut());
-                causes.for_each(|cause| cause.offset = None);
-            }
-            findings
-        });
-        Self::new(findings, origin)
+        Self::new(findings, Origin { kind, is_adapted })
     }
 
     /// Of an image that is not trusted, given its engine's version and its section
@@ -92,9 +68,11 @@ impl ColdStart {
         let Some(info) = info else {
             return Self::unknown("the image does not describe itself".to_owned());
         };
-        let findings = process(workers::offered(unvouched::memory(info)));
-        let deadline = Deadline::after(unvouched::TIMEOUT);
-        let findings = findings.and_then(|process| process.image(info, kind, deadline));
+        let program = match WorkerProgram::this() {
+            Ok(program) => program,
+            Err(error) => return Self::unknown(chain(&error)),
+        };
+        let findings = unverified::lint(&program, info, kind);
         // An image does not tell where its core modules came from.
         let is_adapted = false;
         Self::new(findings, Origin { kind, is_adapted })
@@ -218,15 +196,4 @@ impl Note {
     fn rule(&self) -> &'static str {
         self.finding.rule.name()
     }
-}
-
-/// Whether these are the bytes that `described` describes.
-fn is(bytes: &[u8], described: &Bytes) -> bool {
-    bytes.len() as u64 == described.length && Bytes::of(bytes) == *described
-}
-
-fn process(limits: WorkerLimits) -> Result<LintProcess, ReadError> {
-    let worker = workers::worker(LINT_WORKER, limits);
-    let worker = worker.map_err(|error| WorkerError::from(MachineError::Process(error)))?;
-    Ok(LintProcess { worker })
 }

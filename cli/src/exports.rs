@@ -5,10 +5,12 @@
 use std::borrow::Cow;
 
 use edgec_artifact::{Exports, Manifest};
+use edgec_builder::unverified;
 use edgec_compiler::Image;
 
 use crate::failure::{Exit, Failure};
-use crate::unvouched;
+use crate::failures::builder::table_failure;
+use crate::workers;
 
 const CODE: &str = "exports";
 
@@ -22,7 +24,8 @@ pub(crate) fn names<'m>(
     if let Some(names) = stated.names() {
         return Ok(names.into());
     }
-    let names = unvouched::exports(CODE, manifest, image)?;
+    let names = unverified::exports(&workers::program()?, manifest, image);
+    let names = names.map_err(|error| table_failure(CODE, &error))?;
     let found = names.len();
     if Exports::of(names.iter().cloned()) == *stated {
         return Ok(names.into());

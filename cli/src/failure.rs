@@ -6,19 +6,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::bounds::{MAX_MESSAGE_LEN, beginning};
+use crate::escape::{CUT, passed_on, safe, safe_beginning};
+pub(crate) use crate::exit::{Exit, code};
 use crate::key_material::masked;
-use crate::render::{self, CUT, Format, passed_on, safe, safe_beginning};
-
-/// Whose turn it is to act, as an exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Exit {
-    /// The input or the artifact is at fault.
-    Rejected = 1,
-    /// The command line is at fault.
-    Usage = 2,
-    /// The machine is at fault: files, memory, a missing tool.
-    Environment = 3,
-}
+use crate::render::{self, Format};
 
 /// One error, ready to be shown, on standard error or in a document. Its texts quote arguments and
 /// files, so none of them keeps what looks like key material.
@@ -241,10 +232,6 @@ pub(crate) fn trace(error: &wasmtime::Error) -> String {
         });
     }
     text
-}
-
-pub(crate) fn code(exit: Exit) -> ExitCode {
-    ExitCode::from(exit as u8)
 }
 
 /// An error and its causes, on one line.

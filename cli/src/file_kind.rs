@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use self::recognise::{ARTIFACT_END, recognise};
 use crate::failure::{Exit, Failure};
-use crate::files::STDIN;
+use crate::stdin::STDIN;
 
 /// What a verb reads or writes.
 #[derive(Clone, Copy, PartialEq, Eq)]

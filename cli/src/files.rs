@@ -1,26 +1,22 @@
 //! Files: written whole or not at all, read with a bound, and what is said if that fails.
 
-mod folders;
 mod input;
 mod output;
-mod replace;
 mod secret;
 mod way;
 
-use std::collections::BTreeMap;
-#[cfg(unix)]
-use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub(crate) use edgec_files::NewFolders;
+use edgec_files::{Aside, FolderKind, NewMode, put_all, write_aside};
 
 use crate::failure::{Exit, Failure};
 use crate::file_kind::Wanted;
 use crate::signals;
+use crate::stdin::ReadBefore;
+pub(crate) use crate::stdin::STDIN;
 
-use input::ReadBefore;
-use replace::Placed;
-
-pub(crate) use folders::{NewFolders, create_private};
 pub(crate) use input::{
     read, read_artifact, read_log, read_public, read_short, read_text, unreadable,
 };
@@ -29,12 +25,10 @@ pub(crate) use output::{
     same, spare, spare_inputs,
 };
 pub(crate) use secret::{
-    Sensitive, is_for_owner, look_at_key, read_secret, refuse_place_of_key, refuse_shared_secret,
+    Sensitive, VARIABLE_PREFIX, is_for_owner, look_at_key, read_secret, refuse_place_of_key,
+    refuse_shared_secret,
 };
 pub(crate) use way::remedy_of_way;
-
-/// The name that means standard input.
-pub(crate) const STDIN: &str = "-";
 
 /// Writes a file of this kind under a temporary name beside its own and renames it: a reader sees
 /// the old file or the new one, and a failure leaves the old one.
@@ -44,40 +38,20 @@ pub(crate) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failu
 
 /// A file that is complete on disk and has not replaced its predecessor yet.
 pub(crate) struct Staged {
-    path: PathBuf,
     kind: Wanted,
-    file: tempfile::NamedTempFile,
+    file: Aside,
 }
 
 /// Writes the new file beside the old one. A private key is for its owner only. Another file gets
 /// the old file's mode, or the one that the process's umask gives. What lies at `path` is looked at
 /// when the new file takes its place.
 pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, Failure> {
-    let stage = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".edgec-");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let replaced = fs::metadata(path).map(|old| old.permissions().mode() & 0o777);
-            let mode = match kind {
-                Wanted::PrivateKey => 0o600,
-                _ => replaced.unwrap_or(0o666),
-            };
-            builder.permissions(fs::Permissions::from_mode(mode));
-        }
-        let mut file = builder.tempfile_in(folder(path))?;
-        edgec_loader::write_sparse(bytes, file.as_file_mut())?;
-        file.as_file().set_len(bytes.len() as u64)?;
-        file.as_file().sync_all()?;
-        Ok(file)
+    let mode = match kind {
+        Wanted::PrivateKey => NewMode::OwnerOnly,
+        _ => NewMode::AsBefore,
     };
-    match stage() {
-        Ok(file) => Ok(Staged {
-            path: path.to_owned(),
-            kind,
-            file,
-        }),
+    match write_aside(path, bytes, mode) {
+        Ok(file) => Ok(Staged { kind, file }),
         Err(error) => Err(cannot("write", path, &error)),
     }
 }
@@ -90,77 +64,45 @@ impl Staged {
 
     /// Puts the new file in place unless there is one already; `false` then.
     pub(crate) fn commit_if_absent(self) -> Result<bool, Failure> {
-        let folder = folder(&self.path).to_owned();
-        match self.file.persist_noclobber(&self.path) {
-            Ok(_) => match sync(&folder) {
-                Ok(()) => Ok(true),
-                Err(error) => Err(cannot("write", &self.path, &error)),
-            },
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(cannot("write", &self.path, &error.error)),
-        }
+        let path = self.file.path().to_owned();
+        let put = self.file.put_if_absent();
+        put.map_err(|error| cannot("write", &path, &error))
     }
 }
 
-/// Puts all new files in the places of the old ones, then syncs each folder once. If one of the old
-/// files must not be replaced, or one of the new ones cannot take its place, all old files are where
-/// they were.
+/// Puts all new files in the places of the old ones. If one of the old files must not be replaced,
+/// or one of the new ones cannot take its place, all old files are where they were.
 pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
     for it in &staged {
-        refuse_other(&it.path, it.kind)?;
+        refuse_other(it.file.path(), it.kind)?;
     }
-    let mut changed = BTreeMap::new();
-    let mut placed = Vec::new();
-    let mut failed = None;
-    let mut left = staged.len();
-    for Staged { path, file, .. } in staged {
-        left -= 1;
-        // After the last one, nothing can fail for which its old file would have to come back.
-        let put = match left {
-            0 => replace::put(file, &path),
-            _ => Placed::put(file, &path).map(|it| placed.push(it)),
-        };
-        if let Err(error) = put {
-            failed = Some(put_back(placed, cannot("write", &path, &error)));
-            placed = Vec::new();
-            break;
+    let files = staged.into_iter().map(|it| it.file).collect();
+    put_all(files).map_err(|error| {
+        let failure = cannot("write", &error.path, &error.source);
+        match error.changed.is_empty() {
+            true => failure,
+            false => failure.hint(error.changed.join("\n")),
         }
-        changed.entry(folder(&path).to_owned()).or_insert(path);
+    })
+}
+
+/// Makes a folder for outputs and those above it, where there are none.
+pub(crate) fn make_folder(new: &mut NewFolders, path: &Path) -> Result<(), Failure> {
+    let made = new.make(path, FolderKind::Outputs);
+    made.map_err(|error| cannot("create", path, &error))
+}
+
+/// Makes a folder and those above it, where there are none, for this user alone: a key is not read
+/// from where others can put another in its place.
+pub(crate) fn create_private(path: &Path) -> Result<(), Failure> {
+    let mut new = NewFolders::default();
+    match new.make(path, FolderKind::Private) {
+        Ok(()) => {
+            new.keep();
+            Ok(())
+        }
+        Err(error) => Err(cannot("create", path, &error)),
     }
-    // The old files go.
-    drop(placed);
-    let synced = changed.into_iter().try_for_each(|(folder, path)| {
-        sync(&folder).map_err(|error| cannot("write", &path, &error))
-    });
-    failed.map_or(synced, Err)
-}
-
-/// Puts the old files back. What is not as it was, the failure says.
-fn put_back(placed: Vec<Placed>, failure: Failure) -> Failure {
-    let undone = placed.into_iter().rev().map(Placed::undo);
-    let other: Vec<String> = undone.filter_map(Result::err).collect();
-    match other.is_empty() {
-        true => failure,
-        false => failure.hint(other.join("\n")),
-    }
-}
-
-/// The folder that a path's last component lies in.
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-#[cfg(unix)]
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync(_: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
+use edgec_builder::FleetError;
 use edgec_compiler::EngineProfile;
-use edgec_targets::{Cover, HostCpu, Target, cover};
-use edgec_verifier::{HostProfile, Manifest, Unfit, takes_from_here};
+use edgec_targets::Cover;
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
+use crate::failures::builder::unserved_failure;
 use crate::hosts::read_fleet;
 use crate::render::{self, count};
 
@@ -29,7 +30,7 @@ pub(crate) struct FleetPlan {
     mode: &'static str,
     hosts: Vec<Given>,
     #[serde(skip)]
-    pub(crate) targets: Vec<&'static Target>,
+    pub(crate) plan: edgec_builder::FleetPlan,
     #[serde(skip)]
     pub(crate) files: Vec<PathBuf>,
 }
@@ -41,8 +42,6 @@ struct Given {
     target: &'static str,
     /// The best that the host could run.
     best: &'static str,
-    #[serde(skip)]
-    profile: HostProfile,
 }
 
 impl FleetArguments {
@@ -52,38 +51,17 @@ impl FleetArguments {
             return Ok(None);
         };
         let fleet = read_fleet(path)?;
-        let useless = fleet.hosts.iter().filter_map(|host| {
-            let unfit = takes_from_here(&host.profile, profile.name()).err()?;
-            Some(unserved(&render::safe(&host.name), &unfit))
-        });
-        let mut useless: Vec<Failure> = useless.collect();
-        if let Some(last) = useless.pop() {
-            // One run names them all, in their order.
-            useless.iter().for_each(Failure::print);
-            return Err(last);
-        }
         let wanted = match self.fleet_best {
             true => Cover::Best,
             false => fleet.mode.unwrap_or(Cover::Fewest),
         };
-        let cpus: Vec<HostCpu> = fleet
-            .hosts
-            .iter()
-            .map(|h| h.profile.cpu().clone())
-            .collect();
-        let assigned = cover(&cpus, wanted).map_err(|uncovered| {
-            let host = fleet.hosts.get(uncovered.host);
-            let host = host.map_or("", |host| host.name.as_str());
-            Failure::new(Exit::Rejected, "no-target", "no target runs on this host").about(host)
-        })?;
-        let used = |target: &&Target| assigned.iter().any(|it| it.target == *target);
-        let targets = edgec_targets::all().filter(used).collect();
-        let hosts = fleet.hosts.into_iter().zip(&assigned);
-        let hosts = hosts.map(|(host, given)| Given {
+        let hosts = fleet.hosts.into_iter();
+        let hosts = hosts.map(|host| (host.name, host.profile)).collect();
+        let plan = edgec_builder::FleetPlan::new(hosts, wanted, profile).map_err(unplanned)?;
+        let hosts = plan.hosts().iter().map(|host| Given {
             host: render::safe(&host.name),
-            target: given.target.id,
-            best: given.best.id,
-            profile: host.profile,
+            target: host.target.id,
+            best: host.best.id,
         });
         Ok(Some(FleetPlan {
             fleet: render::path(path),
@@ -92,32 +70,29 @@ impl FleetArguments {
                 Cover::Best => "best",
             },
             hosts: hosts.collect(),
-            targets,
+            plan,
             files: fleet.files,
         }))
     }
 }
 
-/// A host of the fleet, by its name made safe, would load nothing of this build.
-fn unserved(host: &str, unfit: &Unfit) -> Failure {
-    Failure::rejected(unfit.code(), unfit)
-        .about_safe(format!("host `{host}`"))
-        .hint("a host of the fleet could not load what is built for it")
+/// Why a fleet cannot be built for. One run names all hosts that are in the way, in their order.
+fn unplanned(error: FleetError) -> Failure {
+    match error {
+        FleetError::Unserved(hosts) => {
+            let mut failures: Vec<Failure> = hosts.iter().map(unserved_failure).collect();
+            let last = failures.pop();
+            failures.iter().for_each(Failure::print);
+            last.unwrap_or_else(|| Failure::usage("fleet", "no host is served"))
+        }
+        FleetError::NoTarget(host) => {
+            Failure::new(Exit::Rejected, "no-target", "no target runs on this host").about(host)
+        }
+        error => Failure::rejected("fleet", &error),
+    }
 }
 
 impl FleetPlan {
-    /// Whether the hosts that are given this artifact can load it: what depends on the program,
-    /// such as the size of their pools, is known only now.
-    pub(crate) fn check(&self, manifest: &Manifest) -> Result<(), Failure> {
-        for host in &self.hosts {
-            if host.target == manifest.target.id {
-                let fits = host.profile.can_run(manifest);
-                fits.map_err(|unfit| unserved(&host.host, &unfit))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Which host gets what, and what it could run instead.
     pub(crate) fn text(&self) -> String {
         let rows = self.hosts.iter().map(|host| {
@@ -136,7 +111,7 @@ impl FleetPlan {
             "{}: {}, {}, {why}\n{}",
             self.fleet,
             count(self.hosts.len(), "host"),
-            count(self.targets.len(), "target"),
+            count(self.plan.targets().len(), "target"),
             render::table(&rows)
         )
     }

@@ -14,13 +14,11 @@ use crate::failure::{Failure, chain};
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files::{self, Sensitive};
 use crate::secrets::{self, Secret};
+use crate::shield::shield;
 use crate::signals;
 
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
-
-/// The prefix of a variable's name where the variable's content is the key.
-pub(crate) const VARIABLE_PREFIX: &str = "env:";
 
 /// Reads a private key that only its owner can read, asking for its passphrase where it
 /// has one; `passphrase` names a file that holds it.
@@ -264,7 +262,7 @@ pub(crate) fn in_ci() -> bool {
 }
 
 pub(crate) fn generate() -> Result<SecretKey, Failure> {
-    secrets::shield();
+    shield();
     SecretKey::generate().map_err(|error| Failure::environment("random", &error))
 }
 

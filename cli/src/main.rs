@@ -10,13 +10,15 @@
 mod stderr;
 
 mod arguments;
-mod at_once;
 mod bounds;
 mod cold_start;
 mod commands;
 mod differences;
+mod escape;
+mod exit;
 mod exports;
 mod failure;
+mod failures;
 mod file_kind;
 mod files;
 mod fleet;
@@ -24,23 +26,22 @@ mod help;
 mod hosts;
 mod key_material;
 mod keys;
-mod machine;
 mod naming;
 mod number;
 mod panics;
-mod pipeline;
 mod progress;
 mod rebuild;
 mod render;
 mod reports;
 mod secrets;
+mod shield;
 mod signals;
 mod signer;
 mod stack;
+mod stdin;
 mod text_input;
 mod time;
 mod trust;
-mod unvouched;
 mod usage;
 mod workers;
 
@@ -100,18 +101,6 @@ impl Command {
     }
 }
 
-/// The verbs by which this program starts itself as a worker process.
-const OPTIMIZER_WORKER: &str = "__wasm-opt";
-const COMPILER_WORKER: &str = "__precompile";
-const LINT_WORKER: &str = "__lint";
-const INITIALIZER_WORKER: &str = "__init";
-const CODE_MAP_WORKER: &str = "__code-map";
-const WALLS_WORKER: &str = "__walls";
-const FRONT_END_WORKER: &str = "__front-end";
-const ASSEMBLER_WORKER: &str = "__assemble";
-/// It becomes the program that `--wasm-opt` names.
-const LAUNCHER_WORKER: &str = "__launch";
-
 fn main() -> ExitCode {
     stack::with_room(edgec)
 }
@@ -121,20 +110,7 @@ fn edgec() -> ExitCode {
         return Failure::environment("signals", &error).end(Format::Text);
     }
     let given: Vec<OsString> = std::env::args_os().collect();
-    let mut raw = given.iter().skip(1).cloned();
-    let answer = match raw.next() {
-        Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
-        Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
-        Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),
-        Some(verb) if verb == INITIALIZER_WORKER => Some(edgec_compiler::initializer_worker(raw)),
-        Some(verb) if verb == CODE_MAP_WORKER => Some(edgec_compiler::code_map_worker(raw)),
-        Some(verb) if verb == WALLS_WORKER => Some(edgec_compiler::walls_worker(raw)),
-        Some(verb) if verb == FRONT_END_WORKER => Some(edgec_compiler::front_end_worker(raw)),
-        Some(verb) if verb == ASSEMBLER_WORKER => Some(edgec_compiler::assembler_worker(raw)),
-        Some(verb) if verb == LAUNCHER_WORKER => Some(edgec_compiler::launcher_worker(raw)),
-        _ => None,
-    };
-    match answer {
+    match edgec_builder::answer(given.iter().skip(1).cloned()) {
         Some(Ok(())) => return ExitCode::SUCCESS,
         Some(Err(message)) => {
             eprintln!("{message}");
@@ -172,7 +148,7 @@ fn edgec() -> ExitCode {
 
 fn run(command: Command) -> Outcome {
     if command.takes_secrets() {
-        secrets::shield();
+        shield::shield();
     }
     match command {
         Command::Build(arguments) => commands::build::run(*arguments),

@@ -4,12 +4,14 @@
 //! Elsewhere, and if `CI` is set or `TERM` is `dumb`, it is one plain line every ten seconds, so
 //! that a log shows what the build is doing. All of it goes to standard error.
 
+use std::borrow::Cow;
 use std::io::IsTerminal as _;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use edgec_builder::Step;
 use edgec_targets::Target;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -78,39 +80,6 @@ impl Progress {
         self.show(&mut state, what);
     }
 
-    /// The next step.
-    pub(crate) fn step(&self, what: &str) {
-        let mut state = self.state();
-        state.step += 1;
-        self.show(&mut state, what);
-    }
-
-    /// Shows another detail of the same step.
-    pub(crate) fn detail(&self, what: &str) {
-        self.show(&mut self.state(), what);
-    }
-
-    /// The optimizer is at work on this core module, perhaps on shorter ones beside it.
-    pub(crate) fn optimizing(&self, module: usize, length: usize) {
-        let length = size(length as u64);
-        self.detail(&format!("optimizing core module {module} ({length})"));
-    }
-
-    /// Compilers for these targets are at work. Each target is a step; a second attempt is the same
-    /// step.
-    pub(crate) fn compiling(&self, targets: &[&'static Target]) {
-        let mut state = self.state();
-        let state = &mut *state;
-        let ids: Vec<&'static str> = targets.iter().map(|target| target.id).collect();
-        for id in ids.iter().copied() {
-            if !state.targets.contains(&id) {
-                state.targets.push(id);
-                state.step += 1;
-            }
-        }
-        self.show(state, &format!("compiling for {}", ids.join(", ")));
-    }
-
     /// Takes the line away, so that something else can be printed. The next step brings it back.
     pub(crate) fn clear(&self) {
         let mut state = self.state();
@@ -140,6 +109,40 @@ impl Progress {
     fn state(&self) -> MutexGuard<'_, State> {
         // A poisoned lock is harmless here: the state decides only what is shown.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl edgec_builder::Progress for Progress {
+    fn step(&self, step: Step<'_>) {
+        let what: Cow<'_, str> = match step {
+            Step::Validating => "validating".into(),
+            Step::Initializing(function) => format!("calling {}", safe(function)).into(),
+            Step::Optimizing => "optimizing".into(),
+            Step::Packaging => "packaging".into(),
+            _ => "working".into(),
+        };
+        let mut state = self.state();
+        state.step += 1;
+        self.show(&mut state, &what);
+    }
+
+    fn optimizing(&self, module: usize, length: usize) {
+        let length = size(length as u64);
+        let what = format!("optimizing core module {module} ({length})");
+        self.show(&mut self.state(), &what);
+    }
+
+    fn compiling(&self, targets: &[&'static Target]) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let ids: Vec<&'static str> = targets.iter().map(|target| target.id).collect();
+        for id in ids.iter().copied() {
+            if !state.targets.contains(&id) {
+                state.targets.push(id);
+                state.step += 1;
+            }
+        }
+        self.show(state, &format!("compiling for {}", ids.join(", ")));
     }
 }
 

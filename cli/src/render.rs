@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use clap::ValueEnum;
-use edgec_artifact::is_unseen;
 
 use crate::bounds::MAX_COLUMN;
-use crate::failure::{Exit, Failure};
+use crate::escape::is_escaped;
+pub(crate) use crate::escape::{cell, cell_of, passed_on, path, safe, safe_cell, word};
+use crate::exit::Exit;
 
 /// Prints to standard output. A reader that has gone away, as `head` does, is no error; the
 /// verb still ends with its own exit code. A full disk is one.
@@ -21,8 +22,8 @@ pub(crate) fn printed(written: std::io::Result<()>) {
     use std::io::Write as _;
     match written.and_then(|()| std::io::stdout().lock().flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            let message = format!("cannot write to standard output: {error}");
-            Failure::new(Exit::Environment, "io", message).print();
+            let message = safe(&format!("cannot write to standard output: {error}"));
+            eprintln!("error[io]: {message}");
             std::process::exit(Exit::Environment as i32);
         }
         _ => {}
@@ -160,121 +161,6 @@ fn safe_json(document: &str) -> String {
     safe
 }
 
-/// Whether text shows the character's number instead, because it is not seen or not assigned.
-fn is_escaped(c: char) -> bool {
-    is_unseen(c) || is_unassigned(c)
-}
-
-/// Whether the standard library knows no such character: terminals do not agree on what to show for
-/// it, nor how wide. The library escapes those, control characters and spaces.
-fn is_unassigned(c: char) -> bool {
-    if c.is_ascii() {
-        return false;
-    }
-    // At the beginning of a text, it also escapes characters that combine with the one before.
-    let text = String::from_iter(['a', c]);
-    text.escape_debug().nth(1) != Some(c)
-}
-
-/// What stands where the rest of a text was cut off. No text is shown like it, as [`safe`] says.
-pub(crate) const CUT: &str = "\\…";
-
-/// Text from an artifact or an input, made safe for a terminal, and never shown like another text.
-///
-/// What is not seen is shown by its number, as `\u{202e}`. A backslash of the text is doubled where
-/// it would read as the beginning of an escape: in front of `u{`, `…`, another backslash, or what is
-/// escaped itself. Elsewhere it stays, so that `C:\app` is shown as it is.
-///
-/// Text that was made safe is not made safe again: its escapes would be taken for the text's own.
-pub(crate) fn safe(text: &str) -> String {
-    escaped(text, false, false)
-}
-
-/// The beginning of a text, made [`safe`], and a mark where the rest of it was.
-pub(crate) fn safe_beginning(text: &str) -> String {
-    escaped(text, false, true)
-}
-
-/// Text as a cell of a table or an entry of a list, made [`safe`]. It is quoted where it could be
-/// taken for several cells, for none, or for a word that stands for nothing.
-pub(crate) fn cell(text: &str) -> String {
-    cell_of(text, false)
-}
-
-/// As [`cell`], of a text or only of its beginning.
-pub(crate) fn cell_of(text: &str, is_cut: bool) -> String {
-    escaped(text, text.contains(' ') || is_misread(text), is_cut)
-}
-
-/// As [`cell`], for a place in a line where such marks as `=` and commas separate.
-pub(crate) fn word(text: &str) -> String {
-    let separates = text.contains([' ', '=', ',', ':', '(', ')']);
-    escaped(text, separates || is_misread(text), false)
-}
-
-/// Whether a text looks like nothing, or as if it were quoted.
-fn is_misread(text: &str) -> bool {
-    text.starts_with('"') || ["", "-", "none"].contains(&text)
-}
-
-/// A cell of text that was made [`safe`] before: quoted if it could be taken for several.
-pub(crate) fn safe_cell(shown: &str) -> String {
-    match shown.contains(' ') {
-        true => format!("\"{}\"", shown.replace('"', "\\\"")),
-        false => shown.to_owned(),
-    }
-}
-
-fn escaped(text: &str, is_quoted: bool, is_cut: bool) -> String {
-    let mut shown = String::with_capacity(text.len());
-    if is_quoted {
-        shown.push('"');
-    }
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        // Whether a backslash would read as the beginning of an escape.
-        let reads_on = || match rest.as_str().chars().next() {
-            None => is_quoted || is_cut,
-            Some('\\' | '…') => true,
-            Some('"') => is_quoted,
-            Some('u') => rest.as_str().starts_with("u{"),
-            Some(next) => is_escaped(next),
-        };
-        match c {
-            '\\' if reads_on() => shown.push_str("\\\\"),
-            '"' if is_quoted => shown.push_str("\\\""),
-            c if is_escaped(c) => shown.extend(c.escape_unicode()),
-            c => shown.push(c),
-        }
-    }
-    if is_cut {
-        shown.push_str(CUT);
-    }
-    if is_quoted {
-        shown.push('"');
-    }
-    shown
-}
-
-/// Lines that are passed on, or in which text was made [`safe`] before: only what is not seen is
-/// escaped.
-pub(crate) fn passed_on(line: &str) -> String {
-    let mut shown = String::with_capacity(line.len());
-    for c in line.chars() {
-        if is_escaped(c) {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-/// A path, made [`safe`].
-pub(crate) fn path(path: &std::path::Path) -> String {
-    safe(&path.display().to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,90 +245,6 @@ mod tests {
             assert!(!shown.contains(c), "{escaped}");
             assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
         }
-    }
-
-    /// What is shown is read back by the rule of `safe`.
-    fn read(shown: &str) -> String {
-        let mut text = String::new();
-        let mut rest = shown;
-        while let Some(c) = rest.chars().next() {
-            if c != '\\' {
-                text.push(c);
-                rest = &rest[c.len_utf8()..];
-                continue;
-            }
-            let behind = rest.trim_start_matches('\\');
-            let run = rest.len() - behind.len();
-            if !behind.starts_with("u{") && !behind.starts_with('…') {
-                // The last of a run is not doubled.
-                text.push_str(&"\\".repeat(run.div_ceil(2)));
-                rest = behind;
-                continue;
-            }
-            text.push_str(&"\\".repeat(run / 2));
-            rest = behind;
-            if run % 2 == 1 {
-                let (number, more) = behind[2..].split_once('}').unwrap();
-                let number = u32::from_str_radix(number, 16).unwrap();
-                text.push(char::from_u32(number).unwrap());
-                rest = more;
-            }
-        }
-        text
-    }
-
-    /// All texts of up to five of the characters that escapes are made of.
-    #[test]
-    fn different_texts_are_shown_differently() {
-        let alphabet = ['\\', 'u', '{', '}', '"', ' ', '…', '\u{a}'];
-        let mut texts = vec![String::new()];
-        let mut last = texts.clone();
-        for _ in 0..5 {
-            let longer = |text: &String| alphabet.map(|c| format!("{text}{c}"));
-            last = last.iter().flat_map(longer).collect();
-            texts.extend(last.iter().cloned());
-        }
-        texts.extend(["a\u{202e}b", r"a\u{202e}b", r"a\\u{202e}b"].map(str::to_owned));
-        for text in &texts {
-            assert_eq!(&read(&safe(text)), text);
-        }
-        let ways: [fn(&str) -> String; 3] = [cell, word, |text| cell_of(text, true)];
-        for show in ways {
-            let shown: std::collections::BTreeSet<String> =
-                texts.iter().map(|text| show(text)).collect();
-            assert_eq!(shown.len(), texts.len());
-        }
-        // Nothing that is whole looks as if it were cut.
-        assert!(texts.iter().all(|text| {
-            let run = |shown: &str| {
-                shown
-                    .strip_suffix('…')
-                    .map(|it| it.len() - it.trim_end_matches('\\').len())
-            };
-            run(&safe(text)).is_none_or(|run| run % 2 == 0)
-                && run(&safe_beginning(text)).is_some_and(|run| run % 2 == 1)
-        }));
-    }
-
-    #[test]
-    fn backslashes_stay_where_they_are_no_escapes() {
-        for text in [r"C:\app\users", r"a\x3a:b", r"\d+\", "a\\"] {
-            assert_eq!(safe(text), text);
-        }
-        assert_eq!(safe(r"\\server\share"), r"\\\server\share");
-    }
-
-    #[test]
-    fn cells_are_not_taken_for_several() {
-        assert_eq!(cell("acme/shop"), "acme/shop");
-        assert_eq!(cell("acme/shop  9  current"), r#""acme/shop  9  current""#);
-        assert_eq!(cell(r#"a"  "b"#), r#""a\"  \"b""#);
-        assert_eq!(
-            [cell(""), cell("-"), cell("none")],
-            [r#""""#, r#""-""#, r#""none""#]
-        );
-        assert_eq!(word("a=b"), r#""a=b""#);
-        assert_eq!(safe_cell(r#"a" b"#), r#""a\" b""#);
     }
 
     /// Letters of all scripts, what combines with them in front as well, and quotes.

@@ -1,5 +1,4 @@
-//! Passphrases and PINs: from a file, a variable of the environment, or the terminal; and the
-//! shield around the process that holds them, or a key.
+//! Passphrases and PINs: from a file, a variable of the environment, or the terminal.
 //!
 //! Never from the command line, which every process of the machine can read. What is read is
 //! overwritten when it is dropped, and has no `Debug`.
@@ -7,12 +6,12 @@
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::Once;
 
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Sensitive};
+use crate::shield::shield;
 use crate::signals;
 
 /// A passphrase or a PIN.
@@ -55,43 +54,6 @@ pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
         command.env_remove(name);
     }
     command
-}
-
-/// Keeps other processes of this user from reading this one's memory and environment, and the
-/// system from writing them into a core file. To be called before a secret is read. On systems
-/// other than Linux it keeps core files away, and no more: `PT_DENY_ATTACH` of macOS would need
-/// unsafe code, and a debugger can skip it.
-pub(crate) fn shield() {
-    static SHIELD: Once = Once::new();
-    SHIELD.call_once(|| {
-        if let Err(error) = raise_shield() {
-            Failure::environment("shield", &error)
-                .about("this process")
-                .hint("other processes of this user may read its memory: sign elsewhere")
-                .print_warning();
-        }
-    });
-}
-
-#[cfg(unix)]
-fn raise_shield() -> std::io::Result<()> {
-    use rustix::process::{Resource, Rlimit, setrlimit};
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    setrlimit(Resource::Core, none)?;
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn raise_shield() -> std::io::Result<()> {
-    Ok(())
 }
 
 /// The passphrase of a private key.

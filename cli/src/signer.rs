@@ -13,15 +13,16 @@ mod token;
 use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use edgec_artifact::{BadSignature, LayoutError, PublicKey, Signature};
-use edgec_packager::{PackageError, SecretKey, SignedArtifact, UnsignedArtifact};
+use edgec_artifact::PublicKey;
+use edgec_packager::SecretKey;
 
 use self::command::CommandSigner;
 use self::token::TokenSigner;
 use crate::failure::{Exit, Failure};
+use crate::files;
 use crate::keys::{self, Development};
 use crate::number::{SECONDS, number};
-use crate::{files, secrets};
+use crate::shield::shield;
 
 /// Who signs.
 #[derive(Debug, clap::Args)]
@@ -197,7 +198,7 @@ impl SignerArguments {
 impl NamedSigner {
     /// Reads the key, or logs in. From now on this process holds a secret.
     pub(crate) fn open(self) -> Result<Signer, Failure> {
-        secrets::shield();
+        shield();
         let Self {
             who,
             expected,
@@ -258,17 +259,17 @@ impl Signer {
             Holder::Token(token) => token.sign(message),
         }
     }
+}
 
-    /// Signs an artifact, beside the signatures in `kept`.
-    pub(crate) fn attach(
-        &self,
-        unsigned: UnsignedArtifact,
-        kept: Vec<Signature>,
-    ) -> Result<SignedArtifact, Failure> {
-        let signature = self.sign(&unsigned.pae())?;
-        unsigned
-            .attach(&self.public, signature, kept)
-            .map_err(|error| package_failure(&error))
+impl edgec_packager::Signer for Signer {
+    type Error = Failure;
+
+    fn public(&self) -> PublicKey {
+        self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
+        Signer::sign(self, message)
     }
 }
 
@@ -279,37 +280,6 @@ fn empty_variable() -> Failure {
         "it names the key that signs, as --key does: a CI system may keep secrets from builds of \
          forks;\nunset the variable if it should not name a key",
     )
-}
-
-/// A holder that did not sign what it was given with the key that it was said to hold.
-pub(crate) fn bad_signature(error: &BadSignature) -> Failure {
-    Failure::rejected("bad-signature", error)
-        .hint("another key signed, or something else was signed; nothing was written")
-}
-
-/// Why an artifact was not signed.
-pub(crate) fn package_failure(error: &PackageError) -> Failure {
-    let (code, hint) = match error {
-        PackageError::BadSignature(error) => return bad_signature(error),
-        PackageError::NoSuchSignature { .. } => (
-            "no-signature",
-            "`edgec inspect` shows the ids that there are",
-        ),
-        PackageError::LastSignature { .. } => (
-            "last-signature",
-            "sign with another key first: edgec sign --append",
-        ),
-        PackageError::Layout(LayoutError::TooLong { .. }) => (
-            "package",
-            "every reader has this limit: build the program's parts as artifacts of their own",
-        ),
-        PackageError::Layout(LayoutError::EnvelopeLength { .. }) => (
-            "package",
-            "every reader has this limit: `edgec sign --remove` takes signatures away",
-        ),
-        _ => return Failure::rejected("package", error),
-    };
-    Failure::rejected(code, error).hint(hint)
 }
 
 /// Reads a signature's file: 64 bytes, or base64.

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::thread::Builder;
 
-use crate::machine::no_thread;
+use crate::failures::machine::no_thread;
 use crate::render::Format;
 
 /// The stack that edgec works on, in bytes: 8 MiB, as most systems have it.

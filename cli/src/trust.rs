@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use edgec_artifact::{Artifact, Statement};
-use edgec_verifier::{
-    Expected, GuardError, Manifest, PolicyFileError, PolicyStateError, PublicKey, Seen,
-    TrustPolicy, TrustedKey, read_guarded, verify,
-};
+use edgec_verifier::{Expected, PublicKey, Seen, TrustPolicy, TrustedKey, read_guarded};
 use serde::Serialize;
 
-use crate::failure::{Exit, Failure};
-use crate::file_kind::{Wanted, explain_file};
+use crate::failure::Failure;
+use crate::failures::verifier::{guard_failure, policy_failure, state_failure};
+use crate::file_kind::Wanted;
 use crate::{files, keys, render, time};
 
 /// The variable that names the file of the newest policy seen.
@@ -189,46 +186,9 @@ impl TrustArguments {
         let Some(state) = state.or(from_environment.map(PathBuf::from)) else {
             return Ok((policy, None));
         };
-        let seen = edgec_verifier::remember(&state, &policy).map_err(|error| {
-            let exit = match error {
-                PolicyStateError::Io(_) | PolicyStateError::Guard(GuardError::Io(_)) => {
-                    Exit::Environment
-                }
-                _ => Exit::Rejected,
-            };
-            // Nothing was, if there is no such file.
-            let seen = format!("what was seen is in {}", state.display());
-            let seen = Some(seen).filter(|_| state.symlink_metadata().is_ok());
-            let failure = Failure::new(exit, error.code(), crate::failure::chain(&error));
-            let failure = failure.about(path.display());
-            let hints: Vec<String> = state_remedy(&error).into_iter().chain(seen).collect();
-            match hints.is_empty() {
-                true => failure,
-                false => failure.hint(hints.join("\n")),
-            }
-        })?;
+        let seen = edgec_verifier::remember(&state, &policy)
+            .map_err(|error| state_failure(&error, &state).about(path.display()))?;
         Ok((policy, Some(seen)))
-    }
-}
-
-/// What to do if the newest policy seen cannot be remembered.
-fn state_remedy(error: &PolicyStateError) -> Option<String> {
-    match error {
-        PolicyStateError::NoVersion => Some(
-            "give the policy a `name` and a `version` (docs/policy.md), or name no file that \
-             remembers the newest one"
-                .to_owned(),
-        ),
-        PolicyStateError::Io(error) => files::remedy(error.kind()).map(str::to_owned),
-        PolicyStateError::Guard(GuardError::Way(error)) => Some(files::remedy_of_way(error)),
-        PolicyStateError::Beside { path, source } => Some(match source {
-            GuardError::Readable { .. } => format!("chmod 600 {}", path.display()),
-            _ => format!(
-                "another user may have put it there: look at it, and remove {}",
-                path.display()
-            ),
-        }),
-        _ => None,
     }
 }
 
@@ -243,85 +203,12 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
             Ok(key)
         })
         .collect();
-    TrustPolicy::read(path, &roots?, time::now()?).map_err(|error| {
-        let failure = Failure::rejected(error.code(), &error).about(path.display());
-        match error {
-            PolicyFileError::Guard(error) => guard_failure(&error, path, Wanted::Policy),
-            PolicyFileError::NotText { .. }
-            | PolicyFileError::Policy(_)
-            | PolicyFileError::Envelope(_) => explain_file(failure, path, Wanted::Policy),
-            PolicyFileError::NoRoot => failure.hint("name the root's public key with --root"),
-            PolicyFileError::Unsigned => {
-                let failure = failure.hint("sign it with `edgec policy sign`");
-                explain_file(failure, path, Wanted::Policy)
-            }
-            PolicyFileError::Expired { .. } => failure.hint("fetch the policy's newest edition"),
-            _ => failure,
-        }
-    })
-}
-
-/// The failure of a file that decides what a host trusts, and that another user may have written.
-fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
-    let is_stdin = path.as_os_str() == files::STDIN && path.symlink_metadata().is_err();
-    let failure = match error {
-        GuardError::Io(_) if is_stdin => {
-            Failure::rejected(GuardError::NotAFile.code(), &GuardError::NotAFile)
-        }
-        GuardError::Io(error) => return files::cannot("read", path, error),
-        // Such as a shell's `<(…)`, which is a link to a pipe.
-        GuardError::SymbolicLink if leads_to_no_file(path) => {
-            Failure::rejected(error.code(), &GuardError::NotAFile)
-        }
-        error => Failure::rejected(error.code(), error),
-    };
-    let failure = failure.about(path.display());
-    let no_file = "write it to a file of your own first: of a pipe it is not known who writes it";
-    match error {
-        GuardError::Io(_) => failure.hint(no_file),
-        GuardError::SymbolicLink if leads_to_no_file(path) => failure.hint(no_file),
-        GuardError::Writable { .. } => failure.hint(format!("chmod go-w {}", path.display())),
-        GuardError::Owner { .. } => {
-            failure.hint("the file must belong to you or to root: chown it, or copy it")
-        }
-        GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
-        GuardError::Way(error) => failure.hint(files::remedy_of_way(error)),
-        GuardError::NotAFile if path.is_dir() => failure.hint(files::NAME_THE_FILES),
-        GuardError::NotAFile => failure.hint(no_file),
-        GuardError::TooLong => explain_file(failure, path, wanted),
-        _ => failure,
-    }
-}
-
-/// Whether something is there, through links, and is neither a file nor a folder.
-fn leads_to_no_file(path: &Path) -> bool {
-    let there = path.metadata();
-    there.is_ok_and(|there| !there.is_file() && !there.is_dir())
+    TrustPolicy::read(path, &roots?, time::now()?).map_err(|error| policy_failure(&error, path))
 }
 
 fn trusted_key(path: &Path) -> Result<TrustedKey, Failure> {
     Ok(TrustedKey {
         name: path.display().to_string(),
         key: keys::read_public(path)?.0,
-    })
-}
-
-/// Verifies what was just signed as a host would, at a time at which it is meant to be valid.
-pub(crate) fn self_check(file: &[u8], key: &PublicKey) -> Result<Manifest, Failure> {
-    let check = || -> Result<Manifest, Box<dyn std::error::Error>> {
-        let artifact = Artifact::decode(file)?;
-        let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;
-        let at = manifest.validity.and_then(|validity| validity.not_before);
-        let trusted = TrustedKey {
-            name: "signer".to_owned(),
-            key: *key,
-        };
-        let policy = TrustPolicy::new(vec![trusted], 1)?;
-        let verified = verify(file, &policy, &Expected::anything(), at.unwrap_or(0))?;
-        Ok(verified.into_manifest())
-    };
-    check().map_err(|error| {
-        Failure::rejected("self-check", &*error)
-            .hint("edgec would not accept its own artifact, so nothing was written")
     })
 }

@@ -1,26 +1,17 @@
 //! The processes that are started for what may crash or hang.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use edgec_compiler::{
-    Assembler, BINARYEN_VERSION, CompilerProcess, Confinement, Deadline, FrontEnd, MachineError,
-    Optimizer, Reads, Runs, Tool, VersionError, Wall, Worker, WorkerLimits,
-};
+use edgec_builder::{Limits, Role, Tools, WorkerProgram};
+use edgec_compiler::{Confinement, FrontEnd, Wall, WorkerLimits};
 use serde::Serialize;
 
-use crate::failure::{Exit, Failure, chain};
-use crate::machine::machine_failure;
+use crate::failure::{Failure, chain};
+use crate::failures::compiler::version_failure;
 use crate::number::{MEBIBYTES, SECONDS, number};
-use crate::pipeline::Init;
 use crate::render::safe;
-use crate::{
-    ASSEMBLER_WORKER, COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, LAUNCHER_WORKER,
-    OPTIMIZER_WORKER, WALLS_WORKER,
-};
 
 /// A day, in seconds.
 const MAX_TIMEOUT: u64 = 86_400;
@@ -65,140 +56,43 @@ impl LimitArguments {
 
     /// The process that reads inputs.
     pub(crate) fn front_end(&self) -> Result<FrontEnd, Failure> {
-        let worker = self.worker(FRONT_END_WORKER)?;
+        let worker = program()?.worker(Role::FrontEnd, self.limits().of_worker());
         Ok(FrontEnd { worker })
     }
 
-    fn limits(&self) -> WorkerLimits {
-        WorkerLimits {
-            memory: self.worker_memory << 20,
-            confinement: match self.require_confinement {
-                true => Confinement::Required,
-                false => Confinement::Offered,
-            },
-        }
-    }
-
-    fn worker(&self, verb: &str) -> Result<Worker, Failure> {
-        worker(verb, self.limits()).map_err(|error| failure(&error))
-    }
-}
-
-/// The processes of a build.
-pub(crate) struct Workers {
-    /// How long the work on one program may take.
-    pub(crate) timeout: Duration,
-    pub(crate) front_end: FrontEnd,
-    pub(crate) optimizer: Optimizer,
-    pub(crate) assembler: Assembler,
-    pub(crate) compiler: CompilerProcess,
-    initializer: Worker,
-}
-
-impl Workers {
-    pub(crate) fn new(arguments: &WorkerArguments) -> Result<Self, Failure> {
-        let limits = &arguments.limits;
-        let optimizer_timeout = Duration::from_secs(arguments.optimizer_timeout);
-        let program = arguments.wasm_opt.clone();
-        Ok(Self {
-            timeout: limits.timeout(),
-            optimizer: optimizer(
-                program,
-                optimizer_timeout,
-                limits.timeout(),
-                limits.limits(),
-            )?,
-            front_end: limits.front_end()?,
-            assembler: Assembler {
-                worker: limits.worker(ASSEMBLER_WORKER)?,
-            },
-            compiler: CompilerProcess {
-                worker: limits.worker(COMPILER_WORKER)?,
-            },
-            initializer: limits.worker(INITIALIZER_WORKER)?,
-        })
-    }
-
-    /// The call of a function before everything else.
-    pub(crate) fn init(&self, function: String) -> Init {
-        Init::new(function, self.initializer.clone())
-    }
-}
-
-/// The Binaryen in this program, in a process of its own, or the program that was named. It has
-/// `timeout` for its work, out of `whole`, which all work on a program has.
-fn optimizer(
-    program: Option<PathBuf>,
-    timeout: Duration,
-    whole: Duration,
-    limits: WorkerLimits,
-) -> Result<Optimizer, Failure> {
-    let memory = limits.memory;
-    let Some(program) = program else {
-        return Ok(Optimizer {
-            program: std::env::current_exe().map_err(|error| failure(&error))?,
-            arguments: vec![OPTIMIZER_WORKER.into(), limits.to_string().into()],
-            tool: Tool::Binaryen,
-            version: BINARYEN_VERSION.to_owned(),
-            timeout,
-            memory,
-            reads: Reads::Binaryen116,
-            spared: BTreeSet::new(),
-            runs: Runs::InProcesses,
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::new(match self.require_confinement {
+            true => Confinement::Required,
+            false => Confinement::Offered,
         });
-    };
-    let launcher = worker(LAUNCHER_WORKER, limits).map_err(|error| failure(&error))?;
-    let shown = program.display().to_string();
-    // No program has begun: what is left for it and what the optimizer may take begin now.
-    let deadline = Deadline::after(whole).or_after(timeout);
-    Optimizer::of_program(program, launcher, timeout, deadline)
-        .map_err(|error| version_failure(&error).or_about(shown))
-}
-
-/// What to do about a `wasm-opt` program that does not start or misses something.
-const NOT_STARTED: &str = "--wasm-opt names a program of Binaryen: see that the file is there and \
-     runs here; it opens no other files, and starts only programs of the system, of its own folder \
-     and of PATH (docs/environment.md)";
-
-/// Why a `wasm-opt` program did not tell its version, and what to do about it.
-fn version_failure(error: &VersionError) -> Failure {
-    let hint = match error {
-        VersionError::Machine(MachineError::Program { message, .. }) => {
-            let message = format!("it cannot be asked for its `--version`: {message}");
-            return Failure::new(Exit::Environment, "optimizer", message).hint(NOT_STARTED);
-        }
-        VersionError::Machine(source) => return machine_failure(error, source),
-        VersionError::Timeout { .. } => {
-            "see that it answers `--version` and ends; --optimizer-timeout SECONDS and \
-             --compile-timeout SECONDS give it more time"
-        }
-        VersionError::Memory { .. } => "--worker-memory MIB gives it more memory",
-        _ => "--wasm-opt names a program of Binaryen, which answers `--version` with one line",
-    };
-    Failure::environment("optimizer", error).hint(hint)
-}
-
-/// This program as a worker, by the verb that makes it one.
-pub(crate) fn worker(verb: &str, limits: WorkerLimits) -> io::Result<Worker> {
-    Ok(Worker {
-        program: std::env::current_exe()?,
-        arguments: vec![verb.into()],
-        memory: limits.memory,
-        confinement: limits.confinement,
-    })
-}
-
-/// The limits of a worker that reads what a file says, and may have this much memory.
-pub(crate) const fn offered(memory: u64) -> WorkerLimits {
-    WorkerLimits {
-        memory,
-        confinement: Confinement::Offered,
+        limits.timeout = self.timeout();
+        limits.memory = self.worker_memory << 20;
+        limits
     }
 }
 
-/// The failure if this program's own path is not known.
-fn failure(error: &io::Error) -> Failure {
-    Failure::environment("worker", error)
+impl WorkerArguments {
+    /// The processes of a build.
+    pub(crate) fn tools(&self) -> Result<Tools, Failure> {
+        let mut limits = self.limits.limits();
+        limits.optimizer_timeout = Duration::from_secs(self.optimizer_timeout);
+        let wasm_opt = self.wasm_opt.clone();
+        #[cfg(feature = "binaryen")]
+        let Some(wasm_opt) = wasm_opt else {
+            return Ok(Tools::new(program()?, &limits));
+        };
+        // An edgec without Binaryen takes the `wasm-opt` on the path.
+        #[cfg(not(feature = "binaryen"))]
+        let wasm_opt = wasm_opt.unwrap_or_else(|| "wasm-opt".into());
+        let shown = wasm_opt.display().to_string();
+        Tools::with_wasm_opt(program()?, &limits, wasm_opt)
+            .map_err(|error| version_failure(&error).or_about(shown))
+    }
+}
+
+/// This program, which is its own worker.
+pub(crate) fn program() -> Result<WorkerProgram, Failure> {
+    WorkerProgram::this().map_err(|error| Failure::environment("worker", &error))
 }
 
 /// What confines edgec's processes on this machine. As text it is one line, since it is a comment in
@@ -239,9 +133,15 @@ impl fmt::Display for ConfinementReport {
 
 /// Asks a worker process what confines it.
 pub(crate) fn confinement() -> ConfinementReport {
-    let worker = worker(WALLS_WORKER, offered(64 << 20));
-    let missing = worker.map_err(|error| error.to_string());
-    let missing = missing.and_then(|worker| worker.missing_walls().map_err(|error| chain(&error)));
+    let limits = WorkerLimits {
+        memory: 64 << 20,
+        confinement: Confinement::Offered,
+    };
+    let program = WorkerProgram::this().map_err(|error| chain(&error));
+    let missing = program.and_then(|program| {
+        let worker = program.worker(Role::Walls, limits);
+        worker.missing_walls().map_err(|error| chain(&error))
+    });
     match missing {
         Ok(names) => {
             let named = |wall: &String| names.split(", ").any(|name| name == wall);

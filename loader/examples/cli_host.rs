@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use edgec_loader::store::{PolicyFile, PolicySourceError, Store, StoreError};
+use edgec_loader::store::{LoadFromStore as _, PolicyFile, PolicySourceError, Store, StoreError};
 use edgec_loader::{EngineProfile, Limits, LoadError, Status, engine, error_chain, wasmtime};
 use wasmtime::Trap;
 use wasmtime::component::{Linker, ResourceTable};

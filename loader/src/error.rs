@@ -49,7 +49,7 @@ pub enum LoadError {
     /// There is no policy to judge by.
     #[cfg(target_os = "linux")]
     #[error("there is no trust policy to judge it by")]
-    Policy(#[source] crate::store::PolicySourceError),
+    Policy(#[source] crate::policy_source::PolicySourceError),
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
@@ -83,7 +83,7 @@ pub enum LoadError {
     /// The store does not have it, or has it no longer as it was admitted.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] edgec_store::StoreError),
 }
 
 impl LoadError {
@@ -107,6 +107,23 @@ impl LoadError {
             Self::Link(_) => "link",
             #[cfg(target_os = "linux")]
             Self::Store(error) => error.code(),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl From<edgec_store::AdmissionError> for LoadError {
+    fn from(error: edgec_store::AdmissionError) -> Self {
+        use edgec_store::AdmissionError;
+        match error {
+            AdmissionError::Io(error) => Self::Io(error),
+            AdmissionError::NotAFile => Self::NotAFile,
+            AdmissionError::TooLong { len } => Self::TooLong { len },
+            AdmissionError::Verify(error) => Self::Verify(error),
+            AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
+            AdmissionError::Clock => Self::Clock,
+            AdmissionError::Store(error) => Self::Store(error),
+            error => Self::Io(io::Error::other(error)),
         }
     }
 }

@@ -16,47 +16,44 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `unsafe` is allowed in this crate only: for mapping memory and for handing verified
-//! code to the engine.
-
-#![expect(
-    unsafe_code,
-    reason = "mapping memory and handing verified code to the engine"
-)]
+//! `unsafe` is allowed in the modules that hand verified code to the engine or state that bytes
+//! stay as they are, and nowhere else.
 
 mod best;
+mod clock;
 mod engine;
 mod error;
 mod limits;
 mod load;
 mod loaded;
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "hands verified code to the engine")]
+mod mapped;
+#[cfg(target_os = "linux")]
+mod policy_source;
+#[expect(unsafe_code, reason = "hands verified code to the engine")]
 mod private;
 #[cfg(target_os = "linux")]
+#[expect(
+    unsafe_code,
+    reason = "states that what the kernel sealed stays as it is"
+)]
 mod sealed;
-mod sparse;
-#[cfg(target_os = "linux")]
-mod stable;
 #[cfg(target_os = "linux")]
 pub mod store;
-#[cfg(target_os = "linux")]
-mod verity;
 
 pub use best::best_of;
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, EngineProfile,
     Expected, HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
     Manifest, Misfit, NewestPolicy, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
-    PoolMisfit, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, VerifyError,
-    error_chain, remember,
+    PoolMisfit, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, Verdict,
+    VerifyError, error_chain, remember,
 };
 pub use engine::{HostEngine, Ticker, engine};
 pub use error::LoadError;
 pub use limits::{Limits, PlanError, PoolPlan};
 pub use load::{VerifiedFile, load, load_module};
-pub use loaded::{
-    LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre, Verdict,
-};
-#[doc(hidden)]
-pub use sparse::write_sparse;
+pub use loaded::{LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre};
 /// The engine, of the one version that the artifacts fit.
 pub use wasmtime;

@@ -5,13 +5,15 @@
 //! A host that loads more than once admits to a store instead ([`crate::store`]).
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use edgec_verifier::{Expected, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, verify};
+use edgec_files::{OpenError, open_regular};
+use edgec_verifier::{Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, verify};
 
-use crate::loaded::{Facts, component_imports, demand, module_imports};
+use crate::clock::now;
+use crate::loaded::{component_imports, declared, demand, fit, module_imports};
 use crate::{HostEngine, LoadError, Loaded, LoadedComponent, LoadedModule};
 
 /// Verifies an artifact that holds a component, and loads it.
@@ -46,13 +48,14 @@ pub fn load_module(
 }
 
 #[cfg(target_os = "linux")]
-use crate::{
-    sealed::{MODE, read},
-    stable::StableFile as StableBytes,
+use {
+    crate::mapped,
+    crate::sealed::{MODE, read},
+    edgec_store::StableFile as StableBytes,
 };
 
 #[cfg(not(target_os = "linux"))]
-use crate::private::{MODE, PrivateBytes as StableBytes, read};
+use crate::private::{self as mapped, MODE, PrivateBytes as StableBytes, read};
 
 /// A file that was verified and that no engine has seen yet: which engine it fits is in its
 /// manifest.
@@ -77,7 +80,8 @@ impl VerifiedFile {
         let (file, len) = open(path.as_ref())?;
         let bytes = read(file, len)?;
         let view = bytes.view()?;
-        let facts = Facts::of(verify(&view, policy, expected, now()?)?);
+        let now = now().ok_or(LoadError::Clock)?;
+        let facts = Facts::of(verify(&view, policy, expected, now)?);
         drop(view);
         let facts = Arc::new(facts);
         Ok(Self { bytes, facts })
@@ -85,7 +89,7 @@ impl VerifiedFile {
 
     /// What its signers say about it.
     pub fn manifest(&self) -> &Manifest {
-        &self.facts.manifest
+        self.facts.manifest()
     }
 
     /// Loads the component in it.
@@ -94,10 +98,10 @@ impl VerifiedFile {
     ///
     /// As [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
-        self.facts.fit(engine, Kind::Component)?;
-        let component = self.bytes.component(engine, &self.facts);
+        fit(&self.facts, engine, Kind::Component)?;
+        let component = mapped::component(&self.bytes, engine, &self.facts);
         let component = component.map_err(LoadError::Engine)?;
-        self.facts.declare(component_imports(engine, &component))?;
+        declared(&self.facts, || component_imports(engine, &component))?;
         Ok(Loaded::new(component, self.facts, MODE))
     }
 
@@ -107,41 +111,20 @@ impl VerifiedFile {
     ///
     /// As [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
-        self.facts.fit(engine, Kind::Module)?;
-        let module = self.bytes.module(engine, &self.facts);
+        fit(&self.facts, engine, Kind::Module)?;
+        let module = mapped::module(&self.bytes, engine, &self.facts);
         let module = module.map_err(LoadError::Engine)?;
-        self.facts.declare(module_imports(&module))?;
+        declared(&self.facts, || module_imports(&module))?;
         Ok(Loaded::new(module, self.facts, MODE))
     }
 }
 
 /// Opens a file to be read from beginning to end, and says how long it is.
-pub(crate) fn open(path: &Path) -> Result<(File, u64), LoadError> {
-    // A pipe would block on `open` until there is a writer.
-    #[cfg(unix)]
-    let file = {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
-        File::options()
-            .read(true)
-            .custom_flags(flags.bits().cast_signed())
-            .open(path)?
-    };
-    #[cfg(not(unix))]
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(LoadError::NotAFile);
-    }
-    let len = metadata.len();
-    if len > MAX_ARTIFACT_LEN {
-        return Err(LoadError::TooLong { len });
-    }
-    Ok((file, len))
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> Result<u64, LoadError> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Ok(since.map_err(|_| LoadError::Clock)?.as_secs())
+fn open(path: &Path) -> Result<(File, u64), LoadError> {
+    open_regular(path, MAX_ARTIFACT_LEN).map_err(|error| match error {
+        OpenError::Io(error) => LoadError::Io(error),
+        OpenError::Folder | OpenError::NotAFile => LoadError::NotAFile,
+        OpenError::TooLong { len } => LoadError::TooLong { len },
+        error => LoadError::Io(io::Error::other(error)),
+    })
 }

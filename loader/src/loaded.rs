@@ -1,30 +1,19 @@
 //! A verified program in an engine, and what is known about it.
 
-use std::collections::HashSet;
 use std::fs::File;
-use std::ops::{Deref, Range};
-use std::sync::{Arc, OnceLock};
+use std::ops::Deref;
+#[cfg(target_os = "linux")]
+use std::ops::Range;
+use std::sync::Arc;
 
 use edgec_verifier::{
-    AcceptedSignature, Check, Kind, LoadMode, Manifest, TrustPolicy, VerifiedArtifact,
-    VerityDigest, import_text,
+    AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, TrustPolicy, Verdict, VerityDigest,
+    import_text,
 };
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Engine, Module};
 
 use crate::{HostEngine, LoadError};
-
-/// What verification found out about an artifact.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    pub(crate) manifest: Manifest,
-    pub(crate) accepted: Vec<AcceptedSignature>,
-    pub(crate) checks: Vec<Check>,
-    /// When, in seconds since 1970, the verdict is the same.
-    pub(crate) holds: Range<u64>,
-    /// Filled when the program was found to import nothing else than it states.
-    declared: OnceLock<()>,
-}
 
 /// How a program was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,15 +25,6 @@ pub struct LoadReport {
     pub verdict: Verdict,
     /// The image's fs-verity digest.
     pub image: VerityDigest,
-}
-
-/// When signatures and policy were judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// For this load.
-    Fresh,
-    /// For an earlier load, under the same policy.
-    Cached,
 }
 
 /// A verified program in an engine.
@@ -74,7 +54,7 @@ impl<P> Loaded<P> {
             report: LoadReport {
                 mode,
                 verdict: Verdict::Fresh,
-                image: facts.manifest.image.fsverity,
+                image: facts.manifest().image.fsverity,
             },
             facts,
             in_use: None,
@@ -100,7 +80,7 @@ impl<P> Loaded<P> {
     /// How long its verdict holds: from when until when, in seconds since 1970.
     #[cfg(target_os = "linux")]
     pub(crate) fn holds(&self) -> Range<u64> {
-        self.facts.holds.clone()
+        self.facts.holds()
     }
 
     /// What was loaded.
@@ -110,7 +90,7 @@ impl<P> Loaded<P> {
 
     /// What its signers say about it.
     pub fn manifest(&self) -> &Manifest {
-        &self.facts.manifest
+        self.facts.manifest()
     }
 
     /// The program, taken out. With this value goes what is known about the program and, for one
@@ -141,12 +121,12 @@ impl<P> Loaded<P> {
 
     /// The signatures that counted, each key once.
     pub fn accepted(&self) -> &[AcceptedSignature] {
-        &self.facts.accepted
+        self.facts.accepted()
     }
 
     /// Every check that was made; those that warn are the host's to log.
     pub fn checks(&self) -> &[Check] {
-        &self.facts.checks
+        self.facts.checks()
     }
 
     /// How it was loaded.
@@ -210,49 +190,24 @@ impl<T: 'static> Deref for LoadedPre<T> {
     }
 }
 
-impl Facts {
-    pub(crate) fn of(artifact: VerifiedArtifact<'_>) -> Self {
-        Self {
-            accepted: artifact.accepted().to_vec(),
-            checks: artifact.checks().to_vec(),
-            holds: artifact.holds(),
-            declared: OnceLock::new(),
-            manifest: artifact.into_manifest(),
-        }
+/// Whether what is described can be loaded as `wanted`, into this engine, on this machine.
+pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<(), LoadError> {
+    let found = facts.manifest().kind;
+    if found != wanted {
+        return Err(LoadError::Kind { found, wanted });
     }
-
-    /// Whether what is described can be loaded as `wanted`, into this engine, on this machine.
-    pub(crate) fn fit(&self, engine: &HostEngine, wanted: Kind) -> Result<(), LoadError> {
-        let found = self.manifest.kind;
-        if found != wanted {
-            return Err(LoadError::Kind { found, wanted });
-        }
-        Ok(engine.host().can_run(&self.manifest)?)
-    }
-
-    /// A policy judges the imports that the manifest states; the program must not have others.
-    pub(crate) fn declare(&self, mut imports: Vec<String>) -> Result<(), LoadError> {
-        let signed: HashSet<&String> = self.manifest.capabilities.imports.iter().collect();
-        imports.retain(|name| !signed.contains(name));
-        match imports.as_slice() {
-            [] => Ok(()),
-            _ => Err(LoadError::Undeclared { imports }),
-        }
-    }
+    Ok(engine.host().can_run(facts.manifest())?)
 }
 
-impl Facts {
-    /// As [`Self::declare`], unless it was seen for this image and manifest before.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn declare_once(
-        &self,
-        imports: impl FnOnce() -> Vec<String>,
-    ) -> Result<(), LoadError> {
-        if self.declared.get().is_none() {
-            self.declare(imports())?;
-            let _ = self.declared.set(());
-        }
-        Ok(())
+/// A policy judges the imports that the manifest states; the program must not have others.
+pub(crate) fn declared(
+    facts: &Facts,
+    imports: impl FnOnce() -> Vec<String>,
+) -> Result<(), LoadError> {
+    let imports = facts.undeclared(imports);
+    match imports.as_slice() {
+        [] => Ok(()),
+        _ => Err(LoadError::Undeclared { imports }),
     }
 }
 

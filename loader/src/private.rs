@@ -10,11 +10,12 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
+use edgec_files::read_bounded;
+use edgec_verifier::Facts;
 use wasmtime::component::Component;
 use wasmtime::{Engine, Module, Result};
 
 use crate::LoadMode;
-use crate::loaded::Facts;
 
 /// What it guarantees.
 pub(crate) const MODE: LoadMode = LoadMode::PrivateCopy;
@@ -29,25 +30,25 @@ impl PrivateBytes {
         Ok(&self.0)
     }
 
-    /// The component in it. The facts are the proof that it was verified.
-    pub(crate) fn component(&self, engine: &Engine, facts: &Facts) -> Result<Component> {
-        // SAFETY: the engine wants bytes that an engine of its own version wrote; it copies
-        // them. A signer that the caller trusts vouches for that, which is what the facts
-        // prove.
-        unsafe { Component::deserialize(engine, self.image(facts)) }
-    }
-
-    /// The core module in it, as [`Self::component`].
-    pub(crate) fn module(&self, engine: &Engine, facts: &Facts) -> Result<Module> {
-        // SAFETY: as in `component`.
-        unsafe { Module::deserialize(engine, self.image(facts)) }
-    }
-
     /// What was signed; behind it lies the envelope.
     fn image(&self, facts: &Facts) -> &[u8] {
-        let len = usize::try_from(facts.manifest.image.length).unwrap_or(usize::MAX);
+        let len = usize::try_from(facts.manifest().image.length).unwrap_or(usize::MAX);
         self.0.get(..len).unwrap_or(&self.0)
     }
+}
+
+/// The component in it. The facts are the proof that it was verified.
+pub(crate) fn component(bytes: &PrivateBytes, engine: &Engine, facts: &Facts) -> Result<Component> {
+    // SAFETY: the engine wants bytes that an engine of its own version wrote; it copies
+    // them. A signer that the caller trusts vouches for that, which is what the facts
+    // prove.
+    unsafe { Component::deserialize(engine, bytes.image(facts)) }
+}
+
+/// The core module in it, as [`component`].
+pub(crate) fn module(bytes: &PrivateBytes, engine: &Engine, facts: &Facts) -> Result<Module> {
+    // SAFETY: as in `component`.
+    unsafe { Module::deserialize(engine, bytes.image(facts)) }
 }
 
 /// Reads `len` bytes of `source`.
@@ -56,9 +57,8 @@ impl PrivateBytes {
 ///
 /// What the system says; `UnexpectedEof` when the file became shorter meanwhile.
 pub(crate) fn read(source: File, len: u64) -> io::Result<PrivateBytes> {
-    let mut bytes = Vec::new();
-    let read = source.take(len).read_to_end(&mut bytes)?;
-    if read as u64 != len {
+    let bytes = read_bounded(source.take(len), len, len)?;
+    if bytes.len() as u64 != len {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(PrivateBytes(bytes))

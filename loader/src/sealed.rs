@@ -9,11 +9,11 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::OwnedFd;
 
+use edgec_store::StableFile;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
 
 use crate::LoadMode;
-use crate::stable::StableFile;
 
 /// What it guarantees.
 pub(crate) const MODE: LoadMode = LoadMode::SealedMemfd;

@@ -9,6 +9,8 @@
 mod encrypted;
 mod package;
 mod secret;
+mod signer;
 
 pub use package::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 pub use secret::{SecretKey, SecretKeyError};
+pub use signer::Signer;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Store, StoreError};
+use edgec_loader::store::{LoadFromStore as _, Store, StoreError};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, Misfit, PublicKey,
     TrustPolicy, TrustedKey, Unfit, engine, load,

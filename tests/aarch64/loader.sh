@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds what a host links for aarch64, on this machine, and tries it under emulation: the tests of
-# edgec-targets, -artifact, -verifier and -loader, and hosts that load what this machine's edgec builds, the
-# programs in ../shared/guests among it. Public packages only; root on Debian for x86-64. Run it before a
+# edgec-targets, -artifact, -files, -verifier, -store and -loader, and hosts that load what this
+# machine's edgec builds, the programs in ../shared/guests among it. Public packages only; root on Debian for x86-64. Run it before a
 # release: docs/aarch64.md has the times, and the last log.
 #
 #     tests/aarch64/loader.sh [EDGEC HTTP_HOST]
@@ -81,7 +81,7 @@ examples=/target/$triple/debug/examples
 crates() { # CPU CARGO-COMMAND [OPTION]...
     "${in_chroot[@]}" env -C /edgec CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -cpu $1" \
         cargo "$2" --locked --offline --target $triple -p edgec-targets -p edgec-artifact \
-        -p edgec-verifier -p edgec-loader "${@:3}"
+        -p edgec-files -p edgec-verifier -p edgec-store -p edgec-loader "${@:3}"
 }
 
 step "what is tried, and with what"

@@ -8,8 +8,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use edgec_artifact::{Manifest, Validity};
-use edgec_loader::store::Application;
-use edgec_loader::{Expected, LoadError, LoadMode, TrustPolicy, Verdict, load};
+use edgec_loader::store::{AdmissionError, Application, LoadFromStore as _};
+use edgec_loader::{Expected, LoadMode, TrustPolicy, Verdict, load};
 use edgec_tests::corpus::{Forge, material};
 use edgec_tests::store_host::{StoreHost, assert_hello, overwrite};
 
@@ -191,7 +191,7 @@ fn row_33_the_source_written_during_admission() {
     let path = host.sandbox.write("a.cwasm", &material().hello);
     let add = || host.store.add(&path, &host.policy, &Expected::anything());
     let refused = |error| match error {
-        LoadError::Verify(_) | LoadError::Io(_) => {}
+        AdmissionError::Verify(_) | AdmissionError::Io(_) => {}
         other => panic!("{other:?}"),
     };
     let stop = std::sync::atomic::AtomicBool::new(false);

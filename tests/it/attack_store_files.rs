@@ -9,7 +9,7 @@ use std::path::Path;
 
 use edgec_artifact::Manifest;
 use edgec_loader::Expected;
-use edgec_loader::store::{Application, Change, Condition, Store};
+use edgec_loader::store::{Application, Change, Condition, LoadFromStore as _, Store};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::{fifo, skipped};

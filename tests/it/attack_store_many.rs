@@ -8,7 +8,7 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use edgec_loader::Expected;
-use edgec_loader::store::{Application, Collection, Store};
+use edgec_loader::store::{Application, Collection, LoadFromStore as _, Store};
 use edgec_tests::corpus::{Forge, material};
 use edgec_tests::stock;
 use edgec_tests::store_host::{StoreHost, assert_hello};

@@ -6,8 +6,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use edgec_loader::store::{
-    Application, Deployment, Distrust, PolicyFile, PolicySource, RefreshError, Refreshed, Store,
-    StoreError,
+    Application, Deployment, Distrust, LoadFromStore as _, PolicyFile, PolicySource, RefreshError,
+    Refreshed, Store, StoreError,
 };
 use edgec_loader::{
     HostEngine, Limits, LoadError, LoadMode, Loaded, LoadedComponent, LoadedPre, TrustPolicy,

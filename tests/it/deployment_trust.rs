@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use edgec_artifact::Validity;
 use edgec_loader::Limits;
-use edgec_loader::store::{Deployment, Distrust, PolicySource, Refreshed};
+use edgec_loader::store::{Deployment, Distrust, LoadFromStore as _, PolicySource, Refreshed};
 use edgec_tests::corpus::{Forge, material};
 use edgec_tests::skipped;
 use edgec_tests::store_host::{StoreHost, overwrite};

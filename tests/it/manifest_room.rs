@@ -1,6 +1,7 @@
 //! If a manifest has no room for something, the program is refused before it is compiled; else it
 //! is built.
 
+use edgec_loader::store::LoadFromStore as _;
 use edgec_loader::{EngineProfile, Expected, Limits, engine, load_module};
 use edgec_tests::Sandbox;
 use wasm_encoder::{EntityType, ImportSection, Module, TypeSection};

@@ -3,6 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
+use edgec_loader::store::LoadFromStore as _;
 use edgec_loader::{Limits, PlanError, PoolPlan};
 use edgec_tests::stored::{ARCH, Stored, ask, edge, request};
 use edgec_tests::{programs, repository};

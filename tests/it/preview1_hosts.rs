@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use edgec_loader::store::{Application, Deployment, RefreshError, Store};
+use edgec_loader::store::{Application, Deployment, LoadFromStore as _, RefreshError, Store};
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, Verdict};
 use edgec_tests::Sandbox;
 use edgec_tests::stock::State;

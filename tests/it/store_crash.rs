@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use edgec_loader::store::{Application, Condition, Store};
+use edgec_loader::store::{Application, Condition, LoadFromStore as _, Store};
 use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, TrustPolicy, engine};
 use edgec_tests::Sandbox;
 use edgec_tests::strace::{Call, Fault, faulty, strace_present, traced};

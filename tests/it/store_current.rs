@@ -3,7 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-use edgec_loader::store::{Application, Standing};
+use edgec_loader::store::{Application, LoadFromStore as _, Standing};
 use edgec_tests::stored::Stored;
 
 const EMPTY: &str = "(component)";

@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Application, Condition, StoreError};
+use edgec_loader::store::{Application, Condition, LoadFromStore as _, StoreError};
 use edgec_tests::corpus::fails;
 use edgec_tests::fifo;
 use edgec_tests::store_host::{StoreHost, VERIFY, app, in_store, overwrite};

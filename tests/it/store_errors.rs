@@ -5,7 +5,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use edgec_artifact::{LimitRange, Manifest};
-use edgec_loader::store::{Application, Deployment, Refreshed, StoreError};
+use edgec_loader::store::{Application, Deployment, LoadFromStore as _, Refreshed, StoreError};
 use edgec_loader::wasmtime::component::Linker;
 use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError};
 use edgec_tests::corpus::{Forge, fails, material};

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use edgec_artifact::Validity;
-use edgec_loader::store::Application;
+use edgec_loader::store::{Application, LoadFromStore as _};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, VERIFY, app, overwrite};
 use serde_json::json;

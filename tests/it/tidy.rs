@@ -10,15 +10,35 @@ use edgec_tests::repository;
 const EDGES: &[(&str, &[&str])] = &[
     ("edgec-targets", &[]),
     ("edgec-artifact", &["edgec-targets"]),
+    ("edgec-files", &[]),
     ("edgec-compiler", &["edgec-targets"]),
     ("edgec-packager", &["edgec-artifact"]),
-    ("edgec-verifier", &["edgec-artifact", "edgec-targets"]),
-    ("edgec-loader", &["edgec-verifier"]),
+    (
+        "edgec-builder",
+        &[
+            "edgec-artifact",
+            "edgec-compiler",
+            "edgec-packager",
+            "edgec-targets",
+            "edgec-verifier",
+        ],
+    ),
+    (
+        "edgec-verifier",
+        &["edgec-artifact", "edgec-files", "edgec-targets"],
+    ),
+    ("edgec-store", &["edgec-files", "edgec-verifier"]),
+    (
+        "edgec-loader",
+        &["edgec-files", "edgec-store", "edgec-verifier"],
+    ),
     (
         "edgec",
         &[
             "edgec-artifact",
+            "edgec-builder",
             "edgec-compiler",
+            "edgec-files",
             "edgec-loader",
             "edgec-packager",
             "edgec-targets",
@@ -31,10 +51,23 @@ const EDGES: &[(&str, &[&str])] = &[
 const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-targets", &["wasmtime", "ed25519-dalek", "object"]),
     ("edgec-artifact", &["wasmtime", "wasmparser", "wasm-opt"]),
+    ("edgec-files", &["wasmtime", "ed25519-dalek", "serde"]),
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
+    ("edgec-builder", &["cryptoki", "rpassword", "edgec-loader"]),
     (
         "edgec-verifier",
+        &[
+            "wasmtime",
+            "wasm-opt",
+            "cranelift-codegen",
+            "cxx",
+            "cryptoki",
+            "pkcs5",
+        ],
+    ),
+    (
+        "edgec-store",
         &[
             "wasmtime",
             "wasm-opt",
@@ -215,12 +248,15 @@ fn sources() -> Vec<PathBuf> {
     for folder in [
         "artifact",
         "benches",
+        "builder",
         "cli",
         "compiler",
+        "files",
         "fuzz/src",
         "fuzz/targets",
         "loader",
         "packager",
+        "store",
         "targets",
         "tests",
         "verifier",

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Change, Store};
+use edgec_loader::store::{AdmissionError, Change, LoadFromStore as _, Store};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };
@@ -63,7 +63,7 @@ impl StoreHost {
     pub fn add(&self, file: &[u8]) -> Result<Change, LoadError> {
         let path = self.sandbox.write("a.cwasm", file);
         let added = self.store.add(path, &self.policy, &Expected::anything());
-        added.map(|admission| admission.change)
+        Ok(added?.change)
     }
 
     /// Loads the example.
@@ -128,7 +128,7 @@ impl StoreHost {
     pub fn verify(&self) -> Option<&'static str> {
         let (verified, problems) = self.store.verify(&self.policy).unwrap();
         assert_eq!((verified.len(), problems.len()), (1, 0));
-        verified[0].1.as_ref().map(LoadError::code)
+        verified[0].1.as_ref().map(AdmissionError::code)
     }
 
     /// What a verb on the store prints, to standard output and to standard error.

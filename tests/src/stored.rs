@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use edgec_loader::store::{Deployment, PolicySource, Standing, Store};
+use edgec_loader::store::{Deployment, LoadFromStore as _, PolicySource, Standing, Store};
 use edgec_loader::{
     EngineProfile, Expected, HostEngine, Limits, LoadError, LoadedComponent, TrustPolicy, engine,
 };

@@ -7,7 +7,7 @@ use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use edgec_loader::store::Store;
+use edgec_loader::store::{LoadFromStore as _, Store};
 use edgec_loader::{
     EngineProfile, Expected, Limits, LoadMode, PublicKey, TrustPolicy, TrustedKey, engine,
 };

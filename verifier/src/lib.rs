@@ -8,16 +8,16 @@
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]
 
-#[cfg(target_os = "linux")]
-mod access_list;
 mod advisories;
 pub mod audit;
 mod check;
+mod checks;
 mod consistency;
 mod engine_version;
 mod error;
+mod expected;
+mod facts;
 mod fleet;
-mod guarded;
 mod host;
 mod host_file;
 mod load_mode;
@@ -33,7 +33,6 @@ mod rules;
 mod signatures;
 mod unsigned;
 mod verify;
-pub mod way;
 
 pub use advisories::{Advisory, SHIPPED};
 pub use check::{Check, CheckName, Status};
@@ -44,11 +43,13 @@ pub use edgec_artifact::{
     KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, Manifest, NameError,
     PublicKey, Sha256Digest, VerityDigest, check_name,
 };
+pub use edgec_files::{GuardError, MAX_GUARDED_LEN, WayError, read_guarded};
 pub use edgec_targets::{EngineProfile, HostCpu, Misfit, UnknownProfile, import_text};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
+pub use expected::Expected;
+pub use facts::{Facts, Verdict};
 pub use fleet::{Fleet, FleetError, FleetHost, takes_from_here};
-pub use guarded::{GuardError, MAX_GUARDED_LEN, read_guarded};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
 pub use host_file::HostProfileError;
 pub use load_mode::LoadMode;
@@ -60,5 +61,5 @@ pub use pool_limits::{PoolLimits, PoolMisfit};
 pub use signatures::AcceptedSignature;
 pub use unsigned::describe_unsigned;
 pub use verify::{
-    Expected, Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
+    Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
 };

@@ -4,9 +4,9 @@
 use std::path::Path;
 
 use edgec_artifact::{Envelope, EnvelopeError, PublicKey};
+use edgec_files::{GuardError, read_guarded};
 
 use crate::TrustPolicy;
-use crate::guarded::{GuardError, read_guarded};
 use crate::moment::moment;
 use crate::policy::PolicyError;
 

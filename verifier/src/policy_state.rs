@@ -1,18 +1,13 @@
 //! The newest policy that a host has seen: an older one is not followed again.
 
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use edgec_artifact::Sha256Digest;
+use edgec_files::{GuardError, PrivateError, lock_private, read_guarded, replace_private, way};
 use serde::{Deserialize, Serialize};
 
 use crate::TrustPolicy;
-use crate::guarded::{GuardError, read_guarded, refuse_unless_private};
-use crate::way;
-
-/// How often a lock is looked for that another process makes or removes at the same time.
-const TRIES: usize = 8;
 
 /// What a policy was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -95,6 +90,16 @@ impl PolicyStateError {
     }
 }
 
+impl From<PrivateError> for PolicyStateError {
+    fn from(error: PrivateError) -> Self {
+        match error {
+            PrivateError::Io(error) => Self::Io(error),
+            PrivateError::NotOurs { path, source } => Self::Beside { path, source },
+            error => Self::Io(io::Error::other(error)),
+        }
+    }
+}
+
 /// The newest policy that a process has followed. [`remember`] does the same in a file, beyond the
 /// life of the process.
 #[derive(Debug, Default)]
@@ -133,8 +138,7 @@ pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<Seen, PolicyStateEr
         Err(GuardError::Io(error)) => return Err(error.into()),
         place => place?,
     };
-    let lock = lock(&beside(path, "lock"))?;
-    lock.lock()?;
+    let _lock = lock_private(&beside(path, "lock"))?;
     let seen: Option<Memory> = match read_guarded(path) {
         Ok(bytes) => Some(
             serde_json::from_slice(&bytes)
@@ -189,100 +193,14 @@ impl Memory {
     }
 }
 
-/// Under the lock: the old file or the new one, whatever happens.
+/// Under the lock.
 fn replace(path: &Path, new: &Memory) -> Result<(), PolicyStateError> {
     let text = serde_json::to_string(new).map_err(io::Error::from)?;
-    let staged = beside(path, "new");
-    remove_left(&staged)?;
-    let file = create(&staged)?;
-    let written = write(file, &text).and_then(|()| fs::rename(&staged, path));
-    if let Err(error) = written {
-        // If it cannot be removed, the next change does it.
-        let _ = fs::remove_file(&staged);
-        return Err(error.into());
-    }
-    #[cfg(unix)]
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
-    Ok(())
-}
-
-fn write(mut file: File, text: &str) -> io::Result<()> {
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-/// Removes what a process left that ended in the middle of a change. A file of another user is none
-/// of these.
-fn remove_left(staged: &Path) -> Result<(), PolicyStateError> {
-    match staged.symlink_metadata() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        found => {
-            refuse_unless_private(&found?).map_err(|error| is_not_ours(staged, error))?;
-            Ok(fs::remove_file(staged)?)
-        }
-    }
-}
-
-/// Opens the lock, or makes it. A file that another user put there is refused before it is opened
-/// and again after: that user could hold the lock for ever, and opening a pipe would wait.
-fn lock(path: &Path) -> Result<File, PolicyStateError> {
-    let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-    let not_ours = |error| is_not_ours(path, error);
-    for _ in 0..TRIES {
-        match create(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            made => return Ok(made?),
-        }
-        let file = match path.symlink_metadata() {
-            Err(error) if missing(&error) => continue,
-            found => {
-                refuse_unless_private(&found?).map_err(not_ours)?;
-                open(path)
-            }
-        };
-        match file {
-            Err(error) if missing(&error) => {}
-            file => {
-                let file = file?;
-                refuse_unless_private(&file.metadata()?).map_err(not_ours)?;
-                return Ok(file);
-            }
-        }
-    }
-    Err(io::Error::from(io::ErrorKind::ResourceBusy).into())
-}
-
-fn is_not_ours(path: &Path, source: GuardError) -> PolicyStateError {
-    let path = path.to_owned();
-    PolicyStateError::Beside { path, source }
-}
-
-/// Creates a file of this user's alone, where there is nothing yet, not even a link.
-#[cfg(unix)]
-fn create(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
-}
-
-/// Opens a file that is there, through no link and without waiting.
-#[cfg(unix)]
-fn open(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
-    Ok(open(path, flags, Mode::empty())?.into())
-}
-
-#[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<File> {
-    File::options().create_new(true).write(true).open(path)
-}
-
-#[cfg(not(unix))]
-fn open(path: &Path) -> io::Result<File> {
-    File::options().write(true).open(path)
+    Ok(replace_private(
+        path,
+        &beside(path, "new"),
+        text.as_bytes(),
+    )?)
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

@@ -9,12 +9,13 @@ use edgec_artifact::Manifest;
 use crate::TrustPolicy;
 use crate::advisories::SHIPPED;
 use crate::check::{CheckName, Mode, Status};
+use crate::checks::Checks;
 use crate::engine_version::EngineVersion;
 use crate::error::{VerifyError, error_chain};
+use crate::expected::Expected;
 use crate::moment::moment;
 use crate::pattern::{self, Pattern};
 use crate::policy::channel;
-use crate::verify::{Checks, Expected};
 
 /// What rules look at.
 pub(crate) struct Facts<'a> {

@@ -13,54 +13,13 @@ use edgec_artifact::{
 };
 
 use crate::check::{Check, CheckName, Status};
-use crate::error::{VerifyError, error_chain};
+use crate::checks::Checks;
+use crate::error::VerifyError;
+use crate::expected::Expected;
 use crate::moment::moment;
 use crate::rules::{self, Facts};
 use crate::signatures::{self, AcceptedSignature};
 use crate::{TrustPolicy, consistency};
-
-/// What the caller wants an artifact to be: a valid artifact of another application must
-/// not take its place. Always enforced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expected {
-    application: Option<String>,
-    channel: Option<String>,
-}
-
-impl Expected {
-    /// Whatever the policy lets in.
-    pub fn anything() -> Self {
-        Self {
-            application: None,
-            channel: None,
-        }
-    }
-
-    /// This application.
-    pub fn application(name: impl Into<String>) -> Self {
-        Self {
-            application: Some(name.into()),
-            channel: None,
-        }
-    }
-
-    /// Of this release channel.
-    #[must_use]
-    pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
-        self.channel = Some(channel.into());
-        self
-    }
-
-    /// The application that is wanted, where one is.
-    pub fn wanted_application(&self) -> Option<&str> {
-        self.application.as_deref()
-    }
-
-    /// The channel that is wanted, where one is.
-    pub fn wanted_channel(&self) -> Option<&str> {
-        self.channel.as_deref()
-    }
-}
 
 /// An artifact that was verified: signed by enough trusted keys, unchanged since, what
 /// it says it is, and let in by the policy.
@@ -349,30 +308,7 @@ fn bind(
     Ok(())
 }
 
-/// The checks that were made so far.
-#[derive(Default)]
-pub(crate) struct Checks {
-    made: Vec<Check>,
-}
-
 impl Checks {
-    pub(crate) fn record(&mut self, name: CheckName, status: Status, evidence: String) {
-        self.made.push(Check {
-            name,
-            status,
-            evidence,
-        });
-    }
-
-    fn passed(&mut self, name: CheckName, evidence: String) {
-        self.record(name, Status::Passed, evidence);
-    }
-
-    pub(crate) fn failed(&mut self, name: CheckName, error: VerifyError) -> VerifyError {
-        self.record(name, Status::Failed, error_chain(&error));
-        error
-    }
-
     fn rejection(self, error: VerifyError, manifest: Option<Box<Manifest>>) -> Rejection {
         Rejection {
             error,

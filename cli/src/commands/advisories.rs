@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use edgec_verifier::{Advisory, ENGINE_VERSION, SHIPPED};
+use edgec_verifier::{Advisory, SHIPPED};
 
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::failures::verifier::remedy;
 use crate::render::{self, Format};
 
 /// List known miscompilations that affect artifacts
@@ -47,28 +48,6 @@ fn unknown(id: &str) -> Failure {
     )
     .about(id)
     .hint(format!("it knows {}", known.join(", ")))
-}
-
-/// Which version of the engine has the fix, and what follows from it.
-pub(crate) fn fix(advisory: &Advisory) -> String {
-    match advisory.fixed_in(ENGINE_VERSION) {
-        Some(fixed) => {
-            format!("wasmtime {fixed} has the fix: build again with an edgec that has it")
-        }
-        None => {
-            let line = ENGINE_VERSION.major;
-            format!("no wasmtime {line} has the fix: change the program")
-        }
-    }
-}
-
-/// What to do about code that an advisory concerns.
-pub(crate) fn remedy(advisory: &Advisory) -> String {
-    let policy = match advisory.shape {
-        Some(_) => "no policy can refuse such code",
-        None => "a policy with `advisories = true` under [compiler] refuses this code",
-    };
-    format!("{}; {policy}", fix(advisory))
 }
 
 fn text(advisory: &Advisory) -> String {

@@ -2,16 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use edgec_builder::unverified;
 use edgec_compiler::Image;
 use edgec_verifier::audit::{AuditError, AuditReport, audit};
 use edgec_verifier::describe_unsigned;
 use serde::Serialize;
 
-use super::verify;
 use crate::failure::{Exit, Failure};
+use crate::failures::builder::table_failure;
+use crate::failures::verifier::verify_failure_of;
 use crate::render::{self, Format, safe};
 use crate::reports::Reports;
-use crate::{Outcome, files, unvouched};
+use crate::{Outcome, files, workers};
 
 /// Read the native code of artifacts, and list what has no business in it
 ///
@@ -85,9 +87,10 @@ fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
     let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
     let file = files::read_artifact(path)?;
     let (manifest, image) =
-        describe_unsigned(&file).map_err(|error| verify::failure_of(&error, &file))?;
+        describe_unsigned(&file).map_err(|error| verify_failure_of(&error, &file))?;
     let parsed = Image::parse(image).map_err(|error| rejected("image", &error))?;
-    let entries = unvouched::entries("not-audited", &manifest, &parsed)?;
+    let entries = unverified::entries(&workers::program()?, &manifest, &parsed);
+    let entries = entries.map_err(|error| table_failure("not-audited", &error))?;
     match audit(image, &manifest, Some(&entries)) {
         Ok(report) => Ok((manifest.target.id, report)),
         Err(error @ AuditError::Image(_)) => Err(rejected("image", &error)),

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use edgec_verifier::{Manifest, describe_unsigned};
 
 use self::report::Report;
-use crate::commands::verify;
 use crate::failure::{Exit, Failure, code};
+use crate::failures::verifier::verify_failure_of;
 use crate::hosts::{Host, read_fleet, refuse_same_names};
 use crate::render::{self, Format};
 use crate::{Outcome, files};
@@ -96,7 +96,7 @@ fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let file = files::read_artifact(path).map_err(|failure| failure.or_about_safe(&shown))?;
     let described = describe_unsigned(&file);
     let (manifest, _) =
-        described.map_err(|error| verify::failure_of(&error, &file).about_safe(&shown))?;
+        described.map_err(|error| verify_failure_of(&error, &file).about_safe(&shown))?;
     let features = manifest.wasm_features.len();
     if features > MAX_WASM_FEATURES {
         let message = format!(

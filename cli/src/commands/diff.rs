@@ -7,12 +7,13 @@ use std::process::ExitCode;
 
 use edgec_artifact::elf::ElfImage;
 use edgec_artifact::{Artifact, Exports, Manifest, Statement};
+use edgec_builder::difference::{self, Differences, SectionDifference};
 use edgec_compiler::Image;
 use serde::Serialize;
 
 use self::functions::{Code, Functions};
 use crate::Outcome;
-use crate::differences::{self, Difference, Differences, SectionDifference};
+use crate::differences::Difference;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
@@ -92,14 +93,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     );
     let a = Opened::new(&arguments.a, &file_a, arguments.debug_a.as_deref())?;
     let b = Opened::new(&arguments.b, &file_b, arguments.debug_b.as_deref())?;
-    let sections = differences::of_sections(&a.image, &b.image);
+    let sections = difference::of_sections(&a.image, &b.image);
     let (in_manifests, exports_unknown) = in_manifests(&a, &b);
+    let manifest_more = Some(in_manifests.more).filter(|more| *more > 0);
+    let named = in_manifests.named.into_iter();
     let report = Report {
         same: a.manifest == b.manifest && a.bytes == b.bytes,
         sections,
         functions: Functions::compare(&a.code, &b.code),
-        manifest: in_manifests.named,
-        manifest_more: Some(in_manifests.more).filter(|more| *more > 0),
+        manifest: named.map(Difference::from).collect(),
+        manifest_more,
         exports_unknown,
         a: a.side,
         b: b.side,
@@ -121,7 +124,7 @@ fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Differences, Option<String>)
         &b.manifest.capabilities.exports,
     );
     if of_a == of_b || of_a.names().is_some() && of_b.names().is_some() {
-        return (differences::of_manifests(&a.manifest, &b.manifest), None);
+        return (difference::of_manifests(&a.manifest, &b.manifest), None);
     }
     let listed = |side: &Opened<'_>| -> Result<Manifest, Failure> {
         let names = exports::names(&side.manifest, &side.image);
@@ -131,9 +134,9 @@ fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Differences, Option<String>)
         Ok(manifest)
     };
     match (listed(a), listed(b)) {
-        (Ok(a), Ok(b)) => (differences::of_manifests(&a, &b), None),
+        (Ok(a), Ok(b)) => (difference::of_manifests(&a, &b), None),
         (Err(error), _) | (_, Err(error)) => {
-            let found = differences::of_manifests(&a.manifest, &b.manifest);
+            let found = difference::of_manifests(&a.manifest, &b.manifest);
             (found, Some(safe(error.message())))
         }
     }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use edgec_artifact::elf::{ElfImage, Section};
 use edgec_artifact::{Artifact, Exports, Manifest, Statement, export_list};
+use edgec_builder::unverified;
 use edgec_compiler::Image;
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
 use crate::render::{self, Format, cell, passed_on, safe, size, word};
-use crate::{Outcome, exports, files, time, unvouched};
+use crate::{Outcome, exports, files, time};
 
 /// Show an artifact's manifest, sections and signatures, without verifying anything
 #[derive(clap::Args)]
@@ -133,7 +134,7 @@ fn cold_start(artifact: &Artifact<'_>, image: &ElfImage, manifest: &Manifest) ->
         let length = usize::try_from(section.size).ok()?;
         artifact.image().get(begin..)?.get(..length)
     });
-    ColdStart::of_image(&manifest.engine.version, info, unvouched::kind(manifest))
+    ColdStart::of_image(&manifest.engine.version, info, unverified::kind(manifest))
 }
 
 pub(crate) fn raw(bytes: &[u8]) -> Outcome {

@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
+use crate::failures::packager::bad_signature;
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files;
 use crate::render::{self, Format};
-use crate::signer::{SignerArguments, bad_signature, read_signature};
+use crate::signer::{SignerArguments, read_signature};
 
 /// Sign a trust policy, or check one
 #[derive(clap::Args)]

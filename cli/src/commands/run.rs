@@ -4,21 +4,18 @@ mod execute;
 
 use std::env::VarError;
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Application, Store, StoreError};
+use edgec_loader::store::{Application, LoadFromStore as _, Store, StoreError};
 use edgec_loader::{
     Check, EngineProfile, HostEngine, HostProfile, Kind, Limits, LoadError, LoadedComponent,
-    LoadedModule, Status, VerifiedFile, VerifyError, best_of,
+    LoadedModule, Status, VerifiedFile, best_of,
 };
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 use crate::Outcome;
-use crate::commands::{store, verify};
 use crate::failure::{Exit, Failure};
-use crate::file_kind::{Wanted, explain_file};
-use crate::files::{NAME_THE_FILES, STDIN};
+use crate::failures::loader::{file_failure, load_failure, store_failure};
 use crate::key_material::looks_like;
 use crate::render;
 use crate::trust::{Trust, TrustArguments};
@@ -189,7 +186,7 @@ fn from_store(
     application: &Path,
     trust: &Trust,
 ) -> Result<(HostEngine, Program), Failure> {
-    let store = Store::open(at).map_err(|error| store::failure(&error))?;
+    let store = Store::open(at).map_err(|error| store_failure(&error))?;
     let mut wanted = Application::new(application.to_string_lossy());
     if let Some(channel) = trust.expected.wanted_channel() {
         wanted = wanted.in_channel(channel);
@@ -232,43 +229,6 @@ fn from_store(
 fn engine(profile: EngineProfile) -> Result<HostEngine, Failure> {
     let engine = edgec_loader::engine(profile, &Limits::OnDemand);
     engine.map_err(|error| environment(&error))
-}
-
-/// Why a file cannot be loaded. If it is not an artifact at all, the failure says what it is.
-pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
-    let failure = load_failure(error).about(path.display());
-    let map =
-        "artifacts are mapped into memory, which takes a regular file: write it to a file first";
-    match error {
-        LoadError::Io(error)
-            if error.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
-        {
-            let message = "an artifact is not read from standard input";
-            let failure = Failure::new(Exit::Rejected, "not-a-file", message);
-            let hint = "name the file, or write it to one first: artifacts are mapped into memory";
-            failure.about(path.display()).hint(hint)
-        }
-        LoadError::NotAFile if path.is_dir() => failure.hint(NAME_THE_FILES),
-        LoadError::NotAFile => failure.hint(map),
-        LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
-        _ => failure,
-    }
-}
-
-pub(crate) fn load_failure(error: &LoadError) -> Failure {
-    match error {
-        LoadError::Verify(error) => verify::failure(error),
-        LoadError::Io(error) => Failure::environment(
-            "io",
-            &std::io::Error::new(error.kind(), format!("cannot read: {error}")),
-        ),
-        LoadError::Store(error) => store::failure(error),
-        LoadError::Mode { .. } => Failure::rejected(error.code(), error)
-            .hint("load it from a store (`edgec store add`); fs-verity is for a file system that has the feature"),
-        LoadError::Unfit(_) | LoadError::NoneFits { .. } => Failure::rejected(error.code(), error)
-            .hint("`edgec targets --host` says which targets run here"),
-        _ => Failure::rejected(error.code(), error),
-    }
 }
 
 fn environment(error: &wasmtime::Error) -> Failure {

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use edgec_artifact::PublicKey;
+use edgec_builder::self_check;
 use edgec_packager::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::failures::builder::self_check_failure;
+use crate::failures::packager::package_failure;
 use crate::file_kind::{Wanted, explain_file};
 use crate::files;
 use crate::render::{self, Format, safe};
-use crate::signer::{SignerArguments, package_failure, read_signature};
-use crate::trust::self_check;
+use crate::signer::{SignerArguments, read_signature};
 use crate::{Outcome, keys};
 
 /// Sign an existing artifact, or remove a signature
@@ -99,7 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
     let (signed, public, dropped) = signed(arguments)?;
     let manifest = self_check(signed.as_bytes(), &public);
-    let manifest = manifest.map_err(|failure| failure.about(path.display()))?;
+    let manifest = manifest.map_err(|error| self_check_failure(&error).about(path.display()))?;
     files::write(output, signed.as_bytes(), Wanted::Artifact)?;
     let report = Signed {
         artifact: render::path(output),
@@ -199,8 +201,8 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<Strin
             keys::KEY_VARIABLE
         ))
     })?;
-    let signed = signer
-        .attach(unsigned, kept)
+    let signed = unsigned
+        .sign(&signer, kept)
         .map_err(|failure| failure.or_about(path.display()))?;
     let public = signer.public();
     Ok((signed, public, others(&public)))

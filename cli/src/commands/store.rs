@@ -8,17 +8,16 @@ mod rm;
 mod select;
 mod verify;
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use edgec_artifact::MAX_VERSION;
 use edgec_loader::Kind;
-use edgec_loader::store::{Application, OtherKind, Problem, Store, StoreError};
+use edgec_loader::store::{Application, OtherKind, Problem, Store};
 
 use crate::Outcome;
 use crate::failure::{Exit, Failure};
-use crate::files;
+use crate::failures::loader::store_failure;
 use crate::number::number;
 use crate::render::{self, Format, word};
 
@@ -126,7 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let failure = Failure::usage("store", "no store is named");
         return Err(failure.hint("name its folder with --store, or in EDGEC_STORE"));
     };
-    let open = || Store::open(at).map_err(|error| failure(&error));
+    let open = || Store::open(at).map_err(|error| store_failure(&error));
     match &arguments.command {
         Command::Add(add) => {
             let trust = add.trust.resolve()?;
@@ -144,7 +143,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 
 fn print_paths(store: &Store, path: &Path) -> Outcome {
     let paths = store.image_paths(path.named.version(path.app_version));
-    let paths = paths.map_err(|error| failure(&error))?;
+    let paths = paths.map_err(|error| store_failure(&error))?;
     let paths: Vec<String> = paths.iter().map(|path| render::path(path)).collect();
     render::answer(&paths, path.format, |paths| {
         paths.iter().map(|path| format!("{path}\n")).collect()
@@ -173,7 +172,7 @@ fn kind_warning(subject: &str, other: OtherKind) -> Failure {
 
 /// A problem with what to do about it.
 fn problem_failure(problem: &Problem) -> Failure {
-    let failure = failure(&problem.error);
+    let failure = store_failure(&problem.error);
     let Some(name) = &problem.name else {
         return failure;
     };
@@ -181,38 +180,5 @@ fn problem_failure(problem: &Problem) -> Failure {
     match problem.version {
         Some(version) => failure.about_safe(format!("{subject} version {version}")),
         None => failure.about_safe(subject),
-    }
-}
-
-/// What to do where there is no store.
-const NO_STORE: &str = "`edgec store add` makes one in an empty folder; --store says where it is";
-
-/// The failure with what to do about it.
-pub(crate) fn failure(error: &StoreError) -> Failure {
-    let exit = match error {
-        StoreError::Io { .. } | StoreError::Absent { .. } => Exit::Environment,
-        StoreError::Name(_) => Exit::Usage,
-        _ => Exit::Rejected,
-    };
-    let failure = Failure::new(exit, error.code(), crate::failure::chain(error));
-    match error {
-        StoreError::Io { source, .. } => match files::remedy(source.kind()) {
-            // Which may also be about reading.
-            Some(remedy) if source.kind() != ErrorKind::PermissionDenied => failure.hint(remedy),
-            _ => failure,
-        },
-        StoreError::Absent { .. } | StoreError::NotAStore { .. } => failure.hint(NO_STORE),
-        StoreError::Owner { .. } => failure.hint("a store and the folders above it belong to this user or to root"),
-        StoreError::Writable { .. }
-        | StoreError::Linked { .. }
-        | StoreError::NotAFile { .. }
-        | StoreError::NotAFolder { .. } => {
-            failure.hint("a user who can change a store decides what its hosts run: make a new one and add the artifacts again")
-        }
-        StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
-        StoreError::Current { .. } => failure.hint("`edgec store use NAME --app-version N` puts a good file in its place, and so does adding the newest version again"),
-        StoreError::Unknown { .. } => failure.hint("`edgec store ls` lists what is there"),
-        StoreError::NoFit { .. } => failure.hint("add an artifact for this CPU and engine profile"),
-        _ => failure,
     }
 }

@@ -2,22 +2,18 @@
 
 use std::path::PathBuf;
 
-use edgec_compiler::{
-    AdaptError, Deadline, FrontEnd, FrontError, HostNeed, InputError, Kind, NotFronted,
-    ValidComponent, ValidateError,
-};
+use edgec_builder::check_room;
+use edgec_compiler::{Deadline, FrontEnd, Kind, ValidComponent};
 use serde::Serialize;
 
 use crate::Outcome;
-use crate::failure::{Exit, Failure};
-use crate::file_kind::{Wanted, explain};
+use crate::failure::Failure;
+use crate::failures::builder::room_failure;
+use crate::failures::compiler::front_failure;
 use crate::files;
-use crate::machine::machine_failure;
-use crate::pipeline::{MORE_TIME, check_room};
 use crate::render::outln;
 use crate::render::{self, Format};
 use crate::reports::Reports;
-use crate::text_input::without_offsets;
 use crate::workers::LimitArguments;
 
 /// Check WebAssembly inputs without compiling them
@@ -95,8 +91,8 @@ fn check(
     deadline: Deadline,
 ) -> Result<ValidComponent, Failure> {
     let program = front_end.validate(bytes, deadline);
-    let program = program.map_err(|not| front_failure(&not))?;
-    check_room(&program.facts)?;
+    let program = program.map_err(|not| front_failure(&not.error, &not.bytes))?;
+    check_room(&program.facts).map_err(|error| room_failure(&error))?;
     Ok(program.component)
 }
 
@@ -105,166 +101,4 @@ pub(crate) fn kind_name(kind: Kind) -> &'static str {
         Kind::Component => "component",
         Kind::Module => "core module",
     }
-}
-
-/// Why there is no program, and what to do about it.
-pub(crate) fn front_failure(NotFronted { error, bytes }: &NotFronted) -> Failure {
-    match &**error {
-        FrontError::Input(error) => input_failure(error, bytes),
-        FrontError::Program { error, from_text } => {
-            without_offsets(adapt_failure(error), *from_text)
-        }
-        error => front_end_failure(error),
-    }
-}
-
-/// Why the process that reads inputs gave none.
-pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
-    let (code, hint) = match error {
-        FrontError::Machine { source } => return machine_failure(error, source),
-        FrontError::Timeout { .. } => ("validate-timeout", MORE_TIME),
-        FrontError::Memory { .. } => (
-            "validate-memory",
-            "--worker-memory MIB gives a program more memory; no real program is known that needs so much",
-        ),
-        _ => (
-            "validate-crash",
-            "this is a defect of edgec or of its validator: please report it with the input",
-        ),
-    };
-    Failure::rejected(code, error).hint(hint)
-}
-
-/// Why bytes are not an input.
-fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
-    let hint = match error {
-        InputError::Empty => "the build that should have written it probably failed",
-        InputError::NotWasm { .. } | InputError::OtherText => {
-            "give a component or core module, .wasm or .wat"
-        }
-        InputError::TextTooLong { .. } => "give it in the binary format",
-        InputError::Truncated { .. } => "the file was cut off; build or download it again",
-        InputError::Version { .. } => "edgec reads core modules (1) and components (0x1000d)",
-        _ => "",
-    };
-    let failure = Failure::rejected("not-wasm", error);
-    let failure = match hint {
-        "" => failure,
-        hint => failure.hint(hint),
-    };
-    match error {
-        InputError::Empty => failure,
-        _ => explain(failure, bytes, Wanted::Program),
-    }
-}
-
-fn invalid_failure(error: &ValidateError) -> Failure {
-    let text = render::safe(&error.to_string());
-    if let ValidateError::Fault { .. } = error {
-        let text =
-            format!("valid WebAssembly, but this engine's code for it does not work: {text}");
-        let failure = Failure::new(Exit::Rejected, "engine-fault", text).with_safe_message();
-        return failure.hint(
-            "split the type in two, or pass numbers or a list instead; \
-             `edgec advisories` has the source",
-        );
-    }
-    if let ValidateError::Limit { advice, .. } = error {
-        let text = format!("beyond a limit of edgec: {text}");
-        return Failure::new(Exit::Rejected, "unsupported", text)
-            .hint(format!("{advice}; docs/limits.md has the limits"));
-    }
-    let ValidateError::Invalid {
-        message,
-        unsupported_feature,
-        ..
-    } = error
-    else {
-        let text = format!("valid WebAssembly, but beyond this engine: {text}");
-        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
-        return failure.hint(
-            "the program's toolchain may offer another way; for a limit, split what is too large",
-        );
-    };
-    if let Some(feature) = unsupported_feature {
-        let text = format!("WebAssembly that edgec does not support: {text}");
-        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
-        return match feature.as_str() {
-            "legacy_exceptions" => failure.hint(
-                "these are exceptions as they were before the standard; Emscripten makes standard \
-                 ones with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
-                 -wasm-use-legacy-eh=false; a newer wasm-opt translates them with \
-                 --translate-to-exnref",
-            ),
-            feature => failure.hint(format!(
-                "the program uses `{feature}`; build it without \
-                 (`edgec validate --help` lists what is supported)"
-            )),
-        };
-    }
-    let text = format!("invalid WebAssembly: {text}");
-    let failure = Failure::new(Exit::Rejected, "invalid", text).with_safe_message();
-    if message.contains("unexpected end") {
-        return failure.hint("the file was cut off; build or download it again");
-    }
-    failure.hint("the toolchain that made this file wrote invalid WebAssembly")
-}
-
-fn adapt_failure(error: &AdaptError) -> Failure {
-    if let AdaptError::Made { .. } | AdaptError::Unsupported { .. } = error {
-        return made_failure(error);
-    }
-    let hint = match error {
-        AdaptError::Invalid(error) => return invalid_failure(error),
-        AdaptError::ComponentToModule => "leave --kind out, or give a core module",
-        AdaptError::NoExports => {
-            "nothing could call it: --kind module compiles the core module as it is; \
-             wit-bindgen writes the component types that say what a component exports"
-        }
-        AdaptError::Encode { .. } => {
-            "the module does not match the component types that it carries: \
-             its wit-bindgen and its toolchain may be of different versions;\n\
-             --kind module compiles the core module as it is"
-        }
-        AdaptError::Obstacle { need, .. } => match need {
-            HostNeed::Preview1 => {
-                "--kind module compiles the core module as it is, and `edgec run` runs it (docs/preview1.md)"
-            }
-            HostNeed::Imports => {
-                "--kind module compiles the core module as it is, for a host that gives it these imports: \
-                 `edgec run` has WASI preview 1 only (docs/preview1.md)"
-            }
-            HostNeed::Calls => {
-                "--kind module compiles the core module as it is, for a host that calls its exports: \
-                 it has no `_start` that `edgec run` could call (docs/preview1.md)"
-            }
-        },
-        _ => "--kind module compiles the core module as it is",
-    };
-    Failure::rejected("kind", error).hint(hint)
-}
-
-/// Why the component that edgec made of a core module is of no use, and what to do about it.
-fn made_failure(error: &AdaptError) -> Failure {
-    let why = match error {
-        AdaptError::Unsupported {
-            feature: Some(feature),
-            ..
-        } => format!(
-            "the component types that the module carries use `{feature}`; build it without \
-             (`edgec validate --help` lists what is supported)"
-        ),
-        AdaptError::Unsupported { feature: None, .. } => {
-            "this comes from the component types that the module carries; with simpler ones it may \
-             be compiled"
-                .to_owned()
-        }
-        _ => "this is a defect of edgec or of wit-component: please report it with the input"
-            .to_owned(),
-    };
-    let failure = Failure::rejected("kind", error).hint(format!(
-        "{why};\n--kind module compiles the core module as it is"
-    ));
-    // The user does not have the component as a file.
-    without_offsets(failure, true)
 }

@@ -3,15 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as _;
-use edgec_verifier::{
-    AcceptedSignature, Check, CheckName, Manifest, SHIPPED, Status, VerifyError, examine,
-};
+use edgec_verifier::{AcceptedSignature, Check, CheckName, Manifest, Status, VerifyError, examine};
 use serde::Serialize;
 
-use crate::commands::advisories;
 use crate::differences::Difference;
-use crate::failure::{Exit, Failure};
-use crate::file_kind::{Wanted, explain};
+use crate::failure::{Exit, Failure, chain};
+use crate::failures::verifier::verify_failure_of;
 use crate::hosts::Host;
 use crate::panics::guarded;
 use crate::rebuild::Rebuild;
@@ -137,7 +134,7 @@ fn examine_file(
             report.manifest = Some(manifest);
         }
         Err(rejection) => {
-            let failure = failure_of(&rejection.error, &file);
+            let failure = verify_failure_of(&rejection.error, &file);
             report.checks = rejection.checks;
             if let VerifyError::Layout(_) = rejection.error {
                 // What the file is says more than what it lacks.
@@ -252,7 +249,7 @@ impl Report {
             ),
             Err(unfit) => {
                 self.refuse(Failure::rejected(unfit.code(), &unfit).about_safe(&self.artifact));
-                (Status::Failed, crate::failure::chain(&unfit))
+                (Status::Failed, chain(&unfit))
             }
         };
         let evidence = format!("{}: {found}", host.name);
@@ -334,55 +331,4 @@ fn text(report: &Report, quiet: bool) -> String {
         rows.push(row("(policy)", "", report.policy.text()));
     }
     verdict + &render::table(&rows)
-}
-
-/// What core modules of WASI preview 1 import.
-const PREVIEW1: &str = "wasi_snapshot_preview1::";
-
-/// Why a file is refused. If it is not an artifact at all, the failure says what it is.
-pub(crate) fn failure_of(error: &VerifyError, file: &[u8]) -> Failure {
-    match error {
-        VerifyError::Layout(_) => explain(failure(error), file, Wanted::Artifact),
-        _ => failure(error),
-    }
-}
-
-/// The failure with what to do about it.
-pub(crate) fn failure(error: &VerifyError) -> Failure {
-    let failure = Failure::rejected(error.code(), error);
-    let hint = match error {
-        VerifyError::Layout(_) => "the file is damaged or something else; build or fetch it again",
-        VerifyError::Threshold { .. } => "`edgec inspect` shows whose ids the signatures carry",
-        VerifyError::BadSignature { .. } => {
-            "what was signed, or the signature, was changed: do not run it"
-        }
-        VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
-        VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
-            "image and manifest do not belong together: do not run it"
-        }
-        VerifyError::Advisory { id, .. } => {
-            let advisory = SHIPPED.iter().find(|advisory| advisory.id == *id);
-            let Some(fix) = advisory.map(advisories::fix) else {
-                return failure;
-            };
-            return failure.hint(format!("{fix} (`edgec advisories {id}`)"));
-        }
-        VerifyError::CompilerVersion { .. }
-        | VerifyError::CompilerUnknown { .. }
-        | VerifyError::CompilerDenied { .. } => {
-            "build it again with an edgec whose engine the policy accepts"
-        }
-        VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
-        VerifyError::Import { imports } if imports.iter().any(|it| it.starts_with(PREVIEW1)) => {
-            "the program is a core module: one that was a component has these imports now (docs/preview1.md); \
-             `[allow] imports` of the policy lists what is allowed"
-        }
-        VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is allowed",
-        VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
-        VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
-        VerifyError::Expired { .. } => "deploy a newer release",
-        VerifyError::NotYetValid { .. } => "wait until then, or look at this machine's clock",
-        _ => return failure,
-    };
-    failure.hint(hint)
 }

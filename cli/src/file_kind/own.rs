@@ -2,10 +2,11 @@
 //! the same payload type.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 use edgec_artifact::{Envelope, PAYLOAD_TYPE, PREDICATE_TYPE, pae};
+use edgec_files::{BoundError, read_bounded};
 use edgec_verifier::POLICY_PAYLOAD_TYPE;
 use serde::Deserialize;
 
@@ -40,10 +41,11 @@ pub(super) fn is_policy_pae(path: &Path) -> io::Result<bool> {
 }
 
 fn holds(path: &Path, is_own: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
-    let mut bytes = Vec::new();
-    let mut file = File::open(path)?.take(MAX_LEN + 1);
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes.len() as u64 <= MAX_LEN && is_own(&bytes))
+    match read_bounded(File::open(path)?, MAX_LEN, 0) {
+        Ok(bytes) => Ok(is_own(&bytes)),
+        Err(BoundError::TooLong { .. }) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Whether a payload is an in-toto Statement whose predicate is edgec's. That of another version of

@@ -1,18 +1,18 @@
 //! Reads inputs, artifacts and short texts, each with a bound. A pipe that has no writer counts as
 //! empty: no verb waits for one.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use edgec_files::{OpenError, open_regular, open_stream, read_bounded};
 use zeroize::Zeroizing;
 
 use super::secret::{MAX_SECRET_LEN, cannot_read_key, key_variable, variable};
-use super::{STDIN, cannot, folder_named};
+use super::{cannot, folder_named};
 use crate::failure::{Exit, Failure};
 use crate::file_kind::is_about_signatures;
 use crate::key_material::looks_like;
+use crate::stdin::{STDIN, stdin_once};
 
 /// The longest input that is read, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
@@ -26,7 +26,7 @@ const MAX_LOG_LEN: u64 = 64 << 20;
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let bytes = if path.as_os_str() == STDIN {
-        stdin_once().and_then(|stdin| read_bounded(stdin, MAX_LEN))
+        stdin_once().and_then(|stdin| Ok(read_bounded(stdin, MAX_LEN, 0)?))
     } else {
         read_file(path)
     };
@@ -63,36 +63,12 @@ fn is_key(input: &[u8]) -> bool {
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
-    let (file, len) = open_input(path)?;
+    let (file, len) = open_stream(path)?;
     if len > MAX_LEN {
         let message = format!("{len} bytes are more than the {MAX_LEN} that an input may have");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
     }
-    read_sized(file, MAX_LEN, len)
-}
-
-/// Opens an input, and gives its length. A pipe has length 0, and must have a writer by now, as
-/// `<(command)` has: otherwise reading would wait without end.
-fn open_input(path: &Path) -> io::Result<(File, u64)> {
-    let file = open_without_waiting(path)?;
-    let metadata = file.metadata()?;
-    if metadata.is_dir() {
-        return Err(io::ErrorKind::IsADirectory.into());
-    }
-    wait_for_bytes(&file)?;
-    Ok((file, metadata.len()))
-}
-
-/// Reads from now on wait for bytes, where they come from a writer that is there.
-#[cfg(unix)]
-fn wait_for_bytes(file: &File) -> io::Result<()> {
-    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-    Ok(fcntl_setfl(file, fcntl_getfl(file)? - OFlags::NONBLOCK)?)
-}
-
-#[cfg(not(unix))]
-fn wait_for_bytes(_: &File) -> io::Result<()> {
-    Ok(())
+    Ok(read_bounded(file, MAX_LEN, len)?)
 }
 
 /// Reads an artifact: a regular file of a length that an artifact may have, or standard
@@ -101,40 +77,29 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
     if path.as_os_str() == STDIN {
         return read(path);
     }
-    let open = || {
-        let file = open_without_waiting(path)?;
-        let metadata = file.metadata()?;
-        Ok((file, metadata))
+    let rejected = |code, message: &str| {
+        Failure::new(Exit::Rejected, code, message.to_owned()).about(path.display())
     };
-    let (file, metadata) = open().map_err(|error| cannot("read", path, &error))?;
-    let len = metadata.len();
-    if metadata.is_dir() {
-        return Err(folder_named(path));
-    }
-    if !metadata.is_file() {
-        let failure = Failure::new(Exit::Rejected, "not-a-file", "not a regular file");
-        return Err(failure
-            .about(path.display())
-            .hint("an artifact is read from a file, or from standard input (`-`)"));
-    }
-    if len > MAX_LEN {
-        let message = format!("{len} bytes are more than an artifact may have");
-        return Err(Failure::new(Exit::Rejected, "too-long", message).about(path.display()));
-    }
-    read_sized(file, MAX_LEN, len).map_err(|error| cannot("read", path, &error))
+    let (file, len) = open_regular(path, MAX_LEN).map_err(|error| match error {
+        OpenError::Folder => folder_named(path),
+        OpenError::NotAFile => rejected("not-a-file", "not a regular file")
+            .hint("an artifact is read from a file, or from standard input (`-`)"),
+        OpenError::TooLong { len } => {
+            let message = format!("{len} bytes are more than an artifact may have");
+            rejected("too-long", &message)
+        }
+        error => cannot("read", path, &open_failed(error)),
+    })?;
+    let bytes = read_bounded(file, MAX_LEN, len);
+    bytes.map_err(|error| cannot("read", path, &error.into()))
 }
 
-/// Opening a pipe would wait for a writer.
-#[cfg(unix)]
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags, open};
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    Ok(open(path, flags, Mode::empty())?.into())
-}
-
-#[cfg(not(unix))]
-fn open_without_waiting(path: &Path) -> io::Result<File> {
-    File::open(path)
+/// The system's error, if there is one.
+fn open_failed(error: OpenError) -> io::Error {
+    match error {
+        OpenError::Io(error) => error,
+        error => io::Error::other(error),
+    }
 }
 
 /// Reads a public key's text: a file, standard input, or a variable's content.
@@ -161,53 +126,15 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 
 /// Reads a log from standard input. A program writes into it what it likes: it need not be UTF-8.
 pub(crate) fn read_log() -> Result<Vec<u8>, Failure> {
-    let bytes = stdin_once().and_then(|stdin| read_bounded(stdin, MAX_LOG_LEN));
+    let bytes = stdin_once().and_then(|stdin| Ok(read_bounded(stdin, MAX_LOG_LEN, 0)?));
     bytes.map_err(|error| cannot("read", Path::new(STDIN), &error))
 }
 
 /// Reads a short binary file, such as a signature.
 pub(crate) fn read_short(path: &Path) -> Result<Vec<u8>, Failure> {
     match path.as_os_str() == STDIN {
-        true => stdin_once().and_then(|stdin| read_bounded(stdin, MAX_TEXT_LEN)),
-        false => open_input(path).and_then(|(file, _)| read_bounded(file, MAX_TEXT_LEN)),
+        true => stdin_once().and_then(|stdin| Ok(read_bounded(stdin, MAX_TEXT_LEN, 0)?)),
+        false => open_stream(path).and_then(|(file, _)| Ok(read_bounded(file, MAX_TEXT_LEN, 0)?)),
     }
     .map_err(|error| cannot("read", path, &error))
-}
-
-/// Standard input, which can be read only once.
-pub(super) fn stdin_once() -> io::Result<io::StdinLock<'static>> {
-    static READ: AtomicBool = AtomicBool::new(false);
-    match READ.swap(true, Ordering::Relaxed) {
-        true => Err(io::Error::other(ReadBefore)),
-        false => Ok(io::stdin().lock()),
-    }
-}
-
-/// Standard input is named for several things. Most verbs see that before they read anything.
-#[derive(Debug)]
-pub(super) struct ReadBefore;
-
-impl std::fmt::Display for ReadBefore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("standard input was read before: `-` is named twice")
-    }
-}
-
-impl std::error::Error for ReadBefore {}
-
-fn read_bounded(source: impl io::Read, most: u64) -> io::Result<Vec<u8>> {
-    read_sized(source, most, 0)
-}
-
-/// Makes room once for the length that a file says it has, and a byte to see its end: growing
-/// by doubling would take twice the memory.
-fn read_sized(source: impl io::Read, most: u64, expected: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(usize::try_from(expected).unwrap_or(0).saturating_add(1))?;
-    source.take(most + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
-        let message = format!("it has more than {most} bytes, which is the limit");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    Ok(bytes)
 }

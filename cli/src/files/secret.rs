@@ -2,24 +2,27 @@
 //! read and change.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io;
 use std::path::Path;
 
 #[cfg(unix)]
-use edgec_verifier::way::{self, WayError};
+use edgec_files::way::{self, WayError};
+use edgec_files::{BoundError, read_bounded_into};
 use zeroize::Zeroizing;
 
-use super::input::stdin_once;
+use super::cannot;
 #[cfg(unix)]
 use super::remedy_of_way;
 #[cfg(unix)]
 use super::way::remedy_of_place;
-use super::{STDIN, cannot};
 use crate::failure::Failure;
 #[cfg(unix)]
 use crate::failure::chain;
-use crate::keys::VARIABLE_PREFIX;
-use crate::secrets;
+use crate::shield::shield;
+use crate::stdin::{STDIN, stdin_once};
+
+/// The prefix of a variable's name where the variable's content is the key.
+pub(crate) const VARIABLE_PREFIX: &str = "env:";
 
 /// What only its owner may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -37,20 +40,19 @@ pub(super) const MAX_SECRET_LEN: usize = 1 << 16;
 /// passes as a key's. A key may also come from standard input (`-`) or be a variable's content
 /// (`env:NAME`).
 pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
-    secrets::shield();
+    shield();
     if let Some(variable) = variable(path).filter(|_| kind == Sensitive::Key) {
         return key_variable(variable);
     }
     // Room for all of it at once: a buffer that grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
-    let mut read = |source: &mut dyn io::Read| {
-        let read = source
-            .take(MAX_SECRET_LEN as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        match read > MAX_SECRET_LEN {
-            true => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
-            false => Ok(()),
-        }
+    let mut read = |source: &mut dyn io::Read| match read_bounded_into(
+        source,
+        MAX_SECRET_LEN as u64,
+        &mut bytes,
+    ) {
+        Err(BoundError::TooLong { .. }) => Err(io::Error::from(io::ErrorKind::FileTooLarge)),
+        read => Ok(read?),
     };
     let mut metadata = None;
     if path.as_os_str() == STDIN {

@@ -1,6 +1,6 @@
 //! What to do if other users can put another file in the place of one that is to be relied on.
 
-use edgec_verifier::way::WayError;
+use edgec_files::WayError;
 
 /// What to do about the way to a file.
 pub(crate) fn remedy_of_way(error: &WayError) -> String {

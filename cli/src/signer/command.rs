@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::{not_a_signature, signature};
 use crate::failure::{Exit, Failure};
-use crate::machine::no_thread;
+use crate::failures::machine::no_thread;
 use crate::secrets;
 
 /// How long a program may take unless `--signer-timeout` says otherwise, in seconds: long

@@ -9,15 +9,14 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use edgec_store::{Application, Entry, Store, StoreError, written};
 use edgec_verifier::TrustPolicy;
 use wasmtime::component::{InstancePre, Linker};
 
-use super::guarding::written;
-use super::policy_source::PolicySource;
-use super::release::{Application, Entry};
-use super::trust::{Distrust, Distrusted, Followed, Trust, Trusted};
-use super::{Store, StoreError};
+use super::loading::{candidates, judge_again, load_chosen};
+use super::trust::{Distrust, Distrusted, Trust, Trusted};
 use crate::loaded::demand;
+use crate::policy_source::{Followed, PolicySource};
 use crate::{HostEngine, LoadError, Loaded};
 
 /// What a host makes of a program whose imports are resolved, once for all its requests.
@@ -118,8 +117,8 @@ impl<T: 'static> Deployment<T> {
     /// stays the same.
     ///
     /// # Errors
-    /// As [`Store::load`]; [`LoadError::Policy`] when no policy can be read; [`LoadError::Link`]
-    /// when the linker lacks an import.
+    /// As [`LoadFromStore::load`](super::LoadFromStore::load); [`LoadError::Policy`] when no policy
+    /// can be read; [`LoadError::Link`] when the linker lacks an import.
     pub fn new(
         store: &Store,
         engine: &HostEngine,
@@ -361,7 +360,7 @@ impl<T: 'static, P> Drop for Undecided<'_, T, P> {
 
 impl<T: 'static, P> Source<T, P> {
     fn best(&self) -> Result<Option<Entry>, LoadError> {
-        let (entries, _) = self.store.candidates(&self.engine, &self.application)?;
+        let (entries, _) = candidates(&self.store, &self.engine, &self.application)?;
         Ok(entries.into_iter().next())
     }
 
@@ -372,8 +371,8 @@ impl<T: 'static, P> Source<T, P> {
         policy: &TrustPolicy,
     ) -> Result<Range<u64>, LoadError> {
         let application = self.application.clone().version(version);
-        let store = &self.store;
-        store.judge_again(&self.engine, &application, entry.clone(), policy)
+        let (store, engine) = (&self.store, &self.engine);
+        judge_again(store, engine, &application, entry.clone(), policy)
     }
 
     /// Judges the file that the version at work was loaded from.
@@ -393,7 +392,7 @@ impl<T: 'static, P> Source<T, P> {
 
     fn prepared(&self, followed: Followed) -> Result<AtWork<P>, LoadError> {
         let (engine, application, policy) = (&self.engine, &self.application, &followed.policy);
-        let (entry, component) = self.store.load_chosen(engine, application, policy)?;
+        let (entry, component) = load_chosen(&self.store, engine, application, policy)?;
         let holds = component.holds();
         let written = component.file().and_then(written);
         let loaded = component.instantiate_pre(&self.linker);

@@ -2,14 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use edgec_verifier::TrustPolicy;
+use edgec_store::StoreError;
 
-use super::StoreError;
-use super::policy_source::PolicySourceError;
 use crate::LoadError;
-use crate::load::now;
+use crate::clock::now;
+use crate::policy_source::{Followed, PolicySourceError};
 
 /// The version at work is not trusted: no request may have it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -67,13 +66,6 @@ impl Distrusted {
     }
 }
 
-/// A policy, and when it was asked for.
-#[derive(Clone, Debug)]
-pub(super) struct Followed {
-    pub(super) policy: TrustPolicy,
-    pub(super) read: Instant,
-}
-
 /// A verdict: the policy that trusts the program, and the time for which it does, in seconds
 /// since 1970.
 #[derive(Debug)]
@@ -85,7 +77,7 @@ pub(super) struct Trusted {
 impl Trusted {
     /// Whether the verdict still holds now.
     pub(super) fn holds_now(&self) -> bool {
-        now().is_ok_and(|now| self.holds.contains(&now))
+        now().is_some_and(|now| self.holds.contains(&now))
     }
 }
 

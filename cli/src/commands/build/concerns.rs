@@ -4,7 +4,7 @@ use edgec_compiler::ValidComponent;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
 use serde::Serialize;
 
-use crate::commands::advisories::remedy;
+use crate::failures::verifier::remedy;
 use crate::naming::Job;
 
 /// An advisory, and a target whose code it concerns.

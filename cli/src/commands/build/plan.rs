@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use edgec_artifact::{MAX_VERSION, Validity};
+use edgec_builder::{DebugFiles, Recipe, Release, SelfAudit};
 use edgec_compiler::{EngineProfile, KindChoice, Level};
 use edgec_targets::Target;
 
@@ -11,10 +12,9 @@ use crate::file_kind::Wanted;
 use crate::fleet::{FleetArguments, FleetPlan};
 use crate::naming::{self, Job, Output};
 use crate::number::number;
-use crate::pipeline::{Prepared, Recipe, Release};
 use crate::render::{self, Format};
 use crate::signer::{NamedSigner, SignerArguments};
-use crate::workers::{WorkerArguments, Workers};
+use crate::workers::WorkerArguments;
 use crate::{files, time};
 
 /// Compile components for every target, and sign the artifacts
@@ -151,10 +151,7 @@ fn parse_level(text: &str) -> Result<Level, &'static str> {
 
 /// The arguments, resolved: nothing in here is a string that something still parses.
 pub(super) struct Plan {
-    pub(super) recipe: Recipe,
-    pub(super) debug_file: bool,
-    pub(super) self_audit: bool,
-    pub(super) release: Release,
+    pub(super) build: edgec_builder::Plan,
     pub(super) fleet: Option<FleetPlan>,
     pub(super) jobs: Vec<Job>,
 }
@@ -165,7 +162,7 @@ impl Plan {
     pub(super) fn new(arguments: Arguments) -> Result<(Self, NamedSigner), Failure> {
         let fleet = arguments.fleet.plan(arguments.profile)?;
         let targets = match &fleet {
-            Some(fleet) => fleet.targets.clone(),
+            Some(fleet) => fleet.plan.targets().to_vec(),
             None => targets(&arguments.targets)?,
         };
         let validity = validity(&arguments)?;
@@ -196,27 +193,23 @@ impl Plan {
         if arguments.debug_file {
             spare_for_debug_files(&jobs, &read)?;
         }
-        let mut workers = Workers::new(&arguments.workers)?;
-        workers.optimizer.spared = arguments.keep_modules.into_iter().collect();
+        let mut tools = arguments.workers.tools()?;
+        tools.optimizer.spared = arguments.keep_modules.into_iter().collect();
         let signer = arguments.signer.named_or_development()?;
-        let plan = Self {
-            recipe: Recipe {
-                kind: arguments.kind,
-                init: arguments.init.map(|function| workers.init(function)),
-                level: arguments.level,
-                profile: arguments.profile,
-                timeout: workers.timeout,
-                front_end: workers.front_end,
-                optimizer: workers.optimizer,
-                assembler: workers.assembler,
-                compiler: workers.compiler,
-            },
-            debug_file: arguments.debug_file,
-            self_audit: !arguments.no_self_audit,
-            release,
-            fleet,
-            jobs,
-        };
+        let mut recipe = Recipe::new(arguments.profile, tools);
+        recipe.kind = arguments.kind;
+        recipe.init = arguments.init;
+        recipe.level = arguments.level;
+        let mut build = edgec_builder::Plan::new(recipe, targets);
+        build.release = release;
+        build.fleet = fleet.as_ref().map(|fleet| fleet.plan.clone());
+        if arguments.debug_file {
+            build.debug_files = DebugFiles::Made;
+        }
+        if arguments.no_self_audit {
+            build.self_audit = SelfAudit::Skipped;
+        }
+        let plan = Self { build, fleet, jobs };
         Ok((plan, signer))
     }
 }
@@ -253,13 +246,12 @@ fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure
         );
         return Err(Failure::usage("display-version", message));
     }
-    Ok(Release {
-        version: arguments.app_version,
-        display_version: arguments.display_version.clone(),
-        channel: arguments.channel.clone(),
-        validity,
-        extensions: None,
-    })
+    let mut release = Release::default();
+    release.version = arguments.app_version;
+    release.display_version = arguments.display_version.clone();
+    release.channel = arguments.channel.clone();
+    release.validity = validity;
+    Ok(release)
 }
 
 /// An artifact that expires before it becomes valid, or before it is issued, would never run.
@@ -293,23 +285,6 @@ fn refuse_past(validity: &Validity) -> Result<(), Failure> {
     let (expires, now) = (time::show(expires), time::show(now));
     let message = format!("--expires lies in the past: {expires}; it is now {now}");
     Err(Failure::usage("validity", message).hint("`--expires +90d` counts from now"))
-}
-
-impl Plan {
-    /// Refuses a `--keep-module` number that no core module has.
-    pub(super) fn check_kept(&self, prepared: &Prepared) -> Result<(), Failure> {
-        let there = prepared.optimized.modules.len();
-        let spared = &self.recipe.optimizer.spared;
-        match spared.last().filter(|last| **last >= there) {
-            Some(number) if self.recipe.level != Level::O0 => {
-                let modules = render::count(there, "core module");
-                let message =
-                    format!("there is no core module {number}: the program has {modules}");
-                Err(Failure::usage("keep-module", message).hint("they are counted from 0"))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Every file that a build reads.

@@ -6,20 +6,17 @@ mod rows;
 use std::borrow::Cow;
 use std::path::Path;
 
+use edgec_builder::{ArtifactTimes, BuiltArtifact, Prepared, Program, Times};
 use edgec_compiler::{Adapter, Choice, Kind, Level, Why};
-use edgec_packager::SignedArtifact;
-use edgec_targets::Target;
 use serde::Serialize;
 
 use self::kept::{KeptFunction, KeptModule};
 use super::concerns::{self, Concern};
-use super::times::{ArtifactTimes, Times};
 use crate::cold_start::ColdStart;
 use crate::commands::validate::kind_name;
 use crate::failure::Failure;
 use crate::fleet::FleetPlan;
 use crate::naming::Job;
-use crate::pipeline::Prepared;
 use crate::render::{self, count, safe, size};
 use crate::signer::Signer;
 use crate::workers::ConfinementReport;
@@ -203,12 +200,8 @@ impl InputReport {
     }
 
     /// The report on an input that was compiled; [`Self::written`] adds the rest.
-    pub(super) fn compiled(
-        job: &Job,
-        level: Level,
-        prepared: Prepared,
-        cold_start: ColdStart,
-    ) -> Self {
+    pub(super) fn compiled(job: &Job, level: Level, program: Program) -> Self {
+        let (prepared, lint) = (program.prepared, program.lint);
         let optimized = &prepared.optimized;
         let modules = optimized.modules.iter();
         let removed_imports = optimized.imports_removed.iter();
@@ -233,7 +226,11 @@ impl InputReport {
             optimize_seconds: prepared.optimizing.as_secs_f64(),
             times: Times::default(),
             advisories: concerns::of(job, &optimized.component),
-            cold_start,
+            cold_start: ColdStart::of_program(
+                lint,
+                optimized.component.kind(),
+                prepared.adapter.is_some(),
+            ),
             artifacts: Vec::new(),
         };
         Self {
@@ -299,19 +296,13 @@ impl InputReport {
 }
 
 impl ArtifactReport {
-    pub(super) fn new(
-        target: &'static Target,
-        path: &Path,
-        signed: &SignedArtifact,
-        debug_file: Option<&Path>,
-        times: ArtifactTimes,
-    ) -> Self {
+    pub(super) fn new(built: &BuiltArtifact, path: &Path, debug_file: Option<&Path>) -> Self {
         Self {
-            target: target.id,
+            target: built.target.id,
             path: render::path(path),
-            bytes: signed.as_bytes().len(),
+            bytes: built.bytes.len(),
             debug_file: debug_file.map(render::path),
-            times,
+            times: built.times.clone(),
         }
     }
 }

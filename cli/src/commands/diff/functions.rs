@@ -5,12 +5,14 @@ use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use edgec_artifact::{Manifest, verity};
+use edgec_builder::unverified;
 use edgec_compiler::{DebugInfo, FunctionCode, Image};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
+use crate::failures::builder::table_failure;
 use crate::render::{self, cell, count};
-use crate::{files, unvouched};
+use crate::{files, workers};
 
 /// How many functions an image may have to be compared: a module may have a million, and the
 /// largest known program has 75,000. Each takes a few hundred bytes of memory.
@@ -110,8 +112,8 @@ impl<'f> Code<'f> {
         let is_named = named.is_some();
         let functions = match named {
             Some(functions) => functions,
-            None => unvouched::functions("image", manifest, image)
-                .map_err(|failure| failure.about(artifact.display()))?,
+            None => unverified::functions(&workers::program()?, manifest, image)
+                .map_err(|error| table_failure("image", &error).about(artifact.display()))?,
         };
         if functions.len() > MAX_FUNCTIONS {
             let message = format!(

@@ -7,10 +7,10 @@ use edgec_loader::store::{Admission, Change, NewStore, Standing, Store, StoreErr
 use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
-use super::{failure, kind_warning};
+use super::kind_warning;
 use crate::Outcome;
-use crate::commands::run::{file_failure, load_failure};
 use crate::failure::Failure;
+use crate::failures::loader::{file_failure, load_failure, store_failure};
 use crate::files;
 use crate::render::out;
 use crate::render::{self, Format, cell, safe};
@@ -69,7 +69,10 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
         match opened(at, arguments, trust)? {
             Ok((store, made)) => {
                 new = made;
-                let add = move |path: &PathBuf| store.add(path, &trust.policy, &trust.expected);
+                let add = move |path: &PathBuf| {
+                    let added = store.add(path, &trust.policy, &trust.expected);
+                    added.map_err(LoadError::from)
+                };
                 Box::new(paths.clone().map(add))
             }
             Err(refused) => Box::new(refused.into_iter().map(Err::<Admission, LoadError>)),
@@ -113,7 +116,7 @@ fn opened(
 ) -> Result<Result<Opened, Vec<LoadError>>, Failure> {
     match Store::open(at) {
         Err(error) if is_no_store_yet(&error) => {}
-        Err(error) => return Err(failure(&error)),
+        Err(error) => return Err(store_failure(&error)),
         Ok(store) => return Ok(Ok((store, None))),
     }
     let mut refused = Vec::new();
@@ -124,7 +127,7 @@ fn opened(
                     .map(Ok)
                     .map_err(|error| not_made(&error));
             }
-            Err(error) => refused.push(error),
+            Err(error) => refused.push(error.into()),
         }
     }
     Ok(Err(refused))
@@ -134,10 +137,10 @@ fn opened(
 fn not_made(error: &StoreError) -> Failure {
     match error {
         StoreError::Io { source, .. } => match files::remedy(source.kind()) {
-            Some(remedy) => failure(error).hint(remedy),
-            None => failure(error),
+            Some(remedy) => store_failure(error).hint(remedy),
+            None => store_failure(error),
         },
-        _ => failure(error),
+        _ => store_failure(error),
     }
 }
 

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use edgec_loader::store::{Collection, Store};
 use serde::Serialize;
 
-use super::{failure, problem_failure};
+use super::problem_failure;
 use crate::Outcome;
 use crate::failure::{Failure, code};
+use crate::failures::loader::store_failure;
 use crate::render::out;
 use crate::render::{self, Format, safe};
 
@@ -26,7 +27,7 @@ struct Report {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
-    let (collection, problems) = store.collect().map_err(|error| failure(&error))?;
+    let (collection, problems) = store.collect().map_err(|error| store_failure(&error))?;
     let problems: Vec<Failure> = problems.iter().map(problem_failure).collect();
     let worst = problems.iter().map(Failure::exit).max();
     let report = Report {

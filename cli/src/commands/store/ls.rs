@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use edgec_loader::store::{Condition, Problem, Store, StoredArtifact};
 use serde::Serialize;
 
-use super::{failure, problem_failure};
+use super::problem_failure;
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::failures::loader::store_failure;
 use crate::render::out;
 use crate::render::{self, Format, cell, safe};
 
@@ -54,7 +55,7 @@ impl ProblemRow {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
-    let (artifacts, problems) = store.list().map_err(|error| failure(&error))?;
+    let (artifacts, problems) = store.list().map_err(|error| store_failure(&error))?;
     let problems = problems.into_iter().map(ProblemRow::new).map(Row::Problem);
     let artifacts = artifacts.into_iter().map(Row::Artifact);
     let rows: Vec<Row> = artifacts.chain(problems).collect();

@@ -6,9 +6,10 @@ use edgec_loader::PoolPlan;
 use edgec_loader::store::Store;
 use serde::Serialize;
 
-use super::{failure, problem_failure};
+use super::problem_failure;
 use crate::Outcome;
 use crate::failure::{Failure, code};
+use crate::failures::loader::store_failure;
 use crate::number::{COUNT, MEBIBYTES, number};
 use crate::render::out;
 use crate::render::{self, Format};
@@ -45,7 +46,7 @@ struct Pool {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
-    let (manifests, problems) = store.manifests().map_err(|error| failure(&error))?;
+    let (manifests, problems) = store.manifests().map_err(|error| store_failure(&error))?;
     let instances = u32::try_from(arguments.instances).unwrap_or(u32::MAX);
     let memory = arguments.memory << 20;
     let (plan, mut unfit) = PoolPlan::fitting_most(instances, memory, &manifests);

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use edgec_loader::store::Store;
 use serde::Serialize;
 
-use super::{Named, failure, kind_warning, version};
+use super::{Named, kind_warning, version};
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::failures::loader::store_failure;
 use crate::render::out;
 use crate::render::{self, Format};
 
@@ -38,7 +39,7 @@ struct Report<'a> {
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let named = &arguments.named;
     let removal = store.remove(&named.version(arguments.app_version));
-    let removal = removal.map_err(|error| failure(&error))?;
+    let removal = removal.map_err(|error| store_failure(&error))?;
     let warning = removal.other_kind.zip(removal.current);
     let warning = warning.map(|(other, current)| {
         let subject = format!("{} version {current}", named.text());

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use edgec_loader::store::Store;
 use serde::Serialize;
 
-use super::{Named, failure, kind_warning, version};
+use super::{Named, kind_warning, version};
 use crate::Outcome;
 use crate::failure::Failure;
+use crate::failures::loader::store_failure;
 use crate::render::out;
 use crate::render::{self, Format};
 
@@ -44,7 +45,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         named, app_version, ..
     } = arguments;
     let choice = store.make_current(named.application(), *app_version);
-    let choice = choice.map_err(|error| failure(&error))?;
+    let choice = choice.map_err(|error| store_failure(&error))?;
     let subject = format!("{} version {app_version}", named.text());
     let warning = choice.other_kind;
     let warning = warning.map(|other| kind_warning(&subject, other));

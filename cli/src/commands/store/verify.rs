@@ -4,10 +4,10 @@ use edgec_loader::store::{Store, StoredArtifact};
 use serde::Serialize;
 
 use super::ls::ProblemRow;
-use super::{failure, subject};
+use super::subject;
 use crate::Outcome;
-use crate::commands::run::load_failure;
 use crate::failure::Failure;
+use crate::failures::loader::{load_failure, store_failure};
 use crate::render::out;
 use crate::render::{Format, cell};
 use crate::reports::Reports;
@@ -47,7 +47,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     }
     let (verified, problems) = store
         .verify(&trust.policy)
-        .map_err(|error| failure(&error))?;
+        .map_err(|error| store_failure(&error))?;
     let mut reports = Reports::new(arguments.format);
     for (artifact, error) in verified {
         let name = subject(&artifact.name, artifact.channel.as_deref());
@@ -56,7 +56,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
             artifact.version,
             cell(&artifact.target)
         );
-        let error = error.map(|error| load_failure(&error).or_about_safe(&subject));
+        let error = error.map(|error| load_failure(&error.into()).or_about_safe(&subject));
         match &error {
             Some(failure) => reports.fail(failure),
             None if arguments.format == Format::Text => out!("{subject}: verified\n"),

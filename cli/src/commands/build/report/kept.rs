@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use edgec_builder::Prepared;
 use serde::Serialize;
 
 use super::Built;
-use crate::pipeline::Prepared;
 use crate::render::{count, safe};
 
 /// How many removed imports a note names.

@@ -1,0 +1,326 @@
+//! From an input to artifacts without signatures, to signed ones, to checked ones.
+//!
+//! Each is a type of its own, since a caller may do much between two of them: `edgec build`
+//! compiles all of its inputs before it reads the key, and overwrites the key before it looks at
+//! the code.
+
+use std::panic::resume_unwind;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
+
+use edgec_artifact::{Bytes, PublicKey};
+use edgec_compiler::{Finding, Names, ReadError};
+use edgec_packager::{SignedArtifact, Signer, UnsignedArtifact};
+use edgec_targets::Target;
+
+use crate::at_once::at_once;
+use crate::audit::self_audit;
+use crate::check::self_check;
+use crate::error::BuildError;
+use crate::manifest::{Manifests, WithoutImage};
+use crate::pipeline;
+use crate::plan::{DebugFiles, Plan, SelfAudit};
+use crate::prepared::{Compiled, Prepared, for_each};
+use crate::progress::{Progress, Step};
+use crate::stages;
+use crate::times::{ArtifactTimes, Clock, Times};
+
+/// What is known of a program that was compiled.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Program {
+    /// The application's name.
+    pub name: String,
+    /// The program. [`Prepared::named`] is gone: nothing reads it any more.
+    pub prepared: Prepared,
+    /// What the engine loses when it instantiates the program, or why that is not known. Offsets
+    /// lead to places in the input; they are left out if edgec made other bytes of it.
+    pub lint: Result<Vec<Finding>, ReadError>,
+}
+
+/// The artifacts of a program, without signatures.
+#[derive(Debug)]
+pub struct Unsigned {
+    artifacts: Vec<Packaged<UnsignedArtifact>>,
+    times: Times,
+}
+
+/// The artifacts of a program, signed and not checked.
+#[derive(Debug)]
+pub struct Signed {
+    artifacts: Vec<Packaged<SignedArtifact>>,
+    by: PublicKey,
+    times: Times,
+}
+
+#[derive(Debug)]
+struct Packaged<A> {
+    target: &'static Target,
+    artifact: A,
+    debug_file: Option<Vec<u8>>,
+    times: ArtifactTimes,
+}
+
+/// The artifacts of a program, checked.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Built {
+    /// One for each target of the plan, in its order.
+    pub artifacts: Vec<BuiltArtifact>,
+    /// How long it took.
+    pub times: Times,
+}
+
+/// A signed artifact that a host would accept.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BuiltArtifact {
+    /// What it is for.
+    pub target: &'static Target,
+    /// The whole file.
+    pub bytes: Vec<u8>,
+    /// Its debug file, if the plan asks for one.
+    pub debug_file: Option<Vec<u8>>,
+    /// How long it took.
+    pub times: ArtifactTimes,
+}
+
+impl Plan {
+    /// Builds a program: compiles it, signs its artifacts, and checks them.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`].
+    pub fn build<S: Signer>(
+        &self,
+        name: &str,
+        input: Vec<u8>,
+        signer: &S,
+        progress: &dyn Progress,
+    ) -> Result<(Program, Built), BuildError>
+    where
+        S::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let (program, unsigned) = self.compile(name, input, progress)?;
+        let signed = unsigned.sign(signer);
+        let signed = signed.map_err(|error| BuildError::Sign(Box::new(error)))?;
+        Ok((program, signed.check(self)?))
+    }
+
+    /// From an input to artifacts without signatures. The application has this name.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`].
+    pub fn compile(
+        &self,
+        name: &str,
+        input: Vec<u8>,
+        progress: &dyn Progress,
+    ) -> Result<(Program, Unsigned), BuildError> {
+        edgec_artifact::check_name(name).map_err(BuildError::Name)?;
+        let (whole, mut clock) = (Clock::start(), Clock::start());
+        let mut times = Times::default();
+        let mut prepared = pipeline::prepare(&self.recipe, input, progress)?;
+        self.check_spared(&prepared)?;
+        times.naming = prepared.naming;
+        clock.lap();
+
+        let ((lint, linting), compiled) = self.compile_all(&prepared, progress);
+        prepared.named = None;
+        times.compiling = clock.lap();
+        times.linting = linting;
+        let compiled = compiled?;
+        progress.step(Step::Packaging);
+        let artifacts = self.package_all(name, &prepared, compiled)?;
+        times.total = whole.elapsed();
+        let program = Program {
+            name: name.to_owned(),
+            prepared,
+            lint,
+        };
+        Ok((program, Unsigned { artifacts, times }))
+    }
+
+    /// Compiles for all targets. The lint, which needs the names, runs beside the compiler in a
+    /// process of its own: the compiler leaves processors idle at its beginning and at its end.
+    fn compile_all(
+        &self,
+        prepared: &Prepared,
+        progress: &dyn Progress,
+    ) -> (Lint, Result<Vec<Compiled>, BuildError>) {
+        let targets = self.targets.iter().copied();
+        let lint = || self.lint(prepared);
+        thread::scope(|scope| {
+            let beside = thread::Builder::new().spawn_scoped(scope, lint);
+            let compiled = stages::precompile::run(&self.recipe, prepared, targets, progress);
+            // Without a thread for it, it runs here.
+            let found = beside.map_or_else(|_| Ok(lint()), ScopedJoinHandle::join);
+            let found = found.unwrap_or_else(|panic| resume_unwind(panic));
+            (found, compiled)
+        })
+    }
+
+    /// It takes no more memory than a compiler's process may, and no more time than the program has
+    /// left.
+    fn lint(&self, prepared: &Prepared) -> Lint {
+        let clock = Clock::start();
+        let named = prepared.named.as_ref();
+        let program = named.unwrap_or(&prepared.optimized.component);
+        let deadline = prepared.deadline.or_after(Duration::from_secs(60));
+        let mut found = self.recipe.tools.lint.program(program, deadline);
+        if let Ok(findings) = &mut found
+            && !is(program.bytes(), &prepared.input)
+        {
+            let causes = findings.iter_mut().filter_map(|it| it.cause.as_mut());
+            causes.for_each(|cause| cause.offset = None);
+        }
+        (found, clock.elapsed())
+    }
+
+    /// Packages several artifacts at a time.
+    fn package_all(
+        &self,
+        name: &str,
+        prepared: &Prepared,
+        compiled: Vec<Compiled>,
+    ) -> Result<Vec<Packaged<UnsignedArtifact>>, BuildError> {
+        let manifests = Manifests::new(&self.release, name, &self.recipe, prepared);
+        let mut images = Vec::new();
+        for (&target, compiled) in self.targets.iter().zip(for_each(compiled, &self.targets)) {
+            let missing = BuildError::Missing { target: target.id };
+            images.push((target, compiled.ok_or(missing)?));
+        }
+        let names = match self.debug_files {
+            DebugFiles::Made => Some(&prepared.names),
+            DebugFiles::None => None,
+        };
+        at_once(images, |(target, compiled)| {
+            package(target, manifests.of(&compiled.image), names, compiled)
+        })
+    }
+}
+
+/// What the lint found, and how long it took.
+type Lint = (Result<Vec<Finding>, ReadError>, Duration);
+
+/// Whether these are the bytes that `described` describes.
+fn is(bytes: &[u8], described: &Bytes) -> bool {
+    bytes.len() as u64 == described.length && Bytes::of(bytes) == *described
+}
+
+/// Packages one image; with a debug file if there are `names`.
+fn package(
+    target: &'static Target,
+    manifest: WithoutImage<'_>,
+    names: Option<&Names>,
+    compiled: Compiled,
+) -> Result<Packaged<UnsignedArtifact>, BuildError> {
+    let mut times = ArtifactTimes {
+        compiling: compiled.compiling,
+        stripping: compiled.stripping,
+        ..ArtifactTimes::default()
+    };
+    let Compiled {
+        image,
+        debug_sections,
+        ..
+    } = compiled;
+    let mut clock = Clock::start();
+    let bytes = image.into_bytes();
+    let debug_file = names.map(|names| pipeline::debug_file(&debug_sections, names, &bytes));
+    let debug_file = debug_file.transpose()?;
+    drop(debug_sections);
+    times.debug_file = clock.lap();
+    let artifact = UnsignedArtifact::new(bytes, |image| manifest.with(image));
+    times.packaging = clock.lap();
+    Ok(Packaged {
+        target,
+        artifact,
+        debug_file,
+        times,
+    })
+}
+
+impl Unsigned {
+    /// Signs one artifact after the other, since a signer may ask the user for something.
+    ///
+    /// # Errors
+    ///
+    /// What the signer says, or that the signature is not its own.
+    pub fn sign<S: Signer>(self, signer: &S) -> Result<Signed, S::Error> {
+        let Self {
+            artifacts,
+            mut times,
+        } = self;
+        let whole = Clock::start();
+        let sign = |packaged: Packaged<UnsignedArtifact>| {
+            let clock = Clock::start();
+            let artifact = packaged.artifact.sign(signer, Vec::new())?;
+            let mut times = packaged.times;
+            times.signing = clock.elapsed();
+            Ok::<_, S::Error>(Packaged {
+                target: packaged.target,
+                artifact,
+                debug_file: packaged.debug_file,
+                times,
+            })
+        };
+        let signed: Result<Vec<_>, S::Error> = artifacts.into_iter().map(sign).collect();
+        let artifacts = signed?;
+        times.total += whole.elapsed();
+        Ok(Signed {
+            artifacts,
+            by: signer.public(),
+            times,
+        })
+    }
+}
+
+impl Signed {
+    /// Checks every artifact as a host would, as an auditor, and for the fleet of the plan; several
+    /// at a time. The first that fails is the failure.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: none of the artifacts is to be used.
+    pub fn check(self, plan: &Plan) -> Result<Built, BuildError> {
+        let Self {
+            artifacts,
+            by,
+            mut times,
+        } = self;
+        let clock = Clock::start();
+        let artifacts = at_once(artifacts, |mut packaged| {
+            check(&mut packaged, &by, plan)?;
+            Ok::<_, BuildError>(BuiltArtifact {
+                target: packaged.target,
+                bytes: packaged.artifact.into_bytes(),
+                debug_file: packaged.debug_file,
+                times: packaged.times,
+            })
+        })?;
+        times.checking = clock.elapsed();
+        times.total += times.checking;
+        Ok(Built { artifacts, times })
+    }
+}
+
+fn check(
+    packaged: &mut Packaged<SignedArtifact>,
+    by: &PublicKey,
+    plan: &Plan,
+) -> Result<(), BuildError> {
+    let mut clock = Clock::start();
+    let signed = packaged.artifact.as_bytes();
+    let manifest = self_check(signed, by)?;
+    packaged.times.verifying = clock.lap();
+    if plan.self_audit == SelfAudit::Required {
+        self_audit(signed, &manifest, &plan.recipe.tools.program)?;
+        packaged.times.auditing = clock.lap();
+    }
+    match &plan.fleet {
+        Some(fleet) => fleet.check(&manifest).map_err(BuildError::Unserved),
+        None => Ok(()),
+    }
+}

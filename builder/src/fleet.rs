@@ -1,0 +1,97 @@
+//! From the hosts of a fleet to the targets that a build is for.
+
+use edgec_compiler::EngineProfile;
+use edgec_targets::{Cover, HostCpu, Target, cover};
+use edgec_verifier::{HostProfile, Manifest, takes_from_here};
+
+use crate::error::{FleetError, Unserved};
+
+/// Which host is to be given what.
+#[derive(Clone, Debug)]
+pub struct FleetPlan {
+    hosts: Vec<ServedHost>,
+    targets: Vec<&'static Target>,
+}
+
+/// A host, and what it is to be given.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServedHost {
+    /// What it is called.
+    pub name: String,
+    /// What it offers.
+    pub profile: HostProfile,
+    /// What it is given.
+    pub target: &'static Target,
+    /// The best that it could run.
+    pub best: &'static Target,
+}
+
+impl FleetPlan {
+    /// Chooses targets for hosts, which are given with their names.
+    ///
+    /// # Errors
+    ///
+    /// [`FleetError`]: a host could load nothing of a build of this profile.
+    pub fn new(
+        hosts: Vec<(String, HostProfile)>,
+        wanted: Cover,
+        profile: EngineProfile,
+    ) -> Result<Self, FleetError> {
+        let unserved = hosts.iter().filter_map(|(name, host)| {
+            let unfit = takes_from_here(host, profile.name()).err()?;
+            let host = name.clone();
+            Some(Unserved { host, unfit })
+        });
+        let unserved: Vec<Unserved> = unserved.collect();
+        if !unserved.is_empty() {
+            return Err(FleetError::Unserved(unserved));
+        }
+        let cpus: Vec<HostCpu> = hosts.iter().map(|(_, host)| host.cpu().clone()).collect();
+        let assigned = cover(&cpus, wanted).map_err(|uncovered| {
+            let host = hosts.get(uncovered.host);
+            FleetError::NoTarget(host.map_or_else(String::new, |(name, _)| name.clone()))
+        })?;
+        let used = |target: &&Target| assigned.iter().any(|it| it.target == *target);
+        let targets = edgec_targets::all().filter(used).collect();
+        let hosts = hosts.into_iter().zip(&assigned);
+        let hosts = hosts.map(|((name, profile), given)| ServedHost {
+            name,
+            profile,
+            target: given.target,
+            best: given.best,
+        });
+        Ok(Self {
+            hosts: hosts.collect(),
+            targets,
+        })
+    }
+
+    /// The hosts, in the order in which they were given.
+    pub fn hosts(&self) -> &[ServedHost] {
+        &self.hosts
+    }
+
+    /// The targets to build for, in the order of the registry.
+    pub fn targets(&self) -> &[&'static Target] {
+        &self.targets
+    }
+
+    /// Whether the hosts that are given this artifact can load it: what depends on the program,
+    /// such as the size of their pools, is known only now.
+    ///
+    /// # Errors
+    ///
+    /// The first host that cannot.
+    pub fn check(&self, manifest: &Manifest) -> Result<(), Box<Unserved>> {
+        for host in &self.hosts {
+            if host.target.id == manifest.target.id {
+                host.profile.can_run(manifest).map_err(|unfit| {
+                    let host = host.name.clone();
+                    Box::new(Unserved { host, unfit })
+                })?;
+            }
+        }
+        Ok(())
+    }
+}

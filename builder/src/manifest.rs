@@ -1,0 +1,146 @@
+//! What a manifest says of how its image was made.
+
+use edgec_artifact::{
+    Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, Kind, LimitRange, Manifest,
+    Resources, Sha256Digest, Source, TargetCpu, Validity,
+};
+use edgec_compiler::{ENGINE_VERSION, NativeImage};
+use edgec_targets::Target;
+
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+use crate::stages;
+
+/// What a release says of itself; the same for every target.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Release {
+    /// A number that grows with each release.
+    pub version: u64,
+    /// The version as people write it.
+    pub display_version: Option<String>,
+    /// The release channel.
+    pub channel: Option<String>,
+    /// When the artifact may be used.
+    pub validity: Validity,
+    /// What the publisher adds. A rebuild repeats those of the artifact.
+    pub extensions: Option<Extensions>,
+}
+
+/// The manifests of a program, one for each image. What the program itself says is read once.
+pub(crate) struct Manifests<'a> {
+    release: &'a Release,
+    name: &'a str,
+    recipe: &'a Recipe,
+    prepared: &'a Prepared,
+    optimized: Bytes,
+}
+
+/// A manifest that lacks what is said of its image's bytes.
+pub(crate) struct WithoutImage<'a> {
+    of: &'a Manifests<'a>,
+    kind: Kind,
+    target: TargetCpu,
+    engine: Engine,
+}
+
+impl<'a> Manifests<'a> {
+    pub(crate) fn new(
+        release: &'a Release,
+        name: &'a str,
+        recipe: &'a Recipe,
+        prepared: &'a Prepared,
+    ) -> Self {
+        Self {
+            release,
+            name,
+            recipe,
+            prepared,
+            optimized: Bytes::of(prepared.optimized.component.bytes()),
+        }
+    }
+
+    /// The manifest of `image`, but for its bytes.
+    pub(crate) fn of(&'a self, image: &NativeImage) -> WithoutImage<'a> {
+        WithoutImage {
+            of: self,
+            kind: stages::kind::stated(image.kind()),
+            target: target(image.target()),
+            engine: Engine {
+                name: "wasmtime".to_owned(),
+                version: ENGINE_VERSION.to_owned(),
+                profile: image.profile().name().to_owned(),
+                tunables: stages::settings(image.tunables().iter().cloned()),
+                compatibility_hash: Sha256Digest(image.compatibility_hash()),
+            },
+        }
+    }
+}
+
+impl WithoutImage<'_> {
+    /// The whole manifest.
+    pub(crate) fn with(self, image: Image) -> Manifest {
+        let Manifests {
+            release,
+            name,
+            recipe,
+            prepared,
+            optimized,
+        } = self.of;
+        let interface = prepared.interface.clone();
+        Manifest {
+            name: (*name).to_owned(),
+            version: release.version,
+            display_version: release.display_version.clone(),
+            channel: release.channel.clone(),
+            kind: self.kind,
+            image,
+            source: Source {
+                input: prepared.input.clone(),
+                optimized: optimized.clone(),
+            },
+            target: self.target,
+            engine: self.engine,
+            capabilities: Capabilities {
+                imports: interface.imports.into_iter().collect(),
+                exports: Exports::of(interface.exports),
+            },
+            resources: resources(&prepared.resources),
+            wasm_features: prepared.optimized.component.feature_names(),
+            validity: release.validity.into_stated(),
+            builder: Builder {
+                edgec: env!("CARGO_PKG_VERSION").to_owned(),
+                stages: stages::written(recipe, prepared),
+            },
+            extensions: release.extensions.clone(),
+        }
+    }
+}
+
+fn target(target: &Target) -> TargetCpu {
+    let mut cpu_features: Vec<String> = target.features.iter().map(|f| f.name.to_owned()).collect();
+    cpu_features.sort();
+    TargetCpu {
+        id: target.id.to_owned(),
+        triple: target.triple().to_owned(),
+        level: target.level.to_owned(),
+        cpu_features,
+    }
+}
+
+/// What an instance needs, as a manifest has it.
+pub(crate) fn resources(needs: &edgec_compiler::Resources) -> Resources {
+    let ranges = |limits: &[edgec_compiler::Limits]| {
+        let range = |limits: &edgec_compiler::Limits| LimitRange {
+            minimum: limits.minimum,
+            maximum: limits.maximum,
+        };
+        limits.iter().map(range).collect()
+    };
+    Resources {
+        core_instances: needs.core_instances,
+        memories: ranges(&needs.memories),
+        tables: ranges(&needs.tables),
+        complete: needs.complete,
+    }
+}

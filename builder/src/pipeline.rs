@@ -1,0 +1,101 @@
+//! From the bytes of an input to native images: what a build makes, and a rebuild makes again.
+//!
+//! validate, initialize on request, optimize, order, then for each target precompile, strip, trim.
+//! All of it runs in processes with limits, before one deadline for the program.
+
+use std::time::{Duration, Instant};
+
+use edgec_artifact::Bytes;
+use edgec_compiler::{Deadline, DebugInfo, DebugSections, Finished, Fronted, Level, Names};
+
+use crate::error::BuildError;
+use crate::prepared::Prepared;
+use crate::progress::{Progress, Step};
+use crate::recipe::Recipe;
+use crate::room::check_room;
+use crate::stages;
+
+/// Does once what all targets share.
+pub(crate) fn prepare(
+    recipe: &Recipe,
+    bytes: Vec<u8>,
+    progress: &dyn Progress,
+) -> Result<Prepared, BuildError> {
+    let tools = &recipe.tools;
+    let deadline = Deadline::after(tools.timeout);
+    let begin = Instant::now();
+    progress.step(Step::Validating);
+    let described = Bytes::of(&bytes);
+    let (facts, ahead, initialized, validating) = match &recipe.init {
+        Some(function) => {
+            let fronted = tools.front_end.adapt(bytes, recipe.kind, deadline);
+            let Fronted { component, facts } = fronted?;
+            check_room(&facts)?;
+            let validating = begin.elapsed();
+            progress.step(Step::Initializing(function));
+            let (ahead, done) = stages::init::run(recipe, function, &component, deadline)?;
+            (facts, ahead, Some(done), validating)
+        }
+        None => {
+            let steps = recipe.middle();
+            let prepared = tools.front_end.prepare(bytes, recipe.kind, steps, deadline);
+            let (facts, ahead) = prepared?;
+            check_room(&facts)?;
+            let validating = begin.elapsed().saturating_sub(ahead.planning);
+            (facts, ahead, None, validating)
+        }
+    };
+
+    let begin = Instant::now();
+    if recipe.level != Level::O0 {
+        progress.step(Step::Optimizing);
+    }
+    let finished = stages::optimize::run(recipe, ahead.next, deadline, progress)?;
+    let optimizing: Duration = begin.elapsed() + ahead.planning;
+    let Finished {
+        optimized,
+        named,
+        names,
+        interface,
+        resources,
+        naming,
+    } = finished;
+    Ok(Prepared {
+        deadline,
+        input: described,
+        from_text: facts.from_text,
+        kind: facts.kind,
+        adapter: facts.adapter,
+        choice: facts.choice,
+        before: facts.length,
+        initialized,
+        optimized,
+        named,
+        names,
+        interface,
+        resources,
+        validating,
+        optimizing: optimizing.saturating_sub(naming),
+        naming,
+    })
+}
+
+/// The debug file of an image, under the digest by which the image is known.
+pub(crate) fn debug_file(
+    debug_sections: &DebugSections,
+    names: &Names,
+    image: &[u8],
+) -> Result<Vec<u8>, BuildError> {
+    let mut debug = debug_info(debug_sections, names)?;
+    let build_id = edgec_artifact::verity::digest(image).0;
+    debug.place(image, build_id).map_err(BuildError::Debug)?;
+    Ok(debug.write())
+}
+
+/// What debugging an image needs.
+pub(crate) fn debug_info(
+    debug_sections: &DebugSections,
+    names: &Names,
+) -> Result<DebugInfo<'static>, BuildError> {
+    debug_sections.debug_info(names).map_err(BuildError::Debug)
+}

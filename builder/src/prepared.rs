@@ -1,0 +1,138 @@
+//! A program on its way: what all targets share, and what one target has of its own.
+
+use std::time::Duration;
+
+use edgec_artifact::Bytes;
+use edgec_compiler::{
+    Adapter, Choice, Deadline, DebugSections, Failure, Interface, KeptFunction, Kind,
+    ModuleOutcome, Names, NativeImage, Optimized, Resources, Stripped, ValidComponent,
+};
+use edgec_targets::Target;
+
+/// An input on its way: all that targets share is done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Prepared {
+    /// When the rest must be done.
+    pub deadline: Deadline,
+    /// The input.
+    pub input: Bytes,
+    /// Whether the input was in the text format.
+    pub from_text: bool,
+    /// What the program is.
+    pub kind: Kind,
+    /// How a core module was made a component; none where it was not.
+    pub adapter: Option<Adapter>,
+    /// What a core module became, and why.
+    pub choice: Option<Choice>,
+    /// Length in bytes of the component, before it was initialized or optimized.
+    pub before: usize,
+    /// What was called before everything else.
+    pub initialized: Option<Initialized>,
+    /// The program without the names of functions.
+    pub optimized: Optimized,
+    /// The program with names, if it has any.
+    pub named: Option<ValidComponent>,
+    /// The names of functions.
+    pub names: Names,
+    /// What the program imports and exports.
+    pub interface: Interface,
+    /// What an instance of it needs.
+    pub resources: Resources,
+    /// How long reading, validating and adapting took.
+    pub validating: Duration,
+    /// How long optimizing took.
+    pub optimizing: Duration,
+    /// How long taking out the names took.
+    pub naming: Duration,
+}
+
+/// A function that was called before everything else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Initialized {
+    /// The export.
+    pub function: String,
+    /// Length in bytes of the program with its state.
+    pub bytes: usize,
+    /// How long it took.
+    pub time: Duration,
+}
+
+impl Prepared {
+    /// The core modules that the optimizer left as they were, by number, and why.
+    pub fn kept(&self) -> impl Iterator<Item = (usize, &Failure)> {
+        let modules = self.optimized.modules.iter().enumerate();
+        modules.filter_map(|(number, module)| match &module.outcome {
+            ModuleOutcome::Kept(failure) => Some((number, failure)),
+            ModuleOutcome::Optimized { .. } => None,
+        })
+    }
+
+    /// The functions that the optimizer was not given, with the numbers of their core modules.
+    pub fn kept_functions(&self) -> impl Iterator<Item = (usize, &KeptFunction)> {
+        let modules = self.optimized.modules.iter().enumerate();
+        modules.flat_map(|(number, module)| {
+            let kept = module.functions_kept.iter();
+            kept.map(move |function| (number, function))
+        })
+    }
+}
+
+/// An image, and what its debug information is made of.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiled {
+    pub(crate) image: NativeImage,
+    pub(crate) debug_sections: DebugSections,
+    /// How long compiling took: the worker process, from its start to its end, but for the rest.
+    pub(crate) compiling: Duration,
+    /// How long stripping and trimming took.
+    pub(crate) stripping: Duration,
+}
+
+impl From<Stripped> for Compiled {
+    fn from(stripped: Stripped) -> Self {
+        Self {
+            image: stripped.image,
+            debug_sections: stripped.debug_sections,
+            compiling: stripped.compiling,
+            stripping: stripped.stripping,
+        }
+    }
+}
+
+impl Compiled {
+    /// The same for a target that allows the same CPU features: it takes no time. `None` for other
+    /// targets.
+    fn for_target(self, target: &'static Target) -> Option<Self> {
+        let same = self.image.target().id == target.id;
+        let time = |time| if same { time } else { Duration::ZERO };
+        Some(Self {
+            image: self.image.for_target(target)?,
+            debug_sections: self.debug_sections,
+            compiling: time(self.compiling),
+            stripping: time(self.stripping),
+        })
+    }
+}
+
+/// The image for each of these targets, `None` where nothing was compiled for it. Of targets that
+/// share an image, the last gets the image itself and the others get copies.
+pub(crate) fn for_each(
+    compiled: Vec<Compiled>,
+    targets: &[&'static Target],
+) -> Vec<Option<Compiled>> {
+    let mut compiled: Vec<Option<Compiled>> = compiled.into_iter().map(Some).collect();
+    let image = |(number, &target): (usize, &&'static Target)| {
+        let fits = |it: &Compiled| it.image.target().has_code_of(target);
+        let mut slots = compiled.iter_mut();
+        let slot = slots.find(|slot| slot.as_ref().is_some_and(fits))?;
+        let mut later = targets.iter().skip(number + 1);
+        let found = match later.any(|later| later.has_code_of(target)) {
+            true => slot.clone(),
+            false => slot.take(),
+        };
+        found?.for_target(target)
+    };
+    targets.iter().enumerate().map(image).collect()
+}

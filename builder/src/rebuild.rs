@@ -1,0 +1,179 @@
+//! Making an image again from its input, and comparing.
+//!
+//! All that the manifest says of the program is made again too: source, target, engine,
+//! capabilities, needs and stages. What a publisher says of a release (name, version, channel,
+//! validity, extensions) is taken as it is stated.
+
+use edgec_artifact::{Bytes, Image, Kind, Manifest, Sha256Digest, verity};
+use edgec_compiler::Image as Elf;
+use edgec_compiler::{DebugInfo, KindChoice, Level};
+use edgec_targets::Target;
+
+use crate::difference::{self, Difference, Differences, Place, Within};
+use crate::error::{BuildError, RebuildError, UnknownSetting};
+use crate::manifest::{Manifests, Release};
+use crate::pipeline;
+use crate::prepared::Compiled;
+use crate::progress::Progress;
+use crate::recipe::Recipe;
+use crate::stages;
+use crate::tools::Tools;
+
+/// An artifact's manifest, and the input that it is said to be made from.
+#[derive(Debug)]
+pub struct Rebuild<'a> {
+    manifest: &'a Manifest,
+    input: &'a [u8],
+    target: &'static Target,
+    recipe: Recipe,
+}
+
+impl<'a> Rebuild<'a> {
+    /// Reads the recipe that the manifest states.
+    ///
+    /// # Errors
+    ///
+    /// [`RebuildError`]: the input is another one, or this edgec cannot follow the recipe.
+    pub fn new(
+        manifest: &'a Manifest,
+        input: &'a [u8],
+        tools: &Tools,
+    ) -> Result<Self, RebuildError> {
+        let (stated, found) = (&manifest.source.input, Bytes::of(input));
+        if *stated != found {
+            return Err(RebuildError::OtherInput {
+                found: found.sha256,
+                stated: stated.sha256,
+            });
+        }
+        let target = edgec_targets::find(&manifest.target.id).map_err(RebuildError::Target)?;
+        Ok(Self {
+            manifest,
+            input,
+            target,
+            recipe: recipe(manifest, tools)?,
+        })
+    }
+
+    /// How many steps it takes, as [`Progress`] counts them.
+    pub fn steps(&self) -> usize {
+        self.recipe.steps([self.target])
+    }
+
+    /// In what the artifact differs from what the input compiles to here; `a` is what is stated,
+    /// `b` what was made. Nothing: both are the same, bit for bit.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`]: the input was not built.
+    pub fn differences(
+        &self,
+        image: &[u8],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Difference>, BuildError> {
+        let (manifest, target) = (self.manifest, self.target);
+        let prepared = pipeline::prepare(&self.recipe, self.input.to_vec(), progress)?;
+        let mut compiled = stages::precompile::run(&self.recipe, &prepared, [target], progress)?;
+        let Some(Compiled {
+            image: made,
+            debug_sections,
+            ..
+        }) = compiled.pop()
+        else {
+            return Err(BuildError::Missing { target: target.id });
+        };
+
+        let release = Release {
+            version: manifest.version,
+            display_version: manifest.display_version.clone(),
+            channel: manifest.channel.clone(),
+            validity: manifest.validity.unwrap_or_default(),
+            extensions: manifest.extensions.clone(),
+        };
+        let manifests = Manifests::new(&release, &manifest.name, &self.recipe, &prepared);
+        let rebuilt = manifests.of(&made).with(Image {
+            length: made.bytes().len() as u64,
+            sha256: Sha256Digest::of(made.bytes()),
+            fsverity: verity::digest(made.bytes()),
+        });
+        let Differences { named, more } = difference::of_manifests(manifest, &rebuilt);
+        let mut found = named;
+        if more > 0 {
+            found.push(Difference {
+                at: Place::Manifest,
+                a: Some(format!("{more} more places")),
+                b: None,
+            });
+        }
+        if image != made.bytes() {
+            let debug = pipeline::debug_info(&debug_sections, &prepared.names)?;
+            found.extend(in_images(image, made.bytes(), debug));
+        }
+        Ok(found)
+    }
+}
+
+/// The recipe by which an image was made, as its manifest has it.
+fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> {
+    let profile = &manifest.engine.profile;
+    let profile = profile
+        .parse()
+        .map_err(|_| UnknownSetting(format!("engine profile `{profile}`")))?;
+    let mut recipe = Recipe {
+        kind: match manifest.kind {
+            Kind::Component => KindChoice::Component,
+            Kind::Module => KindChoice::Module,
+        },
+        init: None,
+        level: Level::O0,
+        profile,
+        tools: tools.clone(),
+    };
+    stages::read(&manifest.builder.stages, &mut recipe)?;
+    Ok(recipe)
+}
+
+/// The sections in which two images differ, and the function in which the code begins to.
+fn in_images(stated: &[u8], made: &[u8], mut debug: DebugInfo<'_>) -> Vec<Difference> {
+    let (Ok(a), Ok(b)) = (Elf::parse(stated), Elf::parse(made)) else {
+        return vec![Difference {
+            at: Place::Image,
+            a: Some("not an image that this edgec reads".to_owned()),
+            b: None,
+        }];
+    };
+    // Without it no function is named, which is no reason to stop.
+    let _ = debug.place(made, [0; 32]);
+    let sections = difference::of_sections(&a, &b);
+    let mut found = Vec::new();
+    for section in sections.iter().filter(|section| !section.same) {
+        let first = section.first.filter(|_| section.name == ".text");
+        let place = first.and_then(|offset| debug.at_text_offset(offset));
+        let within = place.map(|place| Within {
+            function: place.function.name.map(str::to_owned),
+            number: place.function.index,
+            distance: place.distance,
+        });
+        let length = |length: Option<u64>| length.map(|length| format!("{length} bytes"));
+        found.push(Difference {
+            at: Place::Section {
+                name: section.name.clone(),
+                first: section.first,
+                within,
+            },
+            a: length(section.a),
+            b: match section.a == section.b {
+                true => Some("as many, and others".to_owned()),
+                false => length(section.b),
+            },
+        });
+    }
+    if found.is_empty() {
+        found.push(Difference {
+            at: Place::Layout,
+            a: Some(format!("{} bytes", stated.len())),
+            b: Some(format!("{} bytes", made.len())),
+        });
+    }
+    found
+}

@@ -1,0 +1,61 @@
+//! Checks that a program's manifest will fit, before anything is optimized or compiled.
+//!
+//! No reader takes an envelope of more than 4 MiB. The limits here make every envelope fit, with
+//! all signatures that it may get. Later stages only remove: no program gains an import or an
+//! instance. Exports need no limit, since a long list is summed up.
+
+use edgec_compiler::Facts;
+use serde::Serialize;
+
+use crate::error::RoomError;
+use crate::manifest;
+
+/// The longest list of imports in a manifest, in bytes of JSON (2 MiB).
+const MAX_IMPORTS_LEN: u64 = 2 << 20;
+
+/// The longest lists of memories and tables together, in bytes of JSON (512 KiB).
+const MAX_RESOURCES_LEN: u64 = 512 << 10;
+
+// Imports, resources, listed exports and extensions, and 128 KiB for all else, in base64; 64
+// signatures.
+const _: () = {
+    let program = MAX_IMPORTS_LEN + MAX_RESOURCES_LEN + edgec_artifact::MAX_EXPORT_LIST_LEN;
+    let payload = program + edgec_artifact::MAX_EXTENSIONS_LEN + (128 << 10);
+    assert!(payload / 3 * 4 + 64 * 256 < edgec_artifact::MAX_ENVELOPE_LEN);
+};
+
+/// Refuses a program whose manifest would be too long for every reader.
+///
+/// # Errors
+///
+/// [`RoomError`].
+pub fn check_room(program: &Facts) -> Result<(), RoomError> {
+    let imports = &program.interface.imports;
+    let length = json_len(imports);
+    if length > MAX_IMPORTS_LEN {
+        return Err(RoomError::Imports {
+            count: imports.len(),
+            length,
+            limit: MAX_IMPORTS_LEN,
+            first: imports.iter().take(3).cloned().collect(),
+            longest: imports.iter().map(String::len).max().unwrap_or(0),
+        });
+    }
+    let resources = manifest::resources(&program.resources);
+    let length = json_len(&resources.memories) + json_len(&resources.tables);
+    if length > MAX_RESOURCES_LEN {
+        return Err(RoomError::Resources {
+            memories: resources.memories.len(),
+            tables: resources.tables.len(),
+            instances: resources.core_instances,
+            length,
+            limit: MAX_RESOURCES_LEN,
+        });
+    }
+    Ok(())
+}
+
+fn json_len(value: &impl Serialize) -> u64 {
+    // Serializing names and numbers never fails.
+    serde_json::to_vec(value).map_or(0, |json| json.len() as u64)
+}

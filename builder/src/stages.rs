@@ -1,0 +1,118 @@
+//! The stages of a build, as manifests name them.
+//!
+//! A stage is a file: what it does, what it writes into the manifest, and how a rebuild reads that
+//! back. Which stages there are, and their order, is [`ALL`] and nothing else.
+
+mod adapt;
+pub(crate) mod init;
+pub(crate) mod kind;
+pub(crate) mod optimize;
+mod order;
+mod parse;
+pub(crate) mod precompile;
+mod trim;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use edgec_artifact::Stage;
+
+use crate::error::UnknownSetting;
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+
+/// Every stage, in the order of the work.
+static ALL: [StageKind; 8] = [
+    parse::STAGE,
+    kind::STAGE,
+    adapt::STAGE,
+    init::STAGE,
+    optimize::STAGE,
+    order::STAGE,
+    precompile::STAGE,
+    trim::STAGE,
+];
+
+/// A stage in manifests.
+struct StageKind {
+    name: &'static str,
+    /// What a manifest says of it; nothing if the program did not go through it.
+    write: fn(&Recipe, &Prepared) -> Option<Stage>,
+    /// Puts what a manifest says of it into the recipe of a rebuild.
+    read: fn(&Stage, &mut Recipe) -> Result<(), UnknownSetting>,
+}
+
+/// The stages that a program went through, as its manifest has them.
+pub(crate) fn written(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
+    let stages = ALL.iter();
+    stages
+        .filter_map(|stage| (stage.write)(recipe, prepared))
+        .collect()
+}
+
+/// Puts the stages of a manifest into the recipe of a rebuild.
+pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownSetting> {
+    let mut seen = BTreeSet::new();
+    for stage in stages {
+        if !seen.insert(&stage.name) {
+            return Err(unknown(&format!("stage `{}`, twice", stage.name)));
+        }
+        let known = ALL.iter().find(|known| known.name == stage.name);
+        let known = known.ok_or_else(|| unknown(&format!("stage `{}`", stage.name)))?;
+        (known.read)(stage, recipe)?;
+    }
+    Ok(())
+}
+
+/// How a rebuild reads a stage that follows from the input, the kind and the profile.
+fn follows(_: &Stage, _: &mut Recipe) -> Result<(), UnknownSetting> {
+    Ok(())
+}
+
+fn setting<'s>(stage: &'s Stage, name: &str) -> Result<&'s str, UnknownSetting> {
+    let setting = stage.settings.get(name).map(String::as_str);
+    setting.ok_or_else(|| unknown(&format!("stage `{}` without `{name}`", stage.name)))
+}
+
+fn unknown(what: &str) -> UnknownSetting {
+    UnknownSetting(what.to_owned())
+}
+
+/// A stage of edgec's own.
+fn own(name: &str, settings: impl IntoIterator<Item = (&'static str, String)>) -> Stage {
+    of_tool(name, "edgec", env!("CARGO_PKG_VERSION"), settings)
+}
+
+fn of_tool(
+    name: &str,
+    tool: &str,
+    version: &str,
+    settings: impl IntoIterator<Item = (&'static str, String)>,
+) -> Stage {
+    Stage {
+        name: name.to_owned(),
+        tool: tool.to_owned(),
+        version: version.to_owned(),
+        settings: self::settings(settings),
+    }
+}
+
+/// Settings as a manifest has them.
+pub(crate) fn settings(
+    pairs: impl IntoIterator<Item = (&'static str, String)>,
+) -> BTreeMap<String, String> {
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_has_a_name_of_its_own() {
+        let names: BTreeSet<&str> = ALL.iter().map(|stage| stage.name).collect();
+        assert_eq!(names.len(), ALL.len());
+    }
+}

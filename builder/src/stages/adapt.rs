@@ -1,0 +1,25 @@
+//! `adapt`: a component is made of a core module. The front end does it (`edgec_compiler::adapt`),
+//! if that was chosen; how follows from the module.
+
+use edgec_artifact::Stage;
+use edgec_compiler::{ADAPTER_VERSION, Adapter, ENCODER_VERSION};
+
+use super::{StageKind, follows, of_tool};
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+
+const NAME: &str = "adapt";
+pub(super) const STAGE: StageKind = StageKind {
+    name: NAME,
+    write,
+    read: follows,
+};
+
+fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
+    let adapter = prepared.adapter?;
+    let mut chosen = vec![("adapter", adapter.name().to_owned())];
+    if adapter != Adapter::None {
+        chosen.push(("adapterVersion", ADAPTER_VERSION.to_owned()));
+    }
+    Some(of_tool(NAME, "wit-component", ENCODER_VERSION, chosen))
+}

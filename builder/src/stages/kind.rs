@@ -1,0 +1,51 @@
+//! `kind`: what a core module becomes is chosen. The front end does it
+//! (`edgec_compiler::KindChoice`), as it was asked to.
+
+use edgec_artifact::{Kind, Stage};
+use edgec_compiler::KindChoice;
+
+use super::{StageKind, own, setting, unknown};
+use crate::error::UnknownSetting;
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+
+const NAME: &str = "kind";
+pub(super) const STAGE: StageKind = StageKind {
+    name: NAME,
+    write,
+    read,
+};
+
+/// A rebuild asks for the same kind, and gets the same answer.
+fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
+    let choice = prepared.choice.as_ref()?;
+    let mut stage = own(
+        NAME,
+        [
+            ("asked", choice.asked.name().to_owned()),
+            ("chosen", stated(prepared.kind).name().to_owned()),
+            ("because", choice.why.to_string()),
+        ],
+    );
+    let lacks = choice.lacks.as_ref();
+    let lacks = lacks.map(|lacks| ("lacks".to_owned(), lacks.to_string()));
+    stage.settings.extend(lacks);
+    Some(stage)
+}
+
+/// The kind that was asked for. The manifest also states the kind that was chosen.
+fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
+    let name = setting(stage, "asked")?;
+    let mut choices = KindChoice::ALL.into_iter();
+    let choice = choices.find(|choice| choice.name() == name);
+    recipe.kind = choice.ok_or_else(|| unknown(&format!("kind `{name}`")))?;
+    Ok(())
+}
+
+/// A kind as manifests have it.
+pub(crate) const fn stated(kind: edgec_compiler::Kind) -> Kind {
+    match kind {
+        edgec_compiler::Kind::Component => Kind::Component,
+        edgec_compiler::Kind::Module => Kind::Module,
+    }
+}

@@ -1,0 +1,21 @@
+//! `order`: functions that escape come first (profile edge). The process that puts the program
+//! together does it (`edgec_compiler::order`); that it is done follows from the profile.
+
+use edgec_artifact::Stage;
+use edgec_compiler::EngineProfile;
+
+use super::{StageKind, follows, own};
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+
+const NAME: &str = "order";
+pub(super) const STAGE: StageKind = StageKind {
+    name: NAME,
+    write,
+    read: follows,
+};
+
+fn write(recipe: &Recipe, _: &Prepared) -> Option<Stage> {
+    let edge = recipe.profile == EngineProfile::Edge;
+    edge.then(|| own(NAME, [("functions", "escaping-first".to_owned())]))
+}

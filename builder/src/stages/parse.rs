@@ -1,0 +1,22 @@
+//! `parse`: a binary is made of a text. The front end does it (`edgec_compiler::FrontEnd`), if the
+//! input is one; so a rebuild does it again.
+
+use edgec_artifact::Stage;
+use edgec_compiler::TEXT_VERSION;
+
+use super::{StageKind, follows, of_tool};
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+
+const NAME: &str = "parse";
+pub(super) const STAGE: StageKind = StageKind {
+    name: NAME,
+    write,
+    read: follows,
+};
+
+fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
+    prepared
+        .from_text
+        .then(|| of_tool(NAME, "wat", TEXT_VERSION, []))
+}

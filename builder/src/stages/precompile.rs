@@ -1,0 +1,43 @@
+//! `precompile`: the program becomes native code, stripped of what only debugging needs; once for
+//! all targets that allow the same CPU features.
+
+use edgec_artifact::Stage;
+use edgec_compiler::ENGINE_VERSION;
+use edgec_targets::Target;
+
+use super::{StageKind, follows, of_tool};
+use crate::error::BuildError;
+use crate::prepared::{Compiled, Prepared};
+use crate::progress::Progress;
+use crate::recipe::{Recipe, different};
+
+const NAME: &str = "precompile";
+pub(super) const STAGE: StageKind = StageKind {
+    name: NAME,
+    write,
+    read: follows,
+};
+
+/// The images for these targets: one for all that allow the same CPU features.
+pub(crate) fn run(
+    recipe: &Recipe,
+    prepared: &Prepared,
+    targets: impl IntoIterator<Item = &'static Target>,
+    progress: &dyn Progress,
+) -> Result<Vec<Compiled>, BuildError> {
+    let different = different(targets);
+    let told = |targets: &[&'static Target]| progress.compiling(targets);
+    let images = recipe.tools.compiler.precompile_all(
+        &prepared.optimized.component,
+        &different,
+        recipe.profile,
+        prepared.deadline,
+        told,
+    )?;
+    Ok(images.into_iter().map(Compiled::from).collect())
+}
+
+fn write(_: &Recipe, _: &Prepared) -> Option<Stage> {
+    let settings = [("optLevel", "speed".to_owned())];
+    Some(of_tool(NAME, "wasmtime", ENGINE_VERSION, settings))
+}

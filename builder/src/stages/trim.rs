@@ -1,0 +1,21 @@
+//! `trim`: the image loses what no load reads (profile edge). The compiler's process does it; that
+//! it is done follows from the profile.
+
+use edgec_artifact::Stage;
+use edgec_compiler::EngineProfile;
+
+use super::{StageKind, follows, own};
+use crate::prepared::Prepared;
+use crate::recipe::Recipe;
+
+const NAME: &str = "trim";
+pub(super) const STAGE: StageKind = StageKind {
+    name: NAME,
+    write,
+    read: follows,
+};
+
+fn write(recipe: &Recipe, _: &Prepared) -> Option<Stage> {
+    let edge = recipe.profile == EngineProfile::Edge;
+    edge.then(|| own(NAME, [("metadata", "escaping".to_owned())]))
+}

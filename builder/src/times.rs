@@ -1,0 +1,106 @@
+//! How long the stages of a build took.
+//!
+//! Wall time. Stages of different artifacts may overlap: their sum is then more than the build
+//! took.
+
+use std::time::{Duration, Instant};
+
+use serde::{Serialize, Serializer};
+
+/// Measures one stage after the other.
+#[derive(Debug)]
+pub struct Clock {
+    lap: Instant,
+}
+
+impl Clock {
+    /// Starts the first lap.
+    pub fn start() -> Self {
+        Self {
+            lap: Instant::now(),
+        }
+    }
+
+    /// The time since the start, or since the last lap.
+    pub fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.lap, now)
+    }
+
+    /// The same, without starting a new lap.
+    pub fn elapsed(&self) -> Duration {
+        self.lap.elapsed()
+    }
+}
+
+/// How long the stages took that all artifacts of an input share.
+/// [`Prepared`](crate::Prepared) has those of validation, initialization and optimization.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Times {
+    /// Reading the input: the caller's work.
+    #[serde(rename = "readSeconds", serialize_with = "seconds")]
+    pub reading: Duration,
+    /// Taking the names of functions out.
+    #[serde(rename = "namesSeconds", serialize_with = "seconds")]
+    pub naming: Duration,
+    /// The cold-start lint, beside the compiler.
+    #[serde(rename = "coldStartSeconds", serialize_with = "seconds")]
+    pub linting: Duration,
+    /// From the start of the first compiler to the last image, stripped and trimmed.
+    #[serde(rename = "compileSeconds", serialize_with = "seconds")]
+    pub compiling: Duration,
+    /// Verifying and auditing all artifacts.
+    #[serde(rename = "checkSeconds", serialize_with = "seconds")]
+    pub checking: Duration,
+    /// Writing all files: the caller's work.
+    #[serde(rename = "writeSeconds", serialize_with = "seconds")]
+    pub writing: Duration,
+    /// The whole build of this input; the caller adds its own work.
+    #[serde(rename = "totalSeconds", serialize_with = "seconds")]
+    pub total: Duration,
+}
+
+/// How long the stages of one artifact took.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct ArtifactTimes {
+    /// The compiler's process.
+    #[serde(rename = "compileSeconds", serialize_with = "seconds")]
+    pub compiling: Duration,
+    /// Stripping and trimming the image.
+    #[serde(rename = "stripSeconds", serialize_with = "seconds")]
+    pub stripping: Duration,
+    /// Making the debug file.
+    #[serde(rename = "debugFileSeconds", serialize_with = "seconds")]
+    pub debug_file: Duration,
+    /// The digests and the manifest.
+    #[serde(rename = "packageSeconds", serialize_with = "seconds")]
+    pub packaging: Duration,
+    /// The signature; with a signing program or a token, also what that waits for.
+    #[serde(rename = "signSeconds", serialize_with = "seconds")]
+    pub signing: Duration,
+    /// Verifying the artifact as a host does.
+    #[serde(rename = "verifySeconds", serialize_with = "seconds")]
+    pub verifying: Duration,
+    /// Auditing its code.
+    #[serde(rename = "auditSeconds", serialize_with = "seconds")]
+    pub auditing: Duration,
+}
+
+impl ArtifactTimes {
+    /// All of them.
+    pub fn sum(&self) -> Duration {
+        self.compiling
+            + self.stripping
+            + self.debug_file
+            + self.packaging
+            + self.signing
+            + self.verifying
+            + self.auditing
+    }
+}
+
+fn seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}

@@ -1,0 +1,128 @@
+//! The processes of a build, and what they may take.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use edgec_compiler::{
+    Assembler, CompilerProcess, Confinement, Deadline, FrontEnd, Initializer, LintProcess,
+    Optimizer, VersionError, WorkerLimits,
+};
+
+use crate::worker::{Role, WorkerProgram};
+
+/// What the work on one program may take.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long all of it may take together.
+    pub timeout: Duration,
+    /// How long of that the optimizer may take, for all core modules together.
+    pub optimizer_timeout: Duration,
+    /// How much memory each process may use, in bytes (held on Linux only).
+    pub memory: u64,
+    /// Whether processes may work without some of the walls around them.
+    pub confinement: Confinement,
+}
+
+impl Limits {
+    /// The limits that `edgec build` has: 1800 s, of which 600 s are for the optimizer, and 8 GiB.
+    pub const fn new(confinement: Confinement) -> Self {
+        Self {
+            timeout: Duration::from_secs(1800),
+            optimizer_timeout: Duration::from_secs(600),
+            memory: 8 << 30,
+            confinement,
+        }
+    }
+
+    /// What a process may use.
+    pub const fn of_worker(&self) -> WorkerLimits {
+        WorkerLimits {
+            memory: self.memory,
+            confinement: self.confinement,
+        }
+    }
+}
+
+/// What does the work on a program.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// How long all of the work on a program may take.
+    pub timeout: Duration,
+    /// The program whose processes work.
+    pub program: WorkerProgram,
+    /// Reads, validates and adapts.
+    pub front_end: FrontEnd,
+    /// Runs a component and takes a snapshot of it.
+    pub initializer: Initializer,
+    /// Optimizes core modules.
+    pub optimizer: Optimizer,
+    /// Puts the optimized program together.
+    pub assembler: Assembler,
+    /// Compiles.
+    pub compiler: CompilerProcess,
+    /// Asks the engine what a program loses at instantiation.
+    pub lint: LintProcess,
+}
+
+impl Tools {
+    /// With the Binaryen that is built into the worker program.
+    #[cfg(feature = "binaryen")]
+    pub fn new(program: WorkerProgram, limits: &Limits) -> Self {
+        use edgec_compiler::{BINARYEN_VERSION, Reads, Runs, Tool};
+        let optimizer = Optimizer {
+            program: program.path().to_owned(),
+            arguments: WorkerProgram::optimizer_arguments(limits.of_worker()),
+            tool: Tool::Binaryen,
+            version: BINARYEN_VERSION.to_owned(),
+            timeout: limits.optimizer_timeout,
+            memory: limits.memory,
+            reads: Reads::Binaryen116,
+            spared: std::collections::BTreeSet::new(),
+            runs: Runs::InProcesses,
+        };
+        Self::with(program, limits, optimizer)
+    }
+
+    /// With another `wasm-opt` program, which is asked for its version.
+    ///
+    /// # Errors
+    ///
+    /// [`VersionError`].
+    pub fn with_wasm_opt(
+        program: WorkerProgram,
+        limits: &Limits,
+        wasm_opt: PathBuf,
+    ) -> Result<Self, VersionError> {
+        let launcher = program.worker(Role::Launcher, limits.of_worker());
+        let timeout = limits.optimizer_timeout;
+        // No program has begun: what is left for it and what the optimizer may take begin now.
+        let deadline = Deadline::after(limits.timeout).or_after(timeout);
+        let optimizer = Optimizer::of_program(wasm_opt, launcher, timeout, deadline)?;
+        Ok(Self::with(program, limits, optimizer))
+    }
+
+    fn with(program: WorkerProgram, limits: &Limits, optimizer: Optimizer) -> Self {
+        let worker = |role| program.worker(role, limits.of_worker());
+        Self {
+            timeout: limits.timeout,
+            front_end: FrontEnd {
+                worker: worker(Role::FrontEnd),
+            },
+            initializer: Initializer {
+                worker: worker(Role::Initializer),
+            },
+            optimizer,
+            assembler: Assembler {
+                worker: worker(Role::Assembler),
+            },
+            compiler: CompilerProcess {
+                worker: worker(Role::Compiler),
+            },
+            lint: LintProcess {
+                worker: worker(Role::Lint),
+            },
+            program,
+        }
+    }
+}

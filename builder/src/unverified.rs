@@ -1,0 +1,113 @@
+//! Artifacts that are not verified: what they say of themselves, and what the engine's types
+//! read out of their images, which happens in processes.
+
+use std::time::Duration;
+
+use edgec_artifact::{Kind, Manifest};
+use edgec_compiler::{
+    CodeMapProcess, Confinement, Deadline, Finding, FunctionCode, Image, LintProcess, ReadError,
+    WorkerLimits,
+};
+use edgec_verifier::ENGINE_VERSION;
+
+use crate::error::TableError;
+use crate::worker::{Role, WorkerProgram};
+
+/// How long a decoder may take. Milliseconds are enough for a real image.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a decoder may take for itself, in bytes (96 MiB), and for each byte that it reads. From two
+/// bytes it makes entries of some dozen, in lists that grow by doubling. A bomb is small, so it gets
+/// little memory.
+const OWN_MEMORY: u64 = 96 << 20;
+const MEMORY_PER_BYTE: u64 = 48;
+/// The most that it may take (2 GiB).
+const MAX_MEMORY: u64 = 2 << 30;
+
+/// The limits of a decoder of these bytes.
+fn limits(info: &[u8]) -> WorkerLimits {
+    let needed = (info.len() as u64).saturating_mul(MEMORY_PER_BYTE);
+    WorkerLimits {
+        memory: needed.saturating_add(OWN_MEMORY).min(MAX_MEMORY),
+        confinement: Confinement::Offered,
+    }
+}
+
+/// A manifest's kind, as the compiler has it.
+pub fn kind(manifest: &Manifest) -> edgec_compiler::Kind {
+    match manifest.kind {
+        Kind::Component => edgec_compiler::Kind::Component,
+        Kind::Module => edgec_compiler::Kind::Module,
+    }
+}
+
+/// Where the engine enters the code of an image, in bytes from the start of the code.
+///
+/// # Errors
+///
+/// [`TableError`].
+pub fn entries(
+    program: &WorkerProgram,
+    manifest: &Manifest,
+    image: &Image<'_>,
+) -> Result<Vec<u32>, TableError> {
+    read(program, manifest, image, CodeMapProcess::entries)
+}
+
+/// The functions that the engine's table in an image has.
+///
+/// # Errors
+///
+/// [`TableError`].
+pub fn functions(
+    program: &WorkerProgram,
+    manifest: &Manifest,
+    image: &Image<'_>,
+) -> Result<Vec<FunctionCode>, TableError> {
+    read(program, manifest, image, CodeMapProcess::functions)
+}
+
+/// The names of all exports of the program in an image, sorted.
+///
+/// # Errors
+///
+/// [`TableError`].
+pub fn exports(
+    program: &WorkerProgram,
+    manifest: &Manifest,
+    image: &Image<'_>,
+) -> Result<Vec<String>, TableError> {
+    read(program, manifest, image, CodeMapProcess::exports)
+}
+
+/// What the engine loses when it instantiates the program in an image of its version, given the
+/// bytes of the section `.wasmtime.info`.
+///
+/// # Errors
+///
+/// [`ReadError`].
+pub fn lint(
+    program: &WorkerProgram,
+    info: &[u8],
+    kind: edgec_compiler::Kind,
+) -> Result<Vec<Finding>, ReadError> {
+    let worker = program.worker(Role::Lint, limits(info));
+    LintProcess { worker }.image(info, kind, Deadline::after(TIMEOUT))
+}
+
+fn read<T>(
+    program: &WorkerProgram,
+    manifest: &Manifest,
+    image: &Image<'_>,
+    read: impl FnOnce(&CodeMapProcess, &[u8], edgec_compiler::Kind, Deadline) -> Result<T, ReadError>,
+) -> Result<T, TableError> {
+    let (found, known) = (manifest.engine.major(), ENGINE_VERSION.major);
+    if found != known.to_string() {
+        let found = found.to_owned();
+        return Err(TableError::Engine { found, known });
+    }
+    let info = image.section(".wasmtime.info").unwrap_or_default();
+    let worker = program.worker(Role::CodeMap, limits(info));
+    let (process, deadline) = (CodeMapProcess { worker }, Deadline::after(TIMEOUT));
+    Ok(read(&process, info, kind(manifest), deadline)?)
+}

@@ -1,0 +1,153 @@
+//! Failures of builds and rebuilds.
+
+use edgec_builder::{
+    BuildError, RebuildError, RoomError, SelfAuditError, SelfCheckError, TableError, Unserved,
+};
+use edgec_compiler::{ReadError, WorkerError};
+
+use super::compiler::{
+    INIT_DEFECT, assemble_failure, defect, front_end_failure, front_failure, init_failure,
+    optimize_failure, precompile_failure,
+};
+use super::machine::machine_failure;
+use crate::bounds::excerpt;
+use crate::failure::{Exit, Failure};
+use crate::render::{self, count, size};
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        build_failure(&error)
+    }
+}
+
+fn build_failure(error: &BuildError) -> Failure {
+    match error {
+        BuildError::Name(error) => Failure::usage("name", render::safe(&error.to_string()))
+            .with_safe_message()
+            .hint("name the application with --name"),
+        BuildError::Input { error, bytes } => front_failure(error, bytes),
+        BuildError::Room(error) => room_failure(error),
+        BuildError::Init(error) => init_failure(error),
+        BuildError::Snapshot(error) => Failure::rejected("init", error).hint(INIT_DEFECT),
+        BuildError::NotResumed(error) => front_end_failure(error),
+        BuildError::Optimize(error) => optimize_failure(error),
+        BuildError::Assemble(error) => assemble_failure(error),
+        BuildError::NoSuchModule { number, modules } => {
+            let modules = count(*modules, "core module");
+            let message = format!("there is no core module {number}: the program has {modules}");
+            Failure::usage("keep-module", message).hint("they are counted from 0")
+        }
+        BuildError::Precompile(error) => precompile_failure(error),
+        BuildError::Debug(error) => defect(error),
+        BuildError::Missing { .. } => Failure::rejected("internal", error),
+        BuildError::SelfCheck(error) => self_check_failure(error),
+        BuildError::SelfAudit(error) => self_audit_failure(error),
+        BuildError::Unserved(error) => unserved_failure(error),
+        _ => Failure::rejected("build", error),
+    }
+}
+
+/// Why a manifest would be too long for every reader, and what to do about it.
+pub(crate) fn room_failure(error: &RoomError) -> Failure {
+    match error {
+        RoomError::Imports {
+            count: imports,
+            length,
+            limit,
+            first,
+            longest,
+        } => {
+            let some: Vec<String> = first.iter().map(|name| quoted(name)).collect();
+            let message = format!(
+                "its {} take {} in a manifest ({length} bytes), and {} is the limit ({limit}); the first are \
+                 {}, the longest has {longest} bytes",
+                count(*imports, "import"),
+                size(*length),
+                size(*limit),
+                some.join(", "),
+            );
+            let failure = Failure::new(Exit::Rejected, "too-many-imports", message);
+            failure.with_safe_message().hint(
+                "every import is signed by name, since policies decide over imports: link what is imported into the \
+                 program, or give the imports shorter names",
+            )
+        }
+        RoomError::Resources {
+            memories,
+            tables,
+            instances,
+            length,
+            limit,
+        } => {
+            let message = format!(
+                "the {memories} memories and {tables} tables of its {instances} core instances take {} in a \
+                 manifest ({length} bytes), and {} is the limit ({limit})",
+                size(*length),
+                size(*limit),
+            );
+            Failure::new(Exit::Rejected, "too-many-memories", message).hint(
+                "a pool of instances is planned by every memory and table: instantiate fewer core modules, or share memories",
+            )
+        }
+        _ => Failure::rejected("too-long", error),
+    }
+}
+
+/// A name in backticks, made safe, cut to 40 bytes.
+fn quoted(name: &str) -> String {
+    format!("`{}`", excerpt(name, 40))
+}
+
+/// Why a host would not accept what was just signed.
+pub(crate) fn self_check_failure(error: &SelfCheckError) -> Failure {
+    Failure::rejected("self-check", error)
+        .hint("edgec would not accept its own artifact, so nothing was written")
+}
+
+fn self_audit_failure(error: &SelfAuditError) -> Failure {
+    const CODE: &str = "self-audit";
+    match error {
+        SelfAuditError::Table(error) => table_failure(CODE, error),
+        _ => Failure::rejected(CODE, error).hint(
+            "a defect of edgec or of the engine, so nothing was written: please report it; \
+             where the audit is wrong, --no-self-audit builds without it",
+        ),
+    }
+}
+
+/// Why the engine's table in an image is not known; `code` is the failure's code.
+pub(crate) fn table_failure(code: &'static str, error: &TableError) -> Failure {
+    match error {
+        TableError::Engine { found, .. } => Failure::rejected(code, error)
+            .hint(format!("use an edgec with wasmtime {found}")),
+        TableError::Read(ReadError::Worker(WorkerError::Machine(cause))) => {
+            machine_failure(error, cause)
+        }
+        TableError::Read(ReadError::Unreadable { .. }) => Failure::rejected(code, error).hint(
+            "the engine's table of functions is not as the compiler writes it: do not run it",
+        ),
+        _ => Failure::rejected(code, error).hint(
+            "the engine's table of functions could not be read within limits: nothing is known of it",
+        ),
+    }
+}
+
+/// A host of the fleet would load nothing of this build.
+pub(crate) fn unserved_failure(unserved: &Unserved) -> Failure {
+    let unfit = &unserved.unfit;
+    Failure::rejected(unfit.code(), unfit)
+        .about_safe(format!("host `{}`", render::safe(&unserved.host)))
+        .hint("a host of the fleet could not load what is built for it")
+}
+
+/// Why the input of this name was not built again.
+pub(crate) fn rebuild_failure(error: RebuildError, input: &str) -> Failure {
+    match error {
+        RebuildError::OtherInput { .. } => Failure::rejected("rebuild-input", &error)
+            .about(input)
+            .hint("name the very file that was built, as it was before other tools changed it"),
+        RebuildError::Build(error) => error.into(),
+        error => Failure::rejected("rebuild-unknown", &error)
+            .hint("`edgec inspect` shows which edgec built it: use that one"),
+    }
+}

@@ -1,0 +1,308 @@
+//! Failures of work on a program: why it is refused, or was not compiled, and what to do about it.
+
+use edgec_compiler::{
+    AdaptError, AssembleError, FrontError, HostNeed, InitError, InputError, MachineError,
+    OptimizeError, PrecompileError, ValidateError, VersionError,
+};
+
+use super::machine::machine_failure;
+use crate::failure::{Exit, Failure};
+use crate::file_kind::{Wanted, explain};
+use crate::render;
+use crate::text_input::without_offsets;
+
+/// What to do when the time for a whole program is up.
+const MORE_TIME: &str =
+    "--compile-timeout SECONDS gives a program more time, for all stages and targets together";
+
+/// What can only be a defect of edgec.
+pub(super) fn defect(error: &dyn std::error::Error) -> Failure {
+    Failure::rejected("precompile", error).hint("this is a defect of edgec: please report it")
+}
+
+/// Why optimizing failed, and what to do about it.
+pub(super) fn optimize_failure(error: &OptimizeError) -> Failure {
+    let (code, module, more) = match error {
+        OptimizeError::Machine { source, .. } => return machine_failure(error, source),
+        OptimizeError::Timeout { module, whole, .. } => (
+            "optimize-timeout",
+            module,
+            match whole {
+                true => MORE_TIME,
+                false => "--optimizer-timeout SECONDS gives the optimizer more time",
+            },
+        ),
+        OptimizeError::Memory { module, .. } => (
+            "optimize-memory",
+            module,
+            "--worker-memory MIB gives the optimizer more memory",
+        ),
+        OptimizeError::Crash { module, .. } => (
+            "optimize-crash",
+            module,
+            "if it happens again, it is a defect of the optimizer: please report it with the input",
+        ),
+        _ => return Failure::rejected("optimize", error),
+    };
+    Failure::rejected(code, error).hint(format!(
+        "{more};\n--keep-module {module} leaves this core module as it is, -O0 leaves all of them"
+    ))
+}
+
+/// Why the optimized program was not put together, and what to do about it.
+pub(super) fn assemble_failure(error: &AssembleError) -> Failure {
+    let (code, more) = match error {
+        AssembleError::Machine { source } => return machine_failure(error, source),
+        AssembleError::Timeout { .. } => ("optimize-timeout", MORE_TIME),
+        AssembleError::Memory { .. } => (
+            "optimize-memory",
+            "--worker-memory MIB gives a program more memory",
+        ),
+        _ => (
+            "optimize-crash",
+            "if it happens again, it is a defect of edgec: please report it with the input",
+        ),
+    };
+    Failure::rejected(code, error).hint(format!("{more};\n-O0 leaves all core modules as they are"))
+}
+
+/// Why there is no native code, and what can be done about it.
+pub(super) fn precompile_failure(error: &PrecompileError) -> Failure {
+    let (code, hint) = match error {
+        PrecompileError::Compile { .. } => (
+            "precompile",
+            "the program is valid but beyond this engine; its toolchain may offer another way",
+        ),
+        PrecompileError::Timeout { .. } => ("compile-timeout", MORE_TIME),
+        PrecompileError::Memory { .. } => (
+            "compile-memory",
+            "--worker-memory MIB gives a program more memory",
+        ),
+        PrecompileError::Crash { .. } => (
+            "compile-crash",
+            "if it happens again, it is a defect of the engine: please report it with the input",
+        ),
+        PrecompileError::Machine { source, .. } => return machine_failure(error, source),
+        _ => ("precompile", "this is a defect of edgec: please report it"),
+    };
+    Failure::rejected(code, error).hint(hint)
+}
+
+/// What to do if a snapshot is not what it should be.
+pub(super) const INIT_DEFECT: &str =
+    "this is a defect of edgec or of Wizer: please report it with the input";
+
+/// Why a component was not pre-initialized, and what to do about it.
+pub(super) fn init_failure(error: &InitError) -> Failure {
+    let hint = match error {
+        InitError::Kind => {
+            "--init is for components; a component that edgec makes of a core module has no such function"
+        }
+        InitError::Unsupported { .. } => "docs/init.md has what a snapshot can hold",
+        InitError::Function { .. } => {
+            "name an export without parameters and results: FUNCTION or INTERFACE.FUNCTION"
+        }
+        InitError::Failed { .. } => {
+            "while it runs nothing answers its imports: no clock, no random numbers, no files"
+        }
+        InitError::Timeout { .. } => MORE_TIME,
+        InitError::Memory { .. } => "one that is this large may have more: --worker-memory",
+        InitError::Machine { source } => return machine_failure(error, source),
+        _ => INIT_DEFECT,
+    };
+    Failure::rejected("init", error).hint(hint)
+}
+
+/// What to do about a `wasm-opt` program that does not start or misses something.
+const NOT_STARTED: &str = match cfg!(feature = "binaryen") {
+    true => {
+        "--wasm-opt names a program of Binaryen: see that the file is there and \
+         runs here; it opens no other files, and starts only programs of the system, of its own \
+         folder and of PATH (docs/environment.md)"
+    }
+    false => {
+        "this edgec is built without Binaryen and starts the `wasm-opt` on PATH, or the one that \
+         --wasm-opt names: see that it is there and runs here; it opens no other files, and starts \
+         only programs of the system, of its own folder and of PATH (docs/environment.md)"
+    }
+};
+
+/// Why a `wasm-opt` program did not tell its version, and what to do about it.
+pub(crate) fn version_failure(error: &VersionError) -> Failure {
+    let hint = match error {
+        VersionError::Machine(MachineError::Program { message, .. }) => {
+            let message = format!("it cannot be asked for its `--version`: {message}");
+            return Failure::new(Exit::Environment, "optimizer", message).hint(NOT_STARTED);
+        }
+        VersionError::Machine(source) => return machine_failure(error, source),
+        VersionError::Timeout { .. } => {
+            "see that it answers `--version` and ends; --optimizer-timeout SECONDS and \
+             --compile-timeout SECONDS give it more time"
+        }
+        VersionError::Memory { .. } => "--worker-memory MIB gives it more memory",
+        _ => "--wasm-opt names a program of Binaryen, which answers `--version` with one line",
+    };
+    Failure::environment("optimizer", error).hint(hint)
+}
+
+/// Why there is no program, and what to do about it.
+pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
+    match error {
+        FrontError::Input(error) => input_failure(error, bytes),
+        FrontError::Program { error, from_text } => {
+            without_offsets(adapt_failure(error), *from_text)
+        }
+        error => front_end_failure(error),
+    }
+}
+
+/// Why the process that reads inputs gave none.
+pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
+    let (code, hint) = match error {
+        FrontError::Machine { source } => return machine_failure(error, source),
+        FrontError::Timeout { .. } => ("validate-timeout", MORE_TIME),
+        FrontError::Memory { .. } => (
+            "validate-memory",
+            "--worker-memory MIB gives a program more memory; no real program is known that needs so much",
+        ),
+        _ => (
+            "validate-crash",
+            "this is a defect of edgec or of its validator: please report it with the input",
+        ),
+    };
+    Failure::rejected(code, error).hint(hint)
+}
+
+/// Why bytes are not an input.
+fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
+    let hint = match error {
+        InputError::Empty => "the build that should have written it probably failed",
+        InputError::NotWasm { .. } | InputError::OtherText => {
+            "give a component or core module, .wasm or .wat"
+        }
+        InputError::TextTooLong { .. } => "give it in the binary format",
+        InputError::Truncated { .. } => "the file was cut off; build or download it again",
+        InputError::Version { .. } => "edgec reads core modules (1) and components (0x1000d)",
+        _ => "",
+    };
+    let failure = Failure::rejected("not-wasm", error);
+    let failure = match hint {
+        "" => failure,
+        hint => failure.hint(hint),
+    };
+    match error {
+        InputError::Empty => failure,
+        _ => explain(failure, bytes, Wanted::Program),
+    }
+}
+
+fn invalid_failure(error: &ValidateError) -> Failure {
+    let text = render::safe(&error.to_string());
+    if let ValidateError::Fault { .. } = error {
+        let text =
+            format!("valid WebAssembly, but this engine's code for it does not work: {text}");
+        let failure = Failure::new(Exit::Rejected, "engine-fault", text).with_safe_message();
+        return failure.hint(
+            "split the type in two, or pass numbers or a list instead; \
+             `edgec advisories` has the source",
+        );
+    }
+    if let ValidateError::Limit { advice, .. } = error {
+        let text = format!("beyond a limit of edgec: {text}");
+        return Failure::new(Exit::Rejected, "unsupported", text)
+            .hint(format!("{advice}; docs/limits.md has the limits"));
+    }
+    let ValidateError::Invalid {
+        message,
+        unsupported_feature,
+        ..
+    } = error
+    else {
+        let text = format!("valid WebAssembly, but beyond this engine: {text}");
+        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
+        return failure.hint(
+            "the program's toolchain may offer another way; for a limit, split what is too large",
+        );
+    };
+    if let Some(feature) = unsupported_feature {
+        let text = format!("WebAssembly that edgec does not support: {text}");
+        let failure = Failure::new(Exit::Rejected, "unsupported", text).with_safe_message();
+        return match feature.as_str() {
+            "legacy_exceptions" => failure.hint(
+                "these are exceptions as they were before the standard; Emscripten makes standard \
+                 ones with -sWASM_LEGACY_EXCEPTIONS=0, clang with -mllvm \
+                 -wasm-use-legacy-eh=false; a newer wasm-opt translates them with \
+                 --translate-to-exnref",
+            ),
+            feature => failure.hint(format!(
+                "the program uses `{feature}`; build it without \
+                 (`edgec validate --help` lists what is supported)"
+            )),
+        };
+    }
+    let text = format!("invalid WebAssembly: {text}");
+    let failure = Failure::new(Exit::Rejected, "invalid", text).with_safe_message();
+    if message.contains("unexpected end") {
+        return failure.hint("the file was cut off; build or download it again");
+    }
+    failure.hint("the toolchain that made this file wrote invalid WebAssembly")
+}
+
+fn adapt_failure(error: &AdaptError) -> Failure {
+    if let AdaptError::Made { .. } | AdaptError::Unsupported { .. } = error {
+        return made_failure(error);
+    }
+    let hint = match error {
+        AdaptError::Invalid(error) => return invalid_failure(error),
+        AdaptError::ComponentToModule => "leave --kind out, or give a core module",
+        AdaptError::NoExports => {
+            "nothing could call it: --kind module compiles the core module as it is; \
+             wit-bindgen writes the component types that say what a component exports"
+        }
+        AdaptError::Encode { .. } => {
+            "the module does not match the component types that it carries: \
+             its wit-bindgen and its toolchain may be of different versions;\n\
+             --kind module compiles the core module as it is"
+        }
+        AdaptError::Obstacle { need, .. } => match need {
+            HostNeed::Preview1 => {
+                "--kind module compiles the core module as it is, and `edgec run` runs it (docs/preview1.md)"
+            }
+            HostNeed::Imports => {
+                "--kind module compiles the core module as it is, for a host that gives it these imports: \
+                 `edgec run` has WASI preview 1 only (docs/preview1.md)"
+            }
+            HostNeed::Calls => {
+                "--kind module compiles the core module as it is, for a host that calls its exports: \
+                 it has no `_start` that `edgec run` could call (docs/preview1.md)"
+            }
+        },
+        _ => "--kind module compiles the core module as it is",
+    };
+    Failure::rejected("kind", error).hint(hint)
+}
+
+/// Why the component that edgec made of a core module is of no use, and what to do about it.
+fn made_failure(error: &AdaptError) -> Failure {
+    let why = match error {
+        AdaptError::Unsupported {
+            feature: Some(feature),
+            ..
+        } => format!(
+            "the component types that the module carries use `{feature}`; build it without \
+             (`edgec validate --help` lists what is supported)"
+        ),
+        AdaptError::Unsupported { feature: None, .. } => {
+            "this comes from the component types that the module carries; with simpler ones it may \
+             be compiled"
+                .to_owned()
+        }
+        _ => "this is a defect of edgec or of wit-component: please report it with the input"
+            .to_owned(),
+    };
+    let failure = Failure::rejected("kind", error).hint(format!(
+        "{why};\n--kind module compiles the core module as it is"
+    ));
+    // The user does not have the component as a file.
+    without_offsets(failure, true)
+}

@@ -1,0 +1,83 @@
+//! Failures of loading, from files and from stores.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use edgec_loader::LoadError;
+use edgec_loader::store::StoreError;
+use edgec_verifier::VerifyError;
+
+use super::verifier::verify_failure;
+use crate::failure::{Exit, Failure, chain};
+use crate::file_kind::{Wanted, explain_file};
+use crate::files::{self, NAME_THE_FILES, STDIN};
+
+/// Why a file cannot be loaded. If it is not an artifact at all, the failure says what it is.
+pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
+    let failure = load_failure(error).about(path.display());
+    let map =
+        "artifacts are mapped into memory, which takes a regular file: write it to a file first";
+    match error {
+        LoadError::Io(error)
+            if error.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
+        {
+            let message = "an artifact is not read from standard input";
+            let failure = Failure::new(Exit::Rejected, "not-a-file", message);
+            let hint = "name the file, or write it to one first: artifacts are mapped into memory";
+            failure.about(path.display()).hint(hint)
+        }
+        LoadError::NotAFile if path.is_dir() => failure.hint(NAME_THE_FILES),
+        LoadError::NotAFile => failure.hint(map),
+        LoadError::Verify(VerifyError::Layout(_)) => explain_file(failure, path, Wanted::Artifact),
+        _ => failure,
+    }
+}
+
+pub(crate) fn load_failure(error: &LoadError) -> Failure {
+    match error {
+        LoadError::Verify(error) => verify_failure(error),
+        LoadError::Io(error) => Failure::environment(
+            "io",
+            &std::io::Error::new(error.kind(), format!("cannot read: {error}")),
+        ),
+        LoadError::Store(error) => store_failure(error),
+        LoadError::Mode { .. } => Failure::rejected(error.code(), error)
+            .hint("load it from a store (`edgec store add`); fs-verity is for a file system that has the feature"),
+        LoadError::Unfit(_) | LoadError::NoneFits { .. } => Failure::rejected(error.code(), error)
+            .hint("`edgec targets --host` says which targets run here"),
+        _ => Failure::rejected(error.code(), error),
+    }
+}
+
+/// What to do where there is no store.
+const NO_STORE: &str = "`edgec store add` makes one in an empty folder; --store says where it is";
+
+/// The failure with what to do about it.
+pub(crate) fn store_failure(error: &StoreError) -> Failure {
+    let exit = match error {
+        StoreError::Io { .. } | StoreError::Absent { .. } => Exit::Environment,
+        StoreError::Name(_) => Exit::Usage,
+        _ => Exit::Rejected,
+    };
+    let failure = Failure::new(exit, error.code(), chain(error));
+    match error {
+        StoreError::Io { source, .. } => match files::remedy(source.kind()) {
+            // Which may also be about reading.
+            Some(remedy) if source.kind() != ErrorKind::PermissionDenied => failure.hint(remedy),
+            _ => failure,
+        },
+        StoreError::Absent { .. } | StoreError::NotAStore { .. } => failure.hint(NO_STORE),
+        StoreError::Owner { .. } => failure.hint("a store and the folders above it belong to this user or to root"),
+        StoreError::Writable { .. }
+        | StoreError::Linked { .. }
+        | StoreError::NotAFile { .. }
+        | StoreError::NotAFolder { .. } => {
+            failure.hint("a user who can change a store decides what its hosts run: make a new one and add the artifacts again")
+        }
+        StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),
+        StoreError::Current { .. } => failure.hint("`edgec store use NAME --app-version N` puts a good file in its place, and so does adding the newest version again"),
+        StoreError::Unknown { .. } => failure.hint("`edgec store ls` lists what is there"),
+        StoreError::NoFit { .. } => failure.hint("add an artifact for this CPU and engine profile"),
+        _ => failure,
+    }
+}

@@ -1,0 +1,79 @@
+//! Failures of this machine, in the words of the command line.
+//!
+//! The input is not at fault, so the exit code is 3, and the message names the folder, the limit or
+//! the signal.
+
+use std::error::Error;
+use std::io;
+
+use edgec_compiler::{Limit, MachineError};
+
+use crate::failure::{Exit, Failure, chain};
+
+/// The failure that `cause` led to; `error` says which work was not done.
+pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
+    if let MachineError::Program { program, .. } = cause {
+        let hint = format!(
+            "`{}` is the program that --wasm-opt names: see that it is whole and runs here; \
+             it reads /dev/stdin and writes /dev/stdout, opens no other files, and starts only programs of \
+             the system, of its own folder and of PATH (docs/environment.md)",
+            program.display()
+        );
+        return Failure::new(Exit::Environment, "worker", chain(error)).hint(hint);
+    }
+    let (code, hint) = match cause {
+        MachineError::Temporary { .. } => ("temporary-folder", TEMPORARY),
+        MachineError::Limit { limit } => (
+            "limit",
+            match limit {
+                Limit::FileSize => "raise the limit where edgec is started: ulimit -f unlimited",
+                Limit::CpuTime => "raise the limit where edgec is started: ulimit -t unlimited",
+                Limit::Stack => "raise the limit where edgec is started: ulimit -s 8192",
+                Limit::OpenFiles => "raise the limit where edgec is started: ulimit -n 1024",
+                Limit::Processes => {
+                    "raise the limit where edgec is started (ulimit -u), or that of the container"
+                }
+                Limit::Memory => {
+                    "raise the limit where edgec is started: ulimit -v unlimited; ulimit -d unlimited"
+                }
+                _ => "raise the limit where edgec is started",
+            },
+        ),
+        MachineError::Signal { signal } if signal == "SIGKILL" => (
+            "killed",
+            "often the system was short of memory: give the machine or the container more, or build with a \
+             lower --worker-memory; then run it again",
+        ),
+        MachineError::Signal { .. } => ("killed", "nothing was written; run it again"),
+        MachineError::Stuck { .. } => (
+            "worker",
+            "often it got no threads or no memory: raise the limits where edgec is started (ulimit -u, -v and -d), \
+             or those of the container; then run it again",
+        ),
+        MachineError::Walls { .. } => ("worker", WALLS),
+        MachineError::Worker { .. } => (
+            "worker",
+            "edgec's processes need /proc, /dev/stdin and /dev/stdout: give the container these, then run it again",
+        ),
+        _ => ("worker", "edgec starts itself for this work; run it again"),
+    };
+    Failure::new(Exit::Environment, code, chain(error)).hint(hint)
+}
+
+/// The failure of a thread that did not start.
+pub(crate) fn no_thread(error: io::Error) -> Failure {
+    let cause = MachineError::of_thread(error);
+    machine_failure(&cause, &cause)
+}
+
+/// What to do when a process must be confined, and the system lacks walls.
+const WALLS: &str = "Landlock needs Linux 5.13 and a kernel that has it switched on (`landlock` in \
+    /sys/kernel/security/lsm), closed descriptors need Linux 5.9;\n\
+    in a container or sandbox, its seccomp profile must allow the calls landlock_create_ruleset, \
+    landlock_add_rule, landlock_restrict_self, close_range, prctl and seccomp;\n\
+    `edgec host` says what is missing; without --require-confinement, edgec works behind the walls that \
+    there are (docs/environment.md)";
+
+/// What to do when the temporary folder cannot be written to.
+const TEMPORARY: &str =
+    "name a folder that can be written to, and has room, in the variable TMPDIR";

@@ -1,0 +1,43 @@
+//! Failures of signing.
+
+use edgec_artifact::{BadSignature, LayoutError};
+use edgec_packager::PackageError;
+
+use crate::failure::Failure;
+
+impl From<PackageError> for Failure {
+    fn from(error: PackageError) -> Self {
+        package_failure(&error)
+    }
+}
+
+/// A holder that did not sign what it was given with the key that it was said to hold.
+pub(crate) fn bad_signature(error: &BadSignature) -> Failure {
+    Failure::rejected("bad-signature", error)
+        .hint("another key signed, or something else was signed; nothing was written")
+}
+
+/// Why an artifact was not signed.
+pub(crate) fn package_failure(error: &PackageError) -> Failure {
+    let (code, hint) = match error {
+        PackageError::BadSignature(error) => return bad_signature(error),
+        PackageError::NoSuchSignature { .. } => (
+            "no-signature",
+            "`edgec inspect` shows the ids that there are",
+        ),
+        PackageError::LastSignature { .. } => (
+            "last-signature",
+            "sign with another key first: edgec sign --append",
+        ),
+        PackageError::Layout(LayoutError::TooLong { .. }) => (
+            "package",
+            "every reader has this limit: build the program's parts as artifacts of their own",
+        ),
+        PackageError::Layout(LayoutError::EnvelopeLength { .. }) => (
+            "package",
+            "every reader has this limit: `edgec sign --remove` takes signatures away",
+        ),
+        _ => return Failure::rejected("package", error),
+    };
+    Failure::rejected(code, error).hint(hint)
+}

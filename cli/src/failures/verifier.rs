@@ -1,0 +1,179 @@
+//! Failures of verifying: artifacts that are refused, policies that are not followed, files that
+//! other users may have written.
+
+use std::path::Path;
+
+use edgec_verifier::{
+    Advisory, ENGINE_VERSION, GuardError, PolicyFileError, PolicyStateError, SHIPPED, VerifyError,
+};
+
+use crate::failure::{Exit, Failure, chain};
+use crate::file_kind::{Wanted, explain, explain_file};
+use crate::files;
+
+/// What core modules of WASI preview 1 import.
+const PREVIEW1: &str = "wasi_snapshot_preview1::";
+
+/// Why a file is refused. If it is not an artifact at all, the failure says what it is.
+pub(crate) fn verify_failure_of(error: &VerifyError, file: &[u8]) -> Failure {
+    match error {
+        VerifyError::Layout(_) => explain(verify_failure(error), file, Wanted::Artifact),
+        _ => verify_failure(error),
+    }
+}
+
+/// The failure with what to do about it.
+pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
+    let failure = Failure::rejected(error.code(), error);
+    let hint = match error {
+        VerifyError::Layout(_) => "the file is damaged or something else; build or fetch it again",
+        VerifyError::Threshold { .. } => "`edgec inspect` shows whose ids the signatures carry",
+        VerifyError::BadSignature { .. } => {
+            "what was signed, or the signature, was changed: do not run it"
+        }
+        VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
+        VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
+            "image and manifest do not belong together: do not run it"
+        }
+        VerifyError::Advisory { id, .. } => {
+            let advisory = SHIPPED.iter().find(|advisory| advisory.id == *id);
+            let Some(fix) = advisory.map(fix) else {
+                return failure;
+            };
+            return failure.hint(format!("{fix} (`edgec advisories {id}`)"));
+        }
+        VerifyError::CompilerVersion { .. }
+        | VerifyError::CompilerUnknown { .. }
+        | VerifyError::CompilerDenied { .. } => {
+            "build it again with an edgec whose engine the policy accepts"
+        }
+        VerifyError::PolicyExpired { .. } => "fetch the policy's newest edition",
+        VerifyError::Import { imports } if imports.iter().any(|it| it.starts_with(PREVIEW1)) => {
+            "the program is a core module: one that was a component has these imports now (docs/preview1.md); \
+             `[allow] imports` of the policy lists what is allowed"
+        }
+        VerifyError::Import { .. } => "`[allow] imports` of the policy lists what is allowed",
+        VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
+        VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
+        VerifyError::Expired { .. } => "deploy a newer release",
+        VerifyError::NotYetValid { .. } => "wait until then, or look at this machine's clock",
+        _ => return failure,
+    };
+    failure.hint(hint)
+}
+
+/// Which version of the engine has the fix, and what follows from it.
+fn fix(advisory: &Advisory) -> String {
+    match advisory.fixed_in(ENGINE_VERSION) {
+        Some(fixed) => {
+            format!("wasmtime {fixed} has the fix: build again with an edgec that has it")
+        }
+        None => {
+            let line = ENGINE_VERSION.major;
+            format!("no wasmtime {line} has the fix: change the program")
+        }
+    }
+}
+
+/// What to do about code that an advisory concerns.
+pub(crate) fn remedy(advisory: &Advisory) -> String {
+    let policy = match advisory.shape {
+        Some(_) => "no policy can refuse such code",
+        None => "a policy with `advisories = true` under [compiler] refuses this code",
+    };
+    format!("{}; {policy}", fix(advisory))
+}
+
+/// Why the newest policy seen, in the file `state`, could not be compared or remembered.
+pub(crate) fn state_failure(error: &PolicyStateError, state: &Path) -> Failure {
+    let exit = match error {
+        PolicyStateError::Io(_) | PolicyStateError::Guard(GuardError::Io(_)) => Exit::Environment,
+        _ => Exit::Rejected,
+    };
+    // Nothing was, if there is no such file.
+    let seen = format!("what was seen is in {}", state.display());
+    let seen = Some(seen).filter(|_| state.symlink_metadata().is_ok());
+    let failure = Failure::new(exit, error.code(), chain(error));
+    let hints: Vec<String> = state_remedy(error).into_iter().chain(seen).collect();
+    match hints.is_empty() {
+        true => failure,
+        false => failure.hint(hints.join("\n")),
+    }
+}
+
+/// What to do if the newest policy seen cannot be remembered.
+fn state_remedy(error: &PolicyStateError) -> Option<String> {
+    match error {
+        PolicyStateError::NoVersion => Some(
+            "give the policy a `name` and a `version` (docs/policy.md), or name no file that \
+             remembers the newest one"
+                .to_owned(),
+        ),
+        PolicyStateError::Io(error) => files::remedy(error.kind()).map(str::to_owned),
+        PolicyStateError::Guard(GuardError::Way(error)) => Some(files::remedy_of_way(error)),
+        PolicyStateError::Beside { path, source } => Some(match source {
+            GuardError::Readable { .. } => format!("chmod 600 {}", path.display()),
+            _ => format!(
+                "another user may have put it there: look at it, and remove {}",
+                path.display()
+            ),
+        }),
+        _ => None,
+    }
+}
+
+/// Why a policy in a file is not followed.
+pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
+    let failure = Failure::rejected(error.code(), error).about(path.display());
+    match error {
+        PolicyFileError::Guard(error) => guard_failure(error, path, Wanted::Policy),
+        PolicyFileError::NotText { .. }
+        | PolicyFileError::Policy(_)
+        | PolicyFileError::Envelope(_) => explain_file(failure, path, Wanted::Policy),
+        PolicyFileError::NoRoot => failure.hint("name the root's public key with --root"),
+        PolicyFileError::Unsigned => {
+            let failure = failure.hint("sign it with `edgec policy sign`");
+            explain_file(failure, path, Wanted::Policy)
+        }
+        PolicyFileError::Expired { .. } => failure.hint("fetch the policy's newest edition"),
+        _ => failure,
+    }
+}
+
+/// The failure of a file that decides what a host trusts, and that another user may have written.
+pub(crate) fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
+    let is_stdin = path.as_os_str() == files::STDIN && path.symlink_metadata().is_err();
+    let failure = match error {
+        GuardError::Io(_) if is_stdin => {
+            Failure::rejected(GuardError::NotAFile.code(), &GuardError::NotAFile)
+        }
+        GuardError::Io(error) => return files::cannot("read", path, error),
+        // Such as a shell's `<(…)`, which is a link to a pipe.
+        GuardError::SymbolicLink if leads_to_no_file(path) => {
+            Failure::rejected(error.code(), &GuardError::NotAFile)
+        }
+        error => Failure::rejected(error.code(), error),
+    };
+    let failure = failure.about(path.display());
+    let no_file = "write it to a file of your own first: of a pipe it is not known who writes it";
+    match error {
+        GuardError::Io(_) => failure.hint(no_file),
+        GuardError::SymbolicLink if leads_to_no_file(path) => failure.hint(no_file),
+        GuardError::Writable { .. } => failure.hint(format!("chmod go-w {}", path.display())),
+        GuardError::Owner { .. } => {
+            failure.hint("the file must belong to you or to root: chown it, or copy it")
+        }
+        GuardError::SymbolicLink => failure.hint("name the file that it leads to"),
+        GuardError::Way(error) => failure.hint(files::remedy_of_way(error)),
+        GuardError::NotAFile if path.is_dir() => failure.hint(files::NAME_THE_FILES),
+        GuardError::NotAFile => failure.hint(no_file),
+        GuardError::TooLong => explain_file(failure, path, wanted),
+        _ => failure,
+    }
+}
+
+/// Whether something is there, through links, and is neither a file nor a folder.
+fn leads_to_no_file(path: &Path) -> bool {
+    let there = path.metadata();
+    there.is_ok_and(|there| !there.is_file() && !there.is_dir())
+}

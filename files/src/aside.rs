@@ -1,0 +1,332 @@
+//! Files that are written aside, and then take the places of old ones together: all, or none.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tempfile::{NamedTempFile, PathPersistError, TempPath};
+
+use crate::sparse::write_sparse;
+use crate::sync::{folder_of, sync_folder};
+
+/// Which mode a new file gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewMode {
+    /// The old file's mode, or the one that the process's mask of modes gives.
+    AsBefore,
+    /// For its owner only.
+    OwnerOnly,
+}
+
+/// A file that is complete on disk and has not replaced its predecessor yet. It goes when it is
+/// dropped.
+#[derive(Debug)]
+pub struct Aside {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+/// Why files did not take their places.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{}`", .path.display())]
+#[non_exhaustive]
+pub struct PutError {
+    /// The first file that could not take its place.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+    /// What is not as it was before, a sentence each.
+    pub changed: Vec<String>,
+}
+
+/// Writes a new file beside the one at `path`, and waits until it is on the disk. Blocks of zeros
+/// become holes. What lies at `path` is not looked at, but for its mode.
+///
+/// # Errors
+///
+/// What the system says; no file is then left behind.
+pub fn write_aside(path: &Path, bytes: &[u8], mode: NewMode) -> io::Result<Aside> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".edgec-");
+    set_mode(&mut builder, path, mode);
+    let mut file = builder.tempfile_in(folder_of(path))?;
+    write_sparse(bytes, file.as_file_mut())?;
+    file.as_file().set_len(bytes.len() as u64)?;
+    file.as_file().sync_all()?;
+    let path = path.to_owned();
+    Ok(Aside { path, file })
+}
+
+#[cfg(unix)]
+fn set_mode(builder: &mut tempfile::Builder<'_, '_>, path: &Path, mode: NewMode) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let replaced = || fs::metadata(path).map(|old| old.permissions().mode() & 0o777);
+    let mode = match mode {
+        NewMode::OwnerOnly => 0o600,
+        NewMode::AsBefore => replaced().unwrap_or(0o666),
+    };
+    builder.permissions(fs::Permissions::from_mode(mode));
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &mut tempfile::Builder<'_, '_>, _: &Path, _: NewMode) {}
+
+impl Aside {
+    /// The place that the file is to take.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Puts the new file in place unless there is one already; `false` then.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn put_if_absent(self) -> io::Result<bool> {
+        match self.file.persist_noclobber(&self.path) {
+            Ok(_) => sync_folder(folder_of(&self.path)).map(|()| true),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error.error),
+        }
+    }
+}
+
+/// Puts all new files in the places of the old ones, then syncs each folder once.
+///
+/// # Errors
+///
+/// [`PutError`]. If one of the new files cannot take its place, all old files are where they were,
+/// but for those that the error names.
+pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
+    let mut changed = BTreeMap::new();
+    let mut placed = Vec::new();
+    let mut failed = None;
+    let mut left = files.len();
+    for Aside { path, file } in files {
+        left -= 1;
+        // After the last one, nothing can fail for which its old file would have to come back.
+        let put = match left {
+            0 => put(file, &path),
+            _ => Placed::put(file, &path).map(|it| placed.push(it)),
+        };
+        if let Err(source) = put {
+            failed = Some(PutError {
+                path,
+                source,
+                changed: put_back(placed),
+            });
+            placed = Vec::new();
+            break;
+        }
+        changed.entry(folder_of(&path).to_owned()).or_insert(path);
+    }
+    // The old files go.
+    drop(placed);
+    let synced = changed.into_iter().try_for_each(|(folder, path)| {
+        sync_folder(&folder).map_err(|source| PutError {
+            path,
+            source,
+            changed: Vec::new(),
+        })
+    });
+    failed.map_or(synced, Err)
+}
+
+/// Puts the old files back. Says what is not as it was.
+fn put_back(placed: Vec<Placed>) -> Vec<String> {
+    let undone = placed.into_iter().rev().map(Placed::undo);
+    undone.filter_map(Result::err).collect()
+}
+
+/// A new file in its place. The old one can come back, and goes when this is dropped.
+struct Placed {
+    path: PathBuf,
+    old: Old,
+}
+
+/// Where the old file is.
+enum Old {
+    /// There was none.
+    Absent,
+    /// Under a temporary name.
+    Kept(TempPath),
+    /// Nowhere: the file system neither exchanges two files nor gives one a second name.
+    Gone,
+}
+
+impl Placed {
+    fn put(file: NamedTempFile, path: &Path) -> io::Result<Self> {
+        let placed = |old| {
+            let path = path.to_owned();
+            Self { path, old }
+        };
+        if path.symlink_metadata().is_err() {
+            put(file, path)?;
+            return Ok(placed(Old::Absent));
+        }
+        if exchange(file.path(), path).is_ok() {
+            return Ok(placed(Old::Kept(file.into_temp_path())));
+        }
+        // Why that failed, if not for the file system, the renaming tells.
+        let kept = second_name(path, file.path());
+        put(file, path)?;
+        Ok(placed(kept.map_or(Old::Gone, Old::Kept)))
+    }
+
+    /// Puts the old file back. If that fails, says what is there instead.
+    fn undo(self) -> Result<(), String> {
+        let Self { path, old } = self;
+        let shown = path.display();
+        match old {
+            Old::Absent => fs::remove_file(&path)
+                .map_err(|error| format!("the new {shown} cannot be removed again: {error}")),
+            Old::Kept(old) => old
+                .persist(&path)
+                .map_err(|PathPersistError { error, path }| match path.keep() {
+                    Ok(kept) => format!("the old {shown} is now {}: {error}", kept.display()),
+                    Err(_) => format!("the old {shown} is lost: {error}"),
+                }),
+            Old::Gone => Err(format!("{shown} is new, and the old file is gone")),
+        }
+    }
+}
+
+/// Puts a new file in the place of an old one, for good.
+fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
+    match file.persist(path) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.error),
+    }
+}
+
+/// Each file gets the other's name, at once.
+#[cfg(target_os = "linux")]
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Gives a file a second name, derived from that of a temporary file.
+fn second_name(path: &Path, temporary: &Path) -> Option<TempPath> {
+    let mut name = temporary.as_os_str().to_owned();
+    name.push(".old");
+    fs::hard_link(path, &name).ok()?;
+    TempPath::try_from_path(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new_file(folder: &Path) -> NamedTempFile {
+        let file = NamedTempFile::new_in(folder).unwrap();
+        fs::write(file.path(), "new").unwrap();
+        file
+    }
+
+    fn names(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn the_old_file_comes_back_or_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let placed = Placed::put(new_file(folder.path()), &path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        placed.undo().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(names(folder.path()), 1);
+
+        drop(Placed::put(new_file(folder.path()), &path).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(names(folder.path()), 1);
+    }
+
+    #[test]
+    fn all_take_their_places_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (folder.path().join("one"), folder.path().join("other"));
+        fs::write(&one, "old").unwrap();
+        fs::create_dir(&other).unwrap();
+        let aside = |path: &Path| write_aside(path, b"new", NewMode::AsBefore).unwrap();
+        let error = put_all(vec![aside(&one), aside(&other)]).unwrap_err();
+        assert_eq!(error.path, other);
+        assert!(error.changed.is_empty(), "{:?}", error.changed);
+        assert_eq!(fs::read_to_string(&one).unwrap(), "old");
+        assert_eq!(names(folder.path()), 2);
+
+        fs::remove_dir(&other).unwrap();
+        put_all(vec![aside(&one), aside(&other)]).unwrap();
+        for path in [&one, &other] {
+            assert_eq!(fs::read_to_string(path).unwrap(), "new");
+        }
+        assert!(!aside(&one).put_if_absent().unwrap());
+        assert_eq!(names(folder.path()), 2);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_has_the_old_ones_mode_or_is_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mode = || path.metadata().unwrap().permissions().mode() & 0o777;
+        for (new, expected) in [(NewMode::OwnerOnly, 0o600), (NewMode::AsBefore, 0o600)] {
+            put_all(vec![write_aside(&path, b"", new).unwrap()]).unwrap();
+            assert_eq!(mode(), expected, "{new:?}");
+        }
+    }
+
+    #[test]
+    fn where_there_was_none_there_is_none_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let placed = Placed::put(new_file(folder.path()), &path).unwrap();
+        placed.undo().unwrap();
+        assert_eq!(names(folder.path()), 0);
+    }
+
+    /// What file systems do that cannot exchange two files.
+    #[test]
+    fn a_second_name_keeps_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "old").unwrap();
+        let file = new_file(folder.path());
+        let kept = second_name(&path, file.path()).unwrap();
+        put(file, &path).unwrap();
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "old");
+        let placed = Placed {
+            path: path.clone(),
+            old: Old::Kept(kept),
+        };
+        placed.undo().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "old");
+        assert_eq!(names(folder.path()), 1);
+    }
+
+    /// What cannot come back is told, and no other file is taken for it.
+    #[test]
+    fn what_does_not_come_back_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let undone = |old| {
+            Placed {
+                path: path.clone(),
+                old,
+            }
+            .undo()
+            .unwrap_err()
+        };
+        assert!(undone(Old::Gone).contains("the old file is gone"));
+        assert!(undone(Old::Absent).contains("cannot be removed again"));
+    }
+}

@@ -1,0 +1,109 @@
+//! Why an artifact is not admitted, or fails verification in a store.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use edgec_files::{FolderError, OpenError, open_regular};
+use edgec_verifier::{LoadMode, MAX_ARTIFACT_LEN, TrustPolicy, VerifyError};
+
+use super::StoreError;
+
+/// Why an artifact is not admitted, or what is wrong with one that was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdmissionError {
+    /// The file cannot be opened or read, or memory cannot be had.
+    #[error("cannot read the artifact")]
+    Io(#[from] io::Error),
+    /// A folder, a pipe, a device: nothing whose length is known.
+    #[error("not a regular file")]
+    NotAFile,
+    /// Longer than any artifact.
+    #[error("the file has {len} bytes, an artifact has at most {MAX_ARTIFACT_LEN}")]
+    TooLong {
+        /// The file's length in bytes.
+        len: u64,
+    },
+    /// The artifact fails verification under the policy.
+    #[error("the artifact is not trusted")]
+    Verify(#[from] VerifyError),
+    /// The policy wants the bytes kept from changing by stronger means than these.
+    #[error("the policy wants load mode {wanted} or better, this would be {found}")]
+    Mode {
+        /// How they are kept.
+        found: LoadMode,
+        /// What the policy wants at least.
+        wanted: LoadMode,
+    },
+    /// The clock stands before 1970: it was never set, and no validity can be judged.
+    #[error("the clock is not set")]
+    Clock,
+    /// The store does not have it, or has it no longer as it was admitted.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AdmissionError {
+    /// A short name for the error that does not change between releases.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "io",
+            Self::NotAFile => "not-a-file",
+            Self::TooLong { .. } => "too-long",
+            Self::Verify(error) => error.code(),
+            Self::Mode { .. } => "load-mode",
+            Self::Clock => "clock",
+            Self::Store(error) => error.code(),
+        }
+    }
+}
+
+impl From<FolderError> for AdmissionError {
+    fn from(error: FolderError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<OpenError> for AdmissionError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Io(error) => Self::Io(error),
+            OpenError::Folder | OpenError::NotAFile => Self::NotAFile,
+            OpenError::TooLong { len } => Self::TooLong { len },
+            error => Self::Io(io::Error::other(error)),
+        }
+    }
+}
+
+/// Opens an artifact to be read from beginning to end, and gives its length in bytes.
+///
+/// # Errors
+///
+/// [`AdmissionError`].
+pub(crate) fn open_artifact(path: &Path) -> Result<(File, u64), AdmissionError> {
+    Ok(open_regular(path, MAX_ARTIFACT_LEN)?)
+}
+
+/// Whether `found` is what the policy wants at least.
+///
+/// # Errors
+///
+/// [`AdmissionError::Mode`].
+pub(crate) fn demand_mode(policy: &TrustPolicy, found: LoadMode) -> Result<(), AdmissionError> {
+    match policy.minimum_load_mode() {
+        Some(wanted) if found < wanted => Err(AdmissionError::Mode { found, wanted }),
+        _ => Ok(()),
+    }
+}
+
+/// Seconds since 1970.
+///
+/// # Errors
+///
+/// [`AdmissionError::Clock`].
+pub(crate) fn now() -> Result<u64, AdmissionError> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Ok(since.map_err(|_| AdmissionError::Clock)?.as_secs())
+}

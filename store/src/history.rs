@@ -1,0 +1,283 @@
+//! The folder of an application: its releases, and which of them loads take.
+//!
+//! Every change is one renaming or one removal, so that a crash leaves the folder as it was or as
+//! it should become. For that, `current` counts: what it says of its version is so, and the
+//! version's own file follows. When a crash came between, the next change makes that good.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+
+use edgec_files::Folder;
+
+use super::names::Choice;
+use super::release::{Application, CURRENT, Release, Standing, version_of};
+use super::{MAX_SMALL_LEN, StoreError};
+
+/// The folder of an application.
+pub(crate) struct History<'a> {
+    folder: Folder,
+    /// The folder's name, which says whose releases belong in it.
+    key: String,
+    /// Where its files are made.
+    temporary: &'a Folder,
+}
+
+/// Everything in the folder of an application.
+pub(crate) struct Releases {
+    pub(crate) by_version: BTreeMap<u64, Release>,
+    /// The current version.
+    pub(crate) current: Option<u64>,
+    /// What cannot be read, and of which version it is; none: `current`.
+    pub(crate) unreadable: Vec<(Option<u64>, StoreError)>,
+    /// The names of what is nothing of a store's.
+    pub(crate) foreign: Vec<String>,
+}
+
+impl<'a> History<'a> {
+    pub(crate) fn new(folder: Folder, key: String, temporary: &'a Folder) -> Self {
+        Self {
+            folder,
+            key,
+            temporary,
+        }
+    }
+
+    /// Opens the folder of an application that has one.
+    pub(crate) fn of(
+        names: &Folder,
+        temporary: &'a Folder,
+        application: &Application,
+    ) -> Result<Self, StoreError> {
+        application.check()?;
+        let key = application.folder();
+        match names.folder(&key) {
+            Ok(folder) => Ok(Self::new(folder, key, temporary)),
+            Err(error) if error.is_absence() => Err(application.unknown()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The release that is meant, if there is one.
+    pub(crate) fn find(&self, application: &Application) -> Result<Option<Release>, StoreError> {
+        let found = self.find_open(application)?;
+        Ok(found.map(|(release, _)| release))
+    }
+
+    /// As [`Self::find`], with the file that it was read from.
+    pub(crate) fn find_open(
+        &self,
+        application: &Application,
+    ) -> Result<Option<(Release, File)>, StoreError> {
+        let current = self.read_open(CURRENT);
+        let Some(version) = application.version else {
+            return current;
+        };
+        match current {
+            Ok(Some(current)) if current.0.version == version => Ok(Some(current)),
+            Ok(_) => self.read_open(&version.to_string()),
+            // It says nothing about another.
+            Err(error) if error.is_damage() => self.read_open(&version.to_string()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All that is there: what cannot be read hides nothing else.
+    pub(crate) fn all(&self) -> Result<Releases, StoreError> {
+        let mut all = Releases {
+            by_version: BTreeMap::new(),
+            current: None,
+            unreadable: Vec::new(),
+            foreign: Vec::new(),
+        };
+        for file in self.folder.names()? {
+            match version_of(&file) {
+                Some(version) => match self.read(&file) {
+                    Ok(release) => all.by_version.extend(release.map(|it| (version, it))),
+                    Err(error) => all.unreadable.push((Some(version), error)),
+                },
+                None if file != CURRENT => all.foreign.push(self.folder.name(&file)),
+                None => {}
+            }
+        }
+        // Last, and also when it was not listed: what it says counts, and while the folder is read,
+        // it may be replaced.
+        match self.read(CURRENT) {
+            Ok(current) => {
+                all.current = current.as_ref().map(|current| current.version);
+                all.by_version.extend(current.map(|it| (it.version, it)));
+            }
+            Err(error) => all.unreadable.push((None, error)),
+        }
+        Ok(all)
+    }
+
+    /// Whether nothing was ever put in.
+    pub(crate) fn is_empty(&self) -> Result<bool, StoreError> {
+        Ok(self.folder.names()?.is_empty())
+    }
+
+    /// Puts a release in; the newest becomes the current one, unless hosts would lose the
+    /// application by that, or an older one was chosen. Says also whether that mended a damaged
+    /// `current`.
+    pub(crate) fn put(&self, mut release: Release) -> Result<(Standing, bool), StoreError> {
+        let (current, mended) = match self.settled() {
+            // It is what is replaced, by nothing older than what there is.
+            Err(error) if error.is_damage() && self.newest()? <= Some(release.version) => {
+                (None, true)
+            }
+            current => (current?, false),
+        };
+        let standing = match &current {
+            Some(current) if current.version != release.version => release.standing(current),
+            _ => Standing::Current,
+        };
+        if standing == Standing::Current {
+            release.chosen = current.is_some_and(|it| it.version == release.version && it.chosen);
+            self.replace(CURRENT, &release)?;
+        }
+        release.chosen = false;
+        self.replace(&release.version.to_string(), &release)?;
+        Ok((standing, mended))
+    }
+
+    /// Makes a release the current one; says which one was.
+    pub(crate) fn make_current(&self, mut release: Release) -> Result<Choice, StoreError> {
+        let previous = match self.settled() {
+            // It is what is replaced.
+            Err(error) if error.is_damage() => None,
+            settled => settled?.map(|current| current.version),
+        };
+        release.chosen = self.newest()? > Some(release.version);
+        self.replace(CURRENT, &release)?;
+        Ok(Choice {
+            previous,
+            stays: release.chosen,
+            other_kind: None,
+        })
+    }
+
+    /// The versions that there are, also those that cannot be read.
+    pub(crate) fn versions(&self) -> Result<BTreeSet<u64>, StoreError> {
+        let names = self.folder.names()?;
+        Ok(names.iter().filter_map(|name| version_of(name)).collect())
+    }
+
+    /// The newest of them.
+    fn newest(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.versions()?.pop_last())
+    }
+
+    /// Removes a version; says which one is current then. If the current one went, the one before
+    /// it becomes current, and when there is none, the newest, of those that can be read. When none
+    /// would be left, nothing is done and there is no answer.
+    pub(crate) fn remove(
+        &self,
+        application: &Application,
+        going: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        // What is damaged can be removed.
+        let current = match self.read(CURRENT) {
+            Err(error) if error.is_damage() => None,
+            current => current?,
+        };
+        let chosen = current.as_ref().is_some_and(|current| current.chosen);
+        let current = current.map(|current| current.version);
+        let mut versions = self.versions()?;
+        versions.extend(current);
+        if !versions.remove(&going) {
+            return Err(application.unknown());
+        }
+        if versions.is_empty() {
+            return Ok(None);
+        }
+        let next = match current {
+            Some(current) if current != going => None,
+            _ => Some(self.next(going, &versions)?),
+        };
+        // While `current` still has it, it is there.
+        self.folder.remove(&going.to_string())?;
+        self.folder.sync()?;
+        match next {
+            None => Ok(current),
+            Some(mut next) => {
+                next.chosen = chosen;
+                self.replace(CURRENT, &next)?;
+                Ok(Some(next.version))
+            }
+        }
+    }
+
+    /// What becomes current when a version goes.
+    fn next(&self, going: u64, others: &BTreeSet<u64>) -> Result<Release, StoreError> {
+        let (before, after) = (others.range(..going), others.range(going..));
+        let mut first_error = None;
+        for version in before.rev().chain(after.rev()) {
+            match self.read(&version.to_string()) {
+                Ok(Some(release)) => return Ok(release),
+                Err(error) if !error.is_damage() => return Err(error),
+                Ok(None) => {}
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        let nothing =
+            || StoreError::damaged(self.folder.name(CURRENT), "no other version is there");
+        Err(first_error.unwrap_or_else(nothing))
+    }
+
+    /// The current release, after what a crash left undone of it.
+    fn settled(&self) -> Result<Option<Release>, StoreError> {
+        let current = self.read(CURRENT)?;
+        if let Some(current) = &current {
+            let mut current = current.clone();
+            current.chosen = false;
+            let name = current.version.to_string();
+            let own = match self.read(&name) {
+                Err(error) if error.is_damage() => None,
+                own => own?,
+            };
+            if own.as_ref() != Some(&current) {
+                self.replace(&name, &current)?;
+            }
+        }
+        Ok(current)
+    }
+
+    /// The release in a file, if there is one.
+    fn read(&self, file: &str) -> Result<Option<Release>, StoreError> {
+        Ok(self.read_open(file)?.map(|(release, _)| release))
+    }
+
+    /// The release in a file, if there is one, and the file.
+    fn read_open(&self, name: &str) -> Result<Option<(Release, File)>, StoreError> {
+        let read = self.folder.read_open(name, MAX_SMALL_LEN);
+        let read = read.map_err(StoreError::from);
+        match read.and_then(|(bytes, file)| Ok((self.decode(name, &bytes)?, file))) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_absence() => Ok(None),
+            Err(StoreError::Damaged { name: at, what }) if name == CURRENT => {
+                Err(StoreError::Current { name: at, what })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The release, if it is one that belongs in this file.
+    fn decode(&self, file: &str, bytes: &[u8]) -> Result<Release, StoreError> {
+        let damaged = |what: String| StoreError::damaged(self.folder.name(file), what);
+        let release = Release::decode(bytes).map_err(|error| damaged(error.to_string()))?;
+        if release.folder() != self.key {
+            return Err(damaged(
+                "it is the release of another application".to_owned(),
+            ));
+        }
+        if version_of(file).is_some_and(|version| version != release.version) {
+            return Err(damaged("it is the release of another version".to_owned()));
+        }
+        Ok(release)
+    }
+
+    fn replace(&self, name: &str, release: &Release) -> Result<(), StoreError> {
+        let bytes = release.encode()?;
+        Ok(self.folder.replace(self.temporary, name, &bytes)?)
+    }
+}

@@ -1,0 +1,89 @@
+//! Judging what a store keeps: how it is kept, and whether a policy lets it in under the name that
+//! points at it.
+
+use std::fs::File;
+
+use edgec_verifier::{
+    Expected, Facts, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy,
+    stated, verify_stored,
+};
+
+use super::release::{Application, Entry};
+use super::verity::{self, Measured};
+use super::{AdmissionError, MAX_SMALL_LEN, Store, StoreError};
+
+impl Store {
+    /// How an image's file is kept from changing.
+    pub(super) fn mode_of(&self, file: &File, entry: &Entry) -> Result<LoadMode, StoreError> {
+        let name = || self.0.artifacts.name(&entry.image_name());
+        match verity::measure(file).map_err(|error| StoreError::io(name(), error))? {
+            Measured::Digest(digest) if digest == entry.image => Ok(LoadMode::FsVerity),
+            Measured::NotEnabled => Ok(LoadMode::TrustedStore),
+            other => {
+                let what = format!("the kernel measures {other:?}");
+                Err(StoreError::damaged(name(), what))
+            }
+        }
+    }
+
+    /// The envelope that a release means.
+    pub(super) fn envelope(&self, entry: &Entry) -> Result<Vec<u8>, StoreError> {
+        let name = entry.envelope_name();
+        let envelope = self.0.artifacts.read(&name, MAX_SMALL_LEN)?;
+        if Sha256Digest::of(&envelope) != entry.envelope {
+            let name = self.0.artifacts.name(&name);
+            return Err(StoreError::damaged(name, "it is another envelope"));
+        }
+        Ok(envelope)
+    }
+
+    /// What the signers of an artifact say about it, as its envelope has it.
+    pub(super) fn manifest(&self, entry: &Entry) -> Result<Manifest, StoreError> {
+        let manifest = stated(&self.envelope(entry)?);
+        let name = || self.0.artifacts.name(&entry.envelope_name());
+        manifest.map_err(|error| StoreError::damaged(name(), error))
+    }
+
+    /// Verifies an image whose digest is known: its envelope, what it is, the policy, and that it
+    /// is what the name says.
+    pub(super) fn judge(
+        &self,
+        image: &[u8],
+        known: Known,
+        entry: &Entry,
+        application: &Application,
+        policy: &TrustPolicy,
+        now: u64,
+    ) -> Result<Facts, AdmissionError> {
+        let envelope = self.envelope(entry)?;
+        let stored = Stored {
+            image,
+            envelope: &envelope,
+            measured: known,
+        };
+        let mut expected = Expected::application(&application.name);
+        if let Some(channel) = &application.channel {
+            expected = expected.in_channel(channel);
+        }
+        let artifact = verify_stored(&stored, policy, &expected, now)?;
+        let manifest = artifact.manifest();
+        let named = (
+            application.version.unwrap_or(manifest.version),
+            &application.channel,
+            &entry.target,
+            &entry.profile,
+        );
+        let signed = (
+            manifest.version,
+            &manifest.channel,
+            &manifest.target.id,
+            &manifest.engine.profile,
+        );
+        if named != signed {
+            let name = self.0.artifacts.name(&entry.envelope_name());
+            let what = "it is another version, channel, target or profile than its name says";
+            return Err(StoreError::damaged(name, what).into());
+        }
+        Ok(Facts::of(artifact))
+    }
+}

@@ -1,0 +1,217 @@
+//! The admission store: an artifact is verified once, when it is admitted, and from then on loaded
+//! in constant time, also after a restart. `edgec-loader` loads from it; this crate links no engine.
+//!
+//! ```text
+//! STORE/
+//!   edgec-store            `edgec store 1`
+//!   artifacts/
+//!     <digest>.elf         an image, named by its fs-verity digest, which is signed
+//!     <digest>-<sha>.dsse  an envelope over it, and the SHA-256 of that
+//!   names/<key>/           an application in a channel
+//!     <version>            a release: an artifact per target
+//!     current              the release that a load takes
+//!   temporary/             files in the making
+//!   admissions, changes, turn    locks
+//! ```
+//!
+//! Finished files are never written again, only replaced by renaming or removed. Their mode forbids
+//! writing, and where the file system has fs-verity, the kernel forbids it too. Only the store's
+//! owner, who is this user or root, can change the folders: that is what a load in
+//! [`LoadMode::TrustedStore`](edgec_verifier::LoadMode) relies on, and what every opening checks.
+//!
+//! ```no_run
+//! use edgec_store::Store;
+//! use edgec_verifier::{Expected, TrustPolicy};
+//!
+//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], 0)?;
+//! let store = Store::create("/var/lib/edgec")?;
+//! let added = store.add("shop.x86_64.cwasm", &policy, &Expected::application("acme/shop"))?;
+//! println!("{} {}", added.manifest.name, added.manifest.version);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+// A store relies on what Linux has: folders by their descriptors, and fs-verity.
+#![cfg(target_os = "linux")]
+#![warn(clippy::indexing_slicing)]
+
+#[expect(unsafe_code, reason = "maps the copy that it verifies")]
+mod admission;
+mod admission_error;
+mod collection;
+mod error;
+mod guarding;
+mod history;
+mod judging;
+mod known;
+mod list;
+mod manifests;
+mod names;
+mod new;
+#[expect(unsafe_code, reason = "states that a store's image stays as it is")]
+mod opening;
+mod release;
+#[expect(unsafe_code, reason = "maps files")]
+mod stable;
+mod survey;
+mod verdicts;
+mod verification;
+#[expect(unsafe_code, reason = "asks the kernel for fs-verity")]
+mod verity;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use edgec_files::{Folder, Hold};
+
+pub use self::admission::{Admission, Change};
+pub use self::admission_error::AdmissionError;
+pub use self::collection::Collection;
+pub use self::error::StoreError;
+pub use self::guarding::written;
+pub use self::list::{Condition, StoredArtifact};
+pub use self::names::{Choice, Removal};
+pub use self::new::NewStore;
+pub use self::opening::OpenedImage;
+pub use self::release::{Application, Entry, OtherKind, Standing};
+pub use self::stable::{StableFile, View};
+pub use self::survey::Problem;
+pub use self::verification::Verification;
+
+use self::admission_error::{demand_mode, now, open_artifact};
+use self::history::History;
+use self::known::KnownReleases;
+use self::release::Release;
+use self::verdicts::Verdicts;
+
+/// What the folder says that it is.
+const FORMAT: &[u8] = b"edgec store 1\n";
+const FORMAT_FILE: &str = "edgec-store";
+/// The longest release or envelope that is read, in bytes: no envelope that is admitted is longer.
+const MAX_SMALL_LEN: u64 = edgec_verifier::MAX_ENVELOPE_LEN;
+/// In which everything lies.
+const FOLDERS: [&str; 3] = ["artifacts", "names", "temporary"];
+/// Held shared by an admission until its files are named, exclusively by a collection.
+const ADMISSIONS: &str = "admissions";
+/// Held while a process waits for [`ADMISSIONS`], and released when it has that. The kernel grants
+/// shared locks even while an exclusive one is waited for: without a turn, a collection would wait
+/// for as long as admissions overlap.
+const TURN: &str = "turn";
+/// Held while names are changed, and while a store is made.
+const CHANGES: &str = "changes";
+/// The files that are there to be locked.
+const LOCKS: [&str; 3] = [TURN, ADMISSIONS, CHANGES];
+
+/// A folder of artifacts that were verified when they were admitted.
+///
+/// Cheap to clone; clones share what they know of signatures. Any number of processes may use
+/// one folder.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    root: Folder,
+    artifacts: Folder,
+    names: Folder,
+    temporary: Folder,
+    verdicts: Verdicts,
+    known: KnownReleases,
+}
+
+impl Store {
+    /// Opens a store that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`], also when users other than this one and root can change the folder or one
+    /// above it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let name = || path.display().to_string();
+        let root = Folder::root(path).map_err(|error| match error.is_absence() {
+            true => StoreError::Absent { name: name() },
+            false => error.into(),
+        })?;
+        let not_a_store = || StoreError::NotAStore { name: name() };
+        match root.read(FORMAT_FILE, MAX_SMALL_LEN) {
+            Ok(format) if format == FORMAT => {}
+            Ok(_) => return Err(not_a_store()),
+            Err(error) if error.is_absence() => return Err(not_a_store()),
+            Err(error) => return Err(error.into()),
+        }
+        for lock in LOCKS {
+            root.judge_lock_if_there(lock)?;
+        }
+        Ok(Self(Arc::new(Inner {
+            artifacts: root.folder("artifacts")?,
+            names: root.folder("names")?,
+            temporary: root.folder("temporary")?,
+            path: path.to_owned(),
+            verdicts: Verdicts::default(),
+            known: KnownReleases::default(),
+            root,
+        })))
+    }
+
+    /// Makes a store, where there is an empty folder or none, or opens the one that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing new is then left behind.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let (store, new) = Self::create_new(path)?;
+        if let Some(new) = new {
+            new.keep();
+        }
+        Ok(store)
+    }
+
+    /// As [`Self::create`]; also gives what was made if the store was not there. Unless that is
+    /// kept, the store goes again.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]; nothing new is then left behind.
+    pub fn create_new(path: impl AsRef<Path>) -> Result<(Self, Option<NewStore>), StoreError> {
+        let path = path.as_ref();
+        let new = NewStore::make(path)?;
+        Ok((Self::open(path)?, new))
+    }
+
+    /// Where the store lies.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// The release that is meant.
+    fn release(&self, application: &Application) -> Result<Arc<Release>, StoreError> {
+        if let Some(release) = self.0.known.get(&self.0.names, application) {
+            return Ok(release);
+        }
+        let found = self.history(application)?.find_open(application)?;
+        let (release, file) = found.ok_or_else(|| application.unknown())?;
+        let release = Arc::new(release);
+        if application.version.is_none() {
+            self.0.known.put(application, file, &release);
+        }
+        Ok(release)
+    }
+
+    /// The releases of an application that has some.
+    fn history(&self, application: &Application) -> Result<History<'_>, StoreError> {
+        History::of(&self.0.names, &self.0.temporary, application)
+    }
+
+    /// Waits until no collection runs, or, for one, no admission either.
+    fn admissions(&self, hold: Hold) -> Result<File, StoreError> {
+        let _turn = self.locked(TURN, hold)?;
+        self.locked(ADMISSIONS, hold)
+    }
+
+    /// Waits for a lock; it is held until the file is dropped.
+    fn locked(&self, name: &str, hold: Hold) -> Result<File, StoreError> {
+        Ok(self.0.root.locked(name, hold)?)
+    }
+}

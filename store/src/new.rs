@@ -1,0 +1,119 @@
+//! Making a store. It goes again if nothing is admitted to it.
+
+use std::path::Path;
+
+use edgec_files::{Folder, Hold, NewFolders, sync_above};
+
+use super::{CHANGES, FOLDERS, FORMAT, FORMAT_FILE, LOCKS, StoreError};
+
+/// What was made for a store that was not there. Dropped, it goes again, unless something was
+/// admitted or another process works with the store.
+#[derive(Debug)]
+#[must_use = "the store goes again unless it is kept"]
+pub struct NewStore {
+    root: Folder,
+    /// The store's own folder and those above it, as far as they were made.
+    folders: NewFolders,
+    /// Whether the folder was empty: nothing in it is anything but a store's.
+    empty: bool,
+    kept: bool,
+}
+
+impl NewStore {
+    /// The store stays.
+    pub fn keep(mut self) {
+        self.kept = true;
+        std::mem::take(&mut self.folders).keep();
+    }
+
+    /// Makes what is missing of a store; `None` if it was there.
+    pub(super) fn make(path: &Path) -> Result<Option<Self>, StoreError> {
+        let (root, folders) = Folder::root_or_new(path)?;
+        let mut new = Self {
+            root,
+            folders,
+            empty: false,
+            kept: false,
+        };
+        let made = new.fill(path)?;
+        // The process that made it may have ended before it was on the disk.
+        new.root.sync()?;
+        if made {
+            return Ok(Some(new));
+        }
+        new.keep();
+        Ok(None)
+    }
+
+    fn fill(&mut self, path: &Path) -> Result<bool, StoreError> {
+        if self.root.has(FORMAT_FILE) {
+            return Ok(false);
+        }
+        let before = self.root.names()?;
+        let ours = |name: &String| FOLDERS.contains(&&**name) || LOCKS.contains(&&**name);
+        // Checked again: another process may have made the store since, and admitted something.
+        if !before.iter().all(ours) && !self.root.has(FORMAT_FILE) {
+            let name = path.display().to_string();
+            return Err(StoreError::NotAStore { name });
+        }
+        self.empty = before.is_empty();
+        let root = &self.root;
+        let _changes = root.locked(CHANGES, Hold::Exclusive)?;
+        if root.has(FORMAT_FILE) {
+            return Ok(false);
+        }
+        sync_above(path).map_err(|error| StoreError::io(path.display().to_string(), error))?;
+        for name in FOLDERS {
+            root.folder_or_new(name)?;
+        }
+        let temporary = root.folder("temporary")?;
+        root.replace(&temporary, FORMAT_FILE, FORMAT)?;
+        Ok(true)
+    }
+
+    /// Removes what is in the folder, unless something was admitted or another process is at work.
+    fn clear(&self) -> Result<(), StoreError> {
+        let root = &self.root;
+        let mut held = Vec::new();
+        for name in LOCKS {
+            match root.try_locked(name, Hold::Exclusive) {
+                Ok(Some(lock)) => held.push(lock),
+                Ok(None) => return Ok(()),
+                // If there is no room for the file, no other process has it either.
+                Err(_) => {}
+            }
+        }
+        if root.has("names") {
+            let names = root.folder("names")?;
+            let applications = names.names()?;
+            for application in &applications {
+                if !names.folder(application)?.names()?.is_empty() {
+                    return Ok(());
+                }
+            }
+            // First, so that no process opens a store of which a part is gone.
+            root.remove(FORMAT_FILE)?;
+            for application in &applications {
+                names.clear(application)?;
+            }
+        }
+        root.remove(FORMAT_FILE)?;
+        for name in FOLDERS.iter().chain(&LOCKS) {
+            root.clear(name)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for NewStore {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        if self.empty {
+            // The next that makes a store here goes on with what cannot be removed.
+            let _ = self.clear();
+        }
+        // The folders themselves go with `folders`.
+    }
+}

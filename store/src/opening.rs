@@ -1,0 +1,124 @@
+//! What a load takes of a store: the artifacts that fit a host, and an image that the policy lets
+//! in. Nothing here takes longer for a longer image or a fuller store, but under a policy that
+//! wants the code audited: the first load then reads all code through a mapping.
+
+use std::sync::Arc;
+
+use edgec_files::{Hold, try_lock};
+use edgec_verifier::{
+    EngineProfile, Facts, HostProfile, LoadMode, Measured as Known, TrustPolicy, Verdict,
+    VerityDigest,
+};
+
+use super::release::{Application, Entry, Release};
+use super::stable::StableFile;
+use super::verdicts::Subject;
+use super::{AdmissionError, Store, StoreError, demand_mode, now};
+
+/// An image that a policy lets in, open and locked: no collection takes it while the file is open.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenedImage {
+    /// The image's bytes, which stay as they are.
+    pub file: StableFile,
+    /// What verification found out about it.
+    pub facts: Arc<Facts>,
+    /// How its bytes are kept from changing.
+    pub mode: LoadMode,
+    /// Whether it was judged now, or for an earlier load.
+    pub verdict: Verdict,
+    /// The image's fs-verity digest.
+    pub image: VerityDigest,
+}
+
+impl Store {
+    /// The artifacts of an engine profile that a host's CPU can run, the one that uses most of it
+    /// first, and the very version of the application that they are of. Never none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unknown`], [`StoreError::NoFit`]; what is wrong with the release.
+    pub fn candidates(
+        &self,
+        profile: EngineProfile,
+        host: &HostProfile,
+        application: &Application,
+    ) -> Result<(Vec<Entry>, Application), StoreError> {
+        let release = self.release(application)?;
+        let Release {
+            artifacts, version, ..
+        } = &*release;
+        let fits = |entry: &&Entry| entry.profile == profile.name();
+        let ranked = artifacts.iter().filter(fits).filter_map(|entry| {
+            let rank = host.rank(&entry.target)?;
+            Some((rank, entry))
+        });
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
+        if ranked.is_empty() {
+            return Err(StoreError::NoFit {
+                what: application.to_string(),
+                targets: artifacts.iter().map(Entry::fits).collect(),
+            });
+        }
+        let entries = ranked.into_iter().map(|(_, entry)| entry.clone());
+        Ok((entries.collect(), application.clone().version(*version)))
+    }
+
+    /// Opens the image of an artifact of this application and version, and judges it under a
+    /// policy. Whether an engine can run it is not asked.
+    ///
+    /// # Errors
+    ///
+    /// [`AdmissionError`].
+    pub fn open_entry(
+        &self,
+        application: &Application,
+        entry: Entry,
+        policy: &TrustPolicy,
+    ) -> Result<OpenedImage, AdmissionError> {
+        let name = entry.image_name();
+        let (file, len) = self.0.artifacts.file(&name)?;
+        self.guard(application, &entry)?;
+        let mode = self.mode_of(&file, &entry)?;
+        demand_mode(policy, mode)?;
+        // No collection takes it while it is in use. Where a lock cannot be had, it is one that
+        // looks whether the file can go, and the file stays for processes that have it open.
+        let _ = try_lock(&file, Hold::Shared);
+        // SAFETY: the file is one that only the store's owner can change, by its folder and its
+        // mode, and that user could as well replace this program; finished files are not
+        // written by admissions or collections. With fs-verity, the kernel sees to it.
+        let file = unsafe { StableFile::new(file, len) }?;
+
+        let image = entry.image;
+        let subject = Subject {
+            entry,
+            application: application.clone(),
+            policy: policy.digest(),
+            mode,
+        };
+        let now = now()?;
+        let (facts, verdict) = match self.0.verdicts.get(&subject, now) {
+            Some(facts) if facts.manifest().image.length == len => (facts, Verdict::Cached),
+            _ => {
+                let known = match mode {
+                    LoadMode::FsVerity => Known::Kernel(image),
+                    _ => Known::Admitted(image),
+                };
+                let view = file.view()?;
+                let facts = self.judge(&view, known, &subject.entry, application, policy, now)?;
+                drop(view);
+                let facts = Arc::new(facts);
+                self.0.verdicts.put(subject, Arc::clone(&facts));
+                (facts, Verdict::Fresh)
+            }
+        };
+        Ok(OpenedImage {
+            file,
+            facts,
+            mode,
+            verdict,
+            image,
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! What a name points at: the releases of an application, each an artifact per target.
+//!
+//! `names/<digest>/<version>` is a release and `names/<digest>/current` the one that a load takes;
+//! the digest is SHA-256 of name and channel, with a zero byte between: any name fits into a
+//! file's.
+
+use edgec_verifier::{Kind, Manifest, Sha256Digest, VerityDigest, check_name};
+use serde::{Deserialize, Serialize};
+
+use super::StoreError;
+
+/// An application in a store: what it is called, in which channel, and which version of it is
+/// meant; none: the current one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Application {
+    pub(crate) name: String,
+    pub(crate) channel: Option<String>,
+    pub(crate) version: Option<u64>,
+}
+
+impl Application {
+    /// The application's current version, of the artifacts that state no channel.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            channel: None,
+            version: None,
+        }
+    }
+
+    /// Of this channel.
+    #[must_use]
+    pub fn in_channel(mut self, channel: impl Into<String>) -> Self {
+        self.channel = Some(channel.into());
+        self
+    }
+
+    /// This version, current or not.
+    #[must_use]
+    pub fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    pub(crate) fn unknown(&self) -> StoreError {
+        let what = self.to_string();
+        StoreError::Unknown { what }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        check_name(&self.name)?;
+        if let Some(channel) = &self.channel {
+            check_name(channel)?;
+        }
+        Ok(())
+    }
+
+    /// The name of its folder.
+    pub(crate) fn folder(&self) -> String {
+        folder_of(&self.name, self.channel.as_deref())
+    }
+
+    pub(crate) fn of(manifest: &Manifest) -> Self {
+        Self {
+            name: manifest.name.clone(),
+            channel: manifest.channel.clone(),
+            version: Some(manifest.version),
+        }
+    }
+}
+
+/// The name of the folder of an application in a channel.
+fn folder_of(name: &str, channel: Option<&str>) -> String {
+    let channel = channel.unwrap_or("");
+    Sha256Digest::of(format!("{name}\0{channel}").as_bytes()).to_string()
+}
+
+impl From<&str> for Application {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl std::fmt::Display for Application {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}`", self.name)?;
+        if let Some(channel) = &self.channel {
+            write!(f, " of channel `{channel}`")?;
+        }
+        match self.version {
+            Some(version) => write!(f, ", version {version}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The name of the release that a load takes.
+pub(crate) const CURRENT: &str = "current";
+
+/// One version of an application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Release {
+    pub(crate) name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) channel: Option<String>,
+    pub(crate) version: u64,
+    pub(crate) artifacts: Vec<Entry>,
+    /// Of the current release: it was made that although newer ones were there, and nothing newer
+    /// takes its place by itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) chosen: bool,
+}
+
+/// Whether loads of a name take a version that was admitted, and if not, why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// They do.
+    Current,
+    /// A newer one is current.
+    Older {
+        /// The version that is current.
+        current: u64,
+    },
+    /// An older one was made current ([`super::Store::make_current`]) and stays that until another
+    /// is.
+    Chosen {
+        /// The version that is current.
+        current: u64,
+    },
+    /// Hosts that run the current version have none of this one yet: it becomes current with the
+    /// last of these artifacts, or when it is made that.
+    Lacks {
+        /// The version that is current.
+        current: u64,
+        /// Target and engine profile of each.
+        targets: Vec<String>,
+    },
+}
+
+/// A current version whose programs are of another kind than those that take its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OtherKind {
+    /// The version that was current.
+    pub version: u64,
+    /// Its kind.
+    pub kind: Kind,
+}
+
+/// One artifact of a release: its target and engine profile, its image and its envelope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Entry {
+    pub(crate) target: String,
+    pub(crate) profile: String,
+    /// The image, by its fs-verity digest.
+    pub(crate) image: VerityDigest,
+    /// The envelope, by its SHA-256.
+    pub(crate) envelope: Sha256Digest,
+}
+
+impl Entry {
+    pub(crate) fn of(manifest: &Manifest, envelope: &[u8]) -> Self {
+        Self {
+            target: manifest.target.id.clone(),
+            profile: manifest.engine.profile.clone(),
+            image: manifest.image.fsverity,
+            envelope: Sha256Digest::of(envelope),
+        }
+    }
+
+    /// Target and profile, for messages.
+    pub(crate) fn fits(&self) -> String {
+        format!("{} ({})", self.target, self.profile)
+    }
+
+    pub(crate) fn image_name(&self) -> String {
+        format!("{}.elf", self.image)
+    }
+
+    /// An image may have been signed more than once, under other names or versions.
+    pub(crate) fn envelope_name(&self) -> String {
+        format!("{}-{}.dsse", self.image, self.envelope)
+    }
+}
+
+impl Release {
+    pub(crate) fn new(manifest: &Manifest) -> Self {
+        Self {
+            name: manifest.name.clone(),
+            channel: manifest.channel.clone(),
+            version: manifest.version,
+            artifacts: Vec::new(),
+            chosen: false,
+        }
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(bytes)
+    }
+
+    pub(crate) fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        serde_json::to_vec(self).map_err(|error| StoreError::damaged(self.name.clone(), error))
+    }
+
+    /// Puts an artifact in, in place of an earlier one for the same target and profile, which is
+    /// the answer.
+    pub(crate) fn put(&mut self, entry: Entry) -> Option<Entry> {
+        let same = |known: &Entry| known.target == entry.target && known.profile == entry.profile;
+        let earlier = self.artifacts.iter().position(same);
+        let earlier = earlier.map(|at| self.artifacts.remove(at));
+        self.artifacts.push(entry);
+        self.artifacts
+            .sort_by(|a, b| (&a.target, &a.profile).cmp(&(&b.target, &b.profile)));
+        earlier
+    }
+
+    /// How this release stands to the current one, which is of another version.
+    pub(crate) fn standing(&self, other: &Self) -> Standing {
+        let current = other.version;
+        let lacks = |wanted: &&Entry| {
+            let mut artifacts = self.artifacts.iter();
+            !artifacts.any(|it| (&it.target, &it.profile) == (&wanted.target, &wanted.profile))
+        };
+        let lacking = other.artifacts.iter().filter(lacks);
+        let targets: Vec<String> = lacking.map(Entry::fits).collect();
+        if current > self.version {
+            Standing::Older { current }
+        } else if other.chosen {
+            Standing::Chosen { current }
+        } else if targets.is_empty() {
+            Standing::Current
+        } else {
+            Standing::Lacks { current, targets }
+        }
+    }
+
+    /// The name of the folder that it belongs in.
+    pub(crate) fn folder(&self) -> String {
+        folder_of(&self.name, self.channel.as_deref())
+    }
+}
+
+/// The version whose release a file of this name is, if it is one: numbers as the store writes
+/// them.
+pub(crate) fn version_of(file: &str) -> Option<u64> {
+    let version: u64 = file.parse().ok()?;
+    (version.to_string() == file).then_some(version)
+}

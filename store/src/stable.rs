@@ -1,0 +1,106 @@
+//! Files whose bytes stay as they are.
+
+use std::fs::File;
+use std::io;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::os::fd::AsRawFd as _;
+use std::ptr::NonNull;
+
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+/// An open file whose bytes do not change any more.
+#[derive(Debug)]
+pub struct StableFile {
+    file: File,
+    len: usize,
+}
+
+impl StableFile {
+    /// States that `file` has `len` bytes and stays as it is.
+    ///
+    /// # Safety
+    ///
+    /// Neither the file's first `len` bytes nor its length may change while the value lives, nor
+    /// while a program lives that was loaded from it.
+    ///
+    /// # Errors
+    ///
+    /// A file that no address space holds.
+    pub unsafe fn new(file: File, len: u64) -> io::Result<Self> {
+        let len = usize::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+        Ok(Self { file, len })
+    }
+
+    /// The file.
+    pub fn into_file(self) -> File {
+        self.file
+    }
+
+    /// The bytes, in memory.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn view(&self) -> io::Result<View<'_>> {
+        Ok(View {
+            start: map(&self.file, self.len)?,
+            len: self.len,
+            of: PhantomData,
+        })
+    }
+
+    /// A name for the open file itself. Of this thread's table of files, which a thread
+    /// may have for itself alone.
+    pub fn path(&self) -> String {
+        format!("/proc/thread-self/fd/{}", self.file.as_raw_fd())
+    }
+}
+
+/// A read-only mapping of a [`StableFile`].
+#[derive(Debug)]
+pub struct View<'a> {
+    start: NonNull<u8>,
+    len: usize,
+    of: PhantomData<&'a StableFile>,
+}
+
+impl Deref for View<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `start` is that of a readable mapping of `len` bytes, or dangling with
+        // `len` 0; it is unmapped only when `self` is dropped. The bytes do not change: that
+        // is what a `StableFile` states.
+        unsafe { std::slice::from_raw_parts(self.start.as_ptr(), self.len) }
+    }
+}
+
+impl Drop for View<'_> {
+    fn drop(&mut self) {
+        if self.len > 0 {
+            // SAFETY: `start` and `len` are those of a mapping that this value made, and
+            // no slice of it outlives `self`. Should unmapping fail, the memory stays.
+            let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
+        }
+    }
+}
+
+fn map(file: &File, len: usize) -> io::Result<NonNull<u8>> {
+    if len == 0 {
+        return Ok(NonNull::dangling());
+    }
+    // SAFETY: a new mapping at an address that the kernel chooses touches no memory that
+    // is in use.
+    let start = unsafe {
+        mmap(
+            std::ptr::null_mut(),
+            len,
+            ProtFlags::READ,
+            MapFlags::PRIVATE,
+            file,
+            0,
+        )
+    }?;
+    NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}

@@ -1,0 +1,128 @@
+//! A look at all that a store has names for. What is wrong with one hides none of the others.
+
+use edgec_files::FolderError;
+
+use super::history::{History, Releases};
+use super::release::Release;
+use super::{Store, StoreError};
+
+/// Something in a store that a look at all of it met and went on from.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The application, where another file says which it is.
+    pub name: Option<String>,
+    /// Its release channel, where it states one.
+    pub channel: Option<String>,
+    /// The version, where it is about one.
+    pub version: Option<u64>,
+    /// What is wrong.
+    pub error: StoreError,
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self {
+            name: None,
+            channel: None,
+            version: None,
+            error,
+        }
+    }
+}
+
+impl From<FolderError> for Problem {
+    fn from(error: FolderError) -> Self {
+        StoreError::from(error).into()
+    }
+}
+
+impl Problem {
+    pub(super) fn of(release: &Release, version: Option<u64>, error: StoreError) -> Self {
+        Self {
+            name: Some(release.name.clone()),
+            channel: release.channel.clone(),
+            version,
+            error,
+        }
+    }
+
+    /// What is not there should be.
+    pub(super) fn lost(self) -> Self {
+        Self {
+            error: self.error.lost(),
+            ..self
+        }
+    }
+}
+
+/// All that there are names for.
+#[derive(Default)]
+pub(super) struct Survey {
+    /// Every release of every name, and whether it is the current one.
+    pub(super) releases: Vec<(Release, bool)>,
+    /// What cannot be read, and may name anything.
+    pub(super) problems: Vec<Problem>,
+    /// What is nothing of a store's.
+    pub(super) foreign: Vec<String>,
+    /// Folders without anything in them.
+    pub(super) empty: Vec<String>,
+}
+
+impl Store {
+    pub(super) fn survey(&self) -> Result<Survey, StoreError> {
+        let mut survey = Survey::default();
+        for key in self.0.names.names()? {
+            if !is_key(&key) {
+                survey.foreign.push(self.0.names.name(&key));
+                continue;
+            }
+            match self.releases(&key) {
+                Ok(releases) => survey.include(key, releases),
+                Err(error) if error.is_absence() => {}
+                Err(error) => survey.problems.push(error.into()),
+            }
+        }
+        Ok(survey)
+    }
+
+    fn releases(&self, key: &str) -> Result<Releases, StoreError> {
+        let folder = self.0.names.folder(key)?;
+        History::new(folder, key.to_owned(), &self.0.temporary).all()
+    }
+}
+
+impl Survey {
+    fn include(&mut self, key: String, all: Releases) {
+        let Releases {
+            by_version,
+            current,
+            unreadable,
+            foreign,
+        } = all;
+        if by_version.is_empty() && unreadable.is_empty() && foreign.is_empty() {
+            self.empty.push(key);
+        }
+        // Any release of the folder says whose it is.
+        let known = by_version.first_key_value().map(|(_, release)| release);
+        let problems = unreadable.into_iter().map(|(version, error)| match known {
+            Some(release) => Problem::of(release, version, error),
+            None => Problem {
+                version,
+                ..error.into()
+            },
+        });
+        self.problems.extend(problems);
+        self.foreign.extend(foreign);
+        let releases = by_version.into_values();
+        self.releases.extend(releases.map(|release| {
+            let is_current = current == Some(release.version);
+            (release, is_current)
+        }));
+    }
+}
+
+/// Whether it is the name of an application's folder.
+fn is_key(name: &str) -> bool {
+    name.parse::<edgec_verifier::Sha256Digest>().is_ok()
+}

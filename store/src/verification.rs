@@ -1,0 +1,93 @@
+//! Whether everything in a store is as it was admitted.
+
+use std::io::Read as _;
+
+use edgec_files::read_bounded;
+use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_digest};
+
+use super::list::{Examination, StoredArtifact};
+use super::release::{Application, Entry};
+use super::survey::Problem;
+use super::{AdmissionError, Store, StoreError, demand_mode, now};
+
+/// An artifact, and what is wrong with it.
+pub type Verification = (StoredArtifact, Option<AdmissionError>);
+
+impl Store {
+    /// Hashes every image, and judges every artifact that a name points at under a policy, each as
+    /// a host that sees it for the first time. Returns what is wrong with each. Also returns
+    /// releases that could not be read.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the folder of the names cannot be read.
+    pub fn verify(
+        &self,
+        policy: &TrustPolicy,
+    ) -> Result<(Vec<Verification>, Vec<Problem>), StoreError> {
+        let mut verified = Vec::new();
+        let (all, problems) = self.examine()?;
+        for examination in all {
+            let Examination {
+                artifact,
+                entry,
+                fault,
+            } = examination;
+            let application = Application {
+                name: artifact.name.clone(),
+                channel: artifact.channel.clone(),
+                version: Some(artifact.version),
+            };
+            let outcome = match fault {
+                None => self.verify_entry(&entry, &application, policy),
+                Some(fault) => Err(fault.into()),
+            };
+            let outcome = match outcome {
+                Err(AdmissionError::Store(error)) if error.is_absence() => {
+                    if !self.points_at(&application, &entry) {
+                        continue;
+                    }
+                    Err(error.lost().into())
+                }
+                outcome => outcome,
+            };
+            verified.push((artifact, outcome.err()));
+        }
+        Ok((verified, problems))
+    }
+
+    /// Verifies an artifact whose image has the length that it should have.
+    fn verify_entry(
+        &self,
+        entry: &Entry,
+        application: &Application,
+        policy: &TrustPolicy,
+    ) -> Result<(), AdmissionError> {
+        let (file, len) = self.0.artifacts.file(&entry.image_name())?;
+        let mode = self.mode_of(&file, entry)?;
+        let name = || self.0.artifacts.name(&entry.image_name());
+        // Read, not mapped: to read a damaged page under fs-verity is an error, and to touch it in
+        // a mapping ends the process.
+        let len = len.min(MAX_ARTIFACT_LEN);
+        let image = read_bounded(file.take(MAX_ARTIFACT_LEN), MAX_ARTIFACT_LEN, len);
+        let image = image.map_err(|error| StoreError::io(name(), error))?;
+        let found = fsverity_digest(&image);
+        if found != entry.image {
+            let what = format!("its digest is {found}");
+            return Err(StoreError::damaged(name(), what).into());
+        }
+        demand_mode(policy, mode)?;
+        let known = Known::Admitted(found);
+        self.judge(&image, known, entry, application, policy, now()?)?;
+        Ok(())
+    }
+
+    /// Whether a name points at an artifact, as far as that can be read.
+    fn points_at(&self, application: &Application, entry: &Entry) -> bool {
+        match self.release(application) {
+            Ok(release) => release.artifacts.contains(entry),
+            Err(StoreError::Unknown { .. }) => false,
+            Err(_) => true,
+        }
+    }
+}
