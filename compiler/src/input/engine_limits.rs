@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::panic::catch_unwind;
 
+use edgec_targets::{EngineProfile, EngineSettings};
 use wasmparser::{Parser, Validator, WasmFeatures};
 use wasmtime_environ::component::{ComponentTypesBuilder, Translator};
 use wasmtime_environ::{
@@ -47,10 +48,34 @@ pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), Beyond> {
     Err(Beyond { message, advice })
 }
 
-/// The settings of the engine that its front end looks at, as `crate::native::settings` has them.
+/// The settings of the engine as its front end takes them. The list says what code and its host
+/// share; the rest are the engine's defaults, and decide nothing here.
 pub(crate) fn tunables() -> Tunables {
+    let settings = EngineProfile::Default.settings();
+    let EngineSettings {
+        memory, gc_heap, ..
+    } = settings;
     Tunables {
         collector: Some(Collector::Copying),
+        epoch_interruption: settings.epoch_interruption,
+        consume_fuel: settings.consume_fuel,
+        concurrency_support: settings.concurrency_support,
+        debug_native: settings.debug_info,
+        debug_symbols: settings.debug_symbols,
+        memory_reservation: memory.reservation,
+        memory_guard_size: memory.guard_size,
+        memory_reservation_for_growth: memory.reservation_for_growth,
+        memory_may_move: memory.may_move,
+        gc_heap_reservation: gc_heap.reservation,
+        gc_heap_guard_size: gc_heap.guard_size,
+        gc_heap_reservation_for_growth: gc_heap.reservation_for_growth,
+        gc_heap_may_move: gc_heap.may_move,
+        gc_heap_initial_size: settings.gc_heap_initial_size,
+        guard_before_linear_memory: settings.guard_before_linear_memory,
+        memory_init_cow: settings.memory_init_cow,
+        table_lazy_init: settings.table_lazy_init,
+        relaxed_simd_deterministic: settings.relaxed_simd_deterministic,
+        signals_based_traps: settings.signals_based_traps,
         ..Tunables::default_u64()
     }
 }

@@ -19,10 +19,10 @@ use wasmtime::{Collector, Config, Engine, Store, Strategy, WasmBacktrace};
 use wasmtime::{WasmBacktraceDetails, error::Error};
 use wasmtime_wizer::Wizer;
 
-use crate::ValidComponent;
 use crate::native::instance_state::{GrowthOrTrap, State};
 use crate::native::precompile::chain;
 use crate::worker::machine::limits_address_space;
+use crate::{EngineProfile, ValidComponent};
 
 /// The version of the crate that makes snapshots.
 pub const WIZER_VERSION: &str = "48.0.8";
@@ -118,8 +118,10 @@ fn check(program: &ValidComponent) -> Result<(), Refusal> {
 }
 
 /// An engine for the instrumented component. What runs in it decides bytes that are signed:
-/// nothing in it may depend on this machine.
-fn config(used: WasmFeatures) -> Config {
+/// nothing in it may depend on this machine. So it also differs from what is compiled: results of
+/// relaxed SIMD and the bits of NaNs are the same on all CPUs. What is not set here are defaults of
+/// the engine, which the list of settings has too.
+pub(crate) fn config(used: WasmFeatures) -> Config {
     let mut config = Config::new();
     // Wizer's accessors may import several memories.
     let base = WasmFeatures::WASM2.union(WasmFeatures::MULTI_MEMORY);
@@ -127,7 +129,7 @@ fn config(used: WasmFeatures) -> Config {
     config.wasm_features(WasmFeatures::all().difference(enabled), false);
     config.wasm_features(enabled, true);
     config.collector(Collector::Copying);
-    config.concurrency_support(true);
+    config.concurrency_support(EngineProfile::Default.settings().concurrency_support);
     config.strategy(Strategy::Cranelift);
     config.cranelift_nan_canonicalization(true);
     config.relaxed_simd_deterministic(true);

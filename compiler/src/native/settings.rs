@@ -1,6 +1,6 @@
 //! Every engine setting of the profiles, by name.
 //!
-//! The values of `default` are Wasmtime 48's defaults on a 64-bit host, so that an unmodified
+//! What code and its host share is one list in [`edgec_targets`]. The values of `default` are Wasmtime 48's defaults on a 64-bit host, so that an unmodified
 //! Wasmtime loads the artifacts. They are set all the same, each of them: a default may
 //! follow a cargo feature or an environment variable of the builder, and an artifact must
 //! not. Where `edge` differs, the setting says so. Left at the engine's defaults, which are
@@ -8,7 +8,10 @@
 //!
 //! Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
 
-use edgec_targets::Target;
+#[cfg(test)]
+mod tests;
+
+use edgec_targets::{EngineSettings, Target};
 use wasmparser::WasmFeatures;
 use wasmtime::{
     Collector, Config, Inlining, OptLevel, RegallocAlgorithm, Strategy, WasmBacktraceDetails,
@@ -16,20 +19,12 @@ use wasmtime::{
 
 use crate::EngineProfile;
 
-const GIB: u64 = 1 << 30;
-const MIB: u64 = 1 << 20;
-
 /// What every engine that runs WebAssembly 2.0 has: enabled whether used or not, so that
 /// the engine's own adapters between components find it. Not the collector, which
 /// wasmparser counts among them: engines differ in which one they have.
 const BASE: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::MULTI_MEMORY)
     .difference(WasmFeatures::GC_TYPES);
-
-/// Whether a host can interrupt what runs: all that the profiles do not share.
-fn epochs(profile: EngineProfile) -> bool {
-    matches!(profile, EngineProfile::Edge)
-}
 
 /// A configuration for compiling a program that uses `features` for `target` and `profile`,
 /// and for nothing else: no property of this machine gets in.
@@ -47,35 +42,16 @@ pub(crate) fn config(
     config.wasm_features(enabled, true);
     // Named in the image, and compared at load, only when the program needs a collector.
     config.collector(Collector::Copying);
-    config.concurrency_support(true);
+    share(&mut config, &profile.settings());
 
     config.strategy(Strategy::Cranelift);
     config.cranelift_opt_level(OptLevel::Speed);
     config.cranelift_regalloc_algorithm(RegallocAlgorithm::Backtracking);
     config.cranelift_debug_verifier(false);
     config.cranelift_nan_canonicalization(false);
-    config.relaxed_simd_deterministic(false);
     config.compiler_inlining(Inlining::No);
 
-    config.memory_reservation(4 * GIB);
-    config.memory_guard_size(32 * MIB);
-    config.memory_reservation_for_growth(2 * GIB);
-    config.memory_may_move(true);
-    config.guard_before_linear_memory(true);
-    config.memory_init_cow(true);
-    config.table_lazy_init(true);
-    config.gc_heap_reservation(4 * GIB);
-    config.gc_heap_guard_size(32 * MIB);
-    config.gc_heap_reservation_for_growth(2 * GIB);
-    config.gc_heap_may_move(true);
-    config.gc_heap_initial_size(0);
-    config.signals_based_traps(true);
-    config.consume_fuel(false);
-    config.epoch_interruption(epochs(profile));
-
-    config.debug_info(false);
-    // For the debug file: no image keeps them (`strip.rs`).
-    config.debug_symbols(true);
+    // For the debug file: no image keeps it (`strip.rs`).
     config.generate_address_map(true);
     // Unused: on Linux the engine walks the stack by frame pointers and its own tables only, for
     // traps and exceptions too (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`). A panic of the
@@ -89,6 +65,35 @@ pub(crate) fn config(
     Ok(config)
 }
 
+/// Sets what code and its host share.
+fn share(config: &mut Config, settings: &EngineSettings) {
+    let EngineSettings {
+        memory, gc_heap, ..
+    } = settings;
+    config.concurrency_support(settings.concurrency_support);
+    config.relaxed_simd_deterministic(settings.relaxed_simd_deterministic);
+
+    config.memory_reservation(memory.reservation);
+    config.memory_guard_size(memory.guard_size);
+    config.memory_reservation_for_growth(memory.reservation_for_growth);
+    config.memory_may_move(memory.may_move);
+    config.guard_before_linear_memory(settings.guard_before_linear_memory);
+    config.memory_init_cow(settings.memory_init_cow);
+    config.table_lazy_init(settings.table_lazy_init);
+    config.gc_heap_reservation(gc_heap.reservation);
+    config.gc_heap_guard_size(gc_heap.guard_size);
+    config.gc_heap_reservation_for_growth(gc_heap.reservation_for_growth);
+    config.gc_heap_may_move(gc_heap.may_move);
+    config.gc_heap_initial_size(settings.gc_heap_initial_size);
+    config.signals_based_traps(settings.signals_based_traps);
+    config.consume_fuel(settings.consume_fuel);
+    config.epoch_interruption(settings.epoch_interruption);
+
+    config.debug_info(settings.debug_info);
+    // For the debug file: no image keeps them (`strip.rs`).
+    config.debug_symbols(settings.debug_symbols);
+}
+
 /// The settings that decide what a host must be like, for the manifest.
 pub(crate) fn tunables(
     features: WasmFeatures,
@@ -99,26 +104,45 @@ pub(crate) fn tunables(
     } else {
         "none"
     };
+    let settings = profile.settings();
+    let EngineSettings {
+        memory, gc_heap, ..
+    } = settings;
     vec![
         ("collector", collector.to_owned()),
-        ("concurrencySupport", "true".to_owned()),
-        ("consumeFuel", "false".to_owned()),
-        ("debugInfo", "false".to_owned()),
-        ("debugSymbols", "true".to_owned()),
-        ("epochInterruption", epochs(profile).to_string()),
-        ("gcHeapGuardSize", (32 * MIB).to_string()),
-        ("gcHeapInitialSize", "0".to_owned()),
-        ("gcHeapMayMove", "true".to_owned()),
-        ("gcHeapReservation", (4 * GIB).to_string()),
-        ("guardBeforeLinearMemory", "true".to_owned()),
+        (
+            "concurrencySupport",
+            settings.concurrency_support.to_string(),
+        ),
+        ("consumeFuel", settings.consume_fuel.to_string()),
+        ("debugInfo", settings.debug_info.to_string()),
+        ("debugSymbols", settings.debug_symbols.to_string()),
+        ("epochInterruption", settings.epoch_interruption.to_string()),
+        ("gcHeapGuardSize", gc_heap.guard_size.to_string()),
+        (
+            "gcHeapInitialSize",
+            settings.gc_heap_initial_size.to_string(),
+        ),
+        ("gcHeapMayMove", gc_heap.may_move.to_string()),
+        ("gcHeapReservation", gc_heap.reservation.to_string()),
+        (
+            "guardBeforeLinearMemory",
+            settings.guard_before_linear_memory.to_string(),
+        ),
         ("inlining", "no".to_owned()),
-        ("memoryGuardSize", (32 * MIB).to_string()),
-        ("memoryInitCow", "true".to_owned()),
-        ("memoryMayMove", "true".to_owned()),
-        ("memoryReservation", (4 * GIB).to_string()),
-        ("relaxedSimdDeterministic", "false".to_owned()),
-        ("signalsBasedTraps", "true".to_owned()),
-        ("tableLazyInit", "true".to_owned()),
+        ("memoryGuardSize", memory.guard_size.to_string()),
+        ("memoryInitCow", settings.memory_init_cow.to_string()),
+        ("memoryMayMove", memory.may_move.to_string()),
+        ("memoryReservation", memory.reservation.to_string()),
+        (
+            "relaxedSimdDeterministic",
+            settings.relaxed_simd_deterministic.to_string(),
+        ),
+        (
+            "signalsBasedTraps",
+            settings.signals_based_traps.to_string(),
+        ),
+        ("tableLazyInit", settings.table_lazy_init.to_string()),
     ]
 }
 
