@@ -34,8 +34,10 @@ mod input {
 /// What the indices of a component mean, and what is counted by following them.
 mod index {
     pub(crate) mod component_types;
+    pub(crate) mod follow;
     pub(crate) mod inlining;
     pub(crate) mod resources;
+    pub(crate) mod spaces;
 }
 
 /// What is done to a program while it is still WebAssembly.

@@ -7,10 +7,10 @@
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
-    ComponentTypeRef, Encoding, Instance, MemoryType, Parser, Payload, TableType,
-};
+use wasmparser::{ComponentInstance, Encoding, Instance, MemoryType, Payload, Result, TableType};
+
+use crate::index::follow::{Meaning, follow};
+use crate::index::spaces::{Sort, Spaces};
 
 /// More memories and tables than this are counted as this many: nested instantiation
 /// can double at every level, and no pool allows so many.
@@ -51,33 +51,27 @@ pub struct Limits {
 /// An entry of an index space of core modules or components: what it needs, when known.
 type Known = Option<Rc<Resources>>;
 
-/// A module or component that is being read.
-struct Level {
-    encoding: Encoding,
-    needs: Resources,
-    modules: Vec<Known>,
-    components: Vec<Known>,
-}
-
 impl Resources {
     /// Counts the needs of a valid binary.
     pub(crate) fn of(wasm: &[u8]) -> Self {
-        let mut levels: Vec<Level> = Vec::new();
-        let mut left = MAX_ENTRIES_KEPT;
-        for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
-            match payload {
-                Payload::Version { encoding, .. } => levels.push(Level::new(encoding)),
-                Payload::End(_) => {
-                    let Some(done) = levels.pop() else { break };
-                    match levels.last_mut() {
-                        Some(outer) => outer.define(done),
-                        None => return done.needs,
-                    }
-                }
-                payload => Level::read(&mut levels, payload, &mut left),
-            }
+        let mut count = Count {
+            open: Vec::new(),
+            whole: None,
+            left: MAX_ENTRIES_KEPT,
+        };
+        let read: Result<()> = follow(wasm, &mut count);
+        read.ok().and(count.whole).unwrap_or_default()
+    }
+
+    /// The needs of a core module or component in which nothing was counted yet.
+    fn begin(encoding: Encoding) -> Self {
+        Self {
+            // A core module is one instance of itself.
+            core_instances: u64::from(encoding == Encoding::Module),
+            instantiations: 1,
+            complete: true,
+            ..Self::default()
         }
-        Self::default()
     }
 
     /// Adds the needs of an instance. `left` is how many entries may still be added to any list.
@@ -103,129 +97,76 @@ impl Resources {
     }
 }
 
-impl Level {
-    fn new(encoding: Encoding) -> Self {
-        Self {
-            encoding,
-            needs: Resources {
-                // A core module is one instance of itself.
-                core_instances: u64::from(encoding == Encoding::Module),
-                instantiations: 1,
-                complete: true,
-                ..Resources::default()
-            },
-            modules: Vec::new(),
-            components: Vec::new(),
+/// The count of what a program needs.
+struct Count {
+    /// The modules and components that are being read, the innermost last.
+    open: Vec<Resources>,
+    /// The whole program, when it has ended.
+    whole: Option<Resources>,
+    /// How many entries may still be added to any list.
+    left: usize,
+}
+
+impl Count {
+    /// Adds the needs of an instance to those of what is read.
+    fn add(&mut self, instance: &Known) {
+        if let Some(needs) = self.open.last_mut() {
+            needs.add(instance, &mut self.left);
         }
     }
+}
 
-    /// Enters a finished inner module or component into the index space.
-    fn define(&mut self, inner: Level) {
-        match inner.encoding {
-            Encoding::Module => self.modules.push(Some(Rc::new(inner.needs))),
-            Encoding::Component => self.components.push(Some(Rc::new(inner.needs))),
-        }
+impl<'a> Meaning<'a> for Count {
+    type Known = Known;
+
+    fn enter(&mut self, encoding: Encoding) {
+        self.open.push(Resources::begin(encoding));
     }
 
-    fn read(levels: &mut [Level], payload: Payload<'_>, left: &mut usize) {
-        if let Some(level) = levels.last_mut() {
-            level.needs.steps = level.needs.steps.saturating_add(entries(&payload));
-        }
-        if let Payload::ComponentAliasSection(section) = payload {
-            for alias in section.into_iter().flatten() {
-                Self::alias(levels, &alias);
-            }
-            return;
-        }
-        let Some(level) = levels.last_mut() else {
+    fn section(&mut self, _: Encoding, payload: &Payload<'a>) {
+        let Some(needs) = self.open.last_mut() else {
             return;
         };
+        needs.steps = needs.steps.saturating_add(entries(payload));
         match payload {
             Payload::MemorySection(section) => {
-                let memories = section.into_iter().flatten();
-                level.needs.memories.extend(memories.map(in_bytes));
+                let memories = section.clone().into_iter().flatten();
+                needs.memories.extend(memories.map(in_bytes));
             }
             Payload::TableSection(section) => {
-                let tables = section.into_iter().flatten();
-                level
-                    .needs
-                    .tables
-                    .extend(tables.map(|table| in_elements(table.ty)));
-            }
-            Payload::InstanceSection(section) => {
-                for instance in section.into_iter().flatten() {
-                    if let Instance::Instantiate { module_index, .. } = instance {
-                        let module = at(&level.modules, module_index);
-                        level.needs.add(&module, left);
-                    }
-                }
-            }
-            Payload::ComponentInstanceSection(section) => {
-                for instance in section.into_iter().flatten() {
-                    if let ComponentInstance::Instantiate {
-                        component_index, ..
-                    } = instance
-                    {
-                        let component = at(&level.components, component_index);
-                        level.needs.add(&component, left);
-                    }
-                }
-            }
-            Payload::ComponentImportSection(section) => {
-                for import in section.into_iter().flatten() {
-                    match import.ty {
-                        ComponentTypeRef::Module(_) => level.modules.push(None),
-                        ComponentTypeRef::Component(_) => level.components.push(None),
-                        _ => {}
-                    }
-                }
-            }
-            // An export is a new entry of its index space.
-            Payload::ComponentExportSection(section) => {
-                for export in section.into_iter().flatten() {
-                    match export.kind {
-                        ComponentExternalKind::Module => {
-                            level.modules.push(at(&level.modules, export.index));
-                        }
-                        ComponentExternalKind::Component => {
-                            level.components.push(at(&level.components, export.index));
-                        }
-                        _ => {}
-                    }
-                }
+                let tables = section.clone().into_iter().flatten();
+                let tables = tables.map(|table| in_elements(table.ty));
+                needs.tables.extend(tables);
             }
             _ => {}
         }
     }
 
-    fn alias(levels: &mut [Level], alias: &ComponentAlias<'_>) {
-        let outer = |count: u32, index: u32, of: fn(&Level) -> &[Known]| {
-            let count = usize::try_from(count).ok()?;
-            let level = levels.iter().rev().nth(count)?;
-            at(of(level), index)
-        };
-        let (module, component) = match *alias {
-            ComponentAlias::Outer { kind, count, index } => match kind {
-                ComponentOuterAliasKind::CoreModule => {
-                    (Some(outer(count, index, |level| &level.modules)), None)
-                }
-                ComponentOuterAliasKind::Component => {
-                    (None, Some(outer(count, index, |level| &level.components)))
-                }
-                _ => (None, None),
-            },
-            // What an instance exports is not followed.
-            ComponentAlias::InstanceExport { kind, .. } => match kind {
-                ComponentExternalKind::Module => (Some(None), None),
-                ComponentExternalKind::Component => (None, Some(None)),
-                _ => (None, None),
-            },
-            ComponentAlias::CoreInstanceExport { .. } => (None, None),
-        };
-        if let Some(level) = levels.last_mut() {
-            level.modules.extend(module);
-            level.components.extend(component);
+    fn leave(&mut self, _: Encoding) -> Known {
+        let done = self.open.pop()?;
+        if self.open.is_empty() {
+            self.whole = Some(done);
+            return None;
         }
+        Some(Rc::new(done))
+    }
+
+    fn instance(&mut self, spaces: &Spaces<Known>, instance: &ComponentInstance<'a>) -> Known {
+        if let ComponentInstance::Instantiate {
+            component_index, ..
+        } = instance
+        {
+            self.add(&spaces.get(Sort::Component, *component_index));
+        }
+        // What an instance exports is not followed.
+        None
+    }
+
+    fn core_instance(&mut self, spaces: &Spaces<Known>, instance: &Instance<'a>) -> Known {
+        if let Instance::Instantiate { module_index, .. } = instance {
+            self.add(&spaces.get(Sort::Module, *module_index));
+        }
+        None
     }
 }
 
@@ -244,11 +185,6 @@ fn entries(payload: &Payload<'_>) -> u64 {
         Payload::ImportSection(section) => section.count(),
         _ => 0,
     })
-}
-
-fn at(space: &[Known], index: u32) -> Known {
-    let index = usize::try_from(index).ok()?;
-    space.get(index).cloned().flatten()
 }
 
 fn in_bytes(memory: MemoryType) -> Limits {

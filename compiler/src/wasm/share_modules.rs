@@ -17,10 +17,10 @@ use wasm_encoder::{
     Alias, ComponentAliasSection, ComponentOuterAliasKind as Outer, ComponentSection as _,
     ComponentSectionId, RawSection,
 };
-use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind, ComponentTypeRef, Payload,
-};
+use wasmparser::{Encoding, Payload};
 
+use crate::index::follow::Meaning;
+use crate::index::spaces::{Sort, Spaces};
 use crate::input::validate::validate_known;
 use crate::wasm::sections::{Rewritten, sections};
 use crate::{Kind, ValidComponent};
@@ -43,31 +43,18 @@ pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) 
     }
 }
 
-/// The index spaces of a component.
+/// Where the bytes of each definition in a component are first.
 #[derive(Default)]
-struct Scope<'a> {
-    modules: Space<'a>,
-    components: Space<'a>,
+struct First<'a> {
+    modules: HashMap<Definition<'a>, u32>,
+    components: HashMap<Definition<'a>, u32>,
 }
 
-/// An index space: where the bytes of a definition are first in it, and how long it is.
-#[derive(Default)]
-struct Space<'a> {
-    first: HashMap<Definition<'a>, u32>,
-    length: u32,
-}
+/// Of entries that are no definitions only their number counts.
+struct Counted;
 
-impl<'a> Space<'a> {
-    /// Adds a definition.
-    fn define(&mut self, definition: Definition<'a>) {
-        self.first.entry(definition).or_insert(self.length);
-        self.skip();
-    }
-
-    /// Adds an entry that is no definition.
-    fn skip(&mut self) {
-        self.length = self.length.saturating_add(1);
-    }
+impl Meaning<'_> for Counted {
+    type Known = ();
 }
 
 /// The bytes of a core module or component. They are hashed once, since they are looked up in each
@@ -86,8 +73,9 @@ impl Hash for Definition<'_> {
 
 #[derive(Default)]
 struct Sharing<'a> {
-    /// The component that is read, after those around it.
-    scopes: Vec<Scope<'a>>,
+    spaces: Spaces<()>,
+    /// Of the component that is read, after those around it.
+    first: Vec<First<'a>>,
     found: usize,
     /// Seeded, so that no program can be made whose definitions all have the same hash.
     hasher: RandomState,
@@ -96,7 +84,8 @@ struct Sharing<'a> {
 impl<'a> Sharing<'a> {
     /// `None` when the component has something that is not understood.
     fn rewrite(&mut self, component: &'a [u8], out: &mut Rewritten<'_>) -> Option<()> {
-        self.scopes.push(Scope::default());
+        self.spaces.begin();
+        self.first.push(First::default());
         for section in sections(component)? {
             match (&section.payload, section.nested) {
                 (Payload::ModuleSection { .. }, Some(inner)) => {
@@ -105,11 +94,11 @@ impl<'a> Sharing<'a> {
                         Some(alias) => self.replace(alias, out.replace(&section)),
                         None => out.keep(&section),
                     }
-                    self.scope()?.modules.define(module);
+                    self.define(Encoding::Module, module)?;
                 }
                 (Payload::ComponentSection { .. }, Some(inner)) => {
                     let component = self.definition(inner);
-                    match self.scope()?.components.first.get(&component).copied() {
+                    match self.first.last()?.components.get(&component).copied() {
                         Some(index) => {
                             let alias = outer(Outer::Component, 0, index);
                             self.replace(alias, out.replace(&section));
@@ -127,20 +116,32 @@ impl<'a> Sharing<'a> {
                             }
                         }
                     }
-                    self.scope()?.components.define(component);
+                    self.define(Encoding::Component, component)?;
                 }
+                (Payload::UnknownSection { .. }, _) => return None,
                 (payload, _) => {
-                    self.count(payload)?;
+                    self.spaces.read(payload, &mut Counted).ok()?;
                     out.keep(&section);
                 }
             }
         }
-        self.scopes.pop();
+        self.first.pop();
+        self.spaces.end();
         Some(())
     }
 
-    fn scope(&mut self) -> Option<&mut Scope<'a>> {
-        self.scopes.last_mut()
+    /// Adds a definition to its index space.
+    fn define(&mut self, encoding: Encoding, definition: Definition<'a>) -> Option<()> {
+        let sort = Sort::of_definition(encoding);
+        let index = self.spaces.next_index(sort);
+        let first = self.first.last_mut()?;
+        let first = match encoding {
+            Encoding::Module => &mut first.modules,
+            Encoding::Component => &mut first.components,
+        };
+        first.entry(definition).or_insert(index);
+        self.spaces.add(sort, ());
+        Some(())
     }
 
     fn definition(&self, bytes: &'a [u8]) -> Definition<'a> {
@@ -150,9 +151,9 @@ impl<'a> Sharing<'a> {
 
     /// An alias of an earlier core module with the same bytes.
     fn module(&self, module: &Definition<'a>) -> Option<Alias<'static>> {
-        let scopes = self.scopes.iter().rev().zip(0..);
-        let mut places = scopes.filter_map(|(scope, count)| {
-            let index = scope.modules.first.get(module)?;
+        let components = self.first.iter().rev().zip(0..);
+        let mut places = components.filter_map(|(first, count)| {
+            let index = first.modules.get(module)?;
             Some(outer(Outer::CoreModule, count, *index))
         });
         places.next()
@@ -163,52 +164,6 @@ impl<'a> Sharing<'a> {
         aliases.alias(alias);
         aliases.append_to_component(out);
         self.found += 1;
-    }
-
-    /// Follows the index spaces through what is not a definition.
-    fn count(&mut self, payload: &Payload<'_>) -> Option<()> {
-        let scope = self.scope()?;
-        let mut kinds = Vec::new();
-        match payload {
-            Payload::ComponentImportSection(section) => {
-                for import in section.clone() {
-                    kinds.push(match import.ok()?.ty {
-                        ComponentTypeRef::Module(_) => ComponentExternalKind::Module,
-                        ComponentTypeRef::Component(_) => ComponentExternalKind::Component,
-                        _ => continue,
-                    });
-                }
-            }
-            // An export is a new entry of its index space.
-            Payload::ComponentExportSection(section) => {
-                for export in section.clone() {
-                    kinds.push(export.ok()?.kind);
-                }
-            }
-            Payload::ComponentAliasSection(section) => {
-                for alias in section.clone() {
-                    kinds.push(match alias.ok()? {
-                        ComponentAlias::InstanceExport { kind, .. } => kind,
-                        ComponentAlias::Outer { kind, .. } => match kind {
-                            ComponentOuterAliasKind::CoreModule => ComponentExternalKind::Module,
-                            ComponentOuterAliasKind::Component => ComponentExternalKind::Component,
-                            _ => continue,
-                        },
-                        ComponentAlias::CoreInstanceExport { .. } => continue,
-                    });
-                }
-            }
-            Payload::UnknownSection { .. } => return None,
-            _ => {}
-        }
-        for kind in kinds {
-            match kind {
-                ComponentExternalKind::Module => scope.modules.skip(),
-                ComponentExternalKind::Component => scope.components.skip(),
-                _ => {}
-            }
-        }
-        Some(())
     }
 }
 

@@ -5,9 +5,11 @@
 use std::collections::{BTreeSet, HashMap};
 
 use wasmparser::{
-    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
-    ComponentTypeRef, Encoding, Instance, Parser, Payload,
+    ComponentExport, ComponentExternalKind, ComponentInstance, Encoding, Instance, Payload,
 };
+
+use crate::index::follow::{Meaning, follow};
+use crate::index::spaces::{Sort, Spaces};
 
 /// What a component uses of a core module.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,219 +27,141 @@ struct Definition<'a> {
     used: Used<'a>,
 }
 
-/// An entry of an index space: the number of the definition, in file order, when it is one.
+/// Of an entry of an index space: the number of the core module's definition, in file order, that it
+/// is, or that it is an instance of.
 type Known = Option<usize>;
 
-/// A binary that is being read.
-enum Level {
-    Module(usize),
-    Component {
-        modules: Vec<Known>,
-        /// Core instances, by the modules that they are instances of.
-        instances: Vec<Known>,
-    },
-}
-
-struct Reader<'a> {
+#[derive(Default)]
+struct Uses<'a> {
     definitions: Vec<Definition<'a>>,
-    levels: Vec<Level>,
+    /// Whether everything was understood.
+    failed: bool,
 }
 
 /// What is used of each core module of a valid component, in file order; `None` when the
 /// component has something that is not understood.
 pub(super) fn used(component: &[u8]) -> Option<Vec<Used<'_>>> {
-    let mut reader = Reader {
-        definitions: Vec::new(),
-        levels: Vec::new(),
-    };
-    for payload in Parser::new(0).parse_all(component) {
-        reader.read(payload.ok()?)?;
-    }
-    let definitions = reader.definitions.into_iter();
-    Some(definitions.map(|definition| definition.used).collect())
+    let mut uses = Uses::default();
+    follow(component, &mut uses).ok()?;
+    let definitions = uses.definitions.into_iter();
+    let used = definitions.map(|definition| definition.used).collect();
+    (!uses.failed).then_some(used)
 }
 
-impl<'a> Reader<'a> {
-    fn read(&mut self, payload: Payload<'a>) -> Option<()> {
+impl<'a> Meaning<'a> for Uses<'a> {
+    type Known = Known;
+
+    fn enter(&mut self, encoding: Encoding) {
+        if encoding == Encoding::Module {
+            self.definitions.push(Definition {
+                imports: HashMap::new(),
+                used: Used::Names(BTreeSet::new()),
+            });
+        }
+    }
+
+    fn section(&mut self, _: Encoding, payload: &Payload<'a>) {
         match payload {
-            Payload::Version { encoding, .. } => self.enter(encoding),
-            Payload::End(_) => self.leave()?,
+            // The core module that is read is the last one.
             Payload::ImportSection(section) => {
-                let Some(Level::Module(number)) = self.levels.last() else {
-                    return None;
+                let Some(definition) = self.definitions.last_mut() else {
+                    self.failed = true;
+                    return;
                 };
-                let definition = self.definitions.get_mut(*number)?;
-                for import in section.into_imports() {
-                    let import = import.ok()?;
+                for import in section.clone().into_imports() {
+                    let Ok(import) = import else {
+                        self.failed = true;
+                        return;
+                    };
                     let names = definition.imports.entry(import.module).or_default();
                     names.insert(import.name);
                 }
             }
-            Payload::InstanceSection(section) => {
-                for instance in section {
-                    let of = self.instantiate(&instance.ok()?)?;
-                    self.spaces()?.1.push(of);
-                }
-            }
-            Payload::ComponentAliasSection(section) => {
-                for alias in section {
-                    self.alias(&alias.ok()?)?;
-                }
-            }
-            Payload::ComponentInstanceSection(section) => {
-                for instance in section {
-                    self.component_instance(&instance.ok()?)?;
-                }
-            }
-            Payload::ComponentImportSection(section) => {
-                for import in section {
-                    if let ComponentTypeRef::Module(_) = import.ok()?.ty {
-                        self.spaces()?.0.push(None);
-                    }
-                }
-            }
-            Payload::ComponentExportSection(section) => {
-                for export in section {
-                    let export = export.ok()?;
-                    let given = self.give(export.kind, export.index)?;
-                    if export.kind == ComponentExternalKind::Module {
-                        // An export is a new entry of its index space.
-                        self.spaces()?.0.push(given);
-                    }
-                }
-            }
-            Payload::UnknownSection { .. } => return None,
-            // The rest names core items by indices that an alias made.
+            Payload::UnknownSection { .. } => self.failed = true,
             _ => {}
         }
-        Some(())
     }
 
-    fn enter(&mut self, encoding: Encoding) {
-        self.levels.push(match encoding {
-            Encoding::Module => {
-                self.definitions.push(Definition {
-                    imports: HashMap::new(),
-                    used: Used::Names(BTreeSet::new()),
-                });
-                Level::Module(self.definitions.len() - 1)
+    fn leave(&mut self, encoding: Encoding) -> Known {
+        match encoding {
+            Encoding::Module => self.definitions.len().checked_sub(1),
+            Encoding::Component => None,
+        }
+    }
+
+    fn export(&mut self, spaces: &Spaces<Known>, export: &ComponentExport<'a>) -> Known {
+        self.give(spaces, export.kind, export.index)
+    }
+
+    fn core_alias(&mut self, instance: &Known, name: &'a str) -> Known {
+        if let Some(giver) = *instance {
+            self.mark(giver, Used::Names(BTreeSet::from([name])));
+        }
+        None
+    }
+
+    fn instance(&mut self, spaces: &Spaces<Known>, instance: &ComponentInstance<'a>) -> Known {
+        match instance {
+            ComponentInstance::Instantiate { args, .. } => {
+                for item in args.iter() {
+                    self.give(spaces, item.kind, item.index);
+                }
             }
-            Encoding::Component => Level::Component {
-                modules: Vec::new(),
-                instances: Vec::new(),
-            },
-        });
-    }
-
-    fn leave(&mut self) -> Option<()> {
-        if let Level::Module(number) = self.levels.pop()? {
-            self.spaces()?.0.push(Some(number));
+            ComponentInstance::FromExports(exports) => {
+                for item in exports.iter() {
+                    self.give(spaces, item.kind, item.index);
+                }
+            }
         }
-        Some(())
+        None
     }
 
-    /// The index spaces of core modules and core instances of the component that is read.
-    fn spaces(&mut self) -> Option<(&mut Vec<Known>, &mut Vec<Known>)> {
-        match self.levels.last_mut()? {
-            Level::Component { modules, instances } => Some((modules, instances)),
-            Level::Module(_) => None,
-        }
-    }
-
-    /// What the new core instance is one of.
-    fn instantiate(&mut self, instance: &Instance<'a>) -> Option<Known> {
+    fn core_instance(&mut self, spaces: &Spaces<Known>, instance: &Instance<'a>) -> Known {
         let Instance::Instantiate { module_index, args } = instance else {
             // Its items were taken out of other instances by aliases.
-            return Some(None);
+            return None;
         };
-        let module = at(self.spaces()?.0, *module_index)?;
-        for argument in args {
-            let Some(giver) = at(self.spaces()?.1, argument.index)? else {
+        let module = spaces.get(Sort::Module, *module_index);
+        for argument in args.iter() {
+            let Some(giver) = spaces.get(Sort::CoreInstance, argument.index) else {
                 continue;
             };
-            let names = match module {
-                Some(number) => {
-                    let asked = self.definitions.get(number)?.imports.get(argument.name);
+            let names = match module.and_then(|number| self.definitions.get(number)) {
+                Some(taker) => {
+                    let asked = taker.imports.get(argument.name);
                     Used::Names(asked.cloned().unwrap_or_default())
                 }
                 // What it imports is not known here.
                 None => Used::All,
             };
-            self.mark(giver, names)?;
+            self.mark(giver, names);
         }
-        Some(module)
+        module
     }
+}
 
-    fn component_instance(&mut self, instance: &ComponentInstance<'a>) -> Option<()> {
-        let items: Vec<_> = match instance {
-            ComponentInstance::Instantiate { args, .. } => {
-                args.iter().map(|item| (item.kind, item.index)).collect()
-            }
-            ComponentInstance::FromExports(exports) => {
-                exports.iter().map(|item| (item.kind, item.index)).collect()
-            }
-        };
-        for (kind, index) in items {
-            self.give(kind, index)?;
-        }
-        Some(())
-    }
-
-    fn alias(&mut self, alias: &ComponentAlias<'a>) -> Option<()> {
-        match *alias {
-            ComponentAlias::CoreInstanceExport {
-                instance_index,
-                name,
-                ..
-            } => {
-                if let Some(giver) = at(self.spaces()?.1, instance_index)? {
-                    self.mark(giver, Used::Names(BTreeSet::from([name])))?;
-                }
-            }
-            ComponentAlias::Outer {
-                kind: ComponentOuterAliasKind::CoreModule,
-                count,
-                index,
-            } => {
-                let level = self.levels.iter().rev().nth(usize::try_from(count).ok()?)?;
-                let Level::Component { modules, .. } = level else {
-                    return None;
-                };
-                let module = at(modules, index)?;
-                self.spaces()?.0.push(module);
-            }
-            ComponentAlias::InstanceExport {
-                kind: ComponentExternalKind::Module,
-                ..
-            } => self.spaces()?.0.push(None),
-            _ => {}
-        }
-        Some(())
-    }
-
+impl<'a> Uses<'a> {
     /// A module that goes where it cannot be followed keeps everything.
-    fn give(&mut self, kind: ComponentExternalKind, index: u32) -> Option<Known> {
+    fn give(&mut self, spaces: &Spaces<Known>, kind: ComponentExternalKind, index: u32) -> Known {
         if kind != ComponentExternalKind::Module {
-            return Some(None);
+            return None;
         }
-        let module = at(self.spaces()?.0, index)?;
+        let module = spaces.get(Sort::Module, index);
         if let Some(number) = module {
-            self.mark(number, Used::All)?;
+            self.mark(number, Used::All);
         }
-        Some(module)
+        module
     }
 
-    fn mark(&mut self, number: usize, more: Used<'a>) -> Option<()> {
-        let used = &mut self.definitions.get_mut(number)?.used;
-        match (used, more) {
+    fn mark(&mut self, number: usize, more: Used<'a>) {
+        let Some(definition) = self.definitions.get_mut(number) else {
+            self.failed = true;
+            return;
+        };
+        match (&mut definition.used, more) {
             (Used::All, _) => {}
             (Used::Names(names), Used::Names(more)) => names.extend(more),
             (used, Used::All) => *used = Used::All,
         }
-        Some(())
     }
-}
-
-fn at(space: &[Known], index: u32) -> Option<Known> {
-    space.get(usize::try_from(index).ok()?).copied()
 }
