@@ -6,26 +6,29 @@
 //! from an outer component, and where a canonical function passes it. Imports and exports make all
 //! resources in it anew, in a component type as well. Types can double: 50 uses of a type of
 //! 131,072 parts, 3 KB, took 4 s; 400 imports of one with 500 resources, 32 KB, took 15 s. So the
-//! index spaces are followed here first, without recursion, and only sizes are kept. Where an index
+//! index spaces are followed here first, and only sizes are kept; types in each other are read
+//! without recursion. Where an index
 //! or a name leads to nothing, the program is not valid, and the validator will say so.
 //!
 //! Source: component model, `Binary.md`; wasmparser 0.254, `readers/component/types.rs` and
 //! `validator/component.rs` (`prepare_instance_import`, `alias_type`, `finish`) and
 //! `validator/component_types.rs` (`contains_ptr`).
 
-mod scope;
+mod size;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 
 use wasmparser::{
-    BinaryReader, CanonicalFunction, ComponentAlias, ComponentDefinedType, ComponentExternalKind,
-    ComponentInstance, ComponentOuterAliasKind, ComponentType, ComponentTypeDeclaration,
-    ComponentTypeRef, ComponentValType, Payload, Result, TypeBounds,
+    BinaryReader, CanonicalFunction, ComponentDefinedType, ComponentExport, ComponentImport,
+    ComponentInstance, ComponentType, ComponentTypeDeclaration, ComponentTypeRef, ComponentValType,
+    Payload, Result, TypeBounds,
 };
 
-use self::scope::{RESOURCE, SIMPLE, Scope, Type};
+use self::size::{RESOURCE, SIMPLE, Type};
+use crate::index::follow::Meaning;
+use crate::index::spaces::{Sort, Spaces};
 
 /// How deep component and instance types may be nested. Components have the same limit.
 const MAX_NESTING: usize = 100;
@@ -33,25 +36,48 @@ const MAX_NESTING: usize = 100;
 /// The types of a component and of those in it.
 #[derive(Default)]
 pub(crate) struct ComponentTypes<'a> {
+    spaces: Spaces<Type>,
+    uses: Uses<'a>,
+    /// Where types are nested too deep. What follows is not read.
+    too_deep: Option<usize>,
+}
+
+/// What is counted of the types.
+#[derive(Default)]
+struct Uses<'a> {
     /// What is being read, the innermost last.
-    scopes: Vec<Scope<'a>>,
+    open: Vec<Open<'a>>,
+    /// What each component and type of one exports.
     exports: Vec<HashMap<&'a str, Type>>,
     /// How many parts are walked for all uses so far.
     used: u64,
-    /// Where types are nested too deep. What follows is not read.
-    too_deep: Option<usize>,
+}
+
+/// A component that is being read, or a component or instance type.
+#[derive(Default)]
+struct Open<'a> {
+    exports: HashMap<&'a str, Type>,
+    /// The parts of what is imported and exported.
+    parts: u64,
 }
 
 impl<'a> ComponentTypes<'a> {
     /// A component begins.
     pub(crate) fn begin(&mut self) {
-        self.scopes.push(Scope::default());
+        self.spaces.begin();
+        self.uses.begin();
     }
 
     /// A component ends.
     pub(crate) fn end(&mut self) {
         let ty = self.finish();
-        self.add(ComponentExternalKind::Component, ty);
+        self.spaces.add(Sort::Component, ty);
+    }
+
+    /// The type of what was read.
+    fn finish(&mut self) -> Type {
+        self.spaces.end();
+        self.uses.finish()
     }
 
     /// Where types are nested too deep, if they are: the limit, and the offset.
@@ -65,48 +91,18 @@ impl<'a> ComponentTypes<'a> {
     ///
     /// The section cannot be read.
     pub(crate) fn read(&mut self, wasm: &'a [u8], payload: &Payload<'a>) -> Result<u64> {
-        let before = self.used;
+        let before = self.uses.used;
         match payload {
             Payload::ComponentTypeSection(section) => {
                 let range = section.range();
                 let bytes = wasm.get(range.clone()).unwrap_or_default();
                 self.types(BinaryReader::new(bytes, range.start))?;
             }
-            Payload::ComponentAliasSection(section) => {
-                for alias in section.clone() {
-                    self.alias(&alias?);
-                }
-            }
-            Payload::ComponentImportSection(section) => {
-                for import in section.clone() {
-                    let ty = import?.ty;
-                    self.import(ty.kind(), self.stated(ty));
-                }
-            }
-            Payload::ComponentExportSection(section) => {
-                for export in section.clone() {
-                    let export = export?;
-                    let ty = match export.ty {
-                        Some(ty) => self.stated(ty),
-                        None => self.get(export.kind, export.index),
-                    };
-                    self.export(export.name.name, export.kind, ty);
-                }
-            }
-            Payload::ComponentInstanceSection(section) => {
-                for instance in section.clone() {
-                    let ty = self.instance(&instance?);
-                    self.add(ComponentExternalKind::Instance, ty);
-                }
-            }
-            Payload::ComponentCanonicalSection(section) => {
-                for function in section.clone() {
-                    self.canonical(&function?);
-                }
-            }
-            _ => {}
+            // Of what it adds nothing has a type here, and there may be much of it.
+            Payload::InstanceSection(_) => {}
+            payload => self.spaces.read(payload, &mut self.uses)?,
         }
-        Ok(self.used.saturating_sub(before))
+        Ok(self.uses.used.saturating_sub(before))
     }
 
     /// Reads the types of a section.
@@ -118,7 +114,7 @@ impl<'a> ComponentTypes<'a> {
                 left.pop();
                 if !left.is_empty() {
                     let ty = self.finish();
-                    self.add(ComponentExternalKind::Type, ty);
+                    self.spaces.add(Sort::Type, ty);
                 }
                 continue;
             };
@@ -145,8 +141,8 @@ impl<'a> ComponentTypes<'a> {
                 }
                 _ => {
                     let ty = reader.read::<ComponentType<'a>>()?;
-                    let ty = self.plain(&ty);
-                    self.add(ComponentExternalKind::Type, ty);
+                    let ty = plain(&self.spaces, &ty);
+                    self.spaces.add(Sort::Type, ty);
                 }
             }
         }
@@ -155,175 +151,113 @@ impl<'a> ComponentTypes<'a> {
 
     fn declare(&mut self, declaration: &ComponentTypeDeclaration<'a>) {
         match declaration {
-            ComponentTypeDeclaration::Alias(alias) => self.alias(alias),
+            ComponentTypeDeclaration::Alias(alias) => self.spaces.alias(alias, &mut self.uses),
             ComponentTypeDeclaration::Export { name, ty } => {
-                self.export(name.name, ty.kind(), self.stated(*ty));
+                let size = stated(&self.spaces, *ty);
+                self.uses.export(name.name, size);
+                self.spaces.add_item(ty.kind(), size);
             }
             ComponentTypeDeclaration::Import(import) => {
-                self.import(import.ty.kind(), self.stated(import.ty));
+                let size = stated(&self.spaces, import.ty);
+                self.uses.import(size);
+                self.spaces.add_item(import.ty.kind(), size);
             }
             ComponentTypeDeclaration::CoreType(_) | ComponentTypeDeclaration::Type(_) => {}
         }
     }
+}
 
-    fn alias(&mut self, alias: &ComponentAlias<'a>) {
-        match *alias {
-            ComponentAlias::InstanceExport {
-                kind,
-                instance_index,
-                name,
-            } => {
-                let instance = self.get(ComponentExternalKind::Instance, instance_index);
-                let exports = instance.exports.and_then(|list| self.exports.get(list));
-                let ty = exports.and_then(|exports| exports.get(name));
-                let ty = ty.copied().unwrap_or(SIMPLE);
-                self.add(kind, ty);
-            }
-            ComponentAlias::Outer { kind, count, index } => {
-                let kind = match kind {
-                    ComponentOuterAliasKind::Type => ComponentExternalKind::Type,
-                    ComponentOuterAliasKind::Component => ComponentExternalKind::Component,
-                    ComponentOuterAliasKind::CoreModule | ComponentOuterAliasKind::CoreType => {
-                        return;
-                    }
-                };
-                let count = usize::try_from(count).unwrap_or(usize::MAX);
-                let outer = self.scopes.iter().rev().nth(count);
-                let ty = outer.map_or(SIMPLE, |outer| outer.get(kind, index));
-                self.uses(ty);
-                self.add(kind, ty);
-            }
-            ComponentAlias::CoreInstanceExport { .. } => {}
-        }
+impl<'a> Meaning<'a> for Uses<'a> {
+    type Known = Type;
+
+    fn import(&mut self, spaces: &Spaces<Type>, import: &ComponentImport<'a>) -> Type {
+        let ty = stated(spaces, import.ty);
+        Uses::import(self, ty);
+        ty
     }
 
-    fn instance(&mut self, instance: &ComponentInstance<'a>) -> Type {
+    fn export(&mut self, spaces: &Spaces<Type>, export: &ComponentExport<'a>) -> Type {
+        let ty = match export.ty {
+            Some(ty) => stated(spaces, ty),
+            None => spaces.item(export.kind, export.index),
+        };
+        Uses::export(self, export.name.name, ty);
+        ty
+    }
+
+    fn alias(&mut self, instance: &Type, name: &'a str) -> Type {
+        let exports = instance.exports.and_then(|list| self.exports.get(list));
+        let ty = exports.and_then(|exports| exports.get(name));
+        ty.copied().unwrap_or(SIMPLE)
+    }
+
+    fn outer(&mut self, sort: Sort, known: Type) -> Type {
+        if sort != Sort::Module {
+            self.uses(known);
+        }
+        known
+    }
+
+    fn instance(&mut self, spaces: &Spaces<Type>, instance: &ComponentInstance<'a>) -> Type {
         match instance {
             ComponentInstance::Instantiate {
                 component_index,
                 args,
             } => {
                 for argument in args.iter() {
-                    let ty = self.get(argument.kind, argument.index);
-                    self.uses(ty);
+                    self.uses(spaces.item(argument.kind, argument.index));
                 }
                 // It exports no more than the component has.
-                let ty = self.get(ComponentExternalKind::Component, *component_index);
+                let ty = spaces.get(Sort::Component, *component_index);
                 self.uses(ty);
                 ty
             }
             ComponentInstance::FromExports(exports) => {
                 self.begin();
                 for export in exports.iter() {
-                    let mut scopes = self.scopes.iter().rev();
-                    let around = scopes.nth(1);
-                    let ty = around.map_or(SIMPLE, |it| it.get(export.kind, export.index));
-                    self.export(export.name.name, export.kind, ty);
+                    let ty = spaces.item(export.kind, export.index);
+                    Uses::export(self, export.name.name, ty);
                 }
                 self.finish()
             }
         }
     }
 
-    /// A type that has no component or instance type in it.
-    fn plain(&self, ty: &ComponentType<'_>) -> Type {
-        let value = |ty: &ComponentValType| match ty {
-            ComponentValType::Primitive(_) => 1,
-            ComponentValType::Type(index) => self.get(ComponentExternalKind::Type, *index).parts,
-        };
-        let parts = match ty {
-            ComponentType::Resource { .. } => return RESOURCE,
-            ComponentType::Component(_) | ComponentType::Instance(_) => return SIMPLE,
-            ComponentType::Func(ty) => {
-                sum(ty.params.iter().map(|(_, ty)| ty).chain(&ty.result), value)
-            }
-            ComponentType::Defined(ty) => match ty {
-                ComponentDefinedType::Primitive(_)
-                | ComponentDefinedType::Own(_)
-                | ComponentDefinedType::Borrow(_) => 0,
-                ComponentDefinedType::Record(fields) => sum(fields.iter().map(|(_, ty)| ty), value),
-                ComponentDefinedType::Variant(cases) => {
-                    sum(cases.iter().filter_map(|case| case.ty.as_ref()), value)
-                }
-                ComponentDefinedType::List(ty)
-                | ComponentDefinedType::FixedLengthList(ty, _)
-                | ComponentDefinedType::Option(ty) => value(ty),
-                ComponentDefinedType::Map(key, ty) => sum([key, ty].into_iter(), value),
-                ComponentDefinedType::Tuple(types) => sum(types.iter(), value),
-                ComponentDefinedType::Flags(names) | ComponentDefinedType::Enum(names) => {
-                    names.len() as u64
-                }
-                ComponentDefinedType::Result { ok, err } => sum(ok.iter().chain(err), value),
-                ComponentDefinedType::Future(ty) | ComponentDefinedType::Stream(ty) => {
-                    sum(ty.iter(), value)
-                }
-            },
-        };
-        Type::of(parts.saturating_add(1))
-    }
-
-    /// The type that an import or export states.
-    fn stated(&self, ty: ComponentTypeRef) -> Type {
-        match ty {
-            ComponentTypeRef::Func(index)
-            | ComponentTypeRef::Instance(index)
-            | ComponentTypeRef::Component(index)
-            | ComponentTypeRef::Type(TypeBounds::Eq(index)) => {
-                self.get(ComponentExternalKind::Type, index)
-            }
-            ComponentTypeRef::Type(TypeBounds::SubResource) => RESOURCE,
-            ComponentTypeRef::Module(_) | ComponentTypeRef::Value(_) => SIMPLE,
-        }
-    }
-
-    fn get(&self, kind: ComponentExternalKind, index: u32) -> Type {
-        let scope = self.scopes.last();
-        scope.map_or(SIMPLE, |scope| scope.get(kind, index))
-    }
-
-    fn add(&mut self, kind: ComponentExternalKind, ty: Type) {
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.add(kind, ty);
-        }
-    }
-
-    fn canonical(&mut self, function: &CanonicalFunction) {
+    fn canonical(&mut self, spaces: &Spaces<Type>, function: &CanonicalFunction) -> Type {
         let ty = match function {
-            CanonicalFunction::Lift { type_index, .. } => {
-                let ty = self.get(ComponentExternalKind::Type, *type_index);
-                self.add(ComponentExternalKind::Func, ty);
-                ty
-            }
-            CanonicalFunction::Lower { func_index, .. } => {
-                self.get(ComponentExternalKind::Func, *func_index)
-            }
+            CanonicalFunction::Lift { type_index, .. } => spaces.get(Sort::Type, *type_index),
+            CanonicalFunction::Lower { func_index, .. } => spaces.get(Sort::Func, *func_index),
             // Types that are read or returned are searched for pointers.
             CanonicalFunction::TaskReturn {
                 result: Some(ComponentValType::Type(ty)),
                 ..
             }
             | CanonicalFunction::StreamRead { ty, .. }
-            | CanonicalFunction::FutureRead { ty, .. } => {
-                self.get(ComponentExternalKind::Type, *ty)
-            }
-            _ => return,
+            | CanonicalFunction::FutureRead { ty, .. } => spaces.get(Sort::Type, *ty),
+            _ => return SIMPLE,
         };
         self.uses(ty);
+        ty
+    }
+}
+
+impl<'a> Uses<'a> {
+    fn begin(&mut self) {
+        self.open.push(Open::default());
     }
 
     /// What is imported or exported is used, and is a part of what is around it.
-    fn import(&mut self, kind: ComponentExternalKind, ty: Type) {
+    fn import(&mut self, ty: Type) {
         self.uses(ty);
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.parts = scope.parts.saturating_add(ty.parts);
-            scope.add(kind, ty);
+        if let Some(open) = self.open.last_mut() {
+            open.parts = open.parts.saturating_add(ty.parts);
         }
     }
 
-    fn export(&mut self, name: &'a str, kind: ComponentExternalKind, ty: Type) {
-        self.import(kind, ty);
-        if let Some(scope) = self.scopes.last_mut() {
-            scope.exports.insert(name, ty);
+    fn export(&mut self, name: &'a str, ty: Type) {
+        self.import(ty);
+        if let Some(open) = self.open.last_mut() {
+            open.exports.insert(name, ty);
         }
     }
 
@@ -333,13 +267,60 @@ impl<'a> ComponentTypes<'a> {
 
     /// The type of what was read.
     fn finish(&mut self) -> Type {
-        let scope = self.scopes.pop().unwrap_or_default();
+        let open = self.open.pop().unwrap_or_default();
         let number = self.exports.len();
-        self.exports.push(scope.exports);
+        self.exports.push(open.exports);
         Type {
-            parts: scope.parts.saturating_add(1),
+            parts: open.parts.saturating_add(1),
             exports: Some(number),
         }
+    }
+}
+
+/// A type that has no component or instance type in it.
+fn plain(spaces: &Spaces<Type>, ty: &ComponentType<'_>) -> Type {
+    let value = |ty: &ComponentValType| match ty {
+        ComponentValType::Primitive(_) => 1,
+        ComponentValType::Type(index) => spaces.get(Sort::Type, *index).parts,
+    };
+    let parts = match ty {
+        ComponentType::Resource { .. } => return RESOURCE,
+        ComponentType::Component(_) | ComponentType::Instance(_) => return SIMPLE,
+        ComponentType::Func(ty) => sum(ty.params.iter().map(|(_, ty)| ty).chain(&ty.result), value),
+        ComponentType::Defined(ty) => match ty {
+            ComponentDefinedType::Primitive(_)
+            | ComponentDefinedType::Own(_)
+            | ComponentDefinedType::Borrow(_) => 0,
+            ComponentDefinedType::Record(fields) => sum(fields.iter().map(|(_, ty)| ty), value),
+            ComponentDefinedType::Variant(cases) => {
+                sum(cases.iter().filter_map(|case| case.ty.as_ref()), value)
+            }
+            ComponentDefinedType::List(ty)
+            | ComponentDefinedType::FixedLengthList(ty, _)
+            | ComponentDefinedType::Option(ty) => value(ty),
+            ComponentDefinedType::Map(key, ty) => sum([key, ty].into_iter(), value),
+            ComponentDefinedType::Tuple(types) => sum(types.iter(), value),
+            ComponentDefinedType::Flags(names) | ComponentDefinedType::Enum(names) => {
+                names.len() as u64
+            }
+            ComponentDefinedType::Result { ok, err } => sum(ok.iter().chain(err), value),
+            ComponentDefinedType::Future(ty) | ComponentDefinedType::Stream(ty) => {
+                sum(ty.iter(), value)
+            }
+        },
+    };
+    Type::of(parts.saturating_add(1))
+}
+
+/// The type that an import or export states.
+fn stated(spaces: &Spaces<Type>, ty: ComponentTypeRef) -> Type {
+    match ty {
+        ComponentTypeRef::Func(index)
+        | ComponentTypeRef::Instance(index)
+        | ComponentTypeRef::Component(index)
+        | ComponentTypeRef::Type(TypeBounds::Eq(index)) => spaces.get(Sort::Type, index),
+        ComponentTypeRef::Type(TypeBounds::SubResource) => RESOURCE,
+        ComponentTypeRef::Module(_) | ComponentTypeRef::Value(_) => SIMPLE,
     }
 }
 

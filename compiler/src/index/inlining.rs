@@ -22,6 +22,7 @@ mod tests;
 use std::collections::HashMap;
 
 use self::read::{Capture, Definition, Entry, Kind, Named, read};
+use crate::index::spaces::{Scope, Sort};
 use crate::input::beyond::Beyond;
 use crate::input::engine_limits;
 
@@ -40,11 +41,12 @@ pub(crate) fn check(component: &[u8]) -> Result<(), Beyond> {
 }
 
 /// A value: an instance or component by its number.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 enum Item {
     Instance(usize),
     Component(usize),
     /// Something else, or something of the host's.
+    #[default]
     Other,
 }
 
@@ -69,21 +71,13 @@ struct Frame<'a> {
     next: usize,
     arguments: HashMap<&'a str, Item>,
     captured: Vec<Item>,
-    /// The index spaces.
-    instances: Vec<Item>,
-    components: Vec<Item>,
+    spaces: Scope<Item>,
 }
 
 impl Frame<'_> {
     fn item(&self, kind: Kind, index: u32) -> Item {
-        let space = match kind {
-            Kind::Instance => &self.instances,
-            Kind::Component => &self.components,
-            Kind::Other => return Item::Other,
-        };
-        let index = usize::try_from(index).ok();
-        let item = index.and_then(|index| space.get(index));
-        item.copied().unwrap_or(Item::Other)
+        let sort = kind.sort();
+        sort.map_or(Item::Other, |sort| self.spaces.get(sort, index))
     }
 
     fn capture(&self, what: Capture) -> Item {
@@ -99,10 +93,8 @@ impl Frame<'_> {
     }
 
     fn add(&mut self, kind: Kind, item: Item) {
-        match kind {
-            Kind::Instance => self.instances.push(item),
-            Kind::Component => self.components.push(item),
-            Kind::Other => {}
+        if let Some(sort) = kind.sort() {
+            self.spaces.add(sort, item);
         }
     }
 }
@@ -138,7 +130,7 @@ impl<'a> Inlined<'a> {
             let instance = self.group(frame, &definition.exports);
             frames.pop();
             if let Some(outer) = frames.last_mut() {
-                outer.instances.push(instance);
+                outer.spaces.add(Sort::Instance, instance);
             }
         }
         Ok(())
@@ -188,9 +180,8 @@ impl<'a> Inlined<'a> {
                 let captured: Vec<Item> = captured.collect();
                 let size = self.size_of_all(captured.iter().copied());
                 self.copy(size);
-                frame
-                    .components
-                    .push(Item::Component(self.components.len()));
+                let item = Item::Component(self.components.len());
+                frame.spaces.add(Sort::Component, item);
                 self.components.push(Component {
                     definition: *definition,
                     captured,
@@ -202,7 +193,7 @@ impl<'a> Inlined<'a> {
             }
             Entry::Group(items) => {
                 let instance = self.group(frame, items);
-                frame.instances.push(instance);
+                frame.spaces.add(Sort::Instance, instance);
             }
             Entry::Others(count) => self.steps = self.steps.saturating_add(u64::from(*count)),
         }
@@ -227,7 +218,7 @@ impl<'a> Inlined<'a> {
         };
         let Some(known) = known else {
             // What the host gives is not inlined.
-            frame.instances.push(Item::Other);
+            frame.spaces.add(Sort::Instance, Item::Other);
             return None;
         };
         Some(Frame {

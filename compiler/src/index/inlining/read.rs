@@ -9,12 +9,25 @@ use wasmparser::{
     ComponentTypeRef, Encoding, Parser, Payload,
 };
 
+use crate::index::spaces::Sort;
+
 /// What can have something in it that is copied too.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Instance,
     Component,
     Other,
+}
+
+impl Kind {
+    /// The index space that something of this kind is in, if that is followed.
+    pub(super) fn sort(self) -> Option<Sort> {
+        match self {
+            Self::Instance => Some(Sort::Instance),
+            Self::Component => Some(Sort::Component),
+            Self::Other => None,
+        }
+    }
 }
 
 impl From<ComponentExternalKind> for Kind {
