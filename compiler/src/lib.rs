@@ -78,6 +78,7 @@ mod image {
     pub(crate) mod code_map;
     pub(crate) mod debug_info;
     pub(crate) mod elf;
+    pub(crate) mod metadata;
     #[cfg(feature = "precompile")]
     pub(crate) mod rewrite;
     #[cfg(feature = "precompile")]

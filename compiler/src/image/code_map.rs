@@ -12,15 +12,13 @@ use std::ffi::OsString;
 
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
-use wasmtime_environ::component::ComponentArtifacts;
-use wasmtime_environ::{CompiledFunctionsTable, Module};
+use wasmtime_environ::CompiledFunctionsTable;
 
-use crate::image::trim::{ModuleArtifacts, Table, TrimError};
+use crate::image::metadata::{self, Metadata};
+use crate::image::trim::{Table, TrimError};
 use crate::worker::deadline::Deadline;
 use crate::worker::{self, ReadError, Worker};
 use crate::{DebugInfo, Image, Kind};
-
-const METADATA: &str = ".wasmtime.info";
 
 /// The code of one function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +139,7 @@ impl Image<'_> {
     ///
     /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
     pub fn functions(&self, kind: Kind) -> Result<Vec<FunctionCode>, TrimError> {
-        let info = self.section(METADATA).unwrap_or_default();
+        let info = self.section(metadata::SECTION).unwrap_or_default();
         Ok(functions(info, kind)?)
     }
 
@@ -151,70 +149,16 @@ impl Image<'_> {
     ///
     /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
     pub fn entries(&self, kind: Kind) -> Result<Vec<u32>, TrimError> {
-        Ok(entries(self.section(METADATA).unwrap_or_default(), kind)?)
+        let info = self.section(metadata::SECTION).unwrap_or_default();
+        Ok(entries(info, kind)?)
     }
 }
 
 fn functions(info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, postcard::Error> {
-    let mut functions = match kind {
-        Kind::Component => {
-            let artifacts: ComponentArtifacts = from_bytes(info)?;
-            let modules = artifacts.static_modules.iter();
-            let modules: Vec<&Module> = modules.map(|(_, known)| &known.module).collect();
-            rows(&artifacts.table, &modules)?
-        }
-        Kind::Module => {
-            let (info, table, _): ModuleArtifacts = from_bytes(info)?;
-            rows(&table, &[&info.module])?
-        }
-    };
-    functions.sort_by_key(|function| function.start);
-    Ok(functions)
-}
-
-fn entries(info: &[u8], kind: Kind) -> Result<Vec<u32>, postcard::Error> {
-    let table = match kind {
-        Kind::Component => {
-            let artifacts: ComponentArtifacts = from_bytes(info)?;
-            own(&artifacts.table)?
-        }
-        Kind::Module => {
-            let (_, table, _): ModuleArtifacts = from_bytes(info)?;
-            own(&table)?
-        }
-    };
-    Ok(table.entries())
-}
-
-fn exports(info: &[u8], kind: Kind) -> Result<BTreeSet<String>, postcard::Error> {
-    Ok(match kind {
-        Kind::Component => {
-            let artifacts: ComponentArtifacts = from_bytes(info)?;
-            let exports = artifacts.info.component.exports.raw_iter();
-            exports.map(|(name, _)| name.to_string()).collect()
-        }
-        Kind::Module => {
-            let (info, _, _): ModuleArtifacts = from_bytes(info)?;
-            let module = &info.module;
-            let names = module.exports.keys();
-            let names = names.filter_map(|name| module.strings.get(*name));
-            names.map(str::to_owned).collect()
-        }
-    })
-}
-
-/// The table, with fields that can be read.
-fn own(table: &CompiledFunctionsTable) -> Result<Table, postcard::Error> {
-    from_bytes(&to_allocvec(table)?)
-}
-
-fn rows(
-    table: &CompiledFunctionsTable,
-    modules: &[&Module],
-) -> Result<Vec<FunctionCode>, postcard::Error> {
-    let table = own(table)?;
+    let metadata = Metadata::read(info, kind)?;
+    let modules = metadata.modules();
     let mut functions = Vec::new();
-    for (number, defined, start, size) in table.defined() {
+    for (number, defined, start, size) in own(metadata.functions())?.defined() {
         let at = usize::try_from(number).ok();
         let module = at.and_then(|at| modules.get(at));
         let imported = module.map_or(0, |module| module.num_imported_funcs);
@@ -227,7 +171,33 @@ fn rows(
             size: size.into(),
         });
     }
+    functions.sort_by_key(|function| function.start);
     Ok(functions)
+}
+
+fn entries(info: &[u8], kind: Kind) -> Result<Vec<u32>, postcard::Error> {
+    let metadata = Metadata::read(info, kind)?;
+    Ok(own(metadata.functions())?.entries())
+}
+
+fn exports(info: &[u8], kind: Kind) -> Result<BTreeSet<String>, postcard::Error> {
+    Ok(match Metadata::read(info, kind)? {
+        Metadata::Component(artifacts) => {
+            let exports = artifacts.info.component.exports.raw_iter();
+            exports.map(|(name, _)| name.to_string()).collect()
+        }
+        Metadata::Module(artifacts) => {
+            let module = &artifacts.0.module;
+            let names = module.exports.keys();
+            let names = names.filter_map(|name| module.strings.get(*name));
+            names.map(str::to_owned).collect()
+        }
+    })
+}
+
+/// The table, with fields that can be read.
+fn own(table: &CompiledFunctionsTable) -> Result<Table, postcard::Error> {
+    from_bytes(&to_allocvec(table)?)
 }
 
 impl DebugInfo<'_> {

@@ -22,13 +22,13 @@ use serde::{Deserialize, Serialize};
 use wasmtime_environ::component::ComponentArtifacts;
 use wasmtime_environ::{
     CompiledFunctionsTable, CompiledModuleInfo, DefinedFuncIndex, EntityRef as _, FuncKey,
-    FuncKeyKind, FuncKeyNamespace, FunctionType, Module, ModuleTypes,
+    FuncKeyKind, FuncKeyNamespace, FunctionType, Module,
 };
 
 pub(crate) use self::functions::Table;
+use crate::image::metadata::{self, ModuleArtifacts, decode};
 use crate::{EngineProfile, Image, ImageError, Kind, NativeImage};
 
-const METADATA: &str = ".wasmtime.info";
 const NAMES: &str = ".name.wasm";
 
 /// Why an image cannot be trimmed: each is a defect, of this crate or of the compiler.
@@ -63,18 +63,15 @@ impl NativeImage {
 
 fn trim(image: &[u8], kind: Kind) -> Result<Vec<u8>, TrimError> {
     let mut image = Image::parse(image)?;
-    let before = image.section(METADATA).unwrap_or_default();
+    let before = image.section(metadata::SECTION).unwrap_or_default();
     let after = match kind {
         Kind::Component => trimmed::<ComponentArtifacts>(before)?,
         Kind::Module => trimmed::<ModuleArtifacts>(before)?,
     };
-    image.replace(METADATA, after)?;
+    image.replace(metadata::SECTION, after)?;
     image.drop_section(NAMES);
     Ok(image.write()?)
 }
-
-/// What `.wasmtime.info` of a core module holds (`wasmtime`, `runtime/module.rs`).
-pub(crate) type ModuleArtifacts = (CompiledModuleInfo, CompiledFunctionsTable, ModuleTypes);
 
 /// Either kind of metadata.
 trait Artifacts: Serialize + for<'a> Deserialize<'a> {
@@ -131,7 +128,7 @@ impl Artifacts for ModuleArtifacts {
 }
 
 fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
-    let mut artifacts: A = from_bytes(metadata)?;
+    let mut artifacts: A = decode(metadata)?;
     let (table, modules) = artifacts.parts();
     let mut rows: Table = convert(table)?;
     for info in modules {
@@ -177,8 +174,8 @@ fn convert<T: for<'a> Deserialize<'a>>(value: &impl Serialize) -> Result<T, post
 /// - every function that the runtime can ask for is where it was, and no other answer is wrong;
 /// - with what was cut put back, it is the same, byte for byte.
 fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
-    let mut old: A = from_bytes(before)?;
-    let mut new: A = from_bytes(after)?;
+    let mut old: A = decode(before)?;
+    let mut new: A = decode(after)?;
     let (old_table, old_modules) = old.parts();
     let (new_table, new_modules) = new.parts();
     check_places(old_table, new_table, &old_modules)?;
@@ -284,7 +281,7 @@ mod tests {
 
     fn metadata(image: &NativeImage) -> Vec<u8> {
         let image = Image::parse(image.bytes()).unwrap();
-        image.section(METADATA).unwrap().to_vec()
+        image.section(metadata::SECTION).unwrap().to_vec()
     }
 
     #[test]
@@ -327,7 +324,7 @@ mod tests {
         *image.bytes_mut() = b"no image".to_vec();
         assert!(matches!(image.trim(), Err(TrimError::Image(_))));
         let mut broken = Image::parse(&good).unwrap();
-        broken.replace(METADATA, vec![0xff; 20]).unwrap();
+        broken.replace(metadata::SECTION, vec![0xff; 20]).unwrap();
         *image.bytes_mut() = broken.write().unwrap();
         assert!(matches!(image.trim(), Err(TrimError::Metadata(_))));
     }
