@@ -47,6 +47,7 @@ mod wasm {
     pub(crate) mod finish;
     pub(crate) mod function_names;
     pub(crate) mod gain;
+    pub(crate) mod kept;
     pub(crate) mod module_parts;
     pub(crate) mod modules;
     pub(crate) mod names;
@@ -54,6 +55,7 @@ mod wasm {
     pub(crate) mod order;
     pub(crate) mod outline;
     pub(crate) mod passes;
+    pub(crate) mod reads;
     pub(crate) mod sections;
     pub(crate) mod set_aside;
     pub(crate) mod share_modules;
@@ -146,19 +148,19 @@ pub use native::initializer::{InitError, Initializer, Snapshot, initializer_work
 #[cfg(feature = "precompile")]
 pub use native::precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
 pub use wasm::assembler::{AssembleError, Assembler, assembler_worker};
-pub use wasm::binaryen::{
-    BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool, VersionError,
-};
+pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
 #[cfg(feature = "binaryen")]
 pub use wasm::binaryen::{optimizer_worker, run_binaryen};
 pub use wasm::finish::Finished;
+pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
 pub use wasm::modules::map_modules;
 pub use wasm::names::{Names, take_names};
 pub use wasm::optimize::{
-    KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
+    KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
 };
 pub use wasm::order::order;
-pub use wasm::spare::Unfit;
+pub use wasm::passes::Level;
+pub use wasm::reads::Reads;
 pub use worker::deadline::{Deadline, Spent};
 pub use worker::environment::{hidden_variables, hide_variable};
 pub use worker::launcher::launcher_worker;

@@ -14,7 +14,7 @@ use wasmparser::{
 };
 
 use crate::input::bodies;
-use crate::wasm::binaryen::Failure;
+use crate::wasm::kept::Failure;
 
 /// Binaryen gets every module of at most so many bytes (16 KiB): that takes it some milliseconds.
 const ALWAYS: usize = 16 << 10;

@@ -22,66 +22,12 @@ pub(crate) use self::assemble::assemble;
 pub(crate) use self::parts::{Head, Module, Parts};
 pub(crate) use self::plan::plan;
 pub use self::plan::{Planned, Returned};
-use crate::wasm::binaryen::{Failure, OptimizeError, Optimizer, Reads};
-use crate::wasm::passes;
-use crate::wasm::spare::Unfit;
+use crate::wasm::binaryen::{OptimizeError, Optimizer};
+use crate::wasm::kept::{Failure, Unfit};
+use crate::wasm::passes::Level;
+use crate::wasm::reads::Reads;
 use crate::worker::deadline::Deadline;
 use crate::{Kind, ValidComponent};
-
-/// How much to optimize. The names are those of `wasm-opt`; edgec has its own lists of passes
-/// (`passes.rs`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Level {
-    /// Not at all: the program is compiled as it is.
-    O0,
-    /// Quick passes only: whole functions, unused parts, and branches.
-    O1,
-    /// Most passes.
-    O2,
-    /// All passes, for speed.
-    O3,
-    /// As O3, after a costly flattening.
-    O4,
-    /// For size.
-    Os,
-    /// For size above all.
-    Oz,
-}
-
-impl Level {
-    /// Every level.
-    pub const ALL: [Level; 7] = [
-        Level::O0,
-        Level::O1,
-        Level::O2,
-        Level::O3,
-        Level::O4,
-        Level::Os,
-        Level::Oz,
-    ];
-
-    /// The level's name, as it follows `-O` on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Level::O0 => "0",
-            Level::O1 => "1",
-            Level::O2 => "2",
-            Level::O3 => "3",
-            Level::O4 => "4",
-            Level::Os => "s",
-            Level::Oz => "z",
-        }
-    }
-
-    /// The name of edgec's lists of passes, which manifests state. `None` when the level runs no
-    /// passes.
-    pub const fn list(self) -> Option<&'static str> {
-        match self {
-            Level::O0 => None,
-            _ => Some(passes::NAME),
-        }
-    }
-}
 
 /// A program after optimization.
 #[derive(Debug)]

@@ -16,9 +16,62 @@
 //!
 //! Source: Binaryen 116, `src/passes/pass.cpp`, `addDefaultOptimizationPasses`.
 
+use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
-use crate::Level;
+/// How much to optimize. The names are those of `wasm-opt`; edgec has its own lists of passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// Not at all: the program is compiled as it is.
+    O0,
+    /// Quick passes only: whole functions, unused parts, and branches.
+    O1,
+    /// Most passes.
+    O2,
+    /// All passes, for speed.
+    O3,
+    /// As O3, after a costly flattening.
+    O4,
+    /// For size.
+    Os,
+    /// For size above all.
+    Oz,
+}
+
+impl Level {
+    /// Every level.
+    pub const ALL: [Level; 7] = [
+        Level::O0,
+        Level::O1,
+        Level::O2,
+        Level::O3,
+        Level::O4,
+        Level::Os,
+        Level::Oz,
+    ];
+
+    /// The level's name, as it follows `-O` on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Level::O0 => "0",
+            Level::O1 => "1",
+            Level::O2 => "2",
+            Level::O3 => "3",
+            Level::O4 => "4",
+            Level::Os => "s",
+            Level::Oz => "z",
+        }
+    }
+
+    /// The name of edgec's lists of passes, which manifests state. `None` when the level runs no
+    /// passes.
+    pub const fn list(self) -> Option<&'static str> {
+        match self {
+            Level::O0 => None,
+            _ => Some(NAME),
+        }
+    }
+}
 
 /// The name of the lists in manifests. It changes when a list changes, or a rule about what is kept
 /// from Binaryen.

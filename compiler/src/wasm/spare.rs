@@ -20,8 +20,8 @@ use wasmparser::{
 };
 
 use self::function::Contents;
-pub use self::function::Unfit;
-use crate::wasm::binaryen::{Failure, Reads};
+use crate::wasm::kept::{Failure, Unfit};
+use crate::wasm::reads::Reads;
 
 /// What is kept from Binaryen when it gets the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

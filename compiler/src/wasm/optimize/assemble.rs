@@ -9,8 +9,8 @@ use super::{
     not_understood,
 };
 use crate::input::validate::{KnownCode, validate_known};
-use crate::wasm::binaryen::Failure;
 use crate::wasm::function_names::{named, numbered};
+use crate::wasm::kept::Failure;
 use crate::wasm::modules::{core_modules, map_modules};
 use crate::wasm::set_aside::put_back;
 use crate::wasm::share_modules::share_modules;

@@ -7,7 +7,7 @@ use wasmparser::WasmFeatures;
 
 use crate::ValidComponent;
 use crate::input::validate::Description;
-use crate::wasm::binaryen::Failure;
+use crate::wasm::kept::Failure;
 use crate::wasm::spare::Spared;
 use crate::worker::wire::{Place, Reader, Writer};
 

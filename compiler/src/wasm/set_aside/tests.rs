@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::wasm::function_names::without_names;
-use crate::wasm::spare::Unfit;
+use crate::wasm::kept::Unfit;
 
 fn parse(text: &str) -> Vec<u8> {
     let wasm = wat::parse_str(text).unwrap();

@@ -1,12 +1,10 @@
 //! What matters of a single function: whether Binaryen can have it.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use wasmparser::{BlockType, FunctionBody, Operator, WasmFeatures};
 
 use crate::input::features;
-use crate::wasm::binaryen::{BINARYEN_VERSION, Reads};
+use crate::wasm::kept::Unfit;
+use crate::wasm::reads::Reads;
 
 /// How deep a function that Binaryen gets may nest blocks, loops and ifs. Binaryen goes through the
 /// levels again and again, and recurses over them. Real programs have a few hundred levels, one for
@@ -26,53 +24,6 @@ const MOST_THREADED: u64 = 1_000_000_000;
 /// How many local variables, without parameters, a function that Binaryen gets may have:
 /// `coalesce-locals` compares every pair.
 pub(super) const MOST_LOCALS: u32 = 4000;
-
-/// Why a function is kept from Binaryen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Unfit {
-    /// It has a block with parameters.
-    BlockParameters,
-    /// It has an instruction of relaxed SIMD.
-    RelaxedSimd,
-    /// It has an instruction that Binaryen 116 does not read.
-    Unread,
-    /// It is nested deeply, has a very long expression, or a large jump table in blocks that end
-    /// together.
-    Deep,
-    /// It has very many local variables.
-    ManyLocals,
-}
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let version = BINARYEN_VERSION;
-        match self {
-            Self::BlockParameters => {
-                write!(
-                    f,
-                    "blocks with parameters, which Binaryen {version} misreads"
-                )
-            }
-            Self::RelaxedSimd => write!(
-                f,
-                "relaxed SIMD, which Binaryen {version} computes unlike the CPU"
-            ),
-            Self::Unread => write!(
-                f,
-                "table.copy or table.fill, which Binaryen {version} does not read"
-            ),
-            Self::Deep => write!(
-                f,
-                "deep nesting, for which Binaryen {version} takes too long"
-            ),
-            Self::ManyLocals => write!(
-                f,
-                "many local variables, for which Binaryen {version} takes too long"
-            ),
-        }
-    }
-}
 
 /// What matters of a function's body.
 pub(super) struct Contents {
