@@ -17,22 +17,25 @@ mod lint;
 /// The front door: bytes become a valid component, or an error says why not.
 mod input {
     pub(crate) mod adapt;
-    pub(crate) mod beyond;
     pub(crate) mod bodies;
     pub(crate) mod engine_faults;
     pub(crate) mod engine_limits;
     pub(crate) mod features;
+    pub(crate) mod found;
     pub(crate) mod interface;
+    pub(crate) mod invalid;
     pub(crate) mod operands;
     pub(crate) mod preview1;
     pub(crate) mod read;
     pub(crate) mod totals;
     pub(crate) mod validate;
     pub(crate) mod validator_limits;
+    pub(crate) mod walk;
 }
 
 /// What the indices of a component mean, and what is counted by following them.
 mod index {
+    pub(crate) mod beyond;
     pub(crate) mod component_types;
     pub(crate) mod follow;
     pub(crate) mod inlining;
@@ -133,9 +136,10 @@ pub use input::adapt::{
 };
 pub use input::features::supported_feature_names;
 pub use input::interface::Interface;
+pub use input::invalid::{Location, ValidateError};
 pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
 pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
-pub use input::validate::{Location, ValidComponent, ValidateError, validate};
+pub use input::validate::{ValidComponent, validate};
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };

@@ -22,9 +22,35 @@ mod tests;
 use std::collections::HashMap;
 
 use self::read::{Capture, Definition, Entry, Kind, Named, read};
+use crate::index::beyond::Beyond;
 use crate::index::spaces::{Scope, Sort};
-use crate::input::beyond::Beyond;
-use crate::input::engine_limits;
+
+/// The engine's front end inlines every instantiation of a nested component, one by one,
+/// and twice as many a level take a few bytes. Real components make some dozens.
+const MAX_INSTANTIATIONS: u64 = 10_000;
+
+/// And walks every entry of a component again for each of its instances. Real components have
+/// some thousands.
+const MAX_STEPS: u64 = 1_000_000;
+
+/// Checks what instantiating a program takes: how many instances, and how many steps.
+///
+/// # Errors
+///
+/// Says which limit it is beyond.
+pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), Beyond> {
+    let message = if instantiations > MAX_INSTANTIATIONS {
+        format!("instantiating it makes more than {MAX_INSTANTIATIONS} instances")
+    } else if steps > MAX_STEPS {
+        format!(
+            "instantiating it takes more than {MAX_STEPS} aliases, functions, instances and imports"
+        )
+    } else {
+        return Ok(());
+    };
+    let advice = "make fewer instances, or build it as several programs";
+    Err(Beyond { message, advice })
+}
 
 /// Entries of instances and captured components that are copied. Each takes some 200 bytes.
 const MAX_COPIES: u64 = 1_000_000;
@@ -137,7 +163,7 @@ impl<'a> Inlined<'a> {
     }
 
     fn within_limits(&self) -> Result<(), Beyond> {
-        engine_limits::within(self.instantiations, self.steps)?;
+        within(self.instantiations, self.steps)?;
         if self.copies > MAX_COPIES {
             return Err(Beyond {
                 message: format!(

@@ -18,8 +18,8 @@ use wasi_preview1_component_adapter_provider::{
 };
 use wit_component::ComponentEncoder;
 
+use crate::input::invalid::ValidateError;
 use crate::input::preview1::{self, HostNeed, Lacks, Obstacle};
-use crate::input::validate::ValidateError;
 use crate::{Input, Interface, Kind, ValidComponent, validate};
 
 /// The version of Wasmtime that the adapters come from.

@@ -16,37 +16,9 @@ use wasmtime_environ::{
 };
 
 use crate::index::inlining;
-use crate::input::beyond::Beyond;
 use crate::input::engine_faults::{self, ENDLESS_CALL, Faults, TRAPPING_CALL};
 use crate::input::features::{ONLY_SCANNED, SUPPORTED};
 use crate::{Kind, Resources, ValidateError};
-
-/// The engine's front end inlines every instantiation of a nested component, one by one,
-/// and twice as many a level take a few bytes. Real components make some dozens.
-const MAX_INSTANTIATIONS: u64 = 10_000;
-
-/// And walks every entry of a component again for each of its instances. Real components have
-/// some thousands.
-const MAX_STEPS: u64 = 1_000_000;
-
-/// Checks what instantiating a program takes.
-///
-/// # Errors
-///
-/// Says which limit it is beyond.
-pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), Beyond> {
-    let message = if instantiations > MAX_INSTANTIATIONS {
-        format!("instantiating it makes more than {MAX_INSTANTIATIONS} instances")
-    } else if steps > MAX_STEPS {
-        format!(
-            "instantiating it takes more than {MAX_STEPS} aliases, functions, instances and imports"
-        )
-    } else {
-        return Ok(());
-    };
-    let advice = "make fewer instances, or build it as several programs";
-    Err(Beyond { message, advice })
-}
 
 /// The settings of the engine as its front end takes them. The list says what code and its host
 /// share; the rest are the engine's defaults, and decide nothing here.
@@ -116,7 +88,7 @@ fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateEr
     // First what one pass can count. What is left takes as many steps as there are, or as the
     // limits allow.
     let needs = Resources::of(wasm);
-    within(needs.instantiations, needs.steps)?;
+    inlining::within(needs.instantiations, needs.steps)?;
     if kind == Kind::Component {
         inlining::check(wasm)?;
     }

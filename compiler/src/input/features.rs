@@ -13,7 +13,7 @@ use wasmparser::WasmFeatures;
 
 pub(crate) use self::scan::proposal;
 use self::scan::scan_code;
-use crate::input::validate::{self, Outside};
+use crate::input::walk::{self, Outside};
 
 /// Wasmtime 48's default set (`Config::features` in its source).
 pub(crate) const SUPPORTED: WasmFeatures = WasmFeatures::WASM3
@@ -45,20 +45,10 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
     names
 }
 
-/// The features that a valid program uses: the smallest set found under which it is
-/// still valid.
-pub(crate) fn used(wasm: &[u8]) -> WasmFeatures {
-    match validate::found(wasm, None) {
-        Some(found) => found.features,
-        // The scan may miss a use.
-        None => asked(wasm),
-    }
-}
-
-/// The same for a valid program, by asking the validator about all of it, code too. That is exact,
-/// but slower.
+/// The features that a valid program uses, by asking the validator about all of it, code too. That
+/// is exact, but slower.
 pub(crate) fn asked(wasm: &[u8]) -> WasmFeatures {
-    let found = smallest(SUPPORTED, ALWAYS, |set| validate::whole(wasm, set));
+    let found = smallest(SUPPORTED, ALWAYS, |set| walk::whole(wasm, set));
     with_collector(found.map_or(SUPPORTED | ALWAYS, |(set, ())| set))
 }
 
@@ -81,7 +71,7 @@ pub(crate) fn scanned(wasm: &[u8], in_code: Option<WasmFeatures>) -> Option<Scan
         None => scan_code(wasm).ok()?,
     };
     let keep = ALWAYS.union(in_code);
-    let (used, outside) = smallest(SUPPORTED, keep, |set| validate::outside(wasm, set))?;
+    let (used, outside) = smallest(SUPPORTED, keep, |set| walk::outside(wasm, set))?;
     Some(Scanned {
         in_code,
         used,

@@ -32,8 +32,8 @@ use std::ops::Range;
 
 use wasmparser::{Encoding, Parser, Payload};
 
+use crate::index::beyond::Beyond;
 use crate::index::component_types::ComponentTypes;
-use crate::input::beyond::Beyond;
 use crate::input::operands::Operands;
 
 /// Core modules and components at any depth, the program itself included. 1,000 of them with code

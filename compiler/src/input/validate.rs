@@ -3,17 +3,15 @@
 //! Source: WebAssembly 3.0, "Validation"; component model, `Binary.md` and
 //! `Explainer.md`; both as wasmparser 0.254 implements them.
 
-mod walk;
-
 use std::borrow::Cow;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
 
-use self::walk::{Found, WalkError, checked};
-pub(crate) use self::walk::{Outside, found, is_valid, outside, whole};
 use crate::input::features::{self, SUPPORTED};
+use crate::input::found::{Found, KnownCode, checked, found};
+use crate::input::invalid::{Function, Location, ValidateError};
+use crate::input::walk::{WalkError, is_valid};
 use crate::input::{engine_limits, totals, validator_limits};
 use crate::{Interface, Kind, Resources};
 
@@ -35,91 +33,6 @@ pub(crate) struct Description {
     features: u64,
     code: Option<u64>,
     advisories: Vec<Cow<'static, str>>,
-}
-
-/// What is known of a program's function bodies. Each of them was validated already, in a module
-/// that differs from its own at most in parts that no body depends on.
-#[derive(Clone, Copy)]
-pub(crate) struct KnownCode {
-    /// The features with which all of them are valid.
-    pub(crate) valid_with: WasmFeatures,
-    /// What a scan finds in them, if that is known.
-    pub(crate) uses: Option<WasmFeatures>,
-}
-
-/// Why a program is not valid.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[non_exhaustive]
-pub enum ValidateError {
-    /// The specification, with the features that edgec supports, does not allow it.
-    #[error("{message} {location}")]
-    Invalid {
-        /// What is wrong, in wasmparser's words.
-        message: String,
-        /// Where.
-        location: Location,
-        /// The feature that edgec does not support and with which it would be valid.
-        unsupported_feature: Option<String>,
-    },
-    /// Valid, but the engine does not implement it. Beyond a limit of the validator, what follows
-    /// was not checked.
-    #[error("{message}")]
-    Engine {
-        /// What the engine lacks, and for a limit where the program is beyond it.
-        message: String,
-    },
-    /// Beyond a limit of edgec's own (`docs/limits.md`). What follows was not checked.
-    #[error("{message}")]
-    Limit {
-        /// Which limit, and where the program passes it if that is known.
-        message: String,
-        /// What can be done about it.
-        advice: Cow<'static, str>,
-    },
-    /// The program is valid, but the engine is known to miscompile it.
-    #[error("{message} ({id})")]
-    Fault {
-        /// The advisory about it.
-        id: Cow<'static, str>,
-        /// What goes wrong, and where in the program.
-        message: String,
-    },
-}
-
-/// A place in a WebAssembly binary.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Location {
-    /// Bytes from the start of the file.
-    pub offset: usize,
-    /// The function that the place is in.
-    pub function: Option<Function>,
-}
-
-/// A function of a core module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Function {
-    /// Its index in the module's function index space.
-    pub index: u32,
-    /// Its name, when the module has a name section.
-    pub name: Option<String>,
-    /// Which core module of a component, counted from 0 in file order.
-    pub module: Option<u32>,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "(at offset {:#x}", self.offset)?;
-        if let Some(function) = &self.function {
-            write!(f, ", in function {}", function.index)?;
-            if let Some(name) = &function.name {
-                write!(f, " `{name}`")?;
-            }
-            if let Some(module) = function.module {
-                write!(f, " of core module {module}")?;
-            }
-        }
-        write!(f, ")")
-    }
 }
 
 /// Validates a binary with the features that edgec supports.

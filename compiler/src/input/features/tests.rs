@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::input::found::used;
 
 fn check(text: &str, expected: &[&str]) {
     let wasm = wat::parse_str(text).unwrap();
@@ -49,7 +50,7 @@ const FRAGMENTS: [&str; 14] = [
 ];
 
 fn valid(wasm: &[u8], features: WasmFeatures) -> bool {
-    validate::is_valid(wasm, features)
+    walk::is_valid(wasm, features)
 }
 
 /// What [`smallest`] is to find, by asking about every feature.
@@ -74,13 +75,13 @@ fn is_exact(wasm: &[u8], what: &str) -> usize {
     let in_code = ALWAYS | scan_code(wasm).unwrap();
     let passed = Cell::new(0);
     let outside = |set| {
-        let valid = validate::outside(wasm, set);
+        let valid = walk::outside(wasm, set);
         passed.set(passed.get() + usize::from(valid.is_ok()));
         valid
     };
     let (found, _) = smallest(SUPPORTED, in_code, outside).unwrap();
     let passed = passed.get();
-    let exact = shrink(in_code, |set| validate::outside(wasm, set).is_ok());
+    let exact = shrink(in_code, |set| walk::outside(wasm, set).is_ok());
     assert_eq!(names(found), names(exact), "{what}");
     let exact = with_collector(shrink(ALWAYS, |set| valid(wasm, set)));
     assert_eq!(names(asked(wasm)), names(exact), "{what}");

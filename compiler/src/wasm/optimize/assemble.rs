@@ -8,7 +8,8 @@ use super::{
     KeptFunction, Module, ModuleOutcome, ModuleReport, Optimized, Parts, is_note, module_imports,
     not_understood,
 };
-use crate::input::validate::{KnownCode, validate_known};
+use crate::input::found::KnownCode;
+use crate::input::validate::validate_known;
 use crate::wasm::function_names::{named, numbered};
 use crate::wasm::kept::Failure;
 use crate::wasm::modules::{core_modules, map_modules};

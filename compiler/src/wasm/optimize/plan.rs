@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Level, Module, Parts, Steps, is_note, module_imports, not_understood};
 use crate::ValidComponent;
-use crate::input::features;
+use crate::input::found;
 use crate::wasm::binaryen::{Attempt, OptimizeError, Optimizer};
 use crate::wasm::function_names::numbered;
 use crate::wasm::gain;
@@ -73,7 +73,7 @@ fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
     }
     let spared = Spared::of(module, reads).or_else(|failure| {
         // If Binaryen would not read the module at all, that reason says more.
-        reads.check(features::used(module))?;
+        reads.check(found::used(module))?;
         Err(failure)
     })?;
     let (input, _) = numbered(module, is_note).ok_or_else(not_understood)?;
@@ -82,12 +82,12 @@ fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
         false => match take_out(&input, &spared) {
             Some(rest) => rest,
             None => {
-                reads.check(features::used(&input))?;
+                reads.check(found::used(&input))?;
                 return Err(Failure::Names);
             }
         },
     };
-    let features = features::used(&bytes);
+    let features = found::used(&bytes);
     reads.check(features)?;
     Ok(Module {
         bytes,

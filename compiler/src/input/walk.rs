@@ -4,10 +4,8 @@ use wasmparser::{
     BinaryReaderError, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
 };
 
-use super::KnownCode;
 use crate::Kind;
 use crate::input::bodies::{self, Unchecked};
-use crate::input::features::{self, SUPPORTED};
 
 /// Later stages follow the nesting by recursion. The text format has the same limit.
 const MAX_NESTING: i32 = 100;
@@ -55,8 +53,8 @@ fn missing(error: &BinaryReaderError) -> Option<WasmFeatures> {
 
 /// What is outside of the code of a program, validated, and its function bodies, which are not.
 pub(crate) struct Outside<'a> {
-    kind: Kind,
-    bodies: Vec<Unchecked<'a, FunctionPlace>>,
+    pub(super) kind: Kind,
+    pub(super) bodies: Vec<Unchecked<'a, FunctionPlace>>,
 }
 
 /// Validates what is outside of code. The error is the feature that is missing, if the validator
@@ -70,51 +68,6 @@ pub(crate) fn outside(
         Ok(kind) => Ok(Outside { kind, bodies }),
         Err(error) => Err(error.missing),
     }
-}
-
-/// What validation finds out about a program.
-pub(crate) struct Found {
-    pub(super) kind: Kind,
-    /// The features that it uses.
-    pub(crate) features: WasmFeatures,
-    /// What a scan finds in its function bodies, if that is known.
-    pub(super) code: Option<WasmFeatures>,
-}
-
-/// Validates a program with the features that it seems to use. `None` unless it is valid with them.
-pub(crate) fn found(bytes: &[u8], known: Option<KnownCode>) -> Option<Found> {
-    let scanned = features::scanned(bytes, known.and_then(|known| known.uses))?;
-    let features = features::with_collector(scanned.used);
-    // What is valid with fewer features is valid with more.
-    let is_known = known.is_some_and(|known| features.contains(known.valid_with));
-    if !is_known || cfg!(debug_assertions) {
-        let error = bodies::first_error(scanned.outside.bodies);
-        debug_assert!(error.is_none() || !is_known, "known code is not valid");
-        if error.is_some() {
-            return None;
-        }
-    }
-    Some(Found {
-        kind: scanned.outside.kind,
-        features,
-        code: Some(scanned.in_code),
-    })
-}
-
-/// Validates a program.
-pub(super) fn checked(bytes: &[u8]) -> Result<Found, WalkError> {
-    // A program that is valid with fewer features is valid with more. So most programs are only
-    // validated once, with the features that they seem to use.
-    if let Some(found) = found(bytes, None) {
-        return Ok(found);
-    }
-    let mut bodies = Vec::new();
-    let outside = structure(bytes, SUPPORTED, &mut bodies);
-    Ok(Found {
-        kind: first(bodies, outside)?,
-        features: features::asked(bytes),
-        code: None,
-    })
 }
 
 /// Validates everything; an error inside code comes with the function index, the number of
@@ -140,7 +93,7 @@ pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
 
 /// An error inside of code comes first: reading ended at the error outside of code, which is
 /// further back.
-fn first(
+pub(super) fn first(
     bodies: Vec<Unchecked<'_, FunctionPlace>>,
     outside: Result<Kind, WalkError>,
 ) -> Result<Kind, WalkError> {
@@ -154,7 +107,7 @@ fn first(
 }
 
 /// Validates everything but function bodies, and collects those.
-fn structure<'a>(
+pub(super) fn structure<'a>(
     bytes: &'a [u8],
     features: WasmFeatures,
     bodies: &mut Vec<Unchecked<'a, FunctionPlace>>,

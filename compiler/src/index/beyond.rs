@@ -1,9 +1,5 @@
 //! A program that is beyond a limit of edgec. `docs/limits.md` lists the limits.
 
-use std::borrow::Cow;
-
-use crate::ValidateError;
-
 /// Which limit a program is beyond, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Beyond {
@@ -11,13 +7,4 @@ pub(crate) struct Beyond {
     pub(crate) message: String,
     /// What can be done about it.
     pub(crate) advice: &'static str,
-}
-
-impl From<Beyond> for ValidateError {
-    fn from(beyond: Beyond) -> Self {
-        Self::Limit {
-            message: beyond.message,
-            advice: Cow::Borrowed(beyond.advice),
-        }
-    }
 }
