@@ -94,27 +94,35 @@ mod image {
 
 /// Processes of their own for work on hostile input: how they are started, limited and closed in.
 mod worker {
+    pub(crate) mod answer;
     pub(crate) mod ask;
     pub(crate) mod deadline;
     pub(crate) mod environment;
     pub(crate) mod launcher;
+    pub(crate) mod limits;
     pub(crate) mod machine;
+    pub(crate) mod missing_walls;
     pub(crate) mod parallel;
     pub(crate) mod process;
+    pub(crate) mod reading;
+    pub(crate) mod said;
     pub(crate) mod stuck;
     pub(crate) mod threads;
     pub(crate) mod walls;
     pub(crate) mod wire;
 
     #[cfg(feature = "binaryen")]
+    pub(crate) use self::answer::begin;
+    pub use self::answer::panic_line;
+    pub(crate) use self::answer::{answer, arguments, begin_behind, input, usage};
+    #[cfg(feature = "binaryen")]
     pub(crate) use self::ask::begin;
     #[cfg(test)]
     pub(crate) use self::ask::tests;
-    pub(crate) use self::ask::{
-        NO_WALLS, answer, answer_read, arguments, begin_behind, begin_with, input, read, text,
-        usage,
-    };
-    pub use self::ask::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
+    pub(crate) use self::ask::text;
+    pub use self::ask::{Worker, WorkerError, WorkerLimits};
+    pub use self::reading::ReadError;
+    pub(crate) use self::reading::{answer_read, read};
 }
 
 pub use edgec_targets::EngineProfile;
@@ -169,7 +177,8 @@ pub use worker::deadline::{Deadline, Spent};
 pub use worker::environment::{hidden_variables, hide_variable};
 pub use worker::launcher::launcher_worker;
 pub use worker::machine::{Limit, MachineError};
-pub use worker::walls::{Confinement, Opens, Wall, enter, walls_worker};
+pub use worker::missing_walls::walls_worker;
+pub use worker::walls::{Confinement, Opens, Wall, enter};
 pub use worker::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.

@@ -21,7 +21,7 @@ use wasmtime_wizer::Wizer;
 
 use crate::native::instance_state::{GrowthOrTrap, State};
 use crate::native::precompile::chain;
-use crate::worker::machine::limits_address_space;
+use crate::worker::limits::limits_address_space;
 use crate::{EngineProfile, ValidComponent};
 
 /// The version of the crate that makes snapshots.

@@ -365,8 +365,7 @@ mod tests {
 
     #[test]
     fn what_the_program_was_refused_is_not_the_modules_fault() {
-        use crate::worker::NO_WALLS;
-        use crate::worker::launcher::NO_PROGRAM;
+        use crate::worker::said::{NO_PROGRAM, NO_WALLS};
         for says in [
             NO_PROGRAM,
             "cat: key.pem: Permission denied",

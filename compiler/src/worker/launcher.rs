@@ -7,11 +7,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::worker::said::NO_PROGRAM;
 use crate::worker::walls;
 use crate::worker::{self, WorkerLimits};
-
-/// How the message begins if the program could not be executed.
-pub(crate) const NO_PROGRAM: &str = "edgec: the program did not start";
 
 /// What the worker process does: reads its `WorkerLimits`, the program and the program's arguments,
 /// and becomes that program.

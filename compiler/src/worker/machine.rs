@@ -179,61 +179,6 @@ pub(crate) fn temporary_file(input: &[u8]) -> Result<File, MachineError> {
     write().map_err(MachineError::of_temporary_file)
 }
 
-/// How much memory a process may use that limits itself to `memory` bytes, in bytes: less, if this
-/// process inherited lower limits.
-#[cfg(target_os = "linux")]
-pub(crate) fn allowed_memory(memory: u64) -> u64 {
-    use rustix::process::{Resource, getrlimit};
-    let limits = [Resource::As, Resource::Data].map(|limited| getrlimit(limited).current);
-    limits.into_iter().flatten().fold(memory, u64::min)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn allowed_memory(memory: u64) -> u64 {
-    memory
-}
-
-/// Whether the limits that this process inherited allow less memory than `memory` bytes.
-pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
-    allowed_memory(memory) < memory
-}
-
-/// With less memory than this, a thread that does not start lacks memory for its stack, in bytes
-/// (256 MiB).
-const ENOUGH_FOR_THREADS: u64 = 256 << 20;
-
-/// Whether a process that limits itself to `memory` bytes has so little that its threads do not
-/// start. The system reports that as it reports a limit on threads.
-pub(crate) fn has_little_memory(memory: u64) -> bool {
-    allowed_memory(memory) < ENOUGH_FOR_THREADS
-}
-
-/// Whether this process inherited a limit on its address space. A worker sets itself no such limit:
-/// it limits only the memory that it writes.
-#[cfg(all(feature = "precompile", target_os = "linux"))]
-pub(crate) fn limits_address_space() -> bool {
-    use rustix::process::{Resource, getrlimit};
-    getrlimit(Resource::As).current.is_some()
-}
-
-#[cfg(all(feature = "precompile", not(target_os = "linux")))]
-pub(crate) fn limits_address_space() -> bool {
-    false
-}
-
-/// How many seconds of CPU time a process may use, if that is limited.
-#[cfg(unix)]
-pub(crate) fn cpu_seconds() -> Option<u64> {
-    use rustix::process::{Resource, getrlimit};
-    let limits = getrlimit(Resource::Cpu);
-    limits.current.into_iter().chain(limits.maximum).min()
-}
-
-#[cfg(not(unix))]
-pub(crate) fn cpu_seconds() -> Option<u64> {
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -265,7 +210,6 @@ mod tests {
         let again = os(rustix::io::Errno::AGAIN.raw_os_error());
         let thread = MachineError::of_thread(again);
         assert!(thread.to_string().contains("`ulimit -u`"), "{thread}");
-        assert!(has_little_memory(ENOUGH_FOR_THREADS - 1) && !has_little_memory(u64::MAX));
         let missing = MachineError::of_start(io::ErrorKind::NotFound.into());
         assert!(matches!(missing, MachineError::Process(_)), "{missing}");
     }

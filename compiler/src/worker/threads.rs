@@ -12,7 +12,7 @@ use std::num::NonZero;
 use std::sync::OnceLock;
 use std::thread::available_parallelism;
 
-use crate::worker::machine::{allowed_memory, has_little_memory};
+use crate::worker::limits::{allowed_memory, has_little_memory};
 
 /// How the message of a worker begins that could not start threads.
 pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";

@@ -29,13 +29,8 @@ mod program_calls;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod reach;
 
-use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
-
-use crate::worker::deadline::Deadline;
-use crate::worker::{self, Worker, WorkerError};
 
 /// What a worker still opens behind the walls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,40 +129,6 @@ pub fn enter(_: Opens) -> Vec<Wall> {
 #[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 pub(crate) fn enter_around(_: &Path) -> Vec<Wall> {
     Wall::ALL.to_vec()
-}
-
-const MISSING: u8 = 0;
-/// More than the names of all walls, in bytes.
-const MOST_NAMED: u64 = 1024;
-/// How long that may take.
-const LONGEST: Duration = Duration::from_secs(10);
-
-impl Worker {
-    /// The names of the walls that workers lack on this machine, with commas; empty if they have
-    /// all. This worker is one that calls [`walls_worker`].
-    ///
-    /// # Errors
-    ///
-    /// [`WorkerError`]: it could not say.
-    pub fn missing_walls(&self) -> Result<String, WorkerError> {
-        let deadline = Deadline::after(LONGEST);
-        let answer = self.ask(&[], &[], MOST_NAMED, deadline)?;
-        match answer.split_first() {
-            Some((&MISSING, names)) => Ok(worker::text(names)),
-            _ => Err(WorkerError::no_answer(&answer)),
-        }
-    }
-}
-
-/// What the worker process does that [`Worker::missing_walls`] asks.
-///
-/// # Errors
-///
-/// What is wrong with the arguments or the streams: edgec did not start this process. Or walls are
-/// missing that it needs.
-pub fn walls_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    let missing = worker::begin_with(arguments)?;
-    worker::answer(MISSING, &[names(&missing).as_bytes()])
 }
 
 /// The names of walls, for people.

@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(failed, "`--version` ended with exit status: 3: oh no");
         let crash = asked("kill -SEGV $$", long()).unwrap_err();
         assert!(matches!(crash, VersionError::Failed { .. }), "{crash:?}");
-        let missing = format!("echo '{}' >&2; exit 1", crate::worker::launcher::NO_PROGRAM);
+        let missing = format!("echo '{}' >&2; exit 1", crate::worker::said::NO_PROGRAM);
         let missing = asked(&missing, long()).unwrap_err();
         let VersionError::Machine(MachineError::Program { program, .. }) = missing else {
             panic!("{missing:?}");

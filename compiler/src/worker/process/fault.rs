@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use super::Ended;
-use crate::worker::NO_WALLS;
-use crate::worker::launcher::NO_PROGRAM;
-use crate::worker::machine::{self, Limit, MachineError};
+use crate::worker::limits;
+use crate::worker::machine::{Limit, MachineError};
+use crate::worker::said::{NO_PROGRAM, NO_WALLS};
 use crate::worker::threads::{NO_MEMORY, NO_STACK, NO_START, NO_THREADS};
 
 /// How the messages of Rust's and C++'s allocators begin when they end the process.
@@ -94,9 +94,9 @@ pub(super) fn judge(
     let no_thread = says(NO_THREAD) || panics("failed to spawn thread");
     if says(OUT_OF_MEMORY)
         || panics("failed to allocate an alternative stack")
-        || (no_thread && machine::has_little_memory(memory))
+        || (no_thread && limits::has_little_memory(memory))
     {
-        return match machine::allows_less_memory_than(memory) {
+        return match limits::allows_less_memory_than(memory) {
             true => Err(Limit::Memory.into()),
             false => Ok(Ended::OutOfMemory),
         };
@@ -207,7 +207,7 @@ fn outside(number: i32, elapsed: Duration) -> MachineError {
     // elapsed time on every processor.
     let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let most = elapsed.as_secs_f64() * processors as f64 + 1.0;
-    let used_up = || machine::cpu_seconds().is_some_and(|limit| most >= limit as f64);
+    let used_up = || limits::cpu_seconds().is_some_and(|limit| most >= limit as f64);
     if is(Signal::XCPU) || is(Signal::KILL) && used_up() {
         return Limit::CpuTime.into();
     }
