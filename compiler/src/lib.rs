@@ -85,6 +85,8 @@ mod image {
     pub(crate) mod elf;
     pub(crate) mod metadata;
     #[cfg(feature = "precompile")]
+    pub(crate) mod native_image;
+    #[cfg(feature = "precompile")]
     pub(crate) mod rewrite;
     #[cfg(feature = "precompile")]
     pub(crate) mod strip;
@@ -133,6 +135,8 @@ pub use front_end::{
 pub use image::code_map::{CodeMapProcess, FunctionCode, code_map_worker};
 pub use image::debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
 #[cfg(feature = "precompile")]
+pub use image::native_image::NativeImage;
+#[cfg(feature = "precompile")]
 pub use image::rewrite::{Image, ImageError};
 #[cfg(feature = "precompile")]
 pub use image::strip::DebugSections;
@@ -158,7 +162,7 @@ pub use native::initialize::WIZER_VERSION;
 #[cfg(feature = "precompile")]
 pub use native::initializer::{InitError, Initializer, Snapshot, initializer_worker};
 #[cfg(feature = "precompile")]
-pub use native::precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
+pub use native::precompile::{ENGINE_VERSION, PrecompileError, precompile};
 pub use wasm::assembler::{AssembleError, Assembler, assembler_worker};
 pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
 #[cfg(feature = "binaryen")]

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
 use crate::image::strip;
+use crate::native::precompile::image_of;
 use crate::worker::deadline::Deadline;
 use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 use crate::worker::threads;
@@ -88,7 +89,7 @@ impl CompilerProcess {
                     answer.drain(..answer.len().saturating_sub(length));
                     let hash = head.compatibility_hash;
                     return Ok(Stripped {
-                        image: NativeImage::new(answer, program, target, profile, hash),
+                        image: image_of(answer, program, target, profile, hash),
                         debug_sections,
                         compiling: begin.elapsed().saturating_sub(head.stripping),
                         stripping: head.stripping,

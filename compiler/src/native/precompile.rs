@@ -9,21 +9,10 @@ use wasmtime::Engine;
 use crate::native::settings;
 use crate::worker::deadline::Spent;
 use crate::worker::machine::MachineError;
-use crate::{EngineProfile, Kind, ValidComponent};
+use crate::{EngineProfile, Kind, NativeImage, ValidComponent};
 
 /// The full version of the engine. The engine itself compares only the major at load.
 pub const ENGINE_VERSION: &str = "48.0.8";
-
-/// Native code for one target, as the engine maps it: an ELF file.
-#[derive(Clone, Debug)]
-pub struct NativeImage {
-    bytes: Vec<u8>,
-    target: &'static Target,
-    profile: EngineProfile,
-    kind: Kind,
-    tunables: Vec<(&'static str, String)>,
-    compatibility_hash: [u8; 32],
-}
 
 /// Why there is no native code.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +120,7 @@ pub fn precompile(
     let mut hasher = HashInput(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
     let compatibility_hash = hasher.0.finalize().into();
-    Ok(NativeImage::new(
+    Ok(image_of(
         bytes,
         program,
         target,
@@ -163,69 +152,15 @@ impl Hasher for HashInput {
     }
 }
 
-impl NativeImage {
-    /// What an engine made of `program` for `target` and `profile`.
-    pub(crate) fn new(
-        bytes: Vec<u8>,
-        program: &ValidComponent,
-        target: &'static Target,
-        profile: EngineProfile,
-        compatibility_hash: [u8; 32],
-    ) -> Self {
-        Self {
-            bytes,
-            target,
-            profile,
-            kind: program.kind(),
-            tunables: settings::tunables(program.features(), profile),
-            compatibility_hash,
-        }
-    }
-
-    /// The ELF file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The ELF file, for stages that write it anew.
-    pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
-
-    /// The ELF file, taken out.
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// The same code for another target, if that allows the same CPU features: nothing else of a
-    /// target gets into an image.
-    pub fn for_target(self, target: &'static Target) -> Option<Self> {
-        let same = self.target.has_code_of(target);
-        same.then_some(Self { target, ..self })
-    }
-
-    /// The target that the code is for.
-    pub fn target(&self) -> &'static Target {
-        self.target
-    }
-
-    /// Component or core module.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// The engine profile that the code is for.
-    pub fn profile(&self) -> EngineProfile {
-        self.profile
-    }
-
-    /// The engine settings that a host must share, by name, sorted.
-    pub fn tunables(&self) -> &[(&'static str, String)] {
-        &self.tunables
-    }
-
-    /// SHA-256 over what the engine says its code depends on.
-    pub fn compatibility_hash(&self) -> [u8; 32] {
-        self.compatibility_hash
-    }
+/// What an engine made of `program` for `target` and `profile`.
+pub(crate) fn image_of(
+    bytes: Vec<u8>,
+    program: &ValidComponent,
+    target: &'static Target,
+    profile: EngineProfile,
+    compatibility_hash: [u8; 32],
+) -> NativeImage {
+    let tunables = settings::tunables(program.features(), profile);
+    let kind = program.kind();
+    NativeImage::new(bytes, target, profile, kind, tunables, compatibility_hash)
 }
