@@ -1,7 +1,8 @@
 //! WebAssembly in, native image out: read, adapt, validate, initialize on request, optimize,
 //! order, precompile.
 //!
-//! Each stage is a file and a function; the state of the program is in the type:
+//! Each stage is a file and a function, in a folder by subject; the state of the program is in the
+//! type:
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize, optimize, order, take_names ─▶ ValidComponent
@@ -11,6 +12,7 @@
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
 
+// It joins three rooms: an input is read, and prepared for the optimizer, in one process.
 mod front_end;
 mod lint;
 
@@ -117,8 +119,6 @@ mod worker {
     pub(crate) use self::answer::begin;
     pub use self::answer::panic_line;
     pub(crate) use self::answer::{answer, arguments, begin_behind, input, usage};
-    #[cfg(feature = "binaryen")]
-    pub(crate) use self::ask::begin;
     #[cfg(test)]
     pub(crate) use self::ask::tests;
     pub(crate) use self::ask::text;

@@ -4,8 +4,8 @@
 //! the CPU features that a host must therefore have. [`HostCpu`] is what a machine
 //! offers; [`Target::fits`] compares the two. Two spellings that compiler and verifier share are
 //! here as well: [`EngineProfile`] names engine settings, and [`import_text`] a core module's
-//! imports. So is the list of those settings ([`EngineSettings`]). This crate is data and comparison: it touches no files and knows neither the engine nor
-//! signatures.
+//! imports. So is the list of those settings ([`EngineSettings`]). This crate is data and comparison:
+//! it touches no files and knows neither the engine nor signatures.
 //!
 //! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
 

@@ -1,7 +1,8 @@
 //! Reading `.wasmtime.info`, the engine's own description of an image.
 //!
-//! It is decoded with the engine's types. They trust it: a hostile one can make them allocate what a
-//! length field says, or panic. So the description of an unverified image is read in a worker only.
+//! It is decoded with the engine's types. They trust it: a hostile one can make them allocate what
+//! a length field says, or panic. So the description of an unverified image is read in a worker
+//! only.
 //!
 //! Source: `wasmtime` 48, `runtime/module.rs`; `wasmtime-environ` 48, `module_artifacts.rs` and
 //! `component/artifacts.rs`.

@@ -45,7 +45,7 @@ const MAX_DEFINITIONS: u64 = 1000;
 const MAX_NAMES_COPIED: u64 = 4_000_000;
 
 /// Core instances and instances of components. The engine has the same limit for those that a
-/// program makes when it is instantiated (`engine_limits`).
+/// program makes when it is instantiated (`inlining.rs`).
 const MAX_INSTANCES: u64 = 10_000;
 
 /// Core instances times the most imports of a core module before them.

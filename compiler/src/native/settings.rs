@@ -1,10 +1,11 @@
 //! Every engine setting of the profiles, by name.
 //!
-//! What code and its host share is one list in [`edgec_targets`]. The values of `default` are Wasmtime 48's defaults on a 64-bit host, so that an unmodified
-//! Wasmtime loads the artifacts. They are set all the same, each of them: a default may
-//! follow a cargo feature or an environment variable of the builder, and an artifact must
-//! not. Where `edge` differs, the setting says so. Left at the engine's defaults, which are
-//! constants: the thresholds of inlining, which is off, and branch hinting.
+//! What code and its host share is one list in [`edgec_targets`]. The values of `default` are
+//! Wasmtime 48's defaults on a 64-bit host, so that an unmodified Wasmtime loads the artifacts.
+//! They are set all the same, each of them: a default may follow a cargo feature or an environment
+//! variable of the builder, and an artifact must not. Where `edge` differs, the list says so. Left
+//! at the engine's defaults, which are constants: the thresholds of inlining, which is off, and
+//! branch hinting.
 //!
 //! Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
 

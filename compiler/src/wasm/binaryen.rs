@@ -5,7 +5,8 @@
 //! [`optimizer_worker`]. If Binaryen says why it gives up, one module is not optimized. If it hangs
 //! or crashes without a word, that may be the machine's doing, and the build fails. The command
 //! line is that of Binaryen's own `wasm-opt`, so that a newer `wasm-opt` program can take the
-//! worker's place: in a worker that puts up walls and becomes that program ([`crate::worker::launcher`]).
+//! worker's place: in a worker that puts up walls and becomes that program
+//! ([`crate::worker::launcher`]).
 
 mod failures;
 mod until;

@@ -58,8 +58,8 @@ pub(crate) fn cpu_seconds() -> Option<u64> {
 }
 
 /// What a worker process does first: it limits itself to `memory` bytes, leaves no core file, and
-/// ends when the process that started it does. [`crate::worker::walls`] come after that. Only Linux has a
-/// limit that counts every private writable page, so other systems have no limit.
+/// ends when the process that started it does. [`crate::worker::walls`] come after that. Only Linux
+/// has a limit that counts every private writable page, so other systems have no limit.
 pub(crate) fn limit(memory: u64) {
     #[cfg(target_os = "linux")]
     {

@@ -27,8 +27,8 @@ struct Definition<'a> {
     used: Used<'a>,
 }
 
-/// Of an entry of an index space: the number of the core module's definition, in file order, that it
-/// is, or that it is an instance of.
+/// Of an entry of an index space: the number of the core module, in file order, that it is or is an
+/// instance of. `None` if that is not known.
 type Known = Option<usize>;
 
 #[derive(Default)]
