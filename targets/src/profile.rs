@@ -1,7 +1,7 @@
 //! Engine profiles: named sets of engine settings that an artifact and its host share.
 //!
-//! Here are the names. What a profile sets when code is compiled is `edgec_compiler`'s, what it
-//! sets in a host's engine is `edgec_loader`'s.
+//! Here are the names; `settings.rs` has the values. `edgec_compiler` sets them when code is
+//! compiled, and `edgec_loader` in a host's engine.
 
 use std::str::FromStr;
 

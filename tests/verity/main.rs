@@ -9,7 +9,7 @@
 
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the ioctls of the loader's module")]
-#[path = "../../loader/src/verity.rs"]
+#[path = "../../store/src/verity.rs"]
 mod verity;
 
 #[cfg(target_os = "linux")]
