@@ -89,6 +89,7 @@ mod rebuild;
 mod recipes;
 mod regressions;
 mod run;
+mod scripts;
 mod secret_places;
 mod secret_search;
 mod signers;
