@@ -44,7 +44,7 @@ mod tests {
         let modules = modules().unwrap();
         for (name, _) in SLOW {
             // A filter is a part of a name: no other module's name may end like this one.
-            let named = modules.iter().filter(|module| module.ends_with(name));
+            let named = modules.iter().filter(|module| module.ends_with(*name));
             assert_eq!(named.collect::<Vec<_>>(), [*name], "tests/it/main.rs");
         }
         assert!(SLOW.is_sorted_by(|(first, _), (second, _)| first < second));
