@@ -55,8 +55,8 @@ const MAX_NOTES: usize = 1000;
 
 impl ColdStart {
     /// Of a program that is built, with the causes. Offsets lead to places in `input`, the user's
-    /// file. So they are left out if edgec made other bytes of it: from text, say. The lint takes no
-    /// more memory than a compiler's process may, and no more time than the program has left.
+    /// file. So they are left out if edgec made other bytes of it: from text, say. The lint takes
+    /// no more memory than a compiler's process may, and no more time than the program has left.
     /// `is_adapted` says whether edgec made the component of a core module.
     pub(crate) fn of_program(
         program: &ValidComponent,

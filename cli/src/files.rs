@@ -103,8 +103,8 @@ impl Staged {
 }
 
 /// Puts all new files in the places of the old ones, then syncs each folder once. If one of the old
-/// files must not be replaced, or one of the new ones cannot take its place, all old files are where
-/// they were.
+/// files must not be replaced, or one of the new ones cannot take its place, all old files are
+/// where they were.
 pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
     for it in &staged {
         refuse_other(&it.path, it.kind)?;

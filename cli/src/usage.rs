@@ -1,5 +1,5 @@
-//! The parser's errors. For machines: what is wrong and what to do, without the layout that clap has
-//! for terminals. For people: that layout, in which nothing hides.
+//! The parser's errors. For machines: what is wrong and what to do, without the layout that clap
+//! has for terminals. For people: that layout, in which nothing hides.
 
 mod tips;
 
@@ -46,9 +46,10 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     Failure::usage("usage", message.join(" ")).hint(hints.join("\n"))
 }
 
-/// Prints the parser's error and gives the exit code, or prints the help that was asked for and ends.
-/// An error quotes arguments. If one of them has characters that are not seen, these are escaped, and
-/// the error has no colours: the escapes of both are the same. Likewise if something in it is hidden.
+/// Prints the parser's error and gives the exit code, or prints the help that was asked for and
+/// ends. An error quotes arguments. If one of them has characters that are not seen, these are
+/// escaped, and the error has no colours: the escapes of both are the same. Likewise if something
+/// in it is hidden.
 pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let hides = |argument: &OsString| {
         let text = argument.to_string_lossy();

@@ -32,8 +32,8 @@ pub(crate) struct WorkerArguments {
     /// and writes no files (docs/environment.md)
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
-    /// How many seconds of --compile-timeout the optimizer may take, for all core modules of a program
-    /// together
+    /// How many seconds of --compile-timeout the optimizer may take, for all core modules of a
+    /// program together
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     optimizer_timeout: u64,
     #[command(flatten)]
@@ -201,8 +201,8 @@ fn failure(error: &io::Error) -> Failure {
     Failure::environment("worker", error)
 }
 
-/// What confines edgec's processes on this machine. As text it is one line, since it is a comment in
-/// a host profile.
+/// What confines edgec's processes on this machine. As text it is one line, since it is a comment
+/// in a host profile.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfinementReport {

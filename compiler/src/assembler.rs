@@ -1,8 +1,8 @@
 //! Putting a program together from what the optimizer gave, in a process of its own.
 //!
-//! What an optimizer gives for a hostile program is as hostile as the program. To validate it, to put
-//! it back into its component and to validate that takes time and memory that grow faster than its
-//! length.
+//! What an optimizer gives for a hostile program is as hostile as the program. To validate it, to
+//! put it back into its component and to validate that takes time and memory that grow faster than
+//! its length.
 
 use std::ffi::OsString;
 

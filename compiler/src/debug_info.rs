@@ -1,7 +1,7 @@
 //! Debug files: what a backtrace needs and a load does not, beside the artifact.
 //!
-//! An ELF file as other tools read it: symbols whose values are offsets in the image, and so in the file
-//! that a host maps; a build id, which is the fs-verity digest of that image; and the engine's
+//! An ELF file as other tools read it: symbols whose values are offsets in the image, and so in the
+//! file that a host maps; a build id, which is the fs-verity digest of that image; and the engine's
 //! address map. A reader takes what this file writes and nothing else.
 //!
 //! Sources: System V gABI, chapter 4; the note of build ids as `ld --build-id` writes it;

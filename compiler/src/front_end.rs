@@ -194,8 +194,8 @@ impl FrontEnd {
         self.read(bytes, &task, deadline, prepared)
     }
 
-    /// Checks that a snapshot is valid and is `program` but for its state. Takes the steps up to the
-    /// optimizer for it, as [`prepare`](Self::prepare) does.
+    /// Checks that a snapshot is valid and is `program` but for its state. Takes the steps up to
+    /// the optimizer for it, as [`prepare`](Self::prepare) does.
     ///
     /// # Errors
     ///

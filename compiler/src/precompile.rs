@@ -90,8 +90,8 @@ pub enum PrecompileError {
 }
 
 impl PrecompileError {
-    /// Whether it would be the same if it was tried again: it is the program, and not what there was
-    /// of memory, or there is no time left.
+    /// Whether it would be the same if it was tried again: it is the program, and not what there
+    /// was of memory, or there is no time left.
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -103,8 +103,8 @@ impl PrecompileError {
     }
 }
 
-/// Compiles a program for one target and profile, in this process: what a hostile program can make of
-/// that is in [`crate::CompilerProcess`], which sets limits.
+/// Compiles a program for one target and profile, in this process: what a hostile program can make
+/// of that is in [`crate::CompilerProcess`], which sets limits.
 ///
 /// # Errors
 ///

@@ -112,7 +112,8 @@ impl DebugSections {
 }
 
 impl DebugInfo<'_> {
-    /// Says which image this is about: one with the code that it was taken from, wherever that lies now.
+    /// Says which image this is about: one with the code that it was taken from, wherever that lies
+    /// now.
     ///
     /// # Errors
     ///

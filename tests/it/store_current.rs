@@ -1,5 +1,5 @@
-//! Which version of a name loads take: no admission takes a program away from a host, and none undoes a
-//! rollback.
+//! Which version of a name loads take: no admission takes a program away from a host, and none
+//! undoes a rollback.
 
 #![cfg(target_os = "linux")]
 
@@ -74,7 +74,8 @@ fn a_rollback_stays_until_another_version_is_chosen() {
     assert_eq!(current(&stored), 6);
 }
 
-/// What `edgec check` promises: of what a host can run, the best, and not the best for its CPU alone.
+/// What `edgec check` promises: of what a host can run, the best, and not the best for its CPU
+/// alone.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn what_cannot_be_run_hides_nothing_that_can() {

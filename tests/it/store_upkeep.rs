@@ -1,4 +1,5 @@
-//! What the verbs of a store say and do when nothing is damaged: admissions, choices, collections, locks.
+//! What the verbs of a store say and do when nothing is damaged: admissions, choices, collections,
+//! locks.
 
 #![cfg(target_os = "linux")]
 

@@ -103,8 +103,8 @@ const TYPES: &str = r#"
       (case "configuration-error") (case "internal-error" (option string))))
     (export "error-code" (type $error-code (eq $error-type)))"#;
 
-/// A component with one function, `answer`, which gives this number; a memory of so many pages, and a
-/// function `spin`, which never ends.
+/// A component with one function, `answer`, which gives this number; a memory of so many pages, and
+/// a function `spin`, which never ends.
 pub fn answer(number: u32, pages: u32) -> String {
     format!(
         r#"(component

@@ -42,7 +42,8 @@ pub(crate) fn exists(path: &Path) -> Failure {
         .hint("choose another name, or move the old key away")
 }
 
-/// Refuses a place where this user may make no file, nor the folders that lead there. Makes nothing.
+/// Refuses a place where this user may make no file, nor the folders that lead there. Makes
+/// nothing.
 #[cfg(unix)]
 pub(crate) fn refuse_unwritable(path: &Path) -> Result<(), Failure> {
     use rustix::fs::{Access, access};

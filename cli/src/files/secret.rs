@@ -188,8 +188,8 @@ pub(super) fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Whether there is such a file or its folder, or the name has one of the usual endings. A dot alone
-/// says nothing.
+/// Whether there is such a file or its folder, or the name has one of the usual endings. A dot
+/// alone says nothing.
 fn looks_like_a_file(path: &Path) -> bool {
     let parent = path.parent().filter(|parent| parent.parent().is_some());
     let ending = path.extension().and_then(std::ffi::OsStr::to_str);

@@ -149,8 +149,8 @@ fn is_padded(behind: &[u8]) -> bool {
 }
 
 /// How often letters change in a way in which few names do: from a small letter to a capital, and
-/// between letters and digits. A name changes at the beginning of a word and around a number. Of random
-/// texts, one in 100,000 has under 6 changes in 43 letters, or under 18 in 86.
+/// between letters and digits. A name changes at the beginning of a word and around a number. Of
+/// random texts, one in 100,000 has under 6 changes in 43 letters, or under 18 in 86.
 fn changes(run: &[u8]) -> usize {
     let pairs = run.iter().zip(run.iter().skip(1));
     let odd = pairs.filter(|(one, next)| {

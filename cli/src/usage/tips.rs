@@ -1,5 +1,5 @@
-//! What the parser's errors suggest. The parser's own tips send an unknown option behind `--`, where
-//! it would be the name of a file.
+//! What the parser's errors suggest. The parser's own tips send an unknown option behind `--`,
+//! where it would be the name of a file.
 
 use std::ffi::OsString;
 

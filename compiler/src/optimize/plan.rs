@@ -101,7 +101,8 @@ impl Planned {
     ///
     /// # Errors
     ///
-    /// [`OptimizeError`], when time, memory or the machine would decide which modules are optimized.
+    /// [`OptimizeError`], when time, memory or the machine would decide which modules are
+    /// optimized.
     pub fn optimize(
         self,
         level: Level,
@@ -128,8 +129,8 @@ impl Planned {
             }),
         };
         let attempts = map_at_once(workers, &modules, one);
-        // Which modules are optimized must not depend on what ran beside them, or on an accident. So
-        // a module whose failure may not happen again is tried once more, alone.
+        // Which modules are optimized must not depend on what ran beside them, or on an accident.
+        // So a module whose failure may not happen again is tried once more, alone.
         let attempts = attempts.into_iter().zip(modules).enumerate();
         let results = attempts.map(|(number, (attempt, module))| -> Result<_, OptimizeError> {
             let attempt = match attempt {

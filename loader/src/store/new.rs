@@ -15,7 +15,8 @@ use super::{CHANGES, FOLDERS, FORMAT, FORMAT_FILE, LOCKS, StoreError};
 #[must_use = "the store goes again unless it is kept"]
 pub struct NewStore {
     root: Folder,
-    /// The store's own folder and those above it, as far as they were made, each before those in it.
+    /// The store's own folder and those above it, as far as they were made, each before those in
+    /// it.
     folders: Vec<PathBuf>,
     /// Whether the folder was empty: nothing in it is anything but a store's.
     empty: bool,

@@ -153,8 +153,8 @@ impl<'f> Code<'f> {
     }
 }
 
-/// Whether functions, sorted by their beginnings, share some of their code. Those that were found to
-/// be the same share all of it. Otherwise all of the code could be compared for each function.
+/// Whether functions, sorted by their beginnings, share some of their code. Those that were found
+/// to be the same share all of it. Otherwise all of the code could be compared for each function.
 fn overlap(functions: &[FunctionCode]) -> bool {
     let pairs = functions.iter().zip(functions.iter().skip(1));
     let mut pairs = pairs.filter(|(one, next)| (one.start, one.size) != (next.start, next.size));
