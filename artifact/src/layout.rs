@@ -79,7 +79,7 @@ pub enum LayoutError {
     },
     /// Image, padding, envelope and footer do not add up to the file.
     #[error(
-        "the regions do not tile the file: image {image_len} bytes, \
+        "the regions do not fill the file exactly: image {image_len} bytes, \
          envelope at {envelope_offset:#x} with {envelope_len} bytes, file {len} bytes"
     )]
     Tiling {

@@ -49,7 +49,7 @@ pub enum PemError {
     },
     /// A private key under a passphrase in the form of OpenSSL before version 1.0.
     #[error(
-        "line {line} is a header (`Proc-Type`, say): write the key anew with `openssl pkcs8 -topk8`"
+        "line {line} is a header (such as `Proc-Type`): write the key again with `openssl pkcs8 -topk8`"
     )]
     Header {
         /// The line, from 1.

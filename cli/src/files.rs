@@ -197,7 +197,7 @@ pub(crate) fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
             Some("the disk is full: make room, or name another place")
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            Some("nothing may be written there: name another place")
+            Some("you cannot write there: name another place")
         }
         io::ErrorKind::FileTooLarge => Some(
             "this is more than a file may have here: raise the limit where edgec is started (ulimit -f unlimited)",

@@ -24,7 +24,7 @@ pub enum LoadError {
     #[error("the artifact is not trusted")]
     Verify(#[from] VerifyError),
     /// The policy wants the bytes kept from changing by stronger means than these.
-    #[error("the policy wants load mode {wanted} or better, this would be {found}")]
+    #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
     Mode {
         /// How they would be kept.
         found: LoadMode,
@@ -48,7 +48,7 @@ pub enum LoadError {
     Clock,
     /// There is no policy to judge by.
     #[cfg(target_os = "linux")]
-    #[error("there is no trust policy to judge it by")]
+    #[error("there is no trust policy to check it against")]
     Policy(#[source] crate::store::PolicySourceError),
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]

@@ -145,7 +145,7 @@ fn a_change_of_kind_is_told() {
         "warning[kind]: app version 1: this is a component; version 2, which was current, ";
     assert!(stderr.starts_with(warning), "{stderr}");
     let (stdout, _) = host.told(&["rm", "app"], 0);
-    let told = "none is left; hosts that serve it keep it until they restart\n";
+    let told = "no version is left; hosts that serve it keep it until they restart\n";
     assert!(stdout.ends_with(told), "{stdout}");
 }
 

@@ -78,14 +78,14 @@ pub enum AuditError {
     #[error(transparent)]
     Image(#[from] ElfError),
     /// More code than is audited.
-    #[error("not audited: {length} bytes of code, {MAX_AUDITED_LEN} is the most")]
+    #[error("not audited: {length} bytes of code, and the limit is {MAX_AUDITED_LEN}")]
     TooLong {
         /// The length of the code in bytes.
         length: u64,
     },
     /// The code is another engine's, and other instructions are what that one emits.
     #[error(
-        "not audited: it is for wasmtime {found}, and what {ENGINE_VERSION} emits is what is known"
+        "not audited: it is for wasmtime {found}, and this edgec only knows the code of {ENGINE_VERSION}"
     )]
     Engine {
         /// The major version in the image.

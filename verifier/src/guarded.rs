@@ -23,7 +23,7 @@ pub enum GuardError {
     #[error("a symbolic link, which another user may point elsewhere")]
     SymbolicLink,
     /// A file that its group or everybody may change.
-    #[error("others than its owner can write it (mode {mode:04o})")]
+    #[error("users other than its owner can write it (mode {mode:04o})")]
     Writable {
         /// The file's mode, without its type.
         mode: u32,
@@ -35,7 +35,7 @@ pub enum GuardError {
         uid: u32,
     },
     /// Others can open a file that only its owner should be able to hold a lock on.
-    #[error("others than its owner can open it (mode {mode:04o})")]
+    #[error("users other than its owner can open it (mode {mode:04o})")]
     Readable {
         /// The file's mode, without its type.
         mode: u32,

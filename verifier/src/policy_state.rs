@@ -78,7 +78,7 @@ pub enum PolicyStateError {
         source: GuardError,
     },
     /// The file cannot be read or written.
-    #[error("cannot keep in mind the newest trust policy")]
+    #[error("cannot remember the newest trust policy")]
     Io(#[from] io::Error),
 }
 

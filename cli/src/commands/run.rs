@@ -243,7 +243,7 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
         LoadError::Io(error)
             if error.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
         {
-            let message = "an artifact is not read from standard input";
+            let message = "an artifact cannot be read from standard input";
             let failure = Failure::new(Exit::Rejected, "not-a-file", message);
             let hint = "name the file, or write it to one first: artifacts are mapped into memory";
             failure.about(path.display()).hint(hint)
@@ -281,7 +281,7 @@ fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure
     wasi.arg(path.file_name().unwrap_or_default().to_string_lossy());
     for argument in &arguments.program {
         let Some(text) = argument.to_str() else {
-            let message = "the program's arguments must be UTF-8, as WASI has them";
+            let message = "the program's arguments must be UTF-8, as WASI requires";
             return Err(Failure::usage("argument", message).about(argument.display()));
         };
         wasi.arg(text);

@@ -133,7 +133,7 @@ fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
     let message = format!("its image is {found}, and the debug file is that of {known}");
     Err(Failure::new(Exit::Rejected, "build-id", message)
         .about(path.display())
-        .hint("use the debug file that was written beside this very artifact"))
+        .hint("use the debug file that was written beside this artifact"))
 }
 
 /// The files that the debug file is about, by their names.

@@ -228,7 +228,7 @@ impl Report {
             }
             Err(failure) => {
                 self.refuse(failure.or_about_safe(&self.artifact));
-                (Status::Failed, format!("{input} was not made again"))
+                (Status::Failed, format!("{input} was not rebuilt"))
             }
         };
         self.checks.push(Check {
@@ -271,16 +271,16 @@ fn rebuild_hint(found: &[Difference]) -> &'static str {
     let versions =
         |it: &Difference| it.at.starts_with("builder.stages.") && it.at.ends_with(".version");
     if at("builder.edgec") || at("engine.version") {
-        "it says that another edgec made it: compare with that one before it runs"
+        "its manifest says that another edgec made it: compare with that edgec before you run it"
     } else if at("builder.stages.optimize.tool") || at("builder.stages.optimize.version") {
-        "it says that another optimizer was used (--wasm-opt): compare with that one before it runs"
+        "its manifest says that another optimizer was used (--wasm-opt): compare with that one before you run it"
     } else if found.iter().any(versions) {
-        "it says that other tools made it: compare with the edgec that it names before it runs"
+        "its manifest says that other tools made it: compare with the edgec that it names before you run it"
     } else if at("builder.stages.optimize.settings.modulesKept") {
         "other core modules were left as they are (--keep-module, or a crash of the optimizer): do not run it before \
          the cause is known"
     } else {
-        "the same tools made something else: do not run it before the cause is known"
+        "the same tools made something else: do not run it until you know the cause"
     }
 }
 
@@ -352,9 +352,9 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
     let failure = Failure::rejected(error.code(), error);
     let hint = match error {
         VerifyError::Layout(_) => "the file is damaged or something else; build or fetch it again",
-        VerifyError::Threshold { .. } => "`edgec inspect` shows whose ids the signatures carry",
+        VerifyError::Threshold { .. } => "`edgec inspect` shows the key ids of the signatures",
         VerifyError::BadSignature { .. } => {
-            "what was signed, or the signature, was changed: do not run it"
+            "the signed statement or the signature was changed: do not run it"
         }
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
@@ -381,7 +381,7 @@ pub(crate) fn failure(error: &VerifyError) -> Failure {
         VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
-        VerifyError::NotYetValid { .. } => "wait until then, or look at this machine's clock",
+        VerifyError::NotYetValid { .. } => "wait until then, or look at the clock of this machine",
         _ => return failure,
     };
     failure.hint(hint)

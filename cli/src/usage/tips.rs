@@ -56,7 +56,7 @@ fn places(whole: &Command, verb: &str) -> Option<String> {
     });
     let places: Vec<String> = places.map(|name| format!("<{name}>")).collect();
     Some(match places.is_empty() {
-        true => format!("`{verb}` takes options only"),
+        true => format!("`{verb}` takes only options"),
         false => format!(
             "`{verb}` takes {} and no more: run it once for each",
             places.join(" ")

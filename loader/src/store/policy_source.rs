@@ -28,7 +28,7 @@ pub enum PolicySourceError {
     #[error("the clock is not set")]
     Clock,
     /// The host's own source failed.
-    #[error("the host's policy could not be had")]
+    #[error("the host's policy is not available")]
     Host(#[source] Box<dyn Error + Send + Sync>),
 }
 

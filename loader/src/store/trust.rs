@@ -13,7 +13,7 @@ use crate::load::now;
 
 /// The version at work is not trusted: no request may have it.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the version at work is not trusted any more")]
+#[error("the version in use is not trusted any more")]
 pub struct Distrusted(#[source] Arc<Distrust>);
 
 /// Why the version at work is not trusted.
@@ -21,13 +21,13 @@ pub struct Distrusted(#[source] Arc<Distrust>);
 #[non_exhaustive]
 pub enum Distrust {
     /// There is no policy to judge it by.
-    #[error("there is no trust policy to judge it by")]
+    #[error("there is no trust policy to check it against")]
     NoPolicy(#[source] PolicySourceError),
     /// The policy refuses it: for instance, it was revoked or has expired.
-    #[error("the trust policy does not let it in")]
+    #[error("the trust policy refuses it")]
     Refused(#[source] LoadError),
     /// The version could not be judged, for instance because its file is gone.
-    #[error("it could not be judged")]
+    #[error("it could not be checked")]
     Unjudged(#[source] LoadError),
     /// Users other than the owner and root can change the store or the program's files, or the
     /// image was written after it was loaded.
@@ -41,7 +41,7 @@ pub enum Distrust {
         limit: Duration,
     },
     /// The refresh that was to judge it ended in a panic.
-    #[error("the refresh that was to judge it did not end")]
+    #[error("the last refresh did not finish")]
     Undecided,
 }
 

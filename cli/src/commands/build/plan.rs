@@ -346,7 +346,7 @@ fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
             let message = "the name of a target is missing";
             return Err(Failure::usage("unknown-target", message)
                 .about("--target")
-                .hint("commas stand between names, as in `-t x86_64,aarch64`"));
+                .hint("put commas between names, as in `-t x86_64,aarch64`"));
         }
         let target = edgec_targets::find(name).map_err(|error| {
             let failure = Failure::usage("unknown-target", error.to_string());

@@ -125,7 +125,7 @@ impl<'f> Code<'f> {
             let message = "functions of the engine's table overlap in the code";
             return Err(Failure::new(Exit::Rejected, "image", message)
                 .about(artifact.display())
-                .hint("the table is not as the compiler writes it: do not run it"));
+                .hint("the compiler does not write such a table: do not run it"));
         }
         Ok(Self {
             text,

@@ -197,7 +197,7 @@ fn print_report(report: &Report) {
     report.warnings.iter().for_each(Failure::print_warning);
     let change = match (report.change, &report.replaced) {
         (Some("unchanged"), _) => "; already there".to_owned(),
-        (Some("repaired"), _) => "; mended what was damaged".to_owned(),
+        (Some("repaired"), _) => "; repaired what was damaged".to_owned(),
         (_, Some(image)) if report.image.as_ref() == Some(image) => {
             "; in place of an earlier signature".to_owned()
         }

@@ -56,7 +56,7 @@ fn print_report(report: &Report) {
     let remains = render::count(collection.remains, "file");
     if collection.spared {
         return out!(
-            "every image kept: what cannot be read may name it; {remains} of unfinished admissions removed\n"
+            "every image kept, because a release that cannot be read may name it; {remains} of unfinished admissions removed\n"
         );
     }
     out!(

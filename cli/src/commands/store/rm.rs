@@ -64,7 +64,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let left = match removal.current {
         Some(current) => format!("version {current} is current"),
         // A host learns only that the store has nothing else, and a store revokes nothing.
-        None => "none is left; hosts that serve it keep it until they restart".to_owned(),
+        None => "no version is left; hosts that serve it keep it until they restart".to_owned(),
     };
     out!(
         "{}: {noun} {} removed, {left}\n",
