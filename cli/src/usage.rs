@@ -135,7 +135,7 @@ mod tests {
             (
                 &["keygen", "a"],
                 "unexpected argument 'a' found",
-                "`edgec keygen` takes options only\n`edgec keygen --help` shows its usage",
+                "`edgec keygen` takes only options\n`edgec keygen --help` shows its usage",
             ),
             (
                 &["verif", "a"],

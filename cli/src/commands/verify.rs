@@ -23,7 +23,7 @@ use crate::{Outcome, files, time};
 
 /// Verify artifacts: who signed what, for which CPU, by which compiler, and what a policy says
 ///
-/// Every check is named with its outcome and its evidence; what was not checked is not named.
+/// The report names every check with its outcome and its evidence, and only checks that were made.
 /// Exit codes: 0 every artifact is verified; 1 one is refused; 2 usage; 3 a file cannot be read, or
 /// the machine is at fault, so that an artifact was not checked.
 #[derive(clap::Args)]
@@ -33,20 +33,20 @@ pub(crate) struct Arguments {
     artifacts: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
-    /// Also ask whether this machine can run them, or the host that FILE describes; put it
-    /// behind the artifacts
+    /// Also check whether this machine, or the host that FILE describes, can run them; put it after
+    /// the artifacts
     #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Host")]
     host: Option<Option<PathBuf>>,
-    /// Also compile FILE again, by the settings in the manifest, and compare image and manifest bit
-    /// for bit
+    /// Also compile FILE again with the settings in the manifest, and compare image and manifest
+    /// bit for bit
     #[arg(long, value_name = "FILE", help_heading = "Rebuilding")]
     rebuild: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
-    /// How results are printed
+    /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
-    /// Print one line an artifact, and not its checks
+    /// Print one line for each artifact, without its checks
     #[arg(short, long, conflicts_with = "format", help_heading = "Output")]
     quiet: bool,
 }

@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     artifacts: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
     pub(super) trust: TrustArguments,
-    /// How results are printed
+    /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }

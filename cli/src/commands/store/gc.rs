@@ -13,7 +13,7 @@ use crate::render::{self, Format, safe};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

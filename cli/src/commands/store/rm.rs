@@ -15,10 +15,10 @@ use crate::render::{self, Format};
 pub(super) struct Arguments {
     #[command(flatten)]
     named: Named,
-    /// The version that goes [default: all of them]
+    /// The version to remove [default: all versions]
     #[arg(long, value_name = "NUMBER", value_parser = version())]
     app_version: Option<u64>,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
