@@ -1,4 +1,5 @@
-//! Judging artifacts: signatures, digests, what a manifest claims, and what a host lets in.
+//! Verification of artifacts: signatures, digests, the claims of a manifest, and what a host
+//! accepts.
 //!
 //! [`verify`] is the only way to a [`VerifiedArtifact`]; what takes one, cannot be given a file
 //! that is not signed as the policy wants. No private key and no compiler is linked here.

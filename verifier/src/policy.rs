@@ -1,4 +1,4 @@
-//! What a host trusts, and what it lets in.
+//! What a host trusts, and what it accepts.
 //!
 //! `docs/policy.md` describes the file and every rule. A policy is built from keys alone
 //! ([`TrustPolicy::new`]), or read from TOML.
@@ -177,7 +177,7 @@ pub enum PolicyError {
         /// The key's name there.
         key: String,
     },
-    /// A list that selects nothing where it was meant to select something.
+    /// A list that selects nothing but should select something.
     #[error("{of}: the list `{list}` is empty, so that it would never apply")]
     EmptyList {
         /// The key or scope.

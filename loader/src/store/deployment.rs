@@ -1,4 +1,4 @@
-//! A name at work: requests take what is current, while a newer version comes in its place.
+//! A deployed name: requests take the current version, while a newer version replaces it.
 //!
 //! The deployment owns its policy, and a refresh judges the version at work before it does anything
 //! else. So a host cannot forget to judge, and requests get a program from [`Deployment::current`]
@@ -47,7 +47,7 @@ pub struct Deployment<T: 'static, P = InstancePre<T>> {
     stale_after: Option<Duration>,
 }
 
-/// A version at work.
+/// A version in use.
 struct AtWork<P> {
     entry: Entry,
     loaded: Arc<Loaded<P>>,
@@ -79,12 +79,12 @@ struct Source<T: 'static, P> {
 /// What came of a [`Deployment::refresh`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// The store has nothing else, and the policy lets in what is at work.
+    /// The store has nothing new, and the policy accepts the version in use.
     Unchanged,
-    /// Another artifact is at work now, or the same from a good file, after its own may have been
+    /// Another artifact is in use now, or the same from a good file, after its own may have been
     /// changed ([`Distrust::Exposed`]).
     Replaced {
-        /// The version that was at work.
+        /// The version that was in use before.
         from: u64,
         /// The version that is.
         to: u64,
@@ -94,10 +94,10 @@ pub enum Refreshed {
 /// Why a [`Deployment::refresh`] brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
-    /// What the store has now cannot be loaded. What is at work is trusted, and stays.
+    /// The store's new artifact cannot be loaded. The version in use is trusted, and stays.
     #[error("the store's current version was not loaded")]
     Kept(#[source] LoadError),
-    /// The version at work is not trusted any more, and requests do not get it.
+    /// The version in use is not trusted any more, and requests do not get it.
     #[error(transparent)]
     Distrusted(Distrusted),
 }
@@ -179,8 +179,8 @@ impl<T: 'static, P> Deployment<T, P> {
         }
     }
 
-    /// Trusts the version at work however old the last reading of the policy is. For a host that
-    /// does not refresh on purpose: such a host never learns of a revocation.
+    /// Trusts the version in use, even if the policy was last read long ago. For a host that does
+    /// not refresh on purpose: such a host never learns of a revocation.
     #[must_use]
     pub fn never_stale(self) -> Self {
         Self {
@@ -189,9 +189,9 @@ impl<T: 'static, P> Deployment<T, P> {
         }
     }
 
-    /// What a request instantiates: the version at work, while it is trusted. It is judged again at
-    /// every moment that the policy or the manifest names, such as the end of a validity, also
-    /// without a refresh.
+    /// Returns the version in use, for a request to instantiate, while it is trusted. It is judged
+    /// again at every moment that the policy or the manifest names, such as the end of a validity,
+    /// also without a refresh.
     ///
     /// # Errors
     /// [`Distrusted`]: it was revoked, it has expired, the last refresh found no policy or files
@@ -229,11 +229,11 @@ impl<T: 'static, P> Deployment<T, P> {
         &self.source.application
     }
 
-    /// Reads the policy and judges the version at work by it; then takes what the store has now, if
-    /// it is another artifact. Without a policy, nothing is trusted, and neither is a program whose
-    /// files users other than the owner and root can change. If nothing has changed, a refresh only
-    /// reads the policy and the name, looks at modes and owners, and looks up what is known of the
-    /// signatures.
+    /// Reads the policy and checks the version in use against it; then takes the store's artifact,
+    /// if it is another artifact. Without a policy, nothing is trusted, and neither is a program
+    /// whose files users other than the owner and root can change. If nothing has changed, a
+    /// refresh only reads the policy and the name, looks at modes and owners, and looks up what is
+    /// known of the signatures.
     ///
     /// # Errors
     ///

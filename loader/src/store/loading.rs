@@ -1,6 +1,6 @@
 //! Loading from a store: find the name, open the image, map it. Nothing here takes longer for a
-//! longer image or a fuller store, but under a policy that wants the code audited: the first load
-//! then reads all code through a mapping.
+//! longer image or a fuller store, except under a policy that requires an audit of the code: then
+//! the first load reads all code through a mapping.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedMo
 const TRIES: usize = 8;
 
 impl Store {
-    /// Loads the component of that name, in its current version or the one that is asked for: of
-    /// the artifacts that fit the engine's profile and this machine, the one that uses most of the
-    /// CPU.
+    /// Loads the component of that name, in its current version or the requested one. Among the
+    /// artifacts that fit the engine's profile and this machine, it takes the one that uses most
+    /// features of the CPU.
     ///
     /// # Errors
     ///
-    /// [`LoadError`] names the first thing in the way; nothing is ever run.
+    /// [`LoadError`] names the first problem. No code runs.
     pub fn load(
         &self,
         engine: &HostEngine,
