@@ -113,7 +113,7 @@ impl<'a> Artifact<'a> {
     ///
     /// # Errors
     ///
-    /// [`LayoutError`] when any byte of the file is not where the format puts it.
+    /// [`LayoutError`] if the file does not have exactly the layout of the format.
     pub fn decode(file: &'a [u8]) -> Result<Self, LayoutError> {
         let len = file.len() as u64;
         if len > MAX_ARTIFACT_LEN {

@@ -17,7 +17,7 @@ pub const MAX_VERSION: u64 = (1 << 53) - 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Manifest {
-    /// The application's name: what a host asks for.
+    /// The application's name, which a host asks for.
     pub name: String,
     /// A number that only grows with each release, so that a host can refuse older ones.
     pub version: u64,
@@ -214,7 +214,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// `None` when nothing is stated, as the manifest wants it.
+    /// `None` if nothing is stated, as the manifest requires.
     pub fn into_stated(self) -> Option<Self> {
         (self != Self::default()).then_some(self)
     }

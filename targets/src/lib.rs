@@ -111,7 +111,7 @@ impl Arch {
     }
 }
 
-/// One CPU feature: what a host must have when Cranelift may use it.
+/// One CPU feature, which a host must have if Cranelift may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuFeature {
     /// The name that Rust and LLVM use, for example `avx2` or `lse`.
@@ -206,7 +206,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// What is in the way: another family, or every feature that is missing.
+    /// The obstacle: another family, or all missing features.
     pub fn fits(&self, host: &HostCpu) -> Result<(), Misfit> {
         host.can_run(self.arch.name(), self.features.iter().map(|f| f.name))
     }

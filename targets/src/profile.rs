@@ -1,7 +1,7 @@
 //! Engine profiles: named sets of engine settings that an artifact and its host share.
 //!
-//! Here are the names. What a profile sets when code is compiled is `edgec_compiler`'s, what it
-//! sets in a host's engine is `edgec_loader`'s.
+//! This module has only the names. `edgec_compiler` has the settings of a profile for compilation,
+//! and `edgec_loader` those for a host's engine.
 
 use std::str::FromStr;
 

@@ -1,4 +1,4 @@
-//! Files that decide what a host trusts: read only if no other user can have written them.
+//! Files that decide what a host trusts. They are read only if no other user can have written them.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -68,8 +68,8 @@ impl From<WayError> for GuardError {
     }
 }
 
-/// Reads a whole file through one descriptor, which is also what is judged. So are the folders
-/// above it, up to the root.
+/// Reads a whole file through one descriptor, and checks that descriptor. It also checks the
+/// folders above the file, up to the root.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! How loaded bytes are kept from changing: what a policy can demand a minimum of.
+//! How loaded bytes are kept from changing. A policy can demand a minimum.
 
 use std::fmt;
 

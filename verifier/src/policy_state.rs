@@ -1,4 +1,4 @@
-//! The newest policy that a host has seen: an older one is not followed again.
+//! The newest policy that a host has seen: older ones are refused.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};

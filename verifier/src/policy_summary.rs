@@ -16,7 +16,7 @@ type Row = (&'static str, String);
 type Targets = BTreeSet<&'static str>;
 
 impl TrustPolicy {
-    /// What the policy asks for, in words: a name and a text each.
+    /// The demands of the policy in words: a name and a text for each.
     pub fn summary(&self) -> Vec<(&'static str, String)> {
         let mut rows = self.scope_rows();
         rows.extend(self.revocation_rows());
