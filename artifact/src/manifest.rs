@@ -37,7 +37,7 @@ pub struct Manifest {
     pub target: TargetCpu,
     /// The engine that made the image and that can load it.
     pub engine: Engine,
-    /// What the program asks of a host and offers to it.
+    /// The program's imports from a host and exports to it.
     pub capabilities: Capabilities,
     /// What an instance needs.
     pub resources: Resources,
@@ -159,7 +159,7 @@ impl Engine {
     }
 }
 
-/// What the program asks of a host and offers to it.
+/// The program's imports from a host and exports to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Capabilities {

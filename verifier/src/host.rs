@@ -22,7 +22,7 @@ const OLDEST: EngineVersion = EngineVersion::new(0, 0, 0);
 /// What a host offers: a CPU and an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostProfile {
-    /// What it is called, where it has a name.
+    /// Its name, if it has one.
     pub(crate) name: Option<String>,
     pub(crate) cpu: HostCpu,
     /// The kernel's page size in bytes, where it is known.
@@ -139,7 +139,7 @@ impl HostProfile {
         Self { name, ..self }
     }
 
-    /// What it is called, where it has a name.
+    /// Its name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
