@@ -8,7 +8,7 @@ use edgec_artifact::is_unseen;
 use crate::bounds::MAX_COLUMN;
 use crate::failure::{Exit, Failure};
 
-/// Prints to standard output. A reader that has gone away, as `head` does, is no error; the
+/// Prints to standard output. A reader that has gone away, as `head` does, is not an error; the
 /// verb still ends with its own exit code. A full disk is one.
 pub(crate) fn write_stdout(bytes: &[u8]) {
     use std::io::Write as _;

@@ -113,7 +113,7 @@ impl SignerArguments {
             &self.pkcs11_module,
             &self.pkcs11_pin_file,
         ];
-        // An empty name is no file; `signer` refuses it.
+        // An empty name is not a file; `signer` refuses it.
         let key = self.key_file().filter(|path| !path.as_os_str().is_empty());
         key.into_iter()
             .chain(named.into_iter().flatten().cloned())

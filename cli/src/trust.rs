@@ -232,7 +232,7 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
     }
 }
 
-/// Reads a policy, signed by every one of `roots`, or unsigned when there is none.
+/// Reads a policy, signed by every one of `roots`, or unsigned if there is none.
 pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy, Failure> {
     let roots: Result<Vec<PublicKey>, Failure> = roots
         .iter()

@@ -87,7 +87,7 @@ pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
 /// Where an optimizer runs.
 #[derive(Clone, Debug)]
 pub enum Runs {
-    /// In a process of its own for each module. A program that is no worker has no limits.
+    /// In a process of its own for each module. A program that is not a worker has no limits.
     InProcesses,
     /// In a process of its own for each module, which this worker is until it becomes the program:
     /// one that calls [`crate::launcher_worker`].

@@ -32,7 +32,7 @@ pub struct DebugInfo<'a> {
     pub(crate) modules: Vec<(u32, Cow<'a, str>)>,
     /// Functions, by address; none reaches into the next.
     pub(crate) symbols: Vec<Symbol<'a>>,
-    /// The engine's `.wasmtime.addrmap`; empty when there is none.
+    /// The engine's `.wasmtime.addrmap`; empty if there is none.
     pub(crate) address_map: Cow<'a, [u8]>,
 }
 

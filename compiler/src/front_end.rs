@@ -1,7 +1,7 @@
 //! Reading, validating and adapting an input in a process of its own, and what comes before the
 //! optimizer.
 //!
-//! This is the first work on a program that anybody may have written. The validator and the
+//! This is the first work on a program that anyone may have written. The validator and the
 //! engine's front end take time and memory that grow faster than the input, and the text parser and
 //! the encoder read it too. So all of them have a process with limits and walls, as the compiler
 //! has. The same process prepares the program for the optimizer. If the optimizer gets nothing of

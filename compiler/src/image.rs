@@ -1,4 +1,4 @@
-//! Writing an image anew: without what a load does not read, packed closely.
+//! Rewriting an image: without what a load does not read, packed closely.
 //!
 //! The engine's writer aligns code to the largest page of the CPU family and puts nothing small in
 //! front of it but its settings; on aarch64 that is 64 KiB of zeros, three times. Here sections
@@ -44,7 +44,7 @@ struct Section<'a> {
     data: Cow<'a, [u8]>,
 }
 
-/// Why an image cannot be read or written anew.
+/// Why an image cannot be read or rewritten.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
@@ -100,7 +100,7 @@ impl<'a> Image<'a> {
             if sections.iter().any(|known| known.name == name) {
                 return Err(malformed("section name"));
             }
-            // Written anew.
+            // Rewritten.
             if name != NAMES {
                 sections.push(Section {
                     name: name.to_owned(),

@@ -1,6 +1,6 @@
 //! Pre-initializing in a process of its own.
 //!
-//! It runs the program: that may take for ever and ask for all the memory there is. What comes back
+//! It runs the program: that may take forever and ask for all the memory there is. What comes back
 //! is not trusted: [`crate::FrontEnd`] validates it, in another process.
 
 use std::ffi::OsString;

@@ -27,7 +27,7 @@ struct Section<'a> {
     contents: &'a [u8],
 }
 
-/// `None` when it is no component.
+/// `None` when it is not a component.
 fn outline(component: &[u8]) -> Option<Vec<Section<'_>>> {
     let mut outline = Vec::new();
     for section in sections(component)? {

@@ -187,7 +187,7 @@ impl NativeImage {
         &self.bytes
     }
 
-    /// The ELF file, for stages that write it anew.
+    /// The ELF file, for stages that rewrite it.
     pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }

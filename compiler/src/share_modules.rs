@@ -65,7 +65,7 @@ impl<'a> Space<'a> {
         self.skip();
     }
 
-    /// Adds an entry that is no definition.
+    /// Adds an entry that is not a definition.
     fn skip(&mut self) {
         self.length = self.length.saturating_add(1);
     }

@@ -53,7 +53,7 @@ pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
     Some(Trimmed { component, removed })
 }
 
-/// The module without exports of other names, and how many those are; `None` when there are none.
+/// The module without exports of other names, and how many those are; `None` if there are none.
 fn without_others(module: &[u8], names: &BTreeSet<&str>) -> Option<(Vec<u8>, usize)> {
     // The exports are read before anything is copied, since most modules lose none.
     let exports = Parser::new(0)

@@ -86,7 +86,7 @@ pub enum Confinement {
     Required,
 }
 
-/// Puts up the walls around this process, for ever. Returns those that the kernel did not give.
+/// Puts up the walls around this process, forever. Returns those that the kernel did not give.
 /// They stand around this thread and the threads that it starts, so this comes first.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub fn enter(opens: Opens) -> Vec<Wall> {

@@ -145,7 +145,7 @@ impl PoolPlan {
         }
     }
 
-    /// Makes room for a program; when there is none, nothing changes.
+    /// Makes room for a program; if there is none, nothing changes.
     fn include(&mut self, manifest: &Manifest) -> Result<(), PlanError> {
         let needs = &manifest.resources;
         let name = || manifest.name.clone();

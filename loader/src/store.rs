@@ -162,7 +162,7 @@ impl Store {
     }
 
     /// As [`Self::create`]; also gives what was made if the store was not there. Unless that is
-    /// kept, the store goes again.
+    /// kept, the store is removed again.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::{fifo, skipped};
 
-/// Row 32: what is no file of the store's own, in the place of each of its files.
+/// Row 32: what is not a file of the store's own, in the place of each of its files.
 #[test]
 fn row_32_what_is_no_file_in_the_store() {
     let host = StoreHost::new();

@@ -231,7 +231,7 @@ fn a_newer_version_comes_while_requests_run() {
     };
     choose("1");
     server.wait_for(202, 201);
-    // A newer version that this host cannot serve does not replace the version at work.
+    // A newer version that this host cannot serve does not replace the version in use.
     sandbox.write("no-proxy.wat", programs::answer(1, 1));
     admit(&sandbox, "no-proxy.wat", "proxy", 3);
     choose("3");

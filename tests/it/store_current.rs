@@ -33,7 +33,7 @@ fn a_release_takes_over_when_it_is_there_for_every_host() {
     assert_eq!(current(&stored), 1);
     assert_eq!(admit(2, "x86_64"), Standing::Current);
     assert_eq!(current(&stored), 2);
-    // One more target is no loss, and an older version no release.
+    // One more target is not a loss, and an older version no release.
     assert_eq!(admit(3, "x86_64-v3"), {
         let targets = ["aarch64 (default)", "x86_64 (default)"];
         let targets = targets.map(str::to_owned).to_vec();

@@ -49,7 +49,7 @@ fn an_admission_says_what_it_found() {
     assert_eq!(add(&first)["change"], "repaired");
     host.told(&VERIFY, 0);
 
-    // The same image, signed anew; then another one.
+    // The same image, signed again; then another one.
     let again = Forge::of(material()).with_manifest(|manifest| {
         manifest.name = "app".to_owned();
         manifest.version = 1;

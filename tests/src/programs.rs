@@ -1,7 +1,7 @@
 //! Small programs, as text, for hosts to run.
 
 /// A `wasi:http/proxy` that answers GET with this status and an empty body, traps at POST, and
-/// computes for ever at PUT.
+/// computes forever at PUT.
 pub fn proxy(status: u16) -> String {
     format!(
         r#"(component

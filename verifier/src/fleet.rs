@@ -11,7 +11,7 @@ use crate::{ENGINE_VERSION, HostProfile, Unfit};
 /// Choosing targets compares every host with every target.
 const MAX_HOSTS: usize = 4096;
 
-/// A text that is no fleet.
+/// A text that is not a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed fleet: {0}")]
 pub struct FleetError(String);

@@ -22,7 +22,7 @@ pub enum GuardError {
     /// A symbolic link, which another user may point elsewhere.
     #[error("a symbolic link, which another user may point elsewhere")]
     SymbolicLink,
-    /// A file that its group or everybody may change.
+    /// A file that its group or others may change.
     #[error("users other than its owner can write it (mode {mode:04o})")]
     Writable {
         /// The file's mode, without its type.
@@ -104,7 +104,7 @@ fn open(path: &Path) -> Result<File, GuardError> {
 }
 
 /// Whether a file is this user's or root's own, and no other user can even open it, by what is
-/// known of it without following links. A user who can open a file can hold a lock on it for ever.
+/// known of it without following links. A user who can open a file can hold a lock on it forever.
 ///
 /// # Errors
 ///

@@ -19,7 +19,7 @@ pub(crate) const MAX_LEN: usize = 1 << 20;
 /// The only edition of the file format so far.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// A text that is no host profile.
+/// A text that is not a host profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed host profile: {0}")]
 pub struct HostProfileError(pub(crate) String);

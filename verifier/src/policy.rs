@@ -278,7 +278,7 @@ impl TrustPolicy {
     }
 
     /// SHA-256 of the policy's text; of threshold and key ids, when it has no text. Two
-    /// policies with one digest let in the same artifacts.
+    /// policies with one digest accept the same artifacts.
     pub fn digest(&self) -> Sha256Digest {
         self.digest
     }

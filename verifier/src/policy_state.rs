@@ -224,7 +224,7 @@ fn remove_left(staged: &Path) -> Result<(), PolicyStateError> {
 }
 
 /// Opens the lock, or makes it. A file that another user put there is refused before it is opened
-/// and again after: that user could hold the lock for ever, and opening a pipe would wait.
+/// and again after: that user could hold the lock forever, and opening a pipe would wait.
 fn lock(path: &Path) -> Result<File, PolicyStateError> {
     let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     let not_ours = |error| is_not_ours(path, error);

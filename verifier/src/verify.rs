@@ -63,7 +63,7 @@ impl Expected {
 }
 
 /// An artifact that was verified: signed by enough trusted keys, unchanged since, what
-/// it says it is, and let in by the policy.
+/// it says it is, and accepted by the policy.
 #[derive(Debug)]
 pub struct VerifiedArtifact<'a> {
     image: &'a [u8],

@@ -285,7 +285,7 @@ fn reported(job: &Job, checked: Vec<Signed>) -> (Vec<ArtifactReport>, Vec<NewFil
 }
 
 /// Stages every file before the first one takes its place. If one cannot, every old file is where
-/// it was, and the folders that were made go again.
+/// it was, and the folders that were made are removed again.
 fn write(files: Vec<NewFile>) -> Result<(), Failure> {
     signals::uninterrupted(|| {
         let mut folders = NewFolders::default();

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_dash(private)?;
     refuse_public_name(private)?;
     let public = private.with_extension("pub.pem");
-    // A key that is overwritten is lost for ever.
+    // A key that is overwritten is lost forever.
     for path in [private, &public] {
         files::refuse_existing(path)?;
     }

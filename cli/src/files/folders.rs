@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use super::cannot;
 use crate::failure::Failure;
 
-/// Folders that were made, each before those in it. They go again if the files do not come.
+/// Folders that were made, each before those in it. They are removed again if the files do not
+/// come.
 #[derive(Default)]
 pub(crate) struct NewFolders(Vec<PathBuf>);
 
@@ -52,7 +53,7 @@ impl Drop for NewFolders {
     }
 }
 
-/// Makes a folder and those above it, where there are none, for this user alone: a key is not read
+/// Makes a folder and those above it, if there are none, for this user alone: a key is not read
 /// from where others can put another in its place.
 ///
 /// Source: XDG Base Directory Specification, "Referencing this specification".

@@ -89,8 +89,8 @@ fn without_der(run: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether a run of base64 letters has the length of 32 or 64 bytes, and is no name. A name has no
-/// padding behind it, and changes less often than random text.
+/// Whether a run of base64 letters has the length of 32 or 64 bytes, and is not a name. A name has
+/// no padding behind it, and changes less often than random text.
 fn is_seed(run: &[u8], behind: &[u8]) -> bool {
     let changes_at_least = match run.len() {
         43 => 6,

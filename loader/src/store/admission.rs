@@ -62,7 +62,7 @@ pub enum Change {
     Repaired,
     /// Another artifact of the same version, target and profile was there.
     Replaced {
-        /// That one's image; this one's, when it was signed anew.
+        /// That one's image; this one's, when it was signed again.
         image: VerityDigest,
     },
 }

@@ -1,6 +1,6 @@
 //! A deployed name: requests take the current version, while a newer version replaces it.
 //!
-//! The deployment owns its policy, and a refresh judges the version at work before it does anything
+//! The deployment owns its policy, and a refresh judges the version in use before it does anything
 //! else. So a host cannot forget to judge, and requests get a program from [`Deployment::current`]
 //! only while it is trusted. If refreshes cease, it is not trusted any more either.
 
@@ -167,7 +167,7 @@ impl<T: 'static, P> Deployment<T, P> {
     }
 
     /// Sets how old the last reading of the policy may be, instead of five minutes: several times
-    /// as long as the host waits between two refreshes. When it is older, the version at work is
+    /// as long as the host waits between two refreshes. When it is older, the version in use is
     /// not trusted until the next refresh ([`Distrust::Stale`]): for instance when the thread that
     /// refreshes has ended, or waits for a disk.
     #[must_use]
@@ -268,7 +268,7 @@ impl<T: 'static, P> Deployment<T, P> {
         Ok(Refreshed::Replaced { from, to })
     }
 
-    /// Reads the policy and judges the version at work by it. A refresh gets its policy from here
+    /// Reads the policy and judges the version in use by it. A refresh gets its policy from here
     /// only: so the version is judged or distrusted first, however the reading ends.
     fn judge_first(&self) -> Result<(AtWork<P>, Followed), RefreshError> {
         let undecided = Undecided(self);
@@ -350,7 +350,7 @@ impl<T: 'static, P> Deployment<T, P> {
 }
 
 /// A refresh that has not judged yet. If the host's policy source panics, dropping this distrusts
-/// the version at work.
+/// the version in use.
 struct Undecided<'a, T: 'static, P>(&'a Deployment<T, P>);
 
 impl<T: 'static, P> Drop for Undecided<'_, T, P> {
@@ -376,7 +376,7 @@ impl<T: 'static, P> Source<T, P> {
         store.judge_again(&self.engine, &application, entry.clone(), policy)
     }
 
-    /// Judges the file that the version at work was loaded from.
+    /// Judges the file that the version in use was loaded from.
     fn guard_mapped(&self, at_work: &AtWork<P>) -> Result<(), StoreError> {
         let (entry, written) = (&at_work.entry, at_work.written);
         match at_work.loaded.file() {
@@ -385,7 +385,7 @@ impl<T: 'static, P> Source<T, P> {
         }
     }
 
-    /// Whether the name of the image at work leads to another file now.
+    /// Whether the name of the image in use leads to another file now.
     fn is_renewed(&self, at_work: &AtWork<P>) -> bool {
         let mapped = at_work.loaded.file();
         mapped.is_some_and(|mapped| self.store.is_renewed(mapped, &at_work.entry))

@@ -26,7 +26,7 @@ const FINISHED: Mode = Mode::from_raw_mode(0o444);
 const LOCK: Mode = Mode::from_raw_mode(0o600);
 /// Folders are their owner's to change.
 pub(super) const FOLDER: Mode = Mode::from_raw_mode(0o755);
-/// How often a file is opened anew that was replaced between its opening and a look at it.
+/// How often a file is opened again that was replaced between its opening and a look at it.
 const TRIES: usize = 8;
 /// The longest release or envelope that is read, in bytes: no envelope that is admitted is longer.
 const MAX_SMALL_LEN: u64 = edgec_verifier::MAX_ENVELOPE_LEN;
@@ -52,7 +52,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens the folder at `path`; makes it, and those above it, where there is none. Gives those
+    /// Opens the folder at `path`; makes it, and those above it, if there is none. Gives those
     /// that were made, each before those in it.
     pub(crate) fn root_or_new(path: &Path) -> Result<(Self, Vec<PathBuf>), StoreError> {
         match Self::root(path) {
@@ -90,7 +90,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens a folder in this one, and makes it where there is none.
+    /// Opens a folder in this one, and makes it if there is none.
     pub(crate) fn folder_or_new(&self, name: &str) -> Result<Self, StoreError> {
         match mkdirat(&self.fd, name, FOLDER) {
             Ok(()) | Err(Errno::EXIST) => {}

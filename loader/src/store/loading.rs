@@ -112,7 +112,7 @@ impl Store {
         opened.map(|opened| opened.facts.holds.clone())
     }
 
-    /// What the name points at, open and known to be what the policy lets in.
+    /// What the name points at, open and known to be what the policy accepts.
     fn admitted(
         &self,
         engine: &HostEngine,
@@ -160,7 +160,7 @@ impl Store {
         Err(unfit.unwrap_or_else(|| application.unknown().into()))
     }
 
-    /// The image, open and known to be what the policy lets in.
+    /// The image, open and known to be what the policy accepts.
     fn open_entry(
         &self,
         engine: &HostEngine,

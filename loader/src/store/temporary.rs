@@ -27,7 +27,7 @@ impl<'a> Temporary<'a> {
         &self.name
     }
 
-    /// Opens the file anew, for reading, and lets go of the descriptor that writes.
+    /// Opens the file again, for reading, and lets go of the descriptor that writes.
     pub(crate) fn reopened(mut self) -> Result<Self, StoreError> {
         self.file = File::from(self.folder.open(&self.name, OFlags::RDONLY)?);
         Ok(self)

@@ -89,7 +89,7 @@ impl Trusted {
     }
 }
 
-/// The verdict on the version at work.
+/// The verdict on the version in use.
 #[derive(Clone, Debug)]
 pub(super) enum Trust {
     Trusted(Arc<Trusted>),
@@ -105,7 +105,7 @@ impl Trust {
         Self::Distrusted(Distrusted::new(why))
     }
 
-    /// Whether the version at work is distrusted for what may have happened to its files.
+    /// Whether the version in use is distrusted for what may have happened to its files.
     pub(super) fn is_exposed(&self) -> bool {
         match self {
             Self::Trusted(_) => false,

@@ -63,7 +63,7 @@ struct Report {
 
 pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
     let paths = arguments.artifacts.iter();
-    // Without an admission, it goes again at the end.
+    // Without an admission, it is removed again at the end.
     let mut new = None;
     let added: Box<dyn Iterator<Item = Result<Admission, LoadError>>> =
         match opened(at, arguments, trust)? {

@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifacts: usize,
-    /// None when there is none to plan for.
+    /// None if there is none to plan for.
     #[serde(flatten)]
     pool: Option<Pool>,
     left_out: Vec<Failure>,
