@@ -109,18 +109,24 @@ fn is_key(text: &[u8], depth: u8) -> bool {
     let Some(depth) = depth.checked_sub(1) else {
         return false;
     };
-    let compact = compact(&plain);
-    if random::has_random(&compact) {
+    // Commas stay: names in a list, such as those of targets, are not one run of letters.
+    if random::has_random(&without(&plain, b"\"'`\\")) {
         return true;
     }
+    let compact = compact(&plain);
     let mut decoded = decodings(&compact).chain(listed::lists(text));
     decoded.any(|bytes| is_key(&bytes, depth))
 }
 
 /// Removes white space, quotes, and the commas and backslashes of lists of strings.
 fn compact(text: &[u8]) -> Zeroizing<Vec<u8>> {
-    let mut compact = Zeroizing::new(text.to_vec());
+    without(text, b"\"'`,\\")
+}
+
+/// Removes white space, and some other characters.
+fn without(text: &[u8], removed: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut rest = Zeroizing::new(text.to_vec());
     // In place: a buffer that grows leaves copies behind.
-    compact.retain(|byte| !byte.is_ascii_whitespace() && !b"\"'`,\\".contains(byte));
-    compact
+    rest.retain(|byte| !byte.is_ascii_whitespace() && !removed.contains(byte));
+    rest
 }

@@ -153,7 +153,7 @@ fn row_38_time_and_memory_have_limits() {
     let with = |more: &[&'static str]| [BUILD, &["-O0"], more].concat();
     let time = with(&["--compile-timeout", "1", "bomb.wasm"]);
     let stderr = refused(&sandbox, &time, "compile-timeout");
-    assert!(stderr.contains("after 1 s ("), "{stderr}");
+    assert!(stderr.contains("after 1 s"), "{stderr}");
     assert!(stderr.contains("--compile-timeout"), "{stderr}");
     if cfg!(target_os = "linux") {
         let memory = with(&["--worker-memory", "128", "bomb.wasm"]);
@@ -378,7 +378,7 @@ fn row_40_the_output_is_a_symlink() {
     // The output may not be a link to a device, or to an input.
     std::fs::remove_file(&link).unwrap();
     symlink("/dev/full", &link).unwrap();
-    fails(&sandbox, 3, &[BUILD, &["-O0", "in.wat"]].concat(), "io");
+    fails(&sandbox, 2, &[BUILD, &["-O0", "in.wat"]].concat(), "output");
     std::fs::remove_file(&link).unwrap();
     symlink("key.pem", &link).unwrap();
     let key = sandbox.read("key.pem");

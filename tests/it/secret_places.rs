@@ -100,11 +100,13 @@ fn names_of_missing_files_are_shown() {
 fn a_name_without_an_ending_may_be_a_secret() {
     let sandbox = Sandbox::new();
     sandbox.write("app.wat", "(module)");
+    let build = ["build", "-q", "-O0", "-t", "x86_64", "--key", "key.pem"];
+    sandbox.ok(&[&build[..], &["-o", "a.cwasm", "app.wat"]].concat());
     for line in [
         &["verify", "app.wat", "--key", "hunter2hunter2"][..],
         &["keys", "import", "hunter2hunter2", "-o", "x.pem"],
         &["build", "app.wat", "--key", "hunter2hunter2"],
-        &["sign", "app.wat", "--key", "hunter2hunter2"],
+        &["sign", "a.cwasm", "--key", "hunter2hunter2"],
     ] {
         let stderr = sandbox.fails(3, line);
         assert!(!stderr.contains("hunter2"), "{line:?}: {stderr}");

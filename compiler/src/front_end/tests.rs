@@ -1,3 +1,5 @@
+//! The process that reads inputs answers as this process would, and each of its ends has an error.
+
 use std::collections::BTreeSet;
 
 use super::work::reply;
