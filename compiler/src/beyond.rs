@@ -1,4 +1,4 @@
-//! A program that is beyond a limit of edgec. `docs/limits.md` lists the limits.
+//! A program that exceeds a limit of edgec. `docs/limits.md` lists the limits.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Running Binaryen on one core module, in a process of its own.
+//! Runs Binaryen on one core module, in a separate process.
 //!
 //! Binaryen is C++ with global state and aborts on what it does not expect. So the bundled Binaryen
 //! is called by a worker process: the program that links this crate starts itself again and calls
@@ -72,7 +72,7 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// What manifests call it.
+    /// Its name in manifests.
     pub const fn name(self) -> &'static str {
         match self {
             Tool::Binaryen => "binaryen",
@@ -103,7 +103,7 @@ pub enum Reads {
     /// What Binaryen 116 reads, and nothing later.
     #[default]
     Binaryen116,
-    /// Every feature that edgec supports: it will say itself what it cannot read.
+    /// Every feature that edgec supports: the program itself reports what it cannot read.
     Everything,
 }
 

@@ -1,4 +1,4 @@
-//! Rewriting an image: without what a load does not read, packed closely.
+//! Rewrites an image: packed closely, and without the parts that a load does not read.
 //!
 //! The engine's writer aligns code to the largest page of the CPU family and puts nothing small in
 //! front of it but its settings; on aarch64 that is 64 KiB of zeros, three times. Here sections

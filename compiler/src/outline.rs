@@ -1,4 +1,5 @@
-//! The outline of a component: all of it but what is in its core modules and its custom sections.
+//! The outline of a component: everything except the contents of its core modules and its custom
+//! sections.
 //!
 //! Two components of one outline have the same interface, in names and in types: what is imported
 //! and exported names types by their numbers, and those are the same as well.

@@ -45,7 +45,7 @@ pub enum PrecompileError {
         /// What the engine said.
         reason: String,
     },
-    /// What the engine made cannot be stripped or trimmed: a defect of edgec or of the engine.
+    /// The engine's image cannot be stripped or trimmed: a defect of edgec or of the engine.
     #[error("the image for `{target}` cannot be stripped: {reason}")]
     Unstripped {
         /// The target's name.
@@ -103,8 +103,8 @@ impl PrecompileError {
     }
 }
 
-/// Compiles a program for one target and profile, in this process: what a hostile program can make
-/// of that is in [`crate::CompilerProcess`], which sets limits.
+/// Compiles a program for one target and profile, in this process and without limits. For hostile
+/// programs, use [`crate::CompilerProcess`], which sets limits.
 ///
 /// # Errors
 ///
@@ -224,7 +224,7 @@ impl NativeImage {
         &self.tunables
     }
 
-    /// SHA-256 over what the engine says its code depends on.
+    /// SHA-256 over everything that the engine's code depends on, as the engine reports it.
     pub fn compatibility_hash(&self) -> [u8; 32] {
         self.compatibility_hash
     }

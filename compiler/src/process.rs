@@ -1,9 +1,9 @@
-//! Work in a process of its own: bytes in, bytes out, bounded in time and memory.
+//! Work in a separate process: bytes in, bytes out, with limits on time and memory.
 //!
-//! A hostile program can make the tools crash, hang and ask for all the memory there is. If a tool
-//! has a process of its own, the worst result is the end of that process. Its input is a file
-//! without a name, and its answer comes through a pipe. So nothing is left behind however the
-//! process ends, and a full disk does not cut an answer short.
+//! A hostile program can make the tools crash, hang and ask for all memory. If a tool has its own
+//! process, the worst result is the end of that process. Its input is a file without a name, and
+//! its answer comes through a pipe. So nothing is left behind however the process ends, and a full
+//! disk does not cut an answer short.
 //!
 //! How a process ended says what is at fault. An exit code is about the input, unless the process
 //! says that the machine kept it from its work. A signal that only other processes send, or a
@@ -407,7 +407,7 @@ mod tests {
                 "Text file busy",
             ),
             (
-                "echo 'error[limit]: a limit of this machine was met' >&2; exit 3",
+                "echo 'error[limit]: a limit of this machine was reached' >&2; exit 3",
                 "a limit of this machine",
             ),
         ] {

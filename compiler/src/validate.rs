@@ -60,14 +60,14 @@ pub enum ValidateError {
         /// The feature that edgec does not support and with which it would be valid.
         unsupported_feature: Option<String>,
     },
-    /// Valid, but the engine does not implement it. Beyond a limit of the validator, what follows
-    /// was not checked.
+    /// Valid, but the engine does not implement it. Beyond a limit of the validator, the rest was
+    /// not checked.
     #[error("{message}")]
     Engine {
         /// What the engine lacks, and for a limit where the program is beyond it.
         message: String,
     },
-    /// Beyond a limit of edgec's own (`docs/limits.md`). What follows was not checked.
+    /// Beyond edgec's own limit (`docs/limits.md`). The rest was not checked.
     #[error("{message}")]
     Limit {
         /// Which limit, and where the program passes it if that is known.

@@ -1,4 +1,4 @@
-//! Why the optimizer gave nothing: what follows from the module, and what the machine may do.
+//! Why the optimizer gave no result: causes that follow from the module, and causes in the machine.
 
 use std::borrow::Cow;
 
@@ -59,7 +59,7 @@ pub enum Failure {
         /// The line of its messages that says why, or the first one.
         message: String,
     },
-    /// What came back is not a valid module, or does not fit its component.
+    /// The result is not a valid module, or does not fit its component.
     #[error("the optimizer's output is not valid: {message}")]
     Invalid {
         /// What the validator said.

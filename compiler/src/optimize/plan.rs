@@ -20,7 +20,7 @@ use crate::trim_exports::trim_exports;
 #[derive(Debug)]
 pub struct Planned(pub(crate) Parts);
 
-/// A program with what the optimizer gave for its core modules. Nothing of that is validated.
+/// A program with the optimizer's results for its core modules. These are not validated yet.
 #[derive(Debug)]
 pub struct Returned(pub(crate) Parts);
 

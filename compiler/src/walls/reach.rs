@@ -1,4 +1,4 @@
-//! The files that are in reach of a program of the user's: an external `wasm-opt`.
+//! The files that the user's program can reach: an external `wasm-opt`.
 //!
 //! It reads and starts the programs and libraries of the system, and those that lie beside it or
 //! in the folders of `PATH`. It writes no file: its answer goes through a pipe. What lies beside a
