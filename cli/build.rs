@@ -13,6 +13,10 @@ fn main() {
     // So what runs at the start, what hardly ever runs, and the rest are kept apart. Linkers that
     // do not know this say so and go on.
     println!("cargo:rustc-link-arg-bins=-Wl,-z,keep-text-section-prefix");
+    // Without Binaryen there is no C++.
+    if std::env::var_os("CARGO_FEATURE_BINARYEN").is_none() {
+        return;
+    }
     if let (Some(library), Some(out)) = (cplusplus(), std::env::var_os("OUT_DIR")) {
         link_statically(&library, Path::new(&out));
     }

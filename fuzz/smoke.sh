@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes every target for some seconds, from the seeds and regressions: a minute in all
-# unless told otherwise. Fails at any finding, which is left in fuzz/artifacts.
+# Fuzzes every target for some seconds, from the seeds and regressions: a minute of processor time
+# in all unless told otherwise, as many targets at a time as there are processors. Fails at any
+# finding, which is left in fuzz/artifacts.
 #
 #   fuzz/smoke.sh [SECONDS]
 set -euo pipefail
@@ -16,22 +17,24 @@ each=$(((seconds + ${#names[@]} - 1) / ${#names[@]}))
 # code. What counts are panics, overflows, hangs and broken laws.
 CARGO_TARGET_DIR=$target cargo fuzz build --sanitizer none
 
-found=0
 new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
-for name in "${names[@]}"; do
+
+fuzz() { # TARGET
+    local name=$1 log=$new/$1.log
     mkdir -p "$new/$name" artifacts "regressions/$name"
-    log=$new/$name.log
     if ! "$target/$triple/release/$name" "$new/$name" "seeds/$name" "regressions/$name" \
         -artifact_prefix="artifacts/$name-" -max_total_time="$each" -timeout=10 \
         -rss_limit_mb=2048 -print_final_stats=1 >"$log" 2>&1; then
-        found=1
         tail -n 40 "$log"
         printf '%-10s FOUND SOMETHING\n' "$name"
-        continue
+        return 1
     fi
     printf '%-10s %9d executions\n' "$name" \
         "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")"
     rmdir --ignore-fail-on-non-empty "regressions/$name"
-done
-exit $found
+}
+export -f fuzz
+export new target triple each
+
+printf '%s\n' "${names[@]}" | xargs -n 1 -P "$(nproc)" bash -c 'fuzz "$1"' fuzz

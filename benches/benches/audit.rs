@@ -1,18 +1,15 @@
 //! How fast native code is audited, beside the one thing that every verification does with all of
 //! it, the fs-verity digest; and what share of a build the audit is.
 //!
-//! `cargo bench -p edgec-benches audit`
+//! `cargo bench -p edgec audit`
 
 use std::time::{Duration, Instant};
 
 use edgec_artifact::{Artifact, Statement, verity};
-use edgec_benches::{Contender, guests, medians, selected};
+use edgec_benches::{Contender, guests, medians};
 use edgec_tests::Sandbox;
 
-fn main() {
-    if !selected("audit") {
-        return;
-    }
+pub(crate) fn run() {
     println!(
         "{:16} {:10} {:>12} {:>10} {:>8} {:>10} {:>10} {:>8}",
         "guest", "target", "code", "audit", "MB/s", "digest", "build", "share"

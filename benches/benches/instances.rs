@@ -1,11 +1,11 @@
 //! Instances: how long one takes a request, and what a thousand of them keep in memory, beside
 //! stock Wasmtime with the same kind of pool.
 //!
-//! `cargo bench -p edgec-benches instances`
+//! `cargo bench -p edgec instances`
 
 use std::time::Duration;
 
-use edgec_benches::{Contender, Guest, Stock, guests, medians, prepare, print, selected};
+use edgec_benches::{Contender, Guest, Stock, guests, medians, prepare, print};
 use edgec_loader::store::Store;
 use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, LoadedComponent, PoolPlan};
 use edgec_tests::Sandbox;
@@ -14,10 +14,7 @@ use wasmtime::{Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 const INSTANCES: u32 = 1000;
 
-fn main() {
-    if !selected("instances") {
-        return;
-    }
+pub(crate) fn run() {
     for guest in guests(&["rust-worker-p2", "rust-http-proxy", "js-http-proxy"]) {
         let sandbox = Sandbox::new();
         let (engine, loaded) = edge(&sandbox, &guest);

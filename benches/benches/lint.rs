@@ -2,12 +2,12 @@
 //! the pooling allocator and on demand. `docs/cold-start.md` and `compiler/src/lint/cost.rs`
 //! have the figures.
 //!
-//! `cargo bench -p edgec-benches lint`
+//! `cargo bench -p edgec lint`
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use edgec_benches::{Contender, medians, print, selected};
+use edgec_benches::{Contender, medians, print};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
@@ -18,10 +18,7 @@ struct Pair {
     lost: String,
 }
 
-fn main() {
-    if !selected("lint") {
-        return;
-    }
+pub(crate) fn run() {
     println!("instantiate and drop, medians of one run, in turns\n");
     for (allocator, engine) in [("pooling", pooling()), ("on demand", Engine::default())] {
         for pair in pairs() {

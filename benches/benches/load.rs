@@ -1,20 +1,17 @@
 //! Loading an artifact: verified by edgec-loader, beside stock Wasmtime's unverified
 //! `Component::deserialize_file` of what stock Wasmtime compiles by default.
 //!
-//! `cargo bench -p edgec-benches load`
+//! `cargo bench -p edgec load`
 
 use std::time::Duration;
 
-use edgec_benches::{Contender, Stock, deserialize, guests, medians, print, selected};
+use edgec_benches::{Contender, Stock, deserialize, guests, medians, print};
 use edgec_loader::{EngineProfile, Expected, Limits, load};
 use edgec_tests::Sandbox;
 use edgec_verifier::verify;
 use wasmtime::InstanceAllocationStrategy;
 
-fn main() {
-    if !selected("load") {
-        return;
-    }
+pub(crate) fn run() {
     let sandbox = Sandbox::new();
     let policy = sandbox.policy();
     let ours = edgec_loader::engine(EngineProfile::Default, &Limits::OnDemand).unwrap();

@@ -1,32 +1,36 @@
 //! What each optimizer level costs and gains: build time, sizes, load time, run time.
 //!
-//! `cargo bench -p edgec-benches optimizer`
+//! `cargo bench -p edgec optimizer`
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use edgec_benches::{Contender, Workload, guests, medians, selected, workload};
+use edgec_benches::{Contender, Workload, guests, medians, workload};
 use edgec_compiler::{BINARYEN_VERSION, EngineProfile, Level, Optimizer, optimize, precompile};
 use edgec_tests::stock;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-fn main() {
-    // The worker process is this program, as it is `edgec` in a build.
+/// What a worker process is told first. It is this program, as it is `edgec` in a build.
+const WORKER: &str = "__wasm-opt";
+
+/// Optimizes, if this process was started as a worker. Says whether it was.
+pub(crate) fn worker() -> bool {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == "__wasm-opt") {
-        if let Err(message) = edgec_compiler::optimizer_worker(arguments) {
-            println!("{message}");
-            std::process::exit(1);
-        }
-        return;
+    if arguments.next().is_none_or(|first| first != WORKER) {
+        return false;
     }
-    if !selected("optimizer") {
-        return;
+    if let Err(message) = edgec_compiler::optimizer_worker(arguments) {
+        println!("{message}");
+        std::process::exit(1);
     }
+    true
+}
+
+pub(crate) fn run() {
     let optimizer = Optimizer {
         program: std::env::current_exe().unwrap(),
-        arguments: vec![OsString::from("__wasm-opt"), OsString::from("8589934592")],
+        arguments: vec![OsString::from(WORKER), OsString::from("8589934592")],
         tool: edgec_compiler::Tool::Binaryen,
         version: BINARYEN_VERSION.to_owned(),
         timeout: Duration::from_secs(600),

@@ -1,20 +1,17 @@
 //! What artifacts take: bytes, blocks on the disk, and packed by `zstd -19`, beside what stock
 //! Wasmtime compiles by default.
 //!
-//! `cargo bench -p edgec-benches size`
+//! `cargo bench -p edgec size`
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use edgec_benches::{Stock, guests, selected};
+use edgec_benches::{Stock, guests};
 use edgec_tests::Sandbox;
 use wasmtime::InstanceAllocationStrategy;
 
-fn main() {
-    if !selected("size") {
-        return;
-    }
+pub(crate) fn run() {
     println!(
         "{:20} {:28} {:>11} {:>17} {:>17}",
         "", "", "bytes", "on disk", "zstd -19"

@@ -2,14 +2,14 @@
 //! `Component::deserialize_file` of what stock Wasmtime compiles by default; and admission beside
 //! the one hash of the image that it cannot do without.
 //!
-//! `cargo bench -p edgec-benches store`
+//! `cargo bench -p edgec store`
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use edgec_artifact::{Artifact, verity};
-use edgec_benches::{Contender, Stock, deserialize, guests, medians, print, selected};
+use edgec_benches::{Contender, Stock, deserialize, guests, medians, print};
 use edgec_loader::store::{Application, Store};
 use edgec_loader::{EngineProfile, Expected, Limits, TrustPolicy};
 use edgec_tests::Sandbox;
@@ -18,10 +18,7 @@ use wasmtime::InstanceAllocationStrategy;
 /// Applications in the full store.
 const MANY: usize = 10_000;
 
-fn main() {
-    if !selected("store") {
-        return;
-    }
+pub(crate) fn run() {
     println!("medians of one run, in turns; the ratio is to the first line of each table\n");
     for guest in guests(&["rust-worker-p2", "rust-http-proxy", "js-http-proxy"]) {
         let sandbox = Sandbox::new();

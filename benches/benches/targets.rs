@@ -2,12 +2,12 @@
 //! machine can run, beside stock Wasmtime's code for this very machine; and what a build for all
 //! targets of tier 1 costs, beside stock Wasmtime compiling for each of them alone.
 //!
-//! `cargo bench -p edgec-benches targets`
+//! `cargo bench -p edgec targets`
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use edgec_benches::{Contender, Guest, guests, medians_of, selected, workload};
+use edgec_benches::{Contender, Guest, guests, medians_of, workload};
 use edgec_targets::{HostCpu, Target, Tier};
 use edgec_tests::{Sandbox, stock};
 use wasmtime::component::Component;
@@ -22,15 +22,19 @@ const PROCESSES: usize = 9;
 /// What a process that measures is told first.
 const MEASURE: &str = "__measure";
 
-fn main() {
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some(MEASURE) {
-        let guest = arguments.next().unwrap();
-        return measure(&guest, &arguments.collect::<Vec<_>>());
+/// Measures, if this process was started for that. Says whether it was.
+pub(crate) fn worker() -> bool {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_none_or(|first| first != MEASURE) {
+        return false;
     }
-    if !selected("targets") {
-        return;
-    }
+    let mut arguments = arguments.map(|argument| argument.into_string().unwrap());
+    let guest = arguments.next().unwrap();
+    measure(&guest, &arguments.collect::<Vec<_>>());
+    true
+}
+
+pub(crate) fn run() {
     println!(
         "run times: medians of {PROCESSES} processes, in each of turns; ratios to stock of the same process, with the \
          smallest and the largest\n"

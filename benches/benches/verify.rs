@@ -1,24 +1,21 @@
 //! Verifying a large artifact, beside the fs-verity digest of its image by two threads,
 //! which no verification can do without; and the most memory that `edgec verify` takes.
 //!
-//! `cargo bench -p edgec-benches verify`
+//! `cargo bench -p edgec verify`
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use edgec_artifact::{Artifact, verity};
-use edgec_benches::{Contender, guests, medians, print, selected};
+use edgec_benches::{Contender, guests, medians, print};
 use edgec_tests::{Sandbox, binary};
 use edgec_verifier::{Expected, verify};
 
 /// Bytes of data in the program that is made here (30 MiB).
 const DATA: usize = 30 << 20;
 
-fn main() {
-    if !selected("verify") {
-        return;
-    }
+pub(crate) fn run() {
     let sandbox = Sandbox::new();
     let policy = sandbox.policy();
 

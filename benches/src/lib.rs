@@ -125,8 +125,7 @@ pub fn prepare(engine: &Engine, component: &Component) -> InstancePre<()> {
     linker.instantiate_pre(component).unwrap()
 }
 
-/// Whether the command line asks for the benchmark `name`: `cargo bench` hands its filter
-/// to every one of them.
+/// Whether the command line asks for the benchmark `name`: `cargo bench` hands its filter on.
 pub fn selected(name: &str) -> bool {
     let mut filters = std::env::args()
         .skip(1)

@@ -101,6 +101,7 @@ impl Command {
 }
 
 /// The verbs by which this program starts itself as a worker process.
+#[cfg(feature = "binaryen")]
 const OPTIMIZER_WORKER: &str = "__wasm-opt";
 const COMPILER_WORKER: &str = "__precompile";
 const LINT_WORKER: &str = "__lint";
@@ -123,6 +124,7 @@ fn edgec() -> ExitCode {
     let given: Vec<OsString> = std::env::args_os().collect();
     let mut raw = given.iter().skip(1).cloned();
     let answer = match raw.next() {
+        #[cfg(feature = "binaryen")]
         Some(verb) if verb == OPTIMIZER_WORKER => Some(edgec_compiler::optimizer_worker(raw)),
         Some(verb) if verb == COMPILER_WORKER => Some(edgec_compiler::compiler_worker(raw)),
         Some(verb) if verb == LINT_WORKER => Some(edgec_compiler::lint_worker(raw)),

@@ -1,14 +1,13 @@
 //! The processes that are started for what may crash or hang.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use edgec_compiler::{
-    Assembler, BINARYEN_VERSION, CompilerProcess, Confinement, Deadline, FrontEnd, MachineError,
-    Optimizer, Reads, Runs, Tool, VersionError, Wall, Worker, WorkerLimits,
+    Assembler, CompilerProcess, Confinement, Deadline, FrontEnd, MachineError, Optimizer,
+    VersionError, Wall, Worker, WorkerLimits,
 };
 use serde::Serialize;
 
@@ -19,7 +18,7 @@ use crate::pipeline::Init;
 use crate::render::safe;
 use crate::{
     ASSEMBLER_WORKER, COMPILER_WORKER, FRONT_END_WORKER, INITIALIZER_WORKER, LAUNCHER_WORKER,
-    OPTIMIZER_WORKER, WALLS_WORKER,
+    WALLS_WORKER,
 };
 
 /// A day, in seconds.
@@ -125,28 +124,21 @@ impl Workers {
     }
 }
 
-/// The Binaryen in this program, in a process of its own, or the program that was named. It has
-/// `timeout` for its work, out of `whole`, which all work on a program has.
+/// The program that was named, or else the Binaryen in this program, in a process of its own. It
+/// has `timeout` for its work, out of `whole`, which all work on a program has. An edgec without
+/// Binaryen takes the `wasm-opt` on the path.
 fn optimizer(
     program: Option<PathBuf>,
     timeout: Duration,
     whole: Duration,
     limits: WorkerLimits,
 ) -> Result<Optimizer, Failure> {
-    let memory = limits.memory;
+    #[cfg(feature = "binaryen")]
     let Some(program) = program else {
-        return Ok(Optimizer {
-            program: std::env::current_exe().map_err(|error| failure(&error))?,
-            arguments: vec![OPTIMIZER_WORKER.into(), limits.to_string().into()],
-            tool: Tool::Binaryen,
-            version: BINARYEN_VERSION.to_owned(),
-            timeout,
-            memory,
-            reads: Reads::Binaryen116,
-            spared: BTreeSet::new(),
-            runs: Runs::InProcesses,
-        });
+        return built_in(timeout, limits);
     };
+    #[cfg(not(feature = "binaryen"))]
+    let program = program.unwrap_or_else(|| "wasm-opt".into());
     let launcher = worker(LAUNCHER_WORKER, limits).map_err(|error| failure(&error))?;
     let shown = program.display().to_string();
     // No program has begun: what is left for it and what the optimizer may take begin now.
@@ -155,10 +147,36 @@ fn optimizer(
         .map_err(|error| version_failure(&error).or_about(shown))
 }
 
+/// The Binaryen in this program.
+#[cfg(feature = "binaryen")]
+fn built_in(timeout: Duration, limits: WorkerLimits) -> Result<Optimizer, Failure> {
+    use edgec_compiler::{BINARYEN_VERSION, Reads, Runs, Tool};
+    Ok(Optimizer {
+        program: std::env::current_exe().map_err(|error| failure(&error))?,
+        arguments: vec![crate::OPTIMIZER_WORKER.into(), limits.to_string().into()],
+        tool: Tool::Binaryen,
+        version: BINARYEN_VERSION.to_owned(),
+        timeout,
+        memory: limits.memory,
+        reads: Reads::Binaryen116,
+        spared: std::collections::BTreeSet::new(),
+        runs: Runs::InProcesses,
+    })
+}
+
 /// What to do about a `wasm-opt` program that does not start or misses something.
-const NOT_STARTED: &str = "--wasm-opt names a program of Binaryen: see that the file is there and \
-     runs here; it opens no other files, and starts only programs of the system, of its own folder \
-     and of PATH (docs/environment.md)";
+const NOT_STARTED: &str = match cfg!(feature = "binaryen") {
+    true => {
+        "--wasm-opt names a program of Binaryen: see that the file is there and \
+         runs here; it opens no other files, and starts only programs of the system, of its own \
+         folder and of PATH (docs/environment.md)"
+    }
+    false => {
+        "this edgec is built without Binaryen and starts the `wasm-opt` on PATH, or the one that \
+         --wasm-opt names: see that it is there and runs here; it opens no other files, and starts \
+         only programs of the system, of its own folder and of PATH (docs/environment.md)"
+    }
+};
 
 /// Why a `wasm-opt` program did not tell its version, and what to do about it.
 fn version_failure(error: &VersionError) -> Failure {

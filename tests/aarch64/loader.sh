@@ -35,10 +35,11 @@ if [ ${#need[@]} -gt 0 ]; then
     apt-get install -q -y --no-install-recommends "${need[@]}"
 fi
 if [ "$(cat "$cross/ready" 2>/dev/null)" != "$suite" ]; then
+    mirror=$(tests/debian_mirror.sh)
     rm -rf "$root" "$cross/ready"
     mkdir -p "$root" "$cross/target"
     debootstrap --force-check-gpg --variant=minbase --include=ca-certificates "$suite" "$root" \
-        http://deb.debian.org/debian /usr/share/debootstrap/scripts/sid
+        "$mirror" /usr/share/debootstrap/scripts/sid
     # A suite that is not released may be past its date; its signatures are checked all the same.
     echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/90edgec"
     cp /etc/resolv.conf "$root/etc/resolv.conf"

@@ -21,11 +21,12 @@ if [ "$(cat "$root/ready" 2>/dev/null)" = "$wasmtime" ]; then
     exit 0
 fi
 
+mirror=$("$(dirname "$0")/../debian_mirror.sh")
 rm -rf "$root"
 mkdir -p "$root"
 # The packages are unpacked, not installed: nothing of aarch64 has to run for that.
 debootstrap --force-check-gpg --arch=arm64 --foreign --variant=minbase --include=python3 \
-    trixie "$root" http://deb.debian.org/debian
+    trixie "$root" "$mirror"
 for package in "$root"/var/cache/apt/archives/*.deb; do
     dpkg-deb -x "$package" "$root"
 done

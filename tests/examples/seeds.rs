@@ -1,6 +1,6 @@
 //! Writes the seeds of the fuzz targets, `fuzz/seeds`, from the real binary and the documents.
 //!
-//! `cargo run -p edgec-tests --example seeds`, after a change of the engine or the format.
+//! `cargo xtask seeds`, after a change of the engine or the format.
 
 use edgec_artifact::{Artifact, Exports, Statement};
 use edgec_fuzz::SECRET_KEY;

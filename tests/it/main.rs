@@ -1,6 +1,22 @@
 //! The end-to-end tests, through the real binary and real programs. Each subject is a module.
 //!
-//! There is one test binary, because each would link the engine and the optimizer again.
+//! There is one test binary, because each would link the engine and the optimizer again. It is a
+//! target of package `edgec`, for whose tests cargo builds the binary.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cloned_instead_of_copied,
+    clippy::expect_used,
+    clippy::manual_let_else,
+    clippy::missing_errors_doc,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::redundant_closure_for_method_calls,
+    clippy::semicolon_if_nothing_returned,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise; the other lints are those of edgec-tests"
+)]
 
 mod aarch64;
 mod agreement;
@@ -70,8 +86,10 @@ mod preview1_programs;
 mod program_limits;
 mod progress;
 mod rebuild;
+mod recipes;
 mod regressions;
 mod run;
+mod scripts;
 mod secret_places;
 mod secret_search;
 mod signers;

@@ -59,7 +59,7 @@ fn the_picture_of_the_crates_is_true() {
         .unwrap();
     for package in &metadata.packages {
         let known = EDGES.iter().any(|(name, _)| package.name == name);
-        let outside = ["edgec-tests", "edgec-benches"]
+        let outside = ["edgec-tests", "edgec-benches", "xtask"]
             .iter()
             .any(|name| package.name == name);
         assert!(known || outside, "{} is not in the picture", package.name);
@@ -79,44 +79,68 @@ fn the_picture_of_the_crates_is_true() {
     }
 }
 
-/// `cargo run` needs no option: the workspace has one program. Others are examples.
+/// `cargo run` needs no option: it runs `edgec`. The other program guards the project and needs no
+/// crates, so it is there in a moment. Others are examples.
 #[test]
-fn there_is_one_program() {
+fn cargo_runs_edgec() {
     let metadata = MetadataCommand::new()
         .manifest_path(repository().join("Cargo.toml"))
         .no_deps()
         .exec()
         .unwrap();
-    let targets = metadata
-        .packages
-        .iter()
-        .flat_map(|package| &package.targets);
-    let programs: Vec<&str> = targets
-        .filter(|target| target.is_bin())
-        .map(|target| target.name.as_str())
-        .collect();
-    assert_eq!(programs, ["edgec"]);
+    let mut programs = Vec::new();
+    for package in &metadata.packages {
+        for target in package.targets.iter().filter(|target| target.is_bin()) {
+            programs.push((target.name.as_str(), package.default_run.is_some()));
+        }
+        assert!(package.name != "xtask" || package.dependencies.is_empty());
+    }
+    programs.sort_unstable();
+    assert_eq!(programs, [("edgec", true), ("xtask", false)]);
+}
+
+/// An edgec without its default features is built without C++.
+#[test]
+fn without_binaryen_there_is_no_cxx() {
+    let linked = linked("edgec", &["--no-default-features"]);
+    for package in ["cxx", "cxx-build", "wasm-opt", "wasm-opt-sys"] {
+        assert!(!linked.contains(package), "{package}");
+    }
+    assert!(linked.contains("cranelift-codegen"));
+}
+
+/// What package `name` links, and what it is built with, as cargo resolves it alone.
+fn linked(name: &str, options: &[&str]) -> BTreeSet<String> {
+    let output = std::process::Command::new(env!("CARGO"))
+        .current_dir(repository())
+        .args([
+            "tree",
+            "--locked",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
+        .args(["--format", "{p}", "--package", name])
+        .args(options)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let names = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    names.map(str::to_owned).collect()
 }
 
 /// As `cargo build -p <crate>` resolves it, alone.
 #[test]
 fn what_a_crate_must_not_link_is_not_there() {
     for (name, absent) in ABSENT {
-        let output = std::process::Command::new(env!("CARGO"))
-            .current_dir(repository())
-            .args(["tree", "--edges", "normal,build", "--prefix", "none"])
-            .args(["--format", "{p}", "--package", name])
-            .output()
-            .unwrap();
-        assert!(output.status.success());
-        let tree = String::from_utf8(output.stdout).unwrap();
-        let linked: BTreeSet<&str> = tree
-            .lines()
-            .filter_map(|line| line.split_whitespace().next())
-            .collect();
-        assert!(linked.contains(name));
+        let linked = linked(name, &[]);
+        assert!(linked.contains(*name));
         for package in *absent {
-            assert!(!linked.contains(package), "{name} links {package}");
+            assert!(!linked.contains(*package), "{name} links {package}");
         }
     }
 }
@@ -181,7 +205,8 @@ fn every_file_says_what_it_is() {
 #[test]
 fn nothing_but_tests_looks_beside_the_repository() {
     for file in sources() {
-        if file.starts_with(repository().join("tests")) {
+        let may = ["tests", "xtask"].map(|folder| repository().join(folder));
+        if may.iter().any(|folder| file.starts_with(folder)) {
             continue;
         }
         let text = std::fs::read_to_string(&file).unwrap();
@@ -321,6 +346,7 @@ fn sources() -> Vec<PathBuf> {
         "targets",
         "tests",
         "verifier",
+        "xtask",
     ] {
         walk(&repository().join(folder), &mut found);
     }

@@ -1,38 +1,82 @@
 //! Every transcript in the documents is what the program prints.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 
 use edgec_tests::{repository, transcript};
 
-#[test]
-fn readme() {
-    transcript::check(&repository().join("README.md"));
+/// A test for each document that shows a session. `cargo xtask bless FILE` makes the test's name
+/// out of the document's path, as [`name`] does.
+macro_rules! transcripts {
+    ($($name:ident: $document:literal,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                transcript::check(&repository().join($document));
+            }
+        )*
+
+        const TESTS: &[(&str, &str)] = &[$((stringify!($name), $document)),*];
+    };
 }
 
-/// The documents that show sessions.
+transcripts! {
+    readme: "README.md",
+    docs_audit: "docs/audit.md",
+    docs_cold_start: "docs/cold-start.md",
+    docs_debugging: "docs/debugging.md",
+    docs_hosting: "docs/hosting.md",
+    docs_init: "docs/init.md",
+    docs_keys: "docs/keys.md",
+    docs_preview1: "docs/preview1.md",
+    docs_rebuild: "docs/rebuild.md",
+    docs_targets: "docs/targets.md",
+    docs_trust: "docs/trust.md",
+    tests_cli_advisories: "tests/cli/advisories.md",
+    tests_cli_audit: "tests/cli/audit.md",
+    tests_cli_build: "tests/cli/build.md",
+    tests_cli_check: "tests/cli/check.md",
+    tests_cli_cold_start: "tests/cli/cold-start.md",
+    tests_cli_fleet: "tests/cli/fleet.md",
+    tests_cli_inspect: "tests/cli/inspect.md",
+    tests_cli_keys_and_trust: "tests/cli/keys-and-trust.md",
+    tests_cli_keys: "tests/cli/keys.md",
+    tests_cli_policy: "tests/cli/policy.md",
+    tests_cli_store: "tests/cli/store.md",
+    tests_cli_targets: "tests/cli/targets.md",
+    tests_cli_validate: "tests/cli/validate.md",
+}
+
+/// Each document that shows a session has its test, under the name that is expected.
 #[test]
-fn documents() {
-    let mut checked = 0;
-    for path in markdown("docs") {
-        if std::fs::read_to_string(&path)
-            .unwrap()
-            .contains("\n```console\n")
-        {
-            transcript::check(&path);
-            checked += 1;
+fn every_document_has_its_test() {
+    let mut shown = BTreeSet::new();
+    for folder in [".", "docs", "tests/cli"] {
+        for entry in std::fs::read_dir(repository().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let markdown = path.extension().is_some_and(|extension| extension == "md");
+            let sessions = |text: String| text.contains("\n```console\n");
+            if markdown && std::fs::read_to_string(&path).is_ok_and(sessions) {
+                let file = path.file_name().unwrap().to_str().unwrap();
+                let folder = folder.trim_start_matches('.');
+                shown.insert(
+                    format!("{folder}/{file}")
+                        .trim_start_matches('/')
+                        .to_owned(),
+                );
+            }
         }
     }
-    assert!(checked > 0);
+    let tested = TESTS.iter().map(|(_, document)| (*document).to_owned());
+    assert_eq!(tested.collect::<BTreeSet<_>>(), shown);
+    for (test, document) in TESTS {
+        assert_eq!(*test, name(document), "{document}");
+    }
 }
 
-/// One file a verb, and one for errors.
-#[test]
-fn command_line() {
-    let documents = markdown("tests/cli");
-    assert!(!documents.is_empty());
-    for path in documents {
-        transcript::check(&path);
-    }
+/// The name of a document's test: its path without the ending, with `_` for what no name has.
+fn name(document: &str) -> String {
+    let stem = document.trim_end_matches(".md").to_ascii_lowercase();
+    stem.replace(['/', '-'], "_")
 }
 
 /// The check detects a digest in a document that no build of that document has.
@@ -81,12 +125,4 @@ fn two_ids_of_one_key_are_found() {
     };
     session('1', '1').unwrap();
     assert!(session('1', '2').is_err());
-}
-
-fn markdown(folder: &str) -> Vec<PathBuf> {
-    std::fs::read_dir(repository().join(folder))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
-        .collect()
 }

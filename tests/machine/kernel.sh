@@ -23,8 +23,9 @@ fetch_kernel() {
     if [ "$(cat "$folder/ready" 2>/dev/null)" != "$suite" ]; then
         rm -rf "$folder"
         mkdir -p "$folder"/apt/{lists/partial,archives/partial} "$folder/kernel"
-        local keys=/usr/share/keyrings/debian-archive-keyring.gpg
-        echo "deb [signed-by=$keys] http://deb.debian.org/debian $suite main" >"$folder/apt/sources"
+        local mirror keys=/usr/share/keyrings/debian-archive-keyring.gpg
+        mirror=$(tests/debian_mirror.sh)
+        echo "deb [signed-by=$keys] $mirror $suite main" >"$folder/apt/sources"
         local options=(
             -q -o "Dir::Etc::SourceList=$folder/apt/sources" -o Dir::Etc::SourceParts=-
             -o "Dir::State::Lists=$folder/apt/lists" -o Dir::State::Status=/dev/null

@@ -72,47 +72,66 @@ pub fn guests() -> Option<PathBuf> {
     folder
 }
 
-/// The real binary, of this build's profile: built when it is older than its sources, as
-/// `cargo test` does for the binaries of a package's own tests. `EDGEC_BIN` names another.
+/// The real binary: the one that cargo has built for the tests of its package, or the one that
+/// `EDGEC_BIN` names.
+///
+/// # Panics
+///
+/// If there is neither.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| match std::env::var_os("EDGEC_BIN") {
-        Some(path) => path.into(),
-        None => build("--bin", "edgec", ""),
+    BINARY.get_or_init(|| {
+        ["EDGEC_BIN", "CARGO_BIN_EXE_edgec"]
+            .into_iter()
+            .find_map(std::env::var_os)
+            .expect("`cargo test` and `cargo xtask` say where edgec is; else EDGEC_BIN does")
+            .into()
     })
 }
 
-/// The program that signs edited manifests, built likewise; see `tests/examples/forge.rs`.
+/// The program that signs edited manifests; see `tests/examples/forge.rs`.
 pub fn forge() -> &'static Path {
     static FORGE: OnceLock<PathBuf> = OnceLock::new();
     FORGE.get_or_init(|| example("forge"))
 }
 
-/// A program of a crate's `examples` folder, built likewise.
+/// A program of a crate's `examples` folder.
+///
+/// # Panics
+///
+/// If it is not built, or older than one of its sources. `cargo test` builds all examples, but for
+/// a single target (`--test it`) it does not.
 pub fn example(name: &str) -> PathBuf {
-    build("--example", name, "examples")
-}
-
-fn build(kind: &str, name: &str, folder: &str) -> PathBuf {
     // <target>/<profile>/deps/<this test>
     let this = std::env::current_exe().expect("a test has a path");
     let profile = this.ancestors().nth(2).expect("a test lies in deps");
-    let target = profile
-        .parent()
-        .expect("a profile lies in the target folder");
-    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
-    cargo
-        .current_dir(repository())
-        .args(["build", "--quiet", kind, name, "--target-dir"])
-        .arg(target);
-    if profile.ends_with("release") {
-        cargo.arg("--release");
+    let program = profile
+        .join("examples")
+        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    if let Err(why) = up_to_date(&program) {
+        panic!("{why}: `cargo build --workspace --examples` builds it");
     }
-    let status = cargo.status().expect("cargo can be started");
-    assert!(status.success(), "{name} does not build");
-    profile
-        .join(folder)
-        .join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    program
+}
+
+/// Whether a program is newer than each of its sources, which cargo lists in a file beside it, in
+/// the form of a makefile.
+fn up_to_date(program: &Path) -> Result<(), String> {
+    let changed = |file: &Path| file.metadata().and_then(|found| found.modified());
+    let built = changed(program).map_err(|error| format!("{}: {error}", program.display()))?;
+    let list = program.with_extension("d");
+    let list =
+        std::fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
+    let (_, sources) = list.split_once(": ").unwrap_or_default();
+    // A space in a name has a backslash in front of it.
+    let sources = sources.trim().replace("\\ ", "\0");
+    for source in sources.split(' ') {
+        let source = source.replace('\0', " ");
+        if changed(Path::new(&source)).is_ok_and(|changed| changed > built) {
+            return Err(format!("{} is older than {source}", program.display()));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a program can be started that tests of keys compare with; says so when it cannot.

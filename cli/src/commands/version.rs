@@ -16,7 +16,10 @@ pub(crate) fn line() -> &'static str {
     static LINE: OnceLock<String> = OnceLock::new();
     LINE.get_or_init(|| {
         let edgec = env!("CARGO_PKG_VERSION");
-        format!("{edgec} (wasmtime {ENGINE_VERSION}, binaryen {BINARYEN_VERSION})")
+        match cfg!(feature = "binaryen") {
+            true => format!("{edgec} (wasmtime {ENGINE_VERSION}, binaryen {BINARYEN_VERSION})"),
+            false => format!("{edgec} (wasmtime {ENGINE_VERSION}, without binaryen)"),
+        }
     })
 }
 
@@ -46,7 +49,7 @@ struct Tool {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
-    let versions = Versions {
+    let mut versions = Versions {
         edgec: env!("CARGO_PKG_VERSION"),
         format: edgec_artifact::FORMAT_VERSION,
         tools: vec![
@@ -66,6 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             tool("wat", TEXT_VERSION, "the text format"),
         ],
     };
+    if !cfg!(feature = "binaryen") {
+        versions.tools.retain(|tool| tool.name != "binaryen");
+    }
     render::answer(&versions, arguments.format, text);
     Ok(ExitCode::SUCCESS)
 }

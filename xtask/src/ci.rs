@@ -1,0 +1,212 @@
+//! Everything that guards the project, step by step. `.ci/run` installs what the steps need.
+
+use std::time::{Duration, Instant};
+
+use crate::Outcome;
+use crate::machine;
+use crate::shell::{cargo, command, repository, run, target_folder};
+
+/// A part of the checks.
+struct Step {
+    name: &'static str,
+    /// What it checks.
+    about: &'static str,
+    check: fn() -> Outcome,
+    when: When,
+}
+
+/// When a step is taken.
+#[derive(PartialEq, Eq)]
+enum When {
+    Always,
+    /// Only if it is named: hosted CI takes it in a job of its own.
+    Named,
+}
+
+static STEPS: [Step; 8] = [
+    Step {
+        name: "dependencies",
+        about: "bans, licences, sources",
+        check: dependencies,
+        when: When::Always,
+    },
+    Step {
+        name: "format",
+        about: "rustfmt",
+        check: format,
+        when: When::Always,
+    },
+    Step {
+        name: "tests",
+        about: "Clippy, documentation, tests",
+        check: tests,
+        when: When::Always,
+    },
+    Step {
+        name: "corpus",
+        about: "real programs: a small part of the corpus",
+        check: corpus,
+        when: When::Always,
+    },
+    Step {
+        name: "soak",
+        about: "builds that cost much, under low limits: a minute",
+        check: soak,
+        when: When::Always,
+    },
+    Step {
+        name: "fuzz",
+        about: "each fuzz target for some seconds",
+        check: fuzz,
+        when: When::Always,
+    },
+    Step {
+        name: "alone",
+        about: "the loader and the verifier alone, without a C++ compiler",
+        check: alone,
+        when: When::Always,
+    },
+    Step {
+        name: "no-cxx",
+        about: "edgec without Binaryen, without a C++ compiler",
+        check: without_cxx,
+        when: When::Named,
+    },
+];
+
+/// The names of the steps, one a line, with what they check.
+pub(crate) fn steps() -> String {
+    let line = |step: &Step| {
+        let named = match step.when {
+            When::Always => "",
+            When::Named => " (only if it is named)",
+        };
+        format!("{:14} {}{named}", step.name, step.about)
+    };
+    STEPS.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Takes all steps, or those that are named, in their order, and says how long each took.
+pub(crate) fn run_steps(names: &[&str]) -> Outcome {
+    for name in names {
+        if !STEPS.iter().any(|step| step.name == *name) {
+            return Err(format!("no step {name}; there are:\n{}", steps()));
+        }
+    }
+    let wanted = |step: &&Step| match names {
+        [] => step.when == When::Always,
+        names => names.contains(&step.name),
+    };
+    let begin = Instant::now();
+    let mut times: Vec<(&str, Duration)> = Vec::new();
+    for step in STEPS.iter().filter(wanted) {
+        println!(
+            "\n=== {}: {} ({} s)",
+            step.name,
+            step.about,
+            begin.elapsed().as_secs()
+        );
+        let started = Instant::now();
+        (step.check)()?;
+        times.push((step.name, started.elapsed()));
+    }
+    println!("\n=== done");
+    for (name, time) in times {
+        println!("{:>6} s  {name}", time.as_secs());
+    }
+    println!("{:>6} s  in all", begin.elapsed().as_secs());
+    Ok(())
+}
+
+fn dependencies() -> Outcome {
+    let checks = ["bans", "licenses", "sources"];
+    run(cargo(&["deny", "--locked", "check"]).args(checks))?;
+    run(cargo(&["deny", "--locked", "--config", "deny.toml"])
+        .args(["--manifest-path", "tests/generator/Cargo.toml", "check"])
+        .args(["-A", "license-not-encountered"])
+        .args(checks))
+}
+
+fn format() -> Outcome {
+    run(&mut cargo(&["fmt", "--all", "--", "--check"]))?;
+    let generator = ["--manifest-path", "tests/generator/Cargo.toml"];
+    run(cargo(&["fmt"]).args(generator).args(["--", "--check"]))
+}
+
+/// Clippy stands in for the compiler of the workspace's own crates, and `.ci/rustdoc` builds the
+/// documentation. What they check is built once with what is tested.
+fn tests() -> Outcome {
+    let target = target_folder()?;
+    let checked = |arguments: &[&str]| {
+        let mut cargo = cargo(&["test", "--locked", "--workspace"]);
+        cargo
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", &target)
+            .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
+            .env("RUSTDOC", repository().join(".ci/rustdoc"))
+            // As `cargo clippy -- -D warnings` says it to clippy-driver.
+            .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
+        for variable in machine::required() {
+            cargo.env(variable, "1");
+        }
+        run(&mut cargo)
+    };
+    // First what the second line leaves out, the benchmarks. Examples are not among it: it would
+    // link each of them once more.
+    checked(&["--lib", "--bins", "--tests", "--benches", "--no-run"])?;
+    checked(&[])
+}
+
+/// The program that the step before has built.
+fn edgec() -> Result<String, String> {
+    let program = format!("edgec{}", std::env::consts::EXE_SUFFIX);
+    let program = target_folder()?.join("debug").join(program);
+    match program.is_file() {
+        true => Ok(program.display().to_string()),
+        false => Err(format!(
+            "no {}: the step `tests` builds it",
+            program.display()
+        )),
+    }
+}
+
+fn corpus() -> Outcome {
+    run(command("tests/corpus/run.py").args(["--small", "--edgec", &edgec()?]))
+}
+
+/// On a busy machine, a debug build may be slow, so it has much time beyond its limits.
+/// CONTRIBUTING.md has the run of a night, in which a release build has little.
+fn soak() -> Outcome {
+    run(&mut command("tests/soak/law_test.py"))?;
+    let generator = machine::generator(&target_folder()?);
+    run(command("tests/soak/run.py")
+        .args(["--edgec", &edgec()?, "--generator", &generator])
+        .args(["--count", "60", "--jobs", "2", "--allowance", "60"]))
+}
+
+fn fuzz() -> Outcome {
+    run(command("fuzz/smoke.sh").arg("60"))
+}
+
+/// `tests/it/tidy.rs` holds that neither links Cranelift or Binaryen. Here other crates cannot lend
+/// them features.
+fn alone() -> Outcome {
+    for library in ["edgec-loader", "edgec-verifier"] {
+        check_without_cxx(library, &[])?;
+    }
+    Ok(())
+}
+
+fn without_cxx() -> Outcome {
+    check_without_cxx("edgec", &["--no-default-features"])
+}
+
+/// Checks one package. Procedural macros are not optimized: little is expanded.
+fn check_without_cxx(package: &str, options: &[&str]) -> Outcome {
+    let quick = "profile.dev.package.\"*\".opt-level=0";
+    run(
+        cargo(&["check", "--locked", "--package", package, "--config", quick])
+            .args(options)
+            .env("CXX", "/nonexistent"),
+    )
+}
