@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 
 pub use self::work::front_end_worker;
 use self::work::{AheadHead, DONE, Head, NextHead, REFUSED, Refusal, Task};
-use crate::deadline::{Deadline, Spent};
-use crate::machine::MachineError;
-use crate::optimize::{Parts, Planned};
-use crate::wire::{self, Reader};
+use crate::wasm::optimize::{Parts, Planned};
+use crate::worker::deadline::{Deadline, Spent};
+use crate::worker::machine::MachineError;
+use crate::worker::wire::{self, Reader};
 use crate::worker::{Worker, WorkerError};
 use crate::{
     AdaptError, Adapter, Choice, Finished, InputError, Interface, Kind, KindChoice, Resources,

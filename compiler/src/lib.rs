@@ -1,7 +1,8 @@
 //! WebAssembly in, native image out: read, adapt, validate, initialize on request, optimize,
 //! order, precompile.
 //!
-//! Each stage is a file and a function; the state of the program is in the type:
+//! Each stage is a file and a function, in a folder by subject; the state of the program is in the
+//! type:
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize, optimize, order, take_names ─▶ ValidComponent
@@ -11,127 +12,177 @@
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
 
-mod adapt;
-mod assembler;
-mod beyond;
-mod binaryen;
-mod bodies;
-#[cfg(feature = "precompile")]
-mod code_map;
-#[cfg(feature = "precompile")]
-mod compiler_process;
-mod component_types;
-mod deadline;
-mod debug_info;
-mod elf;
-mod engine_faults;
-mod engine_limits;
-mod environment;
-mod features;
-mod finish;
+// It joins three rooms: an input is read, and prepared for the optimizer, in one process.
 mod front_end;
-mod function_names;
-mod gain;
-#[cfg(feature = "precompile")]
-mod image;
-#[cfg(feature = "precompile")]
-mod initialize;
-#[cfg(feature = "precompile")]
-mod initializer;
-mod inlining;
-mod input;
-#[cfg(feature = "precompile")]
-mod instance_state;
-mod interface;
-mod launcher;
 mod lint;
-mod machine;
-mod module_parts;
-mod modules;
-mod names;
-mod operands;
-mod optimize;
-mod order;
-mod outline;
-mod parallel;
-mod passes;
-#[cfg(feature = "precompile")]
-mod precompile;
-mod preview1;
-mod process;
-mod resources;
-mod sections;
-mod set_aside;
-#[cfg(feature = "precompile")]
-mod settings;
-mod share_modules;
-mod spare;
-#[cfg(feature = "precompile")]
-mod strip;
-mod stuck;
-mod threads;
-mod totals;
-#[cfg(feature = "precompile")]
-mod trim;
-mod trim_exports;
-mod validate;
-mod validator_limits;
-mod walls;
-mod wire;
-mod worker;
 
-pub use adapt::{
-    ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
-};
-pub use assembler::{AssembleError, Assembler, assembler_worker};
-pub use binaryen::{
-    BINARYEN_VERSION, Failure, Optimize, OptimizeError, Optimizer, Reads, Runs, Tool, VersionError,
-};
-#[cfg(feature = "binaryen")]
-pub use binaryen::{optimizer_worker, run_binaryen};
+/// The front door: bytes become a valid component, or an error says why not.
+mod input {
+    pub(crate) mod adapt;
+    pub(crate) mod bodies;
+    pub(crate) mod engine_faults;
+    pub(crate) mod engine_limits;
+    pub(crate) mod features;
+    pub(crate) mod found;
+    pub(crate) mod interface;
+    pub(crate) mod invalid;
+    pub(crate) mod operands;
+    pub(crate) mod preview1;
+    pub(crate) mod read;
+    pub(crate) mod totals;
+    pub(crate) mod validate;
+    pub(crate) mod validator_limits;
+    pub(crate) mod walk;
+}
+
+/// What the indices of a component mean, and what is counted by following them.
+mod index {
+    pub(crate) mod beyond;
+    pub(crate) mod component_types;
+    pub(crate) mod follow;
+    pub(crate) mod inlining;
+    pub(crate) mod resources;
+    pub(crate) mod spaces;
+}
+
+/// What is done to a program while it is still WebAssembly.
+mod wasm {
+    pub(crate) mod assembler;
+    pub(crate) mod binaryen;
+    pub(crate) mod finish;
+    pub(crate) mod function_names;
+    pub(crate) mod gain;
+    pub(crate) mod kept;
+    pub(crate) mod module_parts;
+    pub(crate) mod modules;
+    pub(crate) mod names;
+    pub(crate) mod optimize;
+    pub(crate) mod order;
+    pub(crate) mod outline;
+    pub(crate) mod passes;
+    pub(crate) mod reads;
+    pub(crate) mod sections;
+    pub(crate) mod set_aside;
+    pub(crate) mod share_modules;
+    pub(crate) mod spare;
+    pub(crate) mod trim_exports;
+}
+
+/// The engine as a compiler: native code, and a program that runs at build time.
 #[cfg(feature = "precompile")]
-pub use code_map::{CodeMapProcess, FunctionCode, code_map_worker};
-#[cfg(feature = "precompile")]
-pub use compiler_process::{CompilerProcess, Stripped, compiler_worker};
-pub use deadline::{Deadline, Spent};
-pub use debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
+mod native {
+    pub(crate) mod compiler_process;
+    pub(crate) mod initialize;
+    pub(crate) mod initializer;
+    pub(crate) mod instance_state;
+    pub(crate) mod precompile;
+    pub(crate) mod settings;
+}
+
+/// Native images and debug files: read, and written anew.
+mod image {
+    #[cfg(feature = "precompile")]
+    pub(crate) mod code_map;
+    pub(crate) mod debug_info;
+    pub(crate) mod elf;
+    pub(crate) mod metadata;
+    #[cfg(feature = "precompile")]
+    pub(crate) mod native_image;
+    #[cfg(feature = "precompile")]
+    pub(crate) mod rewrite;
+    #[cfg(feature = "precompile")]
+    pub(crate) mod strip;
+    #[cfg(feature = "precompile")]
+    pub(crate) mod trim;
+}
+
+/// Processes of their own for work on hostile input: how they are started, limited and closed in.
+mod worker {
+    pub(crate) mod answer;
+    pub(crate) mod ask;
+    pub(crate) mod deadline;
+    pub(crate) mod environment;
+    pub(crate) mod launcher;
+    pub(crate) mod limits;
+    pub(crate) mod machine;
+    pub(crate) mod missing_walls;
+    pub(crate) mod parallel;
+    pub(crate) mod process;
+    pub(crate) mod reading;
+    pub(crate) mod said;
+    pub(crate) mod stuck;
+    pub(crate) mod threads;
+    pub(crate) mod walls;
+    pub(crate) mod wire;
+
+    #[cfg(feature = "binaryen")]
+    pub(crate) use self::answer::begin;
+    pub use self::answer::panic_line;
+    pub(crate) use self::answer::{answer, arguments, begin_behind, input, usage};
+    #[cfg(test)]
+    pub(crate) use self::ask::tests;
+    pub(crate) use self::ask::text;
+    pub use self::ask::{Worker, WorkerError, WorkerLimits};
+    pub use self::reading::ReadError;
+    pub(crate) use self::reading::{answer_read, read};
+}
+
 pub use edgec_targets::EngineProfile;
-pub use environment::{hidden_variables, hide_variable};
-pub use features::supported_feature_names;
-pub use finish::Finished;
 pub use front_end::{
     Ahead, Facts, FrontEnd, FrontError, Fronted, Next, NotFronted, SnapshotError, front_end_worker,
 };
 #[cfg(feature = "precompile")]
-pub use image::{Image, ImageError};
+pub use image::code_map::{CodeMapProcess, FunctionCode, code_map_worker};
+pub use image::debug_info::{DebugError, DebugInfo, Function, Lookup, Place};
 #[cfg(feature = "precompile")]
-pub use initialize::WIZER_VERSION;
+pub use image::native_image::NativeImage;
 #[cfg(feature = "precompile")]
-pub use initializer::{InitError, Initializer, Snapshot, initializer_worker};
-pub use input::{Input, InputError, NotAnInput, TEXT_VERSION, read};
-pub use interface::Interface;
-pub use launcher::launcher_worker;
+pub use image::rewrite::{Image, ImageError};
+#[cfg(feature = "precompile")]
+pub use image::strip::DebugSections;
+#[cfg(feature = "precompile")]
+pub use image::trim::TrimError;
+pub use index::resources::{Limits, Resources};
+pub use input::adapt::{
+    ADAPTER_VERSION, AdaptError, Adapted, Adapter, Choice, ENCODER_VERSION, KindChoice, Why, adapt,
+};
+pub use input::features::supported_feature_names;
+pub use input::interface::Interface;
+pub use input::invalid::{Location, ValidateError};
+pub use input::preview1::{Allocator, HostNeed, Lacks, Obstacle};
+pub use input::read::{Input, InputError, NotAnInput, TEXT_VERSION, read};
+pub use input::validate::{ValidComponent, validate};
 pub use lint::{
     Cause, CoreModule, Finding, Item, LintProcess, PoolLimit, Reason, Rule, Work, lint_worker,
 };
-pub use machine::{Limit, MachineError};
-pub use modules::map_modules;
-pub use names::{Names, take_names};
-pub use optimize::{
-    KeptFunction, Level, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
+#[cfg(feature = "precompile")]
+pub use native::compiler_process::{CompilerProcess, Stripped, compiler_worker};
+#[cfg(feature = "precompile")]
+pub use native::initialize::WIZER_VERSION;
+#[cfg(feature = "precompile")]
+pub use native::initializer::{InitError, Initializer, Snapshot, initializer_worker};
+#[cfg(feature = "precompile")]
+pub use native::precompile::{ENGINE_VERSION, PrecompileError, precompile};
+pub use wasm::assembler::{AssembleError, Assembler, assembler_worker};
+pub use wasm::binaryen::{Optimize, OptimizeError, Optimizer, Runs, Tool, VersionError};
+#[cfg(feature = "binaryen")]
+pub use wasm::binaryen::{optimizer_worker, run_binaryen};
+pub use wasm::finish::Finished;
+pub use wasm::kept::{BINARYEN_VERSION, Failure, Unfit};
+pub use wasm::modules::map_modules;
+pub use wasm::names::{Names, take_names};
+pub use wasm::optimize::{
+    KeptFunction, ModuleOutcome, ModuleReport, Optimized, Planned, Returned, Steps, optimize,
 };
-pub use order::order;
-#[cfg(feature = "precompile")]
-pub use precompile::{ENGINE_VERSION, NativeImage, PrecompileError, precompile};
-pub use preview1::{Allocator, HostNeed, Lacks, Obstacle};
-pub use resources::{Limits, Resources};
-pub use spare::Unfit;
-#[cfg(feature = "precompile")]
-pub use strip::DebugSections;
-#[cfg(feature = "precompile")]
-pub use trim::TrimError;
-pub use validate::{Location, ValidComponent, ValidateError, validate};
-pub use walls::{Confinement, Opens, Wall, enter, walls_worker};
+pub use wasm::order::order;
+pub use wasm::passes::Level;
+pub use wasm::reads::Reads;
+pub use worker::deadline::{Deadline, Spent};
+pub use worker::environment::{hidden_variables, hide_variable};
+pub use worker::launcher::launcher_worker;
+pub use worker::machine::{Limit, MachineError};
+pub use worker::missing_walls::walls_worker;
+pub use worker::walls::{Confinement, Opens, Wall, enter};
 pub use worker::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
 
 /// What a program is, in the terms of the engine: the two load differently.

@@ -15,14 +15,16 @@ use crate::Limits;
 /// The configuration that a host must use for artifacts of `profile`.
 fn config(profile: EngineProfile) -> Config {
     let mut config = Config::new();
-    // The defaults, but for what follows a cargo feature or the environment.
+    // The list's values, which but for these are the engine's defaults; it compares them at load.
+    // Named here is what differs by profile, or what follows a cargo feature or the environment.
     config.collector(Collector::Copying);
-    config.concurrency_support(true);
+    let settings = profile.settings();
+    config.concurrency_support(settings.concurrency_support);
+    config.epoch_interruption(settings.epoch_interruption);
     config.wasm_backtrace_details(WasmBacktraceDetails::Disable);
     match profile {
         EngineProfile::Default => {}
         EngineProfile::Edge => {
-            config.epoch_interruption(true);
             // The artifacts have nothing in them that a backtrace could name.
             config.wasm_backtrace_max_frames(None);
         }

@@ -6,7 +6,7 @@
 //! authentication, which changes no code without a setting that the profiles leave off, and which
 //! hypervisors hide. A product whose core is another maker's is an alias of that core.
 
-use crate::{Arch, CpuFeature, Target, Tier};
+use crate::{Arch, CpuFeature, Target, Tier, UnusedFlag};
 
 const LSE: CpuFeature = CpuFeature::new("lse", "has_lse");
 const FP16: CpuFeature = CpuFeature::new("fp16", "has_fp16");
@@ -14,6 +14,34 @@ const DOTPROD: CpuFeature = CpuFeature::new("dotprod", "has_dotprod");
 const I8MM: CpuFeature = CpuFeature::new("i8mm", "has_i8mm");
 
 const ARM: &str = "https://developer.arm.com/documentation/ddi0487, section A2";
+
+/// Flags that no target sets.
+pub(crate) const UNUSED: &[UnusedFlag] = &[
+    UnusedFlag {
+        cranelift_flag: "has_pauth",
+        reason: "it changes no code by itself, and hypervisors hide the feature",
+    },
+    UnusedFlag {
+        cranelift_flag: "sign_return_address",
+        reason: "it is no CPU feature but a way to generate code, which the profiles leave off",
+    },
+    UnusedFlag {
+        cranelift_flag: "sign_return_address_all",
+        reason: "it changes no code unless return addresses are signed",
+    },
+    UnusedFlag {
+        cranelift_flag: "sign_return_address_with_bkey",
+        reason: "it changes no code unless return addresses are signed",
+    },
+    UnusedFlag {
+        cranelift_flag: "use_bti",
+        reason: "it is no CPU feature but a way to generate code, which the profiles leave off",
+    },
+    UnusedFlag {
+        cranelift_flag: "use_csdb",
+        reason: "it is no CPU feature but a way to generate code, which the profiles leave off",
+    },
+];
 
 pub(crate) const TARGETS: &[Target] = &[
     Target {

@@ -1,11 +1,11 @@
 //! The registry of CPU targets that edgec compiles for.
 //!
-//! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and
-//! the CPU features that a host must therefore have. [`HostCpu`] is what a machine
-//! offers; [`Target::fits`] compares the two. Two spellings that compiler and verifier share are
-//! here as well: [`EngineProfile`] names engine settings, and [`import_text`] a core module's
-//! imports. This crate is data and comparison: it touches no files and knows neither the engine nor
-//! signatures.
+//! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and the CPU features
+//! that a host must therefore have. [`HostCpu`] is what a machine offers; [`Target::fits`] compares
+//! the two. Two spellings that compiler and verifier share are here as well: [`EngineProfile`]
+//! names engine settings, and [`import_text`] a core module's imports. So is the list of those
+//! settings ([`EngineSettings`]). This crate is data and comparison: it touches no files and knows
+//! neither the engine nor signatures.
 //!
 //! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
 
@@ -17,6 +17,7 @@ mod host;
 mod import;
 mod profile;
 mod registry;
+mod settings;
 mod x86_64;
 
 pub use cover::{Assignment, Cover, Uncovered, cover};
@@ -24,6 +25,7 @@ pub use host::{HostCpu, Misfit};
 pub use import::import_text;
 pub use profile::{EngineProfile, UnknownProfile};
 pub use registry::{Rank, UnknownTarget, all, default_targets, find};
+pub use settings::{EngineSettings, HeapSettings};
 
 /// A CPU architecture family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +63,15 @@ impl Arch {
     pub fn of_elf_machine(machine: u16) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|arch| arch.elf_machine() == machine)
+    }
+
+    /// The flags of the family that the code generator has and no target sets. All others are some
+    /// target's.
+    pub const fn unused_flags(self) -> &'static [UnusedFlag] {
+        match self {
+            Arch::X86_64 => x86_64::UNUSED,
+            Arch::Aarch64 => aarch64::UNUSED,
+        }
     }
 
     /// The architecture's name as it stands first in a triple.
@@ -118,6 +129,15 @@ pub struct CpuFeature {
     pub name: &'static str,
     /// The Cranelift flag that lets the code generator use it, for example `has_avx2`.
     pub cranelift_flag: &'static str,
+}
+
+/// A flag of the code generator that no target sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnusedFlag {
+    /// The Cranelift flag, for example `has_pauth`.
+    pub cranelift_flag: &'static str,
+    /// Why no target sets it.
+    pub reason: &'static str,
 }
 
 impl CpuFeature {

@@ -1,7 +1,7 @@
 //! Engine profiles: named sets of engine settings that an artifact and its host share.
 //!
-//! This module has only the names. `edgec_compiler` has the settings of a profile for compilation,
-//! and `edgec_loader` those for a host's engine.
+//! Here are the names; `settings.rs` has the values. `edgec_compiler` sets them when code is
+//! compiled, and `edgec_loader` in a host's engine.
 
 use std::str::FromStr;
 

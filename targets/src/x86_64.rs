@@ -6,7 +6,7 @@
 //! manuals. Of each only the features that Cranelift 0.135 can use are listed
 //! (`meta/src/isa/x86.rs`), and of a core only what firmware and hypervisors leave on.
 
-use crate::{Arch, CpuFeature, Target, Tier};
+use crate::{Arch, CpuFeature, Target, Tier, UnusedFlag};
 
 const SSE3: CpuFeature = CpuFeature::new("sse3", "has_sse3");
 const SSSE3: CpuFeature = CpuFeature::new("ssse3", "has_ssse3");
@@ -49,6 +49,9 @@ const DOTS: &[CpuFeature] = &[
 
 const PSABI: &str = "https://gitlab.com/x86-psABIs/x86-64-ABI, section 3.1.1, table 3.1";
 const GCC: &str = "https://gcc.gnu.org/onlinedocs/gcc/x86-Options.html, -march";
+
+/// Flags that no target sets.
+pub(crate) const UNUSED: &[UnusedFlag] = &[];
 
 pub(crate) const TARGETS: &[Target] = &[
     Target {

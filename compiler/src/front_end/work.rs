@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, SnapshotError};
-use crate::finish::{self, finish};
-use crate::optimize::{self, Parts, assemble, plan};
-use crate::outline;
-use crate::validate::Description;
-use crate::wire::{Place, Reader, Writer};
+use crate::input::validate::Description;
+use crate::wasm::finish::{self, finish};
+use crate::wasm::optimize::{self, Parts, assemble, plan};
+use crate::wasm::outline;
 use crate::worker;
+use crate::worker::wire::{Place, Reader, Writer};
 use crate::{
     AdaptError, Adapted, InputError, KindChoice, Steps, ValidComponent, ValidateError, adapt, read,
     validate,

@@ -1,33 +1,27 @@
 //! The lint of an image: what its own description for the engine, `.wasmtime.info`, says.
 //!
 //! It says what will be done with this very image, and less about why: which segments fill a
-//! table is in the code by then. It is decoded with the engine's types, which trust it: a
-//! hostile one can make them allocate what a length field says, or panic. So this runs in a
-//! worker only ([`super::process`]).
+//! table is in the code by then. The image need not be verified, so this runs in a worker only
+//! ([`super::process`]).
 //!
-//! Source: `wasmtime-environ` 48, `module.rs`, `module_artifacts.rs`, `component/artifacts.rs`.
+//! Source: `wasmtime-environ` 48, `module.rs`.
 
-use wasmtime_environ::component::ComponentArtifacts;
-use wasmtime_environ::{
-    Abi, CompiledFunctionsTable, CompiledModuleInfo, FuncKey, Module, ModuleStartup, ModuleTypes,
-};
+use wasmtime_environ::{Abi, CompiledFunctionsTable, FuncKey, Module, ModuleStartup};
 
 use super::program::Wiring;
 use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, finding_name, pool};
 use crate::Kind;
+use crate::image::metadata::Metadata;
 
 /// What the engine loses of an image of this version, from its `.wasmtime.info`.
 pub(super) fn lint(info: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
-    match kind {
-        Kind::Module => {
-            let (info, functions, _): (CompiledModuleInfo, CompiledFunctionsTable, ModuleTypes) =
-                postcard::from_bytes(info).map_err(|error| error.to_string())?;
-            of_module(&info.module, 1, &functions, &mut findings);
+    match Metadata::read(info, kind).map_err(|error| error.to_string())? {
+        Metadata::Module(artifacts) => {
+            let (info, functions, _) = &*artifacts;
+            of_module(&info.module, 1, functions, &mut findings);
         }
-        Kind::Component => {
-            let artifacts: ComponentArtifacts =
-                postcard::from_bytes(info).map_err(|error| error.to_string())?;
+        Metadata::Component(artifacts) => {
             let component = &artifacts.info.component;
             let mut wiring = Wiring::of(component);
             for (index, info) in &artifacts.static_modules {

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 
 use super::{Finding, image, program};
-use crate::deadline::Deadline;
+use crate::worker::deadline::Deadline;
 use crate::worker::{self, ReadError, Worker};
 use crate::{Kind, ValidComponent};
 

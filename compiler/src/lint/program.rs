@@ -18,8 +18,8 @@ use super::{
     Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, finding_name, pool, start,
 };
 use crate::Kind;
-use crate::engine_limits::tunables;
-use crate::features::SUPPORTED;
+use crate::input::engine_limits::tunables;
+use crate::input::features::SUPPORTED;
 
 /// `Config::memory_guaranteed_dense_image_size`, which edgec leaves at its default.
 const DENSE_IMAGE_SIZE: u64 = 16 << 20;

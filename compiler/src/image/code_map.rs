@@ -1,0 +1,218 @@
+//! Which function of which core module each piece of an image's code is.
+//!
+//! A debug file knows all of them and their names. The engine's own table, in the image, has
+//! numbers only, and in an image of the `edge` profile only the functions that a host can reach. It
+//! always has the names of exports, by which a host finds them.
+//!
+//! The engine's types decode that table, and trust it. So the table of an unverified image is read
+//! in a process of its own.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+
+use postcard::{from_bytes, to_allocvec};
+use serde::{Deserialize, Serialize};
+use wasmtime_environ::CompiledFunctionsTable;
+
+use crate::image::metadata::{self, Metadata};
+use crate::image::trim::{Table, TrimError};
+use crate::worker::deadline::Deadline;
+use crate::worker::{self, ReadError, Worker};
+use crate::{DebugInfo, Image, Kind};
+
+/// The code of one function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionCode {
+    /// Number of the core module.
+    pub module: u32,
+    /// The function's index in it, imported functions counted.
+    pub index: u32,
+    /// The program's name for it, where that is known.
+    pub name: Option<String>,
+    /// Where it begins, in bytes from the start of the code.
+    pub start: u64,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// The process that reads an image's table: a program that calls [`code_map_worker`]. An unverified
+/// image can make the decoder ask for any amount of memory.
+#[derive(Clone, Debug)]
+pub struct CodeMapProcess {
+    /// How it is started.
+    pub worker: Worker,
+}
+
+/// The longest answer about functions, in bytes (8 MiB). A function takes about ten bytes of it,
+/// and some hundred bytes of memory once it is read. The largest known program has 75,000
+/// functions.
+const MAX_FUNCTIONS_LEN: u64 = 8 << 20;
+
+/// The longest list of exports, in bytes (16 MiB): the longest known one takes seven.
+const MAX_EXPORTS_LEN: u64 = 16 << 20;
+
+impl CodeMapProcess {
+    /// The functions that the engine's table in an image has, by their place; given the bytes of
+    /// the section `.wasmtime.info`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
+    /// this version writes it.
+    pub fn functions(
+        &self,
+        info: &[u8],
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<Vec<FunctionCode>, ReadError> {
+        self.run("functions", info, kind, MAX_FUNCTIONS_LEN, deadline)
+    }
+
+    /// Where the engine enters the code, in bytes from its start: functions of modules and all that
+    /// the compiler puts between them and the host, as the engine's table in an image has them;
+    /// given the bytes of the section `.wasmtime.info`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
+    /// this version writes it.
+    pub fn entries(
+        &self,
+        info: &[u8],
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<Vec<u32>, ReadError> {
+        self.run("entries", info, kind, MAX_FUNCTIONS_LEN, deadline)
+    }
+
+    /// The names of the program's exports as the engine knows them, sorted. `info` is the content
+    /// of the section `.wasmtime.info`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
+    /// this version writes it.
+    pub fn exports(
+        &self,
+        info: &[u8],
+        kind: Kind,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, ReadError> {
+        self.run("exports", info, kind, MAX_EXPORTS_LEN, deadline)
+    }
+
+    fn run<T: serde::de::DeserializeOwned>(
+        &self,
+        what: &str,
+        info: &[u8],
+        kind: Kind,
+        most: u64,
+        deadline: Deadline,
+    ) -> Result<T, ReadError> {
+        let arguments = [what, kind.name()];
+        worker::read(&self.worker.ask(&arguments, info, most, deadline)?)
+    }
+}
+
+/// What the worker process does: reads the arguments that [`CodeMapProcess`] gives and a table from
+/// standard input, and answers on standard output.
+///
+/// # Errors
+///
+/// What is wrong with the arguments or the streams: edgec did not start this process.
+pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let [what, kind] = worker::arguments(arguments)?;
+    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let info = worker::input()?;
+    let unreadable = |error: postcard::Error| error.to_string();
+    match what.as_str() {
+        "functions" => worker::answer_read(functions(&info, kind).map_err(unreadable)),
+        "entries" => worker::answer_read(entries(&info, kind).map_err(unreadable)),
+        "exports" => worker::answer_read(exports(&info, kind).map_err(unreadable)),
+        _ => Err(worker::usage()),
+    }
+}
+
+impl Image<'_> {
+    /// As [`CodeMapProcess::functions`], of an image that was just compiled.
+    ///
+    /// # Errors
+    ///
+    /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
+    pub fn functions(&self, kind: Kind) -> Result<Vec<FunctionCode>, TrimError> {
+        let info = self.section(metadata::SECTION).unwrap_or_default();
+        Ok(functions(info, kind)?)
+    }
+
+    /// As [`CodeMapProcess::entries`], of an image that was just compiled.
+    ///
+    /// # Errors
+    ///
+    /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
+    pub fn entries(&self, kind: Kind) -> Result<Vec<u32>, TrimError> {
+        let info = self.section(metadata::SECTION).unwrap_or_default();
+        Ok(entries(info, kind)?)
+    }
+}
+
+fn functions(info: &[u8], kind: Kind) -> Result<Vec<FunctionCode>, postcard::Error> {
+    let metadata = Metadata::read(info, kind)?;
+    let modules = metadata.modules();
+    let mut functions = Vec::new();
+    for (number, defined, start, size) in own(metadata.functions())?.defined() {
+        let at = usize::try_from(number).ok();
+        let module = at.and_then(|at| modules.get(at));
+        let imported = module.map_or(0, |module| module.num_imported_funcs);
+        let imported = u32::try_from(imported).unwrap_or(u32::MAX);
+        functions.push(FunctionCode {
+            module: number,
+            index: defined.saturating_add(imported),
+            name: None,
+            start: start.into(),
+            size: size.into(),
+        });
+    }
+    functions.sort_by_key(|function| function.start);
+    Ok(functions)
+}
+
+fn entries(info: &[u8], kind: Kind) -> Result<Vec<u32>, postcard::Error> {
+    let metadata = Metadata::read(info, kind)?;
+    Ok(own(metadata.functions())?.entries())
+}
+
+fn exports(info: &[u8], kind: Kind) -> Result<BTreeSet<String>, postcard::Error> {
+    Ok(match Metadata::read(info, kind)? {
+        Metadata::Component(artifacts) => {
+            let exports = artifacts.info.component.exports.raw_iter();
+            exports.map(|(name, _)| name.to_string()).collect()
+        }
+        Metadata::Module(artifacts) => {
+            let module = &artifacts.0.module;
+            let names = module.exports.keys();
+            let names = names.filter_map(|name| module.strings.get(*name));
+            names.map(str::to_owned).collect()
+        }
+    })
+}
+
+/// The table, with fields that can be read.
+fn own(table: &CompiledFunctionsTable) -> Result<Table, postcard::Error> {
+    from_bytes(&to_allocvec(table)?)
+}
+
+impl DebugInfo<'_> {
+    /// Every function of the program, by its place.
+    pub fn functions(&self) -> impl Iterator<Item = FunctionCode> {
+        self.symbols.iter().filter_map(|symbol| {
+            let (module, index, name) = crate::image::debug_info::parse_name(&symbol.name)?;
+            Some(FunctionCode {
+                module,
+                index,
+                name: name.map(str::to_owned),
+                start: symbol.start,
+                size: symbol.size,
+            })
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Reading `.wasmtime.info`, the engine's own description of an image.
+//!
+//! It is decoded with the engine's types. They trust it: a hostile one can make them allocate what
+//! a length field says, or panic. So the description of an unverified image is read in a worker
+//! only.
+//!
+//! Source: `wasmtime` 48, `runtime/module.rs`; `wasmtime-environ` 48, `module_artifacts.rs` and
+//! `component/artifacts.rs`.
+
+use serde::de::DeserializeOwned;
+use wasmtime_environ::component::ComponentArtifacts;
+use wasmtime_environ::{CompiledFunctionsTable, CompiledModuleInfo, ModuleTypes};
+
+use crate::Kind;
+
+/// The name of the section.
+#[cfg(feature = "precompile")]
+pub(crate) const SECTION: &str = ".wasmtime.info";
+
+/// What the section of a core module holds.
+pub(crate) type ModuleArtifacts = (CompiledModuleInfo, CompiledFunctionsTable, ModuleTypes);
+
+/// Reads the contents of the section.
+///
+/// # Errors
+///
+/// It is not as the engine of this version writes it.
+pub(crate) fn decode<A: DeserializeOwned>(section: &[u8]) -> Result<A, postcard::Error> {
+    postcard::from_bytes(section)
+}
+
+/// The engine's description of an image.
+pub(crate) enum Metadata {
+    Component(Box<ComponentArtifacts>),
+    Module(Box<ModuleArtifacts>),
+}
+
+impl Metadata {
+    /// Reads the contents of the section of an image of this kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`].
+    pub(crate) fn read(section: &[u8], kind: Kind) -> Result<Self, postcard::Error> {
+        Ok(match kind {
+            Kind::Component => Self::Component(Box::new(decode(section)?)),
+            Kind::Module => Self::Module(Box::new(decode(section)?)),
+        })
+    }
+
+    /// Where the functions are in the code.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn functions(&self) -> &CompiledFunctionsTable {
+        match self {
+            Self::Component(artifacts) => &artifacts.table,
+            Self::Module(artifacts) => &artifacts.1,
+        }
+    }
+
+    /// The core modules, by their numbers.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn modules(&self) -> Vec<&wasmtime_environ::Module> {
+        match self {
+            Self::Component(artifacts) => {
+                let modules = artifacts.static_modules.values();
+                modules.map(|known| &known.module).collect()
+            }
+            Self::Module(artifacts) => vec![&artifacts.0.module],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_engine_does_not_write_is_an_error() {
+        for kind in [Kind::Component, Kind::Module] {
+            for wrong in [&[][..], &[0xff; 20]] {
+                assert!(Metadata::read(wrong, kind).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Native code for one target, and what is known of it.
+
+use edgec_targets::{EngineProfile, Target};
+
+use crate::Kind;
+
+/// Native code for one target, as the engine maps it: an ELF file.
+#[derive(Clone, Debug)]
+pub struct NativeImage {
+    bytes: Vec<u8>,
+    target: &'static Target,
+    profile: EngineProfile,
+    kind: Kind,
+    tunables: Vec<(&'static str, String)>,
+    compatibility_hash: [u8; 32],
+}
+
+impl NativeImage {
+    /// What an engine made.
+    pub(crate) fn new(
+        bytes: Vec<u8>,
+        target: &'static Target,
+        profile: EngineProfile,
+        kind: Kind,
+        tunables: Vec<(&'static str, String)>,
+        compatibility_hash: [u8; 32],
+    ) -> Self {
+        Self {
+            bytes,
+            target,
+            profile,
+            kind,
+            tunables,
+            compatibility_hash,
+        }
+    }
+
+    /// The ELF file.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The ELF file, for stages that write it anew.
+    pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// The ELF file, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The same code for another target, if that allows the same CPU features: nothing else of a
+    /// target gets into an image.
+    pub fn for_target(self, target: &'static Target) -> Option<Self> {
+        let same = self.target.has_code_of(target);
+        same.then_some(Self { target, ..self })
+    }
+
+    /// The target that the code is for.
+    pub fn target(&self) -> &'static Target {
+        self.target
+    }
+
+    /// Component or core module.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The engine profile that the code is for.
+    pub fn profile(&self) -> EngineProfile {
+        self.profile
+    }
+
+    /// The engine settings that a host must share, by name, sorted.
+    pub fn tunables(&self) -> &[(&'static str, String)] {
+        &self.tunables
+    }
+
+    /// SHA-256 over what the engine says its code depends on.
+    pub fn compatibility_hash(&self) -> [u8; 32] {
+        self.compatibility_hash
+    }
+}

@@ -1,0 +1,337 @@
+//! The types of components: how deep they are nested, and how many parts are walked for their uses.
+//!
+//! The validator reads component and instance types that are nested in each other by recursion:
+//! 5,000 of them, 15 KB, overflowed its stack. And it walks a type with all that it refers to
+//! wherever something of that type is imported, exported or passed, where the type itself is taken
+//! from an outer component, and where a canonical function passes it. Imports and exports make all
+//! resources in it anew, in a component type as well. Types can double: 50 uses of a type of
+//! 131,072 parts, 3 KB, took 4 s; 400 imports of one with 500 resources, 32 KB, took 15 s. So the
+//! index spaces are followed here first, and only sizes are kept; types in each other are read
+//! without recursion. Where an index
+//! or a name leads to nothing, the program is not valid, and the validator will say so.
+//!
+//! Source: component model, `Binary.md`; wasmparser 0.254, `readers/component/types.rs` and
+//! `validator/component.rs` (`prepare_instance_import`, `alias_type`, `finish`) and
+//! `validator/component_types.rs` (`contains_ptr`).
+
+mod size;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use wasmparser::{
+    BinaryReader, CanonicalFunction, ComponentDefinedType, ComponentExport, ComponentImport,
+    ComponentInstance, ComponentType, ComponentTypeDeclaration, ComponentTypeRef, ComponentValType,
+    Payload, Result, TypeBounds,
+};
+
+use self::size::{RESOURCE, SIMPLE, Type};
+use crate::index::follow::Meaning;
+use crate::index::spaces::{Sort, Spaces};
+
+/// How deep component and instance types may be nested. Components have the same limit.
+const MAX_NESTING: usize = 100;
+
+/// The types of a component and of those in it.
+#[derive(Default)]
+pub(crate) struct ComponentTypes<'a> {
+    spaces: Spaces<Type>,
+    uses: Uses<'a>,
+    /// Where types are nested too deep. What follows is not read.
+    too_deep: Option<usize>,
+}
+
+/// What is counted of the types.
+#[derive(Default)]
+struct Uses<'a> {
+    /// What is being read, the innermost last.
+    open: Vec<Open<'a>>,
+    /// What each component and type of one exports.
+    exports: Vec<HashMap<&'a str, Type>>,
+    /// How many parts are walked for all uses so far.
+    used: u64,
+}
+
+/// A component that is being read, or a component or instance type.
+#[derive(Default)]
+struct Open<'a> {
+    exports: HashMap<&'a str, Type>,
+    /// The parts of what is imported and exported.
+    parts: u64,
+}
+
+impl<'a> ComponentTypes<'a> {
+    /// A component begins.
+    pub(crate) fn begin(&mut self) {
+        self.spaces.begin();
+        self.uses.begin();
+    }
+
+    /// A component ends.
+    pub(crate) fn end(&mut self) {
+        let ty = self.finish();
+        self.spaces.add(Sort::Component, ty);
+    }
+
+    /// The type of what was read.
+    fn finish(&mut self) -> Type {
+        self.spaces.end();
+        self.uses.finish()
+    }
+
+    /// Where types are nested too deep, if they are: the limit, and the offset.
+    pub(crate) fn too_deep(&self) -> Option<(usize, usize)> {
+        self.too_deep.map(|offset| (MAX_NESTING, offset))
+    }
+
+    /// Reads a section of a component. Returns how many parts are walked for it.
+    ///
+    /// # Errors
+    ///
+    /// The section cannot be read.
+    pub(crate) fn read(&mut self, wasm: &'a [u8], payload: &Payload<'a>) -> Result<u64> {
+        let before = self.uses.used;
+        match payload {
+            Payload::ComponentTypeSection(section) => {
+                let range = section.range();
+                let bytes = wasm.get(range.clone()).unwrap_or_default();
+                self.types(BinaryReader::new(bytes, range.start))?;
+            }
+            // Of what it adds nothing has a type here, and there may be much of it.
+            Payload::InstanceSection(_) => {}
+            payload => self.spaces.read(payload, &mut self.uses)?,
+        }
+        Ok(self.uses.used.saturating_sub(before))
+    }
+
+    /// Reads the types of a section.
+    fn types(&mut self, mut reader: BinaryReader<'a>) -> Result<()> {
+        // What is left to read of the section, and of each type that the reader is inside of.
+        let mut left = vec![reader.read_var_u32()?];
+        while let Some(last) = left.last_mut() {
+            let Some(less) = last.checked_sub(1) else {
+                left.pop();
+                if !left.is_empty() {
+                    let ty = self.finish();
+                    self.spaces.add(Sort::Type, ty);
+                }
+                continue;
+            };
+            *last = less;
+            if left.len() > 1 {
+                // A type is declared behind this byte. No other declaration has types in it.
+                if peek(&reader)? != 0x01 {
+                    let declaration = reader.read::<ComponentTypeDeclaration<'a>>()?;
+                    self.declare(&declaration);
+                    continue;
+                }
+                reader.read_u8()?;
+            }
+            match peek(&reader)? {
+                // A component or instance type.
+                0x41 | 0x42 if left.len() > MAX_NESTING => {
+                    self.too_deep = Some(reader.original_position());
+                    return Ok(());
+                }
+                0x41 | 0x42 => {
+                    reader.read_u8()?;
+                    left.push(reader.read_var_u32()?);
+                    self.begin();
+                }
+                _ => {
+                    let ty = reader.read::<ComponentType<'a>>()?;
+                    let ty = plain(&self.spaces, &ty);
+                    self.spaces.add(Sort::Type, ty);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn declare(&mut self, declaration: &ComponentTypeDeclaration<'a>) {
+        match declaration {
+            ComponentTypeDeclaration::Alias(alias) => self.spaces.alias(alias, &mut self.uses),
+            ComponentTypeDeclaration::Export { name, ty } => {
+                let size = stated(&self.spaces, *ty);
+                self.uses.export(name.name, size);
+                self.spaces.add_item(ty.kind(), size);
+            }
+            ComponentTypeDeclaration::Import(import) => {
+                let size = stated(&self.spaces, import.ty);
+                self.uses.import(size);
+                self.spaces.add_item(import.ty.kind(), size);
+            }
+            ComponentTypeDeclaration::CoreType(_) | ComponentTypeDeclaration::Type(_) => {}
+        }
+    }
+}
+
+impl<'a> Meaning<'a> for Uses<'a> {
+    type Known = Type;
+
+    fn import(&mut self, spaces: &Spaces<Type>, import: &ComponentImport<'a>) -> Type {
+        let ty = stated(spaces, import.ty);
+        Uses::import(self, ty);
+        ty
+    }
+
+    fn export(&mut self, spaces: &Spaces<Type>, export: &ComponentExport<'a>) -> Type {
+        let ty = match export.ty {
+            Some(ty) => stated(spaces, ty),
+            None => spaces.item(export.kind, export.index),
+        };
+        Uses::export(self, export.name.name, ty);
+        ty
+    }
+
+    fn alias(&mut self, instance: &Type, name: &'a str) -> Type {
+        let exports = instance.exports.and_then(|list| self.exports.get(list));
+        let ty = exports.and_then(|exports| exports.get(name));
+        ty.copied().unwrap_or(SIMPLE)
+    }
+
+    fn outer(&mut self, sort: Sort, known: Type) -> Type {
+        if sort != Sort::Module {
+            self.uses(known);
+        }
+        known
+    }
+
+    fn instance(&mut self, spaces: &Spaces<Type>, instance: &ComponentInstance<'a>) -> Type {
+        match instance {
+            ComponentInstance::Instantiate {
+                component_index,
+                args,
+            } => {
+                for argument in args.iter() {
+                    self.uses(spaces.item(argument.kind, argument.index));
+                }
+                // It exports no more than the component has.
+                let ty = spaces.get(Sort::Component, *component_index);
+                self.uses(ty);
+                ty
+            }
+            ComponentInstance::FromExports(exports) => {
+                self.begin();
+                for export in exports.iter() {
+                    let ty = spaces.item(export.kind, export.index);
+                    Uses::export(self, export.name.name, ty);
+                }
+                self.finish()
+            }
+        }
+    }
+
+    fn canonical(&mut self, spaces: &Spaces<Type>, function: &CanonicalFunction) -> Type {
+        let ty = match function {
+            CanonicalFunction::Lift { type_index, .. } => spaces.get(Sort::Type, *type_index),
+            CanonicalFunction::Lower { func_index, .. } => spaces.get(Sort::Func, *func_index),
+            // Types that are read or returned are searched for pointers.
+            CanonicalFunction::TaskReturn {
+                result: Some(ComponentValType::Type(ty)),
+                ..
+            }
+            | CanonicalFunction::StreamRead { ty, .. }
+            | CanonicalFunction::FutureRead { ty, .. } => spaces.get(Sort::Type, *ty),
+            _ => return SIMPLE,
+        };
+        self.uses(ty);
+        ty
+    }
+}
+
+impl<'a> Uses<'a> {
+    fn begin(&mut self) {
+        self.open.push(Open::default());
+    }
+
+    /// What is imported or exported is used, and is a part of what is around it.
+    fn import(&mut self, ty: Type) {
+        self.uses(ty);
+        if let Some(open) = self.open.last_mut() {
+            open.parts = open.parts.saturating_add(ty.parts);
+        }
+    }
+
+    fn export(&mut self, name: &'a str, ty: Type) {
+        self.import(ty);
+        if let Some(open) = self.open.last_mut() {
+            open.exports.insert(name, ty);
+        }
+    }
+
+    fn uses(&mut self, ty: Type) {
+        self.used = self.used.saturating_add(ty.parts);
+    }
+
+    /// The type of what was read.
+    fn finish(&mut self) -> Type {
+        let open = self.open.pop().unwrap_or_default();
+        let number = self.exports.len();
+        self.exports.push(open.exports);
+        Type {
+            parts: open.parts.saturating_add(1),
+            exports: Some(number),
+        }
+    }
+}
+
+/// A type that has no component or instance type in it.
+fn plain(spaces: &Spaces<Type>, ty: &ComponentType<'_>) -> Type {
+    let value = |ty: &ComponentValType| match ty {
+        ComponentValType::Primitive(_) => 1,
+        ComponentValType::Type(index) => spaces.get(Sort::Type, *index).parts,
+    };
+    let parts = match ty {
+        ComponentType::Resource { .. } => return RESOURCE,
+        ComponentType::Component(_) | ComponentType::Instance(_) => return SIMPLE,
+        ComponentType::Func(ty) => sum(ty.params.iter().map(|(_, ty)| ty).chain(&ty.result), value),
+        ComponentType::Defined(ty) => match ty {
+            ComponentDefinedType::Primitive(_)
+            | ComponentDefinedType::Own(_)
+            | ComponentDefinedType::Borrow(_) => 0,
+            ComponentDefinedType::Record(fields) => sum(fields.iter().map(|(_, ty)| ty), value),
+            ComponentDefinedType::Variant(cases) => {
+                sum(cases.iter().filter_map(|case| case.ty.as_ref()), value)
+            }
+            ComponentDefinedType::List(ty)
+            | ComponentDefinedType::FixedLengthList(ty, _)
+            | ComponentDefinedType::Option(ty) => value(ty),
+            ComponentDefinedType::Map(key, ty) => sum([key, ty].into_iter(), value),
+            ComponentDefinedType::Tuple(types) => sum(types.iter(), value),
+            ComponentDefinedType::Flags(names) | ComponentDefinedType::Enum(names) => {
+                names.len() as u64
+            }
+            ComponentDefinedType::Result { ok, err } => sum(ok.iter().chain(err), value),
+            ComponentDefinedType::Future(ty) | ComponentDefinedType::Stream(ty) => {
+                sum(ty.iter(), value)
+            }
+        },
+    };
+    Type::of(parts.saturating_add(1))
+}
+
+/// The type that an import or export states.
+fn stated(spaces: &Spaces<Type>, ty: ComponentTypeRef) -> Type {
+    match ty {
+        ComponentTypeRef::Func(index)
+        | ComponentTypeRef::Instance(index)
+        | ComponentTypeRef::Component(index)
+        | ComponentTypeRef::Type(TypeBounds::Eq(index)) => spaces.get(Sort::Type, index),
+        ComponentTypeRef::Type(TypeBounds::SubResource) => RESOURCE,
+        ComponentTypeRef::Module(_) | ComponentTypeRef::Value(_) => SIMPLE,
+    }
+}
+
+fn sum<'t>(
+    types: impl Iterator<Item = &'t ComponentValType>,
+    parts: impl Fn(&ComponentValType) -> u64,
+) -> u64 {
+    types.fold(0, |all: u64, ty| all.saturating_add(parts(ty)))
+}
+
+/// The byte that comes next.
+fn peek(reader: &BinaryReader<'_>) -> Result<u8> {
+    reader.clone().read_u8()
+}

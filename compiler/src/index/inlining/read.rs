@@ -1,0 +1,227 @@
+//! A component, as far as the engine's inlining depends on it: what each component in it does when
+//! it is instantiated, and what it captures of those around it.
+//!
+//! Source: component model, `Binary.md`; wasmtime-environ 48, `component/translate.rs`,
+//! `LexicalScope`.
+
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
+    ComponentTypeRef, Encoding, Parser, Payload,
+};
+
+use crate::index::spaces::Sort;
+
+/// What can have something in it that is copied too.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Instance,
+    Component,
+    Other,
+}
+
+impl Kind {
+    /// The index space that something of this kind is in, if that is followed.
+    pub(super) fn sort(self) -> Option<Sort> {
+        match self {
+            Self::Instance => Some(Sort::Instance),
+            Self::Component => Some(Sort::Component),
+            Self::Other => None,
+        }
+    }
+}
+
+impl From<ComponentExternalKind> for Kind {
+    fn from(kind: ComponentExternalKind) -> Self {
+        match kind {
+            ComponentExternalKind::Instance => Self::Instance,
+            ComponentExternalKind::Component => Self::Component,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A name, and an index in the index space of a kind.
+pub(super) type Named<'a> = (&'a str, Kind, u32);
+
+/// A component as it is written.
+#[derive(Default)]
+pub(super) struct Definition<'a> {
+    pub(super) entries: Vec<Entry<'a>>,
+    pub(super) exports: Vec<Named<'a>>,
+}
+
+/// What a component does when it is instantiated.
+pub(super) enum Entry<'a> {
+    /// It takes an argument.
+    Import(&'a str, Kind),
+    /// It adds what is in an index space already.
+    Again(Kind, u32),
+    /// It adds a component that it has captured.
+    Captured(usize),
+    /// It adds what an instance exports.
+    Exported(u32, &'a str, Kind),
+    /// It adds a component, which captures these.
+    Define(usize, Vec<Capture>),
+    Instantiate(u32, Vec<Named<'a>>),
+    /// It makes an instance of what it has.
+    Group(Vec<Named<'a>>),
+    /// So many entries in which nothing is copied.
+    Others(u32),
+}
+
+/// What a component captures of the one around it.
+#[derive(Clone, Copy)]
+pub(super) enum Capture {
+    /// A component, by its index.
+    Component(u32),
+    /// What that one has captured itself.
+    Captured(usize),
+    Other,
+}
+
+/// A component that is being read.
+#[derive(Default)]
+struct Level<'a> {
+    definition: Definition<'a>,
+    captures: Vec<Capture>,
+}
+
+/// All components, the outermost last. `None` when they cannot be read.
+pub(super) fn read(component: &[u8]) -> Option<Vec<Definition<'_>>> {
+    let mut done = Vec::new();
+    let mut open: Vec<Level<'_>> = Vec::new();
+    let mut in_module = false;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.ok()? {
+            Payload::Version {
+                encoding: Encoding::Module,
+                ..
+            } => in_module = true,
+            Payload::Version { .. } => open.push(Level::default()),
+            Payload::End(_) if in_module => in_module = false,
+            Payload::End(_) => {
+                let Level {
+                    definition,
+                    captures,
+                } = open.pop()?;
+                let number = done.len();
+                done.push(definition);
+                match open.last_mut() {
+                    Some(outer) => {
+                        let entry = Entry::Define(number, captures);
+                        outer.definition.entries.push(entry);
+                    }
+                    None => return Some(done),
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section {
+                    read_alias(&mut open, alias.ok()?)?;
+                }
+            }
+            payload if !in_module => open.last_mut()?.read(payload)?,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn read_alias<'a>(open: &mut [Level<'a>], alias: ComponentAlias<'a>) -> Option<()> {
+    let entry = match alias {
+        ComponentAlias::InstanceExport {
+            kind,
+            instance_index,
+            name,
+        } => Entry::Exported(instance_index, name, Kind::from(kind)),
+        ComponentAlias::Outer {
+            kind: ComponentOuterAliasKind::Component,
+            count,
+            index,
+        } => match capture(open, count, Capture::Component(index))? {
+            Capture::Component(index) => Entry::Again(Kind::Component, index),
+            Capture::Captured(number) => Entry::Captured(number),
+            Capture::Other => Entry::Others(1),
+        },
+        ComponentAlias::Outer {
+            kind: ComponentOuterAliasKind::CoreModule,
+            count,
+            ..
+        } => {
+            capture(open, count, Capture::Other)?;
+            Entry::Others(1)
+        }
+        _ => Entry::Others(1),
+    };
+    open.last_mut()?.definition.entries.push(entry);
+    Some(())
+}
+
+/// Each component between the one that has something and the one that wants it captures it.
+fn capture(open: &mut [Level<'_>], count: u32, mut what: Capture) -> Option<Capture> {
+    let inner = open.len().checked_sub(usize::try_from(count).ok()?)?;
+    for level in open.get_mut(inner..)? {
+        let number = level.captures.len();
+        level.captures.push(what);
+        what = Capture::Captured(number);
+    }
+    Some(what)
+}
+
+impl<'a> Level<'a> {
+    fn read(&mut self, payload: Payload<'a>) -> Option<()> {
+        let Definition { entries, exports } = &mut self.definition;
+        match payload {
+            Payload::ComponentImportSection(section) => {
+                for import in section {
+                    let import = import.ok()?;
+                    let kind = match import.ty {
+                        ComponentTypeRef::Instance(_) => Kind::Instance,
+                        ComponentTypeRef::Component(_) => Kind::Component,
+                        _ => Kind::Other,
+                    };
+                    entries.push(Entry::Import(import.name.name, kind));
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section {
+                    let export = export.ok()?;
+                    let kind = Kind::from(export.kind);
+                    // An export is a new entry of its index space.
+                    entries.push(Entry::Again(kind, export.index));
+                    exports.push((export.name.name, kind, export.index));
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                for instance in section {
+                    entries.push(match instance.ok()? {
+                        ComponentInstance::Instantiate {
+                            component_index,
+                            args,
+                        } => {
+                            let named = args
+                                .iter()
+                                .map(|it| (it.name, Kind::from(it.kind), it.index));
+                            Entry::Instantiate(component_index, named.collect())
+                        }
+                        ComponentInstance::FromExports(items) => {
+                            let named = items
+                                .iter()
+                                .map(|it| (it.name.name, Kind::from(it.kind), it.index));
+                            Entry::Group(named.collect())
+                        }
+                    });
+                }
+            }
+            Payload::ModuleSection { .. } => entries.push(Entry::Others(1)),
+            Payload::InstanceSection(section) => entries.push(Entry::Others(section.count())),
+            Payload::ComponentTypeSection(section) => {
+                entries.push(Entry::Others(section.count()));
+            }
+            Payload::ComponentCanonicalSection(section) => {
+                entries.push(Entry::Others(section.count()));
+            }
+            _ => {}
+        }
+        Some(())
+    }
+}

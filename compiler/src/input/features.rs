@@ -1,0 +1,147 @@
+//! Which WebAssembly features edgec supports, and which of them a program uses.
+//!
+//! Supported is exactly what Wasmtime 48 has on by default. The used set is the smallest
+//! under which the program is still valid: it goes into the manifest, tells Binaryen
+//! what it may emit, and is all that the engine gets to know, because an engine writes
+//! every *enabled* feature into the image and a host without it would refuse the image.
+
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use wasmparser::WasmFeatures;
+
+pub(crate) use self::scan::proposal;
+use self::scan::scan_code;
+use crate::input::walk::{self, Outside};
+
+/// Wasmtime 48's default set (`Config::features` in its source).
+pub(crate) const SUPPORTED: WasmFeatures = WasmFeatures::WASM3
+    .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::COMPONENT_MODEL)
+    .union(WasmFeatures::CM_ASYNC);
+
+/// What a scan finds in code though edgec does not support it. `engine_limits` refuses a program
+/// with it: the engine's front end does not see it.
+pub(crate) const ONLY_SCANNED: WasmFeatures = WasmFeatures::CUSTOM_DESCRIPTORS;
+
+/// The names of all supported features, in wasmparser's spelling, sorted.
+pub fn supported_feature_names() -> Vec<String> {
+    names(SUPPORTED)
+}
+
+/// Not proposals but switches of wasmparser's: on for every program.
+const ALWAYS: WasmFeatures = WasmFeatures::FLOATS
+    .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
+    .union(WasmFeatures::BULK_MEMORY_OPT);
+
+pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
+    let mut names: Vec<String> = features
+        .difference(ALWAYS)
+        .iter_names()
+        .map(|(name, _)| name.to_ascii_lowercase())
+        .collect();
+    names.sort();
+    names
+}
+
+/// The features that a valid program uses, by asking the validator about all of it, code too. That
+/// is exact, but slower.
+pub(crate) fn asked(wasm: &[u8]) -> WasmFeatures {
+    let found = smallest(SUPPORTED, ALWAYS, |set| walk::whole(wasm, set));
+    with_collector(found.map_or(SUPPORTED | ALWAYS, |(set, ())| set))
+}
+
+/// What a program seems to use.
+pub(crate) struct Scanned<'a> {
+    /// The features that a scan finds in its code.
+    pub(crate) in_code: WasmFeatures,
+    /// These and what else it needs outside of code. Only the validator can say whether the code is
+    /// valid with them too.
+    pub(crate) used: WasmFeatures,
+    /// What is outside of code, validated with these.
+    pub(crate) outside: Outside<'a>,
+}
+
+/// What a program seems to use; `in_code` if its code was scanned already. `None` when code cannot
+/// be read, or when what is outside of it is not valid.
+pub(crate) fn scanned(wasm: &[u8], in_code: Option<WasmFeatures>) -> Option<Scanned<'_>> {
+    let in_code = match in_code {
+        Some(in_code) => in_code,
+        None => scan_code(wasm).ok()?,
+    };
+    let keep = ALWAYS.union(in_code);
+    let (used, outside) = smallest(SUPPORTED, keep, |set| walk::outside(wasm, set))?;
+    Some(Scanned {
+        in_code,
+        used,
+        outside,
+    })
+}
+
+/// Adds the engine's garbage collector if it is needed: it also owns exceptions.
+pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
+    if used.intersects(WasmFeatures::EXCEPTIONS | WasmFeatures::GC) {
+        used.insert(WasmFeatures::GC_TYPES);
+    }
+    used
+}
+
+/// The smallest set found: `from` without each feature, latest first, that can be taken away from
+/// what is then left of it. What is in `keep` stays. `validate` says which feature is missing, if
+/// it knows. `None` if the program is not valid with all of them.
+///
+/// Few validations reach the end of the program, and those that fail end where the missing feature
+/// is used. A program that is valid with fewer features is valid with more. So once a set is known
+/// with which it is valid, any other feature can be taken away without asking.
+fn smallest<T>(
+    from: WasmFeatures,
+    keep: WasmFeatures,
+    validate: impl Fn(WasmFeatures) -> Result<T, Option<WasmFeatures>>,
+) -> Option<(WasmFeatures, T)> {
+    let all = from.union(keep);
+    // A part of `set` with which the program is valid, and what its validation gave.
+    let (mut enough, mut valid) = match grown(from, keep, &validate) {
+        Some(found) => found,
+        None => (all, validate(all).ok()?),
+    };
+    let mut set = all;
+    for flag in latest_first(from) {
+        let smaller = set.difference(flag).union(keep);
+        if smaller.contains(enough) {
+            set = smaller;
+        } else if let Ok(found) = validate(smaller) {
+            set = smaller;
+            (enough, valid) = (smaller, found);
+        }
+    }
+    debug_assert_eq!(set, enough, "a feature is left that is not needed");
+    Some((enough, valid))
+}
+
+/// A set with which the program is valid: `keep`, and one after the other the features that the
+/// validator misses. `None` when it does not say which.
+fn grown<T>(
+    from: WasmFeatures,
+    keep: WasmFeatures,
+    validate: &impl Fn(WasmFeatures) -> Result<T, Option<WasmFeatures>>,
+) -> Option<(WasmFeatures, T)> {
+    let mut set = keep;
+    loop {
+        let missing = match validate(set) {
+            Ok(valid) => return Some((set, valid)),
+            Err(missing) => missing?,
+        };
+        if set.contains(missing) || !from.contains(missing) {
+            return None;
+        }
+        set.insert(missing);
+    }
+}
+
+/// Features in the order in which they are taken away: later proposals build on earlier ones.
+fn latest_first(set: WasmFeatures) -> Vec<WasmFeatures> {
+    let mut flags: Vec<WasmFeatures> = set.iter_names().map(|(_, flag)| flag).collect();
+    flags.reverse();
+    flags
+}

@@ -1,0 +1,373 @@
+//! Validation: the gate that every program passes before a tool touches it.
+//!
+//! Source: WebAssembly 3.0, "Validation"; component model, `Binary.md` and
+//! `Explainer.md`; both as wasmparser 0.254 implements them.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{KnownCustom, Name, Parser, Payload, WasmFeatures};
+
+use crate::input::features::{self, SUPPORTED};
+use crate::input::found::{Found, KnownCode, checked, found};
+use crate::input::invalid::{Function, Location, ValidateError};
+use crate::input::walk::{WalkError, is_valid};
+use crate::input::{engine_limits, totals, validator_limits};
+use crate::{Interface, Kind, Resources};
+
+/// A component or core module that was validated.
+#[derive(Clone, Debug)]
+pub struct ValidComponent {
+    bytes: Vec<u8>,
+    kind: Kind,
+    features: WasmFeatures,
+    /// What a scan finds in its function bodies, if that is known.
+    code: Option<WasmFeatures>,
+    advisories: Vec<Cow<'static, str>>,
+}
+
+/// What is known about a program, for another process.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Description {
+    kind: Kind,
+    features: u64,
+    code: Option<u64>,
+    advisories: Vec<Cow<'static, str>>,
+}
+
+/// Validates a binary with the features that edgec supports.
+///
+/// # Errors
+///
+/// [`ValidateError`] with the offset and, inside code, the function.
+pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
+    totals::check(&bytes)?;
+    let found = checked(&bytes).map_err(|error| refused(&bytes, error))?;
+    accepted_by_engine(bytes, found)
+}
+
+/// As [`validate`], for a program whose function bodies are known: they are not validated again if
+/// the program uses all features with which they are valid.
+///
+/// # Errors
+///
+/// As [`validate`].
+pub(crate) fn validate_known(
+    bytes: Vec<u8>,
+    code: KnownCode,
+) -> Result<ValidComponent, ValidateError> {
+    match found(&bytes, Some(code)) {
+        Some(found) => accepted_by_engine(bytes, found),
+        None => validate(bytes),
+    }
+}
+
+/// Asks the engine about a program that is valid.
+fn accepted_by_engine(bytes: Vec<u8>, found: Found) -> Result<ValidComponent, ValidateError> {
+    let Found {
+        kind,
+        features,
+        code,
+    } = found;
+    let advisories = engine_limits::check(&bytes, kind, features)?;
+    let advisories = advisories.into_iter().map(Cow::Borrowed).collect();
+    Ok(ValidComponent {
+        bytes,
+        kind,
+        features,
+        code,
+        advisories,
+    })
+}
+
+/// The validator's error, with names from the program.
+fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
+    let location = Location {
+        offset: error.offset,
+        function: error.function.map(|(index, module, start)| Function {
+            index,
+            name: function_name(bytes, start, index),
+            module,
+        }),
+    };
+    let limit = match error.is_limit {
+        true => Some(error.message.clone()),
+        false => validator_limits::exceeded(bytes, &error.message, error.offset),
+    };
+    match limit {
+        Some(limit) => ValidateError::Engine {
+            message: format!("{limit} {location}"),
+        },
+        None => ValidateError::Invalid {
+            message: error.message,
+            location,
+            unsupported_feature: would_need(bytes, error.missing),
+        },
+    }
+}
+
+/// The name that the module at `start` gives to a function.
+fn function_name(bytes: &[u8], start: usize, index: u32) -> Option<String> {
+    let module = bytes.get(start..)?;
+    for payload in Parser::new(0).parse_all(module) {
+        let Ok(Payload::CustomSection(custom)) = payload else {
+            if payload.is_err() || matches!(payload, Ok(Payload::End(_))) {
+                return None;
+            }
+            continue;
+        };
+        let KnownCustom::Name(names) = custom.as_known() else {
+            continue;
+        };
+        for subsection in names {
+            if let Ok(Name::Function(map)) = subsection {
+                return map
+                    .into_iter()
+                    .flatten()
+                    .find(|naming| naming.index == index)
+                    .map(|naming| naming.name.to_owned());
+            }
+        }
+    }
+    None
+}
+
+/// The feature beyond the supported ones that would make the program valid. The one that the
+/// validator missed is tried first.
+fn would_need(bytes: &[u8], missing: Option<WasmFeatures>) -> Option<String> {
+    let all = WasmFeatures::all();
+    if !is_valid(bytes, all) {
+        return None;
+    }
+    let beyond = all.difference(SUPPORTED);
+    let missed = beyond
+        .iter_names()
+        .filter(|(_, flag)| Some(*flag) == missing);
+    let needed = missed
+        .chain(beyond.iter_names())
+        .find(|(_, flag)| !is_valid(bytes, all.difference(*flag)));
+    needed.map(|(name, _)| name.to_ascii_lowercase())
+}
+
+impl ValidComponent {
+    /// A program that another process of this build has validated.
+    #[cfg(feature = "precompile")]
+    pub(crate) fn from_parts(bytes: Vec<u8>, kind: Kind, features: WasmFeatures) -> Self {
+        Self {
+            bytes,
+            kind,
+            features,
+            code: None,
+            advisories: Vec::new(),
+        }
+    }
+
+    /// What another process has found out about these bytes.
+    pub(crate) fn of_description(bytes: Vec<u8>, described: Description) -> Self {
+        Self {
+            bytes,
+            kind: described.kind,
+            features: WasmFeatures::from_bits_truncate(described.features),
+            code: described.code.map(WasmFeatures::from_bits_truncate),
+            advisories: described.advisories,
+        }
+    }
+
+    /// The bytes, and what is known about them.
+    pub(crate) fn into_description(self) -> (Vec<u8>, Description) {
+        let described = Description {
+            kind: self.kind,
+            features: self.features.bits(),
+            code: self.code.map(|code| code.bits()),
+            advisories: self.advisories,
+        };
+        (self.bytes, described)
+    }
+
+    /// The same program in other bytes, which may differ only in custom sections: the engine
+    /// ignores those.
+    pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes,
+            kind: self.kind,
+            features: self.features,
+            code: self.code,
+            advisories: self.advisories.clone(),
+        }
+    }
+
+    /// The binary.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The binary, taken out.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Component or core module.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The features that the program uses, in wasmparser's names, sorted.
+    pub fn feature_names(&self) -> Vec<String> {
+        features::names(self.features)
+    }
+
+    /// The advisories about the engine that concern programs of this shape.
+    pub fn advisories(&self) -> impl Iterator<Item = &str> {
+        self.advisories.iter().map(|id| &**id)
+    }
+
+    pub(crate) fn features(&self) -> WasmFeatures {
+        self.features
+    }
+
+    /// What is known of this program's function bodies, for another program that has no others.
+    pub(crate) fn code(&self) -> KnownCode {
+        KnownCode {
+            valid_with: self.features,
+            uses: self.code,
+        }
+    }
+
+    /// What the program imports and exports.
+    pub fn interface(&self) -> Interface {
+        Interface::of(&self.bytes)
+    }
+
+    /// What an instance of the program needs.
+    pub fn resources(&self) -> Resources {
+        Resources::of(&self.bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> ValidateError {
+        validate(wat::parse_str(text).unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn errors_say_what_and_where() {
+        assert_eq!(
+            error("(module (func) (func $broken (result i32)))").to_string(),
+            "type mismatch: expected i32 but nothing on stack \
+             (at offset 0x1f, in function 1 `broken`)"
+        );
+        let nested = "(component (core module) (core module (func i32.add drop)))";
+        let ValidateError::Invalid { location, .. } = error(nested) else {
+            panic!("not invalid");
+        };
+        assert_eq!(
+            location.function.map(|f| (f.index, f.module)),
+            Some((0, Some(1)))
+        );
+    }
+
+    #[test]
+    fn known_code_gives_the_same_answer() {
+        for text in [
+            "(module)",
+            "(module (func (local v128)))",
+            "(module (memory i64 1) (func (drop (i32.extend8_s (i32.const 0)))))",
+            "(component (core module (func (result f32) f32.const 0)) (type (stream u8)))",
+        ] {
+            let wasm = wat::parse_str(text).unwrap();
+            let valid = validate(wasm.clone()).unwrap();
+            let uses = valid.code().uses;
+            assert!(uses.is_some());
+            for known in [
+                valid.code(),
+                KnownCode {
+                    valid_with: valid.features(),
+                    uses: None,
+                },
+                // The program does not use all of these, so its code is validated.
+                KnownCode {
+                    valid_with: SUPPORTED,
+                    uses: None,
+                },
+            ] {
+                let again = validate_known(wasm.clone(), known).unwrap();
+                assert_eq!(again.features(), valid.features());
+                assert_eq!(again.code().uses, uses);
+                assert_eq!(again.kind(), valid.kind());
+            }
+        }
+        // Of what is not valid outside of code nothing is known.
+        let wasm = wat::parse_str("(module (export \"a\" (func 0)))").unwrap();
+        let known = KnownCode {
+            valid_with: WasmFeatures::empty(),
+            uses: None,
+        };
+        let error = validate_known(wasm.clone(), known).unwrap_err();
+        assert_eq!(error, validate(wasm).unwrap_err());
+    }
+
+    #[test]
+    fn bombs_are_refused_at_once() {
+        // Twice as many instances a level; and more levels than any reader can follow.
+        let mut doubling = "(component $c0)".to_owned();
+        for level in 1..60 {
+            let inner = level - 1;
+            doubling = format!(
+                "(component $c{level} {doubling} \
+                 (instance (instantiate $c{inner})) (instance (instantiate $c{inner})))"
+            );
+        }
+        assert_eq!(
+            error(&doubling).to_string(),
+            "instantiating it makes more than 10000 instances"
+        );
+
+        let mut nested = Vec::new();
+        for _ in 0..500 {
+            let mut outer = wasm_encoder::Component::new();
+            if !nested.is_empty() {
+                outer.section(&wasm_encoder::RawSection {
+                    id: wasm_encoder::ComponentSectionId::Component.into(),
+                    data: &nested,
+                });
+            }
+            nested = outer.finish();
+        }
+        let error = validate(nested).unwrap_err().to_string();
+        assert!(error.starts_with("components are nested more than 100 deep"));
+    }
+
+    #[test]
+    fn a_nested_binary_ends_within_the_file() {
+        let header = b"\0asm\x0d\0\x01\0";
+        let nested = |length: u8| [&header[..], &[4, length], header].concat();
+        validate(nested(8)).unwrap();
+        for length in [7, 9, 100] {
+            validate(nested(length)).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn an_unsupported_feature_is_named() {
+        let ValidateError::Invalid {
+            unsupported_feature,
+            ..
+        } = error("(module (memory 1 (pagesize 1)))")
+        else {
+            panic!("not invalid");
+        };
+        assert_eq!(unsupported_feature.as_deref(), Some("custom_page_sizes"));
+    }
+
+    #[test]
+    fn what_the_engine_lacks_is_refused_before_it_is_compiled() {
+        let error = error(r#"(component (import "c" (component)))"#);
+        assert_eq!(
+            error.to_string(),
+            "root-level component imports are not supported"
+        );
+    }
+}

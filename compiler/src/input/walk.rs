@@ -1,0 +1,181 @@
+//! The walk through a program: what is outside of code first, then all function bodies at once.
+
+use wasmparser::{
+    BinaryReaderError, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
+};
+
+use crate::Kind;
+use crate::input::bodies::{self, Unchecked};
+
+/// Later stages follow the nesting by recursion. The text format has the same limit.
+const MAX_NESTING: i32 = 100;
+
+/// A function's index, the number of its core module in a component, and where that module begins.
+type FunctionPlace = (u32, Option<u32>, usize);
+
+/// The first error of a program.
+pub(super) struct WalkError {
+    pub(super) message: String,
+    pub(super) offset: usize,
+    /// The function that the error is in.
+    pub(super) function: Option<FunctionPlace>,
+    /// Whether it is about a limit of edgec's own.
+    pub(super) is_limit: bool,
+    /// The feature that is missing, if the validator says which.
+    pub(super) missing: Option<WasmFeatures>,
+}
+
+impl From<BinaryReaderError> for WalkError {
+    fn from(error: BinaryReaderError) -> Self {
+        Self {
+            message: error.message().to_owned(),
+            offset: error.offset(),
+            function: None,
+            is_limit: false,
+            missing: missing(&error),
+        }
+    }
+}
+
+/// The feature that is missing. Where the validator does not say which, its words tell: they decide
+/// only what is tried next.
+fn missing(error: &BinaryReaderError) -> Option<WasmFeatures> {
+    let told = match error.message() {
+        "multiple memories" => Some(WasmFeatures::MULTI_MEMORY),
+        "multiple tables" => Some(WasmFeatures::REFERENCE_TYPES),
+        message if message.ends_with("because the GC proposal is disabled") => {
+            Some(WasmFeatures::GC)
+        }
+        _ => None,
+    };
+    error.missing_wasm_feature().or(told)
+}
+
+/// What is outside of the code of a program, validated, and its function bodies, which are not.
+pub(crate) struct Outside<'a> {
+    pub(super) kind: Kind,
+    pub(super) bodies: Vec<Unchecked<'a, FunctionPlace>>,
+}
+
+/// Validates what is outside of code. The error is the feature that is missing, if the validator
+/// says which.
+pub(crate) fn outside(
+    bytes: &[u8],
+    features: WasmFeatures,
+) -> Result<Outside<'_>, Option<WasmFeatures>> {
+    let mut bodies = Vec::new();
+    match structure(bytes, features, &mut bodies) {
+        Ok(kind) => Ok(Outside { kind, bodies }),
+        Err(error) => Err(error.missing),
+    }
+}
+
+/// Validates everything; an error inside code comes with the function index, the number of
+/// the core module and where that module begins.
+fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
+    let mut bodies = Vec::new();
+    let outside = structure(bytes, features, &mut bodies);
+    first(bodies, outside)
+}
+
+/// Validates everything. The error is the feature that is missing, if the validator says which.
+pub(crate) fn whole(bytes: &[u8], features: WasmFeatures) -> Result<(), Option<WasmFeatures>> {
+    match walk(bytes, features) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.missing),
+    }
+}
+
+/// Whether a program is valid with these features.
+pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
+    walk(bytes, features).is_ok()
+}
+
+/// An error inside of code comes first: reading ended at the error outside of code, which is
+/// further back.
+pub(super) fn first(
+    bodies: Vec<Unchecked<'_, FunctionPlace>>,
+    outside: Result<Kind, WalkError>,
+) -> Result<Kind, WalkError> {
+    match bodies::first_error(bodies) {
+        Some((error, place)) => Err(WalkError {
+            function: Some(place),
+            ..error.into()
+        }),
+        None => outside,
+    }
+}
+
+/// Validates everything but function bodies, and collects those.
+pub(super) fn structure<'a>(
+    bytes: &'a [u8],
+    features: WasmFeatures,
+    bodies: &mut Vec<Unchecked<'a, FunctionPlace>>,
+) -> Result<Kind, WalkError> {
+    let mut validator = Validator::new_with_features(features);
+    let mut parser = Parser::new(0);
+    parser.set_features(features);
+    let mut kind = Kind::Module;
+    let (mut modules, mut module_start) = (0u32, 0);
+    let mut depth = 0;
+
+    for payload in parser.parse_all(bytes) {
+        let payload = payload?;
+        nested_within(bytes, &payload)?;
+        if let Payload::End(_) = &payload {
+            depth -= 1;
+        }
+        if let Payload::Version {
+            encoding, range, ..
+        } = &payload
+        {
+            depth += 1;
+            if depth > MAX_NESTING {
+                return Err(WalkError {
+                    message: format!("components are nested more than {MAX_NESTING} deep"),
+                    offset: range.start,
+                    function: None,
+                    is_limit: true,
+                    missing: None,
+                });
+            }
+            match encoding {
+                Encoding::Component if range.start == 0 => kind = Kind::Component,
+                Encoding::Component => {}
+                Encoding::Module => {
+                    modules += 1;
+                    module_start = range.start;
+                }
+            }
+        }
+        if let ValidPayload::Func(function, body) = validator.payload(&payload)? {
+            let module = (kind == Kind::Component).then(|| modules.saturating_sub(1));
+            bodies.push(Unchecked {
+                place: (function.index, module, module_start),
+                function,
+                body,
+            });
+        }
+    }
+    Ok(kind)
+}
+
+/// Refuses a nested binary that is longer than the file: wasmparser takes the end of the file for
+/// the end of what is nested.
+fn nested_within(bytes: &[u8], payload: &Payload<'_>) -> Result<(), WalkError> {
+    match payload {
+        Payload::ModuleSection {
+            unchecked_range, ..
+        }
+        | Payload::ComponentSection {
+            unchecked_range, ..
+        } if unchecked_range.end > bytes.len() => Err(WalkError {
+            message: "unexpected end: a nested binary is longer than the file".to_owned(),
+            offset: unchecked_range.start,
+            function: None,
+            is_limit: false,
+            missing: None,
+        }),
+        _ => Ok(()),
+    }
+}

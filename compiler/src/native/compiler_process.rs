@@ -1,0 +1,315 @@
+//! Compiles in a separate process.
+//!
+//! Cranelift's time and memory grow faster than its input: 2,000 nested loops that each keep a
+//! variable, 20 KB of WebAssembly, take gigabytes. No limit on the program's form that all real
+//! programs respect covers every such form, so the process is limited instead. It also strips and
+//! trims the image, for which the engine's types decode what the compiler wrote.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use edgec_targets::Target;
+use serde::{Deserialize, Serialize};
+use wasmparser::WasmFeatures;
+
+use crate::image::strip;
+use crate::native::precompile::image_of;
+use crate::worker::deadline::Deadline;
+use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
+use crate::worker::threads;
+use crate::worker::wire::{Place, Reader, Writer};
+use crate::worker::{self, Worker, WorkerError};
+use crate::{
+    DebugSections, EngineProfile, Kind, NativeImage, PrecompileError, ValidComponent, precompile,
+};
+
+/// The process that compiles: a program that calls [`compiler_worker`].
+#[derive(Clone, Debug)]
+pub struct CompilerProcess {
+    /// How it is started; its memory is for one program and target.
+    pub worker: Worker,
+}
+
+/// Native code without the parts that only debugging needs.
+#[derive(Debug)]
+pub struct Stripped {
+    /// The code.
+    pub image: NativeImage,
+    /// The parts that debugging needs.
+    pub debug_sections: DebugSections,
+    /// How long compiling took: the process, from its start to its end, but for the rest.
+    pub compiling: Duration,
+    /// How long stripping and trimming took.
+    pub stripping: Duration,
+}
+
+/// What stands in front of an image.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    compatibility_hash: [u8; 32],
+    stripping: Duration,
+    sections: strip::Head,
+    image: Place,
+}
+
+/// More than any artifact may have, in bytes.
+const MAX_ANSWER_LEN: u64 = 1 << 30;
+const IMAGE: u8 = 0;
+const SETTINGS: u8 = 1;
+const REFUSED: u8 = 2;
+const UNSTRIPPED: u8 = 3;
+
+impl CompilerProcess {
+    /// Compiles a program for one target and profile, as [`precompile`] does, and strips and trims
+    /// the image. All must be done before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`PrecompileError`].
+    pub fn precompile(
+        &self,
+        program: &ValidComponent,
+        target: &'static Target,
+        profile: EngineProfile,
+        deadline: Deadline,
+    ) -> Result<Stripped, PrecompileError> {
+        let begin = Instant::now();
+        let features = program.features().bits().to_string();
+        let arguments = [target.id, profile.name(), program.kind().name(), &features];
+        let mut answer = self
+            .worker
+            .ask(&arguments, program.bytes(), MAX_ANSWER_LEN, deadline)
+            .map_err(|error| failed(error, target.id))?;
+        match answer.split_first() {
+            Some((&IMAGE, rest)) => {
+                if let Some((head, debug_sections, length)) = understand(rest) {
+                    // The image is what is left: no second copy of it is made.
+                    answer.drain(..answer.len().saturating_sub(length));
+                    let hash = head.compatibility_hash;
+                    return Ok(Stripped {
+                        image: image_of(answer, program, target, profile, hash),
+                        debug_sections,
+                        compiling: begin.elapsed().saturating_sub(head.stripping),
+                        stripping: head.stripping,
+                    });
+                }
+            }
+            Some((&SETTINGS, reason)) => {
+                return Err(PrecompileError::Settings {
+                    target: target.id,
+                    reason: worker::text(reason),
+                });
+            }
+            Some((&REFUSED, reason)) => {
+                return Err(PrecompileError::Compile {
+                    target: target.id,
+                    reason: worker::text(reason),
+                });
+            }
+            Some((&UNSTRIPPED, reason)) => {
+                return Err(PrecompileError::Unstripped {
+                    target: target.id,
+                    reason: worker::text(reason),
+                });
+            }
+            _ => {}
+        }
+        Err(failed(WorkerError::no_answer(&answer), target.id))
+    }
+
+    /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a
+    /// small program for several at a time. `progress` is called with all targets that are at work,
+    /// whenever these change. The images are in the order of the targets.
+    ///
+    /// # Errors
+    ///
+    /// [`PrecompileError`], of the first target that has one.
+    pub fn precompile_all(
+        &self,
+        program: &ValidComponent,
+        targets: &[&'static Target],
+        profile: EngineProfile,
+        deadline: Deadline,
+        progress: impl Fn(&[&'static Target]) + Sync + Send,
+    ) -> Result<Vec<Stripped>, PrecompileError> {
+        let workers = workers_at_once(program.bytes().len(), targets.len());
+        // All of them at a time have what one may have.
+        let mut share = self.clone();
+        share.worker.memory /= workers as u64;
+        let at_work = AtWork::new(|numbers: &BTreeSet<usize>| {
+            let named = numbers.iter().filter_map(|number| targets.get(*number));
+            let named: Vec<&'static Target> = named.copied().collect();
+            progress(&named);
+        });
+        let one = |compiler: &Self, number: usize, target: &'static Target| {
+            at_work.during(number, || {
+                compiler.precompile(program, target, profile, deadline)
+            })
+        };
+        let failed = AtomicBool::new(false);
+        let images = map_at_once(workers, targets, |number, target| {
+            // After a failure, the other images are not needed.
+            if failed.load(Ordering::Relaxed) {
+                return None;
+            }
+            let image = one(&share, number, target);
+            failed.fetch_or(image.is_err(), Ordering::Relaxed);
+            Some(image)
+        });
+        let images = images.into_iter().zip(targets).enumerate();
+        let images = images.map(|(number, (image, target))| match image {
+            Some(Err(error)) if workers == 1 || error.is_final() => Err(error),
+            Some(Ok(image)) => Ok(image),
+            // It did not start, was killed, or lacked what the others used. Alone it has the whole
+            // machine.
+            Some(Err(_)) | None => one(self, number, target),
+        });
+        images.collect()
+    }
+}
+
+fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
+    match error {
+        WorkerError::Timeout { spent } => PrecompileError::Timeout { target, spent },
+        WorkerError::Memory { mebibytes } => PrecompileError::Memory { target, mebibytes },
+        WorkerError::Crash { status, message } => PrecompileError::Crash {
+            target,
+            status,
+            message,
+        },
+        WorkerError::Machine(source) => PrecompileError::Machine { target, source },
+    }
+}
+
+/// The head of an answer, what debugging needs, and how long the image is behind them.
+fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
+    let (head, mut from) = Reader::new::<Head>(answer, &[])?;
+    let sections = DebugSections::read(&head.sections, &mut from)?;
+    let length = from.rest().len();
+    match head.image {
+        Place::Follow(image) if image == length as u64 => Some((head, sections, length)),
+        _ => None,
+    }
+}
+
+/// The parts of the answer for an image.
+fn reply(mut image: NativeImage) -> Result<Vec<Vec<u8>>, String> {
+    let begin = Instant::now();
+    let debug_sections = image.strip().map_err(|error| error.to_string())?;
+    image.trim().map_err(|error| error.to_string())?;
+    let stripping = begin.elapsed();
+    let mut out = Writer::new(&[]);
+    let head = Head {
+        compatibility_hash: image.compatibility_hash(),
+        stripping,
+        sections: debug_sections.write(&mut out),
+        image: out.put(image.into_bytes()),
+    };
+    out.message(&head).map_err(|error| error.to_string())
+}
+
+/// What the worker process does: reads the arguments that [`CompilerProcess`] gives and a
+/// program from standard input, and answers on standard output.
+///
+/// # Errors
+///
+/// What is wrong with the arguments or the streams: edgec did not start this process.
+pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let [target, profile, kind, features] = worker::arguments(arguments)?;
+    let target = edgec_targets::find(&target).map_err(|error| error.to_string())?;
+    let profile = profile.parse().map_err(|_| worker::usage())?;
+    let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
+    let features = features.parse().ok().and_then(WasmFeatures::from_bits);
+    let features = features.ok_or_else(worker::usage)?;
+    threads::gather()?;
+    // The process that started this one has validated it; the engine does so again.
+    let program = ValidComponent::from_parts(worker::input()?, kind, features);
+    match precompile(&program, target, profile) {
+        Ok(image) => match reply(image) {
+            Ok(answer) => {
+                let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
+                worker::answer(IMAGE, &answer)
+            }
+            Err(reason) => worker::answer(UNSTRIPPED, &[reason.as_bytes()]),
+        },
+        Err(PrecompileError::Settings { reason, .. }) => {
+            worker::answer(SETTINGS, &[reason.as_bytes()])
+        }
+        Err(PrecompileError::Compile { reason, .. }) => {
+            worker::answer(REFUSED, &[reason.as_bytes()])
+        }
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worker::tests::{long, script, short};
+
+    fn run_until(worker: Worker, deadline: Deadline) -> PrecompileError {
+        let process = CompilerProcess { worker };
+        let program = crate::validate(wat::parse_str("(component)").unwrap()).unwrap();
+        let target = edgec_targets::find("x86_64").unwrap();
+        process
+            .precompile(&program, target, EngineProfile::Default, deadline)
+            .unwrap_err()
+    }
+
+    fn run(worker: Worker) -> PrecompileError {
+        run_until(worker, long())
+    }
+
+    /// The image comes back as it is without processes, and so does what debugging needs.
+    #[test]
+    fn an_image_is_the_same_in_both_processes() {
+        let text = r#"(module (func (export "f") (result i32) i32.const 7))"#;
+        let program = crate::validate(wat::parse_str(text).unwrap()).unwrap();
+        let target = edgec_targets::find("x86_64").unwrap();
+        for profile in [EngineProfile::Default, EngineProfile::Edge] {
+            let mut here = precompile(&program, target, profile).unwrap();
+            let answer = reply(here.clone()).unwrap().concat();
+            let (head, there, length) = understand(&answer).unwrap();
+            let sections = here.strip().unwrap();
+            here.trim().unwrap();
+            assert_eq!(head.compatibility_hash, here.compatibility_hash());
+            assert!(answer.ends_with(here.bytes()));
+            assert_eq!(length, here.bytes().len());
+            let written = |sections: &DebugSections| {
+                let info = sections.debug_info(&crate::Names::default());
+                info.unwrap().write()
+            };
+            assert_eq!(written(&there), written(&sections));
+            // One byte less, or more.
+            assert!(understand(answer.get(..answer.len() - 1).unwrap()).is_none());
+            assert!(understand(&[&answer[..], b"x"].concat()).is_none());
+        }
+    }
+
+    #[test]
+    fn each_end_of_the_process_has_an_error() {
+        let hang = run_until(script("sleep 600"), short());
+        assert!(matches!(hang, PrecompileError::Timeout { .. }), "{hang}");
+        let full = run(script(
+            "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$",
+        ));
+        assert!(matches!(full, PrecompileError::Memory { .. }), "{full}");
+        let crash = run(script("echo oh no >&2; kill -SEGV $$"));
+        assert!(crash.to_string().contains("SIGSEGV"), "{crash}");
+        assert!(crash.to_string().contains("oh no"), "{crash}");
+        for nothing in ["true", "printf '\\0short'", "echo '?'"] {
+            let error = run(script(nothing));
+            assert!(matches!(error, PrecompileError::Crash { .. }), "{error}");
+        }
+        let refused = run(script("printf '\\002no'"));
+        assert!(refused.to_string().ends_with(": no"), "{refused}");
+        let unstripped = run(script("printf '\\003no'"));
+        assert!(unstripped.to_string().ends_with(": no"), "{unstripped}");
+        let settings = run(script("printf '\\001no'"));
+        assert!(matches!(settings, PrecompileError::Settings { .. }));
+        let full = run(script("echo disk full >&2; exit 1"));
+        assert!(matches!(full, PrecompileError::Machine { .. }), "{full}");
+    }
+}

@@ -1,0 +1,239 @@
+//! Pre-initializes in a separate process.
+//!
+//! It runs the program: that may take forever and ask for all memory. The result is not trusted:
+//! [`crate::FrontEnd`] validates it, in another process.
+
+use std::ffi::OsString;
+
+use wasmparser::WasmFeatures;
+
+use crate::native::initialize::{Refusal, initialize};
+use crate::worker::deadline::{Deadline, Spent};
+use crate::worker::machine::MachineError;
+use crate::worker::threads;
+use crate::worker::{self, Worker, WorkerError};
+use crate::{Kind, ValidComponent};
+
+/// The process that runs a component's function: a program that calls [`initializer_worker`].
+#[derive(Clone, Debug)]
+pub struct Initializer {
+    /// How it is started.
+    pub worker: Worker,
+}
+
+/// Why a component was not pre-initialized.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InitError {
+    /// The program is a core module.
+    #[error("a core module cannot be pre-initialized, only a component")]
+    Kind,
+    /// The component may change something that a snapshot does not contain.
+    #[error("this component cannot be pre-initialized: {reason}")]
+    Unsupported {
+        /// What Wizer, the engine or edgec said.
+        reason: String,
+    },
+    /// The function is not there, or is not one to call.
+    #[error("`{function}` cannot be called to pre-initialize: {reason}")]
+    Function {
+        /// What was asked for.
+        function: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It was called, or its component instantiated, and that failed.
+    #[error("`{function}` failed: {reason}")]
+    Failed {
+        /// What was called.
+        function: String,
+        /// Why the program was stopped.
+        reason: String,
+    },
+    /// It took too long, and was stopped.
+    #[error("`{function}` was stopped {spent}")]
+    Timeout {
+        /// What was called.
+        function: String,
+        /// The time that was spent.
+        spent: Spent,
+    },
+    /// It needs more memory than it may have.
+    #[error("pre-initializing this component needs more than {mebibytes} MiB of memory")]
+    Memory {
+        /// The limit in MiB.
+        mebibytes: u64,
+    },
+    /// The process failed on this component.
+    #[error("pre-initializing this component failed ({status}): {message}")]
+    Crash {
+        /// The exit status or the signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
+    /// The machine is at fault, not the component.
+    #[error("this component was not pre-initialized")]
+    Machine {
+        /// What was in the way.
+        source: MachineError,
+    },
+}
+
+/// A component with the state that a call left in it, as its process says. Nothing of it was looked
+/// at.
+#[derive(Debug)]
+pub struct Snapshot(Vec<u8>);
+
+impl Snapshot {
+    /// Its length in bytes.
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// More than any program may have, in bytes.
+const MAX_ANSWER_LEN: u64 = 1 << 30;
+const DONE: u8 = 0;
+const UNSUPPORTED: u8 = 1;
+const FUNCTION: u8 = 2;
+const FAILED: u8 = 3;
+
+impl Initializer {
+    /// Calls `function` of a component, and gives back the component as it was after that, if that
+    /// is done before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`InitError`].
+    pub fn run(
+        &self,
+        program: &ValidComponent,
+        function: &str,
+        deadline: Deadline,
+    ) -> Result<Snapshot, InitError> {
+        if program.kind() != Kind::Component {
+            return Err(InitError::Kind);
+        }
+        let features = program.features().bits().to_string();
+        let arguments = [features.as_str(), function];
+        let answer =
+            self.worker
+                .ask_of_a_run(&arguments, program.bytes(), MAX_ANSWER_LEN, deadline);
+        understand(answer.map_err(|error| failed(error, function))?, function)
+    }
+}
+
+fn failed(error: WorkerError, function: &str) -> InitError {
+    match error {
+        WorkerError::Timeout { spent } => InitError::Timeout {
+            function: function.to_owned(),
+            spent,
+        },
+        WorkerError::Memory { mebibytes } => InitError::Memory { mebibytes },
+        WorkerError::Crash { status, message } => InitError::Crash { status, message },
+        WorkerError::Machine(source) => InitError::Machine { source },
+    }
+}
+
+fn understand(mut answer: Vec<u8>, function: &str) -> Result<Snapshot, InitError> {
+    let name = function.to_owned();
+    match answer.split_first() {
+        Some((&DONE, _)) => {
+            // The component is what is left: no second copy of it is made.
+            answer.drain(..1);
+            Ok(Snapshot(answer))
+        }
+        Some((&UNSUPPORTED, reason)) => Err(InitError::Unsupported {
+            reason: worker::text(reason),
+        }),
+        Some((&FUNCTION, reason)) => Err(InitError::Function {
+            function: name,
+            reason: worker::text(reason),
+        }),
+        Some((&FAILED, reason)) => Err(InitError::Failed {
+            function: name,
+            reason: worker::text(reason),
+        }),
+        _ => Err(failed(WorkerError::no_answer(&answer), function)),
+    }
+}
+
+/// What the worker process does: reads the arguments that [`Initializer`] gives and a component
+/// from standard input, and answers on standard output.
+///
+/// # Errors
+///
+/// What is wrong with the arguments or the streams: edgec did not start this process.
+pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let [features, function] = worker::arguments(arguments)?;
+    let features = features.parse().ok().and_then(WasmFeatures::from_bits);
+    let features = features.ok_or_else(worker::usage)?;
+    threads::gather()?;
+    // The process that started this one has validated it; Wizer and the engine do so again.
+    let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
+    let (tag, answer) = match initialize(&program, &function) {
+        Ok(component) => (DONE, component),
+        Err(Refusal::Unsupported(reason)) => (UNSUPPORTED, reason.into_bytes()),
+        Err(Refusal::Function(reason)) => (FUNCTION, reason.into_bytes()),
+        Err(Refusal::Failed(reason)) => (FAILED, reason.into_bytes()),
+        Err(Refusal::Machine(reason)) => return Err(reason),
+    };
+    worker::answer(tag, &[&answer])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate;
+    use crate::worker::tests::{long, script, short};
+
+    fn initializer(script_text: &str) -> Initializer {
+        Initializer {
+            worker: script(script_text),
+        }
+    }
+
+    #[test]
+    fn each_end_of_the_process_has_an_error() {
+        let component = validate(wat::parse_str("(component)").unwrap()).unwrap();
+        let run = |script: &str| {
+            initializer(script)
+                .run(&component, "f", long())
+                .unwrap_err()
+        };
+        let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
+        assert!(matches!(full, InitError::Memory { .. }), "{full}");
+        let crash = run("echo oh no >&2; kill -SEGV $$");
+        assert!(crash.to_string().contains("oh no"), "{crash}");
+        for nothing in ["true", "echo '?'"] {
+            let error = run(nothing);
+            assert!(matches!(error, InitError::Crash { .. }), "{error}");
+        }
+        // What it is worth is found out elsewhere.
+        let rubbish = initializer("printf '\\000no'").run(&component, "f", long());
+        assert_eq!(rubbish.unwrap().bytes(), b"no");
+        let unsupported = run("printf '\\001no'");
+        assert!(matches!(unsupported, InitError::Unsupported { .. }));
+        let function = run("printf '\\002no'");
+        assert!(matches!(function, InitError::Function { .. }), "{function}");
+        let failed = run("printf '\\003no'");
+        assert_eq!(failed.to_string(), "`f` failed: no");
+        let disk = run("echo disk full >&2; exit 1");
+        assert!(matches!(disk, InitError::Machine { .. }), "{disk}");
+        let hang = initializer("sleep 600").run(&component, "f", short());
+        let hang = hang.unwrap_err();
+        assert!(matches!(hang, InitError::Timeout { .. }), "{hang}");
+    }
+
+    #[test]
+    fn a_core_module_is_refused() {
+        let module = validate(wat::parse_str("(module)").unwrap()).unwrap();
+        let refused = initializer("true").run(&module, "f", long());
+        assert!(matches!(refused, Err(InitError::Kind)));
+    }
+}

@@ -1,0 +1,166 @@
+//! Native code for one target.
+
+use std::hash::{Hash, Hasher};
+
+use edgec_targets::Target;
+use sha2::{Digest as _, Sha256};
+use wasmtime::Engine;
+
+use crate::native::settings;
+use crate::worker::deadline::Spent;
+use crate::worker::machine::MachineError;
+use crate::{EngineProfile, Kind, NativeImage, ValidComponent};
+
+/// The full version of the engine. The engine itself compares only the major at load.
+pub const ENGINE_VERSION: &str = "48.0.8";
+
+/// Why there is no native code.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PrecompileError {
+    /// The engine does not accept the target's settings: a defect of edgec.
+    #[error("the engine does not accept the settings of target `{target}`: {reason}")]
+    Settings {
+        /// The target's name.
+        target: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The program is valid, but the engine cannot compile it.
+    #[error("the engine cannot compile this program for `{target}`: {reason}")]
+    Compile {
+        /// The target's name.
+        target: &'static str,
+        /// What the engine said.
+        reason: String,
+    },
+    /// The engine's image cannot be stripped or trimmed: a defect of edgec or of the engine.
+    #[error("the image for `{target}` cannot be stripped: {reason}")]
+    Unstripped {
+        /// The target's name.
+        target: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// It took too long, and was stopped.
+    #[error("compiling this program for `{target}` was stopped {spent}")]
+    Timeout {
+        /// The target's name.
+        target: &'static str,
+        /// The time that was spent.
+        spent: Spent,
+    },
+    /// It needs more memory than it may have.
+    #[error("compiling this program for `{target}` needs more than {mebibytes} MiB of memory")]
+    Memory {
+        /// The target's name.
+        target: &'static str,
+        /// The limit in MiB.
+        mebibytes: u64,
+    },
+    /// The compiling process failed on this program.
+    #[error("the compiler failed on this program for `{target}` ({status}): {message}")]
+    Crash {
+        /// The target's name.
+        target: &'static str,
+        /// The exit status or the signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
+    /// The machine is at fault, not the program.
+    #[error("this program was not compiled for `{target}`")]
+    Machine {
+        /// The target's name.
+        target: &'static str,
+        /// What was in the way.
+        source: MachineError,
+    },
+}
+
+impl PrecompileError {
+    /// Whether it would be the same if it was tried again: it is the program, and not what there
+    /// was of memory, or there is no time left.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Settings { .. }
+                | Self::Compile { .. }
+                | Self::Unstripped { .. }
+                | Self::Timeout { .. }
+        )
+    }
+}
+
+/// Compiles a program for one target and profile, in this process and without limits. For hostile
+/// programs, use [`crate::CompilerProcess`], which sets limits.
+///
+/// # Errors
+///
+/// [`PrecompileError`].
+pub fn precompile(
+    program: &ValidComponent,
+    target: &'static Target,
+    profile: EngineProfile,
+) -> Result<NativeImage, PrecompileError> {
+    let engine = settings::config(target, program.features(), profile)
+        .and_then(|config| Engine::new(&config))
+        .map_err(|error| PrecompileError::Settings {
+            target: target.id,
+            reason: chain(&error),
+        })?;
+    let compiled = match program.kind() {
+        Kind::Component => engine.precompile_component(program.bytes()),
+        Kind::Module => engine.precompile_module(program.bytes()),
+    };
+    let bytes = compiled.map_err(|error| PrecompileError::Compile {
+        target: target.id,
+        reason: chain(&error),
+    })?;
+    let mut hasher = HashInput(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let compatibility_hash = hasher.0.finalize().into();
+    Ok(image_of(
+        bytes,
+        program,
+        target,
+        profile,
+        compatibility_hash,
+    ))
+}
+
+/// An error and its causes on one line.
+pub(crate) fn chain(error: &wasmtime::Error) -> String {
+    error
+        .chain()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
+/// Feeds what a value hashes into SHA-256: the standard hasher changes between releases.
+struct HashInput(Sha256);
+
+impl Hasher for HashInput {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        // Only the trait needs this: the digest is taken from the field.
+        0
+    }
+}
+
+/// What an engine made of `program` for `target` and `profile`.
+pub(crate) fn image_of(
+    bytes: Vec<u8>,
+    program: &ValidComponent,
+    target: &'static Target,
+    profile: EngineProfile,
+    compatibility_hash: [u8; 32],
+) -> NativeImage {
+    let tunables = settings::tunables(program.features(), profile);
+    let kind = program.kind();
+    NativeImage::new(bytes, target, profile, kind, tunables, compatibility_hash)
+}

@@ -1,0 +1,223 @@
+//! Puts a program together from the optimizer's results, in a separate process.
+//!
+//! The optimizer's result for a hostile program is as hostile as the program. Validating it,
+//! putting it back into its component and validating the component takes time and memory that grow
+//! faster than its length.
+
+use std::ffi::OsString;
+
+use serde::{Deserialize, Serialize};
+
+use crate::wasm::finish::{self, finish};
+use crate::wasm::optimize::{self, Parts, assemble};
+use crate::worker::deadline::{Deadline, Spent};
+use crate::worker::machine::MachineError;
+use crate::worker::wire::{Reader, Writer};
+use crate::worker::{self, Worker, WorkerError};
+use crate::{Finished, Returned};
+
+/// The process that puts programs together: a program that calls [`assembler_worker`].
+#[derive(Clone, Debug)]
+pub struct Assembler {
+    /// How it is started; its memory is for one program.
+    pub worker: Worker,
+}
+
+/// Why an optimized program was not put together.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssembleError {
+    /// It took too long, and was stopped.
+    #[error("putting the optimized program together was stopped {spent}")]
+    Timeout {
+        /// The time that was spent.
+        spent: Spent,
+    },
+    /// It needs more memory than it may have.
+    #[error("putting the optimized program together needs more than {mebibytes} MiB of memory")]
+    Memory {
+        /// The limit in MiB.
+        mebibytes: u64,
+    },
+    /// The process failed on the optimizer's result.
+    #[error("putting the optimized program together failed ({status}): {message}")]
+    Crash {
+        /// The exit status or the signal.
+        status: String,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
+    /// The machine is at fault, not the program.
+    #[error("the optimized program was not put together")]
+    Machine {
+        /// What was in the way.
+        source: MachineError,
+    },
+}
+
+/// More than any program may have, with and without names, in bytes (2 GiB).
+const MAX_ANSWER_LEN: u64 = 2 << 30;
+const DONE: u8 = 0;
+
+/// What is to be done. The bytes follow.
+#[derive(Serialize, Deserialize)]
+struct Task {
+    parts: optimize::Head,
+    /// Whether functions are reordered.
+    order: bool,
+}
+
+impl Assembler {
+    /// Puts a program together. Invalid results of the optimizer are not used. Reorders functions
+    /// if `order`, as [`crate::order()`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`AssembleError`].
+    pub fn assemble(
+        &self,
+        returned: Returned,
+        order: bool,
+        deadline: Deadline,
+    ) -> Result<Finished, AssembleError> {
+        let Returned(parts) = returned;
+        let mut out = Writer::new(&[]);
+        let parts = parts.write(&mut out);
+        let message = out.message(&Task { parts, order });
+        let message = message.map_err(|error| MachineError::Worker {
+            message: error.to_string(),
+        });
+        let message = message.map_err(|source| AssembleError::Machine { source })?;
+        let message = message.concat();
+        let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
+        drop(message);
+        understand(&answer)
+    }
+}
+
+fn understand(answer: &[u8]) -> Result<Finished, AssembleError> {
+    let finished = match answer.split_first() {
+        Some((&DONE, rest)) => Reader::new(rest, &[]),
+        _ => None,
+    };
+    let finished = finished.and_then(|(head, mut from)| Finished::read(head, &mut from));
+    finished.ok_or_else(|| WorkerError::no_answer(answer).into())
+}
+
+impl From<WorkerError> for AssembleError {
+    fn from(error: WorkerError) -> Self {
+        match error {
+            WorkerError::Timeout { spent } => Self::Timeout { spent },
+            WorkerError::Memory { mebibytes } => Self::Memory { mebibytes },
+            WorkerError::Crash { status, message } => Self::Crash { status, message },
+            WorkerError::Machine(source) => Self::Machine { source },
+        }
+    }
+}
+
+/// What the worker process does: reads a program and what the optimizer gave for it from standard
+/// input, and answers on standard output.
+///
+/// # Errors
+///
+/// What is wrong with the arguments or the streams: edgec did not start this process.
+pub fn assembler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    worker::begin_with(arguments)?;
+    let answer = reply(&worker::input()?)?;
+    let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
+    worker::answer(DONE, &answer)
+}
+
+/// The parts of an answer.
+fn reply(message: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+    let (task, mut from) = Reader::new::<Task>(message, &[]).ok_or_else(worker::usage)?;
+    let parts = Parts::read(task.parts, &mut from).ok_or_else(worker::usage)?;
+    let finished = finish(assemble(parts), task.order);
+    let mut out = Writer::new(&[]);
+    let head: finish::Head = finished.write(&mut out);
+    out.message(&head).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::wasm::optimize::plan;
+    use crate::worker::tests::{long, script, short};
+    use crate::{Level, ModuleOutcome, Reads, Steps, validate};
+
+    const TEXT: &str = "(component (core module (func $named)) (core module))";
+
+    /// A program for which the optimizer gives `output` instead of its first module, and the second
+    /// module as it got it.
+    fn returned(output: &[u8]) -> Returned {
+        let program = validate(wat::parse_str(TEXT).unwrap()).unwrap();
+        let steps = Steps {
+            level: Level::O2,
+            reads: Reads::Binaryen116,
+            spared: BTreeSet::new(),
+            order: false,
+        };
+        let mut parts = plan(program, &steps);
+        let first = parts.modules.first_mut().unwrap();
+        first.as_mut().unwrap().bytes = output.to_vec();
+        Returned(parts)
+    }
+
+    fn through_processes(returned: Returned) -> Finished {
+        let mut out = Writer::new(&[]);
+        let parts = returned.0.write(&mut out);
+        let message = out.message(&Task {
+            parts,
+            order: false,
+        });
+        let answer = reply(&message.unwrap().concat()).unwrap().concat();
+        understand(&[vec![DONE], answer].concat()).unwrap()
+    }
+
+    /// What the process says is what this process would have found out.
+    #[test]
+    fn a_program_is_the_same_in_both_processes() {
+        let empty = wat::parse_str("(module)").unwrap();
+        for output in [&empty[..], b"", b"rubbish"] {
+            let here = assemble(returned(output).0);
+            let here = finish(here, false);
+            let there = through_processes(returned(output));
+            let (one, other) = (&here.optimized, &there.optimized);
+            assert_eq!(one.component.bytes(), other.component.bytes());
+            assert_eq!(one.component.features(), other.component.features());
+            assert_eq!(one.modules, other.modules);
+            assert_eq!(one.shared, other.shared);
+            assert_eq!(here.interface, there.interface);
+            assert_eq!(here.resources, there.resources);
+            assert_eq!(here.named.is_some(), there.named.is_some());
+            let kept = matches!(one.modules.first().unwrap().outcome, ModuleOutcome::Kept(_));
+            assert_eq!(kept, output != empty);
+        }
+    }
+
+    #[test]
+    fn each_end_of_the_process_has_an_error() {
+        let run_until = |text: &str, deadline| {
+            let assembler = Assembler {
+                worker: script(text),
+            };
+            let failed = assembler.assemble(returned(b""), false, deadline);
+            failed.unwrap_err()
+        };
+        let run = |text: &str| run_until(text, long());
+        let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
+        assert!(matches!(full, AssembleError::Memory { mebibytes: 1024 }));
+        let crash = run("echo oh no >&2; kill -SEGV $$");
+        assert!(crash.to_string().contains("oh no"), "{crash}");
+        for nothing in ["true", "printf '\\000'", "printf '\\001'", "echo '?'"] {
+            let error = run(nothing);
+            assert!(matches!(error, AssembleError::Crash { .. }), "{error}");
+        }
+        let disk = run("echo disk full >&2; exit 1");
+        assert!(matches!(disk, AssembleError::Machine { .. }), "{disk}");
+        let hang = run_until("sleep 600", short());
+        assert!(matches!(hang, AssembleError::Timeout { .. }), "{hang}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The last steps before the compiler: order functions, take names out, and read what a manifest
+//! says about the program.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::input::validate::Description;
+use crate::wasm::names::take_names;
+use crate::wasm::optimize::ModuleReport;
+use crate::worker::wire::{Place, Reader, Writer};
+use crate::{Interface, Names, Optimized, Resources, ValidComponent, order};
+
+/// A program as the compiler gets it.
+#[derive(Debug)]
+pub struct Finished {
+    /// The program without the names of functions, and what the optimizer did with it.
+    pub optimized: Optimized,
+    /// The same with names, if it has any.
+    pub named: Option<ValidComponent>,
+    /// The names.
+    pub names: Names,
+    /// What the program imports and exports.
+    pub interface: Interface,
+    /// What an instance of the program needs.
+    pub resources: Resources,
+    /// How long it took to take the names out.
+    pub naming: Duration,
+}
+
+/// What stands in front of the bytes.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Head {
+    described: Description,
+    program: Place,
+    named: Option<Place>,
+    modules: Vec<ModuleReport>,
+    shared: usize,
+    imports_removed: BTreeSet<String>,
+    names: Names,
+    interface: Interface,
+    resources: Resources,
+    naming: Duration,
+}
+
+/// Takes the last steps; reorders functions if `ordered`.
+pub(crate) fn finish(mut optimized: Optimized, ordered: bool) -> Finished {
+    if ordered {
+        optimized.component = order(optimized.component);
+    }
+    let begin = Instant::now();
+    let (bare, names) = take_names(&optimized.component);
+    let named = bare.map(|bare| std::mem::replace(&mut optimized.component, bare));
+    let naming = begin.elapsed();
+    Finished {
+        interface: optimized.component.interface(),
+        resources: optimized.component.resources(),
+        optimized,
+        named,
+        names,
+        naming,
+    }
+}
+
+impl Finished {
+    pub(crate) fn write(self, out: &mut Writer<'_>) -> Head {
+        let (program, described) = self.optimized.component.into_description();
+        Head {
+            described,
+            program: out.put(program),
+            named: self.named.map(|named| out.put(named.into_bytes())),
+            modules: self.optimized.modules,
+            shared: self.optimized.shared,
+            imports_removed: self.optimized.imports_removed,
+            names: self.names,
+            interface: self.interface,
+            resources: self.resources,
+            naming: self.naming,
+        }
+    }
+
+    /// `None` if bytes are missing.
+    pub(crate) fn read(head: Head, from: &mut Reader<'_>) -> Option<Self> {
+        let component = ValidComponent::of_description(from.take(head.program)?, head.described);
+        let named = match head.named {
+            Some(place) => Some(component.with_bytes(from.take(place)?)),
+            None => None,
+        };
+        Some(Self {
+            optimized: Optimized {
+                component,
+                modules: head.modules,
+                shared: head.shared,
+                imports_removed: head.imports_removed,
+            },
+            named,
+            names: head.names,
+            interface: head.interface,
+            resources: head.resources,
+            naming: head.naming,
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! Why a core module, or a function of one, is left as it is.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The Binaryen that is linked in.
+pub const BINARYEN_VERSION: &str = "116";
+
+/// Why a module was not optimized. Each reason follows from the input and the optimizer alone, so
+/// the same build leaves the same modules as they are everywhere. None of them stops the build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The module was to be left as it is.
+    #[error("it was to be left as it is")]
+    Spared,
+    /// The module uses a feature that Binaryen 116 does not read.
+    #[error("Binaryen {BINARYEN_VERSION} does not read {features}")]
+    Unsupported {
+        /// The features' names.
+        features: String,
+    },
+    /// The module is so long that the level would cost more than it gains.
+    #[error("it is longer than {most} bytes, where -O1 gains nothing; -O2 and above optimize it")]
+    Large {
+        /// The longest module that is optimized, in bytes.
+        most: usize,
+    },
+    /// The level would change next to nothing in the native code.
+    #[error("-O1 would gain next to nothing; -O2 and above optimize it")]
+    NoGain,
+    /// A segment may be out of bounds, and Binaryen would drop it with its trap.
+    #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
+    MayTrap {
+        /// `data` or `element`.
+        kind: Cow<'static, str>,
+        /// The segment's index.
+        index: u32,
+    },
+    /// A function is not for Binaryen, and cannot be kept from it without the rest.
+    #[error("function {function} has {reason}, and refers to segments or to functions as values")]
+    Tied {
+        /// The function's index.
+        function: u32,
+        /// Why it is not for Binaryen.
+        reason: Unfit,
+    },
+    /// Something is to be kept from Binaryen under names that the module has itself.
+    #[error("it uses names that edgec needs to keep something from Binaryen")]
+    Names,
+    /// The process ended with an error, or aborted and said why.
+    #[error("the optimizer failed ({status}): {message}")]
+    Exit {
+        /// The exit status or the signal.
+        status: String,
+        /// The line of its messages that says why, or the first one.
+        message: String,
+    },
+    /// What came back is not a valid module, or does not fit its component.
+    #[error("the optimizer's output is not valid: {message}")]
+    Invalid {
+        /// What the validator said.
+        message: String,
+    },
+}
+
+/// Why a function is kept from Binaryen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Unfit {
+    /// It has a block with parameters.
+    BlockParameters,
+    /// It has an instruction of relaxed SIMD.
+    RelaxedSimd,
+    /// It has an instruction that Binaryen 116 does not read.
+    Unread,
+    /// It is nested deeply, has a very long expression, or a large jump table in blocks that end
+    /// together.
+    Deep,
+    /// It has very many local variables.
+    ManyLocals,
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let version = BINARYEN_VERSION;
+        match self {
+            Self::BlockParameters => {
+                write!(
+                    f,
+                    "blocks with parameters, which Binaryen {version} misreads"
+                )
+            }
+            Self::RelaxedSimd => write!(
+                f,
+                "relaxed SIMD, which Binaryen {version} computes unlike the CPU"
+            ),
+            Self::Unread => write!(
+                f,
+                "table.copy or table.fill, which Binaryen {version} does not read"
+            ),
+            Self::Deep => write!(
+                f,
+                "deep nesting, for which Binaryen {version} takes too long"
+            ),
+            Self::ManyLocals => write!(
+                f,
+                "many local variables, for which Binaryen {version} takes too long"
+            ),
+        }
+    }
+}

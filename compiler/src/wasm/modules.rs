@@ -1,0 +1,162 @@
+//! The core modules of a program, at any depth: listed, and put through a function.
+//!
+//! Everything between them is copied byte for byte, section by section: re-encoding it could only
+//! lose something.
+
+use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
+use wasmparser::Payload;
+
+use crate::wasm::sections::{Rewritten, sections};
+use crate::{Kind, ValidComponent};
+
+/// Every core module at any depth, in the order of [`map_modules`].
+pub(crate) fn core_modules(program: &ValidComponent) -> Vec<&[u8]> {
+    let mut modules = Vec::new();
+    match program.kind() {
+        Kind::Module => modules.push(program.bytes()),
+        Kind::Component => collect(program.bytes(), &mut modules),
+    }
+    modules
+}
+
+fn collect<'a>(component: &'a [u8], modules: &mut Vec<&'a [u8]>) {
+    // A valid component can always be taken apart.
+    for section in sections(component).unwrap_or_default() {
+        match (section.payload, section.nested) {
+            (Payload::ModuleSection { .. }, Some(inner)) => modules.push(inner),
+            (_, Some(inner)) => collect(inner, modules),
+            (_, None) => {}
+        }
+    }
+}
+
+/// The program with other bytes for its core modules at any depth, and everything else as it was,
+/// byte for byte. `change` gets one core module after the other, in file order, and returns the
+/// bytes that take its place, or `None` if it stays as it is. The result is not validated, and is
+/// `None` if nothing changes.
+pub fn map_modules(
+    program: &ValidComponent,
+    change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Option<Vec<u8>> {
+    let bytes = program.bytes();
+    match program.kind() {
+        Kind::Module => change(bytes).filter(|new| new.as_slice() != bytes),
+        Kind::Component => {
+            let mut out = Rewritten::new(bytes);
+            match replace_modules(bytes, &mut out, change) {
+                Some(()) => out.finish(),
+                // A valid component can always be taken apart. If it could not, validation would
+                // refuse the empty program.
+                None => Some(Vec::new()),
+            }
+        }
+    }
+}
+
+/// `None` when the bytes are not a component.
+fn replace_modules(
+    component: &[u8],
+    out: &mut Rewritten<'_>,
+    change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
+) -> Option<()> {
+    for section in sections(component)? {
+        let Some(inner) = section.nested else {
+            out.keep(&section);
+            continue;
+        };
+        let (id, new) = match section.payload {
+            Payload::ModuleSection { .. } => (ComponentSectionId::CoreModule, change(inner)),
+            _ => {
+                let mut new = Rewritten::new(inner);
+                replace_modules(inner, &mut new, change)?;
+                (ComponentSectionId::Component, new.finish())
+            }
+        };
+        match new.filter(|new| new.as_slice() != inner) {
+            // Its length may be spelt with more bytes than it takes.
+            None => out.keep(&section),
+            Some(new) => {
+                let id = id.into();
+                RawSection { id, data: &new }.append_to_component(out.replace(&section));
+            }
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate;
+
+    const NESTED: &str = r#"(component
+        (core module $a (func (export "a")))
+        (component (core module (func)) (core module))
+        (core instance (instantiate $a))
+        (@custom "note" "kept"))"#;
+
+    fn nested() -> ValidComponent {
+        validate(wat::parse_str(NESTED).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_program_with_its_own_modules_put_back_is_itself() {
+        for text in [NESTED, "(module (func))"] {
+            let program = validate(wat::parse_str(text).unwrap()).unwrap();
+            let mut seen = Vec::new();
+            let same = map_modules(&program, &mut |module| {
+                seen.push(module.to_vec());
+                Some(module.to_vec())
+            });
+            assert_eq!(same, None);
+            assert_eq!(seen, core_modules(&program));
+            assert_eq!(map_modules(&program, &mut |_| None), None);
+        }
+        assert_eq!(core_modules(&nested()).len(), 3);
+    }
+
+    #[test]
+    fn modules_at_any_depth_are_replaced() {
+        let empty = wat::parse_str(r#"(module (func (export "a")) (memory 1))"#).unwrap();
+        let replaced = map_modules(&nested(), &mut |_| Some(empty.clone())).unwrap();
+        let replaced = validate(replaced).unwrap();
+        assert_eq!(core_modules(&replaced), [&*empty, &*empty, &*empty]);
+        // Everything behind the modules is there as well.
+        let custom = b"\x04notekept";
+        let mut places = replaced.bytes().windows(custom.len());
+        assert!(places.any(|place| place == custom));
+    }
+
+    #[test]
+    fn only_what_changes_is_written_anew() {
+        let bytes = nested().bytes().to_vec();
+        let before = nested();
+        let before = core_modules(&before);
+        for changed in 0..before.len() {
+            let mut number = 0;
+            let longer = |module: &[u8]| [module, b"\0\x03\x02ok"].concat();
+            let new = map_modules(&nested(), &mut |module| {
+                let this = number == changed;
+                number += 1;
+                this.then(|| longer(module))
+            });
+            let new = validate(new.unwrap()).unwrap();
+            for (at, (new, old)) in core_modules(&new)
+                .into_iter()
+                .zip(before.iter().copied())
+                .enumerate()
+            {
+                let expected = if at == changed {
+                    longer(old)
+                } else {
+                    old.to_vec()
+                };
+                assert_eq!(new, expected);
+            }
+            // Cut off again, it is the same program.
+            let mut old = before.iter();
+            let back = map_modules(&new, &mut |_| old.next().map(|module| module.to_vec()));
+            assert_eq!(back.unwrap(), bytes);
+        }
+    }
+}

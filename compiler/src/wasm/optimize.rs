@@ -1,0 +1,191 @@
+//! Optimizing every core module of a program.
+//!
+//! Unused exports are removed first, so that Binaryen can remove what only they kept alive.
+//! Binaryen does not read components, so the core modules are taken out, optimized and put back
+//! (`modules.rs`). A program that changed is validated again, except for the function bodies: they
+//! were validated with their modules. If it is not valid, the unoptimized program is compiled. Core
+//! modules and components that are identical, before or after, are stored once.
+//!
+//! These are three steps: `plan.rs` says what the optimizer gets, the optimizer runs on that, and
+//! `assemble.rs` makes a program of what it gave. A build takes the first and the last in processes
+//! with limits (`front_end.rs`, `assembler.rs`). [`optimize`] takes all of them in this process.
+
+mod assemble;
+mod parts;
+mod plan;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::assemble::assemble;
+pub(crate) use self::parts::{Head, Module, Parts};
+pub(crate) use self::plan::plan;
+pub use self::plan::{Planned, Returned};
+use crate::wasm::binaryen::{OptimizeError, Optimizer};
+use crate::wasm::kept::{Failure, Unfit};
+use crate::wasm::passes::Level;
+use crate::wasm::reads::Reads;
+use crate::worker::deadline::Deadline;
+use crate::{Kind, ValidComponent};
+
+/// A program after optimization.
+#[derive(Debug)]
+pub struct Optimized {
+    /// The program.
+    pub component: ValidComponent,
+    /// What happened to each core module, in file order.
+    pub modules: Vec<ModuleReport>,
+    /// How many core modules and components were identical to another one, and now share its bytes.
+    pub shared: usize,
+    /// Imports of a core module, as `module::name`, that the optimized one does not have any more.
+    /// A host need not offer them. Empty for components: theirs stay.
+    pub imports_removed: BTreeSet<String>,
+}
+
+/// What happened to one core module.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModuleReport {
+    /// Its length in bytes before.
+    pub before: usize,
+    /// How many unused exports were removed, whatever the outcome.
+    pub exports_removed: usize,
+    /// The functions that were kept from Binaryen, by index. Empty when the whole module was left
+    /// as it was.
+    pub functions_kept: Vec<KeptFunction>,
+    /// The outcome.
+    pub outcome: ModuleOutcome,
+}
+
+/// A function that Binaryen was not given.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptFunction {
+    /// Its index in the module before optimization.
+    pub index: u32,
+    /// Its name in the program.
+    pub name: Option<String>,
+    /// Why.
+    pub reason: Unfit,
+}
+
+/// The outcome of optimizing one core module.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ModuleOutcome {
+    /// It was replaced.
+    Optimized {
+        /// Its length in bytes after.
+        after: usize,
+    },
+    /// It was left as it was.
+    Kept(Failure),
+}
+
+/// What is done to a program between its validation and the compiler, apart from the optimizer
+/// itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Steps {
+    /// How much to optimize.
+    pub level: Level,
+    /// What the optimizer can read.
+    pub reads: Reads,
+    /// Core modules that it is not given, by their numbers in file order.
+    pub spared: BTreeSet<usize>,
+    /// Whether functions are reordered, as [`crate::order()`] does.
+    pub order: bool,
+}
+
+/// Optimizes every core module at any depth; several at a time if the program is small. Whenever
+/// other modules are at work, calls `progress` with the number and the length in bytes of the
+/// longest of them.
+///
+/// # Errors
+///
+/// [`OptimizeError`], when time, memory or the machine would decide which modules are optimized.
+pub fn optimize(
+    program: ValidComponent,
+    level: Level,
+    optimizer: &Optimizer,
+    progress: impl Fn(usize, usize) + Sync + Send,
+) -> Result<Optimized, OptimizeError> {
+    let steps = Steps {
+        level,
+        reads: optimizer.reads,
+        spared: optimizer.spared.clone(),
+        order: false,
+    };
+    let planned = Planned(plan(program, &steps));
+    let deadline = Deadline::after(optimizer.timeout);
+    let Returned(parts) = planned.optimize(level, optimizer, deadline, progress)?;
+    Ok(assemble(parts))
+}
+
+/// The imports of a program that is a core module.
+fn module_imports(program: &ValidComponent) -> BTreeSet<String> {
+    match program.kind() {
+        Kind::Module => program.interface().imports,
+        Kind::Component => BTreeSet::new(),
+    }
+}
+
+fn not_understood() -> Failure {
+    Failure::Invalid {
+        message: "not a core module".to_owned(),
+    }
+}
+
+/// Whether custom sections of this name are kept from Binaryen. It would enable the features in
+/// LLVM's `target_features` section in addition to those that the module uses. With DWARF, it would
+/// skip the passes that change what DWARF says. It would not move branch hints along with their
+/// branches.
+fn is_note(name: &str) -> bool {
+    name == "target_features" || name.starts_with(".debug_") || name.starts_with("metadata.code.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validate;
+    use crate::wasm::function_names::without_names;
+
+    #[test]
+    fn only_notes_on_the_code_are_taken_out() {
+        let text = r#"(module (func (export "a")) (@custom "x" "kept") {})"#;
+        let wasm = |custom: &str| wat::parse_str(text.replace("{}", custom)).unwrap();
+        let features = r#"(@custom "target_features" "\01+\0agc")"#;
+        let hints = r#"(@custom "metadata.code.branch_hint" "\00")"#;
+        for with in [features, r#"(@custom ".debug_info" "dwarf")"#, hints] {
+            let (without, _) = without_names(&wasm(with), is_note).unwrap();
+            assert_eq!(without, wasm(""));
+        }
+    }
+
+    #[test]
+    fn a_module_without_gain_is_left_to_higher_levels() {
+        let optimizer = Optimizer {
+            program: "/nonexistent".into(),
+            arguments: Vec::new(),
+            tool: crate::Tool::WasmOpt,
+            version: "0".into(),
+            timeout: std::time::Duration::from_secs(60),
+            memory: 1 << 30,
+            reads: crate::Reads::Binaryen116,
+            spared: std::collections::BTreeSet::new(),
+            runs: crate::Runs::By(|_, _| Err(Failure::Names)),
+        };
+        let text = "x".repeat(1 << 20);
+        let text = format!(r#"(module (memory 65) (data (i32.const 0) "{text}"))"#);
+        let long = validate(wat::parse_str(text).unwrap()).unwrap();
+        let kept = |level| {
+            let optimized = optimize(long.clone(), level, &optimizer, |_, _| {}).unwrap();
+            let [module] = optimized.modules.as_slice() else {
+                panic!("one module");
+            };
+            match &module.outcome {
+                ModuleOutcome::Kept(failure) => failure.to_string(),
+                ModuleOutcome::Optimized { .. } => panic!("it was optimized"),
+            }
+        };
+        assert_eq!(kept(Level::O1), Failure::NoGain.to_string());
+        assert_eq!(kept(Level::O2), Failure::Names.to_string());
+    }
+}

@@ -1,0 +1,150 @@
+//! A program from the optimizer's results: validated, and put together.
+
+use std::borrow::Cow;
+
+use wasmparser::WasmFeatures;
+
+use super::{
+    KeptFunction, Module, ModuleOutcome, ModuleReport, Optimized, Parts, is_note, module_imports,
+    not_understood,
+};
+use crate::input::found::KnownCode;
+use crate::input::validate::validate_known;
+use crate::wasm::function_names::{named, numbered};
+use crate::wasm::kept::Failure;
+use crate::wasm::modules::{core_modules, map_modules};
+use crate::wasm::set_aside::put_back;
+use crate::wasm::share_modules::share_modules;
+use crate::worker::parallel::{map_at_once, workers_at_once};
+use crate::{Kind, ValidComponent, ValidateError, validate};
+
+/// The optimized program. Modules of which nothing valid came back are left as they were.
+pub(crate) fn assemble(parts: Parts) -> Optimized {
+    let Parts {
+        program,
+        shared,
+        removed,
+        imports,
+        before: lengths,
+        modules: given,
+    } = parts;
+    let before = core_modules(&program);
+    let workers = workers_at_once(program.bytes().len(), given.len());
+    let results = map_at_once(workers, &given, |number, given| match given {
+        Ok(given) => new_module(before.get(number).copied().unwrap_or_default(), given),
+        Err(failure) => Err(failure.clone()),
+    });
+    drop(given);
+    let code = known_code(&program, &results);
+    let (mut modules, new) = reports(&lengths, results, &removed);
+    let mut new = new.into_iter();
+    let whole = map_modules(&program, &mut |_| new.next().flatten());
+    let is_new = shared > 0 || !removed.is_empty() || whole.is_some();
+    let component = match whole.map(|whole| validate_known(whole, code)) {
+        None => program,
+        Some(Ok(component)) => component,
+        Some(Err(error)) => {
+            left_as_they_are(&mut modules, &error);
+            program
+        }
+    };
+    // Modules that were different may be identical now.
+    let (component, more) = match is_new {
+        true => share_modules(component),
+        false => (component, 0),
+    };
+    let left = module_imports(&component);
+    Optimized {
+        component,
+        modules,
+        shared: shared + more,
+        imports_removed: imports.difference(&left).cloned().collect(),
+    }
+}
+
+/// An optimized module.
+struct New {
+    module: ValidComponent,
+    /// The functions that were kept from Binaryen.
+    kept: Vec<KeptFunction>,
+}
+
+/// The module that takes the place of `original`.
+fn new_module(original: &[u8], optimized: &Module) -> Result<New, Failure> {
+    let (input, names) = numbered(original, is_note).ok_or_else(not_understood)?;
+    let spared = &optimized.spared;
+    let whole = match spared.is_empty() {
+        true => Cow::Borrowed(optimized.bytes.as_slice()),
+        false => {
+            let whole = put_back(&input, spared, &optimized.bytes);
+            Cow::Owned(whole.ok_or_else(not_understood)?)
+        }
+    };
+    let named = named(&whole, &names).ok_or_else(not_understood)?;
+    let module = match validate(named) {
+        Ok(valid) if valid.kind() == Kind::Module => valid,
+        Ok(_) => return Err(not_understood()),
+        Err(error) => {
+            let message = error.to_string();
+            return Err(Failure::Invalid { message });
+        }
+    };
+    let kept = spared.functions.iter().map(|(index, reason)| KeptFunction {
+        index: *index,
+        name: names.functions.get(index).cloned(),
+        reason: *reason,
+    });
+    Ok(New {
+        module,
+        kept: kept.collect(),
+    })
+}
+
+/// Every function body was validated with its module: as a part of the program, or when the module
+/// was optimized.
+fn known_code(program: &ValidComponent, results: &[Result<New, Failure>]) -> KnownCode {
+    let new = results.iter().flatten().map(|new| new.module.features());
+    KnownCode {
+        valid_with: new.fold(program.features(), WasmFeatures::union),
+        uses: None,
+    }
+}
+
+/// The report on each module, and its new bytes if it has any.
+fn reports(
+    before: &[usize],
+    results: Vec<Result<New, Failure>>,
+    removed: &[usize],
+) -> (Vec<ModuleReport>, Vec<Option<Vec<u8>>>) {
+    let modules = before.iter().zip(results).enumerate();
+    let modules = modules.map(|(number, (before, result))| {
+        let (after, functions_kept, outcome) = match result {
+            Ok(New { module, kept }) => {
+                let module = module.into_bytes();
+                let after = module.len();
+                (Some(module), kept, ModuleOutcome::Optimized { after })
+            }
+            Err(failure) => (None, Vec::new(), ModuleOutcome::Kept(failure)),
+        };
+        let report = ModuleReport {
+            before: *before,
+            exports_removed: removed.get(number).copied().unwrap_or(0),
+            functions_kept,
+            outcome,
+        };
+        (report, after)
+    });
+    modules.unzip()
+}
+
+/// The program with the optimized modules is not valid: all of them stay as they are.
+fn left_as_they_are(modules: &mut [ModuleReport], error: &ValidateError) {
+    for module in modules {
+        if let ModuleOutcome::Optimized { .. } = module.outcome {
+            module.functions_kept.clear();
+            module.outcome = ModuleOutcome::Kept(Failure::Invalid {
+                message: error.to_string(),
+            });
+        }
+    }
+}

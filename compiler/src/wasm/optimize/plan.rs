@@ -1,0 +1,152 @@
+//! What the optimizer gets: decided from the program alone, before anything runs.
+
+use std::collections::BTreeSet;
+
+use super::{Level, Module, Parts, Steps, is_note, module_imports, not_understood};
+use crate::ValidComponent;
+use crate::input::found;
+use crate::wasm::binaryen::{Attempt, OptimizeError, Optimizer};
+use crate::wasm::function_names::numbered;
+use crate::wasm::gain;
+use crate::wasm::kept::Failure;
+use crate::wasm::modules::core_modules;
+use crate::wasm::reads::Reads;
+use crate::wasm::set_aside::take_out;
+use crate::wasm::share_modules::share_modules;
+use crate::wasm::spare::Spared;
+use crate::wasm::trim_exports::trim_exports;
+use crate::worker::deadline::Deadline;
+use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
+
+/// A program of which the optimizer gets core modules next.
+#[derive(Debug)]
+pub struct Planned(pub(crate) Parts);
+
+/// A program with the optimizer's results for its core modules. These are not validated yet.
+#[derive(Debug)]
+pub struct Returned(pub(crate) Parts);
+
+/// Prepares a program for the optimizer.
+pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
+    if steps.level == Level::O0 {
+        return Parts {
+            program,
+            shared: 0,
+            removed: Vec::new(),
+            imports: BTreeSet::new(),
+            before: Vec::new(),
+            modules: Vec::new(),
+        };
+    }
+    let imports = module_imports(&program);
+    // This comes first: identical modules must not become different by which of their exports are
+    // used.
+    let (program, shared) = share_modules(program);
+    let (program, removed) = match trim_exports(&program) {
+        Some(trimmed) => (trimmed.component, trimmed.removed),
+        None => (program, Vec::new()),
+    };
+    let found = core_modules(&program);
+    let workers = workers_at_once(program.bytes().len(), found.len());
+    let modules = map_at_once(workers, &found, |number, module| {
+        match steps.spared.contains(&number) {
+            true => Err(Failure::Spared),
+            false => given(module, steps.level, steps.reads),
+        }
+    });
+    let before = found.iter().map(|module| module.len()).collect();
+    Parts {
+        program,
+        shared,
+        removed,
+        imports,
+        before,
+        modules,
+    }
+}
+
+/// What the optimizer gets of a core module.
+fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
+    // This depends on the module alone: nothing has run yet.
+    if level == Level::O1 {
+        gain::check(module)?;
+    }
+    let spared = Spared::of(module, reads).or_else(|failure| {
+        // If Binaryen would not read the module at all, that reason says more.
+        reads.check(found::used(module))?;
+        Err(failure)
+    })?;
+    let (input, _) = numbered(module, is_note).ok_or_else(not_understood)?;
+    let bytes = match spared.is_empty() {
+        true => input,
+        false => match take_out(&input, &spared) {
+            Some(rest) => rest,
+            None => {
+                reads.check(found::used(&input))?;
+                return Err(Failure::Names);
+            }
+        },
+    };
+    let features = found::used(&bytes);
+    reads.check(features)?;
+    Ok(Module {
+        bytes,
+        features,
+        spared,
+    })
+}
+
+impl Planned {
+    /// Runs the optimizer on every core module that it gets; on several at a time if the program is
+    /// small. Whenever other modules are at work, calls `progress` with the number and the length
+    /// in bytes of the longest of them. All must be done before `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`OptimizeError`], when time, memory or the machine would decide which modules are
+    /// optimized.
+    pub fn optimize(
+        self,
+        level: Level,
+        optimizer: &Optimizer,
+        deadline: Deadline,
+        progress: impl Fn(usize, usize) + Sync + Send,
+    ) -> Result<Returned, OptimizeError> {
+        let Self(mut parts) = self;
+        let modules = std::mem::take(&mut parts.modules);
+        let workers = workers_at_once(parts.program.bytes().len(), modules.len());
+        let until = optimizer.until(deadline);
+        let lengths = &parts.before;
+        let length = |number: usize| lengths.get(number).copied().unwrap_or(0);
+        let at_work = AtWork::new(|numbers: &BTreeSet<usize>| {
+            let longest = numbers.iter().copied().max_by_key(|number| length(*number));
+            if let Some(number) = longest {
+                progress(number, length(number));
+            }
+        });
+        let one = |number: usize, module: &Result<Module, Failure>| match module {
+            Err(failure) => Err(Attempt::Kept(failure.clone())),
+            Ok(module) => at_work.during(number, || {
+                optimizer.run(&module.bytes, module.features, level, until)
+            }),
+        };
+        let attempts = map_at_once(workers, &modules, one);
+        // Which modules are optimized must not depend on what ran beside them, or on an accident.
+        // So a module whose failure may not happen again is tried once more, alone.
+        let attempts = attempts.into_iter().zip(modules).enumerate();
+        let results = attempts.map(|(number, (attempt, module))| -> Result<_, OptimizeError> {
+            let attempt = match attempt {
+                Err(failed) if failed.may_end_otherwise() => one(number, &module),
+                attempt => attempt,
+            };
+            let outcome = optimizer.outcome(number, attempt)?;
+            Ok(outcome.and_then(|bytes| {
+                let module = module?;
+                Ok(Module { bytes, ..module })
+            }))
+        });
+        let results: Result<Vec<_>, OptimizeError> = results.collect();
+        parts.modules = results?;
+        Ok(Returned(parts))
+    }
+}

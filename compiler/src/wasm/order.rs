@@ -1,0 +1,339 @@
+//! Reordering functions: first those that something can hold a reference to.
+//!
+//! The engine keeps a table entry for every function of a module, and at run time looks up only
+//! those that *escape*: exported, in an element segment or named by `ref.func` in a constant
+//! expression (inside code `ref.func` may only name one of those). In most programs that
+//! is half of them. When they come first, the rest of the table is its end, and can be cut
+//! off the image ([`crate::image::trim`]). This is of use to the `edge` profile only.
+//!
+//! What the functions do and how they are called stays the same; only their numbers
+//! change, and custom sections, which may speak of numbers, are left out. The name section
+//! is rewritten. Source: `wasmtime-environ` 48, `compile/module_environ.rs`, `flag_func_escaped`.
+
+use std::convert::Infallible;
+
+use wasm_encoder::reencode::{self, Reencode};
+use wasm_encoder::{CodeSection, FunctionSection, NameMap, NameSection};
+use wasmparser::{
+    CodeSectionReader, CustomSectionReader, ElementItems, ExternalKind, FunctionSectionReader,
+    KnownCustom, Name, NameSectionReader, Operator, Parser, Payload, TableInit,
+};
+
+use crate::wasm::module_parts::is_function;
+use crate::{ValidComponent, map_modules, validate};
+
+/// A section by this name speaks of places in code, which the engine heeds.
+const BRANCH_HINTS: &str = "metadata.code.branch_hint";
+
+/// A program with the functions that escape first in each core module. Modules in which they
+/// already are, and those with branch hints, stay as they are, byte for byte; so does the whole
+/// program if the result would not be valid.
+pub fn order(program: ValidComponent) -> ValidComponent {
+    let Some(ordered) = map_modules(&program, &mut escaping_first) else {
+        return program;
+    };
+    match validate(ordered) {
+        Ok(ordered) if ordered.interface() == program.interface() => ordered,
+        _ => program,
+    }
+}
+
+/// `None` when there is nothing to do, or nothing that can be done.
+fn escaping_first(module: &[u8]) -> Option<Vec<u8>> {
+    let functions = Functions::read(module)?;
+    let imported = u32::try_from(functions.imported).ok()?;
+    let defined = functions.escaping.get(functions.imported..)?;
+    let (mut order, rest): (Vec<u32>, Vec<u32>) =
+        (0..).take(defined.len()).partition(|&index: &u32| {
+            let index = usize::try_from(index).unwrap_or(usize::MAX);
+            defined.get(index).copied().unwrap_or(false)
+        });
+    order.extend(rest);
+    if order.is_sorted() {
+        return None;
+    }
+    let mut new_index = vec![0; order.len()];
+    for (new, &old) in (0..).zip(&order) {
+        *new_index.get_mut(usize::try_from(old).ok()?)? = new;
+    }
+    let mut out = wasm_encoder::Module::new();
+    let mut reorder = Reorder {
+        imported,
+        order,
+        new_index,
+    };
+    reorder
+        .parse_core_module(&mut out, Parser::new(0), module)
+        .ok()?;
+    Some(out.finish())
+}
+
+/// What a module says about its functions.
+#[derive(Default)]
+struct Functions {
+    imported: usize,
+    /// For each function, imported ones first.
+    escaping: Vec<bool>,
+}
+
+impl Functions {
+    fn read(module: &[u8]) -> Option<Self> {
+        let mut this = Self::default();
+        for payload in Parser::new(0).parse_all(module) {
+            match payload.ok()? {
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        this.imported += usize::from(is_function(&import.ok()?));
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    let defined = usize::try_from(section.count()).ok()?;
+                    this.escaping = vec![false; this.imported.checked_add(defined)?];
+                }
+                Payload::TableSection(section) => {
+                    for table in section {
+                        if let TableInit::Expr(expression) = table.ok()?.init {
+                            this.constant(&expression)?;
+                        }
+                    }
+                }
+                Payload::GlobalSection(section) => {
+                    for global in section {
+                        this.constant(&global.ok()?.init_expr)?;
+                    }
+                }
+                Payload::ExportSection(section) => {
+                    for export in section {
+                        let export = export.ok()?;
+                        if matches!(export.kind, ExternalKind::Func | ExternalKind::FuncExact) {
+                            this.escapes(export.index)?;
+                        }
+                    }
+                }
+                Payload::ElementSection(section) => {
+                    for element in section {
+                        match element.ok()?.items {
+                            ElementItems::Functions(functions) => {
+                                for function in functions {
+                                    this.escapes(function.ok()?)?;
+                                }
+                            }
+                            ElementItems::Expressions(_, expressions) => {
+                                for expression in expressions {
+                                    this.constant(&expression.ok()?)?;
+                                }
+                            }
+                        }
+                    }
+                }
+                Payload::CustomSection(section) if section.name() == BRANCH_HINTS => return None,
+                _ => {}
+            }
+        }
+        Some(this)
+    }
+
+    fn constant(&mut self, expression: &wasmparser::ConstExpr<'_>) -> Option<()> {
+        for operator in expression.get_operators_reader() {
+            if let Operator::RefFunc { function_index } = operator.ok()? {
+                self.escapes(function_index)?;
+            }
+        }
+        Some(())
+    }
+
+    fn escapes(&mut self, function: u32) -> Option<()> {
+        *self.escaping.get_mut(usize::try_from(function).ok()?)? = true;
+        Some(())
+    }
+}
+
+/// Rewrites a module with its defined functions in another order.
+struct Reorder {
+    imported: u32,
+    /// The old index of each defined function, in the new order.
+    order: Vec<u32>,
+    /// The new index of each defined function, in the old order.
+    new_index: Vec<u32>,
+}
+
+type Error = reencode::Error<Infallible>;
+
+/// The module was validated: that something in it does not fit is a defect, and `order` then
+/// leaves the module as it is.
+const NOT_VALID: Error = Error::InvalidCodeSectionSize;
+
+fn pick<T>(items: &mut [Option<T>], index: u32) -> Result<T, Error> {
+    let index = usize::try_from(index).map_err(|_| NOT_VALID)?;
+    let item = items.get_mut(index).and_then(Option::take);
+    item.ok_or(NOT_VALID)
+}
+
+impl Reencode for Reorder {
+    type Error = Infallible;
+
+    fn function_index(&mut self, old: u32) -> Result<u32, Error> {
+        let Some(defined) = old.checked_sub(self.imported) else {
+            return Ok(old);
+        };
+        let index = usize::try_from(defined).map_err(|_| NOT_VALID)?;
+        let new = self.new_index.get(index).ok_or(NOT_VALID)?;
+        Ok(self.imported + new)
+    }
+
+    fn parse_function_section(
+        &mut self,
+        functions: &mut FunctionSection,
+        section: FunctionSectionReader<'_>,
+    ) -> Result<(), Error> {
+        let types: Result<Vec<_>, _> = section.into_iter().map(|ty| ty.map(Some)).collect();
+        let mut types = types?;
+        for &old in &self.order.clone() {
+            functions.function(self.type_index(pick(&mut types, old)?)?);
+        }
+        Ok(())
+    }
+
+    fn parse_code_section(
+        &mut self,
+        code: &mut CodeSection,
+        section: CodeSectionReader<'_>,
+    ) -> Result<(), Error> {
+        let bodies: Result<Vec<_>, _> = section.into_iter().map(|body| body.map(Some)).collect();
+        let mut bodies = bodies?;
+        for &old in &self.order.clone() {
+            self.parse_function_body(code, pick(&mut bodies, old)?)?;
+        }
+        Ok(())
+    }
+
+    fn parse_custom_section(
+        &mut self,
+        module: &mut wasm_encoder::Module,
+        section: CustomSectionReader<'_>,
+    ) -> Result<(), Error> {
+        if let KnownCustom::Name(names) = section.as_known() {
+            // The engine does without names that it cannot read.
+            if let Some(names) = self.names(names) {
+                module.section(&names);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Reorder {
+    /// Names are in the order of what they name. Only those of functions and of the module are
+    /// read by anything after this.
+    fn names(&mut self, section: NameSectionReader<'_>) -> Option<NameSection> {
+        let mut out = NameSection::new();
+        for subsection in section {
+            match subsection.ok()? {
+                Name::Module { name, .. } => out.module(name),
+                Name::Function(map) => {
+                    let mut names = Vec::new();
+                    for naming in map {
+                        let naming = naming.ok()?;
+                        // A name may be given to a function that is not there.
+                        if let Ok(index) = self.function_index(naming.index) {
+                            names.push((index, naming.name));
+                        }
+                    }
+                    names.sort_unstable();
+                    names.dedup_by_key(|(index, _)| *index);
+                    let mut map = NameMap::new();
+                    for (index, name) in names {
+                        map.append(index, name);
+                    }
+                    out.functions(&map);
+                }
+                _ => {}
+            }
+        }
+        Some(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Calls and references of every kind, from everywhere.
+    const MODULE: &str = r#"(module $named
+        (import "env" "f" (func $import (result i32)))
+        (type $t (func (result i32)))
+        (func $inner (type $t) call $import)
+        (func $exported (export "e") (type $t) call $inner)
+        (func $started call $inner drop)
+        (func $in_table (type $t) call $exported)
+        (func $tail (type $t) return_call $inner)
+        (func $in_global (type $t) i32.const 7)
+        (func $declared (type $t) (local funcref) ref.func $declared local.set 0 call $tail)
+        (func $as_expression (type $t) (call_indirect (type $t) (i32.const 0)))
+        (table $table 4 funcref)
+        (global funcref (ref.func $in_global))
+        (elem (i32.const 0) $in_table)
+        (elem declare func $declared)
+        (elem (i32.const 1) funcref (ref.func $as_expression) (ref.null func))
+        (start $started)
+        (@custom "unknown" "left out"))"#;
+
+    #[test]
+    fn what_escapes_comes_first_and_stays_what_it_is() {
+        let wasm = wat::parse_str(MODULE).unwrap();
+        let ordered = order(validate(wasm.clone()).unwrap());
+        let before = Functions::read(&wasm).unwrap();
+        let after = Functions::read(ordered.bytes()).unwrap();
+        assert_eq!(before.imported, 1);
+        assert_eq!(
+            before.escaping,
+            [false, false, true, false, true, false, true, true, true]
+        );
+        assert_eq!(
+            after.escaping,
+            [false, true, true, true, true, true, false, false, false]
+        );
+        let names = |module: &[u8]| {
+            let mut found = Vec::new();
+            for payload in Parser::new(0).parse_all(module) {
+                if let Payload::CustomSection(section) = payload.unwrap()
+                    && let KnownCustom::Name(names) = section.as_known()
+                {
+                    for name in names {
+                        if let Name::Function(map) = name.unwrap() {
+                            found.extend(map.into_iter().map(|it| it.unwrap().name.to_owned()));
+                        }
+                    }
+                }
+            }
+            found
+        };
+        let expected = [
+            "import",
+            "exported",
+            "in_table",
+            "in_global",
+            "declared",
+            "as_expression",
+            "inner",
+            "started",
+            "tail",
+        ];
+        assert_eq!(names(ordered.bytes()), expected);
+        // Again there is nothing to do.
+        assert_eq!(order(ordered.clone()).bytes(), ordered.bytes());
+    }
+
+    #[test]
+    fn what_needs_nothing_stays_byte_for_byte() {
+        for text in [
+            "(module)",
+            "(module (func (export \"f\")) (func) (@custom \"kept\" \"x\"))",
+            r#"(component (core module (func) (func (export "a"))
+                (@custom "metadata.code.branch_hint" "\00")))"#,
+        ] {
+            let wasm = wat::parse_str(text).unwrap();
+            assert_eq!(order(validate(wasm.clone()).unwrap()).bytes(), wasm);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Work in a process of its own: bytes in, bytes out, bounded in time and memory.
+//!
+//! A hostile program can make the tools crash, hang and ask for all the memory there is. If a tool
+//! has a process of its own, the worst result is the end of that process. Its input is a file
+//! without a name, and its answer comes through a pipe. So nothing is left behind however the
+//! process ends, and a full disk does not cut an answer short.
+//!
+//! How a process ended says what is at fault. An exit code is about the input, unless the process
+//! says that the machine kept it from its work. A signal that only other processes send, or a
+//! limit, is about the machine, and is a [`MachineError`]. A crash without a message may be either.
+//!
+//! Source: `signal(7)`.
+
+mod fault;
+mod messages;
+#[cfg(all(test, unix))]
+mod tests;
+
+use std::ffi::OsStr;
+use std::io::{self, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::fault::judge;
+use self::messages::Messages;
+use crate::worker::limits;
+use crate::worker::machine::{self, Limit, MachineError};
+use crate::worker::stuck::{self, Watch};
+use crate::worker::threads;
+
+/// What a process may take.
+pub(crate) struct Bounds {
+    /// The longest answer, in bytes.
+    pub(crate) answer: u64,
+    /// The memory that it limits itself to, in bytes.
+    pub(crate) memory: u64,
+    /// When it is stopped.
+    pub(crate) deadline: Instant,
+    /// What it means if it sleeps for long.
+    pub(crate) sleep: Sleep,
+}
+
+/// What it means if all threads of a process sleep for long.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sleep {
+    /// Nothing: it waits for other processes, or runs a program that may sleep.
+    Allowed,
+    /// They wait for each other, without end.
+    Stuck,
+}
+
+/// How a process ended.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// With success; what it wrote to standard output.
+    Done(Vec<u8>),
+    /// It wrote more than it may.
+    TooLong,
+    /// By itself: with an error, or by an abort that it explained. The same input ends like this
+    /// everywhere.
+    Failed {
+        /// The exit status or the signal.
+        status: ExitStatus,
+        /// The line of its messages that says why, or the first one.
+        message: String,
+    },
+    /// By the signal of a crash that it did not explain. Other processes can send such a signal,
+    /// and memory can be short, so it may end otherwise the next time.
+    Crashed {
+        /// The signal.
+        status: ExitStatus,
+        /// The first line that it wrote to standard error.
+        message: String,
+    },
+    /// It needs more memory than it may have.
+    OutOfMemory,
+    /// It was stopped at the deadline.
+    Late,
+}
+
+/// What glibc's allocator is told: to keep memory that is freed, to ask for much at once, and for
+/// large pages. A process lives for one piece of work, and page faults took a sixth of its time.
+/// This takes the place of tunables that the user has set.
+///
+/// Source: glibc manual, "Memory Allocation Tunables". Other C libraries do not read it.
+const KEEP_MEMORY: &str = "glibc.malloc.trim_threshold=1073741824\
+    :glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=4194304:glibc.malloc.hugetlb=1";
+
+/// The variables of this process that a process gets: to find programs and libraries, and how many
+/// threads to start.
+const KEPT: [&str; 5] = [
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "SystemRoot",
+    THREADS,
+];
+
+/// How many threads Rayon starts.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
+/// A command whose process sees few variables: it works on hostile input, so it must not see the
+/// user's secrets, and what it makes of its input must not depend on them.
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear();
+    for name in KEPT {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    // Behind its walls it cannot ask what the container allows.
+    if std::env::var_os(THREADS).is_none() {
+        command.env(THREADS, threads::processors().to_string());
+    }
+    command.env("GLIBC_TUNABLES", KEEP_MEMORY);
+    command
+}
+
+/// Runs a [`command`] on `input` until it ends, or until the deadline.
+pub(crate) fn run(
+    command: &mut Command,
+    input: &[u8],
+    bounds: &Bounds,
+) -> Result<Ended, MachineError> {
+    let stdin = machine::temporary_file(input)?;
+    // Where threads are limited, a thread that started later could take the place of one that the
+    // process has made sure of.
+    let (stdout, output) = later();
+    let (stderr, errors) = later();
+    let answer = answer(output, bounds.answer)?;
+    let messages = Messages::read(errors)?;
+    let begin = Instant::now();
+    let child = command
+        .stdin(stdin)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(MachineError::of_start)?;
+    let mut watch = (bounds.sleep == Sleep::Stuck).then(|| Watch::new(child.id()));
+    let mut running = Running(child);
+    // A thread that has ended already needs no stream.
+    let _ = running.0.stdout.take().map(|stream| stdout.send(stream));
+    let _ = running.0.stderr.take().map(|stream| stderr.send(stream));
+    drop((stdout, stderr));
+
+    let (status, answer) = match running.wait(&answer, bounds, watch.as_mut())? {
+        Waited::Ended(status, answer) => (status, answer),
+        Waited::TooLong => return Ok(Ended::TooLong),
+        Waited::Late => return Ok(Ended::Late),
+        Waited::Stuck => return Err(without_progress(bounds.memory)),
+    };
+    match status.success() {
+        true => Ok(Ended::Done(answer)),
+        false => judge(status, &messages.text(), bounds.memory, begin.elapsed()),
+    }
+}
+
+/// The error for a process that waits without end. Where memory is limited, that is the cause.
+fn without_progress(memory: u64) -> MachineError {
+    match limits::allows_less_memory_than(memory) {
+        true => Limit::Memory.into(),
+        false => MachineError::Stuck {
+            seconds: stuck::PATIENCE.as_secs(),
+        },
+    }
+}
+
+/// A process that ends, at the latest, when this is dropped.
+struct Running(Child);
+
+enum Waited {
+    Ended(ExitStatus, Vec<u8>),
+    TooLong,
+    Late,
+    Stuck,
+}
+
+impl Running {
+    fn wait(
+        &mut self,
+        answer: &Receiver<io::Result<Vec<u8>>>,
+        bounds: &Bounds,
+        mut watch: Option<&mut Watch>,
+    ) -> Result<Waited, MachineError> {
+        let mut since = Instant::now();
+        let mut received: Option<Vec<u8>> = None;
+        loop {
+            let ended = self.0.try_wait().map_err(MachineError::of_start)?;
+            if let (Some(status), Some(answer)) = (ended, received.take_if(|_| ended.is_some())) {
+                return Ok(Waited::Ended(status, answer));
+            }
+            let left = bounds.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Waited::Late);
+            }
+            // After its end, another process may have its number.
+            if ended.is_none() && watch.as_mut().is_some_and(|watch| watch.is_stuck()) {
+                return Ok(Waited::Stuck);
+            }
+            // Small programs take milliseconds. For large ones, a late look costs little. From its
+            // answer on, a process ends soon.
+            let pause = since.elapsed() / 16;
+            let pause = pause.clamp(Duration::from_micros(200), Duration::from_millis(20));
+            let pause = pause.min(left);
+            if received.is_some() {
+                thread::sleep(pause);
+                continue;
+            }
+            match answer.recv_timeout(pause) {
+                Ok(bytes) => {
+                    let bytes = bytes.map_err(MachineError::of_start)?;
+                    if bytes.len() as u64 > bounds.answer {
+                        return Ok(Waited::TooLong);
+                    }
+                    received = Some(bytes);
+                    since = Instant::now();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                // The thread that reads it ended without an answer.
+                Err(RecvTimeoutError::Disconnected) => received = Some(Vec::new()),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // If the process has ended already, this fails, which does no harm.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A stream that comes later, and by which it comes. It is empty if it never does.
+fn later<S>() -> (Sender<S>, Later<S>) {
+    let (sender, coming) = channel();
+    let later = Later {
+        coming,
+        stream: None,
+    };
+    (sender, later)
+}
+
+struct Later<S> {
+    coming: Receiver<S>,
+    stream: Option<S>,
+}
+
+impl<S: Read> Read for Later<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.stream.is_none() {
+            self.stream = self.coming.recv().ok();
+        }
+        match &mut self.stream {
+            Some(stream) => stream.read(buffer),
+            None => Ok(0),
+        }
+    }
+}
+
+/// Reads an answer while it is written. Stops one byte after `most`: that byte shows that the
+/// answer is too long.
+fn answer(
+    stream: impl Read + Send + 'static,
+    most: u64,
+) -> Result<Receiver<io::Result<Vec<u8>>>, MachineError> {
+    let (sender, receiver) = channel();
+    let read = move || {
+        let mut bytes = Vec::new();
+        let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
+        // If the answer came too late, the receiver is gone.
+        let _ = sender.send(read.map(|_| bytes));
+    };
+    let thread = thread::Builder::new().spawn(read);
+    thread.map_err(MachineError::of_thread)?;
+    Ok(receiver)
+}
