@@ -1,4 +1,5 @@
-//! What the linker does so that the program starts fast. It starts itself for every stage of a build.
+//! What the linker does so that the program starts fast. It starts itself for every stage of a
+//! build.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +8,10 @@ fn main() {
     if !std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         return;
     }
-    // Binaryen has some hundred and fifty initializers, which the linker otherwise leaves where they
-    // came from, one in each corner of the program: every start reads 5 MB of it for nothing. So what
-    // runs at the start, what hardly ever runs, and the rest are kept apart. Linkers that do not know
-    // this say so and go on.
+    // Binaryen has some hundred and fifty initializers, which the linker otherwise leaves where
+    // they came from, one in each corner of the program: every start reads 5 MB of it for nothing.
+    // So what runs at the start, what hardly ever runs, and the rest are kept apart. Linkers that
+    // do not know this say so and go on.
     println!("cargo:rustc-link-arg-bins=-Wl,-z,keep-text-section-prefix");
     // Without Binaryen there is no C++.
     if std::env::var_os("CARGO_FEATURE_BINARYEN").is_none() {
@@ -33,9 +34,9 @@ fn cplusplus() -> Option<PathBuf> {
     (path.is_absolute() && path.is_file()).then_some(path)
 }
 
-/// The loader would look up some thousand names of a shared library at every start, which takes more
-/// than a millisecond. A linker takes what it finds first, and a folder that has the static library
-/// alone comes before those of the system.
+/// The loader would look up some thousand names of a shared library at every start, which takes
+/// more than a millisecond. A linker takes what it finds first, and a folder that has the static
+/// library alone comes before those of the system.
 fn link_statically(library: &Path, out: &Path) {
     let place = out.join("libstdc++.a");
     let _ = std::fs::remove_file(&place);

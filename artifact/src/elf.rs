@@ -30,7 +30,7 @@ const MAX_NAME_LEN: usize = 64;
 /// The longest engine section that is read, in bytes: a flag takes more memory than bytes.
 const MAX_ENGINE_LEN: usize = 1 << 16;
 
-/// What an image says of itself.
+/// What an image says about itself.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ElfImage {
     /// The CPU family, from `e_machine`.
@@ -56,7 +56,7 @@ pub struct Section {
     pub align: u64,
 }
 
-/// The head of `.wasmtime.engine`: who compiled, for what.
+/// The head of `.wasmtime.engine`: which engine compiled it, and for which target.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EngineFacts {
     /// The engine's version as it writes it: the major version only.

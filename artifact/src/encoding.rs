@@ -1,9 +1,9 @@
-//! Public keys as text, in the three encodings that people exchange.
+//! Public keys as text, in three common encodings.
 //!
 //! SubjectPublicKeyInfo in PEM (RFC 8410, RFC 7468); the 32 bytes of RFC 8032 in base64; and
-//! OpenSSH's line (RFC 4253, section 6.6; RFC 8709, section 4). Each is read strictly: one
-//! spelling of the base64, lengths that fit, nothing behind the key. Whatever the encoding, the
-//! key must be fit to be trusted.
+//! OpenSSH's line (RFC 4253, section 6.6; RFC 8709, section 4). Each is read strictly: one spelling
+//! of the base64, lengths that fit, nothing behind the key. In every encoding, weak keys are
+//! refused.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 

@@ -136,7 +136,7 @@ impl Envelope {
         &self.payload
     }
 
-    /// The signatures, in file order; none of them verified.
+    /// The signatures, in file order. They are not verified.
     pub fn signatures(&self) -> &[Signature] {
         &self.signatures
     }
@@ -256,7 +256,7 @@ impl Envelope {
     }
 }
 
-/// DSSE's pre-authentication encoding: what is signed for a payload of a type.
+/// DSSE's pre-authentication encoding: the bytes that are signed for a payload of a type.
 ///
 /// `"DSSEv1" SP LEN(type) SP type SP LEN(payload) SP payload`, lengths in decimal.
 pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {

@@ -1,9 +1,9 @@
-//! What a program exports, in a manifest: every name, or how many there are and their digest.
+//! The exports of a program in a manifest: every name, or the number of names and their digest.
 //!
 //! Some toolchains export every function that they compile. A list of 75,000 names is megabytes
-//! that every load would verify and parse, and that no policy asks for. So a long list is *summed
-//! up*: the manifest states the number of names, and the length and SHA-256 of the JSON list that
-//! it replaces. Imports are never summed up: policies decide over them.
+//! that every load would verify and parse, and no policy needs it. So a long list is *summed up*:
+//! the manifest states the number of names, and the length and SHA-256 of the JSON list that it
+//! replaces. Imports are never summed up, because policies have rules for them.
 
 use std::fmt;
 
@@ -30,7 +30,7 @@ pub enum Exports {
     SummedUp(ExportSum),
 }
 
-/// What a manifest states of a list that is too long to be listed.
+/// What a manifest states about a list that is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExportSum {

@@ -79,7 +79,7 @@ pub enum LayoutError {
     },
     /// Image, padding, envelope and footer do not add up to the file.
     #[error(
-        "the regions do not tile the file: image {image_len} bytes, \
+        "the regions do not fill the file exactly: image {image_len} bytes, \
          envelope at {envelope_offset:#x} with {envelope_len} bytes, file {len} bytes"
     )]
     Tiling {
@@ -113,7 +113,7 @@ impl<'a> Artifact<'a> {
     ///
     /// # Errors
     ///
-    /// [`LayoutError`] when any byte of the file is not where the format puts it.
+    /// [`LayoutError`] if the file does not have exactly the layout of the format.
     pub fn decode(file: &'a [u8]) -> Result<Self, LayoutError> {
         let len = file.len() as u64;
         if len > MAX_ARTIFACT_LEN {

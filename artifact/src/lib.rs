@@ -1,8 +1,8 @@
 //! The `.cwasm` artifact, format version 1: layout, manifest, digests, envelope.
 //!
-//! `docs/format.md` is the specification. Bytes in, values out and back: this crate
-//! touches no files, holds no private key and knows no compiler. Nothing that it
-//! returns is trusted; that is the verifier's work.
+//! `docs/format.md` is the specification. This crate converts between bytes and values. It touches
+//! no files, holds no private key and knows no compiler. Nothing that it returns is trusted: the
+//! verifier decides about trust.
 //!
 //! The way of a reader: [`Artifact::decode`] splits the file into image and
 //! [`Envelope`]; [`Envelope::pae`] is what signatures cover; only when one was accepted

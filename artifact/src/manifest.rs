@@ -17,7 +17,7 @@ pub const MAX_VERSION: u64 = (1 << 53) - 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Manifest {
-    /// The application's name: what a host asks for.
+    /// The application's name, which a host asks for.
     pub name: String,
     /// A number that only grows with each release, so that a host can refuse older ones.
     pub version: u64,
@@ -37,7 +37,7 @@ pub struct Manifest {
     pub target: TargetCpu,
     /// The engine that made the image and that can load it.
     pub engine: Engine,
-    /// What the program asks of a host and offers to it.
+    /// The program's imports from a host and exports to it.
     pub capabilities: Capabilities,
     /// What an instance needs.
     pub resources: Resources,
@@ -159,7 +159,7 @@ impl Engine {
     }
 }
 
-/// What the program asks of a host and offers to it.
+/// The program's imports from a host and exports to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Capabilities {
@@ -214,7 +214,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// `None` when nothing is stated, as the manifest wants it.
+    /// `None` if nothing is stated, as the manifest requires.
     pub fn into_stated(self) -> Option<Self> {
         (self != Self::default()).then_some(self)
     }

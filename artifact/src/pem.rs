@@ -1,4 +1,4 @@
-//! PEM as OpenSSL reads it, brought into the one form that the parsers of keys read (RFC 7468,
+//! PEM as OpenSSL reads it, converted to the one form that the parsers of keys read (RFC 7468,
 //! "strict").
 //!
 //! Read like OpenSSL 3 (`PEM_read_bio`, crypto/pem/pem_lib.c): a byte-order mark, lines of any
@@ -49,7 +49,7 @@ pub enum PemError {
     },
     /// A private key under a passphrase in the form of OpenSSL before version 1.0.
     #[error(
-        "line {line} is a header (`Proc-Type`, say): write the key anew with `openssl pkcs8 -topk8`"
+        "line {line} is a header (such as `Proc-Type`): write the key again with `openssl pkcs8 -topk8`"
     )]
     Header {
         /// The line, from 1.
@@ -76,8 +76,8 @@ const DASHES: &str = "-----";
 const WIDTH: usize = 64;
 
 /// Finds the one document whose label `fits`, and writes it into `tidy` with the lines that a
-/// strict parser wants. `tidy` should be empty. `wanted` is the label for the message. The buffer
-/// is the caller's, so that the caller can wipe it: it does not grow if it has room for twice the
+/// strict parser wants. `tidy` should be empty. `wanted` is the label for the message. The caller
+/// owns the buffer, so that it can wipe it: the buffer does not grow if it has room for twice the
 /// text.
 ///
 /// # Errors

@@ -1,9 +1,8 @@
 //! The payload: an in-toto Statement v1 about the image.
 //!
-//! Source: <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>.
-//! The one subject is the image, the predicate is the [`Manifest`]; everything else in
-//! the statement follows from the manifest, and a statement that says otherwise is not
-//! the canonical one and is refused.
+//! Source: <https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md>. The one subject
+//! is the image, the predicate is the [`Manifest`]; everything else in the statement follows from
+//! the manifest. A statement that differs is not canonical, and is refused.
 
 use serde::{Deserialize, Serialize};
 
@@ -115,7 +114,7 @@ impl Statement {
     ///
     /// # Errors
     ///
-    /// [`StatementError`] when it is not exactly what [`Self::encode`] writes.
+    /// [`StatementError`] if the payload is not exactly what [`Self::encode`] writes.
     pub fn decode(payload: &[u8]) -> Result<Self, StatementError> {
         // Another kind of statement deserves that answer, not "unknown field".
         if let Ok(types) = serde_json::from_slice::<Types>(payload) {

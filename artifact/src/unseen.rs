@@ -1,7 +1,7 @@
-//! Characters that a reader does not see, or sees without knowing which they are.
+//! Characters that are invisible, or that a reader cannot identify.
 //!
-//! With one of them, two different texts can look the same. So names must not have them, and what
-//! is printed has them escaped. Their properties in Unicode 16.0.0 decide (UAX #44;
+//! With one of them, two different texts can look the same. So names must not contain them, and
+//! output escapes them. Their properties in Unicode 16.0.0 decide (UAX #44;
 //! `DerivedGeneralCategory.txt`, `DerivedCoreProperties.txt`, `PropList.txt`):
 //!
 //! - general category Cc (control), Cf (format), Zl, Zp (ends of lines and paragraphs), Zs (spaces)

@@ -73,7 +73,7 @@ fn loads(name: &str, sandbox: &Sandbox, stock: &Stock, policy: &TrustPolicy, art
     );
 }
 
-/// Adds names and files until there are `count` applications. They are no artifacts: what they do
+/// Adds names and files until there are `count` applications. They are not artifacts: what they do
 /// to a load is to be there.
 fn fill(store: &Path, count: usize) {
     for number in 1..count {

@@ -21,7 +21,7 @@ pub struct Prepared {
     pub from_text: bool,
     /// What the program is.
     pub kind: Kind,
-    /// How a core module was made a component; none where it was not.
+    /// How a core module became a component, if it did.
     pub adapter: Option<Adapter>,
     /// What a core module became, and why.
     pub choice: Option<Choice>,

@@ -17,8 +17,8 @@ use crate::worker::{Role, WorkerProgram};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a decoder may take for itself, in bytes (96 MiB), and for each byte that it reads. From two
-/// bytes it makes entries of some dozen, in lists that grow by doubling. A bomb is small, so it gets
-/// little memory.
+/// bytes it makes entries of some dozen, in lists that grow by doubling. A bomb is small, so it
+/// gets little memory.
 const OWN_MEMORY: u64 = 96 << 20;
 const MEMORY_PER_BYTE: u64 = 48;
 /// The most that it may take (2 GiB).

@@ -50,8 +50,8 @@ const FILE_VARIABLES: [&str; 14] = [
 const MOST_FLAGS: usize = 4;
 
 /// Refuses key material among the arguments (without the program's own name) and in the variables
-/// that name files, and what stands in place of a file's name ([`misplaced`]). Variables that hold a
-/// key (`--key env:NAME`) are kept from the processes that this one starts.
+/// that name files, and what stands in place of a file's name ([`misplaced`]). Variables that hold
+/// a key (`--key env:NAME`) are kept from the processes that this one starts.
 pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Result<(), Failure> {
     let places = places(command, arguments);
     for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
@@ -175,8 +175,8 @@ fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
 }
 
 /// The first of several arguments in a row that together list at least 32 bytes: a shell splits the
-/// list of a key's bytes if there are no quotes around it. Likewise the first words of a dump. Names
-/// of existing files do not count.
+/// list of a key's bytes if there are no quotes around it. Likewise the first words of a dump.
+/// Names of existing files do not count.
 fn split_list(arguments: &[OsString], places: &[Place<'_>]) -> Option<usize> {
     // `symbolize` takes numbers: addresses, and indices of functions.
     if arguments.first().is_some_and(|verb| verb == "symbolize") {

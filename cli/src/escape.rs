@@ -24,8 +24,8 @@ pub(crate) const CUT: &str = "\\…";
 /// Text from an artifact or an input, made safe for a terminal, and never shown like another text.
 ///
 /// What is not seen is shown by its number, as `\u{202e}`. A backslash of the text is doubled where
-/// it would read as the beginning of an escape: in front of `u{`, `…`, another backslash, or what is
-/// escaped itself. Elsewhere it stays, so that `C:\app` is shown as it is.
+/// it would read as the beginning of an escape: in front of `u{`, `…`, another backslash, or what
+/// is escaped itself. Elsewhere it stays, so that `C:\app` is shown as it is.
 ///
 /// Text that was made safe is not made safe again: its escapes would be taken for the text's own.
 pub(crate) fn safe(text: &str) -> String {

@@ -47,7 +47,8 @@ impl Failure {
         }
     }
 
-    /// The same failure, in whose message text from elsewhere was made safe: it is not escaped again.
+    /// The same failure, in whose message text from elsewhere was made safe: it is not escaped
+    /// again.
     pub(crate) fn with_safe_message(mut self) -> Self {
         self.is_safe = true;
         self
@@ -196,7 +197,8 @@ impl Failure {
         format!("{kind}[{}]: {subject}{first}", self.code)
     }
 
-    /// The lines of the message, made safe: messages quote artifacts and inputs that are not trusted.
+    /// The lines of the message, made safe: messages quote artifacts and inputs that are not
+    /// trusted.
     fn lines(&self) -> impl Iterator<Item = String> {
         let last = self.message.lines().count().saturating_sub(1);
         let lines = self.message.lines().enumerate();

@@ -97,7 +97,7 @@ pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure
     let message = match (kind, wanted) {
         (FileKind::Empty, _) => "the file is empty".to_owned(),
         (FileKind::WasmtimeImage, Wanted::Artifact) => {
-            "no edgec signature block: an unsigned image of Wasmtime's, or an artifact that was cut off"
+            "no edgec signature block: an unsigned image of Wasmtime, or an artifact that was cut off"
                 .to_owned()
         }
         _ => format!("this is {}, not {}", kind.what(), wanted.what()),

@@ -92,7 +92,7 @@ pub(crate) fn make_folder(new: &mut NewFolders, path: &Path) -> Result<(), Failu
     made.map_err(|error| cannot("create", path, &error))
 }
 
-/// Makes a folder and those above it, where there are none, for this user alone: a key is not read
+/// Makes a folder and those above it, if there are none, for this user alone: a key is not read
 /// from where others can put another in its place.
 pub(crate) fn create_private(path: &Path) -> Result<(), Failure> {
     let mut new = NewFolders::default();
@@ -139,7 +139,7 @@ pub(crate) fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
             Some("the disk is full: make room, or name another place")
         }
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            Some("nothing may be written there: name another place")
+            Some("you cannot write there: name another place")
         }
         io::ErrorKind::FileTooLarge => Some(
             "this is more than a file may have here: raise the limit where edgec is started (ulimit -f unlimited)",

@@ -14,7 +14,7 @@ use crate::render::{self, count};
 
 #[derive(clap::Args)]
 pub(crate) struct FleetArguments {
-    /// Compile for the hosts in this file, with as few targets as serve them all (docs/targets.md)
+    /// Compile for the hosts in this file, with as few targets as possible (docs/targets.md)
     #[arg(long, value_name = "FILE", conflicts_with = "targets")]
     fleet: Option<PathBuf>,
     /// With --fleet: compile for each host the best target that it can run

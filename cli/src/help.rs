@@ -59,7 +59,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "build",
-        "For x86-64 and aarch64, into a folder, signed by a key of your own",
+        "For x86-64 and aarch64, into a folder, signed by your own key",
         "edgec build app.wasm --key release.pem -o out",
     ),
     (
@@ -84,12 +84,12 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "keygen",
-        "A key for releases, under a passphrase",
+        "A key for releases, with a passphrase",
         "edgec keygen -o release.pem --encrypt",
     ),
     (
         "keys show",
-        "Whose key that is",
+        "Show the id of a key",
         "edgec keys show release.pub.pem",
     ),
     (
@@ -114,7 +114,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "sign",
-        "The second of them",
+        "The second step",
         "edgec sign app.cwasm --attach app.sig --public-key release.pub.pem",
     ),
     (
@@ -124,7 +124,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "verify",
-        "What a trust policy says",
+        "Verify under a trust policy",
         "edgec verify --trust edgec-trust.toml app.cwasm",
     ),
     (
@@ -139,12 +139,12 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "inspect",
-        "What an artifact says of itself",
+        "Show what an artifact states",
         "edgec inspect app.cwasm",
     ),
     (
         "inspect",
-        "The same for machines",
+        "The same as JSON",
         "edgec inspect app.cwasm --format json",
     ),
     (
@@ -159,17 +159,17 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "store add",
-        "Keep what a policy lets in",
+        "Keep artifacts that a policy accepts",
         "edgec store --store /var/lib/edgec add --trust edgec-trust.toml app.cwasm",
     ),
     (
         "store ls",
-        "What is there",
+        "List the releases",
         "edgec store --store /var/lib/edgec ls",
     ),
     (
         "store path",
-        "Where the images of an application lie",
+        "Print the paths of an application's images",
         "edgec store --store /var/lib/edgec path acme/shop",
     ),
     (
@@ -189,7 +189,7 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "store gc",
-        "Remove what no name points at",
+        "Remove images without a name",
         "edgec store --store /var/lib/edgec gc",
     ),
     (
@@ -234,17 +234,17 @@ const EXAMPLES: &[(&str, &str, &str)] = &[
     ),
     (
         "advisories",
-        "The known miscompilations, for machines",
+        "The known miscompilations as JSON",
         "edgec advisories --format json",
     ),
     (
         "advisories",
-        "One of them",
+        "One advisory",
         "edgec advisories GHSA-mghf-wjfp-p5xm",
     ),
     (
         "version",
-        "What this edgec is made of, for machines",
+        "The versions as JSON",
         "edgec version --format json",
     ),
 ];

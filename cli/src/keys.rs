@@ -231,7 +231,7 @@ impl Development {
             files::refuse_place_of_key(&self.private)?;
             files::create_private(&self.folder)?;
             let pem = pem(&generate()?, None)?;
-            // Two builds at once may both come here: the first key is everybody's.
+            // Two builds at once may both come here: the first key is everyone's.
             new = signals::uninterrupted(|| {
                 files::stage(&self.private, pem.as_bytes(), Wanted::PrivateKey)?.commit_if_absent()
             })?;

@@ -51,7 +51,7 @@ impl Output {
         match self {
             Self::File(path) => path.clone(),
             Self::Folder(folder) => {
-                // `tenant/app` is the application's name; the tenant is no folder of the user's.
+                // `tenant/app` is the application's name; the tenant is not a folder of the user's.
                 let last = name.rsplit('/').next().unwrap_or(name);
                 folder.join(format!("{last}.{}.cwasm", target.id))
             }

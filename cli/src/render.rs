@@ -9,7 +9,7 @@ use crate::escape::is_escaped;
 pub(crate) use crate::escape::{cell, cell_of, passed_on, path, safe, safe_cell, word};
 use crate::exit::Exit;
 
-/// Prints to standard output. A reader that has gone away, as `head` does, is no error; the
+/// Prints to standard output. A reader that has gone away, as `head` does, is not an error; the
 /// verb still ends with its own exit code. A full disk is one.
 pub(crate) fn write_stdout(bytes: &[u8]) {
     use std::io::Write as _;

@@ -28,17 +28,18 @@ use crate::shield::shield;
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Who signs")]
 pub(crate) struct SignerArguments {
-    /// The private key (PKCS#8 PEM, also encrypted): a file, `-` for standard input, or `env:NAME`
-    /// for a variable's content [env: EDGEC_KEY] [default: for `build`, a development key that is
-    /// made on first use; not in CI]
+    /// The private key (PKCS#8 PEM, plain or encrypted): a file, `-` for standard input, or
+    /// `env:NAME` for a variable's content [env: EDGEC_KEY] [default: for `build`, a development
+    /// key that is made on first use; not in CI]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     key: Option<PathBuf>,
     /// A file with the passphrase of an encrypted key, `-` for standard input
     /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["signer", "pkcs11_module"])]
     passphrase_file: Option<PathBuf>,
-    /// A program that signs: what is to be signed on its standard input, the signature (64
-    /// bytes, or base64) on its standard output. Quotes group words; there is no shell
+    /// A program that signs: it reads the bytes to sign from its standard input, and writes the
+    /// signature (64 bytes, or base64) to its standard output. Quotes group words; there is no
+    /// shell
     #[arg(
         long,
         value_name = "COMMAND",
@@ -46,7 +47,7 @@ pub(crate) struct SignerArguments {
         conflicts_with = "pkcs11_module"
     )]
     signer: Option<String>,
-    /// How many seconds the program may take [default: 60]
+    /// Seconds that the program may take [default: 60]
     #[arg(long, value_name = "SECONDS", requires = "signer", value_parser = number(1..=86_400, SECONDS))]
     signer_timeout: Option<u64>,
     /// The public key that must sign; signatures by other keys are refused
@@ -113,7 +114,7 @@ impl SignerArguments {
             &self.pkcs11_module,
             &self.pkcs11_pin_file,
         ];
-        // An empty name is no file; `signer` refuses it.
+        // An empty name is not a file; `signer` refuses it.
         let key = self.key_file().filter(|path| !path.as_os_str().is_empty());
         key.into_iter()
             .chain(named.into_iter().flatten().cloned())

@@ -16,14 +16,14 @@ pub(crate) const STATE_VARIABLE: &str = "EDGEC_TRUST_STATE";
 /// Whose signatures count, and what an artifact must be.
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrustArguments {
-    /// A public key whose signature is required: a file, `-`, or `env:NAME`; repeat it and each is
+    /// A public key whose signature is required: a file, `-`, or `env:NAME`; if repeated, all are
     /// required
     #[arg(long, value_name = "PUBLIC_KEY", conflicts_with = "trust")]
     key: Vec<PathBuf>,
-    /// A trust policy (TOML, docs/policy.md): keys, thresholds, and what artifacts may be
+    /// A trust policy (TOML, docs/policy.md): keys, thresholds, and limits on artifacts
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// A public key that must have signed the policy; repeat it and each must have
+    /// A public key that must have signed the policy; if repeated, all must have signed
     #[arg(
         long,
         value_name = "PUBLIC_KEY",
@@ -31,14 +31,14 @@ pub(crate) struct TrustArguments {
         conflicts_with = "key"
     )]
     root: Vec<PathBuf>,
-    /// Where the newest policy seen is remembered, so that no older one is followed
-    /// [env: EDGEC_TRUST_STATE]
+    /// The file that remembers the newest policy seen, so that older ones are refused [env:
+    /// EDGEC_TRUST_STATE]
     #[arg(long, value_name = "FILE", requires = "trust", conflicts_with = "key")]
     trust_state: Option<PathBuf>,
-    /// The application that is wanted; another one is refused
+    /// The expected application; any other is refused
     #[arg(long)]
     name: Option<String>,
-    /// The release channel that is wanted
+    /// The expected release channel
     #[arg(long)]
     channel: Option<String>,
 }
@@ -192,7 +192,7 @@ impl TrustArguments {
     }
 }
 
-/// Reads a policy, signed by every one of `roots`, or unsigned when there is none.
+/// Reads a policy, signed by every one of `roots`, or unsigned if there is none.
 pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy, Failure> {
     let roots: Result<Vec<PublicKey>, Failure> = roots
         .iter()

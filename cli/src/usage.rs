@@ -1,5 +1,5 @@
-//! The parser's errors. For machines: what is wrong and what to do, without the layout that clap has
-//! for terminals. For people: that layout, in which nothing hides.
+//! The parser's errors. For machines: what is wrong and what to do, without the layout that clap
+//! has for terminals. For people: that layout, in which nothing hides.
 
 mod tips;
 
@@ -42,13 +42,14 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
         hints.push(format!("did you mean {}?", similar.join(" or ")));
     }
     hints.extend(values(error, ContextKind::Suggested));
-    hints.push(format!("`{verb} --help` says what it takes"));
+    hints.push(format!("`{verb} --help` shows its usage"));
     Failure::usage("usage", message.join(" ")).hint(hints.join("\n"))
 }
 
-/// Prints the parser's error and gives the exit code, or prints the help that was asked for and ends.
-/// An error quotes arguments. If one of them has characters that are not seen, these are escaped, and
-/// the error has no colours: the escapes of both are the same. Likewise if something in it is hidden.
+/// Prints the parser's error and gives the exit code, or prints the help that was asked for and
+/// ends. An error quotes arguments. If one of them has characters that are not seen, these are
+/// escaped, and the error has no colours: the escapes of both are the same. Likewise if something
+/// in it is hidden.
 pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let hides = |argument: &OsString| {
         let text = argument.to_string_lossy();
@@ -91,55 +92,55 @@ mod tests {
             (
                 &["build", "a.wat", "--targt", "x"][..],
                 "unexpected argument '--targt' found",
-                "did you mean --target?\n`edgec build --help` says what it takes",
+                "did you mean --target?\n`edgec build --help` shows its usage",
             ),
             (
                 &["build", "a.wat", "--nonsense"],
                 "unexpected argument '--nonsense' found",
-                "`edgec build --help` says what it takes",
+                "`edgec build --help` shows its usage",
             ),
             (
                 &["build", "a.wat", "--kye", "k"],
                 "unexpected argument '--kye' found",
-                "did you mean --key?\n`edgec build --help` says what it takes",
+                "did you mean --key?\n`edgec build --help` shows its usage",
             ),
             (
                 &["build", "a.wat", "--expires", "-90d"],
                 "unexpected argument '-9' found",
                 "a value of '--expires' that begins with '-' is written '--expires=VALUE'\n\
-                 `edgec build --help` says what it takes",
+                 `edgec build --help` shows its usage",
             ),
             (
                 &["check", "--host", "a.toml", "a.cwasm"],
                 "the following required arguments were not provided: <ARTIFACT>...",
                 "'--host' took what stands behind it: put <ARTIFACT>... in front of '--host', or \
-                 behind '--'\n`edgec check --help` says what it takes",
+                 behind '--'\n`edgec check --help` shows its usage",
             ),
             (
                 &["build", "a.wat", "--format", "xml"],
                 "invalid value 'xml' for '--format <FORMAT>'",
-                "write one of text, json\n`edgec build --help` says what it takes",
+                "write one of text, json\n`edgec build --help` shows its usage",
             ),
             (
                 &["store", "--store", "s", "add"],
                 "the following required arguments were not provided: <ARTIFACT>...",
-                "`edgec store add --help` says what it takes",
+                "`edgec store add --help` shows its usage",
             ),
             (
                 &["sign", "a.cwasm", "b.cwasm"],
                 "unexpected argument 'b.cwasm' found",
                 "`edgec sign` takes <ARTIFACT> and no more: run it once for each\n\
-                 `edgec sign --help` says what it takes",
+                 `edgec sign --help` shows its usage",
             ),
             (
                 &["keygen", "a"],
                 "unexpected argument 'a' found",
-                "`edgec keygen` takes options only\n`edgec keygen --help` says what it takes",
+                "`edgec keygen` takes only options\n`edgec keygen --help` shows its usage",
             ),
             (
                 &["verif", "a"],
                 "unrecognized subcommand 'verif'",
-                "did you mean version or verify?\n`edgec --help` says what it takes",
+                "did you mean version or verify?\n`edgec --help` shows its usage",
             ),
         ] {
             let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();

@@ -19,11 +19,11 @@ const MAX_TIMEOUT: u64 = 86_400;
 /// What the processes may take.
 #[derive(clap::Args)]
 pub(crate) struct WorkerArguments {
-    /// A `wasm-opt` program to use instead of the Binaryen that is built in; it is confined too,
-    /// and writes no files (docs/environment.md)
+    /// Use this `wasm-opt` program instead of the built-in Binaryen; it is confined too, and can
+    /// write no files (docs/environment.md)
     #[arg(long, value_name = "PROGRAM")]
     wasm_opt: Option<PathBuf>,
-    /// How many seconds of --compile-timeout the optimizer may take, for all core modules of a program
+    /// Seconds of --compile-timeout that the optimizer may take, for all core modules of a program
     /// together
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     optimizer_timeout: u64,
@@ -34,15 +34,15 @@ pub(crate) struct WorkerArguments {
 /// What the work on one program may take.
 #[derive(clap::Args)]
 pub(crate) struct LimitArguments {
-    /// How many seconds all work on one program may take together: validating it, `--init`,
-    /// optimizing, and compiling for all targets
+    /// Seconds that all work on one program may take together: validation, `--init`, optimization
+    /// and compilation for all targets
     #[arg(long, value_name = "SECONDS", default_value = "1800", value_parser = number(1..=MAX_TIMEOUT, SECONDS))]
     compile_timeout: u64,
-    /// How much memory each process may use that works on the program (on Linux); up to four
-    /// optimize at a time
+    /// Memory that each process that works on the program may use (on Linux); up to four optimize
+    /// at a time
     #[arg(long, value_name = "MIB", default_value = "8192", value_parser = number(64..=1 << 30, MEBIBYTES))]
     worker_memory: u64,
-    /// Refuse to work on a program where this system cannot confine all of edgec's processes
+    /// Refuse to work on a program if this system cannot fully confine edgec's processes
     /// (docs/threat-model.md; `edgec host` says what it lacks)
     #[arg(long)]
     require_confinement: bool,
@@ -95,8 +95,8 @@ pub(crate) fn program() -> Result<WorkerProgram, Failure> {
     WorkerProgram::this().map_err(|error| Failure::environment("worker", &error))
 }
 
-/// What confines edgec's processes on this machine. As text it is one line, since it is a comment in
-/// a host profile.
+/// What confines edgec's processes on this machine. As text it is one line, since it is a comment
+/// in a host profile.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfinementReport {

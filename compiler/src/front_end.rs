@@ -1,7 +1,7 @@
-//! Reading, validating and adapting an input in a process of its own, and what comes before the
+//! Reads, validates and adapts an input in a separate process, and does the steps before the
 //! optimizer.
 //!
-//! This is the first work on a program that anybody may have written. The validator and the
+//! This is the first work on a program that anyone may have written. The validator and the
 //! engine's front end take time and memory that grow faster than the input, and the text parser and
 //! the encoder read it too. So all of them have a process with limits and walls, as the compiler
 //! has. The same process prepares the program for the optimizer. If the optimizer gets nothing of
@@ -38,7 +38,7 @@ pub struct FrontEnd {
 pub struct Facts {
     /// Whether the input was in the text format.
     pub from_text: bool,
-    /// How a core module was made a component; none where it was not.
+    /// How a core module became a component; `None` if it did not.
     pub adapter: Option<Adapter>,
     /// What a core module became, and why.
     pub choice: Option<Choice>,
@@ -57,11 +57,11 @@ pub struct Facts {
 pub struct Fronted {
     /// The valid program.
     pub component: ValidComponent,
-    /// How it came to be one, and what it asks for.
+    /// How it became a program, and what it needs.
     pub facts: Facts,
 }
 
-/// What is still to be done with a program before it is compiled.
+/// The remaining steps of a program before it is compiled.
 #[derive(Debug)]
 pub struct Ahead {
     /// What comes next.
@@ -86,7 +86,7 @@ pub enum FrontError {
     /// The bytes are not an input.
     #[error(transparent)]
     Input(InputError),
-    /// The input is not a valid program, or cannot become what was asked for.
+    /// The input is not a valid program, or cannot become the requested kind.
     #[error("{error}")]
     Program {
         /// Why not.
@@ -162,8 +162,8 @@ impl FrontEnd {
         self.read(bytes, &Task::Read(None), deadline, fronted)
     }
 
-    /// Reads an input, validates it, and makes of it what `asked` names, as [`crate::read`] and
-    /// [`crate::adapt()`] do.
+    /// Reads an input, validates it, and turns it into the kind that `asked` names, as
+    /// [`crate::read`] and [`crate::adapt()`] do.
     ///
     /// # Errors
     ///
@@ -194,8 +194,8 @@ impl FrontEnd {
         self.read(bytes, &task, deadline, prepared)
     }
 
-    /// Checks that a snapshot is valid and is `program` but for its state. Takes the steps up to the
-    /// optimizer for it, as [`prepare`](Self::prepare) does.
+    /// Checks that a snapshot is valid and is `program` but for its state. Takes the steps up to
+    /// the optimizer for it, as [`prepare`](Self::prepare) does.
     ///
     /// # Errors
     ///

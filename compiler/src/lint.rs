@@ -85,8 +85,8 @@ pub struct Cause {
     pub reason: Reason,
 }
 
-/// The longest name of a module or of a cause that a finding has, in bytes. A module's name stands in
-/// each of its findings.
+/// The longest name of a module or of a cause that a finding has, in bytes. A module's name stands
+/// in each of its findings.
 const MAX_NAME_LEN: usize = 256;
 
 /// A name as a finding has it.

@@ -1,6 +1,6 @@
-//! POSIX access control lists: whom else they let write to a folder.
+//! POSIX access control lists: which other users they let write to a folder.
 //!
-//! Where a file has such a list, the bits of its group in its mode are the list's mask. No user or
+//! If a file has such a list, the bits of its group in its mode are the list's mask. No user or
 //! group that the list names may do more than these bits say. So the list matters only where these
 //! bits may be set.
 //!

@@ -36,7 +36,7 @@ const FINISHED: Mode = Mode::from_raw_mode(0o444);
 const LOCK: Mode = Mode::from_raw_mode(0o600);
 /// Folders are their owner's to change.
 const FOLDER: Mode = Mode::from_raw_mode(FOLDER_MODE);
-/// How often a file is opened anew that was replaced between its opening and a look at it.
+/// How often a file is opened again that was replaced between its opening and a look at it.
 const TRIES: usize = 8;
 
 /// An open folder that only a trusted user can change.
@@ -64,7 +64,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens the folder at `path`; makes it, and those above it, where there is none. Gives those
+    /// Opens the folder at `path`; makes it, and those above it, if there is none. Gives those
     /// that were made.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens a folder in this one, and makes it where there is none.
+    /// Opens a folder in this one, and makes it if there is none.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Files that decide what a host trusts: read only if no other user can have written them.
+//! Files that decide what a host trusts. They are read only if no other user can have written them.
 
 use std::fs::File;
 use std::io;
@@ -23,8 +23,8 @@ pub enum GuardError {
     /// A symbolic link, which another user may point elsewhere.
     #[error("a symbolic link, which another user may point elsewhere")]
     SymbolicLink,
-    /// A file that its group or everybody may change.
-    #[error("others than its owner can write it (mode {mode:04o})")]
+    /// A file that its group or others may change.
+    #[error("users other than its owner can write it (mode {mode:04o})")]
     Writable {
         /// The file's mode, without its type.
         mode: u32,
@@ -36,7 +36,7 @@ pub enum GuardError {
         uid: u32,
     },
     /// Others can open a file that only its owner should be able to hold a lock on.
-    #[error("others than its owner can open it (mode {mode:04o})")]
+    #[error("users other than its owner can open it (mode {mode:04o})")]
     Readable {
         /// The file's mode, without its type.
         mode: u32,
@@ -69,8 +69,8 @@ impl From<WayError> for GuardError {
     }
 }
 
-/// Reads a whole file through one descriptor, which is also what is judged. So are the folders
-/// above it, up to the root.
+/// Reads a whole file through one descriptor, and checks that descriptor. It also checks the
+/// folders above the file, up to the root.
 ///
 /// # Errors
 ///
@@ -103,7 +103,7 @@ fn open(path: &Path) -> Result<File, GuardError> {
 }
 
 /// Whether a file is this user's or root's own, and no other user can even open it, by what is
-/// known of it without following links. A user who can open a file can hold a lock on it for ever.
+/// known of it without following links. A user who can open a file can hold a lock on it forever.
 ///
 /// # Errors
 ///

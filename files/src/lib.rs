@@ -4,12 +4,13 @@
 //! - [`read_bounded`], [`open_regular`], [`open_stream`]: reads with a bound, which never wait for
 //!   the writer of a pipe that has none
 //! - [`way`], [`read_guarded`]: who can change a file and everything above it
-//! - [`write_aside`], [`put_all`], [`NewFolders`]: files that are whole on the disk before they have
-//!   their names, and folders that go again if the files do not come
+//! - [`write_aside`], [`put_all`], [`NewFolders`]: files that are whole on the disk before they
+//!   have their names, and folders that are removed again if the files do not come
 //! - [`lock_private`], [`replace_private`]: files of this user alone
 //! - [`wait_for_lock`], [`try_lock`]: locks
 //! - [`write_sparse`]: blocks of zeros that take no room
-//! - `Folder` (on Linux): all of this in one open folder, in which no other user can redirect a path
+//! - `Folder` (on Linux): all of this in one open folder, in which no other user can redirect a
+//!   path
 //!
 //! Nothing here knows what the files hold.
 

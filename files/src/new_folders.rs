@@ -1,4 +1,4 @@
-//! Folders for new files, which go again if the files do not come.
+//! Folders for new files. They are removed again if the files do not come.
 //!
 //! Source for private folders: XDG Base Directory Specification, "Referencing this specification".
 

@@ -33,7 +33,7 @@ pub enum PrivateError {
 /// until the file is dropped.
 ///
 /// A file that another user put there is refused before it is opened and again after: that user
-/// could hold the lock for ever, and opening a pipe would wait.
+/// could hold the lock forever, and opening a pipe would wait.
 ///
 /// # Errors
 ///

@@ -9,8 +9,8 @@ use std::io::{self, Seek as _, Write as _};
 /// What is left out when it is all zeros, in bytes: a block of most file systems, and of fs-verity.
 const BLOCK: usize = 4096;
 
-/// Writes to a new file from where it stands, and leaves out blocks of zeros. At the end, the
-/// file's length is for the caller to set: what comes last may be a hole.
+/// Writes to a new file from its current position, and leaves out blocks of zeros. The caller must
+/// set the file's length afterwards, because the end may be a hole.
 ///
 /// # Errors
 ///

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum WayError {
     /// A folder or a link on the way cannot be looked at, or is not there.
-    #[error("cannot look at `{}`", at.display())]
+    #[error("cannot examine `{}`", at.display())]
     Io {
         /// The folder or link.
         at: PathBuf,
@@ -25,7 +25,7 @@ pub enum WayError {
     },
     /// A folder that other users may change, and whose sticky bit is not set.
     #[error(
-        "others than its owner can replace what is in the folder `{}` (mode {mode:04o})",
+        "users other than its owner can replace what is in the folder `{}` (mode {mode:04o})",
         at.display()
     )]
     Writable {

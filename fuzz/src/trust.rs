@@ -7,7 +7,7 @@ use edgec_artifact::{Artifact, Envelope, Manifest, Signature, Statement, encode,
 use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_verifier::{Expected, TrustPolicy, TrustedKey};
 
-/// The example key of RFC 8410, section 10.3: everybody has it, so no policy trusts it.
+/// The example key of RFC 8410, section 10.3: everyone has it, so no policy trusts it.
 pub const SECRET_KEY: &str = "-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 -----END PRIVATE KEY-----

@@ -1,9 +1,9 @@
 //! A host of `wasi:cli` programs: takes one from a store by its name, and runs it for a minute at
 //! most.
 //!
-//! `cargo run -p edgec-loader --example cli_host -- [--state FILE] STORE NAME POLICY [ARGUMENT]...`,
-//! for artifacts of `edgec build --profile edge`. The state file remembers the newest policy: then
-//! no later run follows an older one, and the policy must state a version.
+//! `cargo run -p edgec-loader --example cli_host -- [--state FILE] STORE NAME POLICY
+//! [ARGUMENT]...`, for artifacts of `edgec build --profile edge`. The state file remembers the
+//! newest policy: then no later run follows an older one, and the policy must state a version.
 
 use std::error::Error;
 use std::fmt::Display;

@@ -1,16 +1,16 @@
-//! Of several artifacts of one release, the one that fits this host best: what a store does, for
-//! files.
+//! Chooses, from several artifacts of one release, the one that fits this host best: as a store
+//! does, but for files.
 
 use edgec_verifier::{HostProfile, Manifest};
 
 use crate::{LoadError, VerifiedFile};
 
-/// Of verified files, by its place, the one that uses most of what `host` has; of two that use as
-/// much the first. A host without an engine yet is [`HostProfile::here`], one with an engine
+/// Returns the index of the verified file that uses most features of `host`; if two use as many,
+/// the first. A host without an engine yet is [`HostProfile::here`], one with an engine
 /// [`HostEngine::host`](crate::HostEngine::host).
 ///
-/// All of them are verified first, also those that are not taken. Otherwise a user who can plant a
-/// file could decide which of the others is run.
+/// All files are verified first, also those that are not chosen. Otherwise a user who can plant a
+/// file could decide which of the others runs.
 ///
 /// # Errors
 ///

@@ -32,7 +32,7 @@ fn config(profile: EngineProfile) -> Config {
     config
 }
 
-/// An engine, with what it takes artifacts of: [`engine`] makes them.
+/// An engine with the profile of its artifacts. [`engine`] makes one.
 ///
 /// Cheap to clone; all clones are one engine.
 #[derive(Clone, Debug)]
@@ -46,17 +46,17 @@ pub struct HostEngine {
 ///
 /// # Errors
 ///
-/// What Wasmtime says when it cannot be had: an instance pool wants address space
+/// Wasmtime's error if it cannot make the engine: an instance pool needs address space
 /// ([`crate::PoolPlan::address_space`]).
 pub fn engine(profile: EngineProfile, limits: &Limits) -> Result<HostEngine> {
     HostEngine::with(profile, limits, |_| {})
 }
 
 impl HostEngine {
-    /// As [`engine`], and `change` has the last word on settings that artifacts do not depend on
-    /// (stack sizes, the allocator). The engine refuses artifacts whose settings differ from its
-    /// own, unless it is told not to compare versions (`Config::module_version`), which a host
-    /// must not do.
+    /// Like [`engine`], but `change` can change settings that artifacts do not depend on (stack
+    /// sizes, the allocator). The engine refuses artifacts whose settings differ from its own,
+    /// unless it is told not to compare versions (`Config::module_version`), which a host must not
+    /// do.
     ///
     /// # Errors
     ///
@@ -80,10 +80,10 @@ impl HostEngine {
         })
     }
 
-    /// The same engine on a CPU that is stated, not asked: an emulated one, or one of whose
-    /// features some are not to be used. What needs another CPU is refused with the missing
-    /// features named, before the engine sees it. The engine still asks the real one, so that a
-    /// false statement runs nothing.
+    /// The same engine, with a stated CPU instead of the detected one: an emulated CPU, or one with
+    /// features that must not be used. An artifact that needs another CPU is refused before the
+    /// engine sees it, with the names of the missing features. The engine still asks the real CPU,
+    /// so a false statement cannot make unsuitable code run.
     #[must_use]
     pub fn with_cpu(self, cpu: HostCpu) -> Self {
         let host = HostProfile::clone(&self.host).with_cpu(cpu);
@@ -98,18 +98,18 @@ impl HostEngine {
         &self.engine
     }
 
-    /// What artifacts must be of.
+    /// The profile that artifacts must have.
     pub fn profile(&self) -> EngineProfile {
         self.profile
     }
 
-    /// This machine, as artifacts are compared with it; asked for once.
+    /// This machine's profile, which artifacts are compared with. It is detected once.
     pub fn host(&self) -> &HostProfile {
         &self.host
     }
 
-    /// Advances the engine's epoch every `period`, in a thread of its own, until the result is
-    /// dropped: what the deadlines of an edge program's stores count
+    /// Advances the engine's epoch every `period`, in a separate thread, until the result is
+    /// dropped. The deadlines of an edge program's stores count epochs
     /// (`wasmtime::Store::set_epoch_deadline`; without a deadline, a store stops its program at
     /// once).
     pub fn tick(&self, period: Duration) -> Ticker {

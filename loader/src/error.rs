@@ -8,10 +8,10 @@ use edgec_verifier::{Kind, LoadMode, MAX_ARTIFACT_LEN, Unfit, VerifyError, error
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file cannot be opened or read, or memory cannot be had.
+    /// The file cannot be opened or read, or there is no memory.
     #[error("cannot read the artifact")]
     Io(#[from] io::Error),
-    /// A folder, a pipe, a device: nothing whose length is known.
+    /// A folder, a pipe or a device: something without a known length.
     #[error("not a regular file")]
     NotAFile,
     /// Longer than any artifact.
@@ -23,8 +23,8 @@ pub enum LoadError {
     /// The artifact fails verification under the policy.
     #[error("the artifact is not trusted")]
     Verify(#[from] VerifyError),
-    /// The policy wants the bytes kept from changing by stronger means than these.
-    #[error("the policy wants load mode {wanted} or better, this would be {found}")]
+    /// The policy requires stronger protection of the bytes.
+    #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
     Mode {
         /// How they would be kept.
         found: LoadMode,
@@ -43,17 +43,17 @@ pub enum LoadError {
         /// What the caller asked for.
         wanted: Kind,
     },
-    /// The clock stands before 1970: it was never set, and no validity can be judged.
+    /// The clock is before 1970: it was never set, so no validity can be checked.
     #[error("the clock is not set")]
     Clock,
-    /// There is no policy to judge by.
+    /// There is no policy to check against.
     #[cfg(target_os = "linux")]
-    #[error("there is no trust policy to judge it by")]
+    #[error("there is no trust policy to check it against")]
     Policy(#[source] crate::policy_source::PolicySourceError),
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// Several artifacts of which none is for this host.
+    /// There are several artifacts, but none is for this host.
     #[error("none of the artifacts fits this host{}", reasons(unfit))]
     NoneFits {
         /// The target of each, and what is in the way.
@@ -67,7 +67,7 @@ pub enum LoadError {
         /// Of one that differs.
         other: String,
     },
-    /// The program imports what its manifest does not state, and no policy has judged.
+    /// The program has an import that its manifest does not state, so no policy has checked it.
     #[error("the program imports {}, which its manifest does not state", imports.join(", "))]
     Undeclared {
         /// Every such import.
@@ -76,11 +76,11 @@ pub enum LoadError {
     /// The engine does not accept the image.
     #[error("the engine refused the image: {0:#}")]
     Engine(wasmtime::Error),
-    /// The host's linker lacks an import of the program, or has it with another type; or the
-    /// program is not of the kind that the host serves.
+    /// The host's linker lacks an import of the program, or has it with another type; or the host
+    /// does not serve programs of this kind.
     #[error("the program does not have the imports and exports that this host supports: {0:#}")]
     Link(wasmtime::Error),
-    /// The store does not have it, or has it no longer as it was admitted.
+    /// The store does not have the artifact, or the artifact has changed since its admission.
     #[cfg(target_os = "linux")]
     #[error(transparent)]
     Store(#[from] edgec_store::StoreError),

@@ -55,7 +55,7 @@ pub struct PoolPlan {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlanError {
-    /// A manifest does not say what all of the program's instances need.
+    /// A manifest does not say everything that the program's instances need.
     #[error("the manifest of `{name}` does not state all that the program needs")]
     Incomplete {
         /// The application.
@@ -120,8 +120,8 @@ impl PoolPlan {
         Ok(plan)
     }
 
-    /// As [`Self::fitting`], for all of the programs but those that no such pool fits: one tenant's
-    /// needs do not keep a host of many from starting. Each of those is refused when it is loaded.
+    /// Like [`Self::fitting`], but leaves out programs that fit no such pool, so that one tenant's
+    /// needs do not keep a host from starting. Loads of these programs are refused.
     pub fn fitting_most<'a>(
         instances: u32,
         memory_bytes: u64,
@@ -145,7 +145,7 @@ impl PoolPlan {
         }
     }
 
-    /// Makes room for a program; when there is none, nothing changes.
+    /// Makes room for a program; if there is none, nothing changes.
     fn include(&mut self, manifest: &Manifest) -> Result<(), PlanError> {
         let needs = &manifest.resources;
         let name = || manifest.name.clone();

@@ -1,8 +1,8 @@
 //! From a file to a component that can be instantiated.
 //!
-//! The file is opened once and read once, into memory that no other process can change; that
-//! memory is what is verified and what is loaded. A path is never opened a second time.
-//! A host that loads more than once admits to a store instead ([`crate::store`]).
+//! The file is opened once and read once, into memory that no other process can change; that memory
+//! is what is verified and what is loaded. A path is never opened a second time. A host that loads
+//! often should admit artifacts to a store instead ([`crate::store`]).
 
 use std::fs::File;
 use std::io;
@@ -18,12 +18,13 @@ use crate::{HostEngine, LoadError, Loaded, LoadedComponent, LoadedModule};
 
 /// Verifies an artifact that holds a component, and loads it.
 ///
-/// `expected` says which application the caller means: a validly signed other one is refused.
+/// `expected` names the application that the caller expects. Another one is refused, even if its
+/// signatures are valid.
 ///
 /// # Errors
 ///
-/// [`LoadError`] names the first thing in the way. But for [`LoadError::Engine`] and
-/// [`LoadError::Undeclared`], the engine has then seen nothing; nothing is ever run.
+/// [`LoadError`] names the first problem. Except for [`LoadError::Engine`] and
+/// [`LoadError::Undeclared`], the engine has not seen any byte when the error occurs. No code runs.
 pub fn load(
     engine: &HostEngine,
     path: impl AsRef<Path>,
@@ -57,8 +58,7 @@ use {
 #[cfg(not(target_os = "linux"))]
 use crate::private::{self as mapped, MODE, PrivateBytes as StableBytes, read};
 
-/// A file that was verified and that no engine has seen yet: which engine it fits is in its
-/// manifest.
+/// A verified file that no engine has seen yet. Its manifest says which engine it fits.
 #[derive(Debug)]
 pub struct VerifiedFile {
     bytes: StableBytes,
@@ -87,7 +87,7 @@ impl VerifiedFile {
         Ok(Self { bytes, facts })
     }
 
-    /// What its signers say about it.
+    /// The manifest, which is what its signers say about it.
     pub fn manifest(&self) -> &Manifest {
         self.facts.manifest()
     }

@@ -20,7 +20,7 @@ use crate::{HostEngine, LoadError};
 pub struct LoadReport {
     /// How its bytes are kept from changing.
     pub mode: LoadMode,
-    /// Whether signatures and policy were judged for this load, or for an earlier one of the same
+    /// Whether signatures and policy were checked for this load, or for an earlier load of the same
     /// image and manifest under the same policy.
     pub verdict: Verdict,
     /// The image's fs-verity digest.
@@ -41,8 +41,8 @@ pub struct Loaded<P> {
 pub type LoadedComponent = Loaded<Component>;
 /// A verified core module in an engine.
 pub type LoadedModule = Loaded<Module>;
-/// A verified component whose imports are resolved: what a request instantiates
-/// (`instantiate` and `instantiate_async` are those of Wasmtime's `InstancePre`).
+/// A verified component with resolved imports, ready for instantiation by requests (`instantiate`
+/// and `instantiate_async` are those of Wasmtime's `InstancePre`).
 pub type LoadedPre<T> = Loaded<InstancePre<T>>;
 /// The same of a verified core module.
 pub type LoadedModulePre<T> = Loaded<wasmtime::InstancePre<T>>;
@@ -88,23 +88,23 @@ impl<P> Loaded<P> {
         &self.program
     }
 
-    /// What its signers say about it.
+    /// The manifest, which is what its signers say about it.
     pub fn manifest(&self) -> &Manifest {
         self.facts.manifest()
     }
 
-    /// The program, taken out. With this value goes what is known about the program and, for one
-    /// from a store, the lock that says that its image is in use: a collection may then remove the
-    /// image's file. Its pages stay for the program as long as that lives.
+    /// Returns the program alone. This drops what is known about it, and for a program from a store
+    /// also the lock on its image: a collection may then remove the image's file. The mapped pages
+    /// stay as long as the program lives.
     pub fn into_program(self) -> P {
         self.program
     }
 
-    /// The same program in another form: the typed one, say, that `bindgen!` makes of an
-    /// `InstancePre`.
+    /// Converts the program to another form, for example to the typed one that `bindgen!` makes
+    /// from an `InstancePre`.
     ///
-    /// That what `change` gives back is made of this program, and of nothing else, is the caller's
-    /// to see to: manifest and report go on to speak of what was verified. A copy of the program
+    /// The caller must make sure that the result of `change` is made from this program and from
+    /// nothing else: manifest and report still describe what was verified. A copy of the program
     /// that `change` keeps elsewhere holds no lock on its file, as after [`Self::into_program`].
     ///
     /// # Errors
@@ -124,7 +124,7 @@ impl<P> Loaded<P> {
         self.facts.accepted()
     }
 
-    /// Every check that was made; those that warn are the host's to log.
+    /// Every check that was made. The host should log those that warn.
     pub fn checks(&self) -> &[Check] {
         self.facts.checks()
     }
@@ -140,7 +140,7 @@ impl LoadedComponent {
     ///
     /// # Errors
     ///
-    /// What Wasmtime says: an import that the linker lacks, or has with another type.
+    /// Wasmtime's error: the linker lacks an import, or has it with another type.
     pub fn instantiate_pre<T: 'static>(
         &self,
         linker: &Linker<T>,
@@ -160,7 +160,7 @@ impl LoadedModule {
     ///
     /// # Errors
     ///
-    /// What Wasmtime says: an import that the linker lacks, or has with another type.
+    /// Wasmtime's error: the linker lacks an import, or has it with another type.
     pub fn instantiate_pre<T: 'static>(
         &self,
         linker: &wasmtime::Linker<T>,

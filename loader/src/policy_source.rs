@@ -12,22 +12,22 @@ use edgec_verifier::{
 
 use crate::clock::now;
 
-/// Why a host has no policy to judge by. Nothing is trusted then.
+/// Why a host has no policy. Nothing is trusted then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicySourceError {
-    /// The file cannot be read, others may write it, it is no policy, or the policy has expired.
+    /// The file cannot be read, others may write it, it is not a policy, or the policy has expired.
     #[error(transparent)]
     File(#[from] PolicyFileError),
-    /// The policy is older than one that was followed before, or the newest policy seen cannot be
+    /// The policy is older than one that the host used before, or the newest policy seen cannot be
     /// remembered.
     #[error(transparent)]
     State(#[from] PolicyStateError),
-    /// The clock stands before 1970: it was never set, and no validity can be judged.
+    /// The clock is before 1970: it was never set, so no validity can be checked.
     #[error("the clock is not set")]
     Clock,
     /// The host's own source failed.
-    #[error("the host's policy could not be had")]
+    #[error("the host's policy is not available")]
     Host(#[source] Box<dyn Error + Send + Sync>),
 }
 
@@ -104,14 +104,14 @@ pub(crate) struct Followed {
     pub(crate) read: Instant,
 }
 
-/// Gives a [`Deployment`](crate::store::Deployment) its policy, anew at each refresh.
+/// Gives a [`Deployment`](crate::store::Deployment) its policy, again at each refresh.
 #[derive(Clone)]
 pub struct PolicySource(Arc<Source>);
 
 type Source = dyn Fn() -> Result<TrustPolicy, PolicySourceError> + Send + Sync;
 
 impl PolicySource {
-    /// A source of the host's own, such as a service. While it fails, nothing is trusted.
+    /// The host's own source, such as a service. While it fails, nothing is trusted.
     pub fn by<E: Into<Box<dyn Error + Send + Sync>>>(
         source: impl Fn() -> Result<TrustPolicy, E> + Send + Sync + 'static,
     ) -> Self {

@@ -1,8 +1,9 @@
 //! Private keys under a passphrase: PKCS#8 `EncryptedPrivateKeyInfo` (RFC 5958, section 3)
 //! with PBES2 (RFC 8018, section 6.2), which `openssl pkey` reads and writes as well.
 //!
-//! Written with scrypt and AES-256-CBC; read with scrypt or PBKDF2 over SHA-2, and AES in CBC
-//! or GCM. A file says itself how much work its passphrase is: it is bounded before any is done.
+//! Written with scrypt and AES-256-CBC; read with scrypt or PBKDF2 over SHA-2, and AES in CBC or
+//! GCM. The file itself says how much work its passphrase needs. edgec checks a limit before it
+//! does any work.
 
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::{
@@ -50,8 +51,8 @@ impl SecretKey {
     /// # Errors
     ///
     /// [`SecretKeyError::Document`], [`SecretKeyError::EncryptedPem`], [`SecretKeyError::Cipher`],
-    /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] when the passphrase
-    /// does not open it; [`SecretKeyError::Pem`] when what it opens is no Ed25519 key.
+    /// [`SecretKeyError::TooCostly`], or [`SecretKeyError::Passphrase`] if the passphrase does not
+    /// open it; [`SecretKeyError::Pem`] if the content is not an Ed25519 key.
     pub fn from_encrypted_pem(pem: &str, passphrase: &[u8]) -> Result<Self, SecretKeyError> {
         let pem = tidy(pem).map_err(|error| match error {
             SecretKeyError::Pem => SecretKeyError::EncryptedPem,

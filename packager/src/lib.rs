@@ -1,8 +1,8 @@
 //! Putting image and manifest together, and signing them.
 //!
-//! Private keys live in this crate, or outside of edgec: the holder of one signs
-//! [`UnsignedArtifact::pae`]. An [`UnsignedArtifact`] becomes a [`SignedArtifact`] by a signature
-//! that was just verified; only a signed artifact has bytes to write.
+//! Private keys are in this crate, or outside of edgec: the holder of a key signs
+//! [`UnsignedArtifact::pae`]. A verified signature turns an [`UnsignedArtifact`] into a
+//! [`SignedArtifact`]. Only a signed artifact has bytes to write.
 
 #![forbid(unsafe_code)]
 

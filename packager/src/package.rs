@@ -105,8 +105,8 @@ impl UnsignedArtifact {
     }
 }
 
-/// The artifact `file` without the signatures under `key_id`. Those that stay are not verified,
-/// so that what comes back is no [`SignedArtifact`].
+/// Returns the artifact `file` without the signatures under `key_id`. The remaining signatures are
+/// not verified, so the result is not a [`SignedArtifact`].
 ///
 /// # Errors
 ///

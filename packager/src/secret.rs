@@ -33,7 +33,7 @@ pub enum SecretKeyError {
     #[error("not an Ed25519 private key in PKCS#8 PEM (`BEGIN PRIVATE KEY`)")]
     Pem,
     /// A damaged or unsupported PEM document. The text is not repeated.
-    #[error("the private key's PEM is not read")]
+    #[error("the private key's PEM cannot be read")]
     Document(#[from] PemError),
     /// The key is encrypted, and no passphrase was given.
     #[error("the private key is encrypted: it takes a passphrase")]
@@ -54,7 +54,7 @@ pub enum SecretKeyError {
     #[error("the passphrase does not open this private key")]
     Passphrase,
     /// The key's public half is unfit.
-    #[error("the private key's public half is unfit")]
+    #[error("the private key's public half cannot be used")]
     Public(#[from] KeyError),
 }
 

@@ -30,7 +30,7 @@ const CHUNK: usize = 1 << 20;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Admission {
-    /// What its signers say about it.
+    /// The manifest, which is what its signers say about it.
     pub manifest: Manifest,
     /// Every check that was made.
     pub checks: Vec<Check>,
@@ -40,7 +40,8 @@ pub struct Admission {
     pub change: Change,
     /// Whether loads of the name take it.
     pub standing: Standing,
-    /// What was current before, if that is of another kind: hosts that load it cannot load this.
+    /// The version that was current before, if it is of another kind: hosts that load it cannot
+    /// load this one.
     pub other_kind: Option<OtherKind>,
 }
 
@@ -56,7 +57,7 @@ pub enum Change {
     Repaired,
     /// Another artifact of the same version, target and profile was there.
     Replaced {
-        /// That one's image; this one's, when it was signed anew.
+        /// That one's image; this one's, when it was signed again.
         image: VerityDigest,
     },
 }

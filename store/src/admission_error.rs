@@ -14,10 +14,10 @@ use super::StoreError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdmissionError {
-    /// The file cannot be opened or read, or memory cannot be had.
+    /// The file cannot be opened or read, or there is no memory.
     #[error("cannot read the artifact")]
     Io(#[from] io::Error),
-    /// A folder, a pipe, a device: nothing whose length is known.
+    /// A folder, a pipe or a device: something without a known length.
     #[error("not a regular file")]
     NotAFile,
     /// Longer than any artifact.
@@ -29,18 +29,18 @@ pub enum AdmissionError {
     /// The artifact fails verification under the policy.
     #[error("the artifact is not trusted")]
     Verify(#[from] VerifyError),
-    /// The policy wants the bytes kept from changing by stronger means than these.
-    #[error("the policy wants load mode {wanted} or better, this would be {found}")]
+    /// The policy requires stronger protection of the bytes.
+    #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
     Mode {
-        /// How they are kept.
+        /// How they would be kept.
         found: LoadMode,
         /// What the policy wants at least.
         wanted: LoadMode,
     },
-    /// The clock stands before 1970: it was never set, and no validity can be judged.
+    /// The clock is before 1970: it was never set, so no validity can be checked.
     #[error("the clock is not set")]
     Clock,
-    /// The store does not have it, or has it no longer as it was admitted.
+    /// The store does not have the artifact, or the artifact has changed since its admission.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -117,7 +117,7 @@ impl<'a> History<'a> {
     }
 
     /// Puts a release in; the newest becomes the current one, unless hosts would lose the
-    /// application by that, or an older one was chosen. Says also whether that mended a damaged
+    /// application by that, or an older one was chosen. Says also whether that repaired a damaged
     /// `current`.
     pub(crate) fn put(&self, mut release: Release) -> Result<(Standing, bool), StoreError> {
         let (current, mended) = match self.settled() {
@@ -168,7 +168,7 @@ impl<'a> History<'a> {
     }
 
     /// Removes a version; says which one is current then. If the current one went, the one before
-    /// it becomes current, and when there is none, the newest, of those that can be read. When none
+    /// it becomes current, and if there is none, the newest, of those that can be read. When none
     /// would be left, nothing is done and there is no answer.
     pub(crate) fn remove(
         &self,

@@ -1,5 +1,5 @@
-//! Judging what a store keeps: how it is kept, and whether a policy lets it in under the name that
-//! points at it.
+//! Checks of stored artifacts: how they are kept, and whether a policy accepts them under the name
+//! that points at them.
 
 use std::fs::File;
 

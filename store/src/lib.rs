@@ -1,5 +1,6 @@
 //! The admission store: an artifact is verified once, when it is admitted, and from then on loaded
-//! in constant time, also after a restart. `edgec-loader` loads from it; this crate links no engine.
+//! in constant time, also after a restart. `edgec-loader` loads from it; this crate links no
+//! engine.
 //!
 //! ```text
 //! STORE/
@@ -169,7 +170,7 @@ impl Store {
     }
 
     /// As [`Self::create`]; also gives what was made if the store was not there. Unless that is
-    /// kept, the store goes again.
+    /// kept, the store is removed again.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! What is in a store, as far as that is seen without reading images.
+//! The content of a store, as far as it can be seen without reading images.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ pub(super) const TRIES: usize = 3;
 pub struct StoredArtifact {
     /// The application.
     pub name: String,
-    /// Its release channel, where it states one.
+    /// Its release channel, if it states one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
     /// Its version.
@@ -33,13 +33,14 @@ pub struct StoredArtifact {
     pub profile: String,
     /// The image's fs-verity digest.
     pub image: VerityDigest,
-    /// Whether it is there, as far as that is seen without reading the image.
+    /// Whether it is there, as far as can be seen without reading the image.
     pub condition: Condition,
     /// The length of the image's file in bytes.
     pub length: u64,
-    /// What it takes on the disk, in bytes: holes take nothing.
+    /// Its size on the disk, in bytes: holes take nothing.
     pub disk: u64,
-    /// How a load finds it kept; none when the image is not there, or not as a store keeps one.
+    /// The mode in which a load finds it; `None` if the image is missing, or is not in a store's
+    /// form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<LoadMode>,
 }
@@ -49,11 +50,11 @@ pub struct StoredArtifact {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Condition {
-    /// They are, and the image is as long as its manifest says.
+    /// Both are there, and the image is as long as its manifest says.
     Whole,
     /// One of them is not there.
     Missing,
-    /// One of them is not as it was admitted.
+    /// One of them has changed since its admission.
     Damaged,
     /// The system does not let this process read one of them.
     Unreadable,
@@ -110,13 +111,13 @@ impl Store {
         }
     }
 
-    /// The images that loads would take, one a target and engine profile, for people and tools that
-    /// look at them. Opening such a path verifies nothing.
+    /// The images that loads would take, one for each target and engine profile, for people and
+    /// tools that examine them. Opening such a path verifies nothing.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unknown`]; what is wrong with an image, as far as that is seen without reading
-    /// it.
+    /// [`StoreError::Unknown`], or the problem with an image, as far as it can be seen without
+    /// reading the image.
     pub fn image_paths(
         &self,
         application: impl Into<Application>,

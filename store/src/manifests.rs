@@ -1,4 +1,4 @@
-//! What a host plans for: the manifests of all that is current.
+//! The manifests of all current artifacts, for a host to plan its pool.
 
 use edgec_verifier::{Kind, Manifest};
 
@@ -9,8 +9,8 @@ use super::survey::Problem;
 use super::{Store, StoreError};
 
 impl Store {
-    /// What the signers of every current artifact say about it. That they are trusted was seen when
-    /// the artifacts were admitted. Also returns what is left out, since it could not be read.
+    /// The manifests of all current artifacts. Their signers were checked at admission. Also
+    /// returns the artifacts that are left out because they could not be read.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Which version of a name loads take, and names that go. Images stay until a collection.
+//! Which version of a name loads take, and the removal of names. Images stay until a collection.
 
 use edgec_files::Hold;
 
@@ -9,12 +9,13 @@ use super::{CHANGES, Store, StoreError};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Choice {
-    /// The version that was current, where there was one and it could be read.
+    /// The version that was current before, if there was one and it could be read.
     pub previous: Option<u64>,
-    /// Whether newer versions are there: none takes its place then until it is made current, also
-    /// none that is admitted later.
+    /// Whether there are newer versions. Then no newer version replaces it until one is made
+    /// current, not even one that is admitted later.
     pub stays: bool,
-    /// What was current before, if that is of another kind: hosts that load it cannot load this.
+    /// The version that was current before, if it is of another kind: hosts that load it cannot
+    /// load this one.
     pub other_kind: Option<OtherKind>,
 }
 
@@ -22,19 +23,19 @@ pub struct Choice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removal {
-    /// The versions that went.
+    /// The removed versions.
     pub versions: Vec<u64>,
-    /// The version that is current now; none when the application went as a whole.
+    /// The version that is current now; `None` if the whole application was removed.
     pub current: Option<u64>,
-    /// What was current before, if the current version is of another kind now: hosts that load the
+    /// The version that was current before, if the current one is of another kind: hosts that load
     /// one kind cannot load the other.
     pub other_kind: Option<OtherKind>,
 }
 
 impl Store {
-    /// Makes a version of an application the current one, whichever is (a version in `application`
-    /// says nothing): the way back from a bad release. The newest that is there lets newer ones
-    /// take its place again.
+    /// Makes a version of an application the current one, for example to roll back a bad release. A
+    /// version in `application` is ignored. If it is the newest version, newer ones can replace it
+    /// again.
     ///
     /// # Errors
     ///
@@ -57,8 +58,8 @@ impl Store {
         })
     }
 
-    /// Removes a version of an application, or all of them when none is named. The newest of those
-    /// that are left becomes current, if the current one went.
+    /// Removes a version of an application, or all versions if none is named. If the current
+    /// version is removed, the newest remaining one becomes current.
     ///
     /// # Errors
     ///

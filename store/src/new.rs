@@ -1,4 +1,4 @@
-//! Making a store. It goes again if nothing is admitted to it.
+//! Making a store. It is removed again if nothing is admitted to it.
 
 use std::path::Path;
 
@@ -6,8 +6,8 @@ use edgec_files::{Folder, Hold, NewFolders, sync_above};
 
 use super::{CHANGES, FOLDERS, FORMAT, FORMAT_FILE, LOCKS, StoreError};
 
-/// What was made for a store that was not there. Dropped, it goes again, unless something was
-/// admitted or another process works with the store.
+/// The files of a new store. If this value is dropped, they are removed, unless something was
+/// admitted or another process uses the store.
 #[derive(Debug)]
 #[must_use = "the store goes again unless it is kept"]
 pub struct NewStore {

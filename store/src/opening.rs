@@ -1,6 +1,6 @@
 //! What a load takes of a store: the artifacts that fit a host, and an image that the policy lets
-//! in. Nothing here takes longer for a longer image or a fuller store, but under a policy that
-//! wants the code audited: the first load then reads all code through a mapping.
+//! in. Nothing here takes longer for a longer image or a fuller store, except under a policy that
+//! requires an audit of the code: then the first load reads all code through a mapping.
 
 use std::sync::Arc;
 

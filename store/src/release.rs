@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 
-/// An application in a store: what it is called, in which channel, and which version of it is
-/// meant; none: the current one.
+/// An application in a store: its name, its channel, and a version; without a version, the current
+/// one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Application {
     pub(crate) name: String,
@@ -19,7 +19,7 @@ pub struct Application {
 }
 
 impl Application {
-    /// The application's current version, of the artifacts that state no channel.
+    /// The application's current version, among the artifacts without a channel.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -123,14 +123,14 @@ pub enum Standing {
         /// The version that is current.
         current: u64,
     },
-    /// An older one was made current ([`super::Store::make_current`]) and stays that until another
-    /// is.
+    /// An older one was made current ([`super::Store::make_current`]), and stays current until
+    /// another is made current.
     Chosen {
         /// The version that is current.
         current: u64,
     },
-    /// Hosts that run the current version have none of this one yet: it becomes current with the
-    /// last of these artifacts, or when it is made that.
+    /// Some hosts that run the current version have no artifact of this one yet. It becomes current
+    /// with the last of these artifacts, or if it is made current.
     Lacks {
         /// The version that is current.
         current: u64,
@@ -139,7 +139,7 @@ pub enum Standing {
     },
 }
 
-/// A current version whose programs are of another kind than those that take its place.
+/// A current version with programs of another kind than those that replace it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OtherKind {

@@ -1,4 +1,4 @@
-//! A look at all that a store has names for. What is wrong with one hides none of the others.
+//! A survey of everything that a store has names for. A damaged release does not hide others.
 
 use edgec_files::FolderError;
 
@@ -6,15 +6,15 @@ use super::history::{History, Releases};
 use super::release::Release;
 use super::{Store, StoreError};
 
-/// Something in a store that a look at all of it met and went on from.
+/// A problem that a survey of a store found and skipped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The application, where another file says which it is.
+    /// The application, if another file names it.
     pub name: Option<String>,
-    /// Its release channel, where it states one.
+    /// Its release channel, if it states one.
     pub channel: Option<String>,
-    /// The version, where it is about one.
+    /// The version, if the problem is about one.
     pub version: Option<u64>,
     /// What is wrong.
     pub error: StoreError,

@@ -23,7 +23,7 @@ pub(super) struct Subject {
     pub(super) mode: LoadMode,
 }
 
-/// Acceptances only: a refusal is found anew each time.
+/// Acceptances only: a refusal is found again each time.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts(Mutex<HashMap<Subject, Arc<Facts>>>);
 

@@ -1,4 +1,4 @@
-//! Whether everything in a store is as it was admitted.
+//! Whether everything in a store is unchanged since its admission.
 
 use std::io::Read as _;
 
@@ -14,8 +14,8 @@ use super::{AdmissionError, Store, StoreError, demand_mode, now};
 pub type Verification = (StoredArtifact, Option<AdmissionError>);
 
 impl Store {
-    /// Hashes every image, and judges every artifact that a name points at under a policy, each as
-    /// a host that sees it for the first time. Returns what is wrong with each. Also returns
+    /// Hashes every image, and verifies every artifact that a name points at under a policy, as a
+    /// host does that sees it for the first time. Returns the problem of each. Also returns
     /// releases that could not be read.
     ///
     /// # Errors

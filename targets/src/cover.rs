@@ -1,12 +1,13 @@
 //! Which targets a fleet needs: every host gets code that it can run.
 //!
-//! Two answers. The fewest targets such that each host has one: one a family, the best that all of
-//! its hosts run. Or for each host the best that it can run. Targets of the same code count as one,
-//! under the name that stands first in the registry.
+//! There are two modes. One chooses the fewest targets so that each host has one: for each family,
+//! the best target that all of its hosts can run. The other chooses for each host the best target
+//! that it can run. Targets with the same code count as one, under the first of their names in the
+//! registry.
 
 use crate::{Arch, HostCpu, Target, all};
 
-/// What is wanted of a set of targets.
+/// How to choose a set of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cover {
     /// As few targets as possible.
@@ -15,7 +16,7 @@ pub enum Cover {
     Best,
 }
 
-/// What one host is to be given.
+/// The target for one host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Assignment {
     /// The best target of the set that the host can run.

@@ -1,11 +1,11 @@
 //! The registry of CPU targets that edgec compiles for.
 //!
-//! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and
-//! the CPU features that a host must therefore have. [`HostCpu`] is what a machine
-//! offers; [`Target::fits`] compares the two. Two spellings that compiler and verifier share are
-//! here as well: [`EngineProfile`] names engine settings, and [`import_text`] a core module's
-//! imports. So is the list of those settings ([`EngineSettings`]). This crate is data and comparison:
-//! it touches no files and knows neither the engine nor signatures.
+//! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and the CPU features
+//! that a host must therefore have. [`HostCpu`] is what a machine offers; [`Target::fits`] compares
+//! the two. Two spellings that compiler and verifier share are here as well: [`EngineProfile`]
+//! names engine settings, and [`import_text`] a core module's imports. So is the list of those
+//! settings ([`EngineSettings`]). This crate is data and comparison: it touches no files and knows
+//! neither the engine nor signatures.
 //!
 //! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
 
@@ -122,7 +122,7 @@ impl Arch {
     }
 }
 
-/// One CPU feature: what a host must have when Cranelift may use it.
+/// One CPU feature, which a host must have if Cranelift may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuFeature {
     /// The name that Rust and LLVM use, for example `avx2` or `lse`.
@@ -226,7 +226,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// What is in the way: another family, or every feature that is missing.
+    /// The obstacle: another family, or all missing features.
     pub fn fits(&self, host: &HostCpu) -> Result<(), Misfit> {
         host.can_run(self.arch.name(), self.features.iter().map(|f| f.name))
     }

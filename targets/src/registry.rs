@@ -12,7 +12,7 @@ pub struct UnknownTarget {
     pub name: String,
     /// Up to three names or aliases that are spelled alike, nearest first, each of another target.
     pub nearest: Vec<&'static str>,
-    /// Why there is no target for this family, where that was decided.
+    /// Why there is no target for this family, if that was a decision.
     pub left_out: Option<&'static str>,
 }
 
@@ -67,7 +67,7 @@ impl HostCpu {
     }
 }
 
-/// What a build is for when no target is named: one conservative level a family.
+/// The targets of a build that names none: one conservative level for each family.
 pub fn default_targets() -> Vec<&'static Target> {
     all()
         .filter(|target| target.id == target.arch.name())

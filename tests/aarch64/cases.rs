@@ -1,4 +1,5 @@
-//! Every program of a folder: from files and from a store, of both engine profiles, for an older and a newer CPU.
+//! Every program of a folder: from files and from a store, of both engine profiles, for an older
+//! and a newer CPU.
 
 use std::error::Error;
 use std::fs;
@@ -13,15 +14,16 @@ use edgec_loader::{
 use crate::program::Example;
 use crate::{Cpu, Outcome};
 
-/// What every CPU of the family runs, and what one without the atomic instructions of Armv8.1 does not.
+/// What every CPU of the family runs, and what one without the atomic instructions of Armv8.1 does
+/// not.
 const OLDER: &str = "aarch64";
 const NEWER: &str = "neoverse-n1";
 
 /// A sentence, and whether it is true.
 type Checked = (String, Outcome);
 
-/// Tries every program: `FOLDER/cases/NAME` has its artifacts, `TARGET.PROFILE.cwasm`, and its [`Example`].
-/// `FOLDER/key.pub.pem` is the signer's.
+/// Tries every program: `FOLDER/cases/NAME` has its artifacts, `TARGET.PROFILE.cwasm`, and its
+/// [`Example`]. `FOLDER/key.pub.pem` is the signer's.
 pub(crate) fn check(folder: &Path, cpu: Cpu) -> Result<Vec<Checked>, Box<dyn Error>> {
     let key = PublicKey::from_pem(&fs::read_to_string(folder.join("key.pub.pem"))?)?;
     let name = "release".to_owned();

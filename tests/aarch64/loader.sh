@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Builds what a host links for aarch64, on this machine, and tries it under emulation: the tests of
 # edgec-targets, -artifact, -files, -verifier, -store and -loader, and hosts that load what this
-# machine's edgec builds, the programs in ../shared/guests among it. Public packages only; root on Debian for x86-64. Run it before a
-# release: docs/aarch64.md has the times, and the last log.
+# machine's edgec builds, the programs in ../shared/guests among it. Public packages only; root on
+# Debian for x86-64. Run it before a release: docs/aarch64.md has the times, and the last log.
 #
 #     tests/aarch64/loader.sh [EDGEC HTTP_HOST]
 #
-# EDGEC is the compiler and HTTP_HOST an example of edgec-loader, for this machine; they are built when not named.
+# EDGEC is the compiler and HTTP_HOST an example of edgec-loader, for this machine; they are built
+# when not named.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -14,13 +15,15 @@ cross=${EDGEC_CROSS_ROOT:-${XDG_CACHE_HOME:-$HOME/.cache}/edgec/cross}
 root=$cross/root
 suite=forky
 triple=aarch64-unknown-linux-gnu
-# A core without the atomic instructions of Armv8.1; the core of the newer target; all that the emulator has.
+# A core without the atomic instructions of Armv8.1; the core of the newer target; all that the
+# emulator has.
 older=cortex-a72
 newer=(neoverse-n1 max,pauth-impdef=on)
 
 step() { printf '\n=== %s (%d s)\n' "$*" "$SECONDS"; }
 
-# A Debian of its own: it has Rust with a standard library for arm64, and one version of the emulator.
+# A Debian of its own: it has Rust with a standard library for arm64, and one version of the
+# emulator.
 step "tools"
 need=()
 for tool in debootstrap:debootstrap curl:curl; do
@@ -95,8 +98,8 @@ crates $older build --quiet --examples
 
 for cpu in $older "${newer[@]}"; do
     step "the crates' tests on $cpu"
-    # The emulator passes no fs-verity on: to the loader it is a kernel without it. What one with it says
-    # to a wrong request cannot be asked here; tests/verity/run.sh asks on a real kernel.
+    # The emulator passes no fs-verity on: to the loader it is a kernel without it. What one with it
+    # says to a wrong request cannot be asked here; tests/verity/run.sh asks on a real kernel.
     crates "$cpu" test --no-fail-fast --lib -- --quiet \
         --skip verity::tests::what_the_kernel_cannot_do_is_an_error
 done

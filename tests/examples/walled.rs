@@ -1,4 +1,5 @@
-//! Tries from behind the walls of a worker what a hostile program would try: for `tests/it/walls.rs`.
+//! Tries from behind the walls of a worker what a hostile program would try: for
+//! `tests/it/walls.rs`.
 //!
 //! `walled nothing|streams|open FILE PARENT`: which walls, a file to read, and the process to look
 //! into. `open` puts up none. Beside the file is a program `FILE.tool`. The descriptor 9 is open.

@@ -6,8 +6,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 def need(condition, reason):
     if not condition: raise ValueError(reason)  # as the parsers of the standard library do
-# --- JSON and TOML. A shape is a dict (an object with these fields and no others, `name?` is optional), a list
-# of one (a list of such), or a function that says whether a value is right.
+# --- JSON and TOML. A shape is a dict (an object with these fields and no others, `name?` is
+# optional), a list of one (a list of such), or a function that says whether a value is right.
 def text(value): return type(value) is str
 def flag(value): return type(value) is bool
 def number(value): return type(value) is int and 0 <= value < 2**64

@@ -1,5 +1,5 @@
-//! Artifacts for aarch64 run, in a stock Wasmtime that is not ours, on emulated CPUs, and do what they do here.
-//! docs/aarch64.md says what else is tried.
+//! Artifacts for aarch64 run, in a stock Wasmtime that is not ours, on emulated CPUs, and do what
+//! they do here. docs/aarch64.md says what else is tried.
 
 use std::path::Path;
 use std::thread;
@@ -214,7 +214,8 @@ fn programs_do_what_they_do_here() {
         assert_eq!(CLI_GUESTS[0].file, "rust-worker-p2.wasm");
         assert_eq!(result["code"], 0, "edge on {cpu}: {result}");
         assert!(*stdout == expected[0].stdout, "edge on {cpu}");
-        // All that this host offers programs of `wasi:http`: an instance (tests/aarch64/loader.sh asks them).
+        // All that this host offers programs of `wasi:http`: an instance (tests/aarch64/loader.sh
+        // asks them).
         for name in proxies {
             let (result, _) = next();
             let exports = result["exports"].to_string();

@@ -1,4 +1,5 @@
-//! A build of several targets writes all artifacts or none. What it made on the way goes again.
+//! A build of several targets writes all artifacts or none. What it made on the way is removed
+//! again.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -83,7 +84,7 @@ fn an_artifact_that_cannot_take_its_place() {
     assert_eq!(sandbox.files(), before);
 }
 
-/// What there is no room for is written nowhere, and the new folders go again.
+/// What there is no room for is written nowhere, and the new folders are removed again.
 #[test]
 fn an_artifact_for_which_there_is_no_room() {
     let sandbox = sandbox();

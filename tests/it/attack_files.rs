@@ -179,7 +179,7 @@ fn row_33_a_writable_descriptor_kept_open() {
     refused(&host.sandbox, &host.arguments("run", "a.cwasm"), "layout");
 }
 
-/// Row 32: what is no file, under the name of one. A symbolic link is followed: what it
+/// Row 32: what is not a file, under the name of one. A symbolic link is followed: what it
 /// leads to is read once and judged.
 #[test]
 fn row_32_what_is_no_file() {

@@ -1,5 +1,5 @@
-//! Rows 28, 31, 33 and 35 of `docs/threat-model.md` for the admission store: verdicts that are remembered, files that
-//! change.
+//! Rows 28, 31, 33 and 35 of `docs/threat-model.md` for the admission store: verdicts that are
+//! remembered, files that change.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, File};

@@ -1,5 +1,5 @@
-//! Row 32 of `docs/threat-model.md` for the admission store: files that are none, files of others, and files in the
-//! place of others.
+//! Row 32 of `docs/threat-model.md` for the admission store: files that are none, files of others,
+//! and files in the place of others.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, Permissions};
@@ -14,7 +14,7 @@ use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::{fifo, skipped};
 
-/// Row 32: what is no file of the store's own, in the place of each of its files.
+/// Row 32: what is not a file of the store's own, in the place of each of its files.
 #[test]
 fn row_32_what_is_no_file_in_the_store() {
     let host = StoreHost::new();
@@ -67,7 +67,8 @@ fn row_32_what_is_no_file_in_the_store() {
     }
 }
 
-/// Row 32: only the owner or root can change a store's folders and those above it; links are refused.
+/// Row 32: only the owner or root can change a store's folders and those above it; links are
+/// refused.
 #[test]
 fn row_32_folders_of_others() {
     let host = StoreHost::new();

@@ -1,5 +1,5 @@
-//! The native-code audit: real artifacts are clean, and what is planted in one is found, by kind, function and
-//! place.
+//! The native-code audit: real artifacts are clean, and what is planted in one is found, by kind,
+//! function and place.
 
 use edgec_artifact::Manifest;
 use edgec_artifact::elf::ElfImage;
@@ -120,7 +120,8 @@ fn a_policy_demands_the_audit() {
     assert_eq!(silent.last(), Some(&("audit", "not applicable")));
 }
 
-/// The engine enters code where its table says: a table that leads elsewhere is found, by those who can read it.
+/// The engine enters code where its table says: a table that leads elsewhere is found, by those who
+/// can read it.
 #[test]
 fn the_engine_enters_functions_at_the_front() {
     let sandbox = Sandbox::empty();
@@ -283,10 +284,12 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// The code of a program beyond the reach of a call has veneers between its functions, which are called instead.
+/// The code of a program beyond the reach of a call has veneers between its functions, which are
+/// called instead.
 #[test]
 fn a_veneer_is_called_as_what_it_leads_to() {
-    // bl veneer, in a frame; ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; the word; a second function.
+    // bl veneer, in a frame; ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; the word; a
+    // second function.
     let text = |distance: u32| {
         let mut text = words(&[
             0xa9bf_7bfd,
@@ -308,7 +311,8 @@ fn a_veneer_is_called_as_what_it_leads_to() {
     let clean = audit(28);
     assert!(clean.is_clean(), "{:#?}", clean.findings);
     assert_eq!(clean.data, 4);
-    // Behind the frame of the second: neither the veneer nor what it leads to is entered at the front.
+    // Behind the frame of the second: neither the veneer nor what it leads to is entered at the
+    // front.
     let behind = audit(32).findings;
     let offsets: Vec<_> = behind
         .iter()
@@ -396,8 +400,9 @@ fn any_bytes_have_an_answer() {
     }
 }
 
-/// The example for every target, and the real programs for every target of different code in one profile,
-/// and for some in the other (but for the largest, of which two are audited where they are built).
+/// The example for every target, and the real programs for every target of different code in one
+/// profile, and for some in the other (but for the largest, of which two are audited where they are
+/// built).
 #[test]
 fn what_is_built_is_clean() {
     let sandbox = Sandbox::new();

@@ -25,8 +25,8 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs a verb within the limits, on a log where it reads one. Their sum is sampled, so each process
-/// also has a limit, which holds between two samples.
+/// Runs a verb within the limits, on a log where it reads one. Their sum is sampled, so each
+/// process also has a limit, which holds between two samples.
 fn run(sandbox: &Sandbox, arguments: &[&str], log: &[u8]) -> Ended {
     sandbox.write("log", log);
     // The unit of `-f` is 512 bytes in some shells, 1024 in others.
@@ -73,7 +73,8 @@ fn verbs() -> Vec<(Vec<&'static str>, i32)> {
     both.collect()
 }
 
-/// Puts an artifact before every verb. It ends as with a genuine one, or with an error of this code.
+/// Puts an artifact before every verb. It ends as with a genuine one, or with an error of this
+/// code.
 fn all_verbs(what: &str, file: &[u8], error: Option<&str>) {
     let host = Host::new(&Trust::Signer);
     host.sandbox.write("bomb.cwasm", file);

@@ -1,4 +1,5 @@
-//! `edgec check` and `edgec run` agree: whichever host is described, what the one says the other does.
+//! `edgec check` and `edgec run` agree: whichever host is described, what the one says the other
+//! does.
 
 use std::path::PathBuf;
 
@@ -88,9 +89,9 @@ fn what_check_says_of_this_machine_run_does() {
     assert_eq!(asked["releases"][0]["hosts"][0]["artifact"], best);
 }
 
-/// On CPUs that are stated, as an embedder with an emulator states them: every artifact on every CPU of the family
-/// is loaded, or refused with the features that the answer from afar names. What the stated
-/// CPU has and the real one lacks, the engine itself refuses.
+/// On CPUs that are stated, as an embedder with an emulator states them: every artifact on every
+/// CPU of the family is loaded, or refused with the features that the answer from afar names. What
+/// the stated CPU has and the real one lacks, the engine itself refuses.
 #[test]
 fn what_a_profile_says_the_loader_does() {
     let (sandbox, targets) = family();
@@ -234,8 +235,8 @@ fn files_of_different_releases_are_no_choice() {
     );
 }
 
-/// A pool's limits: what a profile says from afar is what the loader says, and what the engine says that is
-/// not told of them.
+/// A pool's limits: what a profile says from afar is what the loader says, and what the engine says
+/// that is not told of them.
 #[test]
 fn a_pool_too_small_is_told_from_afar() {
     let sandbox = Sandbox::new();

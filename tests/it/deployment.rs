@@ -183,7 +183,7 @@ pub(crate) fn distrusted(deployment: &Deployment<()>) -> &'static str {
     }
 }
 
-/// If a refresh cannot judge the version at work, that version is not trusted until a refresh can.
+/// If a refresh cannot judge the version in use, that version is not trusted until a refresh can.
 #[test]
 fn a_refresh_that_cannot_judge_distrusts() {
     let stored = Stored::new();
@@ -210,7 +210,7 @@ fn a_refresh_that_cannot_judge_distrusts() {
     stored.store.make_current("app", 1).unwrap();
     trusted_again();
 
-    // The policy changes, and the envelopes that it would judge are gone. So the version at work
+    // The policy changes, and the envelopes that it would judge are gone. So the version in use
     // cannot be judged.
     let envelopes = stored.sandbox.files().into_iter();
     let envelopes: Vec<_> = envelopes.filter(|name| name.ends_with(".dsse")).collect();
@@ -234,7 +234,7 @@ fn a_refresh_that_cannot_judge_distrusts() {
     trusted_again();
 }
 
-/// After a panic in the host's own source, the version at work is not trusted either.
+/// After a panic in the host's own source, the version in use is not trusted either.
 #[test]
 fn a_refresh_that_panics_distrusts() {
     let stored = Stored::new();

@@ -93,7 +93,7 @@ fn what_is_not_refreshed_is_not_served() {
     assert_eq!(ask(&engine, &current), 1);
 }
 
-/// A refresh that waits for its policy is none: what is at work is not served for ever meanwhile.
+/// A refresh that waits for its policy is none: what is at work is not served forever meanwhile.
 #[test]
 fn what_waits_for_its_policy_is_not_served() {
     let stored = Stored::new();

@@ -83,7 +83,7 @@ fn usage_errors_are_documents_too() {
         let text = |field: &str| document["error"][field].as_str().unwrap().to_owned();
         assert!(!text("message").contains('\n'), "{document}");
         let hint = text("hint");
-        assert!(hint.ends_with("--help` says what it takes"), "{hint}");
+        assert!(hint.ends_with("--help` shows its usage"), "{hint}");
         // What clap prints for terminals.
         for word in ["Usage:", "tip:", "For more information", "  "] {
             assert!(!hint.contains(word), "{hint}");

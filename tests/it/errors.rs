@@ -99,7 +99,7 @@ const CASES: &[Case] = &[
         line: "build good.wat --target x86_64, --key key.pem",
         exit: 2,
         begins: "error[unknown-target]: --target: the name of a target is missing",
-        says: &["hint: commas stand between names"],
+        says: &["hint: put commas between names"],
     },
     Case {
         line: "build good.wat --key key.pem -o /proc/nowhere/out",
@@ -297,7 +297,7 @@ const CASES: &[Case] = &[
     Case {
         line: "run --key key.pub.pem -",
         exit: 1,
-        begins: "error[not-a-file]: -: an artifact is not read from standard input",
+        begins: "error[not-a-file]: -: an artifact cannot be read from standard input",
         says: &["hint: name the file, or write it to one first"],
     },
     Case {

@@ -231,7 +231,7 @@ fn a_newer_version_comes_while_requests_run() {
     };
     choose("1");
     server.wait_for(202, 201);
-    // A newer version that this host cannot serve does not replace the version at work.
+    // A newer version that this host cannot serve does not replace the version in use.
     sandbox.write("no-proxy.wat", programs::answer(1, 1));
     admit(&sandbox, "no-proxy.wat", "proxy", 3);
     choose("3");
@@ -269,7 +269,7 @@ fn what_is_not_trusted_any_more_is_not_served() {
     assert_eq!(server.status("GET"), 201);
     write_policy(&sandbox, "[minimum-version]\nproxy = 2\n");
     server.wait_for(201, 503);
-    server.wait_for_line("the version at work is not trusted any more");
+    server.wait_for_line("the version in use is not trusted any more");
     write_policy(&sandbox, "");
     server.wait_for(503, 201);
 }
@@ -313,7 +313,7 @@ fn a_host_without_a_policy_serves_nothing() {
     lost("unknown field `treshold`");
     found(6);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-    lost("others than its owner can write it");
+    lost("users other than its owner can write it");
     found(7);
     edition(6, "");
     lost("version 6 of the trust policy is older than 7");

@@ -1,8 +1,8 @@
-//! What becomes of answers that a kernel may give, and this machine's does not: of one that is older, or
-//! that was told to be strict.
+//! What becomes of answers that a kernel may give, and this machine's does not: of one that is
+//! older, or that was told to be strict.
 //!
-//! `EDGEC_REQUIRE_STRACE=1` makes the absence of `strace` a failure, `EDGEC_REQUIRE_MEMFD_NOEXEC=1` that
-//! of a kernel which can be told so in a namespace.
+//! `EDGEC_REQUIRE_STRACE=1` makes the absence of `strace` a failure, `EDGEC_REQUIRE_MEMFD_NOEXEC=1`
+//! that of a kernel which can be told so in a namespace.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;

@@ -113,7 +113,7 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
     assert_eq!(error.code(), "host");
 }
 
-/// A host that runs for long does not follow a policy for ever.
+/// A host that runs for long does not follow a policy forever.
 #[test]
 fn an_expired_policy_lets_nothing_in() {
     let sandbox = Sandbox::new();

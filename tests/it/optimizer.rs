@@ -105,8 +105,8 @@ fn wrong_output() {
     }
 }
 
-/// What it did, and what it left, is in the manifest: the image can be made again.
-/// The engine generates code for calls between components, and asserts that this code has at most 100
+/// What it did, and what it left, is in the manifest: the image can be made again. The engine
+/// generates code for calls between components, and asserts that this code has at most 100
 /// memories. Core modules that import nothing of such calls let it put all of them together.
 #[test]
 fn a_program_that_is_beyond_the_engine_once_it_is_optimized() {

@@ -1,4 +1,5 @@
-//! What lies in an output's place and is no file: a pipe, a folder, a file where a folder is named.
+//! What lies in an output's place and is not a file: a pipe, a folder, a file where a folder is
+//! named.
 
 #[cfg(unix)]
 use edgec_tests::fifo;

@@ -355,8 +355,8 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     assert!(!sandbox.files().contains(&"other.pem".to_owned()));
 }
 
-/// Who types ahead is not shown either: the terminal stays silent from the first prompt to the end of
-/// the second. `strace` makes edgec slow whenever it speaks to the terminal.
+/// Who types ahead is not shown either: the terminal stays silent from the first prompt to the end
+/// of the second. `strace` makes edgec slow whenever it speaks to the terminal.
 #[test]
 fn a_terminal_is_silent_between_two_prompts() {
     if !present("script") || !strace_present() {

@@ -1,5 +1,5 @@
-//! Instance pools: every program of a store fits, no more instances than were planned, and what no pool
-//! can hold is named.
+//! Instance pools: every program of a store fits, no more instances than were planned, and what no
+//! pool can hold is named.
 
 #![cfg(target_os = "linux")]
 
@@ -37,8 +37,8 @@ fn a_pool_holds_what_was_planned_and_no_more() {
     assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
 }
 
-/// Real imports, adapters and several core instances; and components that call each other, for which the
-/// engine makes instances of its own.
+/// Real imports, adapters and several core instances; and components that call each other, for
+/// which the engine makes instances of its own.
 #[test]
 fn a_pool_holds_programs_of_many_instances() {
     let stored = Stored::new();

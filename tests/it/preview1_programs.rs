@@ -52,7 +52,7 @@ const SOURCES: [(&str, &str); 7] = [
         "continues",
         "(global.set $end (i32.shl (i32.add (memory.grow (i32.const 1)) (i32.const 1)) (i32.const 16)))",
     ),
-    // It begins anew at the new page, which is correct.
+    // It begins again at the new page, which is correct.
     (
         "begins anew",
         "(global.set $next (i32.shl (memory.grow (i32.const 1)) (i32.const 16)))

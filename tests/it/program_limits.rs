@@ -26,8 +26,8 @@ fn modules(count: usize) -> String {
     format!("(component {modules})")
 }
 
-/// Makes an optimizer that gives this module, whatever it gets. The module stands behind the script,
-/// the one file that the optimizer can surely read.
+/// Makes an optimizer that gives this module, whatever it gets. The module stands behind the
+/// script, the one file that the optimizer can surely read.
 fn gives(sandbox: &Sandbox, module: &[u8]) {
     sandbox.fake_optimizer(&format!("tail -c {} \"$0\"; exit 0", module.len()));
     let script = [sandbox.read("wasm-opt").as_slice(), module].concat();

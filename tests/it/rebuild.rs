@@ -145,7 +145,8 @@ fn the_optimizer_that_was_used_is_asked_for() {
     assert!(stderr.contains("--wasm-opt"), "{stderr}");
 }
 
-/// Which modules an optimizer gives up on depends on time and memory; the manifest has their numbers.
+/// Which modules an optimizer gives up on depends on time and memory; the manifest has their
+/// numbers.
 #[test]
 fn modules_that_were_kept_are_kept_again() {
     let sandbox = sandbox();
@@ -259,8 +260,8 @@ fn what_cannot_be_made_again_is_said() {
     }
 }
 
-/// Stages are compared as the list that they are: one that hides behind another of its name, or stands
-/// elsewhere, is a statement that nothing was made by.
+/// Stages are compared as the list that they are: one that hides behind another of its name, or
+/// stands elsewhere, is a statement that nothing was made by.
 #[test]
 fn stages_are_what_they_are_in_their_order() {
     let sandbox = sandbox();

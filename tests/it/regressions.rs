@@ -44,7 +44,7 @@ fn every_target_is_a_program_with_seeds() {
 }
 
 /// The seeds are of this version of the format and of the engine; else most of them would
-/// be refused at the door. `tests/examples/seeds.rs` makes them anew.
+/// be refused at the door. `tests/examples/seeds.rs` makes them again.
 #[test]
 fn the_seeds_get_past_the_door() {
     judge(SIGNED).unwrap();

@@ -1,5 +1,5 @@
 //! A secret is not printed whatever stands in front of it, and wherever a file quotes it; and what
-//! is no secret is shown.
+//! is not a secret is shown.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

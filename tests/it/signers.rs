@@ -321,7 +321,7 @@ fn a_signature_goes_by_key_id_or_by_key() {
         &[&SIGN[..], &["--remove", id, "--key", "key.pem"]].concat(),
     );
     sandbox.fails(2, &[&SIGN[..], &["--remove", id, "--append"]].concat());
-    // Elsewhere, and from what is no artifact.
+    // Elsewhere, and from what is not an artifact.
     sign(&sandbox, &["--key", "other.pem", "--append"]);
     let both = sandbox.read("hello.cwasm");
     sign(&sandbox, &["--remove", id, "-o", "less.cwasm"]);

@@ -149,7 +149,8 @@ impl Change {
         to
     }
 
-    /// The calls that have to do with the store, or the folder that it is in. The number of others may differ from run to run.
+    /// The calls that have to do with the store, or the folder that it is in. The number of others
+    /// may differ from run to run.
     fn calls(&self) -> Vec<Call> {
         let store = self.store("traced");
         let (output, mut calls) = traced(&world().command(&store, self.arguments), CALLS);

@@ -1,5 +1,5 @@
-//! Which version of a name loads take: no admission takes a program away from a host, and none undoes a
-//! rollback.
+//! Which version of a name loads take: no admission takes a program away from a host, and none
+//! undoes a rollback.
 
 #![cfg(target_os = "linux")]
 
@@ -33,7 +33,7 @@ fn a_release_takes_over_when_it_is_there_for_every_host() {
     assert_eq!(current(&stored), 1);
     assert_eq!(admit(2, "x86_64"), Standing::Current);
     assert_eq!(current(&stored), 2);
-    // One more target is no loss, and an older version no release.
+    // One more target is not a loss, and an older version no release.
     assert_eq!(admit(3, "x86_64-v3"), {
         let targets = ["aarch64 (default)", "x86_64 (default)"];
         let targets = targets.map(str::to_owned).to_vec();
@@ -74,7 +74,8 @@ fn a_rollback_stays_until_another_version_is_chosen() {
     assert_eq!(current(&stored), 6);
 }
 
-/// What `edgec check` promises: of what a host can run, the best, and not the best for its CPU alone.
+/// What `edgec check` promises: of what a host can run, the best, and not the best for its CPU
+/// alone.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn what_cannot_be_run_hides_nothing_that_can() {

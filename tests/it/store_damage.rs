@@ -1,5 +1,5 @@
-//! What is damaged in a store hides nothing else: each verb names it, goes on with the rest, and nothing is removed that it
-//! might name.
+//! What is damaged in a store hides nothing else: each verb names it, goes on with the rest, and
+//! nothing is removed that it might name.
 
 #![cfg(target_os = "linux")]
 

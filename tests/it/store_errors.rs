@@ -216,7 +216,7 @@ fn of_loads() {
     assert!(matches!(error, LoadError::Kind { .. }), "{error:?}");
     assert_eq!(error.code(), "kind");
 
-    // An engine with other settings; it is asked anew each time.
+    // An engine with other settings; it is asked again each time.
     let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
         config.epoch_interruption(true);
     });

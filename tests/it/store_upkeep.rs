@@ -1,4 +1,5 @@
-//! What the verbs of a store say and do when nothing is damaged: admissions, choices, collections, locks.
+//! What the verbs of a store say and do when nothing is damaged: admissions, choices, collections,
+//! locks.
 
 #![cfg(target_os = "linux")]
 
@@ -48,7 +49,7 @@ fn an_admission_says_what_it_found() {
     assert_eq!(add(&first)["change"], "repaired");
     host.told(&VERIFY, 0);
 
-    // The same image, signed anew; then another one.
+    // The same image, signed again; then another one.
     let again = Forge::of(material()).with_manifest(|manifest| {
         manifest.name = "app".to_owned();
         manifest.version = 1;
@@ -144,7 +145,7 @@ fn a_change_of_kind_is_told() {
         "warning[kind]: app version 1: this is a component; version 2, which was current, ";
     assert!(stderr.starts_with(warning), "{stderr}");
     let (stdout, _) = host.told(&["rm", "app"], 0);
-    let told = "none is left; hosts that serve it keep it until they restart\n";
+    let told = "no version is left; hosts that serve it keep it until they restart\n";
     assert!(stdout.ends_with(told), "{stdout}");
 }
 

@@ -30,8 +30,8 @@ fn image_of(sandbox: &Sandbox, target: &Target) -> Vec<u8> {
     artifact.image().to_vec()
 }
 
-/// What a target uses is all that the engine has, but for what is left out on purpose: a flag that a newer
-/// engine brings is a decision.
+/// What a target uses is all that the engine has, but for what is left out on purpose: a flag that
+/// a newer engine brings is a decision.
 #[test]
 fn every_cpu_flag_of_the_engine_is_some_target_s() {
     let sandbox = Sandbox::new();
@@ -61,8 +61,8 @@ fn every_cpu_flag_of_the_engine_is_some_target_s() {
     }
 }
 
-/// Tier 1 is executed: here what is of this machine's family. `aarch64.rs` has the other, and `x86_levels.rs` the
-/// CPUs that lack something.
+/// Tier 1 is executed: here what is of this machine's family. `aarch64.rs` has the other, and
+/// `x86_levels.rs` the CPUs that lack something.
 #[test]
 fn tier_1_targets_of_this_family_run() {
     let sandbox = Sandbox::new();
@@ -84,7 +84,8 @@ fn tier_1_targets_of_this_family_run() {
     }
 }
 
-/// A host profile may state each feature that some target uses, and no other: the document lists them.
+/// A host profile may state each feature that some target uses, and no other: the document lists
+/// them.
 #[test]
 fn the_document_lists_the_features_of_hosts() {
     let document = std::fs::read_to_string(repository().join("docs/targets.md")).unwrap();

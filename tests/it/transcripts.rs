@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use edgec_tests::{repository, transcript};
 
-/// A test for each document that shows a session. `cargo xtask bless FILE` makes the test's name out
-/// of the document's path, as [`name`] does.
+/// A test for each document that shows a session. `cargo xtask bless FILE` makes the test's name
+/// out of the document's path, as [`name`] does.
 macro_rules! transcripts {
     ($($name:ident: $document:literal,)*) => {
         $(

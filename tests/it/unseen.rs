@@ -1,5 +1,5 @@
-//! Characters that are not seen: the rule is that of their properties, documents and readers have the
-//! same one, and no output shows them. What is shown looks like nothing else.
+//! Characters that are not seen: the rule is that of their properties, documents and readers have
+//! the same one, and no output shows them. What is shown looks like nothing else.
 
 use std::collections::BTreeSet;
 
@@ -79,8 +79,8 @@ fn the_document_lists_them() {
 #[test]
 fn no_output_shows_them() {
     let sandbox = Sandbox::new();
-    // Of each kind one: format, fillers, blank, variation selector, tag, space, private use, and one
-    // that is no character yet.
+    // Of each kind one: format, fillers, blank, variation selector, tag, space, private use, and
+    // one that is no character yet.
     for c in [
         '\u{200b}',
         '\u{202e}',

@@ -213,7 +213,7 @@ fn another_layout_of_instances_is_another_engine() {
     assert_eq!(host("48.0.5", false, "48.0.8"), "");
 }
 
-/// Without a version there is nothing to compare, and a damaged memory is no memory.
+/// Without a version there is nothing to compare, and a damaged memory is not a memory.
 #[test]
 fn the_newest_policy_seen_is_compared_or_it_is_an_error() {
     let sandbox = sandbox("");

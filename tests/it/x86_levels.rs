@@ -1,4 +1,5 @@
-//! x86-64 levels on the CPUs that have them and on those that do not: the real binary, on models of QEMU's.
+//! x86-64 levels on the CPUs that have them and on those that do not: the real binary, on models of
+//! QEMU's.
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -10,8 +11,8 @@ use edgec_tests::{CLI_GUESTS, CliGuest, Sandbox, binary, emulated, guests, isola
 const V2: &[&str] = &["sse3", "ssse3", "cmpxchg16b", "sse4.1", "sse4.2", "popcnt"];
 const V3: &[&str] = &["avx", "avx2", "bmi1", "bmi2", "fma", "lzcnt"];
 
-/// Models, and what they have of what targets use: as their makers say, stated and not asked. Newer ones are not
-/// more than this under emulation, which has no AVX-512 (QEMU 7.2 and 11.1).
+/// Models, and what they have of what targets use: as their makers say, stated and not asked. Newer
+/// ones are not more than this under emulation, which has no AVX-512 (QEMU 7.2 and 11.1).
 const MODELS: &[(&str, &[&[&str]])] = &[
     // With parts of the second level.
     ("core2duo", &[&["sse3", "ssse3", "cmpxchg16b"]]),

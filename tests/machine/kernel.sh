@@ -1,6 +1,6 @@
-# What the scripts share that start a machine of their own with Debian's kernel. Public packages only. To be
-# sourced; sets `kernel` and `folder`, defines `put`. Run them on Debian for x86-64, as root where a package is
-# missing.
+# What the scripts share that start a machine of their own with Debian's kernel. Public packages
+# only. To be sourced; sets `kernel` and `folder`, defines `put`. Run them on Debian for x86-64, as
+# root where a package is missing.
 
 folder=${EDGEC_VERITY_ROOT:-$HOME/.cache/edgec/verity}
 suite=trixie

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the same programs on two machines and compares the artifacts bit for bit: here, and in a machine of its
-# own with another kernel, another CPU, another file system and one processor. Minutes: that machine is emulated.
+# Builds the same programs on two machines and compares the artifacts bit for bit: here, and in a
+# machine of its own with another kernel, another CPU, another file system and one processor.
+# Minutes: that machine is emulated.
 #
 #     tests/machine/rebuild.sh [EDGEC [PROGRAM.wasm...]]
 #

@@ -1,4 +1,5 @@
-//! CPUs that are not this machine's: QEMU's user-mode emulation, which `tests/aarch64/setup.sh` installs.
+//! CPUs that are not this machine's: QEMU's user-mode emulation, which `tests/aarch64/setup.sh`
+//! installs.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

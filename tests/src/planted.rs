@@ -90,8 +90,8 @@ impl<'a> Bed<'a> {
         })
     }
 
-    /// The function's body becomes these bytes, instructions that do nothing, and a trap; its constants
-    /// become instructions too.
+    /// The function's body becomes these bytes, instructions that do nothing, and a trap; its
+    /// constants become instructions too.
     pub fn plant(&self, bytes: &[u8]) -> Vec<u8> {
         self.forge.with_image(|image| {
             let body = &mut image[self.text + self.at..][..self.room];
@@ -107,7 +107,8 @@ impl<'a> Bed<'a> {
     }
 }
 
-/// Instructions that have no place in guest code, as bytes, with the problem that is to be reported.
+/// Instructions that have no place in guest code, as bytes, with the problem that is to be
+/// reported.
 const X86_64: &[(&[u8], &str)] = &[
     (&[0x0f, 0x05], "system-call"),                             // syscall
     (&[0x0f, 0x34], "system-call"),                             // sysenter

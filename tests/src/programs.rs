@@ -1,7 +1,7 @@
 //! Small programs, as text, for hosts to run.
 
 /// A `wasi:http/proxy` that answers GET with this status and an empty body, traps at POST, and
-/// computes for ever at PUT.
+/// computes forever at PUT.
 pub fn proxy(status: u16) -> String {
     format!(
         r#"(component
@@ -103,8 +103,8 @@ const TYPES: &str = r#"
       (case "configuration-error") (case "internal-error" (option string))))
     (export "error-code" (type $error-code (eq $error-type)))"#;
 
-/// A component with one function, `answer`, which gives this number; a memory of so many pages, and a
-/// function `spin`, which never ends.
+/// A component with one function, `answer`, which gives this number; a memory of so many pages, and
+/// a function `spin`, which never ends.
 pub fn answer(number: u32, pages: u32) -> String {
     format!(
         r#"(component

@@ -105,7 +105,7 @@ impl StoreHost {
         self.only(&self.path("names"), "").join("current")
     }
 
-    /// A load from the store, opened anew, ends so.
+    /// A load from the store, opened again, ends so.
     ///
     /// # Panics
     ///

@@ -1,5 +1,5 @@
-//! The binary under `strace`: what it asks of the kernel, and what becomes of its files when the kernel
-//! refuses that, or when it is killed there.
+//! The binary under `strace`: what it asks of the kernel, and what becomes of its files when the
+//! kernel refuses that, or when it is killed there.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -75,7 +75,8 @@ pub fn traced(command: &Command, names: &str) -> (Output, Vec<Call>) {
     (output, calls(folder.path()))
 }
 
-/// Runs a command in which one call, or one in each thread, meets a fault. Gives whether it was met.
+/// Runs a command in which one call, or one in each thread, meets a fault. Gives whether it was
+/// met.
 pub fn faulty(command: &Command, call: &Call, fault: Fault) -> (Output, bool) {
     let Call { name, number, .. } = call;
     let what = match fault {

@@ -12,20 +12,20 @@ use crate::engine_version::{EngineVersion, VersionRange};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Advisory {
-    /// The public identifier, or edgec's own where there is none.
+    /// The public identifier, or edgec's own if there is no public one.
     pub id: &'static str,
     /// What goes wrong, in a few words.
     pub title: &'static str,
     /// Which programs are concerned, and with what effect.
     pub effect: &'static str,
-    /// The versions that make such code. Of the 48 line only: no other is accepted by it.
+    /// The versions that make such code. Only versions of the 48 line: it accepts no others.
     pub affected: VersionRange,
     /// The CPU families, as they stand first in a triple; empty: all.
     pub families: &'static [&'static str],
     /// Only programs with one of these WebAssembly features, in wasmparser's names; empty: all.
     pub features: &'static [&'static str],
-    /// Only programs of this shape, and what a build does about them. Manifests do not state the
-    /// shape, so no policy decides by such an advisory.
+    /// If set, only programs of this shape are affected, and this says what a build does about
+    /// them. Manifests do not state the shape, so no policy uses such an advisory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shape: Option<&'static str>,
     /// Where the facts come from.

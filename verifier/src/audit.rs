@@ -1,8 +1,8 @@
-//! Reading native code: what an image's instructions are, and which have no business there.
+//! Reads native code: the instructions of an image, and those that do not belong there.
 //!
-//! A lint, not a proof of isolation: it sees what the code is, not what the code computes. Where an
-//! indirect branch goes, and which address a load or a store has, is decided at run time by
-//! values that are not followed here. `docs/audit.md` says what is stated and what is not.
+//! This is a lint, not a proof of isolation: it sees the code, not what the code computes. Values
+//! at run time, which it does not follow, decide where an indirect branch goes, and which address a
+//! load or a store has. `docs/audit.md` says what an audit states and what it does not.
 //!
 //! No file is opened and nothing is compiled: bytes in, findings out. What Cranelift 0.135 emits
 //! is known from its source, not by linking it.
@@ -44,15 +44,15 @@ pub struct AuditReport {
     pub length: u64,
     /// How many functions it has: frame set-ups at a function's alignment.
     pub functions: u64,
-    /// At how many places the engine enters the code, each of which is to be where a function
-    /// begins; absent when the caller did not know them.
+    /// The number of places where the engine enters the code. Each must be the beginning of a
+    /// function. Absent if the caller did not know the places.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entries: Option<u64>,
     /// How many instructions were decoded.
     pub instructions: u64,
     /// Bytes of constants and jump tables: something reads them.
     pub data: u64,
-    /// Bytes of zeros in front of what is aligned.
+    /// Bytes of zeros in front of aligned parts.
     pub padding: u64,
     /// CPU features beyond the family's base that the instructions need, sorted.
     pub features: Vec<String>,
@@ -78,14 +78,14 @@ pub enum AuditError {
     #[error(transparent)]
     Image(#[from] ElfError),
     /// More code than is audited.
-    #[error("not audited: {length} bytes of code, {MAX_AUDITED_LEN} is the most")]
+    #[error("not audited: {length} bytes of code, and the limit is {MAX_AUDITED_LEN}")]
     TooLong {
         /// The length of the code in bytes.
         length: u64,
     },
     /// The code is another engine's, and other instructions are what that one emits.
     #[error(
-        "not audited: it is for wasmtime {found}, and what {ENGINE_VERSION} emits is what is known"
+        "not audited: it is for wasmtime {found}, and this edgec only knows the code of {ENGINE_VERSION}"
     )]
     Engine {
         /// The major version in the image.
@@ -100,12 +100,12 @@ pub enum AuditError {
 /// Audits an image against the CPU features that its manifest declares.
 ///
 /// `entries` are the places where the engine enters the code, in bytes from its start: the rows of
-/// the engine's table of functions, which only the engine's crates can read. Without them nothing
-/// is said of where the engine enters.
+/// the engine's table of functions, which only the engine's crates can read. Without them the audit
+/// does not check where the engine enters.
 ///
-/// The family is the one in the ELF header; whether that is the manifest's is for [`crate::verify`]
-/// to say. The section rules (access, no relocations of code, nothing else on the code's pages, the
-/// engine's tables) are those of [`ElfImage::parse`].
+/// The family is the one in the ELF header; [`crate::verify`] checks that it is the manifest's. The
+/// section rules (access, no relocations of code, nothing else on the code's pages, the engine's
+/// tables) are those of [`ElfImage::parse`].
 ///
 /// # Errors
 ///

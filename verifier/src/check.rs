@@ -1,4 +1,4 @@
-//! What was checked, how it came out, and on what evidence.
+//! The checks that were made, with outcome and evidence.
 
 use std::fmt;
 
@@ -159,7 +159,7 @@ pub struct Check {
     pub name: CheckName,
     /// How it came out.
     pub status: Status,
-    /// What was compared with what, or why there was nothing to compare. Quotes the
-    /// artifact: escape it before it reaches a terminal.
+    /// What was compared, or why there was nothing to compare. It quotes the artifact: escape it
+    /// before you print it to a terminal.
     pub evidence: String,
 }

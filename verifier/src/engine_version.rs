@@ -76,7 +76,7 @@ impl Serialize for EngineVersion {
 pub struct VersionRange {
     /// The first version of the range.
     pub from: EngineVersion,
-    /// The first version behind it; none: all later ones are in it.
+    /// The first version after the range; `None` if all later versions are in it.
     pub before: Option<EngineVersion>,
 }
 

@@ -203,7 +203,7 @@ pub enum VerifyError {
         first: String,
     },
     /// The policy wants the code audited, and it cannot be.
-    #[error("the policy wants the code audited: {reason}")]
+    #[error("the policy requires an audit of the code: {reason}")]
     NotAudited {
         /// Why not.
         reason: String,

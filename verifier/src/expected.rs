@@ -9,7 +9,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Whatever the policy lets in.
+    /// Everything that the policy accepts.
     pub fn anything() -> Self {
         Self {
             application: None,

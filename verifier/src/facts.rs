@@ -10,7 +10,7 @@ use crate::check::Check;
 use crate::signatures::AcceptedSignature;
 use crate::verify::VerifiedArtifact;
 
-/// When signatures and policy were judged.
+/// When signatures and policy were checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// For this load.
@@ -43,7 +43,7 @@ impl Facts {
         }
     }
 
-    /// What its signers say about it.
+    /// The manifest, which is what its signers say about it.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }

@@ -1,4 +1,5 @@
-//! A fleet in a file: the hosts that a build is for, written out or by the names of their profiles.
+//! A fleet in a file: the hosts that a build is for, given directly or by the files of their
+//! profiles.
 
 use edgec_targets::Cover;
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use crate::{ENGINE_VERSION, HostProfile, Unfit};
 /// Choosing targets compares every host with every target.
 const MAX_HOSTS: usize = 4096;
 
-/// A text that is no fleet.
+/// A text that is not a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed fleet: {0}")]
 pub struct FleetError(String);
@@ -18,7 +19,7 @@ pub struct FleetError(String);
 /// The hosts that a build is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fleet {
-    /// Which set of targets the fleet wants, where it says so.
+    /// Which set of targets the fleet wants, if it says so.
     pub mode: Option<Cover>,
     /// Its hosts, in the file's order; at least one.
     pub hosts: Vec<FleetHost>,
@@ -57,7 +58,7 @@ struct Reference {
 }
 
 impl Fleet {
-    /// Reads a fleet (`docs/targets.md`). The files that it names are the caller's to read.
+    /// Reads a fleet (`docs/targets.md`). The caller must read the files that it names.
     ///
     /// # Errors
     ///
@@ -99,7 +100,7 @@ fn host(table: toml::Table) -> Result<FleetHost, String> {
     }
 }
 
-/// Whether a host takes what this edgec compiles for an engine profile.
+/// Whether a host accepts the code that this edgec compiles for an engine profile.
 ///
 /// # Errors
 ///

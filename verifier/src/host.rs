@@ -1,8 +1,8 @@
-//! Whether a host can run what an artifact holds.
+//! Whether a host can run the program of an artifact.
 //!
-//! A [`HostProfile`] is a machine as artifacts are compared with it: the loader's own, or one in a
-//! file (`host_file.rs`). Both are asked by the same function, so that an answer from afar is the
-//! loader's.
+//! A [`HostProfile`] describes a machine, and artifacts are compared with it: the loader's own
+//! machine, or one in a file (`host_file.rs`). The same function compares both, so an answer for
+//! another machine is the same as its loader's.
 
 use edgec_artifact::Manifest;
 use edgec_targets::{Arch, EngineProfile, HostCpu, Misfit, Rank};
@@ -22,7 +22,7 @@ const OLDEST: EngineVersion = EngineVersion::new(0, 0, 0);
 /// What a host offers: a CPU and an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostProfile {
-    /// What it is called, where it has a name.
+    /// Its name, if it has one.
     pub(crate) name: Option<String>,
     pub(crate) cpu: HostCpu,
     /// The kernel's page size in bytes, where it is known.
@@ -107,7 +107,7 @@ impl HostProfile {
         }
     }
 
-    /// This machine, where it runs artifacts of one engine profile only.
+    /// This machine, as a host that runs artifacts of only one engine profile.
     pub fn of_profile(profile: EngineProfile) -> Self {
         Self::here().with_profiles([profile.name()])
     }
@@ -139,7 +139,7 @@ impl HostProfile {
         Self { name, ..self }
     }
 
-    /// What it is called, where it has a name.
+    /// Its name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -159,16 +159,17 @@ impl HostProfile {
         &self.profiles
     }
 
-    /// How much of this host's CPU a target uses; none: it does not run here, or is not known.
+    /// How much of this host's CPU a target uses; `None` if the target does not run here or is
+    /// unknown.
     pub fn rank(&self, target: &str) -> Option<Rank> {
         let target = edgec_targets::all().find(|known| known.id == target)?;
         target.fits(&self.cpu).ok()?;
         Some(target.rank())
     }
 
-    /// Of several artifacts of one release the one to load here, by its place: of those that the
-    /// host can run, the one whose target uses most of the CPU; of equals, the first. None: it can
-    /// run none of them.
+    /// The index of the artifact to load, among several of one release: of those that the host can
+    /// run, the one whose target uses most of the CPU; among equals, the first. `None` if the host
+    /// can run none of them.
     pub fn best<'a>(&self, manifests: impl IntoIterator<Item = &'a Manifest>) -> Option<usize> {
         let fit = manifests.into_iter().enumerate().filter_map(|(place, it)| {
             self.can_run(it).ok()?;
@@ -178,8 +179,8 @@ impl HostProfile {
         fit.max().map(|(_, place)| place.0)
     }
 
-    /// Whether the host takes what an engine of this version compiles for this profile, but for
-    /// what depends on the program and its target.
+    /// Whether the host accepts the code that an engine of this version compiles for this profile,
+    /// apart from conditions that depend on the program and its target.
     ///
     /// # Errors
     ///
@@ -212,8 +213,8 @@ impl HostProfile {
     }
 
     /// Whether the host can run what this manifest describes: engine profile, major version of the
-    /// engine, CPU family and features, page size, pool. Whether the manifest is true is another
-    /// matter.
+    /// engine, CPU family and features, page size, pool. It does not check whether the manifest is
+    /// true.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! Host profiles in files: what `edgec host` writes and `edgec check` reads. `docs/targets.md`
 //! describes each field.
 //!
-//! Strict: a field that is not known is refused, and so is another schema. A profile that was
-//! written for a newer edgec may state what this one would not compare.
+//! Reading is strict: unknown fields and other schemas are refused, because a profile for a newer
+//! edgec may state something that this one would not compare.
 
 use edgec_artifact::check_name;
 use edgec_targets::{Arch, EngineProfile, HostCpu};
@@ -19,7 +19,7 @@ pub(crate) const MAX_LEN: usize = 1 << 20;
 /// The only edition of the file format so far.
 pub(crate) const SCHEMA: u32 = 1;
 
-/// A text that is no host profile.
+/// A text that is not a host profile.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed host profile: {0}")]
 pub struct HostProfileError(pub(crate) String);
@@ -59,7 +59,7 @@ impl HostProfile {
     ///
     /// # Errors
     ///
-    /// [`HostProfileError`] when the profile is one that would not be read: a CPU family or feature
+    /// [`HostProfileError`] if the profile could not be read again: it has a CPU family or feature
     /// that no target knows, or a name that no file may have.
     pub fn to_toml(&self) -> Result<String, HostProfileError> {
         let text = toml::to_string(&self.fields());

@@ -1,7 +1,8 @@
-//! Judging artifacts: signatures, digests, what a manifest claims, and what a host lets in.
+//! Verification of artifacts: signatures, digests, the claims of a manifest, and what a host
+//! accepts.
 //!
-//! [`verify`] is the only way to a [`VerifiedArtifact`]; what takes one, cannot be given a file
-//! that is not signed as the policy wants. No private key and no compiler is linked here.
+//! Only [`verify`] makes a [`VerifiedArtifact`]. So code that takes one never gets a file without
+//! the signatures that the policy requires. This crate links no private key and no compiler.
 //! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised,
 //! `docs/audit.md` what [`audit`](mod@audit) sees.
 

@@ -1,11 +1,11 @@
-//! How loaded bytes are kept from changing: what a policy can demand a minimum of.
+//! How loaded bytes are kept from changing. A policy can demand a minimum.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 /// How the bytes that were verified are kept as they are while an engine uses them. In the order
-/// that a host prefers them in for its cold starts, the best last; a minimum lets in all that
+/// that a host prefers them in for its cold starts, the best last; a minimum accepts all that
 /// follow. (A sealed memory file was hashed for this very load; a file of a trusted store when it
 /// was admitted.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

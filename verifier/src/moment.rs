@@ -2,7 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Seconds since 1970 as RFC 3339 in UTC, as far as that goes.
+/// Seconds since 1970, written as in RFC 3339 in UTC if that is possible.
 pub fn moment(seconds: u64) -> String {
     match UNIX_EPOCH.checked_add(Duration::from_secs(seconds)) {
         // The year 9999 is where RFC 3339 ends.

@@ -1,6 +1,6 @@
-//! Patterns of a policy: text in which `*` stands for any characters, also none. Where all possible
-//! names are known, a pattern that matches none of them is refused: a rule that denies, or asks for
-//! more, would have no effect.
+//! Patterns of a policy: text in which `*` matches any number of characters, including none. If all
+//! possible names are known, a pattern that matches none of them is refused: a rule that denies, or
+//! asks for more, would have no effect.
 
 use edgec_artifact::{TargetCpu, check_name};
 use edgec_targets::{Arch, EngineProfile, Target};

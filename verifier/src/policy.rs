@@ -1,4 +1,4 @@
-//! What a host trusts, and what it lets in.
+//! What a host trusts, and what it accepts.
 //!
 //! `docs/policy.md` describes the file and every rule. A policy is built from keys alone
 //! ([`TrustPolicy::new`]), or read from TOML.
@@ -15,7 +15,7 @@ use crate::engine_version::{EngineVersion, VersionRange};
 use crate::load_mode::LoadMode;
 use crate::pattern::{self, Pattern, TargetPattern};
 
-/// Whose signatures count, how many of them it takes, and what artifacts may be.
+/// Whose signatures count, how many are needed, and which artifacts are accepted.
 #[derive(Clone, Debug)]
 pub struct TrustPolicy {
     pub(crate) name: Option<String>,
@@ -177,7 +177,7 @@ pub enum PolicyError {
         /// The key's name there.
         key: String,
     },
-    /// A list that selects nothing where it was meant to select something.
+    /// A list that selects nothing but should select something.
     #[error("{of}: the list `{list}` is empty, so that it would never apply")]
     EmptyList {
         /// The key or scope.
@@ -214,13 +214,13 @@ pub enum PolicyError {
 }
 
 impl TrustPolicy {
-    /// A policy that wants signatures by `threshold` different ones of `keys`, and lets
-    /// in whatever they have signed, while it is valid.
+    /// A policy that requires signatures by `threshold` different keys of `keys`, and accepts
+    /// everything that they have signed, while it is valid.
     ///
     /// # Errors
     ///
-    /// [`PolicyError::SameKey`]; [`PolicyError::Threshold`] for zero and for more than
-    /// there are keys.
+    /// [`PolicyError::SameKey`]; [`PolicyError::Threshold`] for zero, and for more than the number
+    /// of keys.
     pub fn new(keys: Vec<TrustedKey>, threshold: usize) -> Result<Self, PolicyError> {
         let mut ids: Vec<String> = keys.iter().map(|key| key.key.id().to_string()).collect();
         ids.sort();
@@ -252,18 +252,17 @@ impl TrustPolicy {
         })
     }
 
-    /// The policy's name, where it has one.
+    /// The policy's name, if it has one.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The policy's version, where it has one.
+    /// The policy's version, if it has one.
     pub fn version(&self) -> Option<u64> {
         self.version
     }
 
-    /// The first second (since 1970) at which the policy is no longer followed, where it states
-    /// one.
+    /// The first second (since 1970) at which the policy is no longer valid, if it states one.
     pub fn expires(&self) -> Option<u64> {
         self.expires
     }
@@ -279,13 +278,12 @@ impl TrustPolicy {
     }
 
     /// SHA-256 of the policy's text; of threshold and key ids, when it has no text. Two
-    /// policies with one digest let in the same artifacts.
+    /// policies with one digest accept the same artifacts.
     pub fn digest(&self) -> Sha256Digest {
         self.digest
     }
 
-    /// How the bytes must be kept from changing at least, where the policy says so; the loader's
-    /// to hold.
+    /// The least protection of loaded bytes, if the policy demands one. The loader enforces it.
     pub fn minimum_load_mode(&self) -> Option<LoadMode> {
         self.minimum_load_mode
     }

@@ -1,5 +1,5 @@
-//! A policy on a host: who may write its file, whether a root key signed it, whether it is
-//! the newest that this host has seen.
+//! A policy on a host: who may write its file, whether a root key signed it, and whether it is the
+//! newest that this host has seen.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The newest policy that a host has seen: an older one is not followed again.
+//! The newest policy that a host has seen: older ones are refused.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -73,7 +73,7 @@ pub enum PolicyStateError {
         source: GuardError,
     },
     /// The file cannot be read or written.
-    #[error("cannot keep in mind the newest trust policy")]
+    #[error("cannot remember the newest trust policy")]
     Io(#[from] io::Error),
 }
 

@@ -16,7 +16,7 @@ type Row = (&'static str, String);
 type Targets = BTreeSet<&'static str>;
 
 impl TrustPolicy {
-    /// What the policy asks for, in words: a name and a text each.
+    /// The demands of the policy in words: a name and a text for each.
     pub fn summary(&self) -> Vec<(&'static str, String)> {
         let mut rows = self.scope_rows();
         rows.extend(self.revocation_rows());
@@ -322,7 +322,7 @@ mod tests {
         assert_eq!(says(&format!("{one}{all}")), Vec::<String>::new());
         let other = deny("\"x86_64*\"", "48.0.2");
         assert_eq!(says(&format!("{one}{other}")), std::slice::from_ref(&row));
-        // What is not allowed needs no rule, unless it is let in with a warning.
+        // What is not allowed needs no rule, unless it is accepted with a warning.
         let allow = "[allow]\ntargets = [\"x86_64-v3\", \"haswell\"]\n";
         let haswell = "`haswell`: each includes a target that is listed";
         assert_eq!(says(&format!("{allow}{one}")), [haswell]);

@@ -116,12 +116,12 @@ struct Validity {
 }
 
 impl TrustPolicy {
-    /// Reads the text of a policy file. Whether the policy has expired, and who may change
-    /// the file, is for [`Self::read`] to see.
+    /// Reads the text of a policy file. [`Self::read`] also checks whether the policy has expired,
+    /// and who may change the file.
     ///
     /// # Errors
     ///
-    /// [`PolicyError`] for whatever `docs/policy.md` does not describe.
+    /// [`PolicyError`] for everything that `docs/policy.md` does not describe.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
         let file: File = toml::from_str(text)
             .map_err(|error| PolicyError::Toml(where_and_what(text, &error)))?;

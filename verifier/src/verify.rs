@@ -22,7 +22,7 @@ use crate::signatures::{self, AcceptedSignature};
 use crate::{TrustPolicy, consistency};
 
 /// An artifact that was verified: signed by enough trusted keys, unchanged since, what
-/// it says it is, and let in by the policy.
+/// it says it is, and accepted by the policy.
 #[derive(Debug)]
 pub struct VerifiedArtifact<'a> {
     image: &'a [u8],

@@ -151,8 +151,8 @@ fn tests() -> Outcome {
         }
         run(&mut cargo)
     };
-    // First what the second line leaves out, the benchmarks. Examples are not among it: it would link
-    // each of them once more.
+    // First what the second line leaves out, the benchmarks. Examples are not among it: it would
+    // link each of them once more.
     checked(&["--lib", "--bins", "--tests", "--benches", "--no-run"])?;
     checked(&[])
 }

@@ -123,8 +123,8 @@ pub(crate) fn modules() -> Result<Vec<String>, String> {
     Ok(modules.collect())
 }
 
-/// The arguments of the test program for the tests of one subject and of no other. A filter is a part
-/// of a name, and `build::` is also one of `attack_build::`.
+/// The arguments of the test program for the tests of one subject and of no other. A filter is a
+/// part of a name, and `build::` is also one of `attack_build::`.
 fn only(module: &str, modules: &[String]) -> Vec<String> {
     let others = modules
         .iter()

@@ -11,15 +11,15 @@ use crate::render::{self, Format};
 
 /// List known miscompilations that affect artifacts
 ///
-/// A policy includes them with `advisories = true` under `[compiler]`: artifacts that one of them
-/// concerns are refused. Where a fault depends on the program's shape, which no artifact states, it
-/// is `edgec build` that refuses or warns.
+/// With `advisories = true` under `[compiler]`, a policy refuses artifacts that an advisory
+/// concerns. Some faults depend on the program's shape, which no artifact states: for these, `edgec
+/// build` refuses or warns.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// Only these, by their identifiers
     #[arg(value_name = "ID")]
     ids: Vec<String>,
-    /// How they are printed
+    /// The output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

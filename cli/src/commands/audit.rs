@@ -15,21 +15,20 @@ use crate::render::{self, Format, safe};
 use crate::reports::Reports;
 use crate::{Outcome, files, workers};
 
-/// Read the native code of artifacts, and list what has no business in it
+/// Read the native code of artifacts, and list instructions that do not belong there
 ///
-/// Every byte is an instruction, a constant or jump table, or padding; no instruction is one
-/// that native guest code does not need; branches lead to instructions; the engine's table
-/// of functions leads to functions; CPU features are those that the manifest declares; the
-/// manifest is about this image. A lint, not a proof of isolation (docs/audit.md). No
-/// signature is checked: `edgec verify` does that, and audits where its policy says so.
-/// Exit codes: 0 nothing was found; 1 something was, or code could not be audited; 3 a file
-/// cannot be read.
+/// The audit checks that every byte is an instruction, a constant, a jump table or padding; that
+/// guest code needs every instruction; that branches lead to instructions, and the engine's table
+/// of functions to functions; that the manifest declares all CPU features; and that the manifest
+/// belongs to the image. It is a lint, not a proof of isolation (docs/audit.md). It checks no
+/// signature: `edgec verify` does that, and audits if its policy asks for it. Exit codes: 0 nothing
+/// was found; 1 something was found, or code could not be audited; 3 a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifacts; `-` is standard input
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    /// How results are printed
+    /// The format of the results
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

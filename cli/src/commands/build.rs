@@ -3,9 +3,9 @@
 //! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
 //! same CPU features share the code. The artifacts of one input are written when all of them exist.
 //!
-//! All inputs are compiled before the key is read, and the key is overwritten when all artifacts are
-//! signed. So no key is in this process while it works on programs that are not trusted, or looks at
-//! their code.
+//! All inputs are compiled before the key is read, and the key is overwritten when all artifacts
+//! are signed. So no key is in this process while it works on programs that are not trusted, or
+//! looks at their code.
 
 mod concerns;
 mod plan;
@@ -218,8 +218,8 @@ fn reported(
     Ok((reports, files))
 }
 
-/// Stages every file before the first one takes its place. If one cannot, every old file is where it
-/// was, and the folders that were made go again.
+/// Stages every file before the first one takes its place. If one cannot, every old file is where
+/// it was, and the folders that were made are removed again.
 fn write(files: Vec<NewFile>) -> Result<(), Failure> {
     signals::uninterrupted(|| {
         let mut folders = NewFolders::default();

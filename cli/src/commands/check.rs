@@ -26,14 +26,13 @@ pub(crate) struct Arguments {
     /// The artifacts, of one release or several
     #[arg(required = true, value_name = "ARTIFACT")]
     artifacts: Vec<PathBuf>,
-    /// Host profiles (`edgec host --save`), behind the artifacts; without any, this machine is
-    /// asked
+    /// Host profiles (`edgec host --save`), after the artifacts; without any, this machine
     #[arg(long = "host", value_name = "FILE", num_args = 1..)]
     hosts: Vec<PathBuf>,
     /// A fleet, as `edgec build --fleet` reads it
     #[arg(long, value_name = "FILE")]
     fleet: Option<PathBuf>,
-    /// How the answer is printed
+    /// The format of the answer
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -27,26 +27,26 @@ const MAX_ENTRIES: usize = 20_000;
 
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
 ///
-/// Functions have names where a debug file lies beside the artifact (`edgec build --debug-file`),
-/// else numbers. Exit codes: 0 image and manifest are the same; 1 they differ, or a file is not an
+/// Functions have names if a debug file lies beside the artifact (`edgec build --debug-file`), else
+/// numbers. Exit codes: 0 image and manifest are the same; 1 they differ, or a file is not an
 /// artifact; 3 a file cannot be read.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// An artifact; `-` is standard input
     a: PathBuf,
-    /// Another one
+    /// The other artifact
     b: PathBuf,
-    /// The debug file of the first [default: the one beside it, if it is its own]
+    /// The debug file of the first [default: the one beside it, if it belongs to it]
     #[arg(long, value_name = "FILE")]
     debug_a: Option<PathBuf>,
     /// The debug file of the second
     #[arg(long, value_name = "FILE")]
     debug_b: Option<PathBuf>,
-    /// How many functions are listed, those that differ most in size first, and how many entries of
+    /// How many functions to list (those that differ most in size first), and how many entries of
     /// one list
     #[arg(long, value_name = "NUMBER", default_value = "20", value_parser = number(0..=u64::MAX, COUNT))]
     most: u64,
-    /// How it is printed
+    /// The output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

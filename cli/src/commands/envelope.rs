@@ -13,12 +13,12 @@ use crate::{Outcome, commands};
 
 /// Write an artifact's DSSE envelope, without verifying anything
 ///
-/// These are the very bytes that lie in the artifact, without a final newline.
+/// The bytes are exactly those in the artifact, without a final newline.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifact; `-` is standard input
     artifact: PathBuf,
-    /// Where the envelope goes, instead of standard output
+    /// Write the envelope to this file, not to standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -20,13 +20,13 @@ pub(crate) struct Arguments {
     /// Write the profile to this file, not to standard output
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// What the host is called [default: the profile's file name without its ending]
+    /// The host's name [default: the profile's file name without its ending]
     #[arg(long)]
     name: Option<String>,
-    /// An engine profile that the host runs, or several with commas [default: all]
+    /// An engine profile that the host accepts, or several with commas [default: all]
     #[arg(long = "profile", value_name = "default|edge", value_delimiter = ',')]
     profiles: Vec<EngineProfile>,
-    /// How the profile and what confines edgec's processes here are printed
+    /// The format of the profile and of the list of what confines edgec's processes here
     #[arg(long, value_enum, default_value = "text", conflicts_with = "save")]
     format: Format,
 }

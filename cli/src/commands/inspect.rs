@@ -22,7 +22,7 @@ use crate::{Outcome, exports, files, time};
 pub(crate) struct Arguments {
     /// The artifact; `-` is standard input
     artifact: PathBuf,
-    /// How it is printed
+    /// The output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
     /// Write the bytes that the signatures cover (DSSE PAE) to standard output, nothing else
@@ -31,8 +31,8 @@ pub(crate) struct Arguments {
     /// Write the raw 64 bytes of signature N (from 0) to standard output, nothing else
     #[arg(long, value_name = "N", conflicts_with = "format", value_parser = number(0..=u64::MAX, COUNT))]
     signature: Option<u64>,
-    /// Write the list of all exports to standard output, nothing else: a JSON list, read from the
-    /// image where the manifest only has its digest, and held against that
+    /// Write the list of all exports to standard output, nothing else: a JSON list; if the manifest
+    /// only has its digest, read it from the image and compare it with the digest
     #[arg(long, conflicts_with_all = ["format", "pae", "signature"])]
     exports: bool,
 }

@@ -17,14 +17,14 @@ pub(crate) struct Arguments {
     /// The private key's file; the public key goes beside it, with the ending .pub.pem
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Encrypt the private key under a passphrase, which every use of it will ask for
+    /// Encrypt the private key with a passphrase; every use of the key then needs it
     #[arg(long)]
     encrypt: bool,
     /// A file with the passphrase, `-` for standard input
     /// [default: EDGEC_PASSPHRASE, else the terminal is asked, twice]
     #[arg(long, value_name = "FILE", requires = "encrypt")]
     passphrase_file: Option<PathBuf>,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_dash(private)?;
     refuse_public_name(private)?;
     let public = private.with_extension("pub.pem");
-    // A key that is overwritten is lost for ever.
+    // A key that is overwritten is lost forever.
     for path in [private, &public] {
         files::refuse_existing(path)?;
     }

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Show what key files hold: kind, key id and public key, never a private key
+    /// Show the content of key files: kind, key id and public key, never a private key
     Show {
         /// Private keys (PEM), public keys (PEM, raw base64, OpenSSH): files, `-` or `env:NAME`
         #[arg(required = true, value_name = "FILE")]
@@ -34,18 +34,18 @@ enum Verb {
         /// [default: EDGEC_PASSPHRASE, else the terminal is asked]
         #[arg(long, value_name = "FILE")]
         passphrase_file: Option<PathBuf>,
-        /// How it is printed
+        /// The output format
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
-    /// Write a public key as the PEM that a trust policy holds
+    /// Write a public key as PEM, as trust policies need it
     Import {
         /// The public key (PEM, raw base64, OpenSSH); `-` is standard input
         file: PathBuf,
         /// The PEM file
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
-        /// How the result is printed
+        /// The format of the result
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
     },
@@ -53,10 +53,10 @@ enum Verb {
     Export {
         /// The private or public key: a file, `-` or `env:NAME`
         file: PathBuf,
-        /// In which encoding
+        /// The encoding
         #[arg(long = "as", value_enum, value_name = "ENCODING")]
         encoding: EncodingName,
-        /// Where to [default: standard output]
+        /// The output file [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
         /// A file with the passphrase of an encrypted key, `-` for standard input

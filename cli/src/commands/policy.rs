@@ -32,21 +32,21 @@ enum Command {
 
 /// Sign a policy with a root key
 ///
-/// A policy that is signed already is signed once more, and keeps its signatures. So does a signed
-/// policy with the same bytes where the output goes.
+/// A policy that is already signed keeps its signatures and gets another one. The same applies if
+/// the output file is a signed policy with the same bytes.
 #[derive(clap::Args)]
 struct Sign {
     /// The policy (TOML), or a signed one
     policy: PathBuf,
     #[command(flatten)]
     signer: SignerArguments,
-    /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
+    /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "output", "format"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
     /// Attach a signature that was made elsewhere (64 bytes, or base64)
     #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
     attach: Option<PathBuf>,
-    /// Where the signed policy goes
+    /// The file for the signed policy
     #[arg(
         short,
         long,
@@ -55,7 +55,7 @@ struct Sign {
         help_heading = "Output"
     )]
     output: Option<PathBuf>,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }

@@ -22,23 +22,23 @@ use crate::trust::{Trust, TrustArguments};
 
 /// Verify an artifact and run the command in it
 ///
-/// Commands are components of the `wasi:cli` world and core modules of WASI preview 1. The
-/// program's exit code is passed on (a component has 0 and 1 only, as WASI 0.2 has it); 134 when it
-/// trapped. It sees its arguments, the variables and folders that are named, standard input and
-/// output, and nothing else of this machine.
+/// Commands are components of the `wasi:cli` world and core modules of WASI preview 1. edgec passes
+/// on the program's exit code (in WASI 0.2, a component has only 0 and 1); 134 means a trap. The
+/// program sees its arguments, the named variables and folders, standard input and output, and
+/// nothing else of this machine.
 ///
-/// Options of edgec go before or behind the artifact. What comes behind `--` is the program's, and
-/// so is everything from the first word on that is none of these options. Behind the artifact,
-/// `--help` is the program's as well.
+/// Options of edgec go before or after the artifact. Everything after `--` goes to the program, and
+/// so does everything from the first word on that is not one of these options. After the artifact,
+/// `--help` also goes to the program.
 ///
-/// Put arguments that others decide behind `--`: `edgec run --key K app.cwasm -- "$@"`. Otherwise
-/// `--dir=/` among them gives the program a folder, and `--env=NAME` a variable.
+/// Put untrusted arguments after `--`: `edgec run --key K app.cwasm -- "$@"`. Otherwise, an
+/// argument `--dir=/` would give the program a folder, and `--env=NAME` a variable.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
-    /// Take the program from this store, by its name. EDGEC_STORE is not asked: without this
-    /// option, what is named is a file, whatever the environment
+    /// Take the program from this store, by its name. EDGEC_STORE is ignored: without this option,
+    /// the argument is always a file
     #[arg(
         long,
         value_name = "DIR",
@@ -46,8 +46,7 @@ pub(crate) struct Arguments {
         help_heading = "Artifact"
     )]
     store: Option<PathBuf>,
-    /// Another artifact of the same release: of all that are named, the one that fits this machine
-    /// best is run
+    /// Another artifact of the same release; edgec runs the one that fits this machine best
     #[arg(
         long,
         value_name = "ARTIFACT",
@@ -64,7 +63,7 @@ pub(crate) struct Arguments {
     /// The artifact
     #[arg(required = true, help_heading = None::<&str>)]
     artifact: PathBuf,
-    /// The program's own arguments, whatever they look like
+    /// The program's own arguments
     #[arg(allow_hyphen_values = true, value_name = "ARGUMENT", help_heading = None::<&str>)]
     program: Vec<OsString>,
 }
@@ -241,7 +240,7 @@ fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure
     wasi.arg(path.file_name().unwrap_or_default().to_string_lossy());
     for argument in &arguments.program {
         let Some(text) = argument.to_str() else {
-            let message = "the program's arguments must be UTF-8, as WASI has them";
+            let message = "the program's arguments must be UTF-8, as WASI requires";
             return Err(Failure::usage("argument", message).about(argument.display()));
         };
         wasi.arg(text);

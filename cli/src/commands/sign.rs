@@ -22,28 +22,28 @@ use crate::{Outcome, keys};
 
 /// Sign an existing artifact, or remove a signature
 ///
-/// The image and the manifest must agree; the signatures that are already there are
-/// replaced, or kept with --append.
+/// The image and the manifest must agree. The new signature replaces the existing ones; with
+/// --append, they stay.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The artifact; `-` is standard input
     artifact: PathBuf,
-    /// Keep the signatures that are there
+    /// Keep the existing signatures
     #[arg(long, help_heading = "Signatures")]
     append: bool,
-    /// Where the signed artifact goes, instead of the artifact's place
+    /// Write the signed artifact to this file instead of replacing the artifact
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
-    /// Sign nothing: write what is to be signed (DSSE PAE), `-` for standard output
+    /// Sign nothing: write the bytes to sign (DSSE PAE); `-` is standard output
     #[arg(long, value_name = "FILE", conflicts_with_all = ["SignerArguments", "attach", "remove", "append", "output", "format"], help_heading = "Signatures")]
     export_pae: Option<PathBuf>,
     /// Attach a signature that was made elsewhere (64 bytes, or base64)
     #[arg(long, value_name = "FILE", requires = "public_key", conflicts_with_all = ["key", "passphrase_file", "signer", "pkcs11_module"], help_heading = "Signatures")]
     attach: Option<PathBuf>,
-    /// Remove the signature under a key id, or of a public key's file
+    /// Remove the signature of this key: a key id, or the file of a public key
     #[arg(long, value_name = "KEY_ID|FILE", conflicts_with_all = ["SignerArguments", "attach", "append"], help_heading = "Signatures")]
     remove: Option<PathBuf>,
     #[command(flatten)]

@@ -23,9 +23,9 @@ use crate::render::{self, Format, word};
 
 /// Keep verified artifacts, to be loaded in constant time
 ///
-/// An artifact is verified once, when it is added; from then on `edgec-loader` opens it, asks
-/// whether the policy still lets it in, and maps it. Only the owner of the folder, who is this user
-/// or root, may be able to change it.
+/// An artifact is verified once, when it is added. From then on, `edgec-loader` opens it, checks
+/// that the policy still accepts it, and maps it. Only the owner of the folder, who must be this
+/// user or root, may be able to change it.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     /// The store's folder
@@ -43,32 +43,32 @@ pub(crate) struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Verify artifacts and keep them; makes the store where there is none
+    /// Verify artifacts and keep them; makes the store if there is none
     Add(add::Arguments),
-    /// List what is there
+    /// List the releases of the store
     #[command(visible_alias = "list")]
     Ls(ls::Arguments),
-    /// Print where an application's images lie
+    /// Print the paths of an application's images
     Path(Path),
-    /// Hash every image and judge every artifact again
+    /// Hash every image and verify every artifact again
     Verify(verify::Arguments),
-    /// Make a version the current one: the way back from a bad release
+    /// Make a version the current one, for example to roll back a bad release
     Use(select::Arguments),
     /// Remove an application's version, or all of them
     Rm(rm::Arguments),
-    /// Remove what no name points at and no process has in use
+    /// Remove images that no name points at and no process uses
     Gc(gc::Arguments),
     /// Print the instance pool that admits every current program
     Plan(plan::Arguments),
 }
 
-/// Which application is meant.
+/// The application and channel.
 #[derive(clap::Args)]
 struct Named {
     /// The application
     #[arg(value_name = "NAME")]
     application: String,
-    /// Its release channel, where it states one
+    /// Its release channel, if it states one
     #[arg(long)]
     channel: Option<String>,
 }
@@ -80,7 +80,7 @@ struct Path {
     /// Its version [default: the current one]
     #[arg(long, value_name = "NUMBER", value_parser = version())]
     app_version: Option<u64>,
-    /// How the paths are printed
+    /// The format of the paths
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

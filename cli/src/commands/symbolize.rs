@@ -21,23 +21,23 @@ use crate::render::{self, Format, safe};
 /// or document, so all of them are held at once.
 const MAX_NAMES_LEN: usize = 8 << 20;
 
-/// Name the functions of addresses and backtraces, by a debug file
+/// Name the functions of addresses and backtraces, with a debug file
 ///
-/// Without addresses a backtrace is read from standard input and printed again with names in it:
-/// the lines of Wasmtime's (`<wasm function 7>`) and those that name a place in the artifact
-/// (`app.cwasm+0x1234`). It may be a whole log, of at most 64 MiB; bytes that are not UTF-8 become
-/// U+FFFD.
+/// Without addresses, edgec reads a backtrace from standard input and prints it again with names:
+/// in lines of Wasmtime (`<wasm function 7>`), and in lines with an address in the artifact
+/// (`app.cwasm+0x1234`). The input may be a whole log, of at most 64 MiB; bytes that are not UTF-8
+/// become U+FFFD.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// What `edgec build --debug-file` wrote
+    /// The debug file, from `edgec build --debug-file`
     debug: PathBuf,
-    /// Places: `0x1234` or `app.cwasm+0x1234` in the mapped file, `text+0x1234` in the code
+    /// Addresses: `0x1234` or `app.cwasm+0x1234` in the mapped file, `text+0x1234` in the code
     addresses: Vec<String>,
-    /// The artifact that was running: refuse a debug file that is not its own, and places in other
+    /// The artifact that was running; refuse a debug file of another image, and addresses in other
     /// files
     #[arg(long, value_name = "FILE")]
     artifact: Option<PathBuf>,
-    /// How the names of addresses are printed
+    /// The format of the names of addresses
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -133,7 +133,7 @@ fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
     let message = format!("its image is {found}, and the debug file is that of {known}");
     Err(Failure::new(Exit::Rejected, "build-id", message)
         .about(path.display())
-        .hint("use the debug file that was written beside this very artifact"))
+        .hint("use the debug file that was written beside this artifact"))
 }
 
 /// The files that the debug file is about, by their names.

@@ -13,10 +13,10 @@ use crate::render::{self, Format, safe};
 /// List the CPU targets
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Say which of them this machine can run, or the host that FILE describes; best first
+    /// List what this machine can run, or the host that FILE describes; best first
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     host: Option<Option<PathBuf>>,
-    /// How the list is printed
+    /// The format of the list
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
     inputs: Vec<PathBuf>,
     #[command(flatten)]
     limits: LimitArguments,
-    /// How results are printed
+    /// The format of the results
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

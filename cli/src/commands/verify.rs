@@ -20,7 +20,7 @@ use crate::{Outcome, files, time};
 
 /// Verify artifacts: who signed what, for which CPU, by which compiler, and what a policy says
 ///
-/// Every check is named with its outcome and its evidence; what was not checked is not named.
+/// The report names every check with its outcome and its evidence, and only checks that were made.
 /// Exit codes: 0 every artifact is verified; 1 one is refused; 2 usage; 3 a file cannot be read, or
 /// the machine is at fault, so that an artifact was not checked.
 #[derive(clap::Args)]
@@ -30,20 +30,20 @@ pub(crate) struct Arguments {
     artifacts: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
     trust: TrustArguments,
-    /// Also ask whether this machine can run them, or the host that FILE describes; put it
-    /// behind the artifacts
+    /// Also check whether this machine, or the host that FILE describes, can run them; put it after
+    /// the artifacts
     #[arg(long, value_name = "FILE", num_args = 0..=1, help_heading = "Host")]
     host: Option<Option<PathBuf>>,
-    /// Also compile FILE again, by the settings in the manifest, and compare image and manifest bit
-    /// for bit
+    /// Also compile FILE again with the settings in the manifest, and compare image and manifest
+    /// bit for bit
     #[arg(long, value_name = "FILE", help_heading = "Rebuilding")]
     rebuild: Option<PathBuf>,
     #[command(flatten, next_help_heading = "Limits and tools")]
     workers: WorkerArguments,
-    /// How results are printed
+    /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
-    /// Print one line an artifact, and not its checks
+    /// Print one line for each artifact, without its checks
     #[arg(short, long, conflicts_with = "format", help_heading = "Output")]
     quiet: bool,
 }
@@ -225,7 +225,7 @@ impl Report {
             }
             Err(failure) => {
                 self.refuse(failure.or_about_safe(&self.artifact));
-                (Status::Failed, format!("{input} was not made again"))
+                (Status::Failed, format!("{input} was not rebuilt"))
             }
         };
         self.checks.push(Check {
@@ -268,16 +268,16 @@ fn rebuild_hint(found: &[Difference]) -> &'static str {
     let versions =
         |it: &Difference| it.at.starts_with("builder.stages.") && it.at.ends_with(".version");
     if at("builder.edgec") || at("engine.version") {
-        "it says that another edgec made it: compare with that one before it runs"
+        "its manifest says that another edgec made it: compare with that edgec before you run it"
     } else if at("builder.stages.optimize.tool") || at("builder.stages.optimize.version") {
-        "it says that another optimizer was used (--wasm-opt): compare with that one before it runs"
+        "its manifest says that another optimizer was used (--wasm-opt): compare with that one before you run it"
     } else if found.iter().any(versions) {
-        "it says that other tools made it: compare with the edgec that it names before it runs"
+        "its manifest says that other tools made it: compare with the edgec that it names before you run it"
     } else if at("builder.stages.optimize.settings.modulesKept") {
         "other core modules were left as they are (--keep-module, or a crash of the optimizer): do not run it before \
          the cause is known"
     } else {
-        "the same tools made something else: do not run it before the cause is known"
+        "the same tools made something else: do not run it until you know the cause"
     }
 }
 

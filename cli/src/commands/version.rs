@@ -26,7 +26,7 @@ pub(crate) fn line() -> &'static str {
 /// Print the versions of edgec, its engine, its optimizer and its other tools
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// How they are printed
+    /// The output format
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

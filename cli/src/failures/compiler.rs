@@ -245,7 +245,7 @@ fn invalid_failure(error: &ValidateError) -> Failure {
     if message.contains("unexpected end") {
         return failure.hint("the file was cut off; build or download it again");
     }
-    failure.hint("the toolchain that made this file wrote invalid WebAssembly")
+    failure.hint("the module is invalid: correct it, or report it to the toolchain that made it")
 }
 
 fn adapt_failure(error: &AdaptError) -> Failure {

@@ -21,7 +21,7 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
         LoadError::Io(error)
             if error.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
         {
-            let message = "an artifact is not read from standard input";
+            let message = "an artifact cannot be read from standard input";
             let failure = Failure::new(Exit::Rejected, "not-a-file", message);
             let hint = "name the file, or write it to one first: artifacts are mapped into memory";
             failure.about(path.display()).hint(hint)

@@ -14,7 +14,7 @@ impl From<PackageError> for Failure {
 /// A holder that did not sign what it was given with the key that it was said to hold.
 pub(crate) fn bad_signature(error: &BadSignature) -> Failure {
     Failure::rejected("bad-signature", error)
-        .hint("another key signed, or something else was signed; nothing was written")
+        .hint("another key signed, or other bytes were signed; nothing was written")
 }
 
 /// Why an artifact was not signed.
@@ -23,7 +23,7 @@ pub(crate) fn package_failure(error: &PackageError) -> Failure {
         PackageError::BadSignature(error) => return bad_signature(error),
         PackageError::NoSuchSignature { .. } => (
             "no-signature",
-            "`edgec inspect` shows the ids that there are",
+            "`edgec inspect` shows the key ids of the signatures",
         ),
         PackageError::LastSignature { .. } => (
             "last-signature",

@@ -27,9 +27,9 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
     let failure = Failure::rejected(error.code(), error);
     let hint = match error {
         VerifyError::Layout(_) => "the file is damaged or something else; build or fetch it again",
-        VerifyError::Threshold { .. } => "`edgec inspect` shows whose ids the signatures carry",
+        VerifyError::Threshold { .. } => "`edgec inspect` shows the key ids of the signatures",
         VerifyError::BadSignature { .. } => {
-            "what was signed, or the signature, was changed: do not run it"
+            "the signed statement or the signature was changed: do not run it"
         }
         VerifyError::NoSignature => "sign it with `edgec sign`, or fetch it from its publisher",
         VerifyError::ImageDigest { .. } | VerifyError::ImageLength { .. } => {
@@ -56,7 +56,7 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
         VerifyError::Audit { .. } => "`edgec audit` lists what was found; do not run it",
         VerifyError::Rollback { .. } => "this is an old release: deploy a newer one",
         VerifyError::Expired { .. } => "deploy a newer release",
-        VerifyError::NotYetValid { .. } => "wait until then, or look at this machine's clock",
+        VerifyError::NotYetValid { .. } => "wait until then, or look at the clock of this machine",
         _ => return failure,
     };
     failure.hint(hint)

@@ -20,13 +20,13 @@ impl FileKind {
                 _ => "a policy is TOML, or what `edgec policy sign` wrote: docs/policy.md",
             },
             Wanted::HostProfile => match self {
-                Self::Artifact => "artifacts stand in front of --host",
-                Self::Fleet => "it is a fleet: --fleet takes it, where a verb has that",
+                Self::Artifact => "put artifacts in front of --host",
+                Self::Fleet => "it is a fleet: give it to a verb that has --fleet",
                 _ => "docs/targets.md describes the fields; `edgec host --save FILE` writes one",
             },
             Wanted::PublicKey | Wanted::Key => match self {
                 Self::PrivateKey => "`edgec keys export` gives its public half",
-                Self::Policy | Self::SignedPolicy => "policies are named with --trust",
+                Self::Policy | Self::SignedPolicy => "name policies with --trust",
                 _ => "`edgec keygen` writes one beside the private key: NAME.pub.pem",
             },
             Wanted::PrivateKey => match self {
@@ -52,7 +52,7 @@ impl FileKind {
             }
             Self::Artifact => GIVE_THE_DEBUG_FILE,
             Self::WasmtimeImage if wanted == Wanted::Artifact => {
-                "fetch or build the artifact again; of a file of Wasmtime's, give `edgec build` the WebAssembly"
+                "fetch or build the artifact again; if it is a file of Wasmtime, give `edgec build` the WebAssembly"
             }
             Self::WasmtimeImage => "give the WebAssembly that it was made from",
             Self::DebugFile => {
@@ -67,11 +67,11 @@ impl FileKind {
                  target wasm32-wasip2"
             }
             Self::LfsPointer => "the file itself was not downloaded: git lfs pull",
-            Self::PrivateKey => "keys are named with --key",
-            Self::PublicKey => "keys are named with --key, or --public-key",
+            Self::PrivateKey => "name keys with --key",
+            Self::PublicKey => "name keys with --key, or --public-key",
             Self::Pem => "give the file that the build wrote",
             Self::Envelope => "give the artifact, which has the envelope in it",
-            Self::Policy | Self::SignedPolicy => "policies are named with --trust",
+            Self::Policy | Self::SignedPolicy => "name policies with --trust",
             Self::Html => "the download gave a page instead of the file: look at the address",
             Self::Object
             | Self::Native
@@ -87,8 +87,10 @@ impl FileKind {
             Self::Bzip2 => "unpack it first: bunzip2 FILE",
             Self::Zip => "unpack it first: unzip FILE",
             Self::Tar => "unpack it first: tar -xf FILE",
-            Self::Pae | Self::PolicyPae => "only a signer reads it: give what it was exported from",
-            Self::HostProfile | Self::Fleet => "hosts are named with --host, fleets with --fleet",
+            Self::Pae | Self::PolicyPae => {
+                "only a signer can read it: give the file that it was exported from"
+            }
+            Self::HostProfile | Self::Fleet => "name hosts with --host, and fleets with --fleet",
             Self::Json | Self::Script => match wanted {
                 Wanted::Program => "give a component or core module, .wasm or .wat",
                 Wanted::DebugFile => "give the .debug that `edgec build --debug-file` wrote",

@@ -36,7 +36,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         let message = "this looks like a secret key, not like WebAssembly; it is not shown";
         return Err(Failure::new(Exit::Rejected, "secret-input", message)
             .about(path.display())
-            .hint("keys are named with --key"));
+            .hint("name keys with --key"));
     }
     Ok(bytes)
 }

@@ -36,13 +36,14 @@ pub(crate) fn exists(path: &Path) -> Failure {
     if let Some(other) = not_a_file(path, Wanted::Key) {
         return other;
     }
-    let message = "there is such a file already, and a key is never overwritten";
+    let message = "the file already exists, and edgec never overwrites a key";
     Failure::usage("exists", message)
         .about(path.display())
         .hint("choose another name, or move the old key away")
 }
 
-/// Refuses a place where this user may make no file, nor the folders that lead there. Makes nothing.
+/// Refuses a place where this user may make no file, nor the folders that lead there. Makes
+/// nothing.
 #[cfg(unix)]
 pub(crate) fn refuse_unwritable(path: &Path) -> Result<(), Failure> {
     use rustix::fs::{Access, access};
@@ -144,7 +145,7 @@ pub(crate) fn refuse_stdin_twice(read: &[PathBuf]) -> Result<(), Failure> {
     if read.count() > 1 {
         let message = "standard input is named for more than one of the files that are read";
         return Err(Failure::usage("stdin", message)
-            .hint("`-` stands for it once; name a file for the others"));
+            .hint("`-` can be used only once; name a file for the others"));
     }
     Ok(())
 }

@@ -87,8 +87,8 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
 
 /// Finds early what is wrong with a private key's file, as far as that is known without its
 /// content: it is missing, unreadable, a folder, or too long. Opens nothing: a pipe gives its
-/// content once. Gives whether others may read or change the file. Then it is no secret any more,
-/// and [`read_secret`] says why it is refused.
+/// content once. Gives whether others may read or change the file. Then it is not a secret any
+/// more, and [`read_secret`] says why it is refused.
 pub(crate) fn look_at_key(path: &Path) -> Result<bool, Failure> {
     if let Some(variable) = variable(path) {
         return key_variable(variable).map(|_| false);
@@ -190,8 +190,8 @@ pub(super) fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Whether there is such a file or its folder, or the name has one of the usual endings. A dot alone
-/// says nothing.
+/// Whether there is such a file or its folder, or the name has one of the usual endings. A dot
+/// alone says nothing.
 fn looks_like_a_file(path: &Path) -> bool {
     let parent = path.parent().filter(|parent| parent.parent().is_some());
     let ending = path.extension().and_then(std::ffi::OsStr::to_str);

@@ -1,4 +1,5 @@
-//! Dumps of bytes, as `xxd`, `hexdump -C` and `od -t x1` print them: offsets, and bytes behind them.
+//! Dumps of bytes, as `xxd`, `hexdump -C` and `od -t x1` print them: offsets, and bytes behind
+//! them.
 
 /// Whether a text begins as a dump does. No name of a file is written so.
 pub(super) fn is_dump(text: &[u8]) -> bool {

@@ -49,8 +49,8 @@ fn is_openssl_text(text: &str) -> bool {
         || behind("PRIVATEEXPONENT:").any(is_number)
 }
 
-/// The beginning of a secret key of minisign (under a passphrase or not) or signify. Public keys and
-/// signatures, of at most 74 bytes, begin with `Ed` and random bytes.
+/// The beginning of a secret key of minisign (under a passphrase or not) or signify. Public keys
+/// and signatures, of at most 74 bytes, begin with `Ed` and random bytes.
 fn is_minisign(bytes: &[u8]) -> bool {
     let begins: [&[u8]; 3] = [b"EdScB2", b"Ed\0\0B2", b"EdBK"];
     bytes.len() > 74 && begins.iter().any(|begin| bytes.starts_with(begin))

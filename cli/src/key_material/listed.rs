@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-/// A shorter list is no key.
+/// A shorter list is not a key.
 const MIN_LEN: usize = 16;
 
 /// Reads a word as a byte.
@@ -16,7 +16,7 @@ pub(super) fn lists(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     // Room for all words at once: a buffer that grows leaves copies behind.
     let mut list: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(words(text).count()));
     for notation in NOTATIONS {
-        // The end counts as a word that is no byte.
+        // The end counts as a word that is not a byte.
         for byte in words(text).map(notation).chain([None]) {
             if let Some(byte) = byte {
                 list.push(byte);
@@ -36,7 +36,7 @@ pub(super) fn is_list(text: &[u8], wanted: fn(&[u8]) -> bool) -> bool {
     let mut list: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(words(text).count()));
     NOTATIONS.into_iter().any(|notation| {
         list.clear();
-        // Stops at the first word that is no byte: the list is then shorter than the text.
+        // Stops at the first word that is not a byte: the list is then shorter than the text.
         list.extend(words(text).map_while(notation));
         list.len() == words(text).count() && wanted(&list)
     })

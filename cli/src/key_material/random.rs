@@ -89,8 +89,8 @@ fn without_der(run: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether a run of base64 letters has the length of 32 or 64 bytes, and is no name. A name has no
-/// padding behind it, and changes less often than random text.
+/// Whether a run of base64 letters has the length of 32 or 64 bytes, and is not a name. A name has
+/// no padding behind it, and changes less often than random text.
 fn is_seed(run: &[u8], behind: &[u8]) -> bool {
     let changes_at_least = match run.len() {
         43 => 6,
@@ -149,8 +149,8 @@ fn is_padded(behind: &[u8]) -> bool {
 }
 
 /// How often letters change in a way in which few names do: from a small letter to a capital, and
-/// between letters and digits. A name changes at the beginning of a word and around a number. Of random
-/// texts, one in 100,000 has under 6 changes in 43 letters, or under 18 in 86.
+/// between letters and digits. A name changes at the beginning of a word and around a number. Of
+/// random texts, one in 100,000 has under 6 changes in 43 letters, or under 18 in 86.
 fn changes(run: &[u8]) -> usize {
     let pairs = run.iter().zip(run.iter().skip(1));
     let odd = pairs.filter(|(one, next)| {

@@ -155,7 +155,7 @@ fn slot(library: &Pkcs11, label: &str) -> Result<Result<Slot, Failure>, Error> {
         [] => {
             let failure = missing(format!("no token has the label `{label}`"));
             match labels.is_empty() {
-                true => Err(failure.hint("the module sees no token at all")),
+                true => Err(failure.hint("the module finds no token")),
                 false => Err(failure.hint(format!("there is {}", labels.join(", ")))),
             }
         }
@@ -202,7 +202,7 @@ fn failure(error: &Error) -> Failure {
     match error {
         Error::Pkcs11(RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid, _) => {
             Failure::new(Exit::Rejected, "pin", "the token does not accept this PIN")
-                .hint("after a few wrong ones it locks itself")
+                .hint("the token locks itself after a few wrong PINs")
         }
         Error::Pkcs11(RvError::PinLocked, _) => {
             Failure::new(Exit::Rejected, "pin", "the token has locked this PIN")

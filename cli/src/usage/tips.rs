@@ -1,5 +1,5 @@
-//! What the parser's errors suggest. The parser's own tips send an unknown option behind `--`, where
-//! it would be the name of a file.
+//! What the parser's errors suggest. The parser's own tips send an unknown option behind `--`,
+//! where it would be the name of a file.
 
 use std::ffi::OsString;
 
@@ -56,7 +56,7 @@ fn places(whole: &Command, verb: &str) -> Option<String> {
     });
     let places: Vec<String> = places.map(|name| format!("<{name}>")).collect();
     Some(match places.is_empty() {
-        true => format!("`{verb}` takes options only"),
+        true => format!("`{verb}` takes only options"),
         false => format!(
             "`{verb}` takes {} and no more: run it once for each",
             places.join(" ")

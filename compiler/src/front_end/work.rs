@@ -1,4 +1,4 @@
-//! What the process does that reads inputs.
+//! The work of the process that reads inputs.
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ pub(super) const REFUSED: u8 = 1;
 /// What is to be done. The input follows.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Task {
-    /// To read and validate the input, and to make of it what is asked for, if anything.
+    /// Read and validate the input, and turn it into the requested kind, if any.
     Read(Option<KindChoice>),
     /// The same, and the steps up to the optimizer.
     Prepare { asked: KindChoice, steps: Steps },

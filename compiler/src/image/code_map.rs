@@ -43,8 +43,9 @@ pub struct CodeMapProcess {
     pub worker: Worker,
 }
 
-/// The longest answer about functions, in bytes (8 MiB). A function takes about ten bytes of it, and
-/// some hundred bytes of memory once it is read. The largest known program has 75,000 functions.
+/// The longest answer about functions, in bytes (8 MiB). A function takes about ten bytes of it,
+/// and some hundred bytes of memory once it is read. The largest known program has 75,000
+/// functions.
 const MAX_FUNCTIONS_LEN: u64 = 8 << 20;
 
 /// The longest list of exports, in bytes (16 MiB): the longest known one takes seven.

@@ -1,7 +1,7 @@
-//! Debug files: what a backtrace needs and a load does not, beside the artifact.
+//! Debug files: data that a backtrace needs and a load does not, in a file beside the artifact.
 //!
-//! An ELF file as other tools read it: symbols whose values are offsets in the image, and so in the file
-//! that a host maps; a build id, which is the fs-verity digest of that image; and the engine's
+//! An ELF file as other tools read it: symbols whose values are offsets in the image, and so in the
+//! file that a host maps; a build id, which is the fs-verity digest of that image; and the engine's
 //! address map. A reader takes what this file writes and nothing else.
 //!
 //! Sources: System V gABI, chapter 4; the note of build ids as `ld --build-id` writes it;
@@ -19,7 +19,7 @@ pub use read::DebugError;
 /// The longest name of a symbol that is kept, in bytes.
 const MAX_NAME_LEN: usize = 4096;
 
-/// What there is to know about the code of one image.
+/// Everything that is known about the code of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DebugInfo<'a> {
     /// The fs-verity digest of the image.
@@ -32,7 +32,7 @@ pub struct DebugInfo<'a> {
     pub(crate) modules: Vec<(u32, Cow<'a, str>)>,
     /// Functions, by address; none reaches into the next.
     pub(crate) symbols: Vec<Symbol<'a>>,
-    /// The engine's `.wasmtime.addrmap`; empty when there is none.
+    /// The engine's `.wasmtime.addrmap`; empty if there is none.
     pub(crate) address_map: Cow<'a, [u8]>,
 }
 
@@ -70,12 +70,13 @@ pub struct Function<'a> {
 }
 
 impl DebugInfo<'_> {
-    /// What lies at an offset of the image, which is one of the file that it is mapped from.
+    /// What is at an offset of the image, which is also an offset of the file that it is mapped
+    /// from.
     pub fn at_image_offset(&self, offset: u64) -> Option<Place<'_>> {
         self.at_text_offset(offset.checked_sub(self.text.0)?)
     }
 
-    /// What lies at an offset of the code.
+    /// What is at an offset of the code.
     pub fn at_text_offset(&self, offset: u64) -> Option<Place<'_>> {
         let after = self.symbols.partition_point(|s| s.start <= offset);
         let symbol = self.symbols.get(after.checked_sub(1)?)?;

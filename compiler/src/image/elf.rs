@@ -1,4 +1,4 @@
-//! What the writers of ELF files share: entries of section tables, and string tables.
+//! Parts that the writers of ELF files share: entries of section tables, and string tables.
 //!
 //! Source: System V gABI, chapter 4.
 

@@ -1,12 +1,13 @@
-//! Writing an image anew: without what a load does not read, packed closely.
+//! Rewrites an image: packed closely, and without the parts that a load does not read.
 //!
 //! The engine's writer aligns code to the largest page of the CPU family and puts nothing small in
-//! front of it but its settings; on aarch64 that is 64 KiB of zeros, three times. Here
-//! sections keep their bytes, their alignment and their order in the table; those that fit go into the gap
+//! front of it but its settings; on aarch64 that is 64 KiB of zeros, three times. Here sections
+//! keep their bytes, their alignment and their order in the table; those that fit go into the gap
 //! in front of the code.
 //!
-//! Sources: System V gABI, chapter 4; `wasmtime` 48, `code_memory.rs` (what the engine asks of sections), and
-//! `wasmtime-internal-cranelift` 48, `obj.rs` (unwind information lies right behind the code).
+//! Sources: System V gABI, chapter 4; `wasmtime` 48, `code_memory.rs` (what the engine asks of
+//! sections), and `wasmtime-internal-cranelift` 48, `obj.rs` (unwind information lies right behind
+//! the code).
 
 use std::borrow::Cow;
 
@@ -43,7 +44,7 @@ struct Section<'a> {
     data: Cow<'a, [u8]>,
 }
 
-/// Why an image cannot be read or written anew.
+/// Why an image cannot be read or rewritten.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
@@ -99,7 +100,7 @@ impl<'a> Image<'a> {
             if sections.iter().any(|known| known.name == name) {
                 return Err(malformed("section name"));
             }
-            // Written anew.
+            // Rewritten.
             if name != NAMES {
                 sections.push(Section {
                     name: name.to_owned(),
@@ -163,8 +164,8 @@ impl<'a> Image<'a> {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Bound`] for symbol tables and relocations, which number sections, and for unwind
-    /// information, which counts its distance to the code.
+    /// [`ImageError::Bound`] for symbol tables and relocations, which number sections, and for
+    /// unwind information, which counts its distance to the code.
     pub fn write(&self) -> Result<Vec<u8>, ImageError> {
         for section in &self.sections {
             let header = &section.header;

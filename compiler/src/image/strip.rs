@@ -21,8 +21,8 @@ const SYMBOLS: &str = ".symtab";
 const STRINGS: &str = ".strtab";
 const ADDRESS_MAP: &str = ".wasmtime.addrmap";
 
-/// What was stripped from an image. Debug information is only made of it on request, since that
-/// takes time and few builds ask for it.
+/// The parts that were stripped from an image. Debug information is made from them only on request,
+/// because that takes time and few builds need it.
 #[derive(Clone, Debug)]
 pub struct DebugSections(Arc<Removed>);
 
@@ -52,7 +52,7 @@ pub(crate) struct Head {
 const AVERAGE_NAME: usize = 256;
 
 impl NativeImage {
-    /// Removes from the image what only debugging needs, and returns it.
+    /// Removes the parts that only debugging needs from the image, and returns them.
     ///
     /// # Errors
     ///
@@ -88,8 +88,8 @@ impl DebugSections {
         Some(Self(Arc::new(removed)))
     }
 
-    /// What debugging the image needs. [`DebugInfo::place`] then says which stripped image it is
-    /// about; nothing may change that image afterwards.
+    /// The debug information of the image. [`DebugInfo::place`] then says which stripped image it
+    /// is for; nothing may change that image afterwards.
     ///
     /// # Errors
     ///
@@ -112,7 +112,8 @@ impl DebugSections {
 }
 
 impl DebugInfo<'_> {
-    /// Says which image this is about: one with the code that it was taken from, wherever that lies now.
+    /// Says which image this is about: one with the code that it was taken from, wherever that lies
+    /// now.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Leaving out of the engine's metadata what no load, instantiation or call reads.
+//! Removes the parts of the engine's metadata that no load, instantiation or call reads.
 //!
 //! Two thirds of a load is the decoding of `.wasmtime.info`, and most of that is one entry
 //! after the other for every function. The engine asks for a function's type and place when it
@@ -41,14 +41,14 @@ pub enum TrimError {
     /// The metadata is not as the engine of this version writes it.
     #[error("the engine's metadata: {0}")]
     Metadata(#[from] postcard::Error),
-    /// What came out would not have been what went in.
+    /// The result would not match the input.
     #[error("trimmed metadata differs: {0}")]
     Differs(&'static str),
 }
 
 impl NativeImage {
-    /// Takes out of an image of the `edge` profile what its hosts do not read; others
-    /// stay as they are. To be called when the image has been stripped.
+    /// Removes the parts of an image of the `edge` profile that its hosts do not read; other images
+    /// stay as they are. Call it after the image was stripped.
     ///
     /// # Errors
     ///

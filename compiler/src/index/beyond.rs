@@ -1,4 +1,4 @@
-//! A program that is beyond a limit of edgec. `docs/limits.md` lists the limits.
+//! A program that exceeds a limit of edgec. `docs/limits.md` lists the limits.
 
 /// Which limit a program is beyond, and what to do.
 #[derive(Debug, PartialEq, Eq)]

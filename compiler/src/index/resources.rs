@@ -1,8 +1,8 @@
 //! What one instance of a program needs: core instances, memories, tables.
 //!
-//! A component is a small program that instantiates core modules and other components.
-//! Its static index spaces are followed, so that the counts are those of a real
-//! instantiation; what is imported cannot be seen and makes them incomplete.
+//! A component is a small program that instantiates core modules and other components. This module
+//! follows its static index spaces, so the counts are those of a real instantiation. Imported
+//! modules and components cannot be seen, and make the counts incomplete.
 
 use std::rc::Rc;
 

@@ -6,7 +6,7 @@
 //! *Calls that never end.* The front end gives each function of an adapter 1000 units of work: a
 //! case, field or element of a type takes one. It leaves the rest to another function, which begins
 //! with 1000 units again. If a single layer of a type takes more, that function leaves the layer to
-//! itself, for ever. Every call that passes such a value ends with "call stack exhausted". A
+//! itself, forever. Every call that passes such a value ends with "call stack exhausted". A
 //! function that calls itself shows the fault, since no type contains itself. The type is looked up
 //! in the program only for the message.
 //! <https://github.com/bytecodealliance/wasmtime/issues/14354>, fixed in `main` by pull request

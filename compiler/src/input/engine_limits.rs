@@ -1,9 +1,9 @@
-//! What is valid and yet beyond Wasmtime 48.
+//! Programs that are valid, but that Wasmtime 48 cannot compile.
 //!
-//! The engine's own front end is asked, without compiling a function: it knows best what
-//! it lacks, and a list of our own would go stale. Only what its code generator refuses
-//! inside function bodies is not seen by it: reference types with an exact type, of the
-//! custom-descriptors proposal, which wasmparser lets pass ([`ONLY_SCANNED`]).
+//! edgec asks the engine's own front end, without compiling a function: it knows best what it
+//! lacks, and our own list would become outdated. Only what its code generator refuses inside
+//! function bodies is not seen by it: reference types with an exact type, of the custom-descriptors
+//! proposal, which wasmparser lets pass ([`ONLY_SCANNED`]).
 
 use std::any::Any;
 use std::panic::catch_unwind;

@@ -1,4 +1,4 @@
-//! What a program asks of its host and offers to it, by name.
+//! The imports and exports of a program, by name.
 
 use std::collections::BTreeSet;
 
@@ -12,9 +12,9 @@ use wasmparser::{Parser, Payload};
 /// module's imports are `module::name` ([`import_text`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
-    /// What must be given to the program.
+    /// The imports of the program.
     pub imports: BTreeSet<String>,
-    /// What the program gives.
+    /// The exports of the program.
     pub exports: BTreeSet<String>,
 }
 

@@ -1,6 +1,6 @@
-//! What a lost fast path costs: figures of one machine, measured with
-//! `cargo bench -p edgec lint` at its quietest (`docs/cold-start.md`). They are there to tell
-//! microseconds from milliseconds.
+//! What a lost fast path costs: figures of one machine, measured with `cargo bench -p edgec
+//! lint` at its quietest (`docs/cold-start.md`). They are there to tell microseconds from
+//! milliseconds.
 
 use super::Work;
 

@@ -116,7 +116,7 @@ impl Wiring {
                 imports: self.imports,
             },
         }];
-        // What every component has is no loss.
+        // What every component has is not a loss.
         findings.retain(|finding| !finding.is_minor());
         findings.extend(pool::of_component(component, self.size));
         findings

@@ -1,8 +1,8 @@
-//! Compiling in a process of its own.
+//! Compiles in a separate process.
 //!
-//! Cranelift's time and memory grow faster than its input: 2,000 nested loops that each keep
-//! a variable, 20 KB of WebAssembly, take gigabytes. No limit on the program's form that
-//! real programs keep covers every such form, so the process is limited instead. It also strips and
+//! Cranelift's time and memory grow faster than its input: 2,000 nested loops that each keep a
+//! variable, 20 KB of WebAssembly, take gigabytes. No limit on the program's form that all real
+//! programs respect covers every such form, so the process is limited instead. It also strips and
 //! trims the image, for which the engine's types decode what the compiler wrote.
 
 use std::collections::BTreeSet;
@@ -32,12 +32,12 @@ pub struct CompilerProcess {
     pub worker: Worker,
 }
 
-/// Native code without what only debugging needs.
+/// Native code without the parts that only debugging needs.
 #[derive(Debug)]
 pub struct Stripped {
     /// The code.
     pub image: NativeImage,
-    /// What debugging needs.
+    /// The parts that debugging needs.
     pub debug_sections: DebugSections,
     /// How long compiling took: the process, from its start to its end, but for the rest.
     pub compiling: Duration,
@@ -62,8 +62,8 @@ const REFUSED: u8 = 2;
 const UNSTRIPPED: u8 = 3;
 
 impl CompilerProcess {
-    /// Compiles a program for one target and profile, as [`precompile`] does, and strips and trims the
-    /// image. All must be done before `deadline`.
+    /// Compiles a program for one target and profile, as [`precompile`] does, and strips and trims
+    /// the image. All must be done before `deadline`.
     ///
     /// # Errors
     ///

@@ -1,5 +1,5 @@
-//! Pre-initialization: a function of the component is called now, and what it left in memory
-//! and globals becomes what the component starts with.
+//! Pre-initialization: calls a function of the component at build time, and makes the resulting
+//! memory and globals the component's initial state.
 //!
 //! Wizer adds ways to read a component's state and writes the state into it; what it makes of
 //! the component in between runs here, in an engine with no host behind it. Every import is a
@@ -30,13 +30,13 @@ pub const WIZER_VERSION: &str = "48.0.8";
 /// Why a component was not initialized.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// A snapshot cannot hold what the component may do.
+    /// The component may change something that a snapshot does not contain.
     Unsupported(String),
     /// The function is not there, or is not one to call.
     Function(String),
     /// It was called, or its component instantiated, and that failed.
     Failed(String),
-    /// The system did not give what the engine needs, such as room for memories.
+    /// The system lacks something that the engine needs, such as room for memories.
     Machine(String),
 }
 

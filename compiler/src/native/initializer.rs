@@ -1,7 +1,7 @@
-//! Pre-initializing in a process of its own.
+//! Pre-initializes in a separate process.
 //!
-//! It runs the program: that may take for ever and ask for all the memory there is. What comes back
-//! is not trusted: [`crate::FrontEnd`] validates it, in another process.
+//! It runs the program: that may take forever and ask for all memory. The result is not trusted:
+//! [`crate::FrontEnd`] validates it, in another process.
 
 use std::ffi::OsString;
 
@@ -28,7 +28,7 @@ pub enum InitError {
     /// The program is a core module.
     #[error("a core module cannot be pre-initialized, only a component")]
     Kind,
-    /// A snapshot cannot hold what the component may do.
+    /// The component may change something that a snapshot does not contain.
     #[error("this component cannot be pre-initialized: {reason}")]
     Unsupported {
         /// What Wizer, the engine or edgec said.

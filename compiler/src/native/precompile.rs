@@ -34,7 +34,7 @@ pub enum PrecompileError {
         /// What the engine said.
         reason: String,
     },
-    /// What the engine made cannot be stripped or trimmed: a defect of edgec or of the engine.
+    /// The engine's image cannot be stripped or trimmed: a defect of edgec or of the engine.
     #[error("the image for `{target}` cannot be stripped: {reason}")]
     Unstripped {
         /// The target's name.
@@ -79,8 +79,8 @@ pub enum PrecompileError {
 }
 
 impl PrecompileError {
-    /// Whether it would be the same if it was tried again: it is the program, and not what there was
-    /// of memory, or there is no time left.
+    /// Whether it would be the same if it was tried again: it is the program, and not what there
+    /// was of memory, or there is no time left.
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -92,8 +92,8 @@ impl PrecompileError {
     }
 }
 
-/// Compiles a program for one target and profile, in this process: what a hostile program can make of
-/// that is in [`crate::CompilerProcess`], which sets limits.
+/// Compiles a program for one target and profile, in this process and without limits. For hostile
+/// programs, use [`crate::CompilerProcess`], which sets limits.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
-//! Putting a program together from what the optimizer gave, in a process of its own.
+//! Puts a program together from the optimizer's results, in a separate process.
 //!
-//! What an optimizer gives for a hostile program is as hostile as the program. To validate it, to put
-//! it back into its component and to validate that takes time and memory that grow faster than its
-//! length.
+//! The optimizer's result for a hostile program is as hostile as the program. Validating it,
+//! putting it back into its component and validating the component takes time and memory that grow
+//! faster than its length.
 
 use std::ffi::OsString;
 
@@ -39,7 +39,7 @@ pub enum AssembleError {
         /// The limit in MiB.
         mebibytes: u64,
     },
-    /// The process failed on what the optimizer gave.
+    /// The process failed on the optimizer's result.
     #[error("putting the optimized program together failed ({status}): {message}")]
     Crash {
         /// The exit status or the signal.
@@ -68,8 +68,8 @@ struct Task {
 }
 
 impl Assembler {
-    /// Puts a program together. What the optimizer gave and is not valid is not used. Reorders
-    /// functions if `order`, as [`crate::order()`] does.
+    /// Puts a program together. Invalid results of the optimizer are not used. Reorders functions
+    /// if `order`, as [`crate::order()`] does.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Running Binaryen on one core module, in a process of its own.
+//! Runs Binaryen on one core module, in a separate process.
 //!
 //! Binaryen is C++ with global state and aborts on what it does not expect. So the bundled Binaryen
 //! is called by a worker process: the program that links this crate starts itself again and calls
@@ -70,7 +70,7 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// What manifests call it.
+    /// Its name in manifests.
     pub const fn name(self) -> &'static str {
         match self {
             Tool::Binaryen => "binaryen",
@@ -85,7 +85,7 @@ pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
 /// Where an optimizer runs.
 #[derive(Clone, Debug)]
 pub enum Runs {
-    /// In a process of its own for each module. A program that is no worker has no limits.
+    /// In a process of its own for each module. A program that is not a worker has no limits.
     InProcesses,
     /// In a process of its own for each module, which this worker is until it becomes the program:
     /// one that calls [`crate::launcher_worker`].

@@ -1,5 +1,5 @@
-//! The last steps before the compiler: functions are ordered, names are taken out, and what a
-//! manifest says of the program is read.
+//! The last steps before the compiler: order functions, take names out, and read what a manifest
+//! says about the program.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::{Interface, Names, Optimized, Resources, ValidComponent, order};
 /// A program as the compiler gets it.
 #[derive(Debug)]
 pub struct Finished {
-    /// The program without the names of functions, and what the optimizer did to it.
+    /// The program without the names of functions, and what the optimizer did with it.
     pub optimized: Optimized,
     /// The same with names, if it has any.
     pub named: Option<ValidComponent>,

@@ -1,7 +1,7 @@
 //! Keeps the names of functions while Binaryen runs.
 //!
 //! Binaryen identifies functions by name. It numbers functions without a name, renames functions
-//! whose names are not unique, and invents names for functions that it makes. Users should read the
+//! whose names are not unique, and invents names for functions that it makes. Users should see the
 //! names of their program. So every function is named after its index before Binaryen runs.
 //! Afterwards, each function that still has such a name gets its own name back. Functions that
 //! Binaryen made have no name, like functions that the program does not name.

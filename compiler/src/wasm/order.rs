@@ -25,9 +25,9 @@ use crate::{ValidComponent, map_modules, validate};
 /// A section by this name speaks of places in code, which the engine heeds.
 const BRANCH_HINTS: &str = "metadata.code.branch_hint";
 
-/// A program with the functions that escape first in each core module. Modules in which
-/// they already are, and those with branch hints, stay as they are, byte for byte; so does
-/// the program, should what comes out not be valid.
+/// A program with the functions that escape first in each core module. Modules in which they
+/// already are, and those with branch hints, stay as they are, byte for byte; so does the whole
+/// program if the result would not be valid.
 pub fn order(program: ValidComponent) -> ValidComponent {
     let Some(ordered) = map_modules(&program, &mut escaping_first) else {
         return program;

@@ -1,7 +1,8 @@
-//! The outline of a component: all of it but what is in its core modules and its custom sections.
+//! The outline of a component: everything except the contents of its core modules and its custom
+//! sections.
 //!
-//! Two components of one outline have the same interface, in names and in types: what is imported and exported
-//! names types by their numbers, and those are the same as well.
+//! Two components of one outline have the same interface, in names and in types: what is imported
+//! and exported names types by their numbers, and those are the same as well.
 
 use std::fmt::Debug;
 
@@ -9,7 +10,8 @@ use wasmparser::{Encoding, FromReader, Payload, SectionLimited};
 
 use crate::wasm::sections::sections;
 
-/// What the second component has that the first has otherwise, in a word; `None` when they are of one outline.
+/// What the second component has that the first has otherwise, in a word; `None` when they are of
+/// one outline.
 pub(crate) fn difference(one: &[u8], other: &[u8]) -> Option<&'static str> {
     let (Some(one), Some(other)) = (outline(one), outline(other)) else {
         return Some("sections");
@@ -26,7 +28,7 @@ struct Section<'a> {
     contents: &'a [u8],
 }
 
-/// `None` when it is no component.
+/// `None` when it is not a component.
 fn outline(component: &[u8]) -> Option<Vec<Section<'_>>> {
     let mut outline = Vec::new();
     for section in sections(component)? {

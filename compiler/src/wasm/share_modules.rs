@@ -7,7 +7,8 @@
 //! bytes are one. A component may refer to its surroundings, which are the same for two in the
 //! same component: those are shared as well.
 //!
-//! Source: component model, `Explainer.md`, "Alias Definitions" (`outer`; 0 is the component itself).
+//! Source: component model, `Explainer.md`, "Alias Definitions" (`outer`; 0 is the component
+//! itself).
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;

@@ -1,4 +1,4 @@
-//! Decides what is kept from Binaryen: from the module alone, before anything runs.
+//! Decides what Binaryen does not get: from the module alone, before anything runs.
 //!
 //! Binaryen 116 changes what some programs do, and takes too long for others. As little as possible
 //! is kept from it: single functions if that is enough ([`crate::wasm::set_aside`]), else the whole

@@ -1,9 +1,9 @@
-//! Exports of core modules that nothing in the component uses are taken away.
+//! Removes exports of core modules that nothing in the component uses.
 //!
-//! Nothing outside a component can name an export of a core module inside it: what a host
-//! calls are the component's own exports. An export that no other core module imports and no
-//! alias takes out is unused, and it keeps functions alive that Binaryen would remove.
-//! A module that leaves the component, as an export or as an argument, keeps all of its exports.
+//! Nothing outside a component can name an export of a core module inside it: a host calls only the
+//! component's own exports. An export that no other core module imports and no alias takes out is
+//! unused, and it keeps functions alive that Binaryen would remove. A module that leaves the
+//! component, as an export or as an argument, keeps all of its exports.
 
 mod used;
 
@@ -53,7 +53,7 @@ pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
     Some(Trimmed { component, removed })
 }
 
-/// The module without exports of other names, and how many those are; `None` when there are none.
+/// The module without exports of other names, and how many those are; `None` if there are none.
 fn without_others(module: &[u8], names: &BTreeSet<&str>) -> Option<(Vec<u8>, usize)> {
     // The exports are read before anything is copied, since most modules lose none.
     let exports = Parser::new(0)

@@ -1,8 +1,8 @@
 //! Workers: this program, started again for one piece of work on hostile input, within limits.
 //!
 //! A worker has its memory limit as its first argument and its input on standard input. It answers
-//! on standard output with a byte that says what the answer is, and the rest of it. It is started
-//! by [`Worker`].
+//! on standard output: a byte for the kind of the answer, and then the answer. [`Worker`] starts
+//! it.
 
 use std::ffi::OsString;
 use std::fmt;

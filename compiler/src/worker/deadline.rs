@@ -1,8 +1,8 @@
 //! One moment by which all work on a program must be done.
 //!
 //! A program goes through many processes: one for each stage, core module and target. If each of
-//! them had a time limit of its own, a program with many of them could take a multiple of it. So the
-//! moment is fixed when the work on a program begins, and every process gets what is left.
+//! them had a time limit of its own, a program with many of them could take a multiple of it. So
+//! the moment is fixed when the work on a program begins, and every process gets what is left.
 
 use std::fmt;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The worker that a program of the user's takes the place of: an external `wasm-opt`.
+//! The worker that the user's program replaces: an external `wasm-opt`.
 //!
 //! It limits itself and puts up the walls as every worker does, then it executes the program. So
 //! the streams, the exit code and the signal that ends it are the program's own.

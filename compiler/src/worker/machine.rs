@@ -24,7 +24,7 @@ pub enum MachineError {
         source: io::Error,
     },
     /// A limit that was set before edgec started.
-    #[error("a limit of this machine was met: {limit}")]
+    #[error("a limit of this machine was reached: {limit}")]
     Limit {
         /// Which limit.
         limit: Limit,

@@ -2,7 +2,7 @@
 //!
 //! A worker waits for nothing outside itself: its input is a file, and its answer is read while it
 //! is written. If none of its threads runs for half a minute, they wait for each other, as they do
-//! when the machine refused one of them what it needs. To wait for the deadline would take longer,
+//! when the machine refused one of them what it needs. Waiting for the deadline would take longer,
 //! and would blame the input.
 //!
 //! Source: `proc_pid_stat(5)`. Other systems than Linux only have the deadline.

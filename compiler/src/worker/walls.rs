@@ -1,8 +1,8 @@
 //! The walls around a worker: what a process that works on a hostile program can no longer do.
 //!
-//! A worker puts them up after it has limited itself, and before it reads its input. From then on a
-//! defect of a tool that a program exploits gives the program nothing but the worker's own memory
-//! and the worker's answer. The process that started the worker still judges that answer.
+//! A worker puts them up after it has limited itself, and before it reads its input. If a program
+//! exploits a defect of a tool after that, it reaches only the worker's own memory and the worker's
+//! answer. The process that started the worker still judges that answer.
 //!
 //! - Descriptors: everything that the worker inherited beyond its three streams is closed.
 //! - Dumps: no core file, and other processes of the same user cannot look into it.
@@ -79,7 +79,7 @@ pub enum Confinement {
     Required,
 }
 
-/// Puts up the walls around this process, for ever. Returns those that the kernel did not give.
+/// Puts up the walls around this process, forever. Returns those that the kernel did not give.
 /// They stand around this thread and the threads that it starts, so this comes first.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub fn enter(opens: Opens) -> Vec<Wall> {

@@ -1,5 +1,5 @@
-//! How the processes of a build pass programs on: a head that describes them, and their bytes
-//! behind it.
+//! How the processes of a build pass programs on: a head that describes them, followed by their
+//! bytes.
 //!
 //! One of the two processes works on a hostile program. So the other one reads the head only up to
 //! a length, and takes no more bytes than there are.

@@ -43,7 +43,7 @@ impl<'a> Temporary<'a> {
         &mut self.file
     }
 
-    /// Opens the file anew, for reading, and lets go of the descriptor that writes.
+    /// Opens the file again, for reading, and lets go of the descriptor that writes.
     ///
     /// # Errors
     ///

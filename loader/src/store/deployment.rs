@@ -1,6 +1,6 @@
-//! A name at work: requests take what is current, while a newer version comes in its place.
+//! A deployed name: requests take the current version, while a newer version replaces it.
 //!
-//! The deployment owns its policy, and a refresh judges the version at work before it does anything
+//! The deployment owns its policy, and a refresh judges the version in use before it does anything
 //! else. So a host cannot forget to judge, and requests get a program from [`Deployment::current`]
 //! only while it is trusted. If refreshes cease, it is not trusted any more either.
 
@@ -46,7 +46,7 @@ pub struct Deployment<T: 'static, P = InstancePre<T>> {
     stale_after: Option<Duration>,
 }
 
-/// A version at work.
+/// A version in use.
 struct AtWork<P> {
     entry: Entry,
     loaded: Arc<Loaded<P>>,
@@ -78,12 +78,12 @@ struct Source<T: 'static, P> {
 /// What came of a [`Deployment::refresh`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refreshed {
-    /// The store has nothing else, and the policy lets in what is at work.
+    /// The store has nothing new, and the policy accepts the version in use.
     Unchanged,
-    /// Another artifact is at work now, or the same from a good file, after its own may have been
+    /// Another artifact is in use now, or the same from a good file, after its own may have been
     /// changed ([`Distrust::Exposed`]).
     Replaced {
-        /// The version that was at work.
+        /// The version that was in use before.
         from: u64,
         /// The version that is.
         to: u64,
@@ -93,10 +93,10 @@ pub enum Refreshed {
 /// Why a [`Deployment::refresh`] brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum RefreshError {
-    /// What the store has now cannot be loaded. What is at work is trusted, and stays.
+    /// The store's new artifact cannot be loaded. The version in use is trusted, and stays.
     #[error("the store's current version was not loaded")]
     Kept(#[source] LoadError),
-    /// The version at work is not trusted any more, and requests do not get it.
+    /// The version in use is not trusted any more, and requests do not get it.
     #[error(transparent)]
     Distrusted(Distrusted),
 }
@@ -166,7 +166,7 @@ impl<T: 'static, P> Deployment<T, P> {
     }
 
     /// Sets how old the last reading of the policy may be, instead of five minutes: several times
-    /// as long as the host waits between two refreshes. When it is older, the version at work is
+    /// as long as the host waits between two refreshes. When it is older, the version in use is
     /// not trusted until the next refresh ([`Distrust::Stale`]): for instance when the thread that
     /// refreshes has ended, or waits for a disk.
     #[must_use]
@@ -178,8 +178,8 @@ impl<T: 'static, P> Deployment<T, P> {
         }
     }
 
-    /// Trusts the version at work however old the last reading of the policy is. For a host that
-    /// does not refresh on purpose: such a host never learns of a revocation.
+    /// Trusts the version in use, even if the policy was last read long ago. For a host that does
+    /// not refresh on purpose: such a host never learns of a revocation.
     #[must_use]
     pub fn never_stale(self) -> Self {
         Self {
@@ -188,9 +188,9 @@ impl<T: 'static, P> Deployment<T, P> {
         }
     }
 
-    /// What a request instantiates: the version at work, while it is trusted. It is judged again at
-    /// every moment that the policy or the manifest names, such as the end of a validity, also
-    /// without a refresh.
+    /// Returns the version in use, for a request to instantiate, while it is trusted. It is judged
+    /// again at every moment that the policy or the manifest names, such as the end of a validity,
+    /// also without a refresh.
     ///
     /// # Errors
     /// [`Distrusted`]: it was revoked, it has expired, the last refresh found no policy or files
@@ -228,11 +228,11 @@ impl<T: 'static, P> Deployment<T, P> {
         &self.source.application
     }
 
-    /// Reads the policy and judges the version at work by it; then takes what the store has now, if
-    /// it is another artifact. Without a policy, nothing is trusted, and neither is a program whose
-    /// files users other than the owner and root can change. If nothing has changed, a refresh only
-    /// reads the policy and the name, looks at modes and owners, and looks up what is known of the
-    /// signatures.
+    /// Reads the policy and checks the version in use against it; then takes the store's artifact,
+    /// if it is another artifact. Without a policy, nothing is trusted, and neither is a program
+    /// whose files users other than the owner and root can change. If nothing has changed, a
+    /// refresh only reads the policy and the name, looks at modes and owners, and looks up what is
+    /// known of the signatures.
     ///
     /// # Errors
     ///
@@ -267,7 +267,7 @@ impl<T: 'static, P> Deployment<T, P> {
         Ok(Refreshed::Replaced { from, to })
     }
 
-    /// Reads the policy and judges the version at work by it. A refresh gets its policy from here
+    /// Reads the policy and judges the version in use by it. A refresh gets its policy from here
     /// only: so the version is judged or distrusted first, however the reading ends.
     fn judge_first(&self) -> Result<(AtWork<P>, Followed), RefreshError> {
         let undecided = Undecided(self);
@@ -349,7 +349,7 @@ impl<T: 'static, P> Deployment<T, P> {
 }
 
 /// A refresh that has not judged yet. If the host's policy source panics, dropping this distrusts
-/// the version at work.
+/// the version in use.
 struct Undecided<'a, T: 'static, P>(&'a Deployment<T, P>);
 
 impl<T: 'static, P> Drop for Undecided<'_, T, P> {
@@ -375,7 +375,7 @@ impl<T: 'static, P> Source<T, P> {
         judge_again(store, engine, &application, entry.clone(), policy)
     }
 
-    /// Judges the file that the version at work was loaded from.
+    /// Judges the file that the version in use was loaded from.
     fn guard_mapped(&self, at_work: &AtWork<P>) -> Result<(), StoreError> {
         let (entry, written) = (&at_work.entry, at_work.written);
         match at_work.loaded.file() {
@@ -384,7 +384,7 @@ impl<T: 'static, P> Source<T, P> {
         }
     }
 
-    /// Whether the name of the image at work leads to another file now.
+    /// Whether the name of the image in use leads to another file now.
     fn is_renewed(&self, at_work: &AtWork<P>) -> bool {
         let mapped = at_work.loaded.file();
         mapped.is_some_and(|mapped| self.store.is_renewed(mapped, &at_work.entry))

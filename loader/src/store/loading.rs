@@ -13,13 +13,13 @@ const TRIES: usize = 8;
 
 /// Loads from a [`Store`].
 pub trait LoadFromStore {
-    /// Loads the component of that name, in its current version or the one that is asked for: of
-    /// the artifacts that fit the engine's profile and this machine, the one that uses most of the
-    /// CPU.
+    /// Loads the component of that name, in its current version or the requested one. Among the
+    /// artifacts that fit the engine's profile and this machine, it takes the one that uses most
+    /// features of the CPU.
     ///
     /// # Errors
     ///
-    /// [`LoadError`] names the first thing in the way; nothing is ever run.
+    /// [`LoadError`] names the first problem. No code runs.
     fn load(
         &self,
         engine: &HostEngine,
@@ -102,7 +102,7 @@ pub(super) fn judge_again(
     opened.map(|opened| opened.facts.holds())
 }
 
-/// What the name points at, open and known to be what the policy lets in.
+/// What the name points at, open and known to be what the policy accepts.
 fn opened(
     store: &Store,
     engine: &HostEngine,
@@ -154,7 +154,7 @@ fn first_that_fits(
     Err(unfit.unwrap_or_else(unknown))
 }
 
-/// The image, open, known to be what the policy lets in, and of a kind that this engine can load.
+/// The image, open, known to be what the policy accepts, and of a kind that this engine can load.
 fn open_entry(
     store: &Store,
     engine: &HostEngine,

@@ -1,4 +1,4 @@
-//! Whether the version at work is trusted, and how long that verdict holds.
+//! Whether the version in use is trusted, and how long that verdict is valid.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use crate::LoadError;
 use crate::clock::now;
 use crate::policy_source::{Followed, PolicySourceError};
 
-/// The version at work is not trusted: no request may have it.
+/// The version in use is not trusted: no request may get it.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the version at work is not trusted any more")]
+#[error("the version in use is not trusted any more")]
 pub struct Distrusted(#[source] Arc<Distrust>);
 
-/// Why the version at work is not trusted.
+/// Why the version in use is not trusted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Distrust {
-    /// There is no policy to judge it by.
-    #[error("there is no trust policy to judge it by")]
+    /// There is no policy to check it against.
+    #[error("there is no trust policy to check it against")]
     NoPolicy(#[source] PolicySourceError),
     /// The policy refuses it: for instance, it was revoked or has expired.
-    #[error("the trust policy does not let it in")]
+    #[error("the trust policy refuses it")]
     Refused(#[source] LoadError),
-    /// The version could not be judged, for instance because its file is gone.
-    #[error("it could not be judged")]
+    /// The version could not be checked, for instance because its file is gone.
+    #[error("it could not be checked")]
     Unjudged(#[source] LoadError),
     /// Users other than the owner and root can change the store or the program's files, or the
     /// image was written after it was loaded.
@@ -39,8 +39,8 @@ pub enum Distrust {
         /// How old the last reading may be.
         limit: Duration,
     },
-    /// The refresh that was to judge it ended in a panic.
-    #[error("the refresh that was to judge it did not end")]
+    /// The last refresh ended in a panic.
+    #[error("the last refresh did not finish")]
     Undecided,
 }
 
@@ -81,7 +81,7 @@ impl Trusted {
     }
 }
 
-/// The verdict on the version at work.
+/// The verdict on the version in use.
 #[derive(Clone, Debug)]
 pub(super) enum Trust {
     Trusted(Arc<Trusted>),
@@ -97,7 +97,7 @@ impl Trust {
         Self::Distrusted(Distrusted::new(why))
     }
 
-    /// Whether the version at work is distrusted for what may have happened to its files.
+    /// Whether the version in use is distrusted for what may have happened to its files.
     pub(super) fn is_exposed(&self) -> bool {
         match self {
             Self::Trusted(_) => false,

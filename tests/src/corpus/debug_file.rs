@@ -89,8 +89,8 @@ pub fn debug_file(modules: &[(u32, &str)], functions: &[String]) -> Vec<u8> {
     file
 }
 
-/// A name in Rust's mangling that stands for a million bytes: a tuple of two of the tuples before it,
-/// and so on.
+/// A name in Rust's mangling that stands for a million bytes: a tuple of two of the tuples before
+/// it, and so on.
 pub fn growing_name() -> String {
     const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let mut name = "_RIC1aTuuE".to_owned();

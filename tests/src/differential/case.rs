@@ -110,9 +110,9 @@ impl Bench {
         }
     }
 
-    /// What the case of a seed is made from. One case in a hundred is a command program. If there are
-    /// suites, seven of ten others are mutations: they take a third of the time of new modules, and
-    /// find as much.
+    /// What the case of a seed is made from. One case in a hundred is a command program. If there
+    /// are suites, seven of ten others are mutations: they take a third of the time of new modules,
+    /// and find as much.
     pub fn made(&self, seed: u64) -> Made {
         match seed % 100 {
             99 => Made::Command,

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 /// Something in the code that should not be there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The function that it lies in; none in front of the first.
+    /// The function that it is in; `None` in front of the first function.
     pub function: Option<Function>,
     /// Where it is, in bytes from the start of the code (`.text`).
     pub offset: u64,
@@ -86,7 +86,7 @@ pub enum Problem {
     RunsOut,
 }
 
-/// What lies at a place of the code.
+/// What is at a place of the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {

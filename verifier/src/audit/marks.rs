@@ -1,4 +1,4 @@
-//! What is known of every byte of the code.
+//! What is known about every byte of the code.
 
 use std::ops::Range;
 

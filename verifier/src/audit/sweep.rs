@@ -3,11 +3,11 @@
 //! Cranelift puts into one section: functions, most of them at a multiple of 32 and with zeros in
 //! front, and inside a function instructions, jump tables (behind the indirect jump that uses them)
 //! and constants (behind all instructions, or behind a jump around them). So the code can be read
-//! from the front to the back: whatever is no instruction has been referred to, or follows a known
-//! sequence, or is zeros behind something that does not run on. What comes out is closed under
-//! everything that a processor does by itself: no instruction runs on into another kind of byte,
-//! and no direct branch or entry of a jump table leads to one. Source: `cranelift-codegen` 0.135,
-//! `machinst/buffer.rs`, and `emit.rs` of the two families.
+//! from the front to the back: whatever is not an instruction has been referred to, or follows a
+//! known sequence, or is zeros behind something that does not run on. What comes out is closed
+//! under everything that a processor does by itself: no instruction runs on into another kind of
+//! byte, and no direct branch or entry of a jump table leads to one. Source: `cranelift-codegen`
+//! 0.135, `machinst/buffer.rs`, and `emit.rs` of the two families.
 
 use super::features::Declared;
 use super::finding::{Finding, Function, Place, Problem};
@@ -24,7 +24,7 @@ pub(super) type Previous<'a> = &'a dyn Fn(usize) -> Option<usize>;
 
 /// Reads the instructions of a family.
 pub(super) trait Decoder {
-    /// The instruction at an offset; `None` when there is none.
+    /// The instruction at an offset; `None` if there is none.
     fn decode(&mut self, at: usize) -> Option<Instruction>;
     /// The name of the instruction at an offset, for findings.
     fn mnemonic(&mut self, at: usize) -> String;

@@ -37,18 +37,19 @@ pub(crate) struct Arguments {
     /// A file for one artifact, else a folder for NAME.TARGET.cwasm [default: .]
     #[arg(short, long, value_name = "FILE|DIR", help_heading = "Output")]
     output: Option<PathBuf>,
-    /// What a core module becomes: `auto` makes a component of one that carries component types, or
-    /// that uses WASI preview 1 and is proved to behave the same (docs/preview1.md); others stay
-    /// core modules
+    /// What a core module becomes: `auto` makes a component if the module carries component types,
+    /// or uses WASI preview 1 and is proved to behave the same (docs/preview1.md); others stay core
+    /// modules
     #[arg(long, value_name = "auto|component|module", default_value = "auto", value_parser = parse_kind, help_heading = "Program")]
     kind: KindChoice,
-    /// Call this export now, and start every instance from the state that it leaves (docs/init.md)
+    /// Call this export at build time, and start every instance from the resulting state
+    /// (docs/init.md)
     #[arg(long, value_name = "FUNCTION", help_heading = "Program")]
     init: Option<String>,
     /// How much Binaryen optimizes each core module
     #[arg(short = 'O', value_name = "LEVEL", default_value = DEFAULT_LEVEL, value_parser = parse_level, help_heading = "Program")]
     level: Level,
-    /// Leave this core module as it is, by its number as messages have it, or several with commas
+    /// Do not optimize the core module with this number (as in messages), or several with commas
     #[arg(
         long = "keep-module",
         value_name = "NUMBER",
@@ -57,8 +58,8 @@ pub(crate) struct Arguments {
         help_heading = "Program"
     )]
     keep_modules: Vec<usize>,
-    /// Which hosts the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
-    /// interrupt what runs and load it quickly
+    /// The hosts that the code is for: `default`, any Wasmtime of the version; `edge`, hosts that
+    /// interrupt programs and load them quickly
     #[arg(
         long,
         value_name = "default|edge",
@@ -81,24 +82,24 @@ pub(crate) struct Arguments {
     #[arg(long, help_heading = "Release")]
     channel: Option<String>,
     /// When the artifact was issued, never taken from the clock: a date such as 2030-01-31, a time
-    /// by RFC 3339, or seconds since 1970 [default: SOURCE_DATE_EPOCH, where it is set]
+    /// as in RFC 3339, or seconds since 1970 [default: SOURCE_DATE_EPOCH, if set]
     #[arg(long, value_name = "TIME", value_parser = time::parse_date, help_heading = "Release")]
     issued: Option<u64>,
-    /// From when on the artifact may be used: a time as for --issued; `+1d` counts from now
+    /// The time from which the artifact may be used, written as for --issued; `+1d` counts from now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     not_before: Option<u64>,
-    /// From when on the artifact may no longer be used: a time as for --issued; `+90d` counts from
-    /// now
+    /// The time from which the artifact may no longer be used, written as for --issued; `+90d`
+    /// counts from now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
     expires: Option<u64>,
-    /// How the summary is printed
+    /// The format of the summary
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub(super) format: Format,
-    /// Write what symbolizes a backtrace beside each artifact: NAME.TARGET.debug
-    /// (`edgec symbolize`)
+    /// Write a debug file beside each artifact, which names the functions of backtraces:
+    /// NAME.TARGET.debug (`edgec symbolize`)
     #[arg(long, help_heading = "Output")]
     debug_file: bool,
-    /// Do not audit the code that was compiled, if the audit reports a false positive
+    /// Do not audit the compiled code; use this if the audit reports a false positive
     /// (docs/audit.md)
     #[arg(long, help_heading = "Limits and tools")]
     no_self_audit: bool,
@@ -321,7 +322,7 @@ fn targets(names: &[String]) -> Result<Vec<&'static Target>, Failure> {
             let message = "the name of a target is missing";
             return Err(Failure::usage("unknown-target", message)
                 .about("--target")
-                .hint("commas stand between names, as in `-t x86_64,aarch64`"));
+                .hint("put commas between names, as in `-t x86_64,aarch64`"));
         }
         let target = edgec_targets::find(name).map_err(|error| {
             let failure = Failure::usage("unknown-target", error.to_string());

@@ -127,7 +127,7 @@ impl<'f> Code<'f> {
             let message = "functions of the engine's table overlap in the code";
             return Err(Failure::new(Exit::Rejected, "image", message)
                 .about(artifact.display())
-                .hint("the table is not as the compiler writes it: do not run it"));
+                .hint("the compiler does not write such a table: do not run it"));
         }
         Ok(Self {
             text,
@@ -155,8 +155,8 @@ impl<'f> Code<'f> {
     }
 }
 
-/// Whether functions, sorted by their beginnings, share some of their code. Those that were found to
-/// be the same share all of it. Otherwise all of the code could be compared for each function.
+/// Whether functions, sorted by their beginnings, share some of their code. Those that were found
+/// to be the same share all of it. Otherwise all of the code could be compared for each function.
 fn overlap(functions: &[FunctionCode]) -> bool {
     let pairs = functions.iter().zip(functions.iter().skip(1));
     let mut pairs = pairs.filter(|(one, next)| (one.start, one.size) != (next.start, next.size));

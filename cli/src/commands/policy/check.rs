@@ -14,20 +14,22 @@ use crate::files;
 use crate::render::{self, Format, out, outln, safe};
 use crate::trust::read_policy;
 
-/// Read a policy as a host would, and say what it is
+/// Read a policy as a host would, and describe it
 ///
-/// With artifacts it also says of each what kind of program it holds and whether its imports are
-/// allowed; it verifies none. Exit codes: 0 they are; 1 one is not, or the policy cannot be read.
+/// With artifacts, it also says for each which kind of program it holds and whether its imports are
+/// allowed; it verifies no artifact. Exit codes: 0 all imports are allowed; 1 one is not, or the
+/// policy cannot be read.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// The policy
     policy: PathBuf,
-    /// Artifacts that it is for, the old one first: a program whose kind changed has other imports
+    /// Artifacts to check, the old one first; if the kind of a program changes, its imports change
+    /// too
     artifacts: Vec<PathBuf>,
-    /// A public key that must have signed it; repeat it and each must have
+    /// A public key that must have signed it; if repeated, all must have signed
     #[arg(long, value_name = "PUBLIC_KEY")]
     root: Vec<PathBuf>,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

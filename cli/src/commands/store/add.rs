@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     artifacts: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Trust")]
     pub(super) trust: TrustArguments,
-    /// How results are printed
+    /// The format of the results
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: Format,
 }
@@ -63,7 +63,7 @@ struct Report {
 
 pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
     let paths = arguments.artifacts.iter();
-    // Without an admission, it goes again at the end.
+    // Without an admission, it is removed again at the end.
     let mut new = None;
     let added: Box<dyn Iterator<Item = Result<Admission, LoadError>>> =
         match opened(at, arguments, trust)? {
@@ -200,7 +200,7 @@ fn print_report(report: &Report) {
     report.warnings.iter().for_each(Failure::print_warning);
     let change = match (report.change, &report.replaced) {
         (Some("unchanged"), _) => "; already there".to_owned(),
-        (Some("repaired"), _) => "; mended what was damaged".to_owned(),
+        (Some("repaired"), _) => "; repaired what was damaged".to_owned(),
         (_, Some(image)) if report.image.as_ref() == Some(image) => {
             "; in place of an earlier signature".to_owned()
         }

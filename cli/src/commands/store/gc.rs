@@ -14,7 +14,7 @@ use crate::render::{self, Format, safe};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -57,7 +57,7 @@ fn print_report(report: &Report) {
     let remains = render::count(collection.remains, "file");
     if collection.spared {
         return out!(
-            "every image kept: what cannot be read may name it; {remains} of unfinished admissions removed\n"
+            "every image kept, because a release that cannot be read may name it; {remains} of unfinished admissions removed\n"
         );
     }
     out!(

@@ -14,7 +14,7 @@ use crate::render::{self, Format, cell, safe};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How the list is printed
+    /// The format of the list
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

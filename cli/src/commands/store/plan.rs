@@ -16,13 +16,13 @@ use crate::render::{self, Format};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// How many instances run at one time
+    /// The number of instances that run at one time
     #[arg(long, value_name = "NUMBER", default_value = "1000", value_parser = number(1..=u64::from(u32::MAX), COUNT))]
     instances: u64,
-    /// How far one memory may grow
+    /// The largest size of one memory
     #[arg(long, value_name = "MIB", default_value = "4096", value_parser = number(1..=4096, MEBIBYTES))]
     memory: u64,
-    /// How the plan is printed
+    /// The format of the plan
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifacts: usize,
-    /// None when there is none to plan for.
+    /// None if there is none to plan for.
     #[serde(flatten)]
     pool: Option<Pool>,
     left_out: Vec<Failure>,

@@ -16,10 +16,10 @@ use crate::render::{self, Format};
 pub(super) struct Arguments {
     #[command(flatten)]
     named: Named,
-    /// The version that goes [default: all of them]
+    /// The version to remove [default: all versions]
     #[arg(long, value_name = "NUMBER", value_parser = version())]
     app_version: Option<u64>,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -65,7 +65,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let left = match removal.current {
         Some(current) => format!("version {current} is current"),
         // A host learns only that the store has nothing else, and a store revokes nothing.
-        None => "none is left; hosts that serve it keep it until they restart".to_owned(),
+        None => "no version is left; hosts that serve it keep it until they restart".to_owned(),
     };
     out!(
         "{}: {noun} {} removed, {left}\n",

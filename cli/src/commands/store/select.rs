@@ -16,11 +16,11 @@ use crate::render::{self, Format};
 pub(super) struct Arguments {
     #[command(flatten)]
     named: Named,
-    /// The version that becomes the current one. An older one stays it until `use` says otherwise;
-    /// the newest one lets newer ones take its place again
+    /// The version to make current. An older version stays current until the next `use`; after
+    /// `use` of the newest, newer versions become current again
     #[arg(long, required = true, value_name = "NUMBER", value_parser = version())]
     app_version: u64,
-    /// How the result is printed
+    /// The format of the result
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

@@ -17,7 +17,7 @@ use crate::trust::TrustArguments;
 pub(super) struct Arguments {
     #[command(flatten)]
     trust: TrustArguments,
-    /// How results are printed
+    /// The format of the results
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

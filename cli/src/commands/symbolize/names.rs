@@ -39,7 +39,7 @@ impl Names {
     /// The error if there was no room.
     pub(super) fn failure(&self) -> Failure {
         let most = size(self.most as u64);
-        let message = format!("the names take more than {most}; what follows has none");
+        let message = format!("the names take more than {most}; the rest is printed without names");
         Failure::new(Exit::Rejected, "names", message)
     }
 

@@ -1,4 +1,5 @@
-//! Functions by what a backtrace says of them: sorted once, since a trace has many lines.
+//! Finds functions by what a backtrace says about them. They are sorted once, because a trace has
+//! many lines.
 
 use wasmtime_environ::iterate_address_map;
 

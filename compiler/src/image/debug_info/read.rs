@@ -13,7 +13,7 @@ use super::{DebugInfo, MAX_NAME_LEN, Symbol, parse_module_name};
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DebugError {
-    /// A structure does not parse, or is not what edgec writes there.
+    /// A structure does not parse, or edgec would write it differently.
     #[error("not a debug file of edgec: {what}")]
     Malformed {
         /// What was read when it failed.

@@ -7,8 +7,9 @@ use wasmtime_environ::{FuncKey, FuncKeyIndex, FuncKeyNamespace};
 
 use super::TrimError;
 
-/// Namespaces from here on are of other functions than those of core modules: the kind stands in the upper
-/// bits, which are 0 for these, and the module in the lower ones (`wasmtime-environ` 48, `key.rs`).
+/// Namespaces from here on are of other functions than those of core modules: the kind stands in
+/// the upper bits, which are 0 for these, and the module in the lower ones (`wasmtime-environ` 48,
+/// `key.rs`).
 const OTHER_KINDS: u32 = 1 << 28;
 
 /// The engine's table of functions (`CompiledFunctionsTable`, whose fields are private).
@@ -83,8 +84,8 @@ impl Table {
         Ok(())
     }
 
-    /// The functions of core modules: number of the module, number among the functions that it defines, and
-    /// where in the code it begins and how long it is. What cannot be is left out.
+    /// The functions of core modules: number of the module, number among the functions that it
+    /// defines, and where in the code it begins and how long it is. What cannot be is left out.
     pub(crate) fn defined(&self) -> Vec<(u32, u32, u32, u32)> {
         let mut functions = Vec::new();
         for (at, namespace) in self.namespaces.iter().enumerate() {
@@ -103,7 +104,8 @@ impl Table {
         functions
     }
 
-    /// Where the engine enters the code, sorted: the beginning of every function of any kind that is there.
+    /// Where the engine enters the code, sorted: the beginning of every function of any kind that
+    /// is there.
     pub(crate) fn entries(&self) -> Vec<u32> {
         let there = self.locations.iter().filter(|(_, size)| *size > 0);
         let mut entries: Vec<u32> = there.map(|(start, _)| *start).collect();

@@ -2,7 +2,7 @@
 //! memory.
 //!
 //! It recognizes them by parts of their code, since compilers inline and arrange the rest in many
-//! ways. So this is no proof: a program with the same parts may still use what `memory.size` or
+//! ways. So this is not a proof: a program with the same parts may still use what `memory.size` or
 //! `memory.grow(0)` returned. A component of such a program is made only with a warning.
 //!
 //! `sbrk` is recognized by its code. A caller may use its result well or badly, so the callers are

@@ -1,4 +1,5 @@
-//! What the rule reads of a core module: its sections, and its code once.
+//! The facts that the rule uses about a core module: from its sections, and from one pass over its
+//! code.
 
 use std::collections::BTreeSet;
 

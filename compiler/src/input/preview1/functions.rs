@@ -51,7 +51,7 @@ pub(super) const DIFFERENT: [&str; 21] = [
     "fd_sync",
     // For flags of synchronous writing, the adapter gives another error.
     "fd_fdstat_set_flags",
-    // The adapter says that a standard stream is no folder in another way.
+    // The adapter says that a standard stream is not a folder in another way.
     "fd_prestat_dir_name",
     // A standard stream that was closed is still a stream to the adapter.
     "fd_pwrite",

@@ -1,4 +1,4 @@
-//! Why the optimizer gave nothing: what follows from the module, and what the machine may do.
+//! Why the optimizer gave no result: causes that follow from the module, and causes in the machine.
 
 use crate::wasm::kept::Failure;
 use crate::worker::deadline::Spent;

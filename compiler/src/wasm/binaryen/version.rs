@@ -1,6 +1,6 @@
-//! The version of a `wasm-opt` program of the user's. The program tells it behind the walls behind
-//! which it will work, and with the limits that it will have: it may hang, print without end, or
-//! look for secrets then as well.
+//! The version of the user's `wasm-opt` program. The program reports it behind the same walls, and
+//! with the same limits, as for its work: it may hang, print without end, or look for secrets then
+//! as well.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! A program of what the optimizer gave: validated, and put together.
+//! A program from the optimizer's results: validated, and put together.
 
 use std::borrow::Cow;
 

@@ -22,7 +22,7 @@ use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 #[derive(Debug)]
 pub struct Planned(pub(crate) Parts);
 
-/// A program with what the optimizer gave for its core modules. Nothing of that is validated.
+/// A program with the optimizer's results for its core modules. These are not validated yet.
 #[derive(Debug)]
 pub struct Returned(pub(crate) Parts);
 
@@ -103,7 +103,8 @@ impl Planned {
     ///
     /// # Errors
     ///
-    /// [`OptimizeError`], when time, memory or the machine would decide which modules are optimized.
+    /// [`OptimizeError`], when time, memory or the machine would decide which modules are
+    /// optimized.
     pub fn optimize(
         self,
         level: Level,
@@ -130,8 +131,8 @@ impl Planned {
             }),
         };
         let attempts = map_at_once(workers, &modules, one);
-        // Which modules are optimized must not depend on what ran beside them, or on an accident. So
-        // a module whose failure may not happen again is tried once more, alone.
+        // Which modules are optimized must not depend on what ran beside them, or on an accident.
+        // So a module whose failure may not happen again is tried once more, alone.
         let attempts = attempts.into_iter().zip(modules).enumerate();
         let results = attempts.map(|(number, (attempt, module))| -> Result<_, OptimizeError> {
             let attempt = match attempt {

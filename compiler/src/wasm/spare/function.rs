@@ -1,4 +1,4 @@
-//! What matters of a single function: whether Binaryen can have it.
+//! Decides for a single function whether Binaryen can have it.
 
 use wasmparser::{BlockType, FunctionBody, Operator, WasmFeatures};
 

@@ -1,4 +1,4 @@
-//! What is at fault when a process ended without success: the input, or the machine.
+//! Whether the input or the machine is at fault when a process ends without success.
 //!
 //! Source: `signal(7)`, and the messages of Rust's and C++'s runtimes.
 

@@ -1,4 +1,4 @@
-//! The files that are in reach of a program of the user's: an external `wasm-opt`.
+//! The files that the user's program can reach: an external `wasm-opt`.
 //!
 //! It reads and starts the programs and libraries of the system, and those that lie beside it or
 //! in the folders of `PATH`. It writes no file: its answer goes through a pipe. What lies beside a
@@ -80,7 +80,8 @@ impl Reach {
         for variable in ["PATH", "LD_LIBRARY_PATH"] {
             let value = std::env::var_os(variable).unwrap_or_default();
             let folders = std::env::split_paths(&value);
-            // What is relative depends on where edgec was started, so it is no place for programs.
+            // What is relative depends on where edgec was started, so it is not a place for
+            // programs.
             let folders = folders.filter(|folder| folder.is_absolute() && !is_of_system(folder));
             folders.for_each(|folder| reach.add_folder(&folder));
         }

@@ -152,8 +152,8 @@ fn what_is_nearly_wasi_libc_is_not() {
     }
 }
 
-/// The assertion in wasi-libc's `preopens.c`. It is no proof either: it tells a program where the
-/// memory ends, if the program looks for that.
+/// The assertion in wasi-libc's `preopens.c`. It is not a proof either: it tells a program where
+/// the memory ends, if the program looks for that.
 #[test]
 fn an_assertion_is_recognized_but_not_proved() {
     const COMPARISON: &str = "memory.size i64.extend_i32_u i64.const 16 i64.shl local.get 0

@@ -1,4 +1,4 @@
-//! The system calls that a program of the user's may make: an external `wasm-opt`.
+//! The system calls that the user's program may make: an external `wasm-opt`.
 //!
 //! It may be anything that runs Binaryen: a shell script, with the programs that it starts, or
 //! JavaScript. So it gets more than a worker of edgec. A filter stands before the program starts,
