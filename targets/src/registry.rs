@@ -221,7 +221,6 @@ mod tests {
             ("amd", "x86_64"),
             ("arm", "aarch64"),
             ("aarch", "aarch64"),
-            ("armv8", "aarch64"),
         ] {
             assert_eq!(find(name).unwrap_err().nearest, [family], "{name}");
         }

@@ -49,10 +49,16 @@ pub(super) fn is_random_run(text: &[u8], run: &Range<usize>) -> bool {
         || (!is_public(letters) && (holds_random(letters, behind) || holds_base32(letters)))
 }
 
-/// Whether a run begins a path: behind `.`, as in `./` and `../`, or with a second `/` in front. A
-/// text of the length of a seed may begin with `//` by chance.
+/// Whether a run begins a path: behind `.`, as in `./` and `../`, or with a second `/` in front, also
+/// as the value of an option (`-o//`, `--output=//`). A text of the length of a seed may begin with
+/// `//` by chance.
 fn begins_path(before: &[u8], run: &[u8]) -> bool {
-    let doubled = before.is_empty() && run.starts_with(b"//") && !matches!(run.len(), 43 | 86);
+    let value = match run {
+        [b'-', name, value @ ..] if name.is_ascii_alphabetic() => value,
+        _ => run,
+    };
+    let begins = before.is_empty() || before.ends_with(b"=");
+    let doubled = begins && value.starts_with(b"//") && !matches!(value.len(), 43 | 86);
     doubled || (before.ends_with(b".") && run.starts_with(b"/"))
 }
 
