@@ -49,9 +49,9 @@ pub(super) fn is_random_run(text: &[u8], run: &Range<usize>) -> bool {
         || (!is_public(letters) && (holds_random(letters, behind) || holds_base32(letters)))
 }
 
-/// Whether a run begins a path: behind `.`, as in `./` and `../`, or with a second `/` in front, also
-/// as the value of an option (`-o//`, `--output=//`). A text of the length of a seed may begin with
-/// `//` by chance.
+/// Whether a run begins a path: behind `.`, as in `./` and `../`, or with a second `/` in front,
+/// also as the value of an option (`-o//`, `--output=//`). A text of the length of a seed may begin
+/// with `//` by chance.
 fn begins_path(before: &[u8], run: &[u8]) -> bool {
     let value = match run {
         [b'-', name, value @ ..] if name.is_ascii_alphabetic() => value,
