@@ -191,7 +191,7 @@ fn a_function_that_asks_about_the_memory_is_named() {
         asks: what,
     } = asks("memory.size")
     else {
-        panic!();
+        panic!("another obstacle");
     };
     assert_eq!(function, "function 1 `heap`");
     assert_eq!(what, "asks for the memory's size");
