@@ -139,7 +139,8 @@ fn open(path: &Path) -> io::Result<File> {
     File::options().write(true).open(path)
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;

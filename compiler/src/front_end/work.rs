@@ -72,7 +72,7 @@ pub(super) enum Refusal {
 ///
 /// What is wrong with the arguments or the streams: edgec did not start this process.
 pub fn front_end_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    worker::begin_with(arguments)?;
+    worker::answer::begin_with(arguments)?;
     let message = worker::input()?;
     let (tag, answer) = reply(&message)?;
     let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();

@@ -122,7 +122,7 @@ impl From<WorkerError> for AssembleError {
 ///
 /// What is wrong with the arguments or the streams: edgec did not start this process.
 pub fn assembler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
-    worker::begin_with(arguments)?;
+    worker::answer::begin_with(arguments)?;
     let answer = reply(&worker::input()?)?;
     let answer: Vec<&[u8]> = answer.iter().map(Vec::as_slice).collect();
     worker::answer(DONE, &answer)
