@@ -3,8 +3,9 @@
 //!
 //! Most programs were optimized by LLVM, and Cranelift optimizes their functions once more. Then
 //! the passes of `-O1` change some bytes of the native code, for a fifth of the time of the build.
-//! They gain something if functions are duplicates or are not used, and in large jump tables.
-//! `docs/optimizer.md` has the measurements.
+//! They gain something if functions are duplicates or are not used, and in large jump tables. The
+//! length of a module does not matter: for a small one, the start of Binaryen's process takes
+//! longer than all other work on it. `docs/optimizer.md` has the measurements.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,8 +17,6 @@ use wasmparser::{
 use crate::input::bodies;
 use crate::wasm::kept::Failure;
 
-/// Binaryen gets every module of at most so many bytes (16 KiB): that takes it some milliseconds.
-const ALWAYS: usize = 16 << 10;
 /// The longest module that Binaryen gets, in bytes (4 MiB). To read and write a longer one, it
 /// needs a seventh of the time that compiling takes on one processor.
 const MOST: usize = 4 << 20;
@@ -34,9 +33,6 @@ const TARGETS: u64 = 20;
 pub(crate) fn check(module: &[u8]) -> Result<(), Failure> {
     if module.len() > MOST {
         return Err(Failure::Large { most: MOST });
-    }
-    if module.len() <= ALWAYS {
-        return Ok(());
     }
     let code = Code::read(module).map_err(|error| Failure::Invalid {
         message: error.to_string(),
@@ -208,8 +204,7 @@ impl<'a> Code<'a> {
 mod tests {
     use super::*;
 
-    /// A module that is longer than what is always optimized, of functions that are all different.
-    /// `more` are further fields.
+    /// A module of functions that are all different, and of the fields in `more`.
     fn module(more: &str) -> Vec<u8> {
         let mut text = String::from("(module (table 1 funcref) ");
         for number in 0..200 {
@@ -227,7 +222,6 @@ mod tests {
     #[test]
     fn a_module_with_nothing_to_remove_is_left() {
         let plain = module("");
-        assert!(plain.len() > ALWAYS);
         assert_eq!(check(&plain), Err(Failure::NoGain));
         for (attributes, more) in [
             (r#"(export "x")"#, ""),
@@ -278,6 +272,6 @@ mod tests {
         };
         assert_eq!(check(&data(MOST)), Err(Failure::Large { most: MOST }));
         assert_eq!(check(&data(MOST / 2)), Err(Failure::NoGain));
-        assert_eq!(check(&data(ALWAYS / 2)), Ok(()));
+        assert_eq!(check(&data(1)), Err(Failure::NoGain));
     }
 }

@@ -75,7 +75,7 @@ impl Level {
 
 /// The name of the lists in manifests. It changes when a list changes, or a rule about what is kept
 /// from Binaryen.
-pub(crate) const NAME: &str = "edgec-3";
+pub(crate) const NAME: &str = "edgec-4";
 
 /// The passes of `-O1`: those whose effect remains in native code. Cranelift repeats the rest of
 /// what Binaryen's own `-O1` does inside of functions. `optimize-instructions` makes native code
