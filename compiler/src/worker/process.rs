@@ -11,6 +11,7 @@
 //!
 //! Source: `signal(7)`.
 
+mod end;
 mod fault;
 mod messages;
 #[cfg(all(test, unix))]
@@ -23,6 +24,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::end::End;
 use self::fault::judge;
 use self::messages::Messages;
 use crate::worker::limits;
@@ -40,6 +42,18 @@ pub(crate) struct Bounds {
     pub(crate) deadline: Instant,
     /// What it means if it sleeps for long.
     pub(crate) sleep: Sleep,
+}
+
+/// The time between two looks at whether a process is stuck. Its answer ends the wait at once, and
+/// so does its end.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Bounds {
+    /// How long to wait before the next look. `None` if the deadline has passed.
+    fn pause(&self) -> Option<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then(|| left.min(LOOK))
+    }
 }
 
 /// What it means if all threads of a process sleep for long.
@@ -185,43 +199,37 @@ impl Running {
         bounds: &Bounds,
         mut watch: Option<&mut Watch>,
     ) -> Result<Waited, MachineError> {
-        let mut since = Instant::now();
-        let mut received: Option<Vec<u8>> = None;
-        loop {
-            let ended = self.0.try_wait().map_err(MachineError::of_start)?;
-            if let (Some(status), Some(answer)) = (ended, received.take_if(|_| ended.is_some())) {
-                return Ok(Waited::Ended(status, answer));
-            }
-            let left = bounds.deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+        // A process keeps its number until `try_wait` has seen its end.
+        let mut is_stuck = || watch.as_mut().is_some_and(|watch| watch.is_stuck());
+        let answer = loop {
+            let Some(pause) = bounds.pause() else {
                 return Ok(Waited::Late);
-            }
-            // After its end, another process may have its number.
-            if ended.is_none() && watch.as_mut().is_some_and(|watch| watch.is_stuck()) {
+            };
+            if is_stuck() {
                 return Ok(Waited::Stuck);
             }
-            // Small programs take milliseconds. For large ones, a late look costs little. From its
-            // answer on, a process ends soon.
-            let pause = since.elapsed() / 16;
-            let pause = pause.clamp(Duration::from_micros(200), Duration::from_millis(20));
-            let pause = pause.min(left);
-            if received.is_some() {
-                thread::sleep(pause);
-                continue;
-            }
             match answer.recv_timeout(pause) {
-                Ok(bytes) => {
-                    let bytes = bytes.map_err(MachineError::of_start)?;
-                    if bytes.len() as u64 > bounds.answer {
-                        return Ok(Waited::TooLong);
-                    }
-                    received = Some(bytes);
-                    since = Instant::now();
-                }
+                Ok(bytes) => break bytes.map_err(MachineError::of_start)?,
                 Err(RecvTimeoutError::Timeout) => {}
                 // The thread that reads it ended without an answer.
-                Err(RecvTimeoutError::Disconnected) => received = Some(Vec::new()),
+                Err(RecvTimeoutError::Disconnected) => break Vec::new(),
             }
+        };
+        if answer.len() as u64 > bounds.answer {
+            return Ok(Waited::TooLong);
+        }
+        let end = End::of(&self.0);
+        loop {
+            if let Some(status) = self.0.try_wait().map_err(MachineError::of_start)? {
+                return Ok(Waited::Ended(status, answer));
+            }
+            let Some(pause) = bounds.pause() else {
+                return Ok(Waited::Late);
+            };
+            if is_stuck() {
+                return Ok(Waited::Stuck);
+            }
+            end.wait(pause);
         }
     }
 }

@@ -128,6 +128,16 @@ fn a_process_that_waits_without_end_is_stopped() {
     assert!(error.contains("no progress for 30 s"), "{error}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_end_of_a_process_ends_the_wait_for_it() {
+    let mut sleeper = Command::new("/bin/sh");
+    let child = sleeper.args(["-c", "exec sleep 0.1"]).spawn();
+    let mut running = Running(child.unwrap());
+    End::of(&running.0).wait(Duration::from_secs(60));
+    assert!(running.0.try_wait().unwrap().is_some());
+}
+
 #[test]
 fn want_of_memory_is_seen() {
     for says in [
