@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::bounds::{MAX_MESSAGE_LEN, beginning};
 use crate::escape::{CUT, passed_on, safe, safe_beginning};
 pub(crate) use crate::exit::{Exit, code};
-use crate::key_material::masked;
+use crate::key_material::{masked, without_seeds};
 use crate::render::{self, Format};
 
 /// One error, ready to be shown, on standard error or in a document. Its texts quote arguments and
@@ -64,6 +64,13 @@ impl Failure {
 
     pub(crate) fn environment(code: &'static str, error: &dyn Error) -> Self {
         Self::new(Exit::Environment, code, chain(error))
+    }
+
+    /// The same failure, whose message quotes a file in which no digest belongs: what may be a seed
+    /// in hexadecimal is not kept.
+    pub(crate) fn quoting(mut self) -> Self {
+        self.message = without_seeds(&self.message);
+        self
     }
 
     /// Names the file or argument that the failure is about.

@@ -34,8 +34,9 @@ impl Host {
             .map_err(|failure| explain_file(failure, path, Wanted::HostProfile))?;
         let profile = HostProfile::from_toml(&text);
         let profile = profile.map_err(|error| {
-            let failure = Failure::rejected("host-profile", &error).about(path.display());
+            let failure = Failure::rejected("host-profile", &error).quoting();
             let failure = failure
+                .about(path.display())
                 .hint("docs/targets.md describes the fields; `edgec host --save FILE` writes one");
             explain(failure, text.as_bytes(), Wanted::HostProfile)
         })?;
@@ -61,8 +62,8 @@ pub(crate) struct Hosts {
 pub(crate) fn read_fleet(path: &Path) -> Result<Hosts, Failure> {
     let text = files::read_text(path)?;
     let fleet = Fleet::from_toml(&text).map_err(|error| {
-        let failure = Failure::rejected("fleet", &error).about(path.display());
-        failure.hint(match HostProfile::from_toml(&text) {
+        let failure = Failure::rejected("fleet", &error).quoting();
+        failure.about(path.display()).hint(match HostProfile::from_toml(&text) {
             Ok(_) => "it describes one host: name it in a fleet, `[[host]]` and `file = …` (docs/targets.md)",
             Err(_) => "docs/targets.md describes the fields",
         })

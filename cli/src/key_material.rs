@@ -22,7 +22,7 @@ use zeroize::Zeroizing;
 
 use self::encodings::{decodings, from_hex};
 use self::escapes::unescaped;
-pub(crate) use self::mask::masked;
+pub(crate) use self::mask::{masked, without_seeds};
 
 /// What a text seems to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

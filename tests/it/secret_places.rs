@@ -142,9 +142,9 @@ fn what_a_message_quotes_has_no_key_in_it() {
     let sandbox = Sandbox::new();
     sandbox.write("app.wat", "(component)");
     sandbox.build("app.wat", "x86_64", "app.cwasm");
-    let [seed, _, document] = forms(&sandbox);
+    let forms = forms(&sandbox);
     let saved = sandbox.ok(&["host"]);
-    for (number, text) in [&seed, &document].into_iter().enumerate() {
+    for (number, text) in forms.iter().enumerate() {
         let program = format!("quoting-{number}.wat");
         sandbox.write(&program, format!("(module (func \"{text}\"))"));
         let host = format!("host-{number}.toml");
@@ -155,11 +155,15 @@ fn what_a_message_quotes_has_no_key_in_it() {
                 false => format!("{line}\n"),
             });
         sandbox.write(&host, lines.collect::<String>());
+        let policy = format!("policy-{number}.toml");
+        sandbox.write(&policy, format!("threshold = 1\n\"{text}\" = 1\n"));
         for line in [
             &["build", program.as_str(), "--key", "key.pem"][..],
             &["validate", &program, "--format", "json"],
             &["check", "app.cwasm", "--host", &host],
             &["check", "app.cwasm", "--format", "json", "--host", &host],
+            &["policy", "check", &policy],
+            &["policy", "check", &policy, "--format", "json"],
         ] {
             let output = sandbox.run(line);
             assert!(!output.status.success(), "{line:?}: {output:?}");

@@ -148,9 +148,9 @@ pub(crate) fn version_failure(error: &VersionError) -> Failure {
 /// Why there is no program, and what to do about it.
 pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
     match error {
-        FrontError::Input(error) => input_failure(error, bytes),
+        FrontError::Input(error) => input_failure(error, bytes).quoting(),
         FrontError::Program { error, from_text } => {
-            without_offsets(adapt_failure(error), *from_text)
+            without_offsets(adapt_failure(error), *from_text).quoting()
         }
         error => front_end_failure(error),
     }

@@ -1,8 +1,9 @@
 //! Hides key material in what is printed. Messages quote arguments, and lines and names of files.
 //! What refuses secrets looks at arguments and at whole files; this looks at the text itself, last.
 //!
-//! Only base64 and base32 are looked for, line by line: a seed in hexadecimal looks as a digest
-//! does, and messages name digests.
+//! Base64 and base32 are looked for, line by line. A seed in hexadecimal looks as a digest does,
+//! and messages name digests. So it is hidden only in messages that quote a file in which no digest
+//! belongs.
 
 use super::encodings::decodings;
 use super::random::{is_random_run, runs};
@@ -17,6 +18,29 @@ const SHORTEST: usize = 24;
 /// A text without key material.
 pub(crate) fn masked(text: &str) -> String {
     text.split_inclusive('\n').map(masked_line).collect()
+}
+
+/// How many hexadecimal digits 32 bytes have.
+const SEED_DIGITS: usize = 64;
+
+/// A text without anything that may be a seed in hexadecimal.
+pub(crate) fn without_seeds(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let is_digit = |c: char| c.is_ascii_hexdigit();
+    let mut rest = text;
+    while let Some(begin) = rest.find(is_digit) {
+        let (before, from) = rest.split_at(begin);
+        let end = from.find(|c: char| !is_digit(c)).unwrap_or(from.len());
+        let (digits, behind) = from.split_at(end);
+        shown.push_str(before);
+        shown.push_str(match digits.len() >= SEED_DIGITS {
+            true => MASK,
+            false => digits,
+        });
+        rest = behind;
+    }
+    shown.push_str(rest);
+    shown
 }
 
 fn masked_line(line: &str) -> String {
@@ -58,6 +82,27 @@ mod tests {
             ),
         ] {
             assert_eq!(masked(&text), shown);
+        }
+    }
+
+    #[test]
+    fn a_seed_in_hexadecimal_is_hidden_where_no_digest_belongs() {
+        let digits = "e3b0c44298fc1c149afbf4c8996fb92427AE41E4649B934CA495991B7852B855";
+        for (text, shown) in [
+            (
+                format!("1 | (func \"{digits}\")"),
+                "1 | (func \"(not shown)\")",
+            ),
+            (format!("é{digits}{digits}"), "é(not shown)"),
+            (
+                format!("0x{digits}, {digits}."),
+                "0x(not shown), (not shown).",
+            ),
+            (digits[1..].to_owned(), &digits[1..]),
+            ("no seed at 0x1f: é".to_owned(), "no seed at 0x1f: é"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(without_seeds(&text), shown);
         }
     }
 
