@@ -39,6 +39,9 @@ pub(crate) struct FleetPlan {
 #[serde(rename_all = "camelCase")]
 struct Given {
     host: String,
+    /// The same as a cell of a table.
+    #[serde(skip)]
+    cell: String,
     target: &'static str,
     /// The best that the host could run.
     best: &'static str,
@@ -60,6 +63,7 @@ impl FleetArguments {
         let plan = edgec_builder::FleetPlan::new(hosts, wanted, profile).map_err(unplanned)?;
         let hosts = plan.hosts().iter().map(|host| Given {
             host: render::safe(&host.name),
+            cell: render::cell(&host.name),
             target: host.target.id,
             best: host.best.id,
         });
@@ -100,7 +104,7 @@ impl FleetPlan {
                 true => String::new(),
                 false => format!("could run {}", host.best),
             };
-            vec![format!("  {}", host.host), host.target.to_owned(), better]
+            vec![format!("  {}", host.cell), host.target.to_owned(), better]
         });
         let rows: Vec<_> = rows.collect();
         let why = match self.mode {

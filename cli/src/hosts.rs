@@ -9,6 +9,7 @@ use edgec_verifier::{Fleet, FleetHost, HostProfile};
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files;
+use crate::render::cell;
 
 /// What this machine is called where it has no other name.
 const HERE: &str = "this machine";
@@ -17,6 +18,8 @@ const HERE: &str = "this machine";
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) profile: HostProfile,
+    /// Whether it is the machine that this runs on: its name is a word of edgec.
+    is_here: bool,
 }
 
 impl Host {
@@ -25,6 +28,7 @@ impl Host {
         Self {
             name: HERE.to_owned(),
             profile: HostProfile::here(),
+            is_here: true,
         }
     }
 
@@ -46,7 +50,16 @@ impl Host {
                 .name()
                 .map_or_else(|| stem().into_owned(), str::to_owned),
             profile,
+            is_here: false,
         })
+    }
+
+    /// Its name as a cell of a table, quoted where it could be taken for something else.
+    pub(crate) fn cell(&self) -> String {
+        match self.is_here {
+            true => self.name.clone(),
+            false => cell(&self.name),
+        }
     }
 }
 
@@ -73,6 +86,7 @@ pub(crate) fn read_fleet(path: &Path) -> Result<Hosts, Failure> {
         FleetHost::Here(profile) => Ok(Host {
             name: profile.name().unwrap_or_default().to_owned(),
             profile: *profile,
+            is_here: false,
         }),
         FleetHost::File(name) => {
             let file = path.parent().unwrap_or(Path::new("")).join(name);

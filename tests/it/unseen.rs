@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use edgec_artifact::{BLANK, Stage, is_unseen};
-use edgec_tests::corpus::{Forge, material};
+use edgec_tests::corpus::{Forge, material, write_policy};
 use edgec_tests::{Sandbox, repository};
 use regex::Regex;
 
@@ -257,4 +257,51 @@ fn names_are_not_taken_for_others() {
     let text = sandbox.ok(&["store", "--store", "store", "ls"]);
     let row = "\n\"acme/my caf\u{e9}\"  -        ";
     assert!(text.contains(row), "{text}");
+}
+
+/// In a table of hosts, a host is not taken for several of them, nor for this machine.
+#[test]
+fn names_of_hosts_are_not_taken_for_others() {
+    let sandbox = Sandbox::new();
+    sandbox.write("a.wat", r#"(module (func (export "_start")))"#);
+    sandbox.build("a.wat", std::env::consts::ARCH, "a.cwasm");
+    sandbox.ok(&["host", "--name", "this machine", "--save", "here.toml"]);
+    let nameless = sandbox.ok(&["host"]);
+    sandbox.write("-.toml", nameless);
+    let here = sandbox.ok(&["check", "a.cwasm"]);
+    assert!(here.contains("  this machine\n"), "{here}");
+    let others = ["check", "a.cwasm", "--host", "here.toml", "./-.toml"];
+    let others = sandbox.ok(&others);
+    assert!(others.contains("  \"this machine\"  \"-\"\n"), "{others}");
+    let fleet = "schema = 1\n[[host]]\nfile = \"here.toml\"\n";
+    sandbox.write("fleet.toml", fleet);
+    let build = [
+        "build",
+        "a.wat",
+        "--fleet",
+        "fleet.toml",
+        "--key",
+        "key.pem",
+    ];
+    let text = sandbox.ok(&[&build[..], &["-o", "out/"]].concat());
+    assert!(text.contains("\n  \"this machine\"  "), "{text}");
+}
+
+/// The name of a key or of a policy is not taken for what stands beside it.
+#[test]
+fn names_in_policies_are_not_taken_for_others() {
+    let sandbox = Sandbox::new();
+    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+    let key = format!("[[key]]\nname = \"a (b), c\"\npem = \"\"\"\n{pem}\"\"\"\n");
+    let scope = "[[scope]]\nthreshold = 1\nkeys = [\"a (b), c\"]\n";
+    let head = "name = \"fleet, version 9\"\nversion = 2\nthreshold = 1\n";
+    write_policy(&sandbox, &format!("{head}{key}{scope}"));
+    let text = sandbox.ok(&["policy", "check", "edgec-trust.toml"]);
+    for row in [
+        "edgec-trust.toml: \"fleet, version 9\", version 2\n",
+        "  \"a (b), c\" (",
+        "  scope 1: 1 of `a (b), c`\n",
+    ] {
+        assert!(text.contains(row), "{row}: {text}");
+    }
 }

@@ -34,7 +34,7 @@ impl TrustPolicy {
         let covered = meant(lists);
         let rows = |scope: &Scope| {
             let keys = match &scope.keys {
-                Some(keys) => keys.iter().cloned().collect::<Vec<_>>().join(", "),
+                Some(keys) => pattern::join(&keys.iter().collect::<Vec<_>>()),
                 None => "all keys".to_owned(),
             };
             let text = format!("{}: {} of {keys}", scope.name, scope.threshold);

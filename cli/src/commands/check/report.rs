@@ -25,6 +25,9 @@ pub(super) struct Report {
     errors: Vec<Failure>,
     #[serde(skip)]
     unserved: Vec<Failure>,
+    /// The hosts as cells of a table.
+    #[serde(skip)]
+    columns: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -119,6 +122,7 @@ impl Report {
             releases,
             errors,
             unserved,
+            columns: hosts.iter().map(Host::cell).collect(),
         }
     }
 
@@ -133,7 +137,7 @@ impl Report {
         let release = |text: &str| several.then(|| text.to_owned());
         let mut head = vec!["ARTIFACT".to_owned(), "TARGET".to_owned()];
         head.extend(release("RELEASE"));
-        head.extend(self.hosts.iter().cloned());
+        head.extend(self.columns.iter().cloned());
         let mut rows = vec![head];
         let mut reasons = String::new();
         for row in &self.artifacts {
@@ -141,9 +145,10 @@ impl Report {
             cells.extend(release(&row.release.text()));
             cells.extend(row.hosts.iter().map(|cell| cell.word().to_owned()));
             rows.push(cells);
-            for cell in row.hosts.iter().filter(|cell| cell.word() == "no") {
+            let cells = row.hosts.iter().zip(&self.columns);
+            for (cell, host) in cells.filter(|(cell, _)| cell.word() == "no") {
                 for obstacle in &cell.obstacles {
-                    let (artifact, host) = (&row.artifact, &cell.host);
+                    let artifact = &row.artifact;
                     reasons.push_str(&format!("{artifact} on {host}: {}\n", obstacle.message));
                 }
             }

@@ -11,7 +11,7 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::file_kind::{Wanted, explain};
 use crate::files;
-use crate::render::{self, Format, out, outln, safe};
+use crate::render::{self, Format, out, outln, safe, safe_cell, word};
 use crate::trust::read_policy;
 
 /// Read a policy as a host would, and describe it
@@ -49,6 +49,9 @@ struct Report {
     /// What else it says, as the text has it.
     rules: Vec<Rule>,
     artifacts: Vec<Imports>,
+    /// Its name as a word of a line, if it has one.
+    #[serde(skip)]
+    title: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +59,9 @@ struct Report {
 struct Key {
     name: String,
     key_id: String,
+    /// The name as a word of a row.
+    #[serde(skip)]
+    word: String,
 }
 
 #[derive(Serialize)]
@@ -102,6 +108,7 @@ impl Report {
         let keys = policy.keys().map(|trusted| Key {
             name: safe(&trusted.name),
             key_id: trusted.key.id().to_string(),
+            word: word(&trusted.name),
         });
         let rules = policy.summary().into_iter().map(|(rule, text)| Rule {
             rule,
@@ -117,6 +124,7 @@ impl Report {
             keys: keys.collect(),
             rules: rules.collect(),
             artifacts: Vec::new(),
+            title: policy.name().map(word),
         }
     }
 
@@ -126,10 +134,10 @@ impl Report {
         rows.extend(self.signed_by.iter().map(|id| row("signed by", id)));
         let threshold = format!("{} of {} keys", self.threshold, self.keys.len());
         rows.push(row("threshold", &threshold));
-        let key = |key: &Key| row("key", &format!("{} ({})", key.name, key.key_id));
+        let key = |key: &Key| row("key", &format!("{} ({})", key.word, key.key_id));
         rows.extend(self.keys.iter().map(key));
         rows.extend(self.rules.iter().map(|it| row(it.rule, &it.text)));
-        let name = self.name.as_deref().unwrap_or("a policy without a name");
+        let name = self.title.as_deref().unwrap_or("a policy without a name");
         let version = match self.version {
             Some(version) => format!("version {version}"),
             None => "no version".to_owned(),
@@ -165,7 +173,10 @@ impl Imports {
         let (artifact, kind) = (&self.artifact, self.kind);
         let judged = match self.refused_imports.as_slice() {
             [] => "its imports are allowed".to_owned(),
-            refused => format!("its imports are not allowed: {}", refused.join(", ")),
+            refused => {
+                let refused: Vec<_> = refused.iter().map(|import| safe_cell(import)).collect();
+                format!("its imports are not allowed: {}", refused.join(", "))
+            }
         };
         outln!("{artifact}: a {kind}, not verified; {judged}");
         if let Some(other) = before.filter(|other| other.kind != kind) {
