@@ -21,7 +21,7 @@ mod tests;
 
 use std::collections::HashMap;
 
-use self::read::{Capture, Definition, Entry, Kind, Named, read};
+use self::read::{Capture, Captures, Definition, Entry, Kind, Named, read};
 use crate::index::beyond::Beyond;
 use crate::index::spaces::{Scope, Sort};
 
@@ -61,9 +61,22 @@ const MAX_COPIES: u64 = 1_000_000;
 ///
 /// Says which limit it is beyond.
 pub(crate) fn check(component: &[u8]) -> Result<(), Beyond> {
+    let mut captures = Captures::default();
+    let definitions = read(component, &mut captures);
+    if captures.are_too_many() {
+        return Err(copies_too_much());
+    }
     // A valid component can always be read.
-    let definitions = read(component).unwrap_or_default();
-    Inlined::default().run(&definitions)
+    Inlined::default().run(&definitions.unwrap_or_default())
+}
+
+fn copies_too_much() -> Beyond {
+    Beyond {
+        message: format!(
+            "instantiating it copies more than {MAX_COPIES} entries of instances and components"
+        ),
+        advice: "pass and export fewer instances that have others in them",
+    }
 }
 
 /// A value: an instance or component by its number.
@@ -165,13 +178,7 @@ impl<'a> Inlined<'a> {
     fn within_limits(&self) -> Result<(), Beyond> {
         within(self.instantiations, self.steps)?;
         if self.copies > MAX_COPIES {
-            return Err(Beyond {
-                message: format!(
-                    "instantiating it copies more than {MAX_COPIES} entries of instances and \
-                     components"
-                ),
-                advice: "pass and export fewer instances that have others in them",
-            });
+            return Err(copies_too_much());
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use wasmparser::{
     ComponentTypeRef, Encoding, Parser, Payload,
 };
 
+use super::MAX_COPIES;
 use crate::index::spaces::Sort;
 
 /// What can have something in it that is copied too.
@@ -86,8 +87,20 @@ struct Level<'a> {
     captures: Vec<Capture>,
 }
 
-/// All components, the outermost last. `None` when they cannot be read.
-pub(super) fn read(component: &[u8]) -> Option<Vec<Definition<'_>>> {
+/// How many entries the components capture together. An alias captures one in each component that
+/// it passes, a hundred at most.
+#[derive(Default)]
+pub(super) struct Captures(u64);
+
+impl Captures {
+    /// Whether they are more than the engine's front end should copy. Nothing is read behind that.
+    pub(super) fn are_too_many(&self) -> bool {
+        self.0 > MAX_COPIES
+    }
+}
+
+/// All components, the outermost last. `None` when they cannot be read, or capture too much.
+pub(super) fn read<'a>(component: &'a [u8], all: &mut Captures) -> Option<Vec<Definition<'a>>> {
     let mut done = Vec::new();
     let mut open: Vec<Level<'_>> = Vec::new();
     let mut in_module = false;
@@ -116,7 +129,7 @@ pub(super) fn read(component: &[u8]) -> Option<Vec<Definition<'_>>> {
             }
             Payload::ComponentAliasSection(section) => {
                 for alias in section {
-                    read_alias(&mut open, alias.ok()?)?;
+                    read_alias(&mut open, alias.ok()?, all)?;
                 }
             }
             payload if !in_module => open.last_mut()?.read(payload)?,
@@ -126,7 +139,11 @@ pub(super) fn read(component: &[u8]) -> Option<Vec<Definition<'_>>> {
     None
 }
 
-fn read_alias<'a>(open: &mut [Level<'a>], alias: ComponentAlias<'a>) -> Option<()> {
+fn read_alias<'a>(
+    open: &mut [Level<'a>],
+    alias: ComponentAlias<'a>,
+    all: &mut Captures,
+) -> Option<()> {
     let entry = match alias {
         ComponentAlias::InstanceExport {
             kind,
@@ -137,7 +154,7 @@ fn read_alias<'a>(open: &mut [Level<'a>], alias: ComponentAlias<'a>) -> Option<(
             kind: ComponentOuterAliasKind::Component,
             count,
             index,
-        } => match capture(open, count, Capture::Component(index))? {
+        } => match capture(open, count, Capture::Component(index), all)? {
             Capture::Component(index) => Entry::Again(Kind::Component, index),
             Capture::Captured(number) => Entry::Captured(number),
             Capture::Other => Entry::Others(1),
@@ -147,7 +164,7 @@ fn read_alias<'a>(open: &mut [Level<'a>], alias: ComponentAlias<'a>) -> Option<(
             count,
             ..
         } => {
-            capture(open, count, Capture::Other)?;
+            capture(open, count, Capture::Other, all)?;
             Entry::Others(1)
         }
         _ => Entry::Others(1),
@@ -157,9 +174,18 @@ fn read_alias<'a>(open: &mut [Level<'a>], alias: ComponentAlias<'a>) -> Option<(
 }
 
 /// Each component between the one that has something and the one that wants it captures it.
-fn capture(open: &mut [Level<'_>], count: u32, mut what: Capture) -> Option<Capture> {
+fn capture(
+    open: &mut [Level<'_>],
+    count: u32,
+    mut what: Capture,
+    all: &mut Captures,
+) -> Option<Capture> {
     let inner = open.len().checked_sub(usize::try_from(count).ok()?)?;
     for level in open.get_mut(inner..)? {
+        all.0 = all.0.saturating_add(1);
+        if all.are_too_many() {
+            return None;
+        }
         let number = level.captures.len();
         level.captures.push(what);
         what = Capture::Captured(number);

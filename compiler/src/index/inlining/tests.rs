@@ -61,6 +61,24 @@ fn components_that_double_as_captures() {
     refused(&doubled_captures(40), "copies more than 1000000 entries");
 }
 
+/// Each component is in the one before, and captures a core module of the outermost one many times.
+fn captured_from_afar(levels: usize, times: usize) -> String {
+    let components = (1..=levels).rev().fold(String::new(), |inner, depth| {
+        let aliases = format!("(alias outer {depth} 0 (core module))").repeat(times);
+        format!("(component {aliases} {inner})")
+    });
+    format!("(component (core module) {components})")
+}
+
+#[test]
+fn captures_that_pass_many_components() {
+    answer(&captured_from_afar(10, 100)).unwrap();
+    refused(
+        &captured_from_afar(48, 990),
+        "copies more than 1000000 entries",
+    );
+}
+
 /// Each component is instantiated twice by one that does not know it.
 fn doubled_by_another(levels: usize) -> String {
     let components = numbered(levels, |at| {
@@ -95,7 +113,7 @@ fn what_is_passed_on_is_followed() {
     );
     answer(&text).unwrap();
     let wasm = wat::parse_str(&text).unwrap();
-    let definitions = read(&wasm).unwrap();
+    let definitions = read(&wasm, &mut Captures::default()).unwrap();
     assert_eq!(definitions.len(), 2);
     // What the host gives has no parts that are copied.
     answer(
