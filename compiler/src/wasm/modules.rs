@@ -21,7 +21,7 @@ pub(crate) fn core_modules(program: &ValidComponent) -> Vec<&[u8]> {
 
 fn collect<'a>(component: &'a [u8], modules: &mut Vec<&'a [u8]>) {
     // A valid component can always be taken apart.
-    for section in sections(component).unwrap_or_default() {
+    for section in sections(component).flatten() {
         match (section.payload, section.nested) {
             (Payload::ModuleSection { .. }, Some(inner)) => modules.push(inner),
             (_, Some(inner)) => collect(inner, modules),
@@ -59,7 +59,8 @@ fn replace_modules(
     out: &mut Rewritten<'_>,
     change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
 ) -> Option<()> {
-    for section in sections(component)? {
+    for section in sections(component) {
+        let section = section?;
         let Some(inner) = section.nested else {
             out.keep(&section);
             continue;

@@ -31,8 +31,8 @@ struct Section<'a> {
 /// `None` when it is not a component.
 fn outline(component: &[u8]) -> Option<Vec<Section<'_>>> {
     let mut outline = Vec::new();
-    for section in sections(component)? {
-        match section.payload {
+    for section in sections(component) {
+        match section?.payload {
             Payload::Version {
                 encoding: Encoding::Module,
                 ..

@@ -13,38 +13,68 @@ pub(crate) struct Section<'a> {
     pub(crate) nested: Option<&'a [u8]>,
 }
 
-/// The outermost sections of a component; `None` when the bytes are not a component.
-pub(crate) fn sections(component: &[u8]) -> Option<Vec<Section<'_>>> {
-    let mut sections = Vec::new();
-    let mut parser = Parser::new(0);
-    let mut rest = component;
-    loop {
-        let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).ok()? else {
-            return None;
-        };
-        // A whole section, or the head of one that a nested binary follows.
-        let nested = match &payload {
-            Payload::ModuleSection {
-                unchecked_range, ..
-            }
-            | Payload::ComponentSection {
-                unchecked_range, ..
-            } => {
-                let (_, after) = rest.split_at_checked(consumed)?;
-                Some(after.get(..unchecked_range.len())?)
-            }
-            Payload::End(_) => return Some(sections),
-            _ => None,
-        };
-        let length = consumed.checked_add(nested.map_or(0, <[u8]>::len))?;
-        let (bytes, after) = rest.split_at_checked(length)?;
-        sections.push(Section {
-            payload,
-            bytes,
-            nested,
-        });
-        rest = after;
+/// The outermost sections of a component, one after the other: a hostile one has many. `None` comes
+/// last if the bytes are not a component.
+pub(crate) fn sections(component: &[u8]) -> Sections<'_> {
+    Sections {
+        parser: Parser::new(0),
+        rest: Some(component),
     }
+}
+
+/// What [`sections`] gives.
+pub(crate) struct Sections<'a> {
+    parser: Parser,
+    /// What was not read yet; `None` behind the last section.
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for Sections<'a> {
+    type Item = Option<Section<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.rest.take()?;
+        match next_section(&mut self.parser, rest) {
+            Some((Some(section), rest)) => {
+                self.rest = Some(rest);
+                Some(Some(section))
+            }
+            Some((None, _)) => None,
+            None => Some(None),
+        }
+    }
+}
+
+/// The next section, unless the component ends here, and what is behind it.
+fn next_section<'a>(
+    parser: &mut Parser,
+    rest: &'a [u8],
+) -> Option<(Option<Section<'a>>, &'a [u8])> {
+    let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).ok()? else {
+        return None;
+    };
+    // A whole section, or the head of one that a nested binary follows.
+    let nested = match &payload {
+        Payload::ModuleSection {
+            unchecked_range, ..
+        }
+        | Payload::ComponentSection {
+            unchecked_range, ..
+        } => {
+            let (_, after) = rest.split_at_checked(consumed)?;
+            Some(after.get(..unchecked_range.len())?)
+        }
+        Payload::End(_) => return Some((None, rest)),
+        _ => None,
+    };
+    let length = consumed.checked_add(nested.map_or(0, <[u8]>::len))?;
+    let (bytes, rest) = rest.split_at_checked(length)?;
+    let section = Section {
+        payload,
+        bytes,
+        nested,
+    };
+    Some((Some(section), rest))
 }
 
 /// A component that is put together again section by section. Nothing of it is copied before the

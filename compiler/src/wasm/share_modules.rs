@@ -87,7 +87,8 @@ impl<'a> Sharing<'a> {
     fn rewrite(&mut self, component: &'a [u8], out: &mut Rewritten<'_>) -> Option<()> {
         self.spaces.begin();
         self.first.push(First::default());
-        for section in sections(component)? {
+        for section in sections(component) {
+            let section = section?;
             match (&section.payload, section.nested) {
                 (Payload::ModuleSection { .. }, Some(inner)) => {
                     let module = self.definition(inner);
