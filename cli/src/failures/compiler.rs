@@ -2,7 +2,7 @@
 
 use edgec_compiler::{
     AdaptError, AssembleError, FrontError, HostNeed, InitError, InputError, MachineError,
-    OptimizeError, PrecompileError, ValidateError, VersionError,
+    OptimizeError, PrecompileError, ValidateError, VersionError, WorkerError,
 };
 
 use super::machine::machine_failure;
@@ -51,10 +51,10 @@ pub(super) fn optimize_failure(error: &OptimizeError) -> Failure {
 
 /// Why the optimized program was not put together, and what to do about it.
 pub(super) fn assemble_failure(error: &AssembleError) -> Failure {
-    let (code, more) = match error {
-        AssembleError::Machine { source } => return machine_failure(error, source),
-        AssembleError::Timeout { .. } => ("optimize-timeout", MORE_TIME),
-        AssembleError::Memory { .. } => (
+    let (code, more) = match &error.0 {
+        WorkerError::Machine(source) => return machine_failure(error, source),
+        WorkerError::Timeout { .. } => ("optimize-timeout", MORE_TIME),
+        WorkerError::Memory { .. } => (
             "optimize-memory",
             "--worker-memory MIB gives a program more memory",
         ),

@@ -10,6 +10,7 @@ use wasmparser::WasmFeatures;
 use crate::native::initialize::{Refusal, initialize};
 use crate::worker::deadline::{Deadline, Spent};
 use crate::worker::machine::MachineError;
+use crate::worker::process::Sleep;
 use crate::worker::threads;
 use crate::worker::{self, Worker, WorkerError};
 use crate::{Kind, ValidComponent};
@@ -121,9 +122,10 @@ impl Initializer {
         }
         let features = program.features().bits().to_string();
         let arguments = [features.as_str(), function];
-        let answer =
-            self.worker
-                .ask_of_a_run(&arguments, program.bytes(), MAX_ANSWER_LEN, deadline);
+        let (bytes, sleep) = (program.bytes(), Sleep::Allowed);
+        let answer = self
+            .worker
+            .answer(&arguments, bytes, MAX_ANSWER_LEN, deadline, sleep);
         understand(answer.map_err(|error| failed(error, function))?, function)
     }
 }

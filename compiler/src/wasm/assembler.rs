@@ -4,13 +4,15 @@
 //! putting it back into its component and validating the component takes time and memory that grow
 //! faster than its length.
 
+use std::error::Error;
 use std::ffi::OsString;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::wasm::finish::{self, finish};
 use crate::wasm::optimize::{self, Parts, assemble};
-use crate::worker::deadline::{Deadline, Spent};
+use crate::worker::deadline::Deadline;
 use crate::worker::machine::MachineError;
 use crate::worker::wire::{Reader, Writer};
 use crate::worker::{self, Worker, WorkerError};
@@ -23,36 +25,33 @@ pub struct Assembler {
     pub worker: Worker,
 }
 
-/// Why an optimized program was not put together.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AssembleError {
-    /// It took too long, and was stopped.
-    #[error("putting the optimized program together was stopped {spent}")]
-    Timeout {
-        /// The time that was spent.
-        spent: Spent,
-    },
-    /// It needs more memory than it may have.
-    #[error("putting the optimized program together needs more than {mebibytes} MiB of memory")]
-    Memory {
-        /// The limit in MiB.
-        mebibytes: u64,
-    },
-    /// The process failed on the optimizer's result.
-    #[error("putting the optimized program together failed ({status}): {message}")]
-    Crash {
-        /// The exit status or the signal.
-        status: String,
-        /// The first line that it wrote to standard error.
-        message: String,
-    },
-    /// The machine is at fault, not the program.
-    #[error("the optimized program was not put together")]
-    Machine {
-        /// What was in the way.
-        source: MachineError,
-    },
+/// Why an optimized program was not put together: its process gave no answer.
+#[derive(Debug)]
+pub struct AssembleError(pub WorkerError);
+
+impl fmt::Display for AssembleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WORK: &str = "putting the optimized program together";
+        match &self.0 {
+            WorkerError::Timeout { spent } => write!(f, "{WORK} was stopped {spent}"),
+            WorkerError::Memory { mebibytes } => {
+                write!(f, "{WORK} needs more than {mebibytes} MiB of memory")
+            }
+            WorkerError::Crash { status, message } => {
+                write!(f, "{WORK} failed ({status}): {message}")
+            }
+            WorkerError::Machine(_) => f.write_str("the optimized program was not put together"),
+        }
+    }
+}
+
+impl Error for AssembleError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            WorkerError::Machine(source) => Some(source),
+            _ => None,
+        }
+    }
 }
 
 /// More than any program may have, with and without names, in bytes (2 GiB).
@@ -87,7 +86,7 @@ impl Assembler {
         let message = message.map_err(|error| MachineError::Worker {
             message: error.to_string(),
         });
-        let message = message.map_err(|source| AssembleError::Machine { source })?;
+        let message = message.map_err(WorkerError::Machine)?;
         let message = message.concat();
         let answer = self.worker.ask(&[], &message, MAX_ANSWER_LEN, deadline)?;
         drop(message);
@@ -106,12 +105,7 @@ fn understand(answer: &[u8]) -> Result<Finished, AssembleError> {
 
 impl From<WorkerError> for AssembleError {
     fn from(error: WorkerError) -> Self {
-        match error {
-            WorkerError::Timeout { spent } => Self::Timeout { spent },
-            WorkerError::Memory { mebibytes } => Self::Memory { mebibytes },
-            WorkerError::Crash { status, message } => Self::Crash { status, message },
-            WorkerError::Machine(source) => Self::Machine { source },
-        }
+        Self(error)
     }
 }
 
@@ -208,16 +202,16 @@ mod tests {
         };
         let run = |text: &str| run_until(text, long());
         let full = run("echo memory allocation of 9 bytes failed >&2; kill -ABRT $$");
-        assert!(matches!(full, AssembleError::Memory { mebibytes: 1024 }));
+        assert!(matches!(full.0, WorkerError::Memory { mebibytes: 1024 }));
         let crash = run("echo oh no >&2; kill -SEGV $$");
         assert!(crash.to_string().contains("oh no"), "{crash}");
         for nothing in ["true", "printf '\\000'", "printf '\\001'", "echo '?'"] {
             let error = run(nothing);
-            assert!(matches!(error, AssembleError::Crash { .. }), "{error}");
+            assert!(matches!(error.0, WorkerError::Crash { .. }), "{error}");
         }
         let disk = run("echo disk full >&2; exit 1");
-        assert!(matches!(disk, AssembleError::Machine { .. }), "{disk}");
+        assert!(matches!(disk.0, WorkerError::Machine(_)), "{disk}");
         let hang = run_until("sleep 600", short());
-        assert!(matches!(hang, AssembleError::Timeout { .. }), "{hang}");
+        assert!(matches!(hang.0, WorkerError::Timeout { .. }), "{hang}");
     }
 }

@@ -105,18 +105,6 @@ impl Worker {
         self.answer(arguments, input, most, deadline, Sleep::Stuck)
     }
 
-    /// As [`ask`](Self::ask), for a worker that runs the input, which may sleep.
-    #[cfg(feature = "precompile")]
-    pub(crate) fn ask_of_a_run(
-        &self,
-        arguments: &[&str],
-        input: &[u8],
-        most: u64,
-        deadline: Deadline,
-    ) -> Result<Vec<u8>, WorkerError> {
-        self.answer(arguments, input, most, deadline, Sleep::Allowed)
-    }
-
     /// What it may use.
     pub fn limits(&self) -> WorkerLimits {
         WorkerLimits {
@@ -125,7 +113,9 @@ impl Worker {
         }
     }
 
-    fn answer(
+    /// As [`ask`](Self::ask). `sleep` says what it means if the worker sleeps for long: one that runs
+    /// the input may do so.
+    pub(crate) fn answer(
         &self,
         arguments: &[&str],
         input: &[u8],
