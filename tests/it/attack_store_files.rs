@@ -12,7 +12,7 @@ use edgec_loader::Expected;
 use edgec_loader::store::{Application, Change, Condition, LoadFromStore as _, Store};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
-use edgec_tests::{fifo, skipped};
+use edgec_tests::{fifo, skipped, words};
 
 /// Row 32: what is not a file of the store's own, in the place of each of its files.
 #[test]
@@ -263,14 +263,7 @@ fn row_32_changed_in_the_store() {
     *flipped.last_mut().unwrap() ^= 1;
     overwrite(&path, &flipped);
     assert_eq!(host.verify(), Some("store-damaged"));
-    let verify = [
-        "store",
-        "--store",
-        "store",
-        "verify",
-        "--key",
-        "key.pub.pem",
-    ];
+    let verify = words("store --store store verify --key key.pub.pem");
     fails(&host.sandbox, 1, &verify, "store-damaged");
     fs::remove_file(&path).unwrap();
     host.refuses("store-damaged", "no image");

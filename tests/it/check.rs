@@ -8,13 +8,8 @@ use edgec_loader::{
     Unfit, VerifiedFile, best_of, engine,
 };
 use edgec_targets::Target;
-use edgec_tests::{Sandbox, repository};
+use edgec_tests::{Sandbox, hello};
 use serde_json::{Value, json};
-
-fn hello() -> String {
-    let path = repository().join("examples/hello.wat");
-    path.display().to_string()
-}
 
 fn cpu_of(target: &Target) -> HostCpu {
     let features = target

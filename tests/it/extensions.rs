@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use edgec_artifact::{ExtensionValue, Extensions, Statement};
-use edgec_tests::Sandbox;
 use edgec_tests::corpus::{Forge, material};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
+use edgec_tests::{Sandbox, words};
 use serde_json::Value;
 
 const EXTENSION: &str =
@@ -94,24 +94,11 @@ fn extensions_are_carried_and_shown_and_skipped() {
     );
 
     if cfg!(target_os = "linux") {
-        let add = [
-            "store",
-            "--store",
-            "store",
-            "add",
-            "--key",
-            "signer.pub.pem",
-            "a.cwasm",
-        ];
-        sandbox.ok(&add);
-        sandbox.ok(&[
-            "store",
-            "--store",
-            "store",
-            "verify",
-            "--key",
-            "signer.pub.pem",
-        ]);
+        let store = words("store --store store");
+        let add = words("add --key signer.pub.pem a.cwasm");
+        sandbox.ok(&[&store[..], &add].concat());
+        let verify = words("verify --key signer.pub.pem");
+        sandbox.ok(&[store, verify].concat());
     }
 }
 

@@ -2,13 +2,8 @@
 
 use std::path::Path;
 
-use edgec_tests::{Sandbox, repository};
+use edgec_tests::{Sandbox, hello};
 use serde_json::Value;
-
-fn hello() -> String {
-    let path = repository().join("examples/hello.wat");
-    path.display().to_string()
-}
 
 /// Profiles that have what these targets may use.
 fn profiles(sandbox: &Sandbox, hosts: &[(&str, &str)]) {

@@ -12,17 +12,12 @@ use edgec_tests::disk::SmallDisk;
 use edgec_tests::ordinary_user::{as_user, give, root_becomes_user};
 use edgec_tests::processes::children;
 use edgec_tests::turns::{PROGRAM, Turns};
-use edgec_tests::{Sandbox, binary, isolate, repository};
+use edgec_tests::{Sandbox, binary, hello, isolate};
 use rustix::process::{Pid, Signal, kill_process};
 
 pub(crate) const BUILD: &[&str] = &[
     "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
 ];
-
-pub(crate) fn hello() -> String {
-    let path = repository().join("examples/hello.wat");
-    path.to_str().unwrap().to_owned()
-}
 
 /// Runs the binary in a shell, after another command.
 pub(crate) fn after(sandbox: &Sandbox, first: &str, arguments: &[&str]) -> Output {

@@ -1,9 +1,9 @@
 //! The limit on the stack (`ulimit -s`) decides neither what edgec does nor the bytes.
 #![cfg(target_os = "linux")]
 
-use edgec_tests::Sandbox;
+use edgec_tests::{Sandbox, hello};
 
-use crate::machine::{BUILD, after, hello, machines_fault};
+use crate::machine::{BUILD, after, machines_fault};
 
 /// The limit on the stack does not decide whether the optimizer is up to a deep expression.
 #[test]

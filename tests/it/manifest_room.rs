@@ -3,7 +3,7 @@
 
 use edgec_loader::store::LoadFromStore as _;
 use edgec_loader::{EngineProfile, Expected, Limits, engine, load_module};
-use edgec_tests::Sandbox;
+use edgec_tests::{Sandbox, words};
 use wasm_encoder::{EntityType, ImportSection, Module, TypeSection};
 
 /// The limit of the imports' list, in bytes.
@@ -76,14 +76,7 @@ fn imports_up_to_the_limit_are_all_listed() {
     load_module(&engine, &path, &sandbox.policy(), &Expected::anything()).unwrap();
     if cfg!(target_os = "linux") {
         sandbox.admit("most.cwasm");
-        sandbox.ok(&[
-            "store",
-            "--store",
-            "store",
-            "verify",
-            "--key",
-            "key.pub.pem",
-        ]);
+        sandbox.ok(&words("store --store store verify --key key.pub.pem"));
         let store = edgec_loader::store::Store::open(sandbox.path().join("store")).unwrap();
         store
             .load_module(&engine, "most", &sandbox.policy())

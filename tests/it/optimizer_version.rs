@@ -5,21 +5,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
-use edgec_tests::{Sandbox, binary, isolate, repository};
+use edgec_tests::{Sandbox, binary, isolate, repository, words};
 
-const BUILD: [&str; 11] = [
-    "build",
-    "-q",
-    "-t",
-    "x86_64",
-    "--key",
-    "key.pem",
-    "-o",
-    "a.cwasm",
-    "--wasm-opt",
-    "./wasm-opt",
-    "hello.wat",
-];
+const BUILD: &str = "build -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt hello.wat";
+
+/// A build with more arguments.
+fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&words(BUILD)[..], more].concat()
+}
 
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
@@ -81,20 +74,20 @@ fn a_version_takes_no_more_than_the_work() {
     ] {
         program(&sandbox, version);
         let late = ["--optimizer-timeout", "1"];
-        let stderr = refused(&sandbox, &[&BUILD[..], &late].concat(), "optimizer");
+        let stderr = refused(&sandbox, &build(&late), "optimizer");
         assert!(stderr.contains(says), "{version}: {stderr}");
         assert!(stderr.contains(hint), "{version}: {stderr}");
     }
     // The time for a whole program is a limit as well.
     program(&sandbox, "exec sleep 100");
     let late = ["--compile-timeout", "1"];
-    let stderr = refused(&sandbox, &[&BUILD[..], &late].concat(), "optimizer");
+    let stderr = refused(&sandbox, &build(&late), "optimizer");
     assert!(stderr.contains("was stopped after 1 s"), "{stderr}");
     program(&sandbox, "kill -KILL $$");
-    let stderr = refused(&sandbox, &BUILD, "killed");
+    let stderr = refused(&sandbox, &build(&[]), "killed");
     assert!(stderr.contains("SIGKILL"), "{stderr}");
     std::fs::remove_file(sandbox.path().join("wasm-opt")).unwrap();
-    let stderr = refused(&sandbox, &BUILD, "optimizer");
+    let stderr = refused(&sandbox, &build(&[]), "optimizer");
     assert!(stderr.contains("No such file or directory"), "{stderr}");
 }
 
@@ -103,7 +96,7 @@ fn a_version_takes_no_more_than_the_work() {
 fn a_rebuild_does_not_wait_for_a_version() {
     let sandbox = sandbox();
     program(&sandbox, "echo fake 1");
-    sandbox.ok(&BUILD);
+    sandbox.ok(&build(&[]));
     let verify = ["verify", "--key", "key.pub.pem", "a.cwasm", "--rebuild"];
     let with = ["hello.wat", "--wasm-opt", "./wasm-opt"];
     let verify = [&verify[..], &with].concat();
@@ -143,7 +136,7 @@ fn a_version_is_told_behind_the_walls() {
 
     let edgec = format!("exec {}", binary().display());
     let more = ["--worker-memory", "1024", "--require-confinement"];
-    run(&edgec, &[&BUILD[..], &more].concat());
+    run(&edgec, &build(&more));
     assert!(!sandbox.path().join("note").exists());
     let json = sandbox.ok(&["inspect", "a.cwasm", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();

@@ -4,20 +4,14 @@
 use std::collections::BTreeSet;
 
 use edgec_tests::corpus::GREETING;
-use edgec_tests::{Sandbox, repository};
+use edgec_tests::{Sandbox, hello, words};
 
-const BUILD: &[&str] = &[
-    "build",
-    "-q",
-    "-t",
-    "x86_64",
-    "--key",
-    "key.pem",
-    "-o",
-    "a.cwasm",
-    "--wasm-opt",
-    "./wasm-opt",
-];
+const BUILD: &str = "build -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt";
+
+/// A build with more arguments.
+fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&words(BUILD)[..], more].concat()
+}
 
 /// A component of this many core modules, no two of which are the same.
 fn modules(count: usize) -> String {
@@ -46,7 +40,7 @@ fn many_stages_have_one_deadline() {
         (long, short, "--optimizer-timeout", "--compile-timeout"),
     ] {
         let limits = ["--compile-timeout", whole, "--optimizer-timeout", optimizer];
-        let stderr = sandbox.fails(1, &[BUILD, &limits, &["many.wat"]].concat());
+        let stderr = sandbox.fails(1, &build(&[&limits[..], &["many.wat"]].concat()));
         let begins =
             stderr.starts_with("error[optimize-timeout]: many.wat: optimizing core module ");
         assert!(begins, "{stderr}");
@@ -59,7 +53,7 @@ fn many_stages_have_one_deadline() {
     }
     // Each of them is well within the limit.
     sandbox.write("one.wat", modules(1));
-    sandbox.ok(&[BUILD, &["--compile-timeout", "60", "one.wat"]].concat());
+    sandbox.ok(&build(&["--compile-timeout", "60", "one.wat"]));
 }
 
 /// Each input has a deadline of its own: the second is built although the first was late.
@@ -69,22 +63,9 @@ fn the_next_input_has_time_of_its_own() {
     sandbox.write("many.wat", modules(30));
     sandbox.write("one.wat", modules(1));
     sandbox.fake_optimizer("sleep 0.5; cat");
-    let build = [
-        "build",
-        "-q",
-        "-t",
-        "x86_64",
-        "--key",
-        "key.pem",
-        "-o",
-        "out/",
-        "--wasm-opt",
-        "./wasm-opt",
-        "--compile-timeout",
-        "3",
-        "many.wat",
-        "one.wat",
-    ];
+    let limited = words("--compile-timeout 3 -o out/ many.wat one.wat");
+    let others = words("build -q -t x86_64 --key key.pem --wasm-opt ./wasm-opt");
+    let build = [others, limited].concat();
     let stderr = sandbox.fails(1, &build);
     assert!(
         stderr.contains("error[optimize-timeout]: many.wat: "),
@@ -125,7 +106,7 @@ fn what_an_optimizer_gives_is_judged_within_limits() {
     let input = format!(r#"(module (memory 100) (data (i32.const 0) "{data}"))"#);
     sandbox.write("in.wasm", wat::parse_str(input).unwrap());
     gives(&sandbox, &functions(FUNCTIONS));
-    let build = [BUILD, &["-O2", "--worker-memory", "64", "in.wasm"]].concat();
+    let build = build(&["-O2", "--worker-memory", "64", "in.wasm"]);
     let stderr = sandbox.fails(1, &build);
     let says = "error[optimize-memory]: in.wasm: putting the optimized program together needs more \
                 than 64 MiB of memory";
@@ -138,7 +119,7 @@ fn what_an_optimizer_gives_is_judged_within_limits() {
 #[test]
 fn what_an_optimizer_gives_and_does_not_fit_is_left_out() {
     let sandbox = Sandbox::new();
-    let hello = repository().join("examples/hello.wat");
+    let hello = hello();
     let deep = format!(
         "(module (func {} {}))",
         "block ".repeat(15_000),
@@ -149,7 +130,7 @@ fn what_an_optimizer_gives_and_does_not_fit_is_left_out() {
     let exports = format!("(module (func) {})", exports.collect::<String>());
     for text in [deep, types, exports] {
         gives(&sandbox, &wat::parse_str(&text).unwrap());
-        let output = sandbox.run(&[BUILD, &[hello.to_str().unwrap()]].concat());
+        let output = sandbox.run(&build(&[&hello]));
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{stderr}");
         assert!(stderr.contains("warning"), "{stderr}");

@@ -22,18 +22,11 @@ fn a_key_behind_anything_is_refused_and_not_shown() {
     let utf16: Vec<u8> = pem.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf16 = STANDARD.encode(utf16);
     let mut texts = vec![utf16.clone()];
+    // Tests of `key_material` have more.
     for before in [
         "data:application/x-pem-file;base64,",
-        "base64,",
-        "a,b,",
-        "kms://",
-        "sk-",
         "sk_live_",
-        "mykey_",
-        "app/",
         "app/key/",
-        "vault/key/",
-        "secret/",
     ] {
         texts.extend([&seed, &document, &utf16].map(|text| format!("{before}{text}")));
     }

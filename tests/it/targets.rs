@@ -4,13 +4,8 @@ use std::collections::BTreeSet;
 
 use edgec_artifact::{Artifact, elf::ElfImage};
 use edgec_targets::{Arch, HostCpu, Target, Tier};
-use edgec_tests::{Sandbox, repository};
+use edgec_tests::{Sandbox, hello, repository};
 use serde_json::Value;
-
-fn hello() -> String {
-    let path = repository().join("examples/hello.wat");
-    path.display().to_string()
-}
 
 /// Flags of the engine that no target sets.
 fn left_out(arch: Arch, flag: &str) -> bool {

@@ -2,13 +2,8 @@
 
 use std::process::Stdio;
 
-use edgec_tests::{Sandbox, fifo, repository};
+use edgec_tests::{Sandbox, fifo, hello, words};
 use serde_json::Value;
-
-fn hello() -> String {
-    let path = repository().join("examples/hello.wat");
-    path.to_str().unwrap().to_owned()
-}
 
 #[test]
 fn the_version_names_engine_and_optimizer() {
@@ -269,21 +264,9 @@ fn times_have_several_forms() {
         "2100-01-01T02:00:00+02:00",
         "2099-12-31T18:30:00-05:30",
     ] {
-        sandbox.ok(&[
-            "build",
-            "-q",
-            "in.wat",
-            "-t",
-            "x86_64",
-            "--key",
-            "key.pem",
-            "-o",
-            "a.cwasm",
-            "--expires",
-            time,
-            "--issued",
-            "2030-01-01T00:00:00+01:00",
-        ]);
+        let build = words("build -q in.wat -t x86_64 --key key.pem -o a.cwasm");
+        let times = ["--expires", time, "--issued", "2030-01-01T00:00:00+01:00"];
+        sandbox.ok(&[&build[..], &times].concat());
         let shown = sandbox.ok(&["inspect", "a.cwasm"]);
         assert!(
             shown.contains("until 2100-01-01T00:00:00Z"),

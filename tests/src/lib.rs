@@ -13,6 +13,7 @@ pub mod planted;
 #[cfg(target_os = "linux")]
 pub mod processes;
 pub mod programs;
+mod sandbox;
 pub mod secret;
 pub mod stock;
 #[cfg(target_os = "linux")]
@@ -26,11 +27,12 @@ pub mod tree;
 pub mod turns;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use edgec_verifier::{PublicKey, TrustPolicy, TrustedKey};
-use tempfile::TempDir;
+
+pub use self::sandbox::{Sandbox, encrypted_key};
 
 /// The root of the repository: where cargo runs this test from. Not where it was compiled,
 /// which a target folder that several clones share does not tell apart.
@@ -42,6 +44,17 @@ pub fn repository() -> &'static Path {
         let root = package.parent().expect("the tests lie in the repository");
         root.to_owned()
     })
+}
+
+/// The path of the example `hello.wat`, as an argument.
+pub fn hello() -> String {
+    let path = repository().join("examples/hello.wat");
+    path.to_str().expect("a path in UTF-8").to_owned()
+}
+
+/// The words of a command line without quotes.
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
 }
 
 /// A file that an artifact may replace, since it ends as artifacts do. No build writes it.
@@ -168,196 +181,6 @@ pub fn fifo(path: &Path) {
 pub fn skipped(variable: &str, why: &str) {
     assert!(std::env::var_os(variable).is_none(), "{why}");
     eprintln!("SKIPPED: {why}");
-}
-
-/// A sandbox with one more key, `secret.pem`, under the passphrase `correct horse`, which the
-/// file `passphrase` holds.
-pub fn encrypted_key() -> Sandbox {
-    let sandbox = Sandbox::new();
-    sandbox.write_secret("passphrase", "correct horse\n");
-    let keygen = ["keygen", "--encrypt", "-o", "secret.pem"];
-    sandbox.ok(&[&keygen[..], &["--passphrase-file", "passphrase"]].concat());
-    sandbox
-}
-
-/// A folder of its own with a signing key, and the binary in it.
-pub struct Sandbox {
-    folder: TempDir,
-}
-
-impl Sandbox {
-    /// An empty sandbox but for `key.pem` and `key.pub.pem`.
-    pub fn new() -> Self {
-        let sandbox = Self::empty();
-        sandbox.ok(&["keygen", "-o", "key.pem"]);
-        sandbox
-    }
-
-    /// A sandbox with nothing in it.
-    pub fn empty() -> Self {
-        Self {
-            folder: tempfile::tempdir().expect("a temporary folder"),
-        }
-    }
-
-    /// A policy that trusts `key.pub.pem`.
-    pub fn policy(&self) -> TrustPolicy {
-        let pem = String::from_utf8(self.read("key.pub.pem")).expect("a PEM");
-        trusting(PublicKey::from_pem(&pem).expect("a public key"))
-    }
-
-    /// The sandbox's folder.
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Writes a file.
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
-        std::fs::write(&path, bytes).expect("a file");
-        path
-    }
-
-    /// Writes a file that only its owner may read.
-    pub fn write_secret(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.write(name, bytes);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = std::fs::Permissions::from_mode(0o600);
-            std::fs::set_permissions(&path, mode).expect("a file of our own");
-        }
-        path
-    }
-
-    /// Writes a `wasm-opt` that answers `--version` and then does what `body` says.
-    #[cfg(unix)]
-    pub fn fake_optimizer(&self, body: &str) {
-        self.fake_optimizer_at("wasm-opt", body);
-    }
-
-    /// As [`fake_optimizer`](Self::fake_optimizer), in another place.
-    #[cfg(unix)]
-    pub fn fake_optimizer_at(&self, name: &str, body: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let script =
-            format!("#!/bin/sh\n[ \"$1\" = --version ] && echo fake 1 && exit 0\n{body}\n");
-        let path = self.write(name, script);
-        let executable = std::fs::Permissions::from_mode(0o755);
-        std::fs::set_permissions(path, executable).expect("a mode");
-    }
-
-    /// Reads a file.
-    pub fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-    }
-
-    /// The names of the files in the sandbox, sorted, folders with their content.
-    pub fn files(&self) -> Vec<String> {
-        fn walk(folder: &Path, root: &Path, names: &mut Vec<String>) {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() && !path.is_symlink() {
-                    walk(&path, root, names);
-                } else {
-                    let name = path.strip_prefix(root).unwrap();
-                    names.push(name.display().to_string());
-                }
-            }
-        }
-        let mut names = Vec::new();
-        walk(self.path(), self.path(), &mut names);
-        names.sort();
-        names
-    }
-
-    /// The binary, without what this machine's environment would add.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binary());
-        isolate(&mut command, self.path());
-        command.args(arguments);
-        command
-    }
-
-    /// Runs the binary to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
-        let output = self.command(arguments).output();
-        output.expect("the binary can be started")
-    }
-
-    /// Runs the binary; it must succeed. Its standard output.
-    pub fn ok(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(
-            output.status.success(),
-            "edgec {arguments:?}: {}\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-
-    /// Runs another program in the sandbox; it must succeed. Its standard output.
-    pub fn tool(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
-        let output = Command::new(program)
-            .current_dir(self.path())
-            .args(arguments)
-            .output();
-        let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
-        assert!(
-            output.status.success(),
-            "{program} {arguments:?}: {output:?}"
-        );
-        output.stdout
-    }
-
-    /// Runs the binary; it must fail with this exit code. Its standard error.
-    pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "edgec {arguments:?}: {stderr}"
-        );
-        stderr
-    }
-
-    /// Builds one artifact, signed by the sandbox's key.
-    pub fn build(&self, input: &str, target: &str, output: &str) {
-        self.ok(&[
-            "build", "-q", input, "-t", target, "--key", "key.pem", "-o", output,
-        ]);
-    }
-
-    /// Admits an artifact of the sandbox's key to the store in the folder `store`.
-    pub fn admit(&self, artifact: &str) {
-        let store = ["store", "--store", "store", "add"];
-        self.ok(&[&store[..], &["--key", "key.pub.pem", artifact]].concat());
-    }
-
-    /// Builds the example for this machine into `hello.cwasm`.
-    pub fn hello(&self) -> Vec<u8> {
-        let output = self.hello_with(&["-q"]);
-        assert!(output.status.success(), "{output:?}");
-        self.read("hello.cwasm")
-    }
-
-    /// As [`Self::hello`] with more options, and however it ends.
-    pub fn hello_with(&self, options: &[&str]) -> Output {
-        let example = repository().join("examples/hello.wat");
-        let example = example.to_str().expect("a path in UTF-8");
-        let build = ["build", example, "-t", std::env::consts::ARCH];
-        let signed = ["--key", "key.pem", "-o", "hello.cwasm"];
-        self.run(&[&build[..], &signed, options].concat())
-    }
-}
-
-impl Default for Sandbox {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// Takes away from a command what depends on who runs the tests.
