@@ -9,6 +9,7 @@
 
 mod aarch64;
 mod aarch64_list;
+mod decoder;
 mod features;
 mod finding;
 mod handlers;

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 
 use super::Forbidden;
 use super::aarch64_list::EMITTED;
+use super::decoder::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
 use super::features::{Names, UNKNOWN, named};
-use super::sweep::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
 
 /// Beyond Armv8.0, which has SIMD; only what an instruction of [`EMITTED`] can need.
 pub(super) const FEATURES: Names = &["dotprod", "fp16", "i8mm", "lse", UNKNOWN];

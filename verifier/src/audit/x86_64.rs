@@ -6,7 +6,7 @@
 use iced_x86::{Code, FlowControl, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, Register};
 
 use super::Forbidden;
-use super::sweep::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
+use super::decoder::{Decoder, Flow, Instruction, Previous, Reference, Table, Verdict};
 use super::x86_64_encodings::{Known, known};
 
 /// What is looked for, from a jump table's jump backwards.

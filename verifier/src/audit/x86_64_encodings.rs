@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 use iced_x86::{Code, CpuidFeature, FlowControl, Mnemonic};
 
 use super::Forbidden;
+use super::decoder::Verdict;
 use super::features::{Names, UNKNOWN, named};
-use super::sweep::Verdict;
 use super::x86_64_list::{EMITTED, EMITTED_EVEX};
 
 /// Beyond the base, which has SSE2; only what an allowed instruction can need.
