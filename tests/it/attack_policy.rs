@@ -1,5 +1,7 @@
 //! Rows 23 to 27 and 29 of `docs/threat-model.md`: genuine artifacts that a host's policy,
 //! `docs/policy.md`, does not want; and what is done to the policy itself.
+//!
+//! More than 400 lines: its rows share one host, with a policy and an artifact.
 #![cfg(unix)]
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! Row 32 of `docs/threat-model.md` for the admission store: files that are none, files of others,
 //! and files in the place of others.
+//!
+//! More than 400 lines: it is one row of the document, with many kinds of files.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, Permissions};

@@ -81,8 +81,7 @@ fn one_bad_input_does_not_stop_the_others() {
 fn in_ci_a_key_must_be_named() {
     let sandbox = Sandbox::new();
     let build = |variable: Option<&str>| {
-        let hello = hello();
-        let mut command = sandbox.command(&["build", &hello, "-o", "out"]);
+        let mut command = sandbox.command(&["build", &hello(), "-o", "out"]);
         command.env("CI", "true");
         if let Some(key) = variable {
             command.env("EDGEC_KEY", key);
@@ -339,16 +338,8 @@ fn times_come_from_the_caller() {
 fn every_target_asks_for_its_own_features_and_no_more() {
     let sandbox = Sandbox::new();
     let ids: Vec<&str> = edgec_targets::all().map(|target| target.id).collect();
-    sandbox.ok(&[
-        "build",
-        &hello(),
-        "--target",
-        &ids.join(","),
-        "--key",
-        "key.pem",
-        "-o",
-        "out",
-    ]);
+    let (hello, ids) = (hello(), ids.join(","));
+    sandbox.ok(&["build", &hello, "-t", &ids, "--key", "key.pem", "-o", "out"]);
     for target in edgec_targets::all() {
         let file = sandbox.read(&format!("out/hello.{}.cwasm", target.id));
         let artifact = edgec_artifact::Artifact::decode(&file).unwrap();

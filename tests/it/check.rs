@@ -8,7 +8,7 @@ use edgec_loader::{
     Unfit, VerifiedFile, best_of, engine,
 };
 use edgec_targets::Target;
-use edgec_tests::{Sandbox, hello};
+use edgec_tests::{Sandbox, hello, words};
 use serde_json::{Value, json};
 
 fn cpu_of(target: &Target) -> HostCpu {
@@ -324,35 +324,16 @@ fn obstacles_for_machines() {
         "arch = 'aarch64'\nfeatures = []\npage-size = 131072\nengine = '47.0.0'\nprofiles = ['edge']\n\
          [pool]\nmemories = 1\ntables = 1\ntable-elements = 0\nmemory-bytes = 65536",
     );
-    let check = [
-        "check",
-        "--format",
-        "json",
-        "out/hello.x86_64-v3.cwasm",
-        "out/hello.aarch64.cwasm",
-        "--host",
-        "old.toml",
-        "far.toml",
-    ];
-    let output = sandbox.run(&check);
+    let check = words("check --format json out/hello.x86_64-v3.cwasm out/hello.aarch64.cwasm");
+    let hosts = ["--host", "old.toml", "far.toml"];
+    let output = sandbox.run(&[&check[..], &hosts].concat());
     assert_eq!(output.status.code(), Some(1));
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["complete"], false);
     let old = &report["artifacts"][0]["hosts"][0]["obstacles"];
     assert_eq!(old.as_array().unwrap().len(), 1, "{old}");
     assert_eq!(old[0]["code"], "host");
-    let missing = [
-        "avx2",
-        "bmi1",
-        "bmi2",
-        "cmpxchg16b",
-        "fma",
-        "lzcnt",
-        "popcnt",
-        "sse4.1",
-        "sse4.2",
-        "ssse3",
-    ];
+    let missing = words("avx2 bmi1 bmi2 cmpxchg16b fma lzcnt popcnt sse4.1 sse4.2 ssse3");
     assert_eq!(old[0]["missing"], json!(missing));
     let far = report["artifacts"][1]["hosts"][1]["obstacles"].as_array();
     let codes: Vec<_> = far

@@ -2,12 +2,13 @@
 //!
 //! A room is a module of the crate's root with all that is below it. A parent and its child modules
 //! may know each other, and what a parent exports again is the parent's. Tests may import anything.
+//!
+//! With `--nocapture`, the test prints which rooms import which others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::MetadataCommand;
-use edgec_tests::repository;
+use crate::tidy::metadata;
 
 /// The names of a module and of those around it, from the outside in.
 type Module = Vec<String>;
@@ -16,19 +17,17 @@ type Imports = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn no_module_imports_itself_through_its_siblings() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(repository().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
     let mut circles = Vec::new();
-    for package in &metadata.packages {
+    for package in &metadata().packages {
         let root = package.manifest_path.parent().unwrap().join("src");
         let outside = ["edgec-tests", "edgec-benches"];
         if outside.iter().any(|name| package.name == name) || !root.exists() {
             continue;
         }
         for (parent, imports) in imports_in(root.as_std_path()) {
+            if parent.is_empty() {
+                print_edges(&package.name, &imports);
+            }
             let found = imports.keys().find_map(|child| circle(child, &imports));
             let names = |circle: Vec<&str>| circle.join(" -> ");
             let shown = |circle| format!("{} {parent:?}: {}", package.name, names(circle));
@@ -36,6 +35,14 @@ fn no_module_imports_itself_through_its_siblings() {
         }
     }
     assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+/// Prints which rooms of a crate import which others.
+fn print_edges(package: &impl std::fmt::Display, imports: &Imports) {
+    for (room, imported) in imports {
+        let imported: Vec<&str> = imported.iter().map(String::as_str).collect();
+        println!("{package}: {room} -> {}", imported.join(", "));
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The runtime API of `edgec-loader` over a store: what fits is chosen, names are replaced and
 //! unloaded.
+//!
+//! More than 400 lines: the promises of one type, each with a small test.
 
 #![cfg(target_os = "linux")]
 

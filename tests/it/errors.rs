@@ -1,4 +1,6 @@
 //! Bad input: a clear error, the documented exit code, nothing written.
+//!
+//! More than 400 lines: most of it is one table of cases.
 
 use edgec_tests::{Sandbox, repository};
 

@@ -1,5 +1,7 @@
 //! The examples of `edgec-loader`, as a host runs them: programs from a store, requests at the same
 //! time, newer versions while they run, programs that trap or never end.
+//!
+//! More than 400 lines: all tests talk to one server, which stands in front of them.
 
 #![cfg(target_os = "linux")]
 

@@ -1,5 +1,7 @@
 //! What an output may replace: an empty file, or one of the kind that is written. No other file is
 //! lost, and none that the same command reads.
+//!
+//! More than 400 lines: one table of verbs is tried with each kind of file.
 
 use edgec_tests::{OLD_ARTIFACT, Sandbox};
 

@@ -1,5 +1,7 @@
 //! Private keys under a passphrase, and where the passphrase comes from. Needs `openssl`;
 //! `script` where it is there.
+//!
+//! More than 400 lines: each place that a passphrase can come from, with one kind of key.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};

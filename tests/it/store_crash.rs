@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use edgec_loader::store::{Application, Condition, LoadFromStore as _, Store};
 use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, TrustPolicy, engine};
-use edgec_tests::Sandbox;
 use edgec_tests::strace::{Call, Fault, faulty, strace_present, traced};
+use edgec_tests::{Sandbox, words};
 
 /// What changes files, locks them or opens them.
 const CALLS: &str = "openat,openat2,mkdir,mkdirat,write,pwrite64,copy_file_range,fallocate,ftruncate,\
@@ -47,21 +47,9 @@ fn world() -> &'static World {
             sandbox.write("app.wat", text);
             let output = format!("{version}.cwasm");
             let target = std::env::consts::ARCH;
-            sandbox.ok(&[
-                "build",
-                "-q",
-                "app.wat",
-                "-t",
-                target,
-                "--key",
-                "key.pem",
-                "--name",
-                NAME,
-                "--app-version",
-                version,
-                "-o",
-                &output,
-            ]);
+            let named = format!("--name {NAME} --app-version {version} -o {output}");
+            let build = format!("build -q app.wat -t {target} --key key.pem {named}");
+            sandbox.ok(&words(&build));
         }
         World {
             policy: sandbox.policy(),

@@ -1,9 +1,12 @@
-//! The house rules that a compiler does not hold.
+//! The house rules that a compiler does not hold. With `--nocapture`, the tests print the edges
+//! between the crates, and the tree with its lengths.
+
+mod lengths;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use edgec_tests::repository;
 
 /// The picture in ARCHITECTURE.md: who may import whom, directly or through another.
@@ -83,13 +86,16 @@ const ABSENT: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The crates of the workspace.
+pub(crate) fn metadata() -> Metadata {
+    let mut command = MetadataCommand::new();
+    let command = command.manifest_path(repository().join("Cargo.toml"));
+    command.no_deps().exec().unwrap()
+}
+
 #[test]
 fn the_picture_of_the_crates_is_true() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(repository().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
+    let metadata = metadata();
     for package in &metadata.packages {
         let known = EDGES.iter().any(|(name, _)| package.name == name);
         let outside = ["edgec-tests", "edgec-benches", "xtask"]
@@ -107,6 +113,10 @@ fn the_picture_of_the_crates_is_true() {
             .map(|dependency| dependency.name.as_str())
             .filter(|name| name.starts_with("edgec"))
             .collect();
+        println!(
+            "{name} -> {}",
+            imported.iter().copied().collect::<Vec<_>>().join(", ")
+        );
         let allowed = BTreeSet::from_iter(allowed.iter().copied());
         assert_eq!(imported, allowed, "{name} imports");
     }
@@ -116,11 +126,7 @@ fn the_picture_of_the_crates_is_true() {
 /// crates, so it is there in a moment. Others are examples.
 #[test]
 fn cargo_runs_edgec() {
-    let metadata = MetadataCommand::new()
-        .manifest_path(repository().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
+    let metadata = metadata();
     let mut programs = Vec::new();
     for package in &metadata.packages {
         for target in package.targets.iter().filter(|target| target.is_bin()) {
@@ -213,14 +219,6 @@ fn the_engine_has_one_version() {
     }
     for name in ["wasmparser", "cranelift-codegen", "wasm-opt"] {
         assert_eq!(versions[name].len(), 1, "{name}: {:?}", versions[name]);
-    }
-}
-
-#[test]
-fn files_are_of_a_size_to_read() {
-    for file in sources() {
-        let lines = std::fs::read_to_string(&file).unwrap().lines().count();
-        assert!(lines <= 500, "{}: {lines} lines", file.display());
     }
 }
 

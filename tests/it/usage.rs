@@ -1,4 +1,6 @@
 //! The command line itself: names, places, versions and help.
+//!
+//! More than 400 lines: a quarter of it is one table of values.
 
 use std::process::Stdio;
 

@@ -1,4 +1,6 @@
 //! Writes functions that compute much.
+//!
+//! More than 400 lines: statements and expressions contain each other.
 
 use wasm_encoder::Instruction::{I32Add, I32Rotl, I32Sub, I32Xor, I64Add, I64Rotl, I64Sub, I64Xor};
 use wasm_encoder::{BlockType, Encode as _, Function, Instruction, MemArg, ValType};
