@@ -35,10 +35,20 @@ static ALL: [StageKind; 8] = [
 /// A stage in manifests.
 struct StageKind {
     name: &'static str,
-    /// What a manifest says of it; nothing if the program did not go through it.
-    write: fn(&Recipe, &Prepared) -> Option<Stage>,
-    /// Puts what a manifest says of it into the recipe of a rebuild.
-    read: fn(&Stage, &mut Recipe) -> Result<(), UnknownSetting>,
+    write: Write,
+    read: Read,
+}
+
+/// What a manifest says of a stage; nothing if the program did not go through it.
+type Write = fn(&Recipe, &Prepared) -> Option<Stage>;
+
+/// Puts what a manifest says of a stage into the recipe of a rebuild.
+type Read = fn(&Stage, &mut Recipe) -> Result<(), UnknownSetting>;
+
+impl StageKind {
+    const fn new(name: &'static str, write: Write, read: Read) -> Self {
+        Self { name, write, read }
+    }
 }
 
 /// The stages that a program went through, as its manifest has them.

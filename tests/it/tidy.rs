@@ -50,6 +50,16 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// What a crate must not link that judges artifacts without an engine.
+const WITHOUT_ENGINE: &[&str] = &[
+    "wasmtime",
+    "wasm-opt",
+    "cranelift-codegen",
+    "cxx",
+    "cryptoki",
+    "pkcs5",
+];
+
 /// What must not be reachable from a crate, however indirectly.
 const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-targets", &["wasmtime", "ed25519-dalek", "object"]),
@@ -58,28 +68,8 @@ const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-compiler", &["ed25519-dalek", "edgec-artifact"]),
     ("edgec-packager", &["wasmtime", "wasm-opt", "cryptoki"]),
     ("edgec-builder", &["cryptoki", "rpassword", "edgec-loader"]),
-    (
-        "edgec-verifier",
-        &[
-            "wasmtime",
-            "wasm-opt",
-            "cranelift-codegen",
-            "cxx",
-            "cryptoki",
-            "pkcs5",
-        ],
-    ),
-    (
-        "edgec-store",
-        &[
-            "wasmtime",
-            "wasm-opt",
-            "cranelift-codegen",
-            "cxx",
-            "cryptoki",
-            "pkcs5",
-        ],
-    ),
+    ("edgec-verifier", WITHOUT_ENGINE),
+    ("edgec-store", WITHOUT_ENGINE),
     (
         "edgec-loader",
         &["wasm-opt", "cranelift-codegen", "cxx", "cryptoki", "pkcs5"],

@@ -9,11 +9,7 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 const NAME: &str = "adapt";
-pub(super) const STAGE: StageKind = StageKind {
-    name: NAME,
-    write,
-    read: follows,
-};
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
 
 fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
     let adapter = prepared.adapter?;

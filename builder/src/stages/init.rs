@@ -12,11 +12,7 @@ use crate::prepared::{Initialized, Prepared};
 use crate::recipe::Recipe;
 
 const NAME: &str = "init";
-pub(super) const STAGE: StageKind = StageKind {
-    name: NAME,
-    write,
-    read,
-};
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 
 /// Calls the function in one process, and has another judge what came of it.
 pub(crate) fn run(

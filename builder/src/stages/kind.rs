@@ -10,11 +10,7 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 const NAME: &str = "kind";
-pub(super) const STAGE: StageKind = StageKind {
-    name: NAME,
-    write,
-    read,
-};
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 
 /// A rebuild asks for the same kind, and gets the same answer.
 fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {

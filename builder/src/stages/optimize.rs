@@ -12,11 +12,7 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 
 const NAME: &str = "optimize";
-pub(super) const STAGE: StageKind = StageKind {
-    name: NAME,
-    write,
-    read,
-};
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 
 /// Runs the optimizer on what it gets, and puts the program together.
 pub(crate) fn run(

@@ -9,11 +9,7 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
 const NAME: &str = "order";
-pub(super) const STAGE: StageKind = StageKind {
-    name: NAME,
-    write,
-    read: follows,
-};
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
 
 fn write(recipe: &Recipe, _: &Prepared) -> Option<Stage> {
     let edge = recipe.profile == EngineProfile::Edge;

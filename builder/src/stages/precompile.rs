@@ -12,11 +12,7 @@ use crate::progress::Progress;
 use crate::recipe::{Recipe, different};
 
 const NAME: &str = "precompile";
-pub(super) const STAGE: StageKind = StageKind {
-    name: NAME,
-    write,
-    read: follows,
-};
+pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
 
 /// The images for these targets: one for all that allow the same CPU features.
 pub(crate) fn run(
