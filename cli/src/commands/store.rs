@@ -14,9 +14,10 @@ use std::process::ExitCode;
 use edgec_artifact::MAX_VERSION;
 use edgec_loader::Kind;
 use edgec_loader::store::{Application, OtherKind, Problem, Store};
+use serde::Serialize;
 
 use crate::Outcome;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, code};
 use crate::failures::loader::store_failure;
 use crate::number::number;
 use crate::render::{self, Format, word};
@@ -139,6 +140,26 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         Command::Gc(gc) => gc::run(&open()?, gc),
         Command::Plan(plan) => plan::run(&open()?, plan),
     }
+}
+
+/// Ends a verb that goes on after failures: prints its report, and gives the exit code of the worst
+/// of them. The text of a report tells of its failures itself.
+fn conclude<R: Serialize>(
+    report: &R,
+    failures: &[Failure],
+    format: Format,
+    print: fn(&R),
+) -> Outcome {
+    match format {
+        Format::Json => {
+            render::json(report);
+            let failures = failures.iter();
+            failures.for_each(|failure| failure.tell(Format::Json));
+        }
+        Format::Text => print(report),
+    }
+    let worst = failures.iter().map(Failure::exit).max();
+    Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
 fn print_paths(store: &Store, path: &Path) -> Outcome {

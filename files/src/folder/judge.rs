@@ -3,7 +3,7 @@
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 
-use rustix::fs::{AtFlags, FileType, Stat, fstat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, Stat, fstat, statat};
 use rustix::io::Errno;
 
 use super::{FINISHED, FOLDER, Folder, LOCK};
@@ -81,14 +81,7 @@ impl Folder {
 /// Only the owner may change a folder.
 pub(super) fn judge_folder(name: impl Fn() -> String, facts: &Stat) -> Result<(), FolderError> {
     judge_owner(&name, facts.st_uid)?;
-    if facts.st_mode & 0o022 != 0 {
-        return Err(FolderError::Writable {
-            name: name(),
-            mode: facts.st_mode & 0o7777,
-            expected: FOLDER.bits(),
-        });
-    }
-    Ok(())
+    judge_mode(&name, facts.st_mode, 0o022, FOLDER)
 }
 
 /// Only the owner may write a file that is there to be locked.
@@ -97,13 +90,7 @@ pub(super) fn judge_lock(name: impl Fn() -> String, facts: &Stat) -> Result<(), 
         return Err(FolderError::NotAFile { name: name() });
     }
     judge_owner(&name, facts.st_uid)?;
-    if facts.st_mode & 0o022 != 0 {
-        return Err(FolderError::Writable {
-            name: name(),
-            mode: facts.st_mode & 0o7777,
-            expected: LOCK.bits(),
-        });
-    }
+    judge_mode(&name, facts.st_mode, 0o022, LOCK)?;
     match facts.st_nlink {
         0 | 1 => Ok(()),
         _ => Err(FolderError::Linked { name: name() }),
@@ -117,14 +104,24 @@ pub(super) fn judge_finished(
     mode: u32,
 ) -> Result<(), FolderError> {
     judge_owner(&name, uid)?;
-    if mode & 0o222 != 0 {
-        return Err(FolderError::Writable {
-            name: name(),
-            mode: mode & 0o7777,
-            expected: FINISHED.bits(),
-        });
+    judge_mode(&name, mode, 0o222, FINISHED)
+}
+
+/// A mode must have no bit of `forbidden`; the error names the mode that is expected.
+fn judge_mode(
+    name: impl Fn() -> String,
+    mode: u32,
+    forbidden: u32,
+    expected: Mode,
+) -> Result<(), FolderError> {
+    if mode & forbidden == 0 {
+        return Ok(());
     }
-    Ok(())
+    Err(FolderError::Writable {
+        name: name(),
+        mode: mode & 0o7777,
+        expected: expected.bits(),
+    })
 }
 
 /// The owner must be this user or root, who could replace this program as well.

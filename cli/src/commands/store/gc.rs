@@ -1,13 +1,11 @@
 //! `edgec store gc`: removing what no name points at.
 
-use std::process::ExitCode;
-
 use edgec_loader::store::{Collection, Store};
 use serde::Serialize;
 
-use super::problem_failure;
+use super::{conclude, problem_failure};
 use crate::Outcome;
-use crate::failure::{Failure, code};
+use crate::failure::Failure;
 use crate::failures::loader::store_failure;
 use crate::render::out;
 use crate::render::{self, Format, safe};
@@ -29,20 +27,11 @@ struct Report {
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let (collection, problems) = store.collect().map_err(|error| store_failure(&error))?;
     let problems: Vec<Failure> = problems.iter().map(problem_failure).collect();
-    let worst = problems.iter().map(Failure::exit).max();
     let report = Report {
         collection,
         problems,
     };
-    match arguments.format {
-        Format::Json => {
-            render::json(&report);
-            let problems = report.problems.iter();
-            problems.for_each(|failure| failure.tell(Format::Json));
-        }
-        Format::Text => print_report(&report),
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    conclude(&report, &report.problems, arguments.format, print_report)
 }
 
 fn print_report(report: &Report) {

@@ -1,14 +1,12 @@
 //! `edgec store plan`: the pool that admits every current program.
 
-use std::process::ExitCode;
-
 use edgec_loader::PoolPlan;
 use edgec_loader::store::Store;
 use serde::Serialize;
 
-use super::problem_failure;
+use super::{conclude, problem_failure};
 use crate::Outcome;
-use crate::failure::{Failure, code};
+use crate::failure::Failure;
 use crate::failures::loader::store_failure;
 use crate::number::{COUNT, MEBIBYTES, number};
 use crate::render::out;
@@ -56,7 +54,6 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let unfit = unfit.iter();
     let unfit = unfit.map(|error| Failure::rejected(error.code(), error));
     let left_out: Vec<Failure> = problems.iter().map(problem_failure).chain(unfit).collect();
-    let worst = left_out.iter().map(Failure::exit).max();
     let report = Report {
         artifacts,
         pool: (artifacts > 0).then(|| Pool {
@@ -65,15 +62,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         }),
         left_out,
     };
-    match arguments.format {
-        Format::Json => {
-            render::json(&report);
-            let left_out = report.left_out.iter();
-            left_out.for_each(|failure| failure.tell(Format::Json));
-        }
-        Format::Text => print_report(&report),
-    }
-    Ok(worst.map_or(ExitCode::SUCCESS, code))
+    conclude(&report, &report.left_out, arguments.format, print_report)
 }
 
 fn print_report(report: &Report) {
