@@ -125,12 +125,15 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
 /// Why a policy in a file is not followed.
 pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
     let failure = Failure::rejected(error.code(), error).about(path.display());
+    let failure = match error {
+        PolicyFileError::Policy(_) => failure.quoting(),
+        _ => failure,
+    };
     match error {
         PolicyFileError::Guard(error) => guard_failure(error, path, Wanted::Policy),
-        PolicyFileError::Policy(_) => explain_file(failure.quoting(), path, Wanted::Policy),
-        PolicyFileError::NotText { .. } | PolicyFileError::Envelope(_) => {
-            explain_file(failure, path, Wanted::Policy)
-        }
+        PolicyFileError::NotText { .. }
+        | PolicyFileError::Policy(_)
+        | PolicyFileError::Envelope(_) => explain_file(failure, path, Wanted::Policy),
         PolicyFileError::NoRoot => failure.hint("name the root's public key with --root"),
         PolicyFileError::Unsigned => {
             let failure = failure.hint("sign it with `edgec policy sign`");
