@@ -9,14 +9,10 @@ use edgec_verifier::NameError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Something in it cannot be read or written.
-    #[error("`{name}`: {source}")]
-    Io {
-        /// The file or folder.
-        name: String,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// Something is wrong with a file or folder of it: it cannot be read or written, it is of another
+    /// kind, or others may change it.
+    #[error(transparent)]
+    Folder(FolderError),
     /// There is no folder of that name.
     #[error("`{name}`: there is no store")]
     Absent {
@@ -28,45 +24,6 @@ pub enum StoreError {
     NotAStore {
         /// The folder.
         name: String,
-    },
-    /// A symbolic link, a folder, a pipe, a device, where a file should be.
-    #[error("`{name}` is not a regular file")]
-    NotAFile {
-        /// Its name.
-        name: String,
-    },
-    /// Something else where a folder should be, or a link to one.
-    #[error("`{name}` is not a folder of the store's own")]
-    NotAFolder {
-        /// Its name.
-        name: String,
-    },
-    /// A file with a second name, through which it could be changed.
-    #[error("`{name}` has another name (a hard link)")]
-    Linked {
-        /// Its name.
-        name: String,
-    },
-    /// A file or folder of another user.
-    #[error("`{name}` belongs to another user ({uid})")]
-    Owner {
-        /// The file or folder.
-        name: String,
-        /// Whose it is.
-        uid: u32,
-    },
-    /// Its mode lets too many users write it. No user may write a finished file, and only its owner
-    /// may write a folder or a file that is there to be locked.
-    #[error(
-        "`{name}` has mode {mode:04o}, {expected:04o} is expected: too many users may write it"
-    )]
-    Writable {
-        /// The file or folder.
-        name: String,
-        /// Its mode.
-        mode: u32,
-        /// The mode that the store gives it.
-        expected: u32,
     },
     /// What is there is not what was admitted.
     #[error("`{name}` is damaged: {what}")]
@@ -108,13 +65,16 @@ impl StoreError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io { .. } | Self::Absent { .. } => "io",
+            Self::Folder(error) => match error {
+                FolderError::NotAFile { .. } => "not-a-file",
+                FolderError::NotAFolder { .. } => "not-a-folder",
+                FolderError::Linked { .. } => "store-link",
+                FolderError::Owner { .. } => "store-owner",
+                FolderError::Writable { .. } => "store-writable",
+                _ => "io",
+            },
+            Self::Absent { .. } => "io",
             Self::NotAStore { .. } => "not-a-store",
-            Self::NotAFile { .. } => "not-a-file",
-            Self::NotAFolder { .. } => "not-a-folder",
-            Self::Linked { .. } => "store-link",
-            Self::Owner { .. } => "store-owner",
-            Self::Writable { .. } => "store-writable",
             Self::Damaged { .. } => "store-damaged",
             Self::Current { .. } => "store-current",
             Self::Unknown { .. } => "store-unknown",
@@ -124,10 +84,10 @@ impl StoreError {
     }
 
     pub(crate) fn io(name: impl Into<String>, source: impl Into<io::Error>) -> Self {
-        Self::Io {
+        Self::Folder(FolderError::Io {
             name: name.into(),
             source: source.into(),
-        }
+        })
     }
 
     pub(crate) fn damaged(name: String, what: impl ToString) -> Self {
@@ -139,8 +99,8 @@ impl StoreError {
     #[must_use]
     pub fn lost(self) -> Self {
         match self {
-            Self::Io { name, source } if source.kind() == io::ErrorKind::NotFound => {
-                Self::damaged(name, "it is not there")
+            Self::Folder(error) if error.is_absence() => {
+                Self::damaged(error.name().to_owned(), "it is not there")
             }
             error => error,
         }
@@ -148,12 +108,15 @@ impl StoreError {
 
     /// Whether it is that something is not there.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        matches!(self, Self::Folder(error) if error.is_absence())
     }
 
     /// Whether it is that users other than the owner and root can change something.
     pub fn is_exposure(&self) -> bool {
-        matches!(self, Self::Owner { .. } | Self::Writable { .. })
+        matches!(
+            self,
+            Self::Folder(FolderError::Owner { .. } | FolderError::Writable { .. })
+        )
     }
 
     /// Whether the file is there, but is not as the store wrote it. Only the owner could write to
@@ -163,10 +126,12 @@ impl StoreError {
             self,
             Self::Damaged { .. }
                 | Self::Current { .. }
-                | Self::NotAFile { .. }
-                | Self::Linked { .. }
-                | Self::Owner { .. }
-                | Self::Writable { .. }
+                | Self::Folder(
+                    FolderError::NotAFile { .. }
+                        | FolderError::Linked { .. }
+                        | FolderError::Owner { .. }
+                        | FolderError::Writable { .. }
+                )
         )
     }
 }
@@ -174,22 +139,8 @@ impl StoreError {
 impl From<FolderError> for StoreError {
     fn from(error: FolderError) -> Self {
         match error {
-            FolderError::Io { name, source } => Self::Io { name, source },
-            FolderError::NotAFile { name } => Self::NotAFile { name },
-            FolderError::NotAFolder { name } => Self::NotAFolder { name },
-            FolderError::Linked { name } => Self::Linked { name },
-            FolderError::Owner { name, uid } => Self::Owner { name, uid },
-            FolderError::Writable {
-                name,
-                mode,
-                expected,
-            } => Self::Writable {
-                name,
-                mode,
-                expected,
-            },
             FolderError::TooLong { name } => Self::damaged(name, "it is too long"),
-            error => Self::io(error.name().to_owned(), io::Error::other(error)),
+            error => Self::Folder(error),
         }
     }
 }

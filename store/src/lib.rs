@@ -63,6 +63,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use edgec_files::FolderError;
 use edgec_files::{Folder, Hold};
 
 pub use self::admission::{Admission, Change};

@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
+use edgec_files::FolderError;
 use edgec_verifier::{LoadMode, VerityDigest};
 use serde::Serialize;
 
@@ -65,7 +66,7 @@ impl Condition {
         match fault {
             None => Self::Whole,
             Some(error) if error.is_absence() => Self::Missing,
-            Some(StoreError::Io { .. }) => Self::Unreadable,
+            Some(StoreError::Folder(FolderError::Io { .. })) => Self::Unreadable,
             Some(_) => Self::Damaged,
         }
     }

@@ -7,7 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Application, Condition, LoadFromStore as _, StoreError};
+use edgec_loader::store::{Application, Condition, FolderError, LoadFromStore as _, StoreError};
 use edgec_tests::corpus::fails;
 use edgec_tests::fifo;
 use edgec_tests::store_host::{StoreHost, VERIFY, app, in_store, overwrite};
@@ -210,7 +210,7 @@ fn modes_are_told() {
     let image = host.image();
     fs::set_permissions(&image, Permissions::from_mode(0o644)).unwrap();
     let error = host.store.image_paths("hello").unwrap_err();
-    let StoreError::Writable { mode, expected, .. } = &error else {
+    let StoreError::Folder(FolderError::Writable { mode, expected, .. }) = &error else {
         panic!("{error:?}");
     };
     assert_eq!((*mode, *expected), (0o644, 0o444));

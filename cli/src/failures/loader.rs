@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use edgec_loader::LoadError;
-use edgec_loader::store::StoreError;
+use edgec_loader::store::{FolderError, StoreError};
 use edgec_verifier::VerifyError;
 
 use super::verifier::verify_failure;
@@ -55,23 +55,20 @@ const NO_STORE: &str = "`edgec store add` makes one in an empty folder; --store 
 /// The failure with what to do about it.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let exit = match error {
-        StoreError::Io { .. } | StoreError::Absent { .. } => Exit::Environment,
+        StoreError::Folder(FolderError::Io { .. }) | StoreError::Absent { .. } => Exit::Environment,
         StoreError::Name(_) => Exit::Usage,
         _ => Exit::Rejected,
     };
     let failure = Failure::new(exit, error.code(), chain(error));
     match error {
-        StoreError::Io { source, .. } => match files::remedy(source.kind()) {
+        StoreError::Folder(FolderError::Io { source, .. }) => match files::remedy(source.kind()) {
             // Which may also be about reading.
             Some(remedy) if source.kind() != ErrorKind::PermissionDenied => failure.hint(remedy),
             _ => failure,
         },
         StoreError::Absent { .. } | StoreError::NotAStore { .. } => failure.hint(NO_STORE),
-        StoreError::Owner { .. } => failure.hint("a store and the folders above it belong to this user or to root"),
-        StoreError::Writable { .. }
-        | StoreError::Linked { .. }
-        | StoreError::NotAFile { .. }
-        | StoreError::NotAFolder { .. } => {
+        StoreError::Folder(FolderError::Owner { .. }) => failure.hint("a store and the folders above it belong to this user or to root"),
+        StoreError::Folder(_) => {
             failure.hint("a user who can change a store decides what its hosts run: make a new one and add the artifacts again")
         }
         StoreError::Damaged { .. } => failure.hint("add the artifact again: that puts a good file in its place"),

@@ -1,9 +1,8 @@
 //! `edgec store add`: admission, artifact by artifact.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use edgec_loader::store::{Admission, Change, NewStore, Standing, Store, StoreError};
+use edgec_loader::store::{Admission, Change, FolderError, NewStore, Standing, Store, StoreError};
 use edgec_loader::{Check, LoadError, LoadMode, Status};
 use serde::Serialize;
 
@@ -136,7 +135,7 @@ fn opened(
 /// The failure of a store that cannot be made.
 fn not_made(error: &StoreError) -> Failure {
     match error {
-        StoreError::Io { source, .. } => match files::remedy(source.kind()) {
+        StoreError::Folder(FolderError::Io { source, .. }) => match files::remedy(source.kind()) {
             Some(remedy) => store_failure(error).hint(remedy),
             None => store_failure(error),
         },
@@ -147,9 +146,8 @@ fn not_made(error: &StoreError) -> Failure {
 /// Whether a store may be made there. Making it finds what else is in the way.
 fn is_no_store_yet(error: &StoreError) -> bool {
     match error {
-        StoreError::Io { source, .. } => source.kind() == ErrorKind::NotFound,
         StoreError::Absent { .. } | StoreError::NotAStore { .. } => true,
-        _ => false,
+        error => error.is_absence(),
     }
 }
 
