@@ -9,8 +9,8 @@ use edgec_verifier::NameError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// Something is wrong with a file or folder of it: it cannot be read or written, it is of another
-    /// kind, or others may change it.
+    /// A file or folder of it cannot be read or written, is of another kind, or others may change
+    /// it.
     #[error(transparent)]
     Folder(FolderError),
     /// There is no folder of that name.
