@@ -113,8 +113,8 @@ impl Worker {
         }
     }
 
-    /// As [`ask`](Self::ask). `sleep` says what it means if the worker sleeps for long: one that runs
-    /// the input may do so.
+    /// As [`ask`](Self::ask). `sleep` says what it means if the worker sleeps for long: one that
+    /// runs the input may do so.
     pub(crate) fn answer(
         &self,
         arguments: &[&str],
