@@ -280,10 +280,7 @@ fn of_deployments() {
 fn of_plans() {
     let host = StoreHost::empty();
     let forge = Forge::of(material());
-    let range = |minimum| LimitRange {
-        minimum,
-        maximum: None,
-    };
+    let range = |minimum| LimitRange::new(minimum, None);
     type Change<'a> = &'a dyn Fn(&mut Manifest);
     let cases: [(Change<'_>, &[&str], &str); 5] = [
         (

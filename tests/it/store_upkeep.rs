@@ -6,7 +6,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use edgec_artifact::Validity;
+use edgec_artifact::{UnixTime, Validity};
 use edgec_loader::store::{Application, LoadFromStore as _};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, VERIFY, app, overwrite};
@@ -53,12 +53,8 @@ fn an_admission_says_what_it_found() {
     let again = Forge::of(material()).with_manifest(|manifest| {
         manifest.name = "app".to_owned();
         manifest.version = 1;
-        manifest.validity = Validity {
-            issued: Some(1),
-            not_before: None,
-            expires: None,
-        }
-        .into_stated();
+        let issued = UnixTime::from_seconds(1);
+        manifest.validity = Validity::default().with_issued(issued).into_stated();
     });
     let added = add(&again);
     assert_eq!(added["change"], "replaced");

@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use edgec_artifact::{Envelope, EnvelopeError, PublicKey};
+use edgec_artifact::{Envelope, EnvelopeError, PublicKey, UnixTime};
 use edgec_files::{GuardError, read_guarded};
 
 use crate::TrustPolicy;
-use crate::moment::moment;
 use crate::policy::PolicyError;
 
 /// The payload type of a signed policy.
@@ -51,12 +50,12 @@ pub enum PolicyFileError {
         key_id: edgec_artifact::KeyId,
     },
     /// The policy is too old to be followed.
-    #[error("the trust policy expired at {}; it is now {}", moment(*expires), moment(*now))]
+    #[error("the trust policy expired at {expires}; it is now {now}")]
     Expired {
         /// The first second after its validity.
-        expires: u64,
+        expires: UnixTime,
         /// The time of this reading.
-        now: u64,
+        now: UnixTime,
     },
 }
 
@@ -78,14 +77,14 @@ impl PolicyFileError {
 
 impl TrustPolicy {
     /// Reads a policy file. With `roots`, it must be signed by every one of them; without, it
-    /// must not be signed, since the signature would not be checked. `now` is in seconds since
-    /// 1970.
+    /// must not be signed, since the signature would not be checked. If it has expired at `now`, it
+    /// is refused.
     ///
     /// # Errors
     ///
     /// [`PolicyFileError`]: also for a symbolic link, and for a file that group or others may write
     /// or replace, or that belongs neither to this user nor to root.
-    pub fn read(path: &Path, roots: &[PublicKey], now: u64) -> Result<Self, PolicyFileError> {
+    pub fn read(path: &Path, roots: &[PublicKey], now: UnixTime) -> Result<Self, PolicyFileError> {
         Self::decode(&read_guarded(path)?, roots, now)
     }
 
@@ -94,7 +93,11 @@ impl TrustPolicy {
     /// # Errors
     ///
     /// [`PolicyFileError`], but for those of the file itself.
-    pub fn decode(bytes: &[u8], roots: &[PublicKey], now: u64) -> Result<Self, PolicyFileError> {
+    pub fn decode(
+        bytes: &[u8],
+        roots: &[PublicKey],
+        now: UnixTime,
+    ) -> Result<Self, PolicyFileError> {
         let envelope = policy_envelope(bytes)?;
         match (bytes.starts_with(SIGNED), roots) {
             (true, []) => return Err(PolicyFileError::NoRoot),

@@ -12,6 +12,7 @@ use crate::TrustPolicy;
 /// What a policy was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Seen {
     /// Nothing: it is the first that this host has seen.
     First,

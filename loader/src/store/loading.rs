@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use edgec_store::{Application, Entry, OpenedImage, Store, StoreError};
-use edgec_verifier::{Kind, TrustPolicy};
+use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
 use crate::loaded::{component_imports, declared, fit, module_imports};
 use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedModule, mapped};
@@ -97,7 +97,7 @@ pub(super) fn judge_again(
     application: &Application,
     entry: Entry,
     policy: &TrustPolicy,
-) -> Result<Range<u64>, LoadError> {
+) -> Result<Range<UnixTime>, LoadError> {
     let opened = open_entry(store, engine, application, entry, policy, Kind::Component);
     opened.map(|opened| opened.facts.holds())
 }
