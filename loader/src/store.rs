@@ -20,9 +20,9 @@ mod loading;
 mod trust;
 
 pub use edgec_store::{
-    Admission, AdmissionError, Application, Change, Choice, Collection, Condition, Entry, NewStore,
-    OpenedImage, OtherKind, Problem, Removal, Standing, Store, StoreError, StoredArtifact,
-    Verification,
+    Admission, AdmissionError, Application, Candidates, Change, Choice, Collected, Collection,
+    Condition, CurrentManifests, Entry, Listing, NewStore, OpenedImage, OtherKind, Problem,
+    Removal, Standing, Store, StoreError, StoredArtifact, Verification, Verifications,
 };
 
 pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError};

@@ -33,7 +33,12 @@
 
 // A store relies on what Linux has: folders by their descriptors, and fs-verity.
 #![cfg(target_os = "linux")]
-#![warn(clippy::indexing_slicing)]
+#![warn(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::indexing_slicing,
+    unnameable_types
+)]
 
 #[expect(unsafe_code, reason = "maps the copy that it verifies")]
 mod admission;
@@ -64,22 +69,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use edgec_files::{Folder, Hold};
+use edgec_verifier::{Clock, ClockError, SystemClock, UnixTime};
 
 pub use self::admission::{Admission, Change};
 pub use self::admission_error::AdmissionError;
-pub use self::collection::Collection;
+pub use self::collection::{Collected, Collection};
 pub use self::error::StoreError;
 pub use self::guarding::written;
-pub use self::list::{Condition, StoredArtifact};
+pub use self::list::{Condition, Listing, StoredArtifact};
+pub use self::manifests::CurrentManifests;
 pub use self::names::{Choice, Removal};
 pub use self::new::NewStore;
-pub use self::opening::OpenedImage;
+pub use self::opening::{Candidates, OpenedImage};
 pub use self::release::{Application, Entry, OtherKind, Standing};
 pub use self::stable::{StableFile, View};
 pub use self::survey::Problem;
-pub use self::verification::Verification;
+pub use self::verification::{Verification, Verifications};
 
-use self::admission_error::{demand_mode, now, open_artifact};
+use self::admission_error::{demand_mode, open_artifact};
 use self::history::History;
 use self::known::KnownReleases;
 use self::release::Release;
@@ -106,9 +113,10 @@ const LOCKS: [&str; 3] = [TURN, ADMISSIONS, CHANGES];
 /// A folder of artifacts that were verified when they were admitted.
 ///
 /// Cheap to clone; clones share what they know of signatures. Any number of processes may use
-/// one folder.
+/// one folder. It takes the time from the system's clock, or from another one
+/// ([`Self::with_clock`]).
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>, Arc<dyn Clock>);
 
 #[derive(Debug)]
 struct Inner {
@@ -145,7 +153,7 @@ impl Store {
         for lock in LOCKS {
             root.judge_lock_if_there(lock)?;
         }
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             artifacts: root.folder("artifacts")?,
             names: root.folder("names")?,
             temporary: root.folder("temporary")?,
@@ -153,7 +161,8 @@ impl Store {
             verdicts: Verdicts::default(),
             known: KnownReleases::default(),
             root,
-        })))
+        };
+        Ok(Self(Arc::new(inner), Arc::new(SystemClock)))
     }
 
     /// Makes a store, where there is an empty folder or none, or opens the one that is there.
@@ -181,9 +190,25 @@ impl Store {
         Ok((Self::open(path)?, new))
     }
 
+    /// The same store, which takes the time from this clock. Clones of it do so too.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self(self.0, Arc::new(clock))
+    }
+
+    /// Where the store takes the time from: [`SystemClock`], if no other clock was given.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.1
+    }
+
     /// Where the store lies.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// The time now, by the store's clock.
+    fn now(&self) -> Result<UnixTime, ClockError> {
+        self.1.now()
     }
 
     /// The release that is meant.

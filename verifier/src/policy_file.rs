@@ -1,7 +1,7 @@
 //! A policy on a host: who may write its file, whether a root key signed it, and whether it is the
 //! newest that this host has seen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use edgec_artifact::{Envelope, EnvelopeError, PublicKey, UnixTime};
 use edgec_files::{GuardError, read_guarded};
@@ -17,8 +17,13 @@ pub const POLICY_PAYLOAD_TYPE: &str = "application/vnd.edgec.trust-policy.v1+tom
 #[non_exhaustive]
 pub enum PolicyFileError {
     /// The file is not one that only its owner can have written.
-    #[error(transparent)]
-    Guard(#[from] GuardError),
+    #[error("the trust policy `{}`", path.display())]
+    Guard {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: GuardError,
+    },
     /// Not UTF-8.
     #[error("the trust policy is not text: invalid UTF-8 at byte {offset}")]
     NotText {
@@ -63,7 +68,7 @@ impl PolicyFileError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Guard(error) => error.code(),
+            Self::Guard { source, .. } => source.code(),
             Self::NotText { .. } | Self::Policy(_) => "trust-policy",
             Self::Unsigned
             | Self::NoRoot
@@ -85,7 +90,11 @@ impl TrustPolicy {
     /// [`PolicyFileError`]: also for a symbolic link, and for a file that group or others may write
     /// or replace, or that belongs neither to this user nor to root.
     pub fn read(path: &Path, roots: &[PublicKey], now: UnixTime) -> Result<Self, PolicyFileError> {
-        Self::decode(&read_guarded(path)?, roots, now)
+        let bytes = read_guarded(path).map_err(|source| PolicyFileError::Guard {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::decode(&bytes, roots, now)
     }
 
     /// The policy in a file's bytes; otherwise as [`Self::read`].

@@ -87,7 +87,8 @@ pub(super) fn candidates(
     engine: &HostEngine,
     application: &Application,
 ) -> Result<(Vec<Entry>, Application), StoreError> {
-    store.candidates(engine.profile(), engine.host(), application)
+    let found = store.candidates(engine.profile(), engine.host(), application)?;
+    Ok((found.entries, found.application))
 }
 
 /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
