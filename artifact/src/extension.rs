@@ -127,7 +127,9 @@ impl Extensions {
 impl<'de> Deserialize<'de> for Extensions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match ExtensionValue::deserialize(deserializer)? {
-            ExtensionValue::Object(values) => Self::new(values).map_err(|error| D::Error::custom(error.with_cause())),
+            ExtensionValue::Object(values) => {
+                Self::new(values).map_err(|error| D::Error::custom(error.with_cause()))
+            }
             _ => Err(D::Error::custom("extensions are an object")),
         }
     }

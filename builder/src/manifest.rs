@@ -97,10 +97,7 @@ impl WithoutImage<'_> {
             self.target,
             self.engine,
             Capabilities::new(imports, Exports::of(interface.exports)),
-            Builder::new(
-                env!("CARGO_PKG_VERSION"),
-                stages::written(recipe, prepared),
-            ),
+            Builder::new(env!("CARGO_PKG_VERSION"), stages::written(recipe, prepared)),
         );
         manifest.display_version = release.display_version.clone();
         manifest.channel = release.channel.clone();
@@ -121,9 +118,8 @@ fn target(target: &Target) -> TargetCpu {
 /// What an instance needs, as a manifest has it.
 pub(crate) fn resources(needs: &edgec_compiler::Resources) -> Resources {
     let ranges = |limits: &[edgec_compiler::Limits]| {
-        let range = |limits: &edgec_compiler::Limits| {
-            LimitRange::new(limits.minimum, limits.maximum)
-        };
+        let range =
+            |limits: &edgec_compiler::Limits| LimitRange::new(limits.minimum, limits.maximum);
         limits.iter().map(range).collect()
     };
     let (memories, tables) = (ranges(&needs.memories), ranges(&needs.tables));

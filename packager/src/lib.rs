@@ -5,11 +5,7 @@
 //! [`SignedArtifact`]. Only a signed artifact has bytes to write.
 
 #![forbid(unsafe_code)]
-#![warn(
-    clippy::exhaustive_enums,
-    clippy::exhaustive_structs,
-    unnameable_types
-)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
 
 mod encrypted;
 mod package;

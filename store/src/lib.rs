@@ -1,6 +1,72 @@
-//! The admission store: an artifact is verified once, when it is admitted, and from then on loaded
-//! in constant time, also after a restart. `edgec-loader` loads from it; this crate links no
-//! engine.
+//! A host's store of artifacts: each is verified once, when it is admitted, and from then on opened
+//! in constant time, also after a restart.
+//!
+//! [`verify`](edgec_verifier::verify) hashes a whole image. A host that starts programs all the
+//! time does that once, and trusts the folder from then on: only this user or root may be able to
+//! change it or anything above it, and every opening checks that. `edgec-loader` loads from a
+//! store. This crate links no engine, for tools that admit, list and collect. It needs Linux.
+//!
+//! ```toml
+//! [dependencies]
+//! edgec-store = "0.1"
+//! ```
+//!
+//! ```
+//! use edgec_store::{Change, Expected, Standing, Store, TrustPolicy};
+//!
+//! // A host reads it from a file that only its owner can change: `TrustPolicy::read`.
+//! let policy = TrustPolicy::from_toml(
+//!     "threshold = 1
+//! [[key]]
+//! name = 'release'
+//! pem = '''
+//! -----BEGIN PUBLIC KEY-----
+//! MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+//! -----END PUBLIC KEY-----
+//! '''
+//! ",
+//! )?;
+//! # let artifact = "../fuzz/seeds/verify/signed.cwasm";
+//! # let folder = format!("edgec-store-example-{}", std::process::id());
+//! # let folder = std::env::temp_dir().join(folder);
+//! let store = Store::create(&folder)?;
+//!
+//! // A refused artifact leaves the store as it was.
+//! assert!(store.add(artifact, &policy, &Expected::application("shop")).is_err());
+//! let added = store.add(artifact, &policy, &Expected::application("signed"))?;
+//! assert_eq!((added.change, added.standing), (Change::Added, Standing::Current));
+//!
+//! // Every result about a whole store has the problems beside what could be read.
+//! let listing = store.list()?;
+//! for artifact in &listing.artifacts {
+//!     println!("{} {} for {}", artifact.name, artifact.version, artifact.target);
+//! }
+//! assert!(listing.problems.is_empty());
+//! // Hashes every image, and judges every artifact under this policy.
+//! assert!(store.verify(&policy)?.is_clean());
+//!
+//! // A name is removed at once, and its images by the next collection.
+//! store.remove(&"signed".into())?;
+//! let collected = store.collect()?;
+//! assert_eq!(collected.collection.images.len(), 1);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to go on
+//!
+//! | for | see |
+//! |---|---|
+//! | which version a name stands for, and rolling back | [`Application`], [`Standing`], [`Store::make_current`] |
+//! | a pool that has room for every program | [`Store::manifests`] |
+//! | what a loader takes | [`Store::candidates`], [`Store::open_entry`] |
+//! | a clock other than the system's | [`Store::with_clock`] |
+//! | a new store that goes again if nothing is admitted | [`Store::create_new`] |
+//!
+//! An error names the file that it is about, and prints itself and not its source:
+//! [`error_chain`](edgec_verifier::error_chain) prints both.
+//!
+//! # The folder
 //!
 //! ```text
 //! STORE/
@@ -18,18 +84,7 @@
 //! Finished files are never written again, only replaced by renaming or removed. Their mode forbids
 //! writing, and where the file system has fs-verity, the kernel forbids it too. Only the store's
 //! owner, who is this user or root, can change the folders: that is what a load in
-//! [`LoadMode::TrustedStore`](edgec_verifier::LoadMode) relies on, and what every opening checks.
-//!
-//! ```no_run
-//! use edgec_store::Store;
-//! use edgec_verifier::{Expected, TrustPolicy};
-//!
-//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], 0)?;
-//! let store = Store::create("/var/lib/edgec")?;
-//! let added = store.add("shop.x86_64.cwasm", &policy, &Expected::application("acme/shop"))?;
-//! println!("{} {}", added.manifest.name, added.manifest.version);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! [`LoadMode::TrustedStore`] relies on, and what every opening checks.
 
 // A store relies on what Linux has: folders by their descriptors, and fs-verity.
 #![cfg(target_os = "linux")]
@@ -69,7 +124,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use edgec_files::{Folder, Hold};
-use edgec_verifier::{Clock, ClockError, SystemClock, UnixTime};
+
+/// The crate of verification, for everything around a policy.
+pub use edgec_verifier as verifier;
+pub use edgec_verifier::{
+    Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile, Kind, LoadMode,
+    Manifest, NameError, SystemClock, TrustPolicy, UnixTime, Verdict, VerifyError, VerityDigest,
+};
 
 pub use self::admission::{Admission, Change};
 pub use self::admission_error::AdmissionError;
