@@ -65,8 +65,8 @@ pub enum Change {
 }
 
 impl Store {
-    /// Verifies an artifact as [`Self::add`] does, at the time `now`, and keeps nothing. A store that is made after
-    /// this has its first artifact; for an artifact that is refused none is made.
+    /// Verifies an artifact as [`Self::add`] does, at the time `now`, and keeps nothing. So a store
+    /// can be made only if there is an artifact for it.
     ///
     /// # Errors
     ///

@@ -102,3 +102,25 @@ pub(crate) fn demand_mode(policy: &TrustPolicy, found: LoadMode) -> Result<(), A
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use edgec_verifier::error_chain;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_file_names_it_and_does_not_repeat_its_source() {
+        let error = open_artifact(Path::new("/nonexistent/app.cwasm")).unwrap_err();
+        assert_eq!(error.code(), "io");
+        assert_eq!(error.to_string(), "cannot read `/nonexistent/app.cwasm`");
+        assert!(error.source().is_some());
+
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let error = AdmissionError::from(StoreError::io("names/x", full()));
+        assert_eq!(error.to_string(), "`names/x`");
+        assert_eq!(error_chain(&error), format!("`names/x`: {}", full()));
+    }
+}

@@ -159,3 +159,22 @@ fn signed_by(envelope: &Envelope, root: &PublicKey) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_file_names_it_and_does_not_repeat_its_source() {
+        let path = Path::new("/nonexistent/edgec-trust.toml");
+        let error = TrustPolicy::read(path, &[], UnixTime::EPOCH).unwrap_err();
+        assert_eq!(error.code(), "io");
+        let text = error.to_string();
+        assert_eq!(text, "the trust policy `/nonexistent/edgec-trust.toml`");
+        let source = error.source().unwrap();
+        assert_eq!(source.to_string(), "cannot read the file");
+        assert!(source.source().is_some());
+    }
+}
