@@ -48,7 +48,7 @@ impl ClockError {
 
 /// The clock of the system that this runs on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
+#[allow(
     clippy::exhaustive_structs,
     reason = "a promise: it has no settings, so its name is a value of it"
 )]

@@ -219,7 +219,9 @@ const LIBRARIES: [&str; 9] = [
 /// All at once: each package takes the others from beside it, as it would from a registry. Nothing
 /// is compiled, because the packages have the sources that other steps check.
 fn package() -> Outcome {
-    let packages = LIBRARIES.iter().flat_map(|library| ["--package", library]);
+    let packages = LIBRARIES
+        .into_iter()
+        .flat_map(|library| ["--package", library]);
     run(cargo(&["package", "--no-verify", "--allow-dirty"]).args(packages))
 }
 
