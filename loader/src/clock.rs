@@ -1,9 +1,8 @@
 //! The system's clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use edgec_verifier::{Clock as _, SystemClock, UnixTime};
 
-/// Seconds since 1970; none where the clock stands before that: it was never set.
-pub(crate) fn now() -> Option<u64> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.ok().map(|since| since.as_secs())
+/// The time now; `None` if the clock was never set.
+pub(crate) fn now() -> Option<UnixTime> {
+    SystemClock.now().ok()
 }

@@ -116,12 +116,12 @@ impl From<edgec_store::AdmissionError> for LoadError {
     fn from(error: edgec_store::AdmissionError) -> Self {
         use edgec_store::AdmissionError;
         match error {
-            AdmissionError::Io(error) => Self::Io(error),
+            AdmissionError::Io { source, .. } => Self::Io(source),
             AdmissionError::NotAFile => Self::NotAFile,
             AdmissionError::TooLong { len } => Self::TooLong { len },
             AdmissionError::Verify(error) => Self::Verify(error),
             AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
-            AdmissionError::Clock => Self::Clock,
+            AdmissionError::Clock(_) => Self::Clock,
             AdmissionError::Store(error) => Self::Store(error),
             error => Self::Io(io::Error::other(error)),
         }

@@ -9,7 +9,7 @@
 //! use edgec_loader::{engine, load};
 //!
 //! let key = PublicKey::from_pem(&std::fs::read_to_string("ci.pub.pem")?)?;
-//! let policy = TrustPolicy::new(vec![TrustedKey { name: "ci".into(), key }], 1)?;
+//! let policy = TrustPolicy::new(vec![TrustedKey::new("ci", key)], 1)?;
 //! let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
 //! let loaded = load(&engine, "app.x86_64.cwasm", &policy, &Expected::application("app"))?;
 //! println!("{} {}", loaded.manifest().name, loaded.manifest().version);
@@ -44,11 +44,11 @@ pub mod store;
 
 pub use best::best_of;
 pub use edgec_verifier::{
-    AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, EngineProfile,
-    Expected, HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode,
-    Manifest, Misfit, NewestPolicy, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
-    PoolMisfit, PublicKey, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, Verdict,
-    VerifyError, error_chain, remember,
+    AcceptedSignature, Check, CheckName, Clock, ClockError, Contradiction, Discount, Discounted,
+    EngineProfile, Expected, HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind,
+    LayoutError, LoadMode, Manifest, Misfit, NewestPolicy, PolicyError, PolicyFileError,
+    PolicyStateError, PoolLimits, PoolMisfit, PublicKey, Refusal, Status, SystemClock, TrustPolicy,
+    TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict, VerifyError, error_chain, remember,
 };
 pub use engine::{HostEngine, Ticker, engine};
 pub use error::LoadError;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use edgec_store::{Application, Entry, Store, StoreError, written};
-use edgec_verifier::TrustPolicy;
+use edgec_verifier::{TrustPolicy, UnixTime};
 use wasmtime::component::{InstancePre, Linker};
 
 use super::loading::{candidates, judge_again, load_chosen};
@@ -369,7 +369,7 @@ impl<T: 'static, P> Source<T, P> {
         entry: &Entry,
         version: u64,
         policy: &TrustPolicy,
-    ) -> Result<Range<u64>, LoadError> {
+    ) -> Result<Range<UnixTime>, LoadError> {
         let application = self.application.clone().version(version);
         let (store, engine) = (&self.store, &self.engine);
         judge_again(store, engine, &application, entry.clone(), policy)

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use edgec_store::{Application, Entry, OpenedImage, Store, StoreError};
-use edgec_verifier::{Kind, TrustPolicy};
+use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
 use crate::loaded::{component_imports, declared, fit, module_imports};
 use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedModule, mapped};
@@ -87,7 +87,8 @@ pub(super) fn candidates(
     engine: &HostEngine,
     application: &Application,
 ) -> Result<(Vec<Entry>, Application), StoreError> {
-    store.candidates(engine.profile(), engine.host(), application)
+    let found = store.candidates(engine.profile(), engine.host(), application)?;
+    Ok((found.entries, found.application))
 }
 
 /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
@@ -97,7 +98,7 @@ pub(super) fn judge_again(
     application: &Application,
     entry: Entry,
     policy: &TrustPolicy,
-) -> Result<Range<u64>, LoadError> {
+) -> Result<Range<UnixTime>, LoadError> {
     let opened = open_entry(store, engine, application, entry, policy, Kind::Component);
     opened.map(|opened| opened.facts.holds())
 }

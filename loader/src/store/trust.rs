@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgec_store::StoreError;
+use edgec_verifier::UnixTime;
 
 use crate::LoadError;
 use crate::clock::now;
@@ -66,12 +67,11 @@ impl Distrusted {
     }
 }
 
-/// A verdict: the policy that trusts the program, and the time for which it does, in seconds
-/// since 1970.
+/// A verdict: the policy that trusts the program, and the time for which it does.
 #[derive(Debug)]
 pub(super) struct Trusted {
     pub(super) followed: Followed,
-    pub(super) holds: Range<u64>,
+    pub(super) holds: Range<UnixTime>,
 }
 
 impl Trusted {
@@ -89,7 +89,7 @@ pub(super) enum Trust {
 }
 
 impl Trust {
-    pub(super) fn trusted(followed: Followed, holds: Range<u64>) -> Self {
+    pub(super) fn trusted(followed: Followed, holds: Range<UnixTime>) -> Self {
         Self::Trusted(Arc::new(Trusted { followed, holds }))
     }
 

@@ -10,11 +10,11 @@ use super::kind_warning;
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::failures::loader::{file_failure, load_failure, store_failure};
-use crate::files;
 use crate::render::out;
 use crate::render::{self, Format, cell, safe};
 use crate::reports::Reports;
 use crate::trust::{Trust, TrustArguments};
+use crate::{files, time};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -118,9 +118,10 @@ fn opened(
         Err(error) => return Err(store_failure(&error)),
         Ok(store) => return Ok(Ok((store, None))),
     }
+    let now = time::now()?;
     let mut refused = Vec::new();
     for path in &arguments.artifacts {
-        match Store::admissible(path, &trust.policy, &trust.expected) {
+        match Store::admissible(path, &trust.policy, &trust.expected, now) {
             Ok(()) => {
                 return Store::create_new(at)
                     .map(Ok)

@@ -25,10 +25,10 @@ struct Report {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
-    let (collection, problems) = store.collect().map_err(|error| store_failure(&error))?;
-    let problems: Vec<Failure> = problems.iter().map(problem_failure).collect();
+    let collected = store.collect().map_err(|error| store_failure(&error))?;
+    let problems: Vec<Failure> = collected.problems.iter().map(problem_failure).collect();
     let report = Report {
-        collection,
+        collection: collected.collection,
         problems,
     };
     conclude(&report, &report.problems, arguments.format, print_report)

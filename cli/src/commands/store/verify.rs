@@ -1,6 +1,6 @@
 //! `edgec store verify`: every image hashed, every artifact judged.
 
-use edgec_loader::store::{Store, StoredArtifact};
+use edgec_loader::store::{Store, StoredArtifact, Verification};
 use serde::Serialize;
 
 use super::ls::ProblemRow;
@@ -45,11 +45,14 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         let message = "every artifact of the store is verified: leave out --name and --channel";
         return Err(Failure::usage("name", message));
     }
-    let (verified, problems) = store
+    let verified = store
         .verify(&trust.policy)
         .map_err(|error| store_failure(&error))?;
     let mut reports = Reports::new(arguments.format);
-    for (artifact, error) in verified {
+    for Verification {
+        artifact, error, ..
+    } in verified.artifacts
+    {
         let name = subject(&artifact.name, artifact.channel.as_deref());
         let subject = format!(
             "{name} version {} for {}",
@@ -68,7 +71,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
             error,
         });
     }
-    for problem in problems.into_iter().map(ProblemRow::new) {
+    for problem in verified.problems.into_iter().map(ProblemRow::new) {
         reports.fail(problem.failure());
         reports.push(Judgement {
             verified: false,
