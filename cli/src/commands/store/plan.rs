@@ -1,4 +1,4 @@
-//! `edgec store plan`: the pool that admits every current program.
+//! `edgec store plan`: prints the pool that admits every current program.
 
 use std::process::ExitCode;
 
@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifacts: usize,
-    /// None if there is none to plan for.
+    /// `None` if there is no program to plan for.
     #[serde(flatten)]
     pool: Option<Pool>,
     left_out: Vec<Failure>,
@@ -51,7 +51,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let memory = arguments.memory << 20;
     let (plan, mut unfit) = PoolPlan::fitting_most(instances, memory, &manifests);
     let artifacts = manifests.len() - unfit.len();
-    // One a program, not one a target.
+    // One entry for each program, not for each target.
     unfit.dedup();
     let unfit = unfit.iter();
     let unfit = unfit.map(|error| Failure::rejected(error.code(), error));
