@@ -20,9 +20,11 @@ use crate::wasm::kept::Failure;
 /// The maximum length of a module that Binaryen gets, in bytes (4 MiB). For longer modules, reading
 /// and writing alone takes a seventh of the time that compiling takes on one processor.
 const MOST: usize = 4 << 20;
-/// Binaryen gets a module if it removes functions with at least one of this many bytes of code.
+/// Binaryen gets a module if at least one in this many bytes of its code belongs to functions that
+/// Binaryen removes.
 const REMOVABLE: u64 = 100;
-/// Binaryen gets a module if it has at least one target of a jump table for this many instructions.
+/// Binaryen gets a module if its jump tables have at least one target for each group of this many
+/// instructions.
 const TARGETS: u64 = 20;
 
 /// Whether `-O1` optimizes a valid core module.

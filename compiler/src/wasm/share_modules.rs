@@ -78,7 +78,7 @@ struct Sharing<'a> {
     /// One entry for each component that is being read, the innermost last.
     first: Vec<First<'a>>,
     found: usize,
-    /// Seeded, so that nobody can make a program whose definitions all have the same hash.
+    /// Seeded, so that no program can be made whose definitions all have the same hash.
     hasher: RandomState,
 }
 
