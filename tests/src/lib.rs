@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
+//! Shared by the end-to-end tests: the real binary, fixtures, a stock Wasmtime.
 
 pub mod corpus;
 pub mod differential;
@@ -32,8 +32,8 @@ use std::sync::OnceLock;
 use edgec_verifier::{PublicKey, TrustPolicy, TrustedKey};
 use tempfile::TempDir;
 
-/// The root of the repository: where cargo runs this test from. Not where it was compiled,
-/// which a target folder that several clones share does not tell apart.
+/// The root of the repository: the folder in which cargo runs this test. The path at compile time
+/// may be wrong, because several clones can share a target folder.
 pub fn repository() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
@@ -44,26 +44,26 @@ pub fn repository() -> &'static Path {
     })
 }
 
-/// A file that an artifact may replace, since it ends as artifacts do. No build writes it.
+/// A file that an artifact may replace, because it ends like an artifact. No build writes it.
 pub const OLD_ARTIFACT: &[u8] = b"old\x89edgec\r\n";
 
-/// A policy that trusts one key, and lets in whatever it has signed.
+/// A policy that trusts one key, and accepts everything that the key has signed.
 pub fn trusting(key: PublicKey) -> TrustPolicy {
     let name = "signer".to_owned();
     TrustPolicy::new(vec![TrustedKey { name, key }], 1).expect("one key, one signature")
 }
 
-/// Programs and suites beside the repository, where there are any.
+/// A folder with programs or suites beside the repository, if it exists.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let path = repository().join("../shared").join(name);
     path.exists().then_some(path)
 }
 
-/// The folder of the real programs, where they lie beside the repository; says so where not.
+/// The folder of the real programs beside the repository. If it does not exist, says so.
 ///
 /// # Panics
 ///
-/// Without it, when `EDGEC_REQUIRE_GUESTS` is set.
+/// If it does not exist, and `EDGEC_REQUIRE_GUESTS` is set.
 pub fn guests() -> Option<PathBuf> {
     let folder = shared("guests");
     if folder.is_none() {
@@ -77,7 +77,7 @@ pub fn guests() -> Option<PathBuf> {
 ///
 /// # Panics
 ///
-/// If there is neither.
+/// If neither exists.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -114,7 +114,7 @@ pub fn example(name: &str) -> PathBuf {
     program
 }
 
-/// Whether a program is newer than each of its sources, which cargo lists in a file beside it, in
+/// Whether a program is newer than each of its sources. cargo lists these in a file beside it, in
 /// the form of a makefile.
 fn up_to_date(program: &Path) -> Result<(), String> {
     let changed = |file: &Path| file.metadata().and_then(|found| found.modified());
@@ -123,7 +123,7 @@ fn up_to_date(program: &Path) -> Result<(), String> {
     let list =
         std::fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
     let (_, sources) = list.split_once(": ").unwrap_or_default();
-    // A space in a name has a backslash in front of it.
+    // A space in a name has a backslash before it.
     let sources = sources.trim().replace("\\ ", "\0");
     for source in sources.split(' ') {
         let source = source.replace('\0', " ");
@@ -134,11 +134,11 @@ fn up_to_date(program: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a program can be started that tests of keys compare with; says so when it cannot.
+/// Whether a program can be started with which tests of keys compare. If not, says so.
 ///
 /// # Panics
 ///
-/// Without it, when `EDGEC_REQUIRE_KEY_TOOLS` is set.
+/// If it cannot be started, and `EDGEC_REQUIRE_KEY_TOOLS` is set.
 pub fn present(program: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
@@ -151,7 +151,7 @@ pub fn present(program: &str) -> bool {
     found
 }
 
-/// Makes a named pipe that only this user opens.
+/// Makes a named pipe that only this user can open.
 pub fn fifo(path: &Path) {
     let made = Command::new("mkfifo")
         .args(["-m", "600"])
@@ -164,14 +164,14 @@ pub fn fifo(path: &Path) {
 ///
 /// # Panics
 ///
-/// When `variable`, one of `EDGEC_REQUIRE_…`, is set.
+/// If `variable`, one of `EDGEC_REQUIRE_…`, is set.
 pub fn skipped(variable: &str, why: &str) {
     assert!(std::env::var_os(variable).is_none(), "{why}");
     eprintln!("SKIPPED: {why}");
 }
 
-/// A sandbox with one more key, `secret.pem`, under the passphrase `correct horse`, which the
-/// file `passphrase` holds.
+/// A sandbox with another key, `secret.pem`, which is encrypted with the passphrase `correct
+/// horse`. The file `passphrase` contains it.
 pub fn encrypted_key() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write_secret("passphrase", "correct horse\n");
@@ -180,20 +180,20 @@ pub fn encrypted_key() -> Sandbox {
     sandbox
 }
 
-/// A folder of its own with a signing key, and the binary in it.
+/// A separate folder with a signing key, in which the binary runs.
 pub struct Sandbox {
     folder: TempDir,
 }
 
 impl Sandbox {
-    /// An empty sandbox but for `key.pem` and `key.pub.pem`.
+    /// A sandbox with only `key.pem` and `key.pub.pem`.
     pub fn new() -> Self {
         let sandbox = Self::empty();
         sandbox.ok(&["keygen", "-o", "key.pem"]);
         sandbox
     }
 
-    /// A sandbox with nothing in it.
+    /// An empty sandbox.
     pub fn empty() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
@@ -231,13 +231,13 @@ impl Sandbox {
         path
     }
 
-    /// Writes a `wasm-opt` that answers `--version` and then does what `body` says.
+    /// Writes a `wasm-opt` that answers `--version`, and for other arguments runs `body`.
     #[cfg(unix)]
     pub fn fake_optimizer(&self, body: &str) {
         self.fake_optimizer_at("wasm-opt", body);
     }
 
-    /// As [`fake_optimizer`](Self::fake_optimizer), in another place.
+    /// Like [`fake_optimizer`](Self::fake_optimizer), in another place.
     #[cfg(unix)]
     pub fn fake_optimizer_at(&self, name: &str, body: &str) {
         use std::os::unix::fs::PermissionsExt as _;
@@ -253,7 +253,7 @@ impl Sandbox {
         std::fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// The names of the files in the sandbox, sorted, folders with their content.
+    /// The names of the files in the sandbox and its folders, sorted.
     pub fn files(&self) -> Vec<String> {
         fn walk(folder: &Path, root: &Path, names: &mut Vec<String>) {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -272,7 +272,7 @@ impl Sandbox {
         names
     }
 
-    /// The binary, without what this machine's environment would add.
+    /// The binary, without influences of this machine's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         isolate(&mut command, self.path());
@@ -286,7 +286,7 @@ impl Sandbox {
         output.expect("the binary can be started")
     }
 
-    /// Runs the binary; it must succeed. Its standard output.
+    /// Runs the binary, which must succeed. Returns its standard output.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(
@@ -298,7 +298,7 @@ impl Sandbox {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Runs another program in the sandbox; it must succeed. Its standard output.
+    /// Runs another program in the sandbox, which must succeed. Returns its standard output.
     pub fn tool(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new(program)
             .current_dir(self.path())
@@ -312,7 +312,7 @@ impl Sandbox {
         output.stdout
     }
 
-    /// Runs the binary; it must fail with this exit code. Its standard error.
+    /// Runs the binary, which must fail with this exit code. Returns its standard error.
     pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -324,7 +324,7 @@ impl Sandbox {
         stderr
     }
 
-    /// Builds one artifact, signed by the sandbox's key.
+    /// Builds one artifact, signed with the sandbox's key.
     pub fn build(&self, input: &str, target: &str, output: &str) {
         self.ok(&[
             "build", "-q", input, "-t", target, "--key", "key.pem", "-o", output,
@@ -344,7 +344,7 @@ impl Sandbox {
         self.read("hello.cwasm")
     }
 
-    /// As [`Self::hello`] with more options, and however it ends.
+    /// Like [`Self::hello`], with more options and with any result.
     pub fn hello_with(&self, options: &[&str]) -> Output {
         let example = repository().join("examples/hello.wat");
         let example = example.to_str().expect("a path in UTF-8");
@@ -360,7 +360,7 @@ impl Default for Sandbox {
     }
 }
 
-/// Takes away from a command what depends on who runs the tests.
+/// Removes from a command everything that depends on the user who runs the tests.
 pub fn isolate(command: &mut Command, folder: &Path) {
     for variable in [
         "CI",
@@ -383,17 +383,17 @@ pub fn isolate(command: &mut Command, folder: &Path) {
     command.current_dir(folder).env("HOME", folder.join("home"));
 }
 
-/// The guests that are `wasi:cli` programs, with arguments and standard input.
+/// A guest that is a `wasi:cli` program, with arguments and standard input.
 pub struct CliGuest {
     /// The file's name in `guests/`.
     pub file: &'static str,
     /// The program's arguments.
     pub arguments: &'static [&'static str],
-    /// What it reads from standard input.
+    /// Its standard input.
     pub stdin: &'static str,
 }
 
-/// Every guest that can be run from a command line.
+/// Every guest that can run from a command line.
 pub const CLI_GUESTS: &[CliGuest] = &[
     CliGuest {
         file: "rust-worker-p2.wasm",
@@ -420,7 +420,7 @@ pub const CLI_GUESTS: &[CliGuest] = &[
         arguments: &["[1,2,3].map(x => x ** 10).join() + ' ' + /(a+)b/.exec('caaab')[1]"],
         stdin: "",
     },
-    // An error in the program: the exit code is part of the behaviour.
+    // The program fails: its exit code is a part of the behaviour.
     CliGuest {
         file: "c-quickjs.wasm",
         arguments: &["throw new Error('on purpose')"],
