@@ -1,5 +1,4 @@
-//! What the linker does so that the program starts fast. It starts itself for every stage of a
-//! build.
+//! Linker options that make the program start fast: it starts itself for every stage of a build.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +7,10 @@ fn main() {
     if !std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         return;
     }
-    // Binaryen has some hundred and fifty initializers, which the linker otherwise leaves where
-    // they came from, one in each corner of the program: every start reads 5 MB of it for nothing.
-    // So what runs at the start, what hardly ever runs, and the rest are kept apart. Linkers that
-    // do not know this say so and go on.
+    // Binaryen has about 150 initializers. By default, the linker leaves them spread over the whole
+    // program, so every start reads 5 MB of it for nothing. These options separate what runs at the
+    // start, what hardly ever runs, and the rest. A linker that does not know them warns and goes
+    // on.
     println!("cargo:rustc-link-arg-bins=-Wl,-z,keep-text-section-prefix");
     // Without Binaryen there is no C++.
     if std::env::var_os("CARGO_FEATURE_BINARYEN").is_none() {
@@ -22,7 +21,7 @@ fn main() {
     }
 }
 
-/// The static C++ library, if the compiler comes with it.
+/// The static C++ library, if the compiler has it.
 fn cplusplus() -> Option<PathBuf> {
     let compiler = cc::Build::new().cpp(true).try_get_compiler().ok()?;
     let asked = compiler
@@ -30,13 +29,13 @@ fn cplusplus() -> Option<PathBuf> {
         .arg("-print-file-name=libstdc++.a")
         .output();
     let path = PathBuf::from(String::from_utf8(asked.ok()?.stdout).ok()?.trim());
-    // If there is none, the compiler repeats the name.
+    // If the compiler does not have it, it repeats the name.
     (path.is_absolute() && path.is_file()).then_some(path)
 }
 
-/// The loader would look up some thousand names of a shared library at every start, which takes
-/// more than a millisecond. A linker takes what it finds first, and a folder that has the static
-/// library alone comes before those of the system.
+/// Links the C++ library statically. With a shared library, every start would look up some thousand
+/// names, which takes more than a millisecond. A linker takes the first library that it finds, so a
+/// folder with only the static library comes before the system's folders.
 fn link_statically(library: &Path, out: &Path) {
     let place = out.join("libstdc++.a");
     let _ = std::fs::remove_file(&place);

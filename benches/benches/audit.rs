@@ -1,5 +1,5 @@
-//! How fast native code is audited, beside the one thing that every verification does with all of
-//! it, the fs-verity digest; and what share of a build the audit is.
+//! The speed of the audit of native code, compared with the fs-verity digest, which every
+//! verification computes over all of the code; and the audit's share of a build.
 //!
 //! `cargo bench -p edgec audit`
 

@@ -1,5 +1,5 @@
-//! Instances: how long one takes a request, and what a thousand of them keep in memory, beside
-//! stock Wasmtime with the same kind of pool.
+//! Instances: the time for one instance a request, and the memory of a thousand of them, compared
+//! with stock Wasmtime with the same kind of pool.
 //!
 //! `cargo bench -p edgec instances`
 
@@ -28,7 +28,7 @@ pub(crate) fn run() {
     }
 }
 
-/// A pool of as many instances with Wasmtime's own dimensions for each.
+/// A pool for the same number of instances, with Wasmtime's own dimensions for each.
 fn stock_pool() -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES)
@@ -78,8 +78,8 @@ fn instance(engine: &Engine, pre: &InstancePre<()>) -> wasmtime::Store<()> {
     store
 }
 
-/// What live instances keep resident, in bytes each: all that this process gained while they were
-/// made.
+/// The resident memory of live instances, in bytes for each: everything that this process gained
+/// while they were made.
 fn memory(name: &str, whose: &str, engine: &Engine, component: &Component) {
     let pre = prepare(engine, component);
     drop(instance(engine, &pre));

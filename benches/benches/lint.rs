@@ -1,6 +1,6 @@
-//! What each fast path of instantiation is worth: the same work with it and without it, with
-//! the pooling allocator and on demand. `docs/cold-start.md` and `compiler/src/lint/cost.rs`
-//! have the figures.
+//! The gain from each fast path of instantiation: the same work with and without it, with the
+//! pooling allocator and on demand. `docs/cold-start.md` and `compiler/src/lint/cost.rs` have the
+//! figures.
 //!
 //! `cargo bench -p edgec lint`
 
@@ -45,7 +45,7 @@ fn pooling() -> Engine {
     Engine::new(&config).unwrap()
 }
 
-/// From a file, as a host loads it: memory images are mapped from there.
+/// From a file, as a host loads it: memory images are mapped from the file.
 #[expect(unsafe_code, reason = "a file is mapped")]
 fn prepare(engine: &Engine, text: &str) -> InstancePre<()> {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,5 +1,5 @@
-//! Loading an artifact: verified by edgec-loader, beside stock Wasmtime's unverified
-//! `Component::deserialize_file` of what stock Wasmtime compiles by default.
+//! Loading an artifact: verified by edgec-loader, compared with stock Wasmtime's unverified
+//! `Component::deserialize_file` of a file that stock Wasmtime compiled with its defaults.
 //!
 //! `cargo bench -p edgec load`
 
@@ -18,7 +18,7 @@ pub(crate) fn run() {
 
     println!("medians of one run, in turns; the ratio is to the first line of each guest\n");
     for guest in guests(&["rust-worker-p2", "rust-http-proxy", "js-http-proxy"]) {
-        // The same component for both: what the optimizer gains is another benchmark's.
+        // Both get the same component: another benchmark measures the optimizer's gain.
         let wasm = guest.component.bytes();
         sandbox.write("guest.wasm", wasm);
         sandbox.ok(&[

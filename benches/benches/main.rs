@@ -1,7 +1,7 @@
-//! All benchmarks, beside stock Wasmtime in the same run: `cargo bench -p edgec [NAME]...`.
+//! All benchmarks, compared with stock Wasmtime in the same run: `cargo bench -p edgec [NAME]...`.
 //!
 //! They are one program, because each would link the engine and the optimizer again. If several are
-//! asked for, each runs in a process of its own: some measure what their process takes.
+//! requested, each runs in a separate process, because some measure the memory of their process.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -32,7 +32,8 @@ use std::process::Command;
 
 use edgec_benches::selected;
 
-/// What `cargo bench` is told, and what it then runs. No name is in another one.
+/// The arguments of `cargo bench`, and the benchmarks that they run. No name is a part of another
+/// one.
 const BENCHMARKS: [(&str, fn()); 9] = [
     ("audit", audit::run),
     ("instances", instances::run),

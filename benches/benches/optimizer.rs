@@ -1,4 +1,4 @@
-//! What each optimizer level costs and gains: build time, sizes, load time, run time.
+//! The cost and gain of each optimizer level: build time, sizes, load time, run time.
 //!
 //! `cargo bench -p edgec optimizer`
 
@@ -11,10 +11,10 @@ use edgec_tests::stock;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// What a worker process is told first. It is this program, as it is `edgec` in a build.
+/// The first argument of a worker process. It is this program, as it is `edgec` in a build.
 const WORKER: &str = "__wasm-opt";
 
-/// Optimizes, if this process was started as a worker. Says whether it was.
+/// Optimizes, if this process was started as a worker. Returns whether it was.
 pub(crate) fn worker() -> bool {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_none_or(|first| first != WORKER) {

@@ -1,5 +1,5 @@
-//! What artifacts take: bytes, blocks on the disk, and packed by `zstd -19`, beside what stock
-//! Wasmtime compiles by default.
+//! The sizes of artifacts: bytes, blocks on disk, and compressed by `zstd -19`, compared with files
+//! that stock Wasmtime compiles with its defaults.
 //!
 //! `cargo bench -p edgec size`
 
@@ -71,7 +71,7 @@ impl Sizes {
     }
 }
 
-/// The length that the program `zstd` makes of a file; none, where there is no such program.
+/// The length to which the program `zstd` compresses a file. `None` if there is no such program.
 fn packed(file: &Path) -> Option<u64> {
     let mut zstd = Command::new("zstd")
         .args(["-19", "-T2", "--no-progress", "-c"])

@@ -1,6 +1,6 @@
-//! Cold starts from the admission store, beside stock Wasmtime's unverified
-//! `Component::deserialize_file` of what stock Wasmtime compiles by default; and admission beside
-//! the one hash of the image that it cannot do without.
+//! Cold starts from the admission store, compared with stock Wasmtime's unverified
+//! `Component::deserialize_file` of a file that stock Wasmtime compiled with its defaults. Also
+//! admission, compared with the one hash of the image that it needs.
 //!
 //! `cargo bench -p edgec store`
 
@@ -73,8 +73,8 @@ fn loads(name: &str, sandbox: &Sandbox, stock: &Stock, policy: &TrustPolicy, art
     );
 }
 
-/// Adds names and files until there are `count` applications. They are not artifacts: what they do
-/// to a load is to be there.
+/// Adds names and files until there are `count` applications. They are not artifacts: a load only
+/// has to find its own among them.
 fn fill(store: &Path, count: usize) {
     for number in 1..count {
         let name = format!("{number:064x}");
@@ -112,7 +112,7 @@ fn admission(name: &str, sandbox: &Sandbox, policy: &TrustPolicy, artifact: &Pat
     println!();
 }
 
-/// A store that is emptied between measurements: the next image is a new one again.
+/// A store that is emptied between measurements, so that the next image is new again.
 struct Gone<'a>(&'a Store);
 
 impl Drop for Gone<'_> {

@@ -1,6 +1,6 @@
-//! What levels of CPUs gain and cost: how fast programs that compute run at each level that this
-//! machine can run, beside stock Wasmtime's code for this very machine; and what a build for all
-//! targets of tier 1 costs, beside stock Wasmtime compiling for each of them alone.
+//! The gain and cost of CPU levels: how fast programs compute at each level that this machine can
+//! run, compared with stock Wasmtime's code for this very machine; and what a build for all targets
+//! of tier 1 costs, compared with stock Wasmtime compiling for each of them alone.
 //!
 //! `cargo bench -p edgec targets`
 
@@ -13,16 +13,16 @@ use edgec_tests::{Sandbox, stock};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-/// How often a build is measured; one of a large program takes minutes.
+/// How often a build is measured. A build of a large program takes minutes.
 const ROUNDS: usize = 3;
 const LARGE: usize = 4 << 20;
-/// How many processes measure run times. The same code is up to a tenth faster or slower where it
-/// lies in one process or another, and stays so for as long as the process lives.
+/// How many processes measure run times. The same code can be up to a tenth faster or slower in
+/// another process, where it lies at other addresses, for as long as the process lives.
 const PROCESSES: usize = 9;
-/// What a process that measures is told first.
+/// The first argument of a process that measures.
 const MEASURE: &str = "__measure";
 
-/// Measures, if this process was started for that. Says whether it was.
+/// Measures, if this process was started for that. Returns whether it was.
 pub(crate) fn worker() -> bool {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_none_or(|first| first != MEASURE) {
@@ -54,7 +54,7 @@ pub(crate) fn run() {
     }
 }
 
-/// Run time by level.
+/// Run times for each level.
 fn speed(guest: &Guest) {
     if workload(&guest.name).is_none() {
         return;
@@ -77,7 +77,7 @@ fn speed(guest: &Guest) {
     for target in levels {
         if target.id.starts_with(std::env::consts::ARCH) {
             add(target.id, "-O1");
-            // As stock Wasmtime has it: no optimizer.
+            // As in stock Wasmtime: without an optimizer.
             add(target.id, "-O0");
         }
     }
@@ -112,7 +112,7 @@ fn speed(guest: &Guest) {
     println!();
 }
 
-/// Loads images and runs each in turns; prints medians in milliseconds.
+/// Loads images and runs them in turns. Prints medians in milliseconds.
 fn measure(guest: &str, files: &[String]) {
     let engine = Engine::default();
     let work = workload(guest).unwrap();

@@ -1,5 +1,5 @@
-//! Verifying a large artifact, beside the fs-verity digest of its image by two threads,
-//! which no verification can do without; and the most memory that `edgec verify` takes.
+//! Verifying a large artifact, compared with the fs-verity digest of its image by two threads,
+//! which every verification needs; and the peak memory of `edgec verify`.
 //!
 //! `cargo bench -p edgec verify`
 
@@ -12,7 +12,7 @@ use edgec_benches::{Contender, guests, medians, print};
 use edgec_tests::{Sandbox, binary};
 use edgec_verifier::{Expected, UnixTime, verify};
 
-/// Bytes of data in the program that is made here (30 MiB).
+/// The length of the data in the program that is made here, in bytes (30 MiB).
 const DATA: usize = 30 << 20;
 
 pub(crate) fn run() {
@@ -60,7 +60,7 @@ pub(crate) fn run() {
     }
 }
 
-/// The high-water mark of the process's resident memory, in bytes, as Linux last showed it.
+/// The peak resident memory of the process, in bytes, as Linux showed it last.
 fn peak_memory(folder: &Path) -> u64 {
     let mut child = Command::new(binary())
         .current_dir(folder)

@@ -1,7 +1,7 @@
-//! What the benchmarks share: guests, medians, and series measured in turns.
+//! Shared by the benchmarks: guests, medians, and series that are measured in turns.
 //!
-//! Machines are noisy and drift: what is compared is measured alternately in one run, and
-//! what is reported is a ratio of medians.
+//! Machines are noisy and drift. So the contenders are measured alternately in one run, and the
+//! result is a ratio of medians.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,21 +10,21 @@ use edgec_compiler::{KindChoice, ValidComponent};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy};
 
-/// One way to do a thing.
+/// One way to do a task.
 pub struct Contender<'a> {
     /// Its name in the table.
     pub name: &'a str,
-    /// The thing; gives what it took.
+    /// Does the task, and returns how long it took.
     work: Box<dyn FnMut() -> Duration + 'a>,
 }
 
 impl<'a> Contender<'a> {
-    /// A contender, of which everything counts.
+    /// A contender whose whole time counts.
     pub fn new(name: &'a str, work: impl FnMut() + 'a) -> Self {
         Self::making(name, work)
     }
 
-    /// A contender that makes something; to drop that does not count.
+    /// A contender that makes a value. The time to drop the value does not count.
     pub fn making<T>(name: &'a str, mut work: impl FnMut() -> T + 'a) -> Self {
         let work = Box::new(move || {
             let begin = Instant::now();
@@ -37,20 +37,20 @@ impl<'a> Contender<'a> {
     }
 }
 
-/// Measures the contenders in turns, as many rounds as fit `budget` (at least 11), and
-/// gives the median of each.
+/// Measures the contenders in turns, for as many rounds as fit into `budget` (at least 11), and
+/// returns the median of each.
 pub fn medians(contenders: &mut [Contender<'_>], budget: Duration) -> Vec<Duration> {
     medians_of(contenders, budget, 11)
 }
 
-/// As [`medians`], of at least so many rounds.
+/// Like [`medians`], but with at least this many rounds.
 pub fn medians_of(
     contenders: &mut [Contender<'_>],
     budget: Duration,
     rounds: usize,
 ) -> Vec<Duration> {
     let mut series = vec![Vec::new(); contenders.len()];
-    // Once for the caches.
+    // One round to fill the caches.
     for contender in contenders.iter_mut() {
         (contender.work)();
     }
@@ -69,7 +69,7 @@ pub fn medians_of(
         .collect()
 }
 
-/// Prints the medians, each beside the first as a ratio.
+/// Prints the medians, each with its ratio to the first.
 pub fn print(title: &str, contenders: &[Contender<'_>], medians: &[Duration]) {
     let first = medians[0].as_secs_f64();
     for (contender, median) in contenders.iter().zip(medians) {
@@ -82,7 +82,7 @@ pub fn print(title: &str, contenders: &[Contender<'_>], medians: &[Duration]) {
     }
 }
 
-/// What Wasmtime compiles by default, in a file, and an engine for it.
+/// A file that Wasmtime compiled with its defaults, and an engine for it.
 pub struct Stock {
     /// The engine.
     pub engine: Engine,
@@ -118,14 +118,14 @@ pub fn deserialize(engine: &Engine, path: &Path) -> Component {
     unsafe { Component::deserialize_file(engine, path) }.unwrap()
 }
 
-/// A component's imports, looked up; to call one is a trap.
+/// A component with its imports looked up. A call of an import traps.
 pub fn prepare(engine: &Engine, component: &Component) -> InstancePre<()> {
     let mut linker = Linker::new(engine);
     linker.define_unknown_imports_as_traps(component).unwrap();
     linker.instantiate_pre(component).unwrap()
 }
 
-/// Whether the command line asks for the benchmark `name`: `cargo bench` hands its filter on.
+/// Whether the command line requests the benchmark `name`: `cargo bench` passes its filter on.
 pub fn selected(name: &str) -> bool {
     let mut filters = std::env::args()
         .skip(1)
@@ -142,7 +142,7 @@ pub struct Guest {
     pub component: ValidComponent,
 }
 
-/// What makes a guest compute for a while.
+/// Makes a guest compute for a while.
 pub struct Workload {
     /// The program's arguments.
     pub arguments: &'static [&'static str],
@@ -150,7 +150,7 @@ pub struct Workload {
     pub stdin: String,
 }
 
-/// Work for a guest that computes.
+/// A workload for a guest that computes.
 pub fn workload(guest: &str) -> Option<Workload> {
     let numbers = || (0..400_000).map(|i: u64| format!("{} ", i * i % 9973));
     let (arguments, stdin): (&[&str], String) = match guest {
@@ -165,7 +165,7 @@ pub fn workload(guest: &str) -> Option<Workload> {
     Some(Workload { arguments, stdin })
 }
 
-/// The example of this repository, and the real programs beside it, where there are any.
+/// The example of this repository, and the real programs beside it, if there are any.
 pub fn guests(names: &[&str]) -> Vec<Guest> {
     let mut files = vec![edgec_tests::repository().join("examples/hello.wat")];
     if let Some(folder) = edgec_tests::shared("guests") {

@@ -1,4 +1,4 @@
-//! Does the same work on several artifacts at a time, on as many as there are processors.
+//! Works on several artifacts at a time: as many as there are processors.
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, available_parallelism};
 
-/// Does `work` on every item. The answers are in the order of the items; the first failure in that
-/// order is the failure.
+/// Does `work` on every item, and returns the results in the order of the items. If several items
+/// fail, returns the failure of the first one.
 ///
 /// # Errors
 ///
-/// The first failure of `work`.
+/// The failure of the first item that failed.
 pub fn at_once<T: Send, R: Send, E: Send>(
     items: Vec<T>,
     work: impl Fn(T) -> Result<R, E> + Sync,
@@ -19,7 +19,7 @@ pub fn at_once<T: Send, R: Send, E: Send>(
     let processors = available_parallelism().map_or(1, NonZero::get);
     let threads = processors.min(items.len());
     let queue = Mutex::new(items.into_iter().enumerate());
-    // After a failure, no more items are taken. All items in front of it were taken already. So the
+    // After a failure, no more items are started. All earlier items have started already. So
     // threads do not decide which failure is the first.
     let failed = AtomicBool::new(false);
     let worker = || {
@@ -36,7 +36,7 @@ pub fn at_once<T: Send, R: Send, E: Send>(
         answers
     };
     let mut answers = thread::scope(|scope| {
-        // If the system gives no more threads, those that are there do the work.
+        // If the system starts no more threads, the running ones do all of the work.
         let start = |_| thread::Builder::new().spawn_scoped(scope, worker).ok();
         let others: Vec<_> = (1..threads).filter_map(start).collect();
         let mut answers = worker();

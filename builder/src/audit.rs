@@ -1,4 +1,4 @@
-//! The code of every artifact is audited before it leaves a build.
+//! Audits the code of every artifact before a build returns it.
 
 use edgec_artifact::{Artifact, Manifest};
 use edgec_compiler::Image;
@@ -8,15 +8,16 @@ use crate::error::SelfAuditError;
 use crate::unverified;
 use crate::worker::WorkerProgram;
 
-/// What the compiler should never emit was not emitted, and the engine enters functions at their
-/// front.
+/// Checks that the code has no instruction that the compiler never emits, and that the engine
+/// enters each function at its beginning.
 pub(crate) fn self_audit(
     file: &[u8],
     manifest: &Manifest,
     program: &WorkerProgram,
 ) -> Result<(), SelfAuditError> {
     let artifact = Artifact::decode(file)?;
-    // The process that compiled it worked on a hostile program, so its table is not trusted.
+    // The table comes from a process that worked on an untrusted program, so the audit checks it
+    // too.
     let image = Image::parse(artifact.image())?;
     let entries = unverified::entries(program, manifest, &image)?;
     let report = audit(artifact.image(), manifest, Some(&entries))?;

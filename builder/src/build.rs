@@ -1,8 +1,9 @@
-//! From an input to artifacts without signatures, to signed ones, to checked ones.
+//! The three steps of a build: from an input to unsigned artifacts, to signed ones, to checked
+//! ones.
 //!
-//! Each is a type of its own, since a caller may do much between two of them: `edgec build`
-//! compiles all of its inputs before it reads the key, and overwrites the key before it looks at
-//! the code.
+//! Each step has its own type, because a caller may do work between two steps: `edgec build`
+//! compiles all of its inputs before it reads the key, and overwrites the key before it checks the
+//! code.
 
 use std::panic::resume_unwind;
 use std::thread::{self, ScopedJoinHandle};
@@ -25,27 +26,27 @@ use crate::progress::{Progress, Step};
 use crate::stages;
 use crate::times::{ArtifactTimes, Clock, Times};
 
-/// What is known of a program that was compiled.
+/// A compiled program, and what is known about it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Program {
     /// The application's name.
     pub name: String,
-    /// The program. [`Prepared::named`] is gone: nothing reads it any more.
+    /// The program. [`Prepared::named`] is empty, because it is not needed any more.
     pub prepared: Prepared,
-    /// What the engine loses when it instantiates the program, or why that is not known. Offsets
-    /// lead to places in the input; they are left out if edgec made other bytes of it.
+    /// What slows the program's instantiation, or why that is not known. Findings have offsets only
+    /// if these are offsets in the input.
     pub lint: Result<Vec<Finding>, ReadError>,
 }
 
-/// The artifacts of a program, without signatures.
+/// The unsigned artifacts of a program.
 #[derive(Debug)]
 pub struct Unsigned {
     artifacts: Vec<Packaged<UnsignedArtifact>>,
     times: Times,
 }
 
-/// The artifacts of a program, signed and not checked.
+/// The artifacts of a program, signed but not checked.
 #[derive(Debug)]
 pub struct Signed {
     artifacts: Vec<Packaged<SignedArtifact>>,
@@ -65,9 +66,9 @@ struct Packaged<A> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Built {
-    /// One for each target of the plan, in its order.
+    /// One artifact for each target of the plan, in the plan's order.
     pub artifacts: Vec<BuiltArtifact>,
-    /// How long it took.
+    /// How long the steps took.
     pub times: Times,
 }
 
@@ -75,13 +76,13 @@ pub struct Built {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BuiltArtifact {
-    /// What it is for.
+    /// The artifact's target.
     pub target: &'static Target,
     /// The whole file.
     pub bytes: Vec<u8>,
     /// Its debug file, if the plan asks for one.
     pub debug_file: Option<Vec<u8>>,
-    /// How long it took.
+    /// How long the steps took.
     pub times: ArtifactTimes,
 }
 
@@ -107,7 +108,7 @@ impl Plan {
         Ok((program, signed.check(self)?))
     }
 
-    /// From an input to artifacts without signatures. The application has this name.
+    /// Compiles an input to unsigned artifacts of the application `name`.
     ///
     /// # Errors
     ///
@@ -142,8 +143,8 @@ impl Plan {
         Ok((program, Unsigned { artifacts, times }))
     }
 
-    /// Compiles for all targets. The lint, which needs the names, runs beside the compiler in a
-    /// process of its own: the compiler leaves processors idle at its beginning and at its end.
+    /// Compiles for all targets. The lint needs the names, and runs at the same time in a separate
+    /// process, because the compiler leaves processors idle at its beginning and end.
     fn compile_all(
         &self,
         prepared: &Prepared,
@@ -154,15 +155,15 @@ impl Plan {
         thread::scope(|scope| {
             let beside = thread::Builder::new().spawn_scoped(scope, lint);
             let compiled = stages::precompile::run(&self.recipe, prepared, targets, progress);
-            // Without a thread for it, it runs here.
+            // If no thread starts, the lint runs here.
             let found = beside.map_or_else(|_| Ok(lint()), ScopedJoinHandle::join);
             let found = found.unwrap_or_else(|panic| resume_unwind(panic));
             (found, compiled)
         })
     }
 
-    /// It takes no more memory than a compiler's process may, and no more time than the program has
-    /// left.
+    /// Runs the lint, with the memory limit of a compiler's process and the rest of the program's
+    /// time.
     fn lint(&self, prepared: &Prepared) -> Lint {
         let clock = Clock::start();
         let named = prepared.named.as_ref();
@@ -201,15 +202,15 @@ impl Plan {
     }
 }
 
-/// What the lint found, and how long it took.
+/// The lint's findings, and how long it took.
 type Lint = (Result<Vec<Finding>, ReadError>, Duration);
 
-/// Whether these are the bytes that `described` describes.
+/// Whether `described` describes these bytes.
 fn is(bytes: &[u8], described: &Bytes) -> bool {
     bytes.len() as u64 == described.length && Bytes::of(bytes) == *described
 }
 
-/// Packages one image; with a debug file if there are `names`.
+/// Packages one image. If there are `names`, also makes a debug file.
 fn package(
     target: &'static Target,
     manifest: WithoutImage<'_>,
@@ -243,11 +244,11 @@ fn package(
 }
 
 impl Unsigned {
-    /// Signs one artifact after the other, since a signer may ask the user for something.
+    /// Signs one artifact after the other, because a signer may ask the user something.
     ///
     /// # Errors
     ///
-    /// What the signer says, or that the signature is not its own.
+    /// The signer's error, or an error if the signature is not from the signer's key.
     pub fn sign<S: Signer>(self, signer: &S) -> Result<Signed, S::Error> {
         let Self {
             artifacts,
@@ -278,12 +279,12 @@ impl Unsigned {
 }
 
 impl Signed {
-    /// Checks every artifact as a host would, as an auditor, and for the fleet of the plan; several
-    /// at a time. The first that fails is the failure.
+    /// Checks every artifact as a host, as an audit, and for the fleet of the plan. Checks several
+    /// artifacts at a time, and returns the failure of the first one that failed.
     ///
     /// # Errors
     ///
-    /// [`BuildError`]: none of the artifacts is to be used.
+    /// [`BuildError`]. In that case, use none of the artifacts.
     pub fn check(self, plan: &Plan) -> Result<Built, BuildError> {
         let Self {
             artifacts,

@@ -1,15 +1,15 @@
-//! What was just signed is verified before it leaves a build.
+//! Verifies what was just signed, before a build returns it.
 
 use edgec_artifact::{Artifact, Manifest, PublicKey, Statement};
 use edgec_verifier::{Expected, TrustPolicy, TrustedKey, UnixTime, verify};
 
 use crate::error::SelfCheckError;
 
-/// Verifies what was just signed as a host would, at a time at which it is meant to be valid.
+/// Verifies a newly signed artifact as a host would, at a time within its validity.
 ///
 /// # Errors
 ///
-/// [`SelfCheckError`]: the artifact is not to be used.
+/// [`SelfCheckError`]. In that case, do not use the artifact.
 pub fn self_check(file: &[u8], key: &PublicKey) -> Result<Manifest, SelfCheckError> {
     let artifact = Artifact::decode(file)?;
     let Statement { manifest } = Statement::decode(artifact.envelope().payload())?;

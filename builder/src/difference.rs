@@ -1,4 +1,4 @@
-//! Where two manifests, or two images, are not the same.
+//! Differences between two manifests, or between two images.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,22 +9,22 @@ use edgec_compiler::Image;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One place where two things differ; a side that has nothing there is absent.
+/// One difference. If one side has no value, it is `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Where.
+    /// Where the two differ.
     pub at: Place,
-    /// What the first has, in words.
+    /// The first side's value, as text.
     pub a: Option<String>,
-    /// What the second has, in words.
+    /// The second side's value, as text.
     pub b: Option<String>,
 }
 
-/// Where two artifacts differ. Names come from files that need not be trusted.
+/// The place of a difference. Names come from files that may be untrusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
-    /// The manifest, but no field of it, or fields that are not named.
+    /// The manifest itself, or fields that are not named.
     Manifest,
     /// A field of the manifest, such as `builder`, `stages`, `optimize`, `settings`, `level`.
     Field(Vec<FieldName>),
@@ -34,9 +34,9 @@ pub enum Place {
     Section {
         /// Its name.
         name: String,
-        /// The first byte that is not the same, from the start of the section.
+        /// The first byte that differs, counted from the start of the section.
         first: Option<u64>,
-        /// The function in which that byte lies.
+        /// The function that contains that byte.
         within: Option<Within>,
     },
     /// The places of sections in the image.
@@ -49,7 +49,7 @@ pub enum Place {
 pub struct FieldName {
     /// The name, or its beginning.
     pub text: String,
-    /// Whether more of it is left out.
+    /// Whether the name was cut.
     pub is_cut: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct FieldName {
 pub struct Within {
     /// The function's name.
     pub function: Option<String>,
-    /// The number of its core module, and its own.
+    /// The number of its core module, and the function's own number.
     pub number: Option<(u32, u32)>,
     /// Bytes from the start of the function.
     pub distance: u64,
@@ -72,10 +72,11 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    /// In words. `shown` makes names fit to be shown, given a name and whether it was cut.
+    /// The place as text. `shown` makes a name fit for display, given the name and whether it was
+    /// cut.
     pub fn shown(&self, shown: impl Fn(&str, bool) -> String) -> String {
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = self.write(&mut text, shown);
         text
     }
@@ -119,32 +120,32 @@ impl Place {
     }
 }
 
-/// How many differences of two manifests are named. A release differs from the next in some dozens;
-/// more than this are for no reader, and a manifest has room for hundreds of thousands.
+/// The maximum number of differences that are named. Two releases differ in some dozens of fields.
+/// No reader needs more than this, and a manifest can have hundreds of thousands.
 const MAX_DIFFERENCES: usize = 10_000;
 
-/// The places in which two manifests differ.
+/// All differences of two manifests.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Differences {
     /// In the order of the fields' names, at most 10,000.
     pub named: Vec<Difference>,
-    /// How many more there are.
+    /// How many more differences there are.
     pub more: usize,
 }
 
-/// What a side has where it has nothing.
+/// Stands for a missing value.
 const NOTHING: &Value = &Value::Null;
 
-/// Every field in which two manifests differ, in the order of the fields' names. Lists are sets:
-/// what only one has is named.
+/// Every field in which two manifests differ, in the order of the fields' names. Lists are compared
+/// as sets: an entry that only one side has is named.
 pub fn of_manifests(a: &Manifest, b: &Manifest) -> Differences {
     let mut found = Differences::default();
-    // A manifest has string keys and no failing `Serialize`.
+    // A manifest has string keys, and its `Serialize` cannot fail.
     let value = |manifest| serde_json::to_value(manifest).unwrap_or_default();
     found.compare(&mut Vec::new(), &value(a), &value(b));
     if found.named.is_empty() && a != b {
-        // Nothing is called the same that is not.
+        // If no difference was found but the values differ, the order of a list differs.
         found.add_order(Place::Manifest);
     }
     found
@@ -171,14 +172,14 @@ impl Differences {
                 }
                 _ => self.compare_sets(at, a, b),
             },
-            // An object that only one side has is taken apart as well.
+            // If only one side has an object, its fields are compared with nothing.
             (Value::Object(a), Value::Null) => self.compare_fields(at, a, &none, None),
             (Value::Null, Value::Object(b)) => self.compare_fields(at, &none, b, None),
             _ => self.add(at, a, b),
         }
     }
 
-    /// Compares two objects, but for one of their fields.
+    /// Compares two objects, without one of their fields.
     fn compare_fields(
         &mut self,
         at: &mut Vec<FieldName>,
@@ -219,7 +220,7 @@ impl Differences {
         }
     }
 
-    /// Two lists are the same but for their order.
+    /// Adds a difference for two lists that differ only in their order.
     fn add_order(&mut self, at: Place) {
         if self.has_room() {
             let order = |text: &str| Some(text.to_owned());
@@ -228,7 +229,7 @@ impl Differences {
         }
     }
 
-    /// Whether another difference is named. If not, it is counted.
+    /// Whether one more difference may be named. If not, counts it.
     fn has_room(&mut self) -> bool {
         let has_room = self.named.len() < MAX_DIFFERENCES;
         self.more += usize::from(!has_room);
@@ -236,8 +237,8 @@ impl Differences {
     }
 }
 
-/// The longest part of a field's name in a difference, in bytes: names of stages and settings are
-/// shorter, and one of them stands in front of everything below it.
+/// The maximum length of one part of a field's name, in bytes. Names of stages and settings are
+/// shorter. The part is repeated in front of everything below it.
 const MAX_FIELD_LEN: usize = 200;
 
 impl FieldName {
@@ -249,10 +250,10 @@ impl FieldName {
     }
 }
 
-/// By which stages are known.
+/// The field that names a stage.
 const NAME: &str = "name";
 
-/// The objects of a list by their names, where no two have the same one.
+/// The objects of a list by their names, if all names are different.
 fn by_name(list: &[Value]) -> Option<BTreeMap<&str, &Map<String, Value>>> {
     let mut named = BTreeMap::new();
     for value in list {
@@ -265,7 +266,7 @@ fn by_name(list: &[Value]) -> Option<BTreeMap<&str, &Map<String, Value>>> {
     Some(named)
 }
 
-/// The values of a list that another one has not, or not as often.
+/// The values of one list that the other list lacks, or has less often.
 fn lacking<'v>(has: &'v [Value], lacks: &'v [Value]) -> Vec<&'v Value> {
     let mut left: HashMap<Key<'v>, usize> = HashMap::new();
     for value in lacks {
@@ -281,7 +282,7 @@ fn lacking<'v>(has: &'v [Value], lacks: &'v [Value]) -> Vec<&'v Value> {
     only
 }
 
-/// A value as a text: whether it is one, and it or its JSON.
+/// A value as text: whether the value is a text, and the text or its JSON.
 type Key<'v> = (bool, Cow<'v, str>);
 
 fn key(value: &Value) -> Key<'_> {
@@ -299,24 +300,24 @@ fn shown(value: &Value) -> Option<String> {
     }
 }
 
-/// A section of two images.
+/// A section that two images, or one of them, have.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct SectionDifference {
     /// Its name.
     pub name: String,
-    /// Its length in bytes in the first, where that has it.
+    /// The section's length in the first image, in bytes.
     pub a: Option<u64>,
-    /// Its length in bytes in the second, where that has it.
+    /// The section's length in the second image, in bytes.
     pub b: Option<u64>,
     /// Whether every byte is the same.
     pub same: bool,
-    /// The first byte that is not, from the start of the section.
+    /// The first byte that differs, counted from the start of the section.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first: Option<u64>,
 }
 
-/// Every section that one of the images has.
+/// All sections of both images.
 pub fn of_sections(a: &Image<'_>, b: &Image<'_>) -> Vec<SectionDifference> {
     let mut names: Vec<&str> = a.sections().map(|(name, _)| name).collect();
     let more = b.sections().map(|(name, _)| name);
@@ -392,7 +393,7 @@ mod tests {
         let twice = found(&json!(["x", "x"]), &json!(["x"]));
         assert_eq!(twice, [(String::new(), text("x"), None)]);
         assert_eq!(found(&json!(["x", "y"]), &json!(["y", "x"])).len(), 1);
-        // Of two stages with one name, neither hides the other.
+        // If two stages have the same name, both are compared.
         let (one, two) = (json!([stage("1")]), json!([stage("z"), stage("1")]));
         assert_eq!(found(&two, &one).len(), 1);
     }

@@ -1,4 +1,4 @@
-//! Why there are no artifacts.
+//! Errors of builds.
 
 use std::error::Error;
 
@@ -11,52 +11,52 @@ use edgec_targets::UnknownTarget;
 use edgec_verifier::audit::AuditError;
 use edgec_verifier::{PolicyError, Unfit, VerifyError};
 
-/// Why there are no artifacts of an input.
+/// Why an input was not built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The application's name is not one.
+    /// The application's name is invalid.
     #[error(transparent)]
     Name(NameError),
-    /// The bytes are no program that can be compiled, or reading them took too much.
+    /// The bytes are not a program that can be compiled, or reading them exceeded a limit.
     #[error("the input was not read")]
     Input {
-        /// Why not.
+        /// The reason.
         #[source]
         error: Box<FrontError>,
         /// The input.
         bytes: Vec<u8>,
     },
-    /// The program's manifest would be too long for every reader.
+    /// The program's manifest would be too long for any reader.
     #[error(transparent)]
     Room(#[from] RoomError),
-    /// The export that was to be called first gave no snapshot.
+    /// The call of the export at build time gave no snapshot.
     #[error(transparent)]
     Init(#[from] InitError),
-    /// The snapshot is not the program with another state.
+    /// The snapshot is not the same program with a different state.
     #[error(transparent)]
     Snapshot(Box<SnapshotError>),
-    /// The snapshot was not read.
+    /// The snapshot could not be read.
     #[error(transparent)]
     NotResumed(Box<FrontError>),
-    /// A core module could not be optimized within limits.
+    /// A core module could not be optimized within the limits.
     #[error(transparent)]
     Optimize(#[from] OptimizeError),
-    /// The optimized program was not put together.
+    /// The optimized program could not be put together.
     #[error(transparent)]
     Assemble(#[from] AssembleError),
-    /// A core module that was to be left as it is does not exist.
+    /// A core module that should not be optimized does not exist.
     #[error("there is no core module {number}: the program has {modules}")]
     NoSuchModule {
         /// Its number, counted from 0.
         number: usize,
-        /// How many there are.
+        /// The number of core modules.
         modules: usize,
     },
-    /// There is no native code.
+    /// The program could not be compiled.
     #[error(transparent)]
     Precompile(#[from] PrecompileError),
-    /// There is no debug file: a defect.
+    /// The debug file could not be made: a defect.
     #[error(transparent)]
     Debug(ImageError),
     /// Nothing was compiled for a target: a defect.
@@ -71,10 +71,10 @@ pub enum BuildError {
     /// A host would not accept the artifact: a defect.
     #[error(transparent)]
     SelfCheck(#[from] SelfCheckError),
-    /// The audit of the code did not pass.
+    /// The code did not pass the audit.
     #[error(transparent)]
     SelfAudit(#[from] SelfAuditError),
-    /// A host of the fleet could not load what it is given.
+    /// A host of the fleet could not load its artifact.
     #[error(transparent)]
     Unserved(Box<Unserved>),
 }
@@ -89,42 +89,42 @@ impl From<NotFronted> for BuildError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RoomError {
-    /// Its imports are too many, or have long names.
+    /// The program has too many imports, or imports with long names.
     #[error(
         "the program's {count} imports take {length} bytes in a manifest, and {limit} is the limit"
     )]
     Imports {
-        /// How many there are.
+        /// The number of imports.
         count: usize,
         /// Their length in bytes of JSON.
         length: u64,
-        /// The most that this may be.
+        /// The limit, in bytes.
         limit: u64,
-        /// The first three.
+        /// The first three imports.
         first: Vec<String>,
-        /// The length of the longest in bytes.
+        /// The length of the longest import, in bytes.
         longest: usize,
     },
-    /// Its core instances have too many memories and tables.
+    /// The program's core instances have too many memories and tables.
     #[error(
         "the {memories} memories and {tables} tables of the program's {instances} core instances \
          take {length} bytes in a manifest, and {limit} is the limit"
     )]
     Resources {
-        /// How many memories there are.
+        /// The number of memories.
         memories: usize,
-        /// How many tables there are.
+        /// The number of tables.
         tables: usize,
-        /// How many core instances there are.
+        /// The number of core instances.
         instances: u64,
         /// Their length in bytes of JSON.
         length: u64,
-        /// The most that this may be.
+        /// The limit, in bytes.
         limit: u64,
     },
 }
 
-/// Why a signed artifact is not as a host wants it.
+/// Why a host would not accept a newly signed artifact.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SelfCheckError {
@@ -137,7 +137,7 @@ pub enum SelfCheckError {
     /// The signer's key cannot be trusted.
     #[error(transparent)]
     Policy(Box<PolicyError>),
-    /// It is refused.
+    /// The verifier refuses it.
     #[error(transparent)]
     Verify(Box<VerifyError>),
 }
@@ -149,28 +149,28 @@ pub enum SelfAuditError {
     /// It is not an artifact.
     #[error(transparent)]
     Layout(#[from] LayoutError),
-    /// The image is not one.
+    /// The image is malformed.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The engine's table of functions was not read.
+    /// The engine's table of functions could not be read.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The code was not audited.
+    /// The code could not be audited.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// The audit found something.
+    /// The audit has findings.
     #[error("the audit of the code for `{target}` found {found}, the first at {first}")]
     Found {
         /// The target's name.
         target: String,
-        /// How many findings there are.
+        /// The number of findings.
         found: u64,
-        /// The first, as the audit describes it.
+        /// The first finding, as the audit describes it.
         first: String,
     },
 }
 
-/// Why the engine's table in an image is not known.
+/// Why the engine's table in an image could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
@@ -179,20 +179,20 @@ pub enum TableError {
     Engine {
         /// The major version of the image's engine.
         found: String,
-        /// The major version that is read.
+        /// The major version that this edgec reads.
         known: u64,
     },
-    /// The table was not read.
+    /// The table could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
 }
 
-/// A setting in a manifest that a rebuild does not know.
+/// A setting in a manifest that this edgec does not know.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the manifest has a setting that this edgec does not know: {0}")]
 pub struct UnknownSetting(pub(crate) String);
 
-/// Why an input was not built again.
+/// Why an input could not be rebuilt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RebuildError {
@@ -212,31 +212,31 @@ pub enum RebuildError {
     /// The manifest has a setting that this edgec does not know.
     #[error(transparent)]
     Setting(#[from] UnknownSetting),
-    /// The input was not built.
+    /// The build failed.
     #[error(transparent)]
     Build(#[from] BuildError),
 }
 
-/// A host of a fleet that could not load what is built for it.
+/// A host of a fleet that could not load the artifact for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("host `{host}` could not load what is built for it")]
 #[non_exhaustive]
 pub struct Unserved {
     /// The host's name.
     pub host: String,
-    /// Why not.
+    /// The reason.
     #[source]
     pub unfit: Unfit,
 }
 
-/// Why a fleet cannot be built for.
+/// Why no build is possible for a fleet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FleetError {
-    /// Some hosts would load nothing of this build.
+    /// Some hosts could load no artifact of this build.
     #[error("{} hosts of the fleet could load nothing of this build", .0.len())]
     Unserved(Vec<Unserved>),
-    /// No target runs on a host.
+    /// No target runs on this host.
     #[error("no target runs on host `{0}`")]
     NoTarget(String),
 }

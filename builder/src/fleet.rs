@@ -1,4 +1,4 @@
-//! From the hosts of a fleet to the targets that a build is for.
+//! Chooses the targets of a build for the hosts of a fleet.
 
 use edgec_compiler::EngineProfile;
 use edgec_targets::{Cover, HostCpu, Target, cover};
@@ -6,24 +6,24 @@ use edgec_verifier::{HostProfile, Manifest, takes_from_here};
 
 use crate::error::{FleetError, Unserved};
 
-/// Which host is to be given what.
+/// Which host gets which target.
 #[derive(Clone, Debug)]
 pub struct FleetPlan {
     hosts: Vec<ServedHost>,
     targets: Vec<&'static Target>,
 }
 
-/// A host, and what it is to be given.
+/// A host, and the target that it gets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServedHost {
-    /// What it is called.
+    /// The host's name.
     pub name: String,
-    /// What it offers.
+    /// The host's profile.
     pub profile: HostProfile,
-    /// What it is given.
+    /// The target that it gets.
     pub target: &'static Target,
-    /// The best that it could run.
+    /// The best target that it could run.
     pub best: &'static Target,
 }
 
@@ -32,7 +32,7 @@ impl FleetPlan {
     ///
     /// # Errors
     ///
-    /// [`FleetError`]: a host could load nothing of a build of this profile.
+    /// [`FleetError`]: a host could load no artifact of this engine profile.
     pub fn new(
         hosts: Vec<(String, HostProfile)>,
         wanted: Cover,
@@ -67,7 +67,7 @@ impl FleetPlan {
         })
     }
 
-    /// The hosts, in the order in which they were given.
+    /// The hosts, in their original order.
     pub fn hosts(&self) -> &[ServedHost] {
         &self.hosts
     }
@@ -77,12 +77,12 @@ impl FleetPlan {
         &self.targets
     }
 
-    /// Whether the hosts that are given this artifact can load it: what depends on the program,
-    /// such as the size of their pools, is known only now.
+    /// Checks that each host of this artifact's target can load it. Some requirements, such as the
+    /// size of pools, depend on the program, so they are known only after compilation.
     ///
     /// # Errors
     ///
-    /// The first host that cannot.
+    /// The first host that cannot load it.
     pub fn check(&self, manifest: &Manifest) -> Result<(), Box<Unserved>> {
         for host in &self.hosts {
             if host.target.id == manifest.target.id {

@@ -1,15 +1,14 @@
-//! From the bytes of a program, a plan and a signer to signed artifacts with reports; and back,
-//! from an artifact and its input to what differs.
+//! Builds signed artifacts with reports, from the bytes of a program, a plan and a signer. Also
+//! rebuilds an artifact from its input, and says what differs.
 //!
 //! ```text
 //! input ─ Plan::compile ─▶ Program, Unsigned ─ sign ─▶ Signed ─ check ─▶ Built
 //! manifest, input ─ Rebuild::new ─▶ Rebuild ─ differences ─▶ Vec<Difference>
 //! ```
 //!
-//! Programs are not trusted, so all work on them is done in processes of another program, or of
-//! this one, started again: [`WorkerProgram`] says which. Here the program is its own worker; with
-//! an installed `edgec`, [`WorkerProgram::find`] takes the place of the first and the third
-//! statement.
+//! Programs are not trusted, so all work on them happens in separate processes, of another program
+//! or of this one: [`WorkerProgram`] says which. In this example, the program is its own worker. If
+//! `edgec` is installed, [`WorkerProgram::find`] replaces the first and the third statement.
 //!
 //! ```rust,standalone_crate
 //! use std::error::Error;

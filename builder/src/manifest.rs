@@ -1,4 +1,4 @@
-//! What a manifest says of how its image was made.
+//! Writes what a manifest says about how its image was made.
 
 use edgec_artifact::{
     Builder, Bytes, Capabilities, Engine, Exports, Extensions, Image, Kind, LimitRange, Manifest,
@@ -11,23 +11,23 @@ use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 use crate::stages;
 
-/// What a release says of itself; the same for every target.
+/// The release that an artifact belongs to; the same for every target.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Release {
     /// A number that grows with each release.
     pub version: u64,
-    /// The version as people write it.
+    /// The version in the form that people write.
     pub display_version: Option<String>,
     /// The release channel.
     pub channel: Option<String>,
     /// When the artifact may be used.
     pub validity: Validity,
-    /// What the publisher adds. A rebuild repeats those of the artifact.
+    /// The publisher's own fields. A rebuild repeats those of the artifact.
     pub extensions: Option<Extensions>,
 }
 
-/// The manifests of a program, one for each image. What the program itself says is read once.
+/// The manifests of a program, one for each image. Facts about the program itself are read once.
 pub(crate) struct Manifests<'a> {
     release: &'a Release,
     name: &'a str,
@@ -36,7 +36,7 @@ pub(crate) struct Manifests<'a> {
     optimized: Bytes,
 }
 
-/// A manifest that lacks what is said of its image's bytes.
+/// A manifest that lacks the facts about its image's bytes.
 pub(crate) struct WithoutImage<'a> {
     of: &'a Manifests<'a>,
     kind: Kind,
@@ -60,7 +60,7 @@ impl<'a> Manifests<'a> {
         }
     }
 
-    /// The manifest of `image`, but for its bytes.
+    /// The manifest of `image`, without the facts about its bytes.
     pub(crate) fn of(&'a self, image: &NativeImage) -> WithoutImage<'a> {
         WithoutImage {
             of: self,
@@ -115,7 +115,7 @@ fn target(target: &Target) -> TargetCpu {
     TargetCpu::new(target.id, target.triple(), target.level, cpu_features)
 }
 
-/// What an instance needs, as a manifest has it.
+/// The resources of an instance, in the manifest's form.
 pub(crate) fn resources(needs: &edgec_compiler::Resources) -> Resources {
     let ranges = |limits: &[edgec_compiler::Limits]| {
         let range =

@@ -1,7 +1,7 @@
-//! From the bytes of an input to native images: what a build makes, and a rebuild makes again.
+//! Makes native images from the bytes of an input, for builds and rebuilds.
 //!
-//! validate, initialize on request, optimize, order, then for each target precompile, strip, trim.
-//! All of it runs in processes with limits, before one deadline for the program.
+//! The steps: validate, initialize on request, optimize, order, then for each target precompile,
+//! strip, trim. All of them run in processes with limits, and share one deadline for the program.
 
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ pub(crate) fn prepare(
     })
 }
 
-/// The debug file of an image, under the digest by which the image is known.
+/// The debug file of an image, under the digest that identifies the image.
 pub(crate) fn debug_file(
     debug_sections: &DebugSections,
     names: &Names,
@@ -92,7 +92,7 @@ pub(crate) fn debug_file(
     Ok(debug.write())
 }
 
-/// What debugging an image needs.
+/// The debug information of an image.
 pub(crate) fn debug_info(
     debug_sections: &DebugSections,
     names: &Names,

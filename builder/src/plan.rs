@@ -1,4 +1,4 @@
-//! What a build is for, and what is done beyond compiling.
+//! The plan of a build: its targets, and what it does besides compiling.
 
 use edgec_targets::Target;
 
@@ -8,45 +8,44 @@ use crate::manifest::Release;
 use crate::prepared::Prepared;
 use crate::recipe::Recipe;
 
-/// What programs are built to.
+/// How a build is done.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Plan {
-    /// How they are compiled.
+    /// How programs are compiled.
     pub recipe: Recipe,
-    /// What they are compiled for, one artifact each.
+    /// The targets. Each gets one artifact.
     pub targets: Vec<&'static Target>,
-    /// What the artifacts say of their release.
+    /// The release, as the artifacts state it.
     pub release: Release,
-    /// Hosts that must be able to load what they are given.
+    /// Hosts that must be able to load their artifacts.
     pub fleet: Option<FleetPlan>,
-    /// Whether there are debug files.
+    /// Whether the build makes debug files.
     pub debug_files: DebugFiles,
-    /// Whether the code is audited.
+    /// Whether the build audits the code.
     pub self_audit: SelfAudit,
 }
 
 /// Whether a build makes debug files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebugFiles {
-    /// One for each artifact.
+    /// One debug file for each artifact.
     Made,
-    /// None.
+    /// No debug files.
     None,
 }
 
-/// Whether the code of artifacts is audited before they leave a build.
+/// Whether a build audits the code of its artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelfAudit {
-    /// An artifact whose code does not pass is an error.
+    /// If the code does not pass the audit, the build fails.
     Required,
-    /// No audit: for the case that it reports a false positive.
+    /// No audit. Use this if the audit reports a false positive.
     Skipped,
 }
 
 impl Plan {
-    /// Artifacts for these targets, audited, without debug files, of a release that says nothing of
-    /// itself.
+    /// A plan for these targets, with an audit, without debug files, and with an empty release.
     pub fn new(recipe: Recipe, targets: Vec<&'static Target>) -> Self {
         Self {
             recipe,
@@ -58,7 +57,8 @@ impl Plan {
         }
     }
 
-    /// Refuses the number of a core module that is to be left as it is, and that no module has.
+    /// Refuses the number of a core module that should not be optimized, if the program has no such
+    /// module.
     pub(crate) fn check_spared(&self, prepared: &Prepared) -> Result<(), BuildError> {
         let modules = prepared.optimized.modules.len();
         let spared = &self.recipe.tools.optimizer.spared;

@@ -1,4 +1,4 @@
-//! A program on its way: what all targets share, and what one target has of its own.
+//! A program during a build: what all targets share, and what belongs to one target.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use edgec_compiler::{
 };
 use edgec_targets::Target;
 
-/// An input on its way: all that targets share is done.
+/// A program for which the work that all targets share is done.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Prepared {
-    /// When the rest must be done.
+    /// When the remaining work must be done.
     pub deadline: Deadline,
     /// The input.
     pub input: Bytes,
@@ -23,44 +23,44 @@ pub struct Prepared {
     pub kind: Kind,
     /// How a core module became a component, if it did.
     pub adapter: Option<Adapter>,
-    /// What a core module became, and why.
+    /// The kind that was chosen for a core module, and why.
     pub choice: Option<Choice>,
-    /// Length in bytes of the component, before it was initialized or optimized.
+    /// The component's length in bytes, before it was initialized or optimized.
     pub before: usize,
-    /// What was called before everything else.
+    /// The export that was called at build time.
     pub initialized: Option<Initialized>,
     /// The program without the names of functions.
     pub optimized: Optimized,
-    /// The program with names, if it has any.
+    /// The program with names, if it has names.
     pub named: Option<ValidComponent>,
     /// The names of functions.
     pub names: Names,
     /// What the program imports and exports.
     pub interface: Interface,
-    /// What an instance of it needs.
+    /// What an instance needs.
     pub resources: Resources,
     /// How long reading, validating and adapting took.
     pub validating: Duration,
     /// How long optimizing took.
     pub optimizing: Duration,
-    /// How long taking out the names took.
+    /// How long it took to remove the names.
     pub naming: Duration,
 }
 
-/// A function that was called before everything else.
+/// An export that was called at build time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Initialized {
     /// The export.
     pub function: String,
-    /// Length in bytes of the program with its state.
+    /// The program's length in bytes, with the new state.
     pub bytes: usize,
-    /// How long it took.
+    /// How long the call took.
     pub time: Duration,
 }
 
 impl Prepared {
-    /// The core modules that the optimizer left as they were, by number, and why.
+    /// The core modules that the optimizer did not change, by number, and why.
     pub fn kept(&self) -> impl Iterator<Item = (usize, &Failure)> {
         let modules = self.optimized.modules.iter().enumerate();
         modules.filter_map(|(number, module)| match &module.outcome {
@@ -69,7 +69,7 @@ impl Prepared {
         })
     }
 
-    /// The functions that the optimizer was not given, with the numbers of their core modules.
+    /// The functions that the optimizer did not get, with the numbers of their core modules.
     pub fn kept_functions(&self) -> impl Iterator<Item = (usize, &KeptFunction)> {
         let modules = self.optimized.modules.iter().enumerate();
         modules.flat_map(|(number, module)| {
@@ -79,12 +79,12 @@ impl Prepared {
     }
 }
 
-/// An image, and what its debug information is made of.
+/// An image, and the sources of its debug information.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
     pub(crate) image: NativeImage,
     pub(crate) debug_sections: DebugSections,
-    /// How long compiling took: the worker process, from its start to its end, but for the rest.
+    /// How long the compiler's process ran, apart from stripping and trimming.
     pub(crate) compiling: Duration,
     /// How long stripping and trimming took.
     pub(crate) stripping: Duration,
@@ -102,8 +102,8 @@ impl From<Stripped> for Compiled {
 }
 
 impl Compiled {
-    /// The same for a target that allows the same CPU features: it takes no time. `None` for other
-    /// targets.
+    /// The same image for a target that allows the same CPU features, without the time it took.
+    /// `None` for other targets.
     fn for_target(self, target: &'static Target) -> Option<Self> {
         let same = self.image.target().id == target.id;
         let time = |time| if same { time } else { Duration::ZERO };
@@ -116,8 +116,8 @@ impl Compiled {
     }
 }
 
-/// The image for each of these targets, `None` where nothing was compiled for it. Of targets that
-/// share an image, the last gets the image itself and the others get copies.
+/// The image for each of these targets, or `None` if nothing was compiled for it. If several
+/// targets share an image, the last of them gets the image and the others get copies.
 pub(crate) fn for_each(
     compiled: Vec<Compiled>,
     targets: &[&'static Target],

@@ -1,4 +1,4 @@
-//! What a caller is told while a program is built.
+//! Reports the progress of a build to the caller.
 
 use edgec_targets::Target;
 
@@ -8,7 +8,7 @@ use edgec_targets::Target;
 pub enum Step<'a> {
     /// Reading, validating and adapting the input.
     Validating,
-    /// Calling this export.
+    /// Calling this export at build time.
     Initializing(&'a str),
     /// Optimizing core modules, and putting the program together.
     Optimizing,
@@ -16,22 +16,21 @@ pub enum Step<'a> {
     Packaging,
 }
 
-/// What is told how far a build is. Every method does nothing unless it is written; `()` is
-/// for callers that need no progress.
+/// Gets reports on the progress of a build. By default, its methods do nothing; `()` is for callers
+/// that need no progress.
 pub trait Progress: Sync {
     /// A step begins.
     fn step(&self, step: Step<'_>) {
         let _ = step;
     }
 
-    /// The optimizer is at work on this core module, of so many bytes, perhaps on shorter ones
-    /// beside it.
+    /// The optimizer works on this core module of `length` bytes. It may work on shorter ones at
+    /// the same time.
     fn optimizing(&self, module: usize, length: usize) {
         let _ = (module, length);
     }
 
-    /// Compilers for these targets are at work. Each target is a step; a second attempt is the same
-    /// step.
+    /// Compilers work for these targets. Each target is a step; a second attempt is the same step.
     fn compiling(&self, targets: &[&'static Target]) {
         let _ = targets;
     }

@@ -1,8 +1,8 @@
-//! Making an image again from its input, and comparing.
+//! Makes an image again from its input, and compares the two.
 //!
-//! All that the manifest says of the program is made again too: source, target, engine,
-//! capabilities, needs and stages. What a publisher says of a release (name, version, channel,
-//! validity, extensions) is taken as it is stated.
+//! Everything that the manifest says about the program is made again too: source, target, engine,
+//! capabilities, needs and stages. The publisher's statements about the release (name, version,
+//! channel, validity, extensions) are copied.
 
 use edgec_artifact::{Bytes, Image, Kind, Manifest};
 use edgec_compiler::Image as Elf;
@@ -19,7 +19,7 @@ use crate::recipe::Recipe;
 use crate::stages;
 use crate::tools::Tools;
 
-/// An artifact's manifest, and the input that it is said to be made from.
+/// An artifact's manifest, and the input that the artifact should come from.
 #[derive(Debug)]
 pub struct Rebuild<'a> {
     manifest: &'a Manifest,
@@ -33,7 +33,7 @@ impl<'a> Rebuild<'a> {
     ///
     /// # Errors
     ///
-    /// [`RebuildError`]: the input is another one, or this edgec cannot follow the recipe.
+    /// [`RebuildError`]: the input is a different one, or this edgec cannot follow the recipe.
     pub fn new(
         manifest: &'a Manifest,
         input: &'a [u8],
@@ -55,17 +55,18 @@ impl<'a> Rebuild<'a> {
         })
     }
 
-    /// How many steps it takes, as [`Progress`] counts them.
+    /// How many steps a rebuild takes, as [`Progress`] counts them.
     pub fn steps(&self) -> usize {
         self.recipe.steps([self.target])
     }
 
-    /// In what the artifact differs from what the input compiles to here; `a` is what is stated,
-    /// `b` what was made. Nothing: both are the same, bit for bit.
+    /// The differences between the artifact and what the input compiles to here. `a` is the
+    /// artifact's value, and `b` is the new one. If the list is empty, both are the same, bit for
+    /// bit.
     ///
     /// # Errors
     ///
-    /// [`BuildError`]: the input was not built.
+    /// [`BuildError`]: the build failed.
     pub fn differences(
         &self,
         image: &[u8],
@@ -109,7 +110,7 @@ impl<'a> Rebuild<'a> {
     }
 }
 
-/// The recipe by which an image was made, as its manifest has it.
+/// The recipe of an image, as its manifest states it.
 fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> {
     let profile = &manifest.engine.profile;
     let profile = profile
@@ -129,7 +130,7 @@ fn recipe(manifest: &Manifest, tools: &Tools) -> Result<Recipe, UnknownSetting> 
     Ok(recipe)
 }
 
-/// The sections in which two images differ, and the function in which the code begins to.
+/// The sections in which two images differ, and the function with the first difference in the code.
 fn in_images(stated: &[u8], made: &[u8], mut debug: DebugInfo<'_>) -> Vec<Difference> {
     let (Ok(a), Ok(b)) = (Elf::parse(stated), Elf::parse(made)) else {
         return vec![Difference {
@@ -138,7 +139,7 @@ fn in_images(stated: &[u8], made: &[u8], mut debug: DebugInfo<'_>) -> Vec<Differ
             b: None,
         }];
     };
-    // Without it no function is named, which is no reason to stop.
+    // Without a code map, no function is named. That is no reason to stop.
     let _ = debug.place(made, [0; 32]);
     let sections = difference::of_sections(&a, &b);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What decides an image, besides the input and the target.
+//! The recipe: what decides an image, besides the input and the target.
 
 use edgec_compiler::{EngineProfile, KindChoice, Level, Steps};
 use edgec_targets::Target;
@@ -9,21 +9,21 @@ use crate::tools::Tools;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Recipe {
-    /// What a core module becomes.
+    /// The kind that a core module becomes.
     pub kind: KindChoice,
-    /// The export that is called before everything else.
+    /// The export to call at build time.
     pub init: Option<String>,
     /// How much to optimize.
     pub level: Level,
-    /// Which hosts the code is for.
+    /// The kind of host that the code is for.
     pub profile: EngineProfile,
-    /// What does the work.
+    /// The programs and processes that do the work.
     pub tools: Tools,
 }
 
 impl Recipe {
-    /// The recipe of `edgec build`: core modules become what behaves the same, nothing is called,
-    /// and the level is `-O1`.
+    /// The recipe of `edgec build` without options: a core module becomes a component only if the
+    /// component behaves the same, no export is called, and the level is `-O1`.
     pub fn new(profile: EngineProfile, tools: Tools) -> Self {
         Self {
             kind: KindChoice::Auto,
@@ -34,8 +34,8 @@ impl Recipe {
         }
     }
 
-    /// The number of steps until an input is compiled for these targets, as
-    /// [`Progress`](crate::Progress) counts them.
+    /// The number of steps to compile an input for these targets, as [`Progress`](crate::Progress)
+    /// counts them.
     pub fn steps(&self, targets: impl IntoIterator<Item = &'static Target>) -> usize {
         let validate = 1;
         let init = usize::from(self.init.is_some());
@@ -43,7 +43,7 @@ impl Recipe {
         validate + init + optimize + different(targets).len()
     }
 
-    /// What is done between validation and the compiler.
+    /// The steps between validation and the compiler.
     pub(crate) fn middle(&self) -> Steps {
         Steps {
             level: self.level,
@@ -54,7 +54,7 @@ impl Recipe {
     }
 }
 
-/// The targets to compile for: of targets with the same code, the first.
+/// The targets to compile for. If several targets have the same code, only the first of them.
 pub(crate) fn different(
     targets: impl IntoIterator<Item = &'static Target>,
 ) -> Vec<&'static Target> {

@@ -1,8 +1,8 @@
-//! Checks that a program's manifest will fit, before anything is optimized or compiled.
+//! Checks that a program's manifest will not be too long, before anything is optimized or compiled.
 //!
-//! No reader takes an envelope of more than 4 MiB. The limits here make every envelope fit, with
-//! all signatures that it may get. Later stages only remove: no program gains an import or an
-//! instance. Exports need no limit, since a long list is summed up.
+//! No reader accepts an envelope of more than 4 MiB. With the limits here, every envelope is
+//! shorter, with all signatures that it may get. Later stages only remove imports and instances, so
+//! they need no check. Exports need no limit, because a long list is replaced by its digest.
 
 use edgec_compiler::Facts;
 use serde::Serialize;
@@ -10,13 +10,13 @@ use serde::Serialize;
 use crate::error::RoomError;
 use crate::manifest;
 
-/// The longest list of imports in a manifest, in bytes of JSON (2 MiB).
+/// The maximum length of the list of imports in a manifest, in bytes of JSON (2 MiB).
 const MAX_IMPORTS_LEN: u64 = 2 << 20;
 
-/// The longest lists of memories and tables together, in bytes of JSON (512 KiB).
+/// The maximum length of the lists of memories and tables together, in bytes of JSON (512 KiB).
 const MAX_RESOURCES_LEN: u64 = 512 << 10;
 
-// Imports, resources, listed exports and extensions, and 128 KiB for all else, in base64; 64
+// Imports, resources, listed exports and extensions, and 128 KiB for everything else, in base64; 64
 // signatures.
 const _: () = {
     let program = MAX_IMPORTS_LEN + MAX_RESOURCES_LEN + edgec_artifact::MAX_EXPORT_LIST_LEN;
@@ -24,7 +24,7 @@ const _: () = {
     assert!(payload / 3 * 4 + 64 * 256 < edgec_artifact::MAX_ENVELOPE_LEN);
 };
 
-/// Refuses a program whose manifest would be too long for every reader.
+/// Refuses a program whose manifest would be too long for any reader.
 ///
 /// # Errors
 ///
@@ -56,6 +56,6 @@ pub fn check_room(program: &Facts) -> Result<(), RoomError> {
 }
 
 fn json_len(value: &impl Serialize) -> u64 {
-    // Serializing names and numbers never fails.
+    // Serializing names and numbers cannot fail.
     serde_json::to_vec(value).map_or(0, |json| json.len() as u64)
 }

@@ -1,7 +1,7 @@
 //! The stages of a build, as manifests name them.
 //!
-//! A stage is a file: what it does, what it writes into the manifest, and how a rebuild reads that
-//! back. Which stages there are, and their order, is [`ALL`] and nothing else.
+//! Each stage has one file: what the stage does, what it writes into the manifest, and how a
+//! rebuild reads that back. [`ALL`] lists the stages in their order.
 
 mod adapt;
 pub(crate) mod init;
@@ -39,10 +39,10 @@ struct StageKind {
     read: Read,
 }
 
-/// What a manifest says of a stage; nothing if the program did not go through it.
+/// What a manifest says about a stage, or `None` if the program did not go through it.
 type Write = fn(&Recipe, &Prepared) -> Option<Stage>;
 
-/// Puts what a manifest says of a stage into the recipe of a rebuild.
+/// Reads a stage in a manifest into the recipe of a rebuild.
 type Read = fn(&Stage, &mut Recipe) -> Result<(), UnknownSetting>;
 
 impl StageKind {
@@ -51,7 +51,7 @@ impl StageKind {
     }
 }
 
-/// The stages that a program went through, as its manifest has them.
+/// The stages that a program went through, in the manifest's form.
 pub(crate) fn written(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
     let stages = ALL.iter();
     stages
@@ -59,7 +59,7 @@ pub(crate) fn written(recipe: &Recipe, prepared: &Prepared) -> Vec<Stage> {
         .collect()
 }
 
-/// Puts the stages of a manifest into the recipe of a rebuild.
+/// Reads the stages in a manifest into the recipe of a rebuild.
 pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownSetting> {
     let mut seen = BTreeSet::new();
     for stage in stages {
@@ -73,7 +73,7 @@ pub(crate) fn read(stages: &[Stage], recipe: &mut Recipe) -> Result<(), UnknownS
     Ok(())
 }
 
-/// How a rebuild reads a stage that follows from the input, the kind and the profile.
+/// How a rebuild reads a stage without choices: input, kind and profile decide it.
 fn follows(_: &Stage, _: &mut Recipe) -> Result<(), UnknownSetting> {
     Ok(())
 }
@@ -87,7 +87,7 @@ fn unknown(what: &str) -> UnknownSetting {
     UnknownSetting(what.to_owned())
 }
 
-/// A stage of edgec's own.
+/// A stage that edgec itself does.
 fn own(name: &str, settings: impl IntoIterator<Item = (&'static str, String)>) -> Stage {
     of_tool(name, "edgec", env!("CARGO_PKG_VERSION"), settings)
 }
@@ -101,7 +101,7 @@ fn of_tool(
     Stage::new(name, tool, version, self::settings(settings))
 }
 
-/// Settings as a manifest has them.
+/// Settings in the manifest's form.
 pub(crate) fn settings(
     pairs: impl IntoIterator<Item = (&'static str, String)>,
 ) -> BTreeMap<String, String> {

@@ -1,13 +1,13 @@
 //! How long the stages of a build took.
 //!
-//! Wall time. Stages of different artifacts may overlap: their sum is then more than the build
-//! took.
+//! These are wall times. Stages of different artifacts may overlap, so their sum may exceed the
+//! time of the build.
 
 use std::time::{Duration, Instant};
 
 use serde::{Serialize, Serializer};
 
-/// Measures one stage after the other.
+/// A stopwatch for one stage after the other.
 #[derive(Debug)]
 pub struct Clock {
     lap: Instant,
@@ -27,36 +27,36 @@ impl Clock {
         now - std::mem::replace(&mut self.lap, now)
     }
 
-    /// The same, without starting a new lap.
+    /// Like [`Self::lap`], but does not start a new lap.
     pub fn elapsed(&self) -> Duration {
         self.lap.elapsed()
     }
 }
 
-/// How long the stages took that all artifacts of an input share.
-/// [`Prepared`](crate::Prepared) has those of validation, initialization and optimization.
+/// How long the stages took that all artifacts of an input share. [`Prepared`](crate::Prepared) has
+/// the times of validation, initialization and optimization.
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Times {
-    /// Reading the input: the caller's work.
+    /// Reading the input, which is the caller's work.
     #[serde(rename = "readSeconds", serialize_with = "seconds")]
     pub reading: Duration,
-    /// Taking the names of functions out.
+    /// Removing the names of functions.
     #[serde(rename = "namesSeconds", serialize_with = "seconds")]
     pub naming: Duration,
-    /// The cold-start lint, beside the compiler.
+    /// The cold-start lint, at the same time as the compiler.
     #[serde(rename = "coldStartSeconds", serialize_with = "seconds")]
     pub linting: Duration,
-    /// From the start of the first compiler to the last image, stripped and trimmed.
+    /// From the start of the first compiler to the last stripped and trimmed image.
     #[serde(rename = "compileSeconds", serialize_with = "seconds")]
     pub compiling: Duration,
     /// Verifying and auditing all artifacts.
     #[serde(rename = "checkSeconds", serialize_with = "seconds")]
     pub checking: Duration,
-    /// Writing all files: the caller's work.
+    /// Writing all files, which is the caller's work.
     #[serde(rename = "writeSeconds", serialize_with = "seconds")]
     pub writing: Duration,
-    /// The whole build of this input; the caller adds its own work.
+    /// The whole build of this input. The caller adds its own work.
     #[serde(rename = "totalSeconds", serialize_with = "seconds")]
     pub total: Duration,
 }
@@ -77,7 +77,7 @@ pub struct ArtifactTimes {
     /// The digests and the manifest.
     #[serde(rename = "packageSeconds", serialize_with = "seconds")]
     pub packaging: Duration,
-    /// The signature; with a signing program or a token, also what that waits for.
+    /// Signing, including any wait for a signing program or a token.
     #[serde(rename = "signSeconds", serialize_with = "seconds")]
     pub signing: Duration,
     /// Verifying the artifact as a host does.
@@ -89,7 +89,7 @@ pub struct ArtifactTimes {
 }
 
 impl ArtifactTimes {
-    /// All of them.
+    /// The sum of all stages.
     pub fn sum(&self) -> Duration {
         self.compiling
             + self.stripping

@@ -1,4 +1,4 @@
-//! The processes of a build, and what they may take.
+//! The processes of a build, and their limits.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use edgec_compiler::{
 
 use crate::worker::{Role, WorkerProgram};
 
-/// What the work on one program may take.
+/// Limits on the work on one program.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How long all of it may take together.
+    /// The time limit for all work together.
     pub timeout: Duration,
-    /// How long of that the optimizer may take, for all core modules together.
+    /// How much of that time the optimizer may take, for all core modules together.
     pub optimizer_timeout: Duration,
-    /// How much memory each process may use, in bytes (held on Linux only).
+    /// The memory limit of each process, in bytes (enforced on Linux only).
     pub memory: u64,
-    /// Whether processes may work without some of the walls around them.
+    /// Whether processes may run if the system cannot fully confine them.
     pub confinement: Confinement,
 }
 
 impl Limits {
-    /// The limits that `edgec build` has: 1800 s, of which 600 s are for the optimizer, and 8 GiB.
+    /// The limits of `edgec build`: 1800 s, of which 600 s are for the optimizer, and 8 GiB.
     pub const fn new(confinement: Confinement) -> Self {
         Self {
             timeout: Duration::from_secs(1800),
@@ -35,7 +35,7 @@ impl Limits {
         }
     }
 
-    /// What a process may use.
+    /// The limits of one process.
     pub const fn of_worker(&self) -> WorkerLimits {
         WorkerLimits {
             memory: self.memory,
@@ -44,14 +44,14 @@ impl Limits {
     }
 }
 
-/// What does the work on a program.
+/// The programs and processes that work on a program.
 #[derive(Clone, Debug)]
 pub struct Tools {
-    /// How long all of the work on a program may take.
+    /// The time limit for all work on a program.
     pub timeout: Duration,
-    /// The program whose processes work.
+    /// The program whose processes do the work.
     pub program: WorkerProgram,
-    /// Reads, validates and adapts.
+    /// Reads, validates and adapts an input.
     pub front_end: FrontEnd,
     /// Runs a component and takes a snapshot of it.
     pub initializer: Initializer,
@@ -59,14 +59,14 @@ pub struct Tools {
     pub optimizer: Optimizer,
     /// Puts the optimized program together.
     pub assembler: Assembler,
-    /// Compiles.
+    /// Compiles for one target.
     pub compiler: CompilerProcess,
-    /// Asks the engine what a program loses at instantiation.
+    /// Asks the engine what slows instantiation.
     pub lint: LintProcess,
 }
 
 impl Tools {
-    /// With the Binaryen that is built into the worker program.
+    /// Tools with the Binaryen that is built into the worker program.
     #[cfg(feature = "binaryen")]
     pub fn new(program: WorkerProgram, limits: &Limits) -> Self {
         use edgec_compiler::{BINARYEN_VERSION, Reads, Runs, Tool};
@@ -84,7 +84,7 @@ impl Tools {
         Self::with(program, limits, optimizer)
     }
 
-    /// With another `wasm-opt` program, which is asked for its version.
+    /// Tools with another `wasm-opt` program, whose version edgec asks for.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Tools {
     ) -> Result<Self, VersionError> {
         let launcher = program.worker(Role::Launcher, limits.of_worker());
         let timeout = limits.optimizer_timeout;
-        // No program has begun: what is left for it and what the optimizer may take begin now.
+        // No work on a program has started yet, so both time limits start with this call.
         let deadline = Deadline::after(limits.timeout).or_after(timeout);
         let optimizer = Optimizer::of_program(wasm_opt, launcher, timeout, deadline)?;
         Ok(Self::with(program, limits, optimizer))

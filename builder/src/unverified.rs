@@ -1,5 +1,5 @@
-//! Artifacts that are not verified: what they say of themselves, and what the engine's types
-//! read out of their images, which happens in processes.
+//! Reads unverified artifacts: what they say about themselves, and what the engine's types read
+//! from their images. The latter happens in separate processes.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use edgec_verifier::ENGINE_VERSION;
 use crate::error::TableError;
 use crate::worker::{Role, WorkerProgram};
 
-/// How long a decoder may take. Milliseconds are enough for a real image.
+/// The time limit of a decoder. Milliseconds are enough for a real image.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a decoder may take for itself, in bytes (96 MiB), and for each byte that it reads. From two
-/// bytes it makes entries of some dozen, in lists that grow by doubling. A bomb is small, so it
-/// gets little memory.
+/// The memory that a decoder may take for itself (96 MiB), and for each byte that it reads. Two
+/// bytes become an entry of some dozen bytes, in lists that grow by doubling. A bomb is small, so
+/// it gets little memory.
 const OWN_MEMORY: u64 = 96 << 20;
 const MEMORY_PER_BYTE: u64 = 48;
-/// The most that it may take (2 GiB).
+/// The maximum memory of a decoder (2 GiB).
 const MAX_MEMORY: u64 = 2 << 30;
 
 /// The limits of a decoder of these bytes.
@@ -33,7 +33,7 @@ fn limits(info: &[u8]) -> WorkerLimits {
     }
 }
 
-/// A manifest's kind, as the compiler has it.
+/// A manifest's kind as the compiler's type.
 pub fn kind(manifest: &Manifest) -> edgec_compiler::Kind {
     match manifest.kind {
         Kind::Component => edgec_compiler::Kind::Component,
@@ -54,7 +54,7 @@ pub fn entries(
     read(program, manifest, image, CodeMapProcess::entries)
 }
 
-/// The functions that the engine's table in an image has.
+/// The functions in the engine's table of an image.
 ///
 /// # Errors
 ///
@@ -80,7 +80,7 @@ pub fn exports(
     read(program, manifest, image, CodeMapProcess::exports)
 }
 
-/// What the engine loses when it instantiates the program in an image of its version, given the
+/// What slows the instantiation of the program in an image, given the engine's version and the
 /// bytes of the section `.wasmtime.info`.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
 //! The program whose processes do the work on an input.
 //!
-//! Every stage on a program that is not trusted runs in a process of its own: the worker program,
-//! started with a verb that says which part of the work is its own. Any program can be one, the
-//! caller's too, if the first that it does is to call [`answer`]. `edgec` is one.
+//! Every stage on an untrusted program runs in a separate process: the worker program, started with
+//! a verb for its part of the work. Any program can be the worker program, also the caller's own,
+//! if it first calls [`answer`]. `edgec` is one.
 
 use std::env::consts::EXE_SUFFIX;
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use edgec_compiler::{ENGINE_VERSION, Worker, WorkerLimits};
 
-/// A part of the work that has processes of its own.
+/// A part of the work that runs in its own processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Role {
@@ -21,19 +21,19 @@ pub enum Role {
     FrontEnd,
     /// Runs a component and takes a snapshot of it.
     Initializer,
-    /// Is Binaryen, for one core module.
+    /// Runs Binaryen on one core module.
     Optimizer,
-    /// Becomes another `wasm-opt` program, behind walls.
+    /// Runs another `wasm-opt` program in a sandbox.
     Launcher,
     /// Puts an optimized program together.
     Assembler,
     /// Compiles a program for one target.
     Compiler,
-    /// Asks the engine what a program loses at instantiation.
+    /// Asks the engine what slows instantiation.
     Lint,
     /// Reads the engine's table in an image.
     CodeMap,
-    /// Says which walls are missing.
+    /// Reports which parts of the sandbox are missing.
     Walls,
 }
 
@@ -51,7 +51,7 @@ impl Role {
         Self::Walls,
     ];
 
-    /// The first argument of a process that has this role.
+    /// The first argument of a process with this role.
     const fn verb(self) -> &'static str {
         match self {
             Self::FrontEnd => "__front-end",
@@ -84,16 +84,16 @@ impl Role {
     }
 }
 
-/// What a program answers if it is asked which workers it has.
+/// The verb that asks a program for its version as a worker.
 const VERSION_VERB: &str = "__worker";
 
-/// Whether [`answer`] was called: else this program cannot be its own worker.
+/// Whether this program called [`answer`]. Otherwise it cannot be its own worker.
 static ANSWERS: AtomicBool = AtomicBool::new(false);
 
-/// Does the work of a worker process, if this process was started as one: call it first in `main`,
-/// with the arguments behind the program's name, and end the process with what it gives. A failure
-/// belongs on standard error, in front of an exit code that is not 0. `None` means that the process
-/// was not started as a worker.
+/// Does the work of a worker process, if this process was started as one. Call it first in `main`,
+/// with the arguments after the program's name. If it returns a result, end the process: write a
+/// failure to standard error, and exit with a code other than 0. `None` means that the process was
+/// not started as a worker.
 pub fn answer(arguments: impl IntoIterator<Item = OsString>) -> Option<Result<(), String>> {
     ANSWERS.store(true, Ordering::Relaxed);
     let mut arguments = arguments.into_iter();
@@ -106,28 +106,28 @@ pub fn answer(arguments: impl IntoIterator<Item = OsString>) -> Option<Result<()
     Some(role.work(arguments))
 }
 
-/// The versions that builder and worker must share: what one sends, the other reads.
+/// The versions that builder and worker must share, because each reads what the other sends.
 fn version() -> String {
     let edgec = env!("CARGO_PKG_VERSION");
     format!("edgec {edgec} with wasmtime {ENGINE_VERSION}\n")
 }
 
-/// A program that is a worker of this version.
+/// A worker program of this version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerProgram(PathBuf);
 
-/// Why there is no worker program.
+/// Why no worker program can be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoWorker {
-    /// There is no `edgec` where one is looked for.
+    /// No `edgec` was found.
     #[error(
         "there is no worker program: no `edgec` lies beside this program or in a folder of PATH; \
          name one (WorkerProgram::named), or make this program its own worker: call \
          edgec_builder::answer first in `main`, then WorkerProgram::this"
     )]
     NotFound,
-    /// This program does not answer as a worker.
+    /// This program has not called [`answer`].
     #[error(
         "this program is not its own worker: call edgec_builder::answer first in `main`, or name a \
          worker program (WorkerProgram::named)"
@@ -141,10 +141,10 @@ pub enum NoWorker {
     NotStarted {
         /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The program is something else, or of another version.
+    /// The program is not a worker, or a worker of another version.
     #[error("{} is not a worker of this version ({})", program.display(), version().trim_end())]
     Other {
         /// The program.
@@ -153,8 +153,8 @@ pub enum NoWorker {
 }
 
 impl WorkerProgram {
-    /// The program that runs now. It must have called [`answer`]: a program that does not would
-    /// start itself without end.
+    /// The running program. It must have called [`answer`]: otherwise it would start itself without
+    /// end.
     ///
     /// # Errors
     ///
@@ -166,8 +166,8 @@ impl WorkerProgram {
         std::env::current_exe().map(Self).map_err(NoWorker::Path)
     }
 
-    /// This program: an `edgec`, or another one that calls [`answer`] first. It is started once, to
-    /// ask for its version.
+    /// The program at this path: an `edgec`, or another program that calls [`answer`] first. It is
+    /// started once, to ask for its version.
     ///
     /// # Errors
     ///
@@ -186,12 +186,12 @@ impl WorkerProgram {
         }
     }
 
-    /// The `edgec` beside this program, else the first one in the folders of the variable `PATH`.
-    /// Folders there that are not absolute are not looked into.
+    /// The `edgec` beside the running program, else the first one in the folders of the variable
+    /// `PATH`. Folders there that are not absolute are ignored.
     ///
     /// # Errors
     ///
-    /// [`NoWorker::NotFound`], or that the program which was found is not one of this version.
+    /// [`NoWorker::NotFound`], or that the program has another version.
     pub fn find() -> Result<Self, NoWorker> {
         let name = format!("edgec{EXE_SUFFIX}");
         let this = std::env::current_exe().ok();
@@ -206,7 +206,7 @@ impl WorkerProgram {
         }
     }
 
-    /// Its path.
+    /// The program's path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -245,7 +245,7 @@ mod tests {
     fn what_is_no_worker_is_refused() {
         let missing = WorkerProgram::named("/no/such/program");
         assert!(matches!(missing, Err(NoWorker::NotStarted { .. })));
-        // It ends at once, and successfully, but is something else.
+        // `true` ends at once and successfully, but it is not a worker.
         let other = WorkerProgram::named("true");
         assert!(matches!(other, Err(NoWorker::Other { .. })));
     }

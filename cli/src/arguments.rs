@@ -1,5 +1,5 @@
-//! Looks at arguments and variables before they are parsed: refuses secrets among them, and never
-//! repeats them. Later code may repeat its input in messages, reports and names of files. So the
+//! Examines arguments and variables before they are parsed. Refuses secrets among them, and never
+//! repeats these. Later code may repeat its input in messages, reports and names of files, so the
 //! search for secrets comes first.
 
 mod labels;
@@ -45,13 +45,13 @@ const FILE_VARIABLES: [&str; 14] = [
     "LOCALAPPDATA",
 ];
 
-/// How many letters may stand between the dash of a short option and its value: flags in front of
-/// it, and its own name.
+/// How many letters may stand between the dash of a short option and its value: flags, and the
+/// option's own name.
 const MOST_FLAGS: usize = 4;
 
-/// Refuses key material among the arguments (without the program's own name) and in the variables
-/// that name files, and what stands in place of a file's name ([`misplaced`]). Variables that hold
-/// a key (`--key env:NAME`) are kept from the processes that this one starts.
+/// Refuses key material in the arguments (without the program's own name) and in the variables that
+/// name files. Also refuses misplaced content instead of a file's name ([`misplaced`]). Hides
+/// variables that hold a key (`--key env:NAME`) from the processes that this one starts.
 pub(crate) fn refuse_secrets(command: &Command, arguments: &[OsString]) -> Result<(), Failure> {
     let places = places(command, arguments);
     for (index, (argument, place)) in arguments.iter().zip(&places).enumerate() {
@@ -96,7 +96,7 @@ fn refusal(at: &str, hint: impl Into<String>) -> Failure {
     Failure::usage("secret-argument", message).hint(hint)
 }
 
-/// What to do about a secret among the arguments, and about what only looks like one.
+/// What to do about a secret among the arguments, or about an argument that only looks like one.
 fn hint(kind: Kind) -> String {
     let instead = match kind {
         Kind::Variable => {
@@ -124,20 +124,20 @@ fn hint(kind: Kind) -> String {
     )
 }
 
-/// Likewise for the variables that name files and folders.
+/// The hint for variables that name files and folders.
 const VARIABLE_HINT: &str = "this variable names a file or a folder, which messages show\n\
      name the key's file, or use `--key env:NAME` (a variable's content)";
 
-/// Whether an argument looks like key material. A text that has the form of a key is refused
-/// everywhere but among the arguments of a program. Bytes without a form of their own are refused
-/// unless they can be the name of a file, a digest, or a value for a program.
+/// Whether an argument looks like key material. A text in the form of a key is refused everywhere
+/// except among the arguments of a program. Bytes without such a form are refused unless they can
+/// be the name of a file, a digest, or a value for a program.
 fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
     if place.kind == Kind::Program {
         return false;
     }
     let value = place.value(argument);
-    // Nothing separates a short option from its value. Where an option takes a file, it is known
-    // where the file's name begins.
+    // Nothing separates a short option from its value. If the option takes a file, the start of the
+    // file's name is known.
     let is_known = place.kind == Kind::File && value.len() < argument.len();
     let attached = argument.strip_prefix(b"-").filter(|_| !is_known);
     let attached = attached.unwrap_or_default();
@@ -174,11 +174,11 @@ fn is_secret(place: &Place<'_>, argument: &[u8]) -> bool {
     }
 }
 
-/// The first of several arguments in a row that together list at least 32 bytes: a shell splits the
-/// list of a key's bytes if there are no quotes around it. Likewise the first words of a dump.
+/// The first of several arguments in a row that together list at least 32 bytes. A shell splits a
+/// list of a key's bytes if there are no quotes around it. Also finds the first words of a dump.
 /// Names of existing files do not count.
 fn split_list(arguments: &[OsString], places: &[Place<'_>]) -> Option<usize> {
-    // `symbolize` takes numbers: addresses, and indices of functions.
+    // `symbolize` takes numbers: addresses and indices of functions.
     if arguments.first().is_some_and(|verb| verb == "symbolize") {
         return None;
     }
@@ -211,8 +211,9 @@ fn split_list(arguments: &[OsString], places: &[Place<'_>]) -> Option<usize> {
     None
 }
 
-/// Whether a value that should name a file is 32 or 64 bytes in hexadecimal or in a list, alone,
-/// behind `key=`, or where no digest stands. If there is such a file, it is its name.
+/// Whether a value that should name a file is 32 or 64 bytes in hexadecimal or in a list: alone,
+/// after `key=`, or where a digest cannot stand. If a file of this name exists, the value is the
+/// file's name.
 fn names_no_file(value: &[u8]) -> bool {
     let named = value
         .strip_prefix(VARIABLE_PREFIX.as_bytes())
@@ -223,8 +224,9 @@ fn names_no_file(value: &[u8]) -> bool {
     (found || holds_list(named) || has_stray_bytes(named)) && !exists(named)
 }
 
-/// Whether a value that may name a file does: alone, with its name in the program behind `::`, or
-/// behind the name of a variable or of an option. What stands beside it must be no key.
+/// Whether a value that may name a file does name one: alone, before `::` and its name in the
+/// program, or after the name of a variable or of an option. The text beside the name must not be a
+/// key.
 fn names_path(kind: Kind, value: &[u8]) -> bool {
     let nothing: &[u8] = &[];
     let (before, name) = match kind {
@@ -237,15 +239,15 @@ fn names_path(kind: Kind, value: &[u8]) -> bool {
     !is_key(before) && (is_path(name) || (is_path(file) && !is_key(behind)))
 }
 
-/// What is in front of `separator`, and what is behind it.
+/// The parts before and after `separator`.
 fn cut<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let mut windows = text.windows(separator.len());
     let at = windows.position(|window| window == separator)?;
     Some((text.get(..at)?, text.get(at + separator.len()..)?))
 }
 
-/// Whether there is such a file, or the folder that it would be in. The folder `/` says nothing: a
-/// key in base64 may begin with it.
+/// Whether the file or its folder exists. The folder `/` does not count: a key in base64 may begin
+/// with it.
 fn is_path(name: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(name) else {
         return false;
@@ -271,9 +273,9 @@ fn hide_named(value: &[u8]) {
 }
 
 /// An error of the parser, without values that may be secrets. If any option on the command line is
-/// about secrets, this hides arguments without an option and the values of options about secrets:
-/// a shell may have split one. Values of other options are shown, and so are names of files that
-/// exist. Of what is hidden, the error says where it stands.
+/// about secrets, this hides arguments without an option and the values of options about secrets,
+/// because a shell may have split a secret. It shows the values of other options and the names of
+/// existing files. For hidden values, the error says where they stand.
 pub(crate) fn redacted(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let talks = arguments
         .iter()

@@ -1,31 +1,33 @@
-//! Bounds of what is printed about files that no signature vouches for.
+//! Bounds on the text that is printed about untrusted files.
 //!
 //! A short file can name a long text a thousand times, or have one wide entry among many narrow
-//! ones. What is printed about it would then be the product of the two. So every text that may be
-//! printed more than once is cut, and every list ends with a count of what it leaves out.
+//! ones. The size of the output would then be the product of the two. So every text that may be
+//! printed more than once is cut, and every list ends with a count of the entries that it leaves
+//! out.
 
 use std::fmt::{self, Write as _};
 
 use crate::escape::{safe, safe_beginning};
 
-/// The widest cell to which the other cells of its column are padded, in characters. Names of
-/// files, functions and sections are shorter; a wider cell only moves the rest of its own row.
+/// The maximum width to which the cells of a column are padded, in characters. Names of files,
+/// functions and sections are shorter. A wider cell only shifts the rest of its own row.
 pub(crate) const MAX_COLUMN: usize = 100;
 
-/// How many entries of one list are printed as text. JSON has all of them: a manifest is bounded
-/// itself. The largest known list of a real program has some thousands, which are for machines.
+/// The maximum number of entries of one list in text output. JSON has all of them, because a
+/// manifest is bounded itself. The longest known list of a real program has some thousand entries,
+/// which are for machines.
 pub(crate) const MAX_LISTED: usize = 1000;
 
-/// The longest text about one host and one artifact, in bytes: the same text of an artifact may be
+/// The maximum length of a text about one host and one artifact, in bytes. The same text may be
 /// printed for every host of a fleet.
 pub(crate) const MAX_REASON_LEN: usize = 1000;
 
-/// The longest message of an error, in bytes (64 KiB): an error may quote a whole manifest, and is
-/// printed in a document and on standard error.
+/// The maximum length of an error message, in bytes (64 KiB). An error may quote a whole manifest,
+/// and is printed both in a document and on standard error.
 pub(crate) const MAX_MESSAGE_LEN: usize = 1 << 16;
 
-/// A text of at most `most` bytes, made [`safe`], and a mark where the rest of it was. The text is
-/// made no further than that: it may be endless.
+/// The first `most` bytes of a text, made [`safe`], and a mark if there is more. The text is
+/// formatted only up to that point, because it may be endless.
 pub(crate) fn excerpt(text: impl fmt::Display, most: usize) -> String {
     let mut short = Short {
         text: String::new(),
@@ -37,7 +39,7 @@ pub(crate) fn excerpt(text: impl fmt::Display, most: usize) -> String {
     }
 }
 
-/// The first `most` bytes of a text as it is, and whether there was more.
+/// The first `most` bytes of a text, unchanged, and whether there is more.
 pub(crate) fn beginning(mut text: String, most: usize) -> (String, bool) {
     let is_cut = text.len() > most;
     text.truncate(text.floor_char_boundary(most));
@@ -77,7 +79,7 @@ mod tests {
         assert_eq!(beginning(text("aéb"), 2), (text("a"), true));
     }
 
-    /// A text may have the mark itself, or half of it where it is cut.
+    /// A text may contain the mark itself, or half of it where the text is cut.
     #[test]
     fn what_was_cut_is_shown_like_nothing_else() {
         let most = 5;

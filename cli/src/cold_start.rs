@@ -1,4 +1,4 @@
-//! The cold-start lint as the verbs show it.
+//! How verbs show the cold-start lint.
 
 use edgec_builder::{WorkerProgram, unverified};
 use edgec_compiler::{ENGINE_VERSION, Finding, Kind, ReadError, Rule};
@@ -7,16 +7,16 @@ use serde::Serialize;
 use crate::failure::chain;
 use crate::render::{self, safe};
 
-/// What the engine loses when it instantiates a program.
+/// What slows the instantiation of a program.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ColdStart {
-    /// What costs most comes first; at most [`MAX_NOTES`].
+    /// The most expensive findings come first; at most [`MAX_NOTES`].
     findings: Vec<Note>,
-    /// How many more there are.
+    /// How many more findings there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     more: Option<usize>,
-    /// Why there are no findings, where that is no good news.
+    /// If there are no findings for a bad reason: the reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     unknown: Option<String>,
 }
@@ -28,28 +28,28 @@ struct Note {
     finding: Finding,
     message: String,
     hint: &'static str,
-    /// For each instance; none where it depends on the program.
+    /// The estimate for each instance. `None` if it depends on the program.
     estimated_nanoseconds: Option<u64>,
-    /// Too little to be printed as text.
+    /// Whether the finding is too small for text output.
     minor: bool,
-    /// Whether the core module is none of the program's: it came with the component that edgec made
-    /// of a core module.
+    /// Whether the core module is not the program's own: it came with the component that edgec made
+    /// from a core module.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     of_adapter: bool,
 }
 
-/// What to do about what comes with a component that edgec makes.
+/// What to do about findings in a component that edgec made.
 const ADAPTER: &str = "--kind module builds the core module as it is, without this";
 
-/// More notes than this are for machines.
+/// The maximum number of notes in text output. More are for machines.
 const MOST: usize = 12;
 
-/// How many findings a document has. There are at most ten of one core module.
+/// The maximum number of findings in a document. One core module has at most ten.
 const MAX_NOTES: usize = 1000;
 
 impl ColdStart {
-    /// Of a program that was built, with the causes. `is_adapted` says whether edgec made the
-    /// component of a core module.
+    /// For a program that was built, with the causes. `is_adapted` says whether edgec made the
+    /// component from a core module.
     pub(crate) fn of_program(
         findings: Result<Vec<Finding>, ReadError>,
         kind: Kind,
@@ -58,8 +58,7 @@ impl ColdStart {
         Self::new(findings, Origin { kind, is_adapted })
     }
 
-    /// Of an image that is not trusted, given its engine's version and its section
-    /// `.wasmtime.info`.
+    /// For an untrusted image, from its engine's version and its section `.wasmtime.info`.
     pub(crate) fn of_image(engine: &str, info: Option<&[u8]>, kind: Kind) -> Self {
         let major = |version: &str| version.split('.').next().map(str::to_owned);
         if major(engine) != major(ENGINE_VERSION) {
@@ -73,7 +72,7 @@ impl ColdStart {
             Err(error) => return Self::unknown(chain(&error)),
         };
         let findings = unverified::lint(&program, info, kind);
-        // An image does not tell where its core modules came from.
+        // An image does not say where its core modules came from.
         let is_adapted = false;
         Self::new(findings, Origin { kind, is_adapted })
     }
@@ -83,7 +82,8 @@ impl ColdStart {
             Ok(findings) => findings,
             Err(error) => return Self::unknown(chain(&error)),
         };
-        // What is refused, then what costs most; last what depends on the program.
+        // First what a host refuses, then the most expensive findings, last those that depend on
+        // the program.
         findings.sort_by_key(|finding| {
             let refused = finding.rule == Rule::PoolLimits;
             std::cmp::Reverse((refused, finding.nanoseconds()))
@@ -108,7 +108,7 @@ impl ColdStart {
         }
     }
 
-    /// What is worth a line.
+    /// The findings that deserve a line.
     fn notable(&self) -> impl Iterator<Item = &Note> {
         self.findings.iter().filter(|note| !note.minor)
     }
@@ -121,7 +121,7 @@ impl ColdStart {
         let mut hinted = Vec::new();
         for note in self.notable().take(MOST) {
             eprintln!("note[{}]: {input}: {}", note.rule(), note.message);
-            // One way out a rule is enough.
+            // One hint for each rule is enough.
             if !hinted.contains(&note.hint) {
                 eprintln!("  hint: {}", note.hint);
                 hinted.push(note.hint);
@@ -133,7 +133,7 @@ impl ColdStart {
         }
     }
 
-    /// The section of an inspection, empty when nothing is lost.
+    /// The section of an inspection. It is empty if there are no findings.
     pub(crate) fn section(&self) -> String {
         let mut rows: Vec<Vec<String>> = self
             .notable()
@@ -157,23 +157,23 @@ impl ColdStart {
     }
 }
 
-/// What findings are about.
+/// The program that the findings are about.
 #[derive(Clone, Copy)]
 struct Origin {
     kind: Kind,
-    /// Whether edgec made the component of a core module.
+    /// Whether edgec made the component from a core module.
     is_adapted: bool,
 }
 
 impl Note {
     fn new(mut finding: Finding, origin: Origin) -> Self {
-        // Names in programs and images may be any text.
+        // Names in programs and images can be any text.
         let module = finding.module.iter_mut().map(|module| &mut module.name);
         let cause = finding.cause.iter_mut().map(|cause| &mut cause.name);
         for name in module.chain(cause).flatten() {
             *name = safe(name);
         }
-        // The core module that the component was made of is the first one in it.
+        // The core module from which the component was made is the first one in it.
         let module = finding.module.as_ref().filter(|_| origin.is_adapted);
         let of_adapter = module.is_some_and(|module| module.index > 0);
         let (whose, hint) = match of_adapter {

@@ -1,4 +1,4 @@
-//! One file a verb: its arguments and what it does with them.
+//! One file for each verb: its arguments, and what it does with them.
 
 pub(crate) mod advisories;
 pub(crate) mod audit;

@@ -1,15 +1,15 @@
-//! Where two artifacts differ, as it is shown.
+//! How the differences of two artifacts are shown.
 
 use edgec_builder::difference::Place;
 use serde::Serialize;
 
 use crate::render::{cell_of, safe};
 
-/// One place where two things differ; a side that has nothing there is absent.
+/// One difference. If one side has no value, it is `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Difference {
-    /// Where: a field of the manifest, such as `builder.stages.optimize.settings.level`. Its names
-    /// are made safe, and quoted where they have spaces.
+    /// The place: a field of the manifest, such as `builder.stages.optimize.settings.level`. Its
+    /// names are safe, and quoted if they contain spaces.
     pub(crate) at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) a: Option<String>,

@@ -1,14 +1,14 @@
-//! Text from elsewhere, made safe for a terminal, and never shown like another text.
+//! Makes foreign text safe for a terminal. Two different texts never look the same.
 
 use edgec_artifact::is_unseen;
 
-/// Whether text shows the character's number instead, because it is not seen or not assigned.
+/// Whether a character is replaced by its number, because it is invisible or not assigned.
 pub(crate) fn is_escaped(c: char) -> bool {
     is_unseen(c) || is_unassigned(c)
 }
 
-/// Whether the standard library knows no such character: terminals do not agree on what to show for
-/// it, nor how wide. The library escapes those, control characters and spaces.
+/// Whether the standard library does not know the character. Terminals do not agree on what to show
+/// for it, or how wide. The library escapes such characters, control characters and spaces.
 fn is_unassigned(c: char) -> bool {
     if c.is_ascii() {
         return false;
@@ -18,48 +18,49 @@ fn is_unassigned(c: char) -> bool {
     text.escape_debug().nth(1) != Some(c)
 }
 
-/// What stands where the rest of a text was cut off. No text is shown like it, as [`safe`] says.
+/// Marks where a text was cut. No other text looks like this, as [`safe`] explains.
 pub(crate) const CUT: &str = "\\…";
 
-/// Text from an artifact or an input, made safe for a terminal, and never shown like another text.
+/// Text from an artifact or an input, made safe for a terminal. Two different texts never look the
+/// same.
 ///
-/// What is not seen is shown by its number, as `\u{202e}`. A backslash of the text is doubled where
-/// it would read as the beginning of an escape: in front of `u{`, `…`, another backslash, or what
-/// is escaped itself. Elsewhere it stays, so that `C:\app` is shown as it is.
+/// An invisible character is shown by its number, such as `\u{202e}`. A backslash of the text is
+/// doubled if it would look like the beginning of an escape: before `u{`, `…`, another backslash,
+/// or an escaped character. Other backslashes stay, so `C:\app` is shown unchanged.
 ///
-/// Text that was made safe is not made safe again: its escapes would be taken for the text's own.
+/// Safe text must not be made safe again: its escapes would look like the text's own.
 pub(crate) fn safe(text: &str) -> String {
     escaped(text, false, false)
 }
 
-/// The beginning of a text, made [`safe`], and a mark where the rest of it was.
+/// The beginning of a text, made [`safe`], and a mark if the text was cut.
 pub(crate) fn safe_beginning(text: &str) -> String {
     escaped(text, false, true)
 }
 
-/// Text as a cell of a table or an entry of a list, made [`safe`]. It is quoted where it could be
-/// taken for several cells, for none, or for a word that stands for nothing.
+/// Text for a cell of a table or an entry of a list, made [`safe`]. It is quoted if it could look
+/// like several cells, like no cell, or like a word for a missing value.
 pub(crate) fn cell(text: &str) -> String {
     cell_of(text, false)
 }
 
-/// As [`cell`], of a text or only of its beginning.
+/// Like [`cell`], for a text or only its beginning.
 pub(crate) fn cell_of(text: &str, is_cut: bool) -> String {
     escaped(text, text.contains(' ') || is_misread(text), is_cut)
 }
 
-/// As [`cell`], for a place in a line where such marks as `=` and commas separate.
+/// Like [`cell`], for a place in a line that has separators such as `=` and commas.
 pub(crate) fn word(text: &str) -> String {
     let separates = text.contains([' ', '=', ',', ':', '(', ')']);
     escaped(text, separates || is_misread(text), false)
 }
 
-/// Whether a text looks like nothing, or as if it were quoted.
+/// Whether a text looks like a missing value, or as if it were quoted.
 fn is_misread(text: &str) -> bool {
     text.starts_with('"') || ["", "-", "none"].contains(&text)
 }
 
-/// A cell of text that was made [`safe`] before: quoted if it could be taken for several.
+/// A cell with text that is already [`safe`]. It is quoted if it could look like several cells.
 pub(crate) fn safe_cell(shown: &str) -> String {
     match shown.contains(' ') {
         true => format!("\"{}\"", shown.replace('"', "\\\"")),
@@ -74,7 +75,7 @@ fn escaped(text: &str, is_quoted: bool, is_cut: bool) -> String {
     }
     let mut rest = text.chars();
     while let Some(c) = rest.next() {
-        // Whether a backslash would read as the beginning of an escape.
+        // Whether a backslash would look like the beginning of an escape.
         let reads_on = || match rest.as_str().chars().next() {
             None => is_quoted || is_cut,
             Some('\\' | '…') => true,
@@ -98,8 +99,7 @@ fn escaped(text: &str, is_quoted: bool, is_cut: bool) -> String {
     shown
 }
 
-/// Lines that are passed on, or in which text was made [`safe`] before: only what is not seen is
-/// escaped.
+/// A line that is passed on, or that contains [`safe`] text: only invisible characters are escaped.
 pub(crate) fn passed_on(line: &str) -> String {
     let mut shown = String::with_capacity(line.len());
     for c in line.chars() {
@@ -121,7 +121,7 @@ pub(crate) fn path(path: &std::path::Path) -> String {
 mod tests {
     use super::*;
 
-    /// What is shown is read back by the rule of `safe`.
+    /// Reverses `safe`.
     fn read(shown: &str) -> String {
         let mut text = String::new();
         let mut rest = shown;
@@ -134,7 +134,7 @@ mod tests {
             let behind = rest.trim_start_matches('\\');
             let run = rest.len() - behind.len();
             if !behind.starts_with("u{") && !behind.starts_with('…') {
-                // The last of a run is not doubled.
+                // The last backslash of a run is not doubled.
                 text.push_str(&"\\".repeat(run.div_ceil(2)));
                 rest = behind;
                 continue;
@@ -151,7 +151,7 @@ mod tests {
         text
     }
 
-    /// All texts of up to five of the characters that escapes are made of.
+    /// All texts of up to five of the characters that occur in escapes.
     #[test]
     fn different_texts_are_shown_differently() {
         let alphabet = ['\\', 'u', '{', '}', '"', ' ', '…', '\u{a}'];
@@ -172,7 +172,7 @@ mod tests {
                 texts.iter().map(|text| show(text)).collect();
             assert_eq!(shown.len(), texts.len());
         }
-        // Nothing that is whole looks as if it were cut.
+        // No complete text looks as if it were cut.
         assert!(texts.iter().all(|text| {
             let run = |shown: &str| {
                 shown

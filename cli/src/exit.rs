@@ -1,8 +1,8 @@
-//! Exit codes: whose turn it is to act.
+//! Exit codes, which say who must act.
 
 use std::process::ExitCode;
 
-/// Whose turn it is to act, as an exit code.
+/// Who must act, as an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// The input or the artifact is at fault.
@@ -13,7 +13,7 @@ pub(crate) enum Exit {
     Environment = 3,
 }
 
-/// As the system takes it.
+/// The exit code in the standard library's type.
 pub(crate) fn code(exit: Exit) -> ExitCode {
     ExitCode::from(exit as u8)
 }

@@ -1,6 +1,6 @@
-//! The names of an artifact's exports, even if its manifest only sums them up. Every image has the
-//! names, since the engine finds exports by name. They count only if they fit the digest in the
-//! manifest.
+//! The names of an artifact's exports, even if its manifest has only their digest. Every image has
+//! the names, because the engine finds exports by name. They count only if they match the digest in
+//! the manifest.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use crate::workers;
 
 const CODE: &str = "exports";
 
-/// The names that the manifest lists. If it sums them up: the names in the image, if they fit its
-/// digest.
+/// The names in the manifest. If the manifest has only their digest, the names in the image, if
+/// they match the digest.
 pub(crate) fn names<'m>(
     manifest: &'m Manifest,
     image: &Image<'_>,

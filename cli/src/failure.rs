@@ -1,4 +1,4 @@
-//! How a failure reaches the user: what, where, what to do, and the exit code.
+//! Failures as the user sees them: what failed, where, what to do, and the exit code.
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -12,21 +12,21 @@ use crate::key_material::{masked, without_seeds};
 use crate::render::{self, Format};
 
 /// One error, ready to be shown, on standard error or in a document. Its texts quote arguments and
-/// files, so none of them keeps what looks like key material.
+/// files, so everything that looks like key material is removed from them.
 #[derive(Debug, Serialize)]
 pub(crate) struct Failure {
     #[serde(skip)]
     exit: Exit,
-    /// A short name that does not change between releases.
+    /// A short name, which is the same in all releases.
     code: &'static str,
-    /// The file or argument that it is about, made safe.
+    /// The file or argument that the failure is about; safe.
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<String>,
     message: String,
-    /// Whether the message is longer than what is kept of it.
+    /// Whether the message was cut.
     #[serde(rename = "messageCut", skip_serializing_if = "std::ops::Not::not")]
     is_cut: bool,
-    /// Whether what the message quotes was made safe before.
+    /// Whether quoted text in the message is already safe.
     #[serde(skip)]
     is_safe: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,8 +47,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, in whose message text from elsewhere was made safe: it is not escaped
-    /// again.
+    /// The same failure, whose message already quotes foreign text safely: it is not escaped again.
     pub(crate) fn with_safe_message(mut self) -> Self {
         self.is_safe = true;
         self
@@ -78,13 +77,13 @@ impl Failure {
         self.about_safe(safe(&subject.to_string()))
     }
 
-    /// As [`Self::about`], by text that was made safe.
+    /// Like [`Self::about`], for text that is already safe.
     pub(crate) fn about_safe(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(masked(&subject.into()));
         self
     }
 
-    /// Names what the failure is about, when nothing nearer to it was named.
+    /// Names what the failure is about, if nothing more specific was named.
     pub(crate) fn or_about(self, subject: impl std::fmt::Display) -> Self {
         match self.subject {
             Some(_) => self,
@@ -92,7 +91,7 @@ impl Failure {
         }
     }
 
-    /// As [`Self::or_about`], by text that was made safe.
+    /// Like [`Self::or_about`], for text that is already safe.
     pub(crate) fn or_about_safe(self, subject: impl Into<String>) -> Self {
         match self.subject {
             Some(_) => self,
@@ -100,13 +99,13 @@ impl Failure {
         }
     }
 
-    /// Says what to do.
+    /// Adds a hint.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(masked(&hint.into()));
         self
     }
 
-    /// Replaces the message by what is made of it.
+    /// Replaces the message by a longer one that contains it.
     pub(crate) fn saying(mut self, message: String) -> Self {
         let (message, is_cut) = shown(message);
         self.message = message;
@@ -123,7 +122,7 @@ impl Failure {
         }
     }
 
-    /// The same failure, of the file instead of the machine.
+    /// The same failure, but blames the file instead of the machine.
     pub(crate) fn rejected_as(mut self, code: &'static str) -> Self {
         self.exit = Exit::Rejected;
         self.code = code;
@@ -146,8 +145,8 @@ impl Failure {
         code(self.exit)
     }
 
-    /// Prints to standard error: everything for people; only one line beside a JSON document, which
-    /// has the rest.
+    /// Prints to standard error. Beside a JSON document, which has the details, prints only one
+    /// line.
     pub(crate) fn tell(&self, format: Format) {
         match format {
             Format::Text => self.print(),
@@ -155,7 +154,8 @@ impl Failure {
         }
     }
 
-    /// Ends a command that prints nothing else. With `--format json`, the failure is the document.
+    /// Ends a command that prints nothing else. With `--format json`, prints the failure as the
+    /// document.
     pub(crate) fn end(&self, format: Format) -> ExitCode {
         #[derive(Serialize)]
         struct Document<'a> {
@@ -173,14 +173,14 @@ impl Failure {
         self.print_as("error");
     }
 
-    /// As [`Self::print`]; what it is about did not fail.
+    /// Like [`Self::print`], but as a warning: nothing failed.
     pub(crate) fn print_warning(&self) {
         self.print_as("warning");
     }
 
     fn print_as(&self, kind: &str) {
         eprintln!("{}", self.line(kind));
-        // A mark of their own: a message that quotes a foreign text must not look like a hint.
+        // These lines have their own mark, so that a quoted foreign text cannot look like a hint.
         for line in self.lines().skip(1) {
             eprintln!("  | {line}");
         }
@@ -189,7 +189,7 @@ impl Failure {
         }
     }
 
-    /// The place in a text that the other lines of the message show, for a line of its own.
+    /// The place in a text that the other lines of the message show, on its own line.
     fn place(&self) -> String {
         let rest = self.message.lines().skip(1);
         let mut places = rest.filter_map(|line| line.trim_start().strip_prefix("--> "));
@@ -204,8 +204,7 @@ impl Failure {
         format!("{kind}[{}]: {subject}{first}", self.code)
     }
 
-    /// The lines of the message, made safe: messages quote artifacts and inputs that are not
-    /// trusted.
+    /// The lines of the message, made safe, because messages quote untrusted artifacts and inputs.
     fn lines(&self) -> impl Iterator<Item = String> {
         let last = self.message.lines().count().saturating_sub(1);
         let lines = self.message.lines().enumerate();
@@ -220,14 +219,14 @@ impl Failure {
     }
 }
 
-/// What is shown of a message, and whether that is only its beginning.
+/// The part of a message that is shown, and whether the message was cut.
 fn shown(message: impl Into<String>) -> (String, bool) {
     let (message, is_cut) = beginning(message.into(), MAX_MESSAGE_LEN);
     (masked(&message), is_cut)
 }
 
 /// An error of the engine and its causes, in the engine's own layout. Leaves out the backtrace of
-/// edgec's own code that `RUST_BACKTRACE` would add.
+/// edgec's own code, which `RUST_BACKTRACE` would add.
 pub(crate) fn trace(error: &wasmtime::Error) -> String {
     let mut text = error.to_string();
     let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();

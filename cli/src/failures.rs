@@ -1,7 +1,7 @@
-//! What the errors of the libraries are to the user: one file a library.
+//! Failures from the errors of the libraries: one file for each library.
 //!
-//! Each gives an error its code, its exit code and a hint. What a file that was refused is instead,
-//! `file_kind` adds.
+//! Each file gives an error its code, its exit code and a hint. If a file was refused, `file_kind`
+//! adds what kind of file it is.
 
 pub(crate) mod builder;
 pub(crate) mod compiler;

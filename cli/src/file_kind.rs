@@ -1,8 +1,8 @@
-//! Says what a file is: one that a verb refused, and one that an output would replace. No other
-//! code recognises kinds of files.
+//! Recognises kinds of files: a file that a verb refused, and a file that an output would replace.
+//! No other code does this.
 //!
-//! A verb that cannot read a file says what the file is, and which verb or tool takes it. A guess
-//! never decides what is compiled or trusted. It decides which old files stay where they are.
+//! If a verb cannot read a file, it says what the file is, and which verb or tool takes it. A guess
+//! never decides what is compiled or trusted. It decides only which old files are kept.
 
 mod hint;
 mod own;
@@ -28,9 +28,9 @@ pub(crate) enum Wanted {
     DebugFile,
     /// The envelope of an artifact.
     Envelope,
-    /// What is to be signed elsewhere, of an artifact.
+    /// The bytes of an artifact that are to be signed elsewhere.
     Pae,
-    /// What is to be signed elsewhere, of a trust policy.
+    /// The bytes of a trust policy that are to be signed elsewhere.
     PolicyPae,
     /// A trust policy, signed or not.
     Policy,
@@ -87,8 +87,8 @@ enum FileKind {
     Tar,
 }
 
-/// Adds to the failure of a file that a verb refused. If the file is of another kind than the
-/// wanted one, the message says so, and the file is at fault. A damaged file of the right kind
+/// Improves the failure of a file that a verb refused. If the file is of another kind than the
+/// expected one, the message says so, and the file is at fault. A damaged file of the right kind
 /// keeps its failure.
 pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure {
     let Some(kind) = recognise(bytes).filter(|kind| !kind.is(wanted)) else {
@@ -109,7 +109,7 @@ pub(crate) fn explain(failure: Failure, bytes: &[u8], wanted: Wanted) -> Failure
     failure.instead(message, kind.hint(wanted))
 }
 
-/// As [`explain`], for a file that was read elsewhere.
+/// Like [`explain`], for a file that was read elsewhere.
 pub(crate) fn explain_file(failure: Failure, path: &Path, wanted: Wanted) -> Failure {
     match read_ends(path) {
         Some(bytes) => explain(failure, &bytes, wanted),
@@ -117,19 +117,19 @@ pub(crate) fn explain_file(failure: Failure, path: &Path, wanted: Wanted) -> Fai
     }
 }
 
-/// What an output must not replace.
+/// A file that an output must not replace.
 pub(crate) struct InTheWay {
     /// What it is.
     pub(crate) what: &'static str,
-    /// Whether no tool makes it again.
+    /// Whether no tool can make it again.
     pub(crate) lost_for_ever: bool,
 }
 
-/// What lies at `path`, a regular file, if no output of the kind `wanted` may replace it.
+/// The regular file at `path`, if no output of the kind `wanted` may replace it.
 ///
 /// # Errors
 ///
-/// Where the file cannot be read.
+/// If the file cannot be read.
 pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InTheWay>> {
     let bytes = match front_and_end(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -138,7 +138,7 @@ pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InThe
     let kind = recognise(&bytes);
     let gives_way = kind.is_some_and(|kind| kind.gives_way_to(wanted));
     let other = match kind {
-        // The two ends do not say whose it is, and whether there is more than one.
+        // The two ends do not say who wrote it, or whether there is more than one.
         Some(FileKind::Envelope) if gives_way && !own::is_envelope(path)? => {
             Some("an envelope of another tool, or more than one envelope,")
         }
@@ -163,8 +163,8 @@ pub(crate) fn in_the_way(path: &Path, wanted: Wanted) -> io::Result<Option<InThe
     }))
 }
 
-/// Whether bytes are an artifact, an envelope, a signed policy or what is to be signed, by how they
-/// begin or end. Signatures and digests in them look like keys.
+/// Whether bytes are an artifact, an envelope, a signed policy or bytes to sign, judged by their
+/// beginning or end. Signatures and digests in them look like keys.
 pub(crate) fn is_about_signatures(bytes: &[u8]) -> bool {
     matches!(
         recognise(bytes),
@@ -178,10 +178,10 @@ pub(crate) fn is_about_signatures(bytes: &[u8]) -> bool {
     )
 }
 
-/// How much of a file's front is read, in bytes (64 KiB).
+/// How many bytes are read at a file's front (64 KiB).
 const FRONT: usize = 64 << 10;
 
-/// The front and the last bytes of a regular file, put together.
+/// The front and the last bytes of a regular file, joined.
 fn read_ends(path: &Path) -> Option<Zeroizing<Vec<u8>>> {
     if path.as_os_str() == STDIN || !path.metadata().ok()?.is_file() {
         return None;
@@ -194,7 +194,7 @@ fn front_and_end(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     use std::io::{Seek as _, SeekFrom};
     let mut file = std::fs::File::open(path)?;
     let length = file.metadata()?.len();
-    // Room for all of it at once: a buffer that grows leaves copies behind.
+    // Allocated for everything at once: a growing buffer would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(FRONT + ARTIFACT_END.len() + 64));
     let front = FRONT as u64;
     (&mut file).take(front).read_to_end(&mut bytes)?;
@@ -224,7 +224,7 @@ impl Wanted {
         }
     }
 
-    /// The code of the failure of a file that is something else.
+    /// The code of the failure for a file of the wrong kind.
     fn code(self) -> &'static str {
         match self {
             Wanted::Program => "not-wasm",
@@ -256,9 +256,9 @@ impl FileKind {
         }
     }
 
-    /// Whether an output takes the place of such a file: of an empty one, and of one of its own
-    /// kind. An artifact takes that of an image that Wasmtime compiled, of an artifact that was cut
-    /// off, and of a pointer of Git LFS: Git has the file that it stands for. No other.
+    /// Whether an output may replace such a file: an empty one, and one of its own kind. An
+    /// artifact may also replace an image that Wasmtime compiled, an artifact that was cut off, and
+    /// a pointer of Git LFS, because Git has the file that it points to.
     fn gives_way_to(self, wanted: Wanted) -> bool {
         match self {
             Self::Empty => true,

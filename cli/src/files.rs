@@ -1,4 +1,4 @@
-//! Files: written whole or not at all, read with a bound, and what is said if that fails.
+//! Files: written completely or not at all, read with a bound, and the failures of both.
 
 mod input;
 mod output;
@@ -30,21 +30,21 @@ pub(crate) use secret::{
 };
 pub(crate) use way::remedy_of_way;
 
-/// Writes a file of this kind under a temporary name beside its own and renames it: a reader sees
-/// the old file or the new one, and a failure leaves the old one.
+/// Writes a file of this kind under a temporary name in the same folder, and renames it. A reader
+/// sees the old file or the new one, and a failure keeps the old one.
 pub(crate) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failure> {
     signals::uninterrupted(|| stage(path, bytes, kind)?.commit())
 }
 
-/// A file that is complete on disk and has not replaced its predecessor yet.
+/// A file that is complete on disk and has not replaced the old file yet.
 pub(crate) struct Staged {
     kind: Wanted,
     file: Aside,
 }
 
-/// Writes the new file beside the old one. A private key is for its owner only. Another file gets
-/// the old file's mode, or the one that the process's umask gives. What lies at `path` is looked at
-/// when the new file takes its place.
+/// Writes the new file beside the old one. Only its owner can read a private key. Another file gets
+/// the old file's mode, or the mode that the process's umask gives. The old file is checked when
+/// the new one replaces it.
 pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, Failure> {
     let mode = match kind {
         Wanted::PrivateKey => NewMode::OwnerOnly,
@@ -57,12 +57,12 @@ pub(crate) fn stage(path: &Path, bytes: &[u8], kind: Wanted) -> Result<Staged, F
 }
 
 impl Staged {
-    /// Puts the new file in the old one's place.
+    /// Replaces the old file.
     pub(crate) fn commit(self) -> Result<(), Failure> {
         commit_all(vec![self])
     }
 
-    /// Puts the new file in place unless there is one already; `false` then.
+    /// Puts the new file in place, unless a file is already there; then returns `false`.
     pub(crate) fn commit_if_absent(self) -> Result<bool, Failure> {
         let path = self.file.path().to_owned();
         let put = self.file.put_if_absent();
@@ -70,8 +70,8 @@ impl Staged {
     }
 }
 
-/// Puts all new files in the places of the old ones. If one of the old files must not be replaced,
-/// or one of the new ones cannot take its place, all old files are where they were.
+/// Replaces all old files with the new ones. If an old file must not be replaced, or a new one
+/// cannot be put in place, all old files are put back.
 pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
     for it in &staged {
         refuse_other(it.file.path(), it.kind)?;
@@ -86,14 +86,14 @@ pub(crate) fn commit_all(staged: Vec<Staged>) -> Result<(), Failure> {
     })
 }
 
-/// Makes a folder for outputs and those above it, where there are none.
+/// Makes a folder for outputs, and the missing folders above it.
 pub(crate) fn make_folder(new: &mut NewFolders, path: &Path) -> Result<(), Failure> {
     let made = new.make(path, FolderKind::Outputs);
     made.map_err(|error| cannot("create", path, &error))
 }
 
-/// Makes a folder and those above it, if there are none, for this user alone: a key is not read
-/// from where others can put another in its place.
+/// Makes a folder and the missing folders above it, for this user alone. edgec reads no key from a
+/// folder in which others can replace it.
 pub(crate) fn create_private(path: &Path) -> Result<(), Failure> {
     let mut new = NewFolders::default();
     match new.make(path, FolderKind::Private) {
@@ -113,13 +113,13 @@ pub(crate) fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
     if verb == "read" && error.kind() == io::ErrorKind::IsADirectory {
         return folder_named(path);
     }
-    // The innermost cause is the system's; what is around it names temporary files.
+    // The innermost cause is the system's. The outer ones name temporary files.
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
     let cause = cause.to_string();
-    // The name of the temporary file, which `tempfile` adds.
+    // Removes the name of the temporary file, which `tempfile` adds.
     let cause = cause.split(" at path ").next().unwrap_or_default();
     let failure = Failure::environment(
         "io",
@@ -151,7 +151,7 @@ pub(crate) fn remedy(kind: io::ErrorKind) -> Option<&'static str> {
 /// What to do if a folder is named instead of a file.
 pub(crate) const NAME_THE_FILES: &str = "this is a folder: name the files in it";
 
-/// The failure of a folder where a file should be named.
+/// The failure for a folder in place of a file.
 fn folder_named(path: &Path) -> Failure {
     Failure::new(Exit::Rejected, "not-a-file", "not a regular file")
         .about(path.display())

@@ -1,4 +1,5 @@
-//! `edgec build --fleet`: from hosts to the targets that a build is for, explained.
+//! `edgec build --fleet`: chooses the targets of a build for a fleet of hosts, and explains the
+//! choice.
 
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub(crate) struct FleetArguments {
     fleet_best: bool,
 }
 
-/// Which host is to be given what.
+/// Which host gets which target.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct FleetPlan {
@@ -43,12 +44,12 @@ struct Given {
     #[serde(skip)]
     cell: String,
     target: &'static str,
-    /// The best that the host could run.
+    /// The best target that the host could run.
     best: &'static str,
 }
 
 impl FleetArguments {
-    /// The plan, where a fleet is named.
+    /// The plan, if the user named a fleet.
     pub(crate) fn plan(&self, profile: EngineProfile) -> Result<Option<FleetPlan>, Failure> {
         let Some(path) = &self.fleet else {
             return Ok(None);
@@ -80,7 +81,7 @@ impl FleetArguments {
     }
 }
 
-/// Why a fleet cannot be built for. One run names all hosts that are in the way, in their order.
+/// Why no build is possible for a fleet. Names all hosts that prevent it, in their order.
 fn unplanned(error: FleetError) -> Failure {
     match error {
         FleetError::Unserved(hosts) => {
@@ -97,7 +98,7 @@ fn unplanned(error: FleetError) -> Failure {
 }
 
 impl FleetPlan {
-    /// Which host gets what, and what it could run instead.
+    /// The target of each host, and what the host could run instead.
     pub(crate) fn text(&self) -> String {
         let rows = self.hosts.iter().map(|host| {
             let better = match host.target == host.best {

@@ -1,4 +1,4 @@
-//! The examples in `--help`. Each is a command line that the program accepts.
+//! The examples in `--help`. A test parses each of them.
 
 use clap::{ColorChoice, Command};
 
@@ -14,8 +14,8 @@ pub(crate) fn finish(command: Command) -> Command {
     with_examples(command.version(version::line()).color(color), "")
 }
 
-/// Puts examples after the options of every verb that has examples, before any text that is there
-/// already. A group of verbs shows the first example of each of its verbs.
+/// Adds examples after the options of every verb that has examples, before any existing text. A
+/// group of verbs shows the first example of each of its verbs.
 fn with_examples(command: Command, path: &str) -> Command {
     let verbs: Vec<String> = command
         .get_subcommands()
@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use crate::command;
 
-    /// Every verb that does something, with its path.
+    /// Every verb that is not a group, with its path.
     fn verbs(command: &Command, path: &str, found: &mut Vec<(String, Command)>) {
         if !command.has_subcommands() {
             found.push((path.trim_start().to_owned(), command.clone()));
@@ -302,8 +302,8 @@ mod tests {
         }
     }
 
-    /// A verb with many options groups them under headings, and the same option has the same
-    /// heading everywhere.
+    /// A verb with many options groups them under headings. The same option has the same heading
+    /// everywhere.
     #[test]
     fn options_have_headings() {
         let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! Hosts that the command line names: profiles in files, fleets, this machine.
+//! The hosts that the command line names: profiles in files, fleets, this machine.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::file_kind::{Wanted, explain, explain_file};
 use crate::files;
 use crate::render::cell;
 
-/// What this machine is called where it has no other name.
+/// The name of this machine, if it has no other name.
 const HERE: &str = "this machine";
 
 /// A host with a name.
@@ -23,7 +23,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// The machine that this runs on.
+    /// The machine that this program runs on.
     pub(crate) fn here() -> Self {
         Self {
             name: HERE.to_owned(),
@@ -32,7 +32,7 @@ impl Host {
         }
     }
 
-    /// Reads a profile; one without a name has its file's.
+    /// Reads a profile. If it has no name, it gets its file's name.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = files::read_text(path)
             .map_err(|failure| explain_file(failure, path, Wanted::HostProfile))?;
@@ -63,15 +63,15 @@ impl Host {
     }
 }
 
-/// A fleet, its profiles read.
+/// A fleet, with its profiles.
 pub(crate) struct Hosts {
     pub(crate) mode: Option<Cover>,
     pub(crate) hosts: Vec<Host>,
-    /// Every file that says so.
+    /// Every file that was read.
     pub(crate) files: Vec<PathBuf>,
 }
 
-/// Reads a fleet and the profiles that it names, each beside it.
+/// Reads a fleet, and the profiles that it names, relative to the fleet's file.
 pub(crate) fn read_fleet(path: &Path) -> Result<Hosts, Failure> {
     let text = files::read_text(path)?;
     let fleet = Fleet::from_toml(&text).map_err(|error| {
@@ -103,7 +103,7 @@ pub(crate) fn read_fleet(path: &Path) -> Result<Hosts, Failure> {
     })
 }
 
-/// An answer names the host that it is about.
+/// Refuses hosts with the same name: an answer names the host that it is about.
 pub(crate) fn refuse_same_names(hosts: &[Host]) -> Result<(), Failure> {
     let mut seen = BTreeSet::new();
     match hosts.iter().find(|host| !seen.insert(&host.name)) {

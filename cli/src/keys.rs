@@ -1,5 +1,5 @@
-//! Keys in files: private ones, also under a passphrase, public ones in every encoding, and
-//! the one that is made for development.
+//! Keys in files: private keys, plain or encrypted, public keys in every encoding, and the
+//! development key.
 
 mod other;
 
@@ -20,27 +20,27 @@ use crate::signals;
 /// The variable that names a key file.
 pub(crate) const KEY_VARIABLE: &str = "EDGEC_KEY";
 
-/// Reads a private key that only its owner can read, asking for its passphrase where it
-/// has one; `passphrase` names a file that holds it.
+/// Reads a private key that only its owner can read. Asks for its passphrase if it has one;
+/// `passphrase` names a file with the passphrase.
 pub(crate) fn read(path: &Path, passphrase: Option<&Path>) -> Result<SecretKey, Failure> {
     let pem = files::read_secret(path, Sensitive::Key)
         .map_err(|failure| explain_file(failure, path, Wanted::PrivateKey))?;
     open(path, &pem, passphrase)
 }
 
-/// Finds early what is wrong with the file of a private key, as far as that is known without
-/// reading a secret.
+/// Finds early what is wrong with the file of a private key, as far as possible without reading a
+/// secret.
 pub(crate) fn look(path: &Path, passphrase: Option<&Path>) -> Result<(), Failure> {
     let is_exposed = files::look_at_key(path)
         .map_err(|failure| explain_file(failure, path, Wanted::PrivateKey))?;
-    // No key in it signs, and its content says why: it is refused, or it holds no private key.
+    // It cannot sign, and its content says why: it is refused, or it is not a private key.
     match is_exposed {
         true => read(path, passphrase).map(drop),
         false => Ok(()),
     }
 }
 
-/// The private key in a document that was read from `path`.
+/// The private key in a document, which was read from `path`.
 pub(crate) fn open(
     path: &Path,
     pem: &str,
@@ -55,7 +55,7 @@ pub(crate) fn open(
             Some(hint) => failure.hint(hint),
             None => failure,
         };
-        // Of a public key, its own hint says more.
+        // The hint for a public key says more.
         let is_public = pem.contains("BEGIN PUBLIC KEY");
         match error {
             SecretKeyError::Pem | SecretKeyError::Document(_) if !is_public => {
@@ -79,8 +79,8 @@ pub(crate) fn open(
         .map_err(|error| wrong(&error))
 }
 
-/// A user who names a passphrase takes the key for an encrypted one. `EDGEC_PASSPHRASE` says
-/// nothing about this key: all commands of a job may have it, so it brings no warning.
+/// Warns if a passphrase is given for a key that is not encrypted: its user may believe that it is.
+/// `EDGEC_PASSPHRASE` causes no warning, because all commands of a job may have it.
 fn warn_of_bare_key(path: &Path) {
     let message = "the private key is not encrypted: --passphrase-file is not read";
     Failure::usage("not-encrypted", message)
@@ -140,7 +140,7 @@ pub(crate) fn public_in(path: &Path, bytes: &[u8]) -> Result<(PublicKey, KeyEnco
     let text = String::from_utf8_lossy(bytes);
     public_from_text(&text).map_err(|failure| {
         let failure = failure.about(path.display());
-        // Of a private key, its own hint says more.
+        // The hint for a private key says more.
         match text.contains("PRIVATE KEY") {
             true => failure,
             false => explain(failure, bytes, Wanted::PublicKey),
@@ -148,8 +148,8 @@ pub(crate) fn public_in(path: &Path, bytes: &[u8]) -> Result<(PublicKey, KeyEnco
     })
 }
 
-/// Refuses a key without a form of its own in a file that only its owner can read, where it would
-/// be printed or written: a private key may be written so as well.
+/// Refuses to print or write a raw key from a file that only its owner can read, because a private
+/// key may have the same form.
 pub(crate) fn refuse_raw_secret(path: &Path, encoding: KeyEncoding) -> Result<(), Failure> {
     if encoding != KeyEncoding::Raw || !files::is_for_owner(path) {
         return Ok(());
@@ -183,7 +183,7 @@ pub(crate) fn public_from_text(text: &str) -> Result<(PublicKey, KeyEncoding), F
     })
 }
 
-/// The files of the development key, which may not be there yet.
+/// The files of the development key, which may not exist yet.
 pub(crate) struct Development {
     folder: PathBuf,
     private: PathBuf,
@@ -191,7 +191,7 @@ pub(crate) struct Development {
 }
 
 impl Development {
-    /// Finds the place of the key, and what is wrong with it. Neither reads nor makes a key.
+    /// Finds the place of the key and what is wrong with it. Neither reads nor makes a key.
     pub(crate) fn find(passphrase: Option<&Path>) -> Result<Self, Failure> {
         if in_ci() {
             return Err(Failure::usage(
@@ -227,16 +227,16 @@ impl Development {
     pub(crate) fn open(&self, passphrase: Option<&Path>) -> Result<(SecretKey, bool), Failure> {
         let mut new = false;
         if !self.private.exists() {
-            // It may have changed while programs were compiled.
+            // The place may have changed while programs were compiled.
             files::refuse_place_of_key(&self.private)?;
             files::create_private(&self.folder)?;
             let pem = pem(&generate()?, None)?;
-            // Two builds at once may both come here: the first key is everyone's.
+            // Two builds may come here at the same time: then both use the first key.
             new = signals::uninterrupted(|| {
                 files::stage(&self.private, pem.as_bytes(), Wanted::PrivateKey)?.commit_if_absent()
             })?;
         }
-        // The user has named no file, so hints about another one would lead nowhere.
+        // The user has named no file, so a hint about a wrong file would not help.
         let key = read(&self.private, passphrase).map_err(|failure| match failure.code() {
             "secret-key" | "not-text" => failure.hint(
                 "this is the development key: move it away, and edgec makes another one; \
@@ -256,7 +256,7 @@ impl Development {
     }
 }
 
-/// Whether a CI system says so, in the variable `CI`.
+/// Whether this runs in a CI system, according to the variable `CI`.
 pub(crate) fn in_ci() -> bool {
     std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
@@ -266,7 +266,7 @@ pub(crate) fn generate() -> Result<SecretKey, Failure> {
     SecretKey::generate().map_err(|error| Failure::environment("random", &error))
 }
 
-/// A private key's document, under a passphrase where there is one.
+/// The document of a private key, encrypted if there is a passphrase.
 pub(crate) fn pem(
     key: &SecretKey,
     passphrase: Option<&Secret>,

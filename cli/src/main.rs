@@ -1,11 +1,11 @@
 //! edgec: an ahead-of-time compiler and artifact toolchain for WebAssembly at the edge.
 //!
-//! The only crate that prints or exits. A verb is a file in `commands`; the work is done
-//! in the libraries.
+//! This is the only crate that prints or exits. Each verb is a file in `commands`; the libraries do
+//! the work.
 
 #![forbid(unsafe_code)]
 
-// First: its macros are for all modules behind it.
+// Declared first, because all later modules use its macros.
 #[macro_use]
 mod stderr;
 
@@ -91,7 +91,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether the verb may read a private key, a passphrase or a PIN. These may also lie in the
+    /// Whether the verb may read a private key, a passphrase or a PIN. These may also be in the
     /// environment.
     fn takes_secrets(&self) -> bool {
         matches!(
@@ -137,7 +137,7 @@ fn edgec() -> ExitCode {
         Err(error) if error.use_stderr() && format == Format::Json => {
             return usage::failure(&error, &verb).end(format);
         }
-        // Help and version are successes that clap reports as errors.
+        // clap reports help and version as errors, but they are successes.
         Err(error) => return usage::exit(&error, own),
     };
     match panics::guarded(|| run(arguments.command)) {
@@ -198,5 +198,5 @@ fn format(arguments: &[OsString]) -> Format {
     }
 }
 
-/// What a verb gives back.
+/// The result of a verb.
 type Outcome = Result<ExitCode, Failure>;

@@ -1,4 +1,4 @@
-//! Where the artifacts of a build go.
+//! Chooses the files for the artifacts of a build.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,18 +9,19 @@ use crate::failure::Failure;
 use crate::files::{self, STDIN};
 use crate::render;
 
-/// What `-o` means for this build.
+/// The meaning of `-o` for this build.
 pub(crate) enum Output {
-    /// The one artifact's file.
+    /// The file of the only artifact.
     File(PathBuf),
     /// A folder for `<name>.<target>.cwasm`.
     Folder(PathBuf),
 }
 
 impl Output {
-    /// A name with an ending is a file for one artifact. A name without an ending, or with a slash
-    /// at its end, is a folder, and so is an existing folder. If the number of artifacts can change
-    /// while the command line stays the same (`varying`), it must be a folder.
+    /// Without `-o`, this is the current folder. A name with an ending is a file for one artifact.
+    /// A name without an ending, or with a slash at its end, is a folder, and so is an existing
+    /// folder. If the number of artifacts can change while the command line stays the same
+    /// (`varying`), it must be a folder.
     pub(crate) fn new(
         option: Option<&Path>,
         artifacts: usize,
@@ -51,7 +52,7 @@ impl Output {
         match self {
             Self::File(path) => path.clone(),
             Self::Folder(folder) => {
-                // `tenant/app` is the application's name; the tenant is not a folder of the user's.
+                // `tenant/app` is the application's name. The tenant is not part of the path.
                 let last = name.rsplit('/').next().unwrap_or(name);
                 folder.join(format!("{last}.{}.cwasm", target.id))
             }
@@ -103,7 +104,7 @@ pub(crate) fn plan(
     Ok(jobs)
 }
 
-/// Where the debug file of an artifact goes: beside it, with another ending.
+/// The debug file of an artifact: beside it, with another ending.
 pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
     let debug = artifact.with_extension("debug");
     if debug == artifact {
@@ -116,20 +117,20 @@ pub(crate) fn debug_file(artifact: &Path) -> Result<PathBuf, Failure> {
     Ok(debug)
 }
 
-/// Whether a name has a file's ending: `app.cwasm` does, `release-1.2` does not.
+/// Whether a name has the ending of a file: `app.cwasm` has one, `release-1.2` does not.
 fn has_ending(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
     ending.is_some_and(|ending| ending.starts_with(|c: char| c.is_ascii_alphabetic()))
 }
 
-/// The application's name, from the input's. If that is not possible because there is no such file,
-/// the failure says so.
+/// The application's name, from the input's name. If this is not possible because the file does not
+/// exist, the failure says so.
 fn named_after(input: &Path) -> Result<String, Failure> {
     let name = stem(input).and_then(|name| check_name(&name).map(|()| name));
     name.map_err(|failure| files::unreadable(input).unwrap_or(failure))
 }
 
-/// Why an input has no name of its own.
+/// Why an application cannot be named after an input.
 fn nameless(input: &Path) -> Option<&'static str> {
     let of_system = ["/dev", "/proc"]
         .iter()
@@ -229,7 +230,8 @@ mod tests {
         for folder in [".", "..", "/"] {
             assert_eq!(failure(folder).code(), "not-a-file", "{folder}");
         }
-        // With a good name, the build tells it, and goes on with the other inputs.
+        // If the name is good, the build reports the missing file, and goes on with the other
+        // inputs.
         assert!(plan_of(&["no/such/app.wasm"], None).is_ok());
     }
 

@@ -10,8 +10,8 @@ pub(crate) const SECONDS: &str = "write a whole number of seconds, such as 600";
 /// What options for memory take.
 pub(crate) const MEBIBYTES: &str = "write a whole number of MiB, such as 4096 for 4 GiB";
 
-/// Reads a whole number in `range`, for clap. `takes` is the message for a text that is not a
-/// number: it says what the option takes, also in which unit, and begins with `write`.
+/// Parses a whole number in `range`, for clap. `takes` is the message for a text that is not a
+/// number. It begins with `write`, and says what the option takes and in which unit.
 pub(crate) fn number(
     range: RangeInclusive<u64>,
     takes: &'static str,

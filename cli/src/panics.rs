@@ -1,17 +1,16 @@
-//! Turns panics into failures like any other: with a name, an exit code, and the place in the code
-//! for a report. A panic is a defect of edgec or of a tool below. `RUST_BACKTRACE` does not change
-//! the output.
+//! Turns panics into failures with a name, an exit code, and the place in the code for a report. A
+//! panic is a defect of edgec or of a library. `RUST_BACKTRACE` does not change the output.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::sync::{Mutex, PoisonError};
 
 use crate::failure::{Exit, Failure};
 
-/// The message of the last panic. It is global, since the thread that panics may not be the one
-/// that reports it.
+/// The message of the last panic. It is global, because another thread than the one that panics may
+/// report it.
 static LAST: Mutex<Option<String>> = Mutex::new(None);
 
-/// From now on a panic prints nothing; [`guarded`] reports it.
+/// From now on, a panic prints nothing; [`guarded`] reports it.
 pub(crate) fn install() {
     set_hook(Box::new(|panic| {
         let line = edgec_compiler::panic_line(panic);
@@ -19,7 +18,7 @@ pub(crate) fn install() {
     }));
 }
 
-/// Runs the work on one input. A panic is this input's failure, not the end of the run.
+/// Works on one input. A panic is the failure of this input, and does not end the run.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,6 +1,6 @@
-//! What a person sees during a long build.
+//! Shows the progress of a long build.
 //!
-//! On a terminal it is one changing line, which is removed before anything else is printed.
+//! On a terminal, it is one changing line, which is removed before anything else is printed.
 //! Elsewhere, and if `CI` is set or `TERM` is `dumb`, it is one plain line every ten seconds, so
 //! that a log shows what the build is doing. All of it goes to standard error.
 
@@ -20,13 +20,13 @@ use crate::render::{safe, size};
 /// How often a plain line is printed.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shows the steps of one input after another.
+/// Shows the steps of each input, one input after another.
 pub(crate) struct Progress {
     way: Way,
     state: Mutex<State>,
 }
 
-/// How it is shown.
+/// How the progress is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     Hidden,
@@ -41,12 +41,12 @@ struct State {
     steps: usize,
     /// The current step, from 1.
     step: usize,
-    /// The targets that were begun, in order: each is a step.
+    /// The targets that were started, in order. Each is a step.
     targets: Vec<&'static str>,
     display: Option<Display>,
 }
 
-/// What is shown between the first step of an input and its end.
+/// What is shown from the first step of an input to its last.
 enum Display {
     Terminal(ProgressBar),
     Plain(Ticker),
@@ -64,7 +64,7 @@ impl Progress {
         }
     }
 
-    /// Begins another input, which takes `steps` steps.
+    /// Begins the next input, which takes `steps` steps.
     pub(crate) fn begin(&self, name: &str, steps: usize) {
         self.clear();
         let mut state = self.state();
@@ -72,7 +72,7 @@ impl Progress {
         state.steps = steps;
     }
 
-    /// The last step of an input, after steps of others.
+    /// Begins the last step of an input, after steps of other inputs.
     pub(crate) fn last(&self, name: &str, steps: usize, what: &str) {
         self.begin(name, steps);
         let mut state = self.state();
@@ -80,7 +80,7 @@ impl Progress {
         self.show(&mut state, what);
     }
 
-    /// Takes the line away, so that something else can be printed. The next step brings it back.
+    /// Removes the line, so that something else can be printed. The next step shows it again.
     pub(crate) fn clear(&self) {
         let mut state = self.state();
         match state.display.take() {
@@ -107,7 +107,7 @@ impl Progress {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A poisoned lock is harmless here: the state decides only what is shown.
+        // A poisoned lock does no harm: its state only decides what is shown.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -152,12 +152,12 @@ impl Drop for Progress {
     }
 }
 
-/// Whether standard error is a terminal that can move its cursor, with a person in front of it.
+/// Whether standard error is a terminal that can move its cursor, with a person who watches it.
 fn is_terminal() -> bool {
     std::io::stderr().is_terminal() && !is_plain()
 }
 
-/// Whether the environment wants text without control characters: `TERM=dumb`, or a CI system.
+/// Whether the environment asks for text without control characters: `TERM=dumb`, or a CI system.
 pub(crate) fn is_plain() -> bool {
     let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     dumb || crate::keys::in_ci()
@@ -183,7 +183,7 @@ struct Ticker {
 }
 
 impl Ticker {
-    /// `None` if no thread can be started: the build goes on without.
+    /// `None` if no thread can be started: the build goes on without it.
     fn new(text: String) -> Option<Self> {
         let text = Arc::new(Mutex::new(text));
         let (stop, stopped) = channel::<()>();

@@ -1,4 +1,4 @@
-//! Making an image again from its input, and comparing: `edgec verify --rebuild`.
+//! Makes an image again from its input, and compares the two: `edgec verify --rebuild`.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::files;
 use crate::progress::Progress;
 use crate::workers::WorkerArguments;
 
-/// An input that artifacts are said to be made from.
+/// An input from which artifacts should have been made.
 pub(crate) struct Rebuild {
     input: Vec<u8>,
     name: String,
@@ -34,7 +34,7 @@ impl Rebuild {
         })
     }
 
-    /// What the input is called; not made safe.
+    /// The input's name; not safe.
     pub(crate) fn input(&self) -> &str {
         &self.name
     }
@@ -44,8 +44,9 @@ impl Rebuild {
         self.progress.clear();
     }
 
-    /// In what the artifact differs from what the input compiles to here; `a` is what is stated,
-    /// `b` what was made. Nothing: both are the same, bit for bit.
+    /// The differences between the artifact and what the input compiles to here. `a` is the
+    /// artifact's value, and `b` is the new one. If the list is empty, both are the same, bit for
+    /// bit.
     pub(crate) fn differences(
         &self,
         manifest: &Manifest,

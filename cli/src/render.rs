@@ -1,4 +1,4 @@
-//! Numbers and tables as people read them.
+//! Numbers and tables for people.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use crate::escape::is_escaped;
 pub(crate) use crate::escape::{cell, cell_of, passed_on, path, safe, safe_cell, word};
 use crate::exit::Exit;
 
-/// Prints to standard output. A reader that has gone away, as `head` does, is not an error; the
-/// verb still ends with its own exit code. A full disk is one.
+/// Prints to standard output. If the reader has gone away, as `head` does, this is no error, and
+/// the verb ends with its own exit code. A full disk is an error.
 pub(crate) fn write_stdout(bytes: &[u8]) {
     use std::io::Write as _;
     let written = std::io::stdout().lock().write_all(bytes);
     printed(written);
 }
 
-/// Ends what was written to standard output, as [`write_stdout`] does.
+/// Handles the result of a write to standard output, as [`write_stdout`] does.
 pub(crate) fn printed(written: std::io::Result<()>) {
     use std::io::Write as _;
     match written.and_then(|()| std::io::stdout().lock().flush()) {
@@ -30,14 +30,14 @@ pub(crate) fn printed(written: std::io::Result<()>) {
     }
 }
 
-/// `print!`, by [`write_stdout`].
+/// Like `print!`, but calls [`write_stdout`].
 macro_rules! out {
     ($($argument:tt)*) => {
         $crate::render::write_stdout(format!($($argument)*).as_bytes())
     };
 }
 
-/// `println!`, by [`write_stdout`].
+/// Like `println!`, but calls [`write_stdout`].
 macro_rules! outln {
     ($($argument:tt)*) => {
         $crate::render::write_stdout(format!("{}\n", format_args!($($argument)*)).as_bytes())
@@ -46,7 +46,7 @@ macro_rules! outln {
 
 pub(crate) use {out, outln};
 
-/// What is printed on standard output.
+/// The format of standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people.
@@ -77,7 +77,7 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.digits$} {}", units.get(unit).unwrap_or(&"GiB"))
 }
 
-/// A duration in the unit that suits it.
+/// A duration in a suitable unit.
 pub(crate) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs_f64();
     if seconds < 0.1 {
@@ -93,8 +93,8 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{ending}")
 }
 
-/// Rows in columns; the last column is not padded, and none is padded to more than [`MAX_COLUMN`]
-/// characters.
+/// Rows in columns. The last column is not padded, and no cell is padded to more than
+/// [`MAX_COLUMN`] characters.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
@@ -112,7 +112,8 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
             if column + 1 == row.len() {
                 break;
             }
-            // Not `{cell:width$}`, which panics for widths above 65535: cells quote artifacts.
+            // Not `{cell:width$}`, which panics for widths above 65535, because cells quote
+            // artifacts.
             let padding = width.saturating_sub(cell.chars().count()) + 2;
             line.extend(std::iter::repeat_n(' ', padding));
         }
@@ -136,17 +137,17 @@ pub(crate) fn answer<T: serde::Serialize>(
 
 /// Prints a value as one JSON document.
 pub(crate) fn json(value: &impl serde::Serialize) {
-    // The values are this crate's own: string keys, no failing `Serialize`.
+    // The values belong to this crate: they have string keys, and their `Serialize` cannot fail.
     let document = serde_json::to_string_pretty(value).unwrap_or_default();
     let mut safe = safe_json(&document);
-    // A document may be long: no more copies of it than are needed.
+    // A document may be long, so its copies are dropped early.
     drop(document);
     safe.push('\n');
     write_stdout(safe.as_bytes());
 }
 
-/// A JSON document, made safe for a terminal as [`safe`] text is, and still the same document: what
-/// the serializer leaves as it is beyond ASCII stands in strings.
+/// A JSON document, made safe for a terminal like [`safe`] text, and still the same document. All
+/// characters beyond ASCII are in strings, because the serializer writes nothing else beyond ASCII.
 fn safe_json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());
     for c in document.chars() {
@@ -247,7 +248,7 @@ mod tests {
         }
     }
 
-    /// Letters of all scripts, what combines with them in front as well, and quotes.
+    /// Letters of all scripts, also with combining characters in front, and quotes.
     #[test]
     fn what_is_seen_stays_as_it_is() {
         let seen = "a \"b\" 'c' \\ \u{301}é e\u{301} ß Ω ж \u{915}\u{94d}\u{937} \u{e01}\u{e33} \u{5e97} \u{ac00} \u{1f980} \u{fffd} …";

@@ -1,4 +1,5 @@
-//! What a verb says of several files: a report on each, and the exit code of the worst failure.
+//! The results of a verb for several files: a report on each, and the exit code of the worst
+//! failure.
 
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure, code};
 use crate::render::{self, Format, out};
 
-/// The reports on several files. A failure of one does not end the verb.
+/// The reports on several files. If one file fails, the verb goes on.
 pub(crate) struct Reports<T> {
     format: Format,
     all: Vec<T>,
@@ -24,18 +25,19 @@ impl<T: Serialize> Reports<T> {
         }
     }
 
-    /// Tells of a failure, which decides the exit code unless there is a worse one.
+    /// Prints a failure. It decides the exit code, unless there is a worse failure.
     pub(crate) fn fail(&mut self, failure: &Failure) {
         self.end_at_least_with(failure.exit());
         failure.tell(self.format);
     }
 
-    /// Sets the exit code, unless there is a worse one: something is wrong that is not a failure.
+    /// Sets the exit code, unless it is already worse. Use it for a bad result that is not a
+    /// failure.
     pub(crate) fn end_at_least_with(&mut self, exit: Exit) {
         self.worst = self.worst.max(Some(exit));
     }
 
-    /// Prints the text and the failure of a report, and keeps it for the document.
+    /// Prints the text and the failure of a report, and keeps the report for the document.
     pub(crate) fn add(
         &mut self,
         report: T,
@@ -55,7 +57,7 @@ impl<T: Serialize> Reports<T> {
         self.all.push(report);
     }
 
-    /// Prints the JSON document that has all of them, if there is to be one.
+    /// Prints the JSON document with all reports, if JSON was requested.
     pub(crate) fn end(self) -> Outcome {
         if self.format == Format::Json {
             render::json(&self.all);

@@ -1,7 +1,7 @@
-//! Passphrases and PINs: from a file, a variable of the environment, or the terminal.
+//! Passphrases and PINs: from a file, an environment variable, or the terminal.
 //!
-//! Never from the command line, which every process of the machine can read. What is read is
-//! overwritten when it is dropped, and has no `Debug`.
+//! They never come from the command line, which every process of the machine can read. They are
+//! overwritten when they are dropped, and have no `Debug`.
 
 use std::io::IsTerminal as _;
 use std::path::Path;
@@ -25,11 +25,11 @@ impl Secret {
 
 /// Where a secret may come from.
 pub(crate) struct Source<'a> {
-    /// What people call it.
+    /// The secret's name for people.
     pub(crate) what: &'static str,
     /// The option that names a file.
     pub(crate) option: &'static str,
-    /// What that option says.
+    /// The option's value.
     pub(crate) file: Option<&'a Path>,
     /// The variable that holds the secret.
     pub(crate) variable: &'static str,
@@ -45,7 +45,7 @@ pub(crate) fn hide_variable(name: &str) {
     edgec_compiler::hide_variable(name);
 }
 
-/// Removes edgec's secrets from the environment of a program of the user's.
+/// Removes edgec's secrets from the environment of a program that the user named.
 pub(crate) fn without_secrets(command: &mut Command) -> &mut Command {
     command
         .env_remove(PASSPHRASE_VARIABLE)
@@ -86,13 +86,13 @@ impl Source<'_> {
         }
     }
 
-    /// A new secret: what is typed must be typed twice, since it is not shown.
+    /// A new secret. It must be typed twice, because the terminal does not show it.
     pub(crate) fn choose(&self, whose: &str) -> Result<Secret, Failure> {
         shield();
         if let Some(secret) = self.named()? {
             return Ok(secret);
         }
-        // The terminal shows nothing between the two prompts either: people type ahead.
+        // The terminal shows nothing between the two prompts either, because people type ahead.
         let (first, second) = signals::on_silent_terminal(|| {
             let first = self.ask(&format!("new {} of {whose}: ", self.what))?;
             let second = self.ask(&format!("the same {} again: ", self.what))?;
@@ -105,7 +105,8 @@ impl Source<'_> {
         Ok(first)
     }
 
-    /// Refuses a file that cannot be read. Reads nothing: a pipe gives its content once.
+    /// Refuses a file that cannot be read. Does not read it, because a pipe gives its content only
+    /// once.
     pub(crate) fn refuse_unreadable(&self) -> Result<(), Failure> {
         let Some(path) = self.file.filter(|path| path.as_os_str() != files::STDIN) else {
             return Ok(());
@@ -128,14 +129,14 @@ impl Source<'_> {
 
     fn named(&self) -> Result<Option<Secret>, Failure> {
         if let Some(path) = self.file {
-            // If there is no such file, its name may be the secret itself.
+            // If the file does not exist, its name may be the secret itself.
             if path.as_os_str() != files::STDIN && path.symlink_metadata().is_err() {
                 return Err(self.no_file());
             }
             let text = files::read_secret(path, Sensitive::Passphrase)?;
             return self.one_line(&text, &path.display()).map(Some);
         }
-        // A secret that a CI system does not have is often an empty variable.
+        // A secret that is not set up in a CI system is often an empty variable.
         let value = std::env::var_os(self.variable).filter(|value| !value.is_empty());
         let Some(value) = value else { return Ok(None) };
         let text = value.into_string().map_err(|_| {
@@ -159,7 +160,7 @@ impl Source<'_> {
             .hint(hint)
     }
 
-    /// A final line break is the editor's, any other is a mistake.
+    /// A final line break comes from an editor. Any other line break is a mistake.
     fn one_line(&self, text: &str, from: &dyn std::fmt::Display) -> Result<Secret, Failure> {
         let line = text.strip_suffix('\n').unwrap_or(text);
         let line = line.strip_suffix('\r').unwrap_or(line);
@@ -173,7 +174,7 @@ impl Source<'_> {
         Err(Failure::usage("passphrase", format!("the {} {wrong}", self.what)).about(from))
     }
 
-    /// Asks on the terminal, which does not show what is typed.
+    /// Asks on the terminal, which does not show the answer.
     fn ask(&self, prompt: &str) -> Result<Secret, Failure> {
         if !std::io::stdin().is_terminal() {
             let message = format!("a {} is needed, and there is no terminal to ask", self.what);

@@ -1,13 +1,13 @@
-//! The shield around the process that holds a key, a passphrase or a PIN.
+//! Shields a process that holds a key, a passphrase or a PIN.
 
 use std::sync::Once;
 
 use crate::failure::Failure;
 
-/// Keeps other processes of this user from reading this one's memory and environment, and the
-/// system from writing them into a core file. To be called before a secret is read. On systems
-/// other than Linux it keeps core files away, and no more: `PT_DENY_ATTACH` of macOS would need
-/// unsafe code, and a debugger can skip it.
+/// Prevents other processes of this user from reading this process's memory and environment, and
+/// the system from writing them into a core file. Call it before a secret is read. On systems other
+/// than Linux it only prevents core files: `PT_DENY_ATTACH` of macOS would need unsafe code, and a
+/// debugger can skip it.
 pub(crate) fn shield() {
     static SHIELD: Once = Once::new();
     SHIELD.call_once(|| {

@@ -1,15 +1,15 @@
-//! Signals that wait while files are put in place.
+//! Makes signals wait while files are put in place.
 //!
-//! At any other time a signal ends edgec at once, and nothing was written. Between the first
-//! temporary file and the last rename, that would leave temporary files behind, or only some of the
-//! files in place. So a signal waits there until all files are in place or gone. While a passphrase
-//! is typed, the terminal does not show it: a signal ends edgec after the terminal has its settings
-//! back. `SIGKILL` waits for nothing.
+//! At any other time a signal ends edgec at once, and nothing has been written. Between the first
+//! temporary file and the last rename, that would leave temporary files, or only some of the files
+//! in place. So during this time, a signal waits until all files are in place or removed. While a
+//! user types a passphrase, the terminal does not show it: a signal ends edgec after the terminal
+//! has its settings back. `SIGKILL` does not wait.
 //!
-//! A process inherits which signals are ignored. A signal that edgec was started to ignore (by
-//! `nohup`, or a shell's `&`) does not end it. But while `SIGCHLD` is ignored, the system
-//! forgets how a child ended (`wait(2)`), so edgec does not ignore it. Signals that are blocked
-//! (inherited as well) stay so: edgec waits for no signal, and what it stops gets `SIGKILL`.
+//! A process inherits which signals are ignored. A signal that edgec inherits as ignored (from
+//! `nohup`, or a shell's `&`) does not end it. But while `SIGCHLD` is ignored, the system forgets
+//! how a child ended (`wait(2)`), so edgec does not ignore it. Blocked signals (also inherited)
+//! stay blocked: edgec waits for no signal, and stops other processes with `SIGKILL`.
 
 #[cfg(unix)]
 pub(crate) use unix::{install, on_silent_terminal, uninterrupted};
@@ -28,19 +28,19 @@ mod unix {
     use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
     use signal_hook::{flag, low_level};
 
-    /// How often a thread looks for a signal while a passphrase is typed.
+    /// How often a thread checks for a signal while a user types a passphrase.
     const PERIOD: Duration = Duration::from_millis(20);
 
     struct Signals {
-        /// Whether a signal ends the process.
+        /// Whether a signal ends the process at once.
         deadly: Arc<AtomicBool>,
-        /// The signal that has come meanwhile, or 0.
+        /// The signal that came during the work, or 0.
         pending: Arc<AtomicUsize>,
     }
 
     static SIGNALS: OnceLock<Signals> = OnceLock::new();
 
-    /// To be called once, before any file is written.
+    /// Call this once, before any file is written.
     pub(crate) fn install() -> io::Result<()> {
         let signals = Signals {
             deadly: Arc::new(AtomicBool::new(true)),
@@ -50,14 +50,16 @@ mod unix {
         let is_ignored = |signal| ignored.is_some_and(|ignored| holds(ignored, signal));
         let endings = [SIGHUP, SIGINT, SIGQUIT, SIGTERM].into_iter();
         for signal in endings.filter(|signal| !is_ignored(*signal)) {
-            // In this order: where the first does not end the process, the second remembers.
+            // The order matters: if the first handler does not end the process, the second stores
+            // the signal.
             flag::register_conditional_default(signal, Arc::clone(&signals.deadly))?;
             let number = usize::try_from(signal).unwrap_or_default();
             flag::register_usize(signal, Arc::clone(&signals.pending), number)?;
         }
-        // A limit on the size of files is an error of the write that meets it.
+        // If a write exceeds the limit on the size of files, it gets an error instead.
         flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
-        // What is handled is not ignored. Where it is not known, this does no harm.
+        // A handled signal is not ignored. If it is unknown whether `SIGCHLD` was ignored, this
+        // does no harm.
         if ignored.is_none() || is_ignored(SIGCHLD) {
             flag::register(SIGCHLD, Arc::new(AtomicBool::new(false)))?;
         }
@@ -65,7 +67,7 @@ mod unix {
         Ok(())
     }
 
-    /// The signals that this process ignores, one bit each; nothing where the system does not say.
+    /// The signals that this process ignores, one bit for each. `None` if the system does not say.
     ///
     /// Source: `proc_pid_status(5)`, `SigIgn`.
     fn ignored() -> Option<u64> {
@@ -76,7 +78,7 @@ mod unix {
         u64::from_str_radix(bits.trim(), 16).ok()
     }
 
-    /// Whether a set holds a signal. The first bit is that of signal 1.
+    /// Whether a set contains a signal. The first bit stands for signal 1.
     fn holds(set: u64, signal: i32) -> bool {
         let bit = signal
             .checked_sub(1)
@@ -86,7 +88,7 @@ mod unix {
     }
 
     impl Signals {
-        /// Ends the process by the signal that has come, if one has.
+        /// Ends the process if a signal has come.
         fn obey(&self) {
             let pending = self.pending.swap(0, Ordering::SeqCst);
             if let (Ok(signal), 1..) = (i32::try_from(pending), pending) {
@@ -95,18 +97,18 @@ mod unix {
         }
     }
 
-    /// Does `work`; a signal that comes meanwhile ends the process afterwards.
+    /// Does `work`. A signal that comes during the work ends the process afterwards.
     pub(crate) fn uninterrupted<T>(work: impl FnOnce() -> T) -> T {
         let Some(signals) = SIGNALS.get() else {
             return work();
         };
-        // Work within work: the outermost decides.
+        // If calls are nested, the outermost one decides.
         let outermost = signals.deadly.swap(false, Ordering::SeqCst);
         let _again = Again(outermost.then_some(signals));
         work()
     }
 
-    /// Lets signals end the process again, also when the work panicked.
+    /// When dropped, lets signals end the process again, even if the work panicked.
     struct Again<'a>(Option<&'a Signals>);
 
     impl Drop for Again<'_> {
@@ -117,9 +119,9 @@ mod unix {
         }
     }
 
-    /// Does `work`, which asks for lines, while the terminal does not show what is typed: neither
-    /// while it waits for a line, nor before and after. A signal that comes meanwhile ends the
-    /// process at once, and the terminal has its settings back.
+    /// Does `work`, which asks for lines. The terminal does not show what is typed: neither while
+    /// the work waits for a line, nor before and after. A signal that comes during the work ends
+    /// the process at once, after the terminal has its settings back.
     pub(crate) fn on_silent_terminal<T>(work: impl FnOnce() -> T) -> T {
         let Some((terminal, settings)) = terminal() else {
             return work();
@@ -129,12 +131,13 @@ mod unix {
         };
         let outermost = signals.deadly.swap(false, Ordering::SeqCst);
         let _again = Again(outermost.then_some(signals));
-        // Dropped first: the terminal has its settings back before a signal ends the process.
+        // Dropped first: the terminal gets its settings back before a signal ends the process.
         let _silence = Silence::begin(&terminal, &settings);
         let watch = |ended: &mpsc::Receiver<()>| {
             while ended.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 if outermost && signals.pending.load(Ordering::SeqCst) != 0 {
-                    // Work that sees Ctrl-C itself ends at once, and sets the terminal as well.
+                    // If the work itself handles Ctrl-C, it ends at once, and also changes the
+                    // terminal's settings.
                     if ended.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
                         break;
                     }
@@ -144,7 +147,7 @@ mod unix {
             }
         };
         thread::scope(|scope| {
-            // It is dropped at the end of this closure, also when the work panicked.
+            // Dropped at the end of this closure, even if the work panicked.
             let (_end, ended) = mpsc::channel();
             // Without a thread, a signal waits until the work is done.
             let _watching = thread::Builder::new().spawn_scoped(scope, move || watch(&ended));
@@ -152,7 +155,7 @@ mod unix {
         })
     }
 
-    /// A terminal that does not show what is typed. It gets its settings back at the end, also when
+    /// A terminal that does not show what is typed. It gets its settings back at the end, even if
     /// the work panicked.
     struct Silence<'a> {
         terminal: &'a File,
@@ -163,7 +166,7 @@ mod unix {
         fn begin(terminal: &'a File, settings: &'a Termios) -> Self {
             let mut silent = settings.clone();
             silent.local_modes.remove(LocalModes::ECHO);
-            // If that fails, reading a line fails as well.
+            // If this fails, reading a line fails as well.
             let _ = tcsetattr(terminal, OptionalActions::Now, &silent);
             Self { terminal, settings }
         }
@@ -188,7 +191,7 @@ mod unix {
 
         #[test]
         fn a_set_holds_the_signals_whose_bits_it_has() {
-            // As `nohup` leaves it, with `SIGPIPE`, which Rust's runtime ignores.
+            // The set that `nohup` leaves, with `SIGPIPE`, which Rust's runtime ignores.
             let set = 0x1001;
             assert!(holds(set, SIGHUP) && holds(set, 13));
             for signal in [SIGINT, SIGCHLD, 0, -1, 64, 65, i32::MIN, i32::MAX] {

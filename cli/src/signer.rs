@@ -1,11 +1,11 @@
-//! Who signs: a key in a file, a program of the user's, or a PKCS#11 token.
+//! Signers: a key in a file, a program that the user names, or a PKCS#11 token.
 //!
-//! In two steps. First the signer is named, and what is wrong with it is found as far as that is
-//! known without a secret. Then it is opened: the key is read, the passphrase or the PIN is asked
-//! for. Between the two lies what a verb does with programs that are not trusted.
+//! Signing has two steps. First the signer is named: this finds every error that can be found
+//! without a secret. Later it is opened: this reads the key, or asks for the passphrase or the PIN.
+//! Between the two steps, a verb works on untrusted programs.
 //!
-//! What they give back is verified with the public key before it goes anywhere: a program or a
-//! token may hold another key than the one that it is said to hold.
+//! Every signature is verified with the public key before it is used, because a program or a token
+//! may hold another key than the expected one.
 
 mod command;
 mod token;
@@ -68,10 +68,10 @@ pub(crate) struct SignerArguments {
     pkcs11_pin_file: Option<PathBuf>,
 }
 
-/// Who will sign. No secret was read yet.
+/// A signer that was named. No secret has been read yet.
 pub(crate) struct NamedSigner {
     who: Who,
-    /// The public key that must sign.
+    /// The public key that must have signed.
     expected: Option<PublicKey>,
     passphrase: Option<PathBuf>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct NamedSigner {
 enum Who {
     File(PathBuf),
     Development(Development),
-    /// A program, and the public key that it signs with.
+    /// A program, and the public key with which it signs.
     Command(CommandSigner, PublicKey),
     Token {
         module: PathBuf,
@@ -89,11 +89,11 @@ enum Who {
     },
 }
 
-/// The holder of the key, and what the user should know about where the key came from.
+/// An open signer, and what the user should know about the source of its key.
 pub(crate) struct Signer {
     holder: Holder,
     public: PublicKey,
-    /// The development key's public half, for `verify`.
+    /// The public half of the development key, for `verify`.
     pub(crate) development: Option<PathBuf>,
     /// Whether the development key was made just now.
     pub(crate) new: bool,
@@ -106,7 +106,7 @@ enum Holder {
 }
 
 impl SignerArguments {
-    /// The files that are read, which nothing may be written over.
+    /// The input files of the signer, which no output may overwrite.
     pub(crate) fn reads(&self) -> Vec<PathBuf> {
         let named = [
             &self.passphrase_file,
@@ -121,20 +121,20 @@ impl SignerArguments {
             .collect()
     }
 
-    /// The public key that was named.
+    /// The public key that the user named.
     pub(crate) fn public_key(&self) -> Result<Option<PublicKey>, Failure> {
         let key = self.public_key.as_deref().map(keys::read_public);
         Ok(key.transpose()?.map(|(key, _)| key))
     }
 
-    /// Who was named, ready to sign.
+    /// The signer that the user named, ready to sign.
     pub(crate) fn signer(&self) -> Result<Option<Signer>, Failure> {
         let expected = self.public_key()?;
         let who = self.who(expected)?;
         who.map(|who| self.named(who, expected).open()).transpose()
     }
 
-    /// Who was named, else the development key.
+    /// The signer that the user named, else the development key.
     pub(crate) fn named_or_development(&self) -> Result<NamedSigner, Failure> {
         let expected = self.public_key()?;
         let who = match self.who(expected)? {
@@ -152,15 +152,15 @@ impl SignerArguments {
         }
     }
 
-    /// Who was named: on the command line, else by `EDGEC_KEY`. The public key comes as an argument
-    /// because its file may be a pipe, which gives its content once.
+    /// The signer from the command line, else from `EDGEC_KEY`. The public key comes as an argument
+    /// because its file may be a pipe, which gives its content only once.
     fn who(&self, expected: Option<PublicKey>) -> Result<Option<Who>, Failure> {
         let secrets = [&self.passphrase_file, &self.pkcs11_pin_file];
         for file in secrets.into_iter().flatten() {
             files::refuse_shared_secret(file)?;
         }
         if let Some(command) = &self.signer {
-            // clap has seen to that.
+            // clap requires this argument.
             let public = expected
                 .ok_or_else(|| Failure::usage("public-key", "--signer needs --public-key"))?;
             let command = CommandSigner::new(command, self.signer_timeout)?;
@@ -174,7 +174,8 @@ impl SignerArguments {
                 pin: self.pkcs11_pin_file.clone(),
             }))
         } else if let Some(path) = self.key_file() {
-            // Not as if it were not set: then another key would sign without a word.
+            // An empty value is not the same as none: otherwise another key would sign without a
+            // warning.
             if path.as_os_str().is_empty() {
                 return Err(empty_variable());
             }
@@ -185,8 +186,8 @@ impl SignerArguments {
         }
     }
 
-    /// `--key`, else `EDGEC_KEY`, which counts for less than any other signer. The variable may be
-    /// set and empty.
+    /// `--key`, else `EDGEC_KEY`, which has a lower priority than any other signer. The variable
+    /// may be set and empty.
     fn key_file(&self) -> Option<PathBuf> {
         let variable = || match self.signer.is_some() || self.pkcs11_module.is_some() {
             true => None,
@@ -197,7 +198,7 @@ impl SignerArguments {
 }
 
 impl NamedSigner {
-    /// Reads the key, or logs in. From now on this process holds a secret.
+    /// Reads the key, or logs in. From now on, this process holds a secret.
     pub(crate) fn open(self) -> Result<Signer, Failure> {
         shield();
         let Self {
@@ -252,7 +253,7 @@ impl Signer {
         self.public
     }
 
-    /// The holder's answer for `message`. The code that attaches it verifies it.
+    /// The signer's answer for `message`. The code that attaches the signature verifies it.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         match &self.holder {
             Holder::File(key) => Ok(key.sign(message)),
@@ -274,7 +275,7 @@ impl edgec_packager::Signer for Signer {
     }
 }
 
-/// A secret that a CI system does not have is often an empty variable.
+/// A secret that is not set up in a CI system is often an empty variable.
 fn empty_variable() -> Failure {
     let message = format!("{} is empty", keys::KEY_VARIABLE);
     Failure::usage("no-key", message).hint(
@@ -283,13 +284,13 @@ fn empty_variable() -> Failure {
     )
 }
 
-/// Reads a signature's file: 64 bytes, or base64.
+/// Reads the file of a signature: 64 bytes, or base64.
 pub(crate) fn read_signature(path: &Path) -> Result<[u8; 64], Failure> {
     let bytes = files::read_short(path)?;
     signature(&bytes).ok_or_else(|| not_a_signature(&bytes).about(path.display()))
 }
 
-/// 64 bytes, or their base64 (standard, padded), in as many lines as there are.
+/// 64 bytes, or their base64 (standard, padded), on any number of lines.
 fn signature(bytes: &[u8]) -> Option<[u8; 64]> {
     if let Ok(signature) = bytes.try_into() {
         return Some(signature);

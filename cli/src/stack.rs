@@ -1,6 +1,6 @@
-//! The stack of the first thread is as large as the limit that edgec was started with
-//! (`ulimit -s`). If that is small, edgec works on another thread: an overflow would end the
-//! process without a message of edgec's.
+//! The stack of the first thread is limited by the setting with which edgec was started (`ulimit
+//! -s`). If it is small, edgec works on another thread, because an overflow would end the process
+//! without a message from edgec.
 
 use std::process::ExitCode;
 use std::thread::Builder;
@@ -8,10 +8,10 @@ use std::thread::Builder;
 use crate::failures::machine::no_thread;
 use crate::render::Format;
 
-/// The stack that edgec works on, in bytes: 8 MiB, as most systems have it.
+/// The size of the stack on which edgec works, in bytes: 8 MiB, as on most systems.
 const SIZE: usize = 8 << 20;
 
-/// Calls `work` where the stack has [`SIZE`] bytes.
+/// Calls `work` on a stack of at least [`SIZE`] bytes.
 pub(crate) fn with_room(work: fn() -> ExitCode) -> ExitCode {
     if is_large() {
         return work();
@@ -32,7 +32,7 @@ fn is_large() -> bool {
     limit.is_none_or(|bytes| bytes >= SIZE as u64)
 }
 
-/// The linker decides there, and its default of 1 MiB is too small for a debug build.
+/// There the linker decides, and its default of 1 MiB is too small for a debug build.
 #[cfg(not(unix))]
 fn is_large() -> bool {
     false

@@ -1,4 +1,4 @@
-//! Standard input: what names it, and that it is read once.
+//! Standard input: its name, and that it is read only once.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ pub(crate) fn stdin_once() -> io::Result<io::StdinLock<'static>> {
     }
 }
 
-/// Standard input is named for several things. Most verbs see that before they read anything.
+/// Standard input is named for several purposes. Most verbs find this before they read anything.
 #[derive(Debug)]
 pub(crate) struct ReadBefore;
 

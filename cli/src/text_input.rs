@@ -1,9 +1,9 @@
-//! Failures of inputs in the text format. edgec makes a binary of the text, so an offset would be
-//! one in a file that the user does not have. And no toolchain is to blame.
+//! Failures of inputs in the text format. edgec makes a binary from the text, so an offset would
+//! refer to a file that the user does not have, and no toolchain is at fault.
 
 use crate::failure::Failure;
 
-/// Takes the offsets out of the failure of an input that is `from_text`; others keep theirs.
+/// If the input is `from_text`, removes the offsets from its failure.
 pub(crate) fn without_offsets(failure: Failure, from_text: bool) -> Failure {
     if !from_text {
         return failure;
@@ -20,7 +20,7 @@ pub(crate) fn without_offsets(failure: Failure, from_text: bool) -> Failure {
     }
 }
 
-/// A message without `at offset 0x…`, and without the parentheses or the word that only lead to
+/// A message without `at offset 0x…`, and without the parentheses or the word that only introduce
 /// it.
 fn stripped(message: &str) -> String {
     const AT: &str = "at offset 0x";
@@ -30,7 +30,7 @@ fn stripped(message: &str) -> String {
         kept.push_str(before);
         rest = behind.trim_start_matches(|c: char| c.is_ascii_hexdigit());
         if kept.ends_with('(') {
-            // `(at offset 0x21, in function 0)`, or nothing else in the parentheses.
+            // `(at offset 0x21, in function 0)`, or parentheses with nothing else in them.
             if let Some(more) = rest.strip_prefix(", ") {
                 rest = more;
             } else if let Some(behind) = rest.strip_prefix(')') {

@@ -1,4 +1,4 @@
-//! Points in time: from the command line, into the manifest, and back to a reader.
+//! Points in time, on the command line, in the manifest, and in text for people.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,10 +6,10 @@ use edgec_verifier::{Clock as _, SystemClock, UnixTime};
 
 use crate::failure::Failure;
 
-/// Reads a point in time.
+/// Parses a point in time.
 ///
-/// It is a time by RFC 3339, in UTC or with an offset; a date, which means its first second in UTC;
-/// or a number of seconds since 1970.
+/// It can be a time of RFC 3339, in UTC or with an offset; a date, which means its first second in
+/// UTC; or a number of seconds since 1970.
 fn parse(text: &str) -> Result<UnixTime, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
@@ -27,7 +27,8 @@ fn parse(text: &str) -> Result<UnixTime, String> {
     }
 }
 
-/// A number of seconds since 1970. Milliseconds, as JavaScript counts, would lie in the far future.
+/// A number of seconds since 1970. Refuses milliseconds, as JavaScript counts them, because they
+/// would be in the far future.
 pub(crate) fn checked(seconds: u64) -> Result<UnixTime, String> {
     match seconds <= LAST.seconds() {
         true => Ok(UnixTime::from_seconds(seconds)),
@@ -69,8 +70,8 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
     Some((time, sign * seconds))
 }
 
-/// As [`parse`], for clap: a small number is more likely a year, or a date without its dashes, than
-/// a time in the 1970s.
+/// Like [`parse`], for clap. Refuses a small number, because it is probably a year or a date
+/// without its dashes, and not a time in the 1970s.
 pub(crate) fn parse_date(text: &str) -> Result<UnixTime, String> {
     const YEARS: UnixTime = UnixTime::from_seconds(100_000_000);
     match parse(text)? {
@@ -81,8 +82,8 @@ pub(crate) fn parse_date(text: &str) -> Result<UnixTime, String> {
     }
 }
 
-/// As [`parse_date`], or `+` and a duration from now, such as `+90d`: the limits of an artifact's
-/// validity.
+/// Like [`parse_date`], but also accepts `+` and a duration from now, such as `+90d`. For the
+/// limits of an artifact's validity.
 pub(crate) fn parse_limit(text: &str) -> Result<UnixTime, String> {
     let Some(duration) = text.strip_prefix('+') else {
         return parse_date(text).map_err(|error| match (parse_duration(text), years(text)) {
@@ -97,7 +98,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<UnixTime, String> {
     sum.ok_or_else(|| TOO_LATE.to_owned())
 }
 
-/// The last second of the year 9999, which RFC 3339 can write.
+/// The last second of the year 9999, which is the last that RFC 3339 can write.
 const LAST: UnixTime = UnixTime::from_seconds(253_402_300_799);
 const TOO_LATE: &str = "that lies behind the year 9999";
 
@@ -111,7 +112,7 @@ fn years(text: &str) -> Option<String> {
     Some(format!("years differ in length: write +{days}d"))
 }
 
-/// One or several numbers with units, such as `1d12h`.
+/// One or more numbers with units, such as `1d12h`.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || {
         years(text).unwrap_or_else(|| {

@@ -1,4 +1,4 @@
-//! What a command trusts and expects: `--key`, `--trust` and what belongs to them.
+//! What a command trusts and expects: `--key`, `--trust` and related options.
 
 use std::path::{Path, PathBuf};
 
@@ -43,14 +43,14 @@ pub(crate) struct TrustArguments {
     channel: Option<String>,
 }
 
-/// A policy, and what reports say of it.
+/// A policy, and what reports say about it.
 pub(crate) struct Trust {
     pub(crate) policy: TrustPolicy,
     pub(crate) expected: Expected,
     pub(crate) report: PolicyReport,
 }
 
-/// Which policy judged.
+/// The policy that decided.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PolicyReport {
@@ -61,10 +61,10 @@ pub(crate) struct PolicyReport {
     sha256: String,
     threshold: usize,
     signed_by: Vec<String>,
-    /// What it was compared with; absent unless asked for.
+    /// The newest seen policy with which it was compared. `None` unless requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<Seen>,
-    /// What was required, in a sentence, if the user gave keys instead of a policy.
+    /// What was required, as a sentence, if the user gave keys instead of a policy.
     #[serde(skip)]
     without: Option<String>,
 }
@@ -82,12 +82,12 @@ impl PolicyReport {
         }
     }
 
-    /// What was required, in a sentence, if the user gave keys instead of a policy.
+    /// What was required, as a sentence, if the user gave keys instead of a policy.
     pub(crate) fn without(&self) -> Option<&str> {
         self.without.as_deref()
     }
 
-    /// In one line.
+    /// The policy as one line of text.
     pub(crate) fn text(&self) -> String {
         let mut parts = Vec::new();
         if let Some(name) = &self.name {
@@ -150,7 +150,7 @@ impl TrustArguments {
         })
     }
 
-    /// What is required, in a sentence, if no policy was given.
+    /// What is required, as a sentence, if no policy was given.
     fn without_policy(&self) -> Option<String> {
         if self.trust.is_some() {
             return None;
@@ -171,11 +171,12 @@ impl TrustArguments {
         Some(format!("no policy given: only {required} {were} required"))
     }
 
-    /// The policy in a file, and whether it was compared with the newest one seen.
+    /// The policy in a file, and whether it was compared with the newest seen one.
     fn policy_file(&self, path: &Path) -> Result<(TrustPolicy, Option<Seen>), Failure> {
         let policy = read_policy(path, &self.root)?;
         let from_environment = std::env::var_os(STATE_VARIABLE);
-        // Not as if it were not set: then an older policy would be followed without a word.
+        // An empty value is not the same as none: otherwise an older policy would be followed
+        // without a warning.
         if self.trust_state.is_none() && from_environment.as_ref().is_some_and(|it| it.is_empty()) {
             let message = format!("{STATE_VARIABLE} is empty");
             let hint = "it names the file that remembers the newest policy; remove the variable \
@@ -192,7 +193,8 @@ impl TrustArguments {
     }
 }
 
-/// Reads a policy, signed by every one of `roots`, or unsigned if there is none.
+/// Reads a policy. Every one of `roots` must have signed it. If there are no roots, it may be
+/// unsigned.
 pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy, Failure> {
     let roots: Result<Vec<PublicKey>, Failure> = roots
         .iter()

@@ -1,5 +1,5 @@
-//! The parser's errors. For machines: what is wrong and what to do, without the layout that clap
-//! has for terminals. For people: that layout, in which nothing hides.
+//! The parser's errors. For machines: what is wrong and what to do, without clap's layout for
+//! terminals. For people: that layout, in which no character is invisible.
 
 mod tips;
 
@@ -14,12 +14,12 @@ use crate::render::{printed, safe};
 
 pub(crate) use tips::with_tips;
 
-/// The parser's error as a failure. `verb` is what `--help` can be asked for, such as
-/// `edgec store add`.
+/// The parser's error as a failure. `verb` is the verb whose `--help` is suggested, such as `edgec
+/// store add`.
 pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    // Then follow tips and the synopsis of the verb.
+    // Tips and the synopsis of the verb follow.
     let message = text.split("\n\n").next().unwrap_or_default();
     let lists = ["\n  [possible values", "\n  [subcommands"];
     let message = lists.iter().fold(message, |message, list| {
@@ -46,10 +46,10 @@ pub(crate) fn failure(error: &clap::Error, verb: &str) -> Failure {
     Failure::usage("usage", message.join(" ")).hint(hints.join("\n"))
 }
 
-/// Prints the parser's error and gives the exit code, or prints the help that was asked for and
-/// ends. An error quotes arguments. If one of them has characters that are not seen, these are
-/// escaped, and the error has no colours: the escapes of both are the same. Likewise if something
-/// in it is hidden.
+/// Prints the parser's error and returns the exit code, or prints the requested help and ends the
+/// process. An error quotes arguments. If one of them has invisible characters, these are escaped,
+/// and the error has no colours, because colours are escapes too. The same applies if something in
+/// it is hidden.
 pub(crate) fn exit(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
     let hides = |argument: &OsString| {
         let text = argument.to_string_lossy();

@@ -1,4 +1,4 @@
-//! The processes that are started for what may crash or hang.
+//! Starts the processes for work that may crash or hang.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -95,16 +95,16 @@ pub(crate) fn program() -> Result<WorkerProgram, Failure> {
     WorkerProgram::this().map_err(|error| Failure::environment("worker", &error))
 }
 
-/// What confines edgec's processes on this machine. As text it is one line, since it is a comment
+/// What confines edgec's processes on this machine. The text is one line, because it is a comment
 /// in a host profile.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ConfinementReport {
-    /// Whether all walls stand; none if that is not known.
+    /// Whether the system can fully confine them. `None` if that is unknown.
     confined: Option<bool>,
-    /// The walls that stand.
+    /// The means of confinement that the system has.
     walls: Vec<String>,
-    /// Those that this system does not give.
+    /// The means of confinement that the system lacks.
     missing: Vec<String>,
     /// Why nothing is known.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,11 +1,11 @@
-//! Reads, validates and adapts an input in a separate process, and does the steps before the
+//! Reads, validates and adapts an input in a separate process, and takes the steps before the
 //! optimizer.
 //!
-//! This is the first work on a program that anyone may have written. The validator and the
-//! engine's front end take time and memory that grow faster than the input, and the text parser and
-//! the encoder read it too. So all of them have a process with limits and walls, as the compiler
-//! has. The same process prepares the program for the optimizer. If the optimizer gets nothing of
-//! it, it also takes the steps behind that.
+//! This is the first work on a program that anyone may have written. The validator and the engine's
+//! front end take time and memory that grow faster than the input. The text parser and the encoder
+//! read the program too. So all of them run in a process with limits and walls, as the compiler
+//! does. The same process prepares the program for the optimizer. If the optimizer gets no module,
+//! it also takes the steps after the optimizer.
 
 mod work;
 
@@ -29,20 +29,20 @@ use crate::{
 /// The process that reads inputs: a program that calls [`front_end_worker`].
 #[derive(Clone, Debug)]
 pub struct FrontEnd {
-    /// How it is started; its memory is for one input.
+    /// How the process is started. Its memory is for one input.
     pub worker: Worker,
 }
 
-/// What is known of an input that is a program.
+/// Facts about an input that is a program.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Facts {
     /// Whether the input was in the text format.
     pub from_text: bool,
     /// How a core module became a component; `None` if it did not.
     pub adapter: Option<Adapter>,
-    /// What a core module became, and why.
+    /// The kind that a core module became, and why.
     pub choice: Option<Choice>,
-    /// What the program is.
+    /// The program's kind.
     pub kind: Kind,
     /// Its length in bytes.
     pub length: usize,
@@ -66,44 +66,44 @@ pub struct Fronted {
 pub struct Ahead {
     /// What comes next.
     pub next: Next,
-    /// How long it took to find that out.
+    /// How long it took to decide this.
     pub planning: Duration,
 }
 
-/// What comes next for a program.
+/// The next step of a program.
 #[derive(Debug)]
 pub enum Next {
-    /// The optimizer gets core modules of it.
+    /// The optimizer gets some of the program's core modules.
     Optimize(Planned),
-    /// The compiler gets it.
+    /// The compiler gets the program.
     Compile(Box<Finished>),
 }
 
-/// Why there is no program.
+/// Why an input gave no program.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrontError {
-    /// The bytes are not an input.
+    /// The bytes are not a valid input.
     #[error(transparent)]
     Input(InputError),
     /// The input is not a valid program, or cannot become the requested kind.
     #[error("{error}")]
     Program {
-        /// Why not.
+        /// The reason.
         error: AdaptError,
         /// Whether the input was in the text format.
         from_text: bool,
     },
-    /// A snapshot is not the program with another state.
+    /// A snapshot is not the same program with a different state.
     #[error(transparent)]
     Snapshot(SnapshotError),
     /// Validating took too long, and was stopped.
     #[error("validating this program was stopped {spent}")]
     Timeout {
-        /// The time that was spent.
+        /// The time that it took.
         spent: Spent,
     },
-    /// Validating needs more memory than it may have.
+    /// Validating exceeded the memory limit.
     #[error("validating this program needs more than {mebibytes} MiB of memory")]
     Memory {
         /// The limit in MiB.
@@ -120,36 +120,37 @@ pub enum FrontError {
     /// The machine is at fault, not the input.
     #[error("this program was not validated")]
     Machine {
-        /// What was in the way.
+        /// The cause.
         source: MachineError,
     },
 }
 
-/// Why a component is not another one with another state.
+/// Why a component is not the same component with a different state.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// It is not valid.
+    /// It is invalid.
     #[error("the pre-initialized component is not valid: {0}")]
     Invalid(ValidateError),
-    /// It has another interface, or is made otherwise.
+    /// It has a different interface, or was made in a different way.
     #[error("the pre-initialized component is not the input with another state: its {what} differ")]
     Differs {
-        /// What it has otherwise.
+        /// The part that differs.
         what: Cow<'static, str>,
     },
 }
 
-/// Why there is no program, with the input.
+/// Why an input gave no program, together with the input.
 #[derive(Debug)]
 pub struct NotFronted {
-    /// Why not.
+    /// The reason.
     pub error: Box<FrontError>,
-    /// The bytes, as they were given.
+    /// The bytes of the input.
     pub bytes: Vec<u8>,
 }
 
-/// More than any program may have with what the optimizer gets of it, in bytes (2 GiB).
+/// The maximum length of an answer, in bytes (2 GiB): longer than any program together with its
+/// modules for the optimizer.
 const MAX_ANSWER_LEN: u64 = 2 << 30;
 
 impl FrontEnd {
@@ -162,8 +163,8 @@ impl FrontEnd {
         self.read(bytes, &Task::Read(None), deadline, fronted)
     }
 
-    /// Reads an input, validates it, and turns it into the kind that `asked` names, as
-    /// [`crate::read`] and [`crate::adapt()`] do.
+    /// Reads an input, validates it, and turns it into the kind `asked`, as [`crate::read`] and
+    /// [`crate::adapt()`] do.
     ///
     /// # Errors
     ///
@@ -177,8 +178,8 @@ impl FrontEnd {
         self.read(bytes, &Task::Read(Some(asked)), deadline, fronted)
     }
 
-    /// As [`adapt`](Self::adapt), and takes the steps up to the optimizer. Where the optimizer gets
-    /// nothing, it takes all of them.
+    /// Like [`adapt`](Self::adapt), but also takes the steps before the optimizer. If the optimizer
+    /// gets no module, also takes the steps after it.
     ///
     /// # Errors
     ///
@@ -194,8 +195,8 @@ impl FrontEnd {
         self.read(bytes, &task, deadline, prepared)
     }
 
-    /// Checks that a snapshot is valid and is `program` but for its state. Takes the steps up to
-    /// the optimizer for it, as [`prepare`](Self::prepare) does.
+    /// Checks that a snapshot is valid, and that it differs from `program` only in its state. Takes
+    /// the next steps, as [`prepare`](Self::prepare) does.
     ///
     /// # Errors
     ///
@@ -231,7 +232,7 @@ impl FrontEnd {
         })
     }
 
-    /// The answer to a task and the parts that it is about, the last of which is `input`.
+    /// The answer to a task about these parts. The last part is `input`.
     fn ask<T>(
         &self,
         task: &Task,
@@ -277,7 +278,8 @@ fn refused(refusal: Refusal) -> FrontError {
     }
 }
 
-/// `None` if the answer is to something else, or bytes are missing. So are the others.
+/// `None` if the answer is of another kind, or bytes are missing. The same applies to the other
+/// readers.
 fn fronted(head: Head, from: &mut Reader<'_>) -> Option<Fronted> {
     let Head::Read {
         described,

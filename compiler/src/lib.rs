@@ -1,8 +1,8 @@
-//! WebAssembly in, native image out: read, adapt, validate, initialize on request, optimize,
+//! Compiles WebAssembly to native images: read, adapt, validate, initialize on request, optimize,
 //! order, precompile.
 //!
-//! Each stage is a file and a function, in a folder by subject; the state of the program is in the
-//! type:
+//! Each stage is a file and a function, in a folder by subject. The type shows the state of the
+//! program:
 //!
 //! ```text
 //! bytes ─ read ─▶ Input ─ adapt ─▶ ValidComponent ─ initialize, optimize, order, take_names ─▶ ValidComponent
@@ -12,11 +12,11 @@
 //!
 //! This crate prints nothing, signs nothing and does not know the artifact format.
 
-// It joins three rooms: an input is read, and prepared for the optimizer, in one process.
+// `front_end` joins three folders: in one process, an input is read and prepared for the optimizer.
 mod front_end;
 mod lint;
 
-/// The front door: bytes become a valid component, or an error says why not.
+/// From bytes to a valid component, or an error that says why not.
 mod input {
     pub(crate) mod adapt;
     pub(crate) mod bodies;
@@ -35,7 +35,7 @@ mod input {
     pub(crate) mod walk;
 }
 
-/// What the indices of a component mean, and what is counted by following them.
+/// The meaning of indices in a component, and counts that need it.
 mod index {
     pub(crate) mod beyond;
     pub(crate) mod component_types;
@@ -45,7 +45,7 @@ mod index {
     pub(crate) mod spaces;
 }
 
-/// What is done to a program while it is still WebAssembly.
+/// Work on a program while it is still WebAssembly.
 mod wasm {
     pub(crate) mod assembler;
     pub(crate) mod binaryen;
@@ -68,7 +68,7 @@ mod wasm {
     pub(crate) mod trim_exports;
 }
 
-/// The engine as a compiler: native code, and a program that runs at build time.
+/// The engine as a compiler: native code, and running a program at build time.
 #[cfg(feature = "precompile")]
 mod native {
     pub(crate) mod compiler_process;
@@ -79,7 +79,7 @@ mod native {
     pub(crate) mod settings;
 }
 
-/// Native images and debug files: read, and written anew.
+/// Reads and writes native images and debug files.
 mod image {
     #[cfg(feature = "precompile")]
     pub(crate) mod code_map;
@@ -96,7 +96,7 @@ mod image {
     pub(crate) mod trim;
 }
 
-/// Processes of their own for work on hostile input: how they are started, limited and closed in.
+/// Separate processes for work on hostile input: how they are started, limited and confined.
 mod worker {
     pub(crate) mod answer;
     pub(crate) mod ask;
@@ -185,7 +185,7 @@ pub use worker::missing_walls::walls_worker;
 pub use worker::walls::{Confinement, Opens, Wall, enter};
 pub use worker::{ReadError, Worker, WorkerError, WorkerLimits, panic_line};
 
-/// What a program is, in the terms of the engine: the two load differently.
+/// The kind of a program, in the engine's terms: the two are loaded differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Kind {
     /// A component (component model).
@@ -195,7 +195,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// How worker processes are told.
+    /// The kind's name in the arguments of worker processes.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Kind::Component => "component",

@@ -1,9 +1,10 @@
-//! The cold-start lint: which fast paths of the engine a program loses when it is instantiated,
-//! what that costs, and which segment, function or module is the cause.
+//! The cold-start lint: which fast paths of the engine a program loses at instantiation, what this
+//! costs, and which segment, function or module causes it.
 //!
-//! Whether a path is lost is asked of the engine, never decided here: its front end for a
-//! program ([`program`]), the description that it reads at load for an image ([`image`]).
-//! `docs/cold-start.md` has the rules with their places in the engine's source.
+//! The lint asks the engine whether a path is lost, and never decides this itself. For a program,
+//! it runs the engine's front end ([`program`]). For an image, it reads the description that the
+//! engine reads at load ([`image`]). `docs/cold-start.md` has the rules with their places in the
+//! engine's source.
 
 mod cause;
 mod cost;
@@ -20,28 +21,28 @@ use serde::{Deserialize, Serialize};
 
 pub use process::{LintProcess, lint_worker};
 
-/// A fast path that is lost.
+/// A fast path that the program loses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
-    /// Which one.
+    /// The lost path.
     pub rule: Rule,
-    /// The core module that loses it; none when it is the whole component.
+    /// The core module that loses it. `None` if the whole component does.
     pub module: Option<CoreModule>,
-    /// What it is in the module that the engine stops at, where that can be seen.
+    /// What stops the engine in the module, if this is visible.
     pub cause: Option<Cause>,
-    /// What is done instead, at each instantiation.
+    /// The work that is done instead, at each instantiation.
     pub work: Work,
 }
 
-/// The rules. Their names do not change between releases.
+/// The rules. Their names are the same in all releases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Rule {
-    /// Data are copied into memory, instead of a copy-on-write mapping.
+    /// Data is copied into memory, instead of a copy-on-write mapping.
     MemoryCopied,
-    /// A table is filled, instead of being filled as its elements are used.
+    /// A table is filled at once, instead of at the first use of its elements.
     TableEager,
     /// The elements of passive segments are computed.
     PassiveElements,
@@ -49,47 +50,47 @@ pub enum Rule {
     ComputedGlobals,
     /// The program's own start function runs.
     StartFunction,
-    /// Code runs; an image does not tell whether it fills a table or is a start function.
+    /// Code runs. An image does not show whether the code fills a table or is a start function.
     StartupCode,
-    /// Data segments are entered one by one.
+    /// Data segments are processed one by one.
     ManySegments,
     /// There are many core instances, or many imports among them.
     ManyInstances,
-    /// The pooling allocator refuses the program unless it is told otherwise.
+    /// The pooling allocator refuses the program in its default configuration.
     PoolLimits,
 }
 
 /// A core module of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CoreModule {
-    /// Its number, counted from 0 in file order; the engine's own adapters come last.
+    /// Its number, counted from 0 in file order. The engine's own adapters come last.
     pub index: u32,
-    /// Its name, when it has one.
+    /// Its name, if it has one.
     pub name: Option<String>,
-    /// How often an instance of the program instantiates it.
+    /// How often one instance of the program instantiates it.
     pub instances: u64,
 }
 
-/// What the engine stops at.
+/// What stops the engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
-    /// What kind of thing it is.
+    /// The kind of item.
     pub item: Item,
     /// Its index in the module.
     pub index: u32,
-    /// Its name, when it has one.
+    /// Its name, if it has one.
     pub name: Option<String>,
-    /// Where it begins, in bytes from the start of the program.
+    /// Its start, in bytes from the start of the program.
     pub offset: Option<u64>,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// The longest name of a module or of a cause that a finding has, in bytes. A module's name stands
-/// in each of its findings.
+/// The maximum length of a name of a module or cause in a finding, in bytes. A module's name is
+/// repeated in each of its findings.
 const MAX_NAME_LEN: usize = 256;
 
-/// A name as a finding has it.
+/// A name in the form that a finding has.
 fn finding_name(name: &str) -> String {
     match name.get(..name.floor_char_boundary(MAX_NAME_LEN)) {
         Some(begin) if begin.len() < name.len() => format!("{begin}…"),
@@ -98,7 +99,7 @@ fn finding_name(name: &str) -> String {
 }
 
 impl Cause {
-    /// A thing without a name, wherever it begins.
+    /// An item without name and offset.
     fn of_index(item: Item, index: u32, reason: Reason) -> Self {
         Self {
             item,
@@ -110,10 +111,10 @@ impl Cause {
     }
 }
 
-/// What a core module loses: a finding without the module.
+/// A core module's loss: a finding without the module.
 type Loss = (Rule, Option<Cause>, Work);
 
-/// A kind of thing in a core module.
+/// A kind of item in a core module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Item {
@@ -136,53 +137,53 @@ pub enum Item {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// It goes into an imported memory.
+    /// It is for an imported memory.
     ImportedMemory,
-    /// It goes into an imported table.
+    /// It is for an imported table.
     ImportedTable,
     /// Its offset is not a constant.
     ComputedOffset,
-    /// It does not fit into the memory's or table's minimum.
+    /// It does not fit into the minimum size of the memory or table.
     OutOfBounds,
-    /// The memory's image would be 16 MiB or more, and not half of it data.
+    /// The memory's image would have 16 MiB or more, and less than half of it would be data.
     Sparse,
-    /// It reaches beyond element 2^20.
+    /// It extends beyond element 2^20.
     TooLarge,
     /// The table does not hold functions.
     NotFunctions,
     /// Its elements are expressions, not indices of functions.
     Expressions,
-    /// The table's elements begin as something that is computed.
+    /// The initial value of the table's elements is computed.
     InitialValue,
-    /// It is passive: the program puts it where it goes.
+    /// It is passive, so the program decides its place.
     Passive,
     /// Its value is not a constant.
     ComputedValue,
-    /// The module says that it runs first.
+    /// It is the module's start function.
     Start,
-    /// None of the above: the engine knows.
+    /// The lint found none of the other reasons.
     Unknown,
 }
 
-/// What is done at each instantiation, for each instance of the module.
+/// The work at each instantiation, for each instance of the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Work {
-    /// Bytes are copied; from an image, at most so many.
+    /// Bytes are copied. For an image, this is the maximum.
     Copy {
-        /// How many bytes.
+        /// The number of bytes.
         bytes: u64,
-        /// In how many segments.
+        /// The number of segments.
         segments: u64,
     },
     /// Elements of tables are set, one by one.
     Fill {
-        /// How many.
+        /// The number of elements.
         elements: u64,
     },
     /// Globals are computed.
     Compute {
-        /// How many.
+        /// The number of globals.
         globals: u64,
     },
     /// Code of the program runs.
@@ -195,25 +196,25 @@ pub enum Work {
         /// Its length in the image.
         bytes: u64,
     },
-    /// Segments are entered.
+    /// Segments are processed.
     Enter {
-        /// How many.
+        /// The number of segments.
         segments: u64,
     },
     /// Instances are made and connected.
     Connect {
-        /// How many core instances.
+        /// The number of core instances.
         instances: u64,
-        /// How many imports they have together.
+        /// The number of all their imports.
         imports: u64,
     },
     /// More is needed than the pool's default.
     Exceed {
         /// The limit's name in the engine's `PoolingAllocationConfig`.
         limit: PoolLimit,
-        /// What is needed.
+        /// The amount that is needed.
         needed: u64,
-        /// What the default is.
+        /// The default.
         default: u64,
     },
 }
@@ -232,16 +233,16 @@ pub enum PoolLimit {
 }
 
 impl Finding {
-    /// What the loss costs at each instantiation, in nanoseconds: an estimate from measured
-    /// figures. None where it depends on the program.
+    /// The estimated cost of the loss at each instantiation, in nanoseconds, from measured figures.
+    /// `None` if it depends on the program.
     pub fn nanoseconds(&self) -> Option<u64> {
         let instances = self.module.as_ref().map_or(1, |module| module.instances);
         Some(cost::nanoseconds(&self.work)?.saturating_mul(instances))
     }
 
-    /// Whether it is too little to speak of unasked: less than a small component takes as a whole.
-    /// And in an image a start function, which may be the little one that every program for WASI
-    /// preview 1 has.
+    /// Whether the loss is too small to be reported by default: smaller than the cost of a small
+    /// component. A start function in an image is minor too, because it may be the short one that
+    /// every program for WASI preview 1 has.
     pub fn is_minor(&self) -> bool {
         let threshold = match self.rule {
             Rule::StartFunction if self.cause.is_none() => return true,

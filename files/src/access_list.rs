@@ -1,8 +1,8 @@
-//! POSIX access control lists: which other users they let write to a folder.
+//! POSIX access control lists: which other users can write to a folder because of its list.
 //!
-//! If a file has such a list, the bits of its group in its mode are the list's mask. No user or
-//! group that the list names may do more than these bits say. So the list matters only where these
-//! bits may be set.
+//! If a file has such a list, the group bits of its mode are the list's mask. The users and groups
+//! in the list can do no more than these bits allow. So the list matters only if these bits may be
+//! set.
 //!
 //! Source: `acl(5)`; for the bytes, `posix_acl_xattr.h` of Linux.
 
@@ -13,21 +13,21 @@ use rustix::io::Errno;
 
 /// The attribute that holds the list.
 const ATTRIBUTE: &str = "system.posix_acl_access";
-/// As long as an attribute can be, in bytes (`xattr(7)`).
+/// The maximum length of an attribute, in bytes (`xattr(7)`).
 const MAX_LEN: usize = 1 << 16;
-/// The version of the list's bytes, which stands in front of its entries.
+/// The version of the list's bytes, which comes before its entries.
 const VERSION: u32 = 2;
 
-/// A user whom the list names.
+/// A named user.
 const USER: u16 = 0x02;
-/// A group that the list names.
+/// A named group.
 const GROUP: u16 = 0x08;
-/// The most that any of them may do.
+/// The mask: the most that named users and groups may do.
 const MASK: u16 = 0x10;
 /// The right to write.
 const WRITE: u16 = 0x02;
 
-/// One line of a list.
+/// One entry of a list.
 struct Entry {
     tag: u16,
     rights: u16,
@@ -35,13 +35,12 @@ struct Entry {
     id: u32,
 }
 
-/// The first user or group that the list of a folder names and lets write, besides this user and
-/// root.
+/// The first user or group in a folder's list that may write, apart from this user and root.
 pub(crate) fn other_writer(folder: &Path) -> io::Result<Option<String>> {
     let mut list = vec![0_u8; MAX_LEN];
     let len = match rustix::fs::lgetxattr(folder, ATTRIBUTE, list.as_mut_slice()) {
         Ok(len) => len,
-        // No list, or a file system or a kernel that has none.
+        // There is no list, or the file system or kernel does not support lists.
         Err(Errno::NODATA | Errno::NOTSUP | Errno::NOSYS) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -73,8 +72,8 @@ fn entries(list: &[u8]) -> Option<Vec<Entry>> {
     entries.chunks(8).map(entry).collect()
 }
 
-/// The first user or group that may write, besides these users. The group of the file itself has
-/// no name in the list.
+/// The first user or group that may write, apart from these users. The file's own group has no
+/// number in the list.
 fn writer(entries: &[Entry], trusted: &[u32]) -> Option<String> {
     let mask = entries.iter().find(|entry| entry.tag == MASK);
     let mask = mask.map_or(u16::MAX, |entry| entry.rights);
@@ -105,7 +104,7 @@ mod tests {
 
     fn found(named: (u16, u16, u32), mask: u16) -> Option<String> {
         let none = u32::MAX;
-        // The owner, what is named, the folder's group, the mask, all others.
+        // The owner, a named user or group, the folder's group, the mask, all others.
         let list = [
             (0x01, 7, none),
             named,
@@ -127,7 +126,7 @@ mod tests {
         for trusted in [0, 1001] {
             assert_eq!(found((USER, 7, trusted), 7), None);
         }
-        // A group may have the number of a trusted user.
+        // A group may have the same number as a trusted user.
         assert_eq!(found((GROUP, 7, 0), 7).unwrap(), "group 0");
     }
 

@@ -1,4 +1,4 @@
-//! Files that are written aside, and then take the places of old ones together: all, or none.
+//! Files that are written aside, and then replace the old files together: all of them, or none.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,42 +10,42 @@ use tempfile::{NamedTempFile, PathPersistError, TempPath};
 use crate::sparse::write_sparse;
 use crate::sync::{folder_of, sync_folder};
 
-/// Which mode a new file gets.
+/// The mode that a new file gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewMode {
-    /// The old file's mode, or the one that the process's mask of modes gives.
+    /// The old file's mode. If there is no old file, the process's umask decides.
     AsBefore,
-    /// For its owner only.
+    /// Only the owner can read and write the file.
     OwnerOnly,
 }
 
-/// A file that is complete on disk and has not replaced its predecessor yet. It goes when it is
-/// dropped.
+/// A new file that is complete on disk and has not replaced the old file yet. It is removed when
+/// this value is dropped.
 #[derive(Debug)]
 pub struct Aside {
     path: PathBuf,
     file: NamedTempFile,
 }
 
-/// Why files did not take their places.
+/// Why files were not put in place.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write `{}`", .path.display())]
 #[non_exhaustive]
 pub struct PutError {
-    /// The first file that could not take its place.
+    /// The first file that could not be put in place.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
-    /// What is not as it was before, a sentence each.
+    /// What has changed nevertheless, one sentence for each change.
     pub changed: Vec<String>,
 }
 
-/// Writes a new file beside the one at `path`, and waits until it is on the disk. Blocks of zeros
-/// become holes. What lies at `path` is not looked at, but for its mode.
+/// Writes a new file beside the one at `path`, and waits until it is on disk. Blocks of zeros
+/// become holes. Of the old file at `path`, this reads only the mode.
 ///
 /// # Errors
 ///
-/// What the system says; no file is then left behind.
+/// The system's error. In that case, no new file remains.
 pub fn write_aside(path: &Path, bytes: &[u8], mode: NewMode) -> io::Result<Aside> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".edgec-");
@@ -73,16 +73,16 @@ fn set_mode(builder: &mut tempfile::Builder<'_, '_>, path: &Path, mode: NewMode)
 fn set_mode(_: &mut tempfile::Builder<'_, '_>, _: &Path, _: NewMode) {}
 
 impl Aside {
-    /// The place that the file is to take.
+    /// The path that the file will get.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Puts the new file in place unless there is one already; `false` then.
+    /// Puts the new file in place, unless a file is already there; then returns `false`.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's error.
     pub fn put_if_absent(self) -> io::Result<bool> {
         match self.file.persist_noclobber(&self.path) {
             Ok(_) => sync_folder(folder_of(&self.path)).map(|()| true),
@@ -92,12 +92,12 @@ impl Aside {
     }
 }
 
-/// Puts all new files in the places of the old ones, then syncs each folder once.
+/// Replaces all old files with the new ones, then syncs each folder once.
 ///
 /// # Errors
 ///
-/// [`PutError`]. If one of the new files cannot take its place, all old files are where they were,
-/// but for those that the error names.
+/// [`PutError`]. If one of the new files cannot be put in place, all old files are put back, except
+/// for those that the error names.
 pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
     let mut changed = BTreeMap::new();
     let mut placed = Vec::new();
@@ -105,7 +105,7 @@ pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
     let mut left = files.len();
     for Aside { path, file } in files {
         left -= 1;
-        // After the last one, nothing can fail for which its old file would have to come back.
+        // If this is the last file, nothing can fail later, so its old file is not needed again.
         let put = match left {
             0 => put(file, &path),
             _ => Placed::put(file, &path).map(|it| placed.push(it)),
@@ -121,7 +121,7 @@ pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
         }
         changed.entry(folder_of(&path).to_owned()).or_insert(path);
     }
-    // The old files go.
+    // This removes the old files.
     drop(placed);
     let synced = changed.into_iter().try_for_each(|(folder, path)| {
         sync_folder(&folder).map_err(|source| PutError {
@@ -133,13 +133,13 @@ pub fn put_all(files: Vec<Aside>) -> Result<(), PutError> {
     failed.map_or(synced, Err)
 }
 
-/// Puts the old files back. Says what is not as it was.
+/// Puts the old files back. Returns what could not be restored.
 fn put_back(placed: Vec<Placed>) -> Vec<String> {
     let undone = placed.into_iter().rev().map(Placed::undo);
     undone.filter_map(Result::err).collect()
 }
 
-/// A new file in its place. The old one can come back, and goes when this is dropped.
+/// A new file in its place. The old file can be put back until this is dropped, which removes it.
 struct Placed {
     path: PathBuf,
     old: Old,
@@ -147,11 +147,11 @@ struct Placed {
 
 /// Where the old file is.
 enum Old {
-    /// There was none.
+    /// There was no old file.
     Absent,
     /// Under a temporary name.
     Kept(TempPath),
-    /// Nowhere: the file system neither exchanges two files nor gives one a second name.
+    /// Replaced: the file system can neither exchange two files nor give a file a second name.
     Gone,
 }
 
@@ -168,13 +168,14 @@ impl Placed {
         if exchange(file.path(), path).is_ok() {
             return Ok(placed(Old::Kept(file.into_temp_path())));
         }
-        // Why that failed, if not for the file system, the renaming tells.
+        // If this fails for another reason than the file system, renaming fails too and returns the
+        // error.
         let kept = second_name(path, file.path());
         put(file, path)?;
         Ok(placed(kept.map_or(Old::Gone, Old::Kept)))
     }
 
-    /// Puts the old file back. If that fails, says what is there instead.
+    /// Puts the old file back. If that fails, says which file is there instead.
     fn undo(self) -> Result<(), String> {
         let Self { path, old } = self;
         let shown = path.display();
@@ -192,7 +193,7 @@ impl Placed {
     }
 }
 
-/// Puts a new file in the place of an old one, for good.
+/// Replaces an old file with a new one, for good.
 fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
     match file.persist(path) {
         Ok(_) => Ok(()),
@@ -200,7 +201,7 @@ fn put(file: NamedTempFile, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Each file gets the other's name, at once.
+/// Exchanges the names of two files, atomically.
 #[cfg(target_os = "linux")]
 fn exchange(one: &Path, other: &Path) -> io::Result<()> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -294,7 +295,7 @@ mod tests {
         assert_eq!(names(folder.path()), 0);
     }
 
-    /// What file systems do that cannot exchange two files.
+    /// The way for file systems that cannot exchange two files.
     #[test]
     fn a_second_name_keeps_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -313,7 +314,7 @@ mod tests {
         assert_eq!(names(folder.path()), 1);
     }
 
-    /// What cannot come back is told, and no other file is taken for it.
+    /// A file that cannot be put back is reported, and no other file is put in its place.
     #[test]
     fn what_does_not_come_back_is_told() {
         let folder = tempfile::tempdir().unwrap();

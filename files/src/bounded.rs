@@ -1,4 +1,4 @@
-//! Reads with a bound: however long a source is, no more of it is kept than is allowed.
+//! Reads with a bound: a source of any length takes at most the allowed memory.
 
 use std::io::{self, Read};
 
@@ -6,10 +6,10 @@ use std::io::{self, Read};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BoundError {
-    /// The system's error, or there is no memory for so many bytes.
+    /// The system's error, or there is not enough memory.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// The source has more bytes than it may have.
+    /// The source has more bytes than the limit.
     #[error("it has more than {most} bytes, which is the limit")]
     TooLong {
         /// The limit, in bytes.
@@ -28,8 +28,8 @@ impl From<BoundError> for io::Error {
 
 /// Reads a source of at most `most` bytes to its end.
 ///
-/// Makes room once for the `expected` bytes that a file says it has (0 if that is not known), and a
-/// byte to see its end: growing by doubling would take twice the memory.
+/// Allocates once: the `expected` bytes that the file says it has (0 if unknown), and one byte to
+/// detect its end. Growing by doubling would take twice the memory.
 ///
 /// # Errors
 ///
@@ -42,11 +42,11 @@ pub fn read_bounded(source: impl Read, most: u64, expected: u64) -> Result<Vec<u
     Ok(bytes)
 }
 
-/// As [`read_bounded`], behind what is in a buffer of the caller's own.
+/// Like [`read_bounded`], but appends to a buffer of the caller.
 ///
 /// # Errors
 ///
-/// [`BoundError`]; the buffer then holds what was read so far.
+/// [`BoundError`]. Then the buffer holds the bytes that were read so far.
 pub fn read_bounded_into(
     source: impl Read,
     most: u64,
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn as_many_bytes_as_are_allowed_are_read_and_no_more() {
         assert_eq!(read_bounded(&b"12345"[..], 5, 0).unwrap(), b"12345");
-        // What a file says of its length is not relied on.
+        // The length that a file states may be wrong.
         assert_eq!(read_bounded(&b"12345"[..], 5, 2).unwrap(), b"12345");
         assert_eq!(read_bounded(&b"12345"[..], 5, 9).unwrap(), b"12345");
         let error = read_bounded(&b"123456"[..], 5, 6).unwrap_err();

@@ -1,5 +1,5 @@
-//! One folder, by its descriptor: no file in it is reached through a path that another user could
-//! redirect.
+//! An open folder. Files in it are reached through its descriptor, so that no other user can
+//! redirect a path.
 //!
 //! Source: `openat2(2)`, `RESOLVE_BENEATH` and `RESOLVE_NO_SYMLINKS`.
 
@@ -32,23 +32,24 @@ pub use self::temporary::{Temporary, is_temporary_name};
 
 /// The mode of a finished file: everyone may read it, and no user may write it.
 const FINISHED: Mode = Mode::from_raw_mode(0o444);
-/// The mode of a file that is there to be locked: a user who can open it can hold up the others.
+/// The mode of a lock file. If another user could open it, that user could block all others.
 const LOCK: Mode = Mode::from_raw_mode(0o600);
-/// Folders are their owner's to change.
+/// The mode of a folder: only its owner can change it.
 const FOLDER: Mode = Mode::from_raw_mode(FOLDER_MODE);
-/// How often a file is opened again that was replaced between its opening and a look at it.
+/// How often a file is opened again if it is replaced between the opening and the check.
 const TRIES: usize = 8;
 
 /// An open folder that only a trusted user can change.
 #[derive(Debug)]
 pub struct Folder {
     fd: OwnedFd,
-    /// Its name, for messages.
+    /// The folder's name, for messages.
     name: String,
 }
 
 impl Folder {
-    /// Opens the folder at `path`, to which no other user leads or can write.
+    /// Opens the folder at `path`. No other user may be able to redirect the path or to write in
+    /// the folder.
     ///
     /// # Errors
     ///
@@ -64,12 +65,12 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens the folder at `path`; makes it, and those above it, if there is none. Gives those
-    /// that were made.
+    /// Opens the folder at `path`. If it does not exist, makes it and the missing folders above it.
+    /// Also returns the folders that it made.
     ///
     /// # Errors
     ///
-    /// [`FolderError`]; no new folder is then left behind.
+    /// [`FolderError`]. In that case, no new folder remains.
     pub fn root_or_new(path: &Path) -> Result<(Self, NewFolders), FolderError> {
         let mut made = NewFolders::default();
         match Self::root(path) {
@@ -105,7 +106,7 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Opens a folder in this one, and makes it if there is none.
+    /// Opens a folder in this one, and makes it if it does not exist.
     ///
     /// # Errors
     ///
@@ -115,14 +116,13 @@ impl Folder {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(self.fails(name, error)),
         }
-        // Also if it was there: the process that made it may have been stopped before it was on the
-        // disk.
+        // Also if it existed: the process that made it may have stopped before it was on disk.
         self.sync()?;
         self.folder(name)
     }
 
-    /// Opens a finished file: a regular one, of a trusted owner, that no user may write and that
-    /// has no other name.
+    /// Opens a finished file and returns its length. It must be a regular file of a trusted owner,
+    /// without another name, and no user may write it.
     ///
     /// # Errors
     ///
@@ -132,13 +132,14 @@ impl Folder {
             let file = File::from(self.open(name, OFlags::RDONLY)?);
             let metadata = file.metadata();
             let metadata = metadata.map_err(|error| FolderError::io(self.name(name), error))?;
-            // Zero: replaced or removed since it was opened, which the next look tells.
+            // Zero means that it was replaced or removed since it was opened. The next attempt
+            // shows which.
             if metadata.nlink() > 0 {
                 self.judge_file(name, &metadata)?;
                 return Ok((file, metadata.len()));
             }
         }
-        // It is there, and another each time.
+        // The file exists, but was replaced at each attempt.
         Err(FolderError::io(self.name(name), Errno::BUSY))
     }
 
@@ -163,7 +164,7 @@ impl Folder {
         self.read_open(name, most).map(|(bytes, _)| bytes)
     }
 
-    /// As [`Self::read`]; gives the open file as well.
+    /// Like [`Self::read`], but also returns the open file.
     ///
     /// # Errors
     ///
@@ -181,14 +182,14 @@ impl Folder {
             BoundError::Io(error) => fails(error),
             BoundError::TooLong { .. } => too_long(),
         })?;
-        // Shorter than it was a moment ago.
+        // It became shorter since it was opened.
         if bytes.len() as u64 != len {
             return Err(fails(io::ErrorKind::UnexpectedEof.into()));
         }
         Ok((bytes, file))
     }
 
-    /// A new file that only this process's user can open.
+    /// Creates a new file that only this process's user can open.
     pub(crate) fn create(&self, name: &str) -> Result<File, FolderError> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
@@ -196,7 +197,7 @@ impl Folder {
         Ok(File::from(file.map_err(|error| self.fails(name, error))?))
     }
 
-    /// Waits for a lock; it is held until the file is dropped.
+    /// Waits for a lock, which is held until the file is dropped.
     ///
     /// # Errors
     ///
@@ -207,7 +208,7 @@ impl Folder {
         Ok(file)
     }
 
-    /// As [`Self::locked`], if the lock can be had at once.
+    /// Like [`Self::locked`], but only if the lock is free now.
     ///
     /// # Errors
     ///
@@ -219,8 +220,8 @@ impl Folder {
         Ok(held.then_some(file))
     }
 
-    /// Opens or makes a file that is there to be locked. Takes from others the right to open it,
-    /// which a copy of the folder may give them.
+    /// Opens or makes a lock file. Removes other users' right to open it, which they may have after
+    /// the folder was copied.
     fn lock(&self, name: &str) -> Result<File, FolderError> {
         let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let file = openat(&self.fd, name, flags | OFlags::NONBLOCK, LOCK);
@@ -234,12 +235,12 @@ impl Folder {
         Ok(file)
     }
 
-    /// Whether there is a file of that name.
+    /// Whether a file of that name exists.
     pub fn has(&self, name: &str) -> bool {
         statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// The names in the folder, sorted. Those that are not UTF-8 are left out.
+    /// The names in the folder, sorted, without those that are not UTF-8.
     ///
     /// # Errors
     ///
@@ -259,12 +260,12 @@ impl Folder {
         Ok(names)
     }
 
-    /// The name of something in here, for messages.
+    /// The full name of a file or folder in this folder, for messages.
     pub fn name(&self, name: &str) -> String {
         format!("{}/{name}", self.name)
     }
 
-    /// Opens a regular file of any owner and mode, to read it.
+    /// Opens a regular file for reading, whatever its owner and mode.
     ///
     /// # Errors
     ///
@@ -274,15 +275,15 @@ impl Folder {
     }
 
     fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, FolderError> {
-        // A pipe would block on `open` until there is a writer.
+        // A pipe without a writer would block `open`.
         let flags = flags | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         let resolve = ResolveFlags::BENEATH
             | ResolveFlags::NO_SYMLINKS
             | ResolveFlags::NO_MAGICLINKS
             | ResolveFlags::NO_XDEV;
         let opened = match openat2(&self.fd, name, flags, Mode::empty(), resolve) {
-            // Where there is no `openat2`, or a filter keeps it away: names have one part, so that
-            // `O_NOFOLLOW` says it all but for mounts, which are their owner's.
+            // There is no `openat2`, or a filter forbids it. Names have one part, so `O_NOFOLLOW`
+            // does the same, except for mounts, which only the folder's owner could make.
             Err(Errno::NOSYS | Errno::PERM) => openat(&self.fd, name, flags, Mode::empty()),
             answer => answer,
         };
@@ -292,7 +293,7 @@ impl Folder {
     fn fails(&self, name: &str, error: Errno) -> FolderError {
         let name = self.name(name);
         match error {
-            // A link, a mount, a socket, a device that is not there.
+            // A link, a mount, a socket, or a device that does not exist.
             Errno::LOOP | Errno::XDEV | Errno::NXIO | Errno::NODEV => {
                 FolderError::NotAFile { name }
             }

@@ -1,4 +1,4 @@
-//! What can be wrong with a folder and with what is in it.
+//! Errors about a folder and the files in it.
 
 use std::io;
 use std::path::Path;
@@ -6,46 +6,46 @@ use std::path::Path;
 use crate::new_folders::FOLDER_MODE;
 use crate::way::WayError;
 
-/// What is wrong with a folder, or with something in it.
+/// Why a folder, or something in it, is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderError {
-    /// Something cannot be read or written.
+    /// A file or folder cannot be read or written.
     #[error("`{name}`")]
     Io {
         /// The file or folder.
         name: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A symbolic link, a folder, a pipe, a device, where a file should be.
+    /// There is a symbolic link, a folder, a pipe or a device instead of a file.
     #[error("`{name}` is not a regular file")]
     NotAFile {
         /// Its name.
         name: String,
     },
-    /// Something else where a folder should be, or a link to one.
+    /// There is a link to a folder, or something else, instead of a folder.
     #[error("`{name}` is not a folder")]
     NotAFolder {
         /// Its name.
         name: String,
     },
-    /// A file with a second name, through which it could be changed.
+    /// The file has a second name, through which it could be changed.
     #[error("`{name}` has another name (a hard link)")]
     Linked {
         /// Its name.
         name: String,
     },
-    /// A file or folder of another user.
+    /// The file or folder belongs to another user.
     #[error("`{name}` belongs to another user ({uid})")]
     Owner {
         /// The file or folder.
         name: String,
-        /// Whose it is.
+        /// The owner.
         uid: u32,
     },
-    /// Its mode lets too many users write it. No user may write a finished file, and only its owner
-    /// may write a folder or a file that is there to be locked.
+    /// The mode lets too many users write. No user may write a finished file, and only its owner
+    /// may write a folder or open a lock file.
     #[error(
         "`{name}` has mode {mode:04o}, {expected:04o} is expected: too many users may write it"
     )]
@@ -57,7 +57,7 @@ pub enum FolderError {
         /// The mode that it should have.
         expected: u32,
     },
-    /// A file is longer than it may be.
+    /// The file is longer than its limit.
     #[error("`{name}` is too long")]
     TooLong {
         /// The file.
@@ -79,7 +79,7 @@ impl FolderError {
         }
     }
 
-    /// Whether it is that something is not there.
+    /// Whether the error says that the file or folder does not exist.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
@@ -91,7 +91,7 @@ impl FolderError {
         }
     }
 
-    /// What is wrong with the way to the folder at `path`.
+    /// The error for a path to a folder that is not safe.
     pub(crate) fn of_way(path: &Path, error: WayError) -> Self {
         let name = |at: &Path| at.display().to_string();
         match error {

@@ -7,50 +7,50 @@ use std::path::Path;
 use crate::bounded::{BoundError, read_bounded};
 use crate::way::{self, WayError};
 
-/// The longest such file that is read, in bytes (1 MiB).
+/// The maximum length of such a file, in bytes (1 MiB).
 pub const MAX_GUARDED_LEN: u64 = 1 << 20;
 
-/// Why a file is not to be relied on.
+/// Why such a file is refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuardError {
     /// The file cannot be read.
     #[error("cannot read the file")]
     Io(#[source] io::Error),
-    /// A folder, a pipe, a device.
+    /// It is a folder, a pipe or a device.
     #[error("not a regular file")]
     NotAFile,
-    /// A symbolic link, which another user may point elsewhere.
+    /// It is a symbolic link, which another user may point elsewhere.
     #[error("a symbolic link, which another user may point elsewhere")]
     SymbolicLink,
-    /// A file that its group or others may change.
+    /// Its group or others may change it.
     #[error("users other than its owner can write it (mode {mode:04o})")]
     Writable {
         /// The file's mode, without its type.
         mode: u32,
     },
-    /// A file of another user, who is not root.
+    /// It belongs to another user, who is not root.
     #[error("it belongs to another user ({uid})")]
     Owner {
         /// The owner.
         uid: u32,
     },
-    /// Others can open a file that only its owner should be able to hold a lock on.
+    /// Users other than its owner can open it, so they could hold a lock on it.
     #[error("users other than its owner can open it (mode {mode:04o})")]
     Readable {
         /// The file's mode, without its type.
         mode: u32,
     },
-    /// Others can put another file in its place.
+    /// Other users can put another file in its place.
     #[error(transparent)]
     Way(WayError),
-    /// Longer than any such file.
+    /// It is longer than [`MAX_GUARDED_LEN`].
     #[error("more than {MAX_GUARDED_LEN} bytes")]
     TooLong,
 }
 
 impl GuardError {
-    /// A short name for the error that does not change between releases.
+    /// A short name for the error, which is the same in all releases.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io(_) => "io",
@@ -74,8 +74,8 @@ impl From<WayError> for GuardError {
 ///
 /// # Errors
 ///
-/// [`GuardError`]: also for a symbolic link, and for a file that group or others may write or
-/// replace, or that belongs neither to this user nor to root.
+/// [`GuardError`], also for a symbolic link, for a file that its group or others may write or
+/// replace, and for a file of another user who is not root.
 pub fn read_guarded(path: &Path) -> Result<Vec<u8>, GuardError> {
     let file = open(&way::place(path)?)?;
     let metadata = file.metadata().map_err(GuardError::Io)?;
@@ -93,7 +93,7 @@ pub fn read_guarded(path: &Path) -> Result<Vec<u8>, GuardError> {
 #[cfg(unix)]
 fn open(path: &Path) -> Result<File, GuardError> {
     use rustix::fs::{Mode, OFlags};
-    // A pipe would block on `open` until there is a writer.
+    // A pipe without a writer would block `open`.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     match rustix::fs::open(path, flags | OFlags::NOCTTY, Mode::empty()) {
         Ok(descriptor) => Ok(File::from(descriptor)),
@@ -102,8 +102,8 @@ fn open(path: &Path) -> Result<File, GuardError> {
     }
 }
 
-/// Whether a file is this user's or root's own, and no other user can even open it, by what is
-/// known of it without following links. A user who can open a file can hold a lock on it forever.
+/// Checks by its metadata, read without following links, that a file belongs to this user or root,
+/// and that no other user can open it. A user who can open a file can hold a lock on it forever.
 ///
 /// # Errors
 ///

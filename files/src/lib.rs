@@ -1,18 +1,17 @@
-//! Files and folders that are to be relied on: the one place that knows how they are read, judged,
-//! locked and replaced.
+//! Files and folders that edgec relies on. Only this crate reads, judges, locks and replaces them.
 //!
-//! - [`read_bounded`], [`open_regular`], [`open_stream`]: reads with a bound, which never wait for
-//!   the writer of a pipe that has none
+//! - [`read_bounded`], [`open_regular`], [`open_stream`]: bounded reads, which never wait for a
+//!   pipe without a writer
 //! - [`way`], [`read_guarded`]: who can change a file and everything above it
-//! - [`write_aside`], [`put_all`], [`NewFolders`]: files that are whole on the disk before they
-//!   have their names, and folders that are removed again if the files do not come
-//! - [`lock_private`], [`replace_private`]: files of this user alone
+//! - [`write_aside`], [`put_all`], [`NewFolders`]: files that are complete on disk before they get
+//!   their names, and new folders that are removed again if no files follow
+//! - [`lock_private`], [`replace_private`]: files that belong to this user alone
 //! - [`wait_for_lock`], [`try_lock`]: locks
-//! - [`write_sparse`]: blocks of zeros that take no room
-//! - `Folder` (on Linux): all of this in one open folder, in which no other user can redirect a
+//! - [`write_sparse`]: blocks of zeros that take no disk space
+//! - `Folder` (on Linux): all of this inside one open folder, in which no other user can redirect a
 //!   path
 //!
-//! Nothing here knows what the files hold.
+//! This crate does not know what the files hold.
 
 #![forbid(unsafe_code)]
 #![warn(clippy::indexing_slicing)]

@@ -5,20 +5,20 @@
 use std::fs::{File, TryLockError};
 use std::io;
 
-/// With whom a lock is held together.
+/// Whether a lock is shared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// With all others that hold it shared.
+    /// All processes that take it as shared can hold it together.
     Shared,
-    /// With no other.
+    /// Only one process holds it.
     Exclusive,
 }
 
-/// Waits until the lock on a file is held.
+/// Waits until this process holds the lock on a file.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn wait_for_lock(file: &File, hold: Hold) -> io::Result<()> {
     loop {
         let held = match hold {
@@ -26,18 +26,18 @@ pub fn wait_for_lock(file: &File, hold: Hold) -> io::Result<()> {
             Hold::Exclusive => file.lock(),
         };
         match held {
-            // A signal came.
+            // A signal interrupted the call.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             held => return held,
         }
     }
 }
 
-/// Takes the lock on a file, if it can be had at once. `false` if it cannot.
+/// Takes the lock on a file, if it is free now. Otherwise returns `false`.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn try_lock(file: &File, hold: Hold) -> io::Result<bool> {
     let held = match hold {
         Hold::Shared => file.try_lock_shared(),

@@ -1,4 +1,4 @@
-//! Folders for new files. They are removed again if the files do not come.
+//! Folders for new files. They are removed again if no files follow.
 //!
 //! Source for private folders: XDG Base Directory Specification, "Referencing this specification".
 
@@ -8,33 +8,33 @@ use std::path::{Path, PathBuf};
 
 use crate::sync::sync_above;
 
-/// The mode of a folder that its owner alone may change.
+/// The mode of a folder that only its owner may change.
 #[cfg(unix)]
 pub(crate) const FOLDER_MODE: u32 = 0o755;
 
 /// What a new folder is for, which decides its mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FolderKind {
-    /// Outputs: the process's mask of modes decides.
+    /// Outputs: the process's umask decides the mode.
     Outputs,
-    /// Files that are to be relied on: whatever the mask, others cannot write it. Each is on the
-    /// disk before the next.
+    /// Trusted files: others cannot write it, whatever the umask. Each folder is on disk before the
+    /// next is made.
     Durable,
-    /// Secrets: for this user alone.
+    /// Secrets: only this user can read it.
     Private,
 }
 
-/// Folders that were made, each before those in it. Unless they are kept, they go when this is
-/// dropped, as far as they are empty.
+/// The folders that were made, outer ones first. When this is dropped, it removes those that are
+/// empty, unless they were kept.
 #[derive(Debug, Default)]
 pub struct NewFolders(Vec<PathBuf>);
 
 impl NewFolders {
-    /// Makes a folder and those above it, where there are none.
+    /// Makes a folder, and the missing folders above it.
     ///
     /// # Errors
     ///
-    /// What the system says. The folders that were made until then go with this value.
+    /// The system's error. Dropping this value removes the folders that were made until then.
     pub fn make(&mut self, path: &Path, kind: FolderKind) -> io::Result<()> {
         if path.as_os_str().is_empty() {
             return Ok(());
@@ -57,7 +57,7 @@ impl NewFolders {
         }
     }
 
-    /// The files are there: the folders stay.
+    /// Keeps the folders, because the files are there.
     pub fn keep(mut self) {
         self.0.clear();
     }
@@ -66,8 +66,7 @@ impl NewFolders {
 impl Drop for NewFolders {
     fn drop(&mut self) {
         for folder in self.0.iter().rev() {
-            // One that cannot be removed stays. It is empty, or holds what another process put
-            // there.
+            // A folder that cannot be removed stays: it may hold files of another process.
             let _ = fs::remove_dir(folder);
         }
     }
@@ -115,7 +114,7 @@ mod tests {
         assert!(above.exists() && !below.exists());
         make(FolderKind::Private).keep();
         assert!(below.exists());
-        // It was there, and stays.
+        // The folder existed before, so it stays.
         drop(make(FolderKind::Outputs));
         assert!(below.exists());
     }

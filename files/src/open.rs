@@ -1,4 +1,4 @@
-//! Opening files to read them, without waiting for the writer of a pipe.
+//! Opens files for reading, without waiting for the writer of a pipe.
 //!
 //! Source: `open(2)`, `O_NONBLOCK`; `fifo(7)`.
 
@@ -13,13 +13,13 @@ pub enum OpenError {
     /// The file cannot be opened.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A folder.
+    /// It is a folder.
     #[error("a folder, not a file")]
     Folder,
-    /// A pipe or a device: its length is not known.
+    /// It is a pipe or a device, so its length is not known.
     #[error("not a regular file")]
     NotAFile,
-    /// The file is longer than it may be.
+    /// The file is longer than its limit.
     #[error("the file has {len} bytes, which are too many")]
     TooLong {
         /// The file's length in bytes.
@@ -27,7 +27,7 @@ pub enum OpenError {
     },
 }
 
-/// Opens a regular file of at most `most` bytes, and gives its length. Links are followed.
+/// Opens a regular file of at most `most` bytes, and returns its length. Follows links.
 ///
 /// # Errors
 ///
@@ -47,12 +47,12 @@ pub fn open_regular(path: &Path, most: u64) -> Result<(File, u64), OpenError> {
     }
 }
 
-/// Opens a file, a pipe or a device, and gives its length. A pipe has length 0, and must have a
-/// writer by now, as `<(command)` has; a pipe without a writer counts as empty. Links are followed.
+/// Opens a file, a pipe or a device, and returns its length. A pipe has length 0. It must already
+/// have a writer, as `<(command)` has; a pipe without a writer counts as empty. Follows links.
 ///
 /// # Errors
 ///
-/// What the system says; [`io::ErrorKind::IsADirectory`] for a folder.
+/// The system's error; [`io::ErrorKind::IsADirectory`] for a folder.
 pub fn open_stream(path: &Path) -> io::Result<(File, u64)> {
     let file = open_to_read(path)?;
     let metadata = file.metadata()?;
@@ -63,7 +63,7 @@ pub fn open_stream(path: &Path) -> io::Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// Opening a pipe would wait for a writer.
+/// Without this flag, opening a pipe would wait for a writer.
 #[cfg(unix)]
 fn open_to_read(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
@@ -76,7 +76,7 @@ fn open_to_read(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Reads from now on wait for bytes, where they come from a writer that is there.
+/// From now on, reads wait for the bytes of a writer that exists.
 #[cfg(unix)]
 fn wait_for_bytes(file: &File) -> io::Result<()> {
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};

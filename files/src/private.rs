@@ -1,5 +1,5 @@
-//! Files of this user alone, in a folder whose way was judged ([`way::place`](crate::way::place)):
-//! locked, and replaced whole.
+//! Files that belong to this user alone, locked and replaced as a whole. The path to their folder
+//! must have been judged ([`way::place`](crate::way::place)).
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -9,17 +9,17 @@ use crate::guarded::{GuardError, refuse_unless_private};
 use crate::lock::{Hold, wait_for_lock};
 use crate::sync::{folder_of, sync_folder};
 
-/// How often a lock is looked for that another process makes or removes at the same time.
+/// How often a lock file is looked for, if another process makes or removes it at the same time.
 const TRIES: usize = 8;
 
-/// Why a file is not locked or replaced.
+/// Why a file was not locked or replaced.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrivateError {
     /// The file cannot be made, locked or written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A file that is not this user's own lies there. It is neither waited for nor written to.
+    /// Another user's file is there. It is neither waited for nor written to.
     #[error("`{}`", path.display())]
     NotOurs {
         /// The file.
@@ -29,11 +29,10 @@ pub enum PrivateError {
     },
 }
 
-/// Opens a file that is there to be locked, or makes it, and waits for the lock. The lock is held
-/// until the file is dropped.
+/// Opens or makes a lock file, and waits for the lock. The lock is held until the file is dropped.
 ///
-/// A file that another user put there is refused before it is opened and again after: that user
-/// could hold the lock forever, and opening a pipe would wait.
+/// A lock file of another user is refused before it is opened, and checked again afterwards. That
+/// user could hold the lock forever, and opening a pipe would wait.
 ///
 /// # Errors
 ///
@@ -44,19 +43,19 @@ pub fn lock_private(path: &Path) -> Result<File, PrivateError> {
     Ok(file)
 }
 
-/// Writes a file for this user alone under the name `aside`, in the same folder, and then puts it
-/// in the place of what is at `path`: a reader sees the old file or the new one. What a process
-/// that ended in the middle of this left under the name `aside` is removed.
+/// Writes a file for this user alone under the name `aside`, in the same folder, and then renames
+/// it to `path`. So a reader sees either the old file or the new one. If a process stopped in the
+/// middle of this earlier, its file `aside` is removed first.
 ///
 /// # Errors
 ///
-/// [`PrivateError`]; the old file is then as it was.
+/// [`PrivateError`]. In that case, the old file is unchanged.
 pub fn replace_private(path: &Path, aside: &Path, bytes: &[u8]) -> Result<(), PrivateError> {
     remove_left(aside)?;
     let file = create(aside)?;
     let written = write(file, bytes).and_then(|()| fs::rename(aside, path));
     if let Err(error) = written {
-        // If it cannot be removed, the next change does it.
+        // If it cannot be removed now, the next change removes it.
         let _ = fs::remove_file(aside);
         return Err(error.into());
     }
@@ -68,7 +67,7 @@ fn write(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A file of another user is not what a process left.
+/// Removes the file of a process that stopped, but not a file of another user.
 fn remove_left(aside: &Path) -> Result<(), PrivateError> {
     match aside.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -111,7 +110,7 @@ fn is_not_ours(path: &Path, source: GuardError) -> PrivateError {
     PrivateError::NotOurs { path, source }
 }
 
-/// Creates a file of this user's alone, where there is nothing yet, not even a link.
+/// Creates a file of this user alone. Fails if the path exists, even as a link.
 #[cfg(unix)]
 fn create(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};
@@ -120,7 +119,7 @@ fn create(path: &Path) -> io::Result<File> {
     Ok(open(path, flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// Opens a file that is there, through no link and without waiting.
+/// Opens an existing file, without following a link and without waiting.
 #[cfg(unix)]
 fn open(path: &Path) -> io::Result<File> {
     use rustix::fs::{Mode, OFlags, open};

@@ -1,20 +1,20 @@
-//! Files with holes: zeros that are not written take no room.
+//! Files with holes: blocks of zeros that are not written take no disk space.
 //!
-//! An image aligns its code to the largest page of its CPU family. Where a file system has no
-//! holes, it fills them itself.
+//! An image aligns its code to the largest page of its CPU family. A file system without holes
+//! fills them itself.
 
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 
-/// What is left out when it is all zeros, in bytes: a block of most file systems, and of fs-verity.
+/// The size of a hole, in bytes: a block of most file systems, and of fs-verity.
 const BLOCK: usize = 4096;
 
-/// Writes to a new file from its current position, and leaves out blocks of zeros. The caller must
-/// set the file's length afterwards, because the end may be a hole.
+/// Writes to a new file from its current position, and skips blocks of zeros. The caller must set
+/// the file's length afterwards, because the end may be a hole.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn write_sparse(bytes: &[u8], to: &mut File) -> io::Result<()> {
     let zero = |block: &[u8]| block.iter().all(|byte| *byte == 0);
     let mut rest = bytes;

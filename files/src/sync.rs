@@ -1,5 +1,4 @@
-//! When names are on the disk: a file's name is in its folder, and that is synced apart from the
-//! file.
+//! Syncing names to disk. A file's name is in its folder, which is synced separately from the file.
 //!
 //! Source: `fsync(2)`.
 
@@ -8,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// The folder that a path's last component lies in.
+/// The folder that contains a path's last component.
 pub fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -16,17 +15,17 @@ pub fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Waits until what was named, renamed or removed in a folder is on the disk.
+/// Waits until all changes of names in a folder are on disk.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 #[cfg(unix)]
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Does nothing: this system has no such wish.
+/// Does nothing: this system has no such call.
 ///
 /// # Errors
 ///
@@ -36,12 +35,12 @@ pub fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the name of a folder is on the disk. A user who may not read the folder above it has
-/// made nothing there, but was given the folder.
+/// Waits until the name of a folder is on disk. If the user may not read the folder above it, the
+/// user did not make the name, so nothing is synced.
 ///
 /// # Errors
 ///
-/// What the system says.
+/// The system's error.
 pub fn sync_above(path: &Path) -> io::Result<()> {
     match sync_folder(folder_of(path)) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),

@@ -1,29 +1,28 @@
-//! The way to a file: every folder and every link on it must be this user's or root's to change. A
-//! user who can change one of them puts another file in the place of this one, with a rename,
-//! whatever the mode of the file itself.
+//! The way to a file: only this user and root may be able to change the folders and links on it.
+//! Another user who can change one of them can replace the file with a rename, whatever the file's
+//! own mode.
 //!
-//! A folder's mode says enough also where it has a POSIX access control list: its group's bits are
-//! then the most that any user or group may do whom the list names. Where these bits may be set,
-//! the list is read.
+//! The mode of a folder limits its POSIX access control list as well: the group bits are the most
+//! that a user or group in the list may do. The list is read only if these bits may be set.
 //!
 //! Source: `path_resolution(7)`; for the sticky bit `inode(7)`; for the lists `acl(5)`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why other users can lead a path elsewhere.
+/// Why a way is refused: other users can lead it elsewhere, or it cannot be checked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WayError {
-    /// A folder or a link on the way cannot be looked at, or is not there.
+    /// A folder or a link on the way does not exist, or cannot be examined.
     #[error("cannot examine `{}`", at.display())]
     Io {
         /// The folder or link.
         at: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A folder that other users may change, and whose sticky bit is not set.
+    /// Other users may change a folder, and its sticky bit is not set.
     #[error(
         "users other than its owner can replace what is in the folder `{}` (mode {mode:04o})",
         at.display()
@@ -34,7 +33,7 @@ pub enum WayError {
         /// The folder's mode, without its type.
         mode: u32,
     },
-    /// A folder whose access control list lets another user, or a group that it names, change it.
+    /// The access control list of a folder lets another user or group change it.
     #[error(
         "its access control list lets {who} replace what is in the folder `{}`",
         at.display()
@@ -45,7 +44,7 @@ pub enum WayError {
         /// The first such user or group, with its number.
         who: String,
     },
-    /// A folder or a link of another user, who is not root.
+    /// A folder or a link belongs to another user, who is not root.
     #[error("`{}`, which leads to it, belongs to another user ({uid})", at.display())]
     Owner {
         /// The folder or link.
@@ -55,8 +54,8 @@ pub enum WayError {
     },
 }
 
-/// The folder or file that `path` leads to, by a way that was judged part by part. Links are
-/// followed. What lies at its end is not judged.
+/// The folder or file that `path` leads to, after each part of the way was judged. Follows links.
+/// The end of the way is not judged.
 ///
 /// # Errors
 ///
@@ -65,8 +64,8 @@ pub fn end(path: &Path) -> Result<PathBuf, WayError> {
     system::walk(path, Purpose::Trust)
 }
 
-/// The place that `path` names. The folder in which it is was judged, and the way to that folder.
-/// The last part is not followed: what lies there, if anything, is the caller's to judge.
+/// The place that `path` names, after its folder and the way to that folder were judged. The last
+/// part is not followed. If something is there, the caller must judge it.
 ///
 /// # Errors
 ///
@@ -75,11 +74,12 @@ pub fn place(path: &Path) -> Result<PathBuf, WayError> {
     system::place(path)
 }
 
-/// Judges the way to the file of a secret, and the folder in which it lies. Links are followed.
+/// Judges the way to the file of a secret, and the folder that contains it. Follows links.
 ///
-/// Folders that their group may write to pass, since many systems give each user a group of their
-/// own. Those whom an access control list names may not. An open file of a process (`/dev/stdin`,
-/// `/proc/self/fd/3`) has no way: the process that opened it chose it.
+/// Folders that their group may write to are accepted, because many systems give each user a group
+/// of their own. Folders that others may write to by an access control list are refused. An open
+/// file of a process (`/dev/stdin`, `/proc/self/fd/3`) has no way, because the process that opened
+/// it chose it.
 ///
 /// # Errors
 ///
@@ -88,21 +88,21 @@ pub fn judge_secret(path: &Path) -> Result<(), WayError> {
     system::walk(path, Purpose::Secret).map(|_| ())
 }
 
-/// As [`judge_secret`], for a file that is still to be made, and perhaps some folders above it. The
-/// folders that are there are judged.
+/// Like [`judge_secret`], for a file that does not exist yet. Folders above it may be missing too.
+/// The folders that exist are judged.
 ///
 /// # Errors
 ///
 /// [`WayError`].
 pub fn judge_place_of_secret(path: &Path) -> Result<(), WayError> {
     match judge_secret(path) {
-        // The way ends there. All of it up to there was judged.
+        // The way ends here. Everything up to this point was judged.
         Err(WayError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(()),
         judged => judged,
     }
 }
 
-/// What a file is for, which decides what passes on the way to it.
+/// What a file is for, which decides what is accepted on the way to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     /// It decides what is trusted.
@@ -121,7 +121,7 @@ mod system {
 
     use super::{Purpose, WayError};
 
-    /// As many links as Linux follows (`path_resolution(7)`).
+    /// The number of links that Linux follows at most (`path_resolution(7)`).
     const MOST_LINKS: usize = 40;
 
     pub(super) fn place(path: &Path) -> Result<PathBuf, WayError> {
@@ -155,7 +155,7 @@ mod system {
                 continue;
             }
             judge_owner(&next, metadata.uid())?;
-            // The text of such a link is a description: the file may have no name any more.
+            // The target of such a link is a description: the file may have no name any more.
             let is_open = left.is_empty() && at.starts_with("/proc") && at.ends_with("fd");
             if purpose == Purpose::Secret && is_open {
                 return Ok(next);
@@ -187,8 +187,8 @@ mod system {
         named.map(|part| part.as_os_str().to_owned()).collect()
     }
 
-    /// A user who can write the folder could replace what is in it, unless only owners may move
-    /// what is theirs (the sticky bit).
+    /// A user who can write to the folder could replace the files in it, unless its sticky bit is
+    /// set.
     fn judge_folder(at: &Path, purpose: Purpose) -> Result<(), WayError> {
         let metadata = at.symlink_metadata().map_err(|error| fails(at, error))?;
         judge_owner(at, metadata.uid())?;
@@ -210,8 +210,8 @@ mod system {
         }
     }
 
-    /// The bits of the folder's group are those of all groups and users that its access control
-    /// list names, if it has one.
+    /// If the folder has an access control list, its group bits limit all groups and users in the
+    /// list.
     #[cfg(target_os = "linux")]
     fn judge_list(at: &Path) -> Result<(), WayError> {
         match crate::access_list::other_writer(at).map_err(|error| fails(at, error))? {
@@ -228,7 +228,7 @@ mod system {
         Ok(())
     }
 
-    /// The owner must be this user or root, who could replace this program as well.
+    /// The owner must be this user or root. Both could replace this program as well.
     fn judge_owner(at: &Path, uid: u32) -> Result<(), WayError> {
         if uid == 0 || uid == rustix::process::geteuid().as_raw() {
             return Ok(());

@@ -2,8 +2,8 @@
 
 use edgec_verifier::audit::{Arch, MAX_FINDINGS, audit_text};
 
-/// The first byte is the family and an entry point, the rest is code. Whatever it is, there is an
-/// answer, and it adds up.
+/// The first byte selects the family and an entry point, and the rest is code. Every code gets an
+/// answer, and its counts add up.
 pub fn audit(data: &[u8]) {
     let Some((first, text)) = data.split_first() else {
         return;

@@ -2,7 +2,7 @@
 
 use edgec_compiler::{DebugInfo, Lookup};
 
-/// A debug file has one spelling, and whatever address it is asked for, it has an answer or none.
+/// A debug file has one spelling, and a lookup of any address ends.
 pub fn debug_file(data: &[u8]) {
     let info = match DebugInfo::read(data) {
         Ok(info) => info,

@@ -2,7 +2,7 @@
 
 use edgec_verifier::{Fleet, HostProfile};
 
-/// A host that is read is written as what is read again.
+/// A host that was read and is written again reads as the same host.
 pub fn hosts(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;

@@ -1,8 +1,8 @@
-//! What the fuzzer tries: a function for each reader of untrusted bytes.
+//! What is fuzzed: one function for each reader of untrusted bytes.
 //!
-//! Each takes any bytes and panics when a law is broken; a panic, an overflow or a hang
-//! anywhere below is a finding as well. The programs in `targets/` give the functions to
-//! libFuzzer; `tests/it/regressions.rs` replays what was found.
+//! Each function takes any bytes, and panics if a law is broken. A panic, an overflow or a hang in
+//! the reader is a finding as well. The programs in `targets/` give the functions to libFuzzer.
+//! `tests/it/regressions.rs` repeats earlier findings.
 
 mod audit;
 mod debug_file;
@@ -17,7 +17,7 @@ pub use program::{component, reencode};
 pub use trust::{SECRET_KEY, SIGNED, judge};
 pub use trust::{artifact, elf, envelope, manifest, policy, signed, verify};
 
-/// A target: its name, which is that of its folder of seeds, and its function.
+/// A target: its name, which is also the name of its folder of seeds, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.

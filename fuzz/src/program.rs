@@ -1,9 +1,9 @@
-//! The readers of WebAssembly: validation, and the optimizer's taking apart and putting
+//! The readers of WebAssembly: validation, and how the optimizer takes programs apart and puts them
 //! together.
 
 use edgec_compiler::{map_modules, validate};
 
-/// A valid program can be described, and is valid again.
+/// A valid program can be described, and the description is valid again.
 pub fn component(data: &[u8]) {
     match validate(data.to_vec()) {
         Ok(program) => {
@@ -14,8 +14,8 @@ pub fn component(data: &[u8]) {
     }
 }
 
-/// A program whose modules stay as they are stays as it is; one whose modules change in a
-/// harmless way stays valid, and changes no further.
+/// A program whose modules do not change does not change. A program whose modules change in a
+/// harmless way stays valid, and does not change further.
 pub fn reencode(data: &[u8]) {
     let Ok(program) = validate(data.to_vec()) else {
         return;
@@ -23,7 +23,7 @@ pub fn reencode(data: &[u8]) {
     let same = map_modules(&program, &mut |module| Some(module.to_vec()));
     assert!(same.is_none(), "untouched modules change the program");
 
-    // A custom section behind each module: id 0, 3 bytes, a name of 2.
+    // Adds a custom section to each module: id 0, 3 bytes, a name of 2.
     let longer = |module: &[u8]| [module, b"\0\x03\x02ok"].concat();
     let mut modules = Vec::new();
     let changed = map_modules(&program, &mut |module| {

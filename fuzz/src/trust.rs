@@ -1,4 +1,4 @@
-//! The readers of artifacts and policies, in front of a signature and behind one.
+//! The readers of artifacts and policies, before and after the signature is checked.
 
 use std::sync::LazyLock;
 
@@ -13,16 +13,16 @@ MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 -----END PRIVATE KEY-----
 ";
 
-/// An artifact that [`SECRET_KEY`] signed, of this engine.
+/// An artifact of this engine, signed with [`SECRET_KEY`].
 pub const SIGNED: &[u8] = include_bytes!("../seeds/verify/signed.cwasm");
 
-/// Later than every artifact was made, earlier than any expires: the fixture has no dates.
+/// Later than every artifact was made, and earlier than any expires: the fixture has no dates.
 const NOW: UnixTime = UnixTime::from_seconds(2_000_000_000);
 
 static SECRET: LazyLock<SecretKey> =
     LazyLock::new(|| SecretKey::from_pem(SECRET_KEY).expect("the key is well-formed"));
 
-/// [`SIGNED`] with all signatures taken away.
+/// [`SIGNED`] without its signatures.
 static UNSIGNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let artifact = Artifact::decode(SIGNED).expect("the fixture is an artifact");
     let envelope = Envelope::new(artifact.envelope().payload().to_vec(), Vec::new());
@@ -35,8 +35,8 @@ static POLICY: LazyLock<TrustPolicy> = LazyLock::new(|| {
     TrustPolicy::new(vec![TrustedKey::new(name, key)], 1).expect("one key, one signature")
 });
 
-/// The verifier's answer under a policy that trusts [`SECRET_KEY`] alone: the manifest, or
-/// the error's code.
+/// The verifier's result under a policy that trusts only [`SECRET_KEY`]: the manifest, or the
+/// error's code.
 pub fn judge(file: &[u8]) -> Result<Manifest, &'static str> {
     judge_by(&POLICY, file)
 }
@@ -45,14 +45,14 @@ fn judge_by(policy: &TrustPolicy, file: &[u8]) -> Result<Manifest, &'static str>
     match edgec_verifier::verify(file, policy, &Expected::anything(), NOW) {
         Ok(verified) => Ok(verified.into_manifest()),
         Err(error) => {
-            // What is shown to people must not fail either.
+            // Printing an error must not fail either.
             let _ = error.to_string();
             Err(error.code())
         }
     }
 }
 
-/// A file has one reading, and the reading has one file.
+/// A file that is read and written again is the same file.
 pub fn artifact(data: &[u8]) {
     if let Ok(artifact) = Artifact::decode(data) {
         let again = encode(artifact.image(), artifact.envelope());
@@ -67,7 +67,7 @@ pub fn envelope(data: &[u8]) {
     }
 }
 
-/// The sections of an image lie inside it, each apart from the others.
+/// The sections of an image lie inside it and do not overlap.
 pub fn elf(data: &[u8]) {
     let Ok(image) = ElfImage::parse(data) else {
         return;
@@ -87,7 +87,7 @@ pub fn manifest(data: &[u8]) {
     }
 }
 
-/// No policy accepts what is not signed, and neither does a root.
+/// No policy accepts unsigned bytes, and no root does.
 pub fn policy(data: &[u8]) {
     assert!(TrustPolicy::decode(data, &[SECRET.public()], NOW).is_err());
     match TrustPolicy::decode(data, &[], NOW) {
@@ -96,14 +96,14 @@ pub fn policy(data: &[u8]) {
     }
 }
 
-/// Nothing but the one file that the key signed is accepted.
+/// Only the one file that the key signed is accepted.
 pub fn verify(data: &[u8]) {
     if judge(data).is_ok() {
         assert!(data == SIGNED, "a file without a signature was accepted");
     }
 }
 
-/// What a careless or hostile holder of a trusted key could sign. The data are the length
+/// What a careless or hostile holder of a trusted key could sign. The data consists of the length
 /// of the payload (two bytes, little-endian), the payload, and the image.
 pub fn signed(data: &[u8]) {
     let Some((length, rest)) = data.split_first_chunk::<2>() else {
@@ -126,7 +126,7 @@ pub fn signed(data: &[u8]) {
         assert_eq!(Statement { manifest }.encode(), payload);
     }
 
-    // With the digests put right, so that what stands behind them is reached.
+    // Corrects the digests, so that the checks after them are reached.
     let Ok(Statement { manifest }) = Statement::decode(payload) else {
         return;
     };

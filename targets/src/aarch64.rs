@@ -1,10 +1,10 @@
 //! aarch64 targets: versions of the architecture, and the cores of real fleets.
 //!
 //! Sources: Arm Architecture Reference Manual, DDI 0487, section A2 (which version makes which
-//! feature mandatory); the cores' technical reference manuals. Of each only the features that
-//! Cranelift 0.135 can use are listed (`meta/src/isa/arm64.rs`): no SVE, and not pointer
-//! authentication, which changes no code without a setting that the profiles leave off, and which
-//! hypervisors hide. A product whose core is another maker's is an alias of that core.
+//! feature mandatory); the technical reference manuals of the cores. Only features that Cranelift
+//! 0.135 can use are listed (`meta/src/isa/arm64.rs`). So SVE is not listed. Pointer authentication
+//! is not listed either: it changes code only with a setting that the profiles leave off, and
+//! hypervisors hide it. A product that uses another maker's core is an alias of that core.
 
 use crate::{Arch, CpuFeature, Target, Tier, UnusedFlag};
 

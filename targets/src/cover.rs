@@ -1,9 +1,8 @@
-//! Which targets a fleet needs: every host gets code that it can run.
+//! Which targets a fleet needs, so that every host gets code that it can run.
 //!
-//! There are two modes. One chooses the fewest targets so that each host has one: for each family,
-//! the best target that all of its hosts can run. The other chooses for each host the best target
-//! that it can run. Targets with the same code count as one, under the first of their names in the
-//! registry.
+//! There are two modes. `Fewest` chooses as few targets as possible: for each family, the best
+//! target that all of its hosts can run. `Best` chooses the best target for each host. Targets with
+//! the same code count as one, under the name that is first in the registry.
 
 use crate::{Arch, HostCpu, Target, all};
 
@@ -12,7 +11,7 @@ use crate::{Arch, HostCpu, Target, all};
 pub enum Cover {
     /// As few targets as possible.
     Fewest,
-    /// For each host the best one.
+    /// The best target for each host.
     Best,
 }
 
@@ -21,24 +20,24 @@ pub enum Cover {
 pub struct Assignment {
     /// The best target of the set that the host can run.
     pub target: &'static Target,
-    /// The best target of the registry that it can run.
+    /// The best target of the registry that the host can run.
     pub best: &'static Target,
 }
 
-/// A host that runs no target at all: of another family, or below its base.
+/// A host that can run no target: it has another family, or lacks a feature of its family's base.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no target runs on host {host}")]
 pub struct Uncovered {
-    /// The host's place among those that were given.
+    /// The host's index in the list of hosts.
     pub host: usize,
 }
 
-/// Chooses targets for `hosts`; one assignment a host, in their order. The same hosts in any order
-/// get the same targets.
+/// Chooses targets for `hosts`, and returns one assignment for each host, in their order. The order
+/// of the hosts does not change the choice.
 ///
 /// # Errors
 ///
-/// [`Uncovered`] names the first host that runs nothing.
+/// [`Uncovered`] names the first host that can run no target.
 pub fn cover(hosts: &[HostCpu], wanted: Cover) -> Result<Vec<Assignment>, Uncovered> {
     let bests = hosts.iter().enumerate().map(|(number, host)| {
         let best = host.targets().into_iter().find(|it| is_first(it));
@@ -65,8 +64,8 @@ fn is_first(target: &Target) -> bool {
     target.same_code_as().is_none()
 }
 
-/// The one target that serves all hosts of a family best: each family has a target without
-/// features, which all of them run (a test holds that). None where the family has no host.
+/// The target that serves all hosts of a family best. Each family has a target without features,
+/// which all of its hosts can run (held by a test). `None` if the family has no host.
 fn shared(arch: Arch, hosts: &[HostCpu]) -> Option<&'static Target> {
     let hosts = hosts.iter().filter(|host| host.arch() == arch.name());
     let hosts: Vec<&HostCpu> = hosts.collect();
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
     use crate::find;
 
-    /// A host that has what a target may use, and nothing else.
+    /// A host with exactly the features of a target.
     fn host(target: &str) -> HostCpu {
         let target = find(target).unwrap();
         let features = target.features.iter().map(|f| f.name.to_owned());

@@ -1,11 +1,11 @@
 //! What a machine can run.
 //!
-//! Detection asks the CPU (through the standard library), never a file. The result
-//! is a value, so that another machine's features can be stated instead of detected.
+//! Detection asks the CPU through the standard library, and reads no file. The result is a value,
+//! so a caller can also state the features of another machine.
 
 use std::collections::BTreeSet;
 
-/// The family of a machine and the CPU features it has, by their Rust names.
+/// The family of a machine and its CPU features, by their Rust names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostCpu {
     arch: String,
@@ -26,13 +26,13 @@ pub enum Misfit {
     /// The code may use features that the host lacks.
     #[error("the host's CPU lacks {}", missing.join(", "))]
     Features {
-        /// Every missing feature, in the order they were asked for.
+        /// Every missing feature, in the order of the request.
         missing: Vec<String>,
     },
 }
 
 impl HostCpu {
-    /// A host that is stated, not detected.
+    /// A host whose features the caller states.
     pub fn new(arch: &str, features: impl IntoIterator<Item = String>) -> Self {
         Self {
             arch: arch.to_owned(),
@@ -40,17 +40,17 @@ impl HostCpu {
         }
     }
 
-    /// The family, by the name that Rust has for it.
+    /// The family's Rust name.
     pub fn arch(&self) -> &str {
         &self.arch
     }
 
-    /// The features that it has and that any target may use, by their Rust names, sorted.
+    /// The host's features that any target may use, by their Rust names, sorted.
     pub fn features(&self) -> impl Iterator<Item = &str> {
         self.features.iter().map(String::as_str)
     }
 
-    /// The machine that this runs on.
+    /// The machine that this program runs on.
     pub fn detect() -> Self {
         Self::new(
             std::env::consts::ARCH,
@@ -58,7 +58,7 @@ impl HostCpu {
         )
     }
 
-    /// Whether code of the family `arch` that may use `features` runs here.
+    /// Whether code of the family `arch` that may use `features` runs on this host.
     ///
     /// # Errors
     ///
@@ -87,8 +87,8 @@ impl HostCpu {
     }
 }
 
-/// Expands to a check of each feature: the standard library's macros want the very
-/// literals, which a `literal` fragment would hide from them.
+/// Expands to a check of each feature. The standard library's macros need literals, and a `literal`
+/// fragment would hide them.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! detect {
     ($is_detected:path: $($name:tt)*) => {{
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn every_feature_of_every_target_is_detectable() {
-        // A feature that detection never looks for would refuse every host.
+        // If detection did not look for a feature, every host would be refused.
         let source = include_str!("host.rs");
         for target in crate::all() {
             for feature in target.features {

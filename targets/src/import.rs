@@ -1,9 +1,10 @@
-//! How an import of a core module is written as one text: in manifests, policies and messages.
+//! How an import of a core module is written as one text, in manifests, policies and messages.
 //!
-//! Its two names can be any text (WebAssembly core specification, "Names"). A policy decides by the
-//! one text, so no two imports may be written alike. `docs/format.md`, "Imports", has the rule.
+//! Both names of an import can be any text (WebAssembly core specification, "Names"). A policy
+//! decides by the one text, so two different imports must have different texts. `docs/format.md`,
+//! "Imports", has the rule.
 
-/// `module::name`; no other two names give the same text.
+/// `module::name`; each pair of names has a different text.
 ///
 /// The first `::` ends the module's name. So in that name, a colon is written `\x3a` if another
 /// colon follows, or if it is the last character. A backslash is written `\x5c`.

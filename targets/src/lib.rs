@@ -1,13 +1,13 @@
 //! The registry of CPU targets that edgec compiles for.
 //!
-//! A [`Target`] is a name, a triple, the Cranelift flags that its level allows and the CPU features
-//! that a host must therefore have. [`HostCpu`] is what a machine offers; [`Target::fits`] compares
-//! the two. Two spellings that compiler and verifier share are here as well: [`EngineProfile`]
-//! names engine settings, and [`import_text`] a core module's imports. So is the list of those
-//! settings ([`EngineSettings`]). This crate is data and comparison: it touches no files and knows
-//! neither the engine nor signatures.
+//! A [`Target`] has a name, a triple, the Cranelift flags of its level, and the CPU features that a
+//! host needs for them. [`HostCpu`] is what a machine offers, and [`Target::fits`] compares the
+//! two. The crate also has what compiler and verifier must spell alike: [`EngineProfile`] names
+//! engine settings, [`EngineSettings`] lists them, and [`import_text`] writes a core module's
+//! imports. It contains data and comparisons. It touches no files, and knows neither the engine nor
+//! signatures.
 //!
-//! Adding a target is adding one constant in `x86_64.rs` or `aarch64.rs`.
+//! To add a target, add one constant in `x86_64.rs` or `aarch64.rs`.
 
 #![forbid(unsafe_code)]
 
@@ -40,12 +40,12 @@ impl Arch {
     /// Every family.
     pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
 
-    /// The family of this name, as it stands first in a triple.
+    /// The family whose name begins triples with `name`.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|arch| arch.name() == name)
     }
 
-    /// The family with this name, or with this name in other tools (Docker, Debian, Apple).
+    /// The family with this name, in edgec or in other tools (Docker, Debian, Apple).
     pub fn called(name: &str) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|arch| arch.name() == name || arch.aliases().contains(&name))
@@ -59,14 +59,13 @@ impl Arch {
         }
     }
 
-    /// The family of this `e_machine`.
+    /// The family with this `e_machine`.
     pub fn of_elf_machine(machine: u16) -> Option<Self> {
         let mut all = Self::ALL.into_iter();
         all.find(|arch| arch.elf_machine() == machine)
     }
 
-    /// The flags of the family that the code generator has and no target sets. All others are some
-    /// target's.
+    /// The code generator's flags for this family that no target sets. Targets use all other flags.
     pub const fn unused_flags(self) -> &'static [UnusedFlag] {
         match self {
             Arch::X86_64 => x86_64::UNUSED,
@@ -74,7 +73,7 @@ impl Arch {
         }
     }
 
-    /// The architecture's name as it stands first in a triple.
+    /// The name with which the family's triples begin.
     pub const fn name(self) -> &'static str {
         match self {
             Arch::X86_64 => "x86_64",
@@ -90,8 +89,8 @@ impl Arch {
         }
     }
 
-    /// The alignment in bytes of the code in an image: the largest page size that
-    /// a Linux kernel for this family may be configured with.
+    /// The alignment of the code in an image, in bytes: the largest page size that a Linux kernel
+    /// for this family may be configured with.
     pub const fn page_size(self) -> u64 {
         match self {
             Arch::X86_64 => 4096,
@@ -99,8 +98,8 @@ impl Arch {
         }
     }
 
-    /// The triple of every target of the family: the engine's code is
-    /// position-independent and calls no C library, so one operating system is enough.
+    /// The triple of every target of the family. One operating system is enough, because the
+    /// engine's code is position-independent and calls no C library.
     pub const fn triple(self) -> &'static str {
         match self {
             Arch::X86_64 => "x86_64-unknown-linux-gnu",
@@ -108,7 +107,7 @@ impl Arch {
         }
     }
 
-    /// The triple, and the triple with each alias of the family in front: a pattern for the whole
+    /// The triple, and the triple with each alias of the family in front. A pattern for the whole
     /// family may match any of them.
     pub const fn triples(self) -> &'static [&'static str] {
         match self {
@@ -122,10 +121,10 @@ impl Arch {
     }
 }
 
-/// One CPU feature, which a host must have if Cranelift may use it.
+/// One CPU feature. A host must have it if Cranelift may use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CpuFeature {
-    /// The name that Rust and LLVM use, for example `avx2` or `lse`.
+    /// The name in Rust and LLVM, for example `avx2` or `lse`.
     pub name: &'static str,
     /// The Cranelift flag that lets the code generator use it, for example `has_avx2`.
     pub cranelift_flag: &'static str,
@@ -149,12 +148,12 @@ impl CpuFeature {
     }
 }
 
-/// What the project's tests do with a target's code.
+/// How the project's tests check a target's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
-    /// Tier 1: it is executed, on such a CPU or under an emulator that models one.
+    /// Tier 1: the tests run it, on such a CPU or in an emulator of one.
     Executed,
-    /// Tier 2: it is compiled, and its image is examined.
+    /// Tier 2: the tests compile it and examine the image.
     Compiled,
 }
 
@@ -177,15 +176,15 @@ pub struct Target {
     pub aliases: &'static [&'static str],
     /// The family.
     pub arch: Arch,
-    /// The micro-architecture level, in the words of its source.
+    /// The micro-architecture level, as its source names it.
     pub level: &'static str,
-    /// The features that code for this target may use. Everything else is off.
+    /// The features that code for this target may use. All others are off.
     pub features: &'static [CpuFeature],
-    /// How far it is tested.
+    /// How far the tests check it.
     pub tier: Tier,
-    /// Which machines have it, in a few words.
+    /// The machines that have it, in a few words.
     pub machines: &'static str,
-    /// Where the facts come from.
+    /// The source of these facts.
     pub source: &'static str,
 }
 
@@ -195,27 +194,26 @@ impl Target {
         self.arch.triple()
     }
 
-    /// Every name that may stand for the target, or for its family: id, aliases, triples.
+    /// All names that may stand for the target or its family: id, aliases, triples.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         let names = std::iter::once(self.id).chain(self.aliases.iter().copied());
         names.chain(self.arch.triples().iter().copied())
     }
 
-    /// The first target of the registry whose code is byte for byte this one's: the code generator
-    /// knows CPUs by their features only. None: no target before this one has the same.
+    /// The first target of the registry that has the same code, byte for byte: the code generator
+    /// knows CPUs only by their features. `None` if no earlier target has the same code.
     pub fn same_code_as(&self) -> Option<&'static Target> {
         all()
             .take_while(|other| other.id != self.id)
             .find(|other| self.has_code_of(other))
     }
 
-    /// Whether code for one of the two is code for the other: nothing but the features gets into
-    /// it.
+    /// Whether both targets have the same code: only the features affect it.
     pub fn has_code_of(&self, other: &Target) -> bool {
         self.contains(other) && other.contains(self)
     }
 
-    /// Whether this target uses every feature that `other` uses: its hosts run the other's code
+    /// Whether this target uses every feature of `other`, so that its hosts run the other's code
     /// too.
     pub fn contains(&self, other: &Target) -> bool {
         let mut theirs = other.features.iter();
@@ -226,7 +224,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// The obstacle: another family, or all missing features.
+    /// [`Misfit`]: another family, or all missing features.
     pub fn fits(&self, host: &HostCpu) -> Result<(), Misfit> {
         host.can_run(self.arch.name(), self.features.iter().map(|f| f.name))
     }

@@ -1,19 +1,19 @@
 //! Engine profiles: named sets of engine settings that an artifact and its host share.
 //!
-//! Here are the names; `settings.rs` has the values. `edgec_compiler` sets them when code is
-//! compiled, and `edgec_loader` in a host's engine.
+//! This file has the names, and `settings.rs` has the values. `edgec_compiler` sets them for
+//! compiled code, and `edgec_loader` for a host's engine.
 
 use std::str::FromStr;
 
-/// Which hosts the code is for. An artifact states its profile in the manifest.
+/// The kind of host that the code is for. An artifact states its profile in the manifest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum EngineProfile {
-    /// An unmodified Wasmtime 48: its default engine loads the artifacts. A program cannot be
-    /// interrupted: it has neither fuel nor epochs.
+    /// For an unmodified Wasmtime 48: its default engine loads the artifacts. A host cannot
+    /// interrupt a program, because there is neither fuel nor epochs.
     #[default]
     Default,
-    /// A host of many tenants. What runs can be interrupted (epochs), and of the engine's
-    /// metadata the image has what a load, an instantiation and a call read: no backtraces.
+    /// For a host with many tenants. It can interrupt programs (epochs). The image has only the
+    /// engine metadata that a load, an instantiation or a call reads, so there are no backtraces.
     Edge,
 }
 

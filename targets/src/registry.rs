@@ -1,4 +1,4 @@
-//! Looking targets up by name, and comparing them.
+//! Finds targets by name, and compares them.
 
 use std::cmp::Reverse;
 
@@ -10,14 +10,15 @@ use crate::{Arch, HostCpu, Target, aarch64, x86_64};
 pub struct UnknownTarget {
     /// The name that was asked for.
     pub name: String,
-    /// Up to three names or aliases that are spelled alike, nearest first, each of another target.
+    /// Up to three names or aliases with a similar spelling, nearest first, each of a different
+    /// target.
     pub nearest: Vec<&'static str>,
-    /// Why there is no target for this family, if that was a decision.
+    /// If edgec leaves this family out on purpose: the reason.
     pub left_out: Option<&'static str>,
 }
 
-/// Families that the engine compiles for and the registry leaves out; `docs/targets.md` has the
-/// whole reasons.
+/// Families that the engine supports and the registry leaves out. `docs/targets.md` gives the full
+/// reasons.
 const LEFT_OUT: &[(&str, &str)] = &[
     (
         "riscv64",
@@ -29,18 +30,18 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-/// What families are called elsewhere, and nothing here is: such names only lead to the right one.
+/// Names that other tools use for families and edgec does not. They only lead to the right name.
 const CALLED_ELSEWHERE: &[(&str, Arch)] = &[("x64", Arch::X86_64), ("armv8", Arch::Aarch64)];
 
-/// Every target, the families in turn, each from its default to its newest level.
+/// Every target, family by family, each from its default to its newest level.
 pub fn all() -> impl Iterator<Item = &'static Target> {
     x86_64::TARGETS.iter().chain(aarch64::TARGETS)
 }
 
-/// How much of a CPU a target's code uses: the more features the better, and of targets with as
-/// many the one that stands first in the registry. Within a family every target's features contain
-/// those of each lower rank (a test holds that), so the count decides between targets, not between
-/// kinds of features.
+/// How much of a CPU a target's code uses. More features are better; of targets with as many
+/// features, the first in the registry is better. Within a family, the features of every target
+/// contain those of each lower rank (held by a test). So the count compares targets, and never one
+/// kind of feature with another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Rank {
     features: usize,
@@ -48,7 +49,7 @@ pub struct Rank {
 }
 
 impl Target {
-    /// Where the target stands among those that one host can run.
+    /// The target's rank among the targets that one host can run.
     pub fn rank(&self) -> Rank {
         let place = all().position(|target| target.id == self.id);
         Rank {
@@ -59,7 +60,7 @@ impl Target {
 }
 
 impl HostCpu {
-    /// The targets whose code this host runs, best first.
+    /// The targets that this host can run, best first.
     pub fn targets(&self) -> Vec<&'static Target> {
         let mut fit: Vec<_> = all().filter(|target| target.fits(self).is_ok()).collect();
         fit.sort_by_key(|target| Reverse(target.rank()));
@@ -78,7 +79,7 @@ pub fn default_targets() -> Vec<&'static Target> {
 ///
 /// # Errors
 ///
-/// [`UnknownTarget`] with the names that are spelled most alike.
+/// [`UnknownTarget`] with the most similar names.
 pub fn find(name: &str) -> Result<&'static Target, UnknownTarget> {
     all()
         .find(|target| names(target).any(|known| known == name))
@@ -98,9 +99,10 @@ fn names(target: &'static Target) -> impl Iterator<Item = &'static str> {
     std::iter::once(target.id).chain(target.aliases.iter().copied())
 }
 
-/// Names with a third of their letters wrong at most, or of a target of the family that is named.
+/// Names with at most a third of the letters different, or names of targets of the family that
+/// `name` names.
 fn nearest(name: &str) -> Vec<&'static str> {
-    // A distance costs the product of the lengths; no name is this long.
+    // The distance costs the product of the lengths, and no name is this long.
     if name.len() > 64 {
         return Vec::new();
     }
@@ -234,7 +236,7 @@ mod tests {
         assert!(find(&"x".repeat(10_000)).unwrap_err().nearest.is_empty());
     }
 
-    /// Within a family, of any two targets one runs wherever the other does.
+    /// Of any two targets of a family, one runs on all hosts of the other.
     #[test]
     fn the_targets_of_a_family_are_a_chain() {
         for one in all() {

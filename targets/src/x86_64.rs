@@ -1,10 +1,10 @@
 //! x86-64 targets: the micro-architecture levels of the psABI, and the cores of real fleets.
 //!
-//! Sources: x86-64 psABI, section 3.1.1, table 3.1
-//! (<https://gitlab.com/x86-psABIs/x86-64-ABI>); for cores, what GCC's manual lists under
-//! `-march` (<https://gcc.gnu.org/onlinedocs/gcc/x86-Options.html>), which follows the makers'
-//! manuals. Of each only the features that Cranelift 0.135 can use are listed
-//! (`meta/src/isa/x86.rs`), and of a core only what firmware and hypervisors leave on.
+//! Sources: x86-64 psABI, section 3.1.1, table 3.1 (<https://gitlab.com/x86-psABIs/x86-64-ABI>).
+//! For cores, the `-march` list of GCC's manual
+//! (<https://gcc.gnu.org/onlinedocs/gcc/x86-Options.html>), which follows the makers' manuals. Only
+//! features that Cranelift 0.135 can use are listed (`meta/src/isa/x86.rs`), and for a core only
+//! those that firmware and hypervisors leave on.
 
 use crate::{Arch, CpuFeature, Target, Tier, UnusedFlag};
 
@@ -36,12 +36,12 @@ const V4: &[CpuFeature] = &[
     SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT, AVX512F,
     AVX512DQ, AVX512VL,
 ];
-/// With what Ice Lake and Zen 4 brought.
+/// Adds the features of Ice Lake and Zen 4.
 const BYTES: &[CpuFeature] = &[
     SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT, AVX512F,
     AVX512DQ, AVX512VL, BITALG, VBMI, VNNI,
 ];
-/// With what Sapphire Rapids and Zen 5 brought.
+/// Adds the features of Sapphire Rapids and Zen 5.
 const DOTS: &[CpuFeature] = &[
     SSE3, SSSE3, CMPXCHG16B, SSE41, SSE42, POPCNT, AVX, AVX2, BMI1, BMI2, FMA, LZCNT, AVX512F,
     AVX512DQ, AVX512VL, BITALG, VBMI, VNNI, AVX_VNNI,

@@ -1,5 +1,5 @@
-//! Every program of a folder: from files and from a store, of both engine profiles, for an older
-//! and a newer CPU.
+//! Runs every program of a folder: from files and from a store, with both engine profiles, for an
+//! older and a newer CPU.
 
 use std::error::Error;
 use std::fs;
@@ -14,8 +14,8 @@ use edgec_loader::{
 use crate::program::Example;
 use crate::{Cpu, Outcome};
 
-/// What every CPU of the family runs, and what one without the atomic instructions of Armv8.1 does
-/// not.
+/// A target that every CPU of the family runs, and one that a CPU without the atomic instructions
+/// of Armv8.1 does not run.
 const OLDER: &str = "aarch64";
 const NEWER: &str = "neoverse-n1";
 
@@ -23,7 +23,7 @@ const NEWER: &str = "neoverse-n1";
 type Checked = (String, Outcome);
 
 /// Tries every program: `FOLDER/cases/NAME` has its artifacts, `TARGET.PROFILE.cwasm`, and its
-/// [`Example`]. `FOLDER/key.pub.pem` is the signer's.
+/// [`Example`]. `FOLDER/key.pub.pem` is the signer's key.
 pub(crate) fn check(folder: &Path, cpu: Cpu) -> Result<Vec<Checked>, Box<dyn Error>> {
     let key = PublicKey::from_pem(&fs::read_to_string(folder.join("key.pub.pem"))?)?;
     let name = "release".to_owned();
@@ -85,7 +85,7 @@ pub(crate) fn check(folder: &Path, cpu: Cpu) -> Result<Vec<Checked>, Box<dyn Err
     Ok(found)
 }
 
-/// A program, of one engine profile.
+/// A program in one engine profile.
 struct Case<'a> {
     name: &'a str,
     profile: &'a str,
@@ -118,7 +118,7 @@ impl Case<'_> {
         Ok(store)
     }
 
-    /// Runs what was loaded, which must be for this target.
+    /// Runs the loaded program, which must be for this target.
     fn run(&self, loaded: &LoadedComponent, target: &str) -> Outcome {
         let found = &loaded.manifest().target.id;
         if found != target {

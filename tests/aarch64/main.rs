@@ -1,8 +1,8 @@
-//! A host of ours on a CPU that is not this machine's: what `tests/aarch64/loader.sh` runs under
-//! emulation.
+//! A host of edgec on another CPU than this machine's: `tests/aarch64/loader.sh` runs it in an
+//! emulator.
 //!
-//! It loads artifacts that were built elsewhere, from files and from a store, and runs what is in
-//! them. One line for each check, `PASS` or `FAIL`, and a last line with both counts.
+//! It loads artifacts that were built elsewhere, from files and from a store, and runs their
+//! programs. It prints one line for each check, `PASS` or `FAIL`, and a last line with both counts.
 #![cfg_attr(
     target_os = "linux",
     expect(clippy::print_stdout, reason = "a program that reports")
@@ -13,11 +13,11 @@ mod cases;
 #[cfg(target_os = "linux")]
 mod program;
 
-/// What was seen is not what had to be seen, or could not be looked at.
+/// The error says which result was expected, or why there was none.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// Whether the CPU has the atomic instructions of Armv8.1, which `neoverse-n1` needs: what the
-/// emulator was told, stated and not asked.
+/// Whether the CPU has the atomic instructions of Armv8.1, which `neoverse-n1` needs. The
+/// emulator's model decides this; the program does not ask the CPU.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cpu {

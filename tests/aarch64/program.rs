@@ -1,4 +1,4 @@
-//! What a program does, and what it has to do.
+//! A program's expected and actual behaviour.
 
 use std::error::Error;
 use std::path::Path;
@@ -11,10 +11,10 @@ use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView, WasiView};
 
 use crate::Outcome;
 
-/// More than any program here prints.
+/// The maximum output: more than any program here prints.
 const ROOM: usize = 16 << 20;
 
-/// What a program gets, and what it did with it on x86-64.
+/// A program's input, and its behaviour on x86-64.
 pub(crate) struct Example {
     arguments: Vec<String>,
     stdin: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Example {
 }
 
 impl Example {
-    /// From the files `arguments` (a line each), `stdin`, `stdout` and `code`.
+    /// Reads the files `arguments` (one per line), `stdin`, `stdout` and `code`.
     pub(crate) fn read(folder: &Path) -> Result<Self, Box<dyn Error>> {
         let text = |name| std::fs::read_to_string(folder.join(name));
         Ok(Self {
@@ -34,7 +34,7 @@ impl Example {
         })
     }
 
-    /// Runs the program, which must do the same.
+    /// Runs the program, which must behave the same.
     pub(crate) fn repeat(&self, engine: &HostEngine, program: &LoadedComponent) -> Outcome {
         let (stdout, code) = self.run(engine, program)?;
         if (&stdout, code) == (&self.stdout, self.code) {
@@ -61,7 +61,7 @@ impl Example {
         let table = ResourceTable::new();
         let mut store = wasmtime::Store::new(engine, Run { wasi, table });
         if engine.profile() == EngineProfile::Edge {
-            // No epochs are counted here: it runs until it ends.
+            // Nothing advances the epoch here: the program runs until it ends.
             store.set_epoch_deadline(1);
         }
         let command = Command::instantiate(&mut store, loaded.program(), &linker)?;

@@ -1,14 +1,14 @@
 //! Runs cases of the differential generator: many for `tests/it/differential.rs`, or one by hand.
 //!
-//! `differential GENERATOR SUITES work FIRST END [SEED:LEVEL]...` runs many cases. `... agree
-//! FIRST END EDGEC` compares this process as an optimizer with the processes that edgec starts. By
-//! hand, from where cargo runs it:
+//! `differential GENERATOR SUITES work FIRST END [SEED:LEVEL]...` runs many cases. `... agree FIRST
+//! END EDGEC` compares this process as an optimizer with the processes that edgec starts. To run
+//! one by hand, in the folder where cargo runs it:
 //!
 //! - `differential one SEED [SUITES]` runs one case, prints the report, and writes `SEED.wasm`;
-//! - `differential shrink SEED [SUITES]` writes a small program that differs, and prints which
-//!   passes are enough for that;
-//! - `differential passes FILE SEED PASS...` compares a module with what passes of `wasm-opt` make
-//!   of it, such as `--vacuum`.
+//! - `differential shrink SEED [SUITES]` writes a small program that still differs, and prints the
+//!   passes that cause this;
+//! - `differential passes FILE SEED PASS...` compares a module with the result of passes of
+//!   `wasm-opt`, such as `--vacuum`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +69,7 @@ fn main() {
     }
 }
 
-/// Returns a small program that still differs. Prints how, and which passes are enough for that.
+/// Returns a small program that still differs. Prints the difference, and the passes that cause it.
 fn smaller(bench: &mut Bench, seed: u64, program: &[u8]) -> Vec<u8> {
     let made = bench.made(seed);
     let difference = bench.case_of(seed, made, program).difference;
@@ -84,7 +84,7 @@ fn smaller(bench: &mut Bench, seed: u64, program: &[u8]) -> Vec<u8> {
     let mut place = 0;
     while place < passes.len() {
         let mut fewer = passes.clone();
-        // An option with its value.
+        // An option together with its value.
         let with_value = !fewer[place].starts_with("--");
         fewer.drain(place..=place + usize::from(with_value));
         worker::only(&fewer);

@@ -1,10 +1,10 @@
-//! Signs an artifact again with an edited manifest, as a careless or compromised signer
-//! could; for tests and documents that show what a policy refuses. It checks nothing.
+//! Signs an artifact again with an edited manifest, as a careless or compromised signer could. For
+//! tests and documents that show what a policy refuses. It checks nothing.
 //!
 //! `forge --artifact A.cwasm --key K.pem -o OUT [--set engine.version=48.0.6]...`
 //!
-//! A value is text where the manifest has text, else JSON; a field that is not there yet is
-//! JSON when it can be, else text.
+//! A value is text if the manifest has text at this place, else JSON. For a new field, it is JSON
+//! if possible, else text.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
 //! Writes the seeds of the fuzz targets, `fuzz/seeds`, from the real binary and the documents.
 //!
-//! `cargo xtask seeds`, after a change of the engine or the format.
+//! Run `cargo xtask seeds` after a change of the engine or the format.
 
 use edgec_artifact::{Artifact, Exports, Statement};
 use edgec_fuzz::SECRET_KEY;
@@ -53,7 +53,7 @@ fn main() {
             write(target, &format!("{name}.wasm"), &wasm);
         }
     }
-    // What is documented, whole and in parts.
+    // The documents, whole and in parts.
     for document in ["policy", "trust"] {
         let text = std::fs::read_to_string(repository().join(format!("docs/{document}.md")));
         for (index, block) in text.unwrap().split("```toml\n").skip(1).enumerate() {
@@ -67,7 +67,7 @@ fn main() {
     }
 }
 
-/// The statement with the sum of many exports, and with extensions.
+/// The statement with the digest of many exports, and with extensions.
 fn extended(payload: &[u8]) -> Vec<u8> {
     let Statement { mut manifest } = Statement::decode(payload).unwrap();
     let names = (0..10_000).map(|number| format!("function {number}"));

@@ -1,9 +1,9 @@
-//! Tries from behind the walls of a worker what a hostile program would try: for
+//! Tries what a hostile program would try, from behind the walls of a worker. For
 //! `tests/it/walls.rs`.
 //!
-//! `walled nothing|streams|open FILE PARENT`: which walls, a file to read, and the process to look
-//! into. `open` puts up none. Beside the file is a program `FILE.tool`. The descriptor 9 is open.
-//! Prints each attempt with its result.
+//! `walled nothing|streams|open FILE PARENT`: the kind of walls, a file to read, and a process
+//! whose memory to read. `open` puts up no walls. Beside the file is a program `FILE.tool`. The
+//! descriptor 9 is open. Prints each attempt with its result.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -67,7 +67,7 @@ fn main() {
             Err(error) => println!("refused: {what}: {error}"),
         }
     }
-    // What a worker needs it still has.
+    // The worker still has what it needs.
     let sum = std::thread::spawn(|| (0..1000_u64).sum::<u64>()).join();
     assert_eq!(sum.expect("a thread"), 499_500);
     let mut input = String::new();

@@ -1,5 +1,5 @@
-//! The attack corpus: mutations of real signed artifacts, each with the error that it must
-//! end in. The rows are those of `docs/threat-model.md`.
+//! The attack corpus: mutations of real signed artifacts, each with the error that it must cause.
+//! The rows are those of `docs/threat-model.md`.
 
 pub mod bombs;
 mod container;
@@ -17,37 +17,37 @@ pub use material::{GREETING, Material, material};
 
 use crate::Sandbox;
 
-/// One attack: a file, what the host trusts, and what must come of it.
+/// One attack: a file, what the host trusts, and the expected result.
 pub struct Case {
     /// The row of the threat model.
     pub row: u8,
-    /// What was done to the file.
+    /// The change to the file.
     pub name: &'static str,
     /// The file.
     pub file: Vec<u8>,
     /// What the host trusts.
     pub trust: Trust,
-    /// The error's code in `verify`; none when only a load can find the attack.
+    /// The error's code in `verify`. `None` if only a load can find the attack.
     pub verify: Option<&'static str>,
     /// The error's code in `run`.
     pub run: &'static str,
-    /// What the message says.
+    /// A part of the message.
     pub says: &'static str,
 }
 
-/// What the host of a case trusts.
+/// What the host in a case trusts.
 #[derive(Clone)]
 pub enum Trust {
     /// The signer.
     Signer,
     /// The signer and another; both must have signed.
     Both,
-    /// What a policy file names.
+    /// The policy in this text.
     Policy(String),
 }
 
 impl Case {
-    /// An attack on the signer's own artifact, refused with `code` wherever it is met.
+    /// An attack on the signer's own artifact, which every verb refuses with `code`.
     pub fn new(row: u8, name: &'static str, file: Vec<u8>, code: &'static str) -> Self {
         Self {
             row,
@@ -60,29 +60,29 @@ impl Case {
         }
     }
 
-    /// Where the host trusts another key.
+    /// The same for a host that trusts something else.
     pub fn trusting(mut self, trust: Trust) -> Self {
         self.trust = trust;
         self
     }
 
-    /// With a message that says this.
+    /// The same with a message that contains this text.
     pub fn saying(mut self, text: &'static str) -> Self {
         self.says = text;
         self
     }
 
-    /// Verified, since it is genuine; not loaded.
+    /// The same for an artifact that is genuine, so that it verifies but does not load.
     pub fn on_load(mut self) -> Self {
         self.verify = None;
         self
     }
 
-    /// Puts the file before the real binary and asserts all that a refusal promises.
+    /// Gives the file to the real binary and asserts everything that a refusal promises.
     ///
     /// # Panics
     ///
-    /// When anything of it is not so.
+    /// If an assertion fails.
     pub fn check(&self) {
         let host = Host::new(&self.trust);
         host.sandbox.write("attack.cwasm", &self.file);
@@ -111,7 +111,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// With the public keys and the policy that `trust` wants.
+    /// A host with the public keys and the policy for `trust`.
     pub fn new(trust: &Trust) -> Self {
         let sandbox = Sandbox::empty();
         let material = material();
@@ -128,7 +128,7 @@ impl Host {
         Self { sandbox, trust }
     }
 
-    /// The command line of a verb on an artifact.
+    /// The command line of a verb with an artifact.
     pub fn arguments<'a>(&self, verb: &'a str, artifact: &'a str) -> Vec<&'a str> {
         let mut arguments = vec![verb];
         arguments.extend(&self.trust);
@@ -145,7 +145,7 @@ impl Host {
     }
 }
 
-/// Writes the policy that a host reads, with the rights that it must have.
+/// Writes the policy of a host, with the mode that it needs.
 pub fn write_policy(sandbox: &Sandbox, text: &str) {
     let path = sandbox.write("edgec-trust.toml", text);
     #[cfg(unix)]
@@ -157,22 +157,21 @@ pub fn write_policy(sandbox: &Sandbox, text: &str) {
     let _ = path;
 }
 
-/// The binary exits with 1 and one error with this code, prints nothing on standard output
-/// (neither "verified" nor what the program would print) and leaves the files as they are.
-/// Its standard error.
+/// The binary exits with 1 and one error with this code, prints nothing on standard output (neither
+/// "verified" nor the program's output) and changes no files. Returns its standard error.
 ///
 /// # Panics
 ///
-/// When it does not.
+/// If it does not.
 pub fn refused(sandbox: &Sandbox, arguments: &[&str], code: &str) -> String {
     fails(sandbox, 1, arguments, code)
 }
 
-/// As [`refused`], with another exit code.
+/// Like [`refused`], with another exit code.
 ///
 /// # Panics
 ///
-/// When it does not.
+/// If it does not.
 pub fn fails(sandbox: &Sandbox, exit: i32, arguments: &[&str], code: &str) -> String {
     let before = sandbox.files();
     let output = sandbox.run(arguments);
@@ -194,8 +193,8 @@ pub fn fails(sandbox: &Sandbox, exit: i32, arguments: &[&str], code: &str) -> St
     stderr
 }
 
-/// Every attack on a file that needs no more than the file: rows 1 to 4, 6 to 18, 20 to 22,
-/// 24 and 25 (with 5 among the keys and signatures).
+/// Every attack that needs only a file: rows 1 to 4, 6 to 18, 20 to 22, 24 and 25 (with 5 among the
+/// keys and signatures).
 pub fn cases() -> Vec<Case> {
     let material = material();
     let forge = Forge::of(material);

@@ -1,4 +1,4 @@
-//! A small disk of its own, for tests of what happens when it is full.
+//! A small separate disk, for tests with a full disk.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,12 +11,12 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts a disk of `kib` KiB as the folder `disk` of a sandbox. Where this user cannot do
-    /// that, says so.
+    /// Mounts a disk of `kib` KiB as the folder `disk` of a sandbox. If this user cannot do this,
+    /// says so.
     ///
     /// # Panics
     ///
-    /// Where it cannot, when `EDGEC_REQUIRE_MOUNT` is set.
+    /// If the user cannot, and `EDGEC_REQUIRE_MOUNT` is set.
     pub fn mount(sandbox: &Sandbox, kib: u32) -> Option<Self> {
         let folder = sandbox.path().join("disk");
         std::fs::create_dir(&folder).expect("a folder");
@@ -32,7 +32,7 @@ impl SmallDisk {
         Some(Self { folder })
     }
 
-    /// The folder that it is.
+    /// The folder of the disk.
     pub fn path(&self) -> &Path {
         &self.folder
     }
@@ -42,7 +42,7 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let unmounted = Command::new("umount").arg(&self.folder).status();
         let done = unmounted.is_ok_and(|status| status.success());
-        // A test that fails already says why.
+        // A failing test already says why.
         assert!(done || std::thread::panicking(), "the disk stays mounted");
     }
 }

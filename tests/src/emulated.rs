@@ -1,4 +1,4 @@
-//! CPUs that are not this machine's: QEMU's user-mode emulation, which `tests/aarch64/setup.sh`
+//! Other CPUs than this machine's: QEMU's user-mode emulation, which `tests/aarch64/setup.sh`
 //! installs.
 
 use std::path::{Path, PathBuf};
@@ -6,14 +6,14 @@ use std::process::Command;
 
 use crate::skipped;
 
-/// When this variable is set, a test that has no emulator fails.
+/// If this variable is set, a test without an emulator fails.
 const REQUIRED: &str = "EDGEC_REQUIRE_EMULATION";
 
-/// Where `setup.sh` put the aarch64 system, if it did.
+/// The folder in which `setup.sh` put the aarch64 system, if it exists.
 ///
 /// # Panics
 ///
-/// Without it, when `EDGEC_REQUIRE_EMULATION` is set.
+/// If it does not exist, and `EDGEC_REQUIRE_EMULATION` is set.
 pub fn aarch64_system() -> Option<PathBuf> {
     let named = std::env::var_os("EDGEC_AARCH64_ROOT").map(PathBuf::from);
     let cached = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/edgec/aarch64"));
@@ -24,7 +24,7 @@ pub fn aarch64_system() -> Option<PathBuf> {
     root
 }
 
-/// A program of the aarch64 system, on this model of a CPU (`qemu-aarch64-static -cpu help`).
+/// A program of the aarch64 system, on this CPU model (`qemu-aarch64-static -cpu help`).
 pub fn aarch64(root: &Path, cpu: &str, program: &str) -> Command {
     let mut command = Command::new("qemu-aarch64-static");
     command.args(["-cpu", cpu, "-L"]).arg(root);
@@ -32,11 +32,11 @@ pub fn aarch64(root: &Path, cpu: &str, program: &str) -> Command {
     command
 }
 
-/// Whether programs of this machine can run on other models of x86-64.
+/// Whether programs of this machine can run on other x86-64 models.
 ///
 /// # Panics
 ///
-/// Where they could and cannot, when `EDGEC_REQUIRE_EMULATION` is set.
+/// If this machine is x86-64, they cannot run, and `EDGEC_REQUIRE_EMULATION` is set.
 pub fn has_x86_64() -> bool {
     if cfg!(not(target_arch = "x86_64")) {
         eprintln!("SKIPPED: this machine's programs are not x86-64's");
@@ -50,7 +50,7 @@ pub fn has_x86_64() -> bool {
     found
 }
 
-/// A program of this machine, on this model of a CPU (`qemu-x86_64-static -cpu help`).
+/// A program of this machine, on this CPU model (`qemu-x86_64-static -cpu help`).
 pub fn x86_64(cpu: &str, program: &Path) -> Command {
     let mut command = Command::new("qemu-x86_64-static");
     command.args(["-cpu", cpu]).arg(program);

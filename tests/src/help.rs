@@ -1,24 +1,24 @@
-//! What the command line takes, read from its help.
+//! The verbs, options and arguments of the command line, read from its help.
 
 use crate::Sandbox;
 
-/// An option that takes a value, or the place of an argument.
+/// An option that takes a value, or an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `--name`.
     Long(String),
     /// `-n`.
     Short(String),
-    /// A place without a name.
+    /// An argument without an option.
     Positional,
 }
 
-/// A verb, and what it takes.
+/// A verb, with its options and arguments.
 #[derive(Clone, Debug)]
 pub struct Verb {
     /// Its name, after the names of the verbs that it belongs to.
     pub path: Vec<String>,
-    /// What it takes, and the help's name for the value.
+    /// Its options and arguments, each with the name of the value in the help.
     pub places: Vec<(Place, String)>,
 }
 
@@ -30,7 +30,7 @@ impl Verb {
     }
 }
 
-/// Every verb, by its help.
+/// Every verb in the help.
 pub fn verbs(sandbox: &Sandbox) -> Vec<Verb> {
     let mut found = Vec::new();
     let mut waiting = vec![Vec::new()];

@@ -1,7 +1,7 @@
-//! The second verifier, in Python, beside ours.
+//! The second verifier, in Python, compared with edgec.
 //!
-//! `tests/interop/setup.sh` makes the Python environment; without it the tests that need it say
-//! that they skipped. `EDGEC_REQUIRE_PYTHON=1` makes that a failure.
+//! `tests/interop/setup.sh` makes the Python environment. Without it, the tests that need it are
+//! skipped and say so. `EDGEC_REQUIRE_PYTHON=1` makes this a failure.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,11 +9,11 @@ use std::process::Command;
 
 use crate::{Sandbox, repository, skipped};
 
-/// The Python with the packages of others, when `setup.sh` has run.
+/// The Python with other projects' packages, if `setup.sh` has run.
 ///
 /// # Panics
 ///
-/// When it is required and not there.
+/// If it is required and does not exist.
 pub fn python() -> Option<PathBuf> {
     let named = std::env::var_os("EDGEC_PYTHON").map(PathBuf::from);
     let cached = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache/edgec/python"));
@@ -27,7 +27,7 @@ pub fn python() -> Option<PathBuf> {
     folder.map(|folder| folder.join("bin/python"))
 }
 
-/// What both verifiers are told to trust. Paths are absolute.
+/// What both verifiers trust. Paths are absolute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Trust {
     /// Public keys that must all have signed.
@@ -47,26 +47,26 @@ impl Trust {
     }
 }
 
-/// One file for both to judge.
+/// A file that both verifiers judge.
 pub struct Case {
-    /// What it is.
+    /// Its name.
     pub name: String,
     /// Its bytes.
     pub file: Vec<u8>,
-    /// By whose signatures it is judged.
+    /// The keys or the policy that judge it.
     pub trust: Trust,
-    /// Further arguments, spelled alike for both: `--name`, `--channel`, `--at`.
+    /// Further arguments, which are the same for both: `--name`, `--channel`, `--at`.
     pub arguments: Vec<String>,
-    /// What both must say, where that is known.
+    /// Whether both must accept it, if known.
     pub accepted: Option<bool>,
 }
 
-/// Lets both verifiers judge every case: each is started once for
-/// cases with the same trust and arguments.
+/// Gives every case to both verifiers. Each is started once for all cases with the same trust and
+/// arguments.
 ///
 /// # Panics
 ///
-/// Where they disagree, or neither says what was expected; naming every such case.
+/// If they disagree, or a result is not the expected one. The message names every such case.
 pub fn check_agreement(cases: impl IntoIterator<Item = Case>) {
     let mut groups: BTreeMap<(Trust, Vec<String>), Vec<Case>> = BTreeMap::new();
     for case in cases {
@@ -109,7 +109,7 @@ fn verdicts_of_edgec(
     let output = sandbox.run(&arguments);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     if report["error"]["code"].is_string() {
-        // A policy that is refused is refused before any artifact is looked at.
+        // If a policy is refused, no artifact is read.
         assert_eq!(output.status.code(), Some(1), "{report}");
         return vec![false; names.len()];
     }
@@ -117,7 +117,7 @@ fn verdicts_of_edgec(
     report.as_array().unwrap().iter().map(verdict).collect()
 }
 
-/// With what it says of each.
+/// The results, with the message about each file.
 fn verdicts_of_python(
     sandbox: &Sandbox,
     trust: &Trust,

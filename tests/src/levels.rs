@@ -1,6 +1,5 @@
-//! Compares what a core module does at every level of the optimizer with stock Wasmtime on the same
-//! module: whether it can be instantiated, what its function returns, and what memories hold
-//! afterwards, also after a trap.
+//! Compares a core module at every level of the optimizer with stock Wasmtime: whether it can be
+//! instantiated, what its function returns, and the memories afterwards, also after a trap.
 
 use std::path::Path;
 
@@ -10,7 +9,7 @@ use wasmtime::{
     RefType, Store, Table, TableType, Trap, Val, ValType,
 };
 
-/// The levels, by what follows `-O`.
+/// The levels, as they follow `-O`.
 pub const LEVELS: [&str; 7] = ["0", "1", "2", "3", "4", "s", "z"];
 
 /// Builds every program at every level, and compares with stock. Returns the report of the build at
@@ -28,7 +27,7 @@ pub fn check(programs: &[(&str, String)]) -> serde_json::Value {
     report
 }
 
-/// What every program does at every level, and the report of the build at `-O2`.
+/// The behaviour of every program at every level, and the report of the build at `-O2`.
 pub fn at_every_level(programs: &[(&str, String)]) -> (Vec<Vec<String>>, serde_json::Value) {
     let sandbox = Sandbox::new();
     let engine = Engine::default();
@@ -64,7 +63,7 @@ fn load(engine: &Engine, path: &Path) -> Module {
     unsafe { Module::deserialize_file(engine, path) }.unwrap()
 }
 
-/// Everything that can be seen of a module, as text.
+/// Everything that is visible of a module, as text.
 fn behaviour(engine: &Engine, module: &Module) -> String {
     let mut seen = String::new();
     let mut store = Store::new(engine, ());
@@ -111,7 +110,7 @@ fn behaviour(engine: &Engine, module: &Module) -> String {
             );
         }
     }
-    // What a module left in a table before it stopped can still be called.
+    // A function that a module left in a table before it stopped can still be called.
     if let Some(Ref::Func(Some(left))) = table.get(&mut store, 0) {
         let left = left.typed::<(), i32>(&store).unwrap();
         let outcome = left.call(&mut store, ());
@@ -136,7 +135,7 @@ fn kind(error: &wasmtime::Error) -> String {
     }
 }
 
-/// Modules by name, from what is in them.
+/// Modules from their names and contents.
 pub fn programs<const N: usize>(
     programs: [(&'static str, &str); N],
 ) -> Vec<(&'static str, String)> {

@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the real binary, fixtures, a stock Wasmtime.
+//! Shared by the end-to-end tests: the real binary, fixtures, a stock Wasmtime.
 
 pub mod corpus;
 pub mod differential;
@@ -34,8 +34,8 @@ use edgec_verifier::{PublicKey, TrustPolicy, TrustedKey};
 
 pub use self::sandbox::{Sandbox, encrypted_key};
 
-/// The root of the repository: where cargo runs this test from. Not where it was compiled,
-/// which a target folder that several clones share does not tell apart.
+/// The root of the repository: the folder in which cargo runs this test. The path at compile time
+/// may be wrong, because several clones can share a target folder.
 pub fn repository() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
@@ -57,25 +57,25 @@ pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
-/// A file that an artifact may replace, since it ends as artifacts do. No build writes it.
+/// A file that an artifact may replace, because it ends like an artifact. No build writes it.
 pub const OLD_ARTIFACT: &[u8] = b"old\x89edgec\r\n";
 
-/// A policy that trusts one key, and lets in whatever it has signed.
+/// A policy that trusts one key, and accepts everything that the key has signed.
 pub fn trusting(key: PublicKey) -> TrustPolicy {
     TrustPolicy::new(vec![TrustedKey::new("signer", key)], 1).expect("one key, one signature")
 }
 
-/// Programs and suites beside the repository, where there are any.
+/// A folder with programs or suites beside the repository, if it exists.
 pub fn shared(name: &str) -> Option<PathBuf> {
     let path = repository().join("../shared").join(name);
     path.exists().then_some(path)
 }
 
-/// The folder of the real programs, where they lie beside the repository; says so where not.
+/// The folder of the real programs beside the repository. If it does not exist, says so.
 ///
 /// # Panics
 ///
-/// Without it, when `EDGEC_REQUIRE_GUESTS` is set.
+/// If it does not exist, and `EDGEC_REQUIRE_GUESTS` is set.
 pub fn guests() -> Option<PathBuf> {
     let folder = shared("guests");
     if folder.is_none() {
@@ -89,7 +89,7 @@ pub fn guests() -> Option<PathBuf> {
 ///
 /// # Panics
 ///
-/// If there is neither.
+/// If neither exists.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -126,7 +126,7 @@ pub fn example(name: &str) -> PathBuf {
     program
 }
 
-/// Whether a program is newer than each of its sources, which cargo lists in a file beside it, in
+/// Whether a program is newer than each of its sources. cargo lists these in a file beside it, in
 /// the form of a makefile.
 fn up_to_date(program: &Path) -> Result<(), String> {
     let changed = |file: &Path| file.metadata().and_then(|found| found.modified());
@@ -135,7 +135,7 @@ fn up_to_date(program: &Path) -> Result<(), String> {
     let list =
         std::fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
     let (_, sources) = list.split_once(": ").unwrap_or_default();
-    // A space in a name has a backslash in front of it.
+    // A space in a name has a backslash before it.
     let sources = sources.trim().replace("\\ ", "\0");
     for source in sources.split(' ') {
         let source = source.replace('\0', " ");
@@ -146,11 +146,11 @@ fn up_to_date(program: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a program can be started that tests of keys compare with; says so when it cannot.
+/// Whether a program can be started with which tests of keys compare. If not, says so.
 ///
 /// # Panics
 ///
-/// Without it, when `EDGEC_REQUIRE_KEY_TOOLS` is set.
+/// If it cannot be started, and `EDGEC_REQUIRE_KEY_TOOLS` is set.
 pub fn present(program: &str) -> bool {
     let found = Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
@@ -163,7 +163,7 @@ pub fn present(program: &str) -> bool {
     found
 }
 
-/// Makes a named pipe that only this user opens.
+/// Makes a named pipe that only this user can open.
 pub fn fifo(path: &Path) {
     let made = Command::new("mkfifo")
         .args(["-m", "600"])
@@ -176,13 +176,13 @@ pub fn fifo(path: &Path) {
 ///
 /// # Panics
 ///
-/// When `variable`, one of `EDGEC_REQUIRE_…`, is set.
+/// If `variable`, one of `EDGEC_REQUIRE_…`, is set.
 pub fn skipped(variable: &str, why: &str) {
     assert!(std::env::var_os(variable).is_none(), "{why}");
     eprintln!("SKIPPED: {why}");
 }
 
-/// Takes away from a command what depends on who runs the tests.
+/// Removes from a command everything that depends on the user who runs the tests.
 pub fn isolate(command: &mut Command, folder: &Path) {
     for variable in [
         "CI",
@@ -205,17 +205,17 @@ pub fn isolate(command: &mut Command, folder: &Path) {
     command.current_dir(folder).env("HOME", folder.join("home"));
 }
 
-/// The guests that are `wasi:cli` programs, with arguments and standard input.
+/// A guest that is a `wasi:cli` program, with arguments and standard input.
 pub struct CliGuest {
     /// The file's name in `guests/`.
     pub file: &'static str,
     /// The program's arguments.
     pub arguments: &'static [&'static str],
-    /// What it reads from standard input.
+    /// Its standard input.
     pub stdin: &'static str,
 }
 
-/// Every guest that can be run from a command line.
+/// Every guest that can run from a command line.
 pub const CLI_GUESTS: &[CliGuest] = &[
     CliGuest {
         file: "rust-worker-p2.wasm",
@@ -242,7 +242,7 @@ pub const CLI_GUESTS: &[CliGuest] = &[
         arguments: &["[1,2,3].map(x => x ** 10).join() + ' ' + /(a+)b/.exec('caaab')[1]"],
         stdin: "",
     },
-    // An error in the program: the exit code is part of the behaviour.
+    // The program fails: its exit code is a part of the behaviour.
     CliGuest {
         file: "c-quickjs.wasm",
         arguments: &["throw new Error('on purpose')"],

@@ -1,4 +1,4 @@
-//! An ordinary user, for tests that root runs: root may do everything everywhere.
+//! An ordinary user, for tests that root runs, because root may do everything.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use rustix::process::geteuid;
 
 use crate::{Sandbox, binary, present, skipped};
 
-/// The number of a user to whom no other file and no other process belongs.
+/// The number of a user who has no other files and processes.
 pub const USER: u32 = 65531;
 
-/// Whether root runs the tests and can become this user; says so if not.
+/// Whether root runs the tests and can become this user. If not, says so.
 ///
 /// # Panics
 ///
-/// If not, when `EDGEC_REQUIRE_ROOT` is set.
+/// If not, and `EDGEC_REQUIRE_ROOT` is set.
 pub fn root_becomes_user() -> bool {
     let can = geteuid().is_root() && present("setpriv");
     if !can {
@@ -24,7 +24,7 @@ pub fn root_becomes_user() -> bool {
     can
 }
 
-/// A program that this user runs; if root does not run the tests, the user who does.
+/// A program that this user runs. If root does not run the tests, the current user runs it.
 pub fn as_user(program: impl AsRef<OsStr>) -> Command {
     if !geteuid().is_root() {
         return Command::new(program);
@@ -35,8 +35,8 @@ pub fn as_user(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Gives a sandbox to this user, and puts the binary into it: its own folder may be one that only
-/// root can enter. Returns the binary's path.
+/// Gives a sandbox to this user, and copies the binary into it, because perhaps only root can enter
+/// the binary's folder. Returns the binary's path.
 pub fn give(sandbox: &Sandbox) -> PathBuf {
     if geteuid().is_root() {
         sandbox.tool("chown", &["-R", &USER.to_string(), "."]);

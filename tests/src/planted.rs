@@ -1,23 +1,23 @@
-//! Native code with something planted in it, signed as if nothing had happened.
+//! Native code with planted instructions, signed as usual.
 
 use edgec_artifact::elf::ElfImage;
 use edgec_compiler::Image;
 
 use crate::corpus::{Forge, Material, material};
 
-/// A family's artifact, and what is needed to plant something in it.
+/// A family's artifact, and the facts that are needed to plant something in it.
 pub struct Bed<'a> {
-    /// The artifact, taken apart, and its signer's key.
+    /// The artifact in parts, and its signer's key.
     pub forge: Forge<'a>,
     /// Where the code begins in the image.
     pub text: usize,
     /// Its length in bytes.
     pub len: usize,
-    /// Where the functions begin in the code: every place where a frame is set up.
+    /// The starts of the functions in the code: every place where a frame is set up.
     pub starts: Vec<usize>,
     /// The function that may be overwritten.
     pub number: usize,
-    /// The place behind its prologue.
+    /// The place after its prologue.
     pub at: usize,
     room: usize,
     nop: &'static [u8],
@@ -45,7 +45,7 @@ impl<'a> Bed<'a> {
         let starts: Vec<usize> = (0..len)
             .filter(|at| code[*at..].starts_with(frame))
             .collect();
-        // In the middle, and with room.
+        // A function in the middle with enough space.
         let roomy = |number: &usize| starts[number + 1] - starts[*number] >= 160;
         let number = (starts.len() / 2..starts.len() - 1).find(roomy).unwrap();
         let at = starts[number] + frame.len();
@@ -64,16 +64,16 @@ impl<'a> Bed<'a> {
         }
     }
 
-    /// The first part of the triple.
+    /// The family: the first part of the triple.
     pub fn family(&self) -> &str {
         self.forge.manifest.target.triple.split('-').next().unwrap()
     }
 
-    /// The engine's table of functions leads into the middle of one.
+    /// Changes the engine's table of functions so that it leads into the middle of a function.
     pub fn with_entry_astray(&self) -> Vec<u8> {
         let image = Image::parse(&self.forge.image).unwrap();
         let functions = image.functions(edgec_compiler::Kind::Component).unwrap();
-        // As the metadata has it: place and length.
+        // A row in the form of the metadata: place and length.
         let row = |start: u64, size: u64| postcard::to_allocvec(&(start, size)).unwrap();
         self.forge.with_image(|image| {
             let elf = ElfImage::parse(image).unwrap();
@@ -90,7 +90,7 @@ impl<'a> Bed<'a> {
         })
     }
 
-    /// The function's body becomes these bytes, instructions that do nothing, and a trap; its
+    /// Replaces the function's body with these bytes, instructions that do nothing, and a trap. Its
     /// constants become instructions too.
     pub fn plant(&self, bytes: &[u8]) -> Vec<u8> {
         self.forge.with_image(|image| {
@@ -107,8 +107,8 @@ impl<'a> Bed<'a> {
     }
 }
 
-/// Instructions that have no place in guest code, as bytes, with the problem that is to be
-/// reported.
+/// Instructions that do not belong in guest code, as bytes, each with the problem that the audit
+/// must report.
 const X86_64: &[(&[u8], &str)] = &[
     (&[0x0f, 0x05], "system-call"),                             // syscall
     (&[0x0f, 0x34], "system-call"),                             // sysenter
@@ -208,7 +208,7 @@ const X86_64: &[(&[u8], &str)] = &[
         &[0xf2, 0x0f, 0x10, 0x05, 0xf8, 0xff, 0xff, 0xff],
         "reference",
     ), // a load of itself
-    // mov [rip + 2], eax: a store, around which the next one jumps.
+    // mov [rip + 2], eax: a store, which the next instruction jumps around.
     (
         &[0x89, 0x05, 0x02, 0, 0, 0, 0xeb, 0x04, 0, 0, 0, 0],
         "unexpected",
@@ -285,10 +285,10 @@ const AARCH64: &[(u32, &str)] = &[
     (0x507f_ffe0, "reference"), // adr beyond the code
 ];
 
-/// What is planted, and the problem that is to be reported.
+/// Planted bytes, each with the problem that the audit must report.
 pub type Planted = Vec<(Vec<u8>, &'static str)>;
 
-/// Both families' artifacts, and everything that is planted in each.
+/// The artifacts of both families, and everything that is planted in each.
 pub fn beds() -> Vec<(Bed<'static>, Planted)> {
     let material = material();
     let files = [&material.hello, &material.foreign];

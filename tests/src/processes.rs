@@ -1,9 +1,9 @@
 //! The processes of this machine.
 
-/// The processes that this one has started, and not waited for.
+/// The child processes of this process that it has not waited for.
 pub fn children(process: u32) -> Vec<u32> {
     let parent = |stat: &str| {
-        // The name of a program may have spaces and parentheses in it.
+        // The name of a program may contain spaces and parentheses.
         let (_, fields) = stat.rsplit_once(") ")?;
         fields.split(' ').nth(1)?.parse::<u32>().ok()
     };

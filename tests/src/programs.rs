@@ -1,4 +1,4 @@
-//! Small programs, as text, for hosts to run.
+//! Small programs, as text, that hosts run.
 
 /// A `wasi:http/proxy` that answers GET with this status and an empty body, traps at POST, and
 /// computes forever at PUT.
@@ -63,7 +63,7 @@ pub fn proxy(status: u16) -> String {
     )
 }
 
-/// Of `wasi:http/types`, what the functions above name.
+/// The items of `wasi:http/types` that the functions above use.
 const TYPES: &str = r#"
     (export "fields" (type $fields (sub resource)))
     (export "incoming-request" (type $incoming-request (sub resource)))
@@ -103,8 +103,8 @@ const TYPES: &str = r#"
       (case "configuration-error") (case "internal-error" (option string))))
     (export "error-code" (type $error-code (eq $error-type)))"#;
 
-/// A component with one function, `answer`, which gives this number; a memory of so many pages, and
-/// a function `spin`, which never ends.
+/// A component with two functions: `answer` returns this number, and `spin` never ends. Its memory
+/// has this many pages.
 pub fn answer(number: u32, pages: u32) -> String {
     format!(
         r#"(component
@@ -118,6 +118,6 @@ pub fn answer(number: u32, pages: u32) -> String {
     )
 }
 
-/// A core module that needs the collector. Its function `f` gives 7.
+/// A core module that needs the collector. Its function `f` returns 7.
 pub const COLLECTED: &str = r#"(module (type $s (struct (field i32)))
     (func (export "f") (result i32) (struct.get $s 0 (struct.new $s (i32.const 7)))))"#;

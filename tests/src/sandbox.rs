@@ -8,8 +8,8 @@ use tempfile::TempDir;
 
 use crate::{binary, isolate, trusting};
 
-/// A sandbox with one more key, `secret.pem`, under the passphrase `correct horse`, which the
-/// file `passphrase` holds.
+/// A sandbox with another key, `secret.pem`, which is encrypted with the passphrase `correct
+/// horse`. The file `passphrase` contains it.
 pub fn encrypted_key() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write_secret("passphrase", "correct horse\n");
@@ -18,20 +18,20 @@ pub fn encrypted_key() -> Sandbox {
     sandbox
 }
 
-/// A folder of its own with a signing key, and the binary in it.
+/// A separate folder with a signing key, in which the binary runs.
 pub struct Sandbox {
     folder: TempDir,
 }
 
 impl Sandbox {
-    /// An empty sandbox but for `key.pem` and `key.pub.pem`.
+    /// A sandbox with only `key.pem` and `key.pub.pem`.
     pub fn new() -> Self {
         let sandbox = Self::empty();
         sandbox.ok(&["keygen", "-o", "key.pem"]);
         sandbox
     }
 
-    /// A sandbox with nothing in it.
+    /// An empty sandbox.
     pub fn empty() -> Self {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
@@ -69,13 +69,13 @@ impl Sandbox {
         path
     }
 
-    /// Writes a `wasm-opt` that answers `--version` and then does what `body` says.
+    /// Writes a `wasm-opt` that answers `--version`, and for other arguments runs `body`.
     #[cfg(unix)]
     pub fn fake_optimizer(&self, body: &str) {
         self.fake_optimizer_at("wasm-opt", body);
     }
 
-    /// As [`fake_optimizer`](Self::fake_optimizer), in another place.
+    /// Like [`fake_optimizer`](Self::fake_optimizer), in another place.
     #[cfg(unix)]
     pub fn fake_optimizer_at(&self, name: &str, body: &str) {
         use std::os::unix::fs::PermissionsExt as _;
@@ -91,7 +91,7 @@ impl Sandbox {
         std::fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// The names of the files in the sandbox, sorted, folders with their content.
+    /// The names of the files in the sandbox and its folders, sorted.
     pub fn files(&self) -> Vec<String> {
         fn walk(folder: &Path, root: &Path, names: &mut Vec<String>) {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -110,7 +110,7 @@ impl Sandbox {
         names
     }
 
-    /// The binary, without what this machine's environment would add.
+    /// The binary, without influences of this machine's environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(binary());
         isolate(&mut command, self.path());
@@ -124,7 +124,7 @@ impl Sandbox {
         output.expect("the binary can be started")
     }
 
-    /// Runs the binary; it must succeed. Its standard output.
+    /// Runs the binary, which must succeed. Returns its standard output.
     pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(
@@ -136,7 +136,7 @@ impl Sandbox {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Runs another program in the sandbox; it must succeed. Its standard output.
+    /// Runs another program in the sandbox, which must succeed. Returns its standard output.
     pub fn tool(&self, program: &str, arguments: &[&str]) -> Vec<u8> {
         let output = Command::new(program)
             .current_dir(self.path())
@@ -150,7 +150,7 @@ impl Sandbox {
         output.stdout
     }
 
-    /// Runs the binary; it must fail with this exit code. Its standard error.
+    /// Runs the binary, which must fail with this exit code. Returns its standard error.
     pub fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -162,7 +162,7 @@ impl Sandbox {
         stderr
     }
 
-    /// Builds one artifact, signed by the sandbox's key.
+    /// Builds one artifact, signed with the sandbox's key.
     pub fn build(&self, input: &str, target: &str, output: &str) {
         self.ok(&[
             "build", "-q", input, "-t", target, "--key", "key.pem", "-o", output,
@@ -182,7 +182,7 @@ impl Sandbox {
         self.read("hello.cwasm")
     }
 
-    /// As [`Self::hello`] with more options, and however it ends.
+    /// Like [`Self::hello`], with more options and with any result.
     pub fn hello_with(&self, options: &[&str]) -> Output {
         let example = crate::hello();
         let build = ["build", &example, "-t", std::env::consts::ARCH];

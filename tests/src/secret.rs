@@ -1,5 +1,5 @@
-//! Secrets in every form that people paste them in, and the search for them in what a program
-//! prints and writes.
+//! Secrets in every form in which people paste them, and the search for them in a program's output
+//! and files.
 
 use std::collections::BTreeSet;
 use std::process::Output;
@@ -11,9 +11,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::Sandbox;
 use crate::help::{Place, Verb};
 
-/// A key in many forms, and the texts that must never be seen, not even in part.
+/// A key in many forms, and the texts that must never be visible, not even in part.
 pub struct Secret {
-    /// The key as people and tools write it.
+    /// The key in the forms of people and tools.
     pub forms: Vec<String>,
     /// The secret texts in those forms.
     pub parts: Vec<String>,
@@ -82,8 +82,7 @@ impl Secret {
         Self { forms, parts }
     }
 
-    /// The 32 bytes alone. Only where a file's name belongs is it certain that such a text is a
-    /// mistake.
+    /// The 32 bytes alone. Only in place of a file's name is such a text certainly a mistake.
     pub fn seeds(pem: &str) -> Vec<String> {
         let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
         let der = STANDARD.decode(body).unwrap();
@@ -110,20 +109,20 @@ fn colons(bytes: &[u8]) -> String {
     list(bytes, ":", |byte| format!("{byte:02x}"))
 }
 
-/// As JSON writes a list of bytes.
+/// A list of bytes in JSON.
 fn decimal(bytes: &[u8]) -> String {
     format!("[{}]", list(bytes, ",", u8::to_string))
 }
 
-/// What `openssl pkey -text -noout` prints.
+/// The output of `openssl pkey -text -noout`.
 fn openssl_text(seed: &[u8]) -> String {
     let line = |bytes: &[u8]| format!("    {}:\n", colons(bytes));
     let lines: String = seed.chunks(15).map(line).collect();
     format!("ED25519 Private-Key:\npriv:\n{lines}")
 }
 
-/// The first 12 consecutive characters of a secret that a text shows. A secret shorter than that
-/// counts as a whole.
+/// The first 12 consecutive characters of a secret that a text shows. A shorter secret counts as a
+/// whole.
 pub fn shows(text: &str, parts: &[String]) -> Option<String> {
     let windows = parts.iter().flat_map(|part| {
         let chars: Vec<char> = part.chars().collect();
@@ -137,7 +136,7 @@ pub fn shows(text: &str, parts: &[String]) -> Option<String> {
         .find(|it| text.contains(it.as_str()))
 }
 
-/// All that a process printed, on both streams.
+/// Everything that a process printed, on both streams.
 pub fn printed(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}{}", text(&output.stdout), text(&output.stderr))
@@ -196,7 +195,8 @@ pub fn takes_a_file(place: &Place, value: &str) -> bool {
         && names.any(|name| value.contains(name))
 }
 
-/// Command lines of a verb with a secret in one place, in each way that the place can be written.
+/// Command lines of a verb with a secret in one place, in every way in which the place can be
+/// written.
 pub fn lines_with(verb: &Verb, place: &Place, secret: &str) -> Vec<Vec<String>> {
     let line = |more: &[&str]| verb.line(more);
     match place {

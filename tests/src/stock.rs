@@ -1,4 +1,4 @@
-//! An unmodified Wasmtime in its default configuration, in this process: the reference.
+//! The reference: an unmodified Wasmtime in its default configuration, in this process.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use wasmtime_wasi::p2::bindings::sync::Command;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-/// What a program did.
+/// The behaviour of a program.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Behaviour {
     /// Everything on standard output.
@@ -30,11 +30,11 @@ impl From<std::process::Output> for Behaviour {
     }
 }
 
-/// What a host keeps for a component.
+/// A host's state for a component.
 pub struct State {
     /// What the component may use.
     pub wasi: WasiCtx,
-    /// The resources that the component has.
+    /// The component's resources.
     pub table: ResourceTable,
 }
 
@@ -47,7 +47,7 @@ impl WasiView for State {
     }
 }
 
-/// Compiles a component or a core module as `wasmtime compile` does by default, and runs it.
+/// Compiles a component or a core module with the defaults of `wasmtime compile`, and runs it.
 pub fn compile_and_run(wasm: &[u8], arguments: &[&str], stdin: &str) -> Behaviour {
     let engine = Engine::default();
     match wasmparser::Parser::is_component(wasm) {
@@ -66,7 +66,7 @@ pub fn compile_and_run(wasm: &[u8], arguments: &[&str], stdin: &str) -> Behaviou
     }
 }
 
-/// Loads an artifact as an unmodified host does, trusting it, and runs it.
+/// Loads an artifact as an unmodified host does, without verifying it, and runs it.
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 pub fn load_and_run(artifact: &Path, arguments: &[&str], stdin: &str) -> Behaviour {
     let engine = Engine::default();
@@ -85,7 +85,7 @@ pub fn load_and_run(artifact: &Path, arguments: &[&str], stdin: &str) -> Behavio
     }
 }
 
-/// Runs a component that an engine holds.
+/// Runs a component of an engine.
 pub fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &str) -> Behaviour {
     let mut linker = Linker::<State>::new(engine);
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker).unwrap();
@@ -105,8 +105,7 @@ pub fn run(engine: &Engine, component: &Component, arguments: &[&str], stdin: &s
     output.behaviour(code)
 }
 
-/// Runs a core module of WASI preview 1 that an engine holds, as `wasmtime run` does:
-/// `_initialize`, then `_start`.
+/// Runs a core module of WASI preview 1 as `wasmtime run` does: `_initialize`, then `_start`.
 pub fn run_module(engine: &Engine, module: &Module, arguments: &[&str], stdin: &str) -> Behaviour {
     let mut linker = wasmtime::Linker::<WasiP1Ctx>::new(engine);
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |wasi| wasi).unwrap();
@@ -128,7 +127,7 @@ pub fn run_module(engine: &Engine, module: &Module, arguments: &[&str], stdin: &
 /// The exit code of a program that trapped.
 pub const TRAPPED: i32 = 134;
 
-/// The exit code of a program that did not return, as `wasmtime run` has it.
+/// The exit code of a program that did not return, as with `wasmtime run`.
 fn ended(error: &wasmtime::Error) -> i32 {
     match error.downcast_ref::<I32Exit>() {
         Some(exit) => exit.0,

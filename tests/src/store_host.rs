@@ -12,11 +12,11 @@ use edgec_loader::{
 use crate::corpus::{Forge, GREETING, fails, material};
 use crate::{Sandbox, stock};
 
-/// A store with the example in it, on a host that trusts its signer.
+/// A host with a store that contains the example. The host trusts the example's signer.
 pub struct StoreHost {
     /// Its files.
     pub sandbox: Sandbox,
-    /// What runs the programs.
+    /// The engine that runs the programs.
     pub engine: HostEngine,
     /// The keys that it trusts.
     pub policy: TrustPolicy,
@@ -25,14 +25,14 @@ pub struct StoreHost {
 }
 
 impl StoreHost {
-    /// With the example in its store.
+    /// A host with the example in its store.
     pub fn new() -> Self {
         let host = Self::empty();
         host.add(&material().hello).unwrap();
         host
     }
 
-    /// With an empty store.
+    /// A host with an empty store.
     pub fn empty() -> Self {
         let sandbox = Sandbox::empty();
         sandbox.write("key.pub.pem", material().signer.public().to_pem());
@@ -44,7 +44,8 @@ impl StoreHost {
         }
     }
 
-    /// With versions 1 and 2 of `app`, which have one image, and `other`, which has another.
+    /// A host with versions 1 and 2 of `app`, which share one image, and `other`, which has
+    /// another.
     pub fn with_two() -> Self {
         let host = Self::empty();
         let other = Forge::new(&material().smallest, &material().signer);
@@ -59,7 +60,7 @@ impl StoreHost {
     ///
     /// # Errors
     ///
-    /// Why it is not admitted.
+    /// Why it was not admitted.
     pub fn add(&self, file: &[u8]) -> Result<Change, LoadError> {
         let path = self.sandbox.write("a.cwasm", file);
         let added = self.store.add(path, &self.policy, &Expected::anything());
@@ -70,12 +71,12 @@ impl StoreHost {
     ///
     /// # Errors
     ///
-    /// Why it is not loaded.
+    /// Why it was not loaded.
     pub fn load(&self) -> Result<LoadedComponent, LoadError> {
         self.store.load(&self.engine, "hello", &self.policy)
     }
 
-    /// Something in the store.
+    /// The path of a file in the store.
     pub fn path(&self, inside: &str) -> PathBuf {
         self.store.path().join(inside)
     }
@@ -85,7 +86,7 @@ impl StoreHost {
         self.store.image_paths("hello").unwrap().remove(0)
     }
 
-    /// The one file of a folder whose name ends so.
+    /// The only file of a folder with this ending.
     fn only(&self, folder: &Path, ends: &str) -> PathBuf {
         let files = fs::read_dir(folder).unwrap();
         let files = files.map(|entry| entry.unwrap().path());
@@ -105,11 +106,11 @@ impl StoreHost {
         self.only(&self.path("names"), "").join("current")
     }
 
-    /// A load from the store, opened again, ends so.
+    /// Opens the store again and loads. The load must fail with this code.
     ///
     /// # Panics
     ///
-    /// When it does not.
+    /// If it does not.
     pub fn refuses(&self, code: &str, what: &str) {
         let opened = Store::open(self.store.path()).map_err(LoadError::from);
         let loaded = opened.and_then(|s| s.load(&self.engine, "hello", &self.policy));
@@ -120,11 +121,11 @@ impl StoreHost {
         fails(&self.sandbox, exit, &run, code);
     }
 
-    /// What `store verify` says of the example.
+    /// The problem that `store verify` reports about the example.
     ///
     /// # Panics
     ///
-    /// When the store cannot be read.
+    /// If the store cannot be read.
     pub fn verify(&self) -> Option<&'static str> {
         let verified = self.store.verify(&self.policy).unwrap();
         let (artifacts, problems) = (verified.artifacts, verified.problems);
@@ -136,7 +137,7 @@ impl StoreHost {
     ///
     /// # Panics
     ///
-    /// When it ends with another exit code.
+    /// If it ends with another exit code.
     pub fn told(&self, verb: &[&str], exit: i32) -> (String, String) {
         let output = self.sandbox.run(&in_store(verb));
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -146,11 +147,11 @@ impl StoreHost {
         (stdout, stderr)
     }
 
-    /// What it prints as JSON.
+    /// What a verb prints as JSON.
     ///
     /// # Panics
     ///
-    /// As [`Self::told`].
+    /// The same as for [`Self::told`].
     pub fn report(&self, verb: &[&str], exit: i32) -> serde_json::Value {
         let (stdout, _) = self.told(&[verb, &["--format", "json"]].concat(), exit);
         serde_json::from_str(&stdout).unwrap()
@@ -168,11 +169,11 @@ impl StoreHost {
         found.unwrap()
     }
 
-    /// The example is loaded and runs.
+    /// Loads the example and runs it.
     ///
     /// # Panics
     ///
-    /// When it is not.
+    /// If this fails.
     pub fn assert_good(&self) {
         assert_hello(&self.engine, &self.load().unwrap());
     }
@@ -187,7 +188,7 @@ impl Default for StoreHost {
 /// The verb that verifies a store, on a host that trusts the signer.
 pub const VERIFY: [&str; 3] = ["verify", "--key", "key.pub.pem"];
 
-/// A verb on the host's store.
+/// The command line of a verb on the host's store.
 pub fn in_store<'a>(verb: &[&'a str]) -> Vec<&'a str> {
     [&["store", "--store", "store"], verb].concat()
 }
@@ -200,17 +201,17 @@ pub fn app(version: u64) -> Vec<u8> {
     })
 }
 
-/// It is the example that runs.
+/// Checks that the loaded program is the example, by running it.
 ///
 /// # Panics
 ///
-/// When it is not.
+/// If it is not.
 pub fn assert_hello(engine: &HostEngine, loaded: &LoadedComponent) {
     let behaviour = stock::run(engine, loaded.program(), &[], "");
     assert_eq!(String::from_utf8_lossy(&behaviour.stdout), GREETING);
 }
 
-/// Writes a file over one that a store keeps, as its owner can, with the mode of finished files.
+/// Overwrites a file of a store, as its owner can. The file has the mode of finished files.
 pub fn overwrite(path: &Path, bytes: &[u8]) {
     let _ = fs::remove_file(path);
     fs::write(path, bytes).unwrap();

@@ -1,4 +1,4 @@
-//! An admission store with programs in it, and what hosts do with those.
+//! An admission store with programs, and what hosts do with them.
 
 #![cfg(target_os = "linux")]
 
@@ -13,16 +13,16 @@ use wasmtime::component::{InstancePre, Linker};
 
 use crate::{Sandbox, programs};
 
-/// This machine's family of CPUs, as a target.
+/// This machine's CPU family, as a target.
 pub const ARCH: &str = std::env::consts::ARCH;
 
-/// A store in a folder of its own, and who is trusted.
+/// A store in a separate folder, and a policy.
 pub struct Stored {
     /// The folder.
     pub sandbox: Sandbox,
     /// The store in it.
     pub store: Store,
-    /// Trusts the sandbox's key.
+    /// A policy that trusts the sandbox's key.
     pub policy: TrustPolicy,
     /// The policy that deployments follow, if they have one.
     followed: Arc<Mutex<Option<TrustPolicy>>>,
@@ -47,7 +47,8 @@ impl Stored {
         }
     }
 
-    /// Builds a program and admits it as `app`; gives how it stands to the version that loads take.
+    /// Builds a program and admits it as `app`. Returns how it compares with the version that loads
+    /// take.
     pub fn admit(&self, text: &str, version: u64, options: &[&str]) -> Standing {
         let version = version.to_string();
         self.sandbox.write("app.wat", text);
@@ -59,7 +60,7 @@ impl Stored {
         admitted.standing
     }
 
-    /// Version `version` answers with its number.
+    /// Admits a version that answers with its number.
     pub fn admit_answer(&self, version: u32) {
         let options = ["-t", ARCH, "--profile", "edge"];
         self.admit(&programs::answer(version, 1), version.into(), &options);
@@ -75,7 +76,7 @@ impl Stored {
         self.store.load(engine, "app", &self.policy)
     }
 
-    /// Puts `app` to work, without any imports.
+    /// Deploys `app`, without any imports.
     pub fn deploy(&self, engine: &HostEngine) -> Deployment<()> {
         let linker = Linker::new(engine);
         Deployment::new(&self.store, engine, "app", self.source(), linker).unwrap()
@@ -90,12 +91,12 @@ impl Stored {
         })
     }
 
-    /// From now on deployments read this policy, or none.
+    /// From now on, deployments read this policy, or none.
     pub fn follow(&self, policy: Option<TrustPolicy>) {
         *self.followed.lock().unwrap() = policy;
     }
 
-    /// The policy, and that the application must be at least of this version.
+    /// The policy, with a minimum version for the application.
     pub fn stricter(&self, version: u32) -> TrustPolicy {
         let pem = String::from_utf8(self.sandbox.read("key.pub.pem")).unwrap();
         let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
@@ -116,7 +117,7 @@ pub fn request(engine: &HostEngine) -> wasmtime::Store<()> {
     store
 }
 
-/// What an instance answers.
+/// The answer of an instance.
 pub fn ask(engine: &HostEngine, pre: &InstancePre<()>) -> u32 {
     let mut store = request(engine);
     let instance = pre.instantiate(&mut store).unwrap();

@@ -1,5 +1,5 @@
-//! The binary under `strace`: what it asks of the kernel, and what becomes of its files when the
-//! kernel refuses that, or when it is killed there.
+//! Runs the binary under `strace`: which system calls it makes, and what happens to its files if
+//! the kernel refuses one, or if it is killed there.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,16 +13,16 @@ use crate::skipped;
 pub struct Call {
     /// Its name.
     pub name: String,
-    /// Which of this thread's calls of that name it is, from 1: what `strace` counts by.
+    /// The number of this call among the thread's calls of that name, from 1, as `strace` counts.
     pub number: usize,
-    /// Its arguments, each descriptor with the path of its file behind it.
+    /// Its arguments. Each descriptor is followed by the path of its file.
     pub arguments: String,
-    /// What the kernel answered.
+    /// The kernel's answer.
     pub answer: String,
 }
 
 impl Call {
-    /// Whether the kernel did it.
+    /// Whether the call succeeded.
     pub fn succeeded(&self) -> bool {
         !self.answer.starts_with('-')
     }
@@ -41,20 +41,20 @@ impl Call {
     }
 }
 
-/// What a call is answered with in the kernel's place.
+/// What happens instead of a call.
 #[derive(Clone, Copy, Debug)]
 pub enum Fault {
-    /// The process is killed there.
+    /// The process is killed.
     Kill,
-    /// This error, and nothing is done.
+    /// The call fails with this error, and does nothing.
     Error(&'static str),
 }
 
-/// Whether `strace` can be started and may trace; says so when not.
+/// Whether `strace` can be started and may trace. If not, says so.
 ///
 /// # Panics
 ///
-/// When not, and `EDGEC_REQUIRE_STRACE` is set.
+/// If not, and `EDGEC_REQUIRE_STRACE` is set.
 pub fn strace_present() -> bool {
     let traced = Command::new("strace")
         .args(["-qq", "-e", "trace=none", "true"])
@@ -67,16 +67,16 @@ pub fn strace_present() -> bool {
     traced
 }
 
-/// Runs a command to its end; gives what it asked for, of the calls in `names`, thread by thread,
-/// the first thread first.
+/// Runs a command to its end. Returns its calls among those in `names`, thread by thread, the first
+/// thread first.
 pub fn traced(command: &Command, names: &str) -> (Output, Vec<Call>) {
     let folder = tempfile::tempdir().unwrap();
     let output = under(command, &folder, &["-e", &format!("trace={names}")]);
     (output, calls(folder.path()))
 }
 
-/// Runs a command in which one call, or one in each thread, meets a fault. Gives whether it was
-/// met.
+/// Runs a command in which one call, or one in each thread, gets a fault. Returns whether the fault
+/// happened.
 pub fn faulty(command: &Command, call: &Call, fault: Fault) -> (Output, bool) {
     let Call { name, number, .. } = call;
     let what = match fault {
@@ -95,7 +95,7 @@ pub fn faulty(command: &Command, call: &Call, fault: Fault) -> (Output, bool) {
     (output, met)
 }
 
-/// Runs a command in which every call of this name meets this error.
+/// Runs a command in which every call of this name gets this error.
 pub fn without(command: &Command, name: &str, error: &str) -> Output {
     let trace = format!("trace={name}");
     let inject = format!("inject={name}:error={error}");
@@ -105,7 +105,7 @@ pub fn without(command: &Command, name: &str, error: &str) -> Output {
 
 fn under(command: &Command, folder: &TempDir, arguments: &[&str]) -> Output {
     let mut strace = Command::new("strace");
-    // A file for each thread: no call is torn in two by those of another.
+    // A file for each thread, so that the calls of threads do not mix.
     strace.args(["-ff", "-y", "-qq", "-o"]);
     strace.arg(folder.path().join("log"));
     strace.args(arguments);

@@ -1,14 +1,14 @@
-//! Transcripts in documents, run for real.
+//! Runs the transcripts in documents.
 //!
-//! In a Markdown file, a block marked `console` is a session: lines after `$ ` are commands, each
-//! with the lines after `> ` that continue it, and the lines below are what it prints (both
-//! streams). All blocks of a file run in order in one empty folder. Times and lengths differ from
-//! run to run, and so does everything that depends on keys, which are new in each run: times and
-//! lengths compare as equal, and so do such digests if a document has the same one everywhere where
-//! the run has the same one. Everything else is compared to the letter, including the digests of
-//! what a session builds. The same input gives the same bytes everywhere, so a document shows the
-//! digests of what is built now. `BLESS=1` writes what was printed into the document where it
-//! differs, with the document's own key ids; `BLESS=all` everywhere.
+//! In a Markdown file, a block marked `console` is a session. Lines after `$ ` are commands, and
+//! lines after `> ` continue them. The lines below are what they print (both streams). All blocks
+//! of a file run in order in one empty folder. Some output differs from run to run: times, lengths,
+//! and everything that depends on keys, which are new in each run. Any two times or lengths count
+//! as equal. Digests that depend on keys count as equal if the document has the same one wherever
+//! the run has the same one. Everything else is compared exactly, including the digests of what a
+//! session builds: the same input gives the same bytes everywhere, so a document shows the current
+//! digests. `BLESS=1` writes the output into the document where it differs, with the document's own
+//! key ids. `BLESS=all` writes it everywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -21,18 +21,18 @@ use tempfile::TempDir;
 
 use crate::{binary, forge, isolate, repository};
 
-/// The home folder as documents show it.
+/// The home folder in documents.
 const HOME: &str = "/home/you";
 
-/// Runs every session of a document and compares.
+/// Runs every session of a document and compares the output.
 ///
 /// # Panics
 ///
-/// With both texts when a command prints something else.
+/// With both texts, if a command prints something else.
 pub fn check(document: &Path) {
     let text = std::fs::read_to_string(document).unwrap();
     let mut session = Session::new();
-    // Documents that show an attack use it, and the others run without it being built.
+    // Documents that show an attack use it. The others run without it.
     if text.contains("forge ") {
         session.add_forge();
     }
@@ -90,12 +90,12 @@ pub fn check(document: &Path) {
 
 struct Session {
     folder: TempDir,
-    /// Every digest of every artifact that was there after a command.
+    /// The digests of every artifact that existed after a command.
     built: BTreeSet<String>,
 }
 
 impl Session {
-    /// A folder with the repository's examples, and a `bin` with the binary.
+    /// A folder with the repository's examples, and a `bin` folder with the binary.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
@@ -108,14 +108,14 @@ impl Session {
         Self { folder, built }
     }
 
-    /// Adds the forge to the `bin`.
+    /// Adds the forge to the `bin` folder.
     fn add_forge(&self) {
         let program = self.folder.path().join("home/bin/forge");
         std::os::unix::fs::symlink(forge(), program).unwrap();
     }
 
     fn run(&mut self, line: &str, status: &mut i32) -> String {
-        // The one command that a document gives for a fresh clone builds this binary.
+        // The command that a document gives for a fresh clone also builds this binary.
         let line = line.replace("cargo run -- ", "edgec ");
         let home = self.folder.path().join("home");
         let mut shell = Command::new("sh");
@@ -140,8 +140,8 @@ impl Session {
     }
 }
 
-/// Adds the digests of all artifacts in a folder and below it: of their images, and in their
-/// manifests. They do not depend on a key.
+/// Adds the digests of all artifacts in a folder and below it: those of their images and those in
+/// their manifests. They do not depend on a key.
 fn note_digests(folder: &Path, digests: &mut BTreeSet<String>) {
     let digest = Regex::new(DIGEST).unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -167,13 +167,13 @@ fn note_digests(folder: &Path, digests: &mut BTreeSet<String>) {
     }
 }
 
-/// What this run's digests are in the document, for those that depend on keys.
+/// Maps this run's digests to the document's digests, for those that depend on keys.
 #[derive(Default)]
 struct Names(BTreeMap<String, String>);
 
 impl Names {
-    /// Whether the digests of two texts that are the same but for them are those of one story: the
-    /// document has one digest for each of this run, as in the texts before.
+    /// Whether two texts that differ only in digests belong together: each digest of this run
+    /// stands for one digest of the document, as in the earlier texts.
     fn fit(&mut self, printed: &str, expected: &str, built: &BTreeSet<String>) -> bool {
         let digest = Regex::new(DIGEST).unwrap();
         let digests = digest.find_iter(printed).zip(digest.find_iter(expected));
@@ -195,7 +195,7 @@ impl Names {
         true
     }
 
-    /// The text with the document's digests, as far as it has them.
+    /// The text with the document's digests, as far as they are known.
     fn in_document(&mut self, printed: &str, built: &BTreeSet<String>) -> String {
         let digest = Regex::new(DIGEST).unwrap();
         let text = digest.replace_all(printed, |found: &regex::Captures<'_>| {
@@ -212,8 +212,8 @@ impl Names {
 
 const DIGEST: &str = r"\b[0-9a-f]{64}\b";
 
-/// The text without what differs from run to run, and without padding, which depends
-/// on it. Digests in `built` do not differ.
+/// The text without everything that differs from run to run, and without padding, which depends on
+/// it. Digests in `built` do not differ.
 fn normal(text: &str, built: &BTreeSet<String>) -> String {
     let replace = |text: String, pattern: &str, with: &str| {
         let pattern = Regex::new(pattern).unwrap();
@@ -229,8 +229,8 @@ fn normal(text: &str, built: &BTreeSet<String>) -> String {
         }
     });
     let text = text.into_owned();
-    // The envelope holds signatures and so does not compress to a fixed length, and code
-    // sizes follow the engine; both are told elsewhere.
+    // The envelope contains signatures, so its compressed length differs. The length of code
+    // depends on the engine. Other tests check both.
     let text = replace(text, r"\d+(\.\d+)? (B|KiB|MiB)\b", "SIZE");
     let text = replace(text, r"\b\d+ bytes", "SIZE");
     replace(text, " {2,}", "  ")

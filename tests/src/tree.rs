@@ -1,8 +1,9 @@
-//! The memory of a process and of all that it starts, measured from outside.
+//! The memory of a process and of all processes that it starts, measured from outside.
 //!
 //! A limit for each process says nothing about their sum. So this samples the sum every few
-//! milliseconds: the memory of every process that no file backs, and the largest part that files
-//! back, since processes of one program share that. Peaks between two samples are missed.
+//! milliseconds. The sum consists of the memory of every process without a file behind it, and of
+//! the largest part with a file behind it, because processes of one program share that. Peaks
+//! between two samples are missed.
 //!
 //! Source: `proc_pid_status(5)`, `proc_pid_task(5)`.
 
@@ -17,7 +18,7 @@ const PERIOD: Duration = Duration::from_millis(2);
 pub struct Ended {
     /// How it ended.
     pub status: ExitStatus,
-    /// The most memory of all its processes at a time, in bytes.
+    /// The peak memory of all its processes together, in bytes.
     pub peak: u64,
 }
 
@@ -38,7 +39,7 @@ pub fn run(command: &mut Command) -> Ended {
     }
 }
 
-/// The memory of a process and of all below it, in bytes.
+/// The memory of a process and of all its descendants, in bytes.
 fn memory(root: u32) -> u64 {
     let begun = command_line(root);
     let mut processes = vec![root];
@@ -46,7 +47,7 @@ fn memory(root: u32) -> u64 {
     while let Some(&process) = processes.get(place) {
         place += 1;
         processes.extend(children(process));
-        // A process that has not started its program yet has the memory of the one that started it.
+        // A process that has not started its program yet still has the memory of its parent.
         if process == root || command_line(process) != begun {
             let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
             private += resident(&status, "RssAnon") + resident(&status, "RssShmem");
@@ -56,7 +57,7 @@ fn memory(root: u32) -> u64 {
     private + files
 }
 
-/// The processes that a process has started; none if it has ended.
+/// The child processes of a process. Empty if it has ended.
 fn children(process: u32) -> Vec<u32> {
     let threads = fs::read_dir(format!("/proc/{process}/task"));
     let threads = threads.into_iter().flatten().flatten();
@@ -76,7 +77,7 @@ fn command_line(process: u32) -> Vec<u8> {
     fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default()
 }
 
-/// A kind of memory in the status of a process, in bytes; 0 if it has ended.
+/// One kind of memory in the status of a process, in bytes. 0 if it has ended.
 fn resident(status: &str, kind: &str) -> u64 {
     let kibibytes = status.lines().find_map(|line| {
         let rest = line.strip_prefix(kind)?.strip_prefix(':')?;

@@ -1,4 +1,5 @@
-//! An optimizer that fails the first time. It may write no file, so it takes its turns from a pipe.
+//! An optimizer that fails the first time. It cannot write files, so it reads its turns from a
+//! pipe.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -6,18 +7,18 @@ use std::path::Path;
 
 use crate::Sandbox;
 
-/// Where the optimizer lies: what lies in a folder for programs is in its reach.
+/// The optimizer's path. It can reach files beside it, because it lies in a folder for programs.
 pub const PROGRAM: &str = "./bin/wasm-opt";
 
-/// More than any test takes.
+/// More turns than any test takes.
 const TURNS: usize = 64;
 
 /// The turns that an optimizer has not taken yet.
 pub struct Turns(File);
 
 impl Turns {
-    /// Writes [`PROGRAM`], which does what `failure` says in its first turn, and gives each module
-    /// back in the others.
+    /// Writes [`PROGRAM`]. In its first turn it runs `failure`, and in the others it returns each
+    /// module unchanged.
     pub fn of(sandbox: &Sandbox, failure: &str) -> Self {
         let body = format!("[ \"$(head -c 1 < \"${{0%/*}}/turns\")\" = f ] && {failure}\nexec cat");
         sandbox.fake_optimizer_at(PROGRAM, &body);
@@ -28,7 +29,7 @@ impl Turns {
     }
 
     fn open(path: &Path) -> Self {
-        // For reading as well, so that the pipe stays open.
+        // Opened for reading as well, so that the pipe stays open.
         let file = File::options().read(true).write(true).open(path);
         let mut file = file.expect("the pipe");
         let turns = [&b"f"[..], &[b'.'; TURNS - 1]].concat();
@@ -36,7 +37,7 @@ impl Turns {
         Self(file)
     }
 
-    /// How many turns were taken.
+    /// The number of turns that were taken.
     pub fn taken(mut self) -> usize {
         self.0.write_all(b"!").expect("room in the pipe");
         let mut left = 0;

@@ -1,4 +1,4 @@
-//! What is not the signed digest under verity is told apart from it.
+//! Files that are not under verity with the signed digest are recognized.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -46,7 +46,7 @@ fn other_bytes() -> Outcome {
     told_apart(&file, digest(&signed))
 }
 
-/// The kernel checks the file, with a digest that is not the signed one.
+/// The kernel checks the file with a digest that is not the signed one.
 fn told_apart(file: &File, signed: VerityDigest) -> Outcome {
     match measure(file)? {
         Measured::Digest(other) if other != signed => Ok(()),
@@ -80,7 +80,7 @@ fn flag_removed() -> Outcome {
     unmounted(|| clear_the_flag("flag"))?;
     let file = File::open(&path)?;
     same("measured", measure(&file)?, Measured::NotEnabled)?;
-    // It is a file like any other now.
+    // It is now a file without verity.
     File::options().write(true).open(&path)?;
     Ok(())
 }
@@ -94,7 +94,7 @@ fn no_feature() -> Outcome {
     not_supported(&written(&plain_disk("file"), &pattern(100_000))?)
 }
 
-/// The machine's root is memory.
+/// The machine's root file system is in memory.
 fn no_such_thing() -> Outcome {
     not_supported(&written("/file".as_ref(), &pattern(100_000))?)?;
     not_supported(&File::open("/proc/self/status")?)

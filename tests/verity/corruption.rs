@@ -1,4 +1,4 @@
-//! A disk that gives other bytes than were sealed: an error, never the bytes.
+//! A disk that returns other bytes than were sealed: the reader gets an error, never the bytes.
 
 use std::error::Error;
 use std::fs::File;
@@ -49,16 +49,16 @@ pub(crate) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// What a reader got of a page.
+/// What a reader got from a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// The bytes that were sealed.
+    /// The sealed bytes.
     Right,
-    /// Others.
+    /// Other bytes.
     Wrong,
-    /// None: `EIO`, or what `madvise` says.
+    /// No bytes: `EIO`, or the error of `madvise`.
     Error,
-    /// None: `SIGBUS`.
+    /// No bytes: `SIGBUS`.
     Signal,
 }
 
@@ -74,9 +74,9 @@ impl Seen {
 
 /// 245 blocks: two blocks of hashes and the root's; the last block has 576 bytes.
 const LEN: usize = 1_000_000;
-/// Far from the first: reading ahead does not reach it.
+/// Far from the first page, so that reading ahead does not reach it.
 const PAGE: usize = 200;
-/// Hashed in the same block as `PAGE`, and in the other one.
+/// Pages whose hashes are in the same block as that of `PAGE`, and in the other one.
 const NEAR: usize = 190;
 const FAR: usize = 20;
 
@@ -103,7 +103,7 @@ fn mapped(name: &str, page: usize) -> Result<Seen, Box<dyn Error>> {
     Mapped::start(Use::Read, &disk(name), page)?.look(&expected(page))
 }
 
-/// A file under verity whose `block` was damaged while the disk was not mounted.
+/// A file under verity, whose `block` was damaged while the disk was not mounted.
 fn sealed_and_damaged(name: &str, block: usize, offset: usize) -> Outcome {
     seal(name, &pattern(LEN))?;
     same("before", read(name, PAGE)?, Seen::Right)?;
@@ -115,7 +115,7 @@ fn seal(name: &str, bytes: &[u8]) -> Outcome {
     same("enabled", enable(&file)?, Enabled::Now)
 }
 
-/// The file says of itself that it is what was signed.
+/// The kernel still reports the signed digest for the file.
 fn still_measured(name: &str) -> Outcome {
     let measured = measure(&File::open(disk(name))?)?;
     same("measured", measured, Measured::Digest(signed()))
@@ -129,7 +129,7 @@ fn damaged_page_read() -> Outcome {
     sealed_and_damaged("page-read", PAGE, 17)?;
     still_measured("page-read")?;
     same("the page", read("page-read", PAGE)?, Seen::Error)?;
-    // Asking again does not help.
+    // A second attempt does not help.
     same("again", read("page-read", PAGE)?, Seen::Error)?;
     for page in [0, PAGE - 1, PAGE + 1, LEN / BLOCK] {
         same("another page", read("page-read", page)?, Seen::Right)?;
@@ -178,7 +178,7 @@ fn damaged_code() -> Outcome {
     same("without verity", called("code-without", 200)?, Seen::Wrong)
 }
 
-/// A way to notice before the pages are needed, for who would rather have an error.
+/// A way to notice damage before the pages are needed, for hosts that prefer an error.
 fn damaged_page_populated() -> Outcome {
     let populated = |page| {
         let path = disk("populated");
@@ -190,7 +190,7 @@ fn damaged_page_populated() -> Outcome {
     same("any page", populated(FAR)?, Seen::Error)
 }
 
-/// The file system is mounted all the time, as on a host that runs.
+/// The file system stays mounted, as on a running host.
 fn damaged_in_use() -> Outcome {
     let path = disk("in-use");
     seal("in-use", &pattern(LEN))?;
@@ -199,7 +199,7 @@ fn damaged_in_use() -> Outcome {
     let mapping = Mapped::start(Use::Read, &path, PAGE)?;
     same("before", read_open(&file, PAGE)?, Seen::Right)?;
     damage("in-use", PAGE, 0)?;
-    // What is in memory was checked when it came there.
+    // A page in memory was checked when it was read.
     same("in memory", read_open(&file, PAGE)?, Seen::Right)?;
     drop_caches()?;
     same(
@@ -220,7 +220,7 @@ fn damaged_tail() -> Outcome {
 }
 
 fn damaged_hash() -> Outcome {
-    // The root's block, the hashes of blocks 0 to 127, and of the others.
+    // The root's block, the hashes of blocks 0 to 127, and the hashes of the others.
     let block = first_hash_block(LEN) + 2;
     sealed_and_damaged("hash", block, (NEAR - 128) * 32)?;
     still_measured("hash")?;

@@ -1,4 +1,4 @@
-//! The machine: its two disks, and the tools that look at them from outside edgec.
+//! The machine: its two disks, and tools outside edgec that examine them.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -9,10 +9,10 @@ use std::process::Command;
 
 use crate::Outcome;
 
-/// An ext4 with the verity feature, in blocks of 4096 bytes.
+/// An ext4 file system with the verity feature, in blocks of 4096 bytes.
 const DISK: &str = "/dev/vda";
 const MOUNTED: &str = "/disk";
-/// An ext4 without it.
+/// An ext4 file system without it.
 const PLAIN_DISK: &str = "/dev/vdb";
 const PLAIN_MOUNTED: &str = "/plain";
 
@@ -43,13 +43,13 @@ pub(crate) fn pattern(len: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Writes a file and gives it back open for reading, as a store would have it.
+/// Writes a file and opens it for reading, as a store does.
 pub(crate) fn written(path: &Path, bytes: &[u8]) -> io::Result<File> {
     fs::write(path, bytes)?;
     File::open(path)
 }
 
-/// Runs a program to its end and gives back what it printed.
+/// Runs a program to its end and returns what it printed.
 pub(crate) fn run(program: &str, arguments: &[&str]) -> Result<String, Box<dyn Error>> {
     let output = Command::new(program).args(arguments).output()?;
     if !output.status.success() {
@@ -70,7 +70,7 @@ pub(crate) fn fsverity(
     Ok(printed.split(' ').next().unwrap_or_default().to_owned())
 }
 
-/// Does something to the disk while no file system uses it, and mounts it again.
+/// Changes the disk while no file system uses it, and mounts it again.
 pub(crate) fn unmounted(
     act: impl FnOnce() -> Result<(), Box<dyn Error>>,
 ) -> Result<(), Box<dyn Error>> {
@@ -86,14 +86,14 @@ pub(crate) fn remount(how: &str) -> Outcome {
     Ok(())
 }
 
-/// Forgets what was read of the disks, except what is mapped this moment.
+/// Drops everything from memory that was read from the disks, except what is mapped now.
 pub(crate) fn drop_caches() -> Outcome {
     run("sync", &[])?;
     fs::write("/proc/sys/vm/drop_caches", "3")?;
     Ok(())
 }
 
-/// Changes one byte of a file's block on the disk, past the file system. The blocks of the
+/// Changes one byte of a file's block on the disk, bypassing the file system. The blocks of the
 /// hashes follow those of the data: see [`first_hash_block`].
 pub(crate) fn damage(name: &str, block: usize, offset: usize) -> Outcome {
     let answer = debugfs(&["-R", &format!("bmap /{name} {block}"), DISK])?;
@@ -111,14 +111,14 @@ pub(crate) fn damage(name: &str, block: usize, offset: usize) -> Outcome {
     Ok(())
 }
 
-/// Where ext4 puts the hashes of a file of `len` bytes, counted in blocks of the file: at
-/// the next multiple of 64 KiB, the root's block first.
-/// Source: `fs/ext4/verity.c`, `ext4_verity_metadata_pos`.
+/// The place of the hashes of a file of `len` bytes on ext4, counted in blocks of the file: at the
+/// next multiple of 64 KiB, the root's block first. Source: `fs/ext4/verity.c`,
+/// `ext4_verity_metadata_pos`.
 pub(crate) fn first_hash_block(len: usize) -> usize {
     len.next_multiple_of(65_536) / BLOCK
 }
 
-/// Takes the verity flag off a file; what is left is `EXT4_EXTENTS_FL`.
+/// Removes the verity flag from a file. `EXT4_EXTENTS_FL` remains.
 pub(crate) fn clear_the_flag(name: &str) -> Outcome {
     let request = format!("set_inode_field /{name} flags 0x80000");
     debugfs(&["-w", "-R", &request, DISK])?;

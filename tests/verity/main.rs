@@ -1,6 +1,6 @@
-//! What edgec relies on of fs-verity, tried on a kernel that has it.
+//! Tests what edgec relies on in fs-verity, on a kernel that has it.
 //!
-//! `tests/verity/run.sh` starts this in a machine of its own, whose disk it damages. One
+//! `tests/verity/run.sh` starts this in a separate machine, whose disk it damages. It prints one
 //! line for each check, `PASS` or `FAIL`, and a last line with both counts.
 #![cfg_attr(
     target_os = "linux",
@@ -25,10 +25,10 @@ mod sealing;
 #[cfg(target_os = "linux")]
 mod store;
 
-/// What was seen is not what had to be seen, or could not be looked at.
+/// The error says which result was expected, or why there was none.
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// A sentence, and the function that tries whether it is true.
+/// A sentence, and the function that tests it.
 #[cfg(target_os = "linux")]
 type Check = (&'static str, fn() -> Outcome);
 
@@ -79,7 +79,7 @@ fn run() -> Outcome {
     Ok(())
 }
 
-/// An error with `what` and both values, when they differ.
+/// An error with `what` and both values, if they differ.
 #[cfg(target_os = "linux")]
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, seen: T, expected: T) -> Outcome {
     if seen == expected {

@@ -1,4 +1,4 @@
-//! Reading a file through a mapping, in a process that may die of it.
+//! Reads a file through a mapping, in a process that this may end.
 
 use std::error::Error;
 use std::fs::File;
@@ -13,15 +13,14 @@ use crate::Outcome;
 use crate::corruption::Seen;
 use crate::machine::BLOCK;
 
-/// What the process does with the page that it maps; its name is the argument that makes
-/// this program that process.
+/// How the process uses the page that it maps. The name is the argument that starts such a process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
     /// Reads its bytes.
     Read,
     /// Calls it as a function that returns a number.
     Call,
-    /// Has the kernel bring all pages in, and reads only if that went well.
+    /// Makes the kernel read all pages, and reads the page only if that succeeds.
     Populate,
 }
 
@@ -45,11 +44,11 @@ impl Use {
 
 /// `SIGBUS`, of x86-64 and aarch64.
 const BUS_ERROR: i32 = 7;
-/// How the process ends when the kernel told it of the damage.
+/// The exit code of the process if the kernel reported the damage.
 const TOLD: i32 = 33;
 
-/// Maps the file as the loader does, reads its first page and says so; then, when a line
-/// came in, uses the page and writes out what it saw.
+/// Maps the file as the loader does, reads its first page and says so. After a line on standard
+/// input, it uses the page and prints what it saw.
 pub(crate) fn serve(how: Use, path: &Path, page: usize) -> Outcome {
     let file = File::open(path)?;
     let len = usize::try_from(file.metadata()?.len())?;
@@ -61,8 +60,8 @@ pub(crate) fn serve(how: Use, path: &Path, page: usize) -> Outcome {
         let flags = MapFlags::PRIVATE;
         mmap(std::ptr::null_mut(), len, protection, flags, &file, 0)
     }?;
-    // SAFETY: `len` readable bytes that stay mapped; no process writes the file. An access that
-    // the kernel refuses ends this process, which is what it is for.
+    // SAFETY: `len` readable bytes that stay mapped; no process writes the file. An access that the
+    // kernel refuses ends this process, which is its purpose.
     #[expect(unsafe_code, reason = "mapping a file")]
     let bytes = unsafe { std::slice::from_raw_parts(view.cast::<u8>(), len) };
     if how != Use::Populate {
@@ -84,8 +83,8 @@ pub(crate) fn serve(how: Use, path: &Path, page: usize) -> Outcome {
         Use::Read | Use::Populate => output.write_all(&bytes[range])?,
         Use::Call => {
             let start = bytes[range].as_ptr();
-            // SAFETY: the page begins with a function, see `corruption::code`; damaged, it
-            // is one that returns another number.
+            // SAFETY: the page begins with a function, see `corruption::code`. If it is damaged, it
+            // is a function that returns another number.
             #[expect(unsafe_code, reason = "code in a file")]
             let function: extern "C" fn() -> u32 = unsafe { std::mem::transmute(start) };
             output.write_all(&function().to_le_bytes())?;
@@ -94,7 +93,7 @@ pub(crate) fn serve(how: Use, path: &Path, page: usize) -> Outcome {
     Ok(())
 }
 
-/// A process that has a file mapped.
+/// A process that has mapped a file.
 pub(crate) struct Mapped {
     child: Child,
     input: ChildStdin,
@@ -126,7 +125,7 @@ impl Mapped {
         })
     }
 
-    /// What it sees in its page now; `expected` is what it sees in one that is as it was.
+    /// What it sees in its page now. `expected` is what it sees in an undamaged page.
     pub(crate) fn look(mut self, expected: &[u8]) -> Result<Seen, Box<dyn Error>> {
         self.input.write_all(b"\n")?;
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! Enabling, the digest, and that no process writes the file any more.
+//! Enables fs-verity and checks the digest, and checks that no process can write the file any more.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -37,7 +37,7 @@ pub(crate) const CHECKS: &[Check] = &[
     ),
 ];
 
-/// No block, one, whole ones, one level of hashes, two, three.
+/// No block, one block, several whole blocks; one, two and three levels of hashes.
 const LENGTHS: &[usize] = &[
     0,
     1,

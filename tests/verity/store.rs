@@ -15,14 +15,14 @@ use edgec_loader::{
 use crate::machine::{BLOCK, clear_the_flag, damage, disk, fsverity, unmounted};
 use crate::{Check, Outcome, same};
 
-/// What `run.sh` puts into the machine: an artifact that is named so, and its signer's key.
+/// The files that `run.sh` puts into the machine: an artifact with this name, and its signer's key.
 const ARTIFACT: &str = "/artifact.cwasm";
 const KEY: &str = "/key.pub.pem";
 const NAME: &str = "hello";
 
-/// The argument that makes this program the one that loads.
+/// The argument with which this program loads.
 pub(crate) const COMMAND: &str = "load";
-/// The argument that makes this program the one that admits.
+/// The argument with which this program admits.
 pub(crate) const ADMIT: &str = "admit";
 /// A user who is not root.
 const OTHER_USER: u32 = 1000;
@@ -81,7 +81,7 @@ fn image(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     Ok(paths.into_iter().next().ok_or("no image")?)
 }
 
-/// Loads the artifact of a store, in this process, and says how it was kept.
+/// Loads the artifact of a store in this process, and says how it was stored.
 pub(crate) fn serve(path: &Path) -> Outcome {
     let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
     let loaded = Store::open(path)?.load(&engine, NAME, &policy()?)?;
@@ -89,14 +89,15 @@ pub(crate) fn serve(path: &Path) -> Outcome {
     Ok(())
 }
 
-/// Admits the artifact to a store, in this process, and says how it is kept.
+/// Admits the artifact to a store in this process, and says how it is stored.
 pub(crate) fn admit(path: &Path) -> Outcome {
     let admitted = Store::create(path)?.add(ARTIFACT, &policy()?, &Expected::anything())?;
     println!("admitted {:?}", admitted.mode);
     Ok(())
 }
 
-/// The kernel asks whether the file may be written before it enables verity: what root may always.
+/// Before the kernel enables verity, it checks that the process may write the file. Root always
+/// may.
 fn admitted_by_somebody() -> Outcome {
     let folder = disk("other-user");
     fs::create_dir(&folder)?;
@@ -114,7 +115,7 @@ fn admitted_by_somebody() -> Outcome {
     )
 }
 
-/// What another process says of it: it may be killed.
+/// The result of a load in another process, because the process may be killed.
 fn load(name: &str) -> Result<String, Box<dyn Error>> {
     let output = Command::new(std::env::current_exe()?)
         .args([COMMAND.as_ref(), disk(name).as_os_str()])

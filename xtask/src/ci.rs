@@ -1,4 +1,4 @@
-//! Everything that guards the project, step by step. `.ci/run` installs what the steps need.
+//! All checks of the project, step by step. `.ci/run` installs what the steps need.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,11 @@ struct Step {
     when: When,
 }
 
-/// When a step is taken.
+/// When a step runs.
 #[derive(PartialEq, Eq)]
 enum When {
     Always,
-    /// Only if it is named: hosted CI takes it in a job of its own.
+    /// Only if it is named: the hosted CI has a separate job for it.
     Named,
 }
 
@@ -80,7 +80,7 @@ static STEPS: [Step; 9] = [
     },
 ];
 
-/// The names of the steps, one a line, with what they check.
+/// The names of the steps, one per line, with what they check.
 pub(crate) fn steps() -> String {
     let line = |step: &Step| {
         let named = match step.when {
@@ -92,7 +92,7 @@ pub(crate) fn steps() -> String {
     STEPS.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Takes all steps, or those that are named, in their order, and says how long each took.
+/// Runs all steps, or the named ones, in their order, and prints how long each took.
 pub(crate) fn run_steps(names: &[&str]) -> Outcome {
     for name in names {
         if !STEPS.iter().any(|step| step.name == *name) {
@@ -139,8 +139,8 @@ fn format() -> Outcome {
     run(cargo(&["fmt"]).args(generator).args(["--", "--check"]))
 }
 
-/// Clippy stands in for the compiler of the workspace's own crates, and `.ci/rustdoc` builds the
-/// documentation. What they check is built once with what is tested.
+/// Clippy takes the compiler's place for the workspace's own crates, and `.ci/rustdoc` builds the
+/// documentation. So the code that they check is compiled only once, for the tests.
 fn tests() -> Outcome {
     let target = target_folder()?;
     let checked = |arguments: &[&str]| {
@@ -150,20 +150,20 @@ fn tests() -> Outcome {
             .env("CARGO_TARGET_DIR", &target)
             .env("RUSTC_WORKSPACE_WRAPPER", "clippy-driver")
             .env("RUSTDOC", repository().join(".ci/rustdoc"))
-            // As `cargo clippy -- -D warnings` says it to clippy-driver.
+            // How `cargo clippy -- -D warnings` passes it to clippy-driver.
             .env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
         for variable in machine::required() {
             cargo.env(variable, "1");
         }
         run(&mut cargo)
     };
-    // First what the second line leaves out, the benchmarks. Examples are not among it: it would
-    // link each of them once more.
+    // First everything that the second call leaves out, such as the benchmarks. Examples are not
+    // included: this would link each of them once more.
     checked(&["--lib", "--bins", "--tests", "--benches", "--no-run"])?;
     checked(&[])
 }
 
-/// The program that the step before has built.
+/// The edgec program that an earlier step built.
 fn edgec() -> Result<String, String> {
     let program = format!("edgec{}", std::env::consts::EXE_SUFFIX);
     let program = target_folder()?.join("debug").join(program);
@@ -180,8 +180,8 @@ fn corpus() -> Outcome {
     run(command("tests/corpus/run.py").args(["--small", "--edgec", &edgec()?]))
 }
 
-/// On a busy machine, a debug build may be slow, so it has much time beyond its limits.
-/// CONTRIBUTING.md has the run of a night, in which a release build has little.
+/// A debug build may be slow on a busy machine, so it gets much time beyond its limits.
+/// CONTRIBUTING.md shows the run of a night, in which a release build gets little.
 fn soak() -> Outcome {
     run(&mut command("tests/soak/law_test.py"))?;
     let generator = machine::generator(&target_folder()?);
@@ -194,8 +194,8 @@ fn fuzz() -> Outcome {
     run(command("fuzz/smoke.sh").arg("60"))
 }
 
-/// `tests/it/tidy.rs` holds that none links Cranelift or Binaryen. Here other crates cannot lend
-/// them features.
+/// `tests/it/tidy.rs` checks that no crate here links Cranelift or Binaryen. This step compiles
+/// each alone, so that other crates cannot enable features for it.
 fn alone() -> Outcome {
     for library in ["edgec-loader", "edgec-store", "edgec-verifier"] {
         check_without_cxx(library, &[])?;
@@ -229,7 +229,7 @@ fn without_cxx() -> Outcome {
     check_without_cxx("edgec", &["--no-default-features"])
 }
 
-/// Checks one package. Procedural macros are not optimized: little is expanded.
+/// Checks one package. Procedural macros are not optimized, because they expand little.
 fn check_without_cxx(package: &str, options: &[&str]) -> Outcome {
     let quick = "profile.dev.package.\"*\".opt-level=0";
     run(

@@ -1,5 +1,5 @@
-//! What this machine lets tests do. A test that could run must not be skipped in CI, so each of
-//! these sets a variable `EDGEC_REQUIRE_…`, and then a test that would skip fails.
+//! What tests can do on this machine. CI must not skip a test that could run. So each of these sets
+//! a variable `EDGEC_REQUIRE_…`, and with it, a test that would be skipped fails.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const INSTALLED: [&str; 6] = [
     "EDGEC_REQUIRE_TIER_1",
 ];
 
-/// What may lie beside the repository.
+/// Folders and files that may lie beside the repository.
 const BESIDE: [(&str, &str); 4] = [
     ("guests", "EDGEC_REQUIRE_GUESTS"),
     ("ed25519", "EDGEC_REQUIRE_ED25519"),
@@ -23,7 +23,7 @@ const BESIDE: [(&str, &str); 4] = [
     ("trials", "EDGEC_REQUIRE_TRIALS"),
 ];
 
-/// Sets an access control list that says what the mode says.
+/// Sets an access control list that allows the same as the mode.
 const ACCESS_CONTROL_LIST: &str = "
 import os, struct, tempfile
 entries = [(1, 6), (4, 0), (32, 0)]
@@ -32,7 +32,7 @@ with tempfile.NamedTemporaryFile() as file:
     os.setxattr(file.name, 'system.posix_acl_access', struct.pack('<I', 2) + b''.join(entries))
 ";
 
-/// In a namespace of its own, forbids programs in memory.
+/// Forbids programs in memory, in a separate namespace.
 const NO_PROGRAMS_IN_MEMORY: [&str; 8] = [
     "--user",
     "--map-root-user",
@@ -44,7 +44,7 @@ const NO_PROGRAMS_IN_MEMORY: [&str; 8] = [
     "echo 2 > /proc/sys/vm/memfd_noexec",
 ];
 
-/// The variables of the tests that must not be skipped on this machine.
+/// The variables for the tests that must run on this machine.
 pub(crate) fn required() -> Vec<&'static str> {
     let mut required = INSTALLED.to_vec();
     for (folder, variable) in BESIDE {
@@ -74,7 +74,7 @@ pub(crate) fn required() -> Vec<&'static str> {
     required
 }
 
-/// The program that makes programs up, which the tests have built.
+/// The program generator, which the tests have built.
 pub(crate) fn generator(target: &Path) -> String {
     let program = format!("edgec-generator{}", std::env::consts::EXE_SUFFIX);
     let folder = target.join("generator/debug");

@@ -1,5 +1,5 @@
-//! `cargo xtask`: the commands of this repository. It needs nothing but the standard library, so it
-//! is compiled in a moment, and it starts cargo and the repository's scripts.
+//! `cargo xtask`: the commands of this repository. It uses only the standard library, so it
+//! compiles in a moment. It starts cargo and the repository's scripts.
 
 mod ci;
 mod machine;
@@ -9,7 +9,7 @@ mod suite;
 
 use std::process::ExitCode;
 
-/// A command that failed says which one, and how it ended.
+/// The error says which command failed, and how it ended.
 type Outcome = Result<(), String>;
 
 const USAGE: &str = "\

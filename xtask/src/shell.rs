@@ -1,4 +1,4 @@
-//! Starting programs.
+//! Starts programs.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::Outcome;
 
-/// What would change the results of tests and scripts.
+/// Variables that would change the results of tests and scripts.
 const UNWANTED: [&str; 6] = [
     "EDGEC_KEY",
     "EDGEC_PASSPHRASE",
@@ -16,7 +16,7 @@ const UNWANTED: [&str; 6] = [
     "SOURCE_DATE_EPOCH",
 ];
 
-/// The root of the repository: where cargo runs this program from.
+/// The root of the repository, which cargo names for this program.
 pub(crate) fn repository() -> PathBuf {
     let compiled = || OsString::from(env!("CARGO_MANIFEST_DIR"));
     let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(compiled);
@@ -28,12 +28,12 @@ pub(crate) fn repository() -> PathBuf {
 ///
 /// # Errors
 ///
-/// If it cannot be read.
+/// If the file cannot be read.
 pub(crate) fn read(path: &str) -> Result<String, String> {
     std::fs::read_to_string(repository().join(path)).map_err(|error| format!("{path}: {error}"))
 }
 
-/// A program, in the root of the repository. A path is one in the repository.
+/// A program that runs in the root of the repository. A path is relative to the repository.
 pub(crate) fn command(program: &str) -> Command {
     let mut command = match program.contains('/') {
         true => Command::new(repository().join(program)),
@@ -68,7 +68,7 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
-/// Whether a command succeeds, which may be tried in vain: it prints nothing.
+/// Whether a command succeeds. It prints nothing, because it is allowed to fail.
 pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
     let status = Command::new(program)
         .args(arguments)
@@ -83,7 +83,7 @@ pub(crate) fn succeeds(program: &str, arguments: &[&str]) -> bool {
 ///
 /// # Errors
 ///
-/// If cargo does not say it.
+/// If cargo does not name it.
 pub(crate) fn target_folder() -> Result<PathBuf, String> {
     let mut metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     let output = metadata

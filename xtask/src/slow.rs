@@ -1,7 +1,7 @@
-//! Which subjects of the end-to-end tests take long, so that `cargo xtask test --fast` leaves them
-//! out. `cargo xtask times` measures all.
+//! The slow subjects of the end-to-end tests, which `cargo xtask test --fast` leaves out. `cargo
+//! xtask times` measures all subjects.
 
-/// Modules of `tests/it`, each with what takes the time.
+/// Modules of `tests/it`, each with the reason why it takes time.
 pub(crate) const SLOW: &[(&str, &str)] = &[
     ("aarch64", "an emulated CPU"),
     ("attack", "every attack on an artifact, through the binary"),
@@ -43,12 +43,12 @@ mod tests {
     fn every_slow_subject_exists_once() {
         let modules = modules().unwrap();
         for (name, _) in SLOW {
-            // A filter is a part of a name: no other module's name may end like this one.
+            // A filter is a part of a name, so no other module's name may end like this one.
             let named = modules.iter().filter(|module| module.ends_with(*name));
             assert_eq!(named.collect::<Vec<_>>(), [*name], "tests/it/main.rs");
         }
         assert!(SLOW.is_sorted_by(|(first, _), (second, _)| first < second));
-        // Most subjects are left, or the fast tests would say little.
+        // Most subjects must remain, or the fast tests would check too little.
         assert!(SLOW.len() * 2 < modules.len());
     }
 }

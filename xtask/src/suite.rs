@@ -1,4 +1,4 @@
-//! Running the tests: all, the fast ones, single transcripts.
+//! Runs the tests: all, the fast ones, single transcripts.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use crate::Outcome;
 use crate::shell::{cargo, command, read, repository, run, target_folder};
 use crate::slow::SLOW;
 
-/// The end-to-end tests alone, with the features that every other command on the workspace has.
+/// The end-to-end tests alone, with the same features as every other command on the workspace.
 const END_TO_END: [&str; 5] = ["test", "--workspace", "--test", "it", "--"];
 
 /// All tests.
@@ -16,7 +16,7 @@ pub(crate) fn whole(arguments: &[&str]) -> Outcome {
     run(cargo(&["test", "--workspace", "--"]).args(arguments))
 }
 
-/// All tests but the examples in the documentation and the slow subjects.
+/// All tests except the doc tests and the slow subjects.
 pub(crate) fn fast(arguments: &[&str]) -> Outcome {
     let begin = Instant::now();
     run(cargo(&["test", "--workspace", "--lib", "--bins", "--"]).args(arguments))?;
@@ -40,7 +40,7 @@ pub(crate) fn fast(arguments: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// How long each subject takes, the slowest first. Cargo takes about a second of each.
+/// How long each subject takes, the slowest first. Each time includes about a second for cargo.
 pub(crate) fn times() -> Outcome {
     examples(&[])?;
     run(&mut cargo(&[
@@ -70,7 +70,8 @@ pub(crate) fn times() -> Outcome {
     Ok(())
 }
 
-/// Writes what the commands in documents print into them; `how` as `tests/src/transcript.rs` says.
+/// Writes what the commands in documents print into the documents. `tests/src/transcript.rs`
+/// explains `how`.
 pub(crate) fn bless(how: &str, files: &[&str]) -> Outcome {
     let list = read("tests/it/transcripts.rs")?;
     let mut tests = Vec::new();
@@ -123,8 +124,8 @@ pub(crate) fn modules() -> Result<Vec<String>, String> {
     Ok(modules.collect())
 }
 
-/// The arguments of the test program for the tests of one subject and of no other. A filter is a
-/// part of a name, and `build::` is also one of `attack_build::`.
+/// The arguments of the test program for the tests of one subject only. A filter is a part of a
+/// name, and `build::` is also a part of `attack_build::`.
 fn only(module: &str, modules: &[String]) -> Vec<String> {
     let others = modules
         .iter()
@@ -139,7 +140,7 @@ fn test_name(document: &str) -> String {
     stem.replace(['/', '-'], "_")
 }
 
-/// A file that the user names, as a path from the root of the repository.
+/// Converts a path that the user gave to a path from the root of the repository.
 fn in_repository(file: &str) -> Result<String, String> {
     let path = Path::new(file).canonicalize();
     let path = path.map_err(|error| format!("{file}: {error}"))?;

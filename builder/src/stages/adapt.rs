@@ -1,5 +1,5 @@
-//! `adapt`: a component is made of a core module. The front end does it (`edgec_compiler::adapt`),
-//! if that was chosen; how follows from the module.
+//! `adapt`: a core module becomes a component, if that was chosen. The front end does it
+//! (`edgec_compiler::adapt`). The module alone decides how.
 
 use edgec_artifact::Stage;
 use edgec_compiler::{ADAPTER_VERSION, Adapter, ENCODER_VERSION};

@@ -1,5 +1,5 @@
-//! `init`: an export is called before the program is optimized, and the program starts from the
-//! state that it leaves.
+//! `init`: calls an export before the program is optimized. Instances start from the resulting
+//! state.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use crate::recipe::Recipe;
 const NAME: &str = "init";
 pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 
-/// Calls the function in one process, and has another judge what came of it.
+/// Calls the export in one process, and checks the result in another.
 pub(crate) fn run(
     recipe: &Recipe,
     function: &str,

@@ -1,5 +1,5 @@
-//! `kind`: what a core module becomes is chosen. The front end does it
-//! (`edgec_compiler::KindChoice`), as it was asked to.
+//! `kind`: chooses what a core module becomes. The front end does it
+//! (`edgec_compiler::KindChoice`), as the recipe requests.
 
 use edgec_artifact::{Kind, Stage};
 use edgec_compiler::KindChoice;
@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 const NAME: &str = "kind";
 pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 
-/// A rebuild asks for the same kind, and gets the same answer.
+/// A rebuild requests the same kind, and gets the same result.
 fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
     let choice = prepared.choice.as_ref()?;
     let mut stage = own(
@@ -29,7 +29,7 @@ fn write(_: &Recipe, prepared: &Prepared) -> Option<Stage> {
     Some(stage)
 }
 
-/// The kind that was asked for. The manifest also states the kind that was chosen.
+/// The requested kind. The manifest also states the chosen kind.
 fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
     let name = setting(stage, "asked")?;
     let mut choices = KindChoice::ALL.into_iter();
@@ -38,7 +38,7 @@ fn read(stage: &Stage, recipe: &mut Recipe) -> Result<(), UnknownSetting> {
     Ok(())
 }
 
-/// A kind as manifests have it.
+/// A kind in the manifest's form.
 pub(crate) const fn stated(kind: edgec_compiler::Kind) -> Kind {
     match kind {
         edgec_compiler::Kind::Component => Kind::Component,

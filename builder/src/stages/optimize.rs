@@ -1,4 +1,4 @@
-//! `optimize`: Binaryen gets the core modules, and the program is put together again.
+//! `optimize`: Binaryen optimizes the core modules, and the program is put together again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::recipe::Recipe;
 const NAME: &str = "optimize";
 pub(super) const STAGE: StageKind = StageKind::new(NAME, write, read);
 
-/// Runs the optimizer on what it gets, and puts the program together.
+/// Runs the optimizer, and puts the program together.
 pub(crate) fn run(
     recipe: &Recipe,
     next: Next,
@@ -49,8 +49,8 @@ fn write(recipe: &Recipe, prepared: &Prepared) -> Option<Stage> {
         .map(|(number, _)| number.to_string())
         .collect();
     if !left.is_empty() {
-        // They were left on request, or the optimizer failed on them. A rebuild needs their
-        // numbers.
+        // These modules were left out on request, or the optimizer failed on them. A rebuild needs
+        // their numbers.
         chosen.push(("modulesKept", left.join(",")));
     }
     let mut functions = BTreeMap::<usize, usize>::new();
@@ -58,8 +58,7 @@ fn write(recipe: &Recipe, prepared: &Prepared) -> Option<Stage> {
         *functions.entry(number).or_default() += 1;
     }
     if !functions.is_empty() {
-        // The number in each module. Which functions, and why, follows from the input and the
-        // list of passes.
+        // How many functions of each module. Input and passes decide which functions, and why.
         let kept = functions
             .iter()
             .map(|(number, kept)| format!("{number}:{kept}"));

@@ -1,5 +1,5 @@
-//! `order`: functions that escape come first (profile edge). The process that puts the program
-//! together does it (`edgec_compiler::order`); that it is done follows from the profile.
+//! `order`: puts functions that escape first (profile edge). The process that puts the program
+//! together does it (`edgec_compiler::order`). The profile alone decides whether it is done.
 
 use edgec_artifact::Stage;
 use edgec_compiler::EngineProfile;

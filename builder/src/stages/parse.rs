@@ -1,5 +1,5 @@
-//! `parse`: a binary is made of a text. The front end does it (`edgec_compiler::FrontEnd`), if the
-//! input is one; so a rebuild does it again.
+//! `parse`: makes a binary from a text. The front end does it (`edgec_compiler::FrontEnd`), if the
+//! input is a text; so a rebuild does it again.
 
 use edgec_artifact::Stage;
 use edgec_compiler::TEXT_VERSION;

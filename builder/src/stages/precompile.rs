@@ -1,4 +1,4 @@
-//! `precompile`: the program becomes native code, stripped of what only debugging needs; once for
+//! `precompile`: compiles the program to native code, without what only debugging needs, once for
 //! all targets that allow the same CPU features.
 
 use edgec_artifact::Stage;
@@ -14,7 +14,7 @@ use crate::recipe::{Recipe, different};
 const NAME: &str = "precompile";
 pub(super) const STAGE: StageKind = StageKind::new(NAME, write, follows);
 
-/// The images for these targets: one for all that allow the same CPU features.
+/// The images for these targets: one image for all that allow the same CPU features.
 pub(crate) fn run(
     recipe: &Recipe,
     prepared: &Prepared,

@@ -1,5 +1,5 @@
-//! `trim`: the image loses what no load reads (profile edge). The compiler's process does it; that
-//! it is done follows from the profile.
+//! `trim`: removes from the image what no load reads (profile edge). The compiler's process does
+//! it. The profile alone decides whether it is done.
 
 use edgec_artifact::Stage;
 use edgec_compiler::EngineProfile;

@@ -1,18 +1,19 @@
-//! What stands in front of bytes: `key=`, `seed-`, `sha256:`.
+//! Labels in front of bytes: `key=`, `seed-`, `sha256:`.
 
-/// How many parts of an argument are looked at.
+/// How many parts of an argument are examined.
 const MOST_LABELS: usize = 8;
 
-/// How many parts of a name are looked at: words may be short.
+/// How many parts of a name are examined: words may be short.
 const MOST_LABELS_OF_NAME: usize = 128;
 
-/// The texts behind `key=`, `seed:` and the like with what is in front of them: all that follows,
-/// and the part before the next such character. A label may be empty, as in `HEX::/data`.
+/// Pairs of a label, such as `key=` or `seed:`, and a text after it. Each label comes twice: with
+/// everything that follows, and with the part up to the next separator. A label may be empty, as in
+/// `HEX::/data`.
 pub(super) fn labelled(text: &[u8]) -> Vec<(&[u8], &[u8])> {
     cut(text, b"=:,;", MOST_LABELS)
 }
 
-/// Likewise for a name, whose words have other characters between them as well: `key/`, `seed-`.
+/// The same for a name, whose words can have other separators too: `key/`, `seed-`.
 pub(super) fn labelled_in_name(name: &[u8]) -> Vec<(&[u8], &[u8])> {
     cut(name, b"=:,;/-_.", MOST_LABELS_OF_NAME)
 }
@@ -33,7 +34,7 @@ fn cut<'a>(text: &'a [u8], separators: &[u8], most: usize) -> Vec<(&'a [u8], &'a
     found
 }
 
-/// Whether bytes behind this label are a digest, as in `sha256:`.
+/// Whether the bytes after this label are a digest, as in `sha256:`.
 pub(super) fn is_of_digest(label: &[u8]) -> bool {
     let label = label.to_ascii_lowercase();
     let names: [&[u8]; 4] = [b"sha", b"blake", b"digest", b"verity"];
@@ -42,14 +43,14 @@ pub(super) fn is_of_digest(label: &[u8]) -> bool {
         .any(|name| label.windows(name.len()).any(|part| part == *name))
 }
 
-/// Whether bytes behind this label are a secret's, as in `seed-` and `hex:`.
+/// Whether the bytes after this label are a secret, as in `seed-` and `hex:`.
 pub(super) fn is_of_secret(label: &[u8]) -> bool {
     let label = String::from_utf8_lossy(label).to_ascii_lowercase();
     let form = matches!(label.as_str(), "hex" | "env") || label.contains("ed25519");
     form || has_secret_word(&label)
 }
 
-/// Whether an option, known or misspelled, has the name of one that takes secrets.
+/// Whether an option, known or misspelled, has the name of an option that takes secrets.
 pub(super) fn is_about_secrets(argument: &str) -> bool {
     let argument = argument.to_ascii_lowercase();
     let name = argument.split(['=', ' ']).next().unwrap_or_default();
@@ -60,8 +61,8 @@ fn has_secret_word(lower_case: &str) -> bool {
     SECRET_WORDS.iter().any(|word| lower_case.contains(word))
 }
 
-/// Parts of the names of options that take secrets, of edgec's and of other programs'. Also
-/// `--encrypt`, which takes none.
+/// Parts of the names of options that take secrets, in edgec and in other programs. Also
+/// `--encrypt`, which takes no value.
 const SECRET_WORDS: [&str; 13] = [
     "pass", "phrase", "pin", "pw", "secret", "key", "priv", "seed", "token", "auth", "cred",
     "encrypt", "decrypt",

@@ -1,4 +1,4 @@
-//! What stands where a file's name should: the content of a public key, or a passphrase.
+//! Refuses misplaced content where a file's name should stand: a public key, or a passphrase.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use super::places::{Kind, Place};
 use crate::failure::Failure;
 use crate::secrets::{passphrase, pin};
 
-/// Refuses the content of a public key in place of its file's name, as `--key "$(cat k.pub.pem)"`
-/// gives it. `number` counts the arguments from 1.
+/// Refuses the content of a public key in place of its file's name, as in `--key "$(cat
+/// k.pub.pem)"`. `number` counts the arguments from 1.
 pub(super) fn refuse_public_key(
     place: &Place<'_>,
     argument: &[u8],
@@ -41,7 +41,7 @@ pub(super) fn refuse_public_key(
     )
 }
 
-/// Whether a text is a public key as PEM or as OpenSSH writes it.
+/// Whether a text is a public key in PEM or in OpenSSH's format.
 fn is_public_key(text: &[u8]) -> bool {
     let text = text.trim_ascii_start();
     let label = text.strip_prefix(b"-----BEGIN ");
@@ -53,9 +53,9 @@ fn is_public_key(text: &[u8]) -> bool {
     label.is_some_and(is_public) || text.starts_with(b"ssh-ed25519 AAAA")
 }
 
-/// Refuses a file for a passphrase or a PIN that cannot be read, whatever the key is. If there is
-/// no such file, the name may be the secret, or its first word. So nothing else of the command line
-/// may be shown: the shell may have split the secret.
+/// Refuses a file for a passphrase or a PIN if it cannot be read, whatever the key is. If the file
+/// does not exist, its name may be the secret, or the secret's first word. So nothing else of the
+/// command line may be shown: the shell may have split the secret.
 pub(super) fn refuse_no_secret_file(place: &Place<'_>, argument: &[u8]) -> Result<(), Failure> {
     let value = place.value(argument);
     let Ok(name) = std::str::from_utf8(value) else {

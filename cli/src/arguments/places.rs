@@ -1,5 +1,6 @@
-//! Where each argument stands on the command line, by the parser's own description of it, and which
-//! verb they name. A new option takes words, until its value's name says that it takes a file.
+//! Says what each argument on the command line is for, and which verb the arguments name, from the
+//! parser's own description. An option takes words unless the name of its value says that it takes
+//! a file.
 
 use std::ffi::OsString;
 
@@ -10,27 +11,27 @@ use clap::{Arg, Command};
 pub(super) enum Kind {
     /// A file's name, or possibly one.
     File,
-    /// A name or a text of the user's own: 64 hexadecimal digits may be a digest.
+    /// A name or a text that the user chooses: 64 hexadecimal digits may be a digest.
     Name,
     /// A word, a number or a time that edgec knows. No such value looks like bytes.
     Word,
-    /// Numbers with commas between them.
+    /// Numbers, separated by commas.
     Numbers,
-    /// The name of a variable, and possibly its value behind `=`, which is a program's.
+    /// The name of a variable. A value may follow after `=`, which belongs to the program.
     Variable,
     /// A program and its arguments.
     Command,
-    /// An argument behind the artifact of `run`. It belongs to the program that runs, or is an
-    /// option of `run` that stands too late.
+    /// An argument after the artifact of `run`. It belongs to the program that runs, or is an
+    /// option of `run` in the wrong place.
     Argument,
-    /// An argument behind the artifact of `run` and `--`. It belongs to the program that runs.
+    /// An argument after the artifact of `run` and after `--`. It belongs to the program that runs.
     Program,
 }
 
 /// Where an argument stands.
 pub(super) struct Place<'a> {
     pub(super) kind: Kind,
-    /// The option whose value it is or has, without the dashes.
+    /// The option that this argument is or belongs to, without the dashes.
     pub(super) option: Option<&'a str>,
     /// Where the value begins, in bytes.
     begin: usize,
@@ -42,8 +43,8 @@ impl Place<'_> {
     }
 }
 
-/// The place of each argument. Where it is unclear, as after a misspelled option, the argument
-/// counts as a file's name.
+/// The place of each argument. If it is unclear, as after a misspelled option, the argument counts
+/// as a file's name.
 pub(super) fn places<'a>(command: &'a Command, arguments: &[OsString]) -> Vec<Place<'a>> {
     Walk::new(command, arguments).all(arguments)
 }
@@ -55,9 +56,9 @@ pub(crate) fn verb(command: &Command, arguments: &[OsString]) -> String {
     walk.path.join(" ")
 }
 
-/// The command line, with the program's own name, as the parser takes it. `--` is in front of the
-/// first argument that belongs to `run`'s program if that one begins with a dash: the parser would
-/// take `--help` for itself.
+/// The command line in the form that the parser takes, with the program's own name. If the first
+/// argument for `run`'s program begins with a dash, `--` is added before it. Otherwise the parser
+/// would take `--help` for itself.
 pub(crate) fn for_parser(command: &Command, given: &[OsString]) -> Vec<OsString> {
     let arguments = given.get(1..).unwrap_or_default();
     let places = places(command, arguments);
@@ -72,18 +73,18 @@ pub(crate) fn for_parser(command: &Command, given: &[OsString]) -> Vec<OsString>
     line
 }
 
-/// What is known in front of an argument.
+/// What the arguments so far say about the next one.
 struct Walk<'a> {
     verb: &'a Command,
     /// The names of the program and of the verbs so far.
     path: Vec<&'a str>,
-    /// Options of the verbs around it, which may follow it.
+    /// Options of the outer verbs, which may follow the verb.
     around: Vec<&'a Arg>,
     /// The option that waits for its value.
     waiting: Option<&'a Arg>,
-    /// Behind `--`, nothing is an option.
+    /// After `--`, no argument is an option.
     behind: bool,
-    /// Behind an unknown option: it may have been meant to take a value.
+    /// After an unknown option, which may have been meant to take a value.
     misspelled: bool,
     positionals: usize,
     /// Whether `run` takes its program from a store.
@@ -129,7 +130,7 @@ impl<'a> Walk<'a> {
             return place;
         }
         if text.starts_with('-') && text != "-" {
-            // Behind the artifact of `run`, it is the program's.
+            // After the artifact of `run`, an argument belongs to the program.
             if self.is_of_program() {
                 return place(Kind::Argument);
             }
@@ -151,12 +152,12 @@ impl<'a> Walk<'a> {
         self.verb.get_name() == "run" && self.positionals > 0
     }
 
-    /// An argument without an option. Most verbs of `store` take the name of an application, and so
-    /// does `run` if it takes its program from a store.
+    /// An argument without an option. For most verbs of `store`, it is the name of an application.
+    /// The same applies to `run` if it takes its program from a store.
     fn positional(&mut self) -> Place<'a> {
         let others = self.positionals;
         let kind = match self.is_of_program() {
-            // The artifact may stand behind `--` as well.
+            // The artifact may stand after `--` as well.
             true if self.behind => Kind::Program,
             true => Kind::Argument,
             false => {
@@ -182,12 +183,12 @@ fn place(kind: Kind) -> Place<'static> {
     }
 }
 
-/// An option that an argument begins with.
+/// The option with which an argument begins.
 struct Found<'a> {
     option: &'a Arg,
-    /// Where its value would begin.
+    /// Where the option's value would begin.
     begin: usize,
-    /// Whether there is nothing behind the option's name.
+    /// Whether nothing follows the option's name.
     is_bare: bool,
 }
 
@@ -212,7 +213,7 @@ fn option<'a>(verb: &'a Command, around: &[&'a Arg], text: &str) -> Option<Found
     })
 }
 
-/// The place of an option's value, by the name that the help has for it.
+/// The place of an option's value, from the value's name in the help.
 fn of_value(option: &Arg, begin: usize) -> Place<'_> {
     let names = option.get_value_names().unwrap_or_default();
     let any = |wanted: &[&str]| {
@@ -265,7 +266,7 @@ mod tests {
         places.into_iter().map(|place| place.kind).collect()
     }
 
-    /// Only what follows the artifact of `run` is the program's.
+    /// Only arguments after the artifact of `run` belong to the program.
     #[test]
     fn behind_two_dashes_the_artifact_of_run_comes_first() {
         use Kind::{Argument, File, Name, Program};
@@ -310,7 +311,7 @@ mod tests {
                 "run app.cwasm --dir d -- --help",
             ),
             ("run --store s app --help", "run --store s app -- --help"),
-            // What is the program's already, and what is not the program's.
+            // Arguments that already belong to the program, and arguments that do not.
             ("run app.cwasm x --help", "run app.cwasm x --help"),
             ("run app.cwasm -- --help", "run app.cwasm -- --help"),
             ("run -- app.cwasm --help", "run -- app.cwasm --help"),

@@ -1,8 +1,8 @@
-//! Bytes in hexadecimal where no digest stands in a file's name.
+//! Bytes in hexadecimal in a file's name, where a digest would not stand.
 
-/// Whether 64 or 128 hexadecimal digits stand in a name behind a character that names of files
-/// seldom have, such as `$`, `@` and `(`, or as its ending. Behind `/`, `-` and `_` they may be a
-/// digest. A name that begins as a path (`./`, `../`, `/`) is one.
+/// Whether a name has 64 or 128 hexadecimal digits after a character that is rare in names of
+/// files, such as `$`, `@` and `(`, or as its ending. After `/`, `-` and `_` they may be a digest.
+/// A name that begins like a path (`./`, `../`, `/`) is one.
 pub(super) fn has_stray_bytes(name: &[u8]) -> bool {
     let paths: [&[u8]; 3] = [b"./", b"../", b"/"];
     if paths.iter().any(|begin| name.starts_with(begin)) {
@@ -23,10 +23,10 @@ pub(super) fn has_stray_bytes(name: &[u8]) -> bool {
     false
 }
 
-/// Whether a digest may stand behind this byte, and at the end of a name.
+/// Whether a digest may stand after this byte, or at the end of a name.
 fn may_stand(before: Option<&u8>, at_end: bool) -> bool {
     match before {
-        // Judged as a whole, or by the label in front.
+        // These are judged as a whole, or by the label in front.
         None | Some(b':' | b'=' | b',' | b';') => true,
         Some(b'.') => !at_end,
         Some(byte) => !byte.is_ascii() || byte.is_ascii_alphanumeric() || b"/-_+~%".contains(byte),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::command;
 
-/// Bytes without a form of their own.
+/// Bytes without the form of a key.
 const HEX: &str = "9f3c1a77d0e45b6288aa17c3e2f09b4d5566778899aabbccddeeff0123456789";
 
 fn is_refused(line: &[&str]) -> bool {
@@ -69,7 +69,7 @@ fn bytes_are_refused_where_they_are_no_digest() {
     }
 }
 
-/// A digest may stand in a name, and bytes behind a word for secrets may not.
+/// A digest may stand in a name. Bytes after a word for secrets may not.
 #[test]
 fn bytes_behind_a_label_of_secrets_are_no_name() {
     let lines = |name: &str| {
@@ -137,7 +137,7 @@ fn what_is_no_key_is_taken() {
     }
 }
 
-/// Paths of 43 letters, as many as 32 bytes have in base64.
+/// Paths of 43 letters, which is the length of 32 bytes in base64.
 #[cfg(unix)]
 #[test]
 fn a_path_is_no_key() {
@@ -161,17 +161,17 @@ fn a_path_is_no_key() {
         ]
         .map(is_refused)
     };
-    // The folders are there: unit tests run in the folder of their crate.
+    // These folders exist: unit tests run in the folder of their crate.
     let absolute = "/usr/bin/A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7";
     let relative = "src/arguments/A1b2C3d4E5f6G7h8I9j0K1l2M3n4O";
     for file in [absolute, relative] {
         assert_eq!((file.len(), refused(file)), (43, [false; 9]), "{file}");
-        // No file's name stands there.
+        // These places take no file's name.
         for line in [&["build", "--name", file][..], &["build", "--target", file]] {
             assert!(is_refused(line), "{line:?}");
         }
     }
-    // No such folder: the key of a test might be this text. What the hint says helps.
+    // The folder does not exist, so the argument might be the key of a test. The hint helps.
     let absolute = "/no/such/folder/A1b2C3d4E5f6G7h8I9j0K1l2M3n";
     let relative = "no/such/folder/A1b2C3d4E5f6G7h8I9j0K1l2M3n4";
     for file in [absolute, relative] {
@@ -185,7 +185,7 @@ fn a_path_is_no_key() {
     ] {
         assert_eq!(refused(&file), [false; 9], "{file}");
     }
-    // A key beside a path, and one in the folder `/`.
+    // A key beside a path, and a key that looks like a path from the folder `/`.
     let seed = "NXgaXUKXiy+zxSW82RibwztMVU19XCEQIAX+osyq6jg";
     for file in [format!("src::{seed}"), format!("/{}", &seed[..42])] {
         assert!(is_refused(&["run", "--dir", &file, "a.cwasm"]), "{file}");
@@ -214,13 +214,13 @@ fn a_list_that_a_shell_has_split_is_refused() {
         assert_eq!(found(before, &write(100..131)), None, "{before:?}");
     }
     assert_eq!(found(&["verify", "--key=[0,"], &write(100..131)), Some(1));
-    // The arguments of a program, and numbers in their own right.
+    // The arguments of a program, and numbers that are not keys.
     for before in [&["run", "a.cwasm", "--"][..], &["symbolize", "a.debug"]] {
         assert_eq!(found(before, &write(100..164)), None, "{before:?}");
     }
 }
 
-/// The parser repeats what `--encrypt`, which takes no value, was given.
+/// The parser repeats the value of `--encrypt`, which takes no value.
 #[test]
 fn the_parser_repeats_no_value_of_an_option_about_secrets() {
     for line in [

@@ -1,4 +1,4 @@
-//! `edgec audit`: what the native code of artifacts is made of.
+//! `edgec audit`: examines the native code of artifacts.
 
 use std::path::{Path, PathBuf};
 
@@ -37,9 +37,9 @@ pub(crate) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifact: String,
-    /// Said in the document itself, so that it is not taken for a verdict.
+    /// Always false: the document says so itself, so that no one takes it for a verdict.
     verified: bool,
-    /// Whether the code was audited as a whole, and nothing was found.
+    /// Whether all of the code was audited without a finding.
     clean: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,

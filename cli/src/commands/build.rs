@@ -1,11 +1,11 @@
-//! `edgec build`: from an input to signed artifacts, one for each target.
+//! `edgec build`: compiles an input to signed artifacts, one for each target.
 //!
-//! The pipeline once, then for each target: compile, package, sign, verify. Targets that allow the
-//! same CPU features share the code. The artifacts of one input are written when all of them exist.
+//! First the pipeline, once. Then for each target: compile, package, sign, verify. Targets that
+//! allow the same CPU features share the code. The artifacts of an input are written when all of
+//! them exist.
 //!
-//! All inputs are compiled before the key is read, and the key is overwritten when all artifacts
-//! are signed. So no key is in this process while it works on programs that are not trusted, or
-//! looks at their code.
+//! edgec compiles all inputs before it reads the key, and overwrites the key when all artifacts are
+//! signed. So this process holds no key while it works on untrusted programs or checks their code.
 
 mod concerns;
 mod plan;
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     let compiled: Vec<(&Job, Result<Done<Unsigned>, Failure>)> = compiled.collect();
     let signer = match compiled.iter().any(|(_, compiled)| compiled.is_ok()) {
         true => Some(signer.open()?),
-        // There is nothing to sign.
+        // If no input was compiled, there is nothing to sign.
         false => None,
     };
     let mut summary = Summary::new(signer.as_ref(), plan.fleet.as_ref(), confinement);
@@ -63,14 +63,14 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
             (Ok(unsigned), Some(signer)) => {
                 attempt(job, format, &progress, || sign_all(signer, unsigned))
             }
-            // Where anything was compiled, there is a signer.
+            // If any input was compiled, there is a signer.
             (Ok(_), None) => return None,
             (Err(failure), _) => Err(failure),
         };
         Some((job, signed))
     });
     let signed: Vec<(&Job, Result<Done<Signed>, Failure>)> = signed.collect();
-    // The key is overwritten.
+    // This overwrites the key.
     drop(signer);
     let mut worst: Option<Exit> = None;
     for (job, signed) in signed {
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         Format::Json => render::json(&summary),
         Format::Text if !quiet => {
             out!("{}", summary.closing());
-            // Behind all results, also where both streams go to one place.
+            // After all results, even if both streams go to the same place.
             summary.inputs.iter().for_each(InputReport::print_notes);
         }
         Format::Text => {}
@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
     Ok(worst.map_or(ExitCode::SUCCESS, code))
 }
 
-/// Does a part of the work on one input. A failure is this input's, and is told at once.
+/// Does a part of the work on one input. A failure belongs to this input, and is printed at once.
 fn attempt<T>(
     job: &Job,
     format: Format,
@@ -122,22 +122,22 @@ fn attempt<T>(
     })
 }
 
-/// The number of steps, as [`Progress`] counts them. The last one is to check.
+/// The number of steps, as [`Progress`] counts them. The last step is the check.
 fn steps(plan: &Plan) -> usize {
     let targets = plan.build.targets.iter().copied();
     plan.build.recipe.steps(targets) + 1
 }
 
-/// What was done with one input up to here. Its artifacts stay in memory until all inputs are as
-/// far.
+/// The work on one input so far. Its artifacts stay in memory until all inputs have reached the
+/// same point.
 struct Done<A> {
     artifacts: A,
     report: InputReport,
-    /// How long reading the input took.
+    /// How long it took to read the input.
     reading: Duration,
 }
 
-/// From an input to artifacts without signatures.
+/// Compiles an input to unsigned artifacts.
 fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>, Failure> {
     progress.begin(&job.name, steps(plan));
     let clock = Clock::start();
@@ -151,7 +151,7 @@ fn compile(job: &Job, plan: &Plan, progress: &Progress) -> Result<Done<Unsigned>
     })
 }
 
-/// Signs one artifact after the other, since a signer may ask the user for something.
+/// Signs one artifact after the other, because a signer may ask the user something.
 fn sign_all(signer: &Signer, unsigned: Done<Unsigned>) -> Result<Done<Signed>, Failure> {
     Ok(Done {
         artifacts: unsigned.artifacts.sign(signer)?,
@@ -160,7 +160,7 @@ fn sign_all(signer: &Signer, unsigned: Done<Unsigned>) -> Result<Done<Signed>, F
     })
 }
 
-/// Writes the artifacts of an input if all of them pass the checks.
+/// Checks the artifacts of an input, and writes them if all of them pass.
 fn check_and_write(
     job: &Job,
     plan: &Plan,
@@ -191,7 +191,7 @@ struct NewFile {
     kind: Wanted,
 }
 
-/// The report on each artifact, and the files to write.
+/// A report on each artifact, and the files to write.
 fn reported(
     job: &Job,
     built: Vec<BuiltArtifact>,
@@ -218,8 +218,8 @@ fn reported(
     Ok((reports, files))
 }
 
-/// Stages every file before the first one takes its place. If one cannot, every old file is where
-/// it was, and the folders that were made are removed again.
+/// Stages every file before the first one is put in place. If one cannot be put in place, all old
+/// files are put back, and the new folders are removed.
 fn write(files: Vec<NewFile>) -> Result<(), Failure> {
     signals::uninterrupted(|| {
         let mut folders = NewFolders::default();
@@ -228,7 +228,7 @@ fn write(files: Vec<NewFile>) -> Result<(), Failure> {
                 files::make_folder(&mut folders, folder)?;
             }
         }
-        // Most of the time goes to waiting for the disk.
+        // Most of the time is spent waiting for the disk.
         let staged = at_once(files, |file| {
             files::stage(&file.path, &file.bytes, file.kind)
         });

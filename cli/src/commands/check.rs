@@ -1,7 +1,7 @@
-//! `edgec check`: which hosts can load which artifacts, asked from afar.
+//! `edgec check`: says which hosts can load which artifacts, without access to the hosts.
 //!
-//! The loader's own comparison, of manifests and host profiles. No signature is checked and no
-//! policy asked: the answer is about machines, not about trust.
+//! Uses the loader's own comparison of manifests with host profiles. It checks no signature and no
+//! policy: the answer is about machines, not about trust.
 
 mod report;
 
@@ -37,11 +37,11 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-/// How many WebAssembly features an artifact may name, since they are searched once for each host.
-/// There are about fifty.
+/// The maximum number of WebAssembly features that an artifact may name, because they are searched
+/// once for each host. About fifty exist.
 const MAX_WASM_FEATURES: usize = 1000;
 
-/// An artifact that describes itself.
+/// An artifact and its own description.
 struct Described {
     artifact: String,
     manifest: Manifest,

@@ -1,4 +1,4 @@
-//! `edgec diff`: in what two artifacts differ. Neither is verified.
+//! `edgec diff`: shows the differences between two artifacts. It verifies neither.
 
 mod functions;
 
@@ -20,9 +20,9 @@ use crate::number::{COUNT, number};
 use crate::render::{self, Format, cell, count, safe, size};
 use crate::{exports, files};
 
-/// How many stages, settings, memories and tables a manifest may have together to be compared: one
-/// that takes twenty bytes in the manifest takes a thousand in memory. A program can have 10,000
-/// instances; the largest known one has some dozens.
+/// The maximum number of stages, settings, memories and tables together in a manifest that is
+/// compared: an entry of twenty bytes in the manifest takes a thousand bytes in memory. A program
+/// can have 10,000 instances; the largest known program has some dozens.
 const MAX_ENTRIES: usize = 20_000;
 
 /// Compare two artifacts: sizes by section and function, capabilities, settings; verifies neither
@@ -56,17 +56,17 @@ pub(crate) struct Arguments {
 struct Report {
     a: Side,
     b: Side,
-    /// Said in the document itself, so that it is not taken for a verdict.
+    /// Always false: the document says so itself, so that no one takes it for a verdict.
     verified: bool,
     same: bool,
     sections: Vec<SectionDifference>,
     functions: Functions,
-    /// In what the manifests differ, as far as it is listed.
+    /// The differences between the manifests, up to the maximum of the list.
     manifest: Vec<Difference>,
-    /// In how many more places they do.
+    /// How many more differences there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest_more: Option<usize>,
-    /// Why exports that a manifest sums up could not be compared by name.
+    /// Why exports could not be compared by name, if a manifest has only their digest.
     #[serde(skip_serializing_if = "Option::is_none")]
     exports_unknown: Option<String>,
 }
@@ -116,8 +116,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     })
 }
 
-/// How the manifests differ. If one of them sums up its exports, the names come from the images;
-/// the second value says why they could not be read.
+/// The differences between the manifests. If one of them has only the digest of its exports, the
+/// names come from the images. The second value says why the names could not be read.
 fn in_manifests(a: &Opened<'_>, b: &Opened<'_>) -> (Differences, Option<String>) {
     let (of_a, of_b) = (
         &a.manifest.capabilities.exports,
@@ -150,7 +150,7 @@ fn entries(manifest: &Manifest) -> usize {
     stages.len() + settings + limits + manifest.engine.tunables.len()
 }
 
-/// An artifact that was taken apart.
+/// An artifact and its parts.
 struct Opened<'f> {
     side: Side,
     manifest: Manifest,
@@ -178,7 +178,8 @@ impl<'f> Opened<'f> {
             return Err(failure.hint("`edgec inspect --format json` prints all of them"));
         }
         let bytes = artifact.image();
-        // Strict: no two sections of it share bytes, which would be compared for each.
+        // This is strict: no two sections share bytes. Shared bytes would be compared once for each
+        // section.
         ElfImage::parse(bytes).map_err(|error| rejected("image", &error))?;
         let image = Image::parse(bytes).map_err(|error| rejected("image", &error))?;
         let code = Code::new(path, bytes, &image, &manifest, debug)?;
@@ -268,7 +269,7 @@ fn row(name: &str, a: &str, b: &str, note: &str) -> Vec<String> {
     vec![name.to_owned(), a.to_owned(), b.to_owned(), note.to_owned()]
 }
 
-/// A row of two lengths and by how much they differ.
+/// A row with two lengths and their difference.
 fn sizes(name: &str, a: Option<u64>, b: Option<u64>, note: &str) -> Vec<String> {
     let shown = |bytes: Option<u64>| bytes.map_or("-".to_owned(), size);
     let note = match (a, b) {

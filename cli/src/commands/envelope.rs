@@ -1,4 +1,4 @@
-//! `edgec envelope`: the DSSE envelope of an artifact, for other tools. Nothing is verified.
+//! `edgec envelope`: writes the DSSE envelope of an artifact, for other tools. It verifies nothing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

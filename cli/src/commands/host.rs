@@ -1,4 +1,4 @@
-//! `edgec host`: the profile of this machine, with which artifacts are compared.
+//! `edgec host`: writes the profile of this machine, which artifacts are compared with.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,11 +31,11 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-/// What a machine reads of this one.
+/// The JSON document about this machine.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
-    /// As files have it: its fields are those of a host profile.
+    /// The same fields as in the file of a host profile.
     profile: serde_json::Value,
     confinement: ConfinementReport,
 }
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             files::refuse_other(path, Wanted::HostProfile)?;
             files::write(path, text.as_bytes(), Wanted::HostProfile)?;
         }
-        // A comment, so that what is printed is a profile.
+        // The confinement is a comment, so that the output is a valid profile.
         None => out!("{text}\n# {}\n", workers::confinement()),
     }
     Ok(ExitCode::SUCCESS)

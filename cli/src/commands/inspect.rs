@@ -1,4 +1,4 @@
-//! `edgec inspect`: what an artifact says of itself. Nothing is verified.
+//! `edgec inspect`: shows what an artifact says about itself. It verifies nothing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,12 +41,12 @@ pub(crate) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifact: String,
-    /// Said in the document itself, so that it is not taken for a verdict.
+    /// Always false: the document says so itself, so that no one takes it for a verdict.
     verified: bool,
     length: u64,
     envelope_length: u64,
     manifest: Manifest,
-    /// What the engine will lose when it instantiates this image.
+    /// What slows the instantiation of this image.
     cold_start: ColdStart,
     sections: Vec<SectionReport>,
     signatures: Vec<SignatureReport>,
@@ -125,7 +125,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The manifest only says which engine the image claims to be for.
+/// Only the manifest says which engine the image is for, and it may be wrong.
 fn cold_start(artifact: &Artifact<'_>, image: &ElfImage, manifest: &Manifest) -> ColdStart {
     let mut sections = image.sections.iter();
     let info = sections.find(|section| section.name == ".wasmtime.info");
@@ -176,7 +176,7 @@ fn row(name: &str, value: String) -> Row {
     vec![name.to_owned(), value]
 }
 
-/// A line for each value, which was made safe, up to a number; only the first has the name.
+/// A line for each value, up to a maximum. Values must be safe. Only the first line has the name.
 fn list(name: &str, values: impl ExactSizeIterator<Item = String>) -> Vec<Row> {
     let more = and_more(values.len());
     let names = std::iter::once(name).chain(std::iter::repeat(""));
@@ -193,7 +193,7 @@ fn cells(names: &[String]) -> impl ExactSizeIterator<Item = String> {
     names.iter().map(|name| cell(name))
 }
 
-/// How many entries of a list of this length are left out, in words.
+/// How many entries of a list of this length are left out, as text.
 fn and_more(length: usize) -> Option<String> {
     let left = length.saturating_sub(MAX_LISTED);
     (left > 0).then(|| format!("and {left} more (--format json)"))
@@ -228,7 +228,7 @@ fn manifest_rows(manifest: &Manifest) -> Vec<Row> {
     rows.extend(export_rows(&manifest.capabilities.exports));
     rows.extend(list("built by", builders(manifest).into_iter()));
     if let Some(extensions) = &manifest.extensions {
-        // The value is JSON, in which backslashes of a text are doubled.
+        // The value is JSON, which doubles the backslashes of a text.
         let shown = extensions.iter();
         let shown =
             shown.map(|(name, value)| format!("{}: {}", word(name), passed_on(&value.to_string())));
@@ -248,7 +248,7 @@ fn export_rows(exports: &Exports) -> Vec<Row> {
     }
 }
 
-/// edgec, and each stage with its tool and settings.
+/// edgec itself, and each stage with its tool and settings.
 fn builders(manifest: &Manifest) -> Vec<String> {
     let stages = manifest.builder.stages.iter().map(|stage| {
         let settings = stage.settings.iter().take(MAX_LISTED);

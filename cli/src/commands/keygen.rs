@@ -1,4 +1,4 @@
-//! `edgec keygen`: a new signing key.
+//! `edgec keygen`: makes a new signing key.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-/// What was made. Nothing of it is secret.
+/// The result. Nothing in it is secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report {
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     files::refuse_dash(private)?;
     refuse_public_name(private)?;
     let public = private.with_extension("pub.pem");
-    // A key that is overwritten is lost forever.
+    // An overwritten key is lost forever.
     for path in [private, &public] {
         files::refuse_existing(path)?;
     }
@@ -60,12 +60,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     };
     let key = keys::generate()?;
     let pem = keys::pem(&key, passphrase.as_ref())?;
-    // Neither half without the other.
+    // Writes both halves or none.
     signals::uninterrupted(|| {
         write(private, pem.as_bytes(), Wanted::PrivateKey)?;
         let written = write(&public, key.public().to_pem().as_bytes(), Wanted::PublicKey);
         if written.is_err() {
-            // If that fails, the error about the other half is enough.
+            // If this fails, the error about the other half is enough.
             let _ = std::fs::remove_file(private);
         }
         written
@@ -93,7 +93,8 @@ impl Report {
     }
 }
 
-/// A private key under the name of a public one would be given to others.
+/// Refuses to write a private key under the name of a public key, because users would give it to
+/// others.
 fn refuse_public_name(private: &Path) -> Result<(), Failure> {
     let name = private.file_name().unwrap_or_default().to_string_lossy();
     let name = name.to_ascii_lowercase();
@@ -106,10 +107,10 @@ fn refuse_public_name(private: &Path) -> Result<(), Failure> {
         .hint("name the private key's file, such as key.pem: key.pub.pem goes beside it"))
 }
 
-/// Writes a new file, and never over another.
+/// Writes a new file. Never overwrites one.
 pub(super) fn write(path: &Path, bytes: &[u8], kind: Wanted) -> Result<(), Failure> {
     files::refuse_existing(path)?;
-    // Another process may create it at this moment.
+    // Another process may create the file at this moment.
     match files::stage(path, bytes, kind)?.commit_if_absent()? {
         true => Ok(()),
         false => Err(files::exists(path)),

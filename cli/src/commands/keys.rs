@@ -1,4 +1,5 @@
-//! `edgec keys`: what a key file holds, and public keys from one encoding into another.
+//! `edgec keys`: shows what a key file holds, and converts public keys from one encoding to
+//! another.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -66,7 +67,7 @@ enum Verb {
     },
 }
 
-/// [`KeyEncoding`], as it is named on the command line.
+/// [`KeyEncoding`] on the command line.
 #[derive(Clone, Copy, ValueEnum)]
 enum EncodingName {
     /// SubjectPublicKeyInfo in PEM
@@ -87,7 +88,7 @@ impl From<EncodingName> for KeyEncoding {
     }
 }
 
-/// What a file holds. Nothing of it is secret.
+/// The content of a key file. Nothing in it is secret.
 struct Found {
     kind: &'static str,
     encoding: &'static str,
@@ -154,7 +155,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
-/// Keys and their passphrase cannot all come from standard input.
+/// Refuses to read both keys and their passphrase from standard input.
 fn refuse_stdin_twice(keys: &[PathBuf], passphrase: Option<&PathBuf>) -> Result<(), Failure> {
     let read: Vec<PathBuf> = keys.iter().chain(passphrase).cloned().collect();
     files::refuse_stdin_twice(&read)
@@ -218,7 +219,7 @@ impl Report {
     }
 }
 
-/// A public key's file that was written.
+/// The file of a public key that was written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Imported {

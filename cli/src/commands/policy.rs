@@ -1,4 +1,4 @@
-//! `edgec policy`: signing a trust policy, and reading one as a host would.
+//! `edgec policy`: signs a trust policy, and reads one as a host would.
 
 mod check;
 mod replaced;
@@ -66,7 +66,7 @@ struct Sign {
 struct Signed {
     policy: String,
     key_id: String,
-    /// Under which key ids there is no signature any more: they were over other bytes.
+    /// The key ids whose signatures were removed, because they were over other bytes.
     dropped: Vec<String>,
 }
 
@@ -90,21 +90,21 @@ fn sign(arguments: &Sign) -> Outcome {
     };
     let mut envelope =
         policy_envelope(&file).map_err(|error| malformed("policy-signature", &error))?;
-    // Do not sign a policy that no host would read.
+    // Refuses to sign a policy that no host would read.
     let policy = TrustPolicy::decode(envelope.payload(), &[], UnixTime::EPOCH)
         .map_err(|error| malformed(error.code(), &error))?;
     let Some(output) = &arguments.output else {
         return export(arguments, &envelope.pae());
     };
-    // A signed policy may take another signature where it lies; a bare one is a source, and
-    // stays.
+    // A signed policy may get another signature in its own file. An unsigned one is a source, and
+    // stays as it is.
     if envelope.signatures().is_empty() {
         files::spare_inputs(std::slice::from_ref(path), output)?;
     }
     files::spare(&read, output, Wanted::SignedPolicy)?;
     replaced::find(output, &policy)?;
     let (public, signature) = signature(arguments, &envelope.pae())?;
-    // Signing may have taken long.
+    // Checked again here, because signing may have taken long.
     let old = replaced::find(output, &policy)?;
     let is_same = old
         .as_ref()
@@ -142,7 +142,7 @@ impl Signed {
     }
 }
 
-/// Writes what is to be signed elsewhere.
+/// Writes the bytes that are to be signed elsewhere.
 fn export(arguments: &Sign, pae: &[u8]) -> Outcome {
     match &arguments.export_pae {
         Some(file) if file.as_os_str() != files::STDIN => {
@@ -155,10 +155,10 @@ fn export(arguments: &Sign, pae: &[u8]) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was signed elsewhere, or is signed now.
+/// The signature: made elsewhere, or made now.
 fn signature(arguments: &Sign, pae: &[u8]) -> Result<(PublicKey, [u8; 64]), Failure> {
     if let Some(attached) = &arguments.attach {
-        // clap has seen to that.
+        // clap requires this argument.
         let public = arguments
             .signer
             .public_key()?

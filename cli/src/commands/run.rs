@@ -69,7 +69,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Says where the option that would name trust went, if the program got it.
+    /// If an option that names trust went to the program instead, says so.
     fn explain(&self, failure: Failure) -> Failure {
         if failure.code() != "no-trust" {
             return failure;
@@ -90,7 +90,7 @@ impl Arguments {
         let Some(option) = names.next() else {
             return failure;
         };
-        // The first word of the program ended the options of edgec, or `--` did.
+        // edgec's options ended at the program's first word, or at `--`.
         let behind = match first.map(|word| word.to_string_lossy()) {
             Some(first) if first.starts_with(option) => "`--`".to_owned(),
             // An option may hold a secret of the program.
@@ -170,7 +170,7 @@ fn from_file(
         taken = paths.nth(place).unwrap_or(path);
     }
     let failed = |error: LoadError| load_failure(&error).about(taken.display());
-    // A profile that this edgec does not have is refused by its name when it is loaded.
+    // An unknown profile is refused by its name at the load.
     let profile = verified.manifest().engine.profile.parse();
     let engine = engine(profile.unwrap_or(EngineProfile::Default))?;
     let program = match verified.manifest().kind {
@@ -190,12 +190,12 @@ fn from_store(
     if let Some(channel) = trust.expected.wanted_channel() {
         wanted = wanted.in_channel(channel);
     }
-    // Not where the message has the name.
+    // Not added if the message already has the name.
     let failed = |error: &LoadError| match error {
         LoadError::Store(StoreError::Unknown { .. } | StoreError::NoFit { .. }) => {
             load_failure(error)
         }
-        // Its bytes were not hashed for this load.
+        // The bytes of the image were not hashed for this load.
         LoadError::Engine(_) => load_failure(error).about(application.display()).hint(
             "if the image is damaged, `edgec store verify` says so: then add the artifact again",
         ),
@@ -205,7 +205,8 @@ fn from_store(
     for profile in EngineProfile::ALL {
         let engine = engine(profile)?;
         let loaded = match store.load(&engine, wanted.clone(), &trust.policy) {
-            // Only the manifest says which kind it is, and only a load reads the manifest.
+            // Only the manifest says which kind of program it is, and only a load reads the
+            // manifest.
             Err(LoadError::Kind { .. }) => store
                 .load_module(&engine, wanted.clone(), &trust.policy)
                 .map(Program::Module),
@@ -214,7 +215,7 @@ fn from_store(
         match loaded {
             Ok(program) => return Ok((engine, program)),
             Err(error @ LoadError::Unfit(_)) => last = Some(error),
-            // Says less than what is in the way of an artifact that is there.
+            // This error says less than the reason why an existing artifact does not fit.
             Err(error @ LoadError::Store(StoreError::NoFit { .. })) => {
                 last.get_or_insert(error);
             }
@@ -247,7 +248,7 @@ fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure
     }
     for variable in &arguments.env {
         if variable.is_empty() || variable.starts_with('=') {
-            // What stands behind `=` may be a secret.
+            // The text after `=` may be a secret.
             let failure = Failure::usage("env", "the variable has no name").about("--env");
             return Err(
                 failure.hint("write --env NAME=VALUE, or --env NAME for this process's own value")
@@ -259,7 +260,7 @@ fn context(arguments: &Arguments, path: &Path) -> Result<WasiCtxBuilder, Failure
             }
             None => {
                 let value = std::env::var(variable).map_err(|error| {
-                    // The error's own text has the value, which may be a secret.
+                    // The error's own text contains the value, which may be a secret.
                     let message = match error {
                         VarError::NotPresent => "the variable is not set",
                         VarError::NotUnicode(_) => "the variable is not UTF-8 text",

@@ -1,7 +1,7 @@
-//! `edgec sign`: signatures onto an existing artifact, and off it.
+//! `edgec sign`: adds a signature to an existing artifact, or removes one.
 //!
-//! In one step if the key is here, or in two where the key is out of reach: write what
-//! is to be signed, and attach what came back.
+//! If the key is at hand, it takes one step. Otherwise it takes two: write the bytes to sign, and
+//! later attach the signature.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,16 +56,16 @@ pub(crate) struct Arguments {
 struct Signed {
     artifact: String,
     key_id: String,
-    /// Under which key ids there is no signature any more.
+    /// The key ids whose signatures were removed.
     dropped: Vec<String>,
-    /// What the signer signs for: this content, not a path.
+    /// What the signer signs for: this application, not a path.
     name: String,
     version: u64,
     target: String,
     fsverity: String,
 }
 
-/// An artifact with one signature less.
+/// An artifact from which a signature was removed.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Removed {
@@ -85,7 +85,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             let read = [&read[..], std::slice::from_ref(path)].concat();
             files::spare(&read, exported, Wanted::Pae)?;
         }
-        // The artifact alone may be written over what is read; that it is one is seen later.
+        // Only an artifact may be written over its own input. Whether the input is an artifact is
+        // checked later.
         None if arguments.output.is_none() || files::same(path, output) => {
             files::spare_inputs(&read, output)?;
         }
@@ -116,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes the signature under a key id, or of a public key's file.
+/// Removes the signature under a key id, or of the public key in a file.
 fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
     let path = &arguments.artifact;
     let key_id = key_id(removed)?;
@@ -136,7 +137,7 @@ fn remove(arguments: &Arguments, removed: &Path, output: &Path) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes what is to be signed elsewhere.
+/// Writes the bytes that are to be signed elsewhere.
 fn export(path: &Path, exported: &Path) -> Outcome {
     let file = files::read_artifact(path)?;
     let unsigned = UnsignedArtifact::reopen(&file);
@@ -165,11 +166,11 @@ impl Signed {
     }
 }
 
-/// The signed artifact, the signing key, and the ids of the keys whose signatures were dropped.
+/// The signed artifact, the signing key, and the ids of the keys whose signatures were removed.
 fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<String>), Failure> {
     let path = &arguments.artifact;
     let about = |error: PackageError| failure(&error, path);
-    // Before the user is asked for a passphrase, a PIN or a signature.
+    // Read before the user is asked for a passphrase, a PIN or a signature.
     let file = files::read_artifact(path)?;
     let (unsigned, mut kept) = UnsignedArtifact::reopen(&file).map_err(about)?;
     let mut dropped = Vec::new();
@@ -188,7 +189,7 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<Strin
     };
     if let Some(attached) = &arguments.attach {
         let public = arguments.signer.public_key()?;
-        // clap has seen to that.
+        // clap requires this argument.
         let public =
             public.ok_or_else(|| Failure::usage("public-key", "--attach needs --public-key"))?;
         let signature = read_signature(attached)?;
@@ -208,7 +209,7 @@ fn signed(arguments: &Arguments) -> Result<(SignedArtifact, PublicKey, Vec<Strin
     Ok((signed, public, others(&public)))
 }
 
-/// Why the file in `path` is not signed. If it is not an artifact at all, the failure says what it
+/// Why the file at `path` was not signed. If it is not an artifact at all, the failure says what it
 /// is.
 fn failure(error: &PackageError, path: &Path) -> Failure {
     let failure = package_failure(error).about(path.display());
@@ -218,7 +219,7 @@ fn failure(error: &PackageError, path: &Path) -> Failure {
     }
 }
 
-/// A key id as it is, or that of a public key's file.
+/// A key id as it is, or the key id of the public key in a file.
 fn key_id(named: &Path) -> Result<String, Failure> {
     let text = named.to_string_lossy();
     let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);

@@ -103,19 +103,19 @@ impl Named {
         }
     }
 
-    /// For people, as `ls` has it; made safe.
+    /// The text for people, in the style of `ls`; already safe.
     fn text(&self) -> String {
         subject(&self.application, self.channel.as_deref())
     }
 }
 
-/// Reads a version, for clap.
+/// Parses a version, for clap.
 fn version() -> impl Fn(&str) -> Result<u64, String> + Clone + Send + Sync + 'static {
     let takes = "write a whole number; `edgec store ls` lists the versions";
     number(0..=MAX_VERSION, takes)
 }
 
-/// An application for people, made safe.
+/// An application for people; already safe.
 fn subject(name: &str, channel: Option<&str>) -> String {
     let channel = channel.map(|channel| format!(" ({})", word(channel)));
     format!("{}{}", word(name), channel.unwrap_or_default())
@@ -172,8 +172,8 @@ fn print_paths(store: &Store, path: &Path) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The warning that an application's kind changes: hosts of the one kind cannot load the other. The
-/// subject was made safe.
+/// Warns that an application's kind changes: hosts for one kind cannot load the other. The subject
+/// must be safe.
 fn kind_warning(subject: &str, other: OtherKind) -> Failure {
     let (version, before) = (other.version, other.kind.name());
     let now = match other.kind {
@@ -191,7 +191,7 @@ fn kind_warning(subject: &str, other: OtherKind) -> Failure {
     failure.about_safe(subject).hint(hint)
 }
 
-/// A problem with what to do about it.
+/// The failure for a problem, with a hint.
 fn problem_failure(problem: &Problem) -> Failure {
     let failure = store_failure(&problem.error);
     let Some(name) = &problem.name else {

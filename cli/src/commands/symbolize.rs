@@ -1,4 +1,4 @@
-//! `edgec symbolize`: names for addresses and for the lines of a backtrace.
+//! `edgec symbolize`: finds names for addresses and for the lines of a backtrace.
 
 mod log;
 mod names;
@@ -17,8 +17,8 @@ use crate::file_kind::{Wanted, explain};
 use crate::files;
 use crate::render::{self, Format, safe};
 
-/// What the names of addresses may take together, in bytes (8 MiB). They are printed as one table
-/// or document, so all of them are held at once.
+/// The maximum size of all names of addresses together, in bytes (8 MiB). They are printed as one
+/// table or document, so all of them are in memory at once.
 const MAX_NAMES_LEN: usize = 8 << 20;
 
 /// Name the functions of addresses and backtraces, with a debug file
@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     format: Format,
 }
 
-/// What lies at an address, or why that is not known.
+/// The function at an address, or why it is unknown.
 #[derive(Serialize)]
 struct Row {
     address: String,
@@ -77,7 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Ok(ExitCode::SUCCESS);
     }
     let mut names = Names::new(MAX_NAMES_LEN);
-    // One that is wrong leaves the others their answers.
+    // If one address is wrong, the others still get their answers.
     let rows = arguments.addresses.iter().map(|text| {
         let place = Address::parse(text, &files).and_then(|address| match address.place(&info) {
             Some(place) => names
@@ -116,7 +116,7 @@ fn print(rows: &[Row], format: Format) {
     wrong.for_each(|failure| failure.tell(format));
 }
 
-/// Does not verify the artifact: it has crashed, so it has run already.
+/// Does not verify the artifact: it has crashed, so it has already run.
 fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
     let file = files::read_artifact(path)?;
     let artifact = Artifact::decode(&file).map_err(|error| {
@@ -136,11 +136,11 @@ fn check_build_id(info: &DebugInfo<'_>, path: &Path) -> Result<(), Failure> {
         .hint("use the debug file that was written beside this artifact"))
 }
 
-/// The files that the debug file is about, by their names.
+/// The names of the files that the debug file is about.
 struct Files {
-    /// The artifact that was named, else every `.cwasm`.
+    /// The artifact that the user named, else every `.cwasm`.
     artifact: Option<String>,
-    /// The image in a store.
+    /// The image's name in a store.
     image: String,
 }
 
@@ -153,7 +153,7 @@ impl Files {
         }
     }
 
-    /// Whether a text ends with the name of one of them.
+    /// Whether a text ends with one of these names.
     fn end(&self, text: &str) -> bool {
         let ends = |name: &str| {
             let before = text.strip_suffix(name);
@@ -168,12 +168,12 @@ impl Files {
     }
 }
 
-/// A place, as a crash report or a profile gives it.
+/// A place in a crash report or a profile.
 #[derive(Clone, Copy)]
 enum Address {
-    /// From the start of the file.
+    /// Bytes from the start of the file.
     File(u64),
-    /// From the start of the code.
+    /// Bytes from the start of the code.
     Text(u64),
 }
 
@@ -207,7 +207,7 @@ impl Address {
 
 fn hexadecimal(text: &str) -> Option<u64> {
     let digits = text.strip_prefix("0x")?;
-    // `from_str_radix` takes a sign.
+    // `from_str_radix` would accept a sign.
     let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
     u64::from_str_radix(digits, 16).ok().filter(|_| plain)
 }

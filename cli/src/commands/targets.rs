@@ -1,4 +1,4 @@
-//! `edgec targets`: the CPUs that edgec compiles for, and which of them a host can run.
+//! `edgec targets`: lists the CPUs that edgec compiles for, and which of them a host can run.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,7 +31,7 @@ struct Entry {
     tier: u8,
     cpu_features: Vec<&'static str>,
     cranelift_flags: Vec<&'static str>,
-    /// The first target that has byte for byte the same code.
+    /// The first target with the same code, byte for byte.
     #[serde(skip_serializing_if = "Option::is_none")]
     same_code_as: Option<&'static str>,
     page_size: u64,
@@ -52,7 +52,7 @@ struct Answer {
 #[serde(rename_all = "camelCase")]
 struct Fit {
     runs: bool,
-    /// What the CPU lacks; for another family, nothing.
+    /// The features that the CPU lacks. Empty for another family.
     missing: Vec<String>,
     #[serde(flatten)]
     entry: Entry,
@@ -109,7 +109,8 @@ fn entry(target: &'static Target) -> Entry {
     }
 }
 
-/// The targets that run there, best first, and then the others of the registry, in its order.
+/// The targets that the host can run, best first, and then the other targets in the order of the
+/// registry.
 fn answer(host: &Host) -> Answer {
     let cpu: &HostCpu = host.profile.cpu();
     let fit = cpu.targets();
@@ -139,7 +140,7 @@ fn text(answer: &Answer) -> String {
         features => features.join(", "),
     };
     let head = ["TARGET", "RUNS", "SAME CODE AS", "LACKS"].map(str::to_owned);
-    // Of other families only their absence would be news.
+    // Targets of other families never run here, so only the host's family is listed.
     let family = answer.targets.iter();
     let family = family.filter(|fit| fit.runs || !fit.missing.is_empty());
     let rows = family.enumerate().map(|(place, fit)| {

@@ -1,4 +1,4 @@
-//! `edgec validate`: whether edgec would compile an input.
+//! `edgec validate`: says whether edgec would compile an input.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `edgec verify`: whether artifacts may be loaded, check by check.
+//! `edgec verify`: says whether artifacts may be loaded, check by check.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Every file that is read, where `-` is standard input.
+    /// Every file that the verb reads. `-` is standard input.
     fn reads(&self) -> Vec<PathBuf> {
         let host = self.host.iter().flatten();
         self.artifacts
@@ -72,10 +72,10 @@ struct Report {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signatures: Vec<AcceptedSignature>,
     policy: PolicyReport,
-    /// What trusted keys have signed; absent when not enough of them have.
+    /// The identity that trusted keys have signed. `None` if not enough of them have signed.
     #[serde(skip_serializing_if = "Option::is_none")]
     manifest: Option<Manifest>,
-    /// In what the image and the manifest differ from what was made again.
+    /// The differences between the artifact and its rebuild.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     differences: Vec<Difference>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,7 +156,7 @@ fn examine_file(
 }
 
 impl Report {
-    /// Nothing is checked yet.
+    /// A report without any check.
     fn new(artifact: &str, trust: &Trust) -> Self {
         Self {
             artifact: artifact.to_owned(),
@@ -191,7 +191,7 @@ impl Report {
         }
     }
 
-    /// Adds what came of making a verified artifact again.
+    /// Adds the result of the rebuild of a verified artifact.
     fn compare(&mut self, rebuild: &Rebuild, manifest: &Manifest, image: &[u8]) {
         let input = rebuild.input();
         let rebuilt = guarded(|| rebuild.differences(manifest, image));
@@ -204,7 +204,7 @@ impl Report {
             Ok(found) => {
                 let mut message = format!("not what {} compiles to here", safe(input));
                 for it in &found {
-                    // One line each, whatever the manifest says.
+                    // One line for each side, whatever the manifest says.
                     let side = |side: &Option<String>| side.as_deref().map_or("-".to_owned(), safe);
                     let (stated, made) = (side(&it.a), side(&it.b));
                     message.push_str(&format!("\n{}: {stated}, made: {made}", it.at));
@@ -219,7 +219,7 @@ impl Report {
                 self.differences = found;
                 (Status::Failed, evidence)
             }
-            // What was not checked is not named.
+            // Checks that were not made are not named.
             Err(failure) if failure.exit() == Exit::Environment => {
                 return self.refuse(failure.or_about_safe(&self.artifact));
             }
@@ -237,7 +237,7 @@ impl Report {
         self.error.get_or_insert(failure);
     }
 
-    /// Adds the answer of a host to a verified artifact's report.
+    /// Adds a host's answer to a verified artifact's report.
     fn ask(&mut self, host: &Host, manifest: &Manifest) {
         let (status, found) = match host.profile.can_run(manifest) {
             Ok(()) => (
@@ -255,8 +255,8 @@ impl Report {
     }
 }
 
-/// What the artifact itself gives as the cause. Its maker may have written anything there: it
-/// never says that the code may run.
+/// The cause, as far as the artifact's own statements show it. Its maker may have written anything
+/// there, so this never says that the code may run.
 fn rebuild_hint(found: &[Difference]) -> &'static str {
     let at = |name: &str| found.iter().any(|it| it.at == name);
     let versions =
@@ -275,7 +275,7 @@ fn rebuild_hint(found: &[Difference]) -> &'static str {
     }
 }
 
-/// Options of `--rebuild` mean nothing without it.
+/// Makes the options for `--rebuild` require it.
 pub(crate) fn for_rebuild_only(command: clap::Command) -> clap::Command {
     let workers = WorkerArguments::augment_args(clap::Command::new(""));
     let ids: Vec<clap::Id> = workers

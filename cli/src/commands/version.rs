@@ -1,4 +1,4 @@
-//! `edgec version`: the versions of edgec and of its tools.
+//! `edgec version`: prints the versions of edgec and of its tools.
 
 use std::process::ExitCode;
 use std::sync::OnceLock;
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Versions {
     edgec: &'static str,
-    /// Of the artifacts that it writes and reads.
+    /// The format of the artifacts that it writes and reads.
     format: u32,
     tools: Vec<Tool>,
 }

@@ -47,7 +47,7 @@ fn build_failure(error: &BuildError) -> Failure {
     }
 }
 
-/// Why a manifest would be too long for every reader, and what to do about it.
+/// Why a manifest would be too long for any reader, and what to do about it.
 pub(crate) fn room_failure(error: &RoomError) -> Failure {
     match error {
         RoomError::Imports {
@@ -98,7 +98,7 @@ fn quoted(name: &str) -> String {
     format!("`{}`", excerpt(name, 40))
 }
 
-/// Why a host would not accept what was just signed.
+/// Why a host would not accept a newly signed artifact.
 pub(crate) fn self_check_failure(error: &SelfCheckError) -> Failure {
     Failure::rejected("self-check", error)
         .hint("edgec would not accept its own artifact, so nothing was written")
@@ -115,7 +115,7 @@ fn self_audit_failure(error: &SelfAuditError) -> Failure {
     }
 }
 
-/// Why the engine's table in an image is not known; `code` is the failure's code.
+/// Why the engine's table in an image could not be read. `code` is the failure's code.
 pub(crate) fn table_failure(code: &'static str, error: &TableError) -> Failure {
     match error {
         TableError::Engine { found, .. } => Failure::rejected(code, error)
@@ -132,7 +132,7 @@ pub(crate) fn table_failure(code: &'static str, error: &TableError) -> Failure {
     }
 }
 
-/// A host of the fleet would load nothing of this build.
+/// A host of the fleet could load no artifact of this build.
 pub(crate) fn unserved_failure(unserved: &Unserved) -> Failure {
     let unfit = &unserved.unfit;
     Failure::rejected(unfit.code(), unfit)
@@ -140,7 +140,7 @@ pub(crate) fn unserved_failure(unserved: &Unserved) -> Failure {
         .hint("a host of the fleet could not load what is built for it")
 }
 
-/// Why the input of this name was not built again.
+/// Why the input of this name could not be rebuilt.
 pub(crate) fn rebuild_failure(error: RebuildError, input: &str) -> Failure {
     match error {
         RebuildError::OtherInput { .. } => Failure::rejected("rebuild-input", &error)

@@ -1,4 +1,4 @@
-//! Failures of work on a program: why it is refused, or was not compiled, and what to do about it.
+//! Failures of work on a program: why it was refused or not compiled, and what to do about it.
 
 use edgec_compiler::{
     AdaptError, AssembleError, FrontError, HostNeed, InitError, InputError, MachineError,
@@ -11,11 +11,11 @@ use crate::file_kind::{Wanted, explain};
 use crate::render;
 use crate::text_input::without_offsets;
 
-/// What to do when the time for a whole program is up.
+/// What to do when the time for a whole program has run out.
 const MORE_TIME: &str =
     "--compile-timeout SECONDS gives a program more time, for all stages and targets together";
 
-/// What can only be a defect of edgec.
+/// An error that can only be a defect of edgec.
 pub(super) fn defect(error: &dyn std::error::Error) -> Failure {
     Failure::rejected("precompile", error).hint("this is a defect of edgec: please report it")
 }
@@ -49,7 +49,7 @@ pub(super) fn optimize_failure(error: &OptimizeError) -> Failure {
     ))
 }
 
-/// Why the optimized program was not put together, and what to do about it.
+/// Why the optimized program could not be put together, and what to do about it.
 pub(super) fn assemble_failure(error: &AssembleError) -> Failure {
     let (code, more) = match &error.0 {
         WorkerError::Machine(source) => return machine_failure(error, source),
@@ -66,7 +66,7 @@ pub(super) fn assemble_failure(error: &AssembleError) -> Failure {
     Failure::rejected(code, error).hint(format!("{more};\n-O0 leaves all core modules as they are"))
 }
 
-/// Why there is no native code, and what can be done about it.
+/// Why the program could not be compiled, and what to do about it.
 pub(super) fn precompile_failure(error: &PrecompileError) -> Failure {
     let (code, hint) = match error {
         PrecompileError::Compile { .. } => (
@@ -88,7 +88,7 @@ pub(super) fn precompile_failure(error: &PrecompileError) -> Failure {
     Failure::rejected(code, error).hint(hint)
 }
 
-/// What to do if a snapshot is not what it should be.
+/// What to do if a snapshot is malformed.
 pub(super) const INIT_DEFECT: &str =
     "this is a defect of edgec or of Wizer: please report it with the input";
 
@@ -113,7 +113,7 @@ pub(super) fn init_failure(error: &InitError) -> Failure {
     Failure::rejected("init", error).hint(hint)
 }
 
-/// What to do about a `wasm-opt` program that does not start or misses something.
+/// What to do about a `wasm-opt` program that does not start, or that lacks something.
 const NOT_STARTED: &str = match cfg!(feature = "binaryen") {
     true => {
         "--wasm-opt names a program of Binaryen: see that the file is there and \
@@ -127,7 +127,7 @@ const NOT_STARTED: &str = match cfg!(feature = "binaryen") {
     }
 };
 
-/// Why a `wasm-opt` program did not tell its version, and what to do about it.
+/// Why a `wasm-opt` program did not report its version, and what to do about it.
 pub(crate) fn version_failure(error: &VersionError) -> Failure {
     let hint = match error {
         VersionError::Machine(MachineError::Program { message, .. }) => {
@@ -145,7 +145,7 @@ pub(crate) fn version_failure(error: &VersionError) -> Failure {
     Failure::environment("optimizer", error).hint(hint)
 }
 
-/// Why there is no program, and what to do about it.
+/// Why an input gave no program, and what to do about it.
 pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
     match error {
         FrontError::Input(error) => input_failure(error, bytes).quoting(),
@@ -156,7 +156,7 @@ pub(crate) fn front_failure(error: &FrontError, bytes: &[u8]) -> Failure {
     }
 }
 
-/// Why the process that reads inputs gave none.
+/// Why the process that reads inputs failed.
 pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
     let (code, hint) = match error {
         FrontError::Machine { source } => return machine_failure(error, source),
@@ -173,7 +173,7 @@ pub(crate) fn front_end_failure(error: &FrontError) -> Failure {
     Failure::rejected(code, error).hint(hint)
 }
 
-/// Why bytes are not an input.
+/// Why the bytes are not a valid input.
 fn input_failure(error: &InputError, bytes: &[u8]) -> Failure {
     let hint = match error {
         InputError::Empty => "the build that should have written it probably failed",
@@ -282,7 +282,7 @@ fn adapt_failure(error: &AdaptError) -> Failure {
     Failure::rejected("kind", error).hint(hint)
 }
 
-/// Why the component that edgec made of a core module is of no use, and what to do about it.
+/// Why the component that edgec made from a core module cannot be used, and what to do about it.
 fn made_failure(error: &AdaptError) -> Failure {
     let why = match error {
         AdaptError::Unsupported {

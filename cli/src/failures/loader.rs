@@ -49,10 +49,10 @@ pub(crate) fn load_failure(error: &LoadError) -> Failure {
     }
 }
 
-/// What to do where there is no store.
+/// What to do if no store exists.
 const NO_STORE: &str = "`edgec store add` makes one in an empty folder; --store says where it is";
 
-/// The failure with what to do about it.
+/// The failure with a hint.
 pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let exit = match error {
         StoreError::Folder(FolderError::Io { .. }) | StoreError::Absent { .. } => Exit::Environment,
@@ -62,7 +62,7 @@ pub(crate) fn store_failure(error: &StoreError) -> Failure {
     let failure = Failure::new(exit, error.code(), chain(error));
     match error {
         StoreError::Folder(FolderError::Io { source, .. }) => match files::remedy(source.kind()) {
-            // Which may also be about reading.
+            // This error may also come from reading.
             Some(remedy) if source.kind() != ErrorKind::PermissionDenied => failure.hint(remedy),
             _ => failure,
         },

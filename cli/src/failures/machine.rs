@@ -1,6 +1,6 @@
-//! Failures of this machine, in the words of the command line.
+//! Failures of this machine.
 //!
-//! The input is not at fault, so the exit code is 3, and the message names the folder, the limit or
+//! The input is not at fault. So the exit code is 3, and the message names the folder, the limit or
 //! the signal.
 
 use std::error::Error;
@@ -10,7 +10,7 @@ use edgec_compiler::{Limit, MachineError};
 
 use crate::failure::{Exit, Failure, chain};
 
-/// The failure that `cause` led to; `error` says which work was not done.
+/// The failure that `cause` led to. `error` says which work was not done.
 pub(crate) fn machine_failure(error: &dyn Error, cause: &MachineError) -> Failure {
     if let MachineError::Program { program, .. } = cause {
         let hint = format!(
@@ -66,7 +66,7 @@ pub(crate) fn no_thread(error: io::Error) -> Failure {
     machine_failure(&cause, &cause)
 }
 
-/// What to do when a process must be confined, and the system lacks walls.
+/// What to do when a process must be confined, and the system cannot do it.
 const WALLS: &str = "Landlock needs Linux 5.13 and a kernel that has it switched on (`landlock` in \
     /sys/kernel/security/lsm), closed descriptors need Linux 5.9;\n\
     in a container or sandbox, its seccomp profile must allow the calls landlock_create_ruleset, \

@@ -11,7 +11,7 @@ impl From<PackageError> for Failure {
     }
 }
 
-/// A holder that did not sign what it was given with the key that it was said to hold.
+/// The signer did not sign the given bytes with the key that it should have.
 pub(crate) fn bad_signature(error: &BadSignature) -> Failure {
     Failure::rejected("bad-signature", error)
         .hint("another key signed, or other bytes were signed; nothing was written")

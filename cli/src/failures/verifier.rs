@@ -1,5 +1,5 @@
-//! Failures of verifying: artifacts that are refused, policies that are not followed, files that
-//! other users may have written.
+//! Failures of verification: refused artifacts, refused policies, and files that other users may
+//! have written.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub(crate) fn verify_failure_of(error: &VerifyError, file: &[u8]) -> Failure {
     }
 }
 
-/// The failure with what to do about it.
+/// The failure with a hint.
 pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
     let failure = Failure::rejected(error.code(), error);
     let hint = match error {
@@ -62,7 +62,7 @@ pub(crate) fn verify_failure(error: &VerifyError) -> Failure {
     failure.hint(hint)
 }
 
-/// Which version of the engine has the fix, and what follows from it.
+/// Which engine version has the fix, and what this means for the user.
 fn fix(advisory: &Advisory) -> String {
     match advisory.fixed_in(ENGINE_VERSION) {
         Some(fixed) => {
@@ -75,7 +75,7 @@ fn fix(advisory: &Advisory) -> String {
     }
 }
 
-/// What to do about code that an advisory concerns.
+/// What to do about code that an advisory affects.
 pub(crate) fn remedy(advisory: &Advisory) -> String {
     let policy = match advisory.shape {
         Some(_) => "no policy can refuse such code",
@@ -84,7 +84,7 @@ pub(crate) fn remedy(advisory: &Advisory) -> String {
     format!("{}; {policy}", fix(advisory))
 }
 
-/// Why the newest policy seen, in the file `state`, could not be compared or remembered.
+/// Why the newest seen policy, in the file `state`, could not be compared or stored.
 pub(crate) fn state_failure(error: &PolicyStateError, state: &Path) -> Failure {
     let exit = match error {
         PolicyStateError::Io { .. }
@@ -94,7 +94,7 @@ pub(crate) fn state_failure(error: &PolicyStateError, state: &Path) -> Failure {
         } => Exit::Environment,
         _ => Exit::Rejected,
     };
-    // Nothing was, if there is no such file.
+    // Nothing was seen if this file does not exist.
     let seen = format!("what was seen is in {}", state.display());
     let seen = Some(seen).filter(|_| state.symlink_metadata().is_ok());
     let failure = Failure::new(exit, error.code(), chain(error));
@@ -105,7 +105,7 @@ pub(crate) fn state_failure(error: &PolicyStateError, state: &Path) -> Failure {
     }
 }
 
-/// What to do if the newest policy seen cannot be remembered.
+/// What to do if the newest seen policy cannot be stored.
 fn state_remedy(error: &PolicyStateError) -> Option<String> {
     match error {
         PolicyStateError::NoVersion => Some(
@@ -129,7 +129,7 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
     }
 }
 
-/// Why a policy in a file is not followed.
+/// Why the policy in a file is not followed.
 pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
     let failure = Failure::rejected(error.code(), error).about(path.display());
     let failure = match error {
@@ -151,7 +151,7 @@ pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
     }
 }
 
-/// The failure of a file that decides what a host trusts, and that another user may have written.
+/// The failure for a file that decides what a host trusts, and that another user may have written.
 pub(crate) fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> Failure {
     let is_stdin = path.as_os_str() == files::STDIN && path.symlink_metadata().is_err();
     let failure = match error {
@@ -159,7 +159,7 @@ pub(crate) fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> 
             Failure::rejected(GuardError::NotAFile.code(), &GuardError::NotAFile)
         }
         GuardError::Io(error) => return files::cannot("read", path, error),
-        // Such as a shell's `<(…)`, which is a link to a pipe.
+        // Such as `<(…)` in a shell, which is a link to a pipe.
         GuardError::SymbolicLink if leads_to_no_file(path) => {
             Failure::rejected(error.code(), &GuardError::NotAFile)
         }
@@ -183,7 +183,7 @@ pub(crate) fn guard_failure(error: &GuardError, path: &Path, wanted: Wanted) -> 
     }
 }
 
-/// Whether something is there, through links, and is neither a file nor a folder.
+/// Whether the path leads, through links, to something that is neither a file nor a folder.
 fn leads_to_no_file(path: &Path) -> bool {
     let there = path.metadata();
     there.is_ok_and(|there| !there.is_file() && !there.is_dir())

@@ -1,13 +1,13 @@
-//! What to do with a file of another kind than the wanted one.
+//! Hints for a file of the wrong kind.
 
 use super::{FileKind, Wanted};
 
-/// The hint where a debug file is wanted, and the program or its artifact is there.
+/// The hint if a debug file is expected, and the user gave the program or its artifact.
 const GIVE_THE_DEBUG_FILE: &str =
     "give the debug file: `edgec build --debug-file` writes it beside the artifact";
 
 impl FileKind {
-    /// What to do with such a file where another kind is wanted.
+    /// What to do with this file if another kind is expected.
     pub(super) fn hint(self, wanted: Wanted) -> &'static str {
         match wanted {
             Wanted::Program | Wanted::Artifact | Wanted::DebugFile => self.instead_of(wanted),
@@ -36,7 +36,7 @@ impl FileKind {
         }
     }
 
-    /// The hint where a program or something that was built of one is wanted.
+    /// The hint if a program, or a file that was built from a program, is expected.
     fn instead_of(self, wanted: Wanted) -> &'static str {
         match self {
             Self::Empty => "the build or download that should have written it probably failed",

@@ -1,5 +1,5 @@
-//! Whether a whole file is what edgec writes: other tools write DSSE envelopes and PAEs as well, of
-//! the same payload type.
+//! Whether edgec wrote a file, judged by the whole file: other tools also write DSSE envelopes and
+//! PAEs of the same payload type.
 
 use std::fs::File;
 use std::io;
@@ -10,32 +10,32 @@ use edgec_files::{BoundError, read_bounded};
 use edgec_verifier::POLICY_PAYLOAD_TYPE;
 use serde::Deserialize;
 
-/// The longest file that is looked at, in bytes (16 MiB). edgec writes no envelope and no PAE of
-/// this length: `edgec_artifact` has the limits.
+/// The maximum length of a file that is examined, in bytes (16 MiB). edgec writes shorter envelopes
+/// and PAEs: `edgec_artifact` has the limits.
 const MAX_LEN: u64 = 16 << 20;
 
-/// Whether a file is one DSSE envelope about a manifest of edgec, from its first to its last byte.
+/// Whether a file consists of one DSSE envelope about a manifest of edgec.
 pub(super) fn is_envelope(path: &Path) -> io::Result<bool> {
     holds(path, |bytes| {
         Envelope::decode(bytes).is_ok_and(|envelope| is_statement(envelope.payload()))
     })
 }
 
-/// Whether a file is one signed trust policy, from its first to its last byte.
+/// Whether a file consists of one signed trust policy.
 pub(super) fn is_signed_policy(path: &Path) -> io::Result<bool> {
     holds(path, |bytes| {
         Envelope::decode_type(POLICY_PAYLOAD_TYPE, bytes).is_ok()
     })
 }
 
-/// Whether a file is what is signed of an artifact, and nothing else.
+/// Whether a file consists of the bytes to sign for an artifact.
 pub(super) fn is_artifact_pae(path: &Path) -> io::Result<bool> {
     holds(path, |bytes| {
         payload(PAYLOAD_TYPE, bytes).is_some_and(is_statement)
     })
 }
 
-/// Whether a file is what is signed of a trust policy, and nothing else.
+/// Whether a file consists of the bytes to sign for a trust policy.
 pub(super) fn is_policy_pae(path: &Path) -> io::Result<bool> {
     holds(path, |bytes| payload(POLICY_PAYLOAD_TYPE, bytes).is_some())
 }
@@ -48,8 +48,7 @@ fn holds(path: &Path, is_own: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
     }
 }
 
-/// Whether a payload is an in-toto Statement whose predicate is edgec's. That of another version of
-/// edgec is one as well.
+/// Whether a payload is an in-toto Statement with a predicate of edgec, of any version.
 fn is_statement(payload: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Statement {
@@ -66,7 +65,7 @@ fn payload<'b>(payload_type: &str, bytes: &'b [u8]) -> Option<&'b [u8]> {
     let rest = bytes.strip_prefix(before.as_bytes())?;
     let space = rest.iter().position(|byte| *byte == b' ')?;
     let payload = rest.get(space + 1..)?;
-    // Also the length is the one that stands there.
+    // The stated length must be correct too.
     (pae(payload_type, payload) == bytes).then_some(payload)
 }
 

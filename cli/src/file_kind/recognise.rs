@@ -1,4 +1,4 @@
-//! Recognises kinds of files by how they begin, or how an artifact ends.
+//! Recognises kinds of files by their beginning, or by the end of an artifact.
 //!
 //! Sources: the formats' own magic numbers; `file(1)`; `wasmtime-environ`, `obj.rs`, for the images
 //! of Wasmtime.
@@ -11,9 +11,9 @@ use super::{FRONT, FileKind};
 /// The last bytes of an artifact.
 pub(super) const ARTIFACT_END: &[u8] = b"\x89edgec\r\n";
 
-/// The kind of a file, by its front and its last bytes. `None` when it is of no known kind.
+/// The kind of a file, from its front and its last bytes. `None` if the kind is unknown.
 pub(super) fn recognise(bytes: &[u8]) -> Option<FileKind> {
-    // A longer file is not known to its end.
+    // The middle of a longer file is unknown.
     if bytes.len() <= FRONT && bytes.iter().all(u8::is_ascii_whitespace) {
         return Some(FileKind::Empty);
     }
@@ -52,10 +52,10 @@ fn of_magic(bytes: &[u8]) -> Option<FileKind> {
     known.map(|(_, kind)| *kind)
 }
 
-/// With a byte order mark, or as text that begins with a character of ASCII.
+/// With a byte order mark, or as text that begins with an ASCII character.
 fn is_utf16(bytes: &[u8]) -> bool {
     match bytes {
-        // Of UTF-32, two more zeros follow.
+        // In UTF-32, two more zeros follow.
         [0xff, 0xfe, rest @ ..] => !rest.starts_with(&[0, 0]),
         [0xfe, 0xff, ..] => true,
         [a, 0, b, 0, ..] | [0, a, 0, b, ..] => is_of_text(*a) && is_of_text(*b),
@@ -98,7 +98,7 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     let lower = text.get(..16).unwrap_or(text).to_ascii_lowercase();
     Some(if let Some(label) = text.strip_prefix("-----BEGIN ") {
         let first = label.lines().next().unwrap_or_default();
-        // A key on an elliptic curve may stand behind the curve's parameters.
+        // A key on an elliptic curve may follow the curve's parameters.
         let is_behind =
             |line: &str| line.starts_with("-----BEGIN ") && line.contains("PRIVATE KEY");
         match first {
@@ -135,7 +135,7 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     {
         FileKind::HostProfile
     } else if text.contains("\n```") {
-        // A document that quotes code.
+        // This is a document that quotes code.
         return None;
     } else if text.lines().any(is_source) {
         FileKind::Source
@@ -146,7 +146,7 @@ fn of_text(bytes: &[u8]) -> Option<FileKind> {
     })
 }
 
-/// A pointer has under 1024 bytes, and names the file that Git LFS has.
+/// A pointer has under 1024 bytes, and names the file that Git LFS stores.
 ///
 /// Source: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
 fn is_lfs_pointer(text: &str) -> bool {
@@ -155,8 +155,8 @@ fn is_lfs_pointer(text: &str) -> bool {
         && text.lines().any(|line| line.starts_with("oid "))
 }
 
-/// A DSSE envelope, in the spelling of edgec or of another tool. That of edgec begins with the
-/// payload in base64. An artifact's payload is a statement in JSON, a policy's is TOML.
+/// A DSSE envelope, in the spelling of edgec or of another tool. edgec's spelling begins with the
+/// payload in base64. An artifact's payload is a JSON statement, and a policy's is TOML.
 fn of_envelope(text: &str) -> Option<FileKind> {
     /// `{"_type":` in base64.
     const STATEMENT: &str = "eyJfdHlwZSI6";
@@ -174,7 +174,7 @@ fn of_envelope(text: &str) -> Option<FileKind> {
     }
 }
 
-/// Whether a line of a TOML document is this one.
+/// Whether a TOML document has this line.
 fn has_line(text: &str, wanted: &str) -> bool {
     text.lines().any(|line| line.trim() == wanted)
 }
@@ -187,7 +187,7 @@ fn has_field(text: &str, name: &str) -> bool {
     })
 }
 
-/// Whether a line is one of a program in C, C++, Rust, Go or AssemblyScript.
+/// Whether a line is source code in C, C++, Rust, Go or AssemblyScript.
 fn is_source(line: &str) -> bool {
     const BEGINS: &[&str] = &[
         "#include ",

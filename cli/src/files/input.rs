@@ -1,5 +1,5 @@
-//! Reads inputs, artifacts and short texts, each with a bound. A pipe that has no writer counts as
-//! empty: no verb waits for one.
+//! Reads inputs, artifacts and short texts, each with a bound. A pipe without a writer counts as
+//! empty, so no verb waits for one.
 
 use std::io;
 use std::path::Path;
@@ -14,13 +14,13 @@ use crate::file_kind::is_about_signatures;
 use crate::key_material::looks_like;
 use crate::stdin::{STDIN, stdin_once};
 
-/// The longest input that is read, in bytes (1 GiB).
+/// The maximum length of an input, in bytes (1 GiB).
 const MAX_LEN: u64 = 1 << 30;
 
-/// The longest key or policy file that is read, in bytes (1 MiB).
+/// The maximum length of a key file or policy, in bytes (1 MiB).
 const MAX_TEXT_LEN: u64 = 1 << 20;
 
-/// The longest log that is read, in bytes (64 MiB).
+/// The maximum length of a log, in bytes (64 MiB).
 const MAX_LOG_LEN: u64 = 64 << 20;
 
 /// Reads a file, or standard input for `-`.
@@ -41,7 +41,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Why [`read`] would fail before the first byte: there is no such file, or it is a folder.
+/// Why [`read`] would fail before the first byte: the file does not exist, or it is a folder.
 pub(crate) fn unreadable(path: &Path) -> Option<Failure> {
     let error: io::Error = match path.metadata() {
         _ if path.as_os_str() == STDIN => return None,
@@ -52,7 +52,8 @@ pub(crate) fn unreadable(path: &Path) -> Option<Failure> {
     Some(cannot("read", path, &error))
 }
 
-/// Whether an input is a key instead of a program. The text parser's error would show a line of it.
+/// Whether an input is a key instead of a program. The error of the text parser would show a line
+/// of it.
 fn is_key(input: &[u8]) -> bool {
     let text = std::str::from_utf8(input).map_or("", str::trim_start);
     let program = text.is_empty() || text.starts_with(['(', ';', '\0']);
@@ -71,8 +72,8 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     Ok(read_bounded(file, MAX_LEN, len)?)
 }
 
-/// Reads an artifact: a regular file of a length that an artifact may have, or standard
-/// input. A pipe or a device under another name would block, or never end.
+/// Reads an artifact: a regular file with a possible length, or standard input. A pipe or a device
+/// under another name might block or never end.
 pub(crate) fn read_artifact(path: &Path) -> Result<Vec<u8>, Failure> {
     if path.as_os_str() == STDIN {
         return read(path);
@@ -107,7 +108,7 @@ pub(crate) fn read_public(path: &Path) -> Result<String, Failure> {
     match variable(path) {
         Some(name) => key_variable(name).map(|text| text.to_string()),
         None => {
-            // A name that is no file's may be a secret.
+            // If the name is not a file's, it may be a secret.
             if path.as_os_str() != STDIN
                 && let Err(error) = path.metadata()
             {
@@ -118,13 +119,13 @@ pub(crate) fn read_public(path: &Path) -> Result<String, Failure> {
     }
 }
 
-/// Reads a short text file: a policy, say.
+/// Reads a short text file, such as a policy.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     let text = String::from_utf8(read_short(path)?);
     text.map_err(|error| Failure::rejected("not-text", &error.utf8_error()).about(path.display()))
 }
 
-/// Reads a log from standard input. A program writes into it what it likes: it need not be UTF-8.
+/// Reads a log from standard input. A program can write anything into it, so it need not be UTF-8.
 pub(crate) fn read_log() -> Result<Vec<u8>, Failure> {
     let bytes = stdin_once().and_then(|stdin| Ok(read_bounded(stdin, MAX_LOG_LEN, 0)?));
     bytes.map_err(|error| cannot("read", Path::new(STDIN), &error))

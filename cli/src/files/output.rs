@@ -1,5 +1,5 @@
-//! What an output may replace, for every verb: an empty file, or one of the kind that is written.
-//! It replaces no input of the same command, no private key, no program and no unknown file.
+//! What an output may replace, for every verb: an empty file, or a file of the same kind. It never
+//! replaces an input of the same command, a private key, a program or an unknown file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::{STDIN, cannot};
 use crate::failure::Failure;
 use crate::file_kind::{Wanted, in_the_way};
 
-/// Refuses `-` as an output: an artifact or a key must not end up in a terminal's text.
+/// Refuses `-` as an output, because a terminal should not print an artifact or a key.
 pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
     if path.as_os_str() == STDIN {
         return Err(
@@ -22,7 +22,7 @@ pub(crate) fn refuse_dash(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// For what is never overwritten, such as a key.
+/// Refuses a path that exists, for outputs that never overwrite, such as keys.
 pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
     refuse_folder_name(path, Wanted::Key)?;
     match path.symlink_metadata() {
@@ -31,7 +31,7 @@ pub(crate) fn refuse_existing(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// The failure of a new key where a file lies.
+/// The failure to write a new key where a file exists.
 pub(crate) fn exists(path: &Path) -> Failure {
     if let Some(other) = not_a_file(path, Wanted::Key) {
         return other;
@@ -42,7 +42,7 @@ pub(crate) fn exists(path: &Path) -> Failure {
         .hint("choose another name, or move the old key away")
 }
 
-/// Refuses a place where this user may make no file, nor the folders that lead there. Makes
+/// Refuses a path where this user may not make the file or the folders that lead there. Makes
 /// nothing.
 #[cfg(unix)]
 pub(crate) fn refuse_unwritable(path: &Path) -> Result<(), Failure> {
@@ -59,9 +59,9 @@ pub(crate) fn refuse_unwritable(_: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses an output of this kind where a file lies that it must not replace. Verbs ask before they
-/// begin to work, and every file is asked about again before it takes its place. A symbolic link is
-/// replaced itself: what it leads to stays.
+/// Refuses an output of this kind if it would replace a file that it must not. Verbs call this
+/// before they begin to work, and again for each file before it is put in place. A symbolic link is
+/// replaced itself, and its target stays.
 pub(crate) fn refuse_other(path: &Path, kind: Wanted) -> Result<(), Failure> {
     if !path.symlink_metadata().is_ok_and(|there| there.is_file()) {
         return match not_a_file(path, kind) {
@@ -86,7 +86,7 @@ pub(crate) fn refuse_other(path: &Path, kind: Wanted) -> Result<(), Failure> {
         }))
 }
 
-/// The failure of an output in whose place a folder, a pipe or a device lies.
+/// The failure for an output that would replace a folder, a pipe or a device.
 fn not_a_file(path: &Path, kind: Wanted) -> Option<Failure> {
     let there = fs::metadata(path).ok().filter(|there| !there.is_file())?;
     let (what, hint) = match there.is_dir() {
@@ -101,7 +101,7 @@ fn not_a_file(path: &Path, kind: Wanted) -> Option<Failure> {
     Some(failure.about(path.display()).hint(hint))
 }
 
-/// Refuses an output below a file, and one whose name is that of a folder.
+/// Refuses an output below a file, and an output with the name of a folder.
 fn refuse_folder_name(path: &Path, kind: Wanted) -> Result<(), Failure> {
     let above = path.parent().unwrap_or(Path::new(""));
     let there = above.ancestors().find(|it| it.symlink_metadata().is_ok());
@@ -120,14 +120,13 @@ fn refuse_folder_name(path: &Path, kind: Wanted) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Refuses to write over a file that is read or is of another kind, and to read standard input
-/// twice.
+/// Refuses to write over an input or a file of another kind, and to read standard input twice.
 pub(crate) fn spare(read: &[PathBuf], written: &Path, kind: Wanted) -> Result<(), Failure> {
     spare_inputs(read, written)?;
     refuse_other(written, kind)
 }
 
-/// Refuses to write over a file that is read, and to read standard input twice.
+/// Refuses to write over an input, and to read standard input twice.
 pub(crate) fn spare_inputs(read: &[PathBuf], written: &Path) -> Result<(), Failure> {
     refuse_dash(written)?;
     if read.iter().any(|read| same(read, written)) {
@@ -150,7 +149,7 @@ pub(crate) fn refuse_stdin_twice(read: &[PathBuf]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether two names mean one existing file.
+/// Whether two names lead to the same existing file.
 pub(crate) fn same(one: &Path, other: &Path) -> bool {
     match (one.canonicalize(), other.canonicalize()) {
         (Ok(one), Ok(other)) => one == other,

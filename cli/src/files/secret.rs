@@ -21,10 +21,10 @@ use crate::failure::chain;
 use crate::shield::shield;
 use crate::stdin::{STDIN, stdin_once};
 
-/// The prefix of a variable's name where the variable's content is the key.
+/// The prefix before a variable's name, if the variable's content is the key.
 pub(crate) const VARIABLE_PREFIX: &str = "env:";
 
-/// What only its owner may read.
+/// The kinds of secrets that only their owner may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sensitive {
     /// A private key.
@@ -33,18 +33,18 @@ pub(crate) enum Sensitive {
     Passphrase,
 }
 
-/// The longest secret that is read, in bytes (64 KiB).
+/// The maximum length of a secret, in bytes (64 KiB).
 pub(super) const MAX_SECRET_LEN: usize = 1 << 16;
 
-/// Reads a secret's file, and refuses one that others may read or change. A public key's file
-/// passes as a key's. A key may also come from standard input (`-`) or be a variable's content
-/// (`env:NAME`).
+/// Reads a secret's file, and refuses one that others may read or change. The file of a public key
+/// is accepted as a key's. A key may also come from standard input (`-`) or from a variable's
+/// content (`env:NAME`).
 pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<String>, Failure> {
     shield();
     if let Some(variable) = variable(path).filter(|_| kind == Sensitive::Key) {
         return key_variable(variable);
     }
-    // Room for all of it at once: a buffer that grows leaves copies behind.
+    // Allocated for everything at once: a growing buffer would leave copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_SECRET_LEN + 64));
     let mut read = |source: &mut dyn io::Read| match read_bounded_into(
         source,
@@ -71,7 +71,7 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
         let failure = Failure::rejected("not-text", &NotText).about(path.display());
         match bytes.as_slice() {
             [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => failure.hint("it is UTF-16: save it as UTF-8"),
-            // A sequence, of 46 bytes or with a longer length behind it.
+            // A sequence, of 46 bytes or with a longer form of the length.
             [0x30, 0x2e | 0x81 | 0x82, ..] if kind == Sensitive::Key => failure
                 .hint("a key in DER? `openssl pkey -inform DER -in OLD -out NEW.pem` writes PEM"),
             _ => failure,
@@ -85,10 +85,10 @@ pub(crate) fn read_secret(path: &Path, kind: Sensitive) -> Result<Zeroizing<Stri
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// Finds early what is wrong with a private key's file, as far as that is known without its
-/// content: it is missing, unreadable, a folder, or too long. Opens nothing: a pipe gives its
-/// content once. Gives whether others may read or change the file. Then it is not a secret any
-/// more, and [`read_secret`] says why it is refused.
+/// Finds early what is wrong with a private key's file, as far as possible without its content: it
+/// is missing, unreadable, a folder, or too long. Does not open the file, because a pipe gives its
+/// content only once. Returns whether others may read or change the file. Such a key is no longer
+/// secret, and [`read_secret`] says why it is refused.
 pub(crate) fn look_at_key(path: &Path) -> Result<bool, Failure> {
     if let Some(variable) = variable(path) {
         return key_variable(variable).map(|_| false);
@@ -107,8 +107,8 @@ pub(crate) fn look_at_key(path: &Path) -> Result<bool, Failure> {
     Err(cannot_read_key(path, &wrong.into()))
 }
 
-/// Refuses early a file with a passphrase or a PIN that others may read or change. Whether it is
-/// there was asked before.
+/// Refuses early a file with a passphrase or a PIN that others may read or change. The caller has
+/// checked that the file exists.
 pub(crate) fn refuse_shared_secret(path: &Path) -> Result<(), Failure> {
     match path.metadata() {
         Ok(metadata) if path.as_os_str() != STDIN => {
@@ -131,7 +131,7 @@ pub(crate) fn is_for_owner(_: &Path) -> bool {
     false
 }
 
-/// What is known of a file that this user may read.
+/// The metadata of a file that this user may read.
 fn readable(path: &Path) -> io::Result<fs::Metadata> {
     let metadata = path.metadata()?;
     #[cfg(unix)]
@@ -149,7 +149,7 @@ pub(super) fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
     let usage = |message: &str| Failure::usage("key-variable", message);
     let first = |c: char| c.is_ascii_alphabetic() || c == '_';
     let other = |c: char| first(c) || c.is_ascii_digit();
-    // Anything else may be the key itself.
+    // Any other text may be the key itself.
     if !name.starts_with(first) || !name.chars().all(other) {
         let failure = usage("`env:` is not followed by the name of a variable (not shown)");
         return Err(failure.hint("write env:NAME; `./env:NAME` is a file"));
@@ -170,7 +170,7 @@ pub(super) fn key_variable(name: &str) -> Result<Zeroizing<String>, Failure> {
     }
 }
 
-/// Whether a variable's name is written as usual, in capitals: `[A-Z_][A-Z0-9_]*`. Otherwise it may
+/// Whether a variable's name has the usual form, in capitals: `[A-Z_][A-Z0-9_]*`. Otherwise it may
 /// be a secret, from `env:$NAME` in a shell.
 fn is_usual(name: &str) -> bool {
     let usual = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
@@ -190,8 +190,8 @@ pub(super) fn cannot_read_key(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
-/// Whether there is such a file or its folder, or the name has one of the usual endings. A dot
-/// alone says nothing.
+/// Whether the file or its folder exists, or the name has a usual ending. A dot alone does not
+/// count.
 fn looks_like_a_file(path: &Path) -> bool {
     let parent = path.parent().filter(|parent| parent.parent().is_some());
     let ending = path.extension().and_then(std::ffi::OsStr::to_str);
@@ -199,7 +199,7 @@ fn looks_like_a_file(path: &Path) -> bool {
     path.symlink_metadata().is_ok() || ending.is_some_and(known) || parent.is_some_and(Path::is_dir)
 }
 
-/// Says nothing of the text.
+/// The error does not contain the text.
 #[derive(Debug)]
 struct NotText;
 
@@ -211,7 +211,7 @@ impl std::fmt::Display for NotText {
 
 impl std::error::Error for NotText {}
 
-/// Judged by the open file, not by its name. A pipe has no mode to speak of.
+/// Judges the open file, not its name. The mode of a pipe does not matter.
 #[cfg(unix)]
 fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Result<(), Failure> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -239,7 +239,7 @@ fn refuse_if_shared(path: &Path, metadata: &fs::Metadata, kind: Sensitive) -> Re
     }
 }
 
-/// Whether another user can put another of this user's secrets in the place of this one.
+/// Refuses a secret's file if another user could put another of this user's secrets in its place.
 #[cfg(unix)]
 fn refuse_if_replaceable(path: &Path, kind: Sensitive) -> Result<(), Failure> {
     let code = match kind {
@@ -255,8 +255,8 @@ fn refuse_if_replaceable(path: &Path, kind: Sensitive) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a place for a new private key in which no key would be used: another user can put
-/// another key there. Makes nothing.
+/// Refuses a place for a new private key if another user could replace the key there, because edgec
+/// would never read it. Makes nothing.
 #[cfg(unix)]
 pub(crate) fn refuse_place_of_key(path: &Path) -> Result<(), Failure> {
     match way::judge_place_of_secret(path) {

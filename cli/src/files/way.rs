@@ -1,13 +1,13 @@
-//! What to do if other users can put another file in the place of one that is to be relied on.
+//! What to do if other users can replace a file that must be trusted.
 
 use edgec_files::WayError;
 
-/// What to do about the way to a file.
+/// The hint for an unsafe way to a file.
 pub(crate) fn remedy_of_way(error: &WayError) -> String {
     remedy(error, "move the file to")
 }
 
-/// What to do about the way to the place where a key would be made.
+/// The hint for an unsafe way to the place of a new key.
 #[cfg(unix)]
 pub(super) fn remedy_of_place(error: &WayError) -> String {
     remedy(error, "make the key in")

@@ -1,13 +1,12 @@
-//! Dumps of bytes, as `xxd`, `hexdump -C` and `od -t x1` print them: offsets, and bytes behind
-//! them.
+//! Dumps of bytes in the form of `xxd`, `hexdump -C` and `od -t x1`: offsets, followed by bytes.
 
-/// Whether a text begins as a dump does. No name of a file is written so.
+/// Whether a text begins like a dump. No file's name has this form.
 pub(super) fn is_dump(text: &[u8]) -> bool {
     let mut words = text.split(u8::is_ascii_whitespace);
     let Some(first) = words.find(|word| !word.is_empty()) else {
         return false;
     };
-    // A name may stand in front: `key=00000000:`.
+    // A name may come first: `key=00000000:`.
     let offset = first.rsplit(|byte| *byte == b'=').next().unwrap_or(first);
     if !is_offset(offset) {
         return false;
@@ -22,7 +21,7 @@ pub(super) fn is_offset(word: &[u8]) -> bool {
     (6..=16).contains(&digits.len()) && digits.iter().all(|byte| *byte == b'0')
 }
 
-/// How many bytes a word of a dump has; `None` if it is none.
+/// How many bytes a word of a dump has. `None` if it is not such a word.
 pub(super) fn bytes_in(word: &[u8]) -> Option<usize> {
     let is_hex = word.iter().all(u8::is_ascii_hexdigit);
     (is_hex && matches!(word.len(), 2 | 4 | 8 | 16)).then_some(word.len() / 2)

@@ -1,4 +1,4 @@
-//! What a text could be in base64 or hexadecimal.
+//! Decodes what could be base64 or hexadecimal in a text.
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -11,9 +11,9 @@ pub(super) fn decodings(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>>
     let runs = text.split(|byte| !is_base64(*byte));
     let runs = runs.filter(|run| run.len() >= 24);
     let base64 = runs.flat_map(|run| {
-        // A name or a prefix may come before it. A document is found in whatever follows that, if
-        // the letters are put together in the right fours. Bytes are found where they begin: DER
-        // with `M` in base64, and a key of minisign with `RW`.
+        // A name or a prefix may come first. A document is found inside any decoded text, if the
+        // letters are grouped in the right fours. Binary keys are found only at their start: DER
+        // begins with `M` in base64, and a key of minisign with `RW`.
         let begins = move |at: &usize| {
             let rest = run.get(*at..).unwrap_or_default();
             *at < 4 || rest.starts_with(b"M") || rest.starts_with(b"RW")
@@ -29,8 +29,8 @@ pub(super) fn decodings(text: &[u8]) -> impl Iterator<Item = Zeroizing<Vec<u8>>>
     base64.chain(hex)
 }
 
-/// The bytes of a run of hexadecimal digits, also from where PKCS#8 or another sequence with a
-/// version begins: a dump has offsets in front.
+/// The bytes of a run of hexadecimal digits. Also the bytes from the start of PKCS#8 or another
+/// sequence with a version, because offsets of a dump may come first.
 fn hex_decodings(run: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     let begins = |at: &usize| {
         let rest = run.get(*at..).unwrap_or_default();
@@ -55,7 +55,7 @@ fn from_base64(run: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         other => *other,
     });
     let mut letters: Zeroizing<Vec<u8>> = Zeroizing::new(letters.collect());
-    // One letter left over does not make a byte.
+    // One remaining letter does not make a byte.
     if letters.len() % 4 == 1 {
         letters.pop();
     }

@@ -1,4 +1,4 @@
-//! Texts inside of JSON, URLs, HTML or strings of a program: with their characters escaped.
+//! Escaped texts, as in JSON, URLs, HTML or string literals.
 
 use zeroize::Zeroizing;
 
@@ -50,7 +50,7 @@ fn escape(text: &[u8], prefix: usize, digits: usize) -> (u8, usize) {
     }
 }
 
-/// Likewise for `&#10;`.
+/// The same for `&#10;`.
 fn reference(text: &[u8], prefix: usize, radix: u32) -> (u8, usize) {
     let end = text.iter().take(8).position(|byte| *byte == b';');
     let code = end.and_then(|end| text.get(prefix..end));

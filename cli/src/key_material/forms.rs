@@ -1,16 +1,16 @@
-//! What private keys look like, once the encodings around them are removed.
+//! The forms of private keys, after the encodings around them are removed.
 
 use zeroize::Zeroizing;
 
-/// Whether bytes begin as a private key in a binary form.
+/// Whether bytes begin like a private key in a binary form.
 pub(super) fn is_binary(bytes: &[u8]) -> bool {
     is_private_der(bytes) || is_minisign(bytes) || bytes.starts_with(OPENSSH)
 }
 
-/// What OpenSSH's private keys begin with (`PROTOCOL.key`).
+/// The beginning of OpenSSH's private keys (`PROTOCOL.key`).
 const OPENSSH: &[u8] = b"openssh-key-v1\0";
 
-/// Documents that are marked as private keys.
+/// Whether a document is marked as a private key.
 pub(super) fn is_document(text: &[u8]) -> bool {
     let capital = |byte: &u8| match byte.is_ascii() {
         true => byte.to_ascii_uppercase(),
@@ -26,7 +26,8 @@ pub(super) fn is_document(text: &[u8]) -> bool {
         let mut letters = capitals.clone();
         letters.retain(u8::is_ascii_uppercase);
         let letters = std::str::from_utf8(&letters).unwrap_or_default();
-        // A shell splits a document without quotes around it, and leaves `-----BEGIN` alone.
+        // A shell splits a document without quotes around it, and `-----BEGIN` becomes a separate
+        // word.
         let words = text.split_once("-----BEGIN").map_or("", |(_, rest)| rest);
         return letters.contains("PRIVATEKEY") || words.trim().is_empty();
     }
@@ -35,7 +36,8 @@ pub(super) fn is_document(text: &[u8]) -> bool {
     jwk || minisign || text.contains("PUTTY-USER-KEY-FILE") || text.contains("AGE-SECRET-KEY-1")
 }
 
-/// What `openssl pkey -text` prints of a private key, in capitals: its title, or a secret number.
+/// Whether a text, in capitals, is the output of `openssl pkey -text` for a private key: its title,
+/// or a secret number.
 fn is_openssl_text(text: &str) -> bool {
     let behind = |field: &'static str| text.split(field).skip(1);
     let is_title = |rest: &str| rest.is_empty() || rest.starts_with(char::is_whitespace);
@@ -49,15 +51,14 @@ fn is_openssl_text(text: &str) -> bool {
         || behind("PRIVATEEXPONENT:").any(is_number)
 }
 
-/// The beginning of a secret key of minisign (under a passphrase or not) or signify. Public keys
-/// and signatures, of at most 74 bytes, begin with `Ed` and random bytes.
+/// Whether bytes begin like a secret key of minisign (encrypted or not) or signify. Public keys and
+/// signatures have at most 74 bytes, and begin with `Ed` and random bytes.
 fn is_minisign(bytes: &[u8]) -> bool {
     let begins: [&[u8]; 3] = [b"EdScB2", b"Ed\0\0B2", b"EdBK"];
     bytes.len() > 74 && begins.iter().any(|begin| bytes.starts_with(begin))
 }
 
-/// The beginning of PKCS#8, of it under a passphrase (PBES1, PBES2, PKCS#12), of SEC 1, or of
-/// PKCS#1.
+/// Whether bytes begin like PKCS#8, encrypted PKCS#8 (PBES1, PBES2, PKCS#12), SEC 1, or PKCS#1.
 fn is_private_der(bytes: &[u8]) -> bool {
     let sequence = |bytes: &[u8]| -> Option<usize> {
         match *bytes {
@@ -76,7 +77,7 @@ fn is_private_der(bytes: &[u8]) -> bool {
         &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c],
     ];
     match *inner {
-        // Version 0 or 1, then an algorithm; a key of 32 bytes or longer; or a modulus.
+        // Version 0 or 1, then an algorithm, a key of 32 bytes or more, or a modulus.
         [0x02, 0x01, 0x00 | 0x01, 0x30, ..] => true,
         [0x02, 0x01, 0x01, 0x04, length, ..] => length >= 0x18,
         [0x02, 0x01, 0x00, 0x02, length, ..] => length >= 0x40,

@@ -1,4 +1,5 @@
-//! Bytes one by one, as programs print them: `[48, 46, 2]`, `0x30, 0x2e`, `\x30\x2e`, `30-2E-02`.
+//! Lists of bytes in the form in which programs print them: `[48, 46, 2]`, `0x30, 0x2e`,
+//! `\x30\x2e`, `30-2E-02`.
 
 use zeroize::Zeroizing;
 
@@ -13,7 +14,7 @@ const NOTATIONS: [Notation; 2] = [from_decimal, from_hex];
 /// The lists in a text.
 pub(super) fn lists(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     let mut found = Vec::new();
-    // Room for all words at once: a buffer that grows leaves copies behind.
+    // Allocated for all words at once: a growing buffer would leave copies behind.
     let mut list: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(words(text).count()));
     for notation in NOTATIONS {
         // The end counts as a word that is not a byte.
@@ -31,18 +32,18 @@ pub(super) fn lists(text: &[u8]) -> Vec<Zeroizing<Vec<u8>>> {
     found
 }
 
-/// Whether a text is nothing but a list of bytes that are `wanted`.
+/// Whether a text consists of a list of bytes that are `wanted`.
 pub(super) fn is_list(text: &[u8], wanted: fn(&[u8]) -> bool) -> bool {
     let mut list: Zeroizing<Vec<u8>> = Zeroizing::new(Vec::with_capacity(words(text).count()));
     NOTATIONS.into_iter().any(|notation| {
         list.clear();
-        // Stops at the first word that is not a byte: the list is then shorter than the text.
+        // Stops at the first word that is not a byte. Then the list is shorter than the text.
         list.extend(words(text).map_while(notation));
         list.len() == words(text).count() && wanted(&list)
     })
 }
 
-/// How many bytes a text lists; 0 if it is not only a list of bytes.
+/// How many bytes a text lists. 0 if it contains anything else.
 pub(super) fn count(text: &[u8]) -> usize {
     let all = |notation: Notation| words(text).all(|word| notation(word).is_some());
     match NOTATIONS.into_iter().any(all) {
@@ -61,7 +62,7 @@ fn from_decimal(word: &[u8]) -> Option<u8> {
     word.strip_suffix("u8").unwrap_or(word).parse().ok()
 }
 
-/// Two digits, or `0x` or `x` and one or two.
+/// Two digits, or `0x` or `x` and one or two digits.
 fn from_hex(word: &[u8]) -> Option<u8> {
     let word = std::str::from_utf8(word).ok()?;
     let digits = word.strip_prefix('0').unwrap_or(word);

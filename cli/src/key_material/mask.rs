@@ -1,21 +1,22 @@
-//! Hides key material in what is printed. Messages quote arguments, and lines and names of files.
-//! What refuses secrets looks at arguments and at whole files; this looks at the text itself, last.
+//! Hides key material in printed text. Messages quote arguments, lines of files and names of files.
+//! The search for secrets examines arguments and whole files before; this is the last check, on the
+//! text itself.
 //!
-//! Base64 and base32 are looked for, line by line. A seed in hexadecimal looks as a digest does,
-//! and messages name digests. So it is hidden only in messages that quote a file in which no digest
+//! Base64 and base32 are searched line by line. A seed in hexadecimal looks like a digest, and
+//! messages name digests. So it is hidden only in messages that quote a file in which no digest
 //! belongs.
 
 use super::encodings::decodings;
 use super::random::{is_random_run, runs};
 use super::{DEPTH, is_key};
 
-/// What stands where something was hidden.
+/// Replaces the hidden text.
 const MASK: &str = "(not shown)";
 
-/// The shortest run of letters that is looked at, in bytes: 18 bytes in base64.
+/// The shortest run of letters that is examined: 24 letters are 18 bytes in base64.
 const SHORTEST: usize = 24;
 
-/// A text without key material.
+/// The text, with key material hidden.
 pub(crate) fn masked(text: &str) -> String {
     text.split_inclusive('\n').map(masked_line).collect()
 }
@@ -51,7 +52,7 @@ fn masked_line(line: &str) -> String {
         let letters = bytes.get(run.clone()).unwrap_or_default();
         let is_document = || decodings(letters).any(|decoded| is_key(&decoded, DEPTH - 1));
         if is_random_run(bytes, &run) || is_document() {
-            // Letters of base64 are ASCII, so no character is cut.
+            // Letters of base64 are ASCII, so this does not cut a character.
             shown.push_str(line.get(from..run.start).unwrap_or_default());
             shown.push_str(MASK);
             from = run.end;

@@ -1,26 +1,26 @@
-//! Texts that look like random bytes in base64 or base32: a bare seed has no form of its own.
+//! Finds texts that look like random bytes in base64 or base32: a bare seed has no other form.
 //!
-//! Names must pass. They are made of words, so their letters change less often between small ones,
-//! capitals and digits than those of random texts do.
+//! Names must not be taken for random. They consist of words, so their letters change less often
+//! between small letters, capitals and digits.
 
 use std::iter::once;
 use std::ops::Range;
 
 use super::encodings::is_base64;
 
-/// No shorter run of letters is looked at: 40 letters of base64 are 30 bytes.
+/// The shortest run of letters that is examined: 40 letters of base64 are 30 bytes.
 const WINDOW: usize = 40;
-/// Letters of 32 bytes in base32.
+/// The number of base32 letters for 32 bytes.
 const BASE32: usize = 52;
 
-/// Whether a text without white space has random bytes anywhere in it.
+/// Whether a text without white space contains random bytes.
 pub(super) fn has_random(text: &[u8]) -> bool {
     runs(text, WINDOW)
         .iter()
         .any(|run| is_random_run(text, run))
 }
 
-/// Where letters of base64, at least `shortest` in a row, stand in a text.
+/// The runs of at least `shortest` letters of base64 in a text.
 pub(super) fn runs(text: &[u8], shortest: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut begin = 0;
@@ -37,7 +37,7 @@ pub(super) fn runs(text: &[u8], shortest: usize) -> Vec<Range<usize>> {
     found
 }
 
-/// Whether a run of letters in a text is, or has in it, random bytes.
+/// Whether a run of letters in a text consists of or contains random bytes.
 pub(super) fn is_random_run(text: &[u8], run: &Range<usize>) -> bool {
     let letters = text.get(run.clone()).unwrap_or_default();
     let before = text.get(..run.start).unwrap_or_default();
@@ -49,9 +49,9 @@ pub(super) fn is_random_run(text: &[u8], run: &Range<usize>) -> bool {
         || (!is_public(letters) && (holds_random(letters, behind) || holds_base32(letters)))
 }
 
-/// Whether a run begins a path: behind `.`, as in `./` and `../`, or with a second `/` in front,
-/// also as the value of an option (`-o//`, `--output=//`). A text of the length of a seed may begin
-/// with `//` by chance.
+/// Whether a run begins a path: after `.`, as in `./` and `../`, or after a second `/`, also as the
+/// value of an option (`-o//`, `--output=//`). A text of the length of a seed may begin with `//`
+/// by chance.
 fn begins_path(before: &[u8], run: &[u8]) -> bool {
     let value = match run {
         [b'-', name, value @ ..] if name.is_ascii_alphabetic() => value,
@@ -62,9 +62,9 @@ fn begins_path(before: &[u8], run: &[u8]) -> bool {
     doubled || (before.ends_with(b".") && run.starts_with(b"/"))
 }
 
-/// Whether a run is of something public: a key of OpenSSH or in PEM, a certificate, a digest
-/// (<https://www.w3.org/TR/SRI/>), a content id of IPFS, a key of minisign, or the name that a
-/// compiler makes of a function's (Itanium C++ ABI, Rust RFC 2603).
+/// Whether a run is public: a key of OpenSSH or in PEM, a certificate, a digest
+/// (<https://www.w3.org/TR/SRI/>), a content id of IPFS, a key of minisign, or the mangled name of
+/// a function (Itanium C++ ABI, Rust RFC 2603).
 fn is_public(run: &[u8]) -> bool {
     let parts: [&[u8]; 5] = [
         b"-----BEGIN",
@@ -76,7 +76,7 @@ fn is_public(run: &[u8]) -> bool {
     let begins: [&[u8]; 8] = [
         b"sha256-", b"sha384-", b"sha512-", b"baf", b"_Z", b"__Z", b"_R", b"__R",
     ];
-    // Letters of the 42 bytes of a public key of minisign.
+    // The letters of a public key of minisign, which has 42 bytes.
     let is_minisign = run.len() == 56 && run.starts_with(b"RW");
     let has = |part: &&[u8]| run.windows(part.len()).any(|window| window == *part);
     is_minisign || parts.iter().any(has) || begins.iter().any(|begin| run.starts_with(begin))
@@ -95,8 +95,8 @@ fn without_der(run: &[u8]) -> &[u8] {
     }
 }
 
-/// Whether a run of base64 letters has the length of 32 or 64 bytes, and is not a name. A name has
-/// no padding behind it, and changes less often than random text.
+/// Whether a run of base64 letters has the length of 32 or 64 bytes and is not a name. A name has
+/// no padding, and its letters change less often than in random text.
 fn is_seed(run: &[u8], behind: &[u8]) -> bool {
     let changes_at_least = match run.len() {
         43 => 6,
@@ -107,8 +107,8 @@ fn is_seed(run: &[u8], behind: &[u8]) -> bool {
         && (is_padded(behind) || (changes(run) >= changes_at_least && !is_camel_case(run)))
 }
 
-/// Whether random letters stand anywhere in a run, with whatever in front of or behind them. Of
-/// seeds without padding, one in 1,000 passes for a name; of long texts, less.
+/// Whether a run contains random letters, with any text before or after them. Of seeds without
+/// padding, one in 1,000 is taken for a name; of longer texts, fewer.
 fn holds_random(run: &[u8], behind: &[u8]) -> bool {
     // The end of 32 or 64 bytes is padded.
     let end = run.len().checked_sub(43).and_then(|at| run.get(at..));
@@ -125,21 +125,21 @@ fn holds_random(run: &[u8], behind: &[u8]) -> bool {
     })
 }
 
-/// Whether 32 bytes stand in a run in base32 (RFC 4648), which has letters of one kind only.
+/// Whether a run contains 32 bytes in base32 (RFC 4648), which has letters of one kind only.
 fn holds_base32(run: &[u8]) -> bool {
     let is_digit = |byte: &u8| (b'2'..=b'7').contains(byte);
     run.windows(BASE32).any(|window| {
         let capitals = |byte: &u8| byte.is_ascii_uppercase() || is_digit(byte);
         let small = |byte: &u8| byte.is_ascii_lowercase() || is_digit(byte);
-        // Few names are this long without anything between their words, and fewer in capitals.
+        // Few names are this long without a separator between words, and even fewer in capitals.
         (window.iter().all(capitals) && changes(window) >= 2)
             || (window.iter().all(small) && changes(window) >= 8)
     })
 }
 
-/// Whether a text has capitals and small letters, and the other two of one alphabet only: a path
-/// may mix both. Fewer than one random text in a million has under three capitals or under three
-/// small letters.
+/// Whether a text has both capitals and small letters, and only the other two characters of one
+/// alphabet: a path may mix both. Fewer than one random text in a million has under three capitals
+/// or under three small letters.
 fn may_be_random(run: &[u8]) -> bool {
     let has = |letters: &[u8]| run.iter().any(|byte| letters.contains(byte));
     let at_least_three = |is: fn(&u8) -> bool| run.iter().filter(|byte| is(byte)).count() >= 3;
@@ -154,7 +154,7 @@ fn is_padded(behind: &[u8]) -> bool {
     behind.starts_with(b"=") && after.next().is_none_or(|byte| !is_base64(*byte))
 }
 
-/// How often letters change in a way in which few names do: from a small letter to a capital, and
+/// How often letters change in a way that is rare in names: from a small letter to a capital, and
 /// between letters and digits. A name changes at the beginning of a word and around a number. Of
 /// random texts, one in 100,000 has under 6 changes in 43 letters, or under 18 in 86.
 fn changes(run: &[u8]) -> usize {
@@ -168,13 +168,13 @@ fn changes(run: &[u8]) -> usize {
     odd.count()
 }
 
-/// How many letters stand in words: at least four small letters in a row.
+/// How many letters belong to words: at least four small letters in a row.
 fn in_words(run: &[u8]) -> usize {
     let words = run.split(|byte| !byte.is_ascii_lowercase());
     words.map(<[u8]>::len).filter(|length| *length >= 4).sum()
 }
 
-/// Whether a text has twelve hexadecimal digits in a row, as names with digests do, and random
+/// Whether a text has twelve hexadecimal digits in a row. Names with digests have them, and random
 /// texts do not.
 fn has_digest(run: &[u8]) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
@@ -182,8 +182,8 @@ fn has_digest(run: &[u8]) -> bool {
         .any(|part| part.len() >= 12)
 }
 
-/// Whether a text has no digits, and its small letters stand in words: three in a row on average.
-/// Such is `MyApplicationForTheEdge`; of random texts, one in 100,000.
+/// Whether a text has no digits, and its small letters form words: three in a row on average.
+/// `MyApplicationForTheEdge` is an example. One random text in 100,000 has this form.
 fn is_camel_case(run: &[u8]) -> bool {
     let words = run.split(|byte| !byte.is_ascii_lowercase());
     let words = words.filter(|word| !word.is_empty()).count();

@@ -1,4 +1,4 @@
-//! Keys in every form are known, and what is public is not taken for one.
+//! Keys in every form are recognised, and public text is not taken for a key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
@@ -117,7 +117,7 @@ fn a_key_is_known_in_every_form() {
     }
 }
 
-/// Whatever stands in front of a key, or is cut off from it.
+/// Any text may stand before a key, and its end may be cut off.
 #[test]
 fn what_stands_in_front_changes_nothing() {
     let pem = pem();
@@ -152,7 +152,7 @@ fn what_stands_in_front_changes_nothing() {
     }
 }
 
-/// As PowerShell writes it.
+/// UTF-16 text as PowerShell writes it.
 fn utf16(text: &str) -> Vec<u8> {
     let units = std::iter::once(0xfeff).chain(text.encode_utf16());
     units.flat_map(u16::to_le_bytes).collect()
@@ -211,7 +211,7 @@ fn minisign(begin: [u8; 6]) -> String {
     STANDARD.encode([&begin[..], &rest].concat())
 }
 
-/// OpenSSL's headers of other keys, and of one under a passphrase.
+/// OpenSSL's headers of other keys, and of an encrypted one.
 #[test]
 fn other_keys_are_known_by_their_der() {
     for body in [
@@ -295,7 +295,7 @@ fn seeds(count: usize, length: usize) -> Vec<Vec<u8>> {
     (0..count).map(|_| seed()).collect()
 }
 
-/// With padding, no seed passes for a name; without, one in 100,000 may.
+/// With padding, no seed is taken for a name. Without padding, one in 100,000 may be.
 #[test]
 fn seeds_look_random() {
     for length in [32, 64] {

@@ -1,10 +1,10 @@
-//! What a document holds that is no Ed25519 key in PKCS#8 PEM, and what to do about it.
+//! Says what a document holds instead of an Ed25519 key in PKCS#8 PEM, and what to do about it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-/// Of another algorithm, there is nothing to convert.
+/// A key of another algorithm cannot be converted.
 const MAKE: &str = "make a key for artifacts with `edgec keygen -o key.pem`";
 
 /// Object identifiers, each with its tag and length: RFC 8017, RFC 5480, RFC 3279, RFC 8410.
@@ -17,7 +17,7 @@ const ALGORITHMS: [(&[u8], &str); 6] = [
     (&[6, 3, 0x2b, 0x65, 0x71], "Ed448"),
 ];
 
-/// A message and a hint about another key, or about a key in another encoding.
+/// A message and a hint for another key, or for a key in another encoding.
 pub(super) fn what_else(text: &str) -> Option<(String, &'static str)> {
     // `-----BEGIN` in base64.
     if text.trim_start().starts_with("LS0tLS1CRUdJTi") {
@@ -29,7 +29,7 @@ pub(super) fn what_else(text: &str) -> Option<(String, &'static str)> {
     Some((message, MAKE))
 }
 
-/// What the private key in a PEM document is for, if not for Ed25519.
+/// The algorithm of the private key in a PEM document, if it is not Ed25519.
 fn algorithm(pem: &str) -> Option<&'static str> {
     let labels = [
         ("BEGIN RSA PRIVATE KEY", "RSA"),
@@ -41,7 +41,7 @@ fn algorithm(pem: &str) -> Option<&'static str> {
         return Some(*algorithm);
     }
     let (_, body) = pem.split_once("-----BEGIN PRIVATE KEY-----")?;
-    // The algorithm stands in front of the key, in the first 24 bytes.
+    // The algorithm comes before the key, in the first 24 bytes.
     let letters = body.bytes().filter(|byte| !byte.is_ascii_whitespace());
     let letters: Zeroizing<Vec<u8>> = Zeroizing::new(letters.take(32).collect());
     let front = Zeroizing::new(STANDARD.decode(&*letters).ok()?);
@@ -62,7 +62,7 @@ mod tests {
                 "ECDSA",
             ),
             ("-----BEGIN RSA PRIVATE KEY-----\n", "RSA"),
-            // The fronts of what `openssl genpkey` writes.
+            // The beginnings of what `openssl genpkey` writes.
             (
                 "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n",
                 "RSA",

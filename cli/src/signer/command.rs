@@ -1,8 +1,9 @@
 //! A program that signs: `--signer 'COMMAND'`.
 //!
-//! What is to be signed goes to its standard input; 64 bytes, or their base64, come back on its
-//! standard output; its standard error is the user's. The words of the command are the program
-//! and its arguments: quotes group as in a shell, and nothing else that a shell does is done.
+//! The program reads the bytes to sign from its standard input, and writes 64 bytes, or their
+//! base64, to its standard output. Its standard error goes to the user. The words of the command
+//! are the program and its arguments. Quotes group words as in a shell; edgec does nothing else
+//! that a shell does.
 
 use std::io::{self, Read as _, Write as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -15,13 +16,13 @@ use crate::failure::{Exit, Failure};
 use crate::failures::machine::no_thread;
 use crate::secrets;
 
-/// How long a program may take unless `--signer-timeout` says otherwise, in seconds: long
-/// enough for a person to touch a token.
+/// How long a program may take without `--signer-timeout`, in seconds: long enough for a person to
+/// touch a token.
 const DEFAULT_TIMEOUT: u64 = 60;
-/// How much of its output is read, in bytes.
+/// How much of the program's output is read, in bytes.
 const MAX_OUTPUT: u64 = 4096;
 
-/// A program, its arguments, and how long it may take.
+/// A program, its arguments, and its time limit.
 pub(super) struct CommandSigner {
     program: String,
     arguments: Vec<String>,
@@ -45,7 +46,7 @@ impl CommandSigner {
         })
     }
 
-    /// The signature that the program gives back. The caller checks which key made it.
+    /// The signature that the program returns. The caller checks which key made it.
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         let failed = |error: io::Error| Failure::environment("signer", &error).about(&self.program);
         let deadline = Instant::now() + Duration::from_secs(self.timeout);
@@ -55,11 +56,12 @@ impl CommandSigner {
             .stdout(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        // Both ends at once: a program may answer before it has read everything, or never.
+        // Writes and reads at the same time: a program may answer before it has read everything, or
+        // never.
         let mut started = Ok(());
         if let Some(mut input) = child.stdin.take() {
             let message = message.to_vec();
-            // A program that does not read all of it is judged by what it answers.
+            // If a program does not read everything, only its answer counts.
             let write = move || drop(input.write_all(&message));
             started = thread::Builder::new().spawn(write).map(drop);
         }
@@ -68,7 +70,7 @@ impl CommandSigner {
             let read = move || {
                 let mut bytes = Vec::new();
                 let read = output.take(MAX_OUTPUT + 1).read_to_end(&mut bytes);
-                // When the time is over, the receiver is gone.
+                // If the time is over, the receiver no longer exists.
                 drop(sender.send(read.map(|_| bytes)));
             };
             started = started.and_then(|()| thread::Builder::new().spawn(read).map(drop));
@@ -109,8 +111,8 @@ impl CommandSigner {
     }
 }
 
-/// Waits for the end of a process. At the deadline, kills it and returns `None`. Processes that it
-/// started itself are not killed.
+/// Waits for the end of a process. At the deadline, kills it and returns `None`. Does not kill
+/// processes that the process itself started.
 fn wait(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {

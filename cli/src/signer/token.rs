@@ -1,7 +1,7 @@
 //! A PKCS#11 token that signs (PKCS #11 v3.0, `CKM_EDDSA`): the key never leaves it.
 //!
-//! The token's module is loaded when a signature is wanted; nothing of it is linked. Labels say
-//! which token and which key, and must be unambiguous.
+//! edgec loads the token's module only when a signature is needed, and links none of it. Labels say
+//! which token and which key to use, and must be unambiguous.
 
 use std::path::{Path, PathBuf};
 
@@ -26,20 +26,20 @@ pub(super) struct TokenSigner {
     label: String,
 }
 
-/// Refuses a module that is not there. It is loaded when a signature is wanted, and not before: no
-/// process that works on a program may inherit what the module opens.
+/// Refuses a module that does not exist. The module is loaded when a signature is needed, and not
+/// before: no process that works on a program may inherit what the module opens.
 pub(super) fn look(module: &Path) -> Result<(), Failure> {
     file(module).map(drop)
 }
 
-/// A bare name would be looked for wherever the system keeps libraries.
+/// The system would search for a bare name in all of its library folders.
 fn file(module: &Path) -> Result<PathBuf, Failure> {
     let file = module.canonicalize();
     file.map_err(|error| Failure::environment("io", &error).about(module.display()))
 }
 
 impl TokenSigner {
-    /// Logs in, and finds the key and, unless it is `expected`, its public half.
+    /// Logs in, and finds the key and its public half, unless `expected` has the latter.
     pub(super) fn open(
         module: &Path,
         token: &str,
@@ -56,7 +56,7 @@ impl TokenSigner {
         let info = library.get_token_info(slot).map_err(failed)?;
         let session = library.open_ro_session(slot).map_err(failed)?;
         if info.protected_authentication_path() {
-            // A reader with keys of its own asks for the PIN.
+            // A reader with its own keypad asks for the PIN.
             session.login(UserType::User, None).map_err(failed)?;
         } else if info.login_required() {
             let pin = secrets::pin(pin).find(&format!("token {token}"))?;
@@ -78,7 +78,7 @@ impl TokenSigner {
         Ok((signer, public))
     }
 
-    /// What the token gives back. Whose signature it is, if one, is for the caller to ask.
+    /// The token's answer. The caller checks whether it is a signature, and by which key.
     pub(super) fn sign(&self, message: &[u8]) -> Result<[u8; 64], Failure> {
         let mechanism = Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Ed25519));
         let signature = self
@@ -91,7 +91,7 @@ impl TokenSigner {
             .map_err(|_| not_a_signature(&signature).about(format!("key {}", self.label)))
     }
 
-    /// The public half, as the token has it: the object of the same label and id.
+    /// The public half on the token: the object with the same label and id.
     fn public(&self, private: ObjectHandle) -> Result<Result<PublicKey, Failure>, Error> {
         let ids = self.session.get_attributes(private, &[AttributeType::Id])?;
         let same_id: Vec<Attribute> = ids
@@ -122,8 +122,8 @@ impl TokenSigner {
     }
 }
 
-/// `CKA_EC_POINT` of an Edwards key: the bytes of RFC 8032, in newer tokens bare, in older
-/// ones as a DER OCTET STRING.
+/// `CKA_EC_POINT` of an Edwards key: the bytes of RFC 8032. Newer tokens give them as they are, and
+/// older ones as a DER OCTET STRING.
 fn public_key(point: &[u8]) -> Result<PublicKey, Failure> {
     let bytes = match point {
         [0x04, 0x20, rest @ ..] if rest.len() == 32 => rest,
@@ -226,7 +226,8 @@ mod tests {
         for point in [bare, &wrapped] {
             assert!(public_key(point).is_ok_and(|found| found == key));
         }
-        // Of a NIST curve, cut off, with something behind it, and of small order.
+        // A point of a NIST curve, a truncated one, one with bytes after it, and one of small
+        // order.
         for point in [
             &[0x04; 65],
             &bare[..31],

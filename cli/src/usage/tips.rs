@@ -1,5 +1,5 @@
-//! What the parser's errors suggest. The parser's own tips send an unknown option behind `--`,
-//! where it would be the name of a file.
+//! The suggestions in the parser's errors. The parser's own tips would put an unknown option after
+//! `--`, where it would be the name of a file.
 
 use std::ffi::OsString;
 
@@ -9,13 +9,13 @@ use clap::{Arg, Command};
 
 use super::values;
 
-/// The error with tips that lead on. They name options and no values, which may be secrets. `verb`
-/// is the program and the verb, such as `edgec store add`.
+/// The error with useful tips. They name options but no values, because values may be secrets.
+/// `verb` is the program and the verb, such as `edgec store add`.
 pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsString]) -> clap::Error {
     let whole = crate::command();
     let options = options(&whole, verb);
     let wrong = values(&error, ContextKind::InvalidArg);
-    // Of the parser's own tips, such as that another verb has the option.
+    // Keeps some of the parser's own tips, for example that another verb has the option.
     let mut tips = values(&error, ContextKind::Suggested);
     tips.retain(|tip| !tip.starts_with("to pass '"));
     let tip = match (error.kind(), wrong.as_slice()) {
@@ -35,7 +35,7 @@ pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsStrin
         _ => None,
     };
     tips.extend(tip);
-    // An empty list would be an empty line.
+    // An empty list would print an empty line.
     let tips = match tips.is_empty() {
         true => ContextValue::None,
         false => ContextValue::StyledStrs(tips.into_iter().map(StyledStr::from).collect()),
@@ -44,7 +44,7 @@ pub(crate) fn with_tips(mut error: clap::Error, verb: &str, arguments: &[OsStrin
     error
 }
 
-/// What a verb takes besides options: no place is left for an argument.
+/// What a verb takes besides options, if all places for arguments are taken.
 fn places(whole: &Command, verb: &str) -> Option<String> {
     let mut known = whole;
     for name in verb.split(' ').skip(1) {
@@ -64,7 +64,7 @@ fn places(whole: &Command, verb: &str) -> Option<String> {
     })
 }
 
-/// The options of a verb, and those of the verbs around it.
+/// The options of a verb, and those of the outer verbs.
 fn options<'c>(whole: &'c Command, verb: &str) -> Vec<&'c Arg> {
     let mut at = whole;
     let mut options: Vec<&Arg> = at.get_opts().collect();
@@ -78,7 +78,7 @@ fn options<'c>(whole: &'c Command, verb: &str) -> Vec<&'c Arg> {
     options
 }
 
-/// The option of whose name another is one slip away, with its dashes.
+/// The option whose name differs by one slip from another name, with its dashes.
 fn near(options: &[&Arg], wrong: &str) -> Option<String> {
     let wrong = wrong.strip_prefix("--").filter(|wrong| wrong.len() > 2)?;
     let mut names = options.iter().filter_map(|option| option.get_long());
@@ -86,8 +86,8 @@ fn near(options: &[&Arg], wrong: &str) -> Option<String> {
     Some(format!("--{near}"))
 }
 
-/// Whether two names differ by one letter more, less or other, or by two neighbours that changed
-/// places.
+/// Whether two names differ by one letter that was added, removed or replaced, or by two swapped
+/// neighbours.
 fn is_slip(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
@@ -103,7 +103,7 @@ fn is_slip(one: &str, other: &str) -> bool {
     }
 }
 
-/// How to give an option a value that begins with a dash, if one stands behind it.
+/// How to give an option a value that begins with a dash, if such an argument follows it.
 fn with_dash(options: &[&Arg], wrong: &str, arguments: &[OsString]) -> Option<String> {
     let mut pairs = arguments.windows(2).filter_map(|pair| match pair {
         [option, value] if value.as_encoded_bytes().starts_with(wrong.as_bytes()) => {
@@ -117,7 +117,8 @@ fn with_dash(options: &[&Arg], wrong: &str, arguments: &[OsString]) -> Option<St
     ))
 }
 
-/// How to keep an option from the verb's own arguments, if it takes as many values as there are.
+/// How to separate an option from the verb's own arguments, if the option takes any number of
+/// values.
 fn taken(options: &[&Arg], missing: &[String], arguments: &[OsString]) -> Option<String> {
     let own = missing.iter().find(|missing| missing.starts_with('<'))?;
     let greedy = options.iter().filter(|option| {

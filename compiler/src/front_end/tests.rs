@@ -1,4 +1,5 @@
-//! The process that reads inputs answers as this process would, and each of its ends has an error.
+//! The process that reads inputs gives the same answers as this process, and each way in which it
+//! can end has an error.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +28,7 @@ fn steps(level: Level) -> Steps {
     }
 }
 
-/// What the process says is what this process would have found out.
+/// The process gives the same answer as this process.
 #[test]
 fn a_program_is_the_same_in_both_processes() {
     let command = r#"(module
@@ -79,7 +80,7 @@ fn an_error_is_the_same_in_both_processes() {
     assert!(matches!(error, AdaptError::ComponentToModule));
 }
 
-/// The optimizer gets the modules of a small program, without names that it would not keep.
+/// The optimizer gets the modules of a small program, without the names that it would not keep.
 #[test]
 fn what_the_optimizer_gets_comes_back() {
     let text = r#"(component (core module (func $named (export "f"))) (core module))"#;
@@ -97,7 +98,7 @@ fn what_the_optimizer_gets_comes_back() {
         let module = module.as_ref().unwrap();
         assert_eq!(validate(module.bytes.clone()).unwrap().kind(), Kind::Module);
     }
-    // At `-O0` it gets nothing, and the compiler is next.
+    // At `-O0` the optimizer gets no module, and the compiler is next.
     let (_, ahead) = answer(&task(Level::O0), &[text.as_bytes()], prepared).unwrap();
     let Next::Compile(finished) = ahead.next else {
         panic!("{:?}", ahead.next);

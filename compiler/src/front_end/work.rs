@@ -17,23 +17,23 @@ use crate::{
     validate,
 };
 
-/// How an answer begins.
+/// The first byte of an answer.
 pub(super) const DONE: u8 = 0;
 pub(super) const REFUSED: u8 = 1;
 
-/// What is to be done. The input follows.
+/// A task. The input follows.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Task {
-    /// Read and validate the input, and turn it into the requested kind, if any.
+    /// Read and validate the input, and turn it into the requested kind, if there is one.
     Read(Option<KindChoice>),
-    /// The same, and the steps up to the optimizer.
+    /// The same, and the steps before the optimizer.
     Prepare { asked: KindChoice, steps: Steps },
-    /// To check that the input is a program of so many bytes that stands before it, but for its
-    /// state. And the steps up to the optimizer.
+    /// Check that the input differs only in its state from a program of this length, which comes
+    /// before the input. Then take the steps before the optimizer.
     Resume { program: u64, steps: Steps },
 }
 
-/// What stands in front of the bytes of an answer.
+/// The head of an answer. The answer's bytes follow.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Head {
     Read {
@@ -57,7 +57,7 @@ pub(super) enum NextHead {
     Compile(Box<finish::Head>),
 }
 
-/// An error, as the process answers it.
+/// An error in the answer of the process.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Refusal {
     Input(InputError),
@@ -65,12 +65,12 @@ pub(super) enum Refusal {
     Snapshot(SnapshotError),
 }
 
-/// What the worker process does: reads a task and an input from standard input, and answers on
-/// standard output.
+/// The worker process: reads a task and an input from standard input, and answers on standard
+/// output.
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: edgec did not start this process.
+/// The arguments or the streams are invalid: edgec did not start this process.
 pub fn front_end_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     worker::answer::begin_with(arguments)?;
     let message = worker::input()?;
@@ -162,7 +162,8 @@ fn snapshot(program: &[u8], snapshot: &[u8]) -> Result<ValidComponent, SnapshotE
     }
 }
 
-/// The steps up to the optimizer, or up to the compiler if the optimizer gets nothing.
+/// Takes the steps before the optimizer, or all steps before the compiler if the optimizer gets no
+/// module.
 fn ahead(program: ValidComponent, steps: &Steps, out: &mut Writer<'_>) -> AheadHead {
     let begin = Instant::now();
     let parts: Parts = plan(program, steps);

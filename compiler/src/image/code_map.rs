@@ -1,11 +1,11 @@
-//! Which function of which core module each piece of an image's code is.
+//! Maps each piece of an image's code to a function of a core module.
 //!
-//! A debug file knows all of them and their names. The engine's own table, in the image, has
-//! numbers only, and in an image of the `edge` profile only the functions that a host can reach. It
-//! always has the names of exports, by which a host finds them.
+//! A debug file has all functions and their names. The engine's own table in the image has only
+//! numbers, and in an image of the `edge` profile only the functions that a host can reach. It
+//! always has the names of exports, because a host finds exports by name.
 //!
-//! The engine's types decode that table, and trust it. So the table of an unverified image is read
-//! in a process of its own.
+//! The engine's types decode the table, and they trust it. So the table of an unverified image is
+//! read in a separate process.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -23,13 +23,13 @@ use crate::{DebugInfo, Image, Kind};
 /// The code of one function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionCode {
-    /// Number of the core module.
+    /// The number of the core module.
     pub module: u32,
-    /// The function's index in it, imported functions counted.
+    /// The function's index in it. Imported functions count.
     pub index: u32,
-    /// The program's name for it, where that is known.
+    /// The program's name for it, if known.
     pub name: Option<String>,
-    /// Where it begins, in bytes from the start of the code.
+    /// Its start, in bytes from the start of the code.
     pub start: u64,
     /// Its length in bytes.
     pub size: u64,
@@ -39,26 +39,27 @@ pub struct FunctionCode {
 /// image can make the decoder ask for any amount of memory.
 #[derive(Clone, Debug)]
 pub struct CodeMapProcess {
-    /// How it is started.
+    /// How the process is started.
     pub worker: Worker,
 }
 
-/// The longest answer about functions, in bytes (8 MiB). A function takes about ten bytes of it,
-/// and some hundred bytes of memory once it is read. The largest known program has 75,000
-/// functions.
+/// The maximum length of an answer about functions, in bytes (8 MiB). A function takes about ten
+/// bytes of it, and some hundred bytes of memory after it is read. The largest known program has
+/// 75,000 functions.
 const MAX_FUNCTIONS_LEN: u64 = 8 << 20;
 
-/// The longest list of exports, in bytes (16 MiB): the longest known one takes seven.
+/// The maximum length of a list of exports, in bytes (16 MiB). The longest known list takes seven
+/// MiB.
 const MAX_EXPORTS_LEN: u64 = 16 << 20;
 
 impl CodeMapProcess {
-    /// The functions that the engine's table in an image has, by their place; given the bytes of
-    /// the section `.wasmtime.info`.
+    /// The functions in the engine's table of an image, sorted by their place. `info` is the
+    /// content of the section `.wasmtime.info`.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
-    /// this version writes it.
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) if the engine of this version would
+    /// write the table differently.
     pub fn functions(
         &self,
         info: &[u8],
@@ -68,14 +69,14 @@ impl CodeMapProcess {
         self.run("functions", info, kind, MAX_FUNCTIONS_LEN, deadline)
     }
 
-    /// Where the engine enters the code, in bytes from its start: functions of modules and all that
-    /// the compiler puts between them and the host, as the engine's table in an image has them;
-    /// given the bytes of the section `.wasmtime.info`.
+    /// The places where the engine enters the code, in bytes from its start, as the engine's table
+    /// states them. These are the functions of modules, and the code that the compiler adds between
+    /// them and the host. `info` is the content of the section `.wasmtime.info`.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
-    /// this version writes it.
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) if the engine of this version would
+    /// write the table differently.
     pub fn entries(
         &self,
         info: &[u8],
@@ -85,13 +86,13 @@ impl CodeMapProcess {
         self.run("entries", info, kind, MAX_FUNCTIONS_LEN, deadline)
     }
 
-    /// The names of the program's exports as the engine knows them, sorted. `info` is the content
-    /// of the section `.wasmtime.info`.
+    /// The engine's names for the program's exports, sorted. `info` is the content of the section
+    /// `.wasmtime.info`.
     ///
     /// # Errors
     ///
-    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) when the table is not as the engine of
-    /// this version writes it.
+    /// [`ReadError`]: [`Unreadable`](ReadError::Unreadable) if the engine of this version would
+    /// write the table differently.
     pub fn exports(
         &self,
         info: &[u8],
@@ -114,12 +115,12 @@ impl CodeMapProcess {
     }
 }
 
-/// What the worker process does: reads the arguments that [`CodeMapProcess`] gives and a table from
-/// standard input, and answers on standard output.
+/// The worker process: reads the arguments of [`CodeMapProcess`], and a table from standard input,
+/// and answers on standard output.
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: edgec did not start this process.
+/// The arguments or the streams are invalid: edgec did not start this process.
 pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [what, kind] = worker::arguments(arguments)?;
     let kind = Kind::named(&kind).ok_or_else(worker::usage)?;
@@ -134,21 +135,21 @@ pub fn code_map_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
 }
 
 impl Image<'_> {
-    /// As [`CodeMapProcess::functions`], of an image that was just compiled.
+    /// Like [`CodeMapProcess::functions`], for an image that was just compiled.
     ///
     /// # Errors
     ///
-    /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
+    /// [`TrimError::Metadata`] if the engine of this version would write the table differently.
     pub fn functions(&self, kind: Kind) -> Result<Vec<FunctionCode>, TrimError> {
         let info = self.section(metadata::SECTION).unwrap_or_default();
         Ok(functions(info, kind)?)
     }
 
-    /// As [`CodeMapProcess::entries`], of an image that was just compiled.
+    /// Like [`CodeMapProcess::entries`], for an image that was just compiled.
     ///
     /// # Errors
     ///
-    /// [`TrimError::Metadata`] when the table is not as the engine of this version writes it.
+    /// [`TrimError::Metadata`] if the engine of this version would write the table differently.
     pub fn entries(&self, kind: Kind) -> Result<Vec<u32>, TrimError> {
         let info = self.section(metadata::SECTION).unwrap_or_default();
         Ok(entries(info, kind)?)
@@ -196,13 +197,13 @@ fn exports(info: &[u8], kind: Kind) -> Result<BTreeSet<String>, postcard::Error>
     })
 }
 
-/// The table, with fields that can be read.
+/// The same table in a type whose fields are accessible.
 fn own(table: &CompiledFunctionsTable) -> Result<Table, postcard::Error> {
     from_bytes(&to_allocvec(table)?)
 }
 
 impl DebugInfo<'_> {
-    /// Every function of the program, by its place.
+    /// Every function of the program, sorted by its place.
     pub fn functions(&self) -> impl Iterator<Item = FunctionCode> {
         self.symbols.iter().filter_map(|symbol| {
             let (module, index, name) = crate::image::debug_info::parse_name(&symbol.name)?;

@@ -1,11 +1,12 @@
 //! Debug files: data that a backtrace needs and a load does not, in a file beside the artifact.
 //!
-//! An ELF file as other tools read it: symbols whose values are offsets in the image, and so in the
-//! file that a host maps; a build id, which is the fs-verity digest of that image; and the engine's
-//! address map. A reader takes what this file writes and nothing else.
+//! A debug file is an ELF file that other tools can read. Its symbols have offsets in the image as
+//! values, which are also offsets in the file that a host maps. Its build id is the fs-verity
+//! digest of the image. It also has the engine's address map. The reader accepts only files that
+//! the writer here could have written.
 //!
-//! Sources: System V gABI, chapter 4; the note of build ids as `ld --build-id` writes it;
-//! `wasmtime` 48, `compile.rs` (names of symbols).
+//! Sources: System V gABI, chapter 4; the build id note of `ld --build-id`; `wasmtime` 48,
+//! `compile.rs` (names of symbols).
 
 mod lookup;
 mod read;
@@ -16,7 +17,7 @@ use std::borrow::Cow;
 pub use lookup::Lookup;
 pub use read::DebugError;
 
-/// The longest name of a symbol that is kept, in bytes.
+/// The maximum length of a symbol's name, in bytes. Longer names are cut.
 const MAX_NAME_LEN: usize = 4096;
 
 /// Everything that is known about the code of one image.
@@ -26,11 +27,11 @@ pub struct DebugInfo<'a> {
     pub build_id: [u8; 32],
     /// `e_machine` of the image.
     pub(crate) machine: u16,
-    /// Where the code begins in the image, and its length.
+    /// Where the code begins in the image, and the code's length.
     pub(crate) text: (u64, u64),
-    /// The numbers of the core modules that have a name, and the names, by number.
+    /// The numbers and names of the core modules that have names, sorted by number.
     pub(crate) modules: Vec<(u32, Cow<'a, str>)>,
-    /// Functions, by address; none reaches into the next.
+    /// Functions, sorted by address. They do not overlap.
     pub(crate) symbols: Vec<Symbol<'a>>,
     /// The engine's `.wasmtime.addrmap`; empty if there is none.
     pub(crate) address_map: Cow<'a, [u8]>,
@@ -39,44 +40,43 @@ pub struct DebugInfo<'a> {
 /// A piece of code that has a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Symbol<'a> {
-    /// Where it begins, from the start of the code.
+    /// Its start, from the start of the code.
     pub(crate) start: u64,
     /// Its length in bytes.
     pub(crate) size: u64,
-    /// The engine's name, and for a function `::` and the program's.
+    /// The engine's name. For a function, `::` and the program's name follow.
     pub(crate) name: Cow<'a, str>,
 }
 
 /// A place in compiled code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place<'a> {
-    /// What it lies in.
+    /// The function or piece that contains the place.
     pub function: Function<'a>,
-    /// How far behind the function's beginning, in bytes of native code.
+    /// The distance from the function's start, in bytes of native code.
     pub distance: u64,
-    /// Where in the WebAssembly that was compiled (the whole of it, from its first byte).
+    /// The offset in the WebAssembly that was compiled, from the first byte of the whole program.
     pub wasm_offset: Option<u32>,
 }
 
 /// A function of a core module, or a piece of the engine's own code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function<'a> {
-    /// Number of the core module, and the function's index in it; `None` for the engine's code.
+    /// The number of the core module, and the function's index in it; `None` for the engine's code.
     pub index: Option<(u32, u32)>,
     /// The core module's own name.
     pub module: Option<&'a str>,
-    /// The program's name for it, the engine's for its own code.
+    /// The program's name for it, or the engine's name for its own code.
     pub name: Option<&'a str>,
 }
 
 impl DebugInfo<'_> {
-    /// What is at an offset of the image, which is also an offset of the file that it is mapped
-    /// from.
+    /// The place at an offset of the image, which is also an offset of the file that a host maps.
     pub fn at_image_offset(&self, offset: u64) -> Option<Place<'_>> {
         self.at_text_offset(offset.checked_sub(self.text.0)?)
     }
 
-    /// What is at an offset of the code.
+    /// The place at an offset of the code.
     pub fn at_text_offset(&self, offset: u64) -> Option<Place<'_>> {
         let after = self.symbols.partition_point(|s| s.start <= offset);
         let symbol = self.symbols.get(after.checked_sub(1)?)?;
@@ -119,14 +119,14 @@ impl DebugInfo<'_> {
     }
 }
 
-/// A core module's number and its name in a symbol's name, such as `wasm[0]::name`.
+/// The number and the name of a core module, from a symbol's name such as `wasm[0]::name`.
 fn parse_module_name(name: &str) -> Option<(u32, &str)> {
     let (module, name) = name.strip_prefix("wasm[")?.split_once("]::")?;
     Some((module.parse().ok()?, name))
 }
 
-/// The module's number, the function's index and the program's name in a symbol's name, such
-/// as `wasm[0]::function[7]::main`.
+/// The module's number, the function's index and the program's name, from a symbol's name such as
+/// `wasm[0]::function[7]::main`.
 pub(crate) fn parse_name(name: &str) -> Option<(u32, u32, Option<&str>)> {
     let (module, rest) = name.strip_prefix("wasm[")?.split_once("]::function[")?;
     let (function, rest) = rest.split_once(']')?;
@@ -137,7 +137,8 @@ pub(crate) fn parse_name(name: &str) -> Option<(u32, u32, Option<&str>)> {
     Some((module.parse().ok()?, function.parse().ok()?, name))
 }
 
-/// A name as a symbol can have it: strings end at a zero, and a program's names have no limit.
+/// A name in the form that a symbol can have: strings end at a zero, and names in programs have no
+/// limit.
 #[cfg(any(feature = "precompile", test))]
 pub(crate) fn symbol_name(name: &str) -> Cow<'_, str> {
     let end = name.floor_char_boundary(MAX_NAME_LEN);

@@ -1,4 +1,4 @@
-//! Parts that the writers of ELF files share: entries of section tables, and string tables.
+//! Shared by the writers of ELF files: entries of section tables, and string tables.
 //!
 //! Source: System V gABI, chapter 4.
 
@@ -6,7 +6,7 @@ use object::LittleEndian as LE;
 use object::elf::SectionHeader64;
 use object::{U32, U64};
 
-/// An entry of a section table; the rest of it is zero.
+/// An entry of a section table. Its other fields are zero.
 pub(crate) fn section(name: u32, kind: u32, offset: u64, size: u64) -> SectionHeader64<LE> {
     let (zero, wide) = (U32::new(LE, 0), U64::new(LE, 0));
     SectionHeader64 {
@@ -23,7 +23,7 @@ pub(crate) fn section(name: u32, kind: u32, offset: u64, size: u64) -> SectionHe
     }
 }
 
-/// Puts a string at the end of a string table; gives its offset there.
+/// Appends a string to a string table, and returns its offset there.
 pub(crate) fn append(strings: &mut Vec<u8>, text: &str) -> u32 {
     let at = strings.len();
     strings.extend_from_slice(text.as_bytes());

@@ -1,8 +1,8 @@
-//! Reading `.wasmtime.info`, the engine's own description of an image.
+//! Reads `.wasmtime.info`, the engine's own description of an image.
 //!
-//! It is decoded with the engine's types. They trust it: a hostile one can make them allocate what
-//! a length field says, or panic. So the description of an unverified image is read in a worker
-//! only.
+//! It is decoded with the engine's types, and they trust it. A hostile description can make them
+//! panic, or allocate as much as a length field says. So the description of an unverified image is
+//! read only in a worker.
 //!
 //! Source: `wasmtime` 48, `runtime/module.rs`; `wasmtime-environ` 48, `module_artifacts.rs` and
 //! `component/artifacts.rs`.
@@ -17,14 +17,14 @@ use crate::Kind;
 #[cfg(feature = "precompile")]
 pub(crate) const SECTION: &str = ".wasmtime.info";
 
-/// What the section of a core module holds.
+/// The content of the section in the image of a core module.
 pub(crate) type ModuleArtifacts = (CompiledModuleInfo, CompiledFunctionsTable, ModuleTypes);
 
-/// Reads the contents of the section.
+/// Reads the content of the section.
 ///
 /// # Errors
 ///
-/// It is not as the engine of this version writes it.
+/// The engine of this version would write it differently.
 pub(crate) fn decode<A: DeserializeOwned>(section: &[u8]) -> Result<A, postcard::Error> {
     postcard::from_bytes(section)
 }
@@ -36,11 +36,11 @@ pub(crate) enum Metadata {
 }
 
 impl Metadata {
-    /// Reads the contents of the section of an image of this kind.
+    /// Reads the content of the section, in an image of this kind.
     ///
     /// # Errors
     ///
-    /// As [`decode`].
+    /// The same as for [`decode`].
     pub(crate) fn read(section: &[u8], kind: Kind) -> Result<Self, postcard::Error> {
         Ok(match kind {
             Kind::Component => Self::Component(Box::new(decode(section)?)),
@@ -48,7 +48,7 @@ impl Metadata {
         })
     }
 
-    /// Where the functions are in the code.
+    /// The places of the functions in the code.
     #[cfg(feature = "precompile")]
     pub(crate) fn functions(&self) -> &CompiledFunctionsTable {
         match self {
@@ -57,7 +57,7 @@ impl Metadata {
         }
     }
 
-    /// The core modules, by their numbers.
+    /// The core modules, sorted by number.
     #[cfg(feature = "precompile")]
     pub(crate) fn modules(&self) -> Vec<&wasmtime_environ::Module> {
         match self {

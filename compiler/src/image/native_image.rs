@@ -1,10 +1,10 @@
-//! Native code for one target, and what is known of it.
+//! Native code for one target, and facts about it.
 
 use edgec_targets::{EngineProfile, Target};
 
 use crate::Kind;
 
-/// Native code for one target, as the engine maps it: an ELF file.
+/// Native code for one target, in the form that the engine maps: an ELF file.
 #[derive(Clone, Debug)]
 pub struct NativeImage {
     bytes: Vec<u8>,
@@ -16,7 +16,7 @@ pub struct NativeImage {
 }
 
 impl NativeImage {
-    /// What an engine made.
+    /// An image that an engine compiled.
     pub(crate) fn new(
         bytes: Vec<u8>,
         target: &'static Target,
@@ -40,18 +40,18 @@ impl NativeImage {
         &self.bytes
     }
 
-    /// The ELF file, for stages that write it anew.
+    /// The ELF file, for stages that rewrite it.
     pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
 
-    /// The ELF file, taken out.
+    /// The ELF file, by value.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// The same code for another target, if that allows the same CPU features: nothing else of a
-    /// target gets into an image.
+    /// The same code for another target, if that target allows the same CPU features. Nothing else
+    /// of a target affects an image.
     pub fn for_target(self, target: &'static Target) -> Option<Self> {
         let same = self.target.has_code_of(target);
         same.then_some(Self { target, ..self })
@@ -72,12 +72,12 @@ impl NativeImage {
         self.profile
     }
 
-    /// The engine settings that a host must share, by name, sorted.
+    /// The engine settings that a host must share, sorted by name.
     pub fn tunables(&self) -> &[(&'static str, String)] {
         &self.tunables
     }
 
-    /// SHA-256 over what the engine says its code depends on.
+    /// SHA-256 over everything that the engine says its code depends on.
     pub fn compatibility_hash(&self) -> [u8; 32] {
         self.compatibility_hash
     }

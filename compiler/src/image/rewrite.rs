@@ -1,12 +1,12 @@
-//! Rewrites an image: packed closely, and without the parts that a load does not read.
+//! Rewrites an image: packs it closely, and leaves out the parts that a load does not read.
 //!
-//! The engine's writer aligns code to the largest page of the CPU family and puts nothing small in
-//! front of it but its settings; on aarch64 that is 64 KiB of zeros, three times. Here sections
-//! keep their bytes, their alignment and their order in the table; those that fit go into the gap
-//! in front of the code.
+//! The engine's writer aligns code to the largest page of the CPU family, and puts only its
+//! settings before the code. On aarch64 this leaves 64 KiB of zeros, three times. Here, sections
+//! keep their bytes, their alignment and their order in the table. Sections that fit are moved into
+//! the gap before the code.
 //!
-//! Sources: System V gABI, chapter 4; `wasmtime` 48, `code_memory.rs` (what the engine asks of
-//! sections), and `wasmtime-internal-cranelift` 48, `obj.rs` (unwind information lies right behind
+//! Sources: System V gABI, chapter 4; `wasmtime` 48, `code_memory.rs` (the engine's requirements on
+//! sections), and `wasmtime-internal-cranelift` 48, `obj.rs` (unwind information directly follows
 //! the code).
 
 use std::borrow::Cow;
@@ -22,15 +22,14 @@ const TEXT: &str = ".text";
 const UNWIND: &str = ".eh_frame";
 const NAMES: &str = ".shstrtab";
 const HEADER_LEN: u64 = size_of::<FileHeader64<LE>>() as u64;
-/// The largest alignment that is kept, in bytes: no CPU has larger pages for code.
+/// The largest alignment that is accepted, in bytes: no CPU has larger pages for code.
 const MAX_ALIGN: u64 = 1 << 16;
-/// More sections than any compiler writes.
+/// The maximum number of sections: more than any compiler writes.
 const MAX_SECTIONS: usize = 64;
-/// The longest name of a section that is read, in bytes: names are copied, and may overlap in the
-/// file.
+/// The maximum length of a section's name, in bytes. Names are copied, and may overlap in the file.
 const MAX_NAME_LEN: usize = 64;
 
-/// An image, taken apart into sections.
+/// An image, split into sections.
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
     header: FileHeader64<LE>,
@@ -51,16 +50,16 @@ pub enum ImageError {
     /// It is not an ELF file as the engine writes it.
     #[error("malformed image: {what}")]
     Malformed {
-        /// What was read when it failed.
+        /// The part that was read when it failed.
         what: &'static str,
     },
-    /// There is no such section.
+    /// The section does not exist.
     #[error("the image has no section `{name}`")]
     Missing {
         /// The section's name.
         name: String,
     },
-    /// A section speaks of others by their numbers or places, which change.
+    /// A section refers to other sections by their numbers or places, which change.
     #[error("section `{name}` depends on where others are, and cannot be kept")]
     Bound {
         /// The section's name.
@@ -69,7 +68,7 @@ pub enum ImageError {
 }
 
 impl<'a> Image<'a> {
-    /// Takes an image apart.
+    /// Splits an image into sections.
     ///
     /// # Errors
     ///
@@ -100,7 +99,7 @@ impl<'a> Image<'a> {
             if sections.iter().any(|known| known.name == name) {
                 return Err(malformed("section name"));
             }
-            // Rewritten.
+            // This section is written again.
             if name != NAMES {
                 sections.push(Section {
                     name: name.to_owned(),
@@ -119,7 +118,7 @@ impl<'a> Image<'a> {
         self.sections.iter().find(|section| section.name == name)
     }
 
-    /// Every section that has bytes: its name, and those.
+    /// Every section that has bytes: its name and the bytes.
     pub fn sections(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let sections = self.sections.iter();
         sections.map(|section| (&*section.name, &*section.data))
@@ -130,25 +129,25 @@ impl<'a> Image<'a> {
         self.find(name).map(|section| &*section.data)
     }
 
-    /// `e_machine`: the CPU family.
+    /// `e_machine`, which names the CPU family.
     pub fn machine(&self) -> u16 {
         self.header.e_machine.get(LE)
     }
 
-    /// Where the code lies in the image that was parsed: its offset and its length.
+    /// The offset and the length of the code in the image that was parsed.
     pub fn text(&self) -> (u64, u64) {
         let text = self.find(TEXT).map(|text| &text.header);
         text.map_or((0, 0), |text| (text.sh_offset(LE), text.sh_size(LE)))
     }
 
-    /// Leaves a section out; whether there was one.
+    /// Removes a section. Returns whether it existed.
     pub fn drop_section(&mut self, name: &str) -> bool {
         let before = self.sections.len();
         self.sections.retain(|section| section.name != name);
         self.sections.len() != before
     }
 
-    /// Gives a section other bytes.
+    /// Replaces a section's bytes.
     ///
     /// # Errors
     ///
@@ -160,12 +159,12 @@ impl<'a> Image<'a> {
         Ok(())
     }
 
-    /// The image, laid out again. The same sections give the same bytes.
+    /// The image with a new layout. The same sections give the same bytes.
     ///
     /// # Errors
     ///
-    /// [`ImageError::Bound`] for symbol tables and relocations, which number sections, and for
-    /// unwind information, which counts its distance to the code.
+    /// [`ImageError::Bound`] for symbol tables and relocations, which refer to sections by number,
+    /// and for unwind information, which depends on its distance to the code.
     pub fn write(&self) -> Result<Vec<u8>, ImageError> {
         for section in &self.sections {
             let header = &section.header;
@@ -223,16 +222,16 @@ impl<'a> Image<'a> {
         Ok(out)
     }
 
-    /// Where each section begins, and where the last one ends.
+    /// The start of each section, and the end of the last one.
     fn layout(&self) -> (Vec<u64>, u64) {
         let text = self.find(TEXT).filter(|text| !text.data.is_empty());
         let code_at = text.map_or(0, |text| align_up(HEADER_LEN, text.align()));
         let mut offsets = vec![0; self.sections.len()];
-        // In front of the code, as far as there is room.
+        // The gap before the code, as far as sections fit.
         let mut end = HEADER_LEN;
         let mut behind = Vec::new();
         for (offset, section) in offsets.iter_mut().zip(&self.sections) {
-            // Nowhere in particular, and aligned to everything.
+            // An empty section can lie anywhere, and has any alignment.
             if section.data.is_empty() {
                 continue;
             }
@@ -244,12 +243,12 @@ impl<'a> Image<'a> {
                 (*offset, end) = (at, next);
             }
         }
-        // The code first, then whole pages, then the rest.
+        // First the code, then sections aligned to whole pages, then the rest.
         behind.sort_by_key(|(_, section)| (section.name != TEXT, u64::MAX - section.align()));
         for (offset, section) in behind {
             *offset = align_up(end, section.align());
             end = *offset + section.data.len() as u64;
-            // Whole pages become executable, and nothing else is in them.
+            // Whole pages become executable, so nothing else may lie in them.
             if section.name == TEXT {
                 end = align_up(end, section.align());
             }
@@ -268,10 +267,10 @@ fn align_up(offset: u64, align: u64) -> u64 {
     offset.next_multiple_of(align)
 }
 
-/// What is between sections is zero.
+/// Fills the space between sections with zeros.
 fn pad_to(out: &mut Vec<u8>, offset: u64) {
     let offset = usize::try_from(offset).unwrap_or(usize::MAX);
-    // An empty section lies where others do.
+    // An empty section may lie inside another one.
     if offset > out.len() {
         out.resize(offset, 0);
     }
@@ -335,7 +334,8 @@ mod tests {
         let image = compiled("aarch64");
         let once = stripped(&image).write().unwrap();
         assert_eq!(Image::parse(&once).unwrap().write().unwrap(), once);
-        // One page in front of the code, one of code, one of data, and what is small nowhere else.
+        // One page before the code, one of code, one of data, and small sections only before the
+        // code.
         assert!(once.len() < 3 * 65536 + 4096, "{}", once.len());
     }
 

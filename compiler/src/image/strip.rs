@@ -1,8 +1,8 @@
-//! Stripping an image: removes what no load reads. A debug file can keep it.
+//! Strips an image: removes the parts that no load reads. A debug file can keep them.
 //!
 //! The symbol table is for debuggers and profilers. The address map says where in the WebAssembly
-//! an instruction came from. That WebAssembly was made during the build and is gone after it. So
-//! offsets in a backtrace lead nowhere without the debug file.
+//! an instruction came from. That WebAssembly existed only during the build. So without the debug
+//! file, offsets in a backtrace are useless.
 //!
 //! Sources: `wasmtime` 48, `code_memory.rs`, `trap.rs`; `wasmtime-environ` 48, `address_map.rs`.
 
@@ -16,7 +16,7 @@ use crate::image::debug_info::{Symbol, parse_name, symbol_name};
 use crate::worker::wire::{Place, Reader, Writer};
 use crate::{DebugInfo, Image, ImageError, Names, NativeImage};
 
-// The sections that running the code does not need.
+// Sections that are not needed to run the code.
 const SYMBOLS: &str = ".symtab";
 const STRINGS: &str = ".strtab";
 const ADDRESS_MAP: &str = ".wasmtime.addrmap";
@@ -30,14 +30,14 @@ pub struct DebugSections(Arc<Removed>);
 struct Removed {
     /// `e_machine` of the image.
     machine: u16,
-    /// Where the code began in the image, and its length.
+    /// Where the code began in the image, and the code's length.
     text: (u64, u64),
     symbols: Vec<u8>,
     strings: Vec<u8>,
     address_map: Vec<u8>,
 }
 
-/// What stands in front of the bytes, for another process.
+/// The head in front of the bytes, for another process.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Head {
     machine: u16,
@@ -47,8 +47,7 @@ pub(crate) struct Head {
     address_map: Place,
 }
 
-/// How long the names of symbols are on average, at most, in bytes: names may overlap, and are
-/// copied.
+/// The maximum average length of a symbol's name, in bytes: names may overlap, and are copied.
 const AVERAGE_NAME: usize = 256;
 
 impl NativeImage {
@@ -88,8 +87,8 @@ impl DebugSections {
         Some(Self(Arc::new(removed)))
     }
 
-    /// The debug information of the image. [`DebugInfo::place`] then says which stripped image it
-    /// is for; nothing may change that image afterwards.
+    /// The debug information of the image. [`DebugInfo::place`] then says to which stripped image
+    /// it belongs. That image must not change afterwards.
     ///
     /// # Errors
     ///
@@ -112,8 +111,8 @@ impl DebugSections {
 }
 
 impl DebugInfo<'_> {
-    /// Says which image this is about: one with the code that it was taken from, wherever that lies
-    /// now.
+    /// Says to which image this belongs: an image with the same code, which may lie elsewhere in
+    /// it.
     ///
     /// # Errors
     ///
@@ -141,7 +140,7 @@ fn strip(image: &[u8]) -> Result<(Vec<u8>, Removed), ImageError> {
     Ok((image.write()?, removed))
 }
 
-/// The functions of the symbol table, by address, with the program's names for them.
+/// The functions of the symbol table, sorted by address, with the program's names for them.
 fn symbols(removed: &Removed, names: &Names) -> Result<Vec<Symbol<'static>>, ImageError> {
     let malformed = || ImageError::Malformed {
         what: "symbol table",
@@ -174,7 +173,7 @@ fn symbols(removed: &Removed, names: &Names) -> Result<Vec<Symbol<'static>>, Ima
         });
     }
     symbols.sort_by_key(|symbol| (symbol.start, symbol.size));
-    // Functions that were found to be the same share their code; the first name stands.
+    // Identical functions share their code. The first name is kept.
     symbols.dedup_by_key(|symbol| symbol.start);
     Ok(symbols)
 }

@@ -1,15 +1,15 @@
 //! Removes the parts of the engine's metadata that no load, instantiation or call reads.
 //!
-//! Two thirds of a load is the decoding of `.wasmtime.info`, and most of that is one entry
-//! after the other for every function. The engine asks for a function's type and place when it
-//! makes a reference to it, which it does only for functions that *escape*; calls inside
-//! a module were linked when it was compiled. So of the functions behind the last one that
-//! escapes nothing is kept ([`crate::order`] puts them there), and of the others neither
-//! where they came from nor what they were called.
+//! Two thirds of the time of a load is spent on decoding `.wasmtime.info`, and most of that on one
+//! entry for each function. The engine looks up a function's type and place when it makes a
+//! reference to the function. It makes references only to functions that *escape*; calls inside a
+//! module were linked when it was compiled. [`crate::order`] puts the functions that escape first.
+//! So this stage removes the entries after the last function that escapes. For the other functions,
+//! it removes the source places and the names.
 //!
-//! What is left of the readers, all in `wasmtime` 48 (`docs/edge.md` has the list): backtraces
-//! that a host forces although they are off see fewer frames, profilers fewer functions, and
-//! `Module::functions` gives those that are kept. None of them fails.
+//! The remaining readers, all in `wasmtime` 48, are affected like this (`docs/edge.md` has the
+//! list). If a host forces backtraces although they are off, it sees fewer frames. Profilers see
+//! fewer functions. `Module::functions` returns the functions that are kept. None of them fails.
 
 mod functions;
 mod names;
@@ -31,14 +31,14 @@ use crate::{EngineProfile, Image, ImageError, Kind, NativeImage};
 
 const NAMES: &str = ".name.wasm";
 
-/// Why an image cannot be trimmed: each is a defect, of this crate or of the compiler.
+/// Why an image cannot be trimmed. Each reason is a defect, of this crate or of the compiler.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrimError {
     /// The image cannot be read or written.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The metadata is not as the engine of this version writes it.
+    /// The engine of this version would write the metadata differently.
     #[error("the engine's metadata: {0}")]
     Metadata(#[from] postcard::Error),
     /// The result would not match the input.
@@ -47,8 +47,8 @@ pub enum TrimError {
 }
 
 impl NativeImage {
-    /// Removes the parts of an image of the `edge` profile that its hosts do not read; other images
-    /// stay as they are. Call it after the image was stripped.
+    /// Removes the parts of an image of the `edge` profile that its hosts do not read. Other images
+    /// stay unchanged. Call this after the image was stripped.
     ///
     /// # Errors
     ///
@@ -77,11 +77,11 @@ fn trim(image: &[u8], kind: Kind) -> Result<Vec<u8>, TrimError> {
 trait Artifacts: Serialize + for<'a> Deserialize<'a> {
     fn parts(&mut self) -> (&mut CompiledFunctionsTable, Vec<&mut CompiledModuleInfo>);
 
-    /// Leaves out what is of components only.
+    /// Removes what only components have.
     fn trim_component(&mut self) -> Result<(), postcard::Error>;
 
-    /// Puts back from `old` what [`Artifacts::trim_component`] left out; false when something
-    /// is gone that it may not leave out.
+    /// Restores from `old` what [`Artifacts::trim_component`] removed. Returns `false` if something
+    /// else is missing.
     fn restore_component(&mut self, old: &mut Self) -> Result<bool, postcard::Error>;
 }
 
@@ -137,7 +137,7 @@ fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
         functions.truncate(info.module.num_imported_funcs.saturating_add(kept));
         info.module.functions = convert(&functions)?;
         info.func_names = Vec::new();
-        // Read while compiling only: what runs has numbers of its own for types.
+        // Only the compiler reads these types. At run time, types have other numbers.
         info.module.types = Default::default();
         rows.cut(defined_functions(&info.module), kept)?;
     }
@@ -148,7 +148,7 @@ fn trimmed<A: Artifacts>(metadata: &[u8]) -> Result<Vec<u8>, TrimError> {
     Ok(trimmed)
 }
 
-/// How many of the functions that a module defines are kept: up to the last that escapes.
+/// How many of a module's defined functions are kept: up to the last one that escapes.
 fn kept(module: &Module) -> usize {
     let mut escaping = module
         .functions
@@ -164,15 +164,16 @@ fn defined_functions(module: &Module) -> FuncKeyNamespace {
     FuncKey::DefinedWasmFunction(module.module_index, DefinedFuncIndex::new(0)).namespace()
 }
 
-/// From one type to another with the same encoding.
+/// Converts a value to another type with the same encoding.
 fn convert<T: for<'a> Deserialize<'a>>(value: &impl Serialize) -> Result<T, postcard::Error> {
     from_bytes(&to_allocvec(value)?)
 }
 
-/// Holds the trimmed metadata against what it was made of, by the engine's own look-ups:
+/// Compares the trimmed metadata with the original, by the engine's own lookups:
 ///
-/// - every function that the runtime can ask for is where it was, and no other answer is wrong;
-/// - with what was cut put back, it is the same, byte for byte.
+/// - every function that the runtime can look up has the same place, and no other lookup has a
+///   wrong result;
+/// - after everything that was removed is restored, the metadata is the same, byte for byte.
 fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
     let mut old: A = decode(before)?;
     let mut new: A = decode(after)?;
@@ -195,7 +196,7 @@ fn check<A: Artifacts>(before: &[u8], after: &[u8]) -> Result<(), TrimError> {
     Ok(())
 }
 
-/// Every function that the runtime can ask for is where it was.
+/// Checks that every function that the runtime can look up has the same place.
 fn check_places(
     old: &CompiledFunctionsTable,
     new: &CompiledFunctionsTable,
@@ -222,7 +223,7 @@ fn check_places(
         if was != is && !(is.is_none() && may_go(key)) {
             return Err(TrimError::Differs("the place of a function"));
         }
-        // A backtrace that finds a function asks where it came from.
+        // If a backtrace finds a function, it looks up the function's source place.
         let found = was.and_then(|was| new.func_by_text_offset(was.start));
         if found != is.map(|_| key) {
             return Err(TrimError::Differs("the function at a place"));
@@ -235,7 +236,7 @@ fn check_places(
     Ok(())
 }
 
-/// Holds the functions of a module against what they were, and puts back what was cut.
+/// Compares the functions of a module with the original, and restores what was removed.
 fn restore_module(
     old: &mut CompiledModuleInfo,
     new: &mut CompiledModuleInfo,
@@ -301,7 +302,7 @@ mod tests {
         }
         let artifacts: ComponentArtifacts = from_bytes(&after).unwrap();
         let module = &artifacts.static_modules.values().next().unwrap().module;
-        // One import and three functions, of which the last escapes: `order` was not asked.
+        // One import and three functions. The last one escapes, because `order` did not run.
         assert_eq!(module.functions.len(), 4);
         let ordered = crate::order(crate::validate(wat::parse_str(COMPONENT).unwrap()).unwrap());
         let target = edgec_targets::find("aarch64").unwrap();
@@ -311,7 +312,7 @@ mod tests {
         let artifacts: ComponentArtifacts = from_bytes(&metadata(&image)).unwrap();
         let module = &artifacts.static_modules.values().next().unwrap().module;
         assert_eq!(module.functions.len(), 2);
-        // Again there is nothing left to go.
+        // A second run removes nothing.
         let once = image.bytes().to_vec();
         image.trim().unwrap();
         assert_eq!(image.bytes(), once);
@@ -329,7 +330,7 @@ mod tests {
         assert!(matches!(image.trim(), Err(TrimError::Metadata(_))));
     }
 
-    /// The law that every build is held against sees what a wrong cut would be.
+    /// The check that runs in every build notices a wrong cut.
     #[test]
     fn a_wrong_cut_is_seen() {
         let before = metadata(&image(COMPONENT, EngineProfile::Edge));

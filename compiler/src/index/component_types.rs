@@ -1,14 +1,15 @@
-//! The types of components: how deep they are nested, and how many parts are walked for their uses.
+//! The types of components: how deeply they are nested, and how many parts the validator walks for
+//! their uses.
 //!
-//! The validator reads component and instance types that are nested in each other by recursion:
-//! 5,000 of them, 15 KB, overflowed its stack. And it walks a type with all that it refers to
-//! wherever something of that type is imported, exported or passed, where the type itself is taken
-//! from an outer component, and where a canonical function passes it. Imports and exports make all
-//! resources in it anew, in a component type as well. Types can double: 50 uses of a type of
-//! 131,072 parts, 3 KB, took 4 s; 400 imports of one with 500 resources, 32 KB, took 15 s. So the
-//! index spaces are followed here first, and only sizes are kept; types in each other are read
-//! without recursion. Where an index
-//! or a name leads to nothing, the program is not valid, and the validator will say so.
+//! The validator reads nested component and instance types by recursion: 5,000 nested types, in 15
+//! KB, overflowed its stack. Each use of a type walks the type and all types that it refers to. A
+//! type is used if something of that type is imported, exported or passed, if an alias takes it
+//! from an outer component, or if a canonical function passes it. Imports and exports, also in a
+//! component type, create all of their resources anew. The number of parts can double with each
+//! type: 50 uses of a type with 131,072 parts, in 3 KB, took 4 s; 400 imports of a type with 500
+//! resources, in 32 KB, took 15 s. So edgec first follows the index spaces and keeps only sizes. It
+//! reads nested types without recursion. If an index or a name leads to nothing, the program is
+//! invalid, and the validator will report it.
 //!
 //! Source: component model, `Binary.md`; wasmparser 0.254, `readers/component/types.rs` and
 //! `validator/component.rs` (`prepare_instance_import`, `alias_type`, `finish`) and
@@ -30,34 +31,34 @@ use self::size::{RESOURCE, SIMPLE, Type};
 use crate::index::follow::Meaning;
 use crate::index::spaces::{Sort, Spaces};
 
-/// How deep component and instance types may be nested. Components have the same limit.
+/// How deeply component and instance types may be nested. Components have the same limit.
 const MAX_NESTING: usize = 100;
 
-/// The types of a component and of those in it.
+/// Counts the types of a component and of the components in it.
 #[derive(Default)]
 pub(crate) struct ComponentTypes<'a> {
     spaces: Spaces<Type>,
     uses: Uses<'a>,
-    /// Where types are nested too deep. What follows is not read.
+    /// Where types are nested too deeply. The rest is not read.
     too_deep: Option<usize>,
 }
 
-/// What is counted of the types.
+/// The counts of the types.
 #[derive(Default)]
 struct Uses<'a> {
-    /// What is being read, the innermost last.
+    /// The components and types that are being read, the innermost last.
     open: Vec<Open<'a>>,
-    /// What each component and type of one exports.
+    /// The exports of each component, and of each component or instance type.
     exports: Vec<HashMap<&'a str, Type>>,
     /// How many parts are walked for all uses so far.
     used: u64,
 }
 
-/// A component that is being read, or a component or instance type.
+/// A component, or a component or instance type, that is being read.
 #[derive(Default)]
 struct Open<'a> {
     exports: HashMap<&'a str, Type>,
-    /// The parts of what is imported and exported.
+    /// The parts of its imports and exports.
     parts: u64,
 }
 
@@ -74,18 +75,18 @@ impl<'a> ComponentTypes<'a> {
         self.spaces.add(Sort::Component, ty);
     }
 
-    /// The type of what was read.
+    /// The type of the component or type that ends.
     fn finish(&mut self) -> Type {
         self.spaces.end();
         self.uses.finish()
     }
 
-    /// Where types are nested too deep, if they are: the limit, and the offset.
+    /// If types are nested too deeply: the limit and the offset.
     pub(crate) fn too_deep(&self) -> Option<(usize, usize)> {
         self.too_deep.map(|offset| (MAX_NESTING, offset))
     }
 
-    /// Reads a section of a component. Returns how many parts are walked for it.
+    /// Reads a section of a component. Returns how many parts the validator walks for it.
     ///
     /// # Errors
     ///
@@ -98,7 +99,7 @@ impl<'a> ComponentTypes<'a> {
                 let bytes = wasm.get(range.clone()).unwrap_or_default();
                 self.types(BinaryReader::new(bytes, range.start))?;
             }
-            // Of what it adds nothing has a type here, and there may be much of it.
+            // Entries of this section have no type here, and there may be many of them.
             Payload::InstanceSection(_) => {}
             payload => self.spaces.read(payload, &mut self.uses)?,
         }
@@ -107,7 +108,8 @@ impl<'a> ComponentTypes<'a> {
 
     /// Reads the types of a section.
     fn types(&mut self, mut reader: BinaryReader<'a>) -> Result<()> {
-        // What is left to read of the section, and of each type that the reader is inside of.
+        // How many types are left to read in the section, and how many declarations in each type
+        // that is being read.
         let mut left = vec![reader.read_var_u32()?];
         while let Some(last) = left.last_mut() {
             let Some(less) = last.checked_sub(1) else {
@@ -120,7 +122,7 @@ impl<'a> ComponentTypes<'a> {
             };
             *last = less;
             if left.len() > 1 {
-                // A type is declared behind this byte. No other declaration has types in it.
+                // A type declaration follows this byte. No other declaration contains types.
                 if peek(&reader)? != 0x01 {
                     let declaration = reader.read::<ComponentTypeDeclaration<'a>>()?;
                     self.declare(&declaration);
@@ -207,7 +209,7 @@ impl<'a> Meaning<'a> for Uses<'a> {
                 for argument in args.iter() {
                     self.uses(spaces.item(argument.kind, argument.index));
                 }
-                // It exports no more than the component has.
+                // The instance exports no more than the component.
                 let ty = spaces.get(Sort::Component, *component_index);
                 self.uses(ty);
                 ty
@@ -227,7 +229,7 @@ impl<'a> Meaning<'a> for Uses<'a> {
         let ty = match function {
             CanonicalFunction::Lift { type_index, .. } => spaces.get(Sort::Type, *type_index),
             CanonicalFunction::Lower { func_index, .. } => spaces.get(Sort::Func, *func_index),
-            // Types that are read or returned are searched for pointers.
+            // The validator searches types that are read or returned for pointers.
             CanonicalFunction::TaskReturn {
                 result: Some(ComponentValType::Type(ty)),
                 ..
@@ -246,7 +248,7 @@ impl<'a> Uses<'a> {
         self.open.push(Open::default());
     }
 
-    /// What is imported or exported is used, and is a part of what is around it.
+    /// An import or export is used, and is a part of the component or type around it.
     fn import(&mut self, ty: Type) {
         self.uses(ty);
         if let Some(open) = self.open.last_mut() {
@@ -265,7 +267,7 @@ impl<'a> Uses<'a> {
         self.used = self.used.saturating_add(ty.parts);
     }
 
-    /// The type of what was read.
+    /// The type of the component or type that ends.
     fn finish(&mut self) -> Type {
         let open = self.open.pop().unwrap_or_default();
         let number = self.exports.len();
@@ -277,7 +279,7 @@ impl<'a> Uses<'a> {
     }
 }
 
-/// A type that has no component or instance type in it.
+/// A type that contains no component or instance type.
 fn plain(spaces: &Spaces<Type>, ty: &ComponentType<'_>) -> Type {
     let value = |ty: &ComponentValType| match ty {
         ComponentValType::Primitive(_) => 1,
@@ -331,7 +333,7 @@ fn sum<'t>(
     types.fold(0, |all: u64, ty| all.saturating_add(parts(ty)))
 }
 
-/// The byte that comes next.
+/// The next byte.
 fn peek(reader: &BinaryReader<'_>) -> Result<u8> {
     reader.clone().read_u8()
 }

@@ -1,9 +1,9 @@
-//! The follower of index spaces: it reads a component and knows what each index means.
+//! The follower of index spaces: it reads a component, and knows what each index means.
 //!
-//! A pass says with [`Meaning`] what it wants to know of an entry when that is made. The follower
-//! does the rest: it counts the entries, looks indices up, and passes on what is known where an
-//! entry is an alias or an export of another one. So no pass has to know which sections add to
-//! which index space.
+//! With [`Meaning`], a pass says what it wants to know about an entry when the entry is made. The
+//! follower counts the entries and looks up indices. For an alias or an export of another entry, it
+//! passes on what is known about that entry. So passes need not know which sections add to which
+//! index space.
 //!
 //! Source: component model, `Explainer.md`, "Index Spaces", "Alias Definitions" and "Import and
 //! Export Definitions".
@@ -15,9 +15,9 @@ use wasmparser::{
 
 use crate::index::spaces::{Sort, Spaces};
 
-/// What a pass knows of entries. What a method leaves as it is here is not known.
+/// What a pass knows about entries. By default, the methods know nothing.
 pub(crate) trait Meaning<'a> {
-    /// What is known of an entry; by default, nothing.
+    /// What is known about an entry. The default value means nothing.
     type Known: Clone + Default;
 
     /// A core module or component begins.
@@ -26,17 +26,17 @@ pub(crate) trait Meaning<'a> {
     /// A section of a core module or component, before the entries that it adds.
     fn section(&mut self, _: Encoding, _: &Payload<'a>) {}
 
-    /// What began last ends.
+    /// The module or component that began last ends.
     fn leave(&mut self, _: Encoding) -> Self::Known {
         Self::Known::default()
     }
 
-    /// Something is imported.
+    /// An import.
     fn import(&mut self, _: &Spaces<Self::Known>, _: &ComponentImport<'a>) -> Self::Known {
         Self::Known::default()
     }
 
-    /// Something is exported: that is a new entry of its index space.
+    /// An export, which is a new entry of its index space.
     fn export(
         &mut self,
         spaces: &Spaces<Self::Known>,
@@ -45,38 +45,38 @@ pub(crate) trait Meaning<'a> {
         spaces.item(export.kind, export.index)
     }
 
-    /// What an instance exports gets an index.
+    /// An alias of an export of an instance.
     fn alias(&mut self, _instance: &Self::Known, _name: &'a str) -> Self::Known {
         Self::Known::default()
     }
 
-    /// What a core instance exports gets an index.
+    /// An alias of an export of a core instance.
     fn core_alias(&mut self, _instance: &Self::Known, _name: &'a str) -> Self::Known {
         Self::Known::default()
     }
 
-    /// Something of a component around this one gets an index here.
+    /// An alias of an entry of an outer component.
     fn outer(&mut self, _: Sort, known: Self::Known) -> Self::Known {
         known
     }
 
-    /// A component is instantiated, or an instance is made of what there is.
+    /// An instance of a component, or an instance made from existing entries.
     fn instance(&mut self, _: &Spaces<Self::Known>, _: &ComponentInstance<'a>) -> Self::Known {
         Self::Known::default()
     }
 
-    /// A core module is instantiated, or a core instance is made of what there is.
+    /// A core instance of a core module, or one made from existing entries.
     fn core_instance(&mut self, _: &Spaces<Self::Known>, _: &Instance<'a>) -> Self::Known {
         Self::Known::default()
     }
 
-    /// A function is lifted or lowered, or is one of the component model's own.
+    /// A function that is lifted, lowered, or built into the component model.
     fn canonical(&mut self, _: &Spaces<Self::Known>, _: &CanonicalFunction) -> Self::Known {
         Self::Known::default()
     }
 }
 
-/// Follows the indices of a binary from front to back.
+/// Reads a binary from start to end, and follows its indices.
 ///
 /// # Errors
 ///
@@ -115,8 +115,8 @@ pub(crate) fn follow<'a, M: Meaning<'a>>(wasm: &'a [u8], meaning: &mut M) -> Res
 }
 
 impl<K: Clone + Default> Spaces<K> {
-    /// Adds the entries that a section of a component adds. Core modules and components in it are
-    /// added at their end, by who reads them.
+    /// Adds the entries of a component's section. For a core module or component in it, the caller
+    /// adds the entry when it ends.
     ///
     /// # Errors
     ///
@@ -166,8 +166,9 @@ impl<K: Clone + Default> Spaces<K> {
                 }
             }
             Payload::ComponentTypeSection(section) => {
-                // Types are nested in each other. Who wants to know something of them reads them
-                // (`component_types.rs`). Each takes at least one byte, whatever the count says.
+                // Types may be nested. A pass that needs to know about types reads them itself
+                // (`component_types.rs`). Each type takes at least one byte, whatever the count
+                // says.
                 let types = usize::try_from(section.count()).unwrap_or(usize::MAX);
                 for _ in 0..types.min(section.range().len()) {
                     self.add(Sort::Type, K::default());
@@ -178,7 +179,7 @@ impl<K: Clone + Default> Spaces<K> {
         Ok(())
     }
 
-    /// Adds the entry that an alias is.
+    /// Adds the entry for an alias.
     pub(crate) fn alias<'a>(
         &mut self,
         alias: &ComponentAlias<'a>,
@@ -218,13 +219,13 @@ impl<K: Clone + Default> Spaces<K> {
 mod tests {
     use super::*;
 
-    /// Knows the numbers of core modules, and what each core instance is of.
+    /// Knows the number of each core module, and the module of each core instance.
     #[derive(Default)]
     struct Modules {
         count: u32,
-        /// The modules whose exports get an index.
+        /// The modules whose exports have an alias.
         aliased: Vec<Option<u32>>,
-        /// What each component has when it ends.
+        /// The modules and components, in the order in which they end.
         seen: Vec<Encoding>,
     }
 
@@ -279,7 +280,8 @@ mod tests {
         follow(&wasm, &mut modules).unwrap();
         let (module, component) = (Encoding::Module, Encoding::Component);
         assert_eq!(modules.seen, [module, module, component, component]);
-        // Of the import nothing is known. The text's own alias of an export comes first.
+        // Nothing is known about the import. The alias that the text format makes for an export
+        // comes first.
         assert_eq!(modules.aliased, [Some(0), None, Some(0), Some(1)]);
     }
 

@@ -1,17 +1,18 @@
-//! What the engine's front end does while it inlines a component, counted before it does it.
+//! Counts the work of the engine's front end when it inlines a component, before the front end does
+//! this work.
 //!
-//! The front end makes one flat component of all that instantiating a component would make. An
-//! instance that is passed, exported or aliased is copied, with all instances in it; a component
-//! that is passed or captured is copied with all that it captures. So a component that exports its
-//! argument twice doubles it, and thirty of them in a row, 600 bytes, would take all memory. A
-//! component that instantiates its argument twice does the same to the number of instances, and
-//! no count of what is written tells.
+//! The front end makes one flat component from everything that an instantiation of a component
+//! would make. If an instance is passed, exported or aliased, the front end copies it with all
+//! instances in it. If a component is passed or captured, the front end copies it with everything
+//! that it captures. So a component that exports its argument twice doubles the argument, and
+//! thirty such components in a row, in 600 bytes, would take all memory. A component that
+//! instantiates its argument twice doubles the number of instances. The size of the program does
+//! not show this.
 //!
-//! So the same walk is made with shared values in place of copies, and their sizes are added up. It
-//! stops at the first limit, so it takes no more steps than the limits allow.
+//! So this module does the same walk with shared values instead of copies, and adds up their sizes.
+//! It stops at the first limit, so it takes no more steps than the limits allow.
 //!
-//! Of 75 real programs the one that needs most has two instances of components and some thousands
-//! of entries.
+//! Of 75 real programs, the largest one has two instances of components and some thousand entries.
 //!
 //! Source: wasmtime-environ 48, `component/translate/inline.rs`.
 
@@ -25,19 +26,20 @@ use self::read::{Capture, Captures, Definition, Entry, Kind, Named, read};
 use crate::index::beyond::Beyond;
 use crate::index::spaces::{Scope, Sort};
 
-/// The engine's front end inlines every instantiation of a nested component, one by one,
-/// and twice as many a level take a few bytes. Real components make some dozens.
+/// The maximum number of instantiations. The engine's front end inlines every instantiation of a
+/// nested component one by one, and a few bytes double their number. Real components have some
+/// dozens.
 const MAX_INSTANTIATIONS: u64 = 10_000;
 
-/// And walks every entry of a component again for each of its instances. Real components have
-/// some thousands.
+/// The maximum number of steps. The front end walks every entry of a component again for each of
+/// its instances. Real components have some thousands.
 const MAX_STEPS: u64 = 1_000_000;
 
-/// Checks what instantiating a program takes: how many instances, and how many steps.
+/// Checks the number of instances and of steps that an instantiation of a program takes.
 ///
 /// # Errors
 ///
-/// Says which limit it is beyond.
+/// The limit that the program exceeds.
 pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), Beyond> {
     let message = if instantiations > MAX_INSTANTIATIONS {
         format!("instantiating it makes more than {MAX_INSTANTIATIONS} instances")
@@ -52,14 +54,15 @@ pub(crate) fn within(instantiations: u64, steps: u64) -> Result<(), Beyond> {
     Err(Beyond { message, advice })
 }
 
-/// Entries of instances and captured components that are copied. Each takes some 200 bytes.
+/// The maximum number of entries in copies of instances and captured components. Each takes about
+/// 200 bytes.
 const MAX_COPIES: u64 = 1_000_000;
 
-/// Checks what inlining a valid component takes.
+/// Checks the cost of inlining a valid component.
 ///
 /// # Errors
 ///
-/// Says which limit it is beyond.
+/// The limit that the program exceeds.
 pub(crate) fn check(component: &[u8]) -> Result<(), Beyond> {
     let mut captures = Captures::default();
     let definitions = read(component, &mut captures);
@@ -79,12 +82,12 @@ fn copies_too_much() -> Beyond {
     }
 }
 
-/// A value: an instance or component by its number.
+/// A value: the number of an instance or a component.
 #[derive(Clone, Copy, Default)]
 enum Item {
     Instance(usize),
     Component(usize),
-    /// Something else, or something of the host's.
+    /// Another item, or one that the host provides.
     #[default]
     Other,
 }
@@ -106,7 +109,7 @@ struct Component {
 #[derive(Default)]
 struct Frame<'a> {
     definition: usize,
-    /// The entry that comes next.
+    /// The next entry.
     next: usize,
     arguments: HashMap<&'a str, Item>,
     captured: Vec<Item>,
@@ -138,7 +141,7 @@ impl Frame<'_> {
     }
 }
 
-/// What was made so far, and what it took.
+/// Everything that was made so far, and its cost.
 #[derive(Default)]
 struct Inlined<'a> {
     instances: Vec<Instance<'a>>,
@@ -183,7 +186,7 @@ impl<'a> Inlined<'a> {
         Ok(())
     }
 
-    /// Does what an entry says. Returns the component whose instantiation it begins.
+    /// Executes an entry. If it starts an instantiation, returns the component.
     fn step(&mut self, frame: &mut Frame<'a>, entry: &Entry<'a>) -> Option<Frame<'a>> {
         self.steps = self.steps.saturating_add(1);
         match entry {
@@ -250,7 +253,7 @@ impl<'a> Inlined<'a> {
             _ => None,
         };
         let Some(known) = known else {
-            // What the host gives is not inlined.
+            // An item of the host is not inlined.
             frame.spaces.add(Sort::Instance, Item::Other);
             return None;
         };
@@ -298,7 +301,7 @@ impl<'a> Inlined<'a> {
         }
     }
 
-    /// The size of what has these in it.
+    /// The size of an item that contains these items.
     fn size_of_all(&self, items: impl Iterator<Item = Item>) -> u64 {
         items.fold(1, |all: u64, item| all.saturating_add(self.size(item)))
     }

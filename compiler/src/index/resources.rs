@@ -1,8 +1,8 @@
-//! What one instance of a program needs: core instances, memories, tables.
+//! The needs of one instance of a program: core instances, memories, tables.
 //!
 //! A component is a small program that instantiates core modules and other components. This module
-//! follows its static index spaces, so the counts are those of a real instantiation. Imported
-//! modules and components cannot be seen, and make the counts incomplete.
+//! follows its static index spaces, so the counts are those of a real instantiation. The contents
+//! of imported modules and components are unknown, and make the counts incomplete.
 
 use std::rc::Rc;
 
@@ -12,12 +12,12 @@ use wasmparser::{ComponentInstance, Encoding, Instance, MemoryType, Payload, Res
 use crate::index::follow::{Meaning, follow};
 use crate::index::spaces::{Sort, Spaces};
 
-/// More memories and tables than this are counted as this many: nested instantiation
-/// can double at every level, and no pool allows so many.
+/// The maximum number of memories and tables that is counted. Nested instantiation can double them
+/// at every level, and no pool allows so many.
 const MAX_ENTRIES: usize = 10_000;
 
-/// How many entries the lists of all components have together. Each component has its own, also one
-/// that only instantiates another: 900 such components, 20 KB, would take 400 MB.
+/// The maximum length of the lists of all components together. Each component has its own list,
+/// even if it only instantiates another one: 900 such components, in 20 KB, would take 400 MB.
 const MAX_ENTRIES_KEPT: usize = 1_000_000;
 
 /// The needs of one instance.
@@ -31,15 +31,15 @@ pub struct Resources {
     pub tables: Vec<Limits>,
     /// Whether everything could be counted.
     pub complete: bool,
-    /// How many instances of components and core modules are made in all. The engine walks
-    /// them one by one.
+    /// The number of all instances of components and core modules. The engine walks them one by
+    /// one.
     pub(crate) instantiations: u64,
-    /// How many entries of components (aliases, canonical functions, instances, types) and imports
-    /// of core modules are walked for that: once for each instance.
+    /// The number of entries of components (aliases, canonical functions, instances, types) and of
+    /// imports of core modules that the engine walks, once for each instance.
     pub(crate) steps: u64,
 }
 
-/// A minimum and, where one is stated, a maximum.
+/// A minimum, and a maximum if one is stated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// At instantiation.
@@ -48,7 +48,7 @@ pub struct Limits {
     pub maximum: Option<u64>,
 }
 
-/// An entry of an index space of core modules or components: what it needs, when known.
+/// An entry of an index space of core modules or components: its needs, if known.
 type Known = Option<Rc<Resources>>;
 
 impl Resources {
@@ -63,7 +63,7 @@ impl Resources {
         read.ok().and(count.whole).unwrap_or_default()
     }
 
-    /// The needs of a core module or component in which nothing was counted yet.
+    /// The needs of a core module or component that has just begun.
     fn begin(encoding: Encoding) -> Self {
         Self {
             // A core module is one instance of itself.
@@ -74,7 +74,8 @@ impl Resources {
         }
     }
 
-    /// Adds the needs of an instance. `left` is how many entries may still be added to any list.
+    /// Adds the needs of an instance. `left` is how many more entries may be added to all lists
+    /// together.
     fn add(&mut self, other: &Known, left: &mut usize) {
         let Some(other) = other else {
             self.complete = false;
@@ -97,18 +98,18 @@ impl Resources {
     }
 }
 
-/// The count of what a program needs.
+/// Counts the needs of a program.
 struct Count {
     /// The modules and components that are being read, the innermost last.
     open: Vec<Resources>,
-    /// The whole program, when it has ended.
+    /// The needs of the whole program, after it has ended.
     whole: Option<Resources>,
-    /// How many entries may still be added to any list.
+    /// How many more entries may be added to all lists together.
     left: usize,
 }
 
 impl Count {
-    /// Adds the needs of an instance to those of what is read.
+    /// Adds the needs of an instance to the needs of the component that is being read.
     fn add(&mut self, instance: &Known) {
         if let Some(needs) = self.open.last_mut() {
             needs.add(instance, &mut self.left);
@@ -158,7 +159,7 @@ impl<'a> Meaning<'a> for Count {
         {
             self.add(&spaces.get(Sort::Component, *component_index));
         }
-        // What an instance exports is not followed.
+        // Exports of instances are not followed.
         None
     }
 
@@ -170,8 +171,8 @@ impl<'a> Meaning<'a> for Count {
     }
 }
 
-/// The entries of a section that are walked for each instance. Of a core module those are its
-/// imports.
+/// The entries of a section that the engine walks for each instance. In a core module, these are
+/// its imports.
 fn entries(payload: &Payload<'_>) -> u64 {
     u64::from(match payload {
         Payload::InstanceSection(section) => section.count(),
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn lists_of_all_components_stay_bounded() {
-        // Each component instantiates the one before, which has 10,000 memories.
+        // Each component instantiates the one before. The first has 10,000 memories.
         let chain = |last: usize| {
             let memories = "(memory 1)".repeat(100);
             let instances = "(core instance (instantiate $n))".repeat(100);
@@ -261,7 +262,7 @@ mod tests {
                 others.collect::<String>()
             )
         };
-        // With the outermost component, there are two lists more than the number of the last.
+        // With the outermost component, there are two more lists than the number of the last one.
         for (last, memories, complete) in [(98, MAX_ENTRIES, true), (99, 0, false)] {
             let needs = of(&chain(last));
             assert_eq!((needs.memories.len(), needs.complete), (memories, complete));

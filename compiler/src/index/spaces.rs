@@ -1,4 +1,5 @@
-//! The index spaces of a component and of those around it, with what a pass knows of each entry.
+//! The index spaces of a component and of the components around it, with what a pass knows about
+//! each entry.
 //!
 //! Source: component model, `Explainer.md`, "Index Spaces". Core types are not followed: no pass
 //! asks about them.
@@ -23,11 +24,11 @@ pub(crate) enum Sort {
     Type,
 }
 
-/// How many there are.
+/// The number of index spaces.
 const SORTS: usize = 11;
 
 impl Sort {
-    /// Where a definition of this encoding goes.
+    /// The index space for a definition of this encoding.
     pub(crate) fn of_definition(encoding: Encoding) -> Self {
         match encoding {
             Encoding::Module => Self::Module,
@@ -35,7 +36,8 @@ impl Sort {
         }
     }
 
-    /// Where what a component imports or exports goes. Values are not followed.
+    /// The index space for an import or export of a component. `None` for values, which are not
+    /// followed.
     pub(crate) fn of(kind: ComponentExternalKind) -> Option<Self> {
         match kind {
             ComponentExternalKind::Module => Some(Self::Module),
@@ -47,7 +49,7 @@ impl Sort {
         }
     }
 
-    /// Where an alias of something of a component around this one goes.
+    /// The index space for an alias of an entry of an outer component.
     pub(crate) fn of_outer(kind: ComponentOuterAliasKind) -> Option<Self> {
         match kind {
             ComponentOuterAliasKind::CoreModule => Some(Self::Module),
@@ -57,7 +59,7 @@ impl Sort {
         }
     }
 
-    /// Where an alias of what a core instance exports goes.
+    /// The index space for an alias of an export of a core instance.
     pub(crate) fn of_core(kind: ExternalKind) -> Self {
         match kind {
             ExternalKind::Func | ExternalKind::FuncExact => Self::CoreFunc,
@@ -68,7 +70,7 @@ impl Sort {
         }
     }
 
-    /// Where a canonical function goes.
+    /// The index space for a canonical function.
     pub(crate) fn of_canonical(function: &CanonicalFunction) -> Self {
         match function {
             CanonicalFunction::Lift { .. } => Self::Func,
@@ -99,7 +101,7 @@ impl<K: Clone + Default> Scope<K> {
         }
     }
 
-    /// What is known of an entry: nothing if it is not there.
+    /// What is known about an entry. If it does not exist, nothing.
     pub(crate) fn get(&self, sort: Sort, index: u32) -> K {
         let space = self.spaces.get(sort as usize);
         let index = usize::try_from(index).ok();
@@ -108,10 +110,10 @@ impl<K: Clone + Default> Scope<K> {
     }
 }
 
-/// The index spaces of a component that is being read, and of those around it.
+/// The index spaces of the component that is being read, and of those around it.
 #[derive(Debug)]
 pub(crate) struct Spaces<K> {
-    /// The innermost is the last.
+    /// The innermost component is the last.
     scopes: Vec<Scope<K>>,
 }
 
@@ -122,41 +124,41 @@ impl<K> Default for Spaces<K> {
 }
 
 impl<K: Clone + Default> Spaces<K> {
-    /// A component begins, or a type with index spaces of its own.
+    /// A component begins, or a type with its own index spaces.
     pub(crate) fn begin(&mut self) {
         self.scopes.push(Scope::default());
     }
 
-    /// It ends.
+    /// The component or type that began last ends.
     pub(crate) fn end(&mut self) {
         self.scopes.pop();
     }
 
-    /// Adds an entry to the component that is read.
+    /// Adds an entry to the component that is being read.
     pub(crate) fn add(&mut self, sort: Sort, known: K) {
         if let Some(scope) = self.scopes.last_mut() {
             scope.add(sort, known);
         }
     }
 
-    /// As [`add`](Self::add). Values are not followed.
+    /// Like [`add`](Self::add). Ignores values, which are not followed.
     pub(crate) fn add_item(&mut self, kind: ComponentExternalKind, known: K) {
         if let Some(sort) = Sort::of(kind) {
             self.add(sort, known);
         }
     }
 
-    /// What is known of an entry of the component that is read.
+    /// What is known about an entry of the component that is being read.
     pub(crate) fn get(&self, sort: Sort, index: u32) -> K {
         self.outer(sort, 0, index)
     }
 
-    /// As [`get`](Self::get). Of values nothing is known.
+    /// Like [`get`](Self::get). Nothing is known about values.
     pub(crate) fn item(&self, kind: ComponentExternalKind, index: u32) -> K {
         Sort::of(kind).map_or_else(K::default, |sort| self.get(sort, index))
     }
 
-    /// What is known of an entry of the component that is `count` further out.
+    /// What is known about an entry of the component `count` levels further out.
     pub(crate) fn outer(&self, sort: Sort, count: u32, index: u32) -> K {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let scope = self.scopes.iter().rev().nth(count);
@@ -189,7 +191,7 @@ mod tests {
         assert_eq!(spaces.outer(Sort::Func, 1, 0), 8);
         assert_eq!(spaces.next_index(Sort::Module), 1);
         assert_eq!(spaces.next_index(Sort::Func), 0);
-        // Of what is not there nothing is known.
+        // Nothing is known about an entry that does not exist.
         assert_eq!(spaces.get(Sort::Module, 1), 0);
         assert_eq!(spaces.outer(Sort::Module, 2, 0), 0);
         assert_eq!(spaces.item(ComponentExternalKind::Value, 0), 0);

@@ -24,7 +24,7 @@ use crate::{Input, Interface, Kind, ValidComponent, validate};
 
 /// The version of Wasmtime that the adapters come from.
 pub const ADAPTER_VERSION: &str = "48.0.8";
-/// The version of `wit-component`, which makes a component of a core module.
+/// The version of `wit-component`, which makes components from core modules.
 pub const ENCODER_VERSION: &str = "0.254.2";
 
 /// What a core module should become.
@@ -43,7 +43,7 @@ impl KindChoice {
     /// Every choice.
     pub const ALL: [KindChoice; 3] = [KindChoice::Auto, KindChoice::Component, KindChoice::Module];
 
-    /// The name on the command line and in manifests.
+    /// The choice's name on the command line and in manifests.
     pub const fn name(self) -> &'static str {
         match self {
             KindChoice::Auto => "auto",
@@ -53,41 +53,41 @@ impl KindChoice {
     }
 }
 
-/// A valid program and how it came to be one.
+/// A valid program, and how it was made from the input.
 #[derive(Debug)]
 pub struct Adapted {
     /// The program.
     pub component: ValidComponent,
-    /// The adapter that went in, if the input was a core module that needed one.
+    /// The adapter, if the input was a core module that needed one.
     pub adapter: Option<Adapter>,
-    /// What a core module became, and why; `None` for a component.
+    /// The kind that a core module became, and why; `None` for a component.
     pub choice: Option<Choice>,
 }
 
-/// What a core module became, and why.
+/// The kind that a core module became, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// The kind that the user asked for.
     pub asked: KindChoice,
-    /// What decided.
+    /// The reason.
     pub why: Why,
-    /// How the component differs from the core module. Only a component that the user or the
-    /// module's component types ask for may differ.
+    /// How the component differs from the core module. It differs only if the user or the module's
+    /// component types ask for a component.
     pub lacks: Option<Lacks>,
 }
 
-/// What decided whether a core module became a component.
+/// Why a core module did or did not become a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Why {
     /// The user asked for it.
     Asked,
-    /// The module carries component types: it is meant to become that component.
+    /// The module carries component types, so it is meant to become that component.
     ComponentTypes,
     /// The module behaves the same as a component: no function asks where its memory ends.
     Proved,
-    /// The module might not behave the same as a component.
+    /// The module might behave differently as a component.
     Obstacle(Obstacle),
-    /// The module imports nothing of WASI preview 1.
+    /// The module imports no function of WASI preview 1.
     NoPreview1,
 }
 
@@ -103,14 +103,14 @@ impl fmt::Display for Why {
     }
 }
 
-/// What turned a core module into a component.
+/// The adapter that turned a core module into a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Adapter {
     /// `wasi_snapshot_preview1` for programs with `_start`.
     Command,
     /// `wasi_snapshot_preview1` for libraries.
     Reactor,
-    /// No imports of preview 1: the module was only wrapped.
+    /// No adapter, because the module imports no function of preview 1.
     None,
 }
 
@@ -125,51 +125,51 @@ impl Adapter {
     }
 }
 
-/// Why an input cannot become what was asked for.
+/// Why an input cannot become what the user asked for.
 #[derive(Debug, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdaptError {
     /// The input is not valid WebAssembly.
     #[error(transparent)]
     Invalid(#[from] ValidateError),
-    /// A component was to become a core module.
+    /// The user asked for a core module, and the input is a component.
     #[error("the input is a component and cannot become a core module")]
     ComponentToModule,
-    /// The module would not behave the same as a component.
+    /// The module would behave differently as a component.
     #[error("the core module cannot become a component: {obstacle}")]
     Obstacle {
-        /// Why not.
+        /// The reason.
         obstacle: Obstacle,
-        /// What runs it as a core module.
+        /// What a host needs to run it as a core module.
         need: HostNeed,
     },
     /// The component would export nothing, so no host could use it.
     #[error("the core module cannot become a component: it would export nothing")]
     NoExports,
-    /// The encoder cannot make the component that the module's component types describe.
+    /// The encoder cannot make the component of the module's component types.
     #[error("the core module cannot become a component: {reason}")]
     Encode {
         /// The encoder's errors, the outermost first.
         reason: String,
     },
-    /// The encoder made a component that is not valid.
+    /// The encoder made an invalid component.
     #[error("the component that was made of the core module is not valid: {reason}")]
     Made {
-        /// What is wrong with it. Offsets in it mean nothing to the user, who does not have this
-        /// component as a file.
+        /// Why it is invalid. The user cannot use offsets in it, because this component is not a
+        /// file.
         reason: String,
     },
-    /// The encoder made a component that needs what edgec or its engine does not have.
+    /// The encoder made a component with features that edgec or its engine lacks.
     #[error("the component that was made of the core module cannot be compiled: {reason}")]
     Unsupported {
-        /// What is missing, as in [`AdaptError::Made`].
+        /// The missing feature, as in [`AdaptError::Made`].
         reason: String,
-        /// The feature that edgec does not support, if it is one.
+        /// The name of the feature that edgec does not support, if there is one.
         feature: Option<String>,
     },
 }
 
-/// Validates an input and converts it to the kind that `asked` names.
+/// Validates an input and turns it into the kind `asked`.
 ///
 /// # Errors
 ///
@@ -189,7 +189,7 @@ pub fn adapt(input: Input, asked: KindChoice) -> Result<Adapted, AdaptError> {
     }
 }
 
-/// Decides about a core module that may become a component.
+/// Decides whether a core module becomes a component.
 fn module(program: ValidComponent, asked: KindChoice) -> Result<Adapted, AdaptError> {
     let interface = program.interface();
     if preview1::has_component_types(program.bytes()) {
@@ -243,7 +243,7 @@ fn with_preview1(program: ValidComponent, asked: KindChoice) -> Result<Adapted, 
             let (why, lacks) = (Why::Proved, None);
             becomes(component, adapter, Choice { asked, why, lacks })
         }
-        // The core module behaves right even if the encoder fails.
+        // The core module behaves correctly even if the encoder fails.
         Err(error) => {
             let reason = error.to_string();
             stays(program, asked, Why::Obstacle(Obstacle::Encoder { reason }))
@@ -256,7 +256,7 @@ fn refused(module: &ValidComponent, obstacle: Obstacle) -> AdaptError {
     AdaptError::Obstacle { obstacle, need }
 }
 
-/// A core module stays one.
+/// The program as a core module.
 fn stays(program: ValidComponent, asked: KindChoice, why: Why) -> Adapted {
     let lacks = None;
     Adapted {
@@ -266,7 +266,7 @@ fn stays(program: ValidComponent, asked: KindChoice, why: Why) -> Adapted {
     }
 }
 
-/// A core module becomes a component.
+/// The program as a component.
 fn becomes(component: ValidComponent, adapter: Adapter, choice: Choice) -> Adapted {
     Adapted {
         component,
@@ -284,16 +284,16 @@ fn adapter_for(interface: &Interface) -> Adapter {
     }
 }
 
-/// Where an adapter gets its memory.
+/// How an adapter gets its memory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Realloc {
     /// From the module's `cabi_realloc`, if it has one.
     OfModule,
-    /// It grows the module's memory, whatever the module exports.
+    /// Grows the module's memory, whatever the module exports.
     Grow,
 }
 
-/// Makes the component, validates it, and checks that a host can call something in it.
+/// Makes the component, validates it, and checks that it exports something that a host can call.
 fn made(
     module: &ValidComponent,
     adapter: Adapter,
@@ -309,8 +309,8 @@ fn made(
     }
 }
 
-/// Why a component that the encoder made is of no use. Only one that is not valid is the encoder's
-/// fault: what the program's component types ask for may be beyond edgec or its engine.
+/// Why a component that the encoder made cannot be used. If it is invalid, the encoder is at fault.
+/// Otherwise the program's component types ask for something that edgec or its engine lacks.
 fn unusable(error: ValidateError) -> AdaptError {
     match error {
         ValidateError::Invalid {
@@ -336,7 +336,7 @@ fn unusable(error: ValidateError) -> AdaptError {
     }
 }
 
-/// An error and its causes, the outermost first, on one line.
+/// An error and its causes on one line, the outermost first.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

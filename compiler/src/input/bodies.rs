@@ -1,4 +1,4 @@
-//! Work on the function bodies of a program, on several threads if there is much of it.
+//! Works on the function bodies of a program, on several threads if there are many of them.
 //!
 //! Bodies are independent of each other, and make up most of a program. Validation reports the same
 //! error as it does on one thread: the first in the order of the file.
@@ -11,18 +11,19 @@ use wasmparser::{
 
 use crate::worker::threads;
 
-/// Less code than this, in bytes (128 KiB), is left to one thread: to start others would take as
+/// Less code than this, in bytes (128 KiB), stays on one thread: starting others would take as
 /// long.
 const LONG: usize = 128 << 10;
 
-/// A function body that is not validated yet, and its place in the program.
+/// A function body that is not validated yet, with its place in the program.
 pub(crate) struct Unchecked<'a, P> {
     pub(crate) function: FuncToValidate<ValidatorResources>,
     pub(crate) body: FunctionBody<'a>,
     pub(crate) place: P,
 }
 
-/// Validates function bodies. Returns the first error in their order, and its place.
+/// Validates function bodies. Returns the error of the first invalid one in their order, and its
+/// place.
 pub(crate) fn first_error<P: Send>(
     bodies: Vec<Unchecked<'_, P>>,
 ) -> Option<(BinaryReaderError, P)> {
@@ -60,7 +61,7 @@ pub(crate) fn features(
         .try_fold(none(), |all, body| Ok(all | scan(body)?))
 }
 
-/// What `read` makes of each function body, in their order.
+/// The results of `read` for all function bodies, in their order.
 pub(crate) fn map<R: Send>(
     bodies: &[FunctionBody<'_>],
     read: impl Fn(&FunctionBody<'_>) -> R + Sync + Send,
@@ -79,7 +80,7 @@ fn is_long<'a>(bodies: impl Iterator<Item = &'a FunctionBody<'a>>) -> bool {
 mod tests {
     use crate::validate;
 
-    /// A module with this many functions. Those with the numbers in `broken` are not valid.
+    /// A module with this many functions. Those with the numbers in `broken` are invalid.
     fn module(functions: usize, broken: &[usize]) -> Vec<u8> {
         let mut bodies = wasm_encoder::CodeSection::new();
         let mut types = wasm_encoder::TypeSection::new();

@@ -1,23 +1,23 @@
 //! Finds valid programs that Wasmtime 48 miscompiles, by their shape.
 //!
-//! A call between two components of a program runs through an adapter. The engine's front end
-//! writes adapters as core modules. This module looks at them before anything is compiled.
+//! A call between two components of a program goes through an adapter. The engine's front end
+//! writes adapters as core modules. This module examines them before anything is compiled.
 //!
-//! *Calls that never end.* The front end gives each function of an adapter 1000 units of work: a
-//! case, field or element of a type takes one. It leaves the rest to another function, which begins
-//! with 1000 units again. If a single layer of a type takes more, that function leaves the layer to
-//! itself, forever. Every call that passes such a value ends with "call stack exhausted". A
-//! function that calls itself shows the fault, since no type contains itself. The type is looked up
-//! in the program only for the message.
+//! *Calls that never end.* The front end gives each function of an adapter 1000 units of work. Each
+//! case, field or element of a type takes one unit. The function leaves the rest to another
+//! function, which begins with 1000 units again. If a single layer of a type takes more, that
+//! function leaves the layer to itself, forever. Every call that passes such a value ends with
+//! "call stack exhausted". A function that calls itself proves the fault, because no type contains
+//! itself. The type is searched in the program only for the message.
 //! <https://github.com/bytecodealliance/wasmtime/issues/14354>, fixed in `main` by pull request
 //! 14355.
 //!
-//! *Calls that always trap.* An adapter between a component and one inside of it, or from a
-//! component to itself, only traps: "cannot enter component instance". Later engines allow such
-//! calls between parents and children.
+//! *Calls that always trap.* An adapter always traps if it lies between a component and one inside
+//! it, or leads from a component to itself: "cannot enter component instance". Later engines allow
+//! such calls between parents and children.
 //!
 //! Source: `wasmtime-environ` 48, `fact/trampoline.rs`, `compile`, `INITIAL_FUEL` and
-//! `Compiler::translate`; of version 50, `compile`.
+//! `Compiler::translate`; in version 50, `compile`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,18 +37,18 @@ use crate::input::features::SUPPORTED;
 /// The advisory about calls between components that never end.
 pub(crate) const ENDLESS_CALL: &str = "EDGEC-2026-0002";
 
-/// The advisory about calls between a component and one inside of it.
+/// The advisory about calls between a component and one inside it.
 pub(crate) const TRAPPING_CALL: &str = "EDGEC-2026-0003";
 
 /// The most cases, fields or elements that one layer of a type may have.
 const MAX_ITEMS: usize = 1000;
 
-/// What is wrong with a program's adapters.
+/// The faults of a program's adapters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Faults {
-    /// One of them calls itself.
+    /// An adapter calls itself.
     pub(crate) endless: bool,
-    /// One of them only traps.
+    /// An adapter always traps.
     pub(crate) trapping: bool,
 }
 
@@ -84,7 +84,7 @@ fn calls(body: &FunctionBody<'_>, function: u32) -> wasmparser::Result<bool> {
     Ok(false)
 }
 
-/// Whether all that a function does is to trap since a component cannot be entered.
+/// Whether a function always traps, because a component cannot be entered.
 fn traps(body: &FunctionBody<'_>) -> wasmparser::Result<bool> {
     let mut operators = body.get_operators_reader()?;
     let trap = Trap::CannotEnterComponent as i32;
@@ -113,7 +113,7 @@ pub(crate) fn describe(wasm: &[u8]) -> String {
     )
 }
 
-/// A function of a component whose type has a layer with too many items.
+/// A function of a component with a type that has too many items in one layer.
 struct WideFunction {
     /// Its index in its component.
     index: u32,
@@ -129,7 +129,7 @@ struct WideFunction {
 struct Wide {
     id: ComponentDefinedTypeId,
     items: usize,
-    /// The words for the type and for its items.
+    /// The nouns for the type and for its items.
     kind: (&'static str, &'static str),
 }
 
@@ -150,14 +150,14 @@ impl WideFunction {
     }
 }
 
-/// A walk through a component and those inside of it.
+/// A walk through a component and the components in it.
 #[derive(Default)]
 struct Walk {
-    /// Where types are defined.
+    /// The places where types are defined.
     defined: HashMap<ComponentDefinedTypeId, usize>,
-    /// Types without a wide layer.
+    /// Types without a layer that is too wide.
     narrow: HashSet<ComponentDefinedTypeId>,
-    /// The wide functions of each component that the walk is inside of.
+    /// The wide functions of each component that is being walked.
     open: Vec<Vec<WideFunction>>,
     found: Vec<WideFunction>,
 }
@@ -196,7 +196,7 @@ impl Walk {
         Ok(self.found)
     }
 
-    /// Looks at a section. `known` counts the types and functions before it.
+    /// Examines a section. `known` counts the types and functions before it.
     fn section(
         &mut self,
         payload: &Payload<'_>,
@@ -245,7 +245,7 @@ impl Walk {
                     if export.kind != ComponentExternalKind::Func {
                         continue;
                     }
-                    // They are in the order of their indices.
+                    // They are sorted by index.
                     let place = functions.binary_search_by_key(&export.index, |it| it.index);
                     if let Some(function) = place.ok().and_then(|place| functions.get_mut(place)) {
                         function
@@ -276,7 +276,7 @@ impl Walk {
         values.find_map(|ty| self.wide(types, ty))
     }
 
-    /// As [`Self::widest`], for one type. Validation limits the depth of types.
+    /// Like [`Self::widest`], for one type. Validation limits the depth of types.
     fn wide(&mut self, types: TypesRef<'_>, ty: &ComponentValType) -> Option<Wide> {
         let ComponentValType::Type(id) = ty else {
             return None;
@@ -301,7 +301,7 @@ impl Walk {
     }
 }
 
-/// How many items one layer of a type has, and the words for the type and its items.
+/// How many items one layer of a type has, and the nouns for the type and its items.
 fn items(ty: &ComponentDefinedType) -> (usize, (&'static str, &'static str)) {
     match ty {
         ComponentDefinedType::Record(record) => (record.fields.len(), ("a record", "fields")),
@@ -316,7 +316,7 @@ fn items(ty: &ComponentDefinedType) -> (usize, (&'static str, &'static str)) {
     }
 }
 
-/// The types directly inside of a type. Values of futures and streams pass through the host, not
+/// The types directly inside a type. Values of futures and streams pass through the host, not
 /// through adapters.
 fn inner(ty: &ComponentDefinedType) -> Vec<&ComponentValType> {
     match ty {

@@ -1,9 +1,9 @@
-//! Programs that are valid, but that Wasmtime 48 cannot compile.
+//! Finds valid programs that Wasmtime 48 cannot compile.
 //!
-//! edgec asks the engine's own front end, without compiling a function: it knows best what it
-//! lacks, and our own list would become outdated. Only what its code generator refuses inside
-//! function bodies is not seen by it: reference types with an exact type, of the custom-descriptors
-//! proposal, which wasmparser lets pass ([`ONLY_SCANNED`]).
+//! edgec asks the engine's own front end, without compiling a function: the engine knows best what
+//! it lacks, and our own list would become outdated. The front end misses only what the code
+//! generator refuses inside function bodies. These are reference types with an exact type, of the
+//! custom-descriptors proposal, which wasmparser accepts ([`ONLY_SCANNED`]).
 
 use std::any::Any;
 use std::panic::catch_unwind;
@@ -20,8 +20,8 @@ use crate::input::engine_faults::{self, ENDLESS_CALL, Faults, TRAPPING_CALL};
 use crate::input::features::{ONLY_SCANNED, SUPPORTED};
 use crate::{Kind, Resources, ValidateError};
 
-/// The settings of the engine as its front end takes them. The list says what code and its host
-/// share; the rest are the engine's defaults, and decide nothing here.
+/// The engine's settings, in the form that its front end takes. The list contains what code and its
+/// host share. The rest are the engine's defaults, which do not matter here.
 pub(crate) fn tunables() -> Tunables {
     let settings = EngineProfile::Default.settings();
     let EngineSettings {
@@ -52,12 +52,12 @@ pub(crate) fn tunables() -> Tunables {
     }
 }
 
-/// Asks the engine whether it can compile a valid program, and checks that the engine's code would
-/// work. Returns the advisories that concern a program of this shape.
+/// Asks the engine whether it can compile a valid program, and checks that the code would work.
+/// Returns the advisories that affect a program of this shape.
 ///
 /// # Errors
 ///
-/// [`ValidateError::Engine`] with its answer, [`ValidateError::Limit`], or
+/// [`ValidateError::Engine`] with the engine's answer, [`ValidateError::Limit`], or
 /// [`ValidateError::Fault`].
 pub(crate) fn check(
     wasm: &[u8],
@@ -78,22 +78,22 @@ pub(crate) fn check(
         .collect())
 }
 
-/// The faults of the code that the engine would make. The error says why the engine makes none.
+/// The faults of the code that the engine would make, or why the engine cannot make code.
 fn ask(wasm: &[u8], kind: Kind, used: WasmFeatures) -> Result<Faults, ValidateError> {
     if used.intersects(ONLY_SCANNED) {
         return Err(ValidateError::Engine {
             message: "exact reference types (custom_descriptors) are not supported".to_owned(),
         });
     }
-    // First what one pass can count. What is left takes as many steps as there are, or as the
-    // limits allow.
+    // First the counts that one pass can make. The remaining work is bounded by these counts or by
+    // limits.
     let needs = Resources::of(wasm);
     inlining::within(needs.instantiations, needs.steps)?;
     if kind == Kind::Component {
         inlining::check(wasm)?;
     }
-    // The engine asserts that its own code between components is valid. The code is not if it calls
-    // between too many memories.
+    // The engine asserts that its own code between components is valid. This fails if the code
+    // calls between too many memories.
     let answer = catch_unwind(|| translate(wasm, kind));
     let answer = answer.unwrap_or_else(|panic| Err(said(panic.as_ref())));
     answer.map_err(|message| ValidateError::Engine { message })
@@ -123,7 +123,8 @@ fn translate(wasm: &[u8], kind: Kind) -> Result<Faults, String> {
     answer.map_err(|error| format!("{error:#}"))
 }
 
-/// What the engine's front end said when it gave up, without the offset in code of its own.
+/// The message with which the engine's front end gave up, without the offset in the engine's own
+/// code.
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

@@ -1,9 +1,10 @@
-//! Which WebAssembly features edgec supports, and which of them a program uses.
+//! The WebAssembly features that edgec supports, and those that a program uses.
 //!
-//! Supported is exactly what Wasmtime 48 has on by default. The used set is the smallest
-//! under which the program is still valid: it goes into the manifest, tells Binaryen
-//! what it may emit, and is all that the engine gets to know, because an engine writes
-//! every *enabled* feature into the image and a host without it would refuse the image.
+//! edgec supports exactly the features that Wasmtime 48 enables by default. The used set is the
+//! smallest set with which the program is still valid. It goes into the manifest, tells Binaryen
+//! which features its output may use, and is all that the engine gets. The reason for the latter:
+//! an engine writes every *enabled* feature into the image, and a host without it would refuse the
+//! image.
 
 mod scan;
 #[cfg(test)]
@@ -21,8 +22,8 @@ pub(crate) const SUPPORTED: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::COMPONENT_MODEL)
     .union(WasmFeatures::CM_ASYNC);
 
-/// What a scan finds in code though edgec does not support it. `engine_limits` refuses a program
-/// with it: the engine's front end does not see it.
+/// A feature that a scan may find in code although edgec does not support it. `engine_limits`
+/// refuses such a program, because the engine's front end does not notice the feature.
 pub(crate) const ONLY_SCANNED: WasmFeatures = WasmFeatures::CUSTOM_DESCRIPTORS;
 
 /// The names of all supported features, in wasmparser's spelling, sorted.
@@ -30,7 +31,7 @@ pub fn supported_feature_names() -> Vec<String> {
     names(SUPPORTED)
 }
 
-/// Not proposals but switches of wasmparser's: on for every program.
+/// Switches of wasmparser that are not proposals. They are on for every program.
 const ALWAYS: WasmFeatures = WasmFeatures::FLOATS
     .union(WasmFeatures::CALL_INDIRECT_OVERLONG)
     .union(WasmFeatures::BULK_MEMORY_OPT);
@@ -45,26 +46,26 @@ pub(crate) fn names(features: WasmFeatures) -> Vec<String> {
     names
 }
 
-/// The features that a valid program uses, by asking the validator about all of it, code too. That
+/// The features that a valid program uses. Asks the validator about all of it, including code. This
 /// is exact, but slower.
 pub(crate) fn asked(wasm: &[u8]) -> WasmFeatures {
     let found = smallest(SUPPORTED, ALWAYS, |set| walk::whole(wasm, set));
     with_collector(found.map_or(SUPPORTED | ALWAYS, |(set, ())| set))
 }
 
-/// What a program seems to use.
+/// The features that a program seems to use.
 pub(crate) struct Scanned<'a> {
     /// The features that a scan finds in its code.
     pub(crate) in_code: WasmFeatures,
-    /// These and what else it needs outside of code. Only the validator can say whether the code is
-    /// valid with them too.
+    /// These features, and those that it needs outside of code. Only the validator can say whether
+    /// the code is valid with them.
     pub(crate) used: WasmFeatures,
-    /// What is outside of code, validated with these.
+    /// Everything outside of code, validated with these features.
     pub(crate) outside: Outside<'a>,
 }
 
-/// What a program seems to use; `in_code` if its code was scanned already. `None` when code cannot
-/// be read, or when what is outside of it is not valid.
+/// The features that a program seems to use. `in_code` has those of its code, if the code was
+/// already scanned. `None` if code cannot be read, or if something outside of code is invalid.
 pub(crate) fn scanned(wasm: &[u8], in_code: Option<WasmFeatures>) -> Option<Scanned<'_>> {
     let in_code = match in_code {
         Some(in_code) => in_code,
@@ -79,7 +80,7 @@ pub(crate) fn scanned(wasm: &[u8], in_code: Option<WasmFeatures>) -> Option<Scan
     })
 }
 
-/// Adds the engine's garbage collector if it is needed: it also owns exceptions.
+/// Adds the engine's garbage collector if it is needed. Exceptions need it too.
 pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
     if used.intersects(WasmFeatures::EXCEPTIONS | WasmFeatures::GC) {
         used.insert(WasmFeatures::GC_TYPES);
@@ -87,20 +88,20 @@ pub(crate) fn with_collector(mut used: WasmFeatures) -> WasmFeatures {
     used
 }
 
-/// The smallest set found: `from` without each feature, latest first, that can be taken away from
-/// what is then left of it. What is in `keep` stays. `validate` says which feature is missing, if
-/// it knows. `None` if the program is not valid with all of them.
+/// The smallest set that is found. Starting with `from`, it removes each feature that can be
+/// removed, latest first. Features in `keep` stay. `validate` says which feature is missing, if it
+/// knows. `None` if the program is invalid with all of them.
 ///
 /// Few validations reach the end of the program, and those that fail end where the missing feature
-/// is used. A program that is valid with fewer features is valid with more. So once a set is known
-/// with which it is valid, any other feature can be taken away without asking.
+/// is used. A program that is valid with fewer features is also valid with more. So after a set is
+/// found with which it is valid, all features outside that set can be removed without validation.
 fn smallest<T>(
     from: WasmFeatures,
     keep: WasmFeatures,
     validate: impl Fn(WasmFeatures) -> Result<T, Option<WasmFeatures>>,
 ) -> Option<(WasmFeatures, T)> {
     let all = from.union(keep);
-    // A part of `set` with which the program is valid, and what its validation gave.
+    // A part of `set` with which the program is valid, and the result of that validation.
     let (mut enough, mut valid) = match grown(from, keep, &validate) {
         Some(found) => found,
         None => (all, validate(all).ok()?),
@@ -119,8 +120,9 @@ fn smallest<T>(
     Some((enough, valid))
 }
 
-/// A set with which the program is valid: `keep`, and one after the other the features that the
-/// validator misses. `None` when it does not say which.
+/// A set with which the program is valid. It contains `keep`, and the features that the validator
+/// misses, added one after the other. `None` if the validator does not say which feature is
+/// missing.
 fn grown<T>(
     from: WasmFeatures,
     keep: WasmFeatures,
@@ -139,7 +141,7 @@ fn grown<T>(
     }
 }
 
-/// Features in the order in which they are taken away: later proposals build on earlier ones.
+/// Features in the order in which they are removed: later proposals build on earlier ones.
 fn latest_first(set: WasmFeatures) -> Vec<WasmFeatures> {
     let mut flags: Vec<WasmFeatures> = set.iter_names().map(|(_, flag)| flag).collect();
     flags.reverse();

@@ -1,4 +1,4 @@
-//! Validates a program with as few walks as can be, and finds the features that it uses.
+//! Validates a program in as few walks as possible, and finds the features that it uses.
 
 use wasmparser::WasmFeatures;
 
@@ -7,30 +7,30 @@ use crate::input::bodies;
 use crate::input::features::{self, SUPPORTED};
 use crate::input::walk::{WalkError, first, structure};
 
-/// What is known of a program's function bodies. Each of them was validated already, in a module
-/// that differs from its own at most in parts that no body depends on.
+/// Facts about a program's function bodies. Each of them was already validated, in a module that
+/// differs from this one at most in parts that do not affect bodies.
 #[derive(Clone, Copy)]
 pub(crate) struct KnownCode {
-    /// The features with which all of them are valid.
+    /// The features with which all bodies are valid.
     pub(crate) valid_with: WasmFeatures,
-    /// What a scan finds in them, if that is known.
+    /// The result of a scan of the bodies, if it was made.
     pub(crate) uses: Option<WasmFeatures>,
 }
 
-/// What validation finds out about a program.
+/// The results of validating a program.
 pub(crate) struct Found {
     pub(crate) kind: Kind,
     /// The features that it uses.
     pub(crate) features: WasmFeatures,
-    /// What a scan finds in its function bodies, if that is known.
+    /// The result of a scan of its function bodies, if it was made.
     pub(crate) code: Option<WasmFeatures>,
 }
 
-/// Validates a program with the features that it seems to use. `None` unless it is valid with them.
+/// Validates a program with the features that it seems to use. `None` if it is invalid with them.
 pub(crate) fn found(bytes: &[u8], known: Option<KnownCode>) -> Option<Found> {
     let scanned = features::scanned(bytes, known.and_then(|known| known.uses))?;
     let features = features::with_collector(scanned.used);
-    // What is valid with fewer features is valid with more.
+    // Code that is valid with fewer features is also valid with more.
     let is_known = known.is_some_and(|known| features.contains(known.valid_with));
     if !is_known || cfg!(debug_assertions) {
         let error = bodies::first_error(scanned.outside.bodies);
@@ -48,8 +48,8 @@ pub(crate) fn found(bytes: &[u8], known: Option<KnownCode>) -> Option<Found> {
 
 /// Validates a program.
 pub(super) fn checked(bytes: &[u8]) -> Result<Found, WalkError> {
-    // A program that is valid with fewer features is valid with more. So most programs are only
-    // validated once, with the features that they seem to use.
+    // A program that is valid with fewer features is also valid with more. So most programs are
+    // validated only once, with the features that they seem to use.
     if let Some(found) = found(bytes, None) {
         return Ok(found);
     }
@@ -62,8 +62,7 @@ pub(super) fn checked(bytes: &[u8]) -> Result<Found, WalkError> {
     })
 }
 
-/// The features that a valid program uses: the smallest set found under which it is
-/// still valid.
+/// The features that a valid program uses: the smallest set that is found.
 pub(crate) fn used(wasm: &[u8]) -> WasmFeatures {
     match found(wasm, None) {
         Some(found) => found.features,

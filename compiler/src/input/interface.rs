@@ -8,8 +8,8 @@ use wasmparser::{Parser, Payload};
 
 /// Imports and exports of a component, or of a core module.
 ///
-/// A component's are the names of its outermost level (`wasi:cli/run@0.2.0`); a core
-/// module's imports are `module::name` ([`import_text`]).
+/// For a component, these are the names of its outermost level (`wasi:cli/run@0.2.0`). For a core
+/// module, imports are `module::name` ([`import_text`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interface {
     /// The imports of the program.

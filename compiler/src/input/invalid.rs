@@ -1,4 +1,4 @@
-//! Why a program is refused, and where in it.
+//! Why a program is refused, and where in the program.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,33 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::beyond::Beyond;
 
-/// Why a program is not valid.
+/// Why a program is refused.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValidateError {
-    /// The specification, with the features that edgec supports, does not allow it.
+    /// The specification does not allow it, with the features that edgec supports.
     #[error("{message} {location}")]
     Invalid {
-        /// What is wrong, in wasmparser's words.
+        /// The error, in wasmparser's words.
         message: String,
-        /// Where.
+        /// The place.
         location: Location,
-        /// The feature that edgec does not support and with which it would be valid.
+        /// A feature that edgec does not support, and with which the program would be valid.
         unsupported_feature: Option<String>,
     },
-    /// Valid, but the engine does not implement it. Beyond a limit of the validator, what follows
-    /// was not checked.
+    /// The program is valid, but the engine does not implement it. If it exceeds a limit of the
+    /// validator, the rest of it was not checked.
     #[error("{message}")]
     Engine {
-        /// What the engine lacks, and for a limit where the program is beyond it.
+        /// What the engine lacks. For a limit, also where the program exceeds it.
         message: String,
     },
-    /// Beyond a limit of edgec's own (`docs/limits.md`). What follows was not checked.
+    /// The program exceeds a limit of edgec (`docs/limits.md`). The rest of it was not checked.
     #[error("{message}")]
     Limit {
-        /// Which limit, and where the program passes it if that is known.
+        /// Which limit, and where the program exceeds it, if that is known.
         message: String,
-        /// What can be done about it.
+        /// What the user can do about it.
         advice: Cow<'static, str>,
     },
     /// The program is valid, but the engine is known to miscompile it.
@@ -51,7 +51,7 @@ pub enum ValidateError {
 pub struct Location {
     /// Bytes from the start of the file.
     pub offset: usize,
-    /// The function that the place is in.
+    /// The function that contains the place.
     pub function: Option<Function>,
 }
 
@@ -60,9 +60,9 @@ pub struct Location {
 pub struct Function {
     /// Its index in the module's function index space.
     pub index: u32,
-    /// Its name, when the module has a name section.
+    /// Its name, if the module has a name section.
     pub name: Option<String>,
-    /// Which core module of a component, counted from 0 in file order.
+    /// The number of the core module in a component, counted from 0 in file order.
     pub module: Option<u32>,
 }
 

@@ -1,19 +1,21 @@
-//! What it costs the validator to compare operands with long lists, counted before it does.
+//! Counts what it costs the validator to compare operands with long lists, before it compares them.
 //!
-//! Instructions compare their operands with what a label or a function type lists, a jump table for
-//! each of its targets. For a reference to a defined type the validator goes up through the
-//! supertypes, of which a type may have 63. So a target, one byte of code, may cost 1,000 operands
-//! times 63 supertypes: 50 KB took a minute, and again for each target that was compiled for.
+//! The validator compares the operands of an instruction with the list of a label or a function
+//! type. For a jump table, it does this for each target. For a reference to a defined type, it
+//! walks the supertypes, of which a type may have 63. So one target, which takes one byte of code,
+//! may cost 1,000 operands times 63 supertypes. A program of 50 KB took a minute, and another
+//! minute for each CPU target.
 //!
-//! Lists that cost up to [`LONG`] steps are not counted. They cost each byte little, and real
-//! programs have no others: the longest list that 75 programs have is of 91 parameters. Where no
-//! type has a long list, no code is read.
+//! Lists that cost up to [`LONG`] steps are not counted. They cost little for each byte, and real
+//! programs have no others: the longest list in 75 programs has 91 parameters. If no type has a
+//! long list, the code is not read.
 //!
-//! What is counted is what instructions put on the stack or leave there: results of calls, what
-//! functions and blocks begin and end with, and what branches leave. What they take off it counts
-//! too, once for each operand. In most code it was put there before. But behind `unreachable` an
-//! instruction can take what is not there. Arrays of 50 million elements together took 0.6 s, and a
-//! single `array.new_fixed`, 8 bytes, can make one of four billion.
+//! Two kinds of operands are counted. The first are those that instructions push or leave on the
+//! stack: results of calls, the operands at the start and end of functions and blocks, and those
+//! that branches leave. The second are those that instructions pop, counted once for each operand.
+//! In most code, they were pushed before. But after `unreachable`, an instruction can pop operands
+//! that do not exist. Arrays of 50 million elements together took 0.6 s, and a single
+//! `array.new_fixed`, in 8 bytes, can make an array of four billion elements.
 //!
 //! Source: wasmparser 0.254, `validator/operators.rs` (`visit_br_table`, `visit_array_new_fixed`)
 //! and `validator/types.rs` (`id_is_subtype`).
@@ -26,22 +28,23 @@ use wasmparser::{
     TypeRef, ValType,
 };
 
-/// The most steps that a list may cost without being counted.
+/// The maximum number of steps that a list may cost without being counted.
 const LONG: u64 = 128;
 
-/// What the types of a core module list, and which of them its functions have.
+/// The lists of a core module's types, and which of them its functions have.
 #[derive(Default)]
 pub(crate) struct Operands {
     types: Vec<Signature>,
-    /// How many supertypes a type has at most.
+    /// The maximum number of supertypes of a type.
     depth: u64,
-    /// Whether a type has a long list, or is of arrays: an instruction states how long those are.
+    /// Whether a type has a long list, or is an array type: instructions state the lengths of
+    /// arrays.
     is_long: bool,
     /// The types of all functions, if there is a long list.
     functions: Vec<u32>,
     /// The types of all tags, if there is a long list.
     tags: Vec<u32>,
-    /// The function whose body comes next.
+    /// The function whose body is next.
     next: usize,
 }
 
@@ -50,7 +53,7 @@ pub(crate) struct Operands {
 struct Signature {
     parameters: List,
     results: List,
-    /// How many supertypes the type has.
+    /// The number of the type's supertypes.
     depth: u64,
 }
 
@@ -69,7 +72,7 @@ impl List {
         }
     }
 
-    /// What comparing operands with the list takes.
+    /// The steps to compare operands with the list.
     fn steps(self, depth: u64) -> u64 {
         self.values
             .saturating_add(self.references.saturating_mul(depth))
@@ -86,7 +89,7 @@ fn is_reference(ty: &ValType) -> bool {
 
 impl Operands {
     /// Reads the next part of the module. For a function body, returns the steps that its
-    /// instructions take with long lists.
+    /// instructions take for long lists.
     ///
     /// # Errors
     ///
@@ -135,7 +138,7 @@ impl Operands {
         Ok(0)
     }
 
-    /// The index of the function whose body was read last, if there is a long list.
+    /// The index of the function whose body was read last, if the module has a long list.
     pub(crate) fn last_read(&self) -> Option<usize> {
         self.next.checked_sub(1).filter(|_| self.is_long)
     }
@@ -172,7 +175,7 @@ impl Operands {
         known.copied().unwrap_or_default()
     }
 
-    /// What it takes to put the results of a type's functions onto the stack.
+    /// The steps to push the results of a function type.
     fn results(&self, ty: u32) -> u64 {
         self.signature(ty).results.steps(self.depth)
     }
@@ -182,7 +185,7 @@ impl Operands {
         self.functions.get(usize::try_from(function).ok()?).copied()
     }
 
-    /// How many operands an instruction takes that a type lists, or the instruction itself.
+    /// How many operands an instruction pops, as a type or the instruction itself states.
     fn taken(&self, operator: &Operator<'_>) -> u64 {
         let ty = match *operator {
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
@@ -203,7 +206,7 @@ impl Operands {
         ty.map_or(0, |ty| self.signature(ty).parameters.values)
     }
 
-    /// The longer of what a block begins and ends with.
+    /// The larger cost of a block's start and end.
     fn block(&self, ty: BlockType) -> u64 {
         match ty {
             BlockType::Empty | BlockType::Type(_) => 1,
@@ -215,11 +218,12 @@ impl Operands {
         }
     }
 
-    /// The steps that a function and its instructions take with long lists.
+    /// The steps that a function and its instructions take for long lists.
     fn steps(&self, body: &FunctionBody<'_>, function: Signature) -> Result<u64> {
-        // No label so far lists more.
+        // The highest cost of a label so far.
         let mut label = function.results.steps(self.depth);
-        // It begins with its parameters, which are not compared, and ends with its results.
+        // The function begins with its parameters, which are not compared, and ends with its
+        // results.
         let parameters = counted(function.parameters.values, 1);
         let mut all = parameters.saturating_add(counted(label, 1));
         let mut operators = body.get_operators_reader()?;
@@ -265,7 +269,7 @@ impl Operands {
     }
 }
 
-/// The steps for a list that is used so many times, if it is long.
+/// The steps for a list that is used this many times, if the list is long.
 fn counted(list: u64, times: u64) -> u64 {
     match list > LONG {
         true => list.saturating_mul(times),

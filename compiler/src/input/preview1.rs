@@ -1,29 +1,30 @@
 //! Proves that a core module of WASI preview 1 behaves the same as a component.
 //!
-//! An engine runs a core module with its own preview 1, and the module has its memory for itself.
-//! In a component, an adapter implements the imports. The adapter has its stack and its state in
-//! the module's memory. It takes one page at instantiation and one more at the first call, both by
-//! `memory.grow`. So four kinds of programs behave differently. A program that uses everything up
-//! to `memory.size` overwrites the adapter's pages. A program whose memory cannot grow traps. A
-//! program whose start section calls an import finds no adapter. And WASI 0.2 has only two exit
-//! codes.
+//! An engine runs a core module with its own preview 1, and the module's memory belongs to the
+//! module alone. In a component, an adapter implements the imports. The adapter has its stack and
+//! its state in the module's memory. It takes one page at instantiation and one more at the first
+//! call, both by `memory.grow`. So four kinds of programs behave differently: a program that uses
+//! everything up to `memory.size` overwrites the adapter's pages; a program whose memory cannot
+//! grow traps; a program whose start section calls an import finds no adapter; and WASI 0.2 has
+//! only two exit codes.
 //!
-//! The adapter also implements some functions of preview 1 in another way than the engine.
+//! The adapter also implements some functions of preview 1 differently from the engine.
 //!
-//! The rule is a pure function of the module. It proves that no function asks where the memory
-//! ends, or it names an obstacle; whatever it does not know is an obstacle. A core module is right
-//! in every case. The rule assumes that programs keep to their own memory. A program that reads or
-//! writes beyond its memory traps as a core module, and may reach the adapter's pages in a
+//! The rule depends only on the module. It either proves that no function asks where the memory
+//! ends, or it names an obstacle. Everything that it does not know is an obstacle. A core module is
+//! correct in every case. The rule assumes that programs use only their own memory. A program that
+//! reads or writes beyond its memory traps as a core module, but may reach the adapter's pages in a
 //! component.
 //!
-//! Some obstacles leave a component that works: lost exit codes, other results of some functions,
-//! and an allocator that is recognized by parts of its code ([`Lacks`]). Such a component is made
-//! only if the user asks for it or the module carries component types. The build then warns.
+//! With some obstacles, a component still works: lost exit codes, different results of some
+//! functions, and an allocator that is recognized by parts of its code ([`Lacks`]). Such a
+//! component is made only if the user asks for it or the module carries component types. The build
+//! then warns.
 //!
 //! A module's `cabi_realloc` proves nothing. The adapter would call it before the program's own
-//! start. Nothing says that it works then, or what it returns. So the encoder is told to grow the
-//! memory instead. In a module with component types `cabi_realloc` is made for this purpose, and
-//! the adapter gets its memory from there.
+//! start, and nothing says that it works then, or what it returns. So the encoder is told to grow
+//! the memory instead. In a module with component types, `cabi_realloc` is made for this purpose,
+//! and the adapter gets its memory from it.
 //!
 //! Source: `wit-component` 0.254, `src/encoding.rs` and `src/gc.rs`; Wasmtime 48,
 //! `wasi-preview1-component-adapter`.
@@ -46,12 +47,12 @@ use wasmparser::{BinaryReaderError, ExternalKind, FuncType, MemoryType, Operator
 use self::facts::{Code, Facts};
 pub use self::obstacle::{Allocator, HostNeed, Lacks, Obstacle};
 
-/// What the rule says about a module.
+/// The result of the rule for a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Judgement {
     /// The obstacle to any component.
     pub(crate) component: Result<(), Obstacle>,
-    /// How a component differs if there is no such obstacle. It behaves the same if this is empty.
+    /// How a component differs if there is no such obstacle. If this is empty, it behaves the same.
     pub(crate) lacks: Vec<Obstacle>,
 }
 
@@ -82,7 +83,7 @@ pub(crate) fn other_import(wasm: &[u8]) -> Option<Obstacle> {
     imports(&Facts::of(wasm).ok()?).err()
 }
 
-/// What a host must offer to a valid core module.
+/// What a host must offer to run a valid core module.
 pub(crate) fn need_of_host(wasm: &[u8]) -> HostNeed {
     let Ok(mut facts) = Facts::of(wasm) else {
         return HostNeed::Imports;
@@ -96,17 +97,17 @@ pub(crate) fn need_of_host(wasm: &[u8]) -> HostNeed {
     }
 }
 
-/// What preview 1 was called before.
+/// The earlier name of preview 1.
 const PREDECESSOR: &str = "wasi_unstable";
 
-/// Judges a valid core module.
+/// Applies the rule to a valid core module.
 pub(crate) fn judge(wasm: &[u8]) -> Judgement {
-    // Whatever cannot be read is an obstacle.
+    // Everything that cannot be read is an obstacle.
     judgement(wasm).unwrap_or_else(|error| Judgement::refused(unreadable(&error)))
 }
 
-/// Judges a valid core module that imports WASI preview 1 and carries component types. It is meant
-/// to become a component, but it may have been written for something else than an adapter.
+/// Applies the rule to a valid core module that imports WASI preview 1 and carries component types.
+/// It is meant to become a component, but perhaps not with an adapter.
 pub(crate) fn judge_with_types(wasm: &[u8]) -> Judgement {
     judgement_with_types(wasm).unwrap_or_else(|error| Judgement::refused(unreadable(&error)))
 }
@@ -125,14 +126,15 @@ fn judgement(wasm: &[u8]) -> Result<Judgement, BinaryReaderError> {
 fn judgement_with_types(wasm: &[u8]) -> Result<Judgement, BinaryReaderError> {
     let facts = Facts::of(wasm)?;
     let code = Code::of(&facts)?;
-    // Nothing can run a library without the component, so it lacks nothing.
+    // A library can run only as a component, so nothing is lost.
     let lacks = match facts.export("_start", ExternalKind::Func) {
         Some(_) => lacks(&facts, &code),
         None => Vec::new(),
     };
     let allocates = |name| facts.export(name, ExternalKind::Func).is_some();
     if REALLOC.into_iter().any(allocates) {
-        // The adapter gets its memory from the program, and a start section fails loudly.
+        // The adapter gets its memory from the program. A start section that calls an import fails
+        // with an error.
         return Ok(Judgement {
             component: Ok(()),
             lacks,
@@ -174,7 +176,7 @@ fn with_allocator(
     }
 }
 
-/// How a component differs in what WASI answers.
+/// How a component differs in the answers of WASI.
 fn lacks(facts: &Facts<'_>, code: &Code) -> Vec<Obstacle> {
     let mut lacks = Vec::new();
     if code.exits_with_any_code {
@@ -198,7 +200,7 @@ fn unreadable(error: &BinaryReaderError) -> Obstacle {
     }
 }
 
-/// Judges all sections except the code. Returns the memory.
+/// Checks all sections except the code. Returns the memory.
 fn sections(facts: &Facts<'_>) -> Result<MemoryType, Obstacle> {
     imports(facts)?;
     start(facts)?;
@@ -225,7 +227,7 @@ fn room(memory: MemoryType, code: &Code) -> Result<(), Obstacle> {
     }
 }
 
-/// All pages that a 32-bit memory can have: 4 GiB.
+/// The maximum number of pages of a 32-bit memory: 4 GiB.
 const MAX_PAGES: u64 = 1 << 16;
 
 /// The adapter's pages: one for its stack, and one for its state.
@@ -234,7 +236,7 @@ const ADAPTER_PAGES: u64 = 2;
 /// The exports from which the encoder lets the adapter get memory.
 const REALLOC: [&str; 3] = ["cabi_realloc", "cabi_realloc_adapter", "cm32p2_realloc"];
 
-/// How the names of exports begin that have a meaning for the encoder. `memory` has one too.
+/// The beginnings of export names that have a meaning for the encoder. `memory` has one too.
 const RESERVED: [&str; 5] = [
     "_initialize",
     "cabi_",
@@ -245,7 +247,7 @@ const RESERVED: [&str; 5] = [
 
 fn imports(facts: &Facts<'_>) -> Result<(), Obstacle> {
     let adapter = Facts::of(WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER);
-    // The adapter is a constant, and the encoder reads it as well.
+    // The adapter is a constant, which the encoder reads as well.
     let adapter = adapter.map_err(|error| unreadable(&error))?;
     for import in &facts.imports {
         let name = import_text(import.module, import.name);
@@ -324,7 +326,7 @@ fn memory(facts: &Facts<'_>, names: &[&str]) -> Result<MemoryType, Obstacle> {
         Some(memory) if memory.page_size_log2.is_some_and(|log2| log2 != 16) => {
             unusable("of pages that are not 64 KiB")
         }
-        // The rule would have to follow which of them a function asks about.
+        // The rule would have to find out which memory a function asks about.
         Some(_) if facts.memories.len() > 1 => unusable("one of several"),
         Some(memory) => Ok(*memory),
         None => unusable("not known"),
@@ -332,7 +334,7 @@ fn memory(facts: &Facts<'_>, names: &[&str]) -> Result<MemoryType, Obstacle> {
 }
 
 /// An import that may be called while the start section runs. An indirect call may call every
-/// function that something refers to; those are added once, however many such calls there are.
+/// function that something refers to. These are added once, for any number of indirect calls.
 fn start_section(facts: &Facts<'_>, code: &Code) -> Result<Option<String>, BinaryReaderError> {
     let mut left = Vec::from_iter(facts.start);
     let mut seen = BTreeSet::new();

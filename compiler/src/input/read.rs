@@ -1,10 +1,10 @@
-//! Reading an input: the binary format, or the text format, which becomes binary.
+//! Reads an input: the binary format, or the text format, which becomes binary.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Kind;
 
-/// WebAssembly in the binary format; its header was looked at and nothing else.
+/// WebAssembly in the binary format. Only its header was checked.
 #[derive(Debug)]
 pub struct Input {
     bytes: Vec<u8>,
@@ -15,42 +15,42 @@ pub struct Input {
 /// The version of `wat`, which reads the text format.
 pub const TEXT_VERSION: &str = "1.254.2";
 
-/// Why bytes are not an input.
+/// Why the bytes are not a valid input.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// No bytes at all.
+    /// There are no bytes.
     #[error("the input is empty")]
     Empty,
-    /// Neither format.
+    /// The bytes are in neither format.
     #[error("neither WebAssembly binary (it begins with {first_bytes}) nor WebAssembly text")]
     NotWasm {
         /// The first bytes, up to four, in hexadecimal.
         first_bytes: String,
     },
-    /// Text that does not begin as the text format does. Nothing of it is shown: it may be a
-    /// password, or a file of variables.
+    /// The text does not begin like the text format. The error shows none of it, because it may be
+    /// a password, or a file of variables.
     #[error("neither WebAssembly binary nor WebAssembly text, which begins with `(`")]
     OtherText,
-    /// The text does not parse; line and column are in the message.
+    /// The text cannot be parsed. The message has line and column.
     #[error("malformed WebAssembly text: {message}")]
     Text {
-        /// The parser's message with the line, the column and the place marked.
+        /// The parser's message, with the line, the column and a mark at the place.
         message: String,
     },
-    /// More text than is parsed.
+    /// The text is longer than the maximum.
     #[error("{len} bytes of WebAssembly text are more than the {MAX_TEXT_LEN} that are parsed")]
     TextTooLong {
         /// The text's length in bytes.
         len: usize,
     },
-    /// The header names a version of the binary format that does not exist yet.
+    /// The header names an unknown version of the binary format.
     #[error("unknown WebAssembly version or layer {version:#x} (at offset 0x4)")]
     Version {
         /// The header's version and layer fields as one little-endian number.
         version: u32,
     },
-    /// The file ends within the 8-byte header.
+    /// The file ends within its header of 8 bytes.
     #[error("the input ends within the WebAssembly header (at offset {len:#x})")]
     Truncated {
         /// The file's length in bytes.
@@ -60,12 +60,12 @@ pub enum InputError {
 
 const MAGIC: &[u8] = b"\0asm";
 
-/// Bytes that are not an input.
+/// Bytes that are not a valid input.
 #[derive(Debug)]
 pub struct NotAnInput {
-    /// Why edgec does not take them.
+    /// The reason.
     pub error: InputError,
-    /// The bytes, as they were given.
+    /// The bytes of the input.
     pub bytes: Vec<u8>,
 }
 
@@ -90,7 +90,7 @@ pub fn read(bytes: Vec<u8>) -> Result<Input, NotAnInput> {
     }
 }
 
-/// Component or core module, by the header of the binary format.
+/// Component or core module, from the header of the binary format.
 fn kind_of(bytes: &[u8]) -> Result<Kind, InputError> {
     let version = bytes
         .get(4..8)
@@ -105,7 +105,7 @@ fn kind_of(bytes: &[u8]) -> Result<Kind, InputError> {
     }
 }
 
-/// The longest text that is parsed, in bytes (64 MiB): parsed, it takes many times as much.
+/// The maximum length of a text, in bytes (64 MiB). A parsed text takes many times as much.
 const MAX_TEXT_LEN: usize = 64 << 20;
 
 fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
@@ -124,16 +124,16 @@ fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
         return Err(InputError::TextTooLong { len: bytes.len() });
     }
     let text = std::str::from_utf8(bytes).map_err(|_| not_wasm())?;
-    // A byte order mark, as some editors write it.
+    // A byte order mark, which some editors write.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // A control character means a binary format, whatever the text parser would say.
+    // A text with control characters is some binary format.
     if text.contains(|c: char| c.is_control() && !c.is_whitespace()) {
         return Err(not_wasm());
     }
     wat::parse_str(text).map_err(|error| match begins_as_text(text) {
         // The message quotes a line.
         true => InputError::Text {
-            // The parser knows no file name; the caller does.
+            // The parser does not know the file's name, but the caller does.
             message: error.to_string().replace("<anon>:", "line "),
         },
         false => InputError::OtherText,
@@ -141,7 +141,7 @@ fn parse_text(bytes: &[u8]) -> Result<Vec<u8>, InputError> {
 }
 
 /// Whether the first token is an opening parenthesis, after white space and comments (core
-/// specification, "White Space"). If a block comment does not end, the parser says so.
+/// specification, "White Space"). If a block comment does not end, the parser reports it.
 fn begins_as_text(text: &str) -> bool {
     let mut rest = text.trim_start_matches('\u{feff}');
     loop {
@@ -160,7 +160,7 @@ fn begins_as_text(text: &str) -> bool {
     }
 }
 
-/// What follows the block comment that a text begins with. Block comments are nested.
+/// The text after its first block comment. Block comments can be nested.
 fn behind_block_comment(text: &str) -> Option<&str> {
     let mut depth = 0_usize;
     let mut at = 0_usize;
@@ -200,7 +200,7 @@ impl Input {
         self.from_text
     }
 
-    /// The binary format, taken out.
+    /// The binary format, by value.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(read(b"\0asm\x0d\0\x01\0").unwrap().kind(), Kind::Component);
     }
 
-    /// A password or a file of variables in place of a program is not quoted.
+    /// The error does not quote a password or a file of variables.
     #[test]
     fn only_what_begins_as_text_is_quoted() {
         for text in [

@@ -1,23 +1,23 @@
-//! Totals of what a program defines, capped before anything walks them.
+//! Counts and limits the totals of a program's definitions, before anything walks them.
 //!
-//! Some work of the validator and of the engine's front end is the product of two totals. Small
-//! files can make both large. So one pass over the sections counts them first, in time linear in
-//! the bytes:
+//! Some work of the validator and of the engine's front end is the product of two totals, and a
+//! small file can make both large. So one pass over the sections counts them first, in time that is
+//! linear in the bytes:
 //!
-//! - At the end of each core module and component, and once more where a module's code begins, both
-//!   copy the list of all type lists so far, at least 64 bytes for each module or component before.
-//!   They keep the copies. So the memory is the square of the number of *definitions*: 5,000 empty
-//!   modules (50 KB) took 0.8 GB, 20,000 took 12.6 GB.
-//! - Each *name* under which a component imports or exports a type gets an entry in a table that is
-//!   copied each of those times too. All names are counted.
-//! - Each use of a *type* walks all its parts ([`crate::index::component_types`]).
-//! - Each core *instance* has an entry for each import of its module.
-//! - The *operands* of instructions are compared with lists that a module states once
-//!   ([`crate::input::operands`]).
+//! - *Definitions.* At the end of each core module and component, and once more where a module's
+//!   code begins, both tools copy the list of all type lists so far. The copy takes at least 64
+//!   bytes for each earlier module or component, and is kept. So the memory is the square of the
+//!   number of definitions: 5,000 empty modules (50 KB) took 0.8 GB, and 20,000 took 12.6 GB.
+//! - *Names.* Each name under which a component imports or exports a type is an entry in a table
+//!   that is copied at the same times. All names are counted.
+//! - *Types.* Each use of a type walks all of its parts ([`crate::index::component_types`]).
+//! - *Instances.* Each core instance has an entry for each import of its module.
+//! - *Operands.* The operands of instructions are compared with lists that a module states only
+//!   once ([`crate::input::operands`]).
 //!
-//! The most that 75 real programs have (up to 55 MB; a Python runtime with its libraries has most):
-//! 17 definitions, 114 instances, 153,000 for instances times imports, fewer than 100,000 for names
-//! times copies, 19,000 parts of types, and no long list of parameters or results.
+//! The maxima in 75 real programs (up to 55 MB; a Python runtime with its libraries is the largest)
+//! are: 17 definitions, 114 instances, 153,000 for instances times imports, fewer than 100,000 for
+//! names times copies, 19,000 parts of types, and no long list of parameters or results.
 //! `docs/limits.md` has the limits.
 //!
 //! Sources: wasmparser 0.254, `validator/types.rs` (`TypeList::commit`) and
@@ -36,37 +36,40 @@ use crate::index::beyond::Beyond;
 use crate::index::component_types::ComponentTypes;
 use crate::input::operands::Operands;
 
-/// Core modules and components at any depth, the program itself included. 1,000 of them with code
-/// make 2,000 copies, which take up to 300 MB.
+/// The maximum number of core modules and components at any depth, including the program itself.
+/// 1,000 of them with code make 2,000 copies, which take up to 300 MB.
 const MAX_DEFINITIONS: u64 = 1000;
 
-/// Names of imports and exports, counted again for each copy that is made behind them. An entry
-/// takes some 16 bytes.
+/// The maximum number of names of imports and exports, counted once for each later copy. An entry
+/// takes about 16 bytes.
 const MAX_NAMES_COPIED: u64 = 4_000_000;
 
-/// Core instances and instances of components. The engine has the same limit for those that a
-/// program makes when it is instantiated (`inlining.rs`).
+/// The maximum number of core instances and of instances of components. The engine has the same
+/// limit for the instances that a program makes at instantiation (`inlining.rs`).
 const MAX_INSTANCES: u64 = 10_000;
 
-/// Core instances times the most imports of a core module before them.
+/// The maximum of core instances times imports: each instance counts with the largest number of
+/// imports of a core module before it.
 const MAX_IMPORTS_FILLED: u64 = 4_000_000;
 
-/// Comparisons of operands with long lists. A hundred million take about a second.
+/// The maximum number of comparisons of operands with long lists. A hundred million take about a
+/// second.
 const MAX_OPERANDS: u64 = 200_000_000;
 
-/// Parts of component types, again for each use. A million take about a second, if they are of
-/// resources some five. Real programs have up to 19,000.
+/// The maximum number of parts of component types, counted again for each use. A million take about
+/// a second, or about five if they are resources. Real programs have up to 19,000.
 const MAX_TYPE_PARTS: u64 = 1_000_000;
 
-/// An export of a type in a component or instance type takes at least so many bytes.
+/// The minimum length of an export of a type in a component or instance type, in bytes.
 const SHORTEST_EXPORT: usize = 7;
 
-/// Checks that no total is beyond its limit. What cannot be read is left to the validator.
+/// Checks that no total exceeds its limit. The validator reports what cannot be read.
 ///
 /// # Errors
 ///
-/// Says which total, what the program has, where it passes the limit, and what to do. Where the
-/// program is text, the offset says nothing, so the core module or component is named too.
+/// The message says which total, how large it is, where the program exceeds the limit, and what to
+/// do. If the program is text, an offset does not help, so the message also names the core module
+/// or component.
 pub(crate) fn check(wasm: &[u8]) -> Result<(), Beyond> {
     let mut totals = Totals::new();
     for payload in Parser::new(0).parse_all(wasm) {
@@ -81,7 +84,7 @@ pub(crate) fn check(wasm: &[u8]) -> Result<(), Beyond> {
     totals.beyond().map_or(Ok(()), Err)
 }
 
-/// A core module or component of the program, or a function in one; each by its number in file
+/// A core module or component of the program, or a function in one, each by its number in file
 /// order.
 #[derive(Clone, Copy)]
 enum Within {
@@ -92,7 +95,7 @@ enum Within {
     Program,
     Function {
         index: usize,
-        /// The core module in a component.
+        /// The number of the core module in a component.
         module: Option<u32>,
     },
 }
@@ -117,7 +120,7 @@ impl fmt::Display for Within {
 }
 
 impl Within {
-    /// The function with this index in it, if that is known.
+    /// The function with this index in this module, if the index is known.
     fn function(self, index: Option<usize>) -> Self {
         let Some(index) = index else { return self };
         let module = match self {
@@ -128,7 +131,7 @@ impl Within {
     }
 }
 
-/// Where a program passes a limit.
+/// Where a program exceeds a limit.
 #[derive(Clone, Copy)]
 struct Place {
     offset: usize,
@@ -141,11 +144,11 @@ impl fmt::Display for Place {
     }
 }
 
-/// A count with a limit.
+/// A count that has a limit.
 struct Total {
     limit: u64,
     count: u64,
-    /// Where it is first more than the limit.
+    /// The first place where it exceeds the limit.
     beyond: Option<Place>,
 }
 
@@ -173,9 +176,9 @@ struct Totals<'a> {
     imports_filled: Total,
     operands: Total,
     type_parts: Total,
-    /// Names of imports and exports of components so far.
+    /// The number of names of imports and exports of components so far.
     names: u64,
-    /// The most imports of a core module so far.
+    /// The largest number of imports of a core module so far.
     imports: u64,
     /// The core module that is being read.
     module: Option<Operands>,
@@ -207,7 +210,7 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// What is being read.
+    /// The module or component that is being read.
     fn here(&self) -> Within {
         self.open.last().copied().unwrap_or(Within::Program)
     }
@@ -305,7 +308,7 @@ impl<'a> Totals<'a> {
         self.names = self.names.saturating_add(names);
     }
 
-    /// Says where types are nested too deep, if they are.
+    /// If types are nested too deeply, says where.
     fn too_deep(&self) -> Option<Beyond> {
         let (limit, offset) = self.types.too_deep()?;
         let within = self.here();
@@ -316,7 +319,7 @@ impl<'a> Totals<'a> {
         })
     }
 
-    /// Says which total is beyond its limit.
+    /// If a total exceeds its limit, says which one.
     fn beyond(&self) -> Option<Beyond> {
         let totals = [
             (

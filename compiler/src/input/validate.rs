@@ -1,7 +1,7 @@
-//! Validation: the gate that every program passes before a tool touches it.
+//! Validation, which every program must pass before another tool reads it.
 //!
-//! Source: WebAssembly 3.0, "Validation"; component model, `Binary.md` and
-//! `Explainer.md`; both as wasmparser 0.254 implements them.
+//! Source: WebAssembly 3.0, "Validation"; component model, `Binary.md` and `Explainer.md`; both as
+//! wasmparser 0.254 implements them.
 
 use std::borrow::Cow;
 
@@ -15,18 +15,18 @@ use crate::input::walk::{WalkError, is_valid};
 use crate::input::{engine_limits, totals, validator_limits};
 use crate::{Interface, Kind, Resources};
 
-/// A component or core module that was validated.
+/// A valid component or core module.
 #[derive(Clone, Debug)]
 pub struct ValidComponent {
     bytes: Vec<u8>,
     kind: Kind,
     features: WasmFeatures,
-    /// What a scan finds in its function bodies, if that is known.
+    /// The result of a scan of its function bodies, if it was made.
     code: Option<WasmFeatures>,
     advisories: Vec<Cow<'static, str>>,
 }
 
-/// What is known about a program, for another process.
+/// Facts about a program, for another process.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Description {
     kind: Kind,
@@ -39,19 +39,19 @@ pub(crate) struct Description {
 ///
 /// # Errors
 ///
-/// [`ValidateError`] with the offset and, inside code, the function.
+/// [`ValidateError`] with the offset, and for an error in code also the function.
 pub fn validate(bytes: Vec<u8>) -> Result<ValidComponent, ValidateError> {
     totals::check(&bytes)?;
     let found = checked(&bytes).map_err(|error| refused(&bytes, error))?;
     accepted_by_engine(bytes, found)
 }
 
-/// As [`validate`], for a program whose function bodies are known: they are not validated again if
-/// the program uses all features with which they are valid.
+/// Like [`validate`], for a program whose function bodies are known. They are not validated again
+/// if the program uses all features with which they are valid.
 ///
 /// # Errors
 ///
-/// As [`validate`].
+/// The same as for [`validate`].
 pub(crate) fn validate_known(
     bytes: Vec<u8>,
     code: KnownCode,
@@ -62,7 +62,7 @@ pub(crate) fn validate_known(
     }
 }
 
-/// Asks the engine about a program that is valid.
+/// Asks the engine about a valid program.
 fn accepted_by_engine(bytes: Vec<u8>, found: Found) -> Result<ValidComponent, ValidateError> {
     let Found {
         kind,
@@ -106,7 +106,7 @@ fn refused(bytes: &[u8], error: WalkError) -> ValidateError {
     }
 }
 
-/// The name that the module at `start` gives to a function.
+/// The function's name in the module at `start`.
 fn function_name(bytes: &[u8], start: usize, index: u32) -> Option<String> {
     let module = bytes.get(start..)?;
     for payload in Parser::new(0).parse_all(module) {
@@ -132,8 +132,8 @@ fn function_name(bytes: &[u8], start: usize, index: u32) -> Option<String> {
     None
 }
 
-/// The feature beyond the supported ones that would make the program valid. The one that the
-/// validator missed is tried first.
+/// A feature beyond the supported ones that would make the program valid. Tries first the one that
+/// the validator missed.
 fn would_need(bytes: &[u8], missing: Option<WasmFeatures>) -> Option<String> {
     let all = WasmFeatures::all();
     if !is_valid(bytes, all) {
@@ -162,7 +162,7 @@ impl ValidComponent {
         }
     }
 
-    /// What another process has found out about these bytes.
+    /// The program of these bytes, with the facts that another process found.
     pub(crate) fn of_description(bytes: Vec<u8>, described: Description) -> Self {
         Self {
             bytes,
@@ -173,7 +173,7 @@ impl ValidComponent {
         }
     }
 
-    /// The bytes, and what is known about them.
+    /// The bytes, and the facts about them.
     pub(crate) fn into_description(self) -> (Vec<u8>, Description) {
         let described = Description {
             kind: self.kind,
@@ -184,8 +184,8 @@ impl ValidComponent {
         (self.bytes, described)
     }
 
-    /// The same program in other bytes, which may differ only in custom sections: the engine
-    /// ignores those.
+    /// The same program in other bytes. They may differ only in custom sections, which the engine
+    /// ignores.
     pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
         Self {
             bytes,
@@ -201,7 +201,7 @@ impl ValidComponent {
         &self.bytes
     }
 
-    /// The binary, taken out.
+    /// The binary, by value.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -216,7 +216,7 @@ impl ValidComponent {
         features::names(self.features)
     }
 
-    /// The advisories about the engine that concern programs of this shape.
+    /// The advisories about the engine that affect programs of this shape.
     pub fn advisories(&self) -> impl Iterator<Item = &str> {
         self.advisories.iter().map(|id| &**id)
     }
@@ -225,7 +225,7 @@ impl ValidComponent {
         self.features
     }
 
-    /// What is known of this program's function bodies, for another program that has no others.
+    /// Facts about this program's function bodies, for another program that has only these bodies.
     pub(crate) fn code(&self) -> KnownCode {
         KnownCode {
             valid_with: self.features,
@@ -287,7 +287,7 @@ mod tests {
                     valid_with: valid.features(),
                     uses: None,
                 },
-                // The program does not use all of these, so its code is validated.
+                // The program does not use all of these features, so its code is validated.
                 KnownCode {
                     valid_with: SUPPORTED,
                     uses: None,
@@ -299,7 +299,7 @@ mod tests {
                 assert_eq!(again.kind(), valid.kind());
             }
         }
-        // Of what is not valid outside of code nothing is known.
+        // If something outside of code is invalid, nothing is known about the program.
         let wasm = wat::parse_str("(module (export \"a\" (func 0)))").unwrap();
         let known = KnownCode {
             valid_with: WasmFeatures::empty(),
@@ -311,7 +311,7 @@ mod tests {
 
     #[test]
     fn bombs_are_refused_at_once() {
-        // Twice as many instances a level; and more levels than any reader can follow.
+        // Each level doubles the instances, and there are more levels than any reader can follow.
         let mut doubling = "(component $c0)".to_owned();
         for level in 1..60 {
             let inner = level - 1;

@@ -1,17 +1,17 @@
-//! Errors of the validator that are limits, not rules of the specification.
+//! Recognizes errors of the validator that are limits, not rules of the specification.
 //!
-//! Engines agree on most of these limits, and the specification allows every one of them. The
-//! validator stops there, so the rest of the program was not checked.
+//! Engines agree on most of these limits, and the specification allows all of them. The validator
+//! stops at a limit, so the rest of the program was not checked.
 //!
 //! Sources: WebAssembly JavaScript Interface, "Limits"
 //! (<https://webassembly.github.io/spec/js-api/#limits>); wasmparser 0.254, `limits.rs`, which
 //! keeps its numbers to itself.
 
-/// The longest string, in bytes.
+/// The maximum length of a string, in bytes.
 const STRING: u32 = 100_000;
 
-/// Says which limit the program is beyond, if the validator's error is about one. `None` if the
-/// program is not valid: it breaks a rule, or it states a length that the file does not have.
+/// The limit that the program exceeds, if the validator's error is about one. `None` if the program
+/// is invalid: it breaks a rule, or it states a length that exceeds the file.
 pub(crate) fn exceeded(bytes: &[u8], message: &str, offset: usize) -> Option<String> {
     let more = |limit: u32, what: &str| Some(format!("more than {limit} {what} are not supported"));
     if let Some(what) = message.strip_suffix(" size is out of bounds") {
@@ -35,7 +35,7 @@ pub(crate) fn exceeded(bytes: &[u8], message: &str, offset: usize) -> Option<Str
         "data count section specifies too many data segments" => {
             more(100_000, "data segments").filter(|_| fits(bytes, offset))
         }
-        // Each of them takes at least one byte.
+        // Each element takes at least one byte.
         "number of elements is out of bounds" => {
             more(10_000_000, "elements in a segment").filter(|_| bytes.len() > 10_000_000)
         }
@@ -53,9 +53,9 @@ pub(crate) fn exceeded(bytes: &[u8], message: &str, offset: usize) -> Option<Str
     }
 }
 
-/// The limit on a list: how long it may be, and what is in it. `name` is the validator's name for
-/// it. Lists that the specification itself limits (`select types`, `supertype idxs`, `flag names`,
-/// `canonical options`) are left out: a longer one is not valid.
+/// The limit on a list: its maximum length, and a noun for its entries. `name` is the validator's
+/// name for the list. Lists that the specification itself limits (`select types`, `supertype idxs`,
+/// `flag names`, `canonical options`) are not here, because a longer one is invalid.
 fn of_list(name: &str) -> Option<(u32, &'static str)> {
     Some(match name {
         "function params" => (1000, "parameters of a function"),
@@ -83,13 +83,13 @@ fn of_list(name: &str) -> Option<(u32, &'static str)> {
     })
 }
 
-/// Whether the list whose length stands at `offset` can be in the file: each entry takes at least
+/// Whether the file can contain the list whose length stands at `offset`: each entry takes at least
 /// one byte. Otherwise the length is wrong.
 fn fits(bytes: &[u8], offset: usize) -> bool {
     number(bytes, offset).is_some_and(|(length, end)| within(bytes, length, end))
 }
 
-/// As [`fits`], for a string: the validator gives the last byte of its length.
+/// Like [`fits`], for a string: the validator gives the last byte of its length.
 fn string_fits(bytes: &[u8], last: usize) -> bool {
     (0..5).any(|before| {
         let read = last
@@ -101,7 +101,7 @@ fn string_fits(bytes: &[u8], last: usize) -> bool {
     })
 }
 
-/// Whether this many bytes are left behind `end`.
+/// Whether at least this many bytes follow `end`.
 fn within(bytes: &[u8], length: u64, end: usize) -> bool {
     let left = bytes.len().checked_sub(end);
     left.is_some_and(|left| usize::try_from(length).is_ok_and(|length| length <= left))
@@ -123,7 +123,7 @@ fn number(bytes: &[u8], begin: usize) -> Option<(u64, usize)> {
 mod tests {
     use crate::{ValidateError, validate};
 
-    /// What the validator says about a program.
+    /// The validator's answer about a program.
     fn answer(wasm: Vec<u8>) -> Result<(), ValidateError> {
         validate(wasm).map(|_| ())
     }
@@ -155,7 +155,7 @@ mod tests {
 
     type Program = fn(usize) -> Vec<u8>;
 
-    /// The limit, what it is on, and the program that has this many.
+    /// The limit, its object, and a program with this many.
     const CASES: &[(usize, &str, Program)] = &[
         (1000, "parameters of a function", |count| {
             text(&format!("(module (func (param {})))", "i32 ".repeat(count)))
@@ -180,7 +180,7 @@ mod tests {
         (100_000, "data segments", |count| {
             text(&format!("(module {})", "(data \"\")".repeat(count)))
         }),
-        // With the section that counts them in front.
+        // The section that counts the segments comes first.
         (100_000, "data segments", |count| {
             let segments = "(data \"\")".repeat(count);
             text(&format!("(module (func data.drop 0) {segments})"))

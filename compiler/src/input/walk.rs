@@ -1,4 +1,4 @@
-//! The walk through a program: what is outside of code first, then all function bodies at once.
+//! The walk through a program: first everything outside of code, then all function bodies together.
 
 use wasmparser::{
     BinaryReaderError, Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures,
@@ -7,7 +7,8 @@ use wasmparser::{
 use crate::Kind;
 use crate::input::bodies::{self, Unchecked};
 
-/// Later stages follow the nesting by recursion. The text format has the same limit.
+/// The maximum depth of nesting. Later stages follow the nesting by recursion. The text format has
+/// the same limit.
 const MAX_NESTING: i32 = 100;
 
 /// A function's index, the number of its core module in a component, and where that module begins.
@@ -17,11 +18,11 @@ type FunctionPlace = (u32, Option<u32>, usize);
 pub(super) struct WalkError {
     pub(super) message: String,
     pub(super) offset: usize,
-    /// The function that the error is in.
+    /// The function that contains the error.
     pub(super) function: Option<FunctionPlace>,
-    /// Whether it is about a limit of edgec's own.
+    /// Whether the error is about a limit of edgec.
     pub(super) is_limit: bool,
-    /// The feature that is missing, if the validator says which.
+    /// The missing feature, if the validator names it.
     pub(super) missing: Option<WasmFeatures>,
 }
 
@@ -37,8 +38,8 @@ impl From<BinaryReaderError> for WalkError {
     }
 }
 
-/// The feature that is missing. Where the validator does not say which, its words tell: they decide
-/// only what is tried next.
+/// The missing feature. If the validator does not name it, it is guessed from the message: it only
+/// decides what is tried next.
 fn missing(error: &BinaryReaderError) -> Option<WasmFeatures> {
     let told = match error.message() {
         "multiple memories" => Some(WasmFeatures::MULTI_MEMORY),
@@ -51,14 +52,15 @@ fn missing(error: &BinaryReaderError) -> Option<WasmFeatures> {
     error.missing_wasm_feature().or(told)
 }
 
-/// What is outside of the code of a program, validated, and its function bodies, which are not.
+/// A program, of which everything outside of code was validated, and its function bodies, which
+/// were not.
 pub(crate) struct Outside<'a> {
     pub(super) kind: Kind,
     pub(super) bodies: Vec<Unchecked<'a, FunctionPlace>>,
 }
 
-/// Validates what is outside of code. The error is the feature that is missing, if the validator
-/// says which.
+/// Validates everything outside of code. The error is the missing feature, if the validator names
+/// it.
 pub(crate) fn outside(
     bytes: &[u8],
     features: WasmFeatures,
@@ -70,15 +72,15 @@ pub(crate) fn outside(
     }
 }
 
-/// Validates everything; an error inside code comes with the function index, the number of
-/// the core module and where that module begins.
+/// Validates everything. An error in code comes with the function's index, the number of the core
+/// module, and where that module begins.
 fn walk(bytes: &[u8], features: WasmFeatures) -> Result<Kind, WalkError> {
     let mut bodies = Vec::new();
     let outside = structure(bytes, features, &mut bodies);
     first(bodies, outside)
 }
 
-/// Validates everything. The error is the feature that is missing, if the validator says which.
+/// Validates everything. The error is the missing feature, if the validator names it.
 pub(crate) fn whole(bytes: &[u8], features: WasmFeatures) -> Result<(), Option<WasmFeatures>> {
     match walk(bytes, features) {
         Ok(_) => Ok(()),
@@ -91,8 +93,8 @@ pub(crate) fn is_valid(bytes: &[u8], features: WasmFeatures) -> bool {
     walk(bytes, features).is_ok()
 }
 
-/// An error inside of code comes first: reading ended at the error outside of code, which is
-/// further back.
+/// The first error. An error in code comes first, because reading stopped at the error outside of
+/// code, which is at a later place.
 pub(super) fn first(
     bodies: Vec<Unchecked<'_, FunctionPlace>>,
     outside: Result<Kind, WalkError>,
@@ -106,7 +108,7 @@ pub(super) fn first(
     }
 }
 
-/// Validates everything but function bodies, and collects those.
+/// Validates everything except function bodies, and collects these.
 pub(super) fn structure<'a>(
     bytes: &'a [u8],
     features: WasmFeatures,
@@ -160,8 +162,8 @@ pub(super) fn structure<'a>(
     Ok(kind)
 }
 
-/// Refuses a nested binary that is longer than the file: wasmparser takes the end of the file for
-/// the end of what is nested.
+/// Refuses a nested binary that is longer than the file. wasmparser would take the end of the file
+/// for its end.
 fn nested_within(bytes: &[u8], payload: &Payload<'_>) -> Result<(), WalkError> {
     match payload {
         Payload::ModuleSection {

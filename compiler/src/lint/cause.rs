@@ -1,7 +1,7 @@
-//! Which segment the engine stops at, and why.
+//! Finds the segment that stops the engine, and why.
 //!
-//! The verdict is the engine's; this reads the program again to say what was the matter, and
-//! says [`Reason::Unknown`] when nothing is found.
+//! The engine decides whether a path is lost. This module reads the program again to find the
+//! reason, and gives [`Reason::Unknown`] if it finds none.
 //!
 //! Source: `wasmtime-environ` 48, `compile/module_environ.rs`, `try_static_init` and
 //! `try_func_table_init`.
@@ -14,10 +14,10 @@ use wasmtime_environ::{
 
 use super::{Cause, Item, Reason};
 
-/// As `try_func_table_init` has it.
+/// The same constant as in `try_func_table_init`.
 const MAX_FUNC_TABLE_SIZE: u64 = 1024 * 1024;
 
-/// Where things are in a core module: index and offset.
+/// The places of items in a core module: index and offset.
 #[derive(Default)]
 pub(super) struct Places {
     active_data: Vec<(u32, u64)>,
@@ -27,7 +27,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Reads a valid core module that begins at `start` of the program.
+    /// Reads a valid core module that begins at `start` in the program.
     pub(super) fn of(wasm: &[u8], start: u64) -> Self {
         let mut places = Self::default();
         let at = |offset: usize| start.saturating_add(offset as u64);
@@ -78,8 +78,8 @@ fn valid<T>((index, item): (u32, wasmparser::Result<T>)) -> Option<(u32, T)> {
     Some((index, item.ok()?))
 }
 
-/// The data segment that keeps a module's memories from being mapped, if one does. Asked
-/// before the engine finalizes the translation, which takes the segments away.
+/// The data segment because of which a module's memories cannot be mapped, if there is one. Call
+/// this before the engine finalizes the translation, which removes the segments.
 pub(super) fn of_data(translation: &ModuleTranslation<'_>, places: &Places) -> Option<Cause> {
     let MemoryInit::Unprocessed(segments) = &translation.memory_init else {
         return None;
@@ -90,7 +90,7 @@ pub(super) fn of_data(translation: &ModuleTranslation<'_>, places: &Places) -> O
         places.cause(Item::Data, number, reason)
     });
     blocking.into_iter().next().or_else(|| {
-        // Each fits; together they do not.
+        // Each of them fits, but together they do not.
         let (number, _) = segments
             .iter()
             .enumerate()
@@ -117,7 +117,7 @@ fn data_reason(
     (!fits).then_some(Reason::OutOfBounds)
 }
 
-/// The constant that an offset is. Its type is the memory's or the table's: the module is
+/// The constant value of an offset. Its type is the memory's or the table's, because the module is
 /// valid.
 fn constant(offset: &ConstExpr) -> Option<u64> {
     match offset.ops() {
@@ -127,8 +127,8 @@ fn constant(offset: &ConstExpr) -> Option<u64> {
     }
 }
 
-/// The first of the element segments that the engine left to be applied, of which it leaves
-/// all that follow one. Asked after the engine finalized the translation.
+/// The first element segment that the engine did not apply. After this one, it applies no other.
+/// Call this after the engine finalized the translation.
 pub(super) fn of_elements(translation: &ModuleTranslation<'_>, places: &Places) -> Option<Cause> {
     let left = &translation.table_initialization.segments;
     let first = left.iter().next()?;
@@ -157,7 +157,7 @@ fn element_reason(translation: &ModuleTranslation<'_>, segment: &TableSegment) -
     } else if matches!(segment.elements, TableSegmentElements::Expressions { .. }) {
         Reason::Expressions
     } else {
-        // The table has an initial value that is left to be computed.
+        // The initial value of the table remains to be computed.
         Reason::InitialValue
     }
 }

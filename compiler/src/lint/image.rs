@@ -1,8 +1,8 @@
-//! The lint of an image: what its own description for the engine, `.wasmtime.info`, says.
+//! The lint of an image, from `.wasmtime.info`, the image's own description for the engine.
 //!
-//! It says what will be done with this very image, and less about why: which segments fill a
-//! table is in the code by then. The image need not be verified, so this runs in a worker only
-//! ([`super::process`]).
+//! It says what the engine will do with this very image, but less about the reasons: for example,
+//! the code that fills a table no longer shows the segments. The image may be unverified, so this
+//! runs only in a worker ([`super::process`]).
 //!
 //! Source: `wasmtime-environ` 48, `module.rs`.
 
@@ -13,7 +13,7 @@ use super::{Cause, CoreModule, Finding, Item, Loss, Reason, Rule, Work, finding_
 use crate::Kind;
 use crate::image::metadata::Metadata;
 
-/// What the engine loses of an image of this version, from its `.wasmtime.info`.
+/// The findings for an image of this version, from its `.wasmtime.info`.
 pub(super) fn lint(info: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
     match Metadata::read(info, kind).map_err(|error| error.to_string())? {
@@ -35,7 +35,7 @@ pub(super) fn lint(info: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// Adds what one module loses; the size of its instance.
+/// Adds the losses of one module. Returns the size of its instance.
 fn of_module(
     module: &Module,
     instances: u64,
@@ -65,7 +65,7 @@ fn of_module(
         computed_globals(module),
     ];
     let mut losses: Vec<Loss> = losses.into_iter().flatten().collect();
-    // Without a table, and with no other reason for code, it is the start function.
+    // Without a table, and without another reason for code, the code is the start function.
     let only_start = module.tables.is_empty() && losses.is_empty();
     losses.extend(startup(module, functions, only_start));
     findings.extend(losses.into_iter().map(finding));
@@ -76,7 +76,7 @@ fn of_module(
     pool::instance_size(module)
 }
 
-/// What is copied into memories. Without data, or when it can be mapped, the engine has another
+/// What is copied into memories. If there is no data, or it can be mapped, the engine has another
 /// form.
 fn copied(module: &Module) -> Option<Loss> {
     if !module.memory_initialization.is_segmented() || module.runtime_data.is_empty() {

@@ -1,4 +1,4 @@
-//! What the pooling allocator refuses unless it is told otherwise.
+//! Finds programs that the pooling allocator refuses in its default configuration.
 //!
 //! Source: `wasmtime` 48, `config.rs`, `InstanceLimits::default`, and
 //! `runtime/vm/instance/allocator/pooling.rs`, `validate_module` and `validate_component`.
@@ -14,12 +14,12 @@ const TABLE_ELEMENTS: u64 = 20_000;
 const MAX_MEMORY_SIZE: u64 = 1 << 32;
 const INSTANCE_SIZE: u64 = 1 << 20;
 
-/// The limits that a core module is beyond.
+/// The limits that a core module exceeds.
 pub(super) fn of_module(module: &Module, core: &CoreModule) -> Vec<Finding> {
     let tables = module.tables.values().skip(module.num_imported_tables);
     let memories = module.memories.values().skip(module.num_imported_memories);
     let sizes = memories.clone();
-    // A size that does not fit 64 bits is beyond any limit.
+    // A size of more than 64 bits exceeds every limit.
     let sizes = sizes.map(|memory| memory.minimum_byte_size().unwrap_or(u64::MAX));
     let needs = [
         (
@@ -51,7 +51,7 @@ pub(super) fn of_module(module: &Module, core: &CoreModule) -> Vec<Finding> {
     findings(needs, Some(core))
 }
 
-/// The limits that a component is beyond; `instances` is the size of its core instances.
+/// The limits that a component exceeds. `instances` is the size of its core instances.
 pub(super) fn of_component(component: &Component, instances: u64) -> Vec<Finding> {
     let offsets = VMComponentOffsets::new(HostPtr, component);
     let size = u64::from(offsets.size_of_vmctx()).saturating_add(instances);
@@ -59,8 +59,8 @@ pub(super) fn of_component(component: &Component, instances: u64) -> Vec<Finding
     findings(needs, None)
 }
 
-/// What an instance of a module takes of the engine's memory, but for a few hundred bytes that
-/// are the same for all.
+/// The engine's memory for an instance of a module, without a few hundred bytes that are the same
+/// for all.
 pub(super) fn instance_size(module: &Module) -> u64 {
     VMOffsets::new(HostPtr, module).size_of_vmctx().into()
 }

@@ -1,5 +1,5 @@
-//! The lint in a process of its own: a hostile program can have the engine's front end build
-//! memory images of gigabytes, and a hostile image can have its decoder ask for as much.
+//! Runs the lint in a separate process. A hostile program can make the engine's front end build
+//! memory images of gigabytes, and a hostile image can make its decoder ask for as much memory.
 
 use std::ffi::OsString;
 
@@ -11,16 +11,16 @@ use crate::{Kind, ValidComponent};
 /// The process that lints: a program that calls [`lint_worker`].
 #[derive(Clone, Debug)]
 pub struct LintProcess {
-    /// How it is started.
+    /// How the process is started.
     pub worker: Worker,
 }
 
-/// The longest answer, in bytes (4 MiB). It has room for 1,000 core modules, which is the most that
-/// a program has, with all findings and the longest names for each.
+/// The maximum length of an answer, in bytes (4 MiB). It has room for 1,000 core modules, which is
+/// the maximum of a program, with all findings and the longest names for each.
 const MAX_ANSWER_LEN: u64 = 4 << 20;
 
 impl LintProcess {
-    /// What the engine loses when it instantiates a program, with the causes.
+    /// The findings for a program, with their causes.
     ///
     /// # Errors
     ///
@@ -33,8 +33,8 @@ impl LintProcess {
         self.run("program", program.kind(), program.bytes(), deadline)
     }
 
-    /// What the engine loses when it instantiates an image of its version, given the bytes of the
-    /// section `.wasmtime.info`, which need not be verified.
+    /// The findings for an image of this version, from the bytes of its section `.wasmtime.info`,
+    /// which may be unverified.
     ///
     /// # Errors
     ///
@@ -63,12 +63,12 @@ impl LintProcess {
     }
 }
 
-/// What the worker process does: reads the arguments that [`LintProcess`] gives and a program
-/// or the description of an image from standard input, and answers on standard output.
+/// The worker process: reads the arguments of [`LintProcess`], and a program or the description of
+/// an image from standard input, and answers on standard output.
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: edgec did not start this process.
+/// The arguments or the streams are invalid: edgec did not start this process.
 pub fn lint_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [what, kind] = worker::arguments(arguments)?;
     let kind = Kind::named(&kind).ok_or_else(worker::usage)?;

@@ -1,5 +1,5 @@
-//! The lint of a program: the engine's own front end is run as the engine runs it before it
-//! compiles, and asked what became of memories and tables.
+//! The lint of a program: runs the engine's own front end as the engine does before it compiles,
+//! and examines the resulting memories and tables.
 //!
 //! Source: `wasmtime` 48, `compile.rs`, `prepare_translation`, and `wasmtime-environ` 48,
 //! `compile/module_environ.rs`, `finalize_memory_init` and `finalize_table_init`.
@@ -24,11 +24,11 @@ use crate::input::features::SUPPORTED;
 /// `Config::memory_guaranteed_dense_image_size`, which edgec leaves at its default.
 const DENSE_IMAGE_SIZE: u64 = 16 << 20;
 
-/// The page size that images are laid out for. On aarch64 it is 64 KiB; no verdict depends
-/// on it, since a page of WebAssembly is no smaller.
+/// The page size for which images are laid out. On aarch64 it is 64 KiB, but no result depends on
+/// it, because a page of WebAssembly is at least as large.
 const PAGE_SIZE: u64 = 4096;
 
-/// What the engine loses of a valid program; the error is what its front end says.
+/// The findings for a valid program, or the error of the engine's front end.
 pub(super) fn lint(wasm: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
     let tunables = tunables();
     let mut validator = Validator::new_with_features(SUPPORTED);
@@ -69,11 +69,11 @@ pub(super) fn lint(wasm: &[u8], kind: Kind) -> Result<Vec<Finding>, String> {
     Ok(findings)
 }
 
-/// How a component makes its core instances. The same for a program and its image.
+/// How a component makes its core instances. It is the same for a program and its image.
 pub(super) struct Wiring {
     instantiated: Vec<StaticModuleIndex>,
     imports: u64,
-    /// What all instances take of the engine's memory.
+    /// The size of all instances in the engine's memory.
     pub(super) size: u64,
 }
 
@@ -116,14 +116,14 @@ impl Wiring {
                 imports: self.imports,
             },
         }];
-        // What every component has is not a loss.
+        // A loss that every component has is not reported.
         findings.retain(|finding| !finding.is_minor());
         findings.extend(pool::of_component(component, self.size));
         findings
     }
 }
 
-/// Adds what one module loses; the size of its instance.
+/// Adds the losses of one module. Returns the size of its instance.
 fn of_module(
     mut translation: ModuleTranslation<'_>,
     instances: u64,
@@ -207,7 +207,7 @@ fn started(translation: &ModuleTranslation<'_>) -> Option<Loss> {
     Some((Rule::StartFunction, Some(cause), Work::Run { little }))
 }
 
-/// What is copied into memories, when the engine made no images of them.
+/// What is copied into memories, if the engine made no images of them.
 fn copied(translation: &ModuleTranslation<'_>) -> Option<Work> {
     if !translation.module.memory_initialization.is_segmented() {
         return None;
@@ -225,7 +225,7 @@ fn copied(translation: &ModuleTranslation<'_>) -> Option<Work> {
     })
 }
 
-/// What is set in tables, when the engine left some of that to be done.
+/// The elements of tables that the engine did not fill.
 fn filled(translation: &ModuleTranslation<'_>, places: &Places) -> Option<(Option<Cause>, Work)> {
     let module = &translation.module;
     let init = &translation.table_initialization;

@@ -1,19 +1,19 @@
-//! Whether a start function can only do a little: the adapter of WASI preview 1 has one that
-//! grows the memory by its stack, and that is not worth a word.
+//! Whether a start function does only little work. The adapter of WASI preview 1 has such a
+//! function, which grows the memory by the adapter's stack, and it is not worth reporting.
 
 use std::ops::Range;
 
 use wasmparser::{BinaryReader, FunctionBody, Operator, Parser, Payload, TypeRef};
 
-/// So many instructions are a little, those of functions that are called included.
+/// The maximum number of instructions for little work, including those of called functions.
 const LITTLE: usize = 1000;
 
-/// Whether `start` ends after a few instructions, whatever happens: no loops, no calls of
-/// what is not in the module, nothing whose time depends on a length.
+/// Whether `start` always ends after a few instructions: it has no loops, no calls of imported
+/// functions, and nothing whose time depends on a length.
 pub(super) fn is_little(wasm: &[u8], start: u32) -> bool {
     let (imported, bodies) = functions(wasm);
     let mut left = LITTLE;
-    // A recursion runs out of instructions, too.
+    // A recursion exceeds the number of instructions, too.
     let mut calls = vec![start];
     while let Some(function) = calls.pop() {
         let body = function
@@ -42,7 +42,7 @@ pub(super) fn is_little(wasm: &[u8], start: u32) -> bool {
     true
 }
 
-/// How many functions a module imports, and where the bodies of its own are.
+/// The number of imported functions, and the places of the bodies of defined functions.
 fn functions(wasm: &[u8]) -> (u32, Vec<Range<usize>>) {
     let (mut imported, mut bodies) = (0u32, Vec::new());
     for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
@@ -60,7 +60,7 @@ fn functions(wasm: &[u8]) -> (u32, Vec<Range<usize>>) {
     (imported, bodies)
 }
 
-/// What takes the same time whatever its operands are, but for calls.
+/// Whether an operator takes the same time for all operands. Calls are handled separately.
 fn is_quick(operator: &Operator<'_>) -> bool {
     matches!(
         operator,

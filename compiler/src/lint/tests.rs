@@ -1,4 +1,4 @@
-//! Each rule at a small program that loses the fast path, and at one that just does not.
+//! Tests each rule with a small program that loses the fast path, and with one that just does not.
 
 use super::{Finding, PoolLimit, Reason, Rule, Work, image, program};
 use crate::{Kind, validate};
@@ -12,7 +12,7 @@ fn rules(findings: &[Finding]) -> Vec<Rule> {
     findings.iter().map(|finding| finding.rule).collect()
 }
 
-/// The one finding of a core module with these fields, its reason and its place.
+/// The only finding for a core module with these fields: its rule, its reason and its index.
 fn only(fields: &str) -> (Rule, Reason, u32) {
     let findings = lint(&format!("(module {fields})"));
     let [finding] = findings.as_slice() else {
@@ -46,7 +46,7 @@ fn data_that_are_copied() {
             1,
         ),
         (
-            // Constant in effect is not enough for the engine.
+            // An offset that is constant in effect is not enough for the engine.
             r#"(memory 1) (data "passive") (data (i32.add (i32.const 1) (i32.const 2)) "a")"#
                 .to_owned(),
             Reason::ComputedOffset,
@@ -145,7 +145,7 @@ fn tables_that_are_too_large() {
         let fields = format!("(func $f) (table 1048577 funcref) (elem (i32.const {at}) func $f)");
         lint(&format!("(module {fields})"))
     };
-    // The pool's default is less than either.
+    // The pool's default is less than both.
     assert_eq!(rules(&table(1_048_575)), [Rule::PoolLimits]);
     let findings = table(1_048_576);
     assert_eq!(rules(&findings), [Rule::TableEager, Rule::PoolLimits]);
@@ -153,7 +153,7 @@ fn tables_that_are_too_large() {
     assert_eq!(cause.reason, Reason::TooLarge);
 }
 
-/// The engine stops at the first that it cannot place, and so does the count.
+/// The engine stops at the first segment that it cannot place, and the count does too.
 #[test]
 fn what_follows_is_filled_as_well() {
     let findings = lint(
@@ -229,7 +229,7 @@ fn with_instances(count: usize) -> String {
 
 #[test]
 fn instances_that_are_many() {
-    // And what is not instantiated costs nothing.
+    // A module that is not instantiated costs nothing.
     assert_eq!(rules(&lint(&with_instances(51))), []);
     let findings = lint(&with_instances(52));
     assert_eq!(rules(&findings), [Rule::ManyInstances]);
@@ -312,7 +312,7 @@ fn what_a_pool_refuses() {
     assert_eq!(*limit, PoolLimit::MaxComponentInstanceSize);
 }
 
-/// What the engine will do with an image is what its front end said of the program.
+/// The engine does with an image what its front end said about the program.
 #[cfg(feature = "precompile")]
 #[test]
 fn images_agree_with_programs() {
@@ -366,7 +366,7 @@ fn of_image(text: &str) -> Vec<Finding> {
     image::lint(info.data().unwrap(), program.kind()).unwrap()
 }
 
-/// A module's name stands in each of its findings.
+/// A module's name is repeated in each of its findings.
 #[test]
 fn names_are_cut() {
     let name = "n".repeat(5000);

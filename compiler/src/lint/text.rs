@@ -1,4 +1,4 @@
-//! Findings as people read them.
+//! Findings as text.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::{Cause, CoreModule, Finding, Item, PoolLimit, Reason, Rule, Work};
 use crate::Kind;
 
 impl Rule {
-    /// Its name, as documents and JSON have it.
+    /// The rule's name in documents and JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::MemoryCopied => "memory-copied",
@@ -21,7 +21,7 @@ impl Rule {
         }
     }
 
-    /// What to do about it in a program of this kind.
+    /// What to do about it, in a program of this kind.
     pub fn hint(self, kind: Kind) -> &'static str {
         match self {
             Self::MemoryCopied => {
@@ -48,7 +48,7 @@ impl Rule {
     }
 }
 
-/// What is lost and what that costs, in one sentence without an end.
+/// The loss and its cost, as one sentence without a full stop.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(module) = &self.module {
@@ -118,7 +118,7 @@ impl fmt::Display for Work {
 }
 
 impl PoolLimit {
-    /// Its name in the engine's `PoolingAllocationConfig`.
+    /// The limit's name in the engine's `PoolingAllocationConfig`.
     pub fn name(self) -> &'static str {
         match self {
             Self::MaxTablesPerModule => "max_tables_per_module",
@@ -141,7 +141,7 @@ impl fmt::Display for Cause {
             Item::Memory => "memory",
             Item::Table => "table",
         };
-        // The name is the program's own; the index is one that the optimizer gave.
+        // The name comes from the program; the index was assigned by the optimizer.
         match &self.name {
             Some(name) => write!(f, "{item} `{name}`")?,
             None => write!(f, "{item} {}", self.index)?,
@@ -184,7 +184,7 @@ impl fmt::Display for Are {
     }
 }
 
-/// A number of bytes in a unit that suits it.
+/// A number of bytes in a suitable unit.
 struct Size(u64);
 
 impl fmt::Display for Size {
@@ -198,7 +198,7 @@ impl fmt::Display for Size {
     }
 }
 
-/// A number of nanoseconds, with the two digits that an estimate has at most.
+/// A number of nanoseconds with two digits, which is the most that an estimate has.
 struct Time(u64);
 
 impl fmt::Display for Time {

@@ -1,9 +1,9 @@
 //! Compiles in a separate process.
 //!
-//! Cranelift's time and memory grow faster than its input: 2,000 nested loops that each keep a
-//! variable, 20 KB of WebAssembly, take gigabytes. No limit on the program's form that all real
-//! programs respect covers every such form, so the process is limited instead. It also strips and
-//! trims the image, for which the engine's types decode what the compiler wrote.
+//! Cranelift's time and memory grow faster than its input. For example, 2,000 nested loops that
+//! each keep a variable take gigabytes, from 20 KB of WebAssembly. No limit on the form of programs
+//! covers every such case and accepts all real programs. So the process is limited instead. It also
+//! strips and trims the image, because that decodes the compiler's output with the engine's types.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -28,7 +28,7 @@ use crate::{
 /// The process that compiles: a program that calls [`compiler_worker`].
 #[derive(Clone, Debug)]
 pub struct CompilerProcess {
-    /// How it is started; its memory is for one program and target.
+    /// How the process is started. Its memory is for one program and target.
     pub worker: Worker,
 }
 
@@ -39,13 +39,13 @@ pub struct Stripped {
     pub image: NativeImage,
     /// The parts that debugging needs.
     pub debug_sections: DebugSections,
-    /// How long compiling took: the process, from its start to its end, but for the rest.
+    /// How long the process ran, apart from stripping and trimming.
     pub compiling: Duration,
     /// How long stripping and trimming took.
     pub stripping: Duration,
 }
 
-/// What stands in front of an image.
+/// The head of an answer. The rest and the image follow.
 #[derive(Serialize, Deserialize)]
 struct Head {
     compatibility_hash: [u8; 32],
@@ -54,7 +54,7 @@ struct Head {
     image: Place,
 }
 
-/// More than any artifact may have, in bytes.
+/// The maximum length of an answer, in bytes: longer than any artifact.
 const MAX_ANSWER_LEN: u64 = 1 << 30;
 const IMAGE: u8 = 0;
 const SETTINGS: u8 = 1;
@@ -63,7 +63,7 @@ const UNSTRIPPED: u8 = 3;
 
 impl CompilerProcess {
     /// Compiles a program for one target and profile, as [`precompile`] does, and strips and trims
-    /// the image. All must be done before `deadline`.
+    /// the image, before `deadline`.
     ///
     /// # Errors
     ///
@@ -85,7 +85,7 @@ impl CompilerProcess {
         match answer.split_first() {
             Some((&IMAGE, rest)) => {
                 if let Some((head, debug_sections, length)) = understand(rest) {
-                    // The image is what is left: no second copy of it is made.
+                    // The image remains in the same buffer, so there is no second copy of it.
                     answer.drain(..answer.len().saturating_sub(length));
                     let hash = head.compatibility_hash;
                     return Ok(Stripped {
@@ -119,13 +119,13 @@ impl CompilerProcess {
         Err(failed(WorkerError::no_answer(&answer), target.id))
     }
 
-    /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one: a
-    /// small program for several at a time. `progress` is called with all targets that are at work,
-    /// whenever these change. The images are in the order of the targets.
+    /// Compiles a program for several targets, as [`precompile`](Self::precompile) does for one.
+    /// For a small program, compiles for several targets at a time. Calls `progress` with all
+    /// current targets whenever these change. The images have the order of the targets.
     ///
     /// # Errors
     ///
-    /// [`PrecompileError`], of the first target that has one.
+    /// The [`PrecompileError`] of the first target that failed.
     pub fn precompile_all(
         &self,
         program: &ValidComponent,
@@ -135,7 +135,7 @@ impl CompilerProcess {
         progress: impl Fn(&[&'static Target]) + Sync + Send,
     ) -> Result<Vec<Stripped>, PrecompileError> {
         let workers = workers_at_once(program.bytes().len(), targets.len());
-        // All of them at a time have what one may have.
+        // All of them together get the memory of one.
         let mut share = self.clone();
         share.worker.memory /= workers as u64;
         let at_work = AtWork::new(|numbers: &BTreeSet<usize>| {
@@ -150,7 +150,7 @@ impl CompilerProcess {
         };
         let failed = AtomicBool::new(false);
         let images = map_at_once(workers, targets, |number, target| {
-            // After a failure, the other images are not needed.
+            // After a failure, no more images are needed.
             if failed.load(Ordering::Relaxed) {
                 return None;
             }
@@ -162,8 +162,8 @@ impl CompilerProcess {
         let images = images.map(|(number, (image, target))| match image {
             Some(Err(error)) if workers == 1 || error.is_final() => Err(error),
             Some(Ok(image)) => Ok(image),
-            // It did not start, was killed, or lacked what the others used. Alone it has the whole
-            // machine.
+            // It did not start, was killed, or lacked what the others used. Now it runs alone, with
+            // the whole machine.
             Some(Err(_)) | None => one(self, number, target),
         });
         images.collect()
@@ -183,7 +183,7 @@ fn failed(error: WorkerError, target: &'static str) -> PrecompileError {
     }
 }
 
-/// The head of an answer, what debugging needs, and how long the image is behind them.
+/// The head of an answer, the debug sections, and the length of the image after them.
 fn understand(answer: &[u8]) -> Option<(Head, DebugSections, usize)> {
     let (head, mut from) = Reader::new::<Head>(answer, &[])?;
     let sections = DebugSections::read(&head.sections, &mut from)?;
@@ -210,12 +210,12 @@ fn reply(mut image: NativeImage) -> Result<Vec<Vec<u8>>, String> {
     out.message(&head).map_err(|error| error.to_string())
 }
 
-/// What the worker process does: reads the arguments that [`CompilerProcess`] gives and a
-/// program from standard input, and answers on standard output.
+/// The worker process: reads the arguments of [`CompilerProcess`], and a program from standard
+/// input, and answers on standard output.
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: edgec did not start this process.
+/// The arguments or the streams are invalid: edgec did not start this process.
 pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [target, profile, kind, features] = worker::arguments(arguments)?;
     let target = edgec_targets::find(&target).map_err(|error| error.to_string())?;
@@ -224,7 +224,7 @@ pub fn compiler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
     threads::gather()?;
-    // The process that started this one has validated it; the engine does so again.
+    // The process that started this one has validated the program. The engine validates it again.
     let program = ValidComponent::from_parts(worker::input()?, kind, features);
     match precompile(&program, target, profile) {
         Ok(image) => match reply(image) {
@@ -262,7 +262,7 @@ mod tests {
         run_until(worker, long())
     }
 
-    /// The image comes back as it is without processes, and so does what debugging needs.
+    /// Image and debug sections are the same as without a separate process.
     #[test]
     fn an_image_is_the_same_in_both_processes() {
         let text = r#"(module (func (export "f") (result i32) i32.const 7))"#;
@@ -282,7 +282,7 @@ mod tests {
                 info.unwrap().write()
             };
             assert_eq!(written(&there), written(&sections));
-            // One byte less, or more.
+            // The answer is one byte shorter, or longer.
             assert!(understand(answer.get(..answer.len() - 1).unwrap()).is_none());
             assert!(understand(&[&answer[..], b"x"].concat()).is_none());
         }

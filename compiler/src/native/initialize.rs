@@ -1,11 +1,11 @@
 //! Pre-initialization: calls a function of the component at build time, and makes the resulting
-//! memory and globals the component's initial state.
+//! memories and globals the component's initial state.
 //!
-//! Wizer adds ways to read a component's state and writes the state into it; what it makes of
-//! the component in between runs here, in an engine with no host behind it. Every import is a
-//! trap: a state that came of a clock, of random numbers or of an environment would be signed as
-//! if it were the program's, and two builds would differ. What a snapshot does not hold (handles of
-//! resources, tasks, tables that change) is refused before anything runs.
+//! Wizer adds accessors for a component's state, and writes the new state into the component. In
+//! between, the component runs here, in an engine without a host. Every import is a trap.
+//! Otherwise, state from a clock, random numbers or an environment would be signed as the program's
+//! own, and two builds would differ. If the component may change something that a snapshot does not
+//! contain (handles of resources, tasks, tables), it is refused before anything runs.
 //!
 //! Source: `wasmtime-wizer` 48, `lib.rs` and `component/`.
 
@@ -32,22 +32,22 @@ pub const WIZER_VERSION: &str = "48.0.8";
 pub(crate) enum Refusal {
     /// The component may change something that a snapshot does not contain.
     Unsupported(String),
-    /// The function is not there, or is not one to call.
+    /// The function does not exist, or cannot be called.
     Function(String),
-    /// It was called, or its component instantiated, and that failed.
+    /// The call or the instantiation failed.
     Failed(String),
-    /// The system lacks something that the engine needs, such as room for memories.
+    /// The system lacks something that the engine needs, such as space for memories.
     Machine(String),
 }
 
-/// Calls `function` of a component, and gives back the component as it was after that. Not yet
-/// validated.
+/// Calls `function` of a component, and returns the component with the resulting state. The result
+/// is not validated yet.
 pub(crate) fn initialize(program: &ValidComponent, function: &str) -> Result<Vec<u8>, Refusal> {
     let unsupported = |error: Error| Refusal::Unsupported(chain(&error));
     check(program)?;
     let mut wizer = Wizer::new();
-    // Of the component's interface nothing changes: the function stays exported. Wizer would also
-    // remove exports of core modules that are called the same.
+    // The component's interface stays the same: the function stays exported. Otherwise Wizer would
+    // also remove exports of core modules with the same name.
     wizer.init_func(function).keep_init_func(true);
     let (context, instrumented) = wizer
         .instrument_component(program.bytes())
@@ -85,7 +85,7 @@ pub(crate) fn initialize(program: &ValidComponent, function: &str) -> Result<Vec
     }
 }
 
-/// Refuses what Wizer would let pass and a snapshot does not hold.
+/// Refuses programs that Wizer accepts although a snapshot cannot contain all of their state.
 fn check(program: &ValidComponent) -> Result<(), Refusal> {
     let refuse = |what: &str| Err(Refusal::Unsupported(what.to_owned()));
     if program.features().contains(WasmFeatures::MEMORY64) {
@@ -103,7 +103,7 @@ fn check(program: &ValidComponent) -> Result<(), Refusal> {
                         return refuse("it has asynchronous functions");
                     }
                 }
-                // What these need, a handle, comes from the host or from the next.
+                // These need a handle, which comes from the host or from the next kind.
                 CanonicalFunction::ResourceDrop { .. } | CanonicalFunction::ResourceRep { .. } => {}
                 CanonicalFunction::ResourceNew { .. } => {
                     return refuse(
@@ -117,10 +117,10 @@ fn check(program: &ValidComponent) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// An engine for the instrumented component. What runs in it decides bytes that are signed:
-/// nothing in it may depend on this machine. So it also differs from what is compiled: results of
-/// relaxed SIMD and the bits of NaNs are the same on all CPUs. What is not set here are defaults of
-/// the engine, which the list of settings has too.
+/// The engine that runs the instrumented component. The result decides bytes that will be signed,
+/// so nothing may depend on this machine. Therefore the results of relaxed SIMD and the bits of
+/// NaNs are the same on all CPUs, unlike in compiled programs. Settings that are missing here have
+/// the engine's defaults, which are also in the list of settings.
 pub(crate) fn config(used: WasmFeatures) -> Config {
     let mut config = Config::new();
     // Wizer's accessors may import several memories.
@@ -139,14 +139,14 @@ pub(crate) fn config(used: WasmFeatures) -> Config {
     config
 }
 
-/// The export to call: `name`, or `interface.name`, as Wizer has it.
+/// The export to call: `name`, or `interface.name`, as Wizer writes it.
 fn find(
     engine: &Engine,
     component: &Component,
     function: &str,
 ) -> Result<ComponentExportIndex, String> {
     let found = component.get_export(None, function).or_else(|| {
-        // A function's name has no dot, an interface's version has.
+        // A function's name has no dot. The version of an interface has dots.
         let (instance, name) = function.rsplit_once('.')?;
         let (_, instance) = component.get_export(None, instance)?;
         component.get_export(Some(&instance), name)
@@ -196,7 +196,7 @@ fn candidates(engine: &Engine, component: &Component) -> Vec<String> {
 /// The instance that Wizer adds, to read the state.
 const ACCESS: &str = "wasmtime:wizer/access";
 
-/// The result of a future that waits for nothing.
+/// The result of a future that does not wait.
 fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),
@@ -204,8 +204,8 @@ fn now<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// Whether the system refused something that the worker's own limit allows. Then a limit that the
-/// worker inherited is the cause.
+/// Whether the system refused something that the worker's own limit allows. Then an inherited limit
+/// is the cause.
 fn is_of_the_system(error: &Error) -> bool {
     let mut causes = error.chain().take_while(|_| limits_address_space());
     causes.any(|cause| cause.is::<std::io::Error>() || cause.is::<rustix::io::Errno>())
@@ -238,7 +238,7 @@ mod tests {
         initialize(&program, function).map(|bytes| validate(bytes).unwrap())
     }
 
-    /// A component whose core function `f` of this body is lifted as `init`.
+    /// A component with a core function `f` that has this body and is lifted as `init`.
     fn component(core: &str, lift: &str) -> String {
         format!(
             r#"(component (core module $m {core}) (core instance $i (instantiate $m))

@@ -1,7 +1,7 @@
 //! Pre-initializes in a separate process.
 //!
-//! It runs the program: that may take forever and ask for all memory. The result is not trusted:
-//! [`crate::FrontEnd`] validates it, in another process.
+//! Pre-initialization runs the program, which may take forever and ask for all memory. The result
+//! is not trusted: [`crate::FrontEnd`] validates it in another process.
 
 use std::ffi::OsString;
 
@@ -18,7 +18,7 @@ use crate::{Kind, ValidComponent};
 /// The process that runs a component's function: a program that calls [`initializer_worker`].
 #[derive(Clone, Debug)]
 pub struct Initializer {
-    /// How it is started.
+    /// How the process is started.
     pub worker: Worker,
 }
 
@@ -32,34 +32,34 @@ pub enum InitError {
     /// The component may change something that a snapshot does not contain.
     #[error("this component cannot be pre-initialized: {reason}")]
     Unsupported {
-        /// What Wizer, the engine or edgec said.
+        /// The message of Wizer, the engine or edgec.
         reason: String,
     },
-    /// The function is not there, or is not one to call.
+    /// The function does not exist, or cannot be called.
     #[error("`{function}` cannot be called to pre-initialize: {reason}")]
     Function {
-        /// What was asked for.
+        /// The requested function.
         function: String,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// It was called, or its component instantiated, and that failed.
+    /// The call or the instantiation failed.
     #[error("`{function}` failed: {reason}")]
     Failed {
-        /// What was called.
+        /// The function.
         function: String,
         /// Why the program was stopped.
         reason: String,
     },
-    /// It took too long, and was stopped.
+    /// The call took too long, and was stopped.
     #[error("`{function}` was stopped {spent}")]
     Timeout {
-        /// What was called.
+        /// The function.
         function: String,
-        /// The time that was spent.
+        /// The time that it took.
         spent: Spent,
     },
-    /// It needs more memory than it may have.
+    /// Pre-initialization exceeded the memory limit.
     #[error("pre-initializing this component needs more than {mebibytes} MiB of memory")]
     Memory {
         /// The limit in MiB.
@@ -76,13 +76,12 @@ pub enum InitError {
     /// The machine is at fault, not the component.
     #[error("this component was not pre-initialized")]
     Machine {
-        /// What was in the way.
+        /// The cause.
         source: MachineError,
     },
 }
 
-/// A component with the state that a call left in it, as its process says. Nothing of it was looked
-/// at.
+/// A component with the state after a call, from another process. It is not validated.
 #[derive(Debug)]
 pub struct Snapshot(Vec<u8>);
 
@@ -97,7 +96,7 @@ impl Snapshot {
     }
 }
 
-/// More than any program may have, in bytes.
+/// The maximum length of an answer, in bytes: longer than any program.
 const MAX_ANSWER_LEN: u64 = 1 << 30;
 const DONE: u8 = 0;
 const UNSUPPORTED: u8 = 1;
@@ -105,8 +104,8 @@ const FUNCTION: u8 = 2;
 const FAILED: u8 = 3;
 
 impl Initializer {
-    /// Calls `function` of a component, and gives back the component as it was after that, if that
-    /// is done before `deadline`.
+    /// Calls `function` of a component before `deadline`, and returns the component with the
+    /// resulting state.
     ///
     /// # Errors
     ///
@@ -146,7 +145,7 @@ fn understand(mut answer: Vec<u8>, function: &str) -> Result<Snapshot, InitError
     let name = function.to_owned();
     match answer.split_first() {
         Some((&DONE, _)) => {
-            // The component is what is left: no second copy of it is made.
+            // The component remains in the same buffer, so there is no second copy of it.
             answer.drain(..1);
             Ok(Snapshot(answer))
         }
@@ -165,18 +164,19 @@ fn understand(mut answer: Vec<u8>, function: &str) -> Result<Snapshot, InitError
     }
 }
 
-/// What the worker process does: reads the arguments that [`Initializer`] gives and a component
-/// from standard input, and answers on standard output.
+/// The worker process: reads the arguments of [`Initializer`], and a component from standard input,
+/// and answers on standard output.
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: edgec did not start this process.
+/// The arguments or the streams are invalid: edgec did not start this process.
 pub fn initializer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let [features, function] = worker::arguments(arguments)?;
     let features = features.parse().ok().and_then(WasmFeatures::from_bits);
     let features = features.ok_or_else(worker::usage)?;
     threads::gather()?;
-    // The process that started this one has validated it; Wizer and the engine do so again.
+    // The process that started this one has validated the component. Wizer and the engine validate
+    // it again.
     let program = ValidComponent::from_parts(worker::input()?, Kind::Component, features);
     let (tag, answer) = match initialize(&program, &function) {
         Ok(component) => (DONE, component),
@@ -216,7 +216,7 @@ mod tests {
             let error = run(nothing);
             assert!(matches!(error, InitError::Crash { .. }), "{error}");
         }
-        // What it is worth is found out elsewhere.
+        // Another process checks the answer.
         let rubbish = initializer("printf '\\000no'").run(&component, "f", long());
         assert_eq!(rubbish.unwrap().bytes(), b"no");
         let unsupported = run("printf '\\001no'");

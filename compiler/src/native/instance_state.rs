@@ -1,4 +1,4 @@
-//! The state of an instance as Wizer asks for it, through the accessors that it added.
+//! Reads the state of an instance for Wizer, through the accessors that Wizer added.
 
 use std::collections::HashMap;
 
@@ -6,8 +6,8 @@ use wasmtime::component::{ComponentNamedList, Instance, Lift, WasmList};
 use wasmtime::{ResourceLimiter, Store, error::Error};
 use wasmtime_wizer::ComponentInstanceState;
 
-/// The growth of a memory fails where the program says so, and never because this machine has
-/// no more: that would be seen by the program, and be in the snapshot.
+/// A memory grows up to the program's own limit. If this machine has too little memory, growth
+/// traps: otherwise the program would see the failure, and the snapshot would contain it.
 pub(crate) struct GrowthOrTrap;
 
 impl ResourceLimiter for GrowthOrTrap {
@@ -38,13 +38,13 @@ impl ResourceLimiter for GrowthOrTrap {
     }
 }
 
-/// The instance after its function was called.
+/// The instance, after its function was called.
 pub(crate) struct State {
     store: Store<GrowthOrTrap>,
     instance: Instance,
-    /// Wizer asks for each twice, and asking makes a memory grow.
+    /// Wizer asks for each memory twice, and asking makes a memory grow.
     memories: HashMap<String, Vec<u8>>,
-    /// What went wrong first: Wizer's trait has no place for it.
+    /// The first error, because Wizer's trait cannot return errors.
     failure: Option<Error>,
 }
 
@@ -58,7 +58,7 @@ impl State {
         }
     }
 
-    /// Why what was read of it is not to be used, if there is a reason.
+    /// The reason why the state cannot be used, if there is one.
     pub(crate) fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
     }

@@ -1,4 +1,4 @@
-//! Native code for one target.
+//! Compiles a program to native code for one target.
 
 use std::hash::{Hash, Hasher};
 
@@ -14,16 +14,16 @@ use crate::{EngineProfile, Kind, NativeImage, ValidComponent};
 /// The full version of the engine. The engine itself compares only the major at load.
 pub const ENGINE_VERSION: &str = "48.0.8";
 
-/// Why there is no native code.
+/// Why a program was not compiled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PrecompileError {
-    /// The engine does not accept the target's settings: a defect of edgec.
+    /// The engine does not accept the target's settings. This is a defect of edgec.
     #[error("the engine does not accept the settings of target `{target}`: {reason}")]
     Settings {
         /// The target's name.
         target: &'static str,
-        /// What the engine said.
+        /// The engine's message.
         reason: String,
     },
     /// The program is valid, but the engine cannot compile it.
@@ -31,15 +31,16 @@ pub enum PrecompileError {
     Compile {
         /// The target's name.
         target: &'static str,
-        /// What the engine said.
+        /// The engine's message.
         reason: String,
     },
-    /// The engine's image cannot be stripped or trimmed: a defect of edgec or of the engine.
+    /// The engine's image cannot be stripped or trimmed. This is a defect of edgec or of the
+    /// engine.
     #[error("the image for `{target}` cannot be stripped: {reason}")]
     Unstripped {
         /// The target's name.
         target: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
     /// It took too long, and was stopped.
@@ -47,10 +48,10 @@ pub enum PrecompileError {
     Timeout {
         /// The target's name.
         target: &'static str,
-        /// The time that was spent.
+        /// The time that it took.
         spent: Spent,
     },
-    /// It needs more memory than it may have.
+    /// Compiling exceeded the memory limit.
     #[error("compiling this program for `{target}` needs more than {mebibytes} MiB of memory")]
     Memory {
         /// The target's name.
@@ -73,14 +74,14 @@ pub enum PrecompileError {
     Machine {
         /// The target's name.
         target: &'static str,
-        /// What was in the way.
+        /// The cause.
         source: MachineError,
     },
 }
 
 impl PrecompileError {
-    /// Whether it would be the same if it was tried again: it is the program, and not what there
-    /// was of memory, or there is no time left.
+    /// Whether another attempt would fail too: the program is the cause and not a lack of memory,
+    /// or no time is left.
     pub(crate) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -138,7 +139,8 @@ pub(crate) fn chain(error: &wasmtime::Error) -> String {
         .join(": ")
 }
 
-/// Feeds what a value hashes into SHA-256: the standard hasher changes between releases.
+/// Passes the bytes that a value hashes to SHA-256. The standard hasher's results change between
+/// releases.
 struct HashInput(Sha256);
 
 impl Hasher for HashInput {
@@ -147,12 +149,12 @@ impl Hasher for HashInput {
     }
 
     fn finish(&self) -> u64 {
-        // Only the trait needs this: the digest is taken from the field.
+        // Only the trait needs this. The digest is read from the field.
         0
     }
 }
 
-/// What an engine made of `program` for `target` and `profile`.
+/// The image that an engine makes of `program` for `target` and `profile`.
 pub(crate) fn image_of(
     bytes: Vec<u8>,
     program: &ValidComponent,

@@ -1,11 +1,11 @@
 //! Every engine setting of the profiles, by name.
 //!
-//! What code and its host share is one list in [`edgec_targets`]. The values of `default` are
-//! Wasmtime 48's defaults on a 64-bit host, so that an unmodified Wasmtime loads the artifacts.
-//! They are set all the same, each of them: a default may follow a cargo feature or an environment
-//! variable of the builder, and an artifact must not. Where `edge` differs, the list says so. Left
-//! at the engine's defaults, which are constants: the thresholds of inlining, which is off, and
-//! branch hinting.
+//! What code and its host share is one list in [`edgec_targets`]. The values for `default` are
+//! Wasmtime 48's defaults on a 64-bit host, so that an unmodified Wasmtime loads the artifacts. All
+//! of them are set nevertheless: a default may depend on a cargo feature or an environment variable
+//! of the builder, and an artifact must not. The list also shows where `edge` differs. Two settings
+//! stay at the engine's defaults, which are constants: the thresholds of inlining, which is off,
+//! and branch hinting.
 //!
 //! Source: `wasmtime` 48, `config.rs`, and `wasmtime-environ` 48, `tunables.rs`.
 
@@ -20,15 +20,15 @@ use wasmtime::{
 
 use crate::EngineProfile;
 
-/// What every engine that runs WebAssembly 2.0 has: enabled whether used or not, so that
-/// the engine's own adapters between components find it. Not the collector, which
-/// wasmparser counts among them: engines differ in which one they have.
+/// The features of every engine that runs WebAssembly 2.0. They are enabled even if the program
+/// does not use them, because the engine's own adapters between components need them. wasmparser
+/// counts the collector among them, but it is not enabled here: engines differ in their collector.
 const BASE: WasmFeatures = WasmFeatures::WASM2
     .union(WasmFeatures::MULTI_MEMORY)
     .difference(WasmFeatures::GC_TYPES);
 
-/// A configuration for compiling a program that uses `features` for `target` and `profile`,
-/// and for nothing else: no property of this machine gets in.
+/// A configuration to compile a program that uses `features` for `target` and `profile`. It depends
+/// on nothing else, and on no property of this machine.
 pub(crate) fn config(
     target: &Target,
     features: WasmFeatures,
@@ -41,7 +41,7 @@ pub(crate) fn config(
     let enabled = features.union(BASE);
     config.wasm_features(WasmFeatures::all().difference(enabled), false);
     config.wasm_features(enabled, true);
-    // Named in the image, and compared at load, only when the program needs a collector.
+    // The image names the collector, and a load compares it, only if the program needs one.
     config.collector(Collector::Copying);
     share(&mut config, &profile.settings());
 
@@ -52,11 +52,11 @@ pub(crate) fn config(
     config.cranelift_nan_canonicalization(false);
     config.compiler_inlining(Inlining::No);
 
-    // For the debug file: no image keeps it (`strip.rs`).
+    // For the debug file. No image keeps it (`strip.rs`).
     config.generate_address_map(true);
-    // Unused: on Linux the engine walks the stack by frame pointers and its own tables only, for
-    // traps and exceptions too (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`). A panic of the
-    // host is caught before it reaches compiled code.
+    // Not needed: on Linux the engine walks the stack only by frame pointers and its own tables,
+    // also for traps and exceptions (`wasmtime` 48, `vm/traphandlers.rs`, `vm/throw.rs`). A panic
+    // of the host is caught before it reaches compiled code.
     config.native_unwind_info(false);
     config.debug_adapter_modules(false);
     config.metadata_for_internal_asserts(false);
@@ -91,11 +91,11 @@ fn share(config: &mut Config, settings: &EngineSettings) {
     config.epoch_interruption(settings.epoch_interruption);
 
     config.debug_info(settings.debug_info);
-    // For the debug file: no image keeps them (`strip.rs`).
+    // For the debug file. No image keeps them (`strip.rs`).
     config.debug_symbols(settings.debug_symbols);
 }
 
-/// The settings that decide what a host must be like, for the manifest.
+/// The settings that a host must share, for the manifest.
 pub(crate) fn tunables(
     features: WasmFeatures,
     profile: EngineProfile,
@@ -150,10 +150,9 @@ pub(crate) fn tunables(
 #[expect(unsafe_code, reason = "CPU features have no other setter")]
 fn enable_cpu_features(config: &mut Config, target: &Target) {
     for feature in target.features {
-        // SAFETY: the call is unsafe because a flag may change what generated code
-        // assumes of its surroundings. These flags only say which instructions may be
-        // used; the image records each of them, and an engine refuses the image on a
-        // host that lacks one.
+        // SAFETY: the call is unsafe because a flag may change what generated code assumes about
+        // its environment. These flags only say which instructions may be used. The image records
+        // each of them, and an engine refuses the image on a host that lacks one.
         unsafe {
             config.cranelift_flag_enable(feature.cranelift_flag);
         }

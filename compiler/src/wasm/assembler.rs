@@ -1,8 +1,8 @@
 //! Puts a program together from the optimizer's results, in a separate process.
 //!
-//! The optimizer's result for a hostile program is as hostile as the program. Validating it,
-//! putting it back into its component and validating the component takes time and memory that grow
-//! faster than its length.
+//! For a hostile program, the optimizer's result is hostile too. Validating the result, putting it
+//! back into its component and validating the component takes time and memory that grow faster than
+//! its length.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -21,7 +21,7 @@ use crate::{Finished, Returned};
 /// The process that puts programs together: a program that calls [`assembler_worker`].
 #[derive(Clone, Debug)]
 pub struct Assembler {
-    /// How it is started; its memory is for one program.
+    /// How the process is started. Its memory is for one program.
     pub worker: Worker,
 }
 
@@ -54,11 +54,12 @@ impl Error for AssembleError {
     }
 }
 
-/// More than any program may have, with and without names, in bytes (2 GiB).
+/// The maximum length of an answer, in bytes (2 GiB): longer than any program, with and without
+/// names.
 const MAX_ANSWER_LEN: u64 = 2 << 30;
 const DONE: u8 = 0;
 
-/// What is to be done. The bytes follow.
+/// A task. The bytes follow.
 #[derive(Serialize, Deserialize)]
 struct Task {
     parts: optimize::Head,
@@ -67,8 +68,8 @@ struct Task {
 }
 
 impl Assembler {
-    /// Puts a program together. Invalid results of the optimizer are not used. Reorders functions
-    /// if `order`, as [`crate::order()`] does.
+    /// Puts a program together. Results of the optimizer that are invalid are not used. Reorders
+    /// functions if `order`, as [`crate::order()`] does.
     ///
     /// # Errors
     ///
@@ -109,12 +110,12 @@ impl From<WorkerError> for AssembleError {
     }
 }
 
-/// What the worker process does: reads a program and what the optimizer gave for it from standard
-/// input, and answers on standard output.
+/// The worker process: reads a program and the optimizer's results from standard input, and answers
+/// on standard output.
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: edgec did not start this process.
+/// The arguments or the streams are invalid: edgec did not start this process.
 pub fn assembler_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     worker::answer::begin_with(arguments)?;
     let answer = reply(&worker::input()?)?;
@@ -143,8 +144,8 @@ mod tests {
 
     const TEXT: &str = "(component (core module (func $named)) (core module))";
 
-    /// A program for which the optimizer gives `output` instead of its first module, and the second
-    /// module as it got it.
+    /// A program for which the optimizer returns `output` instead of its first module, and the
+    /// second module unchanged.
     fn returned(output: &[u8]) -> Returned {
         let program = validate(wat::parse_str(TEXT).unwrap()).unwrap();
         let steps = Steps {
@@ -170,7 +171,7 @@ mod tests {
         understand(&[vec![DONE], answer].concat()).unwrap()
     }
 
-    /// What the process says is what this process would have found out.
+    /// The process gives the same answer as this process.
     #[test]
     fn a_program_is_the_same_in_both_processes() {
         let empty = wat::parse_str("(module)").unwrap();

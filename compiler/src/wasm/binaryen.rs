@@ -1,11 +1,11 @@
 //! Runs Binaryen on one core module, in a separate process.
 //!
-//! Binaryen is C++ with global state and aborts on what it does not expect. So the bundled Binaryen
-//! is called by a worker process: the program that links this crate starts itself again and calls
-//! [`optimizer_worker`]. If Binaryen says why it gives up, one module is not optimized. If it hangs
-//! or crashes without a word, that may be the machine's doing, and the build fails. The command
-//! line is that of Binaryen's own `wasm-opt`, so that a newer `wasm-opt` program can take the
-//! worker's place: in a worker that puts up walls and becomes that program
+//! Binaryen is C++ with global state, and aborts in unexpected cases. So a worker process calls the
+//! bundled Binaryen: the program that links this crate starts itself again and calls
+//! [`optimizer_worker`]. If Binaryen gives up and says why, one module is not optimized. If it
+//! hangs or crashes without a message, the machine may be the cause, and the build fails. The
+//! command line is the same as for Binaryen's own `wasm-opt`, so that a newer `wasm-opt` program
+//! can be used instead. It runs in a worker that puts up walls and then becomes that program
 //! ([`crate::worker::launcher`]).
 
 mod failures;
@@ -39,28 +39,28 @@ use crate::worker::{self, WorkerLimits};
 /// How Binaryen is started.
 #[derive(Clone, Debug)]
 pub struct Optimizer {
-    /// The program: this one, or a `wasm-opt`.
+    /// The program: the one that links this crate, or a `wasm-opt`.
     pub program: PathBuf,
-    /// Arguments in front of those of `wasm-opt`.
+    /// Arguments before those of `wasm-opt`.
     pub arguments: Vec<OsString>,
-    /// Which one it is.
+    /// Which tool it is.
     pub tool: Tool,
     /// Its version.
     pub version: String,
-    /// How long it may take for one module, and for all modules of a program.
+    /// The time limit for one module, and for all modules of a program.
     pub timeout: Duration,
-    /// How much memory it limits itself to, in bytes: for the program that is linked in, one of its
-    /// `arguments`; else the memory of the worker in `runs`.
+    /// The memory limit, in bytes. The bundled program gets it in `arguments`, and sets it itself.
+    /// For another program, it is the memory of the worker in `runs`.
     pub memory: u64,
-    /// What it can read.
+    /// The features that it can read.
     pub reads: Reads,
-    /// Core modules that it is not given, by their numbers in file order.
+    /// Core modules that it does not get, by their numbers in file order.
     pub spared: BTreeSet<usize>,
     /// Where it runs.
     pub runs: Runs,
 }
 
-/// Which optimizer is started.
+/// The kind of optimizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
     /// The Binaryen that is linked in.
@@ -70,7 +70,7 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// Its name in manifests.
+    /// The tool's name in manifests.
     pub const fn name(self) -> &'static str {
         match self {
             Tool::Binaryen => "binaryen",
@@ -79,24 +79,24 @@ impl Tool {
     }
 }
 
-/// Optimizes a module, given `wasm-opt`'s arguments but for the names of files.
+/// Optimizes a module, given `wasm-opt`'s arguments except the names of files.
 pub type Optimize = fn(&[u8], &[OsString]) -> Result<Vec<u8>, Failure>;
 
 /// Where an optimizer runs.
 #[derive(Clone, Debug)]
 pub enum Runs {
-    /// In a process of its own for each module. A program that is not a worker has no limits.
+    /// In a separate process for each module. If the program is not a worker, it has no limits.
     InProcesses,
-    /// In a process of its own for each module, which this worker is until it becomes the program:
-    /// one that calls [`crate::launcher_worker`].
+    /// In a separate process for each module: a worker that calls [`crate::launcher_worker`] and
+    /// then becomes the program.
     Behind(Worker),
-    /// Where this function runs it. For tests, which give thousands of small modules to one process
-    /// and can lose that process. Other programs must not use this, since Binaryen crashes.
+    /// In this function. This is for tests, which give thousands of small modules to one process
+    /// and can lose that process. Other programs must not use it, because Binaryen crashes.
     By(Optimize),
 }
 
 impl Optimizer {
-    /// Optimizes one valid core module that uses `features`. The result is not yet validated.
+    /// Optimizes one valid core module that uses `features`. The result is not validated yet.
     pub(crate) fn run(
         &self,
         module: &[u8],
@@ -110,7 +110,7 @@ impl Optimizer {
                 .into_iter()
                 .map(OsString::from),
         );
-        // Names are written again (it reads them in any case); the code is the same.
+        // Makes it write the names again, which it reads in any case. The code is the same.
         arguments.push("-g".into());
         if let Runs::By(function) = self.runs {
             return function(module, &arguments).map_err(Attempt::from);
@@ -122,7 +122,7 @@ impl Optimizer {
         command
             .args(["/dev/stdin", "-o", "/dev/stdout"])
             .args(arguments);
-        // An optimizer may make a module longer, not many times as long.
+        // An optimizer may make a module longer, but not many times as long.
         let bounds = Bounds {
             answer: module.len() as u64 * 4 + 65536,
             memory: self.memory,
@@ -172,7 +172,7 @@ impl Optimizer {
         command
     }
 
-    /// Names the user's own program where that could not work.
+    /// Names the user's own program as the cause, if it could not work.
     fn at_fault(&self, error: MachineError) -> MachineError {
         match (self.tool, error) {
             (Tool::WasmOpt, MachineError::Worker { message }) => MachineError::Program {
@@ -183,7 +183,7 @@ impl Optimizer {
         }
     }
 
-    /// What an attempt at core module number `module` comes to that was the last one.
+    /// The result of the last attempt at core module number `module`.
     pub(crate) fn outcome<T>(
         &self,
         module: usize,
@@ -211,12 +211,12 @@ impl Optimizer {
     }
 }
 
-/// What the worker process does: reads its `WorkerLimits` and `wasm-opt`'s arguments, and runs the
-/// Binaryen that is linked in.
+/// The worker process: reads its `WorkerLimits` and `wasm-opt`'s arguments, and runs the bundled
+/// Binaryen.
 ///
 /// # Errors
 ///
-/// What Binaryen said. It may also abort the process.
+/// Binaryen's message. Binaryen may also abort the process.
 #[cfg(feature = "binaryen")]
 pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let mut arguments = arguments.into_iter();
@@ -228,17 +228,17 @@ pub fn optimizer_worker(arguments: impl IntoIterator<Item = OsString>) -> Result
     run_binaryen(arguments)
 }
 
-/// Runs the Binaryen that is linked in, in this process, with `wasm-opt`'s arguments. For programs
-/// that can lose their process, such as tests: nothing limits it.
+/// Runs the bundled Binaryen in this process, with `wasm-opt`'s arguments and without limits. For
+/// programs that can lose their process, such as tests.
 ///
 /// # Errors
 ///
-/// What Binaryen said. It may also abort the process.
+/// Binaryen's message. Binaryen may also abort the process.
 #[cfg(feature = "binaryen")]
 pub fn run_binaryen(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     threads::with_stack(|| {
-        // Here, since this thread counts as well.
+        // Called here, because this thread counts as well.
         threads::try_those_of_binaryen()?;
         let mut command = wasm_opt::integration::Command::new("wasm-opt");
         command.args(arguments);
@@ -348,7 +348,7 @@ mod tests {
         assert_eq!(run(&shell("cat")).unwrap(), b"module");
     }
 
-    /// An optimizer that this script starts, in a launcher's place.
+    /// An optimizer that is this script, started instead of a launcher.
     fn launched(script: &str) -> Optimizer {
         let launcher = crate::worker::tests::script(script);
         Optimizer {
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_launcher_gets_its_limits_and_the_program() {
-        // The first argument behind a script is its name.
+        // The first argument after a script is the script's name.
         let echo = run(&launched("printf '%s %s %s' $0 $1 $2")).unwrap();
         assert_eq!(echo, b"1073741824 /usr/bin/wasm-opt /dev/stdin");
     }

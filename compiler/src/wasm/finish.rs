@@ -1,4 +1,4 @@
-//! The last steps before the compiler: order functions, take names out, and read what a manifest
+//! The last steps before the compiler: reorders functions, removes names, and reads what a manifest
 //! says about the program.
 
 use std::collections::BTreeSet;
@@ -12,12 +12,12 @@ use crate::wasm::optimize::ModuleReport;
 use crate::worker::wire::{Place, Reader, Writer};
 use crate::{Interface, Names, Optimized, Resources, ValidComponent, order};
 
-/// A program as the compiler gets it.
+/// A program in the form that the compiler gets.
 #[derive(Debug)]
 pub struct Finished {
-    /// The program without the names of functions, and what the optimizer did with it.
+    /// The program without the names of functions, and a report on its optimization.
     pub optimized: Optimized,
-    /// The same with names, if it has any.
+    /// The same program with names, if it has any.
     pub named: Option<ValidComponent>,
     /// The names.
     pub names: Names,
@@ -25,11 +25,11 @@ pub struct Finished {
     pub interface: Interface,
     /// What an instance of the program needs.
     pub resources: Resources,
-    /// How long it took to take the names out.
+    /// How long it took to remove the names.
     pub naming: Duration,
 }
 
-/// What stands in front of the bytes.
+/// The head in front of the bytes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Head {
     described: Description,
@@ -44,7 +44,7 @@ pub(crate) struct Head {
     naming: Duration,
 }
 
-/// Takes the last steps; reorders functions if `ordered`.
+/// Takes the last steps. Reorders functions if `ordered`.
 pub(crate) fn finish(mut optimized: Optimized, ordered: bool) -> Finished {
     if ordered {
         optimized.component = order(optimized.component);

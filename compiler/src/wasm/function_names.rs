@@ -1,8 +1,8 @@
 //! Keeps the names of functions while Binaryen runs.
 //!
 //! Binaryen identifies functions by name. It numbers functions without a name, renames functions
-//! whose names are not unique, and invents names for functions that it makes. Users should see the
-//! names of their program. So every function is named after its index before Binaryen runs.
+//! whose names are not unique, and invents names for functions that it makes. But users should see
+//! the names of their program. So before Binaryen runs, every function is named after its index.
 //! Afterwards, each function that still has such a name gets its own name back. Functions that
 //! Binaryen made have no name, like functions that the program does not name.
 
@@ -15,7 +15,7 @@ use wasmparser::{KnownCustom, Name, Parser, Payload};
 use crate::wasm::module_parts::{Parts, is_function};
 use crate::wasm::sections::{Becomes, with_sections};
 
-/// The names that a core module has: its own, and those of its functions by index.
+/// The names in a core module: its own, and those of its functions by index.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ModuleNames {
     pub(crate) module: Option<String>,
@@ -23,8 +23,7 @@ pub(crate) struct ModuleNames {
 }
 
 impl ModuleNames {
-    /// Reads a name section up to its first error. A program may be valid although its name section
-    /// is broken.
+    /// Reads a name section up to its first error. A valid program can have a broken name section.
     pub(crate) fn read(&mut self, section: wasmparser::NameSectionReader<'_>) {
         for part in section {
             match part {
@@ -63,8 +62,8 @@ pub(crate) fn has_names(module: &[u8]) -> bool {
     })
 }
 
-/// A module without its name section and without custom sections whose names `left_out` accepts;
-/// and the names in its name section, if it has one. `None` if the bytes are not a module.
+/// A module without its name section and without custom sections whose names `left_out` accepts.
+/// Also returns the names in the name section, if it has one. `None` if the bytes are not a module.
 pub(crate) fn without_names(
     module: &[u8],
     left_out: impl Fn(&str) -> bool,
@@ -87,7 +86,7 @@ pub(crate) fn without_names(
 }
 
 /// A module whose functions are named after their indices, without custom sections whose names
-/// `left_out` accepts; and the names that it had.
+/// `left_out` accepts. Also returns the original names.
 pub(crate) fn numbered(
     module: &[u8],
     left_out: impl Fn(&str) -> bool,

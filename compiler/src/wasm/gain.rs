@@ -1,11 +1,11 @@
-//! Decides whether `-O1` gives a core module to Binaryen: from the module alone, before anything
+//! Decides whether `-O1` gives a core module to Binaryen. The module alone decides, before anything
 //! runs.
 //!
-//! Most programs were optimized by LLVM, and Cranelift optimizes their functions once more. Then
-//! the passes of `-O1` change some bytes of the native code, for a fifth of the time of the build.
-//! They gain something if functions are duplicates or are not used, and in large jump tables. The
-//! length of a module does not matter: for a small one, the start of Binaryen's process takes
-//! longer than all other work on it. `docs/optimizer.md` has the measurements.
+//! Most programs were optimized by LLVM, and Cranelift optimizes their functions again. For them,
+//! the passes of `-O1` change only some bytes of the native code, and take a fifth of the build's
+//! time. They gain something if functions are duplicates or unused, and in large jump tables. The
+//! length of a module does not matter: for a small one, starting Binaryen's process takes longer
+//! than all other work on it. `docs/optimizer.md` has the measurements.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -17,19 +17,21 @@ use wasmparser::{
 use crate::input::bodies;
 use crate::wasm::kept::Failure;
 
-/// The longest module that Binaryen gets, in bytes (4 MiB). To read and write a longer one, it
-/// needs a seventh of the time that compiling takes on one processor.
+/// The maximum length of a module that Binaryen gets, in bytes (4 MiB). For longer modules, reading
+/// and writing alone takes a seventh of the time that compiling takes on one processor.
 const MOST: usize = 4 << 20;
-/// Binaryen gets a module if it removes functions with at least one in so many bytes of code.
+/// Binaryen gets a module if at least one in this many bytes of its code belongs to functions that
+/// Binaryen removes.
 const REMOVABLE: u64 = 100;
-/// Binaryen gets a module if there is at least one target of a jump table for so many instructions.
+/// Binaryen gets a module if its jump tables have at least one target for each group of this many
+/// instructions.
 const TARGETS: u64 = 20;
 
 /// Whether `-O1` optimizes a valid core module.
 ///
 /// # Errors
 ///
-/// The reason for leaving it as it is.
+/// Why the module is not optimized.
 pub(crate) fn check(module: &[u8]) -> Result<(), Failure> {
     if module.len() > MOST {
         return Err(Failure::Large { most: MOST });
@@ -45,17 +47,17 @@ pub(crate) fn check(module: &[u8]) -> Result<(), Failure> {
 
 /// A function that the module defines.
 struct Function<'a> {
-    /// Its type and its body. Functions with the same ones are the same.
+    /// Its type and its body. Two functions with the same content are duplicates.
     content: (u32, &'a [u8]),
     /// The functions that it calls or takes as values.
     refers: Vec<u32>,
 }
 
-/// What matters of the code of a function.
+/// Facts about the code of a function.
 #[derive(Default)]
 struct Body {
     instructions: u64,
-    /// The targets of its jump tables.
+    /// The number of targets of its jump tables.
     targets: u64,
     /// The functions that it calls or takes as values.
     refers: Vec<u32>,
@@ -78,14 +80,14 @@ impl Body {
     }
 }
 
-/// The functions of a module, and what matters of them.
+/// The functions of a module, and facts about them.
 #[derive(Default)]
 struct Code<'a> {
     functions: BTreeMap<u32, Function<'a>>,
-    /// Functions that are used from outside of functions.
+    /// Functions that are used outside of functions.
     roots: Vec<u32>,
     instructions: u64,
-    /// The targets of all jump tables.
+    /// The number of targets of all jump tables.
     targets: u64,
 }
 
@@ -204,7 +206,7 @@ impl<'a> Code<'a> {
 mod tests {
     use super::*;
 
-    /// A module of functions that are all different, and of the fields in `more`.
+    /// A module of functions that are all different, and with the fields in `more`.
     fn module(more: &str) -> Vec<u8> {
         let mut text = String::from("(module (table 1 funcref) ");
         for number in 0..200 {
@@ -247,7 +249,7 @@ mod tests {
         assert_eq!(check(&module(&unused)), Ok(()));
         let twice = long_function(r#"(export "a")"#) + &long_function(r#"(export "b")"#);
         assert_eq!(check(&module(&twice)), Ok(()));
-        // Of another type, so it is another function.
+        // A different type makes it a different function.
         let other =
             long_function(r#"(export "a")"#) + &long_function(r#"(export "b") (param i32)"#);
         assert_eq!(check(&module(&other)), Err(Failure::NoGain));

@@ -1,37 +1,37 @@
-//! Why a core module, or a function of one, is left as it is.
+//! Why a core module, or one of its functions, is not optimized.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The Binaryen that is linked in.
+/// The version of the bundled Binaryen.
 pub const BINARYEN_VERSION: &str = "116";
 
-/// Why a module was not optimized. Each reason follows from the input and the optimizer alone, so
-/// the same build leaves the same modules as they are everywhere. None of them stops the build.
+/// Why a module was not optimized. Each reason depends only on the input and the optimizer, so the
+/// same build leaves out the same modules on every machine. None of them stops the build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// The module was to be left as it is.
+    /// The user asked for it.
     #[error("it was to be left as it is")]
     Spared,
     /// The module uses a feature that Binaryen 116 does not read.
     #[error("Binaryen {BINARYEN_VERSION} does not read {features}")]
     Unsupported {
-        /// The features' names.
+        /// The names of the features.
         features: String,
     },
     /// The module is so long that the level would cost more than it gains.
     #[error("it is longer than {most} bytes, where -O1 gains nothing; -O2 and above optimize it")]
     Large {
-        /// The longest module that is optimized, in bytes.
+        /// The maximum length of an optimized module, in bytes.
         most: usize,
     },
     /// The level would change next to nothing in the native code.
     #[error("-O1 would gain next to nothing; -O2 and above optimize it")]
     NoGain,
-    /// A segment may be out of bounds, and Binaryen would drop it with its trap.
+    /// A segment may be out of bounds, and Binaryen would remove the segment and its trap.
     #[error("active {kind} segment {index} may be out of bounds, and Binaryen would drop its trap")]
     MayTrap {
         /// `data` or `element`.
@@ -39,15 +39,15 @@ pub enum Failure {
         /// The segment's index.
         index: u32,
     },
-    /// A function is not for Binaryen, and cannot be kept from it without the rest.
+    /// A function must be kept from Binaryen, and this is impossible for the function alone.
     #[error("function {function} has {reason}, and refers to segments or to functions as values")]
     Tied {
         /// The function's index.
         function: u32,
-        /// Why it is not for Binaryen.
+        /// Why the function must be kept from Binaryen.
         reason: Unfit,
     },
-    /// Something is to be kept from Binaryen under names that the module has itself.
+    /// The module itself uses the names under which edgec keeps items from Binaryen.
     #[error("it uses names that edgec needs to keep something from Binaryen")]
     Names,
     /// The process ended with an error, or aborted and said why.
@@ -55,13 +55,13 @@ pub enum Failure {
     Exit {
         /// The exit status or the signal.
         status: String,
-        /// The line of its messages that says why, or the first one.
+        /// The line of its messages that gives the reason, or the first line.
         message: String,
     },
-    /// What came back is not a valid module, or does not fit its component.
+    /// The result is not a valid module, or does not fit its component.
     #[error("the optimizer's output is not valid: {message}")]
     Invalid {
-        /// What the validator said.
+        /// The validator's message.
         message: String,
     },
 }

@@ -1,7 +1,8 @@
-//! Takes a core module apart into its sections, and writes it again with other functions, imports
-//! and exports.
+//! Splits a core module into its sections, and writes it again with other functions, imports and
+//! exports.
 //!
-//! Modules with types of garbage collection cannot be read here: Binaryen 116 never gets them.
+//! Modules with types of garbage collection are not supported, because Binaryen 116 never gets
+//! them.
 
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{
@@ -19,9 +20,9 @@ use wasmparser::{
 pub(crate) struct Parts<'a> {
     pub(crate) types: Vec<FuncType>,
     pub(crate) imports: Vec<Import<'a>>,
-    /// The types of the functions that are imported.
+    /// The types of the imported functions.
     imported: Vec<u32>,
-    /// The types of the functions that are defined.
+    /// The types of the defined functions.
     functions: Vec<u32>,
     tables: Option<TableSectionReader<'a>>,
     memories: Option<MemorySectionReader<'a>>,
@@ -36,7 +37,7 @@ pub(crate) struct Parts<'a> {
     pub(crate) customs: Vec<CustomSectionReader<'a>>,
 }
 
-/// The sections that a stage replaces. In all others it only renumbers.
+/// The sections that a stage replaces. In all other sections, a stage only renumbers.
 #[derive(Default)]
 pub(crate) struct Changed {
     pub(crate) types: TypeSection,
@@ -48,7 +49,7 @@ pub(crate) struct Changed {
 }
 
 impl<'a> Parts<'a> {
-    /// Reads a module. `None` when it has something that is not supported here.
+    /// Reads a module. `None` if it contains something that is not supported here.
     pub(crate) fn read(module: &'a [u8]) -> Option<Self> {
         let mut parts = Self::default();
         for payload in Parser::new(0).parse_all(module) {
@@ -91,7 +92,7 @@ impl<'a> Parts<'a> {
         (parts.functions.len() == parts.bodies.len()).then_some(parts)
     }
 
-    /// How many functions are imported.
+    /// The number of imported functions.
     pub(crate) fn imported_functions(&self) -> usize {
         self.imported.len()
     }
@@ -112,9 +113,9 @@ impl<'a> Parts<'a> {
         self.bodies.get(function.checked_sub(self.imported.len())?)
     }
 
-    /// The functions that are defined: index, type and body.
+    /// The defined functions: index, type and body.
     pub(crate) fn defined(&self) -> impl Iterator<Item = (u32, u32, &FunctionBody<'a>)> {
-        // The indices of a valid module's functions fit 32 bits.
+        // The function indices of a valid module fit into 32 bits.
         let imported = u32::try_from(self.imported_functions()).unwrap_or(u32::MAX);
         let functions = self.functions.iter().zip(&self.bodies);
         let functions = (imported..).zip(functions);
@@ -181,7 +182,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-/// Writes a section in which only numbers change, if the module has it.
+/// Writes a section in which only numbers change, if the module has this section.
 fn renumber<S: Section + Default, T: Clone, E>(
     module: &mut wasm_encoder::Module,
     section: &Option<T>,

@@ -1,7 +1,7 @@
-//! The core modules of a program, at any depth: listed, and put through a function.
+//! Lists the core modules of a program at any depth, and replaces them.
 //!
-//! Everything between them is copied byte for byte, section by section: re-encoding it could only
-//! lose something.
+//! Everything between core modules is copied byte for byte, section by section, so that nothing is
+//! lost.
 
 use wasm_encoder::{ComponentSection as _, ComponentSectionId, RawSection};
 use wasmparser::Payload;
@@ -20,7 +20,7 @@ pub(crate) fn core_modules(program: &ValidComponent) -> Vec<&[u8]> {
 }
 
 fn collect<'a>(component: &'a [u8], modules: &mut Vec<&'a [u8]>) {
-    // A valid component can always be taken apart.
+    // A valid component can always be split into sections.
     for section in sections(component).flatten() {
         match (section.payload, section.nested) {
             (Payload::ModuleSection { .. }, Some(inner)) => modules.push(inner),
@@ -30,10 +30,10 @@ fn collect<'a>(component: &'a [u8], modules: &mut Vec<&'a [u8]>) {
     }
 }
 
-/// The program with other bytes for its core modules at any depth, and everything else as it was,
-/// byte for byte. `change` gets one core module after the other, in file order, and returns the
-/// bytes that take its place, or `None` if it stays as it is. The result is not validated, and is
-/// `None` if nothing changes.
+/// The program with new bytes for its core modules at any depth, and everything else unchanged,
+/// byte for byte. `change` gets the core modules one by one, in file order. It returns the new
+/// bytes, or `None` if the module stays the same. The result is not validated. It is `None` if
+/// nothing changes.
 pub fn map_modules(
     program: &ValidComponent,
     change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>,
@@ -45,15 +45,15 @@ pub fn map_modules(
             let mut out = Rewritten::new(bytes);
             match replace_modules(bytes, &mut out, change) {
                 Some(()) => out.finish(),
-                // A valid component can always be taken apart. If it could not, validation would
-                // refuse the empty program.
+                // A valid component can always be split into sections. If it could not, validation
+                // would refuse the empty program.
                 None => Some(Vec::new()),
             }
         }
     }
 }
 
-/// `None` when the bytes are not a component.
+/// `None` if the bytes are not a component.
 fn replace_modules(
     component: &[u8],
     out: &mut Rewritten<'_>,
@@ -74,7 +74,7 @@ fn replace_modules(
             }
         };
         match new.filter(|new| new.as_slice() != inner) {
-            // Its length may be spelt with more bytes than it takes.
+            // Its length may be encoded in more bytes than necessary.
             None => out.keep(&section),
             Some(new) => {
                 let id = id.into();
@@ -122,7 +122,7 @@ mod tests {
         let replaced = map_modules(&nested(), &mut |_| Some(empty.clone())).unwrap();
         let replaced = validate(replaced).unwrap();
         assert_eq!(core_modules(&replaced), [&*empty, &*empty, &*empty]);
-        // Everything behind the modules is there as well.
+        // The sections after the modules are still there.
         let custom = b"\x04notekept";
         let mut places = replaced.bytes().windows(custom.len());
         assert!(places.any(|place| place == custom));
@@ -154,7 +154,7 @@ mod tests {
                 };
                 assert_eq!(new, expected);
             }
-            // Cut off again, it is the same program.
+            // Without the addition, it is the same program.
             let mut old = before.iter();
             let back = map_modules(&new, &mut |_| old.next().map(|module| module.to_vec()));
             assert_eq!(back.unwrap(), bytes);

@@ -1,7 +1,8 @@
-//! Names of functions: taken out of a program before it is compiled, and kept for its debug file.
+//! Removes the names of functions from a program before it is compiled, and keeps them for its
+//! debug file.
 //!
-//! An image with names takes longer to load, since every one of them is decoded. They are taken
-//! from the last form of the program that there is: optimizing adds, removes and renumbers
+//! An image with names takes longer to load, because the engine decodes each name. The names are
+//! taken from the last form of the program, because optimizing adds, removes and renumbers
 //! functions.
 //!
 //! Source: WebAssembly 3.0, appendix "Custom Sections", "Name Section".
@@ -11,31 +12,31 @@ use serde::{Deserialize, Serialize};
 use crate::wasm::function_names::{ModuleNames, has_names, without_names};
 use crate::{ValidComponent, map_modules};
 
-/// The names of every core module's functions.
+/// The names of the functions of every core module.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Names {
     modules: Vec<ModuleNames>,
 }
 
-/// Takes the name sections out of a program's core modules. Returns the program without them, or
-/// `None` if it has no name sections; and the names.
+/// Removes the name sections from a program's core modules. Returns the program without them, or
+/// `None` if it has no name sections. Also returns the names.
 pub fn take_names(program: &ValidComponent) -> (Option<ValidComponent>, Names) {
     let mut modules = Vec::new();
-    // The engine numbers core modules as they come in the file, at whatever depth; so does this.
+    // The engine numbers core modules in file order, at any depth. So does this function.
     let bytes = map_modules(program, &mut |module| {
         let (rest, names) = match has_names(module) {
             true => without_names(module, |_| false).unzip(),
             false => (None, None),
         };
         let mut names: ModuleNames = names.flatten().unwrap_or_default();
-        // An optimizer of the program's toolchain gave such names. The numbers are old indices,
-        // which are wrong by now.
+        // Such names come from an optimizer in the program's toolchain. The numbers are old
+        // indices, which are wrong now.
         let number = |name: &String| name.bytes().all(|byte| byte.is_ascii_digit());
         names.functions.retain(|_, name| !number(name));
         modules.push(names);
         rest
     });
-    // Custom sections carry no meaning: what is valid stays so.
+    // Custom sections have no meaning, so the program stays valid.
     let bare = bytes.map(|bytes| program.with_bytes(bytes));
     (bare, Names { modules })
 }
@@ -54,7 +55,7 @@ impl Names {
         module.functions.get(&function).map(String::as_str)
     }
 
-    /// How many core modules there are.
+    /// The number of core modules.
     pub(crate) fn modules(&self) -> u32 {
         u32::try_from(self.modules.len()).unwrap_or(u32::MAX)
     }
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn broken_names_end_where_they_break() {
-        // A function subsection of two names, of which the second lies behind its end.
+        // A function subsection with two names. The second one lies beyond its end.
         let text = r#"(module (func) (@custom "name" "\01\06\02\00\01a\01\7f"))"#;
         let program = validate(wat::parse_str(text).unwrap()).unwrap();
         let (program, names) = take_names(&program);

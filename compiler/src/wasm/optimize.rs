@@ -1,14 +1,15 @@
-//! Optimizing every core module of a program.
+//! Optimizes every core module of a program.
 //!
-//! Unused exports are removed first, so that Binaryen can remove what only they kept alive.
-//! Binaryen does not read components, so the core modules are taken out, optimized and put back
-//! (`modules.rs`). A program that changed is validated again, except for the function bodies: they
-//! were validated with their modules. If it is not valid, the unoptimized program is compiled. Core
-//! modules and components that are identical, before or after, are stored once.
+//! Unused exports are removed first, so that Binaryen can remove what only they used. Binaryen does
+//! not read components, so the core modules are taken out, optimized and put back (`modules.rs`). A
+//! program that changed is validated again, except for the function bodies, which were validated
+//! with their modules. If it is invalid, the unoptimized program is compiled. Core modules and
+//! components that are identical, before or after, are stored once.
 //!
-//! These are three steps: `plan.rs` says what the optimizer gets, the optimizer runs on that, and
-//! `assemble.rs` makes a program of what it gave. A build takes the first and the last in processes
-//! with limits (`front_end.rs`, `assembler.rs`). [`optimize`] takes all of them in this process.
+//! There are three steps: `plan.rs` decides what the optimizer gets, the optimizer runs, and
+//! `assemble.rs` makes a program from its results. A build takes the first and the last step in
+//! processes with limits (`front_end.rs`, `assembler.rs`). [`optimize`] takes all of them in this
+//! process.
 
 mod assemble;
 mod parts;
@@ -34,37 +35,36 @@ use crate::{Kind, ValidComponent};
 pub struct Optimized {
     /// The program.
     pub component: ValidComponent,
-    /// What happened to each core module, in file order.
+    /// The result for each core module, in file order.
     pub modules: Vec<ModuleReport>,
     /// How many core modules and components were identical to another one, and now share its bytes.
     pub shared: usize,
-    /// Imports of a core module, as `module::name`, that the optimized one does not have any more.
-    /// A host need not offer them. Empty for components: theirs stay.
+    /// Imports of a core module, as `module::name`, that its optimized form lacks. A host need not
+    /// offer them. Empty for components, which keep their imports.
     pub imports_removed: BTreeSet<String>,
 }
 
-/// What happened to one core module.
+/// The result for one core module.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModuleReport {
-    /// Its length in bytes before.
+    /// Its length before, in bytes.
     pub before: usize,
     /// How many unused exports were removed, whatever the outcome.
     pub exports_removed: usize,
-    /// The functions that were kept from Binaryen, by index. Empty when the whole module was left
-    /// as it was.
+    /// The functions that Binaryen did not get, by index. Empty if it did not get the module.
     pub functions_kept: Vec<KeptFunction>,
     /// The outcome.
     pub outcome: ModuleOutcome,
 }
 
-/// A function that Binaryen was not given.
+/// A function that Binaryen did not get.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptFunction {
     /// Its index in the module before optimization.
     pub index: u32,
     /// Its name in the program.
     pub name: Option<String>,
-    /// Why.
+    /// The reason.
     pub reason: Unfit,
 }
 
@@ -73,34 +73,33 @@ pub struct KeptFunction {
 pub enum ModuleOutcome {
     /// It was replaced.
     Optimized {
-        /// Its length in bytes after.
+        /// Its length after, in bytes.
         after: usize,
     },
-    /// It was left as it was.
+    /// It was not changed.
     Kept(Failure),
 }
 
-/// What is done to a program between its validation and the compiler, apart from the optimizer
-/// itself.
+/// The steps between a program's validation and the compiler, apart from the optimizer itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Steps {
     /// How much to optimize.
     pub level: Level,
-    /// What the optimizer can read.
+    /// The features that the optimizer can read.
     pub reads: Reads,
-    /// Core modules that it is not given, by their numbers in file order.
+    /// Core modules that it does not get, by their numbers in file order.
     pub spared: BTreeSet<usize>,
     /// Whether functions are reordered, as [`crate::order()`] does.
     pub order: bool,
 }
 
 /// Optimizes every core module at any depth; several at a time if the program is small. Whenever
-/// other modules are at work, calls `progress` with the number and the length in bytes of the
-/// longest of them.
+/// the current modules change, calls `progress` with the number and the length in bytes of the
+/// longest one.
 ///
 /// # Errors
 ///
-/// [`OptimizeError`], when time, memory or the machine would decide which modules are optimized.
+/// [`OptimizeError`], if time, memory or the machine would decide which modules are optimized.
 pub fn optimize(
     program: ValidComponent,
     level: Level,
@@ -133,10 +132,10 @@ fn not_understood() -> Failure {
     }
 }
 
-/// Whether custom sections of this name are kept from Binaryen. It would enable the features in
-/// LLVM's `target_features` section in addition to those that the module uses. With DWARF, it would
-/// skip the passes that change what DWARF says. It would not move branch hints along with their
-/// branches.
+/// Whether custom sections of this name are removed before Binaryen runs. With LLVM's
+/// `target_features` section, Binaryen would enable that section's features in addition to those
+/// that the module uses. With DWARF, it would skip the passes that affect DWARF. It would not move
+/// branch hints along with their branches.
 fn is_note(name: &str) -> bool {
     name == "target_features" || name.starts_with(".debug_") || name.starts_with("metadata.code.")
 }

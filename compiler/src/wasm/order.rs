@@ -1,14 +1,15 @@
-//! Reordering functions: first those that something can hold a reference to.
+//! Reorders functions: first those to which a reference can be made.
 //!
-//! The engine keeps a table entry for every function of a module, and at run time looks up only
-//! those that *escape*: exported, in an element segment or named by `ref.func` in a constant
-//! expression (inside code `ref.func` may only name one of those). In most programs that
-//! is half of them. When they come first, the rest of the table is its end, and can be cut
-//! off the image ([`crate::image::trim`]). This is of use to the `edge` profile only.
+//! The engine keeps a table entry for every function of a module. At run time it looks up only
+//! functions that *escape*. A function escapes if it is exported, is in an element segment, or is
+//! named by `ref.func` in a constant expression (in code, `ref.func` may only name one of these
+//! functions). In most programs, half of the functions escape. If they come first, the other
+//! entries are at the end of the table, and can be cut off from the image ([`crate::image::trim`]).
+//! Only the `edge` profile does this.
 //!
-//! What the functions do and how they are called stays the same; only their numbers
-//! change, and custom sections, which may speak of numbers, are left out. The name section
-//! is rewritten. Source: `wasmtime-environ` 48, `compile/module_environ.rs`, `flag_func_escaped`.
+//! Functions still do the same, and calls still reach the same functions; only numbers change.
+//! Custom sections are removed, because they may contain such numbers, and the name section is
+//! rewritten. Source: `wasmtime-environ` 48, `compile/module_environ.rs`, `flag_func_escaped`.
 
 use std::convert::Infallible;
 
@@ -22,12 +23,12 @@ use wasmparser::{
 use crate::wasm::module_parts::is_function;
 use crate::{ValidComponent, map_modules, validate};
 
-/// A section by this name speaks of places in code, which the engine heeds.
+/// A section with this name refers to places in code, and the engine uses it.
 const BRANCH_HINTS: &str = "metadata.code.branch_hint";
 
-/// A program with the functions that escape first in each core module. Modules in which they
-/// already are, and those with branch hints, stay as they are, byte for byte; so does the whole
-/// program if the result would not be valid.
+/// A program in which the functions that escape come first in each core module. A module stays the
+/// same, byte for byte, if they already come first, or if it has branch hints. The whole program
+/// stays the same if the result would be invalid.
 pub fn order(program: ValidComponent) -> ValidComponent {
     let Some(ordered) = map_modules(&program, &mut escaping_first) else {
         return program;
@@ -38,7 +39,7 @@ pub fn order(program: ValidComponent) -> ValidComponent {
     }
 }
 
-/// `None` when there is nothing to do, or nothing that can be done.
+/// `None` if there is nothing to do, or it cannot be done.
 fn escaping_first(module: &[u8]) -> Option<Vec<u8>> {
     let functions = Functions::read(module)?;
     let imported = u32::try_from(functions.imported).ok()?;
@@ -72,7 +73,7 @@ fn escaping_first(module: &[u8]) -> Option<Vec<u8>> {
 #[derive(Default)]
 struct Functions {
     imported: usize,
-    /// For each function, imported ones first.
+    /// Whether each function escapes, imported functions first.
     escaping: Vec<bool>,
 }
 
@@ -159,8 +160,8 @@ struct Reorder {
 
 type Error = reencode::Error<Infallible>;
 
-/// The module was validated: that something in it does not fit is a defect, and `order` then
-/// leaves the module as it is.
+/// The module was validated, so an inconsistency is a defect. `order` then leaves the module
+/// unchanged.
 const NOT_VALID: Error = Error::InvalidCodeSectionSize;
 
 fn pick<T>(items: &mut [Option<T>], index: u32) -> Result<T, Error> {
@@ -213,7 +214,7 @@ impl Reencode for Reorder {
         section: CustomSectionReader<'_>,
     ) -> Result<(), Error> {
         if let KnownCustom::Name(names) = section.as_known() {
-            // The engine does without names that it cannot read.
+            // The engine ignores names that it cannot read.
             if let Some(names) = self.names(names) {
                 module.section(&names);
             }
@@ -223,8 +224,8 @@ impl Reencode for Reorder {
 }
 
 impl Reorder {
-    /// Names are in the order of what they name. Only those of functions and of the module are
-    /// read by anything after this.
+    /// Names have the order of the functions. Later stages read only the names of functions and of
+    /// the module.
     fn names(&mut self, section: NameSectionReader<'_>) -> Option<NameSection> {
         let mut out = NameSection::new();
         for subsection in section {
@@ -234,7 +235,7 @@ impl Reorder {
                     let mut names = Vec::new();
                     for naming in map {
                         let naming = naming.ok()?;
-                        // A name may be given to a function that is not there.
+                        // A name may refer to a function that does not exist.
                         if let Ok(index) = self.function_index(naming.index) {
                             names.push((index, naming.name));
                         }
@@ -258,7 +259,7 @@ impl Reorder {
 mod tests {
     use super::*;
 
-    /// Calls and references of every kind, from everywhere.
+    /// Calls and references of every kind, from all places.
     const MODULE: &str = r#"(module $named
         (import "env" "f" (func $import (result i32)))
         (type $t (func (result i32)))
@@ -320,7 +321,7 @@ mod tests {
             "tail",
         ];
         assert_eq!(names(ordered.bytes()), expected);
-        // Again there is nothing to do.
+        // A second run changes nothing.
         assert_eq!(order(ordered.clone()).bytes(), ordered.bytes());
     }
 

@@ -1,8 +1,8 @@
 //! The outline of a component: everything except the contents of its core modules and its custom
 //! sections.
 //!
-//! Two components of one outline have the same interface, in names and in types: what is imported
-//! and exported names types by their numbers, and those are the same as well.
+//! Two components with the same outline have the same interface, in names and in types. Imports and
+//! exports refer to types by number, and these numbers are the same as well.
 
 use std::fmt::Debug;
 
@@ -10,8 +10,8 @@ use wasmparser::{Encoding, FromReader, Payload, SectionLimited};
 
 use crate::wasm::sections::sections;
 
-/// What the second component has that the first has otherwise, in a word; `None` when they are of
-/// one outline.
+/// The part in which the second component differs from the first, in a word. `None` if they have
+/// the same outline.
 pub(crate) fn difference(one: &[u8], other: &[u8]) -> Option<&'static str> {
     let (Some(one), Some(other)) = (outline(one), outline(other)) else {
         return Some("sections");
@@ -24,11 +24,11 @@ pub(crate) fn difference(one: &[u8], other: &[u8]) -> Option<&'static str> {
 struct Section<'a> {
     id: u8,
     payload: Payload<'a>,
-    /// Without id and length, which can be spelt in more than one way.
+    /// The content without id and length, which can be encoded in more than one way.
     contents: &'a [u8],
 }
 
-/// `None` when it is not a component.
+/// `None` if it is not a component.
 fn outline(component: &[u8]) -> Option<Vec<Section<'_>>> {
     let mut outline = Vec::new();
     for section in sections(component) {
@@ -55,7 +55,7 @@ fn between((one, other): (Section<'_>, Section<'_>)) -> Option<&'static str> {
     let same_bytes = one.id == other.id && one.contents == other.contents;
     let (same, what) = match (one.payload, other.payload) {
         (Payload::ModuleSection { .. }, Payload::ModuleSection { .. }) => (true, "core modules"),
-        // So can the numbers in these.
+        // The numbers in these can too.
         (Payload::ComponentImportSection(one), Payload::ComponentImportSection(other)) => {
             (same_items(one, other), "imports")
         }

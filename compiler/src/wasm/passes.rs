@@ -1,36 +1,37 @@
 //! The passes of Binaryen that each level runs.
 //!
-//! Every level has a list of edgec's own, even if Binaryen has a preset of that name. Binaryen 116
+//! edgec has its own list for every level, even if Binaryen has a preset of that name. Binaryen 116
 //! cannot leave out a pass of a preset, and three passes change what programs do
-//! (`docs/optimizer.md` says how). No list has these three:
+//! (`docs/optimizer.md` explains how). No list contains these three:
 //!
-//! - `memory-packing` drops the traps of data segments, and writes part of what `memory.init` would
-//!   not have written;
-//! - `directize` reads tables without regard for null entries and for `table.grow`;
+//! - `memory-packing` removes the traps of data segments, and writes part of what `memory.init`
+//!   would not have written;
+//! - `directize` reads tables, but ignores null entries and `table.grow`;
 //! - `pick-load-signs` confuses the sign extension of a value with that of something computed from
 //!   it.
 //!
 //! A pass whose name ends in `-optimizing` runs Binaryen's own preset on what it changed, and the
-//! preset has those three passes. So the lists name it without that ending, and run the passes of
-//! functions again after it.
+//! preset contains those three passes. So the lists use the name without that ending, and run the
+//! passes of functions again afterwards.
 //!
 //! Source: Binaryen 116, `src/passes/pass.cpp`, `addDefaultOptimizationPasses`.
 
 use serde::{Deserialize, Serialize};
 use wasmparser::WasmFeatures;
 
-/// How much to optimize. The names are those of `wasm-opt`; edgec has its own lists of passes.
+/// How much to optimize. The names are the same as in `wasm-opt`; edgec has its own lists of
+/// passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
-    /// Not at all: the program is compiled as it is.
+    /// No optimization: the program is compiled unchanged.
     O0,
-    /// Quick passes only: whole functions, unused parts, and branches.
+    /// Only quick passes: for whole functions, unused parts, and branches.
     O1,
     /// Most passes.
     O2,
     /// All passes, for speed.
     O3,
-    /// As O3, after a costly flattening.
+    /// Like O3, after a costly flattening.
     O4,
     /// For size.
     Os,
@@ -77,25 +78,25 @@ impl Level {
 /// from Binaryen.
 pub(crate) const NAME: &str = "edgec-4";
 
-/// The passes of `-O1`: those whose effect remains in native code. Cranelift repeats the rest of
-/// what Binaryen's own `-O1` does inside of functions. `optimize-instructions` makes native code
-/// longer and slower (`docs/optimizer.md` has the numbers).
+/// The passes of `-O1`: those whose effect remains in native code. The rest of Binaryen's own `-O1`
+/// is repeated by Cranelift inside functions. `optimize-instructions` makes native code longer and
+/// slower (`docs/optimizer.md` has the numbers).
 const QUICK: &[&str] = &[
     "duplicate-function-elimination",
     "remove-unused-names",
     "remove-unused-brs",
     "remove-unused-names",
     "vacuum",
-    // Some functions have become the same.
+    // Some functions may have become identical.
     "duplicate-function-elimination",
     "duplicate-import-elimination",
     "simplify-globals",
     "remove-unused-module-elements",
 ];
 
-/// These run before [`QUICK`] when a module uses several values at once. Such values become locals
-/// in Binaryen, and a function that has many becomes many times as long. In other modules these
-/// passes would take two fifths of the time, and change only some bytes of the native code.
+/// These run before [`QUICK`] if a module uses several values at once. In Binaryen, such values
+/// become locals, and a function with many of them becomes many times as long. In other modules,
+/// these passes would take two fifths of the time, and change only some bytes of the native code.
 const SEVERAL_VALUES: &[&str] = &[
     "dce",
     "vacuum",
@@ -151,7 +152,7 @@ fn preset(optimize: u8, shrink: u8) -> Vec<&'static str> {
     }
     passes.extend([
         "simplify-globals",
-        // The pass before replaced globals of known value by constants.
+        // The previous pass replaced globals of known value by constants.
         "precompute",
         "vacuum",
         "remove-unused-module-elements",
@@ -162,7 +163,7 @@ fn preset(optimize: u8, shrink: u8) -> Vec<&'static str> {
     passes
 }
 
-/// The passes that work inside of functions.
+/// The passes that work inside functions.
 fn functions(passes: &mut Vec<&'static str>, optimize: u8, shrink: u8) {
     let hard = optimize >= 3 || shrink >= 2;
     let precompute = match hard {
@@ -228,7 +229,7 @@ mod tests {
             let arguments = arguments(level, WasmFeatures::all());
             assert_eq!(arguments.is_empty(), level == Level::O0);
             for argument in &arguments {
-                // No preset, and no pass that runs one inside.
+                // There is no preset, and no pass that runs one internally.
                 assert!(!argument.starts_with("-O"), "{argument}");
                 assert!(!argument.ends_with("-optimizing"), "{argument}");
             }

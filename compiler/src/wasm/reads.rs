@@ -1,4 +1,4 @@
-//! What an optimizer can read, and how it is told which features a module uses.
+//! The features that an optimizer can read, and how it learns which of them a module uses.
 
 use std::ffi::OsString;
 
@@ -8,20 +8,20 @@ use wasmparser::WasmFeatures;
 use crate::input::features;
 use crate::wasm::kept::Failure;
 
-/// What an optimizer can read.
+/// The features that an optimizer can read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reads {
-    /// What Binaryen 116 reads, and nothing later.
+    /// The features that Binaryen 116 reads.
     #[default]
     Binaryen116,
-    /// Every feature that edgec supports: it will say itself what it cannot read.
+    /// Every feature that edgec supports. The optimizer reports what it cannot read.
     Everything,
 }
 
-/// Binaryen 116's name for each feature that it reads and writes as the specification
-/// has it today. Left out on purpose: garbage collection and typed function references,
-/// whose encoding was finished after it; exceptions, of which it knows only the legacy
-/// form; 64-bit tables, which it lacks and which `memory64` includes since.
+/// Binaryen 116's name for each feature that it reads and writes in the form of today's
+/// specification. Three features are left out on purpose: garbage collection and typed function
+/// references, whose encoding was finished later; exceptions, of which it knows only the legacy
+/// form; and 64-bit tables, which it lacks and which now belong to `memory64`.
 const READABLE: &[(WasmFeatures, Option<&str>)] = &[
     (WasmFeatures::FLOATS, None),
     (WasmFeatures::GC_TYPES, None),
@@ -44,7 +44,7 @@ const READABLE: &[(WasmFeatures, Option<&str>)] = &[
     (WasmFeatures::MULTI_MEMORY, Some(MEMORIES.0)),
 ];
 
-/// What the library calls multiple memories, and the program.
+/// The names of multiple memories, for the library and for the program.
 const MEMORIES: (&str, &str) = ("multi-memory", "multimemory");
 
 /// The names that later versions of Binaryen have for what 116 does not read.
@@ -55,7 +55,7 @@ const READABLE_LATER: &[(WasmFeatures, Option<&str>)] = &[
     (WasmFeatures::MEMORY64, Some("memory64")),
 ];
 
-/// The `wasm-opt` arguments that allow exactly `features`.
+/// The `wasm-opt` arguments that enable exactly `features`.
 pub(crate) fn feature_arguments(
     features: WasmFeatures,
     reads: Reads,
@@ -72,7 +72,7 @@ pub(crate) fn feature_arguments(
             features: features::names(beyond).join(", "),
         });
     }
-    // A passive segment of functions came with bulk memory. Binaryen 116 takes it for a reference
+    // Passive segments of functions came with bulk memory. Binaryen 116 takes them for a reference
     // type, and would refuse the module.
     let features = if features.contains(WasmFeatures::BULK_MEMORY) {
         features | WasmFeatures::REFERENCE_TYPES
@@ -93,7 +93,7 @@ pub(crate) fn feature_arguments(
 }
 
 impl Reads {
-    /// Whether an optimizer can be given a module that uses `features`.
+    /// Checks that an optimizer can read a module that uses `features`.
     pub(crate) fn check(self, features: WasmFeatures) -> Result<(), Failure> {
         feature_arguments(features, self).map(drop)
     }

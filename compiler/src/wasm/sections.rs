@@ -1,13 +1,14 @@
-//! The sections of a program, for stages that copy what they do not change byte for byte.
+//! The sections of a program, for stages that copy everything that they do not change, byte for
+//! byte.
 
 use wasm_encoder::{RawSection, Section as _};
 use wasmparser::{Chunk, Parser, Payload};
 
 /// A section of a component, or its header.
 pub(crate) struct Section<'a> {
-    /// What it is.
+    /// Its content.
     pub(crate) payload: Payload<'a>,
-    /// All of its bytes as they stand in the file.
+    /// All of its bytes in the file.
     pub(crate) bytes: &'a [u8],
     /// The core module or component in it.
     pub(crate) nested: Option<&'a [u8]>,
@@ -53,7 +54,7 @@ fn next_section<'a>(
     let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).ok()? else {
         return None;
     };
-    // A whole section, or the head of one that a nested binary follows.
+    // A whole section, or the head of a section with a nested binary after it.
     let nested = match &payload {
         Payload::ModuleSection {
             unchecked_range, ..
@@ -77,8 +78,8 @@ fn next_section<'a>(
     Some((Some(section), rest))
 }
 
-/// A component that is put together again section by section. Nothing of it is copied before the
-/// first section that changes.
+/// A component that is put together again, section by section. Nothing is copied before the first
+/// section that changes.
 pub(crate) struct Rewritten<'a> {
     component: &'a [u8],
     /// The length of the sections so far, in the old component.
@@ -87,7 +88,7 @@ pub(crate) struct Rewritten<'a> {
 }
 
 impl<'a> Rewritten<'a> {
-    /// For the sections of `component`, each of which is kept or replaced, in their order.
+    /// Starts with the sections of `component`. Each of them must be kept or replaced, in order.
     pub(crate) fn new(component: &'a [u8]) -> Self {
         Self {
             component,
@@ -96,7 +97,7 @@ impl<'a> Rewritten<'a> {
         }
     }
 
-    /// The next section stays as it is.
+    /// Keeps the next section.
     pub(crate) fn keep(&mut self, section: &Section<'_>) {
         self.passed = self.passed.saturating_add(section.bytes.len());
         if let Some(new) = &mut self.new {
@@ -104,7 +105,7 @@ impl<'a> Rewritten<'a> {
         }
     }
 
-    /// The next section is replaced. The caller appends the new one to the bytes that this returns.
+    /// Replaces the next section. The caller appends the new section to the returned bytes.
     pub(crate) fn replace(&mut self, section: &Section<'_>) -> &mut Vec<u8> {
         let (component, passed) = (self.component, self.passed);
         self.passed = passed.saturating_add(section.bytes.len());
@@ -115,29 +116,29 @@ impl<'a> Rewritten<'a> {
         })
     }
 
-    /// The new component; `None` if no section was replaced.
+    /// The new component. `None` if no section was replaced.
     pub(crate) fn finish(self) -> Option<Vec<u8>> {
         self.new
     }
 }
 
-/// What becomes of a section of a core module.
+/// What to do with a section of a core module.
 pub(crate) enum Becomes {
-    /// It stays as it is.
+    /// Keep it.
     Itself,
-    /// It is left out.
+    /// Remove it.
     Nothing,
-    /// It has these contents.
+    /// Replace its content.
     Bytes(Vec<u8>),
 }
 
-/// A core module whose sections are what `change` says. `None` when `change` returns that, or when
+/// A core module with the sections that `change` decides. `None` if `change` returns `None`, or if
 /// the bytes are not a module.
 pub(crate) fn with_sections<'a>(
     module: &'a [u8],
     mut change: impl FnMut(Payload<'a>) -> Option<Becomes>,
 ) -> Option<Vec<u8>> {
-    // As long as the module, since hardly anything is added: growing would copy most of it again.
+    // As long as the module, because little is added: growing would copy most of it again.
     let mut out = Vec::with_capacity(module.len());
     out.extend_from_slice(&wasm_encoder::Module::HEADER);
     for payload in Parser::new(0).parse_all(module) {

@@ -2,12 +2,12 @@
 //!
 //! While Binaryen runs, such a function is an import, so Binaryen assumes nothing about what it
 //! does. Everything that its body refers to is exported. An export may be used from outside, so
-//! Binaryen keeps it and its type. Afterwards, the same exports say where those things are now.
-//! Memories and tables that have to stay for another reason ([`Spared`]) are exported too. At the
-//! end all these imports and exports are removed: the program has those that it had before.
+//! Binaryen keeps the item and its type. Afterwards, the same exports show the new indices of these
+//! items. Memories and tables that must stay for another reason ([`Spared`]) are exported too. At
+//! the end, all these imports and exports are removed, and the program has the same ones as before.
 //!
-//! Exports cannot keep track of segments, or of functions as values. If a body refers to such
-//! things, [`crate::wasm::spare`] keeps the whole module from Binaryen.
+//! Exports cannot track segments, or functions as values. If a body refers to these,
+//! [`crate::wasm::spare`] keeps the whole module from Binaryen.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -23,18 +23,17 @@ use crate::wasm::spare::Spared;
 #[cfg(test)]
 mod tests;
 
-/// The module name under which functions that are out are imported.
+/// The module name under which functions that were taken out are imported.
 const ASIDE: &str = "edgec:set-aside";
-/// How the names of the added exports begin. A letter for the kind and the index follow.
+/// The beginning of the names of added exports. A letter for the kind and the index follow.
 const KEPT: &str = "edgec:kept:";
 
 type Error = reencode::Error<Infallible>;
 
-/// Something does not fit. The whole module is then left as it was.
+/// Something is inconsistent. Then the whole module stays unchanged.
 const NOT_VALID: Error = Error::InvalidCodeSectionSize;
 
-/// A module without the functions that `spared` names. `None` when the module uses this stage's
-/// names itself.
+/// A module without the functions in `spared`. `None` if the module itself uses this stage's names.
 pub(crate) fn take_out(module: &[u8], spared: &Spared) -> Option<Vec<u8>> {
     let parts = Parts::read(module)?;
     let own = |name: &str| name.starts_with(ASIDE) || name.starts_with(KEPT);
@@ -58,14 +57,14 @@ pub(crate) fn take_out(module: &[u8], spared: &Spared) -> Option<Vec<u8>> {
     stage.encode(&kept).ok()
 }
 
-/// The optimized module, with the functions that were taken out of `module` in it again.
+/// The optimized module, with the functions that were taken out of `module` put back.
 pub(crate) fn put_back(module: &[u8], spared: &Spared, optimized: &[u8]) -> Option<Vec<u8>> {
     let original = Parts::read(module)?;
     let optimized = Parts::read(optimized)?;
     PutBack::new(&original, &optimized, spared)?.encode().ok()
 }
 
-/// What a body refers to.
+/// The items that a body refers to.
 #[derive(Default)]
 struct References {
     functions: BTreeSet<u32>,
@@ -111,7 +110,7 @@ impl Reencode for References {
     }
 }
 
-/// The name under which something is exported while Binaryen runs.
+/// The name under which an item is exported while Binaryen runs.
 fn kept_name(kind: ExternalKind, index: u32) -> String {
     let letter = match kind {
         ExternalKind::Global => 'g',
@@ -122,12 +121,12 @@ fn kept_name(kind: ExternalKind, index: u32) -> String {
     format!("{KEPT}{letter}{index}")
 }
 
-/// A module with functions imported instead of defined.
+/// Rewrites a module so that functions are imported instead of defined.
 struct TakeOut<'a> {
     parts: &'a Parts<'a>,
-    /// How many functions are imported.
+    /// The number of imported functions.
     imported: u32,
-    /// Sorted.
+    /// The functions to take out, sorted.
     aside: Vec<u32>,
 }
 
@@ -169,7 +168,7 @@ impl TakeOut<'_> {
 impl Reencode for TakeOut<'_> {
     type Error = Infallible;
 
-    /// Functions that are out become the last imports.
+    /// Functions that are taken out become the last imports.
     fn function_index(&mut self, index: u32) -> Result<u32, Error> {
         if index < self.imported {
             return Ok(index);
@@ -185,15 +184,15 @@ fn count(length: usize) -> Result<u32, Error> {
     u32::try_from(length).map_err(|_| NOT_VALID)
 }
 
-/// An optimized module in which the functions are defined again, after its own functions.
+/// Rewrites an optimized module so that the functions are defined again, after its own functions.
 struct PutBack<'a> {
     original: &'a Parts<'a>,
     optimized: &'a Parts<'a>,
     /// How many functions remain imported, and how many Binaryen left.
     imported: u32,
     defined: u32,
-    /// The functions that are out and still used: their index in the optimized module, and in the
-    /// original. Sorted.
+    /// The functions that were taken out and are still used: their index in the optimized module,
+    /// and in the original. Sorted.
     aside: Vec<(u32, u32)>,
 }
 
@@ -271,11 +270,11 @@ impl Reencode for PutBack<'_> {
 /// Rewrites bodies of the original for the optimized module.
 struct Bodies<'a> {
     original: &'a Parts<'a>,
-    /// The optimized module's types, followed by those that the bodies need in addition.
+    /// The optimized module's types, followed by further types that the bodies need.
     types: Vec<&'a FuncType>,
     /// The first index of each type.
     known: HashMap<&'a FuncType, u32>,
-    /// The new indices of the exported things, by the export's name without [`KEPT`].
+    /// The new indices of the exported items, by the export's name without [`KEPT`].
     places: BTreeMap<&'a str, u32>,
 }
 

@@ -1,11 +1,11 @@
-//! A core module that is in a component twice is stored once.
+//! Stores identical core modules and components of a program only once.
 //!
-//! The engine compiles every definition, also of what it has compiled already. A definition
-//! with the bytes of an earlier one in the same or an enclosing component becomes an alias of
-//! that one, which takes the same place in the index space: nothing else has to change.
-//! A core module has no state and refers to nothing outside of it, so that two of the same
-//! bytes are one. A component may refer to its surroundings, which are the same for two in the
-//! same component: those are shared as well.
+//! The engine compiles every definition, even if it has already compiled the same bytes. If an
+//! earlier definition in the same component or one around it has the same bytes, this stage
+//! replaces the later one by an alias. The alias takes the same place in the index space, so
+//! nothing else changes. A core module has no state and refers to nothing outside it, so two
+//! modules with the same bytes are the same. A component may refer to items around it. For two
+//! components in the same component these items are the same, so those are shared as well.
 //!
 //! Source: component model, `Explainer.md`, "Alias Definitions" (`outer`; 0 is the component
 //! itself).
@@ -26,7 +26,7 @@ use crate::input::validate::validate_known;
 use crate::wasm::sections::{Rewritten, sections};
 use crate::{Kind, ValidComponent};
 
-/// The program without duplicates, and how many there were.
+/// The program without duplicates, and the number of duplicates.
 pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) {
     if program.kind() == Kind::Module {
         return (program, 0);
@@ -36,7 +36,7 @@ pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) 
     let understood = sharing.rewrite(program.bytes(), &mut out);
     let found = sharing.found;
     let rewritten = understood.and_then(|()| out.finish());
-    // No function body is there that was not there before.
+    // All function bodies existed before.
     let code = program.code();
     match rewritten.and_then(|bytes| validate_known(bytes, code).ok()) {
         Some(component) => (component, found),
@@ -44,21 +44,21 @@ pub(crate) fn share_modules(program: ValidComponent) -> (ValidComponent, usize) 
     }
 }
 
-/// Where the bytes of each definition in a component are first.
+/// The first index of each definition's bytes in a component.
 #[derive(Default)]
 struct First<'a> {
     modules: HashMap<Definition<'a>, u32>,
     components: HashMap<Definition<'a>, u32>,
 }
 
-/// Of entries that are no definitions only their number counts.
+/// Counts entries of index spaces. Only their number matters.
 struct Counted;
 
 impl Meaning<'_> for Counted {
     type Known = ();
 }
 
-/// The bytes of a core module or component. They are hashed once, since they are looked up in each
+/// The bytes of a core module or component. They are hashed once, because they are searched in each
 /// component around them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Definition<'a> {
@@ -75,7 +75,7 @@ impl Hash for Definition<'_> {
 #[derive(Default)]
 struct Sharing<'a> {
     spaces: Spaces<()>,
-    /// Of the component that is read, after those around it.
+    /// One entry for each component that is being read, the innermost last.
     first: Vec<First<'a>>,
     found: usize,
     /// Seeded, so that no program can be made whose definitions all have the same hash.
@@ -83,7 +83,7 @@ struct Sharing<'a> {
 }
 
 impl<'a> Sharing<'a> {
-    /// `None` when the component has something that is not understood.
+    /// `None` if the component contains something unknown.
     fn rewrite(&mut self, component: &'a [u8], out: &mut Rewritten<'_>) -> Option<()> {
         self.spaces.begin();
         self.first.push(First::default());
@@ -240,14 +240,14 @@ mod tests {
             &format!("(component {inner} (alias outer 0 0 (component)) {rest})"),
             1,
         );
-        // Further in, the same outer alias is of something else.
+        // In an inner component, the same outer alias refers to something else.
         let nested = format!("(component {inner} (component {inner}))");
         becomes(&nested, &nested, 0);
     }
 
     #[test]
     fn of_many_modules_each_is_an_alias_of_the_first_that_is_the_same() {
-        // A type keeps aliases in sections of their own.
+        // A type keeps aliases in separate sections.
         let module = |number: usize| format!("(core module (memory {number})) (type u8) ");
         let alias = |number: usize| format!("(alias outer 0 {number} (core module)) (type u8) ");
         let (kinds, rounds) = (30, 20);

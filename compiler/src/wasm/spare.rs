@@ -1,11 +1,11 @@
-//! Decides what Binaryen does not get: from the module alone, before anything runs.
+//! Decides what Binaryen does not get. The module alone decides, before anything runs.
 //!
 //! Binaryen 116 changes what some programs do, and takes too long for others. As little as possible
 //! is kept from it: single functions if that is enough ([`crate::wasm::set_aside`]), else the whole
 //! module. If a segment may be out of bounds, its memory or table is declared to be in use, so that
 //! the segment keeps its trap.
 //!
-//! `docs/optimizer.md` has the list, with the change of Binaryen that fixed each.
+//! `docs/optimizer.md` has the list, with the change in Binaryen that fixed each case.
 
 mod function;
 #[cfg(test)]
@@ -23,7 +23,7 @@ use self::function::Contents;
 use crate::wasm::kept::{Failure, Unfit};
 use crate::wasm::reads::Reads;
 
-/// What is kept from Binaryen when it gets the module.
+/// What is kept from Binaryen if it gets the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spared {
     /// Functions, by index.
@@ -43,14 +43,15 @@ impl Spared {
     ///
     /// # Errors
     ///
-    /// The reason, when the whole module is kept.
+    /// The reason, if the whole module is kept from Binaryen.
     pub(crate) fn of(module: &[u8], reads: Reads) -> Result<Self, Failure> {
         let mut reader = Reader {
             reads,
             ..Reader::default()
         };
         for payload in Parser::new(0).parse_all(module) {
-            // A valid module can be read. If it could not, the whole module would be kept.
+            // A valid module can be read. If it could not, the whole module would be kept from
+            // Binaryen.
             let payload = payload.map_err(|error| unreadable(&error));
             reader.payload(payload?)?;
         }
@@ -68,7 +69,7 @@ fn unreadable(error: &wasmparser::Error) -> Failure {
 struct Space {
     imported: bool,
     exported: bool,
-    /// The least number of bytes or elements that it has.
+    /// Its minimum number of bytes or elements.
     minimum: u64,
 }
 
@@ -181,7 +182,7 @@ impl Reader {
             index,
         });
         let memory = at(spaces, *memory_index);
-        // The segment does not fit anywhere: Binaryen calls such a module invalid.
+        // The segment can never fit. Binaryen calls such a module invalid.
         if matches!(&memory, Some(memory) if !memory.imported && length > memory.minimum) {
             return may_trap;
         }
@@ -233,9 +234,9 @@ impl Reader {
 enum Fate {
     /// Nothing that a program could observe.
     Stays,
-    /// The segment and its trap are lost, unless its memory or table is in use.
+    /// The segment and its trap are removed, unless its memory or table is in use.
     Unused,
-    /// The segment and its trap are lost.
+    /// The segment and its trap are removed.
     Lost,
 }
 

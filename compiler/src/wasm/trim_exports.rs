@@ -1,8 +1,8 @@
 //! Removes exports of core modules that nothing in the component uses.
 //!
 //! Nothing outside a component can name an export of a core module inside it: a host calls only the
-//! component's own exports. An export that no other core module imports and no alias takes out is
-//! unused, and it keeps functions alive that Binaryen would remove. A module that leaves the
+//! component's own exports. An export is unused if no other core module imports it and no alias
+//! refers to it. It keeps functions alive that Binaryen would remove. A module that leaves the
 //! component, as an export or as an argument, keeps all of its exports.
 
 mod used;
@@ -17,16 +17,16 @@ use crate::input::validate::validate_known;
 use crate::wasm::sections::{Becomes, with_sections};
 use crate::{Kind, ValidComponent, map_modules, validate};
 
-/// A component whose core modules export only what is used.
+/// A component whose core modules have only exports that are used.
 pub(crate) struct Trimmed {
     /// The component.
     pub(crate) component: ValidComponent,
-    /// How many exports each core module lost, in file order.
+    /// How many exports were removed from each core module, in file order.
     pub(crate) removed: Vec<usize>,
 }
 
-/// Takes unused exports away; `None` when there is nothing to take, or when the program has
-/// something that this stage does not understand.
+/// Removes unused exports. `None` if there are none, or if the program contains something that this
+/// stage does not understand.
 pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
     if program.kind() == Kind::Module {
         return None;
@@ -42,7 +42,7 @@ pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
         removed.push(lost.unwrap_or(0));
         bytes
     });
-    // Function bodies stay as they are. They depend on exports only by references to functions: a
+    // Function bodies do not change. They depend on exports only by references to functions: such a
     // function must be exported, or named elsewhere outside of code.
     let has_references = program.features().contains(WasmFeatures::REFERENCE_TYPES);
     let component = match has_references {
@@ -53,9 +53,10 @@ pub(crate) fn trim_exports(program: &ValidComponent) -> Option<Trimmed> {
     Some(Trimmed { component, removed })
 }
 
-/// The module without exports of other names, and how many those are; `None` if there are none.
+/// The module with only the exports of these names, and how many others were removed. `None` if
+/// there are no others.
 fn without_others(module: &[u8], names: &BTreeSet<&str>) -> Option<(Vec<u8>, usize)> {
-    // The exports are read before anything is copied, since most modules lose none.
+    // The exports are read before anything is copied, because most modules lose none.
     let exports = Parser::new(0)
         .parse_all(module)
         .find_map(|payload| match payload {
@@ -78,8 +79,8 @@ fn without_others(module: &[u8], names: &BTreeSet<&str>) -> Option<(Vec<u8>, usi
     Some((rest, removed))
 }
 
-/// The contents of an export section with the exports of these names, copied byte for byte,
-/// and how many they are.
+/// The content of an export section with the exports of these names, copied byte for byte, and
+/// their number.
 fn keep(
     module: &[u8],
     exports: ExportSectionReader<'_>,
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
     use crate::wasm::modules::core_modules;
 
-    /// The names of the exports that are left, module by module.
+    /// The names of the remaining exports, module by module.
     fn left(text: &str) -> Vec<Vec<String>> {
         let program = validate(wat::parse_str(text).unwrap()).unwrap();
         let program = trim_exports(&program).map_or(program, |trimmed| trimmed.component);
@@ -178,7 +179,7 @@ mod tests {
             r#"(component $c (import "m" (core module)))
                (instance (instantiate $c (with "m" (core module $giver))))"#,
             r#"(component (alias outer 1 $giver (core module $m)) (export "m" (core module $m)))"#,
-            // What the other imports is not known.
+            // The imports of the other module are unknown.
             r#"(component (import "m" (core module $m (import "x" "a" (func))))
                (alias outer 1 $giver (core module $giver))
                (core instance $x (instantiate $giver))

@@ -1,4 +1,4 @@
-//! What a worker does itself: it takes its arguments, limits itself, reads its input and answers.
+//! The worker's own part: it reads its arguments, limits itself, reads its input and answers.
 
 use std::ffi::OsString;
 #[cfg(unix)]
@@ -10,12 +10,12 @@ use crate::worker::limits;
 use crate::worker::said::NO_WALLS;
 use crate::worker::walls::{self, Confinement, Opens, Wall};
 
-/// The message when another program than edgec starts a worker.
+/// The message if another program than edgec starts a worker.
 pub(crate) fn usage() -> String {
     "not started by edgec".to_owned()
 }
 
-/// What a worker does first: it takes its arguments, and limits itself as the first of them says.
+/// What a worker does first: it reads its arguments, and limits itself as the first of them says.
 pub(crate) fn arguments<const N: usize>(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<[String; N], String> {
@@ -30,7 +30,7 @@ pub(crate) fn arguments<const N: usize>(
     Ok(texts)
 }
 
-/// As [`arguments`], for a worker that takes no others. Returns the walls that are missing.
+/// Like [`arguments`], for a worker without other arguments. Returns the walls that are missing.
 pub(crate) fn begin_with(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Vec<Wall>, String> {
@@ -44,12 +44,12 @@ pub(crate) fn begin_with(
 }
 
 /// What every worker does first: it limits itself, puts up the walls, and makes a panic print one
-/// line. Returns the walls that the system does not give, if the worker may work without them.
+/// line. Returns the walls that the system lacks, if the worker may work without them.
 pub(crate) fn begin(limits: WorkerLimits, opens: Opens) -> Result<Vec<Wall>, String> {
     begin_behind(limits, || walls::enter(opens))
 }
 
-/// As [`begin`], behind the walls that `enter` puts up. It returns those that are missing.
+/// Like [`begin`], with the walls that `enter` puts up. `enter` returns those that are missing.
 pub(crate) fn begin_behind(
     limits: WorkerLimits,
     enter: impl FnOnce() -> Vec<Wall>,
@@ -68,14 +68,14 @@ pub(crate) fn begin_behind(
     }
 }
 
-/// Describes a panic in one line: the place within its package, and the message.
+/// Describes a panic in one line: its place in its package, and its message.
 pub fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
     let message = panic.payload_as_str().unwrap_or("no message");
     let first = message.lines().next().unwrap_or_default();
     let Some(place) = panic.location() else {
         return format!("panicked: {first}");
     };
-    // The path of the sources on the machine that built edgec is left out.
+    // Leaves out the path of the sources on the machine that built edgec.
     let file = place.file();
     let within = file.rsplit_once("/src/").map_or(file, |(package, rest)| {
         let package = package.rsplit('/').next().unwrap_or(package);
@@ -85,7 +85,7 @@ pub fn panic_line(panic: &std::panic::PanicHookInfo<'_>) -> String {
     format!("panicked at {within}:{}: {first}", place.line())
 }
 
-/// A worker's input.
+/// Reads the worker's input.
 pub(crate) fn input() -> Result<Vec<u8>, String> {
     let mut bytes = Vec::with_capacity(input_length());
     let read = io::stdin().lock().read_to_end(&mut bytes);
@@ -93,7 +93,7 @@ pub(crate) fn input() -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The length of a worker's input in bytes, since that is a file; 0 where it is not known.
+/// The length of the worker's input in bytes, because the input is a file. 0 if unknown.
 #[cfg(unix)]
 fn input_length() -> usize {
     use std::os::fd::AsFd as _;
@@ -107,7 +107,7 @@ fn input_length() -> usize {
     0
 }
 
-/// A worker's answer.
+/// Writes the worker's answer.
 pub(crate) fn answer(tag: u8, parts: &[&[u8]]) -> Result<(), String> {
     let write = || {
         let mut out = io::stdout().lock();

@@ -1,8 +1,8 @@
-//! Workers: this program, started again for one piece of work on hostile input, within limits.
+//! Workers: processes that do one piece of work on hostile input, within limits. A worker is this
+//! program, started again, or another one.
 //!
-//! A worker has its memory limit as its first argument and its input on standard input. It answers
-//! on standard output: a byte for the kind of the answer, and then the answer. [`Worker`] starts
-//! it.
+//! A worker gets its limits as its first argument, and its input on standard input. It answers on
+//! standard output: one byte for the kind of the answer, and then the answer. [`Worker`] starts it.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,29 +14,29 @@ use crate::worker::machine::MachineError;
 use crate::worker::process::{self, Bounds, Ended, Sleep};
 use crate::worker::walls::Confinement;
 
-/// How a worker process is started, and what it may use.
+/// How a worker process is started, and its limits.
 #[derive(Clone, Debug)]
 pub struct Worker {
     /// The program: one that calls the worker's function, such as [`crate::lint_worker`].
     pub program: PathBuf,
-    /// Arguments in front of those of the worker.
+    /// Arguments before those of the worker.
     pub arguments: Vec<OsString>,
-    /// How much memory it may use, in bytes (held on Linux only).
+    /// Its memory limit, in bytes (enforced on Linux only).
     pub memory: u64,
-    /// Whether it may work without some of the walls around it.
+    /// Whether it may work if some walls are missing.
     pub confinement: Confinement,
 }
 
-/// What a worker may use: its first argument.
+/// The limits of a worker, which are its first argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerLimits {
-    /// Its memory in bytes.
+    /// Its memory limit, in bytes.
     pub memory: u64,
-    /// Whether it may work without some of the walls around it.
+    /// Whether it may work if some walls are missing.
     pub confinement: Confinement,
 }
 
-/// Behind the number of bytes, if the worker needs all walls.
+/// Follows the number of bytes if the worker needs all walls.
 const REQUIRED: &str = ",confined";
 
 impl fmt::Display for WorkerLimits {
@@ -64,17 +64,17 @@ impl WorkerLimits {
     }
 }
 
-/// Why there is no answer.
+/// Why a worker gave no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WorkerError {
-    /// It was not done at its deadline, and was stopped.
+    /// It did not end before its deadline, and was stopped.
     #[error("not done {spent}")]
     Timeout {
-        /// The time that was spent.
+        /// The time that it took.
         spent: Spent,
     },
-    /// It needs more memory than it may have.
+    /// It exceeded its memory limit.
     #[error("it needs more than {mebibytes} MiB of memory")]
     Memory {
         /// The limit in MiB.
@@ -94,7 +94,7 @@ pub enum WorkerError {
 }
 
 impl Worker {
-    /// The answer to an input before `deadline`, of which at most `most` bytes are read.
+    /// The answer to an input, before `deadline`. Reads at most `most` bytes of it.
     pub(crate) fn ask(
         &self,
         arguments: &[&str],
@@ -105,7 +105,7 @@ impl Worker {
         self.answer(arguments, input, most, deadline, Sleep::Stuck)
     }
 
-    /// What it may use.
+    /// The worker's limits.
     pub fn limits(&self) -> WorkerLimits {
         WorkerLimits {
             memory: self.memory,
@@ -151,7 +151,7 @@ impl Worker {
             Ended::OutOfMemory => Err(WorkerError::Memory {
                 mebibytes: self.memory >> 20,
             }),
-            // An error of `arguments`, `input` or `answer`: a panic has another exit code.
+            // An error of `arguments`, `input` or `answer`. A panic has another exit code.
             Ended::Failed { status, message } if status.code() == Some(1) => {
                 Err(MachineError::Worker { message }.into())
             }
@@ -166,7 +166,7 @@ impl Worker {
 }
 
 impl WorkerError {
-    /// The error for an answer that no worker gives.
+    /// The error for a malformed answer.
     pub(crate) fn no_answer(answer: &[u8]) -> Self {
         Self::Crash {
             status: "a malformed answer".to_owned(),
@@ -175,7 +175,7 @@ impl WorkerError {
     }
 }
 
-/// The text of an answer.
+/// An answer as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -186,12 +186,12 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// More time than any test takes.
+    /// More time than any test needs.
     pub(crate) fn long() -> Deadline {
         Deadline::after(Duration::from_secs(60))
     }
 
-    /// Less time than a script that sleeps.
+    /// Less time than a script that sleeps needs.
     pub(crate) fn short() -> Deadline {
         Deadline::after(Duration::from_millis(50))
     }
@@ -212,7 +212,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_answer_comes_back() {
-        // The first argument behind a script is its name.
+        // The first argument after a script is the script's name.
         let echo = ask(&script("printf '%s %s ' $0 $1; cat")).unwrap();
         assert_eq!(echo, b"1073741824 one input");
     }
@@ -224,7 +224,7 @@ pub(crate) mod tests {
             panic!("{hang:?}");
         };
         assert_eq!(spent.all, Duration::from_millis(50));
-        // When the time is up, nothing is started.
+        // After the deadline, nothing is started.
         let late = Deadline::after(Duration::ZERO);
         let late = script("exit 1").ask(&[], b"input", 24, late);
         let Err(WorkerError::Timeout { spent }) = late else {

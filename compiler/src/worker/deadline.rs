@@ -1,40 +1,42 @@
-//! One moment by which all work on a program must be done.
+//! One deadline for all work on a program.
 //!
-//! A program goes through many processes: one for each stage, core module and target. If each of
-//! them had a time limit of its own, a program with many of them could take a multiple of it. So
-//! the moment is fixed when the work on a program begins, and every process gets what is left.
+//! A program goes through many processes: one for each stage, core module and target. With a time
+//! limit for each of them, a program with many core modules could take a multiple of the limit. So
+//! the deadline is fixed when the work on a program begins, and every process gets the remaining
+//! time.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The longest limit that counts: a hundred years. The system may know no moment behind it.
+/// The longest limit that counts: a hundred years. The system may not know a later time.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
 
-/// When work must be done, and when it began.
+/// When the work must end, and when it began.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline {
     begin: Instant,
     limit: Duration,
 }
 
-/// The time that was spent when a deadline passed.
+/// The time that was spent until a deadline passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spent {
-    /// On all the work that has this deadline: as much as it may take.
+    /// The time for all work with this deadline, which is at most the limit.
     pub all: Duration,
-    /// On the stage that was stopped.
+    /// The time for the stage that was stopped.
     pub stage: Duration,
 }
 
 impl Deadline {
-    /// For work that begins now and may take so long; at most a hundred years.
+    /// The deadline of work that begins now and may take this long; at most a hundred years.
     pub fn after(limit: Duration) -> Self {
         let begin = Instant::now();
         let limit = limit.min(LONGEST);
         Self { begin, limit }
     }
 
-    /// This one, or the one for work that begins now and may take so long: the earlier of the two.
+    /// The earlier one of this deadline and the deadline of work that begins now and may take this
+    /// long.
     #[must_use]
     pub fn or_after(self, limit: Duration) -> Self {
         let other = Self::after(limit);
@@ -44,12 +46,12 @@ impl Deadline {
         }
     }
 
-    /// The moment.
+    /// The time of the deadline.
     pub(crate) fn end(self) -> Instant {
         self.begin + self.limit
     }
 
-    /// What was spent when it passed, if the last stage began at `stage`.
+    /// The time that was spent until it passed, if the last stage began at `stage`.
     pub(crate) fn spent(self, stage: Instant) -> Spent {
         let before = stage.saturating_duration_since(self.begin);
         Spent {
@@ -70,7 +72,7 @@ impl fmt::Display for Spent {
     }
 }
 
-/// Seconds with one decimal; without it where it is 0.
+/// Seconds with one decimal, which is left out if it is 0.
 fn seconds(time: Duration) -> String {
     let tenths = (time.as_millis() + 50) / 100;
     match tenths % 10 {
@@ -106,7 +108,7 @@ mod tests {
         assert_eq!(deadline.end(), begin + limit);
         let spent = deadline.spent(begin + Duration::from_secs(7));
         assert_eq!((spent.all, spent.stage), (limit, Duration::from_secs(3)));
-        // One that begins when the time is up gets none.
+        // A stage that begins after the deadline gets no time.
         let spent = deadline.spent(begin + Duration::from_secs(11));
         assert_eq!(spent.stage, Duration::ZERO);
         // The time is never counted twice.

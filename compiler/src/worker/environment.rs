@@ -1,4 +1,4 @@
-//! Environment variables that processes of the compiler must not see, since they hold secrets.
+//! Environment variables that processes of the compiler must not see, because they hold secrets.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ pub fn hide_variable(name: impl Into<OsString>) {
     hidden.insert(name.into());
 }
 
-/// The variables that [`hide_variable`] was told.
+/// The variables that [`hide_variable`] hides.
 pub fn hidden_variables() -> Vec<OsString> {
     let hidden = HIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
     hidden.iter().cloned().collect()

@@ -1,7 +1,7 @@
-//! The worker that the user's program replaces: an external `wasm-opt`.
+//! A worker that becomes the user's program: an external `wasm-opt`.
 //!
-//! It limits itself and puts up the walls as every worker does, then it executes the program. So
-//! the streams, the exit code and the signal that ends it are the program's own.
+//! It limits itself and puts up the walls as every worker does, and then executes the program. So
+//! the streams, the exit code and the signal that ends it belong to the program.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,12 @@ use crate::worker::said::NO_PROGRAM;
 use crate::worker::walls;
 use crate::worker::{self, WorkerLimits};
 
-/// What the worker process does: reads its `WorkerLimits`, the program and the program's arguments,
-/// and becomes that program.
+/// The worker process: reads its `WorkerLimits`, the program and the program's arguments, and
+/// becomes that program.
 ///
 /// # Errors
 ///
-/// Why it did not become the program. It does not return otherwise.
+/// Why it did not become the program. Otherwise it does not return.
 pub fn launcher_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let mut arguments = arguments.into_iter();
     let limits = arguments.next();
@@ -30,8 +30,8 @@ pub fn launcher_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<
     Err(become_program(command.args(arguments)))
 }
 
-/// A name without a folder is one in a folder of `PATH`. This looks before the walls stand, and it
-/// names the file that they let through.
+/// The path of a name without a folder, which is in a folder of `PATH`. This searches before the
+/// walls stand, and names the file that they must let through.
 fn found(program: PathBuf) -> PathBuf {
     if program.parent() != Some(Path::new("")) {
         return program;

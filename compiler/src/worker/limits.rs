@@ -1,8 +1,8 @@
-//! Limits on processes: those that this process inherited, and those that a worker sets itself.
+//! Limits on processes: inherited ones, and those that a worker sets itself.
 //!
 //! Source: `getrlimit(2)`, `prctl(2)`.
 
-/// How much memory a process may use that limits itself to `memory` bytes, in bytes: less, if this
+/// How much memory a process can use if it limits itself to `memory` bytes. This is less if this
 /// process inherited lower limits.
 #[cfg(target_os = "linux")]
 pub(crate) fn allowed_memory(memory: u64) -> u64 {
@@ -16,22 +16,21 @@ pub(crate) fn allowed_memory(memory: u64) -> u64 {
     memory
 }
 
-/// Whether the limits that this process inherited allow less memory than `memory` bytes.
+/// Whether the inherited limits allow less than `memory` bytes of memory.
 pub(crate) fn allows_less_memory_than(memory: u64) -> bool {
     allowed_memory(memory) < memory
 }
 
-/// With less memory than this, a thread that does not start lacks memory for its stack, in bytes
-/// (256 MiB).
+/// Below this limit, in bytes (256 MiB), a thread that does not start lacks memory for its stack.
 const ENOUGH_FOR_THREADS: u64 = 256 << 20;
 
-/// Whether a process that limits itself to `memory` bytes has so little that its threads do not
-/// start. The system reports that as it reports a limit on threads.
+/// Whether a process that limits itself to `memory` bytes has too little for its threads. The
+/// system reports this in the same way as a limit on threads.
 pub(crate) fn has_little_memory(memory: u64) -> bool {
     allowed_memory(memory) < ENOUGH_FOR_THREADS
 }
 
-/// Whether this process inherited a limit on its address space. A worker sets itself no such limit:
+/// Whether this process inherited a limit on its address space. A worker does not set one itself:
 /// it limits only the memory that it writes.
 #[cfg(all(feature = "precompile", target_os = "linux"))]
 pub(crate) fn limits_address_space() -> bool {
@@ -44,7 +43,7 @@ pub(crate) fn limits_address_space() -> bool {
     false
 }
 
-/// How many seconds of CPU time a process may use, if that is limited.
+/// The limit on the CPU time of a process, in seconds, if there is one.
 #[cfg(unix)]
 pub(crate) fn cpu_seconds() -> Option<u64> {
     use rustix::process::{Resource, getrlimit};
@@ -58,14 +57,14 @@ pub(crate) fn cpu_seconds() -> Option<u64> {
 }
 
 /// What a worker process does first: it limits itself to `memory` bytes, leaves no core file, and
-/// ends when the process that started it does. [`crate::worker::walls`] come after that. Only Linux
-/// has a limit that counts every private writable page, so other systems have no limit.
+/// ends when its parent process ends. Then it puts up [`crate::worker::walls`]. Only Linux has a
+/// limit that counts every private writable page, so other systems have no limit.
 pub(crate) fn limit(memory: u64) {
     #[cfg(target_os = "linux")]
     {
         use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
         let at_most = |resource, most: u64| {
-            // An existing lower limit stays.
+            // If the existing limit is lower, it stays.
             let most = getrlimit(resource)
                 .maximum
                 .map_or(most, |old| old.min(most));
@@ -77,9 +76,9 @@ pub(crate) fn limit(memory: u64) {
         };
         at_most(Resource::Data, memory);
         at_most(Resource::Core, 0);
-        // It writes only what it holds in memory.
+        // It writes only what it has in memory.
         at_most(Resource::Fsize, memory);
-        // When a build is stopped, its workers have no purpose.
+        // If a build is stopped, its workers are no longer needed.
         let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     }
     #[cfg(not(target_os = "linux"))]

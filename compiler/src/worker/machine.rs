@@ -1,8 +1,8 @@
-//! Failures of the machine, in which the input is not at fault.
+//! Failures of the machine, for which the input is not at fault.
 //!
-//! They are about temporary folders, limits (`getrlimit(2)`) and signals from outside. A build that
-//! meets one might have another result on another machine. So the build fails, and its message
-//! names the cause.
+//! They concern temporary folders, limits (`getrlimit(2)`) and signals from outside. On another
+//! machine, the same build might have another result. So the build fails, and its message names the
+//! cause.
 
 use std::fmt;
 use std::fs::File;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use crate::worker::threads;
 
-/// Why a process did not do its work, when neither the input nor the tool is at fault.
+/// Why a process did not do its work, if neither the input nor the tool is at fault.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MachineError {
@@ -20,16 +20,16 @@ pub enum MachineError {
     Temporary {
         /// The folder.
         folder: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// A limit that was set before edgec started.
+    /// A limit was reached that was set before edgec started.
     #[error("a limit of this machine was reached: {limit}")]
     Limit {
-        /// Which limit.
+        /// The limit.
         limit: Limit,
     },
-    /// A signal from outside ended the process: from a user, or from a system that is short of
+    /// A signal from outside ended the process. A user sent it, or a system that is short of
     /// memory.
     #[error("a process of edgec was killed from outside ({signal})")]
     Signal {
@@ -39,30 +39,30 @@ pub enum MachineError {
     /// The process did not start, or its streams could not be used.
     #[error("a process could not be run")]
     Process(#[source] io::Error),
-    /// Every thread of the process waits, for what the machine did not give it.
+    /// All threads of the process wait for something that the machine did not provide.
     #[error("a process of edgec made no progress for {seconds} s: all its threads wait")]
     Stuck {
-        /// How long that was watched, in seconds.
+        /// How long the process was watched, in seconds.
         seconds: u64,
     },
-    /// A program of the user's could not work, or was not found.
+    /// A program that the user named was not found, or could not work.
     #[error("`{}` could not do its work: {message}", program.display())]
     Program {
         /// The program.
         program: PathBuf,
-        /// What it said, or what a shell said about it.
+        /// Its message, or a shell's message about it.
         message: String,
     },
-    /// The process must be confined, and this system does not give it all walls.
+    /// The process must be confined, and the system lacks some of the walls.
     #[error("this system cannot confine edgec's processes; missing walls: {missing}")]
     Walls {
-        /// The names of the missing walls, with commas between them.
+        /// The names of the missing walls, separated by commas.
         missing: String,
     },
     /// The process reports that it could not work.
     #[error("a process could not do its work: {message}")]
     Worker {
-        /// What it said.
+        /// Its message.
         message: String,
     },
 }
@@ -117,13 +117,13 @@ impl From<Limit> for MachineError {
 }
 
 impl MachineError {
-    /// Why a temporary file could not be made or written.
+    /// The error for a temporary file that could not be made or written.
     pub(crate) fn of_temporary_file(source: io::Error) -> Self {
         if let Some(limit) = limit(&source) {
             return limit.into();
         }
         let folder = std::env::temp_dir();
-        // When `tempfile` adds the path to an error, the system's own error code is lost.
+        // When `tempfile` adds the path to an error, the system's error code is lost.
         let source = match source.raw_os_error() {
             Some(_) => source,
             None => match std::fs::metadata(&folder) {
@@ -135,8 +135,8 @@ impl MachineError {
         Self::Temporary { folder, source }
     }
 
-    /// Why a thread did not start. The system's error is the same for want of threads and for want
-    /// of memory for the thread's stack.
+    /// The error for a thread that did not start. The system's error is the same whether threads
+    /// are limited or memory for the stack is missing.
     pub fn of_thread(source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::WouldBlock if threads::lacks_memory() => Limit::Memory.into(),
@@ -144,7 +144,7 @@ impl MachineError {
         }
     }
 
-    /// Why a process did not start, or why its answer could not be read.
+    /// The error for a process that did not start, or whose answer could not be read.
     pub(crate) fn of_start(source: io::Error) -> Self {
         use io::ErrorKind;
         match source.kind() {
@@ -158,7 +158,7 @@ impl MachineError {
     }
 }
 
-/// The limit that a system's error is about, if it is about one.
+/// The limit that a system's error is about, if there is one.
 fn limit(error: &io::Error) -> Option<Limit> {
     use rustix::io::Errno;
     match Errno::from_io_error(error)? {
@@ -168,7 +168,7 @@ fn limit(error: &io::Error) -> Option<Limit> {
     }
 }
 
-/// A file without a name that holds `input`, to be read from its start.
+/// A file without a name that contains `input`. Reading begins at its start.
 pub(crate) fn temporary_file(input: &[u8]) -> Result<File, MachineError> {
     let write = || {
         let mut file = tempfile::tempfile()?;

@@ -1,4 +1,4 @@
-//! Asks a worker which walls this machine lacks.
+//! Asks a worker which walls are missing on this machine.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use crate::worker::deadline::Deadline;
 use crate::worker::walls::names;
 
 const MISSING: u8 = 0;
-/// More than the names of all walls, in bytes.
+/// The maximum length of the answer, in bytes: longer than the names of all walls.
 const MOST_NAMED: u64 = 1024;
-/// How long that may take.
+/// The time limit.
 const LONGEST: Duration = Duration::from_secs(10);
 
 impl Worker {
-    /// The names of the walls that workers lack on this machine, with commas; empty if they have
-    /// all. This worker is one that calls [`walls_worker`].
+    /// The names of the walls that workers lack on this machine, separated by commas. Empty if they
+    /// have all. The worker's program must call [`walls_worker`].
     ///
     /// # Errors
     ///
-    /// [`WorkerError`]: it could not say.
+    /// [`WorkerError`]: the worker gave no answer.
     pub fn missing_walls(&self) -> Result<String, WorkerError> {
         let deadline = Deadline::after(LONGEST);
         let answer = self.ask(&[], &[], MOST_NAMED, deadline)?;
@@ -31,12 +31,12 @@ impl Worker {
     }
 }
 
-/// What the worker process does that [`Worker::missing_walls`] asks.
+/// The worker process of [`Worker::missing_walls`].
 ///
 /// # Errors
 ///
-/// What is wrong with the arguments or the streams: edgec did not start this process. Or walls are
-/// missing that it needs.
+/// The arguments or the streams are invalid: edgec did not start this process. Or the worker needs
+/// walls that are missing.
 pub fn walls_worker(arguments: impl IntoIterator<Item = OsString>) -> Result<(), String> {
     let missing = begin_with(arguments)?;
     answer(MISSING, &[names(&missing).as_bytes()])

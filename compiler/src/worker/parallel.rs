@@ -1,8 +1,8 @@
 //! Several workers at a time.
 //!
-//! A worker uses all processors if its program is large. With a small program, most of its time
-//! goes to starting it, so several workers at a time end earlier. Each has memory of its own, so
-//! they are few.
+//! For a large program, one worker uses all processors. For a small program, most of a worker's
+//! time is spent on starting it, so several workers at a time are faster. Each has its own memory,
+//! so there are few of them.
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
@@ -12,13 +12,13 @@ use std::thread::available_parallelism;
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
-/// The longest program, in bytes, of which several parts are worked on at a time (4 MiB).
+/// The maximum length of a program for which several workers run at a time, in bytes (4 MiB).
 const SMALL: usize = 4 << 20;
-/// The most workers at a time.
+/// The maximum number of workers at a time.
 const MAX_WORKERS: usize = 4;
 
-/// How many workers run at a time, from 1 to 4, for a program of `length` bytes and so many pieces
-/// of work.
+/// How many workers run at a time, from 1 to 4, for a program of `length` bytes and this many
+/// pieces of work.
 pub(crate) fn workers_at_once(length: usize, pieces: usize) -> usize {
     if length > SMALL {
         return 1;
@@ -27,8 +27,8 @@ pub(crate) fn workers_at_once(length: usize, pieces: usize) -> usize {
     processors.min(MAX_WORKERS).min(pieces).max(1)
 }
 
-/// Does `work` on every item and its number, on up to `workers` of them at a time. The answers are
-/// in the order of the items.
+/// Does `work` on every item and its number, on up to `workers` items at a time. The results have
+/// the order of the items.
 pub(crate) fn map_at_once<T: Sync, R: Send>(
     workers: usize,
     items: &[T],
@@ -40,20 +40,20 @@ pub(crate) fn map_at_once<T: Sync, R: Send>(
     {
         return pool.install(|| items.par_iter().enumerate().map(one).collect());
     }
-    // One at a time, or no more threads to be had.
+    // There is only one worker, or no more threads can be started.
     items.iter().enumerate().map(one).collect()
 }
 
-/// Which pieces of work are at work, by their numbers. Where several are at the same time, the one
-/// that began last may end long before the others: so who waits is told of all, whenever that
-/// changes.
+/// The pieces of work that are in progress, by their numbers. If there are several, the one that
+/// began last may end long before the others. So a listener gets the whole set whenever it changes.
 pub(crate) struct AtWork<F> {
     pieces: Mutex<BTreeSet<usize>>,
     told: F,
 }
 
 impl<F: Fn(&BTreeSet<usize>)> AtWork<F> {
-    /// Nothing yet. `told` is called with all that are at work, if there are any.
+    /// Nothing is in progress yet. `told` is called with the set whenever it changes, unless it is
+    /// empty.
     pub(crate) fn new(told: F) -> Self {
         Self {
             pieces: Mutex::default(),
@@ -70,7 +70,7 @@ impl<F: Fn(&BTreeSet<usize>)> AtWork<F> {
     }
 
     fn change(&self, change: impl FnOnce(&mut BTreeSet<usize>) -> bool) {
-        // A poisoned lock is harmless here: the set decides only what is told.
+        // A poisoned lock does no harm: the set only decides what is reported.
         let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut pieces);
         if !pieces.is_empty() {
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn workers_are_there_at_the_same_time() {
-        // None passes before all three are there.
+        // No thread passes before all three have arrived.
         let barrier = Barrier::new(3);
         let passed = map_at_once(3, &[(); 3], |_, ()| barrier.wait().is_leader());
         assert_eq!(passed.iter().filter(|leader| **leader).count(), 1);

@@ -1,13 +1,14 @@
-//! Work in a process of its own: bytes in, bytes out, bounded in time and memory.
+//! Work in a separate process: bytes in, bytes out, with limits on time and memory.
 //!
-//! A hostile program can make the tools crash, hang and ask for all the memory there is. If a tool
-//! has a process of its own, the worst result is the end of that process. Its input is a file
-//! without a name, and its answer comes through a pipe. So nothing is left behind however the
-//! process ends, and a full disk does not cut an answer short.
+//! A hostile program can make the tools crash, hang, or ask for all memory. If a tool has its own
+//! process, the worst result is the end of that process. Its input is a file without a name, and
+//! its answer comes through a pipe. So nothing remains however the process ends, and a full disk
+//! does not cut an answer short.
 //!
-//! How a process ended says what is at fault. An exit code is about the input, unless the process
-//! says that the machine kept it from its work. A signal that only other processes send, or a
-//! limit, is about the machine, and is a [`MachineError`]. A crash without a message may be either.
+//! The way in which a process ends shows what is at fault. An exit code is about the input, unless
+//! the process says that the machine prevented its work. A signal that only other processes send,
+//! or a limit, is about the machine, and becomes a [`MachineError`]. A crash without a message may
+//! be either.
 //!
 //! Source: `signal(7)`.
 
@@ -32,15 +33,15 @@ use crate::worker::machine::{self, Limit, MachineError};
 use crate::worker::stuck::{self, Watch};
 use crate::worker::threads;
 
-/// What a process may take.
+/// The limits of a process.
 pub(crate) struct Bounds {
-    /// The longest answer, in bytes.
+    /// The maximum length of the answer, in bytes.
     pub(crate) answer: u64,
-    /// The memory that it limits itself to, in bytes.
+    /// The memory limit that it sets itself, in bytes.
     pub(crate) memory: u64,
     /// When it is stopped.
     pub(crate) deadline: Instant,
-    /// What it means if it sleeps for long.
+    /// What a long sleep means.
     pub(crate) sleep: Sleep,
 }
 
@@ -56,54 +57,54 @@ impl Bounds {
     }
 }
 
-/// What it means if all threads of a process sleep for long.
+/// What it means if all threads of a process sleep for a long time.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sleep {
     /// Nothing: it waits for other processes, or runs a program that may sleep.
     Allowed,
-    /// They wait for each other, without end.
+    /// The threads wait for each other without end.
     Stuck,
 }
 
 /// How a process ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
-    /// With success; what it wrote to standard output.
+    /// Successfully, with this standard output.
     Done(Vec<u8>),
-    /// It wrote more than it may.
+    /// Its output exceeded the limit.
     TooLong,
-    /// By itself: with an error, or by an abort that it explained. The same input ends like this
-    /// everywhere.
+    /// By itself: with an error, or by an abort that its message explains. The same input ends like
+    /// this on every machine.
     Failed {
         /// The exit status or the signal.
         status: ExitStatus,
-        /// The line of its messages that says why, or the first one.
+        /// The line of its messages that gives the reason, or the first line.
         message: String,
     },
-    /// By the signal of a crash that it did not explain. Other processes can send such a signal,
-    /// and memory can be short, so it may end otherwise the next time.
+    /// By the signal of a crash without a message that explains it. Other processes can send such a
+    /// signal, or memory can be short, so the next run may end differently.
     Crashed {
         /// The signal.
         status: ExitStatus,
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// It needs more memory than it may have.
+    /// It exceeded its memory limit.
     OutOfMemory,
     /// It was stopped at the deadline.
     Late,
 }
 
-/// What glibc's allocator is told: to keep memory that is freed, to ask for much at once, and for
-/// large pages. A process lives for one piece of work, and page faults took a sixth of its time.
-/// This takes the place of tunables that the user has set.
+/// Settings for glibc's allocator: keep memory that is freed, request much at once, and use large
+/// pages. A process lives for one piece of work, and page faults took a sixth of its time. This
+/// replaces tunables that the user has set.
 ///
 /// Source: glibc manual, "Memory Allocation Tunables". Other C libraries do not read it.
 const KEEP_MEMORY: &str = "glibc.malloc.trim_threshold=1073741824\
     :glibc.malloc.mmap_threshold=33554432:glibc.malloc.top_pad=4194304:glibc.malloc.hugetlb=1";
 
-/// The variables of this process that a process gets: to find programs and libraries, and how many
-/// threads to start.
+/// The variables of this process that a worker gets: they say where to find programs and libraries,
+/// and how many threads to start.
 const KEPT: [&str; 5] = [
     "PATH",
     "LD_LIBRARY_PATH",
@@ -112,11 +113,11 @@ const KEPT: [&str; 5] = [
     THREADS,
 ];
 
-/// How many threads Rayon starts.
+/// The variable for the number of Rayon's threads.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
-/// A command whose process sees few variables: it works on hostile input, so it must not see the
-/// user's secrets, and what it makes of its input must not depend on them.
+/// A command whose process gets few variables. It works on hostile input, so it must not see the
+/// user's secrets, and its results must not depend on them.
 pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
@@ -125,7 +126,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
             command.env(name, value);
         }
     }
-    // Behind its walls it cannot ask what the container allows.
+    // Behind its walls, the process cannot find out what the container allows.
     if std::env::var_os(THREADS).is_none() {
         command.env(THREADS, threads::processors().to_string());
     }
@@ -140,8 +141,8 @@ pub(crate) fn run(
     bounds: &Bounds,
 ) -> Result<Ended, MachineError> {
     let stdin = machine::temporary_file(input)?;
-    // Where threads are limited, a thread that started later could take the place of one that the
-    // process has made sure of.
+    // Threads may be limited, and the process has tested that it can start its own. A thread here
+    // that started later could take the place of one of them.
     let (stdout, output) = later();
     let (stderr, errors) = later();
     let answer = answer(output, bounds.answer)?;
@@ -155,7 +156,7 @@ pub(crate) fn run(
         .map_err(MachineError::of_start)?;
     let mut watch = (bounds.sleep == Sleep::Stuck).then(|| Watch::new(child.id()));
     let mut running = Running(child);
-    // A thread that has ended already needs no stream.
+    // A thread that has already ended needs no stream.
     let _ = running.0.stdout.take().map(|stream| stdout.send(stream));
     let _ = running.0.stderr.take().map(|stream| stderr.send(stream));
     drop((stdout, stderr));
@@ -172,7 +173,7 @@ pub(crate) fn run(
     }
 }
 
-/// The error for a process that waits without end. Where memory is limited, that is the cause.
+/// The error for a process that waits without end. If memory is limited, this is the cause.
 fn without_progress(memory: u64) -> MachineError {
     match limits::allows_less_memory_than(memory) {
         true => Limit::Memory.into(),
@@ -182,7 +183,7 @@ fn without_progress(memory: u64) -> MachineError {
     }
 }
 
-/// A process that ends, at the latest, when this is dropped.
+/// A process that is killed when this is dropped, unless it has ended.
 struct Running(Child);
 
 enum Waited {
@@ -211,7 +212,7 @@ impl Running {
             match answer.recv_timeout(pause) {
                 Ok(bytes) => break bytes.map_err(MachineError::of_start)?,
                 Err(RecvTimeoutError::Timeout) => {}
-                // The thread that reads it ended without an answer.
+                // The thread that reads the answer ended without one.
                 Err(RecvTimeoutError::Disconnected) => break Vec::new(),
             }
         };
@@ -236,13 +237,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // If the process has ended already, this fails, which does no harm.
+        // If the process has already ended, this fails, which does no harm.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A stream that comes later, and by which it comes. It is empty if it never does.
+/// A stream that will come later, and the sender for it. It is empty if none comes.
 fn later<S>() -> (Sender<S>, Later<S>) {
     let (sender, coming) = channel();
     let later = Later {
@@ -269,8 +270,8 @@ impl<S: Read> Read for Later<S> {
     }
 }
 
-/// Reads an answer while it is written. Stops one byte after `most`: that byte shows that the
-/// answer is too long.
+/// Reads an answer while it is written. Stops one byte after `most`, because that byte shows that
+/// the answer is too long.
 fn answer(
     stream: impl Read + Send + 'static,
     most: u64,
@@ -279,7 +280,7 @@ fn answer(
     let read = move || {
         let mut bytes = Vec::new();
         let read = stream.take(most.saturating_add(1)).read_to_end(&mut bytes);
-        // If the answer came too late, the receiver is gone.
+        // If the answer came too late, the receiver no longer exists.
         let _ = sender.send(read.map(|_| bytes));
     };
     let thread = thread::Builder::new().spawn(read);

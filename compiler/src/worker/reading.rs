@@ -1,4 +1,4 @@
-//! Workers that read unverified data: what they answer, and how that is understood.
+//! Workers that read unverified data: their answers, and how these are read.
 
 use crate::worker::answer::answer;
 use crate::worker::ask::{WorkerError, text};
@@ -7,10 +7,10 @@ use crate::worker::ask::{WorkerError, text};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The engine's types do not read it.
+    /// The engine's types cannot decode it.
     #[error("the engine does not understand it: {reason}")]
     Unreadable {
-        /// What the decoder or the front end says.
+        /// The message of the decoder or the front end.
         reason: String,
     },
     /// The process gave no answer.
@@ -18,7 +18,7 @@ pub enum ReadError {
     Worker(#[from] WorkerError),
 }
 
-/// An answer of a worker that reads: what was read, serialized, or why nothing was.
+/// The kind of answer with the serialized data, or with the reason why it could not be read.
 const READ: u8 = 0;
 const UNREADABLE: u8 = 1;
 
@@ -39,7 +39,7 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(answer: &[u8]) -> Result<T, R
     Err(WorkerError::no_answer(answer).into())
 }
 
-/// Answers with what was read, for [`read`] on the other side.
+/// Answers with the result of reading. [`read`] decodes it on the other side.
 pub(crate) fn answer_read(read: Result<impl serde::Serialize, String>) -> Result<(), String> {
     match read {
         Ok(read) => {

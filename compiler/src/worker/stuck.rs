@@ -1,28 +1,28 @@
 //! Finds a process that waits without end.
 //!
 //! A worker waits for nothing outside itself: its input is a file, and its answer is read while it
-//! is written. If none of its threads runs for half a minute, they wait for each other, as they do
-//! when the machine refused one of them what it needs. Waiting for the deadline would take longer,
-//! and would blame the input.
+//! is written. If none of its threads runs for half a minute, they wait for each other. This
+//! happens if the machine refused something to one of them. To wait for the deadline would take
+//! longer, and would blame the input.
 //!
-//! Source: `proc_pid_stat(5)`. Other systems than Linux only have the deadline.
+//! Source: `proc_pid_stat(5)`. Systems other than Linux only have the deadline.
 
 use std::time::{Duration, Instant};
 
 /// How long a process must do nothing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// The time between two looks.
+/// The time between two checks.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What was seen of a process.
+/// The state of a process in the last checks.
 pub(crate) struct Watch {
     process: u32,
     patience: Duration,
     pause: Duration,
     next: Instant,
-    /// Its CPU time at the last look, if all its threads slept.
+    /// Its CPU time at the last check, if all its threads slept.
     asleep: Option<u64>,
-    /// How many looks in a row showed the same.
+    /// How many checks in a row showed the same.
     looks: u32,
 }
 
@@ -31,7 +31,7 @@ impl Watch {
         Self::with_patience(process, PATIENCE, PAUSE)
     }
 
-    /// As [`Self::new`], with other times.
+    /// Like [`Self::new`], with other times.
     pub(crate) fn with_patience(process: u32, patience: Duration, pause: Duration) -> Self {
         Self {
             process,
@@ -43,9 +43,9 @@ impl Watch {
         }
     }
 
-    /// Looks, if it is time. Whether the process slept at every look for so long, and used no CPU
-    /// time between them. Looks are counted, and not the time: if the whole machine stood still,
-    /// that was one look.
+    /// Checks the process, if it is time. Returns whether it slept at every check for long enough,
+    /// and used no CPU time in between. It counts checks, not time: if the whole machine stood
+    /// still, this was one check.
     pub(crate) fn is_stuck(&mut self) -> bool {
         let now = Instant::now();
         if now < self.next {
@@ -62,14 +62,14 @@ impl Watch {
     }
 }
 
-/// The CPU time that a process has used, in ticks of the system's clock. `None` if one of its
-/// threads is not asleep: it runs, waits for a disk, or was stopped.
+/// The CPU time of a process, in ticks of the system's clock. `None` if one of its threads does not
+/// sleep: it runs, waits for a disk, or was stopped.
 #[cfg(target_os = "linux")]
 fn cpu_time_if_asleep(process: u32) -> Option<u64> {
     let mut sum: u64 = 0;
     for thread in std::fs::read_dir(format!("/proc/{process}/task")).ok()? {
         let stat = std::fs::read_to_string(thread.ok()?.path().join("stat")).ok()?;
-        // The second field is a name in parentheses, which may hold anything.
+        // The second field is a name in parentheses, which may contain anything.
         let (_, fields) = stat.rsplit_once(") ")?;
         let mut fields = fields.split(' ');
         if fields.next()? != "S" {

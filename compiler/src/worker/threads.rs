@@ -1,9 +1,9 @@
 //! The threads of workers, and the memory for their stacks.
 //!
-//! The tools do not survive a thread that does not start. Rayon panics. Binaryen 116 waits without
-//! end: it holds a lock while it waits for the threads that did start, and they wait for that lock.
-//! So a worker first starts as many threads as its tool would, with stacks of the same size, and
-//! all at one time.
+//! The tools fail if a thread does not start. Rayon panics. Binaryen 116 waits without end: it
+//! holds a lock while it waits for the threads that did start, and these wait for the lock. So a
+//! worker first starts as many threads as its tool would, with stacks of the same size, all at the
+//! same time.
 //!
 //! Source: `pthread_create(3)`, `getrlimit(2)`, `src/support/threads.cpp` of Binaryen.
 
@@ -14,27 +14,27 @@ use std::thread::available_parallelism;
 
 use crate::worker::limits::{allowed_memory, has_little_memory};
 
-/// How the message of a worker begins that could not start threads.
+/// The beginning of a worker's message if it could not start threads.
 pub(crate) const NO_THREADS: &str = "edgec: no threads to be had";
-/// How it begins if there was no memory for a thread's stack.
+/// The beginning of the message if there was no memory for a thread's stack.
 pub(crate) const NO_MEMORY: &str = "edgec: no memory for threads";
 
-/// The variable that tells Binaryen how many threads to start; with 1, it starts none.
+/// The variable for the number of Binaryen's threads. With 1, Binaryen starts none.
 pub(crate) const OF_BINARYEN: &str = "BINARYEN_CORES";
 
-/// How it begins if the stack is limited to less than [`STACK_OF_BINARYEN`].
+/// The beginning of the message if the stack is limited to less than [`STACK_OF_BINARYEN`].
 pub(crate) const NO_STACK: &str = "edgec: no room for the stack";
 
-/// How it begins if the worker could not start itself again.
+/// The beginning of the message if the worker could not start itself again.
 pub(crate) const NO_START: &str = "edgec: cannot start again";
 
-/// The stack of a thread that Rust starts, in bytes, unless something else is asked for.
+/// The default stack size of Rust's threads, in bytes.
 const STACK: usize = 2 << 20;
-/// The stack of each thread in which Binaryen runs, in bytes (8 MiB, as most systems have it). It
-/// is the same everywhere: a module for which it is not enough is left as it is.
+/// The stack of each of Binaryen's threads, in bytes (8 MiB, as on most systems). It is the same on
+/// every machine: a module that needs more is not optimized.
 const STACK_OF_BINARYEN: usize = 8 << 20;
 
-/// What glibc's allocator takes at once for each thread, in bytes (4 MiB): its `top_pad`, which
+/// What glibc's allocator requests at once for each thread, in bytes (4 MiB): its `top_pad`, which
 /// `process.rs` sets.
 const TOP_PAD: usize = 4 << 20;
 
@@ -42,25 +42,25 @@ pub(crate) fn processors() -> usize {
     available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Starts Rayon's threads. If the system gives no threads, Rayon would panic later.
+/// Starts Rayon's threads. If the system cannot start them, Rayon would panic later.
 pub(crate) fn gather() -> Result<(), String> {
     use std::error::Error as _;
     match rayon::ThreadPoolBuilder::new().build_global() {
-        // If a pool exists already, it has its threads.
+        // If a pool already exists, it has its threads.
         Err(error) if error.source().is_some() => Err(refused(&error, STACK)),
         _ => Ok(()),
     }
 }
 
-/// Whether Rayon's threads could be started. Without them, work is done on one thread.
+/// Whether Rayon's threads could be started. Otherwise, work is done on one thread.
 pub(crate) fn are_there() -> bool {
     static THERE: OnceLock<bool> = OnceLock::new();
     *THERE.get_or_init(|| gather().is_ok())
 }
 
 /// How many threads Binaryen may start if it may use `memory` bytes: one for each processor, or as
-/// many as the variable allows that the user has set. Their stacks, and what the allocator takes
-/// for them, are at most a quarter of the memory. The number does not change what Binaryen makes.
+/// many as the user's variable allows. Their stacks, and the allocator's requests for them, take at
+/// most a quarter of the memory. The number does not change Binaryen's result.
 pub(crate) fn of_binaryen(memory: u64) -> usize {
     let asked = std::env::var(OF_BINARYEN).ok();
     let asked = asked.and_then(|text| text.trim().parse().ok());
@@ -70,20 +70,20 @@ pub(crate) fn of_binaryen(memory: u64) -> usize {
     most.min(processors()).min(fit).max(1)
 }
 
-/// What the optimizer's worker does before Binaryen runs: it starts the threads that Binaryen is
-/// going to start, and ends them.
+/// What the optimizer's worker does before Binaryen runs: it starts as many threads as Binaryen
+/// will start, and ends them.
 #[cfg(feature = "binaryen")]
 pub(crate) fn try_those_of_binaryen() -> Result<(), String> {
     let told = std::env::var(OF_BINARYEN).ok();
     let told = told.and_then(|text| text.parse().ok());
     match told.unwrap_or_else(processors) {
         0 | 1 => Ok(()),
-        // One more: a thread that has just ended may still be counted.
+        // One more, because the system may still count a thread that has just ended.
         threads => try_to_start(threads.saturating_add(1), STACK_OF_BINARYEN),
     }
 }
 
-/// Starts threads with stacks of `stack` bytes, all at one time, and ends them.
+/// Starts threads with stacks of `stack` bytes, all at the same time, and ends them.
 #[cfg(feature = "binaryen")]
 fn try_to_start(threads: usize, stack: usize) -> Result<(), String> {
     std::thread::scope(|scope| {
@@ -93,7 +93,7 @@ fn try_to_start(threads: usize, stack: usize) -> Result<(), String> {
             let (sender, receiver) = std::sync::mpsc::channel::<()>();
             let builder = std::thread::Builder::new().stack_size(stack);
             let thread = builder.spawn_scoped(scope, move || receiver.recv());
-            // The other threads are still there, with their stacks.
+            // The other threads still exist, with their stacks.
             thread.map_err(|error| refused(&error, stack))?;
             senders.push(sender);
         }
@@ -101,8 +101,8 @@ fn try_to_start(threads: usize, stack: usize) -> Result<(), String> {
     })
 }
 
-/// Starts this program again if threads of C++ would not get stacks of [`STACK_OF_BINARYEN`] bytes:
-/// their size is what the limit on the stack is when a program starts.
+/// Starts this program again if threads of C++ would get smaller stacks than [`STACK_OF_BINARYEN`]:
+/// their size is the limit on the stack when a program starts.
 #[cfg(all(feature = "binaryen", target_os = "linux"))]
 pub(crate) fn stacks_of_one_size() -> Result<(), String> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -129,8 +129,8 @@ pub(crate) fn stacks_of_one_size() -> Result<(), String> {
     Ok(())
 }
 
-/// Calls `work` on a thread with a stack of [`STACK_OF_BINARYEN`] bytes. How much of the first
-/// thread's stack is free depends on the environment.
+/// Calls `work` on a thread with a stack of [`STACK_OF_BINARYEN`] bytes. The free part of the first
+/// thread's stack depends on the environment.
 #[cfg(feature = "binaryen")]
 pub(crate) fn with_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
     std::thread::scope(|scope| {
@@ -155,8 +155,8 @@ fn refused(error: &dyn Display, stack: usize) -> String {
     format!("{begin}: {error}")
 }
 
-/// Whether there is no memory for another thread. The system reports that as it reports a limit on
-/// threads.
+/// Whether there is no memory for another thread. The system reports this in the same way as a
+/// limit on threads.
 pub(crate) fn lacks_memory() -> bool {
     has_no_room_for(STACK)
 }
@@ -165,9 +165,9 @@ fn has_no_room_for(stack: usize) -> bool {
     // A thread takes a little more than its stack.
     let mut room: Vec<u8> = Vec::new();
     let refused = room.try_reserve_exact(stack.saturating_add(1 << 20));
-    // Without this, the compiler may leave out an allocation that is not used.
+    // Without this, the compiler may remove an allocation that is not used.
     std::hint::black_box(&room);
-    // There may be room again by now: other threads ended meanwhile.
+    // Memory may be free again, because other threads have ended.
     refused.is_err() || has_little_memory(u64::MAX)
 }
 

@@ -1,22 +1,23 @@
 //! The walls around a worker: what a process that works on a hostile program can no longer do.
 //!
 //! A worker puts them up after it has limited itself, and before it reads its input. If a program
-//! exploits a defect of a tool after that, it reaches only the worker's own memory and the worker's
-//! answer. The process that started the worker still judges that answer.
+//! exploits a defect of a tool after that, it reaches only the worker's own memory and answer. The
+//! process that started the worker does not trust that answer.
 //!
-//! - Descriptors: everything that the worker inherited beyond its three streams is closed.
-//! - Dumps: no core file, and other processes of the same user cannot look into it.
-//! - Files: Landlock lets it open no file, list no folder, and use no TCP; where the kernel can do
-//!   that, it sends no signal to processes outside.
-//! - Calls: seccomp lets through the system calls that a worker needs ([`calls`]). Every other one
+//! - Descriptors: everything that the worker inherited is closed, except its three streams.
+//! - Dumps: there is no core file, and other processes of the same user cannot read the worker's
+//!   memory.
+//! - Files: with Landlock, the worker can open no file, list no folder, and use no TCP. If the
+//!   kernel supports it, it can send no signal to processes outside.
+//! - Calls: seccomp allows the system calls that a worker needs ([`calls`]). Every other call
 //!   returns `EPERM`: no socket, no program, no other process.
 //!
-//! A program of the user's (`--wasm-opt`) stands behind the same walls, with more left to it: the
-//! programs and libraries that it consists of ([`reach`]), and the calls of a program that may
-//! start others ([`calls`]). Starting it undoes a part of one wall: other processes of the
-//! same user can look into it, which holds nothing but the module.
+//! A program that the user named (`--wasm-opt`) runs behind the same walls, with two exceptions: it
+//! can reach the programs and libraries that it consists of ([`reach`]), and it can make the calls
+//! of a program that starts others ([`calls`]). Starting it weakens one wall: other processes of
+//! the same user can read its memory, which contains only the module.
 //!
-//! A kernel may lack some of them. [`enter`] says which, and a user can demand all of them.
+//! A kernel may lack some of the walls. [`enter`] says which, and a user can demand all of them.
 //!
 //! Source: `landlock(7)`, `seccomp(2)`, `close_range(2)`, and `prctl(2)`, `PR_SET_DUMPABLE`.
 
@@ -30,12 +31,12 @@ mod reach;
 use std::fmt;
 use std::path::Path;
 
-/// What a worker still opens behind the walls.
+/// What a worker can open behind the walls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opens {
     /// Nothing.
     Nothing,
-    /// Its own streams, by name: Binaryen has no other way to read them.
+    /// Its own streams, by name, because Binaryen cannot read them in another way.
     Streams,
 }
 
@@ -45,11 +46,11 @@ pub enum Opens {
 pub enum Wall {
     /// Inherited descriptors are closed: `close_range`, from Linux 5.9 on.
     Descriptors,
-    /// Other processes cannot look into it: `PR_SET_DUMPABLE`.
+    /// Other processes cannot read its memory: `PR_SET_DUMPABLE`.
     Dumps,
     /// No file can be opened: Landlock, from Linux 5.13 on.
     Files,
-    /// Calls that it does not need fail: seccomp.
+    /// System calls that it does not need fail: seccomp.
     Calls,
 }
 
@@ -69,18 +70,18 @@ impl fmt::Display for Wall {
     }
 }
 
-/// Whether a worker may work without some of the walls.
+/// Whether a worker may work if some walls are missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Confinement {
-    /// With those that the kernel gives.
+    /// It works with the walls that the kernel provides.
     #[default]
     Offered,
-    /// With all of them, or not at all.
+    /// It works only with all of them.
     Required,
 }
 
-/// Puts up the walls around this process, forever. Returns those that the kernel did not give.
-/// They stand around this thread and the threads that it starts, so this comes first.
+/// Puts up the walls around this process, forever. Returns those that the kernel lacks. They
+/// confine this thread and the threads that it starts, so call this first.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub fn enter(opens: Opens) -> Vec<Wall> {
     missing(|wall| match wall {
@@ -91,8 +92,8 @@ pub fn enter(opens: Opens) -> Vec<Wall> {
     })
 }
 
-/// As [`enter`], for this process and the program of the user's that takes its place. The program
-/// is named with a folder. Core files are forbidden before this.
+/// Like [`enter`], for this process and the user's program that it becomes. The program's name has
+/// a folder. The caller has already forbidden core files.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub(crate) fn enter_around(program: &Path) -> Vec<Wall> {
     let mut signals = calls::Signals::ToItself;
@@ -110,7 +111,8 @@ pub(crate) fn enter_around(program: &Path) -> Vec<Wall> {
     })
 }
 
-/// The walls that do not stand. System calls come last: that wall forbids what the others need.
+/// The walls that do not stand. System calls come last, because that wall forbids what the others
+/// need.
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 fn missing(mut stands: impl FnMut(Wall) -> bool) -> Vec<Wall> {
     let walls = Wall::ALL.into_iter();

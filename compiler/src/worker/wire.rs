@@ -1,33 +1,33 @@
-//! How the processes of a build pass programs on: a head that describes them, followed by their
+//! How the processes of a build exchange programs: a head that describes them, followed by their
 //! bytes.
 //!
-//! One of the two processes works on a hostile program. So the other one reads the head only up to
-//! a length, and takes no more bytes than there are.
+//! One of the two processes works on a hostile program. So the other one limits the length of the
+//! head that it reads, and takes no more bytes than there are.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The longest head, in bytes (128 MiB): the longest known one has the names of 200,000 functions,
-/// 20 MiB.
+/// The maximum length of a head, in bytes (128 MiB). The longest known one has the names of 200,000
+/// functions, 20 MiB.
 const MAX_HEAD_LEN: u64 = 128 << 20;
 
-/// Where the bytes of a program are.
+/// The place of a program's bytes.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Place {
-    /// They are those of the input.
+    /// They are the bytes of the input.
     Input,
-    /// They follow the head, and are so many.
+    /// They follow the head, and this is their number.
     Follow(u64),
 }
 
-/// The bytes that follow a head, in their order.
+/// The bytes that follow a head, in order.
 pub(crate) struct Writer<'a> {
     input: &'a [u8],
     parts: Vec<Vec<u8>>,
 }
 
 impl<'a> Writer<'a> {
-    /// For an answer to `input`; empty if the other side does not have it.
+    /// For an answer to `input`. `input` is empty if the other side does not have it.
     pub(crate) fn new(input: &'a [u8]) -> Self {
         let parts = Vec::new();
         Self { input, parts }
@@ -43,7 +43,7 @@ impl<'a> Writer<'a> {
         Place::Follow(length)
     }
 
-    /// The head, and what follows it.
+    /// The head and the bytes after it.
     pub(crate) fn message(self, head: &impl Serialize) -> Result<Vec<Vec<u8>>, postcard::Error> {
         let mut message = vec![front(head)?];
         message.extend(self.parts);
@@ -51,7 +51,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A head, and bytes that follow it.
+/// A head, with bytes after it.
 pub(crate) fn message(head: &impl Serialize, parts: &[&[u8]]) -> Result<Vec<u8>, postcard::Error> {
     let front = front(head)?;
     Ok([&[front.as_slice()][..], parts].concat().concat())
@@ -64,15 +64,15 @@ fn front(head: &impl Serialize) -> Result<Vec<u8>, postcard::Error> {
     Ok([&length[..], &head].concat())
 }
 
-/// The bytes behind a head.
+/// The bytes after a head.
 pub(crate) struct Reader<'a> {
     input: &'a [u8],
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    /// The head of a message, and what follows. `None` if it is malformed. `input` is what the
-    /// message answers, as the writer has it.
+    /// The head of a message, and the bytes after it. `None` if it is malformed. `input` is the
+    /// input of the message, as the writer got it.
     pub(crate) fn new<T: DeserializeOwned>(
         message: &'a [u8],
         input: &'a [u8],
@@ -84,12 +84,12 @@ impl<'a> Reader<'a> {
         Some((head, Self { input, rest }))
     }
 
-    /// All bytes that are left.
+    /// All remaining bytes.
     pub(crate) fn rest(self) -> &'a [u8] {
         self.rest
     }
 
-    /// The next bytes. `None` if there are not so many.
+    /// The next bytes. `None` if there are too few.
     pub(crate) fn take(&mut self, place: Place) -> Option<Vec<u8>> {
         let Place::Follow(length) = place else {
             return Some(self.input.to_vec());

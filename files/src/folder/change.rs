@@ -1,4 +1,4 @@
-//! Changes of a folder: files are written in another one, and then renamed into this one.
+//! Changes to a folder: files are written in another folder, and then renamed into this one.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -11,19 +11,19 @@ use super::{FINISHED, Folder};
 use crate::folder_error::FolderError;
 
 impl Folder {
-    /// Gives a file the mode of finished ones and waits until it is on the disk.
+    /// Gives a file the mode of finished files, and waits until it is on disk.
     pub(crate) fn finish(&self, name: &str, file: &File) -> Result<(), FolderError> {
         fchmod(file, FINISHED).map_err(|error| self.fails(name, error))?;
         fsync(file).map_err(|error| self.fails(name, error))
     }
 
-    /// Moves `from` in `other` to `to` in this folder, in place of what is there.
+    /// Moves `from` in `other` to `to` in this folder, and replaces the file that is there.
     pub(crate) fn take(&self, other: &Self, from: &str, to: &str) -> Result<(), FolderError> {
         renameat(&other.fd, from, &self.fd, to).map_err(|error| self.fails(to, error))
     }
 
-    /// Writes a short finished file in place of what is there, by way of `temporary`, and waits
-    /// until that is on the disk.
+    /// Replaces a file with a short finished file, which is first written in `temporary`. Waits
+    /// until the new file is on disk.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl Folder {
         self.sync()
     }
 
-    /// As [`Self::replace`]; that its name is on the disk, a sync of this folder waits for.
+    /// Like [`Self::replace`], but the file's name is on disk only after a sync of this folder.
     ///
     /// # Errors
     ///
@@ -46,7 +46,7 @@ impl Folder {
         aside.moved_to(self, name)
     }
 
-    /// Removes a file, if it is there.
+    /// Removes a file, if it exists.
     ///
     /// # Errors
     ///
@@ -58,8 +58,8 @@ impl Folder {
         }
     }
 
-    /// Removes a folder and the files in it, by way of `temporary`: other processes see all of them
-    /// or none.
+    /// Removes a folder and the files in it. It moves the folder to `temporary` first, so other
+    /// processes see either all files or none.
     ///
     /// # Errors
     ///
@@ -70,11 +70,11 @@ impl Folder {
             Ok(()) => {
                 self.sync()?;
                 temporary.sync()?;
-                // What cannot be removed now, a collection takes.
+                // If a file cannot be removed now, a later collection removes it.
                 let _ = temporary.clear(&aside);
                 Ok(())
             }
-            // A folder of a lower layer of an overlay stays where it is.
+            // On an overlay file system, a folder of a lower layer cannot be moved.
             Err(Errno::XDEV) => {
                 self.clear(name)?;
                 self.sync()
@@ -83,8 +83,8 @@ impl Folder {
         }
     }
 
-    /// Removes what is there, a file or a folder of files. A folder in that is not this program's
-    /// own and stays; whether all went is the answer.
+    /// Removes a file, or a folder of files. A folder inside that folder was not made by this
+    /// program, and stays. Returns whether everything was removed.
     ///
     /// # Errors
     ///
@@ -109,8 +109,8 @@ impl Folder {
         }
     }
 
-    /// The bytes that removing a file frees: 0 while it has another name. `None` if it is not a
-    /// regular file.
+    /// How many bytes it frees to remove the file: 0 if the file has another name. `None` if it is
+    /// not a regular file.
     ///
     /// # Errors
     ///
@@ -125,7 +125,7 @@ impl Folder {
         Ok(Some(if facts.st_nlink == 1 { blocks * 512 } else { 0 }))
     }
 
-    /// Waits until what was named, renamed or removed here is on the disk.
+    /// Waits until all changes of names in this folder are on disk.
     ///
     /// # Errors
     ///
@@ -134,7 +134,7 @@ impl Folder {
         fsync(&self.fd).map_err(|error| self.fails(".", error))
     }
 
-    /// Waits until everything of the file system that this folder is on is on the disk.
+    /// Waits until the whole file system of this folder is on disk.
     ///
     /// # Errors
     ///

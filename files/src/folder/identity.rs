@@ -1,4 +1,4 @@
-//! Which file an open file is.
+//! The identity of an open file.
 
 use std::fs::File;
 
@@ -6,13 +6,13 @@ use rustix::fs::{AtFlags, Statx, StatxFlags, statx};
 
 use super::Folder;
 
-/// What tells an open file from all others, and from itself before it was changed, renamed or given
-/// to another user.
+/// Tells an open file from all others, and from the same file before it was changed, renamed or
+/// given to another user.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity(Statx);
 
 impl Identity {
-    /// The identity of an open file, if the kernel says.
+    /// The identity of an open file, if the kernel provides it.
     pub fn of(file: &File) -> Option<Self> {
         let facts = statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS);
         facts.ok().map(Self)
@@ -31,7 +31,7 @@ impl PartialEq for Identity {
 }
 
 impl Folder {
-    /// Which file has that name, if one has and the kernel says.
+    /// The identity of the file with that name, if the file exists and the kernel provides it.
     pub fn identity(&self, name: &str) -> Option<Identity> {
         let facts = statx(
             &self.fd,

@@ -1,4 +1,4 @@
-//! Whether users other than the owner and root can change a folder, or what is in it.
+//! Checks that only the owner and root can change a folder and the files in it.
 
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
@@ -10,8 +10,7 @@ use super::{FINISHED, FOLDER, Folder, LOCK};
 use crate::folder_error::FolderError;
 
 impl Folder {
-    /// Whether users other than the owner and root can change a file that is there to be locked, if
-    /// there is one of that name.
+    /// Checks that only the owner and root can open a lock file, if a file of that name exists.
     ///
     /// # Errors
     ///
@@ -24,7 +23,7 @@ impl Folder {
         }
     }
 
-    /// Whether only a trusted user can change a folder in this one.
+    /// Checks that only a trusted user can change a folder in this one.
     ///
     /// # Errors
     ///
@@ -35,8 +34,8 @@ impl Folder {
         judge_folder(|| self.name(name), &facts)
     }
 
-    /// Whether users other than the owner and root can change a finished file or a folder in this
-    /// one, if there is one of that name. Whether it is what should be there is not asked.
+    /// Checks that only the owner and root can change a finished file or a folder in this one, if
+    /// one exists. Does not check which of the two it is.
     ///
     /// # Errors
     ///
@@ -54,8 +53,8 @@ impl Folder {
         }
     }
 
-    /// Whether users other than the owner and root can change an open file, which had this name
-    /// when it was opened. Gives what is known of it.
+    /// Checks that only the owner and root can change an open file. `name` is the name under which
+    /// it was opened. Returns the file's metadata.
     ///
     /// # Errors
     ///
@@ -67,7 +66,7 @@ impl Folder {
         Ok(metadata)
     }
 
-    /// Whether users other than the owner and root can change the folder.
+    /// Checks that only the owner and root can change this folder.
     ///
     /// # Errors
     ///
@@ -84,7 +83,7 @@ pub(super) fn judge_folder(name: impl Fn() -> String, facts: &Stat) -> Result<()
     judge_mode(&name, facts.st_mode, 0o022, FOLDER)
 }
 
-/// Only the owner may write a file that is there to be locked.
+/// Only the owner may open a lock file.
 pub(super) fn judge_lock(name: impl Fn() -> String, facts: &Stat) -> Result<(), FolderError> {
     if !FileType::from_raw_mode(facts.st_mode).is_file() {
         return Err(FolderError::NotAFile { name: name() });
@@ -124,7 +123,7 @@ fn judge_mode(
     })
 }
 
-/// The owner must be this user or root, who could replace this program as well.
+/// The owner must be this user or root. Both could replace this program as well.
 fn judge_owner(name: impl Fn() -> String, uid: u32) -> Result<(), FolderError> {
     if uid == 0 || uid == rustix::process::geteuid().as_raw() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Files in the making: written aside, then moved into their place.
+//! Temporary files: written aside, then moved into place.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,8 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Folder;
 use crate::folder_error::FolderError;
 
-/// A file in the making, which only this process's user can open, and which goes when it is not
-/// moved.
+/// A temporary file that only this process's user can open. If it is not moved, it is removed.
 #[derive(Debug)]
 pub struct Temporary<'a> {
     folder: &'a Folder,
@@ -28,7 +27,7 @@ impl<'a> Temporary<'a> {
         Ok(Self { folder, name, file })
     }
 
-    /// Its name in the folder in which it was made.
+    /// The file's name in the folder in which it was made.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -38,12 +37,12 @@ impl<'a> Temporary<'a> {
         &self.file
     }
 
-    /// The file, to be written through a buffer that asks for it.
+    /// The file as `&mut`, for a buffered writer.
     pub fn file_mut(&mut self) -> &mut File {
         &mut self.file
     }
 
-    /// Opens the file again, for reading, and lets go of the descriptor that writes.
+    /// Opens the file again for reading, and closes the descriptor that writes.
     ///
     /// # Errors
     ///
@@ -53,7 +52,7 @@ impl<'a> Temporary<'a> {
         Ok(self)
     }
 
-    /// Gives the file the mode of finished ones and waits until it is on the disk.
+    /// Gives the file the mode of finished files, and waits until it is on disk.
     ///
     /// # Errors
     ///
@@ -62,7 +61,7 @@ impl<'a> Temporary<'a> {
         self.folder.finish(&self.name, &self.file)
     }
 
-    /// Puts the file in its place; a sync of `folder` is what waits until it is there on the disk.
+    /// Moves the file into place. A sync of `folder` waits until it is there on disk.
     ///
     /// # Errors
     ///
@@ -74,12 +73,14 @@ impl<'a> Temporary<'a> {
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        // Moved, it is not there any more; else a collection takes what cannot be removed now.
+        // A moved file is no longer there. If a file cannot be removed now, a later collection
+        // removes it.
         let _ = self.folder.remove(&self.name);
     }
 }
 
-/// A name from this process and moment. Creating the file fails if the name is taken.
+/// A name that is derived from this process and moment. Creating the file fails if the name is
+/// taken.
 pub(crate) fn unused_name() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -88,7 +89,7 @@ pub(crate) fn unused_name() -> String {
     format!("{}.{moment}.{count}", std::process::id())
 }
 
-/// Whether a name is one that a [`Temporary`] has.
+/// Whether a name is the name of a [`Temporary`].
 pub fn is_temporary_name(name: &str) -> bool {
     let number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     name.split('.').count() == 3 && name.split('.').all(number)

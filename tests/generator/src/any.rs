@@ -1,17 +1,16 @@
-//! Generates programs of any features and sizes: what they do when they run does not matter.
+//! Generates programs with any features and sizes, which are not run.
 
 use arbitrary::{Arbitrary as _, Unstructured};
 use wasm_smith::{Component, Config, Module};
 
 use crate::random::Random;
 
-/// How many bytes a program is made of.
+/// The number of random bytes from which a program is made.
 const LENGTHS: &[usize] = &[500, 4000, 20_000, 100_000];
-/// How often the generator is asked for one program.
+/// How often the generator is tried for one program.
 const ATTEMPTS: usize = 16;
 
-/// The core module of a seed; few have function bodies that are not valid. `None` when the
-/// generator gave up.
+/// The core module of a seed. A few have invalid function bodies. `None` if the generator gave up.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
     let mut random = Random::new(seed, "any");
     (0..ATTEMPTS).find_map(|_| {
@@ -48,7 +47,8 @@ fn bytes(random: &mut Random) -> Vec<u8> {
     random.bytes(length)
 }
 
-/// Features, limits and instructions, drawn by `wasm-smith`, and what it does not draw.
+/// Features, limits and instructions: random ones of `wasm-smith`, and those that it does not
+/// choose itself.
 fn config(random: &mut Random, unstructured: &mut Unstructured<'_>) -> Option<Config> {
     let drawn = Config::arbitrary(unstructured).ok()?;
     Some(Config {

@@ -1,8 +1,8 @@
 //! Adds functions that compute much.
 //!
 //! The functions of `wasm-smith` end early or compute little. In two hundred of its modules, no
-//! result depended on whether `i32.add` adds. So these functions are expressions of all numeric
-//! operators, on parameters, locals, memory, and constants at which optimizers look. Most of them
+//! result depended on whether `i32.add` adds. So these functions consist of all numeric operators,
+//! on parameters, locals, memory, and constants that optimizers treat specially. Most of them
 //! return a digest of all their locals, as Csmith's programs print one of their variables.
 
 use wasm_encoder::{BlockType, CodeSection, Function, TypeSection};
@@ -15,7 +15,7 @@ use crate::random::Random;
 use crate::sections::{CODE, FUNCTIONS, Sections, TYPES};
 use crate::writer::Writer;
 
-/// The name under which the functions are exported. The comparison calls the first names.
+/// The name under which the functions are exported. The comparison calls the names that come first.
 const NAME: &str = "#";
 /// Source: Knuth, MMIX, for the next number of a sequence.
 const FACTOR: i64 = 6_364_136_223_846_793_005;
@@ -24,14 +24,14 @@ const FACTOR: i64 = 6_364_136_223_846_793_005;
 pub struct Added {
     /// Its number in the module.
     pub number: u32,
-    /// Numbers, but no vectors.
+    /// Number types, but no vectors.
     pub parameters: Vec<ValType>,
-    /// Likewise.
+    /// A number type, but no vector.
     pub result: ValType,
 }
 
-/// The module with up to four more functions. The last calls the others with many numbers. It is
-/// exported, takes an i64, and returns an i64. The second result is its number.
+/// The module with up to four more functions. The last one calls the others with many numbers. It
+/// is exported, takes an i64, and returns an i64. The second result is its number.
 pub fn added(module: &[u8], random: &mut Random, kinds: &Kinds) -> Option<(Vec<u8>, u32)> {
     let mut validator = Validator::new_with_features(WasmFeatures::all());
     let types = validator.validate_all(module).ok()?;
@@ -73,8 +73,8 @@ pub fn added(module: &[u8], random: &mut Random, kinds: &Kinds) -> Option<(Vec<u
     Some((module, driver))
 }
 
-/// A function that calls the others some times with other numbers, and returns a digest of what
-/// they return and of the memory to which they write most.
+/// A function that calls the others several times with different numbers. It returns a digest of
+/// their results and of the part of memory to which they write most.
 fn driver(random: &mut Random, functions: &[Added], memory: bool) -> (Added, Function) {
     let (number, sum, counter) = (0, 1, 2);
     let mut body = Function::new([(1, ValType::I64), (1, ValType::I32)]);

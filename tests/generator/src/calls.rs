@@ -1,34 +1,36 @@
 //! Calls of WASI preview 1 with random operands.
 //!
-//! The host has standard input, which is empty, standard output and standard error, some arguments,
-//! and no folders. What a call returns is stored, so that it is printed with the memory.
+//! The host has an empty standard input, standard output and standard error, some arguments, and no
+//! folders. Results of calls are stored, so that they are printed with the memory.
 //!
 //! Some calls are left out, which docs/preview1.md names: with pointers that are not aligned or not
-//! in bounds, with one pointer for two results, and reading and writing with empty buffers only.
+//! in bounds, with one pointer for two results, and with only empty buffers for reading and
+//! writing.
 
 use wasm_encoder::{InstructionSink, MemArg, ValType};
 
 use crate::random::Random;
 
-/// What an operand is.
+/// The kind of an operand.
 #[derive(Clone, Copy)]
 enum Operand {
-    /// A descriptor: a stream or none.
+    /// A descriptor, which may not exist.
     Descriptor,
-    /// A descriptor that may be closed: without standard output nothing could be seen.
+    /// A descriptor that may be closed. Standard output stays open, because the test needs its
+    /// content.
     Closable,
-    /// Where something is written that is shorter than [`ROOM`].
+    /// The address of a result that is shorter than [`ROOM`].
     Out,
-    /// The same, for something of this many bytes at most, whose length the next operand says.
+    /// The same, for a result of at most this many bytes. The next operand is its length.
     Buffer,
     Length,
-    /// Buffers, and how many. They are written before the call.
+    /// Buffers and their number. They are written before the call.
     Vectors,
     Count,
     /// A text, and its length. The text is written before the call.
     Path,
     PathLength,
-    /// One of some numbers: flags, for example.
+    /// One of several numbers, for example flags.
     Of(&'static [i32]),
     /// An offset or a time.
     Long,
@@ -43,7 +45,7 @@ use Operand::{
 /// A function of the host, with its operands. The result is an i32.
 type Function = (&'static str, &'static [Operand]);
 
-/// Functions that the adapter answers as the engine does.
+/// Functions for which the adapter has the same results as the engine.
 const SAME: &[Function] = &[
     ("args_sizes_get", &[Out, Out]),
     ("args_get", &[Out, Out]),
@@ -101,7 +103,8 @@ const SAME: &[Function] = &[
         ],
     ),
 ];
-/// Functions that it answers differently. A program that imports one must stay a core module.
+/// Functions for which it has different results. A program that imports one must stay a core
+/// module.
 const DIFFERENT: &[Function] = &[
     ("fd_advise", &[Descriptor, Long, Long, Of(&[0, 1, 5])]),
     ("fd_datasync", &[Descriptor]),
@@ -133,15 +136,14 @@ const DIFFERENT: &[Function] = &[
     ),
 ];
 
-/// Where results of the host lie, how many there are, and how far they are from each other. Some
-/// lie at the end of the memory.
+/// The place, number and distance of the host's results. Some lie at the end of the memory.
 const RESULTS: i32 = 4096;
 const PLACES: usize = 60;
 const ROOM: i32 = 64;
-/// Where the vectors and the path of a call lie.
+/// The places of the vectors and the path of a call.
 const VECTORS: i32 = 3072;
 const PATH: i32 = 3200;
-/// Where the number that a call returns is stored, for each call.
+/// The place where the number that each call returns is stored.
 const ERRORS: i32 = 3328;
 
 /// The functions that a program may call.
@@ -152,7 +154,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Some functions. With `different`, also some that the adapter answers differently.
+    /// Some functions. With `different`, also some for which the adapter has different results.
     pub fn new(random: &mut Random, different: bool) -> Self {
         let share = random.pick(&[20, 50, 100]);
         let mut functions = SAME.to_vec();
@@ -177,8 +179,8 @@ impl Host {
         })
     }
 
-    /// Writes a call. `first` is the number of the first of these functions, `end` that of the
-    /// bytes of the memory.
+    /// Writes a call. `first` is the number of the first of these functions, and `end` is the size
+    /// of the memory in bytes.
     pub fn call(
         &mut self,
         code: &mut InstructionSink<'_>,
@@ -225,7 +227,7 @@ impl Host {
             }
         }
         code.i32_const(ERRORS + 4 * self.calls);
-        // Results do not lie over each other, but perhaps over earlier ones.
+        // Results of one call do not overlap, but they may overwrite earlier ones.
         let mut place = random.below(PLACES) as i32;
         let mut at_end = false;
         for operand in operands {

@@ -4,8 +4,9 @@
 //! preview 1, and writes the results and the memory to standard output. So the output shows what
 //! the program did.
 //!
-//! Most programs are such as edgec makes components of. Some do what only core modules may do: they
-//! ask for the memory's size, exit with other codes, or call what the adapter answers differently.
+//! Most of the programs can become components of edgec. Some do what only core modules may do: they
+//! ask for the memory's size, exit with other codes, or call functions for which the adapter has
+//! different results.
 
 use wasm_encoder::reencode::Reencode;
 use wasm_encoder::{
@@ -41,23 +42,22 @@ const FUNCTIONS: &[(&[ValType], ValType)] = &[
     (&[ValType::I64, ValType::I32, ValType::F64], ValType::F64),
 ];
 /// The functions of the host that every program calls: the name, the number of parameters, and
-/// whether there is a result. All types are i32.
+/// whether it has a result. All types are i32.
 const HOST: &[(&str, usize, bool)] = &[("fd_write", 4, true), ("proc_exit", 1, false)];
 const FD_WRITE: u32 = 0;
 const PROC_EXIT: u32 = 1;
 
-/// The addresses of results, how many bytes they have, and the address of the vector for
-/// `fd_write`.
+/// The place of results, their number of bytes, and the place of the vector for `fd_write`.
 const RESULTS: i32 = 1024;
 const LENGTH: i32 = 8 * (FUNCTIONS.len() as i32 + 2);
 const VECTOR: i32 = 1000;
-/// How many bytes the memory has at first. They are written at the end.
+/// The initial size of the memory, in bytes. All of it is printed at the end.
 const MEMORY: i32 = 2 * 65536;
 /// How many of 100 programs have a sum of computed values, and a function that computes much.
 const SUMS: usize = 60;
 const ARITHMETIC: usize = 40;
 
-/// The program of a seed. `None` when the generator gave up.
+/// The program of a seed. `None` if the generator gave up.
 pub fn command(seed: u64) -> Option<Vec<u8>> {
     let mut random = Random::new(seed, "command");
     let shape = wat::parse_str(shape()).expect("a module");
@@ -65,14 +65,14 @@ pub fn command(seed: u64) -> Option<Vec<u8>> {
         module_shape: Some(shape),
         max_imports: 0,
         max_memories: 1,
-        // Those of the shape are there already.
+        // The memories of the shape are enough.
         min_memories: 0,
         min_funcs: 0,
         multi_value_enabled: true,
         allow_floats: true,
         reference_types_enabled: random.chance(50),
         allow_start_export: false,
-        // Stock Wasmtime is compared where nothing traps.
+        // Programs can be compared with stock Wasmtime only if nothing traps.
         disallow_traps: random.chance(75),
         // The adapter's encoder reads neither of these.
         exceptions_enabled: false,
@@ -102,7 +102,7 @@ pub fn command(seed: u64) -> Option<Vec<u8>> {
     program.finished(&module, &mut random)
 }
 
-/// [`SHAPE`] with bodies, which a module in text must have.
+/// [`SHAPE`] with bodies, which a module in the text format needs.
 fn shape() -> String {
     SHAPE
         .replace("(result i32))", "(result i32) unreachable)")
@@ -110,7 +110,7 @@ fn shape() -> String {
         .replace("(result f64))", "(result f64) unreachable)")
 }
 
-/// Puts the host's functions in front of the module's.
+/// Puts the host's functions before the module's.
 struct Behind(u32);
 
 impl Reencode for Behind {
@@ -124,7 +124,7 @@ impl Reencode for Behind {
     }
 }
 
-/// What `_start` calls and reads beside [`FUNCTIONS`].
+/// What `_start` calls and reads in addition to [`FUNCTIONS`].
 struct Program {
     /// A function that computes much, from an i64 to an i64.
     driver: Option<u32>,
@@ -177,7 +177,7 @@ impl Program {
         Some(sections.bytes())
     }
 
-    /// The function `_start`. `host` is the number of functions that are imported.
+    /// The function `_start`. `host` is the number of imported functions.
     fn start(&mut self, host: u32, random: &mut Random) -> Function {
         let mut body = Function::new([]);
         let mut code = body.instructions();
@@ -189,11 +189,11 @@ impl Program {
         let share = random.pick(&[0, 0, 25, 100]);
         for round in 0..2 {
             for (number, (parameters, result)) in FUNCTIONS.iter().enumerate() {
-                // Many of these functions trap. Then the two kinds need not be the same.
+                // Many of these functions trap. Then the two kinds need not behave the same.
                 if !random.chance(share) {
                     continue;
                 }
-                // The address of the store behind the call.
+                // The address for the store after the call.
                 code.i32_const(RESULTS + 8 * number as i32);
                 for parameter in *parameters {
                     let value = random.number();

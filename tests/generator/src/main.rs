@@ -1,14 +1,14 @@
 //! Generates programs from numbers: a process that answers each number with a core module.
 //!
-//! Programs compute, and what they compute is seen: functions of arithmetic are added
+//! The results of computations must be visible. So functions of arithmetic are added
 //! (`arithmetic`), and values that a program would drop go into a sum that it exports or prints
 //! (`sink`). Command programs also call functions of WASI preview 1 (`calls`).
 //!
 //! A line on standard input is a kind of program, `module`, `command` or `mutation`, and a seed.
-//! `any` and `component` are programs of any features and sizes, which are only built (`any`).
+//! `any` and `component` are programs with any features and sizes, which are only built (`any`).
 //! The answer is the length of the program in four bytes, little-endian, and the program. The
-//! length is 0 when the seed gives no program. The only argument is the folder of the public
-//! suites, for mutations.
+//! length is 0 if the seed gives no program. The only argument is the folder of the public suites,
+//! for mutations.
 
 mod any;
 mod arithmetic;
@@ -31,7 +31,7 @@ use std::io::{self, BufRead as _, Write as _};
 use std::path::Path;
 
 fn main() -> io::Result<()> {
-    // A generator that panics at a seed has no program for it.
+    // If the generator panics for a seed, there is no program for it.
     std::panic::set_hook(Box::new(|_| {}));
     let folder = std::env::args().nth(1).unwrap_or_default();
     let suites = (!folder.is_empty()).then(|| mutation::Suites::new(Path::new(&folder)));
@@ -49,7 +49,7 @@ fn main() -> io::Result<()> {
             _ => None,
         });
         let program = made.ok().flatten().map(|program| match kind {
-            // No results are compared.
+            // These results are not compared.
             "any" | "component" => program,
             _ => nan::one(&program),
         });

@@ -1,4 +1,4 @@
-//! Core modules of the public test suites, changed at random.
+//! Core modules of the public test suites with random changes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -9,9 +9,9 @@ use wasmparser::{Validator, WasmFeatures};
 use crate::random::Random;
 use crate::sink;
 
-/// The longest module that is changed, in bytes.
+/// The maximum length of a module that is changed, in bytes.
 const LONGEST: usize = 20_000;
-/// What Binaryen 116 reads: few modules have more.
+/// The features that Binaryen 116 reads. Few modules have others.
 const READ: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::GC_TYPES)
     .difference(WasmFeatures::GC)
@@ -30,7 +30,7 @@ pub struct Suites {
 }
 
 impl Suites {
-    /// The suites in a folder, which has their index.
+    /// The suites in a folder, which contains their index.
     pub fn new(folder: &Path) -> Self {
         let index = std::fs::read_to_string(folder.join("index.tsv")).expect("an index");
         let lines = index.lines().skip(1).map(|line| line.split('\t').collect());
@@ -43,7 +43,7 @@ impl Suites {
         }
     }
 
-    /// The module of a seed: a module of the suites, with some changes. `None` when no change was
+    /// The module of a seed: a module of the suites, with some changes. `None` if no change was
     /// possible.
     pub fn mutation(&self, seed: u64) -> Option<Vec<u8>> {
         let mut random = Random::new(seed, "mutation");
@@ -63,7 +63,7 @@ impl Suites {
         let mut changes = 0;
         for _ in 0..random.pick(&[1, 2, 4, 8]) {
             let change = random.number();
-            // `wasm-mutate` panics at some valid modules.
+            // `wasm-mutate` panics for some valid modules.
             let changed = catch_unwind(AssertUnwindSafe(|| changed(&module, change)));
             if let Ok(Some(changed)) = changed {
                 changes += 1;
@@ -78,7 +78,7 @@ fn changed(module: &[u8], seed: u64) -> Option<Vec<u8>> {
     let mut mutate = WasmMutate::default();
     mutate.seed(seed).fuel(300);
     let changed = mutate.run(module).ok()?.next()?.ok()?;
-    // A module that is not valid has no behaviour to compare.
+    // An invalid module has no behaviour to compare.
     let features = WasmFeatures::WASM3 | WasmFeatures::GC_TYPES;
     let valid = Validator::new_with_features(features).validate_all(&changed);
     (changed != module && valid.is_ok()).then_some(changed)

@@ -1,11 +1,10 @@
-//! Makes programs use a single NaN. Which NaN arithmetic gives is not specified, so an optimizer
-//! may compute another one than the CPU.
+//! Makes programs use a single NaN. The specification does not say which NaN arithmetic gives, so
+//! an optimizer may compute another one than the CPU.
 //!
-//! The result of an operator that can give a NaN is multiplied by one. The engine that runs the
-//! comparison gives the same NaN for every multiplication. So does Binaryen, which computes a
-//! multiplication only if both factors are known. The sign that a negation gives to a NaN is
-//! specified. But an optimizer may move it across a multiplication. So a negation is multiplied
-//! too.
+//! If an operator can give a NaN, its result is multiplied by one. The engine of the comparison
+//! gives the same NaN for every multiplication. So does Binaryen, which computes a multiplication
+//! only if both factors are known. The specification does say which sign a negation gives to a NaN.
+//! But an optimizer may move it across a multiplication, so a negation is multiplied too.
 
 use crate::sections::{CODE, Sections, number, operators, sized};
 
@@ -16,7 +15,7 @@ const F64_MUL: u8 = 0xa2;
 const VECTOR: u8 = 0xfd;
 const V128_CONST: u8 = 0x0c;
 
-/// The module, with a single NaN.
+/// The module with a single NaN.
 pub fn one(module: &[u8]) -> Vec<u8> {
     let sections = Sections::of(module);
     let bodies = sections.entries(CODE).unwrap_or_default();
@@ -32,7 +31,7 @@ pub fn one(module: &[u8]) -> Vec<u8> {
     sections.with_entries(CODE, &bodies).bytes()
 }
 
-/// What follows an operator.
+/// The operators that must follow this one.
 fn times_one(operator: &[u8]) -> Vec<u8> {
     let single = 1_f32.to_le_bytes();
     let double = 1_f64.to_le_bytes();

@@ -9,10 +9,10 @@ use wasm_encoder::ValType::{self, F32, F64, I32, I64, V128};
 
 use crate::random::Random;
 
-/// In front of conversions that saturate, and of operators of vectors.
+/// The prefix of conversions that saturate, and the one of vector operators.
 const SATURATING: u8 = 0xfc;
 const VECTOR: u8 = 0xfd;
-/// The codes that read a lane, whose number follows.
+/// The codes that read a lane. The lane's number follows.
 const LANES: Range<u32> = 21..35;
 
 const COMPARISONS: Range<u32> = 0x45..0x67;
@@ -30,12 +30,12 @@ pub const DIVISIONS: [Code; 8] = [
     (None, 0x82),
 ];
 
-/// What is in front of an operator's code, and the code.
+/// The prefix of an operator's code, and the code.
 type Code = (Option<u8>, u32);
 /// Operands, the result, and the codes.
 type Row = (&'static [ValType], ValType, Range<u32>);
 
-/// Conversions to integers that trap are not here: they would trap mostly.
+/// Conversions to integers that trap are left out, because they would mostly trap.
 const SCALARS: &[Row] = &[
     (&[I32], I32, 0x45..0x46),
     (&[I32, I32], I32, 0x46..0x50),
@@ -65,14 +65,14 @@ const SCALARS: &[Row] = &[
     (&[I64], F64, 0xbf..0xc0),
 ];
 const SIGNS: &[Row] = &[(&[I32], I32, 0xc0..0xc2), (&[I64], I64, 0xc2..0xc5)];
-/// Behind [`SATURATING`].
+/// With the prefix [`SATURATING`].
 const SATURATIONS: &[Row] = &[
     (&[F32], I32, 0..2),
     (&[F64], I32, 2..4),
     (&[F32], I64, 4..6),
     (&[F64], I64, 6..8),
 ];
-/// Behind [`VECTOR`]: those of integers.
+/// With the prefix [`VECTOR`]: operators of integers.
 const VECTORS: &[Row] = &[
     (&[V128, V128], V128, 14..15),
     (&[I32], V128, 15..18),
@@ -118,7 +118,7 @@ const VECTORS: &[Row] = &[
     (&[V128, V128], V128, 209..210),
     (&[V128, V128], V128, 213..224),
 ];
-/// Behind [`VECTOR`]: those of floats.
+/// With the prefix [`VECTOR`]: operators of floats.
 const FLOATS: &[Row] = &[
     (&[F32], V128, 19..20),
     (&[F64], V128, 20..21),
@@ -153,7 +153,7 @@ pub struct Kinds {
 }
 
 impl Kinds {
-    /// The types of numbers that are no vectors.
+    /// The number types, without vectors.
     pub fn scalars(&self) -> &'static [ValType] {
         match self.floats {
             true => &[I32, I64, F32, F64],
@@ -161,7 +161,7 @@ impl Kinds {
         }
     }
 
-    /// The types of numbers.
+    /// The number types.
     pub fn types(&self) -> &'static [ValType] {
         match (self.floats, self.vectors) {
             (true, true) => &[I32, I64, F32, F64, V128],
@@ -203,8 +203,7 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// An operator that gives a value of this type. More often than not, its operands have that
-    /// type too.
+    /// An operator that gives a value of this type. Mostly, its operands have that type too.
     pub fn of(random: &mut Random, kinds: &Kinds, ty: ValType) -> Self {
         let same = random.chance(60);
         let operators = kinds.tables().filter(|(_, row)| {
@@ -219,7 +218,7 @@ impl Operator {
             })
         });
         let mut operators: Vec<Operator> = operators.collect();
-        // Little remains of what is compared.
+        // Comparisons keep little of their operands.
         if !random.chance(35) && operators.iter().any(|it| !it.compares()) {
             operators.retain(|it| !it.compares());
         }
@@ -234,7 +233,7 @@ impl Operator {
         }
     }
 
-    /// Writes it.
+    /// Writes the operator.
     pub fn encode(&self, code: &mut Vec<u8>) {
         let (prefix, number) = self.code;
         match prefix {

@@ -1,9 +1,8 @@
 //! Generates core modules from a seed.
 //!
-//! `wasm-smith` makes the module. Which features and instructions it may use differs from seed to
-//! seed, so that some modules have much of one thing ("swarm testing"). It makes few segments that
-//! lie close to the end of a memory, and no segments with runs of zeros, which an optimizer splits.
-//! So this adds some.
+//! `wasm-smith` makes the module. Its features and instructions differ from seed to seed, so that
+//! some modules have much of one thing ("swarm testing"). It makes few segments close to the end of
+//! a memory, and none with runs of zeros, which an optimizer splits. So this adds some.
 
 use arbitrary::Unstructured;
 use wasm_encoder::{
@@ -21,24 +20,24 @@ use crate::terms::{FUEL, REFILL, goes_the_whole_way};
 
 /// An operator.
 pub const DROP: u8 = 0x1a;
-/// In front of these.
+/// The prefix of these operators.
 const PREFIX: u8 = 0xfc;
 const TABLE_INIT: u32 = 12;
 const ELEM_DROP: u32 = 13;
 const TABLE_COPY: u32 = 14;
 const TABLE_FILL: u32 = 17;
 
-/// Memories in bytes and tables in entries: small, so that all of them can be looked at after each
-/// call.
+/// The sizes of memories in bytes and of tables in entries: small, so that they can be examined
+/// after each call.
 const MEMORY: u64 = 4 * 65536;
 const TABLE: u64 = 40;
 /// How many of 100 modules have a sum of computed values, and functions that compute much.
 const SUMS: usize = 75;
 const ARITHMETIC: usize = 30;
-/// How often the generator is asked for one module.
+/// How often the generator is tried for one module.
 const ATTEMPTS: usize = 16;
 
-/// The module of a seed. Every call of its functions ends. `None` when the generator gave up.
+/// The module of a seed. Every call of its functions ends. `None` if the generator gave up.
 pub fn module(seed: u64) -> Option<Vec<u8>> {
     let mut random = Random::new(seed, "module");
     let config = Config {
@@ -56,7 +55,7 @@ pub fn module(seed: u64) -> Option<Vec<u8>> {
         module = more;
     }
     let mut sections = Sections::of(&module);
-    // Half of them keep the counter to themselves.
+    // Half of them do not export the counter.
     if random.chance(50) {
         let mut export = ExportSection::new();
         export.export(FUEL, ExportKind::Global, fuel);
@@ -76,7 +75,7 @@ pub fn kinds(config: &Config) -> Kinds {
     }
 }
 
-/// The module with one more export, under a name that is not taken.
+/// The module with one more export, under an unused name.
 pub fn export(module: &[u8], name: &str, kind: ExportKind, number: u32) -> Vec<u8> {
     let mut taken = Vec::new();
     for payload in Parser::new(0).parse_all(module) {
@@ -96,8 +95,8 @@ pub fn export(module: &[u8], name: &str, kind: ExportKind, number: u32) -> Vec<u
     sections.bytes()
 }
 
-/// A module, and the number of the global that ends its calls. `wasm-smith` cannot make a module of
-/// all bytes, so this tries some others.
+/// A module, and the number of the global that ends its calls. `wasm-smith` cannot make a module
+/// from all bytes, so this tries several times.
 pub fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
     (0..ATTEMPTS).find_map(|_| {
         let length = random.pick(&[4000, 16000, 40000]);
@@ -108,7 +107,7 @@ pub fn smith(config: Config, random: &mut Random) -> Option<(Vec<u8>, u32)> {
         if random.chance(90) {
             module = with_operators(&Sections::of(&module), dropped).bytes();
         }
-        // Binaryen does not accept other modules, so few of those are made.
+        // Binaryen does not accept other modules, so only few of those are made.
         ((fits(&module) && has_active_segments(&module)) || random.chance(5))
             .then_some((module, fuel))
     })
@@ -143,7 +142,7 @@ fn dropped(operator: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// The module, with operators replaced where `instead` returns others.
+/// The module, with operators replaced if `instead` returns others.
 pub fn with_operators(sections: &Sections, instead: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Sections {
     let bodies = sections.entries(CODE).unwrap_or_default();
     let bodies = bodies.iter().map(|body| {
@@ -181,7 +180,7 @@ fn fits(module: &[u8]) -> bool {
 /// The limits and features of a module.
 pub fn config(random: &mut Random) -> Config {
     Config {
-        // Some functions, since most end early. Binaryen takes most of the time.
+        // Few functions, because most end early, and Binaryen takes most of the time.
         min_funcs: random.pick(&[1, 2, 4]),
         max_funcs: random.pick(&[5, 7]),
         max_instructions: random.pick(&[15, 50, 120]),
@@ -217,7 +216,7 @@ pub fn config(random: &mut Random) -> Config {
         relaxed_simd_enabled: random.chance(35),
         tail_call_enabled: random.chance(40),
         threads_enabled: random.chance(5),
-        // Modules that Binaryen 116 does not read are left as they are, so few of those are made.
+        // Modules that Binaryen 116 does not read are not optimized, so only few of those are made.
         exceptions_enabled: random.chance(1),
         gc_enabled: random.chance(1),
         memory64_enabled: random.chance(1),
@@ -255,14 +254,14 @@ fn instructions(random: &mut Random) -> InstructionKinds {
     InstructionKinds::new(&kept)
 }
 
-/// What segments can lie in.
+/// The memories and tables for segments.
 #[derive(Default)]
 struct Space {
-    /// The first sizes of 32-bit memories, in bytes, by their numbers.
+    /// The initial sizes of 32-bit memories, in bytes, by their numbers.
     memories: Vec<(u32, u64)>,
-    /// How many memories are imported.
+    /// The number of imported memories.
     imported_memories: u32,
-    /// The first sizes of 32-bit tables of functions, in entries, by their numbers.
+    /// The initial sizes of 32-bit tables of functions, in entries, by their numbers.
     tables: Vec<(u32, u64)>,
     /// Imported constants of type i32.
     offsets: Vec<u32>,
@@ -324,13 +323,13 @@ fn space(module: &[u8]) -> Option<Space> {
     Some(space)
 }
 
-/// Adds active segments: of zeros, with zeros in them, and empty ones. They lie over each other, at
-/// the end, and beyond it.
+/// Adds active segments: of zeros, with zeros in them, and empty ones. They overlap, or lie at the
+/// end or beyond it.
 fn add_segments(sections: &mut Sections, random: &mut Random) {
     let Some(space) = space(&sections.bytes()) else {
         return;
     };
-    // Most programs start.
+    // So most programs start.
     let beyond = random.chance(25);
     for _ in 0..random.pick(&[0, 1, 3]) {
         if !space.memories.is_empty() && random.chance(75) {

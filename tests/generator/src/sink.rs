@@ -1,16 +1,16 @@
 //! Makes computed values visible, as the checksum of Csmith does.
 //!
-//! Most values that functions of `wasm-smith` compute go nowhere. An optimizer that computes them
-//! wrongly would go unnoticed. So here some values are mixed into a sum, a global that the host
-//! sees: values that are dropped, that are set, that are used by a branch, a store or a call, and
-//! that an operator just gave.
+//! Most values that functions of `wasm-smith` compute are not used. If an optimizer computed them
+//! wrongly, no test would notice. So some values are mixed into a sum, which is a global that the
+//! host sees. These are values that are dropped, that are set, that a branch, a store or a call
+//! uses, and that an operator just gave.
 //!
-//! The rewritten program does the same as before otherwise. Not every program is rewritten, and the
-//! shares differ from program to program: an optimizer removes what is dropped, and should have
+//! Apart from this, the rewritten program does the same as before. Not every program is rewritten,
+//! and the shares differ from program to program: an optimizer removes what is dropped, and needs
 //! something to remove.
 //!
-//! The sum is computed by `xor` and `rotl` of i64. So a value counts, and so does the order. The
-//! functions that do it are small enough to be inlined.
+//! The sum is computed with `xor` and `rotl` of i64, so both the values and their order count. The
+//! functions for it are small enough to be inlined.
 
 use wasm_encoder::{
     BlockType, CodeSection, ConstExpr, Encode as _, ExportKind, Function, FunctionSection,
@@ -27,26 +27,26 @@ use crate::sections::{CODE, FUNCTIONS, GLOBALS, Sections, TYPES, sized};
 
 const VECTOR: u8 = 0xfd;
 
-/// The name under which the sum is exported, or the beginning of it.
+/// The name of the exported sum, or the beginning of its name.
 const SUM: &str = "sum";
 /// By how many bits the sum is rotated after each value.
 const ROTATION: i64 = 7;
 
 /// How many of 100 values are made visible.
 struct Shares {
-    /// Of those that the program drops.
+    /// Of values that the program drops.
     dropped: usize,
-    /// Of those that go to a local or a global.
+    /// Of values that go to a local or a global.
     set: usize,
-    /// Of those that decide on a branch, and the last operands of stores, calls and returns.
+    /// Of values that decide on a branch, and of the last operands of stores, calls and returns.
     used: usize,
-    /// Of those that an operator just gave.
+    /// Of values that an operator just gave.
     computed: usize,
-    /// How many of those that are dropped are mixed in without a call.
+    /// How many of the dropped values are mixed in without a call.
     inline: usize,
 }
 
-/// The module of a seed, of which `percent` of 100 export a sum of values.
+/// The module of a seed. `percent` of 100 modules export a sum of values.
 pub fn shown(module: &[u8], seed: u64, percent: usize) -> Vec<u8> {
     match visible(module, &mut Random::new(seed, "sum"), percent) {
         Some((module, sum)) => export(&module, SUM, ExportKind::Global, sum),
@@ -54,8 +54,8 @@ pub fn shown(module: &[u8], seed: u64, percent: usize) -> Vec<u8> {
     }
 }
 
-/// The module with a sum of some of its values, and the number of the sum's global. `None` when
-/// there are no such values, and in 100 - `percent` of 100 cases.
+/// The module with a sum of some of its values, and the number of the sum's global. `None` if there
+/// are no such values, and in 100 - `percent` of 100 cases.
 pub fn visible(module: &[u8], random: &mut Random, percent: usize) -> Option<(Vec<u8>, u32)> {
     if !random.chance(percent) {
         return None;
@@ -180,7 +180,7 @@ fn mixed(sum: u32) -> [Instruction<'static>; 5] {
     ]
 }
 
-/// The functions that are added, and what decides on their calls.
+/// The functions that are added, and the values that are mixed in.
 struct Sinks<'a> {
     /// The number of the first function.
     first: u32,
@@ -195,7 +195,7 @@ struct Sinks<'a> {
 }
 
 impl Sinks<'_> {
-    /// The body of a function without its length, with some values in the sum.
+    /// The body of a function without its length, with some values mixed into the sum.
     fn rewritten(
         &mut self,
         module: &[u8],
@@ -237,8 +237,7 @@ impl Sinks<'_> {
         }
     }
 
-    /// Mixes a value into the sum instead of dropping it. Of a reference, it takes whether it is
-    /// null.
+    /// Mixes a value into the sum instead of dropping it. For a reference, only whether it is null.
     fn drop(&mut self, ty: ValType, new: &mut Vec<u8>) {
         let inline = self.random.chance(self.shares.inline);
         let ty = match ty {
@@ -276,7 +275,7 @@ impl Sinks<'_> {
 }
 
 impl Shares {
-    /// How often the last operand of an operator is made visible.
+    /// How often the last operand of this operator is made visible.
     fn of(&self, operator: &Operator<'_>) -> usize {
         match operator {
             Operator::Drop => self.dropped,
@@ -308,8 +307,8 @@ impl Shares {
     }
 }
 
-/// The type of the value on top of the stack that the current block may take. `None` in code that
-/// is not reached.
+/// The type of the value on top of the stack that the current block may take. `None` in unreachable
+/// code.
 fn top(validator: &FuncValidator<ValidatorResources>) -> Option<ValType> {
     let frame = validator.get_control_frame(0)?;
     let own = validator.operand_stack_height() as usize > frame.height;
@@ -317,7 +316,7 @@ fn top(validator: &FuncValidator<ValidatorResources>) -> Option<ValType> {
     known.then(|| validator.get_operand_type(0)).flatten()?
 }
 
-/// Whether an operator is a comparison, arithmetic, a conversion, or one of vectors.
+/// Whether an operator is a comparison, arithmetic, a conversion, or an operator of vectors.
 fn gives_a_number(operator: &[u8]) -> bool {
     match operator {
         [0x45..=0xc4 | VECTOR, ..] => true,

@@ -9,14 +9,14 @@ use crate::arithmetic::Added;
 use crate::operators::{DIVISIONS, Kinds, Operator};
 use crate::random::Random;
 
-/// Which bits an address has. What is written should often be read.
+/// The bits of an address. Most addresses that are written should also be read.
 const ADDRESSES: [i32; 3] = [0x1c, 0xf8, 0x7ff8];
 
 /// Writes one function.
 pub struct Writer<'a> {
     random: &'a mut Random,
     kinds: &'a Kinds,
-    /// Whether there is a memory of a page at least.
+    /// Whether there is a memory of at least one page.
     memory: bool,
     /// A function that may be called.
     callee: Option<&'a Added>,
@@ -27,8 +27,8 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// A function: its type, without its number, and its body. It may use a memory, which has a
-    /// page at least, and call `callee`.
+    /// A function: its type, without its number, and its body. It may use a memory, if there is
+    /// one, and call `callee`.
     pub fn function(
         random: &'a mut Random,
         kinds: &'a Kinds,
@@ -55,7 +55,7 @@ impl<'a> Writer<'a> {
             in_loop: false,
             code: Vec::new(),
         };
-        // The other locals begin with 0.
+        // The other locals start with 0.
         for local in parameters.len()..writer.locals.len() - 1 {
             writer.begin(writer.locals[local]);
             writer.say(Instruction::LocalSet(local as u32));
@@ -96,7 +96,7 @@ impl<'a> Writer<'a> {
         self.locals.len() as u32 - 1
     }
 
-    /// The first value of a local, which the parameters decide.
+    /// The initial value of a local, which depends on the parameters.
     fn begin(&mut self, ty: ValType) {
         let whole = self.random.pick(&[0, 1]);
         self.say(Instruction::LocalGet(whole));
@@ -163,7 +163,7 @@ impl<'a> Writer<'a> {
             _ => {
                 let local = self.local();
                 let ty = self.locals[local];
-                // What was in an integer often stays a part of it.
+                // The old value of an integer often stays a part of the new one.
                 let more: &[Instruction<'_>] = match ty {
                     ValType::I32 => &[I32Add, I32Sub, I32Xor, I32Rotl],
                     ValType::I64 => &[I64Add, I64Sub, I64Xor, I64Rotl],
@@ -196,7 +196,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// A value of this type that is neither constant nor just that of a local.
+    /// A value of this type that is neither a constant nor only a local.
     fn computed(&mut self, ty: ValType, depth: usize) {
         match self.random.below(100) {
             0..6 => {
@@ -234,7 +234,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// An i32 that decides: mostly, two integers are compared.
+    /// An i32 as a condition: mostly the comparison of two integers.
     fn condition(&mut self, depth: usize) {
         let (ty, first) = self
             .random
@@ -315,7 +315,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Says an address, and returns what is added to it.
+    /// Writes an address, and returns the offset to add to it.
     fn address(&mut self) -> MemArg {
         self.expression(ValType::I32, 1);
         let mask = self.random.pick(&ADDRESSES);
@@ -388,7 +388,7 @@ impl<'a> Writer<'a> {
         self.say(store);
     }
 
-    /// Says a number that every local decides on. Returns its type.
+    /// Writes a number that depends on every local. Returns its type.
     fn digest(&mut self) -> ValType {
         self.say(Instruction::I64Const(1));
         for (local, ty) in self.locals.clone().into_iter().enumerate() {

@@ -1,14 +1,14 @@
-//! Row 38: WebAssembly that is small or plausible and costs a compiler all it has.
+//! Row 38: WebAssembly that is small or plausible, and takes all memory or time of a compiler.
 
 /// One bomb.
 pub struct Bomb {
-    /// What it is.
+    /// Its name.
     pub name: &'static str,
-    /// The binary, or text that makes one.
+    /// The binary, or text for it.
     pub wasm: Vec<u8>,
 }
 
-/// Every bomb. Some are valid programs that may well be built, in bounded time and memory.
+/// Every bomb. Some are valid programs that can be built in bounded time and memory.
 pub fn bombs() -> Vec<Bomb> {
     const BLOCK: &[u8] = &[0x02, 0x40];
     const IF: &[u8] = &[0x20, 0x00, 0x04, 0x40];
@@ -108,8 +108,8 @@ pub fn bombs() -> Vec<Bomb> {
 
 const LOOP: &[u8] = &[0x03, 0x40];
 
-/// So many loops in each other, each with a variable of its own through all of them. 2,000 take a
-/// compiler many seconds and gigabytes.
+/// This many nested loops, each with its own variable that all of them keep. For 2,000, a compiler
+/// takes many seconds and gigabytes.
 pub fn loops_around_variables(count: u32) -> Vec<u8> {
     let variable = |index: u32| {
         let index = leb(index + 1);
@@ -148,18 +148,18 @@ fn component(sections: &[Vec<u8>]) -> Vec<u8> {
     [b"\0asm\x0d\0\x01\0", &sections.concat()[..]].concat()
 }
 
-/// Components side by side, each with so many empty core modules.
+/// Components side by side, each with this many empty core modules.
 pub fn modules_in_components(components: usize, modules: usize) -> Vec<u8> {
     let inner = component(&vec![section(1, &module(&[])); modules]);
     component(&vec![section(4, &inner); components])
 }
 
-/// So many exports of a type, and so many empty core modules behind them.
+/// This many exports of a type, followed by this many empty core modules.
 pub fn modules_behind_names(names: u32, modules: usize) -> Vec<u8> {
     let export = |number: u32| {
         let name = format!("t{number}").into_bytes();
         let length = leb(u32::try_from(name.len()).unwrap());
-        // A plain name; the first type, without another type that it is to have.
+        // A plain name; the first type, without a stated type.
         [&[0x00], &length[..], &name, &[0x03, 0x00, 0x00]].concat()
     };
     let exports: Vec<u8> = (0..names).flat_map(export).collect();
@@ -172,7 +172,7 @@ pub fn modules_behind_names(names: u32, modules: usize) -> Vec<u8> {
     component(&sections)
 }
 
-/// A core module with so many imports, and so many instances of it.
+/// A core module with this many imports, and this many instances of it.
 pub fn instances_with_imports(imports: usize, instances: usize) -> String {
     let globals: String = (0..imports)
         .map(|number| format!("(global (export \"{number}\") i32 (i32.const 0))"))
@@ -187,7 +187,7 @@ pub fn instances_with_imports(imports: usize, instances: usize) -> String {
     )
 }
 
-/// So many instance types in each other.
+/// This many nested instance types.
 pub fn nested_types(depth: usize) -> Vec<u8> {
     let types = [
         &[0x01_u8][..],
@@ -198,7 +198,7 @@ pub fn nested_types(depth: usize) -> Vec<u8> {
     component(&[section(7, &types)])
 }
 
-/// An instance type with so many resources, and so many imports of it.
+/// An instance type with this many resources, and this many imports of it.
 pub fn resources_imported(resources: usize, imports: usize) -> String {
     let resources: String = (0..resources)
         .map(|number| format!("(export \"r{number}\" (type (sub resource)))"))
@@ -209,7 +209,7 @@ pub fn resources_imported(resources: usize, imports: usize) -> String {
     format!("(component (type $t (instance {resources})) {imports})")
 }
 
-/// Each instance has the one before in it twice.
+/// Each instance contains the one before twice.
 pub fn doubling_arguments(levels: usize) -> String {
     let instances: String = (1..=levels)
         .map(|at| {
@@ -236,7 +236,7 @@ pub fn doubling_captures(levels: usize) -> String {
     format!("(component (component $c0) {components})")
 }
 
-/// Each component is instantiated twice by one that gets it as an argument.
+/// Each component is instantiated twice, by a component that receives it as an argument.
 pub fn doubling_by_another(levels: usize) -> String {
     let components: String = (1..=levels)
         .map(|at| {
@@ -255,8 +255,8 @@ pub fn doubling_by_another(levels: usize) -> String {
     )
 }
 
-/// A table of so many jumps. With each go so many references to a type with `depth` supertypes,
-/// each of which has to be compared with the first of these.
+/// A table of this many jumps. Each jump passes this many references to a type with `depth`
+/// supertypes, and each reference must be compared with the first of these.
 pub fn jumps_through_supertypes(references: usize, depth: usize, jumps: usize) -> String {
     let types: String = (1..=depth)
         .map(|at| format!("(type $t{at} (sub $t{} (struct)))", at - 1))
@@ -270,7 +270,7 @@ pub fn jumps_through_supertypes(references: usize, depth: usize, jumps: usize) -
     )
 }
 
-/// A module with one function that takes an i32, has `locals` more of them and this code.
+/// A module with one function that takes an i32, has `locals` more of them, and has this code.
 fn function(locals: u32, code: &[Vec<u8>]) -> Vec<u8> {
     let body = [&[0x01], &leb(locals)[..], &[0x7f], &code.concat(), &[0x0b]].concat();
     let len = leb(u32::try_from(body.len()).unwrap());
@@ -303,7 +303,7 @@ fn types_of(parameters: u32) -> Vec<u8> {
     )])
 }
 
-/// Twice as many instances with each level.
+/// Each level doubles the instances.
 fn doubling(levels: usize) -> String {
     let mut text = "(component $c0)".to_owned();
     for level in 1..levels {
@@ -316,7 +316,7 @@ fn doubling(levels: usize) -> String {
     text
 }
 
-/// Each type holds the one before twice.
+/// Each type contains the one before twice.
 fn doubling_types(levels: usize) -> String {
     let mut text = "(component (type $t0 (tuple u8 u8))".to_owned();
     for level in 1..levels {
@@ -326,7 +326,7 @@ fn doubling_types(levels: usize) -> String {
     text + ")"
 }
 
-/// So many aliases, in a component of which there are as many instances.
+/// This many aliases, in a component that has as many instances.
 fn long_many_times(count: usize) -> String {
     let aliases = "(alias outer 1 $t (type))".repeat(count);
     let instances = "(instance (instantiate $c))".repeat(count);

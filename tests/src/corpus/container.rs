@@ -72,7 +72,7 @@ fn strange_bytes(forge: &Forge) -> Vec<Case> {
     ]
 }
 
-/// Rows 13 and 14, before any signature was looked at.
+/// Rows 13 and 14, before a signature is checked.
 fn json_of_the_envelope(forge: &Forge) -> Vec<Case> {
     let text = forge.envelope();
     let edit = |row, name, from: &str, to: &str| {
@@ -276,8 +276,8 @@ fn lengths(forge: &Forge) -> Vec<Case> {
     ]
 }
 
-/// Row 17. The image of the example ends at a multiple of eight: it is made longer, by
-/// zeros that belong to no section.
+/// Row 17. The image of the example ends at a multiple of eight, so it is made longer, by zeros
+/// that belong to no section.
 fn padding(forge: &Forge) -> Vec<Case> {
     let odd = forge.with_image(|image| image.push(0));
     let at = forge.image.len() + 1;
@@ -292,7 +292,7 @@ fn padding(forge: &Forge) -> Vec<Case> {
         .collect()
 }
 
-/// Row 20, as far as a file in memory goes.
+/// Row 20, as far as possible with a file in memory.
 fn absurd_sizes(forge: &Forge) -> Vec<Case> {
     let case = |name, file| Case::new(20, name, file, "layout");
     let id = forge.key_id();

@@ -1,7 +1,7 @@
-//! Debug files with any names in them, which no build writes.
+//! Debug files with any names, which no build writes.
 
-/// A debug file as edgec writes it (`docs/debugging.md`): the names of modules by number, and of
-/// functions, each of one byte of code.
+/// A debug file in edgec's form (`docs/debugging.md`), with the names of modules by number, and of
+/// functions. Each function has one byte of code.
 pub fn debug_file(modules: &[(u32, &str)], functions: &[String]) -> Vec<u8> {
     const SECTIONS: [(&str, u32, u64); 6] = [
         (".note.gnu.build-id", 7, 4),
@@ -89,14 +89,14 @@ pub fn debug_file(modules: &[(u32, &str)], functions: &[String]) -> Vec<u8> {
     file
 }
 
-/// A name in Rust's mangling that stands for a million bytes: a tuple of two of the tuples before
-/// it, and so on.
+/// A mangled Rust name that stands for a million bytes: a tuple of two of the tuples before it, and
+/// so on.
 pub fn growing_name() -> String {
     const DIGITS: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     let mut name = "_RIC1aTuuE".to_owned();
     let mut last = 4;
     for _ in 0..20 {
-        // Places are counted behind `_R`, and 1 is written as `0_`.
+        // Places are counted from the end of `_R`, and 1 is written as `0_`.
         let (mut digits, mut rest) = (Vec::new(), last - 1);
         loop {
             digits.insert(0, char::from(DIGITS[rest % 62]));

@@ -6,7 +6,7 @@ use edgec_artifact::{PAYLOAD_TYPE, Sha256Digest, pae};
 
 use crate::corpus::{Case, Forge, Material, Trust, sealed_by, wrap};
 
-/// What another in-toto statement looks like.
+/// Another in-toto statement.
 const PROVENANCE: &str = r#"{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"https://slsa.dev/provenance/v1","predicate":{}}"#;
 
 /// The encoding of the neutral element, which has order 1.
@@ -62,7 +62,7 @@ fn missing(forge: &Forge) -> Vec<Case> {
     ]
 }
 
-/// Rows 2 and 3: one key that would be two.
+/// Rows 2 and 3: one key that looks like two.
 fn counted_twice(forge: &Forge, material: &Material) -> Vec<Case> {
     let (id, signature) = (forge.key_id(), forge.signature());
     let other = material.other.public().id().to_string();
@@ -185,12 +185,12 @@ fn somebody_elses(forge: &Forge, material: &Material) -> Vec<Case> {
     ]
 }
 
-/// Rows 5 and 6: what lax verification accepts.
+/// Rows 5 and 6: signatures that lax verification accepts.
 fn malleable(forge: &Forge) -> Vec<Case> {
     let (id, genuine) = (forge.key_id(), forge.signature());
     let mut small_r = genuine;
     small_r[..32].copy_from_slice(&SMALL_ORDER);
-    // R the neutral element and S zero: valid for every message under a small-order key.
+    // R is the neutral element and S is zero: valid for every message under a small-order key.
     let mut universal = [0; 64];
     universal[..32].copy_from_slice(&SMALL_ORDER);
     let weak = Trust::Policy(format!(
@@ -233,7 +233,7 @@ fn malleable(forge: &Forge) -> Vec<Case> {
     ]
 }
 
-/// Adds the order of the group (RFC 8032, section 5.1) to S: the same residue.
+/// Adds the order of the group (RFC 8032, section 5.1) to S, which keeps the residue.
 fn add_order(signature: &mut [u8; 64]) {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,

@@ -1,5 +1,5 @@
-//! Changing a real artifact and signing it again, as a careless or compromised signer could;
-//! and putting together what no signer would.
+//! Changes a real artifact and signs it again, as a careless or compromised signer could; and makes
+//! files that no signer would make.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use edgec_artifact::{Artifact, Image, Manifest, PAYLOAD_TYPE, Statement, pae};
@@ -7,7 +7,7 @@ use edgec_packager::{SecretKey, UnsignedArtifact};
 
 use crate::corpus::Material;
 
-/// An artifact that was taken apart, and a key that its hosts trust.
+/// An artifact in parts, and a key that its hosts trust.
 pub struct Forge<'a> {
     /// The whole file.
     pub file: &'a [u8],
@@ -15,19 +15,19 @@ pub struct Forge<'a> {
     pub image: Vec<u8>,
     /// Its manifest.
     pub manifest: Manifest,
-    /// What was signed.
+    /// The signed payload.
     pub payload: Vec<u8>,
     /// The key.
     pub key: &'a SecretKey,
 }
 
 impl<'a> Forge<'a> {
-    /// The example, with its signer's key.
+    /// The example with its signer's key.
     pub fn of(material: &'a Material) -> Self {
         Self::new(&material.hello, &material.signer)
     }
 
-    /// Takes an artifact apart.
+    /// Splits an artifact into parts.
     pub fn new(file: &'a [u8], key: &'a SecretKey) -> Self {
         let artifact = Artifact::decode(file).unwrap();
         let payload = artifact.envelope().payload().to_vec();
@@ -40,7 +40,7 @@ impl<'a> Forge<'a> {
         }
     }
 
-    /// Signs an image and a manifest, whatever they say of each other.
+    /// Signs an image and a manifest, even if they contradict each other.
     pub fn signed(&self, image: &[u8], manifest: impl FnOnce(Image) -> Manifest) -> Vec<u8> {
         let unsigned = UnsignedArtifact::new(image.to_vec(), manifest);
         let signature = self.key.sign(&unsigned.pae());
@@ -49,14 +49,14 @@ impl<'a> Forge<'a> {
         signed.as_bytes().to_vec()
     }
 
-    /// With a changed image, described as it is.
+    /// The artifact with a changed image and a correct description of it.
     pub fn with_image(&self, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut image = self.image.clone();
         change(&mut image);
         self.signed(&image, |image| self.manifest.clone().with_image(image))
     }
 
-    /// With a changed manifest beside the image as it is.
+    /// The artifact with a changed manifest and the original image.
     pub fn with_manifest(&self, change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
         self.signed(&self.image, |image| {
             let mut manifest = self.manifest.clone().with_image(image);
@@ -65,24 +65,24 @@ impl<'a> Forge<'a> {
         })
     }
 
-    /// With another payload, signed.
+    /// The artifact with another payload, signed.
     pub fn with_payload(&self, payload: &[u8]) -> Vec<u8> {
         self.with_envelope(sealed_by(payload, &[self.key]))
     }
 
-    /// With the payload's text changed, and signed.
+    /// The artifact with a change in the payload's text, signed.
     pub fn with_payload_text(&self, from: &str, to: &str) -> Vec<u8> {
         let text = String::from_utf8(self.payload.clone()).unwrap();
         assert!(text.contains(from), "{from}");
         self.with_payload(text.replacen(from, to, 1).as_bytes())
     }
 
-    /// With these signatures: key ids and bytes.
+    /// The artifact with these signatures: key ids and bytes.
     pub fn with_signatures(&self, signatures: &[(&str, &[u8])]) -> Vec<u8> {
         self.with_envelope(wrap(PAYLOAD_TYPE, &self.payload, signatures))
     }
 
-    /// With another text for an envelope, under a footer that fits.
+    /// The artifact with another envelope text, and a footer that fits.
     pub fn with_envelope(&self, envelope: impl AsRef<[u8]>) -> Vec<u8> {
         lay_out(&self.image, envelope.as_ref())
     }
@@ -93,14 +93,14 @@ impl<'a> Forge<'a> {
         String::from_utf8(self.file[at..self.file.len() - 40].to_vec()).unwrap()
     }
 
-    /// The envelope's text, changed, under a footer that fits.
+    /// The artifact with a change in the envelope's text, and a footer that fits.
     pub fn with_envelope_text(&self, from: &str, to: &str) -> Vec<u8> {
         let text = self.envelope();
         assert!(text.contains(from), "{from}");
         self.with_envelope(text.replacen(from, to, 1))
     }
 
-    /// With bytes at an offset of the footer.
+    /// The artifact with these bytes at an offset of the footer.
     pub fn with_footer(&self, offset: usize, bytes: &[u8]) -> Vec<u8> {
         let mut file = self.file.to_vec();
         let at = file.len() - 40 + offset;
@@ -108,7 +108,7 @@ impl<'a> Forge<'a> {
         file
     }
 
-    /// With one bit changed.
+    /// The artifact with one changed bit.
     pub fn flipped(&self, at: usize) -> Vec<u8> {
         let mut file = self.file.to_vec();
         file[at] ^= 1;
@@ -125,7 +125,7 @@ impl<'a> Forge<'a> {
         self.key.sign(&pae(PAYLOAD_TYPE, &self.payload))
     }
 
-    /// Where a section's header, and where its data, lies in the image.
+    /// The places of a section's header and data in the image.
     pub fn section(&self, name: &str) -> (usize, usize) {
         let field = |at: usize, len: usize| {
             let bytes = self.image[at..at + len].iter().rev();
@@ -145,7 +145,7 @@ impl<'a> Forge<'a> {
     }
 }
 
-/// An envelope's text about a payload, by each of these keys.
+/// The text of an envelope for a payload, signed by each of these keys.
 pub fn sealed_by(payload: &[u8], keys: &[&SecretKey]) -> String {
     let pae = pae(PAYLOAD_TYPE, payload);
     let signatures = keys
@@ -159,7 +159,7 @@ pub fn sealed_by(payload: &[u8], keys: &[&SecretKey]) -> String {
     wrap(PAYLOAD_TYPE, payload, &signatures)
 }
 
-/// An envelope's text with whatever is in it.
+/// The text of an envelope with any content.
 pub fn wrap(payload_type: &str, payload: &[u8], signatures: &[(&str, &[u8])]) -> String {
     let list: Vec<String> = signatures
         .iter()
@@ -175,7 +175,7 @@ pub fn wrap(payload_type: &str, payload: &[u8], signatures: &[(&str, &[u8])]) ->
     )
 }
 
-/// An image and an envelope's bytes under a footer that fits.
+/// An image and the bytes of an envelope, with a footer that fits.
 fn lay_out(image: &[u8], envelope: &[u8]) -> Vec<u8> {
     let at = image.len().next_multiple_of(8);
     let mut file = image.to_vec();

@@ -1,5 +1,5 @@
-//! Rows 13, 16, 18 and 22, as far as the image goes: what a signer says of an image must be
-//! so, and the image must be one that the engine wrote.
+//! Rows 13, 16, 18 and 22, about the image: a signer's statements about an image must be true, and
+//! the engine must have written the image.
 
 use edgec_artifact::Manifest;
 
@@ -88,7 +88,7 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
             &|image| image[62] = 1,
             "section names",
         ),
-        // The engine goes by names, and takes what others skip.
+        // The engine finds sections by name, and uses some that other tools skip.
         case(
             13,
             "a section that is marked as none",
@@ -254,7 +254,7 @@ fn strange_images(forge: &Forge) -> Vec<Case> {
     ]
 }
 
-/// Row 18, and what of 21 and 22 a signature cannot cover up.
+/// Row 18, and those attacks of rows 21 and 22 that a signature cannot hide.
 fn contradictions(forge: &Forge) -> Vec<Case> {
     let case = |row, name, says, change: &dyn Fn(&mut Manifest)| {
         let file = forge.with_manifest(|manifest| change(manifest));

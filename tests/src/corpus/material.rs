@@ -1,4 +1,4 @@
-//! What the attacks are made from: keys, and artifacts that the real binary built.
+//! The material for attacks: keys, and artifacts that the real binary built.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,7 @@ use crate::Sandbox;
 /// What `examples/hello.wat` prints.
 pub const GREETING: &str = "Hello from the edge!\n";
 
-/// Real keys and artifacts, made once in a process.
+/// Real keys and artifacts, made once in each process.
 pub struct Material {
     /// The key that hosts trust.
     pub signer: SecretKey,
@@ -29,7 +29,7 @@ pub struct Material {
     pub smallest: Vec<u8>,
 }
 
-/// The material of this process. The artifacts are signed by the signer.
+/// The material of this process. The signer has signed the artifacts.
 pub fn material() -> &'static Material {
     static MATERIAL: OnceLock<Material> = OnceLock::new();
     MATERIAL.get_or_init(|| {

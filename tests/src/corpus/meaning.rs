@@ -1,5 +1,5 @@
-//! Rows 21, 22, 24, 25 and 32, as far as they need no policy: genuine or honestly signed, and
-//! yet not for this host, now.
+//! Rows 21, 22, 24, 25 and 32, without a policy: artifacts that are genuine or honestly signed, but
+//! not for this host at this time.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -64,7 +64,7 @@ fn misplaced(forge: &Forge, material: &Material) -> Vec<Case> {
         )
         .on_load(),
     ];
-    // The size of a memory's reservation, 4 GiB, as postcard writes it; only the engine looks.
+    // The size of a memory's reservation, 4 GiB, in postcard's encoding. Only the engine checks it.
     let (header, engine) = forge.section(".wasmtime.engine");
     let len = u64::from_le_bytes(forge.image[header + 32..header + 40].try_into().unwrap());
     let settings = &forge.image[engine..engine + usize::try_from(len).unwrap()];
@@ -89,7 +89,7 @@ fn versions(forge: &Forge) -> Vec<Case> {
     ]
 }
 
-/// Row 25. Hours, so that no clock's skew makes a test of it.
+/// Row 25, in hours, so that a clock's skew does not matter.
 fn times(forge: &Forge) -> Vec<Case> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = now.as_secs();

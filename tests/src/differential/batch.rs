@@ -1,8 +1,8 @@
 //! Runs many cases, in as many processes as there are processors.
 //!
-//! When a process dies in the optimizer, one level of one case is skipped: a build would have left
-//! that program as it was. The next process goes on from there. When a process dies elsewhere, that
-//! is a finding.
+//! If a process dies in the optimizer, one level of one case is skipped: a build would not optimize
+//! that program. The next process goes on from there. If a process dies elsewhere, this is a
+//! finding.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,28 +24,28 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// The results of many cases.
 #[derive(Default)]
 pub struct Totals {
-    /// How many cases there were of each kind.
+    /// The number of cases of each kind.
     pub cases: BTreeMap<String, usize>,
-    /// In how many cases nothing was compared, by the reason.
+    /// The number of cases in which nothing was compared, by the reason.
     pub skipped: BTreeMap<String, usize>,
     /// How many optimized programs were compared with the originals.
     pub compared: usize,
     /// How many of those comparisons ended early.
     pub cut_short: usize,
-    /// How many programs were left as they were, by the reason.
+    /// The number of programs that were not optimized, by the reason.
     pub kept: BTreeMap<String, usize>,
-    /// How many calls unoptimized programs answered.
+    /// The number of calls that unoptimized programs answered.
     pub calls: usize,
-    /// How many programs were not instantiated, since a segment did not fit or the start function
-    /// failed.
+    /// The number of programs that were not instantiated, because a segment did not fit or the
+    /// start function failed.
     pub not_started: usize,
-    /// How many ran beside stock Wasmtime.
+    /// The number of programs that ran beside stock Wasmtime.
     pub whole: usize,
     /// The seeds of cases that differed, with the difference.
     pub differences: Vec<(u64, String)>,
 }
 
-/// Runs `cases` cases from the seed `first` on. `worker` is the program that runs them; see
+/// Runs `cases` cases, starting with the seed `first`. `worker` is the program that runs them; see
 /// `tests/examples/differential.rs`.
 pub fn run(
     worker: &Path,
@@ -55,7 +55,7 @@ pub fn run(
     suites: Option<&Path>,
 ) -> Totals {
     let processes = std::thread::available_parallelism().map_or(1, NonZero::get) as u64;
-    // Every n-th seed would give one process all programs of a kind.
+    // Consecutive seeds, because every n-th seed would give all programs of a kind to one process.
     let begin = |number| first + cases * number / processes;
     let one = |number| {
         let mut lane = Lane {
@@ -85,7 +85,7 @@ pub fn run(
     totals
 }
 
-/// Successive cases, in one process after the other.
+/// Consecutive cases, in one process after the other.
 struct Lane<'a> {
     worker: &'a Path,
     generator: &'a Path,
@@ -105,7 +105,7 @@ impl Lane<'_> {
         command.args(["work", &self.next.to_string(), &self.end.to_string()]);
         let without = self.without.iter().filter(|(seed, _)| *seed == self.next);
         command.args(without.map(|(seed, level)| format!("{seed}:{}", level.name())));
-        // One thread: the other processors have processes of their own.
+        // One thread, because every processor already has its process.
         command.env("BINARYEN_CORES", "1");
         let mut child = command
             .stdout(Stdio::piped())
@@ -129,7 +129,7 @@ impl Lane<'_> {
                     self.totals.report(self.next, report);
                     self.next += 1;
                 }
-                // Binaryen's own output.
+                // Output of Binaryen itself.
                 _ => {}
             }
         }
@@ -198,12 +198,12 @@ impl Totals {
         self.differences.extend(other.differences);
     }
 
-    /// How many cases there were.
+    /// The number of all cases.
     pub fn all(&self) -> usize {
         self.cases.values().sum()
     }
 
-    /// In how many cases nothing was compared.
+    /// The number of cases in which nothing was compared.
     pub fn all_skipped(&self) -> usize {
         self.skipped.values().sum()
     }

@@ -1,4 +1,4 @@
-//! Describes what a core module does, in words, so that a difference can be read.
+//! Describes the behaviour of a core module as text, so that people can read a difference.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::random::Random;
 use super::sections::Sections;
 use super::terms::{FUEL, REFILL};
 
-/// How many functions are called, each this often.
+/// How many functions are called, and how often each.
 const FUNCTIONS: usize = 12;
 const ROUNDS: usize = 2;
 /// How many functions of each exported table are called.
@@ -21,14 +21,14 @@ const ENTRIES: u64 = 6;
 /// The section that names the start function.
 const START: u8 = 8;
 
-/// A line after which nothing can be compared: the engine's limits ended a call.
+/// After this line, nothing can be compared: the engine's limits ended a call.
 const EXHAUSTED: &str = "exhausted";
 
-/// What a module did, line by line.
+/// The behaviour of a module, line by line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Behaviour {
     lines: Vec<String>,
-    /// How many calls there were.
+    /// The number of calls.
     pub calls: usize,
     /// Whether it was instantiated.
     pub started: bool,
@@ -39,21 +39,21 @@ pub struct Behaviour {
 pub enum Unknown {
     /// The module imports something that this host does not have.
     Host,
-    /// The engine does not instantiate it, but not because of a trap: for example, its memory is
-    /// too large.
+    /// The engine does not instantiate it, for another reason than a trap: for example, its memory
+    /// is too large.
     Engine,
 }
 
-/// A module as it was before it was optimized.
+/// A module before it was optimized.
 pub struct Original {
     /// The module.
     pub module: Module,
-    /// Whether it runs code when it is instantiated.
+    /// Whether it runs code at instantiation.
     starts: bool,
 }
 
 impl Original {
-    /// Compiles it.
+    /// Compiles the module.
     pub fn new(engine: &Engine, wasm: &[u8]) -> Self {
         let sections = Sections::of(wasm);
         Self {
@@ -63,7 +63,7 @@ impl Original {
     }
 }
 
-/// The engine on which everything is compared: it compiles quickly, and has a single NaN.
+/// The engine for all comparisons: it compiles quickly, and has a single NaN.
 pub fn engine() -> Engine {
     let mut config = settings();
     config.consume_fuel(true);
@@ -84,12 +84,12 @@ pub(super) fn settings() -> Config {
     config
 }
 
-/// What `module` does in place of `original`. The imports of `original` determine what the host
-/// gives, and in which order.
+/// The behaviour of `module` in place of `original`. The imports of `original` determine what the
+/// host provides, and in which order.
 ///
 /// # Errors
 ///
-/// When the module cannot be instantiated, other than by a trap.
+/// If the module cannot be instantiated for another reason than a trap.
 pub fn behaviour(original: &Original, module: &Module, seed: u64) -> Result<Behaviour, Unknown> {
     let mut store = host::store(module.engine(), seed);
     refuel(&mut store);
@@ -181,7 +181,7 @@ impl Behaviour {
         self.lines.push(line);
     }
 
-    /// Calls a function. Returns false when nothing after the call can be compared.
+    /// Calls a function. Returns `false` if nothing after the call can be compared.
     fn call(
         &mut self,
         store: &mut Store<State>,
@@ -244,7 +244,7 @@ impl Behaviour {
         self.say(line);
     }
 
-    /// The first difference, if there is one: what this module did, and what the other did.
+    /// The first difference, if there is one: the behaviour of this module, and of the other.
     pub fn difference(&self, other: &Self) -> Option<(String, String)> {
         let mut pairs = self.lines.iter().zip(&other.lines);
         for (one, two) in &mut pairs {
@@ -270,7 +270,7 @@ impl Behaviour {
     }
 }
 
-/// What can be seen of an item. `None` for a function.
+/// What the host can see of an item. `None` for a function.
 fn looked_at(store: &mut Store<State>, item: &Extern) -> Option<String> {
     Some(match item {
         Extern::Memory(memory) => {
@@ -303,7 +303,7 @@ fn shown(value: &Val) -> String {
     }
 }
 
-/// A digest of a memory, which is quick, and good enough against accidents.
+/// A digest of a memory. It is quick, and good enough against accidental changes.
 fn digest(bytes: &[u8]) -> u64 {
     let mut lanes = [1_u64, 2, 3, 4];
     let mut blocks = bytes.chunks_exact(32);

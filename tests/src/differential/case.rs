@@ -25,7 +25,7 @@ pub struct Bench {
     /// The optimizer under test.
     pub optimizer: Optimizer,
     generator: Generator,
-    /// What command programs become. In a build, edgec's rule decides that.
+    /// What command programs become. In a build, edgec's rule decides this.
     pub kind: KindChoice,
     /// The levels that are tried.
     pub levels: Vec<Level>,
@@ -33,7 +33,7 @@ pub struct Bench {
     pub progress: Box<dyn Fn(u64, Level)>,
 }
 
-/// What a case is made from.
+/// The source of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Made {
     /// A core module of `wasm-smith`.
@@ -47,24 +47,24 @@ pub enum Made {
 /// The result of a case.
 #[derive(Debug)]
 pub struct Report {
-    /// What it was made from.
+    /// The source of its program.
     pub made: Made,
-    /// Why nothing was compared, if nothing was.
+    /// Why nothing was compared, if so.
     pub skipped: Option<&'static str>,
     /// How many levels changed the program, so that its behaviour was compared.
     pub compared: usize,
     /// At how many levels the engine's limits cut the comparison short.
     pub cut_short: usize,
-    /// How many levels left the program as it was, by the reason.
+    /// The number of levels that did not optimize the program, by the reason.
     pub kept: BTreeMap<String, usize>,
-    /// How many calls the unoptimized program answered.
+    /// The number of calls that the unoptimized program answered.
     pub calls: usize,
     /// Whether it was instantiated.
     pub started: bool,
     /// Whether it was compared with stock Wasmtime: as built by edgec's whole pipeline, or as a
     /// command program.
     pub whole: bool,
-    /// What was different.
+    /// The difference, if there is one.
     pub difference: Option<Difference>,
 }
 
@@ -73,14 +73,14 @@ pub struct Report {
 pub struct Difference {
     /// The levels, or the engine profiles of whole builds.
     pub levels: String,
-    /// What the original program does.
+    /// The behaviour of the original program.
     pub before: String,
-    /// What it does at the first of those levels instead.
+    /// The behaviour at the first of those levels.
     pub after: String,
 }
 
 impl Bench {
-    /// A bench with an optimizer in this process and a generator.
+    /// A bench with a generator, and with an optimizer in this process.
     pub fn new(optimize: Optimize, generator: Generator) -> Self {
         let mut stock = Config::new();
         stock.wasm_backtrace_max_frames(None);
@@ -110,9 +110,9 @@ impl Bench {
         }
     }
 
-    /// What the case of a seed is made from. One case in a hundred is a command program. If there
-    /// are suites, seven of ten others are mutations: they take a third of the time of new modules,
-    /// and find as much.
+    /// The source of a seed's case. One case in a hundred is a command program. If there are
+    /// suites, seven of ten others are mutations: they take a third of the time of new modules, and
+    /// find as much.
     pub fn made(&self, seed: u64) -> Made {
         match seed % 100 {
             99 => Made::Command,
@@ -266,8 +266,8 @@ impl Bench {
         let before = run(program.bytes(), kind).map_err(|_| "the engine does not take it")?;
         report.started = true;
         report.calls = 1;
-        // Stock runs the program as a core module. What traps then may do something else as a
-        // component, since the adapter's pages may follow its memory.
+        // Stock runs the program as a core module. If it traps, it may behave differently as a
+        // component, because the adapter's pages may follow its memory.
         let stock = run(wasm, Kind::Module).map_err(|_| "the engine does not take it")?;
         if kind != Kind::Module && stock.code != stock::TRAPPED {
             report.whole = true;

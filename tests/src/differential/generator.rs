@@ -7,14 +7,14 @@ use std::sync::{Mutex, OnceLock};
 
 use super::case::Made;
 
-/// A generator that runs.
+/// A running generator.
 pub struct Generator {
     process: Child,
     pipes: Mutex<(ChildStdin, ChildStdout)>,
     suites: bool,
 }
 
-/// The generator's program, built when it is older than its sources.
+/// The generator's program, built if it is older than its sources.
 pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
@@ -38,7 +38,8 @@ pub fn program() -> &'static Path {
 }
 
 impl Generator {
-    /// Starts it. With the folder of the public suites, it also makes mutations of their modules.
+    /// Starts the generator. With the folder of the public suites, it also makes mutations of their
+    /// modules.
     pub fn start(program: &Path, suites: Option<&Path>) -> Self {
         let mut process = Command::new(program)
             .args(suites)

@@ -1,7 +1,6 @@
-//! What the host gives to a generated program. It is the same for every optimized form of the
-//! program.
+//! The host of a generated program. It is the same for every optimized form of the program.
 //!
-//! An import is identified by its names and its type, since an optimizer may remove imports. The
+//! An import is identified by its names and its type, because an optimizer may remove imports. The
 //! host's functions do what hosts may do: they change the program's memories and globals, call it
 //! back, and fail.
 
@@ -17,32 +16,31 @@ use wasmtime::{
 use super::random::Random;
 use super::terms::FUEL;
 
-/// How much one call may do, in the engine's units of fuel. A generated program ends itself far
-/// earlier.
+/// The limit of one call, in the engine's units of fuel. A generated program ends far earlier.
 pub const ENGINE_FUEL: u64 = 1_000_000;
-/// How far a memory, in bytes, and a table, in entries, can grow. So growth fails at the same size
-/// everywhere.
+/// The maximum size of a memory, in bytes, and of a table, in entries, so that growth fails at the
+/// same size everywhere.
 const MEMORY: usize = 6 * 65536;
 const TABLE: usize = 400;
 
-/// What the host remembers.
+/// The host's state.
 pub struct State {
     limits: StoreLimits,
     seed: u64,
-    /// A digest of the calls of the host's functions: which, and with what.
+    /// A digest of the calls of the host's functions, with their arguments.
     pub trace: u64,
-    /// How many calls there were.
+    /// The number of calls.
     pub calls: u64,
     depth: u32,
-    /// A call back ran out of fuel or stack: what follows depends on the engine.
+    /// Whether a call back ran out of fuel or stack. Everything after it depends on the engine.
     pub exhausted: bool,
     /// The program's exports, sorted. The host's functions use them.
     pub exports: Vec<(String, ExternType)>,
-    /// What the host gave to the program.
+    /// The items that the host provided to the program.
     given: Vec<Extern>,
 }
 
-/// A store with nothing in it.
+/// An empty store.
 pub fn store(engine: &wasmtime::Engine, seed: u64) -> Store<State> {
     let state = State {
         limits: StoreLimitsBuilder::new()
@@ -70,9 +68,9 @@ pub fn key(module: &str, name: &str, ty: &ExternType) -> Key {
     (module.to_owned(), name.to_owned(), described(ty))
 }
 
-/// A type, in words, without the numbers that an engine gives to types.
+/// A type as text, without the numbers that an engine gives to types.
 ///
-/// The same module can have others when it is compiled again.
+/// If the same module is compiled again, these numbers may differ.
 pub fn described(ty: &ExternType) -> String {
     let text = in_words(ty);
     let mut pieces = text.split(NUMBERED);
@@ -84,7 +82,7 @@ pub fn described(ty: &ExternType) -> String {
     described
 }
 
-/// What stands in front of the number of a type.
+/// The text before the number of a type.
 const NUMBERED: &str = "VMSharedTypeIndex(";
 
 fn in_words(ty: &ExternType) -> String {
@@ -108,7 +106,7 @@ fn in_words(ty: &ExternType) -> String {
     }
 }
 
-/// Everything that the unoptimized program imports. `None` when this host does not have some of it.
+/// Everything that the unoptimized program imports. `None` if this host lacks some of it.
 pub fn imports(
     store: &mut Store<State>,
     program: &wasmtime::Module,
@@ -159,7 +157,7 @@ fn item(
                 return None;
             }
             let memory = Memory::new(&mut *store, ty).ok()?;
-            // The memory may be larger than the minimum, and is not all zeros.
+            // The memory may be larger than the minimum, and does not only contain zeros.
             if random.chance(30) {
                 let _ = memory.grow(&mut *store, 1);
             }
@@ -221,7 +219,7 @@ impl State {
     }
 }
 
-/// Changes something that the program exports or that the host gave it.
+/// Changes an item that the program exports or that the host provided.
 fn touch(caller: &mut Caller<'_, State>, random: &mut Random) {
     let changed = |ty: &ExternType| match ty {
         ExternType::Memory(_) => true,
@@ -259,7 +257,7 @@ fn touch(caller: &mut Caller<'_, State>, random: &mut Random) {
     }
 }
 
-/// Calls an exported function. The host passes a failure on in half of the cases.
+/// Calls an exported function. In half of the cases, the host passes a failure on.
 fn call_back(caller: &mut Caller<'_, State>, random: &mut Random) -> Result<()> {
     let exports = caller.data().exports.iter();
     let functions = exports.filter(|(_, ty)| ty.func().is_some());
@@ -298,7 +296,7 @@ pub fn exhausted(error: &Error) -> bool {
     )
 }
 
-/// Arguments for a function. `None` when this host has no value of one of the types.
+/// Arguments for a function. `None` if this host has no value of one of the types.
 pub fn arguments(
     mut store: impl AsContextMut<Data = State>,
     random: &mut Random,
@@ -309,7 +307,7 @@ pub fn arguments(
         .collect()
 }
 
-/// A value, often one at which operations behave specially. The only NaN is the canonical one:
+/// A value, often one that operations treat specially. The only NaN is the canonical one, because
 /// arithmetic on others is not fully specified.
 fn value(store: impl AsContextMut<Data = State>, random: &mut Random, ty: &ValType) -> Option<Val> {
     Some(match ty {

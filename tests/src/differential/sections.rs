@@ -1,9 +1,9 @@
-//! A core module as its sections, to which entries can be added.
+//! Splits a core module into its sections, to which entries can be added.
 
 use wasm_encoder::Encode;
 use wasmparser::{BinaryReader, FunctionBody};
 
-/// The sections' ids in the order of a module; custom sections, which are 0, lie anywhere.
+/// The sections' ids in the order of a module. Custom sections, which have id 0, can be anywhere.
 const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
 /// The section that counts the data segments.
 const DATA_COUNT: u8 = 12;
@@ -52,7 +52,7 @@ impl Sections {
         module
     }
 
-    /// How many entries the section has.
+    /// The number of entries in the section.
     pub fn count(&self, id: u8) -> u32 {
         let section = self.0.iter().find(|(other, _)| *other == id);
         section.map_or(0, |(_, body)| number(body).0)
@@ -137,7 +137,7 @@ impl Sections {
         )
     }
 
-    /// The module, with these entries in that section.
+    /// The module with these entries in that section.
     pub fn with_entries(&self, id: u8, entries: &[Vec<u8>]) -> Self {
         let mut sections = self.clone();
         for (other, body) in &mut sections.0 {
@@ -162,7 +162,7 @@ pub fn sized(body: &[u8]) -> Vec<u8> {
     sized
 }
 
-/// The declarations of locals of an encoded function, and its operators.
+/// The declarations of locals in an encoded function, and its operators.
 pub fn operators(body: &[u8]) -> Option<(Vec<u8>, Vec<Vec<u8>>)> {
     let (_, body) = number(body);
     let function = FunctionBody::new(BinaryReader::new(body, 0));

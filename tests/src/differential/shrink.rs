@@ -1,7 +1,8 @@
 //! Makes a smaller module that still differs.
 //!
 //! It removes entries of sections and operators of functions, or replaces operators by constants,
-//! as long as the rest is valid and differs. It ends when nothing helps, or when the time is over.
+//! as long as the result is valid and differs. It ends when nothing helps, or when the time is
+//! over.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use super::sections::{CODE, DATA, ELEMENTS, EXPORTS, Sections, operators, sized}
 
 const ENTRIES: [u8; 3] = [EXPORTS, ELEMENTS, DATA];
 
-/// What can replace operators: drops of their operands, and a value that the rest needs.
+/// What can replace operators: drops of their operands, and a value that the following code needs.
 const REPLACEMENTS: &[&[u8]] = &[
     &[],
     &[0x00],
@@ -57,7 +58,7 @@ impl Shrinking<'_> {
         Instant::now() >= self.end
     }
 
-    /// Takes the candidate if it is valid and differs.
+    /// Accepts the candidate if it is valid and differs.
     fn take(&mut self, candidate: Sections) -> bool {
         let bytes = candidate.bytes();
         let better = !self.over()
@@ -69,7 +70,7 @@ impl Shrinking<'_> {
         better
     }
 
-    /// Takes whole sections out.
+    /// Removes whole sections.
     fn sections(&mut self) {
         for place in (0..self.best.0.len()).rev() {
             let mut candidate = self.best.clone();
@@ -78,7 +79,7 @@ impl Shrinking<'_> {
         }
     }
 
-    /// Takes entries of sections out, one at a time.
+    /// Removes entries of sections, one at a time.
     fn entries(&mut self) {
         for id in ENTRIES {
             let mut entry = 0;
@@ -115,7 +116,7 @@ impl Shrinking<'_> {
         }
     }
 
-    /// Takes operators out of functions, many at a time at first.
+    /// Removes operators of functions, many at a time at first.
     fn operators(&mut self) {
         let count = self.best.entries(CODE).map_or(0, |bodies| bodies.len());
         for function in 0..count {

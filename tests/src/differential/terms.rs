@@ -1,6 +1,6 @@
-//! What the generator and the host agree on.
+//! Constants that the generator and the host share.
 
-/// The export by which the host refills the counter that ends a program.
+/// The export through which the host refills the counter that ends a program.
 pub const FUEL: &str = "refill";
 /// How many loop iterations and calls a program may do between two refills.
 pub const REFILL: u32 = 500;

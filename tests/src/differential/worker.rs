@@ -1,7 +1,7 @@
 //! The process that runs many cases, with Binaryen in it.
 //!
-//! A build starts a process for each module. That costs more than to optimize a small module. So
-//! this process optimizes one module after the other, by the product's own function for worker
+//! A build starts a process for each module, which takes longer than optimizing a small module. So
+//! this process optimizes one module after the other, with the product's own function for worker
 //! processes. [`super::batch`] watches for crashes of this process.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +17,10 @@ use serde_json::json;
 use super::case::{Bench, Report, levels};
 use super::generator::Generator;
 
-/// As much memory, in bytes, as a build lets the optimizer have.
+/// The optimizer's memory limit in a build, in bytes.
 const MEMORY: &str = "8589934592";
-/// Modules from this length on are optimized once: the adapter's is the same in all command
-/// programs.
+/// Modules of at least this length are optimized only once: the adapter's module is the same in all
+/// command programs.
 const LONG: usize = 8192;
 
 /// State of the optimizer's function, which gets no other arguments.
@@ -37,10 +37,10 @@ struct Place {
 
 static PLACE: Mutex<Option<Place>> = Mutex::new(None);
 
-/// The line that is written before the optimizer is called, and the one after.
+/// The lines before and after each call of the optimizer.
 pub(super) const OPTIMIZES: &str = "optimizes";
 pub(super) const OPTIMIZED: &str = "optimized";
-/// Before a case, and with its report.
+/// The lines before a case, and with its report.
 pub(super) const BEGINS: &str = "begins";
 pub(super) const ENDS: &str = "ends";
 
@@ -69,7 +69,7 @@ pub fn last() -> Vec<String> {
     place.as_ref().expect("a bench").last.clone()
 }
 
-/// From now on the optimizer runs these passes at every level. This shows which of them is at
+/// From now on, the optimizer runs these passes at every level. This shows which of them is at
 /// fault.
 pub fn only(passes: &[impl AsRef<str>]) {
     if let Some(place) = PLACE.lock().expect("no panic").as_mut() {
@@ -77,7 +77,7 @@ pub fn only(passes: &[impl AsRef<str>]) {
     }
 }
 
-/// Optimizes a module in this process, by `wasm-opt`'s arguments.
+/// Optimizes a module in this process, with `wasm-opt`'s arguments.
 fn binaryen(module: &[u8], arguments: &[OsString]) -> Result<Vec<u8>, Failure> {
     let mut place = PLACE.lock().expect("no panic");
     let place = place.as_mut().expect("a bench");
@@ -116,7 +116,8 @@ fn binaryen(module: &[u8], arguments: &[OsString]) -> Result<Vec<u8>, Failure> {
         message: message.lines().next().unwrap_or_default().to_owned(),
     })?;
     let optimized = std::fs::read(&output).expect("a file of the optimizer");
-    // ext4 writes a file to the disk that takes another's content away; a new one it need not.
+    // ext4 writes a file to disk if it replaces another file's content. It need not do so for a new
+    // file.
     for file in [&input, &output] {
         let _ = std::fs::remove_file(file);
     }
@@ -129,7 +130,7 @@ fn binaryen(module: &[u8], arguments: &[OsString]) -> Result<Vec<u8>, Failure> {
 fn say(what: &str, rest: &str) {
     let mut out = std::io::stdout().lock();
     let written = writeln!(out, "{what} {rest}").and_then(|()| out.flush());
-    // If this fails, no process waits for the rest either.
+    // If this fails, no process waits for the rest.
     written.expect("the process that started this one reads");
 }
 
@@ -149,13 +150,12 @@ pub fn work(bench: &Bench, first: u64, end: u64, without: impl IntoIterator<Item
     }
 }
 
-/// Compares how this process optimizes the programs of some seeds with how separate processes do,
-/// which `edgec` starts in a build. Each program is optimized at one level. Returns the number of
-/// programs.
+/// Compares how this process optimizes the programs of some seeds with the processes that `edgec`
+/// starts in a build. Each program is optimized at one level. Returns the number of programs.
 ///
 /// # Panics
 ///
-/// When the two differ.
+/// If the two differ.
 pub fn agree(bench: &Bench, edgec: &Path, seeds: Range<u64>) -> usize {
     let each = Optimizer {
         program: edgec.to_owned(),

@@ -1,4 +1,4 @@
-//! Known faults of the engine's code generation that concern what a build made.
+//! Known faults of the engine's code generation that affect this build's programs.
 
 use edgec_compiler::ValidComponent;
 use edgec_verifier::{ENGINE_VERSION, SHIPPED};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::failures::verifier::remedy;
 use crate::naming::Job;
 
-/// An advisory, and a target whose code it concerns.
+/// An advisory, and a target whose code it affects.
 #[derive(Serialize)]
 pub(super) struct Concern {
     target: &'static str,
@@ -17,7 +17,7 @@ pub(super) struct Concern {
     remedy: String,
 }
 
-/// The advisories that concern the code of a program, for each target of its job.
+/// The advisories that affect the code of a program, for each target of its job.
 pub(super) fn of(job: &Job, program: &ValidComponent) -> Vec<Concern> {
     let features = &program.feature_names();
     let concerns = job.outputs.iter().flat_map(|(target, _)| {

@@ -1,4 +1,4 @@
-//! What a build was asked for: the arguments, and what they come to.
+//! The arguments of a build, and the plan that they result in.
 
 use std::path::PathBuf;
 
@@ -119,7 +119,7 @@ const DEFAULT_LEVEL: &str = "1";
 /// What `--app-version` takes.
 const VERSION: &str = "write a whole number; --display-version takes versions such as 1.2.3";
 
-/// The longest `--display-version`, in bytes: every manifest has room for it.
+/// The maximum length of `--display-version`, in bytes: every manifest has room for it.
 const MAX_DISPLAY_VERSION: usize = 1024;
 
 /// <https://reproducible-builds.org/specs/source-date-epoch/>
@@ -150,7 +150,7 @@ fn parse_level(text: &str) -> Result<Level, &'static str> {
     level.ok_or("write 0, 1, 2, 3, 4, s or z")
 }
 
-/// The arguments, resolved: nothing in here is a string that something still parses.
+/// The resolved arguments. No later code parses a string in them.
 pub(super) struct Plan {
     pub(super) build: edgec_builder::Plan,
     pub(super) fleet: Option<FleetPlan>,
@@ -158,8 +158,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Everything that can be wrong with the arguments is found here, before any work begins, but
-    /// for what only the key itself could tell: it is read when the programs are compiled.
+    /// Finds everything that can be wrong with the arguments, before any work begins. Only the key
+    /// itself can cause later errors: it is read when the programs are compiled.
     pub(super) fn new(arguments: Arguments) -> Result<(Self, NamedSigner), Failure> {
         let fleet = arguments.fleet.plan(arguments.profile)?;
         let targets = match &fleet {
@@ -215,7 +215,7 @@ impl Plan {
     }
 }
 
-/// For how long the artifacts may be used.
+/// The time in which the artifacts may be used.
 fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
     let (issued, issued_by) = match arguments.issued {
         Some(issued) => (Some(issued), "--issued"),
@@ -230,7 +230,7 @@ fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
     Ok(validity)
 }
 
-/// What the artifacts say of their release.
+/// The release, as the artifacts state it.
 fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure> {
     if let Some(channel) = &arguments.channel {
         edgec_artifact::check_name(channel).map_err(|error| {
@@ -254,7 +254,8 @@ fn release(arguments: &Arguments, validity: Validity) -> Result<Release, Failure
     Ok(release)
 }
 
-/// An artifact that expires before it becomes valid, or before it is issued, would never run.
+/// Refuses an artifact that expires before it becomes valid or is issued, because it would never
+/// run.
 fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
     let begins = [
         ("--not-before", validity.not_before),
@@ -275,7 +276,7 @@ fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An artifact that has expired when it is built would never run.
+/// Refuses an artifact that has already expired, because it would never run.
 fn refuse_past(validity: &Validity) -> Result<(), Failure> {
     let now = time::now()?;
     let Some(expires) = validity.expires.filter(|expires| *expires <= now) else {
@@ -295,14 +296,14 @@ fn what_is_read(
     inputs.chain(signer.reads()).chain(hosts).collect()
 }
 
-/// No artifact goes where an input, a key or another kind of file lies, and standard input is read
-/// once.
+/// Refuses to write an artifact over an input, a key or another kind of file, and to read standard
+/// input twice.
 fn spare_for_artifacts(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
     let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
     outputs.try_for_each(|(_, path)| files::spare(read, path, Wanted::Artifact))
 }
 
-/// Likewise for the debug files beside the artifacts.
+/// The same for the debug files beside the artifacts.
 fn spare_for_debug_files(jobs: &[Job], read: &[PathBuf]) -> Result<(), Failure> {
     let mut outputs = jobs.iter().flat_map(|job| &job.outputs);
     outputs

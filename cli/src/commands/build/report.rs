@@ -25,7 +25,7 @@ use crate::workers::ConfinementReport;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Summary<'a> {
-    /// The key that signed. None was read if no input was compiled.
+    /// The key that signed. `None` if no input was compiled, because then no key was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,13 +34,13 @@ pub(super) struct Summary<'a> {
     new_key: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     fleet: Option<&'a FleetPlan>,
-    /// What confined the processes of the build, if that was asked for.
+    /// What confined the processes of the build, if the user asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     confinement: Option<ConfinementReport>,
     pub(super) inputs: Vec<InputReport>,
 }
 
-/// What became of one input.
+/// The result for one input.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct InputReport {
@@ -56,7 +56,7 @@ pub(super) struct InputReport {
 struct Built {
     name: String,
     kind: &'static str,
-    /// Of a core module: what it became, and why.
+    /// For a core module: the kind that it became, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     kind_choice: Option<KindReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -70,32 +70,32 @@ struct Built {
     modules: usize,
     modules_kept: Vec<KeptModule>,
     functions_kept: Vec<KeptFunction>,
-    /// Of each core module.
+    /// One number for each core module.
     exports_removed: Vec<usize>,
-    /// Of a core module: imports that it does not have any more.
+    /// For a core module: imports that were removed.
     imports_removed: Vec<String>,
     duplicates_removed: usize,
     validate_seconds: f64,
     optimize_seconds: f64,
     #[serde(flatten)]
     times: Times,
-    /// Known faults of the engine's code generation that concern what was made.
+    /// Known faults of the engine's code generation that affect this program.
     advisories: Vec<Concern>,
     cold_start: ColdStart,
     artifacts: Vec<ArtifactReport>,
 }
 
-/// What a core module became.
+/// The kind that a core module became.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct KindReport {
     asked: &'static str,
     chosen: &'static str,
     because: String,
-    /// What it does not do as the core module would.
+    /// What it does differently from the core module.
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<String>,
-    /// Whether the summary shows it: not if it is obvious.
+    /// Whether the summary shows it. It does not if the choice is obvious.
     #[serde(skip)]
     told: bool,
 }
@@ -115,7 +115,7 @@ impl KindReport {
     }
 }
 
-/// The call of a function before everything else.
+/// The call of an export at build time.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct InitReport {
@@ -165,7 +165,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// Which key signed, and how to check that.
+    /// Which key signed, and how to check this.
     pub(super) fn closing(&self) -> String {
         let built = self.inputs.iter().filter_map(|input| input.built.as_ref());
         let artifact = built.flat_map(|built| &built.artifacts).next();
@@ -185,7 +185,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// A path as a shell takes it for one word.
+/// A path, quoted if a shell would not take it as one word.
 fn word(path: &str) -> Cow<'_, str> {
     shlex::try_quote(path).unwrap_or(Cow::Borrowed(path))
 }
@@ -199,7 +199,7 @@ impl InputReport {
         }
     }
 
-    /// The report on an input that was compiled; [`Self::written`] adds the rest.
+    /// The report on a compiled input. [`Self::written`] adds the rest.
     pub(super) fn compiled(job: &Job, level: Level, program: Program) -> Self {
         let (prepared, lint) = (program.prepared, program.lint);
         let optimized = &prepared.optimized;
@@ -240,7 +240,7 @@ impl InputReport {
         }
     }
 
-    /// The same report, of an input whose artifacts were written.
+    /// The same report, after the input's artifacts were written.
     pub(super) fn written(mut self, artifacts: Vec<ArtifactReport>, times: Times) -> Self {
         if let Some(built) = &mut self.built {
             built.artifacts = artifacts;
@@ -249,7 +249,7 @@ impl InputReport {
         self
     }
 
-    /// What went less well than it could, on standard error.
+    /// Prints to standard error what did not go as well as possible.
     pub(super) fn print_warnings(&self) {
         let Some(built) = &self.built else { return };
         if let Some(lacks) = built.kind_choice.iter().find_map(|it| it.lacks.as_ref()) {
@@ -263,7 +263,7 @@ impl InputReport {
     }
 
     /// Prints to standard error what the optimizer did not get, and what makes instantiation slower
-    /// than it could be.
+    /// than necessary.
     pub(super) fn print_notes(&self) {
         if let Some(built) = &self.built {
             built.print_functions_kept(&self.input);
@@ -280,7 +280,7 @@ impl InputReport {
         rows.extend(built.init_row());
         rows.extend(built.optimize_row());
         rows.extend(built.artifacts.iter().flat_map(ArtifactReport::rows));
-        // Not in the table: so long a line would push the times far to the right.
+        // Not in the table: the line would be so long that it moved the times far to the right.
         let choice = built.kind_choice.iter().filter(|choice| choice.told);
         let choice =
             choice.map(|choice| format!("  kind      {}: {}\n", built.kind, choice.because));

@@ -1,4 +1,4 @@
-//! What `edgec check` answers: artifact by host, and release by host.
+//! The result of `edgec check`: for each artifact and host, and for each release and host.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::render::{self, safe, safe_cell};
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
-    /// Said in the document itself, so that it is not taken for a verdict.
+    /// Always false: the document says so itself, so that no one takes it for a verdict.
     signatures_checked: bool,
     /// Whether every host can load an artifact of every release.
     pub(super) complete: bool,
@@ -41,7 +41,7 @@ struct Row {
     hosts: Vec<Cell>,
 }
 
-/// One version of one application: what artifacts for several CPUs share.
+/// One version of one application, which artifacts for several CPUs can share.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Name {
@@ -56,7 +56,7 @@ struct Name {
 struct Cell {
     host: String,
     loads: bool,
-    /// Of the release's artifacts it is the one that this host would take.
+    /// Whether the host would take this artifact of the release.
     best: bool,
     obstacles: Vec<Obstacle>,
 }
@@ -85,7 +85,7 @@ struct Release {
 #[serde(rename_all = "camelCase")]
 struct Taken {
     host: String,
-    /// The artifact that the host would take; none: it can load none.
+    /// The artifact that the host would take. `None` if it can load none.
     artifact: Option<String>,
 }
 
@@ -126,13 +126,13 @@ impl Report {
         }
     }
 
-    /// What is wrong: damaged artifacts, and hosts that would have nothing.
+    /// What is wrong: damaged artifacts, and hosts that could load nothing.
     pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
         self.errors.iter().chain(&self.unserved)
     }
 
     pub(super) fn text(&self) -> String {
-        // Of one release there is nothing to tell apart.
+        // If there is only one release, its name is not needed.
         let several = self.releases.len() > 1;
         let release = |text: &str| several.then(|| text.to_owned());
         let mut head = vec!["ARTIFACT".to_owned(), "TARGET".to_owned()];
@@ -165,7 +165,7 @@ impl Row {
     fn of(described: &Described, hosts: &[Host], releases: &[Release]) -> Self {
         let name = Name::of(&described.manifest);
         let release = releases.iter().find(|release| release.name == name);
-        // Of each release the hosts are in their order.
+        // The hosts of each release have the same order.
         let taken = release.iter().flat_map(|release| &release.hosts);
         let cells = hosts.iter().zip(taken).map(|(host, taken)| {
             let obstacles = host.profile.obstacles(&described.manifest);
@@ -192,7 +192,7 @@ impl Cell {
         match (self.best, self.loads) {
             (true, _) => "best",
             (false, true) => "yes",
-            // Of which no more need be said.
+            // Another obstacle already explains it.
             (false, false) if self.obstacles.iter().any(other) => "-",
             (false, false) => "no",
         }
@@ -215,7 +215,7 @@ impl Obstacle {
         Self {
             code: unfit.code(),
             message: match unfit {
-                // Named beside it, the host and the artifact need no other words.
+                // The host and the artifact are named beside the message.
                 Unfit::Cpu(misfit) => excerpt(misfit, MAX_REASON_LEN),
                 _ => excerpt(chain(unfit), MAX_REASON_LEN),
             },

@@ -1,4 +1,4 @@
-//! Comparing code function by function.
+//! Compares code function by function.
 
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
@@ -14,22 +14,22 @@ use crate::failures::builder::table_failure;
 use crate::render::{self, cell, count};
 use crate::{files, workers};
 
-/// How many functions an image may have to be compared: a module may have a million, and the
-/// largest known program has 75,000. Each takes a few hundred bytes of memory.
+/// The maximum number of functions in an image that is compared. A module may have a million, and
+/// the largest known program has 75,000. Each takes a few hundred bytes of memory.
 const MAX_FUNCTIONS: usize = 500_000;
 
-/// How many functions that differ are in the document. All are counted.
+/// The maximum number of differing functions in the document. All of them are counted.
 const MAX_DIFFERENT: usize = 100_000;
 
-/// The code of an image, and which function is where.
+/// The code of an image, and where its functions are.
 pub(super) struct Code<'f> {
     text: &'f [u8],
     functions: Vec<FunctionCode>,
-    /// Whether they come from a debug file, and are all.
+    /// Whether the functions come from a debug file, which has all of them.
     is_named: bool,
 }
 
-/// A function by its module, and its name where both images have names, else its index.
+/// A function's key: its module, and its name if both images have names, else its index.
 type Key<'c> = (u32, Name<'c>);
 
 type Keyed<'c> = (Key<'c>, &'c FunctionCode);
@@ -49,24 +49,26 @@ impl Display for Name<'_> {
     }
 }
 
-/// How the functions of two images differ.
+/// The differences between the functions of two images.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Functions {
-    /// How many were found in each: without a debug file, an image of the `edge` profile has only
-    /// those that its host can get at.
+    /// How many functions are known in each image. Without a debug file, an image of the `edge`
+    /// profile shows only the functions that its host can reach.
     known: [usize; 2],
-    /// Whether each has a debug file, and so all of its functions with their names.
+    /// Whether each image has a debug file, and thus names for all of its functions.
     debug_files: [bool; 2],
     same: usize,
-    /// As long as before, with other bytes: to call a function that has moved is enough for that.
+    /// Functions with the same length and other bytes. A call of a function that has moved is
+    /// enough for this.
     same_length: usize,
-    /// Longer or shorter, or in one of the two only; what differs most in length comes first.
+    /// Functions whose length differs, or that only one image has. Those that differ most in length
+    /// come first.
     different: Vec<Different>,
-    /// How many more of them there are.
+    /// How many more such functions there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     different_more: Option<usize>,
-    /// How many of them are only in one.
+    /// How many of them only one image has.
     #[serde(skip)]
     only: [usize; 2],
 }
@@ -77,7 +79,7 @@ struct Different {
     function: String,
     #[serde(skip)]
     is_named: bool,
-    /// Bytes of code.
+    /// The length of the code in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     a: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,8 +87,8 @@ struct Different {
 }
 
 impl<'f> Code<'f> {
-    /// By the debug file that is named, or the one beside the artifact if it is its own, or the
-    /// engine's table.
+    /// The code of an image. Its functions come from the named debug file, else from the one beside
+    /// the artifact if that belongs to the artifact, else from the engine's table.
     pub(super) fn new(
         artifact: &Path,
         bytes: &'f [u8],
@@ -136,7 +138,7 @@ impl<'f> Code<'f> {
         })
     }
 
-    /// The functions by their keys. Of several with one key, each keeps its place.
+    /// The functions by their keys. If several have the same key, each keeps its place.
     fn by_key(&self, named: bool) -> Vec<Keyed<'_>> {
         let functions = self.functions.iter().map(|function| {
             let name = function.name.as_deref().filter(|_| named);
@@ -155,8 +157,9 @@ impl<'f> Code<'f> {
     }
 }
 
-/// Whether functions, sorted by their beginnings, share some of their code. Those that were found
-/// to be the same share all of it. Otherwise all of the code could be compared for each function.
+/// Whether functions, sorted by their start, share some of their code. Identical functions, which
+/// have the same start and size, do not count. Otherwise all of the code could be compared for each
+/// function.
 fn overlap(functions: &[FunctionCode]) -> bool {
     let pairs = functions.iter().zip(functions.iter().skip(1));
     let mut pairs = pairs.filter(|(one, next)| (one.start, one.size) != (next.start, next.size));
@@ -175,7 +178,7 @@ fn named(path: &Path, image: &[u8]) -> Result<Vec<FunctionCode>, Failure> {
     Ok(info.functions().collect())
 }
 
-/// Takes the functions of a key from the front of a list.
+/// Takes the functions with a key from the front of a list.
 fn of_key<'l, 'c>(rest: &mut &'l [Keyed<'c>], key: Key<'c>) -> &'l [Keyed<'c>] {
     let end = rest.partition_point(|(known, _)| *known <= key);
     let (front, behind) = rest.split_at(end);
@@ -206,7 +209,7 @@ impl Functions {
                 break;
             };
             let (left, right) = (of_key(&mut rest_a, key), of_key(&mut rest_b, key));
-            // Of several with one name, each has its place in the order.
+            // If several functions have the same name, they are compared in their order.
             for at in 0..left.len().max(right.len()) {
                 let (left, right) = (left.get(at), right.get(at));
                 let (left, right) = (left.map(|it| it.1), right.map(|it| it.1));

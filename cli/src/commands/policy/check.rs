@@ -1,4 +1,4 @@
-//! `edgec policy check`: what a policy is, and whether it allows what artifacts import.
+//! `edgec policy check`: describes a policy, and says whether it allows the imports of artifacts.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ struct Report {
     signed_by: Vec<String>,
     threshold: usize,
     keys: Vec<Key>,
-    /// What else it says, as the text has it.
+    /// The policy's other rules, as its text has them.
     rules: Vec<Rule>,
     artifacts: Vec<Imports>,
     /// Its name as a word of a line, if it has one.
@@ -70,7 +70,7 @@ struct Rule {
     text: String,
 }
 
-/// An artifact, which was not verified.
+/// An artifact that was not verified.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Imports {
@@ -168,7 +168,7 @@ impl Imports {
         })
     }
 
-    /// `before` is the artifact that was named before it.
+    /// `before` is the artifact before it on the command line.
     fn print(&self, before: Option<&Self>) {
         let (artifact, kind) = (&self.artifact, self.kind);
         let judged = match self.refused_imports.as_slice() {

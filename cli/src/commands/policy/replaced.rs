@@ -1,5 +1,5 @@
-//! The signed policy in whose place `edgec policy sign` puts one: what it refuses to replace, and
-//! what is lost with the old file.
+//! The signed policy that `edgec policy sign` replaces: which files it refuses to replace, and
+//! which signatures are lost with the old file.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use crate::failure::{Exit, Failure};
 use crate::files;
 use crate::render::safe;
 
-/// An older edition of the policy, or the same one.
+/// An older version of the policy, or the same one.
 pub(super) struct Replaced {
     pub(super) envelope: Envelope,
     version: Option<u64>,
 }
 
 impl Replaced {
-    /// The key ids with a signature here and none in `new`.
+    /// The key ids that have a signature here but not in `new`.
     pub(super) fn dropped(&self, new: &Envelope) -> Vec<String> {
         let ids = self.envelope.signatures().iter();
         let ids = ids.map(edgec_artifact::Signature::key_id);
@@ -26,7 +26,7 @@ impl Replaced {
             .collect()
     }
 
-    /// A policy with other bytes should have another version.
+    /// Warns if a policy with other bytes has the same version.
     pub(super) fn warn_of_same_version(&self, output: &Path, new: &TrustPolicy) {
         let Some(version) = self.version.filter(|_| self.version == new.version()) else {
             return;
@@ -41,8 +41,8 @@ impl Replaced {
     }
 }
 
-/// The signed policy at the output. Refuses to put one in the place of another one: of another
-/// name, or of a higher version, which hosts may have seen.
+/// The signed policy in the output file. Refuses to replace a policy of another name, or of a
+/// higher version, which hosts may have seen.
 pub(super) fn find(output: &Path, new: &TrustPolicy) -> Result<Option<Replaced>, Failure> {
     let there = output.symlink_metadata();
     if !there.is_ok_and(|there| there.is_file()) {

@@ -1,5 +1,5 @@
-//! Running the command in a verified program: a component of `wasi:cli`, or a core module of WASI
-//! preview 1. Both behave as Wasmtime's command line does with the same program.
+//! Runs the command in a verified program: a component of `wasi:cli`, or a core module of WASI
+//! preview 1. Both behave as with Wasmtime's command line.
 
 use std::process::ExitCode;
 
@@ -16,14 +16,13 @@ use crate::Outcome;
 use crate::failure::{Exit, Failure, trace};
 use crate::render;
 
-/// The exit code of a program that trapped, as Wasmtime's command line has it (128 +
-/// SIGABRT).
+/// The exit code of a program that trapped, as with Wasmtime's command line (128 + SIGABRT).
 const TRAPPED: u8 = 134;
 
-/// What a command exports, up to the version.
+/// The export of a command, without the end of the version.
 const COMMAND: &str = "wasi:cli/run@0.2.";
 
-/// How many exports a message lists when the wanted one is missing.
+/// How many exports a message lists if the required one is missing.
 const MOST_EXPORTS: usize = 20;
 
 struct State {
@@ -40,14 +39,14 @@ impl WasiView for State {
     }
 }
 
-/// Runs a component of the `wasi:cli` world. `shown` is its name for messages.
+/// Runs a component of the `wasi:cli` world. `shown` is its name in messages.
 pub(super) fn component(
     engine: &HostEngine,
     loaded: &LoadedComponent,
     mut wasi: WasiCtxBuilder,
     shown: &str,
 ) -> Outcome {
-    // Exports come from the program itself, since a manifest may only sum them up.
+    // The exports come from the program itself, because a manifest may have only their digest.
     let program = loaded.program().component_type();
     let exports = || program.exports(engine.engine()).map(|(name, _)| name);
     if !exports().any(|name| name.starts_with(COMMAND)) {
@@ -74,8 +73,8 @@ pub(super) fn component(
     }
 }
 
-/// Runs a core module under preview 1 and its predecessor `wasi_unstable`. Calls `_initialize`
-/// first, if there is one. `shown` is its name for messages.
+/// Runs a core module of preview 1 or its predecessor `wasi_unstable`. Calls `_initialize` first,
+/// if it exists. `shown` is the module's name in messages.
 pub(super) fn module(
     engine: &HostEngine,
     loaded: &LoadedModule,
@@ -120,7 +119,7 @@ pub(super) fn module(
     for name in [initialize, start].into_iter().flatten() {
         let function = instance.get_func(&mut store, name);
         let Some(function) = function else { continue };
-        // Nothing uses its results.
+        // The results are not used.
         let ty = function.ty(&store);
         let results: Option<Vec<Val>> = ty.results().map(|ty| ty.default_value()).collect();
         let mut results = results.unwrap_or_default();
@@ -131,7 +130,7 @@ pub(super) fn module(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The name, if there is such an export. It must be a function without parameters.
+/// The name, if such an export exists. It must be a function without parameters.
 fn takes_nothing<'n>(module: &wasmtime::Module, name: &'n str) -> Result<Option<&'n str>, Failure> {
     let is = match module.get_export(name) {
         None => return Ok(None),
@@ -177,10 +176,10 @@ fn not_a_command<'e>(why: &str, exports: impl Iterator<Item = &'e str>) -> Failu
     Failure::new(Exit::Rejected, "not-a-command", message).hint(hint)
 }
 
-/// A failed instantiation: an import that this host lacks, too little memory, or an exit or trap of
-/// the program's start function.
+/// A failed instantiation: this host lacks an import or has too little memory, or the program's
+/// start function exited or trapped.
 fn instantiation(error: wasmtime::Error, shown: &str) -> Outcome {
-    // A backtrace: the start function ran.
+    // The error has a backtrace if the start function ran.
     if error.is::<I32Exit>() || error.is::<Trap>() || error.is::<WasmBacktrace>() {
         return ended(&error, shown);
     }
@@ -199,16 +198,16 @@ fn instantiation(error: wasmtime::Error, shown: &str) -> Outcome {
     ))
 }
 
-/// The outcome of a program that exited, trapped or was stopped. `shown` is its name for messages.
+/// The outcome of a program that exited, trapped or was stopped. `shown` is its name in messages.
 fn ended(error: &wasmtime::Error, shown: &str) -> Outcome {
     if let Some(I32Exit(code)) = error.downcast_ref::<I32Exit>() {
-        // What a shell sees of an exit code is its low byte.
+        // A shell sees only the low byte of an exit code.
         return Ok(ExitCode::from((code & 0xff) as u8));
     }
     if !error.is::<Trap>() {
         return Err(stopped(error));
     }
-    // Names of functions are the program's.
+    // Names of functions come from the program.
     let trace = trace(error);
     let lines = trace
         .lines()
@@ -220,7 +219,7 @@ fn ended(error: &wasmtime::Error, shown: &str) -> Outcome {
     Ok(ExitCode::from(TRAPPED))
 }
 
-/// What the engine's WASI says of some faults, and what that means for the program. Source:
+/// Messages of the engine's WASI about some faults, and what they mean for the program. Source:
 /// `wasmtime-wasi` 48, `p1.rs`.
 const EXPLAINED: [(&str, &str); 2] = [
     (
@@ -233,8 +232,8 @@ const EXPLAINED: [(&str, &str); 2] = [
     ),
 ];
 
-/// WASI stopped the program: for instance, its exit code was invalid. The cause comes first, the
-/// backtrace last.
+/// WASI stopped the program, for example because of an invalid exit code. The cause comes first,
+/// the backtrace last.
 fn stopped(error: &wasmtime::Error) -> Failure {
     let cause = causes(error);
     let mut message = format!("the program was stopped: {cause}");
@@ -248,8 +247,8 @@ fn stopped(error: &wasmtime::Error) -> Failure {
     }
 }
 
-/// The causes of an error on one line, each once, without the backtrace that the engine puts in
-/// front of them.
+/// The causes of an error on one line, without repetitions, and without the backtrace that the
+/// engine puts before them.
 fn causes(error: &wasmtime::Error) -> String {
     let backtrace = error.downcast_ref::<WasmBacktrace>();
     let backtrace = backtrace.map(ToString::to_string);

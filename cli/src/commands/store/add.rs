@@ -1,4 +1,4 @@
-//! `edgec store add`: admission, artifact by artifact.
+//! `edgec store add`: admits artifacts, one by one.
 
 use std::path::{Path, PathBuf};
 
@@ -42,10 +42,10 @@ struct Report {
     image: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mode: Option<LoadMode>,
-    /// What was there before: `added`, `unchanged`, `repaired` or `replaced`.
+    /// What the store had before: `added`, `unchanged`, `repaired` or `replaced`.
     #[serde(skip_serializing_if = "Option::is_none")]
     change: Option<&'static str>,
-    /// The image in whose place it is.
+    /// The image that it replaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced: Option<String>,
     current: bool,
@@ -53,7 +53,7 @@ struct Report {
     standing: Option<Standing>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<Check>,
-    /// Why loads under the policy will be refused, where they will, and that the kind changes.
+    /// Warnings: that loads under the policy will be refused and why, and that the kind changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Failure>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ struct Report {
 
 pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
     let paths = arguments.artifacts.iter();
-    // Without an admission, it is removed again at the end.
+    // If no artifact is admitted, a new store is removed at the end.
     let mut new = None;
     let added: Box<dyn Iterator<Item = Result<Admission, LoadError>>> =
         match opened(at, arguments, trust)? {
@@ -103,11 +103,11 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
     reports.end()
 }
 
-/// A store, and what was made if it is new.
+/// A store, and what was made if the store is new.
 type Opened = (Store, Option<NewStore>);
 
-/// The store that is there, or a new one, which is made as soon as one of the artifacts is
-/// verified. If none is, gives why each is refused, and no store is left behind.
+/// The existing store, or a new one, which is made when the first artifact is verified. If no
+/// artifact is verified, returns the reasons, and no store remains.
 fn opened(
     at: &Path,
     arguments: &Arguments,
@@ -133,7 +133,7 @@ fn opened(
     Ok(Err(refused))
 }
 
-/// The failure of a store that cannot be made.
+/// The failure to make a store.
 fn not_made(error: &StoreError) -> Failure {
     match error {
         StoreError::Folder(FolderError::Io { source, .. }) => match files::remedy(source.kind()) {
@@ -144,7 +144,7 @@ fn not_made(error: &StoreError) -> Failure {
     }
 }
 
-/// Whether a store may be made there. Making it finds what else is in the way.
+/// Whether a store may be made at this place. The attempt to make it finds other obstacles.
 fn is_no_store_yet(error: &StoreError) -> bool {
     match error {
         StoreError::Absent { .. } | StoreError::NotAStore { .. } => true,

@@ -1,4 +1,4 @@
-//! `edgec store gc`: removing what no name points at.
+//! `edgec store gc`: removes images that no name points at.
 
 use edgec_loader::store::{Collection, Store};
 use serde::Serialize;

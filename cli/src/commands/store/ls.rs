@@ -1,4 +1,4 @@
-//! `edgec store ls`: what is in a store.
+//! `edgec store ls`: lists the releases of a store.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     format: Format,
 }
 
-/// What a name points at, or why that is not known.
+/// The artifact that a name points at, or why it is unknown.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Row {
@@ -78,7 +78,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What stands where there is nothing; a name like it is quoted.
+/// The text for a missing value; a name like it is quoted.
 fn nothing() -> String {
     "-".to_owned()
 }
@@ -106,7 +106,7 @@ fn artifact_cells(artifact: &StoredArtifact) -> Vec<String> {
     ]
 }
 
-/// What is wrong takes the image's place, which is not known.
+/// The problem is shown in place of the image, which is unknown.
 fn problem_cells(problem: &ProblemRow) -> Vec<String> {
     let version = problem.version.map(|version| version.to_string());
     let mut cells = vec![

@@ -1,4 +1,4 @@
-//! `edgec store plan`: the pool that admits every current program.
+//! `edgec store plan`: prints the pool that admits every current program.
 
 use edgec_loader::PoolPlan;
 use edgec_loader::store::{CurrentManifests, Store};
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 #[serde(rename_all = "camelCase")]
 struct Report {
     artifacts: usize,
-    /// None if there is none to plan for.
+    /// `None` if there is no program to plan for.
     #[serde(flatten)]
     pool: Option<Pool>,
     left_out: Vec<Failure>,
@@ -53,7 +53,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     let memory = arguments.memory << 20;
     let (plan, mut unfit) = PoolPlan::fitting_most(instances, memory, &manifests);
     let artifacts = manifests.len() - unfit.len();
-    // One a program, not one a target.
+    // One entry for each program, not for each target.
     unfit.dedup();
     let unfit = unfit.iter();
     let unfit = unfit.map(|error| Failure::rejected(error.code(), error));

@@ -1,4 +1,4 @@
-//! `edgec store rm`: names that go.
+//! `edgec store rm`: removes names.
 
 use std::process::ExitCode;
 
@@ -31,7 +31,7 @@ struct Report<'a> {
     channel: Option<&'a str>,
     versions: &'a [u64],
     current: Option<u64>,
-    /// That the kind changes.
+    /// The warning that the kind changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Failure>,
 }
@@ -64,7 +64,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
     };
     let left = match removal.current {
         Some(current) => format!("version {current} is current"),
-        // A host learns only that the store has nothing else, and a store revokes nothing.
+        // A host learns only that the store has no other version. A store revokes nothing.
         None => "no version is left; hosts that serve it keep it until they restart".to_owned(),
     };
     out!(

@@ -1,4 +1,4 @@
-//! `edgec store use`: which version is current.
+//! `edgec store use`: makes a version the current one.
 
 use std::process::ExitCode;
 
@@ -35,7 +35,7 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<u64>,
     stays: bool,
-    /// That the kind changes.
+    /// The warning that the kind changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<Failure>,
 }

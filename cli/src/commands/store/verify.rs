@@ -1,4 +1,4 @@
-//! `edgec store verify`: every image hashed, every artifact judged.
+//! `edgec store verify`: hashes every image, and verifies every artifact again.
 
 use edgec_loader::store::{Store, StoredArtifact, Verification};
 use serde::Serialize;

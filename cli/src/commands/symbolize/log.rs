@@ -1,4 +1,4 @@
-//! A log, printed again with names in it. Both the log and the debug file may be anyone's.
+//! Prints a log again, with names. Both the log and the debug file are untrusted.
 
 use edgec_compiler::{DebugInfo, Function, Lookup};
 
@@ -7,23 +7,25 @@ use super::names::Names;
 use crate::failure::Failure;
 use crate::render::{passed_on, write_stdout};
 
-/// What the names in a log may take together, in bytes (64 MiB): as much as the longest log.
+/// The maximum size of all names in a log together, in bytes (64 MiB), which is also the maximum
+/// length of a log.
 const MAX_NAMES_LEN: usize = 64 << 20;
 
-/// The longest line in which places are looked for, in bytes (64 KiB). Lines of backtraces are
-/// shorter, also with long names in them; a longer one is printed as it is, in parts.
+/// The longest line in which places are searched, in bytes (64 KiB). Lines of backtraces are
+/// shorter, even with long names in them. A longer line is printed unchanged, in parts.
 const MAX_LINE_LEN: usize = 1 << 16;
 
-/// How many functions are named for one line. A component of many core modules has about as many
-/// functions with a low index; the rest are counted.
+/// The maximum number of functions that are named for one line. In a component of many core
+/// modules, almost every module has a function with a low index. The rest are counted.
 const MAX_ALTERNATIVES: usize = 16;
 
-/// How much is printed at once, in bytes (64 KiB).
+/// How much is printed at a time, in bytes (64 KiB).
 const PART_LEN: usize = 1 << 16;
 
-/// Prints a log with the names that are known. Bytes that are not UTF-8 become U+FFFD.
+/// Prints a log with the known names. Bytes that are not UTF-8 become U+FFFD.
 ///
-/// If the names take too much, the lines that follow are printed without, and the error says so.
+/// If the names exceed their maximum size, the lines that follow are printed without names, and the
+/// error says so.
 pub(super) fn print(info: &DebugInfo<'_>, files: &Files, log: &[u8]) -> Result<(), Failure> {
     let lookup = Lookup::new(info);
     let mut names = Names::new(MAX_NAMES_LEN);
@@ -50,7 +52,7 @@ pub(super) fn print(info: &DebugInfo<'_>, files: &Files, log: &[u8]) -> Result<(
     }
 }
 
-/// What goes to standard output, in large parts.
+/// Collects standard output, and writes it in large parts.
 struct Printed(String);
 
 impl Printed {
@@ -61,7 +63,7 @@ impl Printed {
         }
     }
 
-    /// A line of any length, which may take many times as much when it is made safe.
+    /// Prints a line of any length. Made safe, it may become many times as long.
     fn long_line(&mut self, line: &[u8]) {
         for chunk in line.utf8_chunks() {
             let mut rest = chunk.valid();
@@ -82,8 +84,8 @@ impl Printed {
     }
 }
 
-/// `  0: 0x1234 - <unknown>!<wasm function 7>`: an offset only where the image has an address map,
-/// as those of Wasmtime's own compiler do.
+/// ` 0: 0x1234 - <unknown>!<wasm function 7>`. The line has an offset only if the image has an
+/// address map, as images of Wasmtime's own compiler have.
 fn named_index(lookup: &Lookup<'_>, names: &mut Names, line: &str) -> Option<String> {
     let (before, rest) = line.split_once("<wasm function ")?;
     let (index, after) = rest.split_once('>')?;
@@ -117,7 +119,7 @@ fn named_index(lookup: &Lookup<'_>, names: &mut Names, line: &str) -> Option<Str
     Some(format!("{before}{}{after}", shown.join(" or ")))
 }
 
-/// `#3 0x7f… (/srv/app.cwasm+0x1234)`: of the artifact, or of its image in a store.
+/// `#3 0x7f… (/srv/app.cwasm+0x1234)`: in the artifact, or in its image in a store.
 fn named_offset(
     info: &DebugInfo<'_>,
     files: &Files,

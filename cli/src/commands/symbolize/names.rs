@@ -1,5 +1,5 @@
-//! The names that are printed, bounded: a debug file may be anyone's, and a short one can have one
-//! long name for every address and every line.
+//! Bounds on the names that are printed. A debug file is untrusted, and a short one can give the
+//! same long name to every address and every line.
 
 use edgec_compiler::{Function, Place};
 
@@ -7,23 +7,23 @@ use crate::bounds::excerpt;
 use crate::failure::{Exit, Failure};
 use crate::render::size;
 
-/// The longest name of a function that is printed, in bytes: what a debug file keeps of one. Rust's
-/// mangling repeats parts by reference, so that a hundred bytes can stand for a million.
+/// The maximum length of a function's name, in bytes, which is also what a debug file keeps. Rust's
+/// mangling repeats parts by reference, so a hundred bytes can stand for a million.
 const MAX_NAME_LEN: usize = 4096;
 
-/// The longest name of a core module that is printed, in bytes: it is printed with each of its
+/// The maximum length of a core module's name, in bytes: it is printed with each of the module's
 /// functions.
 const MAX_MODULE_LEN: usize = 256;
 
-/// Names of functions and places, as long as there is room for them.
+/// Names of functions and places, until they exceed their maximum size.
 pub(super) struct Names {
     most: usize,
-    /// How many bytes are left; none: there was no room for a name.
+    /// How many bytes are left. `None` after a name did not fit.
     left: Option<usize>,
 }
 
 impl Names {
-    /// Gives names of at most `most` bytes together.
+    /// Allows names of at most `most` bytes together.
     pub(super) fn new(most: usize) -> Self {
         Self {
             most,
@@ -31,19 +31,19 @@ impl Names {
         }
     }
 
-    /// Whether there was no room for a name.
+    /// Whether a name did not fit.
     pub(super) fn are_spent(&self) -> bool {
         self.left.is_none()
     }
 
-    /// The error if there was no room.
+    /// The error for names that did not fit.
     pub(super) fn failure(&self) -> Failure {
         let most = size(self.most as u64);
         let message = format!("the names take more than {most}; the rest is printed without names");
         Failure::new(Exit::Rejected, "names", message)
     }
 
-    /// What lies at a place; none: there is no room.
+    /// The text for a place. `None` if it does not fit.
     pub(super) fn place(&mut self, place: &Place<'_>) -> Option<String> {
         let mut text = format!("{} +{:#x}", self.function(&place.function)?, place.distance);
         if let Some(offset) = place.wasm_offset {
@@ -52,11 +52,11 @@ impl Names {
         Some(text)
     }
 
-    /// A function's name; none: there is no room.
+    /// A function's name. `None` if it does not fit.
     pub(super) fn function(&mut self, function: &Function<'_>) -> Option<String> {
         let left = self.left?;
         let text = name(function);
-        // A long name can stand for a short one, and has to be read.
+        // The short name may come from a long one, which must be read.
         let cost = text.len().max(function.name.map_or(0, str::len));
         self.left = left.checked_sub(cost);
         self.left.map(|_| text)
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn names_end_where_there_is_no_room() {
         let named = "f (core module 0, function 7)";
-        // Room for two, to the last byte.
+        // There is room for exactly two names.
         let mut names = Names::new(2 * named.len());
         for _ in 0..2 {
             assert_eq!(names.function(&function("f")).as_deref(), Some(named));

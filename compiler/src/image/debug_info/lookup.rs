@@ -1,5 +1,5 @@
-//! Finds functions by what a backtrace says about them. They are sorted once, because a trace has
-//! many lines.
+//! Finds functions for the lines of a backtrace. The functions are sorted once, because a backtrace
+//! has many lines.
 
 use wasmtime_environ::iterate_address_map;
 
@@ -8,14 +8,14 @@ use super::{DebugInfo, Function, parse_name};
 /// The functions of a debug file, by index and by offset of the WebAssembly.
 pub struct Lookup<'i> {
     info: &'i DebugInfo<'i>,
-    /// A function's index in its core module, and the symbol's place among the symbols.
+    /// A function's index in its core module, and the index of its symbol.
     indices: Vec<(u32, usize)>,
-    /// An offset in the WebAssembly, and the first one in the code that is made of it.
+    /// An offset in the WebAssembly, and the first offset in the code that was compiled from it.
     offsets: Vec<(u32, u32)>,
 }
 
 impl<'i> Lookup<'i> {
-    /// Sorts what there is.
+    /// Sorts the functions.
     pub fn new(info: &'i DebugInfo<'i>) -> Self {
         let functions = info.symbols.iter().enumerate();
         let mut indices: Vec<(u32, usize)> = functions
@@ -45,7 +45,7 @@ impl<'i> Lookup<'i> {
         symbols.map(move |symbol| info.function(symbol))
     }
 
-    /// How many functions [`Self::at_index`] gives; takes no longer for many.
+    /// How many functions [`Self::at_index`] returns. Takes the same time for any number.
     pub fn count_at_index(&self, index: u32) -> usize {
         self.same(index).len()
     }
@@ -56,7 +56,7 @@ impl<'i> Lookup<'i> {
         self.indices.get(begin..end).unwrap_or_default()
     }
 
-    /// The function that an offset of the WebAssembly lies in.
+    /// The function that contains an offset of the WebAssembly.
     pub fn at_wasm_offset(&self, offset: u32) -> Option<Function<'i>> {
         let found = self
             .offsets
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(lookup.count_at_index(2), 0);
         assert_eq!(lookup.at_index(2).count(), 0);
         assert_eq!(lookup.at_index(4).count(), 0);
-        // There is no address map.
+        // This file has no address map.
         assert_eq!(lookup.at_wasm_offset(0), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Reading a debug file: one spelling, as for everything that edgec writes.
+//! Reads debug files. A debug file has only one spelling, as everything that edgec writes.
 
 use object::LittleEndian as LE;
 use object::elf::{
@@ -16,10 +16,10 @@ pub enum DebugError {
     /// A structure does not parse, or edgec would write it differently.
     #[error("not a debug file of edgec: {what}")]
     Malformed {
-        /// What was read when it failed.
+        /// The part that was read when it failed.
         what: &'static str,
     },
-    /// Everything can be read, and would be written otherwise.
+    /// Everything can be read, but edgec would write it differently.
     #[error("not a debug file of edgec: another program wrote or changed it")]
     Spelling,
 }
@@ -29,8 +29,8 @@ fn malformed(what: &'static str) -> DebugError {
 }
 
 impl DebugInfo<'_> {
-    /// Whether a file begins like a debug file, which may be damaged. A debug file has the build ID
-    /// right after the header, where other files have segments. Looks at the first 80 bytes.
+    /// Whether a file begins like a debug file. It may be damaged. A debug file has the build ID
+    /// right after the header, where other files have segments. Examines the first 80 bytes.
     pub fn begins(file: &[u8]) -> bool {
         let note = file.get(size_of::<FileHeader64<LE>>()..);
         file.starts_with(&ELFMAG) && note.is_some_and(|note| note.starts_with(&NOTE_HEAD))
@@ -42,7 +42,7 @@ impl<'a> DebugInfo<'a> {
     ///
     /// # Errors
     ///
-    /// [`DebugError`] for every file but those that [`DebugInfo::write`] gives.
+    /// [`DebugError`] for every file that [`DebugInfo::write`] cannot have written.
     pub fn read(file: &'a [u8]) -> Result<Self, DebugError> {
         let header = FileHeader64::<LE>::parse(file).map_err(|_| malformed("file header"))?;
         let machine = header.e_machine.get(LE);
@@ -81,25 +81,25 @@ impl<'a> DebugInfo<'a> {
         }
     }
 
-    /// Enters the names of modules, and the functions.
+    /// Adds the names of modules, and the functions.
     fn name(&mut self, symbols: &[Sym64<LE>], mut strings: &'a str) -> Result<(), DebugError> {
         let (begin, length) = self.text;
         let text_end = begin.checked_add(length);
         let text_end = text_end.ok_or_else(|| malformed(SECTIONS[1]))?;
         let mut end = begin;
         for symbol in symbols.iter().skip(1) {
-            // The names follow each other as the symbols do: that they are where the symbols
-            // say is in the spelling.
+            // The names have the same order as the symbols. The check of the spelling covers the
+            // places that the symbols state.
             let name = strings.split_once('\0');
             let (name, rest) = name.ok_or_else(|| malformed("symbol name"))?;
-            // A module's or a function's name, and the engine's in front.
+            // The name of a module or a function, after the engine's name.
             if name.len() > MAX_NAME_LEN + 64 {
                 return Err(malformed("symbol name"));
             }
             strings = rest;
             match symbol.st_info & 0xf {
                 STT_FILE if self.symbols.is_empty() => {
-                    // By number: look-ups halve the list.
+                    // Sorted by number, because lookups use binary search.
                     let module = parse_module_name(name).filter(|(number, _)| {
                         let last = self.modules.last();
                         last.is_none_or(|(last, _)| last < number)
@@ -154,7 +154,8 @@ mod tests {
         for at in 0..file.len() {
             let mut changed = file.clone();
             changed[at] ^= 1;
-            // The build id, names, numbers: another debug file. Never this one, and never a panic.
+            // A changed build id, name or number gives another debug file. It never gives this one,
+            // and never a panic.
             assert_ne!(DebugInfo::read(&changed), Ok(sample()), "{at}");
         }
         let longer = [&file[..], &[0]].concat();

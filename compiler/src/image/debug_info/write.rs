@@ -14,7 +14,7 @@ use crate::image::elf::{append, section};
 
 pub(super) const BUILD_ID: &str = ".note.gnu.build-id";
 pub(super) const ADDRESS_MAP: &str = ".wasmtime.addrmap";
-/// The sections, in their order.
+/// The sections, in order.
 pub(super) const SECTIONS: [&str; 6] = [
     BUILD_ID,
     ".text",
@@ -25,7 +25,7 @@ pub(super) const SECTIONS: [&str; 6] = [
 ];
 const TEXT_INDEX: u16 = 2;
 const STRINGS_INDEX: u32 = 5;
-/// Length of the name, length of the id, type; the name.
+/// The length of the name, the length of the id, and the type; then the name.
 pub(super) const NOTE_HEAD: [u8; 16] = {
     let [a, b, c, d] = NT_GNU_BUILD_ID.to_le_bytes();
     [4, 0, 0, 0, 32, 0, 0, 0, a, b, c, d, b'G', b'N', b'U', 0]
@@ -70,7 +70,7 @@ impl DebugInfo<'_> {
                 ".symtab" => {
                     entry.sh_link.set(LE, STRINGS_INDEX);
                     entry.sh_entsize.set(LE, size_of::<Sym64<LE>>() as u64);
-                    // All of them are local.
+                    // All symbols are local.
                     let count = u32::try_from(symbols.len()).unwrap_or(u32::MAX);
                     entry.sh_info.set(LE, count);
                 }
@@ -88,13 +88,13 @@ impl DebugInfo<'_> {
         out
     }
 
-    /// The symbols, and the strings that they name.
+    /// The symbols, and the strings that they refer to.
     fn symbol_table(&self) -> (Vec<Sym64<LE>>, Vec<u8>) {
         let mut strings = vec![0];
         let mut symbols = vec![symbol(0, 0, 0, 0, 0)];
         for (module, name) in &self.modules {
             let name = append(&mut strings, &format!("wasm[{module}]::{name}"));
-            // Of no section (`SHN_ABS`), as the names of source files are.
+            // A symbol without a section (`SHN_ABS`), as for the names of source files.
             symbols.push(symbol(name, STT_FILE, 0xfff1, 0, 0));
         }
         for known in &self.symbols {

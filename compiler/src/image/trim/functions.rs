@@ -1,4 +1,4 @@
-//! The engine's table of functions, cut.
+//! The engine's table of functions, and how it is cut.
 
 use std::ops::Range;
 
@@ -7,16 +7,17 @@ use wasmtime_environ::{FuncKey, FuncKeyIndex, FuncKeyNamespace};
 
 use super::TrimError;
 
-/// Namespaces from here on are of other functions than those of core modules: the kind stands in
-/// the upper bits, which are 0 for these, and the module in the lower ones (`wasmtime-environ` 48,
-/// `key.rs`).
+/// Namespaces from this number on belong to other kinds of functions than those of core modules.
+/// The upper bits have the kind, which is 0 for functions of core modules, and the lower bits have
+/// the module (`wasmtime-environ` 48, `key.rs`).
 const OTHER_KINDS: u32 = 1 << 28;
 
 /// The engine's table of functions (`CompiledFunctionsTable`, whose fields are private).
 ///
-/// A namespace is a kind of function, and the module where there is one. Its rows begin in
-/// `locations` at the entry of `starts` and end where the next one's begin. In some a row's
-/// number is the function's, with gaps; in the others `sparse` has the numbers.
+/// A namespace is a kind of function, together with the module if the kind has one. Its rows begin
+/// in `locations` at its entry of `starts`, and end where the next namespace begins. In some
+/// namespaces, a row's number is the function's number, so rows may be empty. In the others,
+/// `sparse` has the functions' numbers.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Table {
     namespaces: Vec<FuncKeyNamespace>,
@@ -30,7 +31,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The ends of a list's parts.
+    /// The range of one namespace in a list.
     fn part(starts: &[u32], namespace: usize, len: usize) -> Option<Range<usize>> {
         let start = usize::try_from(*starts.get(namespace)?).ok()?;
         let end = match starts.get(namespace.checked_add(1)?) {
@@ -40,9 +41,9 @@ impl Table {
         (start <= end && end <= len).then_some(start..end)
     }
 
-    /// Cuts a namespace of functions with source places down to `kept` rows, and forgets the
-    /// places. A namespace that is left without rows goes, so that a look-up by place never
-    /// takes it for the one that begins there.
+    /// Cuts a namespace of functions with source places down to `kept` rows, and removes the
+    /// places. A namespace without rows is removed, so that a lookup by place never confuses it
+    /// with the namespace that begins at the same place.
     pub(super) fn cut(
         &mut self,
         namespace: FuncKeyNamespace,
@@ -65,7 +66,7 @@ impl Table {
         let cut = rows.len() - kept;
         self.locations.drain(rows.start + kept..rows.end);
         self.sources.drain(sources.start + kept..sources.end);
-        // Read only by a backtrace, which expects that there is one.
+        // Only a backtrace reads the place, and it expects one to exist.
         if let Some(places) = self.sources.get_mut(sources.start..sources.start + kept) {
             places.fill(0);
         }
@@ -84,8 +85,9 @@ impl Table {
         Ok(())
     }
 
-    /// The functions of core modules: number of the module, number among the functions that it
-    /// defines, and where in the code it begins and how long it is. What cannot be is left out.
+    /// The functions of core modules: the number of the module, the function's number among those
+    /// that the module defines, its start in the code, and its length. Impossible rows are left
+    /// out.
     pub(crate) fn defined(&self) -> Vec<(u32, u32, u32, u32)> {
         let mut functions = Vec::new();
         for (at, namespace) in self.namespaces.iter().enumerate() {
@@ -104,8 +106,8 @@ impl Table {
         functions
     }
 
-    /// Where the engine enters the code, sorted: the beginning of every function of any kind that
-    /// is there.
+    /// The places where the engine enters the code, sorted: the start of every function of any
+    /// kind.
     pub(crate) fn entries(&self) -> Vec<u32> {
         let there = self.locations.iter().filter(|(_, size)| *size > 0);
         let mut entries: Vec<u32> = there.map(|(start, _)| *start).collect();
@@ -114,7 +116,7 @@ impl Table {
         entries
     }
 
-    /// Every key that the table has a row for.
+    /// Every key that has a row in the table.
     pub(super) fn keys(&self) -> Option<Vec<FuncKey>> {
         let mut keys = Vec::new();
         for (at, namespace) in self.namespaces.iter().enumerate() {

@@ -1,9 +1,10 @@
-//! The names of what core modules import and export.
+//! Removes the names of what core modules import and export.
 //!
-//! When the engine compiles, it resolves what core modules inside a component take from each other.
-//! From then on it goes by index (`wasmtime-environ` 48, `component/dfg.rs`, `ExportItem::Index`;
-//! `wasmtime` 48, `component/instance.rs`, `build_imports`). It needs the names of modules that the
-//! component exports, whose instances a host makes, and of core modules outside of components.
+//! When the engine compiles, it resolves the imports and exports between the core modules of a
+//! component. From then on it uses indices (`wasmtime-environ` 48, `component/dfg.rs`,
+//! `ExportItem::Index`; `wasmtime` 48, `component/instance.rs`, `build_imports`). It needs the
+//! names only of two kinds of modules: those that a component exports, because a host instantiates
+//! them, and core modules outside of components.
 
 use postcard::{from_bytes, to_allocvec};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use wasmtime_environ::{EntityIndex, Module};
 
 use super::convert;
 
-/// `Initializer`, with the numbers of its strings, which count from 1.
+/// The engine's type `Initializer`, with its strings as numbers, which count from 1.
 #[derive(Serialize, Deserialize)]
 enum Initializer {
     Import {
@@ -21,7 +22,7 @@ enum Initializer {
     },
 }
 
-/// Calls every import by the empty name, and forgets what is exported under which name.
+/// Gives every import the empty name, and removes the names of exports.
 pub(super) fn drop_names(module: &mut Module) -> Result<(), postcard::Error> {
     let mut imports: Vec<Initializer> = convert(&module.initializers)?;
     for Initializer::Import { name, field, .. } in &mut imports {
@@ -31,13 +32,13 @@ pub(super) fn drop_names(module: &mut Module) -> Result<(), postcard::Error> {
     let names: &[&str] = if imports.is_empty() { &[] } else { &[""] };
     module.strings = convert(&names)?;
     let exports: Vec<(u32, EntityIndex)> = Vec::new();
-    // A map is encoded as its pairs are.
+    // A map has the same encoding as its pairs.
     module.exports = convert(&exports)?;
     module.name = None;
     Ok(())
 }
 
-/// Puts the names back; false when the imports are not what they were.
+/// Restores the names. Returns `false` if the imports differ.
 pub(super) fn restore(new: &mut Module, old: &mut Module) -> Result<bool, postcard::Error> {
     let imports = |module: &Module| -> Result<Vec<u8>, postcard::Error> {
         let imports: Vec<Initializer> = from_bytes(&to_allocvec(&module.initializers)?)?;

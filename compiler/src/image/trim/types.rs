@@ -1,9 +1,9 @@
-//! Types of modules, components and instances that nothing can ask for.
+//! Removes types of modules, components and instances that nothing can ask for.
 //!
-//! A component's metadata describe everything that it is made of: the core modules with each import
-//! and export, nested components, and instances that only they have. A host sees what is reached
-//! from the component's own type, its imports and its exports. The other entries become empty. They
-//! stay, since entries go by number.
+//! A component's metadata describe all of its parts: the core modules with each import and export,
+//! nested components, and internal instances. A host sees only what can be reached from the
+//! component's own type, its imports and its exports. The other entries become empty. They are not
+//! removed, because entries are found by number.
 //!
 //! Source: `wasmtime-environ` 48, `component/types.rs`; `wasmtime` 48,
 //! `component/{matching,types,linker}.rs`.
@@ -26,7 +26,7 @@ struct Head {
     instances: PrimaryMap<TypeComponentInstanceIndex, TypeComponentInstance>,
 }
 
-/// What is reached.
+/// The entries that can be reached.
 #[derive(Default, PartialEq, Eq)]
 struct Reached {
     modules: BTreeSet<TypeModuleIndex>,
@@ -34,7 +34,7 @@ struct Reached {
     instances: BTreeSet<TypeComponentInstanceIndex>,
 }
 
-/// The core modules that a component exports as such.
+/// The core modules that a component exports as modules.
 pub(super) fn exported_modules(artifacts: &ComponentArtifacts) -> BTreeSet<StaticModuleIndex> {
     let exports = artifacts.info.component.export_items.values();
     let modules = exports.filter_map(|export| match export {
@@ -44,7 +44,7 @@ pub(super) fn exported_modules(artifacts: &ComponentArtifacts) -> BTreeSet<Stati
     modules.collect()
 }
 
-/// Empties what is not reached.
+/// Empties the entries that cannot be reached.
 pub(super) fn trim(artifacts: &mut ComponentArtifacts) -> Result<(), postcard::Error> {
     let (mut head, rest) = taken_apart(&artifacts.types)?;
     let reached = Reached::from(artifacts, &head);
@@ -71,7 +71,7 @@ pub(super) fn trim(artifacts: &mut ComponentArtifacts) -> Result<(), postcard::E
     Ok(())
 }
 
-/// Puts the types back; false when one is missing that is reached.
+/// Restores the types. Returns `false` if an entry that can be reached is missing.
 pub(super) fn restore(
     new: &mut ComponentArtifacts,
     old: &mut ComponentArtifacts,
@@ -79,7 +79,7 @@ pub(super) fn restore(
     let (old_head, old_rest) = taken_apart(&old.types)?;
     let (new_head, new_rest) = taken_apart(&new.types)?;
     let reached = Reached::from(old, &old_head);
-    // A walk through what is left comes as far as before.
+    // A walk through the remaining entries reaches the same entries as before.
     let same = old_rest == new_rest
         && Reached::from(new, &new_head) == reached
         && agree(&old_head.modules, &new_head.modules, &reached.modules)?
@@ -99,7 +99,7 @@ fn taken_apart(types: &ComponentTypes) -> Result<(Head, Vec<u8>), postcard::Erro
     Ok((head, rest.to_vec()))
 }
 
-/// Whether all entries are there, and those in `reached` are what they were.
+/// Whether both lists have the same length, and the same entries in `reached`.
 fn agree<K: EntityRef + Ord, V: Serialize>(
     old: &PrimaryMap<K, V>,
     new: &PrimaryMap<K, V>,
@@ -144,7 +144,7 @@ impl Reached {
                         next.extend(instance.exports.values().map(|it| it.ty));
                     }
                 }
-                // These have no modules, components or instances in them.
+                // These contain no modules, components or instances.
                 TypeDef::Component(_)
                 | TypeDef::ComponentInstance(_)
                 | TypeDef::ComponentFunc(_)

@@ -1,11 +1,11 @@
 //! The sizes of types.
 
-/// A type, or something of that type.
+/// A type, or an item of that type.
 #[derive(Clone, Copy)]
 pub(super) struct Type {
-    /// How many parts it has, with those of all that it refers to.
+    /// How many parts it has, including the parts of all types that it refers to.
     pub(super) parts: u64,
-    /// What it exports: the number of the list.
+    /// The number of its list of exports.
     pub(super) exports: Option<usize>,
 }
 
@@ -26,5 +26,6 @@ impl Default for Type {
 
 pub(super) const SIMPLE: Type = Type::of(1);
 
-/// Each use makes a new resource, and rewrites what refers to it. That takes as long as many parts.
+/// Each use creates a new resource, and rewrites everything that refers to it. This takes as long
+/// as ten parts.
 pub(super) const RESOURCE: Type = Type::of(10);

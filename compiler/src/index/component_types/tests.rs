@@ -1,10 +1,10 @@
-//! Types by their parts, by their uses and by their depth.
+//! The parts, uses and depth of types.
 
 use wasmparser::{Encoding, Parser};
 
 use super::*;
 
-/// The parts that are walked for the sections of a component.
+/// How many parts are walked for the sections of a component.
 fn used(wasm: &[u8]) -> u64 {
     let mut types = ComponentTypes::default();
     let mut used = 0;
@@ -56,7 +56,7 @@ fn a_type_has_the_parts_of_all_that_it_refers_to() {
             false => "func",
         };
         let (import, more) = match kind {
-            // What the type exports is used as well.
+            // The exports of the type are used as well.
             "instance" => ("(import \"i\" (instance (type $t)))".to_owned(), 10 + 2),
             _ => ("(import \"i\" (func (param \"p\" $t)))".to_owned(), 1),
         };
@@ -118,7 +118,7 @@ fn canonical_functions_use_what_they_pass() {
     }
 }
 
-/// A component with so many instance types in each other.
+/// A component with this many nested instance types.
 fn nested(depth: usize) -> Vec<u8> {
     let types = [
         &[0x01_u8][..],

@@ -1,5 +1,5 @@
-//! A component, as far as the engine's inlining depends on it: what each component in it does when
-//! it is instantiated, and what it captures of those around it.
+//! Reads the parts of a component that the engine's inlining depends on: what each component in it
+//! does at instantiation, and what it captures from outer components.
 //!
 //! Source: component model, `Binary.md`; wasmtime-environ 48, `component/translate.rs`,
 //! `LexicalScope`.
@@ -12,7 +12,7 @@ use wasmparser::{
 use super::MAX_COPIES;
 use crate::index::spaces::Sort;
 
-/// What can have something in it that is copied too.
+/// The kinds of items that are copied with their contents.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Instance,
@@ -21,7 +21,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The index space that something of this kind is in, if that is followed.
+    /// The index space for items of this kind, if that index space is followed.
     pub(super) fn sort(self) -> Option<Sort> {
         match self {
             Self::Instance => Some(Sort::Instance),
@@ -51,31 +51,31 @@ pub(super) struct Definition<'a> {
     pub(super) exports: Vec<Named<'a>>,
 }
 
-/// What a component does when it is instantiated.
+/// What a component does at instantiation.
 pub(super) enum Entry<'a> {
-    /// It takes an argument.
+    /// Takes an argument.
     Import(&'a str, Kind),
-    /// It adds what is in an index space already.
+    /// Adds an existing entry again.
     Again(Kind, u32),
-    /// It adds a component that it has captured.
+    /// Adds a component that it has captured.
     Captured(usize),
-    /// It adds what an instance exports.
+    /// Adds an export of an instance.
     Exported(u32, &'a str, Kind),
-    /// It adds a component, which captures these.
+    /// Adds a component, which captures these items.
     Define(usize, Vec<Capture>),
     Instantiate(u32, Vec<Named<'a>>),
-    /// It makes an instance of what it has.
+    /// Makes an instance from existing entries.
     Group(Vec<Named<'a>>),
-    /// So many entries in which nothing is copied.
+    /// Adds this many entries for which nothing is copied.
     Others(u32),
 }
 
-/// What a component captures of the one around it.
+/// What a component captures from the component around it.
 #[derive(Clone, Copy)]
 pub(super) enum Capture {
     /// A component, by its index.
     Component(u32),
-    /// What that one has captured itself.
+    /// An item that the outer component itself has captured.
     Captured(usize),
     Other,
 }
@@ -99,7 +99,7 @@ impl Captures {
     }
 }
 
-/// All components, the outermost last. `None` when they cannot be read, or capture too much.
+/// All components, the outermost last. `None` if they cannot be read, or capture too much.
 pub(super) fn read<'a>(component: &'a [u8], all: &mut Captures) -> Option<Vec<Definition<'a>>> {
     let mut done = Vec::new();
     let mut open: Vec<Level<'_>> = Vec::new();
@@ -173,7 +173,7 @@ fn read_alias<'a>(
     Some(())
 }
 
-/// Each component between the one that has something and the one that wants it captures it.
+/// Each component between the owner and the user of an item captures it.
 fn capture(
     open: &mut [Level<'_>],
     count: u32,

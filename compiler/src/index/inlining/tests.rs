@@ -1,13 +1,13 @@
-//! Programs that double what is copied, and programs that do not.
+//! Programs that double the copies, and programs that do not.
 
 use super::*;
 use crate::{ValidateError, validate};
 
-/// The answer about a valid component.
+/// The result for a valid component.
 fn answer(text: &str) -> Result<(), String> {
     let wasm = wat::parse_str(text).unwrap();
     let short = check(&wasm).map_err(|beyond| beyond.message);
-    // What is within the limits is no work for the engine either.
+    // If a program is within the limits, the engine has little work too.
     match (validate(wasm), &short) {
         (Ok(_), Ok(())) => {}
         (Err(ValidateError::Limit { message, .. }), Err(limit)) if message == *limit => {}
@@ -25,7 +25,7 @@ fn refused(text: &str, says: &str) {
     assert!(error.contains(says), "{error}");
 }
 
-/// Each instance has the one before in it twice.
+/// Each instance contains the one before twice.
 fn doubled_arguments(levels: usize) -> String {
     let instances = numbered(levels, |at| {
         format!(
@@ -79,7 +79,7 @@ fn captures_that_pass_many_components() {
     );
 }
 
-/// Each component is instantiated twice by one that does not know it.
+/// Each component is instantiated twice, by a component that receives it as an argument.
 fn doubled_by_another(levels: usize) -> String {
     let components = numbered(levels, |at| {
         format!(
@@ -104,7 +104,8 @@ fn instances_that_a_component_makes_of_its_argument() {
 
 #[test]
 fn what_is_passed_on_is_followed() {
-    // An alias of an instance in an instance, of a component in an instance, and an export.
+    // An alias of an instance inside an instance, an alias of a component inside an instance, and
+    // an export.
     let inner = "(component $c) (instance $i (export \"a\" (component $c)))";
     let text = format!(
         "(component {inner} (instance $j (export \"i\" (instance $i))) \
@@ -115,7 +116,7 @@ fn what_is_passed_on_is_followed() {
     let wasm = wat::parse_str(&text).unwrap();
     let definitions = read(&wasm, &mut Captures::default()).unwrap();
     assert_eq!(definitions.len(), 2);
-    // What the host gives has no parts that are copied.
+    // Items of the host have no parts that are copied.
     answer(
         "(component (import \"i\" (instance $i (export \"j\" (instance (export \"f\" (func)))))) \
          (alias export $i \"j\" (instance $j)) (component $c (import \"j\" (instance))) \

@@ -1,4 +1,4 @@
-//! What core modules become, and the errors.
+//! The kinds that core modules become, and the errors.
 
 use super::*;
 
@@ -50,7 +50,7 @@ fn the_choice_decides_where_both_fit() {
     assert_eq!(component.choice, None);
 }
 
-/// A component that the user asks for is made, and what it lacks is reported.
+/// If the user asks for a component, it is made, and its differences are reported.
 #[test]
 fn a_component_that_is_asked_for_may_lack_exit_codes() {
     let exits = COMMAND
@@ -69,7 +69,7 @@ fn a_component_that_is_asked_for_may_lack_exit_codes() {
     assert_eq!(asked.component.kind(), Kind::Component);
     let lacks = asked.choice.unwrap().lacks.unwrap();
     assert_eq!(lacks.obstacles(), [Obstacle::ExitCode]);
-    // A component has exit codes 0 and 1, so those are not an obstacle.
+    // A component has exit codes 0 and 1, so these are not an obstacle.
     let exits = adapted(&exits.replace("10", "1"), KindChoice::Auto).unwrap();
     assert_eq!(exits.component.kind(), Kind::Component);
 }
@@ -154,8 +154,8 @@ fn component_types_do_not_make_room_for_an_adapter() {
     }
 }
 
-/// The component that is asked for may have an allocator that is not proved, and may import
-/// functions that the adapter answers differently. All of this is reported.
+/// If the user asks for a component, its allocator may be unproved, and it may import functions
+/// that the adapter answers differently. All of this is reported.
 #[test]
 fn what_a_component_lacks_is_listed() {
     let text = COMMAND.replace(
@@ -177,7 +177,7 @@ fn what_a_component_lacks_is_listed() {
     }
 }
 
-/// A module that cannot become a component may need more of a host than WASI preview 1.
+/// A module that cannot become a component may need more from a host than WASI preview 1.
 #[test]
 fn what_a_refused_module_needs_of_a_host() {
     let exit = r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#;
@@ -253,13 +253,13 @@ fn each_error_has_a_case() {
         error(&nothing, KindChoice::Auto),
         AdaptError::NoExports
     ));
-    // What the module lacks of its types is named, with what the encoder was about.
+    // The error names what the module lacks of its types, and what the encoder was doing.
     let lacks = with_types(ANSWERS, "");
     let AdaptError::Encode { reason } = error(&lacks, KindChoice::Auto) else {
         panic!("it has no `answer`");
     };
     assert!(reason.contains("answer"), "{reason}");
-    // The encoder makes components of types that edgec does not support.
+    // The encoder accepts types that edgec does not support.
     let list = with_types(
         r#"(type $list (list u8 4)) (type $f (func (result $list)))
             (export "answer" (func (type $f)))"#,

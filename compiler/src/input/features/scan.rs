@@ -1,6 +1,6 @@
-//! The features that function bodies use, as far as their operators and types tell.
+//! Finds the features that function bodies use, as far as their operators and types show them.
 //!
-//! A scan is quicker than validation, and may miss a use: some operators belong to one proposal or
+//! A scan is faster than validation, and may miss a use. Some operators belong to one proposal or
 //! to another, depending on the types around them.
 
 use wasmparser::{
@@ -36,7 +36,7 @@ fn scan_body(body: &FunctionBody<'_>) -> Result<WasmFeatures> {
     Ok(used)
 }
 
-/// Features of an operator's immediates, which its proposal does not tell.
+/// The features of an operator's immediates, which the operator's proposal does not show.
 fn of_immediates(operator: &Operator<'_>) -> WasmFeatures {
     match operator {
         Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
@@ -101,7 +101,7 @@ macro_rules! define_proposal {
         pub(crate) fn proposal(operator: &Operator<'_>) -> WasmFeatures {
             match operator {
                 $(Operator::$operator { .. } => feature!($proposal),)*
-                // The enum is `non_exhaustive`; the table is generated with it.
+                // The enum is `non_exhaustive`; the table is generated together with it.
                 _ => SUPPORTED,
             }
         }
@@ -145,7 +145,7 @@ macro_rules! feature {
     (gc) => {
         WasmFeatures::GC.union(WasmFeatures::GC_TYPES)
     };
-    // Not supported: a valid program has none of these.
+    // Not supported: no valid program has one of these.
     ($other:ident) => {
         WasmFeatures::empty()
     };

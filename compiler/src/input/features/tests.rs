@@ -1,4 +1,4 @@
-//! The short ways to the used set, held against the long ones.
+//! The fast ways to the used set have the same results as the slow ones.
 
 use std::cell::Cell;
 use std::fs;
@@ -30,7 +30,7 @@ fn the_used_set_is_small() {
     check("(component)", &["component_model"]);
 }
 
-/// What needs a feature, alone or beside others, nearly always outside of code.
+/// Fragments that need a feature, alone or together with others, nearly always outside of code.
 const FRAGMENTS: [&str; 14] = [
     r#"(global (export "g") (mut i32) (i32.const 0))"#,
     "(type (func (result i32 i32)))",
@@ -40,7 +40,7 @@ const FRAGMENTS: [&str; 14] = [
     "(table 1 funcref)",
     "(table 1 externref)",
     "(type (struct (field i32)))",
-    // Function references or garbage collection: one of them is enough.
+    // Function references or garbage collection: one of the two is enough.
     "(type $t (func)) (global (ref null $t) (ref.null $t))",
     "(tag)",
     "(type (func (param v128)))",
@@ -53,7 +53,7 @@ fn valid(wasm: &[u8], features: WasmFeatures) -> bool {
     walk::is_valid(wasm, features)
 }
 
-/// What [`smallest`] is to find, by asking about every feature.
+/// The expected result of [`smallest`], found by validating without every single feature.
 fn shrink(keep: WasmFeatures, holds: impl Fn(WasmFeatures) -> bool) -> WasmFeatures {
     let start = SUPPORTED.union(keep);
     assert!(holds(start));
@@ -69,8 +69,8 @@ fn shrink(keep: WasmFeatures, holds: impl Fn(WasmFeatures) -> bool) -> WasmFeatu
         })
 }
 
-/// Checks that both short ways to the used set end where the long ways do. Returns how often
-/// the program was validated to its end.
+/// Checks that both fast ways to the used set have the same results as the slow ones. Returns how
+/// often the program was validated to its end.
 fn is_exact(wasm: &[u8], what: &str) -> usize {
     let in_code = ALWAYS | scan_code(wasm).unwrap();
     let passed = Cell::new(0);
@@ -104,8 +104,8 @@ fn the_short_way_to_the_used_set_ends_where_the_long_way_does() {
             format!("(component (core module {module}))"),
         ] {
             let wasm = wat::parse_str(&text).unwrap();
-            // The validator always says what it misses, so no validation passes but the one
-            // that is needed, and seldom one that finds a feature replaceable.
+            // The validator always says which feature is missing. So the one necessary validation
+            // succeeds, and seldom one that shows that a feature can be replaced.
             let passed = is_exact(&wasm, &text);
             assert!((1..=2).contains(&passed), "{passed}: {text}");
         }
@@ -140,7 +140,7 @@ fn so_it_does_for_whole_programs() {
          (func (result (ref null $a)) (ref.null $b)))",
         "(module (rec (type $a (struct (field (ref null $b)))) (type $b (array (mut i8)))) \
          (global (ref null $a) (ref.null $a)))",
-        // Neither the table nor the code alone tells which proposal its references are of.
+        // Neither the table nor the code alone shows which proposal its references belong to.
         "(module (type $t (func)) (table 1 (ref null $t)) \
          (func (param (ref null $t)) (call_ref $t (local.get 0))))",
         "(module (tag $e (param i32)) (func (throw $e (i32.const 0))))",

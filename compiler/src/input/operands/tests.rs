@@ -1,18 +1,18 @@
-//! Operands by what comparing them costs.
+//! The cost of comparing operands.
 
 use wasmparser::Parser;
 
 use super::*;
 use crate::validate;
 
-/// A chain of types, each with one supertype more than the one before, the last with `depth`.
+/// A chain of types. Each has one more supertype than the one before, and the last one has `depth`.
 fn chain(depth: usize) -> String {
     let types = (1..=depth).map(|at| format!("(type $t{at} (sub $t{} (struct)))", at - 1));
     format!("(type $t0 (sub (struct))){}", types.collect::<String>())
 }
 
-/// A module with a jump table of so many targets. Each takes `length` references to a type of
-/// which the operands are subtypes, `depth` levels down.
+/// A module with a jump table of this many targets. Each target takes `length` references to a
+/// type. The operands are subtypes of it, `depth` levels down.
 pub(crate) fn jumps(length: usize, depth: usize, targets: usize) -> Vec<u8> {
     let results = "(ref null $t0)".repeat(length);
     let operands = format!("(ref.null $t{depth})").repeat(length);
@@ -41,7 +41,7 @@ fn steps_of(text: &str) -> u64 {
 
 #[test]
 fn a_jump_table_costs_its_targets_times_operands_times_supertypes() {
-    // The default target is one too, and the function ends with the same list.
+    // The default target counts too, and the function ends with the same list.
     assert_eq!(steps(&jumps(1000, 63, 99)), 101 * (1000 + 1000 * 63));
     assert_eq!(steps(&jumps(129, 0, 99)), 101 * 129);
     // Short lists are not counted.
@@ -73,7 +73,7 @@ fn every_way_to_take_many_operands_is_counted() {
         // `$f` itself begins with the list.
         assert_eq!(steps_of(&text), 200 + 200, "{code}");
     }
-    // The length of an array needs no long list.
+    // The length of an array counts even without a long list.
     let wasm = |length: u32| {
         let text = "(module (type $a (array i32)) (func unreachable array.new_fixed $a";
         wat::parse_str(format!("{text} {length} drop))")).unwrap()
@@ -119,7 +119,7 @@ fn every_way_to_put_many_operands_onto_the_stack_is_counted() {
     ] {
         assert_eq!(steps_of(&text), 200, "{text}");
     }
-    // Without a long list none of it is read.
+    // Without a long list, the code is not read.
     let text = "(module (type $f (func (result i32 i32))) (func $f (type $f) unreachable) \
                 (func call $f drop drop))";
     assert_eq!(steps_of(text), 0);

@@ -1,15 +1,16 @@
 //! Recognizes known allocators among the functions that ask for the memory's size or for more
 //! memory.
 //!
-//! It recognizes them by parts of their code, since compilers inline and arrange the rest in many
-//! ways. So this is not a proof: a program with the same parts may still use what `memory.size` or
-//! `memory.grow(0)` returned. A component of such a program is made only with a warning.
+//! It recognizes them by parts of their code, because compilers inline and arrange the rest in many
+//! ways. So this is no proof: a program with the same parts may still use the result of
+//! `memory.size` or `memory.grow(0)`. A component of such a program is made only with a warning.
 //!
-//! `sbrk` is recognized by its code. A caller may use its result well or badly, so the callers are
-//! checked too. They must be the seven calls in `sys_alloc` of `dlmalloc`, each with what the
-//! source does with the result. `sys_alloc` compares what it gets with the end of its memory. If
-//! the new memory does not continue the old, `sys_alloc` makes a new segment of it. Before wasi-sdk
-//! 20 there is an eighth call, which takes everything up to the end of the memory at the start.
+//! `sbrk` is recognized by its code. A caller may use its result in a good or bad way, so the
+//! callers are checked too. They must be the seven calls in `sys_alloc` of `dlmalloc`, each with
+//! the source's use of the result. `sys_alloc` compares the new memory with the end of its own
+//! memory. If they are not adjacent, `sys_alloc` makes a new segment of the new memory. Before
+//! wasi-sdk 20 there is an eighth call, which takes everything up to the end of the memory at the
+//! start.
 //!
 //! Zig's allocator grows the memory in two places: for big blocks, which go to the caller, and for
 //! pages, which it divides.
@@ -72,7 +73,7 @@ fn obstacle(asker: &Asker, facts: &Facts<'_>) -> Obstacle {
     }
 }
 
-/// The operators of a function, as words. Operators that no pattern has are empty words.
+/// The operators of a function, as words. Operators that occur in no pattern are empty words.
 fn words(body: &FunctionBody<'_>) -> Option<Vec<String>> {
     let operators = body.get_operators_reader().ok()?;
     let words = operators
@@ -123,8 +124,8 @@ fn word(operator: &Operator<'_>) -> String {
     known.to_owned()
 }
 
-/// Whether code begins with the words of a pattern. In it, `*` stands for any number. `$a` stands
-/// for any number, but for the same number wherever `$a` stands. `a|b` is either word.
+/// Whether code begins with the words of a pattern. In the pattern, `*` stands for any number. `$a`
+/// also stands for any number, but for the same one in all places. `a|b` stands for either word.
 fn begins(code: &[String], pattern: &str) -> bool {
     let mut known: Vec<(&str, &str)> = Vec::new();
     let mut code = code.iter();
@@ -170,7 +171,7 @@ fn is_sbrk(code: &[String]) -> bool {
     code.len() == SBRK.split(';').count() && begins(code, SBRK)
 }
 
-/// Both use the address of the pages that `memory.grow` returned, or end if it failed.
+/// Both uses take the address of the pages that `memory.grow` returned, or end if it failed.
 const ZIG: [&str; 2] = [
     "const 0; get *; grow; tee $p; const 16; shl; get $p; const -1; eq; select; return",
     "const 1; grow; tee $p; const 1; add; const 2; lt_u; br_if *; get $p; const 16; shl; set *; end; \
@@ -188,13 +189,14 @@ fn is_zig(code: &[String]) -> bool {
     asks.count() == ZIG.len() && ZIG.into_iter().all(once)
 }
 
-/// How often code has `assert(pre->prefix < memory_size * PAGESIZE)`. The program aborts if that
-/// does not hold.
+/// How often code contains `assert(pre->prefix < memory_size * PAGESIZE)`. If the assertion fails,
+/// the program aborts.
 fn assertions(code: &[String]) -> usize {
     const COMPARISON: &str = "size; extend; long 16; long shl; get *; extend; long le_u; br_if 0";
     let mut assertions = 0;
-    // The code is read backwards, so that each word is read once. Whether what was read begins with
-    // an abort, and whether it did at the end of each block that is open.
+    // The code is read backwards, so that each word is read only once. These variables say whether
+    // the code after the current word begins with an abort, and whether it did at the end of each
+    // open block.
     let mut aborts = false;
     let mut behind = Vec::new();
     let mut next = "";
@@ -221,23 +223,23 @@ fn assertions(code: &[String]) -> usize {
     assertions
 }
 
-/// What `sys_alloc` does with each call of `sbrk`: the words before the call and those after it.
-/// `sys_alloc` makes each of these calls once.
+/// How `sys_alloc` uses each call of `sbrk`: the words before and after the call. `sys_alloc` makes
+/// each of these calls once.
 const CALLS: [(&str, &str); 7] = [
-    // Where does the memory end?
+    // Asks where the memory ends.
     ("const 0", "tee $a; const -1; eq; br_if *"),
-    // Does what is new begin there?
+    // Asks whether the new memory begins there.
     ("get *", "tee *; get *; ne|eq; br_if *"),
-    // Does it continue the segment (its base and its size)?
+    // Asks whether it continues the segment (the segment's base and size).
     (
         "get *",
         "tee *; get $p; load 0; get $p; load 4; add; eq|ne; br_if *",
     ),
-    // A little more behind it.
+    // Takes a little more memory after it.
     ("get *", "const -1; eq|ne; br_if *"),
-    // Back with it, which aborts.
+    // Gives it back, which aborts.
     ("sub", "drop"),
-    // A segment of its own: from its begin
+    // Makes a new segment, from its start
     (
         "get *",
         "set $a; const 0; call *; set $b; get $a; const -1; eq; br_if *; \
@@ -250,7 +252,7 @@ const CALLS: [(&str, &str); 7] = [
     ),
 ];
 
-/// Whether the program only calls `sbrk`, and only as `dlmalloc` does.
+/// Whether the program calls `sbrk` only as `dlmalloc` does, and does nothing else with it.
 fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>, all: &Code) -> Option<bool> {
     let exported = facts
         .exports
@@ -281,8 +283,8 @@ fn is_called_by_dlmalloc_alone(sbrk: u32, facts: &Facts<'_>, all: &Code) -> Opti
     let code = words(caller)?;
     let call = format!("call {sbrk}");
     let mut left: Vec<_> = CALLS.to_vec();
-    // Nothing else may be called between the first and the last call. So no WASI function runs, and
-    // nothing else takes memory in between.
+    // No other function may be called between the first and the last call. So no WASI function
+    // runs, and nothing else takes memory in between.
     let mut first = None;
     let mut last = 0;
     for (place, _) in code.iter().enumerate().filter(|(_, word)| **word == call) {

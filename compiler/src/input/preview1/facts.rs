@@ -10,13 +10,13 @@ use wasmparser::{
     TableInit, TypeRef,
 };
 
-/// The sections of a core module. Its code is not read.
+/// The sections of a core module, without its code.
 #[derive(Default)]
 pub(super) struct Facts<'a> {
-    /// The types; `None` for all but function types.
+    /// The types; `None` for types that are not function types.
     pub(super) types: Vec<Option<FuncType>>,
     pub(super) imports: Vec<Import<'a>>,
-    /// The imported functions, as places in `imports`.
+    /// The imported functions, as indices into `imports`.
     imported: Vec<usize>,
     /// The type of every function.
     functions: Vec<u32>,
@@ -144,7 +144,7 @@ impl<'a> Facts<'a> {
         Ok(())
     }
 
-    /// The import of a function, if it is imported.
+    /// The import of a function, if the function is imported.
     pub(super) fn imported_function(&self, function: u32) -> Option<&Import<'a>> {
         let place = self.imported.get(function as usize)?;
         self.imports.get(*place)
@@ -162,7 +162,7 @@ impl<'a> Facts<'a> {
         self.bodies.get(place)
     }
 
-    /// The index of the function whose body is at this place.
+    /// The index of the function with this body.
     fn index(&self, body: usize) -> u32 {
         u32::try_from(self.imported.len() + body).unwrap_or(u32::MAX)
     }
@@ -172,14 +172,14 @@ impl<'a> Facts<'a> {
         self.types.get(*ty as usize)?.as_ref()
     }
 
-    /// The index of the item of this kind that is exported under a name.
+    /// The index of the item of this kind with this export name.
     pub(super) fn export(&self, name: &str, kind: ExternalKind) -> Option<u32> {
         let mut exports = self.exports.iter();
         let found = exports.find(|export| export.name == name && export.kind == kind)?;
         Some(found.index)
     }
 
-    /// A function, for messages: its index, and its name if it has one.
+    /// A function's name in messages: its index, and its own name if it has one.
     pub(super) fn named(&self, function: u32) -> String {
         let subsections = self.names.clone().into_iter().flatten().flatten();
         let maps = subsections.filter_map(|subsection| match subsection {
@@ -194,14 +194,14 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// A function with `memory.size` or `memory.grow` in it, and how often.
+/// A function that contains `memory.size` or `memory.grow`, and how often.
 pub(super) struct Asker {
     pub(super) function: u32,
     pub(super) sizes: usize,
     pub(super) grows: usize,
 }
 
-/// What all of the code does.
+/// Facts about all of the code.
 pub(super) struct Code {
     /// The functions that something refers to. An indirect call may call any of them.
     pub(super) referenced: BTreeSet<u32>,
@@ -232,8 +232,8 @@ impl Code {
         body: &FunctionBody<'_>,
     ) -> Result<(), BinaryReaderError> {
         let (mut sizes, mut grows) = (0, 0);
-        // The operator directly before a call gives the call's last operand. A jump could only land
-        // between them at an `end`, an `else` or a `loop`, which would be that operator.
+        // The operator directly before a call gives the call's last operand. A jump between the two
+        // could only land at an `end`, an `else` or a `loop`, which would be that operator.
         let mut known = false;
         for operator in body.get_operators_reader()? {
             let operator = operator?;

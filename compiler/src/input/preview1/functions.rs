@@ -1,14 +1,14 @@
-//! The functions of WASI preview 1, and on which of them the adapter behaves as the engine does.
+//! The functions of WASI preview 1, and for which of them the adapter behaves like the engine.
 //!
 //! Both were compared call by call on files, folders, and standard input and output, in ordinary
-//! use and in its usual errors. A function is in [`SAME`] if a program that only imports others of
-//! [`SAME`] gets the same from both. Such a program opens no files, so that its descriptors are the
-//! standard streams and the folders that it was given. docs/preview1.md lists what still differs.
+//! use and with the usual errors. If a program imports only functions of [`SAME`], it gets the same
+//! results from both. Such a program opens no files, so its descriptors are the standard streams
+//! and the folders that it got. docs/preview1.md lists the remaining differences.
 //!
 //! Source: WASI, `phases/snapshot/docs.md`; Wasmtime 48, `crates/wasi/src/p1.rs` and
 //! `crates/wasi-preview1-component-adapter/src/lib.rs`.
 
-/// The functions that the adapter and the engine answer alike in ordinary use.
+/// The functions for which the adapter and the engine have the same results in ordinary use.
 pub(super) const SAME: [&str; 25] = [
     "args_get",
     "args_sizes_get",
@@ -37,10 +37,9 @@ pub(super) const SAME: [&str; 25] = [
     "sched_yield",
 ];
 
-/// The functions on which the adapter traps, or where it gives other results, be it only another
-/// error.
+/// The functions for which the adapter traps or has different results, even if only another error.
 pub(super) const DIFFERENT: [&str; 21] = [
-    // On standard input and output, the adapter gives other errors.
+    // On standard input and output, the adapter returns other errors.
     "fd_advise",
     "fd_allocate",
     "fd_datasync",
@@ -49,32 +48,32 @@ pub(super) const DIFFERENT: [&str; 21] = [
     "fd_filestat_set_times",
     "fd_pread",
     "fd_sync",
-    // For flags of synchronous writing, the adapter gives another error.
+    // For flags of synchronous writing, the adapter returns another error.
     "fd_fdstat_set_flags",
-    // The adapter says that a standard stream is not a folder in another way.
+    // If a standard stream is used as a folder, the adapter returns another error.
     "fd_prestat_dir_name",
-    // A standard stream that was closed is still a stream to the adapter.
+    // For the adapter, a closed standard stream is still a stream.
     "fd_pwrite",
     "fd_seek",
     "fd_tell",
-    // The folder above has another inode number.
+    // The parent folder has another inode number.
     "fd_readdir",
-    // After several descriptors were closed, the engine uses the lowest number again, and the
-    // adapter the one that was closed last.
+    // After several descriptors were closed, the engine reuses the lowest number, and the adapter
+    // the one that was closed last.
     "path_open",
-    // The adapter reports other events of those that are ready.
+    // The adapter reports other events if several are ready.
     "poll_oneoff",
     // The adapter traps.
     "proc_raise",
     "sock_accept",
     "sock_recv",
     "sock_send",
-    // For flags that do not exist, the engine traps. It is of no use without the others.
+    // For unknown flags, the engine traps. This function is of no use without the others.
     "sock_shutdown",
 ];
 
-/// Whether WASI preview 1 has a function of this name. The adapter also exports functions of its
-/// own, and those are not of WASI.
+/// Whether WASI preview 1 has a function of this name. The adapter also exports its own functions,
+/// which do not belong to WASI.
 pub(super) fn exists(name: &str) -> bool {
     SAME.contains(&name) || DIFFERENT.contains(&name)
 }

@@ -1,4 +1,4 @@
-//! Why a component might not behave as the core module that it is made of.
+//! Why a component might behave differently from the core module that it was made from.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Allocator {
     /// `sbrk` and `dlmalloc` of wasi-libc, since wasi-sdk 20. They use the memory that the linker
-    /// gave them, and what `memory.grow` returns. They expect that others grow the memory in
+    /// gave them, and what `memory.grow` returns. They expect that other code grows the memory in
     /// between.
     WasiLibc,
     /// The allocator of Zig's standard library. It divides what `memory.grow` returns, and never
@@ -26,19 +26,19 @@ impl fmt::Display for Allocator {
     }
 }
 
-/// What a host must offer to run a core module as it is.
+/// What a host must offer to run a core module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HostNeed {
-    /// WASI preview 1, as `edgec run` does; it then calls `_start`.
+    /// WASI preview 1, as `edgec run` offers it. The host then calls `_start`.
     Preview1,
-    /// Imports that are not of WASI preview 1.
+    /// Imports that do not belong to WASI preview 1.
     Imports,
-    /// No other imports than those of WASI preview 1, but calls of its exports: it has no `_start`
-    /// of a command.
+    /// Only imports of WASI preview 1, but calls of the module's exports, because it has no
+    /// `_start` of a command.
     Calls,
 }
 
-/// How a component that works differs from the core module that it was made of: at least one
+/// How a working component differs from the core module that it was made from: at least one
 /// obstacle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lacks(Vec<Obstacle>);
@@ -49,7 +49,7 @@ impl Lacks {
         (!obstacles.is_empty()).then_some(Self(obstacles))
     }
 
-    /// What differs.
+    /// The differences.
     pub fn obstacles(&self) -> &[Obstacle] {
         &self.0
     }
@@ -62,7 +62,7 @@ impl fmt::Display for Lacks {
     }
 }
 
-/// Why a component might not behave as the core module does.
+/// Why a component might behave differently from the core module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Obstacle {
@@ -88,48 +88,49 @@ pub enum Obstacle {
         /// Its type in WASI.
         expected: String,
     },
-    /// No `_start`: nothing that a component could export.
+    /// There is no `_start`, so a component would have nothing to export.
     #[error("it exports no `_start`: it is a library, and a component of it would export nothing")]
     NoStart,
-    /// A `_start` of another type than a command's, which is a function () -> ().
+    /// `_start` has another type than in a command, where it is a function () -> ().
     #[error("its `_start` is {found}, a command's is a function () -> ()")]
     StartType {
-        /// What it is.
+        /// Its type or kind.
         found: String,
     },
-    /// No memory that WASI could read and write.
+    /// There is no memory that WASI could read and write.
     #[error(
         "it exports no memory as `memory`, which WASI preview 1 works on{}",
         named(others)
     )]
     NoMemory {
-        /// The names under which it exports memories.
+        /// The names of other exported memories.
         others: Vec<String>,
     },
-    /// A memory that the adapter cannot use.
+    /// The adapter cannot use the memory.
     #[error("its memory is {what}, which the adapter cannot use")]
     Memory {
         /// For example, `64-bit`.
         what: Cow<'static, str>,
     },
-    /// A memory without room for the adapter.
+    /// The memory has no room for the adapter.
     #[error("its memory has {} and may have {maximum}: the adapter needs two more", pages(*initial))]
     FixedMemory {
-        /// Pages of 64 KiB at instantiation.
+        /// The initial number of pages of 64 KiB.
         initial: u64,
-        /// Pages of 64 KiB at most.
+        /// The maximum number of pages of 64 KiB.
         maximum: u64,
     },
-    /// A memory that the program may fill up before the adapter has its pages.
+    /// The program may fill the memory before the adapter gets its pages.
     #[error(
         "its memory may have at most {}, and it may grow to that before the adapter has its own",
         pages(*maximum)
     )]
     Maximum {
-        /// Pages of 64 KiB at most.
+        /// The maximum number of pages of 64 KiB.
         maximum: u64,
     },
-    /// A start section that may call an import: in a component, the adapter does not exist yet.
+    /// The start section may call an import. In a component, the adapter does not exist yet at this
+    /// time.
     #[error("its start section may call `{import}`, before there is an adapter that answers")]
     StartSection {
         /// `module::name`.
@@ -141,35 +142,34 @@ pub enum Obstacle {
         /// The export.
         name: String,
     },
-    /// A function that may use the adapter's pages as the program's own.
+    /// A function may use the adapter's pages as the program's own.
     #[error("{function} {asks}, and may take the adapter's memory for the program's")]
     Allocator {
-        /// The first such function: its index, and its name where the module has one.
+        /// The first such function: its index, and its name if the module has one.
         function: String,
-        /// What it does.
+        /// What the function does.
         asks: Cow<'static, str>,
     },
-    /// An allocator that takes no memory but its own, if it is what it looks like. A component
-    /// works then.
+    /// The allocator seems to be one that takes only its own memory. If so, a component works.
     #[error(
         "its allocator looks like {like}, but that does not prove that it takes no memory but its \
          own"
     )]
     LikelyAllocator {
-        /// What it looks like.
+        /// The allocator that it seems to be.
         like: Allocator,
     },
-    /// Functions that the adapter implements in another way than the engine. A component works
-    /// otherwise.
+    /// The adapter implements these functions differently from the engine. Apart from that, a
+    /// component works.
     #[error("it imports `{}`, which the adapter answers differently", imports.join("`, `"))]
     DifferentFunction {
         /// `module::name` of each.
         imports: Vec<String>,
     },
-    /// An exit code that WASI 0.2 does not have. A component works otherwise.
+    /// The program may exit with a code that WASI 0.2 lacks. Apart from that, a component works.
     #[error("it may exit with other codes than 0 and 1, and a component has no others")]
     ExitCode,
-    /// Something else that the encoder does not accept.
+    /// The encoder refuses it for another reason.
     #[error("{reason}")]
     Encoder {
         /// The encoder's errors, the outermost first.

@@ -1,4 +1,4 @@
-//! What the rule says about modules that each have one deciding property.
+//! The results of the rule for modules that each have one deciding property.
 
 mod allocators;
 
@@ -22,7 +22,7 @@ fn obstacle(text: &str) -> Obstacle {
     judged(text).component.expect_err(text)
 }
 
-/// A component behaves the same.
+/// The result for a component that behaves the same.
 fn proved() -> Judgement {
     Judgement {
         component: Ok(()),
@@ -35,7 +35,7 @@ fn a_memory_that_no_function_asks_about_is_the_programs_alone() {
     for memory in [
         "1",
         "2 4",
-        // The adapter needs two pages of the 65,536 that a memory can have.
+        // The adapter needs two of the 65,536 pages that a memory can have.
         "65534",
         "65534 65536",
     ] {
@@ -44,7 +44,7 @@ fn a_memory_that_no_function_asks_about_is_the_programs_alone() {
     }
 }
 
-/// Each function of the adapter is one of WASI that is listed, or one of the adapter's own.
+/// Each function of the adapter is a listed function of WASI, or one of the adapter's own.
 #[test]
 fn every_function_of_the_adapter_is_known() {
     let adapter = Facts::of(WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER).unwrap();
@@ -66,7 +66,7 @@ fn every_function_of_the_adapter_is_known() {
     }
 }
 
-/// The import of a function, with its type of the adapter.
+/// The import of a function, with its type in the adapter.
 fn import_of(name: &str) -> String {
     let adapter = Facts::of(WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER).unwrap();
     let function = adapter.export(name, ExternalKind::Func).unwrap();
@@ -114,7 +114,7 @@ fn functions_that_the_adapter_answers_differently_are_named() {
 #[test]
 fn with_component_types_memory_and_start_decide() {
     let judged = |text: &str| judge_with_types(&wat::parse_str(text).unwrap());
-    // Other imports and reserved exports are the world's.
+    // Other imports and reserved exports belong to the world.
     let world = command(MEMORY)
         .replace("(module", r#"(module (import "test:app/a" "f" (func $f))"#)
         .replace(
@@ -140,7 +140,7 @@ fn with_component_types_memory_and_start_decide() {
             assert_eq!(judged(&text).component, Ok(()), "{text}");
         }
     }
-    // Only a command has exit codes.
+    // Only commands have exit codes.
     let exits = format!(
         r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
         {MEMORY} (func (export "_start") (call $exit (i32.const 10))))"#
@@ -186,7 +186,7 @@ fn exit_codes_that_are_0_or_1_are_no_matter() {
 fn a_start_section_that_may_call_wasi_is_an_obstacle() {
     let start = |fields: &str| judged(&command(&format!("{MEMORY} {fields} (start $s)"))).component;
     assert_eq!(start("(func $s)"), Ok(()));
-    // The table holds nothing that leads to an import.
+    // No function in the table leads to an import.
     let indirect =
         "(type $t (func)) (table 1 funcref) (func $s (call_indirect (type $t) (i32.const 0)))";
     assert_eq!(start(indirect), Ok(()));

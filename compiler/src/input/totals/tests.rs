@@ -1,4 +1,4 @@
-//! Programs at each limit and beyond it.
+//! Programs at each limit, and just beyond it.
 
 use wasm_encoder::{
     Component, ComponentExportKind, ComponentExportSection, ComponentTypeSection, Module,
@@ -8,7 +8,7 @@ use wasm_encoder::{
 use super::*;
 use crate::{ValidateError, validate};
 
-/// A component with so many empty core modules.
+/// A component with this many empty core modules.
 fn with_modules(count: u64) -> Component {
     let mut component = Component::new();
     for _ in 0..count {
@@ -26,7 +26,7 @@ fn refused(wasm: Vec<u8>) -> String {
 
 #[test]
 fn so_many_definitions_and_no_more() {
-    // The component is one too.
+    // The component counts too.
     let most = MAX_DEFINITIONS - 1;
     validate(with_modules(most).finish()).unwrap();
     assert_eq!(
@@ -52,7 +52,7 @@ fn definitions_are_counted_at_any_depth() {
     }
 }
 
-/// Adds so many exports of a type.
+/// Adds this many exports of a type.
 fn add_names(component: &mut Component, names: u64) {
     let mut types = ComponentTypeSection::new();
     types.defined_type().primitive(PrimitiveValType::U8);
@@ -64,7 +64,7 @@ fn add_names(component: &mut Component, names: u64) {
     component.section(&types).section(&exports);
 }
 
-/// A component with so many exports of a type in front of so many core modules.
+/// A component with this many exports of a type, followed by this many core modules.
 fn with_names(names: u64, modules: u64) -> Vec<u8> {
     let mut component = Component::new();
     add_names(&mut component, names);
@@ -83,13 +83,13 @@ fn names_count_again_for_each_definition_behind_them() {
                   core module and component behind them, are not supported: the program has \
                   4005000 and";
     assert!(error.starts_with(begins), "{error}");
-    // Not for those in front of them.
+    // Copies before the names do not count.
     let mut component = with_modules(900);
     add_names(&mut component, 5000);
     check(&component.finish()).unwrap();
 }
 
-/// A component with a core module of so many imports, and so many instances of it.
+/// A component with a core module that has this many imports, and this many instances of it.
 fn with_instances(imports: usize, instances: usize) -> Vec<u8> {
     let imports: String = (0..imports)
         .map(|number| format!("(import \"m\" \"{number}\" (global i32))"))
@@ -145,7 +145,7 @@ fn long_lists_of_operands_are_counted_in_code() {
                   results are not supported: the program has ";
     assert!(error.starts_with(begins), "{error}");
     validate(crate::input::operands::tests::jumps(1000, 63, 100)).unwrap();
-    // Behind `unreachable` an instruction takes what is not there.
+    // After `unreachable`, an instruction can pop operands that do not exist.
     let array = "(module (type $a (array i32)) \
                  (func unreachable array.new_fixed $a 4000000000 drop))";
     let error = refused(wat::parse_str(array).unwrap());

@@ -1,5 +1,5 @@
-//! The list of settings is held against the engine's defaults and against all that set them; the
-//! registry of CPU targets is held against the code generator.
+//! Compares the list of settings with the engine's defaults and with all code that sets them, and
+//! the registry of CPU targets with the code generator.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ const LEFT: [&str; 9] = [
     "winch_callable",
 ];
 
-/// The fields of a value and what is in them, as the value shows itself.
+/// The fields of a value and their values, from its `Debug` text.
 fn fields(debug: &str) -> BTreeMap<String, String> {
     let (_, fields) = debug.split_once(" { ").unwrap();
     let fields = fields.trim_end_matches(" }").split(", ");
@@ -46,7 +46,7 @@ fn front_end() -> BTreeMap<String, String> {
     fields(&format!("{:?}", engine_limits::tunables()))
 }
 
-/// The names of the settings in which two differ.
+/// The names of the settings that differ.
 fn differ<'a>(one: &'a BTreeMap<String, String>, other: &BTreeMap<String, String>) -> Vec<&'a str> {
     let differing = one
         .iter()
@@ -64,7 +64,7 @@ fn the_default_profile_has_the_engines_defaults() {
 #[test]
 fn the_compiler_and_init_have_the_settings_of_the_list() {
     let list = front_end();
-    // Without DWARF in backtraces. The front end alone would pass it on, and nothing reads it.
+    // Backtraces without DWARF. The front end alone would pass it on, and nothing reads it.
     let dwarf = "parse_wasm_debuginfo";
     let default = compiled(EngineProfile::Default);
     assert_eq!(differ(&list, &default), [dwarf]);
@@ -104,7 +104,7 @@ fn the_manifest_states_what_is_compiled_with() {
     }
 }
 
-/// A flag that a newer engine brings is a decision.
+/// A flag that a newer engine adds needs a decision.
 #[test]
 fn every_flag_of_the_code_generator_is_some_targets_or_unused_for_a_reason() {
     for arch in Arch::ALL {

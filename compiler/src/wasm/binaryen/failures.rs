@@ -1,25 +1,25 @@
-//! Why the optimizer gave no result: causes that follow from the module, and causes in the machine.
+//! Why the optimizer gave no result: the module is the cause, or the machine.
 
 use crate::wasm::kept::Failure;
 use crate::worker::deadline::Spent;
 use crate::worker::machine::MachineError;
 
-/// Why a program was not optimized. Each reason depends on the machine, or may depend on it. A
-/// module that is left as it is would then give other bytes for the same input, so the build stops.
+/// Why a program was not optimized. Each reason depends on the machine, or may depend on it. If the
+/// module were compiled unoptimized, the same input would give different bytes, so the build stops.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptimizeError {
-    /// It took too long, and was stopped.
+    /// The optimizer took too long, and was stopped.
     #[error("optimizing core module {module} was stopped {spent}")]
     Timeout {
         /// The module's number, in file order.
         module: usize,
-        /// The time that was spent.
+        /// The time that it took.
         spent: Spent,
-        /// Whether that was the time for the whole program, not that for optimizing it.
+        /// Whether this was the time limit of the whole program, and not that of the optimizer.
         whole: bool,
     },
-    /// It needs more memory than it may have.
+    /// The optimizer exceeded the memory limit.
     #[error("optimizing core module {module} needs more than {mebibytes} MiB of memory")]
     Memory {
         /// The module's number, in file order.
@@ -27,7 +27,8 @@ pub enum OptimizeError {
         /// The limit in MiB.
         mebibytes: u64,
     },
-    /// A signal ended it, and it did not say why: it crashed, or another process sent the signal.
+    /// A signal ended the optimizer without a message: it crashed, or another process sent the
+    /// signal.
     #[error("the optimizer crashed on core module {module} ({status}): {message}")]
     Crash {
         /// The module's number, in file order.
@@ -42,33 +43,33 @@ pub enum OptimizeError {
     Machine {
         /// The module's number, in file order.
         module: usize,
-        /// What was in the way.
+        /// The cause.
         source: MachineError,
     },
 }
 
-/// Why one run of the optimizer gave nothing.
+/// Why one run of the optimizer gave no result.
 #[derive(Debug)]
 pub(crate) enum Attempt {
-    /// The module is left as it is.
+    /// The module is not optimized.
     Kept(Failure),
-    /// There was no time left.
+    /// The time ran out.
     Late {
-        /// The time that was spent.
+        /// The time that it took.
         spent: Spent,
-        /// Whether that was the time for the whole program.
+        /// Whether this was the time limit of the whole program.
         whole: bool,
     },
     /// There was not enough memory.
     OutOfMemory,
-    /// A signal ended it without an explanation.
+    /// A signal ended it without a message that explains it.
     Crashed {
         /// The signal.
         status: String,
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// The machine was in the way.
+    /// The machine is at fault.
     Machine(MachineError),
 }
 
@@ -79,7 +80,7 @@ impl From<Failure> for Attempt {
 }
 
 impl Attempt {
-    /// Whether the cause may be what ran beside it, or what happened to the machine at that time.
+    /// Whether the cause may be another process, or the state of the machine at that time.
     pub(crate) fn may_end_otherwise(&self) -> bool {
         match self {
             Self::Kept(failure) => matches!(failure, Failure::Exit { .. }),

@@ -1,6 +1,6 @@
-//! The version of the user's `wasm-opt` program. The program reports it behind the same walls, and
-//! with the same limits, as for its work: it may hang, print without end, or look for secrets then
-//! as well.
+//! Asks the user's `wasm-opt` program for its version. It reports the version behind the same
+//! walls, and with the same limits, as when it optimizes: it may hang, print without end, or search
+//! for secrets then as well.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,26 +12,26 @@ use crate::worker::machine::MachineError;
 use crate::worker::process::{self, Bounds, Ended, Sleep};
 use crate::worker::{self, Worker};
 
-/// The most that it may print, in bytes. Binaryen's own programs print one line.
+/// The maximum length of its output, in bytes. Binaryen's own programs print one line.
 const MOST_PRINTED: u64 = 4096;
 
-/// Why a `wasm-opt` program did not tell its version.
+/// Why a `wasm-opt` program did not report its version.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VersionError {
     /// It took too long, and was stopped.
     #[error("`--version` was stopped {spent}")]
     Timeout {
-        /// The time that was spent.
+        /// The time that it took.
         spent: Spent,
     },
-    /// It needs more memory than it may have.
+    /// It exceeded the memory limit.
     #[error("`--version` needs more than {mebibytes} MiB of memory")]
     Memory {
         /// The limit in MiB.
         mebibytes: u64,
     },
-    /// It printed more than any version is long.
+    /// It printed more than any version needs.
     #[error("`--version` prints more than {most} bytes")]
     TooLong {
         /// The limit in bytes.
@@ -45,14 +45,14 @@ pub enum VersionError {
         /// The first line that it wrote to standard error.
         message: String,
     },
-    /// It was not started, or the machine kept it from its work.
+    /// It was not started, or the machine prevented its work.
     #[error(transparent)]
     Machine(#[from] MachineError),
 }
 
 impl Optimizer {
-    /// A `wasm-opt` program of the user's, which `launcher` starts. Its version is asked for here,
-    /// with the launcher's limits and before `deadline`; `timeout` is for its work.
+    /// A `wasm-opt` program that the user named, started by `launcher`. Asks for its version now,
+    /// with the launcher's limits and before `deadline`. `timeout` is for its later work.
     ///
     /// # Errors
     ///
@@ -72,7 +72,7 @@ impl Optimizer {
             memory: launcher.memory,
             reads: Reads::Everything,
             spared: BTreeSet::new(),
-            // Only Unix lets a program take the place of another.
+            // Only on Unix can a program replace another in the same process.
             runs: match cfg!(unix) {
                 true => Runs::Behind(launcher),
                 false => Runs::InProcesses,
@@ -89,7 +89,7 @@ impl Optimizer {
             answer: MOST_PRINTED,
             memory: self.memory,
             deadline: deadline.end(),
-            // It may be a script, which waits for what it starts.
+            // It may be a script, which waits for the programs that it starts.
             sleep: Sleep::Allowed,
         };
         let ended = process::run(self.command().arg("--version"), &[], &bounds);
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::worker::tests::{long, script, short};
 
-    /// A program that this script starts, in a launcher's place.
+    /// A program that is this script, started instead of a launcher.
     fn asked(text: &str, deadline: Deadline) -> Result<Optimizer, VersionError> {
         let timeout = Duration::from_secs(60);
         Optimizer::of_program("/usr/bin/wasm-opt".into(), script(text), timeout, deadline)
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_launcher_gets_its_limits_and_the_version_is_one_line() {
-        // The first argument behind a script is its name.
+        // The first argument after a script is the script's name.
         let told = asked("printf ' %s %s %s \\nmore\\n' $0 $1 $2", long()).unwrap();
         assert_eq!(told.version, "1073741824 /usr/bin/wasm-opt --version");
         assert_eq!((told.tool, told.memory), (Tool::WasmOpt, 1 << 30));

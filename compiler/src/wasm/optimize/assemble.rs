@@ -1,4 +1,4 @@
-//! A program from the optimizer's results: validated, and put together.
+//! Makes a program from the optimizer's results: validates them, and puts the program together.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ use crate::wasm::share_modules::share_modules;
 use crate::worker::parallel::{map_at_once, workers_at_once};
 use crate::{Kind, ValidComponent, ValidateError, validate};
 
-/// The optimized program. Modules of which nothing valid came back are left as they were.
+/// The optimized program. Modules without a valid result stay the same.
 pub(crate) fn assemble(parts: Parts) -> Optimized {
     let Parts {
         program,
@@ -48,7 +48,7 @@ pub(crate) fn assemble(parts: Parts) -> Optimized {
             program
         }
     };
-    // Modules that were different may be identical now.
+    // Different modules may have become identical.
     let (component, more) = match is_new {
         true => share_modules(component),
         false => (component, 0),
@@ -65,11 +65,11 @@ pub(crate) fn assemble(parts: Parts) -> Optimized {
 /// An optimized module.
 struct New {
     module: ValidComponent,
-    /// The functions that were kept from Binaryen.
+    /// The functions that Binaryen did not get.
     kept: Vec<KeptFunction>,
 }
 
-/// The module that takes the place of `original`.
+/// The module that replaces `original`.
 fn new_module(original: &[u8], optimized: &Module) -> Result<New, Failure> {
     let (input, names) = numbered(original, is_note).ok_or_else(not_understood)?;
     let spared = &optimized.spared;
@@ -100,8 +100,8 @@ fn new_module(original: &[u8], optimized: &Module) -> Result<New, Failure> {
     })
 }
 
-/// Every function body was validated with its module: as a part of the program, or when the module
-/// was optimized.
+/// Facts about the program's code. Every function body was validated with its module: as a part of
+/// the program, or after the module was optimized.
 fn known_code(program: &ValidComponent, results: &[Result<New, Failure>]) -> KnownCode {
     let new = results.iter().flatten().map(|new| new.module.features());
     KnownCode {
@@ -110,7 +110,7 @@ fn known_code(program: &ValidComponent, results: &[Result<New, Failure>]) -> Kno
     }
 }
 
-/// The report on each module, and its new bytes if it has any.
+/// The report on each module, and the module's new bytes if there are any.
 fn reports(
     before: &[usize],
     results: Vec<Result<New, Failure>>,
@@ -137,7 +137,7 @@ fn reports(
     modules.unzip()
 }
 
-/// The program with the optimized modules is not valid: all of them stay as they are.
+/// If the program with the optimized modules is invalid, all modules stay the same.
 fn left_as_they_are(modules: &mut [ModuleReport], error: &ValidateError) {
     for module in modules {
         if let ModuleOutcome::Optimized { .. } = module.outcome {

@@ -1,4 +1,5 @@
-//! A program in parts: itself, and what the optimizer gets or gave for each core module.
+//! A program in parts: the program itself, and for each core module what the optimizer gets or
+//! returned.
 
 use std::collections::BTreeSet;
 
@@ -11,35 +12,37 @@ use crate::wasm::kept::Failure;
 use crate::wasm::spare::Spared;
 use crate::worker::wire::{Place, Reader, Writer};
 
-/// A program on its way through the optimizer.
+/// A program before or after the optimizer.
 #[derive(Debug)]
 pub(crate) struct Parts {
     /// The program, without duplicates and unused exports.
     pub(crate) program: ValidComponent,
-    /// How many duplicates there were.
+    /// The number of duplicates that were removed.
     pub(crate) shared: usize,
-    /// How many exports each core module lost.
+    /// The number of exports that were removed from each core module.
     pub(crate) removed: Vec<usize>,
     /// The imports of a program that is a core module.
     pub(crate) imports: BTreeSet<String>,
     /// The length of each core module in bytes.
     pub(crate) before: Vec<usize>,
-    /// What the optimizer gets, or gave, for each core module; or why nothing.
+    /// For each core module, what the optimizer gets or returned; or why it does not get the
+    /// module.
     pub(crate) modules: Vec<Result<Module, Failure>>,
 }
 
 /// A core module for the optimizer, or from it.
 #[derive(Debug)]
 pub(crate) struct Module {
-    /// What it gets, then what it gave. Nothing has validated that yet.
+    /// The bytes that the optimizer gets, later those that it returned. The latter are not
+    /// validated yet.
     pub(crate) bytes: Vec<u8>,
-    /// The features that it uses when the optimizer gets it.
+    /// The features that the module uses when the optimizer gets it.
     pub(crate) features: WasmFeatures,
-    /// What was kept from the optimizer.
+    /// What is kept from the optimizer.
     pub(crate) spared: Spared,
 }
 
-/// What stands in front of the bytes.
+/// The head in front of the bytes.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Head {
     described: Description,
@@ -59,7 +62,7 @@ struct ModuleHead {
 }
 
 impl Parts {
-    /// Whether there is a core module that the optimizer gets.
+    /// Whether the optimizer gets any core module.
     pub(crate) fn has_any(&self) -> bool {
         self.modules.iter().any(Result::is_ok)
     }

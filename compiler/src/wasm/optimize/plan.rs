@@ -1,4 +1,4 @@
-//! What the optimizer gets: decided from the program alone, before anything runs.
+//! Decides what the optimizer gets. The program alone decides, before anything runs.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +18,11 @@ use crate::wasm::trim_exports::trim_exports;
 use crate::worker::deadline::Deadline;
 use crate::worker::parallel::{AtWork, map_at_once, workers_at_once};
 
-/// A program of which the optimizer gets core modules next.
+/// A program with core modules for the optimizer.
 #[derive(Debug)]
 pub struct Planned(pub(crate) Parts);
 
-/// A program with the optimizer's results for its core modules. These are not validated yet.
+/// A program with the optimizer's results for its core modules. The results are not validated yet.
 #[derive(Debug)]
 pub struct Returned(pub(crate) Parts);
 
@@ -39,8 +39,8 @@ pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
         };
     }
     let imports = module_imports(&program);
-    // This comes first: identical modules must not become different by which of their exports are
-    // used.
+    // This comes first: identical modules must not become different because different exports of
+    // them are used.
     let (program, shared) = share_modules(program);
     let (program, removed) = match trim_exports(&program) {
         Some(trimmed) => (trimmed.component, trimmed.removed),
@@ -65,14 +65,14 @@ pub(crate) fn plan(program: ValidComponent, steps: &Steps) -> Parts {
     }
 }
 
-/// What the optimizer gets of a core module.
+/// What the optimizer gets for a core module.
 fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
     // This depends on the module alone: nothing has run yet.
     if level == Level::O1 {
         gain::check(module)?;
     }
     let spared = Spared::of(module, reads).or_else(|failure| {
-        // If Binaryen would not read the module at all, that reason says more.
+        // If Binaryen cannot read the module at all, that reason says more.
         reads.check(found::used(module))?;
         Err(failure)
     })?;
@@ -97,14 +97,13 @@ fn given(module: &[u8], level: Level, reads: Reads) -> Result<Module, Failure> {
 }
 
 impl Planned {
-    /// Runs the optimizer on every core module that it gets; on several at a time if the program is
-    /// small. Whenever other modules are at work, calls `progress` with the number and the length
-    /// in bytes of the longest of them. All must be done before `deadline`.
+    /// Runs the optimizer on every core module for it; on several at a time if the program is
+    /// small. Whenever the current modules change, calls `progress` with the number and the length
+    /// in bytes of the longest one. All work must end before `deadline`.
     ///
     /// # Errors
     ///
-    /// [`OptimizeError`], when time, memory or the machine would decide which modules are
-    /// optimized.
+    /// [`OptimizeError`], if time, memory or the machine would decide which modules are optimized.
     pub fn optimize(
         self,
         level: Level,
@@ -131,8 +130,8 @@ impl Planned {
             }),
         };
         let attempts = map_at_once(workers, &modules, one);
-        // Which modules are optimized must not depend on what ran beside them, or on an accident.
-        // So a module whose failure may not happen again is tried once more, alone.
+        // Which modules are optimized must not depend on chance, or on what ran at the same time.
+        // So if a failure may not happen again, edgec tries the module once more, alone.
         let attempts = attempts.into_iter().zip(modules).enumerate();
         let results = attempts.map(|(number, (attempt, module))| -> Result<_, OptimizeError> {
             let attempt = match attempt {

@@ -1,4 +1,4 @@
-//! Modules before, between and after.
+//! Modules before, between and after the two steps.
 
 use super::*;
 use crate::wasm::function_names::without_names;
@@ -71,7 +71,7 @@ fn what_is_out_is_an_import_and_what_it_needs_is_exported() {
     assert_eq!(names, ["imported", "kept", "first", "last"]);
 }
 
-/// The module as an optimizer may leave it: with fewer things, in another order, and without the
+/// The module as an optimizer may return it: with fewer items, in another order, and without the
 /// type that only the function had.
 #[test]
 fn it_comes_back_wherever_things_are_now() {

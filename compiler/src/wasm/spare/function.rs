@@ -1,4 +1,4 @@
-//! Decides for a single function whether Binaryen can have it.
+//! Decides whether Binaryen can have a single function.
 
 use wasmparser::{BlockType, FunctionBody, Operator, WasmFeatures};
 
@@ -6,35 +6,35 @@ use crate::input::features;
 use crate::wasm::kept::Unfit;
 use crate::wasm::reads::Reads;
 
-/// How deep a function that Binaryen gets may nest blocks, loops and ifs. Binaryen goes through the
-/// levels again and again, and recurses over them. Real programs have a few hundred levels, one for
-/// each instruction of an interpreter or each rule of a scanner. The deepest known one has 1,537.
+/// How deeply a function for Binaryen may nest blocks, loops and ifs. Binaryen walks the levels
+/// again and again, by recursion. Real programs have a few hundred levels, one for each instruction
+/// of an interpreter or each rule of a scanner. The deepest known one has 1,537.
 pub(super) const MOST_NESTED: usize = 3000;
-/// The same for a block whose type is an index: mostly one of several results. Such results become
-/// locals in Binaryen, of each level again.
+/// The same for blocks whose type is an index, which mostly have several results. In Binaryen, such
+/// results become locals, again for each level.
 pub(super) const MOST_NESTED_RESULTS: usize = 300;
-/// How many instructions in a row may leave a value: an expression without calls cannot be deeper
-/// than that. The passes of `-O2` and above go through each level of an expression again for the
-/// level around it. The longest known row of a real program has 6,252, in a Python interpreter.
+/// How many instructions in a row may leave a value. An expression without calls cannot be deeper
+/// than that. For each level of an expression, the passes of `-O2` and above walk all levels inside
+/// it again. The longest known row in a real program has 6,252, in a Python interpreter.
 pub(super) const MOST_IN_EXPRESSION: usize = 8000;
 /// The limit on the number of blocks that end together, times the square of the number of targets
-/// of the largest jump table. `remove-unused-brs` leads each target out of one block after the
-/// other, and looks at all targets each time. Real programs stay below a tenth of this limit.
+/// of the largest jump table. `remove-unused-brs` moves each target out of one block after the
+/// other, and examines all targets each time. Real programs stay below a tenth of this limit.
 const MOST_THREADED: u64 = 1_000_000_000;
-/// How many local variables, without parameters, a function that Binaryen gets may have:
+/// How many local variables, without parameters, a function for Binaryen may have:
 /// `coalesce-locals` compares every pair.
 pub(super) const MOST_LOCALS: u32 = 4000;
 
-/// What matters of a function's body.
+/// Facts about a function's body.
 pub(super) struct Contents {
     pub(super) unfit: Option<Unfit>,
-    /// Whether it refers to things that exports cannot keep track of: segments, and functions as
+    /// Whether the body refers to items that exports cannot track: segments, and functions as
     /// values.
     pub(super) tied: bool,
 }
 
 impl Contents {
-    /// Reads a body. `parameters` says of each type whether it is a function type with parameters.
+    /// Reads a body. `parameters` says for each type whether it is a function type with parameters.
     pub(super) fn of(
         body: &FunctionBody<'_>,
         parameters: &[bool],
@@ -67,12 +67,12 @@ impl Contents {
 #[derive(Default)]
 struct Blocks {
     depth: usize,
-    /// How many end together here, and at most anywhere.
+    /// How many blocks end together here, and the maximum anywhere.
     ends: u64,
     most_ends: u64,
     /// The number of targets of the largest jump table.
     most_targets: u64,
-    /// How many instructions in a row may leave a value, up to here and at most anywhere.
+    /// How many instructions in a row may leave a value up to here, and the maximum anywhere.
     in_a_row: usize,
     most_in_a_row: usize,
 }
@@ -102,7 +102,7 @@ impl Blocks {
         }
     }
 
-    /// As [`MOST_THREADED`] counts.
+    /// The number that [`MOST_THREADED`] limits.
     fn threaded(&self) -> u64 {
         let looked_at = self.most_targets.saturating_mul(self.most_targets);
         looked_at.saturating_mul(self.most_ends)

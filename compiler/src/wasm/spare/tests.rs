@@ -98,7 +98,7 @@ fn each_reason_to_keep_a_function_has_a_case() {
         let found = functions(&format!("{imported} (func {body})"));
         assert_eq!(found, [(2, reason)].into(), "{body}");
     }
-    // A block with results but no parameters is not kept. Nor is SIMD that is not relaxed.
+    // A block with results but without parameters is not kept. Nor is SIMD that is not relaxed.
     let fine = "(block (result i32 i32) i32.const 1 i32.const 2) drop drop
         (drop (i8x16.swizzle (v128.const i64x2 0 0) (v128.const i64x2 0 0)))";
     assert_eq!(functions(&format!("(func {fine})")), BTreeMap::new());
@@ -167,7 +167,7 @@ fn blocks_of_several_results_nest_less() {
     assert_eq!(nested(two, MOST_NESTED_RESULTS, values), BTreeMap::new());
     let kept: BTreeMap<u32, Unfit> = [(0, Unfit::Deep)].into();
     assert_eq!(nested(two, MOST_NESTED_RESULTS + 1, values), kept);
-    // What is around such a block counts, of whatever type it is.
+    // The outer blocks of such a block count, whatever their types.
     let inner = format!("({two} {values}) drop");
     let one = "loop (result i32)";
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Which exports of core modules a component uses, in one walk through it.
+//! Finds the exports of core modules that a component uses, in one walk through it.
 //!
 //! Source: component model, `Explainer.md`, "Instance Definitions" and "Alias Definitions".
 
@@ -14,7 +14,7 @@ use crate::index::spaces::{Sort, Spaces};
 /// What a component uses of a core module.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Used<'a> {
-    /// Perhaps everything.
+    /// Everything, perhaps.
     All,
     /// The exports of these names.
     Names(BTreeSet<&'a str>),
@@ -27,8 +27,8 @@ struct Definition<'a> {
     used: Used<'a>,
 }
 
-/// Of an entry of an index space: the number of the core module, in file order, that it is or is an
-/// instance of. `None` if that is not known.
+/// For an entry of an index space: the number, in file order, of the core module that the entry is,
+/// or is an instance of. `None` if that is unknown.
 type Known = Option<usize>;
 
 #[derive(Default)]
@@ -38,8 +38,8 @@ struct Uses<'a> {
     failed: bool,
 }
 
-/// What is used of each core module of a valid component, in file order; `None` when the
-/// component has something that is not understood.
+/// What is used of each core module of a valid component, in file order. `None` if the component
+/// contains something unknown.
 pub(super) fn used(component: &[u8]) -> Option<Vec<Used<'_>>> {
     let mut uses = Uses::default();
     follow(component, &mut uses).ok()?;
@@ -62,7 +62,7 @@ impl<'a> Meaning<'a> for Uses<'a> {
 
     fn section(&mut self, _: Encoding, payload: &Payload<'a>) {
         match payload {
-            // The core module that is read is the last one.
+            // The core module that is being read is the last one.
             Payload::ImportSection(section) => {
                 let Some(definition) = self.definitions.last_mut() else {
                     self.failed = true;
@@ -118,7 +118,7 @@ impl<'a> Meaning<'a> for Uses<'a> {
 
     fn core_instance(&mut self, spaces: &Spaces<Known>, instance: &Instance<'a>) -> Known {
         let Instance::Instantiate { module_index, args } = instance else {
-            // Its items were taken out of other instances by aliases.
+            // Its items were taken from other instances by aliases.
             return None;
         };
         let module = spaces.get(Sort::Module, *module_index);
@@ -131,7 +131,7 @@ impl<'a> Meaning<'a> for Uses<'a> {
                     let asked = taker.imports.get(argument.name);
                     Used::Names(asked.cloned().unwrap_or_default())
                 }
-                // What it imports is not known here.
+                // Its imports are unknown here.
                 None => Used::All,
             };
             self.mark(giver, names);
@@ -141,7 +141,7 @@ impl<'a> Meaning<'a> for Uses<'a> {
 }
 
 impl<'a> Uses<'a> {
-    /// A module that goes where it cannot be followed keeps everything.
+    /// A module that cannot be followed any further keeps all exports.
     fn give(&mut self, spaces: &Spaces<Known>, kind: ComponentExternalKind, index: u32) -> Known {
         if kind != ComponentExternalKind::Module {
             return None;

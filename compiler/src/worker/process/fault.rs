@@ -13,28 +13,28 @@ use crate::worker::machine::{Limit, MachineError};
 use crate::worker::said::{NO_PROGRAM, NO_WALLS};
 use crate::worker::threads::{NO_MEMORY, NO_STACK, NO_START, NO_THREADS};
 
-/// How the messages of Rust's and C++'s allocators begin when they end the process.
+/// The beginnings of the messages with which Rust's and C++'s allocators end the process.
 const OUT_OF_MEMORY: &[&str] = &[
     "memory allocation of",
     "terminate called after throwing an instance of 'std::bad_alloc'",
     "libc++abi: terminating due to uncaught exception of type std::bad_alloc",
-    // The reader of Binaryen, whose exceptions are caught.
+    // From Binaryen's reader, whose exceptions are caught.
     "std::bad_alloc",
-    // A new thread of C++.
+    // From a new thread of C++.
     "Fatal glibc error: failed to register TLS destructor: out of memory",
     "cannot allocate memory for thread-local data",
     NO_MEMORY,
 ];
-/// How the messages of a worker or of C++ begin if it got no threads.
+/// The beginnings of the messages of a worker or of C++ if it could start no threads.
 const NO_THREAD: &[&str] = &[
     NO_THREADS,
     "terminate called after throwing an instance of 'std::system_error'",
     "libc++abi: terminating due to uncaught exception of type std::__1::system_error",
 ];
 
-/// How messages begin if the machine kept a process from its work in another way.
+/// The beginnings of messages if the machine prevented the work of a process in another way.
 const NO_WORK: &[&str] = &[
-    // Binaryen cannot open the files of its streams: `/dev` has none.
+    // Binaryen cannot open its streams as files, because `/dev` lacks them.
     "Fatal: Failed opening '",
     NO_START,
     NO_PROGRAM,
@@ -44,24 +44,25 @@ const NO_WORK: &[&str] = &[
     "terminate called after throwing an instance of 'std::ios_base::failure",
     "libc++abi: terminating due to uncaught exception of type std::__1::__fs::filesystem",
     "libc++abi: terminating due to uncaught exception of type std::__1::ios_base::failure",
-    // What the command line prints if it gets no thread or no signals before it is a worker.
+    // Printed by the command line if it cannot start a thread or handle signals before it is a
+    // worker.
     "error[limit]: ",
     "error[signals]: ",
     "error[worker]: ",
 ];
 
-/// What messages say if a process was refused something: by its walls, or by the modes of files.
-/// The same program may be allowed it on another system, and then make other bytes.
+/// Parts of messages if a process was refused something by its walls, or by the modes of files.
+/// Another system may allow it to the same program, which may then return other bytes.
 const REFUSED: &[&str] = &["ermission denied", "peration not permitted"];
 
-/// How the message of Rust's runtime ends when a stack was too small.
+/// The end of the message of Rust's runtime if a stack was too small.
 const OVERFLOW: &str = "has overflowed its stack";
 
-/// Whether a line says why a process ends itself by `SIGABRT`: an assertion, an exception or an
-/// overflow of its stack. Want of memory or threads is not among them.
+/// Whether a line says why a process ended itself by `SIGABRT`: an assertion, an exception or a
+/// stack overflow. A lack of memory or threads does not count.
 fn says_why(line: &str) -> bool {
     let line = line.trim();
-    // The C libraries differ in what is in front of the expression, and in what is behind it.
+    // C libraries print different text before and after the expression.
     (line.contains(": Assertion `") && line.ends_with("failed."))
         || line.starts_with("Assertion failed")
         || line.starts_with("UNREACHABLE executed")
@@ -119,19 +120,19 @@ pub(super) fn judge(
     let first = || said.lines().find(|line| !line.trim().is_empty());
     let line = no_work.or(why).or_else(first);
     let message = match line.unwrap_or("no message").trim() {
-        // Rust's message has a number of the thread, which is another one each time.
+        // Rust's message contains the number of the thread, which is different each time.
         line if line.ends_with(OVERFLOW) => "stack overflow",
         line => line,
     };
     let message = message.to_owned();
     let is_refused = REFUSED.iter().any(|refused| message.contains(refused));
-    // What a shell says if it did not find a program, or could not start it.
+    // The exit codes of a shell that did not find a program, or could not start it.
     if no_work.is_some() || is_refused || matches!(status.code(), Some(126 | 127)) {
         return Err(MachineError::Worker { message });
     }
     Ok(match signal {
-        // Other processes can send these signals, too. Only what it said itself shows that it was
-        // its own doing.
+        // Other processes can send these signals, too. Only the process's own message shows that it
+        // caused the signal.
         Some(signal) if why.is_none() || !is_abort(signal) => Ended::Crashed { status, message },
         _ => Ended::Failed { status, message },
     })
@@ -159,7 +160,7 @@ fn signal(status: ExitStatus) -> Option<i32> {
     status.signal().or_else(of_shell)
 }
 
-/// Whether a process causes this signal itself by a crash.
+/// Whether a crash of the process itself causes this signal.
 #[cfg(unix)]
 fn is_crash(number: i32) -> bool {
     use rustix::process::Signal;
@@ -203,8 +204,8 @@ fn outside(number: i32, elapsed: Duration) -> MachineError {
     if is(Signal::XFSZ) {
         return Limit::FileSize.into();
     }
-    // At the hard limit on CPU time the system sends SIGKILL. A process can have used at most the
-    // elapsed time on every processor.
+    // At the hard limit on CPU time, the system sends SIGKILL. On each processor, a process can
+    // have used at most the elapsed time.
     let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let most = elapsed.as_secs_f64() * processors as f64 + 1.0;
     let used_up = || limits::cpu_seconds().is_some_and(|limit| most >= limit as f64);

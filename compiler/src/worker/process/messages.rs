@@ -1,7 +1,7 @@
-//! What a process writes to standard error: its first part and its last.
+//! The messages that a process writes to standard error: the first part and the last.
 //!
-//! The first line often names the cause, and the last line says why a process ends. There may be
-//! any amount of text between them.
+//! The first line often names the cause, and the last line says why a process ended. There may be
+//! any amount of text in between.
 
 use std::collections::VecDeque;
 use std::io::Read;
@@ -12,29 +12,29 @@ use std::time::{Duration, Instant};
 
 use crate::worker::machine::MachineError;
 
-/// How much is kept of the first part, and how much of the last, in bytes.
+/// The length of the first part and of the last part, in bytes.
 const MOST_KEPT: usize = 4096;
 
-/// How long to wait for more messages. They are written already, but on a busy machine the thread
-/// that reads them may be late, and what they say decides what is at fault.
+/// How long to wait for more messages. The process has already written them, but on a busy machine
+/// the thread that reads them may be late, and they decide what is at fault.
 const MOST_SILENCE: Duration = Duration::from_secs(2);
 
-/// How long to wait in all. Another process may have the stream, and write on without end.
+/// How long to wait altogether. Another process may have the stream, and write without end.
 const MOST_TALK: Duration = Duration::from_secs(10);
 
 /// The messages of a process, which a thread reads.
 pub(super) struct Messages {
     said: Arc<Mutex<Said>>,
-    /// That something was said since the last look.
+    /// Signals that more was read.
     news: Receiver<()>,
 }
 
 impl Messages {
-    /// Begins to read a stream. Reads on when it is too much, so that the process is not stopped by
-    /// a full pipe.
+    /// Begins to read a stream. Reads on after the maximum, so that a full pipe does not stop the
+    /// process.
     pub(super) fn read(mut stream: impl Read + Send + 'static) -> Result<Self, MachineError> {
         let said = Arc::new(Mutex::new(Said::default()));
-        // One is enough: it stands for everything that was said before it is taken.
+        // One message is enough: it stands for everything that was read before it is taken.
         let (sender, news) = sync_channel(1);
         let heard = Arc::clone(&said);
         let read = move || {
@@ -66,17 +66,17 @@ fn lock(said: &Mutex<Said>) -> MutexGuard<'_, Said> {
     said.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The two parts that are kept.
+/// The two parts.
 #[derive(Default)]
 struct Said {
     first: Vec<u8>,
     last: VecDeque<u8>,
-    /// Whether something between them is lost.
+    /// Whether text between them was lost.
     is_cut: bool,
 }
 
 impl Said {
-    /// How the stream comes in pieces does not decide what is kept.
+    /// Adds a piece. The same stream gives the same parts, in whatever pieces it comes.
     fn add(&mut self, piece: &[u8]) {
         let room = MOST_KEPT.saturating_sub(self.first.len());
         let (first, rest) = piece.split_at(room.min(piece.len()));
@@ -87,8 +87,8 @@ impl Said {
         self.is_cut |= surplus > 0;
     }
 
-    /// Both parts. If something between them is lost, the last part begins with a whole line: the
-    /// end of a line could look like a message of its own.
+    /// Both parts. If text between them was lost, the last part begins with a whole line, because
+    /// the end of a line could look like a separate message.
     fn text(&self) -> String {
         let mut bytes = self.first.clone();
         let last = self.last.iter();
@@ -129,7 +129,7 @@ mod tests {
             assert!(kept.starts_with("first\n") && kept.ends_with("\nlast\n"));
             assert_eq!(kept == whole, whole.len() <= 2 * MOST_KEPT, "{count}");
             assert!(kept.len() <= 2 * MOST_KEPT + 1);
-            // Only where the first part ends may a line be cut off.
+            // Only a line at the end of the first part may be cut.
             let all: Vec<&str> = whole.lines().collect();
             let cut = kept.lines().filter(|line| !all.contains(line));
             assert!(cut.count() <= 1, "{count}: {kept}");
@@ -146,12 +146,12 @@ mod tests {
         let whole = format!("{long}error[limit]: no\nlast");
         let kept = text(whole.as_bytes(), 1024);
         assert_eq!(kept, format!("{}\nlast", &long[..MOST_KEPT]));
-        // Nothing is lost: it is one line.
+        // Nothing was lost: it is one line.
         let whole = format!("{}y", &long[..2 * MOST_KEPT - 1]);
         assert_eq!(text(whole.as_bytes(), 1024), whole);
     }
 
-    /// Says the same without end, until it is stopped.
+    /// Repeats the same text without end, until it is stopped.
     struct Endless(Arc<AtomicBool>);
 
     impl Read for Endless {

@@ -1,4 +1,4 @@
-//! How processes end, and what their ends say.
+//! How processes end, and what this means.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn a_signal_from_outside_is_not_the_inputs_fault() {
         };
         assert_eq!(signal, name);
     }
-    // How a shell reports its child's signal.
+    // A shell reports its child's signal like this.
     let wrapped = shell("exit 137", bounds());
     assert!(matches!(wrapped, Err(MachineError::Signal { .. })));
     for signal in ["SEGV", "ABRT", "BUS", "ILL", "FPE", "TRAP"] {
@@ -54,7 +54,7 @@ fn an_abort_that_is_explained_is_of_the_process_itself() {
             panic!("{why}: {aborted:?}");
         };
         assert!(why.ends_with(&message) || message == "stack overflow");
-        // Another signal is not what such a message announces.
+        // The message does not announce this signal.
         let other = shell(&format!("{said}; kill -SEGV $$"), bounds());
         assert!(matches!(other, Ok(Ended::Crashed { .. })), "{other:?}");
     }
@@ -148,7 +148,7 @@ fn want_of_memory_is_seen() {
         let full = shell(&format!("echo \"{says}\" >&2; kill -ABRT $$"), bounds());
         assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");
     }
-    // Threads do not start for want of memory for their stacks.
+    // Threads do not start because memory for their stacks is missing.
     let little = Bounds {
         memory: 64 << 20,
         ..bounds()
@@ -165,7 +165,7 @@ fn want_of_memory_is_seen() {
 fn an_answer_is_whole_or_none() {
     let done = shell("cat; printf more", bounds());
     assert!(matches!(done, Ok(Ended::Done(answer)) if answer == b"inputmore"));
-    // The answer is too long: the process is stopped, though it goes on writing.
+    // The answer is too long: the process is stopped although it goes on writing.
     let long = shell("while :; do echo 0123456789; done", bounds());
     assert!(matches!(long, Ok(Ended::TooLong)), "{long:?}");
     let late = Bounds {
@@ -174,7 +174,7 @@ fn an_answer_is_whole_or_none() {
     };
     let late = shell("cat; exec sleep 600", late);
     assert!(matches!(late, Ok(Ended::Late)), "{late:?}");
-    // If the process closes standard output, its end is still waited for.
+    // If the process closes standard output, edgec still waits for its end.
     let early = shell("cat; exec >&-; sleep 0.1; echo late >&2; exit 3", bounds());
     let Ok(Ended::Failed { message, .. }) = early else {
         panic!("{early:?}");
@@ -188,7 +188,7 @@ fn much_that_is_said_stops_nothing() {
                 i=$((i+1)); done; cat";
     let done = shell(much, bounds());
     assert!(matches!(done, Ok(Ended::Done(answer)) if answer == b"input"));
-    // The last line says what is at fault, the first one is the message where none does.
+    // The last line says what is at fault. If it does not, the message is the first line.
     let full = "echo memory allocation of 9 bytes failed >&2; kill -ABRT $$";
     let full = shell(&format!("{much}; {full}"), bounds());
     assert!(matches!(full, Ok(Ended::OutOfMemory)), "{full:?}");

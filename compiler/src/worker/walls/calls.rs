@@ -1,10 +1,10 @@
 //! The system calls that a worker may make.
 //!
-//! The list is of what is allowed, so that a call of a later kernel, or of another convention (x32
-//! on x86-64), is forbidden too. A forbidden call fails with `EPERM`. It does not end the process:
+//! The list says what is allowed. So a call of a later kernel, or of another convention (x32 on
+//! x86-64), is forbidden too. A forbidden call fails with `EPERM`, but does not end the process:
 //! libraries ask for things that they can do without, such as the number of processors.
 //!
-//! Source: `seccomp(2)`; `arch/*/entry/syscalls` of Linux; what strace shows of the workers.
+//! Source: `seccomp(2)`; `arch/*/entry/syscalls` of Linux; what strace shows for the workers.
 
 mod program_calls;
 
@@ -17,26 +17,26 @@ use seccompiler::{
 
 use super::Opens;
 
-/// Which calls are left.
+/// Whose calls are allowed.
 #[derive(Clone, Copy)]
 pub(super) enum Calls {
-    /// Those of a worker that opens this.
+    /// The calls of a worker that opens this.
     Worker(Opens),
-    /// Those of a program of the user's ([`program_calls`]).
+    /// The calls of a program that the user named ([`program_calls`]).
     Program(Signals),
 }
 
-/// To which processes a program of the user's may send signals.
+/// The processes to which a program that the user named may send signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signals {
-    /// Landlock keeps them behind the walls.
+    /// Landlock keeps signals behind the walls.
     InReach,
-    /// To the first process alone: an older kernel has no such rule, and a filter knows no number
-    /// but that one. A child that aborts then ends by another signal than `SIGABRT`.
+    /// Only to the first process: an older kernel has no such rule, and a filter knows only that
+    /// process's number. A child that aborts then ends by another signal than `SIGABRT`.
     ToItself,
 }
 
-/// Allowed with any operands, to workers and to programs of the user's.
+/// Allowed with any operands, to workers and to programs that the user named.
 const ALLOWED: &[libc::c_long] = &[
     // Its streams.
     libc::SYS_read,
@@ -71,16 +71,16 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getcpu,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    // A thread of the C library starts with this. What it asks for is in memory, which a filter
+    // The C library starts a thread with this call. Its operands are in memory, which a filter
     // cannot read: see `CLONE3`.
     libc::SYS_clone3,
-    // Signals of its own.
+    // The process's own signals.
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
     libc::SYS_restart_syscall,
-    // Time, chance, and what machine this is.
+    // Time, random numbers, and facts about the machine.
     libc::SYS_clock_gettime,
     libc::SYS_clock_getres,
     libc::SYS_clock_nanosleep,
@@ -96,7 +96,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getegid,
 ];
 
-/// For workers alone: the engine makes images of memories in files without a name.
+/// Only for workers: the engine makes images of memories in files without a name.
 const OF_WORKERS: &[libc::c_long] = &[libc::SYS_memfd_create, libc::SYS_ftruncate];
 
 /// For Binaryen, which opens its streams by name. Landlock forbids every other file.
@@ -109,14 +109,14 @@ const OPENS: &[libc::c_long] = &[
 /// `PR_SET_NAME`, for the names of threads.
 pub(super) const SET_NAME: u64 = 15;
 
-/// What `fcntl` may do: copy a descriptor, read and set its flags, lock a part of a file, and tell
-/// and set the seals of memory. `F_SETOWN` and `F_SETSIG` are left out: by them, a pipe sends
+/// What `fcntl` may do: copy a descriptor, read and set its flags, lock a part of a file, and read
+/// and set the seals of memory. `F_SETOWN` and `F_SETSIG` are left out: with them, a pipe sends
 /// signals to any process of the user.
 const OF_FCNTL: &[u64] = &[0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1033, 1034];
 
 /// Forbids all other calls, for all threads of this process.
 pub(super) fn forbid(calls: Calls) -> bool {
-    // The kernel takes the stricter answer of two filters, whichever came last.
+    // If two filters disagree, the kernel applies the stricter one, in any order.
     let filters = [CLONE3, Filter::Allowed(calls)].map(program);
     filters
         .into_iter()
@@ -124,13 +124,13 @@ pub(super) fn forbid(calls: Calls) -> bool {
 }
 
 enum Filter {
-    /// Lets through the calls of the lists.
+    /// Allows the calls of the lists.
     Allowed(Calls),
-    /// Answers a call as a kernel does that does not have it.
+    /// Answers a call like a kernel that does not have it.
     Unknown(libc::c_long),
 }
 
-/// The C library then takes `clone`, whose flags a filter can read.
+/// The C library then uses `clone`, whose flags a filter can read.
 const CLONE3: Filter = Filter::Unknown(libc::SYS_clone3);
 
 fn program(filter: Filter) -> Result<BpfProgram, BackendError> {
@@ -146,14 +146,14 @@ fn program(filter: Filter) -> Result<BpfProgram, BackendError> {
     SeccompFilter::new(rules, otherwise, action, target)?.try_into()
 }
 
-/// Calls with conditions on their operands: one of a call's rules has to hold, if it has any.
+/// Calls with conditions on their operands. If a call has rules, one of them must hold.
 pub(super) type Rules = BTreeMap<libc::c_long, Vec<SeccompRule>>;
 
 /// The calls that are allowed.
 fn allowed(calls: Calls) -> Result<Rules, BackendError> {
     let mut rules: Rules = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
     rules.insert(libc::SYS_fcntl, Only::one_of(OF_FCNTL, 1)?);
-    // Its own limits.
+    // The limits of the process itself.
     rules.insert(libc::SYS_prlimit64, Only::Is(0).rules(0)?);
     match calls {
         Calls::Worker(opens) => add_those_of_a_worker(&mut rules, opens)?,
@@ -178,7 +178,7 @@ fn add_those_of_a_worker(rules: &mut Rules, opens: Opens) -> Result<(), BackendE
         // `abort` sends a signal to its own thread.
         (libc::SYS_tgkill, 0, Only::Is(own)),
         (libc::SYS_prctl, 0, Only::Is(SET_NAME)),
-        // What is known of an open file.
+        // Facts about an open file.
         (libc::SYS_newfstatat, 3, Only::With(empty_path)),
         (libc::SYS_statx, 2, Only::With(empty_path)),
     ] {
@@ -187,7 +187,7 @@ fn add_those_of_a_worker(rules: &mut Rules, opens: Opens) -> Result<(), BackendE
     Ok(())
 }
 
-/// A condition on an operand, of which the lower half counts.
+/// A condition on an operand. Only its lower half counts.
 pub(super) enum Only {
     /// It is this number.
     Is(u64),

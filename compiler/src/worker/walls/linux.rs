@@ -1,4 +1,4 @@
-//! Every wall but the one around system calls.
+//! All walls except the one around system calls.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::Opens;
 use super::calls::Signals;
 use super::reach::{Reach, Right};
 
-/// Closes all descriptors but the three streams.
+/// Closes all descriptors except the three streams.
 pub(super) fn close_inherited() -> bool {
     const FIRST: libc::c_uint = 3;
     const NO_FLAGS: libc::c_int = 0;
@@ -28,13 +28,13 @@ pub(super) fn close_inherited() -> bool {
     closed == 0
 }
 
-/// Forbids core files, and other processes of the same user to read this one's memory.
+/// Forbids core files, and forbids other processes of the same user to read this process's memory.
 pub(super) fn forbid_dumps() -> bool {
     set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok()
 }
 
-/// Whether core files are forbidden, also to a program that takes the place of this one. (Other
-/// processes of the same user can look into that: it begins as every program does.)
+/// Whether core files are forbidden, also for a program that this process becomes. (Other processes
+/// of the same user can read that program's memory, because it starts as every program does.)
 pub(super) fn leaves_no_core() -> bool {
     getrlimit(Resource::Core).current == Some(0)
 }
@@ -47,8 +47,9 @@ pub(super) fn forbid_files(opens: Opens) -> bool {
 fn restricted(opens: Opens) -> Result<RulesetStatus, RulesetError> {
     let mut rules_made = rules()?;
     if opens == Opens::Streams {
-        // Without a rule a process may open a file of memory or a pipe, and a rule for one is an
-        // error. Standard input is a file of the temporary folder where the kernel has no others.
+        // Without a rule, a process may open a memory file or a pipe, and a rule for one is an
+        // error. Standard input is a file of the temporary folder if the kernel has no memory
+        // files.
         let input = io::stdin();
         let with_input = rules()?.add_rule(PathBeneath::new(input.lock(), AccessFs::ReadFile));
         if let Ok(with_input) = with_input {
@@ -60,7 +61,7 @@ fn restricted(opens: Opens) -> Result<RulesetStatus, RulesetError> {
 
 /// Rules that allow nothing yet.
 fn rules() -> Result<RulesetCreated, RulesetError> {
-    // What an older kernel does not know of these, it does not forbid.
+    // An older kernel does not forbid the rights that it does not know.
     Ruleset::default()
         .handle_access(AccessFs::from_all(ABI::V5))?
         .handle_access(AccessNet::from_all(ABI::V4))?
@@ -68,8 +69,8 @@ fn rules() -> Result<RulesetCreated, RulesetError> {
         .create()
 }
 
-/// Forbids the same, except for what is in reach. Returns what of signals is left to forbid, if
-/// this wall stands.
+/// Forbids the same, except for what is in reach. If this wall stands, returns which signals remain
+/// to be forbidden.
 pub(super) fn leave(reach: &Reach) -> Option<Signals> {
     let status = restricted_to(reach).ok()?;
     if status.ruleset == RulesetStatus::NotEnforced {
@@ -86,10 +87,10 @@ pub(super) fn leave(reach: &Reach) -> Option<Signals> {
 fn restricted_to(reach: &Reach) -> Result<RestrictionStatus, RulesetError> {
     let mut rules = rules()?;
     let input = io::stdin();
-    // Without a rule, less is in reach.
+    // Without this rule, less is in reach.
     let _ = (&mut rules).add_rule(PathBeneath::new(input.lock(), AccessFs::ReadFile));
     for (path, right) in reach.paths() {
-        // Systems differ in which of the paths they have.
+        // Systems differ in which of these paths exist.
         if let Ok(file) = PathFd::new(path) {
             let _ = (&mut rules).add_rule(PathBeneath::new(file, access(*right)));
         }

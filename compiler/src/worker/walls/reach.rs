@@ -1,10 +1,10 @@
 //! The files that the user's program can reach: an external `wasm-opt`.
 //!
-//! It reads and starts the programs and libraries of the system, and those that lie beside it or
-//! in the folders of `PATH`. It writes no file: its answer goes through a pipe. What lies beside a
-//! program may be a whole project with a key in it. So only a folder with a name for programs
-//! (`bin`) is in reach as it is, with the libraries of its installation. Of any other folder the
-//! files are that can be executed, and the shared libraries. Folders in it are not.
+//! It can read and start the programs and libraries of the system, and those beside it or in the
+//! folders of `PATH`. It can write no file: its answer goes through a pipe. The files beside a
+//! program may be a whole project with a key in it. So a folder is fully in reach only if it has
+//! the usual name for programs (`bin`), together with the libraries of its installation. In any
+//! other folder, only executable files and shared libraries are in reach, and no folders.
 //!
 //! Source: `ld.so(8)`, `execve(2)`; for Nix, Guix and Homebrew, their manuals.
 
@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// What is allowed of a file, or of everything in a folder.
+/// The right to a file, or to everything in a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Right {
     /// To read and execute it.
@@ -26,7 +26,7 @@ pub(super) enum Right {
     Write,
 }
 
-/// Where systems have programs and libraries, which every user may read.
+/// The folders of the system's programs and libraries, which every user may read.
 const SYSTEM: &[&str] = &[
     "/usr",
     "/bin",
@@ -39,8 +39,8 @@ const SYSTEM: &[&str] = &[
     "/home/linuxbrew/.linuxbrew",
 ];
 
-/// What C libraries read to find libraries, what OpenSSL reads in every program that has it, how
-/// many processors there are, and devices.
+/// Files that C libraries read to find libraries, files that every program with OpenSSL reads, the
+/// number of processors, and devices.
 const SETTINGS: &[(&str, Right)] = &[
     ("/etc/ld.so.cache", Right::Read),
     ("/etc/ld.so.preload", Right::Read),
@@ -58,21 +58,21 @@ const SETTINGS: &[(&str, Right)] = &[
 /// The folders beside `bin` in which an installation has libraries.
 const LIBRARIES: [&str; 3] = ["lib", "lib64", "libexec"];
 
-/// The most files of one folder that are looked at.
+/// The maximum number of files that are examined in one folder.
 const MOST_FILES: usize = 4096;
 
-/// The kernel follows at most five interpreters, one of the other.
+/// The kernel follows at most five interpreters, each the interpreter of the one before.
 const MOST_INTERPRETERS: usize = 5;
 
-/// How much the kernel reads of a script's first line, in bytes.
+/// How many bytes of a script's first line the kernel reads.
 const MOST_OF_A_LINE: u64 = 256;
 
-/// Files and folders with what is allowed of them.
+/// Files and folders, with the rights to them.
 #[derive(Debug)]
 pub(super) struct Reach(Vec<(PathBuf, Right)>);
 
 impl Reach {
-    /// What is in reach of `program`, which is named with a folder.
+    /// The reach of `program`, whose name has a folder.
     pub(super) fn of(program: &Path) -> Self {
         let system = SYSTEM.iter().map(|path| (*path, Right::Run));
         let known = system.chain(SETTINGS.iter().copied());
@@ -80,7 +80,7 @@ impl Reach {
         for variable in ["PATH", "LD_LIBRARY_PATH"] {
             let value = std::env::var_os(variable).unwrap_or_default();
             let folders = std::env::split_paths(&value);
-            // What is relative depends on where edgec was started, so it is not a place for
+            // A relative folder depends on where edgec was started, so it is not a place for
             // programs.
             let folders = folders.filter(|folder| folder.is_absolute() && !is_of_system(folder));
             folders.for_each(|folder| reach.add_folder(&folder));
@@ -94,12 +94,12 @@ impl Reach {
         reach
     }
 
-    /// Every path with what is allowed of it.
+    /// Every path with the right to it.
     pub(super) fn paths(&self) -> &[(PathBuf, Right)] {
         &self.0
     }
 
-    /// A program, and what lies beside it: under its name, and where that leads to.
+    /// Adds a program and the files beside it: under its own name, and at the end of links.
     fn add_program(&mut self, program: &Path) {
         self.run(program.to_owned());
         let real = program.canonicalize().ok();
@@ -112,7 +112,7 @@ impl Reach {
         }
     }
 
-    /// The programs and libraries of a folder.
+    /// Adds the programs and libraries of a folder.
     fn add_folder(&mut self, folder: &Path) {
         if folder.file_name().is_some_and(|name| name == "bin") {
             self.run(folder.to_owned());
@@ -142,7 +142,7 @@ impl Reach {
     }
 }
 
-/// Whether a folder is in reach already.
+/// Whether a folder of the system contains it, so that it is already in reach.
 fn is_of_system(folder: &Path) -> bool {
     SYSTEM.iter().any(|system| folder.starts_with(system))
 }

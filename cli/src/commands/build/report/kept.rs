@@ -1,4 +1,4 @@
-//! What the optimizer did not get, gave up or took away, and where people are told of it.
+//! What the optimizer did not get, gave up or removed, and where users are told about it.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::Built;
 use crate::render::{count, safe};
 
-/// How many removed imports a note names.
+/// The maximum number of removed imports in a note.
 const MOST_IMPORTS: usize = 5;
 
-/// A core module that was left as it is.
+/// A core module that was not optimized.
 #[derive(Serialize)]
 pub(super) struct KeptModule {
     module: usize,
@@ -26,9 +26,9 @@ impl KeptModule {
             module,
             reason: safe(&failure.to_string()),
             told: match failure {
-                // It was asked for.
+                // The user asked for it.
                 edgec_compiler::Failure::Spared => Told::Nowhere,
-                // It is what the level does.
+                // The level decides this.
                 edgec_compiler::Failure::NoGain | edgec_compiler::Failure::Large { .. } => {
                     Told::InSummary
                 }
@@ -39,7 +39,7 @@ impl KeptModule {
     }
 }
 
-/// Where people are told that a core module was left as it is.
+/// Where users are told that a core module was not optimized.
 #[derive(PartialEq)]
 pub(super) enum Told {
     Nowhere,
@@ -47,11 +47,11 @@ pub(super) enum Told {
     AsWarning,
 }
 
-/// A function that the optimizer was not given.
+/// A function that the optimizer did not get.
 #[derive(Serialize)]
 pub(super) struct KeptFunction {
     module: usize,
-    /// In the program as it was.
+    /// Its index in the original program.
     function: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
@@ -71,7 +71,7 @@ impl KeptFunction {
 }
 
 impl Built {
-    /// One line for each module and reason.
+    /// Prints one line for each module and reason.
     pub(super) fn print_modules_kept(&self, input: &str) {
         let warned = |kept: &&KeptModule| kept.told == Told::AsWarning;
         for kept in self.modules_kept.iter().filter(warned) {
@@ -82,7 +82,8 @@ impl Built {
         }
     }
 
-    /// A host need not offer these any more, so that the program may run where it did not before.
+    /// A host need not offer these imports any more, so the program may run on more hosts than
+    /// before.
     pub(super) fn print_imports_removed(&self, input: &str) {
         let removed = &self.imports_removed;
         let named: Vec<String> = removed

@@ -1,4 +1,4 @@
-//! The table in the summary of a build: a line for each stage and artifact.
+//! The table in the summary of a build: one line for each stage and artifact.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ impl Built {
         Some(row("optimize", what, self.optimize_seconds))
     }
 
-    /// How many modules were left because the optimizer does next to nothing for them.
+    /// How many modules were not optimized because the optimizer gains next to nothing.
     fn without_gain(&self) -> String {
         let counted = |kept: &&KeptModule| kept.told == Told::InSummary;
         match self.modules_kept.iter().filter(counted).count() {
@@ -65,7 +65,7 @@ impl Built {
         }
     }
 
-    /// What was taken out of the program.
+    /// What was removed from the program.
     fn removed(&self) -> String {
         let mut gone = Vec::new();
         for (removed, what) in [
@@ -83,7 +83,7 @@ impl Built {
         }
     }
 
-    /// How many functions the optimizer was not given.
+    /// How many functions the optimizer did not get.
     fn all_but(&self) -> String {
         match self.functions_kept.len() {
             0 => String::new(),
@@ -93,7 +93,7 @@ impl Built {
 }
 
 impl ArtifactReport {
-    /// Its line of the summary, and one for the debug file.
+    /// The artifact's line of the summary, and one for its debug file.
     pub(super) fn rows(&self) -> Vec<Vec<String>> {
         let what = format!("{} ({})", self.path, size(self.bytes as u64));
         let time = self.times.sum().as_secs_f64();

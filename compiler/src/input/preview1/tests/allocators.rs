@@ -1,8 +1,8 @@
-//! Allocators that are recognized, and code that nearly is one.
+//! Allocators that are recognized, and code that is almost one.
 
 use super::*;
 
-/// `sbrk`, as wasi-libc has it, and the function that it calls when it aborts.
+/// `sbrk` of wasi-libc, and the function that it calls to abort.
 const SBRK: &str = r#"
     (func $abort unreachable)
     (func $sbrk (param i32) (result i32)
@@ -20,7 +20,7 @@ const SBRK: &str = r#"
         end
         call $abort unreachable)"#;
 
-/// What `sys_alloc` does with it, one call a line.
+/// How `sys_alloc` uses it, one call a line.
 const CALLS: [&str; 6] = [
     "i32.const 0 call $sbrk local.tee 0 i32.const -1 i32.eq br_if 0",
     "local.get 1 call $sbrk local.tee 2 local.get 0 i32.ne br_if 0",
@@ -39,7 +39,8 @@ fn allocator(calls: &[&str]) -> String {
     ))
 }
 
-/// A component works, and behaves the same if the allocator is what it looks like.
+/// The result for a component that works, and that behaves the same if the allocator is what it
+/// seems to be.
 fn likely(like: Allocator) -> Judgement {
     Judgement {
         component: Ok(()),
@@ -66,8 +67,8 @@ fn wasi_libc_is_recognized_but_not_proved() {
     );
 }
 
-/// Both places of Zig's allocator, in a function that is given 0 pages: then `memory.grow` returns
-/// the memory's size.
+/// Both places of Zig's allocator in a function that gets 0 pages: then `memory.grow` returns the
+/// memory's size.
 #[test]
 fn zig_is_recognized_but_not_proved() {
     let zig = command(&format!(
@@ -99,11 +100,11 @@ fn what_is_nearly_wasi_libc_is_not() {
         calls.push(call);
         wrong.push(allocator(&calls));
     }
-    // wasi-sdk up to 19: all memory up to its end is taken at the start.
+    // wasi-sdk up to 19 takes all memory up to its end at the start.
     let all =
         "i32.const 0 call $sbrk i32.const 4096 i32.sub local.tee 1 i32.const 89 i32.lt_u br_if 0";
     wrong.push(allocator(&[&[all], &CALLS[..]].concat()));
-    // The new memory is not compared with the end of the old.
+    // The new memory is not compared with the end of the old memory.
     let other_local = CALLS[1].replace("local.get 0", "local.get 3");
     let mut calls = CALLS.to_vec();
     calls[1] = &other_local;
@@ -116,7 +117,7 @@ fn what_is_nearly_wasi_libc_is_not() {
         wrong.push(text.replace("(module", "(module (type (func))"));
     }
     let good = allocator(&CALLS);
-    // `sbrk` is called elsewhere, exported, or referred to.
+    // `sbrk` is called in another place, exported, or referred to.
     for more in [
         "(func (drop (call $sbrk (i32.const 65536))))",
         "(func (param i32) (result i32) (return_call $sbrk (local.get 0)))",
@@ -128,7 +129,7 @@ fn what_is_nearly_wasi_libc_is_not() {
     ] {
         wrong.push(good.replace("(func $malloc", &format!("{more} (func $malloc")));
     }
-    // It is not quite `sbrk`.
+    // It is almost `sbrk`.
     for (it, other) in [
         (
             "i32.const 16 i32.shl return end\n        block",
@@ -152,8 +153,8 @@ fn what_is_nearly_wasi_libc_is_not() {
     }
 }
 
-/// The assertion in wasi-libc's `preopens.c`. It is not a proof either: it tells a program where
-/// the memory ends, if the program looks for that.
+/// The assertion in wasi-libc's `preopens.c`. This is no proof either: a program can learn from it
+/// where the memory ends.
 #[test]
 fn an_assertion_is_recognized_but_not_proved() {
     const COMPARISON: &str = "memory.size i64.extend_i32_u i64.const 16 i64.shl local.get 0
@@ -175,7 +176,7 @@ fn an_assertion_is_recognized_but_not_proved() {
     for goes_on in [
         format!("block {COMPARISON} return end i32.const 3 call $fail"),
         format!("block {COMPARISON} return end i32.const 3 drop"),
-        // One of them leaves a block behind which there is no abort.
+        // One of them leaves a block that no abort follows.
         format!("block {COMPARISON} block {COMPARISON} return end nop end {ABORT}"),
     ] {
         let found = obstacle(&function(&goes_on));

@@ -1,20 +1,20 @@
 //! The system calls that the user's program may make: an external `wasm-opt`.
 //!
-//! It may be anything that runs Binaryen: a shell script, with the programs that it starts, or
-//! JavaScript. So it gets more than a worker of edgec. A filter stands before the program starts,
-//! so it has to let `execve` through, any number of times.
+//! The program may be anything that runs Binaryen: a shell script with the programs that it starts,
+//! or JavaScript. So it may do more than a worker of edgec. A filter is installed before the
+//! program starts, so it must allow `execve`, any number of times.
 //!
-//! A hostile module that takes such a program over by a defect of it can start other programs.
-//! Landlock decides which ones, and all of them stand behind the same walls: a filter, a ruleset
-//! and `no_new_privs` are inherited and cannot be taken off. They read the programs and libraries
-//! of the system, and write nothing but the answer. They see from metadata (`stat`) whether a file
-//! has a name that they know. They can start processes without a count, which outlive the build if
-//! they leave their streams alone, and each of them has the memory of a worker.
+//! If a hostile module exploits a defect of such a program, it can start other programs. Landlock
+//! decides which ones, and all of them are behind the same walls: a filter, a ruleset and
+//! `no_new_privs` are inherited and cannot be removed. These programs can read the programs and
+//! libraries of the system, and can write only the answer. From metadata (`stat`) they can learn
+//! whether a file with a given name exists. They can start any number of processes. These outlive
+//! the build if they do not use its streams, and each of them has the memory of a worker.
 //!
-//! Left out is what Landlock does not restrict, or not in every version: changing the metadata of
-//! files by name (`chmod`, `utimensat`, `setxattr`, `truncate`), what acts on other processes
-//! (`ptrace`, `pidfd_open`, `sched_setaffinity` and more), and what makes calls past this filter
-//! (`io_uring`).
+//! The list leaves out calls that Landlock does not restrict, or not in every version: those that
+//! change the metadata of files by name (`chmod`, `utimensat`, `setxattr`, `truncate`), those that
+//! act on other processes (`ptrace`, `pidfd_open`, `sched_setaffinity` and more), and those that
+//! make calls without this filter (`io_uring`).
 
 use seccompiler::BackendError;
 
@@ -22,7 +22,7 @@ use super::{Only, Rules, SET_NAME, Signals};
 
 /// Allowed with any operands, in addition to what workers may do.
 const ALLOWED: &[libc::c_long] = &[
-    // Files, as far as Landlock lets it.
+    // Files, as far as Landlock allows them.
     libc::SYS_openat,
     libc::SYS_newfstatat,
     libc::SYS_statx,
@@ -36,7 +36,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_chdir,
     libc::SYS_fchdir,
     libc::SYS_umask,
-    // Descriptors that it has.
+    // Descriptors that the program has.
     libc::SYS_preadv,
     libc::SYS_pwrite64,
     libc::SYS_pwritev,
@@ -82,7 +82,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_getrlimit,
 ];
 
-/// What only x86-64 has: older forms of calls, and where a thread's own memory is.
+/// Calls that only x86-64 has: older forms of calls, and the place of a thread's own memory.
 #[cfg(target_arch = "x86_64")]
 const OF_ARCHITECTURE: &[libc::c_long] = &[
     libc::SYS_arch_prctl,
@@ -110,18 +110,20 @@ const OF_ARCHITECTURE: &[libc::c_long] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OF_ARCHITECTURE: &[libc::c_long] = &[];
 
-/// What `prctl` may do: `PR_SET_NAME`, `PR_GET_NAME`, and `PR_SET_VMA`, for names of memory.
+/// What `prctl` may do: `PR_SET_NAME`, `PR_GET_NAME`, and `PR_SET_VMA`, which names memory.
 const OF_PRCTL: &[u64] = &[SET_NAME, 16, 0x5356_4d41];
 
 /// What `ioctl` may do: `TCGETS` and `TIOCGWINSZ`, which ask whether a stream is a terminal and how
-/// large it is; `FIONREAD`, `FIONBIO`, `FIONCLEX` and `FIOCLEX`. None types into a terminal.
+/// large it is; `FIONREAD`, `FIONBIO`, `FIONCLEX` and `FIOCLEX`. None of them types into a
+/// terminal.
 const OF_IOCTL: &[u64] = &[0x5401, 0x5413, 0x541b, 0x5421, 0x5450, 0x5451];
 
-/// `AF_UNIX`: two ends that are connected to each other and to nothing else. JavaScript starts
-/// programs with such streams.
+/// `AF_UNIX`: two ends that are connected only to each other. JavaScript starts programs with such
+/// streams.
 const PAIRS: u64 = 1;
 
-/// The kinds of namespaces: in a new one of users, a process has rights that it does not have here.
+/// The kinds of namespaces. In a new user namespace, a process has rights that it does not have
+/// here.
 const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
@@ -130,7 +132,7 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNET;
 
-/// Adds what such a program may do beyond what everything behind walls may.
+/// Adds what such a program may do in addition to a worker.
 pub(super) fn add(rules: &mut Rules, signals: Signals) -> Result<(), BackendError> {
     let calls = ALLOWED.iter().chain(OF_ARCHITECTURE);
     rules.extend(calls.map(|call| (*call, Vec::new())));
