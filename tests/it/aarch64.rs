@@ -1,5 +1,5 @@
-//! Artifacts for aarch64 run, in a stock Wasmtime that is not ours, on emulated CPUs, and do what
-//! they do here. docs/aarch64.md says what else is tried.
+//! Artifacts for aarch64 run in an unmodified Wasmtime, on emulated CPUs, with the same results as
+//! on this machine. docs/aarch64.md lists the other tests.
 
 use std::path::Path;
 use std::thread;
@@ -10,16 +10,16 @@ use edgec_tests::{CLI_GUESTS, CliGuest, Sandbox, emulated, guests, repository};
 use edgec_verifier::{HostCpu, HostProfile, Misfit, Unfit};
 use serde_json::{Value, json};
 
-/// A core without the atomic instructions of Armv8.1, and that of the newer target.
+/// A core without the atomic instructions of Armv8.1, and the core of the newer target.
 const OLDER: &str = "cortex-a72";
 const NEWER: &str = "neoverse-n1";
 
-/// A core with everything. Its pointer authentication is of the simple kind that the manual
-/// leaves to implementations: emulating the architected cipher makes everything four times
-/// slower (QEMU, "A-profile CPU features", `pauth-impdef`).
+/// A core with all features. Its pointer authentication is of the simple kind that the manual
+/// leaves to implementations: emulating the architected cipher makes everything four times slower
+/// (QEMU, "A-profile CPU features", `pauth-impdef`).
 const NEWEST: &str = "max,pauth-impdef=on";
 
-/// An artifact, and what its program gets.
+/// An artifact, and its program's input.
 struct Job<'a> {
     artifact: String,
     arguments: &'a [&'a str],
@@ -36,14 +36,14 @@ impl Job<'_> {
     }
 }
 
-/// What an emulated machine did.
+/// The results of an emulated machine.
 struct Machine {
     cpu: HostCpu,
-    /// For each job, what `run_components.py` says of it, and what the program printed.
+    /// For each job, the result of `run_components.py`, and the program's output.
     results: Vec<(Value, Vec<u8>)>,
 }
 
-/// Runs artifacts of the sandbox on a model of a CPU.
+/// Runs artifacts of the sandbox on a CPU model.
 fn run(root: &Path, sandbox: &Sandbox, cpu: &str, jobs: &[Job]) -> Machine {
     let folder = format!("run-{cpu}");
     let path = |number: usize, name: &str| format!("{folder}/{number}.{name}");
@@ -94,7 +94,7 @@ fn manifest(sandbox: &Sandbox, artifact: &str) -> Manifest {
     statement.unwrap().manifest
 }
 
-/// The loader's comparison and a stock engine's own agree, for every target on every model.
+/// For every target and every model, the loader's comparison agrees with an unmodified engine's.
 #[test]
 fn what_a_cpu_lacks_is_refused_by_name_and_everything_else_runs() {
     let Some(root) = emulated::aarch64_system() else {
@@ -105,7 +105,7 @@ fn what_a_cpu_lacks_is_refused_by_name_and_everything_else_runs() {
         .join("examples/hello.wat")
         .display()
         .to_string()];
-    // Every target with code of its own.
+    // Every target that has its own code.
     let targets = edgec_targets::all().filter(|target| target.arch.name() == "aarch64");
     let targets = targets.filter(|target| target.same_code_as().is_none());
     let targets: Vec<&str> = targets.map(|target| target.id).collect();
@@ -151,11 +151,11 @@ fn what_a_cpu_lacks_is_refused_by_name_and_everything_else_runs() {
         .find(|(cpu, target, _)| (*cpu, target.as_str()) == (OLDER, NEWER));
     let (.., missing) = too_new.expect("code for the newer core is refused on the older one");
     assert!(missing.iter().any(|feature| feature == "lse"));
-    // What everything has runs everything.
+    // A core with all features runs everything.
     assert!(refused.iter().all(|(cpu, ..)| *cpu != NEWEST));
 }
 
-/// What the program does in a stock Wasmtime on this machine, compiled without edgec.
+/// The program's behaviour in a stock Wasmtime on this machine, compiled without edgec.
 fn expected(folder: &Path, guest: &CliGuest) -> Behaviour {
     let wasm = std::fs::read(folder.join(guest.file)).unwrap();
     let input = edgec_compiler::read(wasm).unwrap();
@@ -163,7 +163,7 @@ fn expected(folder: &Path, guest: &CliGuest) -> Behaviour {
     stock::compile_and_run(adapted.component.bytes(), guest.arguments, guest.stdin)
 }
 
-/// At two levels, each on a core that has no more than that.
+/// At two levels, each on a core that has only the features of that level.
 #[test]
 fn programs_do_what_they_do_here() {
     let Some(root) = emulated::aarch64_system() else {
@@ -214,8 +214,8 @@ fn programs_do_what_they_do_here() {
         assert_eq!(CLI_GUESTS[0].file, "rust-worker-p2.wasm");
         assert_eq!(result["code"], 0, "edge on {cpu}: {result}");
         assert!(*stdout == expected[0].stdout, "edge on {cpu}");
-        // All that this host offers programs of `wasi:http`: an instance (tests/aarch64/loader.sh
-        // asks them).
+        // This host only instantiates programs of `wasi:http` (tests/aarch64/loader.sh sends
+        // requests).
         for name in proxies {
             let (result, _) = next();
             let exports = result["exports"].to_string();

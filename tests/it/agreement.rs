@@ -11,14 +11,14 @@ use edgec_packager::{SecretKey, UnsignedArtifact};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
 use edgec_tests::{Sandbox, corpus, repository};
 
-/// The second verifier, which is independent of edgec, fits on a few pages.
+/// The second verifier is independent of edgec, and short.
 #[test]
 fn the_second_verifier_is_short() {
     let text = std::fs::read_to_string(repository().join("tests/interop/verify.py")).unwrap();
     assert!(text.lines().count() < 350);
 }
 
-/// What it takes for the registry is the registry.
+/// Its copy of the registry equals the registry.
 #[test]
 fn the_targets_beside_it_are_those_of_the_registry() {
     let text = std::fs::read(repository().join("tests/interop/targets.json")).unwrap();
@@ -33,7 +33,7 @@ fn the_targets_beside_it_are_those_of_the_registry() {
         })
         .collect();
     assert_eq!(found, serde_json::Value::Array(expected));
-    // The rule by which the specification tells a feature's flag.
+    // The specification's rule for the flag of a feature.
     for feature in edgec_targets::all().flat_map(|target| target.features) {
         let flag = feature.name.replace('.', "").replace("avxvnni", "avx_vnni");
         let flag = format!("has_{flag}");
@@ -41,7 +41,7 @@ fn the_targets_beside_it_are_those_of_the_registry() {
     }
 }
 
-/// A real artifact, and what can be made of it.
+/// A real artifact, from which cases are made.
 struct Source {
     sandbox: Sandbox,
     file: Vec<u8>,
@@ -66,13 +66,13 @@ impl Source {
             name: name.into(),
             file,
             trust: self.trust(),
-            // What must come out is asserted elsewhere; here, that both say the same.
+            // Other tests assert the result. This one asserts that both agree.
             arguments: Vec::new(),
             accepted: None,
         }
     }
 
-    /// The first bytes of all regions, and the end.
+    /// The first byte of each region, and the end.
     fn borders(&self) -> Vec<usize> {
         let artifact = Artifact::decode(&self.file).unwrap();
         let image = artifact.image().len();
@@ -82,7 +82,7 @@ impl Source {
         [&[0, 64, image, envelope][..], &fields].concat()
     }
 
-    /// Signed by the trusted key, whatever it says.
+    /// An artifact with any payload, signed by the trusted key.
     fn signed(&self, payload: Vec<u8>) -> Vec<u8> {
         let bytes = self.key.sign(&pae(edgec_artifact::PAYLOAD_TYPE, &payload));
         let id = self.key.public().id().to_string();
@@ -103,7 +103,7 @@ impl Source {
     }
 }
 
-/// All that the threat model's rows do to a file. What only a load can find is accepted.
+/// Every attack on a file in the threat model. Attacks that only a load can find are accepted.
 #[test]
 fn both_judge_the_attack_corpus_alike() {
     if python().is_none() {
@@ -150,7 +150,7 @@ fn both_judge_a_changed_file_alike() {
         accepted: Some(false),
         ..source.case(name, file)
     };
-    // A few bits of every stretch of the image, and of every byte behind it.
+    // A few bits in every part of the image, and in every byte after it.
     let envelope = source.borders()[3];
     let places = (0..envelope)
         .step_by(997)
@@ -177,7 +177,8 @@ fn both_judge_a_changed_file_alike() {
     check_agreement(cases);
 }
 
-/// The smallest artifact, of the format's test vectors: every byte changed, every truncation.
+/// The smallest artifact, from the test vectors of the format: every byte is changed, and every
+/// truncation is tried.
 #[test]
 fn both_judge_the_smallest_artifact_alike() {
     if python().is_none() {
@@ -214,7 +215,7 @@ fn both_judge_the_smallest_artifact_alike() {
     check_agreement(flipped.chain(shorter).chain([whole]));
 }
 
-/// Payloads that the trusted key has signed, and images under true descriptions of them.
+/// Payloads that the trusted key has signed, and images with correct descriptions.
 #[test]
 fn both_judge_what_a_trusted_key_has_signed_alike() {
     if python().is_none() {
@@ -367,7 +368,7 @@ fn both_judge_what_a_trusted_key_has_signed_alike() {
     check_agreement(cases);
 }
 
-/// Changed images, each described as it is: the rules about ELF alone judge them.
+/// Changed images with correct descriptions, so that only the rules about ELF judge them.
 fn changed_images(source: &Source) -> Vec<Case> {
     let artifact = Artifact::decode(&source.file).unwrap();
     let image = artifact.image();
@@ -381,7 +382,7 @@ fn changed_images(source: &Source) -> Vec<Case> {
         .unwrap();
     let engine = usize::try_from(engine.offset).unwrap()
         ..usize::try_from(engine.offset + engine.size).unwrap();
-    // The ELF header and the section table bit after bit, the engine's section less densely.
+    // Every bit of the ELF header and the section table, and some bits of the engine's section.
     let bits = (0..64).chain(engine.step_by(3)).chain(table..image.len());
     let flips = bits.enumerate().map(|(turn, at)| (at, 1u8 << (turn % 8)));
     let gaps = sections.iter().flat_map(|section| {
@@ -423,7 +424,7 @@ fn changed_images(source: &Source) -> Vec<Case> {
     cases.into_iter().map(sign).collect()
 }
 
-/// The Python alone, where edgec says more than accepted or not: usage, and what it prints.
+/// Only the Python verifier, where edgec says more than accepted or not: usage, and output.
 #[test]
 fn it_prints_a_verdict_a_file() {
     let Some(python) = python() else { return };

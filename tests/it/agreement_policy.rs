@@ -4,7 +4,7 @@ use edgec_artifact::{Artifact, Statement};
 use edgec_tests::Sandbox;
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
 
-/// What lets the artifact in. Each is put behind the fields of a `[[key]]`.
+/// Fields for which the artifact is accepted. Each is added after the fields of a `[[key]]`.
 const ACCEPTED: &[&str] = &[
     "",
     "not-before = 2020-01-01T00:00:00Z\nexpires = 2999-01-01T00:00:00Z",
@@ -27,7 +27,7 @@ const ACCEPTED: &[&str] = &[
     "[allow]\nimports = []\n[checks]\nimports = 'off'",
 ];
 
-/// Policies that refuse the artifact, by a rule or since they are malformed.
+/// Policies that refuse the artifact, because of a rule or because they are malformed.
 const REFUSED: &[&str] = &[
     "not-before = 2999-01-01T00:00:00Z",
     "expires = 2020-01-01T00:00:00Z",

@@ -1,5 +1,5 @@
-//! A build of several targets writes all artifacts or none. What it made on the way is removed
-//! again.
+//! A build of several targets writes all artifacts or none. Files that it made before a failure are
+//! removed.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -35,8 +35,8 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// In a folder like `/tmp`, an old file of another user cannot be replaced: which shows when the
-/// first artifact is in its place already.
+/// In a folder like `/tmp`, an old file of another user cannot be replaced. This fails only after
+/// the first artifact was put in place.
 #[test]
 fn an_artifact_that_cannot_take_its_place() {
     if !root_becomes_user() {
@@ -73,7 +73,7 @@ fn an_artifact_that_cannot_take_its_place() {
             assert_eq!(fs::metadata(path(first)).unwrap().uid(), USER);
         }
     }
-    // If nothing is in the way, all are written, and nothing else is left.
+    // If nothing prevents it, all artifacts are written, and no other file remains.
     chown(path(second), Some(USER), None).unwrap();
     let before = sandbox.files();
     let output = build();
@@ -84,14 +84,14 @@ fn an_artifact_that_cannot_take_its_place() {
     assert_eq!(sandbox.files(), before);
 }
 
-/// What there is no room for is written nowhere, and the new folders are removed again.
+/// If there is no space, nothing is written, and the new folders are removed.
 #[test]
 fn an_artifact_for_which_there_is_no_room() {
     let sandbox = sandbox();
     sandbox.write("old/app.x86_64.cwasm", OLD_ARTIFACT);
     let before = sandbox.files();
     for folder in ["new/deep", "old"] {
-        // Room for the first, in which code is not aligned to 64 KiB.
+        // There is space only for the first artifact, whose code is not aligned to 64 KiB.
         let script = format!("ulimit -f 100; exec {} \"$@\"", binary().display());
         let mut shell = Command::new("sh");
         isolate(&mut shell, sandbox.path());
@@ -117,7 +117,7 @@ fn a_folder_that_cannot_be_made() {
     assert!(!sandbox.path().join("new").exists());
 }
 
-/// A folder lies where the second artifact goes.
+/// A folder has the name of the second artifact.
 #[test]
 fn a_folder_in_the_place_of_an_artifact() {
     let sandbox = sandbox();

@@ -1,5 +1,5 @@
-//! Rows 1 to 22, 24 and 25 of `docs/threat-model.md`: what can be done to a file. Each case
-//! of the corpus goes through the real binary; what is exhaustive goes through the library.
+//! Rows 1 to 22, 24 and 25 of `docs/threat-model.md`: changes to a file. Each case of the corpus
+//! goes through the real binary. Exhaustive cases go through the library.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn policy() -> TrustPolicy {
     edgec_tests::trusting(material().signer.public())
 }
 
-/// Every case of one row, before the real binary.
+/// Gives every case of one row to the real binary.
 fn refuse(row: u8) {
     let cases: Vec<Case> = corpus::cases();
     let cases = cases.iter().filter(|case| case.row == row);
@@ -57,7 +57,7 @@ rows! {
     32 row_32_names_that_lead_out
 }
 
-/// What is refused is refused for what was changed: unchanged, the forge's work is good.
+/// A refusal is caused by the change: without a change, the forge's artifact is accepted.
 #[test]
 fn the_forge_itself_makes_good_artifacts() {
     let forge = Forge::of(material());
@@ -133,13 +133,13 @@ fn the_forge_as_a_program() {
 fn every_case_has_a_name_of_its_own() {
     let mut titles = BTreeSet::new();
     for case in corpus::cases() {
-        // Padding is tried byte by byte under one name.
+        // Padding is tried byte by byte under the same name.
         let fresh = titles.insert(case.title());
         assert!(fresh || case.row == 17, "{}", case.title());
     }
 }
 
-/// Row 4, and what adding and replacing signatures does.
+/// Row 4, and adding and replacing signatures.
 #[test]
 fn row_04_signed_again() {
     let sandbox = Sandbox::new();
@@ -161,7 +161,7 @@ fn row_04_signed_again() {
     refused(&sandbox, &key, "threshold");
 }
 
-/// Row 2, by the command line's own `sign`.
+/// Row 2, with edgec's own `sign`.
 #[test]
 fn row_02_signing_twice_is_signing_once() {
     let sandbox = Sandbox::new();
@@ -188,7 +188,7 @@ fn row_09_a_swapped_image_is_not_signed_again() {
     assert_eq!(sandbox.read("swapped.cwasm"), swapped);
 }
 
-/// Row 19: every bit of the smallest artifact there is.
+/// Row 19: every bit of the smallest artifact.
 #[test]
 fn row_19_every_bit() {
     let file = &material().smallest;
@@ -240,13 +240,13 @@ fn row_19_every_truncation() {
     }
 }
 
-/// Row 19, one of each region before the real binary.
+/// Row 19: one byte of each region, with the real binary.
 #[test]
 fn row_19_before_the_binary() {
     let forge = Forge::of(material());
     let image = forge.image.len();
     let file = forge.file;
-    // A letter of base64 that becomes another.
+    // Only letters of base64 that become another letter.
     let letter = |at: &usize| (file[*at] ^ 1).is_ascii_alphabetic();
     let payload = (image.next_multiple_of(8) + 200..).find(letter).unwrap();
     let flip = |name, at, code| Case::new(19, name, forge.flipped(at), code);
@@ -296,7 +296,7 @@ fn row_20_a_terabyte() {
             refused(&host.sandbox, &host.arguments(verb, "huge.cwasm"), code);
         }
     }
-    // And within 256 MiB, where its length alone would be too much.
+    // And within 256 MiB, for a length that would be too much.
     huge.set_len(1 << 40).unwrap();
     let script = format!(
         "ulimit -d 262144; exec {} verify --key key.pub.pem huge.cwasm",
@@ -309,8 +309,8 @@ fn row_20_a_terabyte() {
     assert!(stderr.starts_with("error[too-long]: "), "{stderr}");
 }
 
-/// Row 29: the engine's interpreter, whose image is no native code at all, under every
-/// description that a signer could give it.
+/// Row 29: the engine's interpreter, whose image has no native code, with every description that a
+/// signer could give it.
 #[test]
 fn row_29_a_pulley_image() {
     let mut config = wasmtime::Config::new();
@@ -333,7 +333,7 @@ fn row_29_a_pulley_image() {
     }
 }
 
-/// Row 22: code for a level of this machine's family that this machine has not.
+/// Row 22: code for a level of this machine's family that this machine lacks.
 #[test]
 fn row_22_a_cpu_feature_that_the_host_lacks() {
     let host = edgec_targets::HostCpu::detect();

@@ -1,4 +1,4 @@
-//! Rows 38 to 40 of `docs/threat-model.md`: inputs of the build, its tools, and its output.
+//! Rows 38 to 40 of `docs/threat-model.md`: the build's inputs, tools, and output.
 //!
 //! More than 400 lines: three groups of rows that follow each other in the document.
 #![cfg(unix)]
@@ -17,7 +17,7 @@ fn hello() -> Vec<u8> {
     wat::parse_file(repository().join("examples/hello.wat")).unwrap()
 }
 
-/// The binary, in a shell that has set limits first.
+/// The binary, in a shell that first sets limits.
 fn limited(sandbox: &Sandbox, limits: &str, arguments: &[&str]) -> Output {
     let mut shell = Command::new("sh");
     isolate(&mut shell, sandbox.path());
@@ -26,10 +26,10 @@ fn limited(sandbox: &Sandbox, limits: &str, arguments: &[&str]) -> Output {
     shell.output().unwrap()
 }
 
-/// The code of the one error on standard error.
+/// The code of the only error on standard error.
 fn code(output: &Output) -> String {
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    // Warnings about modules that were not optimized may stand in front.
+    // Warnings about modules that were not optimized may come first.
     let error = stderr.lines().find_map(|line| line.strip_prefix("error["));
     let code = error.and_then(|rest| rest.split(']').next());
     code.unwrap_or_else(|| panic!("no named error: {stderr}"))
@@ -40,7 +40,8 @@ const BUILD: &[&str] = &[
     "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
 ];
 
-/// Row 38: every beginning, through the libraries and, one in sixteen, the binary.
+/// Row 38: every beginning of a program goes through the libraries, and one in sixteen through the
+/// binary.
 #[test]
 fn row_38_truncated() {
     let sandbox = Sandbox::new();
@@ -67,7 +68,8 @@ fn row_38_truncated() {
     }
 }
 
-/// Row 38: every bit; what is still valid is compiled too, one in eight.
+/// Row 38: every bit of a program is changed. If the result is valid, it is compiled, in one of
+/// eight cases.
 #[test]
 fn row_38_bit_flips() {
     let mut wasm = hello();
@@ -80,7 +82,7 @@ fn row_38_bit_flips() {
     }
 }
 
-/// An error of any stage says where, if it is one about the binary; no stage panics.
+/// An error of any stage names a place, if it is about the binary. No stage panics.
 fn try_all(wasm: &[u8], compile: bool) {
     use edgec_compiler::{
         AdaptError, EngineProfile, KindChoice, ValidateError, adapt, precompile, read,
@@ -100,8 +102,8 @@ fn try_all(wasm: &[u8], compile: bool) {
     }
 }
 
-/// Row 38: each ends in an artifact or in a named error, within limits that a test can
-/// wait for: 2 s a tool, 1 GiB a process.
+/// Row 38: each input ends in an artifact or in a named error, within limits that suit a test: 2 s
+/// a tool, 1 GiB a process.
 #[test]
 fn row_38_bombs() {
     let sandbox = Sandbox::new();
@@ -147,7 +149,7 @@ fn row_38_bombs() {
     }
 }
 
-/// Row 38: what the compiler would not finish ends in an error that names the limit.
+/// Row 38: if the compiler would not finish, the error names the limit.
 #[test]
 fn row_38_time_and_memory_have_limits() {
     let sandbox = Sandbox::new();
@@ -205,8 +207,8 @@ fn row_38_the_worker_alone() {
     assert!(!output.stdout.starts_with(b"\0"), "{output:?}");
 }
 
-/// Row 39: whatever an optimizer makes of a module, the build goes on with the module that it had.
-/// An optimizer that is late, or crashes without a word, stops the build.
+/// Row 39: if an optimizer returns a bad module, the build goes on with the original module. If an
+/// optimizer is late, or crashes without a message, the build stops.
 #[test]
 fn row_39_a_broken_optimizer() {
     let sandbox = Sandbox::new();
@@ -263,7 +265,7 @@ fn small() -> Sandbox {
     sandbox
 }
 
-/// Row 40: a limit on the size of files is a full disk that every test can have.
+/// Row 40: a limit on the size of files, which has the same effect as a full disk.
 #[test]
 fn row_40_no_room_for_the_artifact() {
     let sandbox = small();
@@ -277,7 +279,7 @@ fn row_40_no_room_for_the_artifact() {
     }
 }
 
-/// Row 40: and a disk that is full, where a test may mount one.
+/// Row 40: a full disk, if the test may mount one.
 #[test]
 fn row_40_a_full_disk() {
     let sandbox = small();
@@ -314,7 +316,7 @@ fn row_40_a_full_disk() {
     tries_a_store_and_a_key(&sandbox);
 }
 
-/// The folder `disk` of the sandbox has little room: first too little for an image, then none.
+/// The folder `disk` of the sandbox has little space: first too little for an image, then none.
 fn tries_a_store_and_a_key(sandbox: &Sandbox) {
     sandbox.hello();
     let add = ["store", "--store", "disk/store", "add"];
@@ -323,7 +325,7 @@ fn tries_a_store_and_a_key(sandbox: &Sandbox) {
     assert!(stderr.starts_with("error[io]: "), "{stderr}");
     assert!(stderr.contains("disk/store/"), "{stderr}");
     assert!(stderr.contains("\n  hint: the disk is full"), "{stderr}");
-    // What fits is written, and the rest is not.
+    // The file is written as far as it fits.
     let _ = std::fs::write(sandbox.path().join("disk/filler"), vec![1; 1 << 16]);
     let stderr = fails(sandbox, 3, &["keygen", "-o", "disk/new.pem"], "io");
     let says = "error[io]: disk/new.pem: cannot write: No space left on device";
@@ -337,7 +339,7 @@ fn tries_a_store_and_a_key(sandbox: &Sandbox) {
     );
 }
 
-/// Row 40: a store and a key name the limit on the size of files, and what to do.
+/// Row 40: for a store and a key, the error names the limit on the size of files, and what to do.
 #[test]
 fn row_40_no_room_for_a_store_or_a_key() {
     let sandbox = Sandbox::new();
@@ -362,7 +364,7 @@ fn row_40_no_room_for_a_store_or_a_key() {
     assert!(!sandbox.path().join("new.pem").exists());
 }
 
-/// Row 40: a symbolic link in the output's place is replaced; what it led to stays.
+/// Row 40: an output replaces a symbolic link, and the link's target stays.
 #[test]
 fn row_40_the_output_is_a_symlink() {
     let sandbox = small();
@@ -408,14 +410,14 @@ fn row_40_two_builds_to_one_path() {
     }
 }
 
-/// Row 40: interrupted at many moments, a build has done everything or nothing.
+/// Row 40: if a build is interrupted at any moment, it has either written everything or nothing.
 #[test]
 fn row_40_interrupted() {
     use rustix::process::{Pid, Signal, kill_process};
     let sandbox = small();
     let before = sandbox.files();
     let arguments = [BUILD, &["-O0", "in.wat"]].concat();
-    // The moments are spread over what a whole build takes here, and a little more.
+    // The moments cover the time that a whole build takes here, and a little more.
     let begin = Instant::now();
     sandbox.ok(&arguments);
     let moment = begin.elapsed() / 50;
@@ -427,7 +429,7 @@ fn row_40_interrupted() {
         let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(moment * step);
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-        // It may have ended already, and is not waited for yet.
+        // It may have ended already, without being waited for.
         kill_process(pid, signal).unwrap();
         let status = child.wait().unwrap();
         assert!(status.success() || status.signal().is_some(), "{status}");

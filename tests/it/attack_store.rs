@@ -1,5 +1,5 @@
-//! Rows 28, 31, 33 and 35 of `docs/threat-model.md` for the admission store: verdicts that are
-//! remembered, files that change.
+//! Rows 28, 31, 33 and 35 of `docs/threat-model.md` for the admission store: remembered verdicts,
+//! and files that change.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use edgec_tests::store_host::{StoreHost, assert_hello, overwrite};
 fn policy(more: &str) -> TrustPolicy {
     let pem = material().signer.public().to_pem();
     let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
-    // What belongs to the file's head comes first.
+    // Fields of the file's head come first.
     let (head, tables) = more.split_once('\n').unwrap_or((more, ""));
     TrustPolicy::from_toml(&format!("threshold = 1\n{head}\n{key}{tables}")).unwrap()
 }
@@ -26,7 +26,8 @@ fn now() -> u64 {
     since.unwrap().as_secs()
 }
 
-/// Row 28: what one policy lets in says nothing to another, and a refusal nothing to the next load.
+/// Row 28: a verdict under one policy does not count under another, and a refusal does not affect
+/// the next load.
 #[test]
 fn row_28_verdicts_are_of_one_policy() {
     let host = StoreHost::new();
@@ -53,14 +54,14 @@ fn row_28_verdicts_are_of_one_policy() {
     for (head, tables, code) in strict {
         let strict = policy(&format!("{head}\n{tables}"));
         for _ in 0..2 {
-            // A clone knows what the other knows.
+            // A clone shares the verdicts.
             let store = host.store.clone();
             let refused = store.load(&host.engine, "hello", &strict);
             assert_eq!(refused.map(|_| ()).unwrap_err().code(), code);
             assert_eq!(host.load().unwrap().report().verdict, Verdict::Cached);
         }
     }
-    // Under another name it is another question.
+    // For another application, the verdict is another one.
     for (application, code) in [
         (Application::new("other"), "store-unknown"),
         (
@@ -76,7 +77,7 @@ fn row_28_verdicts_are_of_one_policy() {
     assert_eq!(host.load().unwrap().report().verdict, Verdict::Cached);
 }
 
-/// Row 28: what was refused to be admitted is not there, and what is there stays.
+/// Row 28: a refused artifact is not in the store, and the artifacts in the store stay.
 #[test]
 fn row_28_a_refused_admission_leaves_nothing() {
     let host = StoreHost::new();
@@ -99,7 +100,7 @@ fn row_28_a_refused_admission_leaves_nothing() {
     }
 }
 
-/// Row 28: a verdict ends when a moment passes that the artifact or the policy names.
+/// Row 28: a verdict ends at a time limit of the artifact or the policy.
 #[test]
 fn row_28_verdicts_end_in_time() {
     let forge = Forge::of(material());
@@ -116,7 +117,7 @@ fn row_28_verdicts_end_in_time() {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
-    // On a busy machine, once more with more time.
+    // On a busy machine, this tries again with more time.
     let in_time = [2, 8, 32].into_iter().any(|seconds| {
         let host = StoreHost::empty();
         let expires = now() + seconds;
@@ -143,14 +144,14 @@ fn row_28_verdicts_end_in_time() {
     host.assert_good();
 }
 
-/// Row 31: what happens to the store's files after a load is nothing to the program, whose file
-/// only the owner could change.
+/// Row 31: after a load, changes to the store's files do not affect the program. Only the owner can
+/// change these files.
 #[test]
 fn row_31_replaced_in_the_store_after_the_load() {
     let host = StoreHost::new();
     let loaded = host.load().unwrap();
     let image = host.image();
-    // Not even its owner has a descriptor that writes, and its mode gives none to others.
+    // Even the owner has no descriptor for writing, and the mode does not let others write.
     assert_eq!(
         fs::metadata(&image).unwrap().permissions().mode() & 0o7777,
         0o444
@@ -161,7 +162,7 @@ fn row_31_replaced_in_the_store_after_the_load() {
     assert_hello(&host.engine, &loaded);
 }
 
-/// Row 33: who can write the source writes on; what was admitted is a copy that was verified.
+/// Row 33: a process can go on writing the source. The store has a verified copy.
 #[test]
 fn row_33_the_source_kept_open_across_admission() {
     let host = StoreHost::empty();
@@ -181,8 +182,8 @@ fn row_33_the_source_kept_open_across_admission() {
     assert_eq!(host.verify(), None);
 }
 
-/// Row 33: while the source is written, as fast as it goes, what is admitted was verified. How
-/// many of these admissions meet a whole file is the machine's business; what each leaves is not.
+/// Row 33: while the source is written as fast as possible, every admitted artifact was verified.
+/// It depends on the machine how many admissions meet a whole file.
 #[test]
 fn row_33_the_source_written_during_admission() {
     let host = StoreHost::empty();
@@ -221,8 +222,8 @@ fn row_33_the_source_written_during_admission() {
     assert_eq!(host.verify(), None);
 }
 
-/// Rows 35 and 36 need a kernel with fs-verity (`tests/verity/run.sh`); a policy that asks for it
-/// lets nothing in without.
+/// Rows 35 and 36 need a kernel with fs-verity (`tests/verity/run.sh`). Without it, a policy that
+/// requires fs-verity accepts nothing.
 #[test]
 fn row_35_a_policy_that_wants_verity() {
     let host = StoreHost::new();

@@ -1,5 +1,5 @@
-//! Row 32 of `docs/threat-model.md` for the admission store: files that are none, files of others,
-//! and files in the place of others.
+//! Row 32 of `docs/threat-model.md` for the admission store: paths that are not files, files of
+//! other users, and files in the place of others.
 //!
 //! More than 400 lines: it is one row of the document, with many kinds of files.
 #![cfg(target_os = "linux")]
@@ -16,7 +16,7 @@ use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::{fifo, skipped, words};
 
-/// Row 32: what is not a file of the store's own, in the place of each of its files.
+/// Row 32: each file of the store is replaced by something that is not its own file.
 #[test]
 fn row_32_what_is_no_file_in_the_store() {
     let host = StoreHost::new();
@@ -36,7 +36,7 @@ fn row_32_what_is_no_file_in_the_store() {
             (&|path| fs::create_dir(path).unwrap(), "not-a-file"),
             (
                 &|path| {
-                    // Its path must be short when it is made.
+                    // The path of a new socket must be short.
                     let short = host.sandbox.path().join("socket");
                     drop(UnixListener::bind(&short).unwrap());
                     fs::rename(short, path).unwrap();
@@ -69,8 +69,8 @@ fn row_32_what_is_no_file_in_the_store() {
     }
 }
 
-/// Row 32: only the owner or root can change a store's folders and those above it; links are
-/// refused.
+/// Row 32: only the owner or root may be able to change a store's folders and the folders above it.
+/// Links are refused.
 #[test]
 fn row_32_folders_of_others() {
     let host = StoreHost::new();
@@ -100,7 +100,7 @@ fn row_32_folders_of_others() {
         fs::set_permissions(&folder, before).unwrap();
         host.assert_good();
     }
-    // In a folder like `/tmp` only owners move what is theirs.
+    // In a folder like `/tmp`, only the owner of a file can move it.
     fs::set_permissions(above, Permissions::from_mode(0o1777)).unwrap();
     Store::open(store).unwrap();
     for folder in ["artifacts", "names", "temporary"] {
@@ -115,13 +115,13 @@ fn row_32_folders_of_others() {
         fs::remove_file(&folder).unwrap();
         fs::rename(&kept, &folder).unwrap();
     }
-    // The way to the store may have links in it: where they lead is what is judged.
+    // The way to the store may contain links: their targets are judged.
     symlink("store", above.join("link")).unwrap();
     Store::open(above.join("link")).unwrap();
 }
 
-/// Row 32: the files that changes wait for are judged as all others, also by a process that opened
-/// the store before.
+/// Row 32: the lock files are judged like all others, also by a process that opened the store
+/// earlier.
 #[test]
 fn row_32_locks_of_others() {
     let host = StoreHost::new();
@@ -144,8 +144,8 @@ fn row_32_locks_of_others() {
         host.refuses("store-link", name);
         assert_eq!(add(), Err("store-link"), "{name}");
         fs::remove_file(&path).unwrap();
-        // Where there is none, a change makes it. From a copy that others can open, and so lock, a
-        // change takes that right.
+        // If a lock file is missing, a change makes it. If others can open a copied one, and so
+        // could lock it, a change removes that right.
         host.assert_good();
         assert_eq!(add(), Ok(Change::Unchanged), "{name}");
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
@@ -155,7 +155,8 @@ fn row_32_locks_of_others() {
     }
 }
 
-/// Row 32: another owner can change a file whatever its mode, so such a file is refused.
+/// Row 32: the owner of a file can change it whatever its mode, so a file of another user is
+/// refused.
 #[test]
 fn row_32_owners() {
     let host = StoreHost::new();
@@ -175,7 +176,7 @@ fn row_32_owners() {
     host.assert_good();
 }
 
-/// Row 32: where a store would be made or looked for, and there is something else.
+/// Row 32: other things at the place where a store is made or opened.
 #[test]
 fn row_32_what_is_no_store() {
     let host = StoreHost::new();
@@ -217,7 +218,7 @@ fn row_32_what_is_no_store() {
             fails(sandbox, 2, &[&arguments[..], &version].concat(), "name");
         }
     }
-    // The longest names that there are.
+    // Names of maximum length.
     let long = "é".repeat(64);
     let forge = Forge::of(material());
     host.add(&forge.with_manifest(|manifest| {
@@ -231,7 +232,7 @@ fn row_32_what_is_no_store() {
     assert_eq!(loaded.unwrap().manifest().name, long);
 }
 
-/// Row 32: whatever the mask of modes, only its owner can change a store that was made.
+/// Row 32: whatever the umask, only its owner can change a new store.
 #[test]
 fn row_32_made_under_any_mask() {
     for mask in ["000", "002", "022", "077"] {
@@ -246,8 +247,8 @@ fn row_32_made_under_any_mask() {
     }
 }
 
-/// Row 32: an image of another length is seen at every load, other bytes at the next verification:
-/// a load from a trusted folder reads no more of an image than it runs.
+/// Row 32: every load notices an image of another length. Only the next verification notices other
+/// bytes, because a load from a trusted folder reads only the parts of an image that it runs.
 #[test]
 fn row_32_changed_in_the_store() {
     let host = StoreHost::new();
@@ -275,7 +276,7 @@ fn row_32_changed_in_the_store() {
         Condition::Missing
     );
     host.sandbox.ok(&["store", "--store", "store", "ls"]);
-    // To admit it again puts right what is wrong.
+    // Admitting the artifact again repairs it.
     for wrong in [Vec::new(), flipped, material().evil.clone()] {
         overwrite(&path, &wrong);
         overwrite(&host.envelope(), b"{}");
@@ -289,7 +290,7 @@ fn row_32_changed_in_the_store() {
     host.assert_good();
 }
 
-/// Row 32: a valid envelope or release in the place of another.
+/// Row 32: a valid envelope or release in the place of another one.
 #[test]
 fn row_32_exchanged_in_the_store() {
     let host = StoreHost::new();
@@ -297,7 +298,7 @@ fn row_32_exchanged_in_the_store() {
     let (old_envelope, old_current) = (fs::read(&envelope).unwrap(), fs::read(&current).unwrap());
     let forge = Forge::of(material());
     let other = StoreHost::empty();
-    // The same image, signed under another name, version and channel.
+    // The same image, signed under another name, version or channel.
     for change in [
         (|m: &mut Manifest| m.name = "other".to_owned()) as fn(&mut Manifest),
         |m| m.version = 7,
@@ -316,7 +317,8 @@ fn row_32_exchanged_in_the_store() {
         assert_eq!(host.verify(), Some("store-damaged"));
         overwrite(&envelope, &old_envelope);
 
-        // The other's release as it is, and one that is ours and points at its artifact.
+        // The other's release unchanged, and a release of this application that points at the
+        // other's artifact.
         let theirs = String::from_utf8(fs::read(other.current()).unwrap()).unwrap();
         let beside = envelope.with_file_name(other.envelope().file_name().unwrap());
         overwrite(&beside, &text);
@@ -360,11 +362,11 @@ fn row_32_exchanged_in_the_store() {
             let arguments = [&["store", "--store", "store"], verb].concat();
             fails(&host.sandbox, 1, &arguments, "store-current");
         }
-        // An admission puts a good one in its place.
+        // An admission replaces it with a good one.
         assert_eq!(host.add(&material().hello).unwrap(), Change::Repaired);
         host.assert_good();
     }
-    // Under another version's name it would hide that version's artifacts from a collection.
+    // Under another version's name, it would hide that version's artifacts from a collection.
     overwrite(&current, &old_current);
     overwrite(&current.with_file_name("1"), &old_current);
     fails(
@@ -384,7 +386,7 @@ fn row_32_exchanged_in_the_store() {
     ];
     host.sandbox.ok(&remove);
     overwrite(&current, b"{");
-    // What cannot be read can be removed, and made current another version.
+    // A release that cannot be read can be removed, and another version can be made current.
     let back = [
         "store",
         "--store",
@@ -405,7 +407,8 @@ fn row_32_exchanged_in_the_store() {
     host.assert_good();
 }
 
-/// Row 32: what a process knows of a name does not hide that others may change its folder now.
+/// Row 32: facts that a process remembers about a name do not hide that others can now change its
+/// folder.
 #[test]
 fn row_32_a_folder_that_others_may_change_since_the_last_load() {
     let host = StoreHost::new();
@@ -419,7 +422,7 @@ fn row_32_a_folder_that_others_may_change_since_the_last_load() {
     );
     fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
     host.load().unwrap();
-    // Nor that `current` is another file, or has another mode.
+    // They also do not hide that `current` is another file, or has another mode.
     fs::set_permissions(host.current(), Permissions::from_mode(0o646)).unwrap();
     assert_eq!(
         host.load().map(|_| ()).unwrap_err().code(),

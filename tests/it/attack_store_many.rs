@@ -1,4 +1,4 @@
-//! Row 37 of `docs/threat-model.md`: many processes at one store.
+//! Row 37 of `docs/threat-model.md`: many processes use one store.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -79,7 +79,7 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// Row 37: sixteen processes make the store and admit the same, while others collect.
+/// Row 37: sixteen processes make the store and admit the same artifact, while others collect.
 #[test]
 fn row_37_one_digest_at_once() {
     let scene = Scene::new();
@@ -99,13 +99,13 @@ fn row_37_one_digest_at_once() {
         assert!(store.verify(&scene.policy).unwrap().is_clean());
         let loaded = store.load(&scene.engine, "hello", &scene.policy).unwrap();
         assert_hello(&scene.engine, &loaded);
-        // The next round begins where there is no store.
+        // The next round begins without a store.
         fs::remove_dir_all(scene.store.path()).unwrap();
     }
 }
 
-/// Row 37: one name is given now one image and now another, each of which a collection then takes;
-/// versions come and go; loads find it all the while.
+/// Row 37: a name gets two images in turn, and a collection removes the unused one each time.
+/// Versions are added and removed. Meanwhile, every load succeeds.
 #[test]
 fn row_37_admissions_loads_and_collections() {
     let scene = Scene::new();
@@ -132,7 +132,7 @@ fn row_37_admissions_loads_and_collections() {
     let stop = AtomicBool::new(false);
     let going = || !stop.load(Ordering::Relaxed);
     std::thread::scope(|scope| {
-        // In this process, with locks of their own, as other processes have them.
+        // In this process, but with separate locks, as other processes have them.
         scope.spawn(|| {
             let store = store();
             while going() {
@@ -164,7 +164,7 @@ fn row_37_admissions_loads_and_collections() {
         });
         let shared = store();
         for round in 0..200 {
-            // The verdicts of one are known, another is opened each time.
+            // One store has remembered verdicts; another one is opened each time.
             let store = if round % 2 == 0 {
                 shared.clone()
             } else {
@@ -183,7 +183,7 @@ fn row_37_admissions_loads_and_collections() {
     });
 }
 
-/// Row 37: a collection leaves what a process has in use, and what is named.
+/// Row 37: a collection keeps images that a process uses, and images that have a name.
 #[test]
 fn row_37_what_is_in_use_stays() {
     let scene = Scene::new();
@@ -204,7 +204,7 @@ fn row_37_what_is_in_use_stays() {
     let again = store.load(&scene.engine, "hello", &scene.policy);
     assert_eq!(again.map(|_| ()).unwrap_err().code(), "store-unknown");
     assert_hello(&scene.engine, &loaded);
-    // Named again while it is not collected.
+    // It gets a name again while it is not collected.
     assert_done(scene.start_add("a.cwasm"));
     drop(loaded);
     assert_eq!(scene.collect(), Collection::default());

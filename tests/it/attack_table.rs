@@ -1,4 +1,4 @@
-//! The table of `docs/threat-model.md` and the tests, each against the other.
+//! Compares the table of `docs/threat-model.md` with the tests, in both directions.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Row 38 of `docs/threat-model.md`: totals that cost much more than the bytes they take are
-//! refused before anything walks them. `docs/limits.md` lists them.
+//! Row 38 of `docs/threat-model.md`: if totals cost much more than their bytes, the program is
+//! refused before anything walks them. `docs/limits.md` lists the totals.
 #![cfg(unix)]
 
 use edgec_tests::Sandbox;
@@ -14,8 +14,8 @@ const BUILD: &[&str] = &[
     "build", "-q", "-t", "x86_64", "--key", "key.pem", "-o", "a.cwasm",
 ];
 
-/// Each is an error with a name that says which total, how much the program has, where, and what to
-/// do, and leaves nothing behind.
+/// Each error has a name, and says which total, how large it is, where, and what to do. No file
+/// remains.
 #[test]
 fn row_38_totals_have_limits() {
     let sandbox = Sandbox::new();
@@ -87,8 +87,8 @@ fn row_38_totals_have_limits() {
     }
 }
 
-/// edgec counts first, so no engine is blamed. A text has no offsets: there the place is a core
-/// module, a component or a function.
+/// edgec counts first, so it does not blame the engine. A text has no offsets, so the error names a
+/// core module, a component or a function as the place.
 #[test]
 fn row_38_a_limit_has_a_place_and_a_cure() {
     let sandbox = Sandbox::new();
@@ -131,7 +131,7 @@ fn row_38_a_limit_has_a_place_and_a_cure() {
     }
 }
 
-/// What is just within the limits is built.
+/// Programs just within the limits are built.
 #[test]
 fn row_38_totals_within_the_limits() {
     let sandbox = Sandbox::new();

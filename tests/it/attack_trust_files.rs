@@ -1,5 +1,5 @@
-//! Row 27 of `docs/threat-model.md`: the folders above the files that decide what is trusted, and
-//! what other users put beside these files.
+//! Row 27 of `docs/threat-model.md`: the folders above files that decide what is trusted, and files
+//! of other users beside them.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -9,8 +9,8 @@ use std::path::Path;
 use edgec_tests::corpus::{fails, material, refused};
 use edgec_tests::{Sandbox, fifo, skipped};
 
-/// Commands that read a file in `outer/inner`, with the exit code and the error if others can put
-/// another file there.
+/// Commands that read a file in `outer/inner`, each with the exit code and the error if others can
+/// replace the file.
 const READERS: [(&str, i32, &str); 6] = [
     (
         "verify --trust outer/inner/policy.toml a.cwasm",
@@ -36,10 +36,10 @@ const READERS: [(&str, i32, &str); 6] = [
     ),
 ];
 
-/// The exit code for a secret that is refused.
+/// The exit code for a refused secret.
 const SECRET: i32 = 2;
 
-/// The signer's artifact, and policies that let it in.
+/// The signer's artifact, and policies that accept it.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::empty();
     sandbox.write("a.cwasm", &material().hello);
@@ -48,7 +48,7 @@ fn sandbox() -> Sandbox {
     let policy = format!("name = \"fleet\"\nversion = 7\nthreshold = 1\n\n{key}");
     sandbox.write("policy.toml", &policy);
     sandbox.write("outer/inner/policy.toml", &policy);
-    // Whatever the mask of modes of the user who runs the tests.
+    // Independent of the umask of the user who runs the tests.
     for folder in ["outer/inner", "outer"] {
         mode(&sandbox.path().join(folder), 0o755);
     }
@@ -84,10 +84,10 @@ fn accepts(sandbox: &Sandbox) {
     }
 }
 
-/// Every reader refuses, and says which folder it is and what to do.
+/// Every reader refuses, and names the folder and what to do.
 fn refuses(sandbox: &Sandbox, says: &str, hint: &str) {
     for (line, exit, code) in READERS {
-        // Of a secret, the folder may belong to its owner's own group.
+        // The folder of a secret may belong to its owner's own group.
         if exit == SECRET && says.contains("(mode 0775)") {
             sandbox.ok(&words(line));
             continue;
@@ -98,7 +98,7 @@ fn refuses(sandbox: &Sandbox, says: &str, hint: &str) {
     }
 }
 
-/// Row 27: a user who can write a folder puts another file in the place of one in it.
+/// Row 27: a user who can write to a folder can replace a file in it.
 #[test]
 fn row_27_a_folder_that_others_can_change() {
     let sandbox = sandbox();
@@ -110,12 +110,12 @@ fn row_27_a_folder_that_others_can_change() {
             let says = format!("/{folder}` (mode {open:04o})");
             refuses(&sandbox, &says, "\n  hint: chmod go-w /");
         }
-        // In a folder like `/tmp` only owners move what is theirs.
+        // In a folder like `/tmp`, only the owner of a file can move it.
         mode(&path, 0o1777);
         accepts(&sandbox);
         mode(&path, 0o755);
     }
-    // A folder that its group may write to does not hide one below it.
+    // A folder that its group may write to does not hide a bad folder below it.
     let (outer, inner) = (
         sandbox.path().join("outer"),
         sandbox.path().join("outer/inner"),
@@ -133,7 +133,7 @@ fn row_27_a_folder_that_others_can_change() {
     }
     mode(&inner, 0o755);
     mode(&outer, 0o755);
-    // Links are followed: where they lead is what is judged.
+    // Links are followed, and their targets are judged.
     let moved = sandbox.path().join("moved");
     fs::rename(&outer, &moved).unwrap();
     symlink("moved", &outer).unwrap();
@@ -147,14 +147,15 @@ fn row_27_a_folder_that_others_can_change() {
     assert!(stderr.contains("too many symbolic links"), "{stderr}");
 }
 
-/// Gives a folder an access control list. It gives its owner all rights, its group and all others
-/// none, and what is named these, as far as the mask goes. Whether the file system has such lists.
+/// Gives a folder an access control list. It gives the owner all rights, the group and all others
+/// none, and the named entry these rights, up to the mask. Returns whether the file system supports
+/// such lists.
 #[cfg(target_os = "linux")]
 fn give_list(folder: &Path, (tag, rights, id): (u16, u16, u32), mask: u16) -> bool {
     use rustix::fs::{XattrFlags, setxattr};
     use rustix::io::Errno;
     let none = u32::MAX;
-    // The owner, what is named, the group, the mask, all others, in the order of their tags.
+    // The owner, the named entry, the group, the mask, all others, in the order of their tags.
     let mut entries = [
         (0x01, 7, none),
         (tag, rights, id),
@@ -179,12 +180,12 @@ fn give_list(folder: &Path, (tag, rights, id): (u16, u16, u32), mask: u16) -> bo
     }
 }
 
-/// The attribute that holds an access control list.
+/// The attribute that contains an access control list.
 #[cfg(target_os = "linux")]
 const LIST: &str = "system.posix_acl_access";
 
-/// Row 27: where a folder has a list, the bits of its group in its mode are those of users and
-/// groups that the list names. A group of the user's own is not meant then.
+/// Row 27: if a folder has a list, its group bits are those of the users and groups in the list.
+/// They do not mean the user's own group then.
 #[cfg(target_os = "linux")]
 #[test]
 fn row_27_a_folder_whose_list_lets_others_change_it() {
@@ -213,34 +214,35 @@ fn row_27_a_folder_whose_list_lets_others_change_it() {
             assert!(stderr.contains(hint), "{line}: {stderr}");
             assert!(stderr.contains("/outer/inner`"), "{line}: {stderr}");
         }
-        // The list says what they may do at most, and they may not write.
+        // The mask limits them, and they may not write.
         give_list(&inner, named, 5);
         accepts(&sandbox);
-        // In a folder like `/tmp` only owners move what is theirs.
+        // In a folder like `/tmp`, only the owner of a file can move it.
         give_list(&inner, named, 7);
         mode(&inner, 0o1770);
         accepts(&sandbox);
         mode(&inner, 0o770);
     }
-    // What is named may write, and is trusted in any case: root; or may not write itself.
+    // Named entries that do no harm: root, who is trusted in any case, and entries that may not
+    // write.
     for named in [(USER, 7, 0), (USER, 5, 12345), (GROUP, 5, 12345)] {
         give_list(&inner, named, 7);
         for (line, ..) in READERS.iter().filter(|reader| reader.1 == SECRET) {
             sandbox.ok(&words(line));
         }
     }
-    // What the hint says helps: without the list the folder's group has its own rights again.
+    // The hint helps: without the list, the folder's group has its own rights again.
     rustix::fs::removexattr(&inner, LIST).unwrap();
     mode(&inner, 0o755);
     accepts(&sandbox);
-    // Nor is a key made where none would be used.
+    // No key is made in a place from which no key would be read.
     give_list(&inner, (USER, 7, 12345), 7);
     let keygen = ["keygen", "-o", "outer/inner/new.pem"];
     let stderr = fails(&sandbox, SECRET, &keygen, "key-folder");
     assert!(stderr.contains("user 12345"), "{stderr}");
 }
 
-/// Neither `keygen` nor a build makes a key where another user can put another one in its place.
+/// Neither `keygen` nor a build makes a key if another user could replace it.
 #[test]
 fn no_key_is_made_where_none_would_be_used() {
     let sandbox = Sandbox::empty();
@@ -285,7 +287,8 @@ fn no_key_is_made_where_none_would_be_used() {
     assert!(open.join("config/edgec/dev.pem").exists());
 }
 
-/// Row 27: another owner can change a folder whatever its mode, and so a link.
+/// Row 27: the owner of a folder can change it whatever its mode, and so can the owner of a link.
+/// So those of other users are refused.
 #[test]
 fn row_27_a_folder_of_another_user() {
     let sandbox = sandbox();
@@ -301,7 +304,7 @@ fn row_27_a_folder_of_another_user() {
             return;
         }
         refuses(&sandbox, says, "\n  hint: move the file to a folder");
-        // Nor is it of use that only owners move what is theirs in it.
+        // The sticky bit does not help either.
         mode(folder, 0o1777);
         refuses(&sandbox, says, "\n  hint: move the file to a folder");
         mode(folder, 0o755);
@@ -315,8 +318,7 @@ fn row_27_a_folder_of_another_user() {
     refuses(&sandbox, says, "\n  hint: move the file to a folder");
 }
 
-/// Row 27: a process does not wait for a file that another user put beside the state file, and does
-/// not write to it.
+/// Row 27: a process neither waits for another user's file beside the state file, nor writes to it.
 #[test]
 fn row_27_what_lies_beside_the_state_file() {
     let sandbox = sandbox();
@@ -342,7 +344,7 @@ fn row_27_what_lies_beside_the_state_file() {
             (&|path| file(path, 0o644), "can open it (mode 0644)"),
         ];
         let refuses = |says: &str| {
-            // What is not newer than the state needs no new file.
+            // A policy that is not newer than the state needs no new state file.
             let _ = fs::remove_file(&state);
             let stderr = refused(&sandbox, &verify, "policy-state-file");
             assert!(stderr.contains(&format!("/{name}`, beside")), "{stderr}");
@@ -369,21 +371,21 @@ fn row_27_what_lies_beside_the_state_file() {
             }
         }
         assert_eq!(fs::read(&precious).unwrap(), b"precious");
-        // What an earlier process left is no obstacle.
+        // A file that an earlier process left does not prevent it.
         fs::write(&path, "{\"name\":\"fle").unwrap();
         let _ = fs::remove_file(&state);
         sandbox.ok(&verify);
         assert!(!sandbox.path().join("state.new").exists());
         assert!(fs::read_to_string(&state).unwrap().ends_with('}'));
     }
-    // A second name of a file is taken away, and the file stays as it is.
+    // A second name of a file is removed, and the file stays unchanged.
     fs::hard_link(&precious, sandbox.path().join("state.new")).unwrap();
     fs::remove_file(&state).unwrap();
     sandbox.ok(&verify);
     assert_eq!(fs::read(&precious).unwrap(), b"precious");
 }
 
-/// A key in an open file has no way that could be judged, and needs none.
+/// A key in an open file has no way that could be judged, and it is accepted.
 #[test]
 fn a_key_in_an_open_file() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! The native-code audit: real artifacts are clean, and what is planted in one is found, by kind,
+//! The audit of native code: real artifacts have no findings, and planted code is found, by kind,
 //! function and place.
 //!
 //! More than 400 lines: real code, planted code and any bytes go through one reader.
@@ -49,14 +49,14 @@ fn what_is_planted_is_found_with_function_and_place() {
         assert_eq!(found["problem"], kind, "{bytes:02x?}: {found:#?}");
         assert_eq!(found["function"]["number"], number);
         assert_eq!(found["function"]["start"], start);
-        // Nothing else is, but where the pass lost its way.
+        // There are no other findings, except where decoding lost its place.
         if kind != "undecodable" {
             assert_eq!(findings.len(), 1, "{bytes:02x?}: {findings:#?}");
         }
     }
 }
 
-/// The place itself does nothing: with only harmless instructions in it, nothing is found.
+/// If only harmless instructions are planted, nothing is found.
 #[test]
 fn what_is_harmless_is_not_found() {
     for (bed, _) in beds() {
@@ -97,7 +97,7 @@ fn a_policy_demands_the_audit() {
     let asked = policy("compiler.audit = true");
     let checks = judge(bed.forge.file, &asked).unwrap();
     assert_eq!(checks.last(), Some(&("audit", "passed")));
-    // The engine's table is not read there, and is not to be believed.
+    // The engine's table is not read there, because it cannot be trusted.
     let astray = bed.with_entry_astray();
     let verified = verify(&astray, &asked, &Expected::anything(), UnixTime::EPOCH).unwrap();
     let evidence = &verified.checks().last().unwrap().evidence;
@@ -117,13 +117,13 @@ fn a_policy_demands_the_audit() {
     assert_eq!(warned.last(), Some(&("audit", "WARNED")));
     let off = judge(&bad, &policy("compiler.audit = true\nchecks.audit = 'off'")).unwrap();
     assert_eq!(off.last(), Some(&("audit", "off")));
-    // It was not asked for: that is said.
+    // The policy did not ask for it, and the report says so.
     let silent = judge(&bad, &policy("")).unwrap();
     assert_eq!(silent.last(), Some(&("audit", "not applicable")));
 }
 
-/// The engine enters code where its table says: a table that leads elsewhere is found, by those who
-/// can read it.
+/// The engine enters code where its table says. If a table leads elsewhere, readers of the table
+/// find this.
 #[test]
 fn the_engine_enters_functions_at_the_front() {
     let sandbox = Sandbox::empty();
@@ -137,7 +137,7 @@ fn the_engine_enters_functions_at_the_front() {
         assert!(report.is_clean(), "{:#?}", report.findings);
         assert_eq!(report.entries, Some(entries.len() as u64));
         assert_eq!(audit(&bed.forge.image, None).entries, None);
-        // Inside a function, inside an instruction, in padding, outside.
+        // Inside a function, inside an instruction, in padding, outside the code.
         let last = u32::try_from(bed.len).unwrap();
         let inside = u32::try_from(bed.at).unwrap();
         for (entry, at) in [
@@ -158,7 +158,7 @@ fn the_engine_enters_functions_at_the_front() {
             let said = finding.problem.to_string();
             assert_eq!(said, format!("an entry point of the engine, {at}"));
         }
-        // The real table, with one place changed: as the command reads it.
+        // The real table with one changed place, as the command reads it.
         let moved = bed.with_entry_astray();
         let name = format!("{}.cwasm", bed.family());
         sandbox.write(&name, &moved);
@@ -172,7 +172,7 @@ fn the_engine_enters_functions_at_the_front() {
     }
 }
 
-/// An audit without a signature still is of an image and its own manifest.
+/// Without a signature, the audit still compares an image with its own manifest.
 #[test]
 fn image_and_manifest_belong_together() {
     let sandbox = Sandbox::empty();
@@ -186,7 +186,7 @@ fn image_and_manifest_belong_together() {
     );
 }
 
-/// Of code whose tables are damaged nothing is said.
+/// If tables are damaged, nothing is said about the code.
 #[test]
 fn code_with_a_damaged_table_is_not_audited() {
     let forge = Forge::of(material());
@@ -208,7 +208,7 @@ fn code_with_a_damaged_table_is_not_audited() {
     }
 }
 
-/// Code for a newer CPU under the description of an older one: the instructions give it away.
+/// Code for a newer CPU is described as code for an older one. The instructions show it.
 #[test]
 fn features_that_are_not_declared_are_found() {
     let sandbox = Sandbox::new();
@@ -242,7 +242,7 @@ fn features_that_are_not_declared_are_found() {
             Problem::Feature { missing, .. } => assert!(missing.contains(feature), "{finding}"),
             _ => panic!("{finding}"),
         }
-        // It never gets that far where signatures are checked: the image states its flags itself.
+        // A check of signatures refuses it earlier, because the image itself states its flags.
         sandbox.write("lied.cwasm", &lied);
         sandbox.write("k.pub.pem", material.signer.public().to_pem());
         let error = sandbox.fails(1, &["verify", "-q", "--key", "k.pub.pem", "lied.cwasm"]);
@@ -273,7 +273,7 @@ fn each_error_has_a_case() {
     assert_eq!(&other[version..version + 2], b"48");
     other[version + 1] = b'9';
     assert!(matches!(audit(&other), AuditError::Engine { found } if found == "49"));
-    // An exception handler where nothing begins.
+    // An exception handler at a place where no instruction begins.
     let section = section.unwrap();
     let last = (section.offset + section.size) as usize - 4;
     let mut astray = forge.image.clone();
@@ -286,8 +286,8 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// The code of a program beyond the reach of a call has veneers between its functions, which are
-/// called instead.
+/// If a program is longer than the reach of a call, its code has veneers between functions, which
+/// are called instead.
 #[test]
 fn a_veneer_is_called_as_what_it_leads_to() {
     // bl veneer, in a frame; ldrsw x16, word; adr x17, word; add x16, x16, x17; br x16; the word; a
@@ -313,8 +313,8 @@ fn a_veneer_is_called_as_what_it_leads_to() {
     let clean = audit(28);
     assert!(clean.is_clean(), "{:#?}", clean.findings);
     assert_eq!(clean.data, 4);
-    // Behind the frame of the second: neither the veneer nor what it leads to is entered at the
-    // front.
+    // A place after the frame of the second function: neither the veneer nor its target is the
+    // beginning of a function.
     let behind = audit(32).findings;
     let offsets: Vec<_> = behind
         .iter()
@@ -323,7 +323,7 @@ fn a_veneer_is_called_as_what_it_leads_to() {
     assert_eq!(offsets, [(8, "branch"), (32, "branch")]);
 }
 
-/// A table that the comparison in front of it allows to be longer than the code.
+/// A jump table that, according to the comparison before it, may be longer than the code.
 #[test]
 fn a_jump_table_does_not_leave_the_code() {
     let text = [
@@ -333,7 +333,7 @@ fn a_jump_table_does_not_leave_the_code() {
         &[0x48, 0x8d, 0x0d, 0x09, 0, 0, 0],          // lea rcx, [rip + 9]
         &[0x48, 0x63, 0x14, 0x81, 0x48, 0x01, 0xd1], // movsxd rdx, [rcx + 4 * rax]; add rcx, rdx
         &[0xff, 0xe1],                               // jmp rcx
-        &[0xe6, 0xff, 0xff, 0xff],                   // the first entry, behind the frame
+        &[0xe6, 0xff, 0xff, 0xff],                   // the first entry, after the frame
     ]
     .concat();
     let report = audit::audit_text(Arch::X86_64, &text, &[], None).unwrap();
@@ -345,7 +345,7 @@ fn a_jump_table_does_not_leave_the_code() {
     assert_eq!(found, [(28, "reference")]);
 }
 
-/// Nothing is looked for twice: this would take hours.
+/// No code is searched twice: otherwise this would take hours.
 #[test]
 fn much_garbage_takes_no_longer_than_code() {
     let mut text = vec![0; 3];
@@ -355,7 +355,7 @@ fn much_garbage_takes_no_longer_than_code() {
     assert!(report.found > 0);
 }
 
-/// Whatever the bytes are: an answer, the same again, and numbers that add up.
+/// For any bytes, there is a result, it is the same the second time, and its numbers add up.
 #[test]
 fn any_bytes_have_an_answer() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -402,9 +402,9 @@ fn any_bytes_have_an_answer() {
     }
 }
 
-/// The example for every target, and the real programs for every target of different code in one
-/// profile, and for some in the other (but for the largest, of which two are audited where they are
-/// built).
+/// The example for every target. The real programs for every target with its own code in one
+/// profile, and for some in the other. The largest program is left out here: two of its artifacts
+/// are audited where they are built.
 #[test]
 fn what_is_built_is_clean() {
     let sandbox = Sandbox::new();
@@ -460,7 +460,7 @@ fn what_is_built_is_clean() {
     }
 }
 
-/// The manifest is not needed to be true for this: only its features are looked at.
+/// The manifest need not be true for this: only its features are used.
 #[test]
 fn the_family_is_the_images() {
     let material = material();

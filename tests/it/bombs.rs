@@ -1,9 +1,10 @@
-//! Files that no signature vouches for cost bounded memory, time and output in every verb that
-//! reads them: one long name that many entries repeat, many entries, one wide cell among narrow
-//! ones, and deep nesting. Policies and fleets are among them.
+//! Untrusted files cost bounded memory, time and output in every verb that reads them: one long
+//! name that many entries repeat, many entries, one wide cell among narrow ones, and deep nesting.
+//! Policies and fleets are among the files.
 //!
-//! Each verb runs as the real binary. All its processes together take at most 256 MiB; each has a
-//! minute of processor time, and 80 MiB for a file. The bounds of the output are asserted.
+//! Each verb runs as the real binary. All its processes together take at most 256 MiB. Each process
+//! may use a minute of processor time, and write 80 MiB to a file. The test asserts the bounds of
+//! the output.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;
@@ -13,9 +14,9 @@ use edgec_tests::corpus::debug_file::{debug_file, growing_name};
 use edgec_tests::corpus::{Forge, Host, Trust, material};
 use edgec_tests::{Sandbox, binary, isolate, tree};
 
-/// More than any of these verbs prints about a file of a megabyte or two.
+/// More output than any of these verbs prints about a file of a megabyte or two.
 const MUCH: usize = 16 << 20;
-/// What all processes of a verb may take together, in bytes.
+/// The memory limit of all processes of a verb together, in bytes.
 const MEMORY: u64 = 256 << 20;
 
 /// How a verb ended.
@@ -25,11 +26,11 @@ struct Ended {
     stderr: String,
 }
 
-/// Runs a verb within the limits, on a log where it reads one. Their sum is sampled, so each
-/// process also has a limit, which holds between two samples.
+/// Runs a verb within the limits. Gives it a log if it reads one. The sum of memory is sampled, so
+/// each process also has a limit, which holds between two samples.
 fn run(sandbox: &Sandbox, arguments: &[&str], log: &[u8]) -> Ended {
     sandbox.write("log", log);
-    // The unit of `-f` is 512 bytes in some shells, 1024 in others.
+    // The unit of `-f` is 512 bytes in some shells, and 1024 in others.
     let script = format!(
         "ulimit -d 262144; ulimit -t 60; ulimit -f 163840; exec {} \"$@\" < log > out 2> err",
         binary().display()
@@ -56,8 +57,8 @@ fn the_memory_of_all_processes_is_measured() {
     assert!(range.contains(&ended.peak), "{}", ended.peak);
 }
 
-/// Every verb that reads an artifact, in both formats, with its exit code for a genuine one; `diff`
-/// compares it with another.
+/// Every verb that reads an artifact, in both formats, with its exit code for a genuine one. `diff`
+/// compares the artifact with another one.
 fn verbs() -> Vec<(Vec<&'static str>, i32)> {
     let verbs: [(&[&str], i32); 5] = [
         (&["inspect", "bomb.cwasm"], 0),
@@ -73,8 +74,8 @@ fn verbs() -> Vec<(Vec<&'static str>, i32)> {
     both.collect()
 }
 
-/// Puts an artifact before every verb. It ends as with a genuine one, or with an error of this
-/// code.
+/// Gives an artifact to every verb. The verb ends as with a genuine artifact, or with an error of
+/// this code.
 fn all_verbs(what: &str, file: &[u8], error: Option<&str>) {
     let host = Host::new(&Trust::Signer);
     host.sandbox.write("bomb.cwasm", file);
@@ -98,7 +99,7 @@ fn stage(name: &str, settings: impl IntoIterator<Item = (String, String)>) -> St
     Stage::new(name, "tool", "1", settings.into_iter().collect())
 }
 
-/// So many settings with short names and no values.
+/// This many settings with short names and without values.
 fn settings(count: usize) -> impl Iterator<Item = (String, String)> {
     (0..count).map(|number| (format!("s{number}"), String::new()))
 }
@@ -131,7 +132,7 @@ fn many_entries() {
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("more differences, which are not listed"));
 
-    // What takes most for its length is refused where it would be taken apart.
+    // The most expensive content for its length is refused by verbs that decode it.
     let sandbox = &host.sandbox;
     let fields: [(&str, Vec<u8>); 3] = [
         (
@@ -199,7 +200,7 @@ fn deep_nesting() {
     all_verbs("300,000 objects in extensions", &file, Some("statement"));
 }
 
-/// What an artifact says of itself is said again for every host of a fleet.
+/// An artifact's statements are repeated for every host of a fleet.
 #[test]
 fn one_long_name_for_many_hosts() {
     let forge = Forge::of(material());
@@ -248,7 +249,7 @@ fn symbolize_one_long_name_for_many_lines() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let text = String::from_utf8(ended.stdout).unwrap();
     assert!(text.ends_with("(core module 15, function 0) or 984 others\n"));
-    // Each of 16 names is cut; a name that did not grow would be shorter.
+    // Each of 16 names is cut. A name that did not grow would be shorter.
     let expected = 16 * 4096..80_000;
     assert!(expected.contains(&text.len()), "{}", text.len());
 
@@ -294,7 +295,7 @@ fn symbolize_one_long_module_name_of_many_functions() {
     assert!(text.len() < 5000 * 400, "{}", text.len());
 }
 
-/// Names of many modules are not searched for each function of each line.
+/// The names of many modules are not searched for each function of each line.
 #[test]
 fn symbolize_many_modules() {
     let functions: Vec<String> = (0..50_000)
@@ -319,7 +320,7 @@ fn symbolize_one_wide_address_among_many() {
     assert!(ended.stdout.len() < 1 << 20, "{}", ended.stdout.len());
 }
 
-/// One line of a log may be all of it, and of characters that are escaped.
+/// A log may consist of one line with characters that are escaped.
 #[test]
 fn symbolize_one_long_line() {
     let debug = debug_file(&[], &["wasm[0]::function[0]".to_owned()]);
@@ -334,7 +335,7 @@ fn symbolize_one_long_line() {
     assert_eq!(text.matches("\\u{1}").count(), 8 << 20);
 }
 
-/// Each rule of a policy is compared with those of its kind, and with what is allowed.
+/// Each rule of a policy is compared with other rules of its kind, and with the allowed ones.
 #[test]
 fn a_policy_of_many_rules() {
     let host = Host::new(&Trust::Signer);

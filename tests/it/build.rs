@@ -1,4 +1,4 @@
-//! `edgec build`: what comes out, where it goes, and what a failure leaves behind.
+//! `edgec build`: its results, where they are written, and what remains after a failure.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -102,7 +102,7 @@ fn without_key(hello: &str) -> [&str; 7] {
     ["build", "-q", hello, "-t", "x86_64", "-o", "a.cwasm"]
 }
 
-/// As a CI system leaves the variable if it does not have the secret.
+/// CI systems leave an empty variable if they do not have the secret.
 #[test]
 fn an_empty_variable_names_no_key() {
     let sandbox = Sandbox::new();
@@ -122,7 +122,7 @@ fn an_empty_variable_names_no_key() {
         assert!(!sandbox.path().join("a.cwasm").exists());
         assert!(!sandbox.path().join("home/.config/edgec/dev.pem").exists());
     }
-    // It is not asked if the command line names the key.
+    // The variable is not used if the command line names the key.
     let named = empty(&[&build[..], &["--key", "key.pem"]].concat());
     assert!(named.status.success(), "{named:?}");
     let sign = empty(&["sign", "a.cwasm"]);
@@ -138,7 +138,7 @@ fn the_development_key_is_its_owners_alone() {
     let key = sandbox.path().join("home/.config/edgec/dev.pem");
     let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&key), 0o600);
-    // Nor can others put another key in its place.
+    // Others cannot replace the key either.
     for folder in ["home/.config/edgec", "home/.config", "home"] {
         assert_eq!(mode(&sandbox.path().join(folder)), 0o700, "{folder}");
     }
@@ -152,7 +152,7 @@ fn the_development_key_is_its_owners_alone() {
     assert!(!sandbox.path().join("b.cwasm").exists());
 }
 
-/// A service's user often has no home.
+/// A user for a service often has no home folder.
 #[cfg(unix)]
 #[test]
 fn without_a_home_a_key_must_be_named() {
@@ -174,7 +174,7 @@ fn without_a_home_a_key_must_be_named() {
     );
 }
 
-/// Its file may be a pipe, which gives its content once.
+/// The key's file may be a pipe, which gives its content only once.
 #[test]
 fn the_public_key_of_a_build_is_read_once() {
     let sandbox = Sandbox::new();
@@ -199,7 +199,7 @@ fn the_public_key_of_a_build_is_read_once() {
     }
 }
 
-/// The summary's command can be pasted into a shell.
+/// A user can paste the summary's command into a shell.
 #[test]
 fn the_command_that_checks_an_artifact_is_quoted() {
     let sandbox = Sandbox::new();
@@ -227,7 +227,7 @@ fn a_damaged_development_key_is_told_what_to_do_about() {
     sandbox.ok(&build);
     let file = |name: &str| sandbox.path().join("home/.config/edgec").join(name);
     let whole = std::fs::read(file("dev.pub.pem")).unwrap();
-    // A public key that was cut off, or is another one, is written again.
+    // A public key that was cut off, or is another key's, is written again.
     std::fs::write(file("dev.pub.pem"), &whole[..40]).unwrap();
     sandbox.ok(&build);
     assert_eq!(std::fs::read(file("dev.pub.pem")).unwrap(), whole);
@@ -263,7 +263,7 @@ fn a_core_module_becomes_what_is_asked_for() {
     };
     assert_eq!(kind(&[&hello()]), "component");
     assert_eq!(kind(&[&hello(), "--kind", "module"]), "module");
-    // A command that may exit with any code becomes a component only when the user asks for one.
+    // A command that may exit with any code becomes a component only if the user asks for one.
     sandbox.write(
         "ten.wat",
         r#"(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -291,7 +291,7 @@ fn times_come_from_the_caller() {
     let build = [&["build", "-q", &hello, "-t", "x86_64"][..], &key].concat();
     let limited = |limits: &[&'static str]| [&build[..], limits].concat();
     let issued = "2026-01-01T00:00:00Z";
-    // An artifact that has expired when it is built would never run.
+    // An artifact that has already expired would never run.
     for (expires, says) in [
         ("1767225700", "2026-01-01T00:01:40Z"),
         ("2020-02-02", "2020-02-02T00:00:00Z"),
@@ -332,8 +332,8 @@ fn times_come_from_the_caller() {
     assert!(stderr.contains("error[not-yet-valid]"), "{stderr}");
 }
 
-/// No feature of the machine that compiles gets into an artifact: what the image asks of
-/// a host is what the target's registry entry says, for every target.
+/// No feature of the compiling machine affects an artifact. For every target, the image requires
+/// exactly the features in the target's registry entry.
 #[test]
 fn every_target_asks_for_its_own_features_and_no_more() {
     let sandbox = Sandbox::new();
@@ -354,7 +354,8 @@ fn every_target_asks_for_its_own_features_and_no_more() {
     }
 }
 
-/// A program that a known fault of this very engine concerns is built, and that is said.
+/// If a known fault of this very engine affects a program, the program is built, and the build
+/// warns of it.
 #[test]
 fn advisories_that_concern_what_was_made_are_told() {
     let sandbox = Sandbox::new();
@@ -370,7 +371,7 @@ fn advisories_that_concern_what_was_made_are_told() {
         warning.starts_with("warning: collected.wat: GHSA-43j2-gcp4-m22g concerns"),
         "{warning}"
     );
-    // What may happen, and what to do.
+    // The warning says what may happen, and what to do.
     for text in [
         "can abort the host",
         "\n  hint: wasmtime 48.0.9 has the fix",
@@ -379,7 +380,7 @@ fn advisories_that_concern_what_was_made_are_told() {
     ] {
         assert!(warning.contains(text), "{text}: {warning}");
     }
-    // Two targets, one warning.
+    // There is one warning for two targets.
     let both = ["--target", "x86_64", "--target", "aarch64"];
     let output = sandbox.run(&[&arguments[..], &both].concat());
     let warning = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,4 +1,5 @@
-//! `edgec-builder` as a library: it makes what the command line makes, and says why it cannot.
+//! `edgec-builder` as a library: it makes the same as the command line, and its errors give the
+//! reason.
 
 use edgec_artifact::{Artifact, Statement};
 use edgec_builder::{

@@ -1,5 +1,5 @@
-//! `edgec check` and `edgec run` agree: whichever host is described, what the one says the other
-//! does.
+//! `edgec check` and `edgec run` agree: for every host profile, artifacts run exactly if the check
+//! says so.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ fn cpu_of(target: &Target) -> HostCpu {
     HostCpu::new(target.arch.name(), features)
 }
 
-/// All targets of this machine's family, each in `out`.
+/// An artifact for every target of this machine's family, each in `out`.
 fn family() -> (Sandbox, Vec<&'static Target>) {
     let arch = std::env::consts::ARCH;
     let targets = edgec_targets::all().filter(|target| target.arch.name() == arch);
@@ -45,7 +45,7 @@ fn open(sandbox: &Sandbox, target: &Target) -> VerifiedFile {
     VerifiedFile::open(path, &sandbox.policy(), &Expected::anything()).unwrap()
 }
 
-/// On this machine as it is, through the real binary.
+/// On this machine, through the real binary.
 #[test]
 fn what_check_says_of_this_machine_run_does() {
     let (sandbox, targets) = family();
@@ -84,9 +84,9 @@ fn what_check_says_of_this_machine_run_does() {
     assert_eq!(asked["releases"][0]["hosts"][0]["artifact"], best);
 }
 
-/// On CPUs that are stated, as an embedder with an emulator states them: every artifact on every
-/// CPU of the family is loaded, or refused with the features that the answer from afar names. What
-/// the stated CPU has and the real one lacks, the engine itself refuses.
+/// On CPUs whose features are stated, as an embedder with an emulator states them. Every artifact
+/// is loaded on every CPU of the family, or refused with the features that the check names. If the
+/// real CPU lacks a feature that is stated, the engine itself refuses.
 #[test]
 fn what_a_profile_says_the_loader_does() {
     let (sandbox, targets) = family();
@@ -120,7 +120,8 @@ fn what_a_profile_says_the_loader_does() {
     }
 }
 
-/// An artifact that is too new for the stated CPU is refused, and what the CPU lacks is named.
+/// An artifact that is too new for the stated CPU is refused, and the error names what the CPU
+/// lacks.
 #[test]
 fn a_stated_cpu_is_what_counts() {
     let sandbox = Sandbox::new();
@@ -144,7 +145,7 @@ fn a_stated_cpu_is_what_counts() {
     assert_eq!(bare.host().cpu().features().collect::<Vec<_>>(), ["sse3"]);
 }
 
-/// Of several files the one that fits best; each refusal by its name.
+/// Of several files, the one that fits best is loaded. Each refusal has its own name.
 #[test]
 fn the_best_of_several_files() {
     let (sandbox, targets) = family();
@@ -172,7 +173,7 @@ fn the_best_of_several_files() {
         "none of the artifacts fits this host"
     );
 
-    // The binary takes the best as well.
+    // The binary also takes the best.
     let (first, rest) = targets.split_first().unwrap();
     let mut run = vec![
         "run".to_owned(),
@@ -219,7 +220,7 @@ fn files_of_different_releases_are_no_choice() {
     let says = "error[mixed-releases]: the artifacts are of different releases: \
                 `hello` of channel `stable`, version 1, and `hello` of channel `stable`, version 2";
     assert!(stderr.starts_with(says), "{stderr}");
-    // One without a signature is refused, and not left aside.
+    // An artifact without a signature is refused, and not skipped.
     let mut file = sandbox.read("2.cwasm");
     file[0x1100] ^= 1;
     sandbox.write("2.cwasm", file);
@@ -230,8 +231,8 @@ fn files_of_different_releases_are_no_choice() {
     );
 }
 
-/// A pool's limits: what a profile says from afar is what the loader says, and what the engine says
-/// that is not told of them.
+/// The limits of a pool: a profile, the loader, and an engine without these checks have the same
+/// results.
 #[test]
 fn a_pool_too_small_is_told_from_afar() {
     let sandbox = Sandbox::new();
@@ -241,7 +242,7 @@ fn a_pool_too_small_is_told_from_afar() {
             (core module $m (memory 3) (memory 1) (table 30000 funcref) (table 1 funcref))
             (core instance (instantiate $m)))",
     );
-    // Binaryen would find out that nothing uses them.
+    // Binaryen would remove them, because nothing uses them.
     let build = ["build", "-q", "large.wat", "-O0", "--key", "key.pem"];
     let here = ["-t", std::env::consts::ARCH, "-o", "large.cwasm"];
     sandbox.ok(&[&build[..], &here].concat());
@@ -301,11 +302,11 @@ fn a_pool_too_small_is_told_from_afar() {
         judge(&|plan| plan.memory_bytes = 2 << 16),
         "bytes of a memory: 196608 needed, the pool has 131072"
     );
-    // A pool that was planned for programs with nothing still has one of each.
+    // A pool for programs without any needs still has one of each.
     assert_eq!(judge(&|plan| plan.memories = 2), "");
 }
 
-/// Through the binary: every kind of obstacle by its code, with what is missing.
+/// Every kind of obstacle through the binary, with its code and with what is missing.
 #[test]
 fn obstacles_for_machines() {
     let sandbox = Sandbox::new();
@@ -350,7 +351,7 @@ fn obstacles_for_machines() {
         ])
     );
 
-    // A damaged file is named, and does not keep the others from being answered for.
+    // The error names a damaged file, and the other files still get answers.
     let mut file = sandbox.read("out/hello.aarch64.cwasm");
     file[0x1100] ^= 1;
     sandbox.write("damaged.cwasm", file);

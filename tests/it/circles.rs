@@ -1,7 +1,8 @@
-//! No circles of imports: neither between siblings, nor between the rooms of a crate.
+//! There are no circles of imports, neither between siblings nor between the rooms of a crate.
 //!
-//! A room is a module of the crate's root with all that is below it. A parent and its child modules
-//! may know each other, and what a parent exports again is the parent's. Tests may import anything.
+//! A room is a module of the crate's root, with all modules below it. A parent and its child
+//! modules may import each other. An item that a parent exports again belongs to the parent. Tests
+//! may import anything.
 //!
 //! With `--nocapture`, the test prints which rooms import which others.
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::tidy::metadata;
 
-/// The names of a module and of those around it, from the outside in.
+/// The names of a module and of its parents, the outermost first.
 type Module = Vec<String>;
 /// Which children of a module import which others.
 type Imports = BTreeMap<String, BTreeSet<String>>;
@@ -99,7 +100,7 @@ fn imports_in(root: &Path) -> BTreeMap<Module, Imports> {
     found
 }
 
-/// Every file of a crate but its tests, by its module.
+/// Every file of a crate except its tests, by its module.
 fn find(folder: &Path, module: &Module, modules: &mut BTreeMap<Module, PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -147,7 +148,7 @@ fn is_in_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// Reads one path, or a tree of paths, behind those names, and gives what comes after it.
+/// Reads one path, or a tree of paths, after those names. Returns the rest of the text.
 fn read<'t>(text: &'t str, names: &[&'t str], found: &mut Vec<Vec<&'t str>>) -> &'t str {
     if let Some(mut rest) = text.strip_prefix('{') {
         loop {
@@ -180,7 +181,7 @@ fn read<'t>(text: &'t str, names: &[&'t str], found: &mut Vec<Vec<&'t str>>) -> 
     rest
 }
 
-/// The module that a path leads to, or the one that has what it names.
+/// The module that a path leads to, or the module that contains the item.
 fn resolved(from: &Module, path: &[&str], modules: &BTreeMap<Module, PathBuf>) -> Module {
     let (mut at, mut names) = (from.clone(), path);
     match names.split_first() {

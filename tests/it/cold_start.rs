@@ -1,5 +1,5 @@
-//! The cold-start lint through the binary: what `build` and `inspect` say, and what hostile
-//! images do to `inspect`.
+//! The cold-start lint in the binary: the output of `build` and `inspect`, and hostile images for
+//! `inspect`.
 
 use edgec_tests::{CLI_GUESTS, Sandbox, binary, guests, isolate};
 use serde_json::Value;
@@ -8,7 +8,7 @@ fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
-/// The rules of the findings, those worth a line only.
+/// The rules of the findings that deserve a line.
 fn notable(cold_start: &Value) -> Vec<String> {
     let findings = cold_start["findings"].as_array().unwrap();
     findings
@@ -56,7 +56,7 @@ fn verbs_agree() {
     assert_eq!(built["cause"]["reason"], "imported-memory");
 }
 
-/// An offset leads to a place in the user's file, or is not there.
+/// An offset leads to a place in the user's file. Otherwise there is no offset.
 #[test]
 fn offsets_are_those_of_the_input() {
     let sandbox = Sandbox::new();
@@ -92,8 +92,8 @@ fn offsets_are_those_of_the_input() {
     assert_eq!(segment(built["coldStart"].clone()), (None, false));
 }
 
-/// Real programs that are linked statically lose nothing worth a line. `EDGEC_REQUIRE_GUESTS=1`
-/// makes their absence a failure.
+/// Real programs that are linked statically have no findings that deserve a line.
+/// `EDGEC_REQUIRE_GUESTS=1` makes it a failure if they are missing.
 #[test]
 fn real_programs_lose_nothing() {
     let Some(folder) = guests() else { return };
@@ -111,8 +111,8 @@ fn real_programs_lose_nothing() {
     }
 }
 
-/// The engine's decoder reserves what a length says. Here it is 2^27 exports, some gigabytes,
-/// of an image with no such thing.
+/// The engine's decoder reserves as much memory as a length states. Here it states 2^27 exports,
+/// which take some gigabytes, in an image without any.
 #[test]
 fn a_hostile_description_costs_only_itself() {
     let sandbox = Sandbox::new();
@@ -127,14 +127,14 @@ fn a_hostile_description_costs_only_itself() {
         let length = usize::try_from(info.unwrap()["size"].as_u64().unwrap()).unwrap();
         let genuine = sandbox.read(name);
         let bomb = [&[0; 4][..], &[0x80, 0x80, 0x80, 0x40]].concat();
-        // Bytes in the middle of it, and all of it.
+        // Some bytes in the middle of it, and all of it.
         let mut changes = vec![(0, bomb), (0, vec![0xff; length]), (0, vec![0; length])];
         changes.extend((1..20).map(|part| (part * length / 20, vec![0x80, 0x80, 0x7f])));
         for (place, change) in changes {
             let mut hostile = genuine.clone();
             hostile[begin + place..][..change.len()].copy_from_slice(&change);
             sandbox.write("hostile.cwasm", &hostile);
-            // Any answer will do; it is an inspection that ends well.
+            // Every answer is right, if the inspection succeeds.
             let cold_start = inspect(&sandbox, "hostile.cwasm");
             assert!(cold_start["findings"].is_array());
             let text = sandbox.ok(&["inspect", "hostile.cwasm"]);
@@ -150,7 +150,8 @@ fn a_hostile_description_costs_only_itself() {
     }
 }
 
-/// Two lines for each of fifteen modules are too many to read: what costs most comes first.
+/// Two lines for each of fifteen modules would be too many to read. The most expensive findings
+/// come first.
 #[test]
 fn what_is_too_much_to_read_is_counted() {
     let sandbox = Sandbox::new();
@@ -184,7 +185,7 @@ fn what_is_too_much_to_read_is_counted() {
     let shown = sandbox.ok(&["inspect", "m.cwasm"]);
     assert_eq!(shown.matches("\nmemory-copied").count(), 12, "{shown}");
     assert!(shown.contains("\n(3 more with --format json)\n"));
-    // Where both streams go to one place, notes stand behind the results.
+    // If both streams go to one place, notes come after the results.
     let script = format!("exec {} \"$@\" 2>&1", binary().display());
     let mut shell = std::process::Command::new("sh");
     isolate(&mut shell, sandbox.path());
@@ -192,12 +193,13 @@ fn what_is_too_much_to_read_is_counted() {
     let both = String::from_utf8(both.unwrap().stdout).unwrap();
     let results = both.split("note[").next().unwrap();
     assert!(results.contains("signed by key"), "{both}");
-    // The quiet say nothing, and nothing else.
+    // `-q` suppresses notes, and nothing else.
     let quiet = sandbox.run(&[&arguments[..], &["-q"]].concat());
     assert!(quiet.status.success() && quiet.stderr.is_empty());
 }
 
-/// A hint that `build` would refuse is none, and what came with the adapter is not of the program.
+/// No hint suggests what `build` would refuse, and findings in the adapter do not belong to the
+/// program.
 #[test]
 fn hints_fit_the_kind_and_the_adapter_is_named() {
     let start = |built: &Value| {

@@ -1,6 +1,6 @@
-//! The public test suites, when they lie beside the repository: `edgec validate` gives the
-//! engine's verdict, and what it accepts builds for both CPUs and stays what it was.
-//! `EDGEC_REQUIRE_CONFORMANCE=1` makes the suites' absence a failure.
+//! The public test suites, if they are beside the repository. `edgec validate` gives the engine's
+//! result. Accepted programs can be built for both CPUs, and behave the same afterwards.
+//! `EDGEC_REQUIRE_CONFORMANCE=1` makes it a failure if the suites are missing.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -85,8 +85,8 @@ fn validate_gives_the_engines_verdict() {
     println!("{} verdicts agree", suite.verdicts.len());
 }
 
-/// Builds everything that is accepted, for both CPUs at the default level. The build
-/// validates again what the optimizer wrote, and verifies what it signed.
+/// Builds every accepted program for both CPUs at the default level. The build validates the
+/// optimizer's output again, and verifies what it signed.
 #[test]
 fn what_is_accepted_builds() {
     let Some(suite) = suite() else { return };
@@ -108,7 +108,7 @@ fn what_is_accepted_builds() {
                 let artifacts = input["built"]["artifacts"].as_array().unwrap();
                 assert_eq!(artifacts.len(), 2, "{}", input["input"]);
                 for kept in input["built"]["modulesKept"].as_array().unwrap() {
-                    // What came back from the optimizer was never invalid, nor did it hang.
+                    // The optimizer's output was always valid, and it never hung.
                     let reason = kept["reason"].as_str().unwrap();
                     assert!(
                         reason.starts_with("Binaryen 116 does not read")
@@ -129,8 +129,8 @@ fn what_is_accepted_builds() {
     println!("{built} programs built for two CPUs");
 }
 
-/// What a vector operation becomes depends on the CPU most: each is built for every set of CPU
-/// features, and the code of each audited.
+/// The code of vector operations depends most on the CPU: each is built for every set of CPU
+/// features, and the code is audited.
 #[test]
 fn vectors_build_for_every_cpu() {
     let Some(suite) = suite() else { return };
@@ -163,8 +163,8 @@ fn vectors_build_for_every_cpu() {
     );
 }
 
-/// Every accepted core module that needs nothing from a host: optimized and unoptimized,
-/// each exported function is called with zeros and with ones, and must do the same.
+/// Every accepted core module that needs nothing from a host, optimized and unoptimized: each
+/// exported function is called with zeros and with ones, and must behave the same.
 #[test]
 fn the_optimizer_changes_no_behaviour() {
     let Some(suite) = suite() else { return };
@@ -212,15 +212,15 @@ fn the_optimizer_changes_no_behaviour() {
     println!("{compared} optimized modules, {calls} calls, all the same");
 }
 
-/// The same modules as the edge profile makes and loads them: functions in another order, and
-/// metadata without what no load reads.
+/// The same modules in the edge profile: functions in another order, and metadata without the parts
+/// that no load reads.
 #[test]
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 fn the_edge_profile_changes_no_behaviour() {
     let Some(suite) = suite() else { return };
     let target = edgec_targets::find(std::env::consts::ARCH).unwrap();
     let mut config = Config::new();
-    // They are part of an error's text, and other in the edge profile.
+    // Backtraces are a part of an error's text, and differ in the edge profile.
     config.wasm_backtrace_max_frames(None);
     let stock = Engine::new(&config).unwrap();
     config.epoch_interruption(true);
@@ -232,7 +232,7 @@ fn the_edge_profile_changes_no_behaviour() {
             ticker.increment_epoch();
         }
     });
-    // Stock Wasmtime runs the very same code: what does not end there either is known by then.
+    // Stock Wasmtime runs the same code, so calls that do not end there are already known.
     let (mut compared, mut calls, mut reordered) = (0, 0, 0);
     let mut differ = Vec::new();
     for (file, wasm, program) in suite.standalone() {
@@ -267,12 +267,13 @@ fn the_edge_profile_changes_no_behaviour() {
     );
 }
 
-/// Whether a call ran out of fuel or stack, which optimized code spends differently.
+/// Whether a call ran out of fuel or stack, which optimized code uses differently.
 fn endless(what: &str) -> bool {
     what.ends_with(": endless")
 }
 
-/// What instantiation and each call did, in words. `limit` ends what does not end by itself.
+/// The results of instantiation and of each call, as text. `limit` stops calls that do not end by
+/// themselves.
 fn behaviour(module: &Module, limit: &dyn Fn(&mut Store<()>)) -> Vec<String> {
     let engine = module.engine();
     let mut seen = Vec::new();
@@ -282,8 +283,8 @@ fn behaviour(module: &Module, limit: &dyn Fn(&mut Store<()>)) -> Vec<String> {
         .collect();
     for (name, ty) in &functions {
         for value in [0, 1] {
-            // A new instance for every call: one that runs out of fuel half-way through
-            // leaves its memory as no other would.
+            // A new instance for every call: after a call ran out of fuel, the memory is in a state
+            // that depends on the code.
             let mut store = Store::new(engine, ());
             limit(&mut store);
             let instance = match Instance::new(&mut store, module, &[]) {
@@ -313,8 +314,8 @@ fn behaviour(module: &Module, limit: &dyn Fn(&mut Store<()>)) -> Vec<String> {
     seen
 }
 
-/// A trap is a trap: which one, the specification does not say. Running out of fuel or stack
-/// is neither the program's behaviour nor comparable.
+/// The text for a trap. All traps have the same text, because the specification does not say which
+/// one occurs. A lack of fuel or stack is not the program's behaviour, and cannot be compared.
 fn trap(error: &wasmtime::Error) -> String {
     use wasmtime::Trap;
     match error.downcast_ref::<Trap>() {
@@ -324,8 +325,8 @@ fn trap(error: &wasmtime::Error) -> String {
     }
 }
 
-/// A value, with one spelling for every NaN: which of them an operation gives is not
-/// specified.
+/// A value, with the same text for every NaN, because the specification does not say which one an
+/// operation gives.
 fn shown(value: &Val) -> String {
     match value {
         Val::F32(bits) if f32::from_bits(*bits).is_nan() => "nan".to_owned(),

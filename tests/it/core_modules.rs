@@ -1,9 +1,9 @@
-//! What is done to a component's core modules as a whole: unused exports go, duplicates are stored
-//! once.
+//! Changes to a component's core modules as a whole: unused exports are removed, and duplicates are
+//! stored once.
 
 use edgec_tests::Sandbox;
 
-/// Builds `app.wat`; the report on it.
+/// Builds `app.wat`. Returns the report on it.
 fn build(sandbox: &Sandbox, text: &str, level: &str) -> serde_json::Value {
     sandbox.write("app.wat", text);
     let report = sandbox.ok(&[
@@ -23,13 +23,13 @@ fn build(sandbox: &Sandbox, text: &str, level: &str) -> serde_json::Value {
     report["inputs"][0]["built"].clone()
 }
 
-/// The exit code: what the program's `run` gives back.
+/// The exit code, which is the result of the program's `run`.
 fn run(sandbox: &Sandbox) -> i32 {
     let output = sandbox.run(&["run", "--key", "key.pub.pem", "app.cwasm"]);
     output.status.code().unwrap()
 }
 
-/// The settings of the optimizing stage in the manifest, or nothing.
+/// The settings of the optimizing stage in the manifest, if there are any.
 fn settings(sandbox: &Sandbox) -> serde_json::Value {
     let report = sandbox.ok(&["inspect", "app.cwasm", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
@@ -38,7 +38,7 @@ fn settings(sandbox: &Sandbox) -> serde_json::Value {
     optimize.map_or(serde_json::Value::Null, |stage| stage["settings"].clone())
 }
 
-/// A command whose exit code is what `run` of the core instance `$app` gives.
+/// A command whose exit code is the result of `run` in the core instance `$app`.
 fn command(core: &str) -> String {
     format!(
         r#"(component {core}
@@ -73,8 +73,8 @@ fn exports_that_nothing_uses_keep_nothing_alive() {
     assert!(trimmed["optimizedBytes"].as_u64() < Some(1000), "{trimmed}");
 }
 
-/// A module twice, instantiated twice: one in the image, and still two instances, each with a
-/// memory of its own.
+/// A component contains a module twice and instantiates both. The image has one copy, and there are
+/// still two instances with separate memories.
 #[test]
 fn a_core_module_is_stored_once() {
     let sandbox = Sandbox::new();
@@ -110,7 +110,7 @@ fn a_core_module_is_stored_once() {
     assert!(size(&once) + 200_000 <= size(&twice), "{once} {twice}");
 }
 
-/// A module that asks for less than before runs where it did not: the build says so.
+/// If a module needs fewer imports than before, it may run on more hosts. The build reports this.
 #[test]
 fn imports_that_nothing_uses_are_named() {
     let sandbox = Sandbox::new();
@@ -139,7 +139,7 @@ fn imports_that_nothing_uses_are_named() {
     let (_, notes) = told(&module(&seven));
     let note = "7 unused imports were removed: `env::a`, `env::b`, `env::c`, `env::d`, `env::e` and 2 more";
     assert!(notes.contains(note), "{notes}");
-    // Used ones stay, and so do those of a component.
+    // Used imports stay, and so do those of a component.
     let used = r#"(module (import "env" "a" (func $a)) (func (export "_start") (call $a)))"#;
     let used = build(&sandbox, used, "-O1");
     assert_eq!(used["importsRemoved"], serde_json::json!([]));
@@ -151,7 +151,7 @@ fn imports_that_nothing_uses_are_named() {
 }
 
 /// A module may carry component types that only another engine compiles. edgec and the encoder are
-/// not at fault, and the feature has a name.
+/// not at fault, and the error names the feature.
 #[test]
 fn component_types_that_are_not_supported_are_no_defect() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Debug files: what goes from the image, and what `edgec symbolize` makes of it.
+//! Debug files: what is removed from the image, and the results of `edgec symbolize`.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -7,7 +7,7 @@ use edgec_tests::{Sandbox, repository};
 
 const ARCH: &str = std::env::consts::ARCH;
 
-/// Functions with names, of which one traps.
+/// Functions with names. One of them traps.
 const TRAP: &str = r#"(module $app
     (memory (export "memory") 1)
     (func $fails (param i32) (result i32) local.get 0 i32.load offset=65535)
@@ -64,7 +64,8 @@ fn what_only_debugging_needs_is_beside_the_artifact() {
                 ];
                 assert!(!unread.contains(&name), "{output}: {name}");
             }
-            // The same image, whether or not there is a debug file, which is the same each time.
+            // The image is the same with and without a debug file. The debug file is the same each
+            // time.
             let image = sandbox.read(&output);
             let mut debug = Vec::new();
             for _ in 0..2 {
@@ -74,7 +75,7 @@ fn what_only_debugging_needs_is_beside_the_artifact() {
                 debug.push(sandbox.read(&format!("{profile}.{target}.debug")));
             }
             assert_eq!(debug[0], debug[1]);
-            // What does not escape its module comes last in the edge profile.
+            // In the edge profile, functions that do not escape come last.
             let index = if profile == "edge" { 2 } else { 0 };
             let line = format!("<wasm function {index}>\n");
             let named = symbolize(&sandbox, &format!("{profile}.{target}.debug"), &line);
@@ -89,7 +90,7 @@ fn what_only_debugging_needs_is_beside_the_artifact() {
     }
 }
 
-/// What an unmodified Wasmtime prints when the program traps, with names in it again.
+/// Adds names to the message of an unmodified Wasmtime when the program traps.
 #[test]
 #[expect(unsafe_code, reason = "this is what edgec-loader spares its users")]
 fn a_backtrace_of_stock_wasmtime_gets_its_names_back() {
@@ -114,11 +115,11 @@ fn a_backtrace_of_stock_wasmtime_gets_its_names_back() {
     for line in expected {
         assert!(named.lines().any(|found| found == line), "{named}");
     }
-    // What it does not know stays as it is.
+    // Unknown lines stay unchanged.
     let other = "at f (/usr/lib/libc.so+0x1234)\n  7: <unknown>!<wasm function 99>\n";
     assert_eq!(symbolize(&sandbox, "app.debug", other), other);
 
-    // The engine's own table of functions, against the debug file's.
+    // The engine's own table of functions agrees with the debug file.
     for function in module.functions() {
         let address = format!("text+{:#x}", function.offset + 1);
         let named = sandbox.ok(&["symbolize", "app.debug", &address]);
@@ -135,7 +136,7 @@ fn a_backtrace_of_stock_wasmtime_gets_its_names_back() {
     }
 }
 
-/// A log has bytes of other programs in it, and may be long.
+/// A log may contain bytes of other programs, and may be long.
 #[test]
 fn a_backtrace_is_found_in_a_log() {
     let sandbox = Sandbox::new();
@@ -154,7 +155,7 @@ fn a_backtrace_is_found_in_a_log() {
     assert_eq!(named.lines().count(), 90_002);
 }
 
-/// A place in the mapped file, as `perf` and crash reports give it.
+/// A place in the mapped file, in the form of `perf` and crash reports.
 #[test]
 fn a_place_in_the_file_is_one_in_the_code() {
     let sandbox = Sandbox::new();
@@ -176,7 +177,8 @@ fn a_place_in_the_file_is_one_in_the_code() {
     assert!(within("text+0x8").contains(", wasm offset 0x"));
 }
 
-/// Only places in the artifact are answered, and one that is not leaves the others their answers.
+/// Only places in the artifact get answers. If one place is in another file, the others still get
+/// answers.
 #[test]
 fn a_wrong_address_costs_no_answers() {
     let sandbox = Sandbox::new();
@@ -201,7 +203,7 @@ fn a_wrong_address_costs_no_answers() {
         assert!(errors.lines().any(|l| l.starts_with(&begins)), "{errors}");
     }
 
-    // With the artifact, no other's.
+    // If the user names the artifact, no other artifact is accepted.
     let image = sandbox.ok(&["symbolize", "app.debug", "--artifact", "app.cwasm", "0x1"]);
     assert!(image.ends_with("not in a function\n"), "{image}");
     let known = ["symbolize", "app.debug", "--artifact", "app.cwasm"];
@@ -213,7 +215,7 @@ fn a_wrong_address_costs_no_answers() {
         let stderr = sandbox.fails(1, &[&known[..], &[other]].concat());
         assert!(stderr.contains("a place in another file"), "{stderr}");
     }
-    // Nor another image of a store, and the place of its own.
+    // Another image of a store is refused, and the artifact's own image is accepted.
     let verified = sandbox.ok(&["verify", "--key", "key.pub.pem", "app.cwasm"]);
     let (_, digest) = verified.split_once("fs-verity ").unwrap();
     let (own, other) = (&digest[..64], "0".repeat(64));
@@ -277,7 +279,7 @@ fn the_wrong_file_is_refused() {
         &[&named[..], &["--debug-file", "-o", "a.debug"]].concat(),
     );
     assert!(stderr.starts_with("error[output]: a.debug"), "{stderr}");
-    // A debug file goes over nothing that is read.
+    // A debug file does not overwrite an input.
     std::fs::copy(
         sandbox.path().join("app.wat"),
         sandbox.path().join("in.debug"),
@@ -291,7 +293,7 @@ fn the_wrong_file_is_refused() {
     assert!(stderr.starts_with("error[output]: in.debug"), "{stderr}");
 }
 
-/// 64 KiB of zeros in front of the code of aarch64, and more behind it, take no room.
+/// On aarch64, the 64 KiB of zeros before the code, and those after it, take no disk space.
 #[cfg(unix)]
 #[test]
 fn zeros_are_holes() {

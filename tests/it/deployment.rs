@@ -1,5 +1,5 @@
-//! The runtime API of `edgec-loader` over a store: what fits is chosen, names are replaced and
-//! unloaded.
+//! The runtime API of `edgec-loader` with a store: it chooses artifacts that fit, replaces versions
+//! and unloads them.
 //!
 //! More than 400 lines: the promises of one type, each with a small test.
 
@@ -20,7 +20,7 @@ use edgec_tests::stored::{ARCH, Stored, ask, edge, request};
 use wasmtime::Trap;
 use wasmtime::component::{InstancePre, Linker};
 
-/// Hosts keep these in what their threads and tasks share.
+/// Hosts share these between threads and tasks.
 #[test]
 fn what_hosts_share_can_be_shared() {
     fn shared<T: Send + Sync + 'static>() {}
@@ -50,7 +50,7 @@ fn instances_come_from_what_was_loaded_once() {
     let again = stored.load(&engine).unwrap();
     assert_eq!(again.report().verdict, Verdict::Cached);
     assert_eq!(again.manifest(), loaded.manifest());
-    // Never across policies, however little they differ.
+    // Never across policies, even if they differ only a little.
     let other = stored.stricter(1);
     let other = stored.store.load(&engine, "app", &other).unwrap();
     assert_eq!(other.report().verdict, Verdict::Fresh);
@@ -141,12 +141,12 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
         }
     };
 
-    // An older one, by the operator's hand, that the policy does not let in.
+    // The operator chooses an older version, which the policy refuses.
     stored.admit_answer(2);
     stored.store.make_current("app", 2).unwrap();
     assert_eq!(kept(&stored.stricter(3)).code(), "rollback");
 
-    // One with an import that this host has not.
+    // A version with an import that this host lacks.
     let import = "(component (import \"acme:host/thing\" (func)))";
     stored.admit(import, 4, &["-t", ARCH, "--profile", "edge"]);
     stored.store.make_current("app", 3).unwrap();
@@ -157,23 +157,23 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
     assert!(matches!(reason, LoadError::Link(_)), "{reason:?}");
     assert!(reason.to_string().contains("acme:host/thing"), "{reason}");
 
-    // One for other engines.
+    // A version for other engines.
     stored.admit(&programs::answer(5, 1), 5, &["-t", ARCH]);
     stored.store.make_current("app", 5).unwrap();
     assert_eq!(kept(&stored.policy).code(), "store-no-fit");
 
-    // None at all.
+    // No version at all.
     stored.store.remove(&Application::new("app")).unwrap();
     assert_eq!(kept(&stored.policy).code(), "store-unknown");
 
-    // What is at work itself, whatever else the store has.
+    // The version in use itself, whatever else the store has.
     stored.follow(Some(stored.stricter(4)));
     assert_eq!(distrusted(&deployment), "rollback");
     stored.follow(Some(stored.policy.clone()));
     assert_eq!(kept(&stored.policy).code(), "store-unknown");
 }
 
-/// Refreshes, and expects that no request gets a program afterwards. Returns the code of the
+/// Refreshes, and asserts that no request gets a program afterwards. Returns the code of the
 /// reason.
 pub(crate) fn distrusted(deployment: &Deployment<()>) -> &'static str {
     match deployment.refresh().unwrap_err() {
@@ -206,13 +206,13 @@ fn a_refresh_that_cannot_judge_distrusts() {
         text.contains("not trusted any more: there is no trust policy"),
         "{text}"
     );
-    // A new version is not put to work without a policy either.
+    // Without a policy, a new version is not put to work either.
     stored.admit_answer(2);
     assert_eq!(distrusted(&deployment), "policy-source");
     stored.store.make_current("app", 1).unwrap();
     trusted_again();
 
-    // The policy changes, and the envelopes that it would judge are gone. So the version in use
+    // The policy changes, and the envelopes that it would judge are missing. So the version in use
     // cannot be judged.
     let envelopes = stored.sandbox.files().into_iter();
     let envelopes: Vec<_> = envelopes.filter(|name| name.ends_with(".dsse")).collect();
@@ -236,7 +236,7 @@ fn a_refresh_that_cannot_judge_distrusts() {
     trusted_again();
 }
 
-/// After a panic in the host's own source, the version in use is not trusted either.
+/// After a panic in the host's policy source, the version in use is not trusted either.
 #[test]
 fn a_refresh_that_panics_distrusts() {
     let stored = Stored::new();
@@ -257,7 +257,7 @@ fn a_refresh_that_panics_distrusts() {
     assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
 }
 
-/// A deployment without a policy does not begin.
+/// A deployment without a policy does not start.
 #[test]
 fn nothing_is_put_to_work_without_a_policy() {
     let stored = Stored::new();
@@ -272,8 +272,8 @@ fn nothing_is_put_to_work_without_a_policy() {
     }
 }
 
-/// An older policy in a policy file is not followed by the same process, nor by the next one if a
-/// state file remembers the newer.
+/// If a policy file has an older policy, the same process does not follow it. The next process does
+/// not follow it either, if a state file remembers the newer one.
 #[test]
 fn a_policy_s_file_goes_forward_only() {
     let stored = Stored::new();
@@ -318,7 +318,7 @@ fn a_policy_s_file_goes_forward_only() {
     assert_eq!(signed.read().unwrap_err().code(), "policy-signature");
 }
 
-/// What [`Deployment::with`] is given judges each version before it is put to work.
+/// The closure of [`Deployment::with`] judges each version before it is put to work.
 #[test]
 fn a_host_prepares_each_version_once() {
     let stored = Stored::new();
@@ -348,7 +348,7 @@ fn a_host_prepares_each_version_once() {
     assert!(format!("{deployment:?}").contains("version: 1"));
 }
 
-/// A collection leaves what is in use, and takes it when it was unloaded.
+/// A collection keeps what is in use, and removes it after it was unloaded.
 #[test]
 fn what_is_unloaded_may_go() {
     let stored = Stored::new();
@@ -396,7 +396,7 @@ fn what_is_for_others_is_refused_by_name() {
     }
 }
 
-/// Of the artifacts that run here, the one that uses most of the CPU.
+/// Of the artifacts that run here, the one that uses most features of the CPU is chosen.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn the_best_artifact_is_chosen() {
@@ -438,7 +438,7 @@ fn modules_are_kept_and_loaded_too() {
     assert!(matches!(error, LoadError::Kind { .. }), "{error:?}");
 }
 
-/// The typed forms carry along what is known of the program.
+/// The typed forms keep the facts about the program.
 #[test]
 fn a_program_in_another_form_is_the_same_program() {
     let stored = Stored::new();

@@ -1,4 +1,4 @@
-//! How long a deployment serves what it has: until that expires, while refreshes come, and while
+//! How long a deployment serves a program: until it expires, while refreshes succeed, and while
 //! only the owner can change its files.
 
 #![cfg(target_os = "linux")]
@@ -20,7 +20,7 @@ use wasmtime::component::Linker;
 
 use crate::deployment::distrusted;
 
-/// A limit in time of a policy or a manifest takes effect even without a refresh.
+/// A time limit in a policy or a manifest takes effect even without a refresh.
 #[test]
 fn what_expires_is_not_served_without_a_refresh() {
     let host = StoreHost::empty();
@@ -41,7 +41,7 @@ fn what_expires_is_not_served_without_a_refresh() {
         });
         match host.add(&file).and_then(|_| deploy()) {
             Ok(deployment) => break deployment,
-            // This machine was slower than that.
+            // This machine was too slow for the time limit.
             Err(error) => assert_eq!(error.code(), "expired", "{error:?}"),
         }
         seconds *= 2;
@@ -62,7 +62,7 @@ fn until<R>(answer: impl Fn() -> Option<R>) -> R {
     }
 }
 
-/// If refreshes cease, nothing is served, until there is one again.
+/// If refreshes cease, nothing is served until the next refresh.
 #[test]
 fn what_is_not_refreshed_is_not_served() {
     let stored = Stored::new();
@@ -76,7 +76,7 @@ fn what_is_not_refreshed_is_not_served() {
         text.contains("no refresh has read the trust policy"),
         "{text}"
     );
-    // A host that does not refresh on purpose says so.
+    // A host can turn this off if it does not refresh on purpose.
     let deployment = deployment.never_stale();
     assert_eq!(ask(&engine, &deployment.current().unwrap()), 1);
 
@@ -89,7 +89,8 @@ fn what_is_not_refreshed_is_not_served() {
     assert_eq!(ask(&engine, &current), 1);
 }
 
-/// A refresh that waits for its policy is none: what is at work is not served forever meanwhile.
+/// A refresh that waits for its policy does not count. Meanwhile, the version in use is not served
+/// forever.
 #[test]
 fn what_waits_for_its_policy_is_not_served() {
     let stored = Stored::new();
@@ -108,7 +109,7 @@ fn what_waits_for_its_policy_is_not_served() {
     let deployment = Deployment::new(&stored.store, &engine, "app", source, linker).unwrap();
     let deployment = deployment.stale_after(Duration::from_secs(1));
     std::thread::scope(|scope| {
-        // Dropped here, also when an assertion fails: the refresh ends then.
+        // Dropped here, even if an assertion fails, so that the refresh ends.
         let release = answer;
         let refreshing = scope.spawn(|| deployment.refresh());
         let stale = until(|| deployment.current().err());
@@ -121,8 +122,8 @@ fn what_waits_for_its_policy_is_not_served() {
     });
 }
 
-/// A store that users other than its owner can change is noticed while a program is at work, and so
-/// is an image that was written. A load by a store that is open notices it too.
+/// A deployment notices while it serves a program if users other than the owner can change the
+/// store, and if an image was written. So does a load from an open store.
 #[test]
 fn what_others_can_change_is_not_served() {
     let host = StoreHost::empty();
@@ -171,7 +172,7 @@ fn what_others_can_change_is_not_served() {
         deployment.refresh().unwrap();
     }
 
-    // Written between two looks: the mode is as before, the file is not.
+    // Written between two checks: the mode is the same as before, but the file is not.
     fs::set_permissions(&image, mode(0o666)).unwrap();
     let Ok(writable) = File::options().write(true).open(&image) else {
         eprintln!("SKIPPED: with fs-verity the kernel lets no user write an image");
@@ -187,7 +188,7 @@ fn what_others_can_change_is_not_served() {
     for _ in 0..2 {
         assert_eq!(distrusted(&deployment), "store-damaged");
     }
-    // Adding the artifact again puts a good file in its place, which is then at work.
+    // If the artifact is added again, a good file replaces the bad one and is put to work.
     host.add(&file).unwrap();
     let version = forge.manifest.version;
     let replaced = Refreshed::Replaced {
@@ -196,7 +197,7 @@ fn what_others_can_change_is_not_served() {
     };
     assert_eq!(deployment.refresh().unwrap(), replaced);
     deployment.current().unwrap();
-    // A file that is only replaced, as admissions do, is no change of what is at work.
+    // If a file is only replaced, as admissions do, the version in use has not changed.
     let bytes = fs::read(&image).unwrap();
     overwrite(&image, &bytes);
     assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);

@@ -1,4 +1,4 @@
-//! `edgec diff`: in what two artifacts differ.
+//! `edgec diff`: the differences between two artifacts.
 
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::{Forge, material};
@@ -10,14 +10,15 @@ const A: &str = r#"(module
     (func $grows (export "grows") (param i32) (result i32) local.get 0)
     (func $goes (export "goes") (result i64) i64.const 1 i64.const 2 i64.mul))"#;
 
-/// `grows` has grown, `goes` has gone, `comes` has come, and so has an import.
+/// Compared with the first program, `grows` is longer, `goes` is missing, `comes` is new, and there
+/// is a new import.
 const B: &str = r#"(module
     (import "env" "log" (func $log)) (import "env" "net" (func $net))
     (func $same (export "same") (result i32) i32.const 7)
     (func $grows (export "grows") (param i32) (result i32) local.get 0 i32.const 3 i32.div_s call $net)
     (func $comes (export "comes") (result f64) f64.const 1))"#;
 
-/// `a.cwasm` and `b.cwasm`, with debug files if asked for.
+/// `a.cwasm` and `b.cwasm`, with debug files on request.
 fn two(debug: bool) -> Sandbox {
     let sandbox = Sandbox::new();
     for (name, text) in [("a", A), ("b", B)] {
@@ -106,7 +107,7 @@ fn without_debug_files_functions_have_numbers() {
     assert!(names.contains(&"function 2"), "{names:?}");
 }
 
-/// Names of one side say nothing about numbers of the other.
+/// Names on one side cannot be compared with numbers on the other.
 #[test]
 fn names_are_compared_with_names() {
     let sandbox = two(true);
@@ -126,7 +127,8 @@ fn a_debug_file_is_that_of_its_image() {
     assert!(stderr.contains("error[build-id]: b.debug"), "{stderr}");
     let stderr = sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm", "--debug-b", "a.cwasm"]);
     assert!(stderr.contains("error[debug-file]: a.cwasm"), "{stderr}");
-    // One that lies beside and is another's is not taken: it was not asked for.
+    // A debug file beside the artifact is ignored if it belongs to another artifact and was not
+    // named.
     std::fs::copy(
         sandbox.path().join("a.debug"),
         sandbox.path().join("b.debug"),
@@ -146,7 +148,7 @@ fn what_is_no_artifact_is_refused() {
     sandbox.fails(2, &["diff", "-", "-"]);
 }
 
-/// Only an edgec with that engine knows where the functions are.
+/// Only an edgec with the same engine knows where the functions are.
 #[test]
 fn code_for_another_engine_is_refused() {
     let sandbox = Sandbox::empty();

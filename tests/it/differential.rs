@@ -25,7 +25,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().expect("a number"))
 }
 
-/// The public suites, unpacked, when they lie beside the repository.
+/// The public suites, unpacked, if they are beside the repository.
 fn suites(sandbox: &Sandbox) -> Option<PathBuf> {
     let archive = shared("conformance/conformance.tar.zst")?;
     let unpacked = Command::new("tar")
@@ -61,7 +61,7 @@ fn every_level_keeps_what_made_up_programs_do() {
     is_worth_it(&totals);
 }
 
-/// Checks that the cases test enough: a generator that tests nothing finds nothing.
+/// Checks that the cases test enough: a generator without effect would find nothing.
 fn is_worth_it(totals: &Totals) {
     let all = totals.all();
     assert!(totals.all_skipped() * 10 < all, "too many skipped");
@@ -74,11 +74,11 @@ fn is_worth_it(totals: &Totals) {
     );
     assert!(totals.not_started * 3 < all, "too few are instantiated");
     assert!(totals.calls > all * 3, "too few calls");
-    // One case by hand may be of another kind.
+    // A single case by hand may be of another kind.
     assert!(all < 1000 || totals.whole > 0, "stock never ran");
 }
 
-/// An optimizer that writes other bytes for an operator.
+/// An optimizer that replaces the bytes of an operator.
 macro_rules! writes {
     ($new:tt for $old:tt) => {
         |module, _| Ok(with_operator(module, &$old, &$new))
@@ -144,7 +144,8 @@ fn a_wrong_optimizer_is_found_out() {
     }
 }
 
-/// A rule that makes components of all programs: some of them exit with other codes, for example.
+/// A rule that makes a component from every program, even if the program exits with other codes,
+/// for example.
 #[test]
 fn a_wrong_rule_for_preview_1_is_found_out() {
     let programs = generator();
@@ -212,7 +213,8 @@ fn without_last(module: &[u8], id: u8) -> Vec<u8> {
     sections.with_entries(id, &entries).bytes()
 }
 
-/// One process for all modules optimizes them as a process for each does in a build.
+/// One process that optimizes all modules has the same results as one process for each module in a
+/// build.
 #[test]
 fn a_worker_for_many_modules_is_no_other_optimizer() {
     let agrees = Command::new(example("differential"))
@@ -223,7 +225,7 @@ fn a_worker_for_many_modules_is_no_other_optimizer() {
         .unwrap();
     let seen = String::from_utf8_lossy(&agrees.stdout);
     assert!(agrees.status.success(), "{seen}{agrees:?}");
-    // The lines before it say what is being done, so that a crash can be told.
+    // The lines before it say what the process is doing, so that a crash can be located.
     let last = seen.lines().last().unwrap_or_default();
     let compared: usize = last.parse().unwrap_or_else(|_| panic!("{seen}"));
     assert!(compared > 80, "{compared}");

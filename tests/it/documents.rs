@@ -19,7 +19,7 @@ fn json_failure(sandbox: &Sandbox, arguments: &[&str], exit: i32) -> Value {
     document
 }
 
-/// The code of the first error in a document, wherever it stands.
+/// The code of the first error in a document, at any depth.
 fn find_code(document: &Value) -> Option<String> {
     match document {
         Value::Object(fields) => match fields.get("error") {
@@ -56,7 +56,7 @@ fn a_failure_is_a_document_and_a_line() {
     }
 }
 
-/// The place stands in the other lines of the message, which the document has.
+/// The place is in the other lines of the message, which the document contains.
 #[test]
 fn the_line_beside_a_document_has_the_place() {
     let sandbox = Sandbox::new();
@@ -84,7 +84,7 @@ fn usage_errors_are_documents_too() {
         assert!(!text("message").contains('\n'), "{document}");
         let hint = text("hint");
         assert!(hint.ends_with("--help` shows its usage"), "{hint}");
-        // What clap prints for terminals.
+        // clap prints these for terminals.
         for word in ["Usage:", "tip:", "For more information", "  "] {
             assert!(!hint.contains(word), "{hint}");
         }
@@ -101,7 +101,8 @@ fn usage_errors_are_documents_too() {
     }
 }
 
-/// Every verb that has a result has it as a document, and nothing else on standard output.
+/// Every verb with a result can print it as a document, and then prints nothing else to standard
+/// output.
 #[test]
 fn results_are_documents() {
     let sandbox = Sandbox::new();

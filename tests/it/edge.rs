@@ -1,5 +1,5 @@
-//! Artifacts of the `edge` profile: for hosts of that profile only, interruptible, and with nothing
-//! missing that a host needs.
+//! Artifacts of the `edge` profile: only hosts of that profile load them, they can be interrupted,
+//! and a host has everything that it needs.
 
 use std::path::Path;
 use std::time::Duration;
@@ -27,7 +27,7 @@ fn build(sandbox: &Sandbox, input: &Path, profile: &str, output: &str) {
     ]);
 }
 
-/// A Wasmtime that is not ours, with the one setting that the profile asks for.
+/// An unmodified Wasmtime with the one setting that the profile requires.
 fn with_epochs() -> Engine {
     let mut config = Config::new();
     config.epoch_interruption(true);
@@ -81,7 +81,7 @@ fn each_profile_is_for_its_own_hosts() {
         );
         assert!(manifest.contains(&epochs), "{manifest}");
     }
-    // Where the profile is not looked at, the engine refuses in its own words.
+    // If nothing checks the profile, the engine refuses the artifact with its own message.
     let stock = Engine::default();
     component(&stock, &sandbox.path().join("default.cwasm")).unwrap();
     let refused = component(&stock, &sandbox.path().join("edge.cwasm")).map(|_| ());
@@ -108,7 +108,7 @@ fn an_endless_loop_is_interrupted() {
     assert_eq!(error.downcast_ref(), Some(&Trap::Interrupt), "{error:?}");
 }
 
-/// Functions that escape in every way, others in between, and calls through all of them.
+/// Functions that escape in every way, others between them, and calls of all of them.
 const MODULE: &str = r#"(module
     (import "host" "look" (func $look))
     (type $t (func (param i32) (result i32)))
@@ -134,8 +134,7 @@ const MODULE: &str = r#"(module
     (elem (i32.const 1) $in_table)
     (elem declare func $late))"#;
 
-/// What the engine can be asked for beyond running a program: it answers with less, and
-/// never fails.
+/// Calls of the engine's API beyond running a program return less, but never fail.
 #[test]
 fn nothing_that_was_cut_is_missed() {
     let sandbox = Sandbox::new();
@@ -144,7 +143,7 @@ fn nothing_that_was_cut_is_missed() {
     let mut config = Config::new();
     config.epoch_interruption(true);
     config.wasm_exceptions(true);
-    // Against what the profile says: a host that asks for backtraces gets shorter ones.
+    // A host that requests backtraces although the profile has none gets shorter ones.
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(20));
     let engine = Engine::new(&config).unwrap();
     let module = module(&engine, &sandbox.path().join("m.cwasm"));
@@ -193,7 +192,7 @@ fn nothing_that_was_cut_is_missed() {
     assert!(*store.data() > 0, "the functions that are kept are seen");
 }
 
-/// A core module that a component exports keeps the names that a host links it by, and its type.
+/// A core module that a component exports keeps its type, and the names with which a host links it.
 #[test]
 fn modules_that_are_exported_keep_their_names() {
     let sandbox = Sandbox::new();

@@ -1,5 +1,5 @@
-//! Programs that the engine miscompiles: they are refused by name, and no others are. Also programs
-//! beyond its limits.
+//! Programs that the engine miscompiles are refused by name, and no others are. Also programs
+//! beyond the engine's limits.
 
 use edgec_loader::{EngineProfile, Expected, Limits, engine, load};
 use edgec_tests::Sandbox;
@@ -19,8 +19,8 @@ fn ty(kind: &str, items: usize) -> String {
 }
 
 /// Two components: one exports `run`, which calls `f` of the other. `passed` is the type of `f`,
-/// with the type `$t` in it. The rest is core code: `lifted` is `f`, `lowered` is its type for the
-/// caller, and `run` is what `run` does.
+/// and contains the type `$t`. The rest is core code: `lifted` is `f`, `lowered` is its type for
+/// the caller, and `run` is the body of `run`.
 fn two(ty: &str, passed: &str, lifted: &str, lowered: &str, run: &str) -> Vec<u8> {
     let memory = "(memory (export \"memory\") 1)
         (func (export \"realloc\") (param i32 i32 i32 i32) (result i32) i32.const 64)";
@@ -69,7 +69,7 @@ fn gives(kind: &str, items: usize) -> Vec<u8> {
     )
 }
 
-/// The last of the items is 7 where the caller has them, and is read where they arrive.
+/// The caller sets the last item to 7, and the other component reads it.
 fn takes(kind: &str, items: usize) -> Vec<u8> {
     let last = items - 1;
     let lifted = format!("(param i32) (result i32) local.get 0 i32.load8_u offset={last}");
@@ -193,7 +193,7 @@ fn types_inside_of_others_count_one_by_one() {
     };
     assert_eq!(call(&sandbox, &in_list(1000)), Val::U32(3));
     assert!(refusal(&sandbox, &in_list(1001)).contains("an enum of 1001 cases"));
-    // Three of 900 are more than 1000 in one function, which the engine divides.
+    // Three values with 900 items are more than 1000 in one function, which the engine divides.
     let three = |items| {
         let run = "i32.const 1 i32.const 2 i32.const 899 call $f";
         passing("(tuple $t $t $t)", "i32 i32 i32", "2", run, items)
@@ -202,7 +202,7 @@ fn types_inside_of_others_count_one_by_one() {
     refusal(&sandbox, &three(1001));
 }
 
-/// Between a component and its host there is no adapter.
+/// There is no adapter between a component and its host.
 #[test]
 fn a_host_takes_and_gives_any_number_of_cases() {
     let sandbox = Sandbox::new();
@@ -217,8 +217,8 @@ fn a_host_takes_and_gives_any_number_of_cases() {
     assert_eq!(call(&sandbox, &program), Val::Enum("a1000".to_owned()));
 }
 
-/// A component calls a component that it contains. That is valid, but this engine traps every such
-/// call. The build warns of it.
+/// A component calls a component inside it. This is valid, but this engine traps every such call,
+/// and the build warns of it.
 #[test]
 fn calls_that_always_trap_are_told() {
     let sandbox = Sandbox::new();
@@ -262,7 +262,7 @@ fn calls_that_always_trap_are_told() {
         .unwrap();
     let error = format!("{:?}", run.call(&mut store, ()).unwrap_err());
     assert!(error.contains("cannot enter component instance"), "{error}");
-    // Components that are side by side may call each other.
+    // Components side by side may call each other.
     sandbox.write("two.wasm", gives("enum", 3));
     let arguments = ["build", "-q", "--key", "key.pem", "-o", "two", "two.wasm"];
     let output = sandbox.run(&arguments);
@@ -309,7 +309,7 @@ fn advisories_of_a_shape_are_listed_and_decide_nothing() {
     );
 }
 
-/// The reported program, if it is beside the repository.
+/// The program from the report, if it is beside the repository.
 #[test]
 fn the_reported_program_is_refused() {
     let Some(trial) = edgec_tests::shared("trials/enum_1001.wat") else {
@@ -321,7 +321,7 @@ fn the_reported_program_is_refused() {
     refusal(&sandbox, &wat::parse_file(trial).unwrap());
 }
 
-/// A program beyond a limit is not called invalid, and its toolchain is not blamed.
+/// A program that exceeds a limit is not called invalid, and its toolchain is not blamed.
 #[test]
 fn limits_are_told_with_their_number() {
     let sandbox = Sandbox::new();

@@ -1,16 +1,16 @@
-//! Bad input: a clear error, the documented exit code, nothing written.
+//! Bad input: a clear error, the documented exit code, and no files.
 //!
 //! More than 400 lines: most of it is one table of cases.
 
 use edgec_tests::{Sandbox, repository};
 
 struct Case {
-    /// The arguments, with a space between them.
+    /// The arguments, separated by spaces.
     line: &'static str,
     exit: i32,
-    /// How standard error begins.
+    /// The beginning of standard error.
     begins: &'static str,
-    /// What it says further on.
+    /// Further parts of it.
     says: &'static [&'static str],
 }
 
@@ -254,7 +254,7 @@ const CASES: &[Case] = &[
         says: &["hint: name a file: it is written whole or not at all"],
     },
     Case {
-        // Nor is it a folder for several.
+        // It is not a folder for several artifacts either.
         line: "build good.wat --key key.pem -o -",
         exit: 2,
         begins: "error[output]: -o -: standard output is not written to",
@@ -323,7 +323,7 @@ const CASES: &[Case] = &[
         says: &["hint: `--trust` behind `--` was given to the program"],
     },
     Case {
-        // A value that may be a secret of the program's is not repeated.
+        // A value that may be a secret of the program is not repeated.
         line: "run a.cwasm --token=x --key key.pub.pem",
         exit: 2,
         begins: "error[no-trust]: ",
@@ -406,7 +406,7 @@ fn bad_input() {
     }
 }
 
-/// The offsets of a text would be those in a binary that only edgec has seen.
+/// Offsets in a text would refer to a binary that only edgec has.
 #[test]
 fn the_error_of_a_text_has_no_offset_in_a_binary() {
     let sandbox = Sandbox::new();
@@ -434,7 +434,7 @@ fn the_error_of_a_text_has_no_offset_in_a_binary() {
     }
 }
 
-/// For machines the same error is JSON on standard output.
+/// For machines, the same error is JSON on standard output.
 #[test]
 fn errors_as_json() {
     let sandbox = Sandbox::new();

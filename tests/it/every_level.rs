@@ -1,9 +1,9 @@
-//! At every level of the optimizer, programs do what stock does without an optimizer. Binaryen 116
-//! would change each of these programs (`docs/optimizer.md`).
+//! At every level of the optimizer, programs do the same as in stock Wasmtime without an optimizer.
+//! Binaryen 116 would change each of these programs (`docs/optimizer.md`).
 
 use edgec_tests::levels::{check, programs};
 
-/// A function, so that the test can see something of an instance.
+/// A function, so that the test can observe the instance.
 const RUN: &str = r#"(func (export "run") (result i32) i32.const 42)"#;
 
 #[test]
@@ -229,8 +229,8 @@ fn signs_of_loads() {
     ]));
 }
 
-/// The sign of the zero that a minimum or a maximum gives. Built by some compilers, Binaryen
-/// computed the wrong sign.
+/// The sign of the zero that a minimum or a maximum gives. With some compilers, Binaryen computes
+/// the wrong sign.
 #[test]
 fn signs_of_zeros() {
     let of = |name, instruction: &str| {

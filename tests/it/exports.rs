@@ -1,4 +1,4 @@
-//! A program with more exports than a manifest lists is built, and every verb can handle it.
+//! A program with more exports than a manifest lists can be built, and every verb can read it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, Function, FunctionSection, Module, TypeSection, ValType,
 };
 
-/// As many exports as a real database has.
+/// As many exports as in a real database.
 const MANY: usize = 75_111;
 
 fn names(count: usize) -> Vec<String> {
@@ -69,7 +69,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     built(&sandbox, "a", &program(&names));
     sandbox.ok(&["verify", "--key", "key.pub.pem", "a.cwasm"]);
 
-    // The manifest has count, length and digest; the list is in the image.
+    // The manifest has the number, length and digest of the names. The list is in the image.
     let stated =
         json(&sandbox, &["inspect", "a.cwasm"])["manifest"]["capabilities"]["exports"].clone();
     let list = sandbox.run(&["inspect", "--exports", "a.cwasm"]);
@@ -93,7 +93,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
         "{text}"
     );
 
-    // Signed again, the payload is what it was.
+    // After another signature, the payload is the same.
     let payload = sandbox.ok(&["inspect", "--pae", "a.cwasm"]);
     sandbox.ok(&["keygen", "-o", "other.pem"]);
     sandbox.ok(&[
@@ -107,7 +107,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     ]);
     assert_eq!(sandbox.ok(&["inspect", "--pae", "twice.cwasm"]), payload);
 
-    // With one name more and one less, `diff` names both, and at most as many as it is asked for.
+    // With one more and one fewer name, `diff` names both, and at most the requested number.
     sandbox.ok(&["diff", "a.cwasm", "twice.cwasm"]);
     names[5] = "another".to_owned();
     built(&sandbox, "b", &program(&names));
@@ -133,7 +133,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     built(&sandbox, "small", &program(&names[..2]));
     let text = sandbox.run(&["diff", "a.cwasm", "small.cwasm", "--most", "3"]);
     let text = String::from_utf8(text.stdout).unwrap();
-    // Most are not even listed in a document.
+    // Most of them are not listed in a document either.
     assert!(text.contains(" more (--most)"), "{text}");
     assert!(
         text.contains("more differences, which are not listed"),
@@ -141,7 +141,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     );
     assert!(text.lines().count() < 60, "{text}");
 
-    // A rebuild gives the same, and compares what the digest covers too.
+    // A rebuild gives the same artifact, and also compares the names behind the digest.
     let rebuild = [
         "verify",
         "--key",
@@ -173,7 +173,7 @@ fn every_verb_takes_a_program_with_75111_exports() {
     assert!(found["exportsUnknown"].is_string(), "{found}");
     sandbox.write("a.cwasm", &file);
 
-    // It is loaded from its file and from a store, and its functions are called by name.
+    // It can be loaded from its file and from a store, and its functions can be called by name.
     let names = self::names(MANY);
     let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let path = sandbox.path().join("a.cwasm");
@@ -189,8 +189,8 @@ fn every_verb_takes_a_program_with_75111_exports() {
     }
 }
 
-/// If a manifest has only the sum of the exports, the image has the list: for a component in both
-/// profiles.
+/// If a manifest has only the digest of the exports, the image has the list. Here for a component
+/// in both profiles.
 #[test]
 fn images_of_each_kind_have_their_exports() {
     let sandbox = Sandbox::new();
@@ -219,7 +219,7 @@ fn images_of_each_kind_have_their_exports() {
         let stated = json(&sandbox, &["inspect", "a.cwasm"]);
         assert_eq!(stated["manifest"]["capabilities"]["exports"]["count"], 8000);
     }
-    // It is not a command. The program itself says so, not the manifest.
+    // It is not a command. edgec sees this in the program itself, not in the manifest.
     let stderr = sandbox.fails(1, &["run", "--key", "key.pub.pem", "a.cwasm"]);
     assert!(
         stderr.contains("not-a-command") && stderr.contains("and 7980 more"),
@@ -227,7 +227,7 @@ fn images_of_each_kind_have_their_exports() {
     );
 }
 
-/// A list of the greatest length that a manifest has, and one that is a byte longer.
+/// A list of the maximum length in a manifest, and one that is a byte longer.
 #[test]
 fn lists_up_to_the_limit_stay_lists() {
     let sandbox = Sandbox::new();
@@ -247,7 +247,7 @@ fn lists_up_to_the_limit_stay_lists() {
         assert_eq!(list.len(), if listed { limit } else { limit + 1 });
         names[1000].push('x');
     }
-    // One manifest has a list and the other a digest: they are compared by name.
+    // One manifest has a list and the other a digest. The names are compared.
     let found = json(&sandbox, &["diff", "listed.cwasm", "summed.cwasm"]);
     let found = found["manifest"].as_array().unwrap();
     let exports = found.iter().filter(|it| it["at"] == "capabilities.exports");

@@ -1,4 +1,4 @@
-//! `extensions` of a manifest: they are carried, shown and skipped. Every other unknown field is
+//! `extensions` of a manifest are kept, shown and otherwise ignored. Every other unknown field is
 //! refused.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ fn extended() -> Vec<u8> {
     })
 }
 
-/// A sandbox with the example's artifact, plain and extended, and the signer's public key.
+/// A sandbox with the example's artifact, plain and with extensions, and the signer's public key.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.write("signer.pub.pem", material().signer.public().to_pem());
@@ -35,7 +35,7 @@ fn extensions_are_carried_and_shown_and_skipped() {
         let output = sandbox.run(&[arguments, &["--format", "json"]].concat());
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    // Every check gives the same result with and without extensions.
+    // Every check has the same result with and without extensions.
     let checks = |name| {
         let report = report(&["verify", "--key", "signer.pub.pem", name]);
         let checks = report[0]["checks"].as_array().unwrap().iter();
@@ -56,7 +56,7 @@ fn extensions_are_carried_and_shown_and_skipped() {
             .contains("extensions")
     );
 
-    // A second signer signs the same bytes, alone or beside the first.
+    // A second signer signs the same bytes, alone or in addition to the first.
     let pae = sandbox.ok(&["inspect", "--pae", "a.cwasm"]);
     sandbox.ok(&["sign", "a.cwasm", "--key", "key.pem", "-o", "again.cwasm"]);
     assert_eq!(sandbox.ok(&["inspect", "--pae", "again.cwasm"]), pae);
@@ -102,7 +102,7 @@ fn extensions_are_carried_and_shown_and_skipped() {
     }
 }
 
-/// Extensions come from the publisher, not from the compiler: a rebuild takes them as they are.
+/// Extensions come from the publisher, not from the compiler, so a rebuild copies them.
 #[test]
 fn an_extended_artifact_is_made_again() {
     let sandbox = Sandbox::new();
@@ -125,7 +125,8 @@ fn an_extended_artifact_is_made_again() {
     ]);
 }
 
-/// The verifiers agree on whatever a trusted key has signed after the last field of a manifest.
+/// The verifiers agree on every text that a trusted key has signed after the last field of a
+/// manifest.
 #[test]
 fn both_verifiers_take_the_same_extensions() {
     let sandbox = sandbox();
@@ -205,13 +206,13 @@ fn both_verifiers_take_the_same_extensions() {
             accepted: Some(accepted),
         })
         .collect();
-    // Without Python, edgec's own answers are still checked.
+    // Without Python, the test still checks edgec's own answers.
     for case in &cases {
         let artifact = edgec_artifact::Artifact::decode(&case.file).unwrap();
         let decoded = Statement::decode(artifact.envelope().payload());
         assert_eq!(decoded.is_ok(), case.accepted.unwrap(), "{}", case.name);
     }
-    // In another place than the end, it is an unknown field.
+    // Anywhere except at the end, it is an unknown field.
     let elsewhere = ["\"kind\":", "\"builder\":"]
         .map(|at| forge.with_payload_text(at, &format!("\"extensions\":{EXTENSION},{at}")));
     let elsewhere = elsewhere.into_iter().map(|file| Case {
@@ -226,7 +227,7 @@ fn both_verifiers_take_the_same_extensions() {
     }
 }
 
-/// Numbers that are the same in every run (xorshift64, Marsaglia 2003).
+/// The same pseudorandom numbers in every run (xorshift64, Marsaglia 2003).
 struct Numbers(u64);
 
 impl Numbers {

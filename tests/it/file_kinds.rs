@@ -166,7 +166,7 @@ fn what_is_no_program_is_named() {
         for (file, what, hint) in OTHERS {
             let error = error(&sandbox, verb, file);
             let says = match *file {
-                // Refused before anything reads it.
+                // Refused before it is read.
                 "private.pem" => {
                     "error[secret-input]: private.pem: this looks like a secret key, not like \
                      WebAssembly; it is not shown\n  hint: "
@@ -190,7 +190,7 @@ fn what_is_no_program_is_named() {
                 "{error}"
             );
         }
-        // For text that is meant to be WebAssembly, the error says what is wrong with it.
+        // For text that should be WebAssembly, the error says what is wrong with it.
         sandbox.write("wrong.wat", "(modul)");
         let wrong = error(&sandbox, verb, "wrong.wat");
         assert!(wrong.contains("malformed WebAssembly text"), "{wrong}");
@@ -260,7 +260,7 @@ fn a_folder_is_named() {
             "{more:?}: {error}"
         );
     }
-    // A policy's file has a code of its own.
+    // A policy's file has its own code.
     for verb in POLICY_VERBS {
         let error = error(&sandbox, verb, "folder");
         assert!(
@@ -270,7 +270,7 @@ fn a_folder_is_named() {
     }
 }
 
-/// Options and arguments that take a trust policy as a host reads it.
+/// Options and arguments that take a trust policy of a host.
 const POLICY_VERBS: &[&str] = &[
     "policy check FILE",
     "verify app.cwasm --trust FILE",
@@ -290,7 +290,7 @@ const KEY_VERBS: &[&str] = &[
     "keys export FILE --as pem",
 ];
 
-/// What no option for a policy or a key takes.
+/// Files that no option for a policy or a key takes.
 const PROGRAMS: &[(&str, &str)] = &[
     ("app.wat", "WebAssembly text"),
     ("app.wasm", "a core module"),
@@ -311,10 +311,10 @@ fn what_is_no_policy_is_named() {
             assert!(error.contains(&says), "{verb:?}: {error}");
         }
     }
-    // A policy with a mistake is one.
+    // A policy with a mistake is recognized as a policy.
     let error = error(&sandbox, POLICY_VERBS[0], "policy.toml");
     assert!(error.contains("malformed trust policy"), "{error}");
-    // An artifact's envelope is signed as a policy is.
+    // An artifact's envelope is signed like a policy.
     sandbox.ok(&["envelope", "app.cwasm", "-o", "app.dsse"]);
     let error = self::error(&sandbox, POLICY_VERBS[0], "app.dsse");
     let says = "this is a DSSE envelope, not a trust policy";
@@ -345,7 +345,7 @@ fn what_is_no_key_is_named() {
     assert!(!sandbox.path().join("out").exists());
 }
 
-/// The signature in an envelope has as many bytes as a key.
+/// The signature in an envelope is as long as a key.
 #[test]
 fn what_is_about_signatures_is_not_taken_for_a_key() {
     let sandbox = sandbox();

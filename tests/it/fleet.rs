@@ -1,11 +1,12 @@
-//! `edgec build --fleet`: every host gets what it can load, and the same fleet the same targets.
+//! `edgec build --fleet`: every host gets an artifact that it can load, and the same fleet always
+//! gets the same targets.
 
 use std::path::Path;
 
 use edgec_tests::{Sandbox, hello};
 use serde_json::Value;
 
-/// Profiles that have what these targets may use.
+/// Profiles of hosts that have the features of these targets.
 fn profiles(sandbox: &Sandbox, hosts: &[(&str, &str)]) {
     for (name, target) in hosts {
         let target = edgec_targets::find(target).unwrap();
@@ -67,7 +68,7 @@ fn a_fleet_is_served_by_few_targets_or_the_best() {
     assert_eq!(report["fleet"]["hosts"][0]["best"], "sapphire-rapids");
     let few = ["out/hello.neoverse-n1.cwasm", "out/hello.x86_64-v3.cwasm"];
     assert_eq!(artifacts(&sandbox), few);
-    // Every host can load what was built for it.
+    // Every host can load the artifact that was built for it.
     sandbox.ok(&["check", few[0], few[1], "--fleet", "fleet.toml"]);
 
     let best = [
@@ -91,7 +92,7 @@ fn a_fleet_is_served_by_few_targets_or_the_best() {
         let taken = &report["releases"][0]["hosts"][number]["artifact"];
         assert_eq!(*taken, format!("out/hello.{target}.cwasm"));
     }
-    // The file may say so itself; and its order does not matter.
+    // The file may set the mode, and the order of hosts does not matter.
     fleet(&sandbox, "mode = 'best'\n", &["sin", "nyc", "ams", "fra"]);
     build(&sandbox, &[]);
     assert_eq!(artifacts(&sandbox), best);
@@ -141,7 +142,7 @@ fn a_fleet_that_cannot_be_served_is_refused() {
         &here,
         "error[fleet]: fleet.toml: malformed fleet: the fleet has no host",
     );
-    // No artifact goes where the fleet lies.
+    // No artifact overwrites the fleet's file.
     fleet(&sandbox, "", &["fra"]);
     let over = [
         "build",
@@ -160,7 +161,8 @@ fn a_fleet_that_cannot_be_served_is_refused() {
     );
 }
 
-/// What depends on program and target is asked when they are there, and then nothing is written.
+/// Requirements that depend on program and target are checked after the build. If one fails,
+/// nothing is written.
 #[test]
 fn a_host_that_could_not_load_what_is_built_for_it_is_named() {
     let sandbox = Sandbox::new();
@@ -179,7 +181,8 @@ fn a_host_that_could_not_load_what_is_built_for_it_is_named() {
         );
         assert!(!sandbox.path().join("out").exists());
     }
-    // How many targets serve a fleet is not in the command line: the output is a folder always.
+    // The command line does not show how many targets a fleet needs, so the output is always a
+    // folder.
     sandbox.write("hosts/fra.toml", &genuine);
     sandbox.ok(&build);
     assert!(sandbox.path().join("out/hello.x86_64-v3.cwasm").is_file());

@@ -1,4 +1,4 @@
-//! The process that reads inputs: its limits, and what it says.
+//! The process that reads inputs: its limits and its messages.
 
 use edgec_tests::Sandbox;
 
@@ -28,7 +28,7 @@ fn reading_an_input_has_limits() {
             assert!(!sandbox.path().join("a.cwasm").exists());
         }
     }
-    // The limits of `validate` are those of `build`.
+    // `validate` has the same limits as `build`.
     sandbox.write("small.wat", text(1));
     let limits = ["--worker-memory", "256", "--compile-timeout", "60"];
     let confined: &[&str] = match cfg!(target_os = "linux") {
@@ -41,7 +41,7 @@ fn reading_an_input_has_limits() {
     assert_eq!(said, "small.wat: valid core module\n");
 }
 
-/// Where an input is read changes nothing: `validate` and `build` say the same of it.
+/// `validate` and `build` have the same results for an input, although different processes read it.
 #[test]
 fn a_refusal_is_the_same_for_both_verbs() {
     let sandbox = Sandbox::new();

@@ -1,5 +1,5 @@
-//! Real programs, when they lie beside the repository: the same behaviour as under stock
-//! Wasmtime, optimized or not. `EDGEC_REQUIRE_GUESTS=1` makes their absence a failure.
+//! Real programs, if they are beside the repository: they behave the same as with stock Wasmtime,
+//! optimized or not. `EDGEC_REQUIRE_GUESTS=1` makes it a failure if they are missing.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -32,8 +32,8 @@ fn guests_behave_as_under_stock_wasmtime() {
         let path = folder.join(guest.file);
         let stem = guest.file.trim_end_matches(".wasm");
         let wasm = std::fs::read(&path).unwrap();
-        // As with stock Wasmtime: a core module stays a core module, even if edgec makes a
-        // component of it.
+        // As in stock Wasmtime: a core module stays a core module, even if edgec makes a component
+        // from it.
         let expected = stock::compile_and_run(&wasm, guest.arguments, guest.stdin);
         for options in [&["-O0"][..], &["-O1"], &["-O2"], &["--profile", "edge"]] {
             let out = format!("out{}", options.concat());
@@ -59,8 +59,8 @@ fn guests_behave_as_under_stock_wasmtime() {
     }
 }
 
-/// Every guest, for both CPUs, in one run; every artifact verifies; built again, with another
-/// working folder and another path to the same input, the bytes are the same.
+/// Every guest, for both CPUs, in one run. Every artifact verifies. If it is built again, in
+/// another working folder and with another path to the same input, the bytes are the same.
 #[test]
 fn every_guest_builds_for_both_cpus_and_always_the_same() {
     let Some(folder) = guests() else { return };

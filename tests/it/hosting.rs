@@ -1,5 +1,5 @@
-//! The examples of `edgec-loader`, as a host runs them: programs from a store, requests at the same
-//! time, newer versions while they run, programs that trap or never end.
+//! The examples of `edgec-loader`, as a host uses them: programs from a store, concurrent requests,
+//! new versions while programs run, and programs that trap or never end.
 //!
 //! More than 400 lines: all tests talk to one server, which stands in front of them.
 
@@ -55,20 +55,20 @@ fn write_policy(sandbox: &Sandbox, more: &str) {
 pub(crate) fn put_policy(sandbox: &Sandbox, head: &str, more: &str) {
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
     let policy = format!("{head}threshold = 1\n[[key]]\nname = 'k'\npem = '''\n{pem}'''\n{more}");
-    // The file is replaced in one step, as for a host that runs.
+    // The file is replaced in one step, as for a running host.
     sandbox.write("policy.new", policy);
     let path = |name| sandbox.path().join(name);
     std::fs::rename(path("policy.new"), path("policy.toml")).unwrap();
 }
 
-/// After this long, what a test waits for will not come.
+/// After this time, a test stops waiting.
 const NEVER: Duration = Duration::from_secs(300);
 
-/// The `http_host` example at work.
+/// The running `http_host` example.
 struct Server {
     child: Child,
     address: String,
-    /// What it says of itself.
+    /// Its log.
     log: Arc<Mutex<String>>,
 }
 
@@ -83,7 +83,7 @@ impl Server {
             .unwrap()
     }
 
-    /// Once it serves, nothing reads what it says any more.
+    /// After it has started, nothing reads its output any more.
     fn start_unheard(sandbox: &Sandbox, name: &str) -> Self {
         let mut child = Self::spawn(sandbox, name, "60");
         let mut line = String::new();
@@ -128,7 +128,8 @@ impl Server {
         }
     }
 
-    /// One request on a connection of its own: status, and the response without its first line.
+    /// Sends one request on a new connection. Returns the status, and the response without its
+    /// first line.
     fn request(&self, method: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "{method} / HTTP/1.0\r\nHost: edge.test\r\n\r\n").unwrap();
@@ -146,7 +147,7 @@ impl Server {
         self.request(method).0
     }
 
-    /// Asks until the answer is this one; until then, it must be `before`.
+    /// Sends requests until the answer has this status. Until then, it must be `before`.
     fn wait_for(&self, before: u16, status: u16) {
         self.wait(|| match self.status("GET") {
             found if found == status => true,
@@ -157,7 +158,7 @@ impl Server {
         });
     }
 
-    /// Waits until it has said this.
+    /// Waits until the log contains this text.
     fn wait_for_line(&self, part: &str) {
         self.wait(|| self.log.lock().unwrap().contains(part));
     }
@@ -211,7 +212,7 @@ fn real_proxies_answer_many_requests_at_once() {
     }
 }
 
-/// No request fails while versions change, and none sees an older one after a newer.
+/// While versions change, no request fails, and no request sees an older version after a newer one.
 #[test]
 fn a_newer_version_comes_while_requests_run() {
     let sandbox = sandbox();
@@ -226,7 +227,7 @@ fn a_newer_version_comes_while_requests_run() {
         }
         admit_proxy(&sandbox, 202, 2);
     });
-    // And back: what no admission does by itself, the operator can.
+    // The operator can go back to an older version. An admission never does this.
     let choose = |version| {
         let chosen = ["store", "--store", "store", "use", "proxy", "--app-version"];
         sandbox.ok(&[&chosen[..], &[version]].concat());
@@ -262,7 +263,7 @@ fn what_traps_or_never_ends_costs_its_own_request_only() {
     assert_eq!(server.status("GET"), 201);
 }
 
-/// A revocation reaches programs that are at work.
+/// A revocation also stops programs that are at work.
 #[test]
 fn what_is_not_trusted_any_more_is_not_served() {
     let sandbox = sandbox();
@@ -276,8 +277,8 @@ fn what_is_not_trusted_any_more_is_not_served() {
     server.wait_for(503, 201);
 }
 
-/// Without a policy that can be followed, nothing is served, however the policy was lost. When
-/// there is one again, the server serves again.
+/// Without a valid policy, nothing is served, however the policy was lost. When there is a policy
+/// again, the server serves again.
 #[test]
 fn a_host_without_a_policy_serves_nothing() {
     let sandbox = sandbox();
@@ -296,7 +297,7 @@ fn a_host_without_a_policy_serves_nothing() {
     let lost = |says: &str| {
         server.wait_for(201, 503);
         server.wait_for_line(says);
-        // It stays so.
+        // This does not change later.
         thread::sleep(Duration::from_millis(1500));
         assert_eq!(server.status("GET"), 503, "{says}");
     };
@@ -320,7 +321,7 @@ fn a_host_without_a_policy_serves_nothing() {
     edition(6, "");
     lost("version 6 of the trust policy is older than 7");
     found(8);
-    // By itself, without any change of the file.
+    // This happens by itself, without a change of the file.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let soon = edgec_verifier::UnixTime::from_seconds(now.as_secs() + 5);
     edition(9, &format!("expires = {soon}\n"));
@@ -329,7 +330,7 @@ fn a_host_without_a_policy_serves_nothing() {
     assert!(server.terminate().success());
 }
 
-/// A host whose output is closed goes on to read its policy.
+/// If the output of a host is closed, it still reads its policy again.
 #[test]
 fn a_host_that_nothing_hears_still_follows_its_policy() {
     let sandbox = sandbox();
@@ -346,7 +347,7 @@ fn a_host_that_nothing_hears_still_follows_its_policy() {
     assert!(server.terminate().success());
 }
 
-/// A store that users other than its owner can change is noticed by a host that runs.
+/// A running host notices if users other than the owner can change its store.
 #[test]
 fn a_store_that_others_can_change_is_not_served() {
     let sandbox = sandbox();
@@ -369,7 +370,7 @@ fn a_store_that_others_can_change_is_not_served() {
     }
 }
 
-/// Whether the process at the other end, on this machine, has read all that was written to a
+/// Whether the process at the other end, on this machine, has read everything that was written to a
 /// connection.
 ///
 /// Source: `proc_pid_net(5)`, the columns `local_address`, `rem_address` and `tx_queue:rx_queue` of
@@ -386,14 +387,14 @@ fn is_read(stream: &TcpStream) -> bool {
         let queues = sockets.filter(ends).map(|socket| socket[4].to_owned());
         queues.collect()
     };
-    // Sent and acknowledged, then read.
+    // First everything is sent and acknowledged, then read.
     let sent = queues(&ours, &theirs);
     let sent = sent.iter().all(|queues| queues.starts_with("00000000:"));
     let read = queues(&theirs, &ours);
     sent && read.iter().any(|queues| queues.ends_with(":00000000"))
 }
 
-/// Requests that run when the host is told to end get their answers.
+/// If the host is told to end, running requests still get their answers.
 #[test]
 fn an_end_is_orderly() {
     let sandbox = sandbox();
@@ -401,7 +402,7 @@ fn an_end_is_orderly() {
     let server = Server::start(&sandbox, "proxy", "3");
     let mut stream = TcpStream::connect(&server.address).unwrap();
     write!(stream, "PUT / HTTP/1.1\r\nHost: edge.test\r\n\r\n").unwrap();
-    // A connection that asked nothing yet is closed.
+    // A connection without a request is closed.
     server.wait(|| is_read(&stream));
     assert_eq!(server.status("GET"), 201);
     let status = server.terminate();
@@ -442,7 +443,7 @@ fn a_real_command_runs_from_the_store() {
     admit(&sandbox, path.to_str().unwrap(), "worker", 1);
     let output = cli_host(&sandbox, &["store", "worker", "policy.toml"]);
     assert!(output.status.success(), "{output:?}");
-    // The guest's own document says so.
+    // According to the guest's own document.
     assert_eq!(
         Sha256Digest::of(&output.stdout).to_string(),
         "99dc60feda09f98d6eec70e08edb1f4c0c893524d3b84b7c3173b9034676bc79"

@@ -1,5 +1,5 @@
-//! The policies of the hosts in `edgec-loader`'s examples: remembered beyond a restart, and errors
-//! that have the library's names.
+//! The policies of the hosts in `edgec-loader`'s examples: they are remembered across restarts, and
+//! errors have the library's names.
 
 #![cfg(target_os = "linux")]
 
@@ -43,7 +43,7 @@ fn hosts_remember_the_newest_policy() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// A host ended with this error before it ran anything.
+/// Asserts that a host ended with this error before it ran anything.
 fn assert_refused(output: &Output, code: &str) {
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -51,7 +51,7 @@ fn assert_refused(output: &Output, code: &str) {
     assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
 }
 
-/// Hosts name what is wrong with a policy or a store as the library does.
+/// Hosts name a problem with a policy or a store as the library does.
 #[test]
 fn hosts_name_the_errors_of_the_library() {
     let sandbox = sandbox();

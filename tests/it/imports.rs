@@ -1,4 +1,5 @@
-//! The imports of core modules in manifests, policies and messages: no two are written alike.
+//! The imports of core modules in manifests, policies and messages: different imports have
+//! different texts.
 
 use edgec_loader::{EngineProfile, Expected, Limits, LoadError, engine, load_module};
 use edgec_packager::SecretKey;
@@ -6,10 +7,10 @@ use edgec_tests::Sandbox;
 use edgec_tests::corpus::{Forge, write_policy};
 use serde_json::Value;
 
-/// Two imports that differ in where the module's name ends, and how they are written.
+/// Two imports that differ in where the module's name ends, with their texts.
 const APART: [(&str, &str, &str); 2] = [("a", "b::c", "a::b::c"), ("a::b", "c", r"a\x3a:b::c")];
 
-/// Builds `OUTPUT.cwasm`, a core module that imports these and calls them.
+/// Builds `OUTPUT.cwasm`, a core module that imports and calls these functions.
 fn build(sandbox: &Sandbox, imports: &[(&str, &str, &str)], output: &str) {
     let mut text = String::from("(module");
     for (module, name, _) in imports {
@@ -57,7 +58,7 @@ fn manifests_and_messages_tell_them_apart() {
     }
 }
 
-/// What a policy says of one module is not said of another one whose name begins so.
+/// A rule about one module does not apply to another module whose name begins with the same text.
 #[test]
 fn policies_tell_them_apart() {
     let sandbox = Sandbox::new();
@@ -88,7 +89,8 @@ fn policies_tell_them_apart() {
     }
 }
 
-/// The imports of an artifact that are not in its manifest if it is signed again with these.
+/// The imports of an artifact that are missing in its manifest if it is signed again with these
+/// imports.
 fn undeclared(sandbox: &Sandbox, artifact: &str, signed: &[&str]) -> Vec<String> {
     let pem = String::from_utf8(sandbox.read("key.pem")).unwrap();
     let key = SecretKey::from_pem(&pem).unwrap();
@@ -108,7 +110,7 @@ fn undeclared(sandbox: &Sandbox, artifact: &str, signed: &[&str]) -> Vec<String>
     }
 }
 
-/// A builder that signs fewer imports than the program has gets past no list of imports.
+/// If a builder signs fewer imports than the program has, no list of imports accepts the artifact.
 #[test]
 fn a_module_imports_only_what_its_manifest_states() {
     let sandbox = Sandbox::new();
@@ -116,7 +118,7 @@ fn a_module_imports_only_what_its_manifest_states() {
     assert_eq!(undeclared(&sandbox, "one.cwasm", &[]), [APART[0].2]);
 }
 
-/// A manifest that states the one does not cover the other.
+/// A manifest with one of the imports does not cover the other.
 #[test]
 fn the_loader_tells_them_apart() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Which signals are ignored and blocked is inherited from the process that starts edgec.
+//! A process inherits which signals are ignored and blocked from the process that starts edgec.
 #![cfg(target_os = "linux")]
 
 use std::io::Write as _;
@@ -8,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 use edgec_tests::{Sandbox, binary, isolate, repository};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// More than a pipe holds, in bytes: when it is written, its reader has begun to read.
+/// More than a pipe can hold, in bytes. When all of it is written, its reader has begun to read.
 const MORE_THAN_A_PIPE: usize = 1 << 18;
 
-/// The binary, started by `env` with these options of GNU's.
+/// The binary, started by GNU's `env` with these options.
 fn started_with(sandbox: &Sandbox, options: &[&str], arguments: &[&str]) -> Command {
     let mut command = Command::new("env");
     isolate(&mut command, sandbox.path());
@@ -19,7 +19,7 @@ fn started_with(sandbox: &Sandbox, options: &[&str], arguments: &[&str]) -> Comm
     command
 }
 
-/// Every process that edgec starts is waited for, whatever it inherits.
+/// edgec waits for every process that it starts, whatever it inherits.
 #[test]
 fn a_build_works_whatever_is_ignored_or_blocked() {
     let sandbox = Sandbox::new();
@@ -41,7 +41,7 @@ fn a_build_works_whatever_is_ignored_or_blocked() {
         assert!(output.status.success(), "{options:?}: {output:?}");
         assert!(output.stderr.is_empty(), "{options:?}: {output:?}");
         assert_eq!(sandbox.read("a.cwasm"), expected, "{options:?}");
-        // A program of the user's, and one that is stopped.
+        // A program that the user named, and one that edgec stops.
         let fake = [&build[..], &["--wasm-opt", "./wasm-opt"]].concat();
         let output = started_with(&sandbox, options, &fake).output().unwrap();
         assert!(output.status.success(), "{options:?}: {output:?}");
@@ -71,7 +71,7 @@ fn signalled(sandbox: &Sandbox, options: &[&str], signal: Signal) -> Child {
     child
 }
 
-/// `nohup` means it, and so does a shell that starts a process in the background.
+/// `nohup` ignores signals on purpose, and so does a shell that starts a process in the background.
 #[test]
 fn a_signal_that_was_ignored_does_not_end_a_build() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! `edgec build --init`: the state that a function leaves is in the image, and nothing else is.
+//! `edgec build --init`: the image contains the state after the call, and no other changes.
 
 use edgec_tests::stock;
 use edgec_tests::{CLI_GUESTS, Sandbox, guests, repository};
@@ -25,7 +25,7 @@ fn run(sandbox: &Sandbox, artifact: &str) -> i32 {
 fn the_state_is_in_the_image() {
     let sandbox = Sandbox::new();
     let squares = squares();
-    // Four squares that are nowhere in the program.
+    // Four squares that do not occur in the program.
     let made: Vec<u8> = (7000..7004u32)
         .flat_map(|i| (i * i).to_le_bytes())
         .collect();
@@ -74,12 +74,12 @@ fn the_manifest_and_the_report_say_so() {
         "function": "fill", "imports": "trap", "nanCanonicalization": "true"
     });
     assert_eq!(stages[1]["settings"], settings);
-    // What the component offers stays what it was.
+    // The component's exports stay the same.
     let exports = &inspected["manifest"]["capabilities"]["exports"];
     assert_eq!(*exports, serde_json::json!(["fill", "wasi:cli/run@0.2.0"]));
 }
 
-/// Builds `app.wat` with `--init init`; it must be rejected, and nothing be written.
+/// Builds `app.wat` with `--init init`. It must be rejected, and nothing may be written.
 fn refused(text: &str, more: &[&str]) -> String {
     let sandbox = Sandbox::new();
     sandbox.write("app.wat", text);
@@ -154,8 +154,8 @@ fn a_function_that_never_ends() {
     assert!(stderr.contains("--compile-timeout"), "{stderr}");
 }
 
-/// The memory that the worker may have ends the call: the program does not see the end of it, which
-/// would be another one on another machine.
+/// The worker's memory limit ends the call. The program does not see the limit, which may be
+/// different on another machine.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_function_that_takes_all_memory() {
@@ -180,8 +180,8 @@ fn what_a_snapshot_does_not_hold() {
     assert!(stderr.contains("only a component"), "{stderr}");
 }
 
-/// The component, with one more export: `nothing`, a function of a core module that asks for
-/// nothing and does nothing.
+/// The component with one more export: `nothing`, a function of a core module that needs and does
+/// nothing.
 fn with_nothing(component: &[u8]) -> Vec<u8> {
     let mut validator = wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all());
     let types = validator.validate_all(component).unwrap();
@@ -223,7 +223,7 @@ fn with_nothing(component: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Real programs are snapshots of themselves after instantiation, and behave the same.
+/// A snapshot of a real program after instantiation behaves like the program.
 #[test]
 fn guests_behave_the_same() {
     let Some(folder) = guests() else { return };

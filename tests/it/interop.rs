@@ -1,5 +1,5 @@
-//! Others accept what edgec signs, and edgec what others make. Needs `openssl`, and the Python
-//! packages of `tests/interop/setup.sh`.
+//! Other tools accept what edgec signs, and edgec accepts what other tools make. Needs `openssl`,
+//! and the Python packages of `tests/interop/setup.sh`.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -62,7 +62,7 @@ fn a_key_that_openssl_made_signs() {
         "theirs.pub.pem",
     ];
     assert!(openssl(sandbox.path(), &public).status.success());
-    // openssl makes it readable for others where the umask says so; edgec does not take it.
+    // If the umask allows it, openssl lets others read the key, so edgec refuses it.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -92,7 +92,8 @@ fn others(python: &Path, sandbox: &Sandbox, threshold: &str, keys: &[&str]) -> O
     output.expect("python can be started")
 }
 
-/// securesystemslib takes the envelope for DSSE, in-toto-attestation the payload for a statement.
+/// securesystemslib accepts the envelope as DSSE, and in-toto-attestation accepts the payload as a
+/// statement.
 #[test]
 fn dsse_and_in_toto_tools_accept_the_envelope() {
     let Some(python) = python() else { return };
@@ -146,7 +147,7 @@ fn dsse_and_in_toto_tools_accept_the_envelope() {
     }
 }
 
-/// What securesystemslib accepts and in-toto refuses: signed, and no statement.
+/// A signed payload that is no statement: securesystemslib accepts it, and in-toto refuses it.
 #[test]
 fn a_payload_that_is_no_statement_is_refused_by_in_toto() {
     let Some(python) = python() else { return };

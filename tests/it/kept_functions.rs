@@ -4,7 +4,7 @@
 use edgec_tests::Sandbox;
 use edgec_tests::levels::{LEVELS, at_every_level, check, programs};
 
-/// Binaryen forgets the parameters of blocks, so their operands would stay on the stack.
+/// Binaryen loses the parameters of blocks, so their operands would stay on the stack.
 #[test]
 fn blocks_with_parameters() {
     let report = check(&programs([
@@ -49,7 +49,7 @@ fn blocks_with_parameters() {
     );
 }
 
-/// Every level gives what the CPU gives. Functions with relaxed SIMD are kept from Binaryen, and
+/// Every level gives the CPU's results. Functions with relaxed SIMD are kept from Binaryen, and
 /// others are not.
 #[test]
 fn relaxed_vectors_are_computed_by_the_cpu() {
@@ -113,7 +113,7 @@ fn relaxed_vectors_are_computed_by_the_cpu() {
             (i32.load (i32.const 20)))
         (func (export "run") (param i32) (result i32)
             (i32.add (call $vector (local.get 0)) (call $twice (i32.const 5))))"#)]));
-    // Stock compiles for all features of this CPU, and may get other values. So the levels are
+    // Stock compiles for all features of this CPU, and may get other results. So the levels are
     // compared with each other.
     let (levels, report) = at_every_level(&all);
     for (level, behaviours) in LEVELS.iter().zip(&levels) {
@@ -196,8 +196,8 @@ fn a_deep_function_is_kept_and_no_other() {
     );
 }
 
-/// Blocks of several results: at the limit on their depth Binaryen gets the function, above it does
-/// not.
+/// Blocks with several results: at the limit on their depth, Binaryen gets the function; above it,
+/// it does not.
 #[test]
 fn nested_blocks_of_several_results() {
     let nested = |depth: usize| {
@@ -233,8 +233,8 @@ const NAMED: &str = r#"(module
     (func (export "run") (param i32) (result i32) (call $swapped (local.get 0)))
     (start $"größe"))"#;
 
-/// Reports use the program's own names, even if the optimizer has others. Kept functions are named,
-/// and a rebuild gives the same.
+/// Reports use the program's own names, even if the optimizer has others. Functions that are kept
+/// from Binaryen have names, and a rebuild gives the same artifact.
 #[test]
 fn what_is_said_of_functions_names_them_as_the_program_does() {
     let sandbox = Sandbox::new();
@@ -260,7 +260,7 @@ fn what_is_said_of_functions_names_them_as_the_program_does() {
     }
 }
 
-/// If a whole module is kept, the build says so and why.
+/// If a whole module is kept from Binaryen, the build says so and why.
 #[test]
 fn a_module_that_is_kept_says_why() {
     let sandbox = Sandbox::new();
@@ -271,7 +271,8 @@ fn a_module_that_is_kept_says_why() {
     assert!(stderr.contains(reason), "{stderr}");
 }
 
-/// Builds `a.wat` at a level, and has a rebuild give the same. Returns what the build printed.
+/// Builds `a.wat` at a level, and checks that a rebuild gives the same artifact. Returns the output
+/// of the build.
 fn built_twice(sandbox: &Sandbox, level: &str) -> (String, String) {
     let cpu = std::env::consts::ARCH;
     let build = ["build", "a.wat", "-t", cpu, "-o", "a.cwasm", level];

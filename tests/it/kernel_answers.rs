@@ -1,8 +1,7 @@
-//! What becomes of answers that a kernel may give, and this machine's does not: of one that is
-//! older, or that was told to be strict.
+//! Answers of other kernels than this machine's: of an older one, or of one with strict settings.
 //!
-//! `EDGEC_REQUIRE_STRACE=1` makes the absence of `strace` a failure, `EDGEC_REQUIRE_MEMFD_NOEXEC=1`
-//! that of a kernel which can be told so in a namespace.
+//! `EDGEC_REQUIRE_STRACE=1` makes it a failure if `strace` is missing, and
+//! `EDGEC_REQUIRE_MEMFD_NOEXEC=1` if a namespace of this kernel cannot have this setting.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;
@@ -39,13 +38,13 @@ fn an_artifact_is_loaded_on_a_kernel_that_does_not_know_the_flag() {
     assert!(met, "{output:?}");
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, expected.stdout);
-    // Not every error means that.
+    // Other errors have other causes.
     let (output, met) = faulty(&run, first, Fault::Error("EMFILE"));
     assert!(met, "{output:?}");
     assert_eq!(output.status.code(), Some(3), "{output:?}");
 }
 
-/// `vm.memfd_noexec=2`: no memory file that can be executed.
+/// `vm.memfd_noexec=2`: no memory file can be executed.
 #[test]
 fn an_artifact_is_loaded_where_memory_files_cannot_be_executed() {
     const STRICTLY: &str = "echo 2 > /proc/sys/vm/memfd_noexec && exec \"$@\"";
@@ -77,7 +76,7 @@ fn an_artifact_is_loaded_where_memory_files_cannot_be_executed() {
     assert_eq!(output.stdout, sandbox.run(&RUN).stdout);
 }
 
-/// A file system that has fs-verity, but not in blocks of the size that is signed.
+/// A file system that has fs-verity, but not with blocks of the signed size.
 #[test]
 fn fs_verity_is_not_lost_without_a_word() {
     if !strace_present() {
@@ -103,12 +102,12 @@ fn fs_verity_is_not_lost_without_a_word() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.starts_with("error[io]: "), "{stderr}");
     assert!(stderr.contains("blocks of 4096 bytes"), "{stderr}");
-    // Nothing is named in the store, if there is one.
+    // If a store exists, it has no names.
     let names = sandbox.path().join("refused/names");
     let left = std::fs::read_dir(names).map_or(0, |names| names.count());
     assert_eq!(left, 0);
 
-    // Where there is none, an artifact is admitted without.
+    // Without fs-verity, an artifact is admitted without it.
     for answer in ["ENOTTY", "EOPNOTSUPP"] {
         let (output, met) = faulty(&add(answer), enabling, Fault::Error(answer));
         assert!(met, "{output:?}");

@@ -1,5 +1,5 @@
-//! The private key is out of reach: it is read when nothing is left to compile, by a process that
-//! others of the same user cannot look into.
+//! The private key is out of reach: edgec reads it after everything is compiled, and other
+//! processes of the same user cannot read edgec's memory.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
@@ -18,10 +18,10 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-/// How long a process may take that has nothing to wait for.
+/// The time limit of a process that need not wait for anything.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// More than a pipe holds, in bytes: when it is written, its reader has begun to read.
+/// More than a pipe can hold, in bytes. When all of it is written, its reader has begun to read.
 const MORE_THAN_A_PIPE: usize = 1 << 18;
 
 /// The end of a process that must not wait for anything.
@@ -37,7 +37,7 @@ fn ended(mut child: Child) -> Output {
     child.wait_with_output().unwrap()
 }
 
-/// The writing end of a pipe, once `child` reads it.
+/// The writing end of a pipe, after `child` has opened it for reading.
 fn writer(sandbox: &Sandbox, name: &str, child: &mut Child) -> File {
     let begin = Instant::now();
     loop {
@@ -53,8 +53,8 @@ fn writer(sandbox: &Sandbox, name: &str, child: &mut Child) -> File {
     }
 }
 
-/// The key is opened when the last of several programs was compiled, or could not be, and no worker
-/// is left.
+/// The key is opened after the last of several programs was compiled, or failed, and no worker
+/// remains.
 #[test]
 fn a_key_is_read_when_nothing_is_left_to_compile() {
     let sandbox = Sandbox::new();
@@ -107,7 +107,7 @@ fn without_a_program_no_key_is_read() {
         assert_eq!(summary["inputs"][0]["error"]["code"], "invalid");
         assert!(summary["keyId"].is_null(), "{summary}");
     }
-    // The passphrase is asked for when the program was compiled.
+    // edgec asks for the passphrase after the program was compiled.
     let output = build("good.wat", "secret.pem");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let told = String::from_utf8_lossy(&output.stderr);
@@ -118,7 +118,7 @@ fn without_a_program_no_key_is_read() {
     assert!(!sandbox.path().join("a.cwasm").exists());
 }
 
-/// A build of standard input, which is not there yet, by this binary.
+/// A build by this binary, from a standard input that has no content yet.
 fn waiting(sandbox: &Sandbox, mut edgec: Command, more: &[&str]) -> Child {
     isolate(&mut edgec, sandbox.path());
     edgec.args(["build", "-", "--name", "app", "-t", "x86_64"]);
@@ -128,7 +128,7 @@ fn waiting(sandbox: &Sandbox, mut edgec: Command, more: &[&str]) -> Child {
     edgec.spawn().unwrap()
 }
 
-/// A key in a regular file, which is looked at early, is read late.
+/// A key in a regular file is examined early and read late.
 #[test]
 fn a_regular_file_is_read_late_as_well() {
     let sandbox = Sandbox::new();
@@ -136,7 +136,7 @@ fn a_regular_file_is_read_late_as_well() {
     let edgec = Command::new(binary());
     let mut child = waiting(&sandbox, edgec, &["--key", "key.pem"]);
     let mut input = child.stdin.take().unwrap();
-    // When it is written, edgec reads, and has looked at everything else.
+    // When all of it is written, edgec reads its input, and has examined everything else.
     input.write_all(&vec![b' '; MORE_THAN_A_PIPE]).unwrap();
     let (other, key) = ("other.pem", "key.pem");
     std::fs::rename(sandbox.path().join(other), sandbox.path().join(key)).unwrap();
@@ -147,7 +147,8 @@ fn a_regular_file_is_read_late_as_well() {
     sandbox.ok(&["verify", "-q", "app.cwasm", "--key", "other.pub.pem"]);
 }
 
-/// What is known without the key is told at once, and not after minutes of compiling.
+/// Errors that can be found without the key are reported at once, and not after minutes of
+/// compiling.
 #[test]
 fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
     let sandbox = Sandbox::new();
@@ -168,7 +169,7 @@ fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
     let signer = ["--signer", "'x", "--public-key", "key.pub.pem"];
     let told = |edgec: Command, more: &[&str], code: i32, begins: &str| {
         let mut child = waiting(&sandbox, edgec, more);
-        // It stays open: the program does not come.
+        // It stays open, so the program never arrives.
         let input = child.stdin.take();
         let output = ended(child);
         drop(input);
@@ -219,7 +220,7 @@ fn what_is_wrong_with_a_key_is_told_before_the_program_is_read() {
     told(edgec, &locked, 3, "error[io]: locked.pem: ");
 }
 
-/// `--public-key` holds for the development key as well.
+/// `--public-key` applies to the development key as well.
 #[test]
 fn a_development_key_can_be_held_to_its_public_half() {
     let sandbox = Sandbox::new();
@@ -234,15 +235,16 @@ fn a_development_key_can_be_held_to_its_public_half() {
     sandbox.ok(&own);
 }
 
-/// Whether another process of the same user gets at what a shell's command wants of this one.
+/// Whether another process of the same user can reach a part of this process with a shell's
+/// command.
 fn reaches(process: u32, script: &str) -> bool {
     let script = script.replace("PROCESS", &process.to_string());
     let output = as_user("/bin/sh").args(["-c", &script]).output();
     output.unwrap().status.success()
 }
 
-/// What another process may want of one that holds a key. The last one is refused by many systems
-/// in any case.
+/// What another process may try on one that holds a key. Many systems refuse the last attempt in
+/// any case.
 const WANTED: [&str; 5] = [
     "cat /proc/PROCESS/environ > /dev/null",
     "ls /proc/PROCESS/fd/ > /dev/null",
@@ -251,7 +253,8 @@ const WANTED: [&str; 5] = [
     "exec 3< /proc/PROCESS/mem",
 ];
 
-/// No other process of the user looks into this one, and it leaves no core file.
+/// Asserts that no other process of the user can read this process's memory, and that it leaves no
+/// core file.
 fn assert_shielded(process: u32) {
     for wanted in WANTED {
         assert!(!reaches(process, wanted), "{wanted}");
@@ -264,11 +267,11 @@ fn assert_shielded(process: u32) {
     assert_eq!(numbers, ["0", "0"], "{limits}");
 }
 
-/// While edgec reads its input, waits for a key, or for a program that signs, no other process of
-/// the same user reads its memory, its environment or its descriptors.
+/// While edgec reads its input, waits for a key, or waits for a signing program, no other process
+/// of the same user can read its memory, its environment or its descriptors.
 #[test]
 fn a_process_that_holds_a_key_is_shielded() {
-    // Root may look into every process.
+    // Root may read every process.
     if geteuid().is_root() && !root_becomes_user() {
         return;
     }
@@ -289,11 +292,11 @@ fn a_process_that_holds_a_key_is_shielded() {
         command.spawn().unwrap()
     };
 
-    // The test can fail: a process that holds no secret lets others look into it.
+    // The test can fail: a process without a secret is not shielded.
     let mut other = as_user("/bin/sleep").arg("1000").spawn().unwrap();
     let begin = Instant::now();
     while !reaches(other.id(), WANTED[0]) {
-        // It becomes another user's a moment after its start.
+        // The process changes its user shortly after its start.
         assert!(begin.elapsed() < PATIENCE, "nothing is reached");
         sleep(Duration::from_millis(5));
     }
@@ -303,7 +306,7 @@ fn a_process_that_holds_a_key_is_shielded() {
     other.kill().unwrap();
     other.wait().unwrap();
 
-    // Before there is a program.
+    // Before the program arrives.
     let mut child = start(&["-", "--name", "app", "--key", "key.pem"]);
     let mut input = child.stdin.take().unwrap();
     input.write_all(&vec![b' '; MORE_THAN_A_PIPE]).unwrap();
@@ -313,7 +316,7 @@ fn a_process_that_holds_a_key_is_shielded() {
     let output = ended(child);
     assert!(output.status.success(), "{output:?}");
 
-    // While the key comes.
+    // While edgec waits for the key.
     let mut child = start(&["app.wat", "--key", "fifo.pem"]);
     let mut pipe = writer(&sandbox, "fifo.pem", &mut child);
     assert_shielded(child.id());
@@ -337,7 +340,7 @@ fn a_process_that_holds_a_key_is_shielded() {
     assert_eq!(output.status.code(), Some(3), "{output:?}");
 }
 
-/// Where the kernel refuses the shield, edgec says so.
+/// If the kernel refuses the shield, edgec says so.
 #[test]
 fn a_shield_that_is_refused_is_told() {
     if !strace_present() {
@@ -351,7 +354,7 @@ fn a_shield_that_is_refused_is_told() {
     let says = "warning[shield]: this process: Operation not permitted";
     assert!(told.starts_with(says), "{told}");
     assert_eq!(told.matches("warning[").count(), 1, "{told}");
-    // Otherwise nothing is said.
+    // Otherwise there is no message.
     let output = sandbox.run(&["keys", "show", "key.pem"]);
     assert!(output.stderr.is_empty(), "{output:?}");
 }

@@ -1,4 +1,4 @@
-//! A key that comes from standard input or from a variable.
+//! Keys from standard input or from a variable.
 
 #![cfg(unix)]
 
@@ -152,7 +152,7 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
             "{more:?}: {stderr}"
         );
     }
-    // What names neither a variable nor a file may be the secret itself.
+    // A text that names neither a variable nor a file may be the secret itself.
     for (named, begins) in [
         (
             "env:hunter2secret",

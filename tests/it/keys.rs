@@ -1,5 +1,5 @@
-//! Key files: what is shown of them, public keys in other encodings, and what is refused. Needs
-//! `openssl`; `ssh-keygen` where it is there.
+//! Key files: what edgec shows of them, public keys in other encodings, and refused keys. Needs
+//! `openssl`, and uses `ssh-keygen` if it exists.
 
 use edgec_tests::{Sandbox, encrypted_key, present};
 
@@ -59,7 +59,7 @@ fn public_keys_go_from_every_encoding_into_every_other() {
             let import = ["keys", "import", "exported", "-o", "imported.pem"];
             sandbox.ok(&import);
             assert_eq!(sandbox.read("imported.pem"), pem);
-            // Neither overwrites.
+            // Neither of the two overwrites a file.
             let error = sandbox.fails(2, &import);
             assert!(error.starts_with("error[exists]: imported.pem: "));
             let again = ["keys", "export", source, "--as", "raw", "-o", "exported"];
@@ -99,7 +99,7 @@ fn openssh_and_edgec_read_each_others_public_keys() {
     let theirs = String::from_utf8(sandbox.read("ssh.pub")).unwrap();
     assert_eq!(theirs, format!("{} you@example.com\n", line.trim_end()));
     assert_eq!(key_id(&sandbox, "ssh.pub"), key_id(&sandbox, "ssh.pem"));
-    // openssl reads what came out, and ssh-keygen knows it again.
+    // openssl reads the result, and ssh-keygen recognizes it.
     sandbox.tool("openssl", &["pkey", "-pubin", "-in", "ssh.pem", "-noout"]);
     sandbox.write("back.pub", line);
     let fingerprint = |file| {
@@ -109,7 +109,7 @@ fn openssh_and_edgec_read_each_others_public_keys() {
     };
     assert_eq!(fingerprint("ssh.pub"), fingerprint("back.pub"));
 
-    // A key that logs in is not taken for one that signs; other types of keys are not read.
+    // A key for logins is not accepted for signing, and other types of keys are not read.
     let error = sandbox.fails(1, &["keys", "show", "ssh"]);
     assert!(
         error.contains("OpenSSH's own format is not read"),
@@ -124,7 +124,7 @@ fn openssh_and_edgec_read_each_others_public_keys() {
     );
 }
 
-/// Weak, not on the curve, not canonical, and malformed, in every encoding.
+/// Keys that are weak, not on the curve, not canonical, or malformed, in every encoding.
 #[test]
 fn unfit_public_keys_are_refused_by_name() {
     let weak = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -187,7 +187,7 @@ fn unfit_public_keys_are_refused_by_name() {
         );
         assert!(error.contains("\n  hint: "), "{text}: {error}");
     }
-    // DER, as OpenSSL writes it on request.
+    // DER, which OpenSSL writes on request.
     let head = [0x30_u8, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
     sandbox.write("bad", [&head[..], &[0xd7; 32]].concat());
     for arguments in [

@@ -80,13 +80,13 @@ fn each_refusal_has_a_name() {
         "the artifact holds a component, a module is wanted: their imports differ, and so does how they are instantiated"
     );
 
-    // And the other way round.
+    // The same in the other direction.
     sandbox.write("module.wat", "(module (func (export \"f\")))");
     sandbox.build("module.wat", std::env::consts::ARCH, "module.cwasm");
     let swapped = error(&sandbox.path().join("module.cwasm"), &policy);
     assert_eq!(swapped.code(), "kind");
 
-    // An engine that was not made by this crate, and with other settings.
+    // An engine that this crate did not make, with other settings.
     let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
         config.epoch_interruption(true);
     });
@@ -113,7 +113,7 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
     assert_eq!(error.code(), "host");
 }
 
-/// A host that runs for long does not follow a policy forever.
+/// A host that runs for a long time does not follow a policy forever.
 #[test]
 fn an_expired_policy_lets_nothing_in() {
     let sandbox = Sandbox::new();

@@ -1,7 +1,8 @@
 //! If the machine makes a build fail, edgec says so: exit code 3, the name of the cause, and never
 //! other bytes.
 //!
-//! `EDGEC_REQUIRE_ROOT=1` and `EDGEC_REQUIRE_MOUNT=1` make a skip for want of rights a failure.
+//! `EDGEC_REQUIRE_ROOT=1` and `EDGEC_REQUIRE_MOUNT=1` make it a failure if a test is skipped
+//! because it lacks rights.
 //!
 //! More than 400 lines: each limit of the machine is met in the same build.
 #![cfg(target_os = "linux")]
@@ -42,8 +43,8 @@ pub(crate) fn machines_fault(sandbox: &Sandbox, output: &Output, code: &str) -> 
     stderr
 }
 
-/// A build gives the same bytes or none: if the optimizer is killed, the module is not left as it
-/// is.
+/// A build gives the same bytes or none: if the optimizer is killed, the build does not use the
+/// unoptimized module.
 #[test]
 fn an_optimizer_that_is_killed_gives_no_other_bytes() {
     let sandbox = Sandbox::new();
@@ -58,10 +59,10 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
         );
         assert!(stderr.contains(name), "{stderr}");
     }
-    // A shell in between reports the signal by its exit code.
+    // A shell in between reports the signal as an exit code.
     sandbox.fake_optimizer("sh -c 'kill -KILL $$'");
     machines_fault(&sandbox, &sandbox.run(&arguments), "killed");
-    // Without `/dev/stdin`, Binaryen reads nothing.
+    // Without `/dev/stdin`, Binaryen cannot read.
     sandbox.fake_optimizer("echo \"Fatal: Failed opening '/dev/stdin'\" >&2; exit 1");
     let stderr = machines_fault(&sandbox, &sandbox.run(&arguments), "worker");
     assert!(stderr.contains("Failed opening '/dev/stdin'"), "{stderr}");
@@ -73,13 +74,13 @@ fn an_optimizer_that_is_killed_gives_no_other_bytes() {
         stderr.contains("not found") && stderr.contains(hint),
         "{stderr}"
     );
-    // The optimizer is killed once, and succeeds when it is tried again. The bytes are those of an
+    // The optimizer is killed once, and succeeds at the second attempt. The bytes are those of an
     // undisturbed build.
     let turns = Turns::of(&sandbox, "kill -KILL $$");
     let arguments = [BUILD, &["--wasm-opt", PROGRAM, &hello]].concat();
     let output = sandbox.run(&arguments);
     assert!(output.status.success(), "{output:?}");
-    // Four modules, one of them twice.
+    // Four modules, and one of them twice.
     assert_eq!(turns.taken(), 5);
     assert!(output.stderr.is_empty(), "{output:?}");
     let shaken = sandbox.read("a.cwasm");
@@ -151,7 +152,7 @@ fn a_module_that_is_spared_is_left_as_it_is() {
     );
 }
 
-/// A build in which the compiler takes long.
+/// A build in which the compiler takes a long time.
 fn long_build(sandbox: &Sandbox) -> Command {
     sandbox.write("bomb.wasm", loops_around_variables(2000));
     sandbox.command(&[BUILD, &["-O0", "bomb.wasm"]].concat())
@@ -194,7 +195,7 @@ fn a_compiler_that_is_killed_is_no_defect_of_the_engine() {
     }
 }
 
-/// A worker ends itself by this signal when it finds a defect in itself.
+/// If a worker finds a defect in itself, it ends itself by this signal.
 #[test]
 fn a_worker_that_crashes_is_named() {
     let sandbox = Sandbox::new();
@@ -294,7 +295,7 @@ fn limits_are_named() {
     let stderr = machines_fault(&sandbox, &after(&sandbox, "ulimit -f 4", &build), "limit");
     assert!(stderr.contains("`ulimit -f`"), "{stderr}");
 
-    // The limits are around the number of files that are open when a process starts.
+    // The limits are close to the number of files that are open when a process starts.
     let mut met = 0;
     for files in 5..14 {
         let output = after(&sandbox, &format!("ulimit -n {files}"), &build);
@@ -322,13 +323,13 @@ fn limits_are_named() {
     }
 }
 
-/// A tool that gets no memory for its threads fails at once, or is found to be stuck after half a
+/// If a tool gets no memory for its threads, it fails at once, or is found to be stuck after half a
 /// minute. It does not wait for the time limit of the optimizer, and the input is not blamed.
 #[test]
 fn little_memory_is_named_or_enough() {
     let sandbox = Sandbox::new();
     let hello = hello();
-    // More than half a minute, and less than the ten minutes that a tool would wait without it.
+    // More than half a minute, and less than the ten minutes of the default limit.
     let build = [BUILD, &["--optimizer-timeout", "120", &hello]].concat();
     sandbox.ok(&build);
     let whole = sandbox.read("a.cwasm");
@@ -350,7 +351,7 @@ fn little_memory_is_named_or_enough() {
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         match output.status.code() {
             Some(0) => assert_eq!(sandbox.read("a.cwasm"), whole, "{limit}"),
-            // edgec's own process got no memory, and so could not say more.
+            // edgec's own process got no memory, so it could not say more.
             None => {
                 let runtime = ["memory allocation of", "failed to initiate panic"];
                 let said = runtime.iter().any(|said| stderr.contains(said));
@@ -365,7 +366,7 @@ fn little_memory_is_named_or_enough() {
     assert!(met > 0);
 }
 
-/// A message that cannot be printed changes neither the exit code nor what is written.
+/// If a message cannot be printed, neither the exit code nor any file changes.
 #[test]
 fn standard_error_may_be_full_or_closed() {
     let sandbox = Sandbox::new();
@@ -375,7 +376,7 @@ fn standard_error_may_be_full_or_closed() {
         let file = std::fs::OpenOptions::new().write(true).open("/dev/full");
         Stdio::from(file.unwrap())
     };
-    // There is no reader.
+    // No process reads this pipe.
     let closed = || Stdio::from(std::io::pipe().unwrap().1);
     let streams: [&dyn Fn() -> Stdio; 2] = [&full, &closed];
     sandbox.fake_optimizer("echo 'Assertion failed' >&2; kill -ABRT $$");
@@ -399,12 +400,12 @@ fn standard_error_may_be_full_or_closed() {
             let status = command.status().unwrap();
             assert_eq!(status.code(), Some(exit), "{arguments:?}");
         }
-        // A build that has only a warning to print succeeds.
+        // A build that only has a warning to print succeeds.
         let mut command = sandbox.command(&warns);
         let status = command.stderr(stderr()).status().unwrap();
         assert!(status.success(), "{status}");
         std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
-        // What was asked for and cannot be printed is still an error.
+        // If the requested output cannot be printed, this is still an error.
         let mut command = sandbox.command(&["targets"]);
         let status = command.stdout(full()).stderr(stderr()).status().unwrap();
         assert_eq!(status.code(), Some(3));
@@ -446,7 +447,7 @@ fn a_limit_on_processes_is_named() {
     assert!(met > 0);
 }
 
-/// Where threads do not start for want of memory, memory is named.
+/// If threads do not start because memory is missing, the error names memory.
 #[test]
 fn a_low_limit_on_memory_is_named() {
     let sandbox = Sandbox::new();

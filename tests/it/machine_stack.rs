@@ -1,16 +1,16 @@
-//! The limit on the stack (`ulimit -s`) decides neither what edgec does nor the bytes.
+//! The limit on the stack (`ulimit -s`) affects neither edgec's results nor the bytes.
 #![cfg(target_os = "linux")]
 
 use edgec_tests::{Sandbox, hello};
 
 use crate::machine::{BUILD, after, machines_fault};
 
-/// The limit on the stack does not decide whether the optimizer is up to a deep expression.
+/// The limit on the stack does not decide whether the optimizer can process a deep expression.
 #[test]
 fn the_stack_does_not_decide() {
     let sandbox = Sandbox::new();
     let deep = ["local.get 0\n".repeat(20_000), "i32.add\n".repeat(19_999)].concat();
-    // For -O1 there is something to gain in a large jump table.
+    // `-O1` gains something in a large jump table.
     let targets = "0 ".repeat(4_000);
     let text = format!(
         "(module (func (export \"f\") (param i32) (result i32)\n{deep})
@@ -36,8 +36,8 @@ fn the_stack_does_not_decide() {
     assert!(stderr.contains("`ulimit -s`"), "{stderr}");
 }
 
-/// Of what edgec does itself, nothing depends on the limit on the stack. Binaryen does, and the
-/// message names the limit.
+/// edgec's own work does not depend on the limit on the stack. Binaryen's does, and the message
+/// names the limit.
 #[test]
 fn a_small_stack_is_no_crash() {
     let sandbox = Sandbox::new();

@@ -1,7 +1,7 @@
-//! The end-to-end tests, through the real binary and real programs. Each subject is a module.
+//! The end-to-end tests, with the real binary and real programs. Each subject is a module.
 //!
 //! There is one test binary, because each would link the engine and the optimizer again. It is a
-//! target of package `edgec`, for whose tests cargo builds the binary.
+//! target of package `edgec`, so cargo builds the binary for its tests.
 
 #![allow(
     clippy::cast_possible_truncation,

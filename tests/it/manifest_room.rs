@@ -1,12 +1,12 @@
-//! If a manifest has no room for something, the program is refused before it is compiled; else it
-//! is built.
+//! If a manifest would be too long, the program is refused before it is compiled; otherwise it is
+//! built.
 
 use edgec_loader::store::LoadFromStore as _;
 use edgec_loader::{EngineProfile, Expected, Limits, engine, load_module};
 use edgec_tests::{Sandbox, words};
 use wasm_encoder::{EntityType, ImportSection, Module, TypeSection};
 
-/// The limit of the imports' list, in bytes.
+/// The maximum length of the list of imports, in bytes.
 const ROOM: usize = 2 << 20;
 
 /// A core module whose list of imports takes this many bytes.
@@ -14,7 +14,7 @@ fn importing(length: usize) -> Vec<u8> {
     let mut types = TypeSection::new();
     types.ty().function([], []);
     let mut imports = ImportSection::new();
-    // In the list, `"env::NAME",`; the last one without the comma, and `[` and `]` around.
+    // In the list, `"env::NAME",`; the last one without the comma, and all between `[` and `]`.
     let (count, rest) = ((length - 1) / 64, (length - 1) % 64);
     for number in 0..count {
         let longer = if number + 1 == count { rest } else { 0 };
@@ -48,7 +48,7 @@ fn imports_are_limited_before_anything_is_done() {
     assert!(!sandbox.path().join("out").exists());
 }
 
-/// An artifact that uses all the room is verified, kept in a store and loaded.
+/// An artifact with a manifest of the maximum length can be verified, stored and loaded.
 #[test]
 fn imports_up_to_the_limit_are_all_listed() {
     let sandbox = Sandbox::new();
@@ -84,7 +84,7 @@ fn imports_up_to_the_limit_are_all_listed() {
     }
 }
 
-/// At most 10,000 of each are listed, so that only both together can be too many.
+/// At most 10,000 of each are listed, so only both together can be too many.
 #[test]
 fn memories_and_tables_are_limited_likewise() {
     let sandbox = Sandbox::new();

@@ -1,5 +1,5 @@
-//! An optimizer that breaks on a module, and says so, costs an optimization and a warning, not the
-//! build. Late or killed optimizers are in `machine.rs`.
+//! If an optimizer breaks on a module and says so, the module is not optimized, and the build warns
+//! and goes on. Late or killed optimizers are in `machine.rs`.
 #![cfg(unix)]
 
 use edgec_tests::turns::{PROGRAM, Turns};
@@ -25,7 +25,7 @@ fn reasons(report: &serde_json::Value) -> Vec<String> {
     reasons.collect()
 }
 
-/// What the optimizer says shows that it aborted by itself: it would do so everywhere.
+/// The optimizer's message shows that it aborted by itself. It would do so on every machine.
 #[test]
 fn a_failed_assertion() {
     let sandbox = Sandbox::new();
@@ -42,8 +42,8 @@ fn a_failed_assertion() {
     );
 }
 
-/// A signal from outside may be one that crashes cause as well. So a crash without a message fails
-/// the build, too.
+/// A signal from outside may be the same as the signal of a crash. So a crash without a message
+/// fails the build, too.
 #[test]
 fn a_crash_without_a_word_gives_no_other_bytes() {
     let sandbox = Sandbox::new();
@@ -60,7 +60,7 @@ fn a_crash_without_a_word_gives_no_other_bytes() {
         ("cat; kill -BUS $$", "SIGBUS"),
         // A warning does not explain the signal.
         ("echo warning: no passes >&2; kill -ABRT $$", "no passes"),
-        // A shell in between reports the signal by its exit code.
+        // A shell in between reports the signal as an exit code.
         ("exit 139", "exit status: 139"),
     ] {
         sandbox.fake_optimizer(body);
@@ -71,12 +71,12 @@ fn a_crash_without_a_word_gives_no_other_bytes() {
         assert!(stderr.contains("--keep-module 0 "), "{body}: {stderr}");
         assert!(!sandbox.path().join("a.cwasm").exists(), "{body}");
     }
-    // It crashes once, and succeeds when it is tried again: the bytes are those of every other
+    // It crashes once, and succeeds at the second attempt. The bytes are those of every other
     // build.
     let turns = Turns::of(&sandbox, "kill -SEGV $$");
     let arguments = with(PROGRAM);
     sandbox.ok(&arguments);
-    // Four modules, one of them twice.
+    // Four modules, and one of them twice.
     assert_eq!(turns.taken(), 5);
     let shaken = sandbox.read("a.cwasm");
     sandbox.fake_optimizer_at(PROGRAM, "cat");
@@ -105,9 +105,10 @@ fn wrong_output() {
     }
 }
 
-/// What it did, and what it left, is in the manifest: the image can be made again. The engine
-/// generates code for calls between components, and asserts that this code has at most 100
-/// memories. Core modules that import nothing of such calls let it put all of them together.
+/// The manifest says which modules were optimized and which were not, so the image can be rebuilt.
+/// The engine generates code for calls between components, and asserts that this code has at most
+/// 100 memories. If the core modules import none of these calls, the engine puts the code of all
+/// calls into one module, which may exceed the limit.
 #[test]
 fn a_program_that_is_beyond_the_engine_once_it_is_optimized() {
     const MEMORY: &str = r#"(memory (export "m") 1)
@@ -153,7 +154,7 @@ fn a_program_that_is_beyond_the_engine_once_it_is_optimized() {
         assert!(output.status.success(), "{level}: {stderr}");
         assert_eq!(stderr.contains(says), left, "{level}: {stderr}");
     }
-    // And one that is beyond it as it is.
+    // A program that exceeds the limit without an optimizer.
     sandbox.write("in.wat", program("", ""));
     let output = build("-O0");
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -178,7 +179,7 @@ fn the_manifest_says_what_was_left() {
     assert_eq!(optimize["settings"]["modulesKept"], "0,1,2,3");
 }
 
-/// The Binaryen inside: every level makes a program that does the same.
+/// The bundled Binaryen: at every level, the program behaves the same.
 #[test]
 fn every_level_keeps_the_behaviour() {
     let sandbox = Sandbox::new();

@@ -1,14 +1,14 @@
-//! Programs that an optimizer changed, made small: each does at every level what it does without
-//! it.
+//! Small programs that an optimizer once changed. At every level, each behaves as without the
+//! optimizer.
 //!
-//! They are run as the differential generator runs its own, with several hosts, through the
-//! processes that a build starts.
+//! They run like the programs of the differential generator, with several hosts, in the processes
+//! that a build starts.
 
 use edgec_compiler::{Optimizer, Runs};
 use edgec_tests::differential::case::{Bench, Made};
 use edgec_tests::differential::generator::{self, Generator};
 
-/// What each program is about, and its text.
+/// The subject of each program, and its text.
 const CASES: &[(&str, &str)] = &[(
     "a passive segment of functions beside an active one, which Binaryen refuses without \
      reference types",

@@ -1,5 +1,5 @@
-//! A program that `--wasm-opt` names is asked for its version as it will work: behind walls, within
-//! limits, and without what the user's environment holds.
+//! edgec asks a program that `--wasm-opt` names for its version under the same conditions as for
+//! its work: behind walls, within limits, and without the content of the user's environment.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -21,14 +21,14 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// Writes a `wasm-opt` that does this for `--version`, and otherwise gives its module back.
+/// Writes a `wasm-opt` that runs this for `--version`, and otherwise returns its module unchanged.
 fn program(sandbox: &Sandbox, version: &str) {
     let script = format!("#!/bin/sh\n[ \"$1\" = --version ] || exec cat\n{version}\n");
     let path = sandbox.write("wasm-opt", script);
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// Expects that nothing is built, and returns the message.
+/// Asserts that nothing is built, and returns the message.
 fn refused(sandbox: &Sandbox, arguments: &[&str], code: &str) -> String {
     let before = sandbox.files();
     let stderr = sandbox.fails(3, arguments);
@@ -78,7 +78,7 @@ fn a_version_takes_no_more_than_the_work() {
         assert!(stderr.contains(says), "{version}: {stderr}");
         assert!(stderr.contains(hint), "{version}: {stderr}");
     }
-    // The time for a whole program is a limit as well.
+    // The time for a whole program is also a limit.
     program(&sandbox, "exec sleep 100");
     let late = ["--compile-timeout", "1"];
     let stderr = refused(&sandbox, &build(&late), "optimizer");
@@ -91,7 +91,7 @@ fn a_version_takes_no_more_than_the_work() {
     assert!(stderr.contains("No such file or directory"), "{stderr}");
 }
 
-/// A rebuild asks as well.
+/// A rebuild asks for the version too.
 #[test]
 fn a_rebuild_does_not_wait_for_a_version() {
     let sandbox = sandbox();
@@ -107,8 +107,8 @@ fn a_rebuild_does_not_wait_for_a_version() {
     assert!(stderr.contains("was stopped after 1 s"), "{stderr}");
 }
 
-/// What a program gets at when it is asked for its version, in its answer: variables, a descriptor
-/// of the process that started edgec, a file, and the limit on its memory in KiB.
+/// What a program can reach when edgec asks for its version, as its answer: variables, a descriptor
+/// of the process that started edgec, a file, and its memory limit in KiB.
 const ANSWERS: &str = r#"
     variables=$(env | grep -c -e '^FIRST_SECRET=' -e '^OTHER_SECRET=' -e '^HOME=')
     descriptor=$( (: >&9) 2> /dev/null && echo open || echo closed)
@@ -129,7 +129,7 @@ fn a_version_is_told_behind_the_walls() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    // The test can fail: without edgec, all of that is in reach.
+    // The test can fail: without edgec, all of this can be reached.
     let open = run("exec ./wasm-opt", &["--version"]);
     assert!(open.starts_with("fake 3 open readable "), "{open}");
     std::fs::remove_file(sandbox.path().join("note")).unwrap();

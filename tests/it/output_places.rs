@@ -1,12 +1,11 @@
-//! What lies in an output's place and is not a file: a pipe, a folder, a file where a folder is
-//! named.
+//! Outputs at a path where there is no file: a pipe, a folder, or a file that is named as a folder.
 
 #[cfg(unix)]
 use edgec_tests::fifo;
 
 use crate::outputs::{FILE, WRITERS, onto, sandbox};
 
-/// Verbs ask before they work, so nothing is written beside it either.
+/// Verbs check this before they work, so nothing is written beside it either.
 #[cfg(unix)]
 #[test]
 fn an_output_replaces_no_pipe() {
@@ -44,7 +43,7 @@ fn an_output_is_no_folder() {
     for (writes, verb) in verbs.chain([("a key", keygen)]) {
         let below = "notes.txt: this is not a folder, so that nothing can be written in it\n";
         refuses(verb, "notes.txt/out", below);
-        // `build` makes folders, and writes files of its own naming into them.
+        // `build` makes folders, and chooses the names of the files in them.
         if verb == build {
             refuses(verb, "notes.txt/", below);
             continue;

@@ -1,5 +1,5 @@
-//! What an output may replace: an empty file, or one of the kind that is written. No other file is
-//! lost, and none that the same command reads.
+//! What an output may replace: an empty file, or a file of the same kind. No other file is lost,
+//! and no input of the same command.
 //!
 //! More than 400 lines: one table of verbs is tried with each kind of file.
 
@@ -47,7 +47,7 @@ pub(crate) const WRITERS: &[(&str, &[&str])] = &[
     ("a host profile", &["host", "--save", FILE]),
 ];
 
-/// Files that no output replaces, and what messages call them.
+/// Files that no output replaces, and their names in messages.
 const KEPT: &[(&str, &str)] = &[
     ("other.pem", "a private key"),
     ("vault.pem", "a private key"),
@@ -98,13 +98,13 @@ pub(crate) fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// The arguments of a verb with a name for its output.
+/// The arguments of a verb, with a name for its output.
 pub(crate) fn onto<'a>(verb: &[&'a str], output: &'a str) -> Vec<&'a str> {
     let named = verb.iter().map(|it| if *it == FILE { output } else { *it });
     named.collect()
 }
 
-/// The verb refuses to write, and loses nothing.
+/// The verb refuses to write, and no file is lost.
 fn kept(sandbox: &Sandbox, verb: &[&str], output: &str, says: &str) {
     let (files, before) = (sandbox.files(), sandbox.read(output));
     let stderr = sandbox.fails(2, &onto(verb, output));
@@ -119,7 +119,7 @@ fn kept(sandbox: &Sandbox, verb: &[&str], output: &str, says: &str) {
 fn an_output_replaces_no_other_kind_of_file() {
     let sandbox = sandbox();
     for (writes, verb) in WRITERS {
-        // What a verb reads is the subject of another test.
+        // Another test covers inputs of the verb.
         for (file, what) in KEPT.iter().filter(|(file, _)| !verb.contains(file)) {
             let says = format!("{what} lies there, and {writes} does not replace it\n");
             kept(&sandbox, verb, file, &says);
@@ -136,7 +136,7 @@ fn an_output_replaces_no_other_kind_of_file() {
         assert_eq!(sandbox.read("new.debug"), content);
         assert!(!sandbox.path().join("new.cwasm").exists());
     }
-    // In a folder, each name is looked at.
+    // In a folder, each name is checked.
     sandbox.write("out/app.aarch64.cwasm", "Some words.\n");
     let stderr = sandbox.fails(2, &["build", "app.wat", "--key", "key.pem", "-o", "out"]);
     let says = "error[output]: out/app.aarch64.cwasm: a file of another kind lies there";
@@ -166,7 +166,8 @@ fn an_output_replaces_its_own_kind_and_empty_files() {
             }
         }
     }
-    // What other tools compiled of a program, and what was cut off, is built again.
+    // An image that another tool compiled from a program, and a file that was cut off, are built
+    // again.
     let build = WRITERS[0].1;
     let whole = sandbox.read("app.cwasm");
     for old in [&whole[..whole.len() / 2], OLD_ARTIFACT] {
@@ -180,7 +181,7 @@ fn an_output_replaces_its_own_kind_and_empty_files() {
     }
 }
 
-/// Other tools write DSSE envelopes as well, and files of several.
+/// Other tools also write DSSE envelopes, and files with several of them.
 #[test]
 fn an_output_replaces_nothing_of_another_tool() {
     use edgec_artifact::{Envelope, PAYLOAD_TYPE, Signature, pae};
@@ -260,7 +261,7 @@ fn an_output_replaces_nothing_of_another_tool() {
     }
 }
 
-/// Git has the file that a pointer of Git LFS stands for.
+/// Git has the file that a pointer of Git LFS refers to.
 #[test]
 fn an_artifact_replaces_a_pointer_of_git_lfs() {
     let sandbox = sandbox();
@@ -300,7 +301,7 @@ fn an_output_is_no_input_of_the_same_command() {
             "this file is read, and would be overwritten\n",
         );
     }
-    // An artifact and a signed policy take signatures where they lie.
+    // An artifact and a signed policy can get signatures in their own files.
     sandbox.ok(&["sign", "app.cwasm", "--key", "key.pem", "-o", "./app.cwasm"]);
     sandbox.ok(&onto(WRITERS[5].1, "fleet.dsse"));
     let again = ["policy", "sign", "fleet.dsse", "--key", "other.pem"];
@@ -334,7 +335,7 @@ fn a_signed_policy_stays_where_another_or_an_older_one_would_take_its_place() {
         assert!(stderr.contains("\n  hint: "), "{stderr}");
         assert_eq!(sandbox.read("a.dsse"), signed);
     }
-    // The same edition once more, one more signature where it lies, and the next edition.
+    // The same version again, one more signature in the same file, and the next version.
     sandbox.ok(&sign(&fleet(2)));
     let append = [
         "policy",
@@ -347,14 +348,14 @@ fn a_signed_policy_stays_where_another_or_an_older_one_would_take_its_place() {
     ];
     sandbox.ok(&append);
     sandbox.ok(&sign(&fleet(3)));
-    // What cannot be read may be anything.
+    // A file that cannot be read may be anything.
     let payload_type = "application/vnd.edgec.trust-policy.v1+toml";
     let unread = edgec_artifact::Envelope::of_type(payload_type, b"name =".to_vec());
     sandbox.write("a.dsse", unread.encode());
     let stderr = sandbox.fails(1, &sign(&fleet(4)));
     let says = "error[other-policy]: a.dsse: a signed policy that this edgec does not read";
     assert!(stderr.starts_with(says), "{stderr}");
-    // One without a name and a version is no edition of anything.
+    // A policy without a name and a version has no versions to compare.
     std::fs::remove_file(sandbox.path().join("a.dsse")).unwrap();
     sandbox.ok(&sign(""));
     sandbox.ok(&sign(&fleet(1)));
@@ -380,14 +381,14 @@ fn policy_sign_adds_its_signature_to_those_that_are_there() {
         assert_eq!((stdout.lines().count(), stderr.as_str()), (1, ""));
         sandbox.ok(&check);
     }
-    // From another signed file with the same bytes as well.
+    // The same with another signed file that has the same bytes.
     sandbox.write("one.dsse", sandbox.read("a.dsse"));
     std::fs::remove_file(sandbox.path().join("a.dsse")).unwrap();
     sign("fleet.toml", "key.pem", &[]);
     sign("one.dsse", "key.pem", &[]);
     sandbox.ok(&check);
 
-    // Over other bytes they would not hold.
+    // Signatures over other bytes would be invalid.
     let id = |key: &str| {
         let shown = sandbox.ok(&["keys", "show", key, "--format", "json"]);
         let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
@@ -413,7 +414,7 @@ fn policy_sign_adds_its_signature_to_those_that_are_there() {
     assert_eq!(stderr, "");
 }
 
-/// `-` is one thing, whichever two options name it.
+/// `-` is one input, whichever two options name it.
 #[test]
 fn standard_input_is_named_once() {
     let sandbox = sandbox();

@@ -1,5 +1,5 @@
-//! Private keys under a passphrase, and where the passphrase comes from. Needs `openssl`;
-//! `script` where it is there.
+//! Encrypted private keys, and the sources of the passphrase. Needs `openssl`, and uses `script` if
+//! it exists.
 //!
 //! More than 400 lines: each place that a passphrase can come from, with one kind of key.
 
@@ -57,7 +57,7 @@ fn edgec_opens_what_openssl_encrypts() {
         "--passphrase-file",
         "passphrase",
     ]);
-    // SHA-1 and triple DES are not read.
+    // edgec does not read SHA-1 and triple DES.
     for scheme in [
         &["-v2", "aes-256-cbc", "-v2prf", "hmacWithSHA1"][..],
         &["-v2", "des3"],
@@ -72,7 +72,7 @@ fn edgec_opens_what_openssl_encrypts() {
         );
         assert!(error.contains("hint: encrypt it anew"));
     }
-    // Opened, but another algorithm's key.
+    // It can be decrypted, but is a key of another algorithm.
     let other = ["genpkey", "-algorithm", "x25519", "-aes256", "-pass"];
     let pem = sandbox.tool("openssl", &[&other[..], &["pass:x"]].concat());
     sandbox.write_secret("x25519.pem", pem);
@@ -87,7 +87,7 @@ fn edgec_opens_what_openssl_encrypts() {
     assert!(error.starts_with("error[secret-key]: x25519.pem: not an Ed25519 private key"));
 }
 
-/// A file that asks for more work or memory than any real one is refused at once; else this
+/// A file that asks for more work or memory than any real one is refused at once; otherwise this
 /// test would not end.
 #[test]
 fn a_hostile_key_file_cannot_keep_the_machine_busy() {
@@ -95,7 +95,7 @@ fn a_hostile_key_file_cannot_keep_the_machine_busy() {
     let der = ["asn1parse", "-in", "secret.pem", "-noout", "-out", "der"];
     sandbox.tool("openssl", &der);
     let der = sandbox.read("der");
-    // INTEGER 16384, scrypt's N, and in its place one that is no power of two, and 0.
+    // INTEGER 16384, scrypt's N, is replaced by a number that is no power of two, and by 0.
     let place = der.windows(4).position(|window| window == [2, 2, 0x40, 0]);
     let place = place.expect("scrypt's cost");
     for (cost, says) in [
@@ -107,7 +107,7 @@ fn a_hostile_key_file_cannot_keep_the_machine_busy() {
         let error = show_der(&sandbox, &changed);
         assert!(error.contains(says), "{error}");
     }
-    // p from 5 to 127, and r from 8 to 127: too much work, too much memory.
+    // p from 5 to 127 is too much work, and r from 8 to 127 is too much memory.
     let mut changed = der.clone();
     changed[place + 6] = 127;
     changed[place + 9] = 127;
@@ -185,7 +185,7 @@ fn a_passphrase_comes_from_a_file_a_variable_or_standard_input() {
             "{error}"
         );
     }
-    // A key that is not encrypted takes none. The variable may be meant for other keys.
+    // A key that is not encrypted takes no passphrase. The variable may be meant for other keys.
     let bare = ["sign", "hello.cwasm", "--key", "key.pem"];
     let option = [&bare[..], &["--passphrase-file", "passphrase"]].concat();
     let output = sandbox.run(&option);
@@ -194,7 +194,7 @@ fn a_passphrase_comes_from_a_file_a_variable_or_standard_input() {
     let says = "warning[not-encrypted]: key.pem: the private key is not encrypted: \
                 --passphrase-file is not read\n  hint: ";
     assert!(warned.starts_with(says), "{warned}");
-    // But its file must be there, and can be read.
+    // But the file must exist, and must be readable.
     for (file, exit, begins) in [
         (
             "missing",
@@ -251,18 +251,18 @@ fn secrets_that_others_may_read_are_refused() {
     sandbox.fails(2, &export);
 }
 
-/// A terminal, which `script` provides, and what runs on it.
+/// A terminal, which `script` provides, and the program on it.
 struct Terminal<'a> {
     sandbox: &'a Sandbox,
     child: Child,
     input: ChildStdin,
     output: ChildStdout,
-    /// What it has shown.
+    /// Everything that it has shown.
     shown: String,
 }
 
 impl<'a> Terminal<'a> {
-    /// Runs a line of the shell on a terminal.
+    /// Runs a shell command on a terminal.
     fn start(sandbox: &'a Sandbox, line: &str) -> Self {
         let mut command = Command::new("script");
         isolate(&mut command, sandbox.path());
@@ -283,7 +283,7 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    /// Waits until this prompt is shown, and the terminal does not show what is typed.
+    /// Waits until the terminal shows this prompt, and does not show what is typed.
     fn wait_for(&mut self, prompt: &str) {
         let mut byte = [0];
         while !(self.shown.contains(prompt) && self.shown.ends_with(": ")) {
@@ -296,7 +296,7 @@ impl<'a> Terminal<'a> {
         }
     }
 
-    /// Whether the terminal shows nothing of what is typed.
+    /// Whether the terminal does not show what is typed.
     fn is_silent(&self) -> bool {
         let name = String::from_utf8(self.sandbox.read("terminal")).unwrap();
         let settings = self.sandbox.tool("stty", &["-F", name.trim(), "-a"]);
@@ -309,17 +309,17 @@ impl<'a> Terminal<'a> {
         self.input.flush().unwrap();
     }
 
-    /// How the line ended, and everything that was shown.
+    /// The result of the command, and everything that the terminal has shown.
     fn end(mut self) -> (ExitStatus, String) {
         self.output.read_to_string(&mut self.shown).unwrap();
         (self.child.wait().unwrap(), self.shown)
     }
 }
 
-/// What `keygen --encrypt` asks for.
+/// The prompts of `keygen --encrypt`.
 const PROMPTS: [&str; 2] = ["new passphrase of", "the same passphrase again: "];
 
-/// The terminal is asked, twice for a new key, and does not show what is typed.
+/// edgec asks on the terminal, twice for a new key, and the terminal does not show what is typed.
 #[test]
 fn a_passphrase_is_asked_for_on_the_terminal() {
     if !present("script") {
@@ -357,8 +357,8 @@ fn a_passphrase_is_asked_for_on_the_terminal() {
     assert!(!sandbox.files().contains(&"other.pem".to_owned()));
 }
 
-/// Who types ahead is not shown either: the terminal stays silent from the first prompt to the end
-/// of the second. `strace` makes edgec slow whenever it speaks to the terminal.
+/// Text that is typed ahead is not shown either: the terminal stays silent from the first prompt to
+/// the end of the second. `strace` makes edgec slow when it uses the terminal.
 #[test]
 fn a_terminal_is_silent_between_two_prompts() {
     if !present("script") || !strace_present() {
@@ -394,7 +394,8 @@ fn a_terminal_is_silent_between_two_prompts() {
     );
 }
 
-/// A signal, or Ctrl-C, ends edgec while it asks. The terminal shows again what is typed.
+/// A signal, or Ctrl-C, ends edgec while it asks. Afterwards, the terminal shows again what is
+/// typed.
 #[test]
 fn a_signal_at_the_prompt_leaves_a_terminal_that_shows_what_is_typed() {
     use rustix::process::{Pid, Signal, kill_process};
@@ -402,7 +403,7 @@ fn a_signal_at_the_prompt_leaves_a_terminal_that_shows_what_is_typed() {
         return;
     }
     let sandbox = Sandbox::new();
-    // Whatever is ignored where the tests run: edgec would ignore that as well.
+    // Resets signals that the tests themselves ignore, because edgec would ignore them as well.
     let default = match cfg!(target_os = "linux") {
         true => "env --default-signal",
         false => "",

@@ -1,7 +1,7 @@
-//! A real PKCS#11 token signs: SoftHSM2, with keys that it made and one that it was given.
+//! A real PKCS#11 token signs: SoftHSM2, with a key that it made and a key that was imported.
 //!
-//! Needs Debian's packages `softhsm2` and `opensc`; without them the test says that it skipped.
-//! `EDGEC_REQUIRE_SOFTHSM=1` makes that a failure.
+//! Needs Debian's packages `softhsm2` and `opensc`. Without them, the test is skipped and says so.
+//! `EDGEC_REQUIRE_SOFTHSM=1` makes this a failure.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use edgec_tests::{Sandbox, skipped};
 
 const PIN: &str = "1234";
 
-/// Where distributions put the module.
+/// The paths at which distributions install the module.
 fn module() -> Option<PathBuf> {
     let places = [
         "/usr/lib/softhsm/libsofthsm2.so",
@@ -91,7 +91,7 @@ impl Token {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What another program says is the public key, in base64: the last 32 bytes of its line.
+    /// The public key according to another program, in base64: the last 32 bytes of its line.
     fn point(&self, label: &str) -> Vec<u8> {
         let shown = self.pkcs11(&["-O", "--type", "pubkey", "--label", label]);
         let line = shown.lines().find(|line| line.contains("EC_POINT:"));
@@ -156,7 +156,7 @@ fn a_token_signs() {
     let token = Token::new(&module);
     let sandbox = &token.sandbox;
 
-    // A key that never was outside: its public half comes from the token.
+    // A key that never left the token: its public half comes from the token.
     let said = token.signed("release", &[]);
     let id = said
         .lines()
@@ -180,7 +180,8 @@ fn a_token_signs() {
     ]);
     token.signed("release", &["--public-key", "release.pem"]);
 
-    // Both artifacts of a build; the PIN from a file, which beats the variable.
+    // Both artifacts of a build. The PIN comes from a file, which takes precedence over the
+    // variable.
     sandbox.write_secret("pin", "1234\n");
     let example = edgec_tests::repository().join("examples/hello.wat");
     let build = ["build", "-q", example.to_str().unwrap(), "-o", "out"];
@@ -197,7 +198,7 @@ fn a_token_signs() {
         sandbox.ok(&["verify", &artifact, "--key", "release.pem"]);
     }
 
-    // A key that it was given, whose public half it keeps in another encoding.
+    // An imported key, whose public half the token stores in another encoding.
     sandbox.ok(&["keygen", "-o", "given.pem"]);
     let import = ["--import", "given.pem", "--token", "edgec", "--pin", PIN];
     token.tool(
@@ -207,7 +208,7 @@ fn a_token_signs() {
     token.signed("given", &[]);
     sandbox.ok(&["verify", "hello.cwasm", "--key", "given.pub.pem"]);
 
-    // What is refused; the artifact stays as it is.
+    // Failures; the artifact stays unchanged.
     let before = sandbox.read("hello.cwasm");
     let pin = |pin| token.sign("edgec", "release", pin, &[]);
     token.refused(
@@ -217,7 +218,7 @@ fn a_token_signs() {
     );
     token.refused(&pin(""), 2, "error[no-passphrase]: ");
     assert!(!String::from_utf8_lossy(&pin("9999").stderr).contains("9999"));
-    // Row 10 of the threats: it signs with another key than the one that is trusted.
+    // Row 10 of the threats: the token signs with another key than the trusted one.
     let other = token.sign("edgec", "release", PIN, &["--public-key", "key.pub.pem"]);
     token.refused(&other, 1, "error[bad-signature]: ");
     let label = |token_label, key| token.sign(token_label, key, PIN, &[]);
@@ -252,7 +253,7 @@ fn a_token_signs() {
     );
     assert_eq!(sandbox.read("hello.cwasm"), before);
 
-    // Not a module: a library of another kind, no library, nothing.
+    // Files that are not modules: another kind of library, no library, no file.
     for (name, says) in [
         ("key.pub.pem", "error[pkcs11]: key.pub.pem: "),
         ("missing.so", "error[io]: missing.so: "),

@@ -1,4 +1,4 @@
-//! What is said of a trust policy that is not followed: what is wrong, and what to do.
+//! Messages about a trust policy that is not followed: what is wrong, and what to do.
 #![cfg(unix)]
 
 use std::os::unix::fs::symlink;
@@ -29,7 +29,7 @@ fn refused(sandbox: &Sandbox, policy: &str, more: &[&str], begins: &str, hint: &
     );
 }
 
-/// What was seen is named if something was.
+/// If a policy was seen before, the message names it.
 #[test]
 fn a_policy_without_a_version_cannot_be_remembered() {
     let sandbox = sandbox();
@@ -63,7 +63,7 @@ fn a_policy_is_not_read_from_a_pipe() {
     refused(&sandbox, "link.toml", &[], begins, hint);
 }
 
-/// The message has the moment; the hint says something else.
+/// The message has the time, and the hint does not repeat it.
 #[test]
 fn an_expired_policy_is_fetched_anew() {
     let sandbox = sandbox();

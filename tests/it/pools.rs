@@ -1,5 +1,5 @@
-//! Instance pools: every program of a store fits, no more instances than were planned, and what no
-//! pool can hold is named.
+//! Instance pools: every program of a store fits, no more instances than planned are possible, and
+//! the plan names programs that fit into no pool.
 
 #![cfg(target_os = "linux")]
 
@@ -10,7 +10,7 @@ use edgec_tests::{programs, repository};
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime::component::Linker;
 
-/// Every program of the store fits the pool; no more instances than were planned.
+/// Every program of the store fits into the pool, and no more instances than planned are possible.
 #[test]
 fn a_pool_holds_what_was_planned_and_no_more() {
     let stored = Stored::new();
@@ -29,7 +29,7 @@ fn a_pool_holds_what_was_planned_and_no_more() {
     pre.instantiate(&mut third).unwrap();
     drop((second, third));
 
-    // A newer version that needs more than the pool's memories have is refused when it is loaded.
+    // A newer version that needs larger memories than the pool's is refused when it is loaded.
     let large = programs::answer(2, 17);
     stored.admit(&large, 2, &["-t", ARCH, "--profile", "edge"]);
     let error = deployment.refresh().unwrap_err();
@@ -38,7 +38,7 @@ fn a_pool_holds_what_was_planned_and_no_more() {
 }
 
 /// Real imports, adapters and several core instances; and components that call each other, for
-/// which the engine makes instances of its own.
+/// which the engine makes additional instances.
 #[test]
 fn a_pool_holds_programs_of_many_instances() {
     let stored = Stored::new();
@@ -105,7 +105,7 @@ fn what_no_pool_can_hold_is_named() {
     assert!(matches!(&error, PlanError::Incomplete { name } if name == "app"));
     assert_eq!(error.code(), "plan-incomplete");
 
-    // What does not fit keeps nothing else out.
+    // A program that does not fit does not exclude the others.
     let mut greedy = manifest.clone();
     greedy.resources.memories = vec![greedy.resources.memories[0]; 100];
     let (most, left_out) = PoolPlan::fitting_most(1000, 1 << 20, [&greedy, manifest]);

@@ -1,5 +1,5 @@
-//! Core modules of WASI preview 1: what they become, that they run as under stock, and what edgec
-//! reports.
+//! Core modules of WASI preview 1: the kinds that they become, that they run as in stock Wasmtime,
+//! and edgec's reports.
 //!
 //! More than 400 lines: the texts of many small programs.
 
@@ -37,8 +37,8 @@ pub(crate) const BUILD: &[&str] = &[
     "app.cwasm",
 ];
 
-/// Builds `app.wat`, a program that exits with another code than 0 and 1, as a component. That has
-/// no such codes, and the build warns of it.
+/// Builds `app.wat`, a program that exits with another code than 0 and 1, as a component. A
+/// component has no such codes, and the build warns of it.
 pub(crate) fn loses_its_exit_code(sandbox: &Sandbox, options: &[&str]) {
     let output = sandbox.run(&[BUILD, options].concat());
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -68,7 +68,7 @@ pub(crate) const HELLO: &str =
     "(i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 6))
     (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))";
 
-/// Programs that run under stock, each with the kind that edgec makes of it.
+/// Programs that run in stock Wasmtime, each with the kind that edgec chooses.
 fn programs() -> Vec<(&'static str, String, &'static str)> {
     let takes_all = "(memory.fill (i32.const 4096) (i32.const 0xaa)
         (i32.sub (i32.shl (memory.size) (i32.const 16)) (i32.const 4096)))";
@@ -191,7 +191,7 @@ fn programs_run_as_under_stock_at_every_level() {
 /// Neither stock nor edgec runs these programs. Both the build and the run name the reason.
 #[test]
 fn what_nobody_runs_says_why() {
-    // These imports are exported too, or the optimizer would remove them as unused.
+    // These imports are exported too. Otherwise, the optimizer would remove them as unused.
     let imports = |more: &str| {
         command(&[EXIT], MEMORY, "(call $proc_exit (i32.const 0))")
             .replace("(module", &format!("(module {more}"))
@@ -248,7 +248,7 @@ fn what_nobody_runs_says_why() {
         let stderr = sandbox.fails(1, &["run", "app.cwasm", "--key", "key.pub.pem"]);
         assert!(stderr.starts_with(&format!("error[{code}]")), "{stderr}");
         assert!(stderr.contains(said), "{stderr}");
-        // If the user asks for a component, that is an error with the same reason.
+        // If the user asks for a component, this is an error with the same reason.
         let component = [
             "build",
             "app.wat",
@@ -264,7 +264,7 @@ fn what_nobody_runs_says_why() {
 }
 
 /// A component that would behave differently is never made. A component that only lacks exit codes
-/// is made when the user asks for it, with a warning.
+/// is made if the user asks for it, with a warning.
 #[test]
 fn a_component_that_is_asked_for_is_safe() {
     let sandbox = Sandbox::new();
@@ -332,7 +332,7 @@ fn a_module_for_another_host_stays_one() {
     );
 }
 
-/// The manifest has the choice, and a rebuild makes the same choice.
+/// The manifest contains the choice, and a rebuild makes the same choice.
 #[test]
 fn a_rebuild_comes_to_the_same_choice() {
     let sandbox = Sandbox::new();
@@ -363,7 +363,7 @@ fn a_rebuild_comes_to_the_same_choice() {
     }
 }
 
-/// What the rule says about the real programs beside the repository.
+/// The result of the rule for the real programs beside the repository.
 #[test]
 fn the_choice_for_every_guest() {
     let Some(folder) = guests() else { return };

@@ -1,4 +1,4 @@
-//! What a program's kind means for hosts: verbs report a change of kind, and hosts run core
+//! The effect of a program's kind on hosts: verbs report a change of kind, and hosts run core
 //! modules.
 
 #![cfg(target_os = "linux")]
@@ -65,7 +65,7 @@ fn that_a_program_changed_its_kind_is_named() {
     assert!(stderr.contains("the program is a core module"), "{stderr}");
 }
 
-/// A store with a program in it, built with these options.
+/// A store with a program that was built with these options.
 fn admitted(sandbox: &Sandbox, text: &str, version: &str, options: &[&str]) -> Store {
     sandbox.write("app.wat", text);
     let build = [
@@ -101,7 +101,7 @@ fn edge() -> HostEngine {
     edgec_loader::engine(EngineProfile::Edge, &Limits::OnDemand).unwrap()
 }
 
-/// As docs/hosting.md shows it.
+/// In the way of docs/hosting.md.
 fn run_command(
     engine: &HostEngine,
     store: &Store,
@@ -163,7 +163,8 @@ fn a_host_runs_core_modules_from_a_store() {
     drop(ticker);
 }
 
-/// A component at work stays there, and the host learns that the new version is of the other kind.
+/// A component that is at work stays, and the host learns that the new version is of the other
+/// kind.
 #[test]
 fn a_deployment_names_another_kind() {
     let sandbox = Sandbox::new();
@@ -187,7 +188,7 @@ fn a_deployment_names_another_kind() {
     assert_eq!(deployment.current().unwrap().manifest().version, 1);
 }
 
-/// A stop by the host: the cause first and once, the backtrace after it.
+/// If the host stops a program, the error has the cause first, only once, and then the backtrace.
 #[test]
 fn a_stop_begins_with_its_cause() {
     let sandbox = Sandbox::new();

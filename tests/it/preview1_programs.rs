@@ -1,9 +1,9 @@
-//! The law of the preview 1 rule, on generated programs: what edgec makes of a program prints what
-//! stock prints.
+//! The law of the preview 1 rule, on generated programs: with edgec, a program prints the same as
+//! with stock.
 //!
-//! Each program has an allocator. It takes blocks, fills them, calls WASI between, and then looks
-//! whether every block still has what was put there. The allocators differ in where their memory
-//! comes from: some use only memory that they were given, others use any memory that they find.
+//! Each program has an allocator. It takes blocks, fills them, calls WASI in between, and then
+//! checks that every block still has its content. The allocators differ in where their memory comes
+//! from: some use only memory that they were given, and others use any memory that they find.
 
 use std::fmt::Write as _;
 
@@ -28,31 +28,31 @@ impl Numbers {
     }
 }
 
-/// How an allocator gets more memory. It hands out the memory from `$next` to `$end`.
+/// How an allocator gets more memory. Its free memory is between `$next` and `$end`.
 const SOURCES: [(&str, &str); 7] = [
-    // Never: it has only the memory of link time.
+    // Never: it only has the memory that the linker gave it.
     ("fixed", "unreachable"),
     // It takes everything up to the end of the memory, even if that is not its own.
     (
         "takes all",
         "(global.set $end (i32.shl (memory.size) (i32.const 16)))",
     ),
-    // It grows, and counts for itself.
+    // It grows the memory, and counts the pages itself.
     (
         "counts",
         "(drop (memory.grow (i32.const 1))) (global.set $end (i32.add (global.get $end) (i32.const 65536)))",
     ),
-    // It grows, and takes everything up to the new end.
+    // It grows the memory, and takes everything up to the new end.
     (
         "up to the end",
         "(drop (memory.grow (i32.const 1))) (global.set $end (i32.shl (memory.size) (i32.const 16)))",
     ),
-    // It asks where the new page is, and assumes that this page continues its memory.
+    // It asks where the new page is, and assumes that the page continues its memory.
     (
         "continues",
         "(global.set $end (i32.shl (i32.add (memory.grow (i32.const 1)) (i32.const 1)) (i32.const 16)))",
     ),
-    // It begins again at the new page, which is correct.
+    // It starts again at the new page, which is correct.
     (
         "begins anew",
         "(global.set $next (i32.shl (memory.grow (i32.const 1)) (i32.const 16)))
@@ -84,7 +84,7 @@ fn program(numbers: &mut Numbers) -> (&'static str, String) {
     let mut start = String::new();
     let mut checks = String::new();
     for block in 0..blocks {
-        // A page has room for one block, beside the data.
+        // A page has room for one block, in addition to the data.
         let length = 16 * (1 + numbers.below(3000));
         let fill = 1 + numbers.below(255);
         if numbers.below(2) == 0 {
@@ -150,7 +150,7 @@ fn what_edgec_makes_of_a_program_prints_what_stock_prints() {
         kinds[usize::from(kind == Kind::Module)] += 1;
         assert!(kind == Kind::Module || name == "fixed", "{name}: {text}");
         if kind == Kind::Module {
-            // It is the program itself.
+            // The program is unchanged.
             assert_eq!(adapted.component.bytes(), wasm);
             continue;
         }
@@ -158,11 +158,12 @@ fn what_edgec_makes_of_a_program_prints_what_stock_prints() {
         let found = stock::compile_and_run(adapted.component.bytes(), &[], "");
         assert_eq!(found, expected, "{name}: {text}");
     }
-    // Both kinds must occur, or the test says nothing.
+    // Both kinds must occur, or the test shows nothing.
     assert!(kinds.iter().all(|kind| *kind >= 5), "{kinds:?}");
 }
 
-/// Calls of functions that the adapter answers differently: the function, its type, the operands.
+/// Calls of functions for which the adapter has different results: the function, its type, the
+/// operands.
 const DIFFERENT: [(&str, &str, &str); 20] = [
     ("fd_advise", "i32 i64 i64 i32", "1 0 0 0"),
     ("fd_allocate", "i32 i64 i64", "1 0 10"),
@@ -212,12 +213,12 @@ fn calls(function: &str, types: &str, operands: &str) -> String {
     command(&[WRITE, (function, &ty)], &fields, &start)
 }
 
-/// Programs that look for the end of their memory in the ways of known allocators, and then use all
-/// of it. In a component they overwrite the adapter.
+/// Programs that find the end of their memory in the ways of known allocators, and then use all of
+/// it. As components, they overwrite the adapter's memory.
 fn look_for_the_end() -> Vec<(&'static str, String)> {
     let fill = "(memory.fill (i32.const 1024) (i32.const 0xff)
         (i32.sub (local.get $end) (i32.const 1024)))";
-    // Zig's allocator, asked for no pages.
+    // Zig's allocator with a request for no pages.
     let zig = "(func $z (param $n i32) (result i32) (local $p i32) (local $q i32) (local $x i32)
         (if (i32.lt_s (local.get $n) (i32.const 1000)) (then
             i32.const 0 local.get $n memory.grow local.tee $p i32.const 16 i32.shl
@@ -227,7 +228,7 @@ fn look_for_the_end() -> Vec<(&'static str, String)> {
             br_if $b local.get $p i32.const 16 i32.shl local.set $q
         end
         local.get $x local.get $q local.get $n i32.add i32.store local.get $q return)";
-    // The assertion of wasi-libc, with a failure that is the program's end.
+    // The assertion of wasi-libc. If it fails, the program ends.
     let assertion = format!(
         "(func $abort {HELLO} (call $proc_exit (i32.const 0)))
         (func $fits (param $p i32)
@@ -286,7 +287,7 @@ fn what_only_nearly_behaves_the_same_is_a_module() {
     }
 }
 
-/// A component that the user asks for is made, and the build says how it differs.
+/// If the user asks for a component, it is made, and the build says how it differs.
 #[test]
 fn a_component_that_may_differ_comes_with_a_warning() {
     let sandbox = Sandbox::new();
@@ -308,7 +309,7 @@ fn a_component_that_may_differ_comes_with_a_warning() {
     }
 }
 
-/// Component types without `cabi_realloc` give the adapter no memory of its own.
+/// With component types but without `cabi_realloc`, the adapter gets no memory of its own.
 #[test]
 fn component_types_do_not_hide_a_difference() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! What all the work on one program may take, however many processes share it.
+//! Limits on all work on one program, however many processes share it.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -13,22 +13,22 @@ fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&words(BUILD)[..], more].concat()
 }
 
-/// A component of this many core modules, no two of which are the same.
+/// A component of this many core modules, which are all different.
 fn modules(count: usize) -> String {
     let module = |number| format!("(core module (func (param i64) (drop (i32.const {number}))))");
     let modules: String = (0..count).map(module).collect();
     format!("(component {modules})")
 }
 
-/// Makes an optimizer that gives this module, whatever it gets. The module stands behind the
-/// script, the one file that the optimizer can surely read.
+/// Writes an optimizer that always returns this module. The module follows the script in the same
+/// file, which is the one file that the optimizer can certainly read.
 fn gives(sandbox: &Sandbox, module: &[u8]) {
     sandbox.fake_optimizer(&format!("tail -c {} \"$0\"; exit 0", module.len()));
     let script = [sandbox.read("wasm-opt").as_slice(), module].concat();
     std::fs::write(sandbox.path().join("wasm-opt"), script).unwrap();
 }
 
-/// An optimizer takes half a second for each of 30 core modules, at most four at a time.
+/// An optimizer takes half a second for each of 30 core modules, with at most four at a time.
 #[test]
 fn many_stages_have_one_deadline() {
     let sandbox = Sandbox::new();
@@ -51,12 +51,12 @@ fn many_stages_have_one_deadline() {
         );
         assert!(!sandbox.path().join("a.cwasm").exists());
     }
-    // Each of them is well within the limit.
+    // Each module alone is well within the limit.
     sandbox.write("one.wat", modules(1));
     sandbox.ok(&build(&["--compile-timeout", "60", "one.wat"]));
 }
 
-/// Each input has a deadline of its own: the second is built although the first was late.
+/// Each input has its own deadline: the second is built although the first was late.
 #[test]
 fn the_next_input_has_time_of_its_own() {
     let sandbox = Sandbox::new();
@@ -77,7 +77,7 @@ fn the_next_input_has_time_of_its_own() {
     assert!(!files.contains("out/many.x86_64.cwasm"), "{files:?}");
 }
 
-/// A module of so many empty functions.
+/// A module of this many empty functions.
 #[cfg(target_os = "linux")]
 fn functions(count: usize) -> Vec<u8> {
     use wasm_encoder::{CodeSection, Function, FunctionSection, Instruction, Module, TypeSection};
@@ -95,8 +95,8 @@ fn functions(count: usize) -> Vec<u8> {
     module.finish()
 }
 
-/// A million functions take the validator more than 64 MiB, so a process without limits is not the
-/// one that looks at them.
+/// For a million functions, the validator takes more than 64 MiB. So this shows that a process
+/// without limits does not validate them.
 #[cfg(target_os = "linux")]
 #[test]
 fn what_an_optimizer_gives_is_judged_within_limits() {
@@ -115,7 +115,7 @@ fn what_an_optimizer_gives_is_judged_within_limits() {
     assert!(!sandbox.path().join("a.cwasm").exists());
 }
 
-/// Whatever an optimizer gives, the program stays what it was.
+/// Whatever an optimizer returns, the program stays the same.
 #[test]
 fn what_an_optimizer_gives_and_does_not_fit_is_left_out() {
     let sandbox = Sandbox::new();

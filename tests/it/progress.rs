@@ -35,7 +35,7 @@ fn on_terminal(sandbox: &Sandbox, environment: &[(&str, &str)]) -> String {
     text
 }
 
-/// What a terminal shows in the end. This emulates only the sequences that are needed here.
+/// The final content of a terminal. This emulates only the sequences that are needed here.
 fn screen(sent: &str) -> Vec<String> {
     let mut rows: Vec<Vec<char>> = vec![Vec::new()];
     let (mut row, mut column) = (0, 0);
@@ -67,7 +67,7 @@ fn screen(sent: &str) -> Vec<String> {
                     (number, 'B') => row += number.parse::<usize>().unwrap_or(1),
                     (number, 'D') => column -= column.min(number.parse().unwrap_or(1)),
                     (_, 'G') => column = 0,
-                    // Colours, and the cursor itself.
+                    // Colours, and the visibility of the cursor.
                     (_, 'm' | 'h' | 'l') => {}
                     other => panic!("another sequence {other:?}: {sent:?}"),
                 }
@@ -106,7 +106,7 @@ fn a_terminal_shows_each_step_and_keeps_none() {
     }
     assert_eq!(begins("  optimize"), 2, "{shown}");
     assert!(screen[0].starts_with("a.wat ("), "{shown}");
-    // Nothing else is on the screen.
+    // The screen shows nothing else.
     let known = [
         "a.wat",
         "b.wat",
@@ -135,7 +135,7 @@ fn no_control_characters_where_nobody_wants_them() {
             "{environment:?}: {sent:?}"
         );
     }
-    // The command-line parser's messages have no control characters either.
+    // The messages of the command-line parser have no control characters either.
     let mut command = Command::new("script");
     isolate(&mut command, sandbox.path());
     let line = format!("{0} build; {0} --help; true", binary().display());
@@ -156,7 +156,7 @@ fn a_log_has_a_line_every_ten_seconds() {
         command.spawn().unwrap()
     };
     let start = |more: &[&str]| begin(&[&build[..], more].concat());
-    // A program whose short core module may begin last, beside the long one.
+    // The short core module may begin last, together with the long one.
     let long = "(func (export \"f\") nop nop nop nop)".replace("nop", "(drop (i32.const 1))");
     let two = format!(
         "(component (core module $long {long}) (core module $short (func (export \"f\")))
@@ -170,7 +170,7 @@ fn a_log_has_a_line_every_ten_seconds() {
             it => it,
         })
         .collect();
-    // All run at the same time, since they only wait.
+    // All run at the same time, because they only wait.
     let (told, quiet, two) = (start(&[]), start(&["-q", "-t", "x86_64"]), begin(&two));
     let two = two.wait_with_output().unwrap();
     let stderr = String::from_utf8(two.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! `edgec verify --rebuild`: an image made again from its input, by what the manifest says.
+//! `edgec verify --rebuild`: makes an image again from its input, as the manifest states.
 
 #![cfg(unix)]
 
@@ -110,7 +110,7 @@ fn every_way_to_build_is_made_again() {
     }
 }
 
-/// The real programs: what a security team would rebuild.
+/// The real programs, which a security team would rebuild.
 #[test]
 fn guests_are_made_again() {
     let Some(guests) = guests() else { return };
@@ -129,7 +129,7 @@ fn guests_are_made_again() {
 #[test]
 fn the_optimizer_that_was_used_is_asked_for() {
     let sandbox = sandbox();
-    // It gives the module back; of its arguments, `-o` is followed by where.
+    // The script returns the module unchanged. Among its arguments, the output follows `-o`.
     let gives_back = r#"for it; do [ "$last" = -o ] && out=$it; last=$it; in=$it; done; in=$1; for it; do case $it in *.wasm) [ "$it" != "$out" ] && in=$it;; esac; done; cp "$in" "$out" 2>/dev/null || cat"#;
     sandbox.fake_optimizer(gives_back);
     build(
@@ -145,7 +145,7 @@ fn the_optimizer_that_was_used_is_asked_for() {
     assert!(stderr.contains("--wasm-opt"), "{stderr}");
 }
 
-/// Which modules an optimizer gives up on depends on time and memory; the manifest has their
+/// It depends on time and memory which modules an optimizer gives up on. The manifest has their
 /// numbers.
 #[test]
 fn modules_that_were_kept_are_kept_again() {
@@ -156,7 +156,7 @@ fn modules_that_were_kept_are_kept_again() {
         &sandbox,
         &[&["app.wat", "-t", "x86_64"], &fake[..]].concat(),
     );
-    // Were it asked, it would now fail in another way than by an exit code.
+    // If the optimizer were asked, it would now fail in another way than by an exit code.
     sandbox.fake_optimizer("kill -9 $$");
     sandbox.ok(&verify("app.wat", &fake));
 }
@@ -170,7 +170,7 @@ fn code_that_is_not_the_programs_is_found_with_its_function() {
     let sections = report["sections"].as_array().unwrap();
     let text = sections.iter().find(|it| it["name"] == ".text").unwrap();
     let text = usize::try_from(text["offset"].as_u64().unwrap()).unwrap();
-    // The first function of the first core module is where the code begins.
+    // The code begins with the first function of the first core module.
     forged(&sandbox, |forge| {
         forge.with_image(|image| image[text + 2] ^= 0xff)
     });
@@ -260,8 +260,8 @@ fn what_cannot_be_made_again_is_said() {
     }
 }
 
-/// Stages are compared as the list that they are: one that hides behind another of its name, or
-/// stands elsewhere, is a statement that nothing was made by.
+/// Stages are compared as an ordered list. If a manifest has a second stage with the same name, or
+/// a stage in another place, the rebuild refuses it.
 #[test]
 fn stages_are_what_they_are_in_their_order() {
     let sandbox = sandbox();
@@ -283,7 +283,7 @@ fn stages_are_what_they_are_in_their_order() {
         forge.with_manifest(|it| it.builder.stages.reverse())
     });
     assert_eq!(refused(&sandbox, "app.wat")["error"]["code"], "rebuild");
-    // And by `diff`, which knows of no input.
+    // `diff` notices it too, without an input.
     sandbox.write("b.cwasm", &genuine);
     sandbox.fails(1, &["diff", "a.cwasm", "b.cwasm"]);
 }
@@ -321,7 +321,7 @@ fn options_of_a_rebuild_want_one() {
     assert!(example.is_file());
 }
 
-/// A fault of the machine says nothing against the artifact.
+/// A failure of the machine says nothing against the artifact.
 #[test]
 fn what_the_machine_could_not_check_is_not_refused() {
     let sandbox = sandbox();

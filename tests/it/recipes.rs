@@ -34,7 +34,7 @@ fn a_wrong_recipe_is_found() {
     }
     let both = ["targets/src/x86_64.rs", "targets/src/aarch64.rs"];
     assert_eq!(alternatives("targets/src/{x86_64,aarch64}.rs"), both);
-    // No file, no folder, and a path that is not whole.
+    // No file, no folder, and an incomplete path.
     for wrong in [
         "cli/src/no_such_file.rs",
         "no_such_folder/<verb>.rs",
@@ -48,7 +48,7 @@ fn a_wrong_recipe_is_found() {
     }
 }
 
-/// Whether a word of a recipe names files: it ends as one does, or as a folder.
+/// Whether a word of a recipe names files: it ends like a file or a folder.
 fn is_path(word: &str) -> bool {
     let file = word.rsplit_once('.');
     let ending = file.is_some_and(|(_, ending)| ENDINGS.contains(&ending));
@@ -71,7 +71,7 @@ fn alternatives(path: &str) -> Vec<String> {
 }
 
 /// Whether a path leads from the repository to a file or a folder. In its last part, `*` and `<…>`
-/// stand for any text: some file must be named like that.
+/// stand for any text, and some file must match.
 fn exists(path: &str) -> bool {
     let whole = repository().join(path);
     if path.ends_with('/') {

@@ -1,5 +1,5 @@
-//! What the fuzzer found does not come back: everything under `fuzz/seeds` and
-//! `fuzz/regressions` is given to its target again, without a fuzzer.
+//! The fuzzer's findings do not come back: every file in `fuzz/seeds` and `fuzz/regressions` is
+//! given to its target again, without a fuzzer.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ fn seeds_and_regressions_break_no_law() {
     for (name, target) in TARGETS {
         for folder in ["seeds", "regressions"] {
             for file in files(&repository().join("fuzz").join(folder).join(name)) {
-                // Shown only when the target panics.
+                // Shown only if the target panics.
                 println!("{}", file.display());
                 target(&std::fs::read(&file).unwrap());
             }
@@ -43,8 +43,8 @@ fn every_target_is_a_program_with_seeds() {
     assert!(names("regressions").is_subset(&targets));
 }
 
-/// The seeds are of this version of the format and of the engine; else most of them would
-/// be refused at the door. `tests/examples/seeds.rs` makes them again.
+/// The seeds belong to this version of the format and of the engine. Otherwise most of them would
+/// be refused early. `tests/examples/seeds.rs` makes them again.
 #[test]
 fn the_seeds_get_past_the_door() {
     judge(SIGNED).unwrap();

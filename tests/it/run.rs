@@ -2,7 +2,7 @@
 
 use edgec_tests::Sandbox;
 
-/// A sandbox, and a way to run its program with more options.
+/// A sandbox, and the command line that runs its program with more options.
 fn sandbox() -> (Sandbox, impl Fn(&[&'static str]) -> Vec<&'static str>) {
     let sandbox = Sandbox::new();
     sandbox.hello();
@@ -77,7 +77,7 @@ fn what_is_not_text_is_named() {
     }
 }
 
-/// In the log of many programs, the message says which one it was.
+/// In a log of many programs, the message names the program.
 #[test]
 fn a_trap_names_the_program() {
     let sandbox = Sandbox::new();

@@ -1,4 +1,4 @@
-//! Scripts take packages from where the machine is set up to get them: none names a mirror.
+//! Scripts take packages from the machine's configured sources: no script names a mirror.
 
 use std::path::{Path, PathBuf};
 
@@ -31,13 +31,13 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            // What cargo and Python have written is not of the repository.
+            // Files of cargo and Python do not belong to the repository.
             if !path.ends_with("target") && !path.ends_with("__pycache__") {
                 walk(&path, found);
             }
             continue;
         }
-        // Scripts without an ending begin as all scripts do.
+        // Scripts without an ending begin like all scripts.
         let start = std::fs::read(&path).unwrap_or_default();
         let ending = path
             .extension()

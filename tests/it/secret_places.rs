@@ -1,5 +1,5 @@
-//! A secret is not printed whatever stands in front of it, and wherever a file quotes it; and what
-//! is not a secret is shown.
+//! A secret is not printed, whatever text stands before it, and wherever a file quotes it. A text
+//! that is not secret is shown.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -88,7 +88,7 @@ fn names_of_missing_files_are_shown() {
     }
 }
 
-/// A public key's file that is missing, as a private one's is.
+/// The file of a public key is missing. The same applies as for a private key.
 #[test]
 fn a_name_without_an_ending_may_be_a_secret() {
     let sandbox = Sandbox::new();
@@ -122,7 +122,7 @@ fn a_word_too_many_is_named() {
     ] {
         assert!(stderr.contains(says), "{stderr}");
     }
-    // No file: it may be a word of a passphrase.
+    // The file does not exist, so its name may be a word of a passphrase.
     let stderr = sandbox.fails(2, &["sign", "a.cwasm", "hunter2", "--key", "key.pem"]);
     assert!(
         stderr.contains("'(argument 3, not shown)'") && !stderr.contains("hunter2"),
@@ -168,7 +168,7 @@ fn what_a_message_quotes_has_no_key_in_it() {
     assert!(stderr.contains("(not shown)"), "{stderr}");
 }
 
-/// 32 bytes in base64 may be a private key or a public one. Who may read the file tells them apart.
+/// 32 bytes in base64 may be a private key or a public one. The file's readers decide.
 #[cfg(unix)]
 #[test]
 fn bytes_that_only_their_owner_can_read_are_not_shown() {

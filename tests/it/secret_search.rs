@@ -1,5 +1,5 @@
-//! No secret is ever printed. The tests put keys, passphrases and PINs wherever an argument or a
-//! variable can stand, and search everything that edgec prints and writes for them.
+//! No secret is ever printed. The tests put keys, passphrases and PINs into every place of an
+//! argument or a variable, and search everything that edgec prints and writes for them.
 //!
 //! Verbs and options come from the help, so new ones are tried automatically.
 //!
@@ -11,7 +11,7 @@ use edgec_tests::help::{Place, verbs};
 use edgec_tests::secret::{Secret, lines_with, printed, search, shows, takes_a_file, written};
 use edgec_tests::{Sandbox, encrypted_key};
 
-/// The help still has the form that this file reads.
+/// The help still has the form that this test reads.
 #[test]
 fn the_help_tells_every_verb_and_option() {
     let verbs = verbs(&Sandbox::empty());
@@ -82,7 +82,7 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
                 }
             }
         }
-        // Bytes without a form of their own: after options of other names, in flags, behind labels.
+        // Bytes without the form of a key: after options with other names, in flags, after labels.
         for seed in &few {
             lines.push(line(&["--kye", seed]));
             lines.push(line(&["--pass", seed]));
@@ -102,7 +102,8 @@ fn a_key_in_any_place_of_a_command_line_is_refused_and_not_shown() {
         }
         let words: Vec<&str> = pem.split_whitespace().collect();
         lines.push([line(&["--key"]), line(&words).split_off(verb.path.len())].concat());
-        // The first argument behind `--` is the artifact of `run`, not yet the program's.
+        // The first argument after `--` is the artifact of `run`, and does not belong to the
+        // program yet.
         if verb.path == ["run"] {
             for form in &secret.forms {
                 lines.push(line(&["--key", "key.pub.pem", "--", form]));
@@ -162,7 +163,7 @@ fn a_key_in_a_variable_that_names_a_file_is_refused_and_not_shown() {
     assert_eq!(sandbox.files(), before);
 }
 
-/// Where a digest is meant, it is not taken for a key.
+/// In a place for a digest, a digest is not taken for a key.
 #[test]
 fn digests_are_no_secrets() {
     let sandbox = Sandbox::new();
@@ -193,13 +194,13 @@ fn digests_are_no_secrets() {
     let id = shown[0]["key"]["keyId"].as_str().unwrap();
     let stderr = sandbox.fails(1, &["sign", "a.cwasm", "--remove", id]);
     assert!(stderr.contains(id), "{stderr}");
-    // A folder that is there may have any name.
+    // An existing folder may have any name.
     let mut command = sandbox.command(&[&build[..], &["e.cwasm", "app.wat"]].concat());
     let output = command.env("TMPDIR", &digest).output().unwrap();
     assert!(output.status.success(), "{output:?}");
 }
 
-/// What is done instead depends on where the secret stands.
+/// The hint depends on the place of the secret.
 #[test]
 fn hints_are_about_the_place() {
     let sandbox = Sandbox::new();
@@ -243,7 +244,7 @@ fn hints_are_about_the_place() {
             "{stderr}"
         );
     }
-    // A path of 43 letters, in a folder that is there.
+    // A path of 43 letters, in an existing folder.
     let folder = "Releases/EdgeShop2";
     std::fs::create_dir_all(sandbox.path().join(folder)).unwrap();
     let path = format!("{folder}/A1b2C3d4E5f6G7h8I9j0K1l2");
@@ -258,8 +259,8 @@ fn hints_are_about_the_place() {
     sandbox.ok(&[&build[..], &[format!("./{path}").as_str()]].concat());
 }
 
-/// A passphrase or a PIN cannot be recognized by its form. So if the name of a file does not exist,
-/// it is not shown.
+/// A passphrase or a PIN has no form by which it could be recognized. So if a file does not exist,
+/// its name is not shown.
 #[test]
 fn a_passphrase_where_its_file_should_be_is_not_shown() {
     let sandbox = encrypted_key();
@@ -332,8 +333,8 @@ fn a_passphrase_where_its_file_should_be_is_not_shown() {
     );
 }
 
-/// A shell splits a passphrase that has no quotes around it. Nothing of it is shown, also if the
-/// key is not encrypted or the command line has another mistake.
+/// A shell splits a passphrase without quotes. No part of it is shown, even if the key is not
+/// encrypted or the command line has another mistake.
 #[test]
 fn a_passphrase_that_a_shell_has_split_is_not_shown() {
     let sandbox = encrypted_key();
@@ -361,7 +362,7 @@ fn a_passphrase_that_a_shell_has_split_is_not_shown() {
     }
 }
 
-/// Puts the name of a file with a secret wherever a file can be named.
+/// Puts the name of a file with a secret into every place for a file.
 #[test]
 fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
     let sandbox = Sandbox::new();
@@ -382,7 +383,7 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
     }
     let lines = lines_naming(&sandbox, &planted);
     search(&sandbox, &lines, &secret.parts, |_, _| {});
-    // A build without a key makes another key for this machine. It begins as every key does, so its
+    // A build without a key makes another key for this machine. It begins like every key, so its
     // file is left out of the search.
     let made = "home/.config/edgec/dev.pem";
     assert!(sandbox.files().iter().any(|name| name == made));
@@ -393,8 +394,8 @@ fn a_file_with_a_secret_is_not_shown_wherever_it_is_named() {
     assert_eq!(shows(&written(&sandbox, &known), &secret.parts), None);
 }
 
-/// The file of a passphrase, or of variables, named in place of another file. It has no form to
-/// recognise, so no message may quote a file that is not what it should be.
+/// The file of a passphrase, or a file of variables, in place of another file. It has no form by
+/// which it could be recognized, so no message may quote a file of the wrong kind.
 #[test]
 fn a_file_with_a_passphrase_is_not_quoted_wherever_it_is_named() {
     const PASSPHRASE: &str = "hunter2-secret-0123";
@@ -428,7 +429,7 @@ fn a_file_with_a_passphrase_is_not_quoted_wherever_it_is_named() {
     assert!(stderr.contains(says), "{stderr}");
 }
 
-/// Whether a digest can stand there, by the help's name for the value.
+/// Whether a digest can stand there, according to the name of the value in the help.
 fn takes_a_digest(value: &str) -> bool {
     let mut names = "NAME CHANNEL TEXT KEY_ID LABEL".split(' ');
     !value.contains('=') && names.any(|name| value.contains(name))
@@ -439,7 +440,7 @@ fn is_digest(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Command lines with files wherever a file can be named.
+/// Command lines with files in every place for a file.
 fn lines_naming(sandbox: &Sandbox, planted: &[String]) -> Vec<Vec<String>> {
     let mut lines = Vec::new();
     for verb in verbs(sandbox) {
@@ -467,7 +468,7 @@ fn lines_naming(sandbox: &Sandbox, planted: &[String]) -> Vec<Vec<String>> {
             }
         }
     }
-    // Outputs are left out: there, the file with the secret would be overwritten, or refused.
+    // Outputs are left out: they would overwrite the file with the secret, or refuse to.
     let writes = ["-o", "--output", "--export-pae", "--save", "--trust-state"];
     lines.retain(|line| {
         let mut pairs = line.windows(2);

@@ -1,5 +1,5 @@
-//! Signers outside of edgec: in two steps, by a program; and signatures that go.
-//! Needs `openssl`, which plays the signer.
+//! Signers outside edgec: in two steps, or by a program; and removing signatures. Needs `openssl`,
+//! which acts as the signer.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use edgec_tests::Sandbox;
 
 const SIGN: [&str; 2] = ["sign", "hello.cwasm"];
 
-/// A sandbox with an artifact by `key.pem`, another key `other.pem`, and a program that signs
-/// with the key that its first argument names.
+/// A sandbox with an artifact that `key.pem` has signed, another key `other.pem`, and a program
+/// that signs with the key that its first argument names.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.hello();
@@ -36,7 +36,7 @@ fn sign(sandbox: &Sandbox, arguments: &[&str]) -> String {
     sandbox.ok(&[&SIGN[..], arguments].concat())
 }
 
-/// Signing fails, and the artifact is as it was.
+/// Signing fails, and the artifact stays unchanged.
 fn refused(sandbox: &Sandbox, code: i32, arguments: &[&str], says: &[&str]) {
     let before = sandbox.read("hello.cwasm");
     let error = sandbox.fails(code, &[&SIGN[..], arguments].concat());
@@ -99,7 +99,7 @@ fn a_signature_that_does_not_fit_is_not_attached() {
     let openssl = ["pkeyutl", "-sign", "-rawin", "-inkey", "other.pem", "-in"];
     let signature = sandbox.tool("openssl", &[&openssl[..], &["pae"]].concat());
     sandbox.write("signature", &signature);
-    // Row 10 of the threats: by another key.
+    // Row 10 of the threats: a signature by another key.
     let by_another = [
         "--attach",
         "signature",
@@ -109,12 +109,12 @@ fn a_signature_that_does_not_fit_is_not_attached() {
     ];
     let says = ["bad-signature", "hello.cwasm: ", "not by key"];
     refused(&sandbox, 1, &by_another, &says);
-    // Over something else.
+    // A signature over other bytes.
     let elsewhere = sandbox.tool("openssl", &[&openssl[..], &["key.pub.pem"]].concat());
     sandbox.write("elsewhere", elsewhere);
     let attach = ["--attach", "elsewhere", "--public-key", "other.pub.pem"];
     refused(&sandbox, 1, &attach, &["bad-signature", "not by key"]);
-    // A single changed bit, a byte more, a byte less, nothing.
+    // A signature with a single changed bit, one more byte, one byte less, or no bytes.
     let mut flipped = signature.clone();
     flipped[40] ^= 1;
     let longer = [&signature[..], &[0]].concat();
@@ -128,7 +128,8 @@ fn a_signature_that_does_not_fit_is_not_attached() {
         let attach = ["--attach", "bad", "--public-key", "other.pub.pem"];
         refused(&sandbox, 1, &attach, &["bad-signature", says]);
     }
-    // Without saying whose it is; with a key as well; and over a file that is read.
+    // The command line does not name the signer's key, names a key as well, or writes over an
+    // input.
     let error = sandbox.fails(2, &[&SIGN[..], &["--attach", "signature"]].concat());
     assert!(error.contains("--public-key"), "{error}");
     let attach = ["--attach", "signature", "--public-key", "other.pub.pem"];
@@ -159,7 +160,7 @@ fn a_program_signs_artifacts_and_builds() {
         sandbox.ok(&["verify", &artifact, "--key", "other.pub.pem"]);
     }
 
-    // Base64 too; quotes group words, and a shell's own signs are words like others.
+    // Base64 too. Quotes group words, and other signs of a shell are ordinary words.
     program(
         &sandbox,
         "with space",
@@ -173,7 +174,7 @@ fn a_program_signs_artifacts_and_builds() {
     verified(&sandbox, &["other.pub.pem"]);
     assert!(!sandbox.files().contains(&"x".to_owned()));
 
-    // The variable names a key that does not sign here, and secrets are not handed on.
+    // The variable names a key that does not sign here. Secrets are not passed on.
     program(
         &sandbox,
         "discreet",
@@ -205,7 +206,7 @@ fn a_program_that_does_not_sign_as_it_should_is_refused() {
     program(&sandbox, "sleeps", "exec sleep 1000");
     program(&sandbox, "closes", "exec >&-; exec sleep 1000");
     program(&sandbox, "ignores", "printf 'hello'");
-    // Row 10 of the threats: it answers with a signature by another key.
+    // Row 10 of the threats: the program answers with a signature by another key.
     for (line, code, says) in [
         ("./signer key.pem", 1, &["bad-signature", "not by key"][..]),
         ("./fails", 3, &["signer", "no token\n", "exit status: 7"]),
@@ -251,7 +252,7 @@ fn a_program_that_does_not_sign_as_it_should_is_refused() {
     let error = sandbox.fails(1, &[&build[..], &signer].concat());
     assert!(error.contains("error[bad-signature]: "), "{error}");
     assert!(!sandbox.files().iter().any(|name| name.starts_with("out/")));
-    // Whose signature it must be has to be said; two who sign are one too many.
+    // The command line must name the signer's key, and only one signer.
     let error = sandbox.fails(2, &[&SIGN[..], &["--signer", "./signer"]].concat());
     assert!(error.contains("--public-key"));
     let both = [
@@ -299,7 +300,7 @@ fn a_signature_goes_by_key_id_or_by_key() {
         verified(&sandbox, &["key.pub.pem", "other.pub.pem"]);
         let said = removed(name);
         assert_eq!(said, format!("hello.cwasm: no longer signed by {id}\n"));
-        // To the byte what it was before.
+        // The file is the same as before, byte for byte.
         assert_eq!(sandbox.read("hello.cwasm"), alone);
     }
     refused(&sandbox, 1, &["--remove", id], &["no-signature", id]);
@@ -321,7 +322,7 @@ fn a_signature_goes_by_key_id_or_by_key() {
         &[&SIGN[..], &["--remove", id, "--key", "key.pem"]].concat(),
     );
     sandbox.fails(2, &[&SIGN[..], &["--remove", id, "--append"]].concat());
-    // Elsewhere, and from what is not an artifact.
+    // To another file, and from a file that is not an artifact.
     sign(&sandbox, &["--key", "other.pem", "--append"]);
     let both = sandbox.read("hello.cwasm");
     sign(&sandbox, &["--remove", id, "-o", "less.cwasm"]);

@@ -1,4 +1,4 @@
-//! Artifacts of the default profile load in a Wasmtime that is not ours.
+//! Artifacts of the default profile load in an unmodified Wasmtime.
 
 use edgec_tests::programs::COLLECTED;
 use edgec_tests::{Sandbox, repository, stock};
@@ -35,7 +35,7 @@ fn also_a_core_module_and_one_that_needs_a_collector() {
     }
 }
 
-/// `edgec run` does what stock Wasmtime does: arguments, environment, folders, exit code.
+/// `edgec run` does the same as stock Wasmtime: arguments, environment, folders, exit code.
 #[test]
 fn a_program_sees_what_is_given_to_it_and_nothing_else() {
     let sandbox = Sandbox::new();
@@ -44,7 +44,8 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
         sandbox.build(name, std::env::consts::ARCH, "a.cwasm");
     };
     example("exit.wat");
-    // Content with three arguments, itself not counted, of which none is `edgec`'s.
+    // The program succeeds with three arguments, without counting its name, of which none is for
+    // `edgec`.
     for (arguments, code) in [
         (&[][..], 1),
         (&["a"], 1),
@@ -65,7 +66,7 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
     }
     sandbox.write("world.wat", WORLD);
     example("world.wat");
-    // Content with one variable and one folder.
+    // The program succeeds with one variable and one folder.
     std::fs::create_dir(sandbox.path().join("data")).unwrap();
     let run = |options: &[&str]| {
         let mut all = vec!["run", "--key", "key.pub.pem"];
@@ -89,7 +90,7 @@ fn a_program_sees_what_is_given_to_it_and_nothing_else() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("unreachable"));
 }
 
-/// `run` says so when the program is not a command.
+/// If the program is not a command, `run` says so.
 #[test]
 fn what_cannot_be_run_is_refused_with_a_reason() {
     let sandbox = Sandbox::new();
@@ -119,7 +120,7 @@ const EXIT: &str = r#"(module
         (drop (call $args_sizes_get (i32.const 0) (i32.const 4)))
         (call $proc_exit (i32.ne (i32.load (i32.const 0)) (i32.const 4)))))"#;
 
-/// Exits with 0 when it has exactly one variable and a first folder.
+/// Exits with 0 if it has exactly one variable and a first folder.
 const WORLD: &str = r#"(module
     (import "wasi_snapshot_preview1" "environ_sizes_get"
         (func $environ_sizes_get (param i32 i32) (result i32)))

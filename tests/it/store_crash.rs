@@ -1,7 +1,7 @@
-//! Row 34 of `docs/threat-model.md`: whatever happens at whichever system call, the store is as it
-//! was before or as it is after, and goes on.
+//! Row 34 of `docs/threat-model.md`: if any system call fails, or the process is killed there, the
+//! store is either unchanged or fully changed, and it can still be used.
 //!
-//! `EDGEC_REQUIRE_STRACE=1` makes the absence of `strace` a failure.
+//! `EDGEC_REQUIRE_STRACE=1` makes it a failure if `strace` is missing.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeSet;
@@ -15,11 +15,11 @@ use edgec_loader::{EngineProfile, Expected, HostEngine, Limits, TrustPolicy, eng
 use edgec_tests::strace::{Call, Fault, faulty, strace_present, traced};
 use edgec_tests::{Sandbox, words};
 
-/// What changes files, locks them or opens them.
+/// Calls that change files, lock them or open them.
 const CALLS: &str = "openat,openat2,mkdir,mkdirat,write,pwrite64,copy_file_range,fallocate,ftruncate,\
     fchmod,fchmodat,fsync,fdatasync,syncfs,sync_file_range,ioctl,rename,renameat,renameat2,link,linkat,\
     symlink,symlinkat,unlink,unlinkat,rmdir,flock,getdents64";
-/// Of these, an error that is not told would be a lie.
+/// If one of these fails, the verb must report it: its output would be wrong otherwise.
 const NEVER_IGNORED: &[&str] = &[
     "write",
     "pwrite64",
@@ -75,8 +75,8 @@ impl World {
     }
 }
 
-/// The versions in a store, the current one marked; none where there is no store yet, which is made
-/// before anything is admitted.
+/// The versions in a store, each with whether it is current. Empty if the store does not exist yet;
+/// it is made before anything is admitted.
 type State = Vec<(u64, bool)>;
 
 fn state(store: &Path) -> State {
@@ -99,9 +99,9 @@ fn state(store: &Path) -> State {
 
 /// A change of a store.
 struct Change {
-    /// Where the changed stores lie; removed in the end.
+    /// The folder of the changed stores, which is removed at the end.
     _folder: tempfile::TempDir,
-    /// What the store is like before.
+    /// The store before the change.
     template: PathBuf,
     arguments: &'static [&'static str],
     before: State,
@@ -129,7 +129,7 @@ impl Change {
         change
     }
 
-    /// A store as it is before.
+    /// A copy of the store before the change.
     fn store(&self, name: &str) -> PathBuf {
         let to = self.template.with_file_name(name);
         if self.template.exists() {
@@ -138,8 +138,8 @@ impl Change {
         to
     }
 
-    /// The calls that have to do with the store, or the folder that it is in. The number of others
-    /// may differ from run to run.
+    /// The calls on the store, or on the folder that contains it. The number of others may differ
+    /// from run to run.
     fn calls(&self) -> Vec<Call> {
         let store = self.store("traced");
         let (output, mut calls) = traced(&world().command(&store, self.arguments), CALLS);
@@ -163,7 +163,7 @@ impl Change {
         }
         let told = format!("{:?}: {met} of {faults} faults met", self.arguments);
         eprintln!("{told}, at {} calls", calls.len());
-        // A process that is killed while its last thread ends may have ended before.
+        // If a process is killed while its last thread ends, it may have ended before.
         assert!(met > 20 && met + 3 >= faults, "{told}");
     }
 
@@ -185,7 +185,7 @@ impl Change {
                 assert!(code == 1 || code == 3, "{title}");
                 assert!(stderr.starts_with("error["), "{title}");
                 assert!(!stdout.contains("admitted as"), "{title}");
-                // A collection says what it removed before something was in its way.
+                // A collection reports what it removed before the failure.
                 let collected = self.arguments == ["gc"];
                 assert!(collected || !stdout.contains("removed"), "{title}");
             }
@@ -199,7 +199,8 @@ impl Change {
         met
     }
 
-    /// Everything that is listed is there, can be loaded, and the store can be used on.
+    /// Asserts that everything in the list exists and can be loaded, and that the store can still
+    /// be used.
     fn sound(&self, path: &Path, title: &str) {
         let World { engine, policy, .. } = world();
         if let Ok(store) = Store::open(path) {
@@ -242,7 +243,7 @@ impl Change {
     }
 }
 
-/// Only what takes room can find none.
+/// Only a call that needs disk space can fail because there is none.
 fn is_possible(call: &Call, fault: Fault) -> bool {
     match (fault, &*call.name) {
         (Fault::Kill | Fault::Error("EIO"), _) => true,
@@ -284,7 +285,7 @@ fn a_newer_version() {
     changes(ADD_2, |world, store| world.add(store, 1));
 }
 
-/// Nothing of it is new.
+/// No file of it is new.
 #[test]
 fn the_same_once_more() {
     changes(ADD_2, |world, store| {
@@ -341,7 +342,8 @@ fn a_collection() {
     });
 }
 
-/// What is named is on the disk before it is named, and a name before what relies on it.
+/// Asserts the order: a file is on disk before it gets its name, and a name is on disk before
+/// something relies on it.
 fn assert_in_order(change: &Change) {
     let calls = change.calls();
     let mut synced: BTreeSet<String> = BTreeSet::new();
@@ -368,7 +370,7 @@ fn assert_in_order(change: &Change) {
             "renameat" => {
                 let from = format!("{first}/{}", strings[0]);
                 let into = descriptors[1].to_owned();
-                // A folder that goes was synced when it was made.
+                // A folder that is removed was synced when it was made.
                 let goes = into.ends_with("/temporary");
                 assert!(goes || synced.contains(&from), "not on the disk: {told}");
                 let relies = !into.ends_with("/artifacts");

@@ -8,7 +8,7 @@ use edgec_tests::stored::Stored;
 
 const EMPTY: &str = "(component)";
 
-/// The current version, as `store ls` has it.
+/// The current version, according to `store ls`.
 fn current(stored: &Stored) -> u64 {
     let listing = stored.store.list().unwrap();
     let current = listing.artifacts.iter().find(|entry| entry.current);
@@ -33,7 +33,7 @@ fn a_release_takes_over_when_it_is_there_for_every_host() {
     assert_eq!(current(&stored), 1);
     assert_eq!(admit(2, "x86_64"), Standing::Current);
     assert_eq!(current(&stored), 2);
-    // One more target is not a loss, and an older version no release.
+    // One more target takes nothing away, and an older version is not a release.
     assert_eq!(admit(3, "x86_64-v3"), {
         let targets = ["aarch64 (default)", "x86_64 (default)"];
         let targets = targets.map(str::to_owned).to_vec();
@@ -43,7 +43,7 @@ fn a_release_takes_over_when_it_is_there_for_every_host() {
         }
     });
     assert_eq!(admit(1, "x86_64-v3"), Standing::Older { current: 2 });
-    // Its owner may want it so all the same.
+    // Its owner may still want it.
     stored.store.make_current(app(), 3).unwrap();
     assert_eq!(current(&stored), 3);
     assert_eq!(admit(4, "x86_64-v3"), Standing::Current);
@@ -63,19 +63,19 @@ fn a_rollback_stays_until_another_version_is_chosen() {
     assert_eq!(admit(4), Standing::Chosen { current: 2 });
     assert_eq!(current(&stored), 2);
 
-    // What went before takes its place, not what was rolled back.
+    // The version before it becomes current, and not the one that was rolled back.
     stored.store.remove(&app().version(2)).unwrap();
     assert_eq!(current(&stored), 1);
     assert_eq!(admit(5), Standing::Chosen { current: 1 });
 
-    // The newest was chosen: what is newer takes over again.
+    // The newest version was chosen, so newer ones become current again.
     stored.store.make_current(app(), 5).unwrap();
     assert_eq!(admit(6), Standing::Current);
     assert_eq!(current(&stored), 6);
 }
 
-/// What `edgec check` promises: of what a host can run, the best, and not the best for its CPU
-/// alone.
+/// The promise of `edgec check`: the best artifact that the host can run, and not the best for its
+/// CPU alone.
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn what_cannot_be_run_hides_nothing_that_can() {
@@ -95,7 +95,7 @@ fn what_cannot_be_run_hides_nothing_that_can() {
         let loaded = stored.store.load(&engine, "app", &stored.policy).unwrap();
         loaded.manifest().target.id.clone()
     };
-    // By another patch release, whose tables of exception handlers this engine cannot read.
+    // From another patch release, whose tables of exception handlers this engine cannot read.
     let pem = String::from_utf8(stored.sandbox.read("key.pem")).unwrap();
     let (file, key) = (
         stored.sandbox.read("app.cwasm"),

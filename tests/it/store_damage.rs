@@ -1,5 +1,5 @@
-//! What is damaged in a store hides nothing else: each verb names it, goes on with the rest, and
-//! nothing is removed that it might name.
+//! Damage in a store does not hide other releases: each verb names it and goes on with the rest,
+//! and nothing is removed that a damaged file may refer to.
 
 #![cfg(target_os = "linux")]
 
@@ -20,7 +20,7 @@ fn artifacts(host: &StoreHost) -> Vec<PathBuf> {
     files
 }
 
-/// Puts something in the place of a file.
+/// Replaces a file with something else.
 type Put<'a> = &'a dyn Fn(&Path);
 
 fn writable(path: &Path) {
@@ -53,7 +53,7 @@ fn one_damaged_release_stops_nothing() {
 fn assert_only_this_is_out(file: &str, put: Put<'_>, code: &str) {
     let host = StoreHost::with_two();
     let path = host.folder("app").join(file);
-    // Nothing that can be read names this.
+    // Nothing that can be read refers to this.
     let orphan = format!("artifacts/{}.elf", "0".repeat(64));
     overwrite(&host.path(&orphan), b"x");
     let before = artifacts(&host);
@@ -87,7 +87,7 @@ fn assert_only_this_is_out(file: &str, put: Put<'_>, code: &str) {
     assert!(stderr.contains(named), "{stderr}");
     assert_eq!(artifacts(&host), before);
 
-    // Which version is current is all that a plan asks.
+    // A plan only needs to know which version is current.
     let (exit, programs, left_out) = match file {
         "current" => (1, 1, 1),
         _ => (0, 2, 0),
@@ -97,7 +97,7 @@ fn assert_only_this_is_out(file: &str, put: Put<'_>, code: &str) {
     let missing = plan["leftOut"].as_array().unwrap();
     assert_eq!(missing.len(), left_out, "{plan}");
 
-    // And everything else can be loaded.
+    // Everything else can be loaded.
     let load = |application: Application| {
         let loaded = host.store.load(&host.engine, application, &host.policy);
         loaded.unwrap()
@@ -106,7 +106,7 @@ fn assert_only_this_is_out(file: &str, put: Put<'_>, code: &str) {
     load(Application::new("app").version(2));
 }
 
-/// As the hint has it.
+/// Follows the hint.
 #[test]
 fn a_version_that_is_chosen_mends_current() {
     let puts: [Put<'_>; 4] = [
@@ -139,7 +139,7 @@ fn a_version_that_is_chosen_mends_current() {
     assert!(hint.contains(verb), "{hint}");
 }
 
-/// A version that goes makes way for one that can be read.
+/// When a version is removed, a version that can be read becomes current.
 #[test]
 fn the_version_before_is_one_that_can_be_read() {
     let host = StoreHost::with_two();
@@ -148,7 +148,7 @@ fn the_version_before_is_one_that_can_be_read() {
     let removed = host.report(&["rm", "app", "--app-version", "3"], 0);
     let expected = json!({ "name": "app", "versions": [3], "current": 1 });
     assert_eq!(removed, expected);
-    // None is left that can be: nothing is done.
+    // None of the remaining ones can be read, so nothing is done.
     let rm = in_store(&["rm", "app", "--app-version", "1"]);
     fails(&host.sandbox, 1, &rm, "store-damaged");
     host.told(&["path", "app"], 0);
@@ -179,7 +179,7 @@ fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
         assert_eq!(host.report(&["ls"], 0)[0]["condition"], word);
         let path = in_store(&["path", "app"]);
         fails(&host.sandbox, 1, &path, "store-damaged");
-        // Before anything is hashed.
+        // This happens before anything is hashed.
         let (_, stderr) = host.told(&VERIFY, 1);
         let what = cut.map_or("it is not there".to_owned(), |len| {
             format!("it has {len} bytes, its manifest says {}", bytes.len())
@@ -192,7 +192,7 @@ fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
     let envelopes = envelopes.filter(|path| path.extension().is_some_and(|it| it == "dsse"));
     envelopes.for_each(|envelope| overwrite(&envelope, b"{}"));
     assert_eq!(condition(), Condition::Damaged);
-    // Nothing is planned for nothing.
+    // A plan for no programs is not printed.
     let plan = host.report(&["plan"], 1);
     assert_eq!(plan["artifacts"], 0);
     assert_eq!(plan.get("instances"), None);
@@ -203,7 +203,7 @@ fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
     assert!(stderr.starts_with(left_out), "{stderr}");
 }
 
-/// A mode that lets other users write is told, with the one that is expected.
+/// If a mode lets other users write, the message has it and the expected one.
 #[test]
 fn modes_are_told() {
     let host = StoreHost::new();
@@ -225,7 +225,7 @@ fn modes_are_told() {
     );
 }
 
-/// A load hashes no image. What the engine does not take may be damaged.
+/// A load does not hash the image. If the engine refuses the image, the image may be damaged.
 #[test]
 fn what_the_engine_refuses_may_be_damaged() {
     let host = StoreHost::new();

@@ -48,7 +48,7 @@ fn of_the_command_line() {
         }
     }
     fails(sandbox, 2, &["store", "ls"], "store");
-    // One of several: the others are admitted.
+    // One of several artifacts fails, and the others are admitted.
     let several = [&STORE[..], &add, &["missing", "a.cwasm", "key.pub.pem"]].concat();
     let output = sandbox.run(&several);
     assert_eq!(output.status.code(), Some(3));
@@ -102,7 +102,7 @@ fn of_a_first_admission_for_which_there_is_no_room() {
             assert_eq!(left, 0, "{limit} {store}: {stderr}");
         }
     }
-    // A store that was there stays, and so does a folder with something in it.
+    // An existing store stays, and so does a folder with a file in it.
     let add = |store| ["store", "--store", store, "add", "--key", "key.pub.pem"];
     sandbox.ok(&[&add("kept")[..], &["a.cwasm"]].concat());
     fails(
@@ -121,7 +121,7 @@ fn of_a_first_admission_for_which_there_is_no_room() {
     assert_eq!(sandbox.read("other/artifacts/file"), b"theirs");
 }
 
-/// A message about a place where no store can be made says what failed.
+/// If no store can be made at a path, the message says what failed.
 #[test]
 fn of_a_store_that_cannot_be_made() {
     let sandbox = Sandbox::empty();
@@ -136,7 +136,7 @@ fn of_a_store_that_cannot_be_made() {
     );
 }
 
-/// A store is made for an artifact that is verified, and for no other.
+/// A store is made only for an artifact that is verified.
 #[test]
 fn of_a_first_admission_that_is_refused() {
     let sandbox = Sandbox::empty();
@@ -166,14 +166,14 @@ fn of_a_first_admission_that_is_refused() {
             assert_eq!(std::fs::read_dir(path("empty")).unwrap().count(), 0);
         }
     }
-    // Nor is a folder left behind that others could have replaced.
+    // No folder remains that others could have replaced.
     let replaceable = add("open/new/store", &["a.cwasm"]);
     fails(&sandbox, 1, &replaceable, "store-writable");
     let long = format!("new/{}", "x".repeat(300));
     fails(&sandbox, 3, &add(&long, &["a.cwasm"]), "io");
     assert!(!path("new").exists());
     assert_eq!(std::fs::read_dir(path("open")).unwrap().count(), 0);
-    // The first that is verified makes the store, wherever it stands.
+    // The first verified artifact makes the store, at any position in the list.
     let several = add("new/deep/store", &["missing", "a.cwasm", "key.pub.pem"]);
     let output = sandbox.run(&several);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
@@ -196,7 +196,7 @@ fn of_loads() {
     let run = ["run", "--key", "key.pub.pem", "--store", "store", "foreign"];
     fails(&host.sandbox, 1, &run, "store-no-fit");
 
-    // A release that says it fits.
+    // A release whose manifest says that it fits.
     let named = Application::new("foreign");
     let names = std::fs::read_dir(host.path("names")).unwrap();
     for folder in names.map(|entry| entry.unwrap().path()) {
@@ -216,7 +216,7 @@ fn of_loads() {
     assert!(matches!(error, LoadError::Kind { .. }), "{error:?}");
     assert_eq!(error.code(), "kind");
 
-    // An engine with other settings; it is asked again each time.
+    // An engine with other settings, which is checked again each time.
     let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
         config.epoch_interruption(true);
     });
@@ -238,7 +238,7 @@ fn of_loads() {
     }
 }
 
-/// What is at work stays at work while what is there cannot be loaded.
+/// The version in use stays in use while the version in the store cannot be loaded.
 #[test]
 fn of_deployments() {
     let host = StoreHost::empty();

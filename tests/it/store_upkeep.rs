@@ -1,5 +1,4 @@
-//! What the verbs of a store say and do when nothing is damaged: admissions, choices, collections,
-//! locks.
+//! The verbs of a store without damage: admissions, choices, collections, locks.
 
 #![cfg(target_os = "linux")]
 
@@ -13,7 +12,7 @@ use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, VERIFY, app, overwrite};
 use serde_json::json;
 
-/// Which version `use` means is said: without one, a rollback could be undone by a slip.
+/// `use` needs a version: otherwise a rollback could be undone by mistake.
 #[test]
 fn a_choice_names_its_version() {
     let host = StoreHost::with_two();
@@ -50,7 +49,7 @@ fn an_admission_says_what_it_found() {
     assert_eq!(add(&first)["change"], "repaired");
     host.told(&VERIFY, 0);
 
-    // The same image, signed again; then another one.
+    // The same image with another signature; then another image.
     let again = Forge::of(material()).with_manifest(|manifest| {
         manifest.name = "app".to_owned();
         manifest.version = 1;
@@ -71,7 +70,7 @@ fn an_admission_says_what_it_found() {
     assert_ne!(added["image"], earlier);
 }
 
-/// Else the first load would be what tells.
+/// Otherwise the first load would be the first to report it.
 #[test]
 fn an_admission_warns_of_loads_that_will_be_refused() {
     let host = StoreHost::empty();
@@ -101,7 +100,8 @@ fn an_admission_warns_of_loads_that_will_be_refused() {
     assert!(stderr.starts_with("error[load-mode]: hello: "), "{stderr}");
 }
 
-/// A host of components cannot load a module: who admits one for the other's name learns it then.
+/// A host for components cannot load a module. An admission that changes the kind of an application
+/// warns of this.
 #[test]
 fn a_change_of_kind_is_told() {
     let host = StoreHost::empty();
@@ -121,7 +121,7 @@ fn a_change_of_kind_is_told() {
     let warning =
         "warning[kind]: a.cwasm: this is a module; version 1, which was current, is a component\n";
     assert!(stderr.starts_with(warning), "{stderr}");
-    // The current one is the module itself now.
+    // The current version is the module now.
     assert_eq!(host.told(&add, 0).1, "");
     version(&material().hello, 3);
     assert_eq!(host.report(&add, 0)[0]["warnings"][0]["code"], "kind");
@@ -133,7 +133,7 @@ fn a_change_of_kind_is_told() {
     let back = ["use", "app", "--app-version", "1"];
     assert_eq!(host.report(&back, 0)["warnings"][0]["code"], "kind");
 
-    // When the current version goes, another takes its place.
+    // If the current version is removed, another becomes current.
     host.report(&choose, 0);
     let away = |version| ["rm", "app", "--app-version", version];
     assert!(host.report(&away("3"), 0)["warnings"].is_null());
@@ -176,7 +176,7 @@ fn a_collection_removes_only_what_a_store_writes() {
     folders
         .iter()
         .for_each(|folder| fs::create_dir(path(folder)).unwrap());
-    // An image with another name gives nothing back.
+    // If an image has another name (a hard link), removing it frees no space.
     let orphan = path(&format!("artifacts/{}.elf", "1".repeat(64)));
     overwrite(&orphan, &[1; 10_000]);
     let kept = host.sandbox.path().join("kept");
@@ -208,7 +208,7 @@ fn a_collection_removes_only_what_a_store_writes() {
     let mut left: Vec<_> = left.iter().map(|name| name.as_str().unwrap()).collect();
     left.sort_unstable();
     assert_eq!(left, foreign);
-    // They are in no one's way.
+    // They disturb no one.
     let (text, stderr) = host.told(&["gc"], 0);
     assert!(text.starts_with("0 images removed"), "{text}");
     let warnings = stderr.matches("warning[foreign]: store/").count();
@@ -216,7 +216,7 @@ fn a_collection_removes_only_what_a_store_writes() {
     host.told(&VERIFY, 0);
 }
 
-/// What a name alone means does not depend on the environment.
+/// What a bare name means does not depend on the environment.
 #[test]
 fn run_does_not_ask_the_environment_for_a_store() {
     let host = StoreHost::new();
@@ -229,7 +229,7 @@ fn run_does_not_ask_the_environment_for_a_store() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// A reader of a store waits for no other process, and holds none up.
+/// A reader of a store waits for no other process, and delays none.
 #[test]
 fn locks_are_for_changes() {
     let host = StoreHost::with_two();

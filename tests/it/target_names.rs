@@ -1,7 +1,7 @@
-//! A target has several names, which mean the same wherever a target can be named.
+//! A target has several names. They mean the same in every place for a target.
 //!
-//! The names come from the registry, so new aliases are tested automatically. A new place fails
-//! `every_place_is_known` until it is added here.
+//! The names come from the registry, so new aliases are tested automatically. For a new place,
+//! `every_place_is_known` fails until the place is added here.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use edgec_tests::help::{self, verbs};
 use edgec_tests::interop::{Case, Trust, check_agreement, python};
 use edgec_tests::{Sandbox, repository};
 
-/// A place of a policy that names targets.
+/// A place in a policy that names targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Key,
@@ -24,7 +24,7 @@ enum Place {
 impl Place {
     const ALL: [Self; 4] = [Self::Key, Self::Scope, Self::Allow, Self::Deny];
 
-    /// The name in docs/policy.md of the table that has the list.
+    /// The name in docs/policy.md of the table that contains the list.
     fn documented(self) -> &'static str {
         match self {
             Self::Key => "`[[key]]`",
@@ -51,7 +51,7 @@ impl Place {
         format!("threshold = 1\n{signer}{other}{rest}")
     }
 
-    /// Whether the named targets are let in; otherwise they are kept out.
+    /// Whether the named targets are accepted; otherwise they are refused.
     fn lets_in(self) -> bool {
         matches!(self, Self::Key | Self::Allow)
     }
@@ -61,7 +61,7 @@ fn toml_string(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\"))
 }
 
-/// Every name of targets, and the targets that it means: the registry's names, and every triple.
+/// Every name for targets, and the targets that it means: the registry's names, and every triple.
 fn names() -> Vec<(&'static str, BTreeSet<&'static str>)> {
     let named = |target: &'static Target| {
         let names = target.aliases.iter().copied().chain([target.id]);
@@ -79,7 +79,7 @@ fn names() -> Vec<(&'static str, BTreeSet<&'static str>)> {
         .collect()
 }
 
-/// Patterns, and the targets that they mean: those with a name that matches.
+/// Patterns, and the targets that they mean: those with a matching name.
 fn patterns() -> Vec<(&'static str, BTreeSet<&'static str>)> {
     let family = |arch: Arch| {
         let all = edgec_targets::all().filter(move |target| target.arch == arch);
@@ -151,7 +151,7 @@ fn file(id: &str) -> String {
     format!("out/app.{id}.cwasm")
 }
 
-/// The artifacts that `edgec verify` lets in. `None` when it refuses the policy.
+/// The artifacts that `edgec verify` accepts. `None` if it refuses the policy.
 fn verified(
     sandbox: &Sandbox,
     ids: &[&'static str],
@@ -203,7 +203,7 @@ fn every_name_means_its_targets_in_every_place_of_a_policy() {
     assert!(stderr.contains("did you mean `x86_64`"), "{stderr}");
 }
 
-/// The second verifier agrees. The names take turns over the places.
+/// The second verifier agrees. Each name is tried in some of the places.
 #[test]
 fn both_verifiers_know_the_same_names() {
     if python().is_none() {
@@ -235,7 +235,7 @@ fn both_verifiers_know_the_same_names() {
                 accepted: Some(named.is_some_and(|named| named == place.lets_in())),
             });
         }
-        // This shifts the order, so that a place does not always get the same names.
+        // Changes the order, so that a place does not always get the same names.
         if number % 3 == 0 {
             places.next();
         }
@@ -302,8 +302,8 @@ fn every_name_means_its_family_in_hosts_and_fleets() {
     }
 }
 
-/// A manifest names its target by the registry's own name. Under any other name nothing is
-/// verified, even if it is an alias, or a name that a newer edgec may know.
+/// A manifest names its target by the registry's own name. With any other name nothing is verified,
+/// even if it is an alias, or a name that a newer edgec may know.
 #[test]
 fn a_manifest_with_another_name_is_refused_under_every_policy() {
     let (sandbox, _) = all_targets();

@@ -1,4 +1,4 @@
-//! The registry of targets, held against the engine, the documents and this machine.
+//! Compares the registry of targets with the engine, the documents and this machine.
 
 use std::collections::BTreeSet;
 
@@ -25,8 +25,8 @@ fn image_of(sandbox: &Sandbox, target: &Target) -> Vec<u8> {
     artifact.image().to_vec()
 }
 
-/// What a target uses is all that the engine has, but for what is left out on purpose: a flag that
-/// a newer engine brings is a decision.
+/// Targets use all flags of the engine, except those that are left out on purpose. A flag of a
+/// newer engine needs a decision.
 #[test]
 fn every_cpu_flag_of_the_engine_is_some_target_s() {
     let sandbox = Sandbox::new();
@@ -47,7 +47,7 @@ fn every_cpu_flag_of_the_engine_is_some_target_s() {
         let known: BTreeSet<&str> = features.map(|feature| feature.cranelift_flag).collect();
         assert_eq!(found, known, "{}", arch.name());
     }
-    // And what is said to be the same code is.
+    // If the registry says that two targets have the same code, they do.
     for target in edgec_targets::all() {
         if let Some(same) = target.same_code_as() {
             let (one, other) = (image_of(&sandbox, target), image_of(&sandbox, same));
@@ -56,8 +56,8 @@ fn every_cpu_flag_of_the_engine_is_some_target_s() {
     }
 }
 
-/// Tier 1 is executed: here what is of this machine's family. `aarch64.rs` has the other, and
-/// `x86_levels.rs` the CPUs that lack something.
+/// Targets of tier 1 are run: here those of this machine's family. `aarch64.rs` tests the other
+/// family, and `x86_levels.rs` CPUs that lack features.
 #[test]
 fn tier_1_targets_of_this_family_run() {
     let sandbox = Sandbox::new();
@@ -79,7 +79,7 @@ fn tier_1_targets_of_this_family_run() {
     }
 }
 
-/// A host profile may state each feature that some target uses, and no other: the document lists
+/// A host profile may state every feature that some target uses, and no other. The document lists
 /// them.
 #[test]
 fn the_document_lists_the_features_of_hosts() {
@@ -95,7 +95,7 @@ fn the_document_lists_the_features_of_hosts() {
     }
 }
 
-/// The document's table is the registry.
+/// The document's table equals the registry.
 #[test]
 fn the_document_lists_the_registry() {
     let document = std::fs::read_to_string(repository().join("docs/targets.md")).unwrap();
@@ -131,7 +131,7 @@ fn the_document_lists_the_registry() {
     assert_eq!(table, rows, "the table should be:\n{}", rows.join("\n"));
 }
 
-/// What is printed for machines.
+/// The JSON output.
 #[test]
 fn the_list_for_machines() {
     let sandbox = Sandbox::empty();
@@ -146,7 +146,7 @@ fn the_list_for_machines() {
         let flags: Vec<_> = target.features.iter().map(|f| f.cranelift_flag).collect();
         assert_eq!(entry["craneliftFlags"], serde_json::json!(flags));
     }
-    // This machine, asked.
+    // The detected features of this machine.
     let here: Value = sandbox
         .ok(&["targets", "--host", "--format", "json"])
         .parse()

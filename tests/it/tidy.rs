@@ -1,5 +1,5 @@
-//! The house rules that a compiler does not hold. With `--nocapture`, the tests print the edges
-//! between the crates, and the tree with its lengths.
+//! Rules of the project that the compiler does not check. With `--nocapture`, the tests print the
+//! edges between the crates, and the tree with its lengths.
 
 mod lengths;
 
@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use edgec_tests::repository;
 
-/// The picture in ARCHITECTURE.md: who may import whom, directly or through another.
+/// The picture in ARCHITECTURE.md: the crates that each crate may import, directly or through
+/// another.
 const EDGES: &[(&str, &[&str])] = &[
     ("edgec-targets", &[]),
     ("edgec-artifact", &["edgec-targets"]),
@@ -60,7 +61,7 @@ const WITHOUT_ENGINE: &[&str] = &[
     "pkcs5",
 ];
 
-/// What must not be reachable from a crate, however indirectly.
+/// Crates that must not be reachable from a crate, however indirectly.
 const ABSENT: &[(&str, &[&str])] = &[
     ("edgec-targets", &["wasmtime", "ed25519-dalek", "object"]),
     ("edgec-artifact", &["wasmtime", "wasmparser", "wasm-opt"]),
@@ -112,8 +113,8 @@ fn the_picture_of_the_crates_is_true() {
     }
 }
 
-/// `cargo run` needs no option: it runs `edgec`. The other program guards the project and needs no
-/// crates, so it is there in a moment. Others are examples.
+/// `cargo run` needs no option: it runs `edgec`. The other program runs the project's checks, and
+/// needs no crates, so it compiles in a moment. Other programs are examples.
 #[test]
 fn cargo_runs_edgec() {
     let metadata = metadata();
@@ -138,7 +139,8 @@ fn without_binaryen_there_is_no_cxx() {
     assert!(linked.contains("cranelift-codegen"));
 }
 
-/// What package `name` links, and what it is built with, as cargo resolves it alone.
+/// The crates that package `name` links, and those that it is built with, as cargo resolves it
+/// alone.
 fn linked(name: &str, options: &[&str]) -> BTreeSet<String> {
     let output = std::process::Command::new(env!("CARGO"))
         .current_dir(repository())
@@ -174,7 +176,7 @@ fn what_a_crate_must_not_link_is_not_there() {
     }
 }
 
-/// One version of the engine and of what it is built from.
+/// There is only one version of the engine and of its parts.
 #[test]
 fn the_engine_has_one_version() {
     let lock = std::fs::read_to_string(repository().join("Cargo.lock")).unwrap();
@@ -235,7 +237,7 @@ fn nothing_but_tests_looks_beside_the_repository() {
     }
 }
 
-/// The optimizer of this version is the one that the crate bundles.
+/// The stated version of the optimizer is the one that the crate bundles.
 #[test]
 fn binaryens_version_is_the_bundled_one() {
     let lock = std::fs::read_to_string(repository().join("Cargo.lock")).unwrap();
@@ -276,7 +278,7 @@ fn the_check_of_the_width_sees_wide_lines() {
     assert_eq!(wide_lines(&script, Text::Script), [2]);
 }
 
-/// What a file's running text looks like.
+/// The form of a file's running text.
 #[derive(Clone, Copy, PartialEq)]
 enum Text {
     Markdown,
@@ -312,7 +314,7 @@ fn wide_lines(text: &str, kind: Text) -> Vec<usize> {
     wide
 }
 
-/// The repository's documents, sources and scripts, but for what builds and runs leave in it.
+/// The repository's documents, sources and scripts, without files of builds and runs.
 fn texts(folder: PathBuf) -> Vec<(PathBuf, Text)> {
     let mut found = Vec::new();
     let mut folders = vec![folder];

@@ -1,11 +1,11 @@
-//! Every transcript in the documents is what the program prints.
+//! Every transcript in the documents equals the program's output.
 
 use std::collections::BTreeSet;
 
 use edgec_tests::{repository, transcript};
 
-/// A test for each document that shows a session. `cargo xtask bless FILE` makes the test's name
-/// out of the document's path, as [`name`] does.
+/// A test for each document with a session. `cargo xtask bless FILE` makes the test's name from the
+/// document's path, as [`name`] does.
 macro_rules! transcripts {
     ($($name:ident: $document:literal,)*) => {
         $(
@@ -46,7 +46,7 @@ transcripts! {
     tests_cli_validate: "tests/cli/validate.md",
 }
 
-/// Each document that shows a session has its test, under the name that is expected.
+/// Each document with a session has its test, under the expected name.
 #[test]
 fn every_document_has_its_test() {
     let mut shown = BTreeSet::new();
@@ -73,13 +73,14 @@ fn every_document_has_its_test() {
     }
 }
 
-/// The name of a document's test: its path without the ending, with `_` for what no name has.
+/// The name of a document's test: its path without the ending, with `_` for characters that no name
+/// has.
 fn name(document: &str) -> String {
     let stem = document.trim_end_matches(".md").to_ascii_lowercase();
     stem.replace(['/', '-'], "_")
 }
 
-/// The check detects a digest in a document that no build of that document has.
+/// The check finds a digest in a document that no build in that document has.
 #[test]
 fn a_stale_digest_is_found() {
     if std::env::var_os("BLESS").is_some() {
@@ -104,7 +105,7 @@ fn a_stale_digest_is_found() {
     assert!(session(&stale).is_err());
 }
 
-/// The check detects a document with two key ids for one key.
+/// The check finds a document with two key ids for one key.
 #[test]
 fn two_ids_of_one_key_are_found() {
     if std::env::var_os("BLESS").is_some() {

@@ -1,5 +1,5 @@
-//! Characters that are not seen: the rule is that of their properties, documents and readers have
-//! the same one, and no output shows them. What is shown looks like nothing else.
+//! Invisible characters: the rule follows from their properties, documents and readers have the
+//! same rule, and no output contains them. Different texts are shown differently.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use edgec_tests::corpus::{Forge, material, write_policy};
 use edgec_tests::{Sandbox, repository};
 use regex::Regex;
 
-/// Every character that Unicode's properties put among them.
+/// Every character that is invisible by its Unicode properties.
 fn by_properties() -> BTreeSet<char> {
     let properties = r"\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Zs}\p{Co}";
     let more = r"\p{Default_Ignorable_Code_Point}\p{Noncharacter_Code_Point}";
@@ -75,12 +75,13 @@ fn the_document_lists_them() {
     assert_eq!(ranges(&listed), ranges(&by_properties()));
 }
 
-/// Names of files, of functions and imports in a program, words of a command line.
+/// In names of files, in names of functions and imports in a program, and in words of a command
+/// line.
 #[test]
 fn no_output_shows_them() {
     let sandbox = Sandbox::new();
-    // Of each kind one: format, fillers, blank, variation selector, tag, space, private use, and
-    // one that is no character yet.
+    // One of each kind: format, filler, blank, variation selector, tag, space, private use, and one
+    // that is not assigned.
     for c in [
         '\u{200b}',
         '\u{202e}',
@@ -95,7 +96,7 @@ fn no_output_shows_them() {
         '\u{378}',
     ] {
         let file = format!("a{c}b.wat");
-        // WebAssembly text does not take all of them as they are.
+        // WebAssembly text does not accept all of them unescaped.
         let number = c.escape_unicode();
         let module = format!(
             r#"(module (import "e{number}nv" "f" (func $f)) (func (export "_start") call $f))"#
@@ -149,7 +150,8 @@ fn no_output_shows_them() {
     }
 }
 
-/// A version and an import, one with a character, one with what is printed for it.
+/// Two versions and two imports: one with the character, and one with the text that is printed for
+/// it.
 #[test]
 fn different_texts_are_shown_differently() {
     let sandbox = Sandbox::new();
@@ -216,7 +218,7 @@ fn lists_are_cut_and_counted() {
     );
 }
 
-/// In a store, an application is not taken for another, nor for a whole row.
+/// In the output of a store, an application does not look like another one, or like a whole row.
 #[test]
 fn names_are_not_taken_for_others() {
     let sandbox = Sandbox::new();

@@ -64,8 +64,8 @@ fn help_is_short_or_long() {
     assert_eq!(under("--wasm-opt"), "Limits and tools:");
 }
 
-/// An option of edgec may stand behind the artifact. `--help` there is the program's, as under
-/// `wasmtime run`. Behind `--`, nothing is an option of edgec.
+/// An option of edgec may follow the artifact. `--help` there belongs to the program, as in
+/// `wasmtime run`. After `--`, nothing is an option of edgec.
 #[test]
 fn the_help_of_run_says_where_the_program_s_arguments_go() {
     let sandbox = Sandbox::new();
@@ -122,7 +122,7 @@ fn an_input_without_a_name_wants_one() {
         assert!(shown.contains("hello"), "{shown}");
         std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
     }
-    // A pipe under a name of its own, like a shell's `<(…)`.
+    // A pipe with a name, like `<(…)` in a shell.
     fifo(&sandbox.path().join("pipe.wasm"));
     let output = build("pipe.wasm", &["-o", "a.cwasm"]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -132,7 +132,7 @@ fn an_input_without_a_name_wants_one() {
     );
 }
 
-/// The error says what an option takes, in words of its users.
+/// The error says what an option takes, in words that users know.
 #[test]
 fn values_of_options_are_explained() {
     let sandbox = Sandbox::new();
@@ -231,7 +231,7 @@ fn values_of_options_are_explained() {
     let stderr = sandbox.fails(2, &[&build[..], &[long.as_str()]].concat());
     let says = "error[display-version]: --display-version has 1025 bytes, and 1024 is the limit";
     assert!(stderr.starts_with(says), "{stderr}");
-    // Milliseconds in the variable for builders, and a build that it puts behind its end.
+    // Milliseconds in the variable for builders, and an expiry that lies before it.
     for (date, expires, says) in [
         ("1893456000000", "+90d", "seconds, not milliseconds"),
         (
@@ -307,7 +307,7 @@ fn a_name_with_an_ending_is_a_file_and_one_without_a_folder() {
         sandbox.ok(&[&build[..], &[output], &one].concat());
         assert!(sandbox.path().join(file).is_file(), "{output}");
     }
-    // An artifact that is there is replaced, and stays a file.
+    // An existing artifact is replaced, and stays a file.
     std::fs::rename(sandbox.path().join("app.cwasm"), sandbox.path().join("old")).unwrap();
     sandbox.ok(&[&build[..], &["old"], &one, &["-O0"]].concat());
     assert_ne!(sandbox.read("old"), sandbox.read("oo/in.x86_64.cwasm"));
@@ -342,7 +342,7 @@ fn backtraces_are_not_for_users() {
     }
 }
 
-/// Help and version are what was asked for, as the output of every verb is.
+/// Help and version are requested output, like the output of every verb.
 #[cfg(target_os = "linux")]
 #[test]
 fn help_that_cannot_be_printed_is_an_error() {
@@ -363,7 +363,7 @@ fn help_that_cannot_be_printed_is_an_error() {
             stderr.starts_with("error[io]: cannot write to standard output: No space left"),
             "{arguments:?}: {stderr}"
         );
-        // Without a reader there is no one to tell.
+        // Without a reader, nothing can be reported.
         let mut command = sandbox.command(arguments);
         let closed = std::io::pipe().unwrap().1;
         let output = command.stdout(closed).output().unwrap();
@@ -379,7 +379,7 @@ pub(crate) const TRAP: &str = r#"(component
     (instance $exports (export "run" (func $run)))
     (export "wasi:cli/run@0.2.0" (instance $exports)))"#;
 
-/// Folders that take no files, as outputs.
+/// Folders in which no file can be made, as outputs.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_output_folder_that_takes_nothing_is_named() {
@@ -398,7 +398,7 @@ fn an_output_folder_that_takes_nothing_is_named() {
     }
 }
 
-/// The parser's own tips would send these behind `--`, where they would be names of files.
+/// The parser's own tips would put these after `--`, where they would be names of files.
 #[test]
 fn tips_lead_on() {
     let sandbox = Sandbox::new();
@@ -436,7 +436,7 @@ fn tips_lead_on() {
         );
         assert!(!stderr.contains("to pass '"), "{stderr}");
     }
-    // Nothing is near, and no file begins with a dash.
+    // No option has a similar name, and no file begins with a dash.
     for unknown in ["--bogus", "-x"] {
         let stderr = sandbox.fails(2, &[&build[..], &[unknown]].concat());
         assert!(!stderr.contains("tip: "), "{stderr}");

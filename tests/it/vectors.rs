@@ -1,4 +1,4 @@
-//! The test vectors of `docs/format.md`: edgec makes exactly these bytes, and the document holds
+//! The test vectors of `docs/format.md`: edgec makes exactly these bytes, and the document contains
 //! them.
 
 use edgec_artifact::{
@@ -32,7 +32,7 @@ fn secret(vectors: &Value) -> SecretKey {
     SecretKey::from_pem(text(&vectors["key"], "privatePem")).unwrap()
 }
 
-/// An envelope of the key's over this payload.
+/// An envelope with this payload, signed by the key.
 fn envelope(key: &SecretKey, payload: &[u8]) -> Envelope {
     let bytes = key.sign(&pae(edgec_artifact::PAYLOAD_TYPE, payload));
     let signature = Signature::new(&key.public().id().to_string(), bytes);
@@ -127,7 +127,7 @@ fn fs_verity() {
     }
 }
 
-/// A string's spelling, seen where a manifest holds it.
+/// The spelling of a string, in a manifest that contains it.
 #[test]
 fn strings() {
     let vectors = vectors();
@@ -144,7 +144,7 @@ fn strings() {
     }
 }
 
-/// The list of exports, its digest, and what a manifest states of a long one.
+/// The list of exports, its digest, and a manifest's statement about a long list.
 #[test]
 fn exports() {
     let vectors = vectors();
@@ -176,7 +176,7 @@ fn exports() {
     assert_eq!(text(many, "sha256"), sum.sha256.to_string());
 }
 
-/// The end of a manifest that has extensions.
+/// The end of a manifest with extensions.
 #[test]
 fn extensions() {
     let vectors = vectors();
@@ -206,7 +206,7 @@ fn points_of_small_order() {
     }
 }
 
-/// Every vector stands in the document, up to the white space of long lines.
+/// Every vector is in the document, except for white space in long lines.
 #[test]
 fn the_document_holds_them() {
     fn check(value: &Value, document: &str) {
@@ -214,7 +214,7 @@ fn the_document_holds_them() {
             Value::Array(values) => values.iter().for_each(|value| check(value, document)),
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    // The text of a string, and the names of inputs, stand there in words.
+                    // The text of a string, and the names of inputs, are in the document as words.
                     if !["text", "input"].contains(&name.as_str()) {
                         check(value, document);
                     }

@@ -1,5 +1,5 @@
-//! What `edgec verify` reports: every check that was made and none that was not, for several
-//! artifacts, from standard input, and for hosts.
+//! The report of `edgec verify`: every check that was made, and no other; for several artifacts,
+//! from standard input, and for hosts.
 
 use edgec_packager::SecretKey;
 use edgec_tests::Sandbox;
@@ -93,7 +93,7 @@ fn every_outcome_is_told() {
     assert_eq!(reports[1]["error"]["code"], "target");
 }
 
-/// A refusal ends the report where the chain of evidence ends.
+/// A refusal ends the report at the point where the evidence ends.
 #[test]
 fn what_was_not_checked_is_not_told() {
     let sandbox = sandbox("");
@@ -180,7 +180,7 @@ fn a_host_answers_for_itself() {
     malformed("schema = 1\narch = 'aarch64'", "missing field `features`");
 }
 
-/// EDGEC-2026-0001: code with exceptions on one side of 48.0.6, its host on the other.
+/// EDGEC-2026-0001: code with exceptions from one side of 48.0.6, on a host from the other.
 #[test]
 fn another_layout_of_instances_is_another_engine() {
     let sandbox = sandbox("");
@@ -213,7 +213,7 @@ fn another_layout_of_instances_is_another_engine() {
     assert_eq!(host("48.0.5", false, "48.0.8"), "");
 }
 
-/// Without a version there is nothing to compare, and a damaged memory is not a memory.
+/// Without a version, there is nothing to compare. A damaged state file is an error.
 #[test]
 fn the_newest_policy_seen_is_compared_or_it_is_an_error() {
     let sandbox = sandbox("");
@@ -287,7 +287,7 @@ fn what_another_file_is_stands_in_every_report() {
     }
 }
 
-/// With keys alone, the report does not speak of a policy.
+/// If the user gives only keys, the report does not mention a policy.
 #[test]
 fn without_a_policy_the_report_says_what_was_required() {
     let sandbox = sandbox("");
@@ -313,7 +313,7 @@ fn without_a_policy_the_report_says_what_was_required() {
     assert!(text.contains("(policy)") && text.contains("not compared with earlier"));
 }
 
-/// An artifact without a channel is not said to be of one.
+/// The report does not give a channel to an artifact without one.
 #[test]
 fn a_channel_that_is_not_stated_is_said_to_be_missing() {
     let sandbox = Sandbox::new();

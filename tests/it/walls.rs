@@ -1,4 +1,4 @@
-//! The walls around edgec's worker processes, from inside and from outside.
+//! The walls around edgec's worker processes, tested from inside and from outside.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
@@ -6,8 +6,8 @@ use std::process::{Command, Stdio};
 use edgec_tests::strace::{Call, strace_present, traced};
 use edgec_tests::{Sandbox, example, repository};
 
-/// What a process did and did not do that a program was taken over in: the lines that it printed.
-/// `command` starts it. Its input and an inherited descriptor are given.
+/// What a process can and cannot do after a program took it over: the lines that it printed.
+/// `command` starts it. It gets its input and an inherited descriptor.
 #[cfg(target_os = "linux")]
 fn attempts(command: &[&str]) -> Vec<String> {
     use std::io::Write as _;
@@ -40,7 +40,8 @@ fn all_refused(command: &[&str]) {
     let lines = attempts(command);
     assert_eq!(lines.len(), 12, "{command:?}: {lines:#?}");
     for line in lines {
-        // Also where the kernel lacks a wall: then this machine does not hold what edgec says.
+        // This also fails if the kernel lacks a wall: then edgec's claims do not hold on this
+        // machine.
         assert!(line.starts_with("refused: "), "{command:?}: {line}");
     }
 }
@@ -54,7 +55,8 @@ fn nothing_is_in_reach_from_behind_the_walls() {
     }
 }
 
-/// A program of the user's stands behind the same walls, though it has put up none itself.
+/// A program that the user named runs behind the same walls, although it has not put them up
+/// itself.
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_of_the_users_is_in_reach_of_an_optimizer() {
@@ -65,7 +67,7 @@ fn nothing_of_the_users_is_in_reach_of_an_optimizer() {
     }
 }
 
-/// The same attempts succeed where there are no walls. Otherwise the tests above show nothing.
+/// The same attempts succeed without walls. Otherwise the tests above would show nothing.
 #[cfg(target_os = "linux")]
 #[test]
 fn without_walls_everything_is_in_reach() {
@@ -76,7 +78,7 @@ fn without_walls_everything_is_in_reach() {
     }
 }
 
-/// What a script tries that an optimizer runs. It ends itself by `SIGKILL` if anything succeeds.
+/// The attempts of a script that acts as an optimizer. It ends itself by `SIGKILL` if one succeeds.
 #[cfg(target_os = "linux")]
 const TRIES: &str = r#"
 try() { "$@" > /dev/null 2>&1 && kill -KILL $$; }
@@ -97,7 +99,7 @@ try head -c 1 /proc/$PPID/mem
 cat
 "#;
 
-/// A build runs an optimizer behind the walls, and a script has the programs that it needs.
+/// A build runs an optimizer behind the walls, and a script can use the programs that it needs.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_optimizer_that_is_a_script_works_and_reaches_nothing_else() {
@@ -127,7 +129,7 @@ fn an_optimizer_that_is_a_script_works_and_reaches_nothing_else() {
         assert!(output.stderr.is_empty(), "{output:?}");
         assert_eq!(sandbox.read("a.cwasm"), expected);
     }
-    // Without walls it ends itself, at the first try.
+    // Without walls, the script ends itself at the first attempt.
     let open = Command::new("./wasm-opt")
         .current_dir(sandbox.path())
         .stdin(Stdio::null())
@@ -143,8 +145,8 @@ fn an_optimizer_that_is_a_script_works_and_reaches_nothing_else() {
     assert_eq!(sandbox.read("a.cwasm"), expected);
     std::fs::remove_file(sandbox.path().join("a.cwasm")).unwrap();
 
-    // What it needs and does not get fails the build. Elsewhere it might get it, and the module
-    // would have other bytes.
+    // If it lacks something that it needs, the build fails. On another machine it might get it, and
+    // the module would have other bytes.
     for body in ["./more/tool", "cat > in.wasm || exit 1; cat in.wasm"] {
         sandbox.fake_optimizer(body);
         let output = build(&[]);
@@ -157,7 +159,7 @@ fn an_optimizer_that_is_a_script_works_and_reaches_nothing_else() {
     }
 }
 
-/// Which workers a command started, and whether each put up its walls before it read its input.
+/// The workers that a command started, and whether each put up its walls before it read its input.
 fn workers(command: &Command) -> BTreeMap<String, bool> {
     let names = "execve,landlock_restrict_self,seccomp,read";
     let (output, calls) = traced(command, names);
@@ -244,7 +246,7 @@ fn what_confines_is_said_and_can_be_demanded() {
     let more = ["--verbose", "--require-confinement"];
     let printed = sandbox.ok(&[&build[..], &more].concat());
     assert!(printed.starts_with(said), "{printed}");
-    // A machine reads the same: the host profile, and beside it the walls.
+    // The JSON for machines has the host profile, and beside it the walls.
     let json = |arguments: &[&str]| {
         let printed = sandbox.ok(&[arguments, &["--format", "json"]].concat());
         serde_json::from_str::<serde_json::Value>(&printed).unwrap()
@@ -267,7 +269,7 @@ fn what_confines_is_said_and_can_be_demanded() {
     assert!(printed.starts_with(said), "{printed}");
 }
 
-/// A filter that an outer sandbox has set takes a wall away.
+/// A filter of an outer sandbox removes a wall.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
@@ -301,7 +303,7 @@ fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
     let said = String::from_utf8(demanded.stderr).unwrap();
     assert!(said.contains("missing walls: Landlock\n"), "{said}");
     assert!(!sandbox.path().join("a.cwasm").exists());
-    // The cure is one for this: the kernel, the container, or the option.
+    // The hint fits this case: the kernel, the container, or the option.
     for says in [
         "Linux 5.13",
         "seccomp profile",
@@ -311,7 +313,7 @@ fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
         assert!(said.contains(says), "{says}: {said}");
     }
     assert!(!said.contains("/dev/stdin"), "{said}");
-    // A machine reads the same.
+    // The JSON for machines says the same.
     let host = without_landlock(&["host", "--format", "json"]);
     let host: serde_json::Value = serde_json::from_slice(&host.stdout).unwrap();
     let confinement = &host["confinement"];
@@ -321,7 +323,7 @@ fn a_worker_that_lacks_a_wall_does_not_work_if_all_are_demanded() {
     assert_eq!(confinement["walls"], standing);
     let offered = build(&[]);
     assert!(offered.status.success(), "{offered:?}");
-    // The program of the user's is not even started.
+    // The user's program is not even started.
     let launch = |limits| without_landlock(&["__launch", limits, "/bin/echo", "started"]);
     let demanded = launch("1000000000,confined");
     assert_eq!(demanded.status.code(), Some(1), "{demanded:?}");

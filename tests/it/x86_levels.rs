@@ -1,5 +1,5 @@
-//! x86-64 levels on the CPUs that have them and on those that do not: the real binary, on models of
-//! QEMU's.
+//! x86-64 levels on CPUs that have them and on CPUs that lack them: the real binary, on QEMU's
+//! models.
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -7,28 +7,29 @@ use std::process::{Command, Output};
 use edgec_targets::{HostCpu, Target};
 use edgec_tests::{CLI_GUESTS, CliGuest, Sandbox, binary, emulated, guests, isolate, repository};
 
-/// What the psABI's levels add, by their Rust names. Source: x86-64 psABI, table 3.1.
+/// The features that the psABI's levels add, by their Rust names. Source: x86-64 psABI, table 3.1.
 const V2: &[&str] = &["sse3", "ssse3", "cmpxchg16b", "sse4.1", "sse4.2", "popcnt"];
 const V3: &[&str] = &["avx", "avx2", "bmi1", "bmi2", "fma", "lzcnt"];
 
-/// Models, and what they have of what targets use: as their makers say, stated and not asked. Newer
-/// ones are not more than this under emulation, which has no AVX-512 (QEMU 7.2 and 11.1).
+/// Models with their features that targets use, according to their makers; the test does not detect
+/// them. In emulation, newer models have no more than these, because there is no AVX-512 (QEMU 7.2
+/// and 11.1).
 const MODELS: &[(&str, &[&[&str]])] = &[
-    // With parts of the second level.
+    // With a part of the second level.
     ("core2duo", &[&["sse3", "ssse3", "cmpxchg16b"]]),
     ("Nehalem", &[V2]),
-    // With parts of the third level.
+    // With a part of the third level.
     ("SandyBridge", &[V2, &["avx"]]),
     ("Haswell", &[V2, V3]),
 ];
 
-/// Levels with code of their own.
+/// Levels that have their own code.
 fn levels() -> Vec<&'static Target> {
     let targets = edgec_targets::all().filter(|target| target.arch.name() == "x86_64");
     targets.filter(|it| it.same_code_as().is_none()).collect()
 }
 
-/// The binary on a model: exit code, standard output, standard error.
+/// Runs the binary on a model. Returns exit code, standard output, standard error.
 fn run(
     sandbox: &Sandbox,
     cpu: &str,
@@ -39,14 +40,14 @@ fn run(
     isolate(&mut command, sandbox.path());
     command.args(["run", "--key", "key.pub.pem"]).args(artifact);
     let output = fed(sandbox, &mut command, guest);
-    // What the emulator says of features that it leaves out of a model.
+    // The emulator's warnings about features that it leaves out of a model.
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     let lines = stderr.lines().filter(|line| !line.starts_with("qemu-"));
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code(), stdout, lines.collect())
 }
 
-/// Runs a command to its end, as a guest if it is one.
+/// Runs a command to its end, with a guest's input if there is one.
 fn fed(sandbox: &Sandbox, command: &mut Command, guest: Option<&CliGuest>) -> Output {
     if let Some(guest) = guest {
         let stdin = sandbox.write("stdin", guest.stdin);
@@ -92,7 +93,7 @@ fn a_level_runs_where_the_cpu_has_it_and_is_refused_by_name_elsewhere() {
             }
         }
     }
-    // Of several, the one that fits.
+    // Of several artifacts, the one that fits runs.
     let several = [
         "--also",
         "hello.x86_64.cwasm",
@@ -106,11 +107,11 @@ fn a_level_runs_where_the_cpu_has_it_and_is_refused_by_name_elsewhere() {
         (Some(0), "Hello from the edge!\n"),
         "{stderr}"
     );
-    // Every model both runs and refuses something.
+    // Every model both runs and refuses at least one artifact.
     assert!(ran >= MODELS.len() && refused >= MODELS.len());
 }
 
-/// Real programs on the oldest CPU that has what the code uses do what they do here.
+/// Real programs behave the same on the oldest CPU that has the features of the code.
 #[test]
 fn programs_do_what_they_do_here() {
     if !emulated::has_x86_64() {
