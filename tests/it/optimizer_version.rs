@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use edgec_tests::{Sandbox, binary, isolate, repository, words};
 
-const BUILD: &str = "build -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt hello.wat";
+const BUILD: &str =
+    "build -O2 -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt hello.wat";
 
 /// A build with more arguments.
 fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {

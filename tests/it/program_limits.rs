@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use edgec_tests::corpus::GREETING;
 use edgec_tests::{Sandbox, hello, words};
 
-const BUILD: &str = "build -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt";
+const BUILD: &str = "build -O2 -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt";
 
 /// A build with more arguments.
 fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {
@@ -64,7 +64,7 @@ fn the_next_input_has_time_of_its_own() {
     sandbox.write("one.wat", modules(1));
     sandbox.fake_optimizer("sleep 0.5; cat");
     let limited = words("--compile-timeout 3 -o out/ many.wat one.wat");
-    let others = words("build -q -t x86_64 --key key.pem --wasm-opt ./wasm-opt");
+    let others = words("build -O2 -q -t x86_64 --key key.pem --wasm-opt ./wasm-opt");
     let build = [others, limited].concat();
     let stderr = sandbox.fails(1, &build);
     assert!(
@@ -106,7 +106,7 @@ fn what_an_optimizer_gives_is_judged_within_limits() {
     let input = format!(r#"(module (memory 100) (data (i32.const 0) "{data}"))"#);
     sandbox.write("in.wasm", wat::parse_str(input).unwrap());
     gives(&sandbox, &functions(FUNCTIONS));
-    let build = build(&["-O2", "--worker-memory", "64", "in.wasm"]);
+    let build = build(&["--worker-memory", "64", "in.wasm"]);
     let stderr = sandbox.fails(1, &build);
     let says = "error[optimize-memory]: in.wasm: putting the optimized program together needs more \
                 than 64 MiB of memory";
