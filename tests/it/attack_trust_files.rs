@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown, lchown, symlink};
 use std::path::Path;
 
 use edgec_tests::corpus::{fails, material, refused};
-use edgec_tests::{Sandbox, fifo, skipped};
+use edgec_tests::{Sandbox, fifo, skipped, words};
 
 /// Commands that read a file in `outer/inner`, each with the exit code and the error if others can
 /// replace the file.
@@ -72,10 +72,6 @@ fn sandbox() -> Sandbox {
 
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
-}
-
-fn words(line: &str) -> Vec<&str> {
-    line.split(' ').collect()
 }
 
 fn accepts(sandbox: &Sandbox) {
