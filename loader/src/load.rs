@@ -1,20 +1,25 @@
 //! From a file to a component that can be instantiated.
 //!
 //! The file is opened once and read once, into memory that no other process can change; that memory
-//! is what is verified and what is loaded. A path is never opened a second time. A host that loads
-//! often should admit artifacts to a store instead ([`crate::store`]).
+//! is what is verified and what is loaded. A path is never opened a second time. The same is done
+//! with the bytes of a file that a host has from elsewhere. A host that loads often should admit
+//! artifacts to a store instead ([`crate::store`]).
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use edgec_files::{OpenError, open_regular};
-use edgec_verifier::{Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, verify};
+use edgec_verifier::{
+    CheckName, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, Rejection, Status, TrustPolicy,
+    Verdict, examine,
+};
 
 use crate::clock::now;
 use crate::loaded::{component_imports, declared, demand, fit, module_imports};
-use crate::{HostEngine, LoadError, Loaded, LoadedComponent, LoadedModule};
+use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
 
 /// Verifies an artifact that holds a component, and loads it.
 ///
@@ -63,6 +68,7 @@ use crate::private::{self as mapped, MODE, PrivateBytes as StableBytes, read};
 pub struct VerifiedFile {
     bytes: StableBytes,
     facts: Arc<Facts>,
+    report: LoadReport,
 }
 
 impl VerifiedFile {
@@ -77,14 +83,63 @@ impl VerifiedFile {
         expected: &Expected,
     ) -> Result<Self, LoadError> {
         demand(policy, MODE)?;
-        let (file, len) = open(path.as_ref())?;
-        let bytes = read(file, len)?;
-        let view = bytes.view()?;
+        let path = path.as_ref();
+        let begin = Instant::now();
+        let (file, len) = open(path)?;
+        let bytes = read(file, len).map_err(|source| unreadable(path, source))?;
+        Self::verified(bytes, begin.elapsed(), policy, expected)
+    }
+
+    /// As [`Self::open`], for the bytes of a file that the host has from elsewhere. They are copied
+    /// into memory that no process can change, and the copy is verified: where the bytes come from
+    /// makes no difference.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn from_bytes(
+        bytes: &[u8],
+        policy: &TrustPolicy,
+        expected: &Expected,
+    ) -> Result<Self, LoadError> {
+        demand(policy, MODE)?;
+        let len = bytes.len() as u64;
+        if len > MAX_ARTIFACT_LEN {
+            return Err(LoadError::TooLong { len });
+        }
+        let begin = Instant::now();
+        let copy = read(bytes, len).map_err(LoadError::Memory)?;
+        Self::verified(copy, begin.elapsed(), policy, expected)
+    }
+
+    /// Verifies bytes that took `read` to get here.
+    fn verified(
+        bytes: StableBytes,
+        read: Duration,
+        policy: &TrustPolicy,
+        expected: &Expected,
+    ) -> Result<Self, LoadError> {
+        let begin = Instant::now();
+        let view = bytes.view().map_err(LoadError::Memory)?;
         let now = now().ok_or(LoadError::Clock)?;
-        let facts = Facts::of(verify(&view, policy, expected, now)?);
+        let facts = Facts::of(examine(&view, policy, expected, now).map_err(refused)?);
         drop(view);
+        let report = LoadReport {
+            mode: MODE,
+            verdict: Verdict::Fresh,
+            image: facts.manifest().image.fsverity,
+            times: LoadTimes {
+                read,
+                verify: begin.elapsed(),
+                ..LoadTimes::default()
+            },
+        };
         let facts = Arc::new(facts);
-        Ok(Self { bytes, facts })
+        Ok(Self {
+            bytes,
+            facts,
+            report,
+        })
     }
 
     /// The manifest, which is what its signers say about it.
@@ -99,10 +154,11 @@ impl VerifiedFile {
     /// As [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         fit(&self.facts, engine, Kind::Component)?;
+        let begin = Instant::now();
         let component = mapped::component(&self.bytes, engine, &self.facts);
         let component = component.map_err(LoadError::Engine)?;
         declared(&self.facts, || component_imports(engine, &component))?;
-        Ok(Loaded::new(component, self.facts, MODE))
+        Ok(self.loaded(component, begin))
     }
 
     /// Loads the core module in it.
@@ -112,19 +168,44 @@ impl VerifiedFile {
     /// As [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         fit(&self.facts, engine, Kind::Module)?;
+        let begin = Instant::now();
         let module = mapped::module(&self.bytes, engine, &self.facts);
         let module = module.map_err(LoadError::Engine)?;
         declared(&self.facts, || module_imports(&module))?;
-        Ok(Loaded::new(module, self.facts, MODE))
+        Ok(self.loaded(module, begin))
+    }
+
+    /// What an engine, which began at `begin`, made of it.
+    fn loaded<P>(self, program: P, begin: Instant) -> Loaded<P> {
+        let mut report = self.report;
+        report.times.engine = begin.elapsed();
+        Loaded::new(program, self.facts, report)
+    }
+}
+
+/// A wrong name is told apart from a wrong signature. What the caller expects is looked at only
+/// when the signatures, the digest and the image are good.
+fn refused(rejection: Rejection) -> LoadError {
+    let mut checks = rejection.checks.iter();
+    let unexpected =
+        checks.any(|it| it.name == CheckName::Expected && it.status == Status::Failed);
+    match unexpected {
+        true => LoadError::Unexpected(rejection.error),
+        false => LoadError::Verify(rejection.error),
     }
 }
 
 /// Opens a file to be read from beginning to end, and says how long it is.
 fn open(path: &Path) -> Result<(File, u64), LoadError> {
     open_regular(path, MAX_ARTIFACT_LEN).map_err(|error| match error {
-        OpenError::Io(error) => LoadError::Io(error),
+        OpenError::Io(error) => unreadable(path, error),
         OpenError::Folder | OpenError::NotAFile => LoadError::NotAFile,
         OpenError::TooLong { len } => LoadError::TooLong { len },
-        error => LoadError::Io(io::Error::other(error)),
+        error => unreadable(path, io::Error::other(error)),
     })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> LoadError {
+    let path = path.to_owned();
+    LoadError::Io { path, source }
 }

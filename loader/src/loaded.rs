@@ -5,6 +5,7 @@ use std::ops::Deref;
 #[cfg(target_os = "linux")]
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use edgec_verifier::{
     AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, TrustPolicy, Verdict, VerityDigest,
@@ -17,6 +18,7 @@ use crate::{HostEngine, LoadError};
 
 /// How a program was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoadReport {
     /// How its bytes are kept from changing.
     pub mode: LoadMode,
@@ -25,6 +27,22 @@ pub struct LoadReport {
     pub verdict: Verdict,
     /// The image's fs-verity digest.
     pub image: VerityDigest,
+    /// How long each step took.
+    pub times: LoadTimes,
+}
+
+/// How long the steps of a load took, on the clock of the system that never goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadTimes {
+    /// Copying the bytes into memory that no process can change. From a store: looking the name up.
+    pub read: Duration,
+    /// Verification: the signatures, the digest of the bytes and the policy. From a store, also
+    /// opening the image; there the digest is known and a verdict may be remembered.
+    pub verify: Duration,
+    /// The engine: mapping the code, decoding the metadata, and comparing the imports with the
+    /// manifest.
+    pub engine: Duration,
 }
 
 /// A verified program in an engine.
@@ -48,15 +66,11 @@ pub type LoadedPre<T> = Loaded<InstancePre<T>>;
 pub type LoadedModulePre<T> = Loaded<wasmtime::InstancePre<T>>;
 
 impl<P> Loaded<P> {
-    pub(crate) fn new(program: P, facts: Arc<Facts>, mode: LoadMode) -> Self {
+    pub(crate) fn new(program: P, facts: Arc<Facts>, report: LoadReport) -> Self {
         Self {
             program,
-            report: LoadReport {
-                mode,
-                verdict: Verdict::Fresh,
-                image: facts.manifest().image.fsverity,
-            },
             facts,
+            report,
             in_use: None,
         }
     }
@@ -196,7 +210,8 @@ pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<()
     if found != wanted {
         return Err(LoadError::Kind { found, wanted });
     }
-    Ok(engine.host().can_run(facts.manifest())?)
+    engine.host().can_run(facts.manifest())?;
+    engine.tested()
 }
 
 /// A policy judges the imports that the manifest states; the program must not have others.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use edgec_verifier::{
-    NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, TrustPolicy, remember,
+    GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, TrustPolicy, remember,
 };
 
 use crate::clock::now;
@@ -17,12 +17,25 @@ use crate::clock::now;
 #[non_exhaustive]
 pub enum PolicySourceError {
     /// The file cannot be read, others may write it, it is not a policy, or the policy has expired.
+    #[error("`{}`", path.display())]
+    File {
+        /// The policy's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: PolicyFileError,
+    },
+    /// The policy is older than one that this process used before.
     #[error(transparent)]
-    File(#[from] PolicyFileError),
-    /// The policy is older than one that the host used before, or the newest policy seen cannot be
-    /// remembered.
-    #[error(transparent)]
-    State(#[from] PolicyStateError),
+    Older(PolicyStateError),
+    /// The policy is older than the newest one that the host remembers, or the newest policy seen
+    /// cannot be remembered.
+    #[error("`{}`", path.display())]
+    State {
+        /// The file that remembers the newest policy.
+        path: PathBuf,
+        /// What is wrong.
+        source: PolicyStateError,
+    },
     /// The clock is before 1970: it was never set, so no validity can be checked.
     #[error("the clock is not set")]
     Clock,
@@ -35,10 +48,22 @@ impl PolicySourceError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::File(error) => error.code(),
-            Self::State(error) => error.code(),
+            Self::File { source, .. } => source.code(),
+            Self::Older(error) | Self::State { source: error, .. } => error.code(),
             Self::Clock => "clock",
             Self::Host(_) => "policy-source",
+        }
+    }
+
+    /// Whether nothing was read that could say whom to trust: the system does not give the file, or
+    /// the host's own source failed. All else says that what is there must not be followed.
+    pub fn is_unread(&self) -> bool {
+        match self {
+            Self::File { source, .. } => {
+                matches!(source, PolicyFileError::Guard(GuardError::Io(_)))
+            }
+            Self::Host(_) => true,
+            _ => false,
         }
     }
 }
@@ -88,11 +113,18 @@ impl PolicyFile {
     pub fn read(&self) -> Result<TrustPolicy, PolicySourceError> {
         let now = now().ok_or(PolicySourceError::Clock)?;
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let policy = TrustPolicy::read(&self.path, &self.roots, now)?;
+        let policy = TrustPolicy::read(&self.path, &self.roots, now);
+        let policy = policy.map_err(|source| PolicySourceError::File {
+            path: self.path.clone(),
+            source,
+        })?;
         if let Some(state) = &self.state {
-            remember(state, &policy)?;
+            remember(state, &policy).map_err(|source| PolicySourceError::State {
+                path: state.clone(),
+                source,
+            })?;
         }
-        newest.follow(&policy)?;
+        newest.follow(&policy).map_err(PolicySourceError::Older)?;
         Ok(policy)
     }
 }
