@@ -58,7 +58,7 @@ pub fn engine(profile: EngineProfile, limits: &Limits) -> Result<HostEngine> {
 }
 
 /// Changes settings of an engine.
-type Change = Box<dyn FnOnce(&mut Config)>;
+type Change = Box<dyn FnOnce(&mut Config) + Send>;
 
 /// The settings of a [`HostEngine`].
 ///
@@ -97,7 +97,7 @@ impl HostEngineBuilder {
     /// Changes settings that artifacts do not depend on (stack sizes, the allocator), after all
     /// others are set. The engine refuses artifacts whose settings differ from its own, unless it
     /// is told not to compare versions (`Config::module_version`), which a host must not do.
-    pub fn configure(mut self, change: impl FnOnce(&mut Config) + 'static) -> Self {
+    pub fn configure(mut self, change: impl FnOnce(&mut Config) + Send + 'static) -> Self {
         self.changes.push(Box::new(change));
         self
     }

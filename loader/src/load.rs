@@ -7,6 +7,8 @@
 
 use std::fs::File;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -175,6 +177,18 @@ impl VerifiedFile {
         Ok(self.loaded(module, begin))
     }
 
+    /// Whether an engine can load it as a program of this kind.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fit(&self, engine: &HostEngine, kind: Kind) -> Result<(), LoadError> {
+        fit(&self.facts, engine, kind)
+    }
+
+    /// How long its verdict holds: from when until when, in seconds since 1970.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn holds(&self) -> Range<u64> {
+        self.facts.holds()
+    }
+
     /// What an engine, which began at `begin`, made of it.
     fn loaded<P>(self, program: P, begin: Instant) -> Loaded<P> {
         let mut report = self.report;
@@ -187,8 +201,7 @@ impl VerifiedFile {
 /// when the signatures, the digest and the image are good.
 fn refused(rejection: Rejection) -> LoadError {
     let mut checks = rejection.checks.iter();
-    let unexpected =
-        checks.any(|it| it.name == CheckName::Expected && it.status == Status::Failed);
+    let unexpected = checks.any(|it| it.name == CheckName::Expected && it.status == Status::Failed);
     match unexpected {
         true => LoadError::Unexpected(rejection.error),
         false => LoadError::Verify(rejection.error),

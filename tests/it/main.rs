@@ -44,6 +44,7 @@ mod conformance;
 mod core_modules;
 mod debug_files;
 mod deployment;
+mod deployment_sources;
 mod deployment_trust;
 mod diff;
 mod differential;

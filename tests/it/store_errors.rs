@@ -217,10 +217,10 @@ fn of_loads() {
     assert_eq!(error.code(), "kind");
 
     // An engine with other settings; it is asked again each time.
-    let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
+    let other = HostEngine::builder(EngineProfile::Default).configure(|config| {
         config.epoch_interruption(true);
     });
-    let other = other.unwrap();
+    let other = other.build().unwrap();
     for _ in 0..2 {
         let error = loaded(&host, &other, "hello");
         assert!(matches!(error, LoadError::Engine(_)), "{error:?}");

@@ -62,7 +62,8 @@ impl StoreHost {
     /// Why it is not admitted.
     pub fn add(&self, file: &[u8]) -> Result<Change, LoadError> {
         let path = self.sandbox.write("a.cwasm", file);
-        let added = self.store.add(path, &self.policy, &Expected::anything());
+        let added = self.store.add(&path, &self.policy, &Expected::anything());
+        let added = added.map_err(|error| LoadError::from_admission(error, path));
         Ok(added?.change)
     }
 

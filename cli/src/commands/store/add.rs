@@ -71,7 +71,7 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
                 new = made;
                 let add = move |path: &PathBuf| {
                     let added = store.add(path, &trust.policy, &trust.expected);
-                    added.map_err(LoadError::from)
+                    added.map_err(|error| LoadError::from_admission(error, path))
                 };
                 Box::new(paths.clone().map(add))
             }
@@ -127,7 +127,7 @@ fn opened(
                     .map(Ok)
                     .map_err(|error| not_made(&error));
             }
-            Err(error) => refused.push(error.into()),
+            Err(error) => refused.push(LoadError::from_admission(error, path)),
         }
     }
     Ok(Err(refused))

@@ -1,5 +1,6 @@
 //! `edgec store verify`: every image hashed, every artifact judged.
 
+use edgec_loader::LoadError;
 use edgec_loader::store::{Store, StoredArtifact};
 use serde::Serialize;
 
@@ -56,7 +57,10 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
             artifact.version,
             cell(&artifact.target)
         );
-        let error = error.map(|error| load_failure(&error.into()).or_about_safe(&subject));
+        let error = error.map(|error| {
+            let error = LoadError::from_admission(error, store.path());
+            load_failure(&error).or_about_safe(&subject)
+        });
         match &error {
             Some(failure) => reports.fail(failure),
             None if arguments.format == Format::Text => out!("{subject}: verified\n"),
