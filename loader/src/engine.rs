@@ -12,7 +12,8 @@ use edgec_verifier::{EngineProfile, EngineVersion, HostCpu, HostProfile};
 use wasmtime::{Collector, Config, Engine, Error, Result, WasmBacktraceDetails};
 
 use crate::engine_version::{running, tested};
-use crate::{Limits, LoadError};
+use crate::observer::Observed;
+use crate::{Limits, LoadError, Observer};
 
 /// The configuration that a host must use for artifacts of `profile`.
 fn config(profile: EngineProfile) -> Config {
@@ -46,6 +47,7 @@ pub struct HostEngine {
     version: EngineVersion,
     /// The version with which the host ran the tests of what reads images of the edge profile.
     readers_tested: Option<EngineVersion>,
+    observed: Observed,
 }
 
 /// An engine for artifacts of `profile`, on this machine. [`HostEngine::builder`] has more settings.
@@ -80,6 +82,7 @@ pub struct HostEngineBuilder {
     cpu: Option<HostCpu>,
     changes: Vec<Change>,
     readers_tested: Option<EngineVersion>,
+    observed: Observed,
 }
 
 impl HostEngineBuilder {
@@ -117,6 +120,12 @@ impl HostEngineBuilder {
         }
     }
 
+    /// Who is told of loads, refusals, verdicts and instances of this engine.
+    pub fn observer(self, observer: impl Observer + 'static) -> Self {
+        let observed = Observed::by(observer);
+        Self { observed, ..self }
+    }
+
     /// Makes the engine.
     ///
     /// # Errors
@@ -144,6 +153,7 @@ impl HostEngineBuilder {
             host: Arc::new(host),
             version,
             readers_tested: self.readers_tested,
+            observed: self.observed,
         })
     }
 }
@@ -167,6 +177,7 @@ impl HostEngine {
             cpu: None,
             changes: Vec::new(),
             readers_tested: None,
+            observed: Observed::default(),
         }
     }
 
@@ -197,6 +208,10 @@ impl HostEngine {
     /// Whether images of the engine's profile were tested with its version.
     pub(crate) fn tested(&self) -> Result<(), LoadError> {
         tested(self.profile, self.version, self.readers_tested)
+    }
+
+    pub(crate) fn observed(&self) -> &Observed {
+        &self.observed
     }
 
     /// The profile that artifacts must have.

@@ -71,6 +71,7 @@
 //! | artifacts from a store or a registry of the host's own | `store::ArtifactSource`, [`VerifiedFile::from_bytes`] |
 //! | memory that is set up once for many instances | [`Limits::Pooled`], [`PoolPlan`] |
 //! | an engine with settings of the host's own, or of a later patch | [`HostEngine::builder`] |
+//! | logs and metrics of loads, refusals, verdicts and instances | [`Observer`], [`Event`] |
 //! | why an artifact was refused | [`LoadError`], [`error_chain`] |
 //!
 //! Stores and deployments need Linux. `docs/hosting.md` has two whole hosts to copy.
@@ -85,6 +86,7 @@
 //!
 //! - `async`: loads and refreshes that run on Tokio's threads for blocking work (`load_async`,
 //!   `Deployment::refresh_async`). Calls into programs are asynchronous without it.
+//! - `tracing`: an [`Observer`] that writes events with the crate `tracing` (`trace`).
 //!
 //! `unsafe` is allowed in the modules that hand verified code to the engine or state that bytes
 //! stay as they are, and nowhere else.
@@ -95,6 +97,8 @@
 mod asynchronous;
 mod best;
 mod clock;
+#[cfg(target_os = "linux")]
+mod distrust;
 mod engine;
 mod engine_version;
 mod error;
@@ -104,6 +108,7 @@ mod loaded;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
 mod mapped;
+mod observer;
 #[cfg(target_os = "linux")]
 mod policy_source;
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
@@ -120,6 +125,8 @@ pub mod store;
 #[cfg(feature = "async")]
 pub use asynchronous::{load_async, load_module_async};
 pub use best::best_of;
+#[cfg(target_os = "linux")]
+pub use distrust::{Distrust, Distrusted};
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, ENGINE_VERSION,
     EngineProfile, EngineVersion, Expected, GuardError, HostCpu, HostProfile, HostProfileError,
@@ -135,6 +142,9 @@ pub use load::{VerifiedFile, load, load_module};
 pub use loaded::{
     LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre,
 };
+#[cfg(feature = "tracing")]
+pub use observer::trace;
+pub use observer::{Event, Observer};
 #[cfg(target_os = "linux")]
 pub use policy_source::{PolicyFile, PolicySource, PolicySourceError};
 /// The engine: the patch of version 48 that the host links.

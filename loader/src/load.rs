@@ -38,7 +38,9 @@ pub fn load(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedComponent, LoadError> {
-    VerifiedFile::open(path, policy, expected)?.component(engine)
+    let file = VerifiedFile::open(path, policy, expected);
+    let file = engine.observed().refusal(|| wanted(expected), file)?;
+    file.component(engine)
 }
 
 /// Verifies an artifact that holds a core module, and loads it.
@@ -52,7 +54,9 @@ pub fn load_module(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedModule, LoadError> {
-    VerifiedFile::open(path, policy, expected)?.module(engine)
+    let file = VerifiedFile::open(path, policy, expected);
+    let file = engine.observed().refusal(|| wanted(expected), file)?;
+    file.module(engine)
 }
 
 #[cfg(target_os = "linux")]
@@ -155,12 +159,15 @@ impl VerifiedFile {
     ///
     /// As [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
-        fit(&self.facts, engine, Kind::Component)?;
         let begin = Instant::now();
-        let component = mapped::component(&self.bytes, engine, &self.facts);
-        let component = component.map_err(LoadError::Engine)?;
-        declared(&self.facts, || component_imports(engine, &component))?;
-        Ok(self.loaded(component, begin))
+        let component = fit(&self.facts, engine, Kind::Component).and_then(|()| {
+            let component = mapped::component(&self.bytes, engine, &self.facts);
+            let component = component.map_err(LoadError::Engine)?;
+            declared(&self.facts, || component_imports(engine, &component))?;
+            Ok(component)
+        });
+        let component = engine.observed().refusal(|| self.name(), component)?;
+        Ok(self.loaded(component, begin, engine))
     }
 
     /// Loads the core module in it.
@@ -169,12 +176,19 @@ impl VerifiedFile {
     ///
     /// As [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
-        fit(&self.facts, engine, Kind::Module)?;
         let begin = Instant::now();
-        let module = mapped::module(&self.bytes, engine, &self.facts);
-        let module = module.map_err(LoadError::Engine)?;
-        declared(&self.facts, || module_imports(&module))?;
-        Ok(self.loaded(module, begin))
+        let module = fit(&self.facts, engine, Kind::Module).and_then(|()| {
+            let module = mapped::module(&self.bytes, engine, &self.facts);
+            let module = module.map_err(LoadError::Engine)?;
+            declared(&self.facts, || module_imports(&module))?;
+            Ok(module)
+        });
+        let module = engine.observed().refusal(|| self.name(), module)?;
+        Ok(self.loaded(module, begin, engine))
+    }
+
+    fn name(&self) -> String {
+        self.manifest().name.clone()
     }
 
     /// Whether an engine can load it as a program of this kind.
@@ -190,10 +204,10 @@ impl VerifiedFile {
     }
 
     /// What an engine, which began at `begin`, made of it.
-    fn loaded<P>(self, program: P, begin: Instant) -> Loaded<P> {
+    fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
         let mut report = self.report;
         report.times.engine = begin.elapsed();
-        Loaded::new(program, self.facts, report)
+        Loaded::new(program, self.facts, report, None, engine)
     }
 }
 
@@ -205,6 +219,15 @@ fn refused(rejection: Rejection) -> LoadError {
     match unexpected {
         true => LoadError::Unexpected(rejection.error),
         false => LoadError::Verify(rejection.error),
+    }
+}
+
+/// What a host expects, for messages and observers.
+pub(crate) fn wanted(expected: &Expected) -> String {
+    let application = expected.wanted_application().unwrap_or("any application");
+    match expected.wanted_channel() {
+        Some(channel) => format!("`{application}` of channel `{channel}`"),
+        None => format!("`{application}`"),
     }
 }
 

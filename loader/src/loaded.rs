@@ -5,16 +5,17 @@ use std::ops::Deref;
 #[cfg(target_os = "linux")]
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgec_verifier::{
     AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, TrustPolicy, Verdict, VerityDigest,
     import_text,
 };
-use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Engine, Module};
+use wasmtime::component::{self, Component, InstancePre, Linker};
+use wasmtime::{AsContextMut, Engine, Module};
 
-use crate::{HostEngine, LoadError};
+use crate::observer::Observed;
+use crate::{Event, HostEngine, LoadError};
 
 /// How a program was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,7 @@ pub struct Loaded<P> {
     report: LoadReport,
     /// Locked for as long as the file is in use, so that no collection takes it.
     in_use: Option<Arc<File>>,
+    observed: Observed,
 }
 
 /// A verified component in an engine.
@@ -66,22 +68,23 @@ pub type LoadedPre<T> = Loaded<InstancePre<T>>;
 pub type LoadedModulePre<T> = Loaded<wasmtime::InstancePre<T>>;
 
 impl<P> Loaded<P> {
-    pub(crate) fn new(program: P, facts: Arc<Facts>, report: LoadReport) -> Self {
+    /// A program that was just loaded; `file` is its file in a store.
+    pub(crate) fn new(
+        program: P,
+        facts: Arc<Facts>,
+        report: LoadReport,
+        file: Option<File>,
+        engine: &HostEngine,
+    ) -> Self {
+        let observed = engine.observed().clone();
+        let manifest = facts.manifest();
+        observed.tell(&Event::Loaded { manifest, report });
         Self {
             program,
             facts,
             report,
-            in_use: None,
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    pub(crate) fn stored(program: P, facts: Arc<Facts>, report: LoadReport, file: File) -> Self {
-        Self {
-            program,
-            facts,
-            report,
-            in_use: Some(Arc::new(file)),
+            in_use: file.map(Arc::new),
+            observed,
         }
     }
 
@@ -130,7 +133,19 @@ impl<P> Loaded<P> {
             facts: self.facts,
             report: self.report,
             in_use: self.in_use,
+            observed: self.observed,
         })
+    }
+
+    /// Tells the engine's [`Observer`](crate::Observer) of an instance that the host made from a
+    /// form of its own ([`Self::try_map`]), or failed to make. `begin` is when it began. Instances
+    /// of a [`LoadedPre`] or [`LoadedModulePre`] are told of without this.
+    pub fn tell_instantiated<I>(&self, begin: Instant, instance: &wasmtime::Result<I>) {
+        self.observed.tell(&Event::Instantiated {
+            manifest: self.manifest(),
+            took: begin.elapsed(),
+            error: instance.as_ref().err(),
+        });
     }
 
     /// The signatures that counted, each key once.
@@ -164,6 +179,7 @@ impl LoadedComponent {
             facts: Arc::clone(&self.facts),
             report: self.report,
             in_use: self.in_use.clone(),
+            observed: self.observed.clone(),
         })
     }
 }
@@ -184,7 +200,72 @@ impl LoadedModule {
             facts: Arc::clone(&self.facts),
             report: self.report,
             in_use: self.in_use.clone(),
+            observed: self.observed.clone(),
         })
+    }
+}
+
+impl<T: 'static> LoadedPre<T> {
+    /// As Wasmtime's `InstancePre::instantiate`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub fn instantiate(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<component::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate(store);
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
+    /// As Wasmtime's `InstancePre::instantiate_async`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub async fn instantiate_async(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<component::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate_async(store).await;
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+}
+
+impl<T: 'static> LoadedModulePre<T> {
+    /// As Wasmtime's `InstancePre::instantiate`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub fn instantiate(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<wasmtime::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate(store);
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
+    /// As Wasmtime's `InstancePre::instantiate_async`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub async fn instantiate_async(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<wasmtime::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate_async(store).await;
+        self.tell_instantiated(begin, &instance);
+        instance
     }
 }
 

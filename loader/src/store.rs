@@ -32,6 +32,7 @@ pub use edgec_store::{
     Verification,
 };
 
+pub use crate::distrust::{Distrust, Distrusted};
 pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError};
 
 pub use self::deployment::Deployment;
@@ -39,5 +40,4 @@ pub use self::loading::LoadFromStore;
 pub use self::preparation::Preparation;
 pub use self::refreshed::{RefreshError, Refreshed};
 pub use self::source::{ArtifactSource, Candidate, SourceFailure};
-pub use self::trust::{Distrust, Distrusted};
 pub use self::versions::Versions;

@@ -74,6 +74,7 @@ mod loader;
 mod machine;
 mod machine_stack;
 mod manifest_room;
+mod observer;
 mod optimizer;
 mod optimizer_regressions;
 mod optimizer_version;

@@ -14,10 +14,11 @@ use wasmtime::component::{InstancePre, Linker};
 use super::at_work::AtWork;
 use super::preparation::Preparation;
 use super::refreshed::{RefreshError, Refreshed};
-use super::trust::{Distrust, Distrusted, Trust, Trusted};
+use super::trust::{Trust, Trusted};
 use super::versions::Versions;
+use crate::distrust::{Distrust, Distrusted};
 use crate::policy_source::{Followed, PolicySource, PolicySourceError};
-use crate::{HostEngine, LoadError, Loaded};
+use crate::{Event, HostEngine, LoadError, Loaded};
 
 /// How old the last reading of the policy may be, unless a host says otherwise.
 const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -173,6 +174,7 @@ impl<P> Deployment<P> {
             (current.clone(), Arc::clone(trusted))
         };
         let trust = self.judged(&at_work, lapsed.followed.clone(), None);
+        self.tell(&at_work, &trust);
         {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             // A refresh may have judged meanwhile, by a newer policy.
@@ -267,6 +269,7 @@ impl<P> Deployment<P> {
         };
         self.set(trust.clone());
         std::mem::forget(undecided);
+        self.tell(&at_work, &trust);
         let followed = followed?;
         at_work.trust = trust;
         Ok((at_work, followed))
@@ -344,6 +347,14 @@ impl<P> Deployment<P> {
                 None => Trust::distrusted(Distrust::Unjudged(reason)),
             },
         }
+    }
+
+    /// Tells the engine's observer of a verdict.
+    fn tell(&self, at_work: &AtWork<P>, trust: &Trust) {
+        self.engine.observed().tell(&Event::Judged {
+            manifest: at_work.loaded.manifest(),
+            distrusted: trust.distrust(),
+        });
     }
 
     fn at_work(&self) -> AtWork<P> {

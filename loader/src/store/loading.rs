@@ -50,7 +50,7 @@ impl LoadFromStore for Store {
         application: impl Into<Application>,
         policy: &TrustPolicy,
     ) -> Result<LoadedComponent, LoadError> {
-        let (_, image) = opened(self, engine, &application.into(), policy, Kind::Component)?;
+        let image = observed(self, engine, &application.into(), policy, Kind::Component)?;
         image.component(engine)
     }
 
@@ -60,9 +60,24 @@ impl LoadFromStore for Store {
         application: impl Into<Application>,
         policy: &TrustPolicy,
     ) -> Result<LoadedModule, LoadError> {
-        let (_, image) = opened(self, engine, &application.into(), policy, Kind::Module)?;
+        let image = observed(self, engine, &application.into(), policy, Kind::Module)?;
         image.module(engine)
     }
+}
+
+/// As [`opened`]; the engine's observer is told of an error.
+fn observed(
+    store: &Store,
+    engine: &HostEngine,
+    application: &Application,
+    policy: &TrustPolicy,
+    wanted: Kind,
+) -> Result<StoredImage, LoadError> {
+    let opened = opened(store, engine, application, policy, wanted);
+    let opened = engine
+        .observed()
+        .refusal(|| application.to_string(), opened);
+    opened.map(|(_, image)| image)
 }
 
 /// An image of a store, open and known to be what the policy accepts, and of a kind that the engine
@@ -77,22 +92,32 @@ impl StoredImage {
     pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
-        let component = mapped::component(file, engine, facts).map_err(LoadError::Engine)?;
-        declared(facts, || component_imports(engine, &component))?;
-        Ok(self.loaded(component, begin))
+        let component = mapped::component(file, engine, facts).map_err(LoadError::Engine);
+        let component = component.and_then(|component| {
+            declared(facts, || component_imports(engine, &component))?;
+            Ok(component)
+        });
+        let name = || facts.manifest().name.clone();
+        let component = engine.observed().refusal(name, component)?;
+        Ok(self.loaded(component, begin, engine))
     }
 
     /// Loads the core module in it.
     pub(super) fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
         let OpenedImage { file, facts, .. } = &self.image;
         let begin = Instant::now();
-        let module = mapped::module(file, engine, facts).map_err(LoadError::Engine)?;
-        declared(facts, || module_imports(&module))?;
-        Ok(self.loaded(module, begin))
+        let module = mapped::module(file, engine, facts).map_err(LoadError::Engine);
+        let module = module.and_then(|module| {
+            declared(facts, || module_imports(&module))?;
+            Ok(module)
+        });
+        let name = || facts.manifest().name.clone();
+        let module = engine.observed().refusal(name, module)?;
+        Ok(self.loaded(module, begin, engine))
     }
 
     /// What an engine, which began at `begin`, made of it.
-    fn loaded<P>(self, program: P, begin: Instant) -> Loaded<P> {
+    fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
         let Self { image, mut times } = self;
         times.engine = begin.elapsed();
         let report = LoadReport {
@@ -101,7 +126,8 @@ impl StoredImage {
             image: image.image,
             times,
         };
-        Loaded::stored(program, image.facts, report, image.file.into_file())
+        let file = Some(image.file.into_file());
+        Loaded::new(program, image.facts, report, file, engine)
     }
 }
 

@@ -40,9 +40,13 @@ impl<P> Preparation<P> {
         change: impl Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
     ) -> Self {
         let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
-            let loaded = opened.component(engine)?.instantiate_pre(&linker);
-            let loaded = loaded.and_then(|loaded| loaded.try_map(&change));
-            loaded.map_err(LoadError::Link)
+            let loaded = opened.component(engine)?;
+            let name = || loaded.manifest().name.clone();
+            let prepared = loaded.instantiate_pre(&linker);
+            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
+            engine
+                .observed()
+                .refusal(name, prepared.map_err(LoadError::Link))
         };
         Self {
             kind: Kind::Component,
@@ -56,9 +60,13 @@ impl<P> Preparation<P> {
         change: impl Fn(wasmtime::InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
     ) -> Self {
         let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
-            let loaded = opened.module(engine)?.instantiate_pre(&linker);
-            let loaded = loaded.and_then(|loaded| loaded.try_map(&change));
-            loaded.map_err(LoadError::Link)
+            let loaded = opened.module(engine)?;
+            let name = || loaded.manifest().name.clone();
+            let prepared = loaded.instantiate_pre(&linker);
+            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
+            engine
+                .observed()
+                .refusal(name, prepared.map_err(LoadError::Link))
         };
         Self {
             kind: Kind::Module,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::trust::Distrusted;
 use crate::LoadError;
+use crate::distrust::Distrusted;
 use crate::policy_source::PolicySourceError;
 
 /// What came of a [`Deployment::refresh`](super::Deployment::refresh).

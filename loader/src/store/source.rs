@@ -9,6 +9,7 @@ use std::sync::Arc;
 use edgec_store::StoreError;
 use edgec_verifier::{Expected, Kind, TrustPolicy};
 
+use crate::load::wanted;
 use crate::{HostEngine, LoadError, LoadReport, VerifiedFile};
 
 /// Why a host's own source failed.
@@ -129,7 +130,7 @@ pub(super) fn ranked(
     if ranked.is_empty() {
         let named = |it: &Candidate| format!("{} ({})", it.target, it.profile);
         return Err(LoadError::Store(StoreError::NoFit {
-            what: name(expected),
+            what: wanted(expected),
             targets: all.iter().map(named).collect(),
         }));
     }
@@ -156,7 +157,7 @@ pub(super) fn opened(
         }
     }
     let unknown = || {
-        let what = name(expected);
+        let what = wanted(expected);
         LoadError::Store(StoreError::Unknown { what })
     };
     Err(unfit.unwrap_or_else(unknown))
@@ -188,13 +189,4 @@ fn read(
 ) -> Result<VerifiedFile, LoadError> {
     let bytes = source.read(candidate).map_err(LoadError::Source)?;
     VerifiedFile::from_bytes(&bytes, policy, expected)
-}
-
-/// What the host expects, for messages.
-pub(super) fn name(expected: &Expected) -> String {
-    let application = expected.wanted_application().unwrap_or("any application");
-    match expected.wanted_channel() {
-        Some(channel) => format!("`{application}` of channel `{channel}`"),
-        None => format!("`{application}`"),
-    }
 }

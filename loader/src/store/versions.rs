@@ -11,6 +11,7 @@ use edgec_verifier::{Expected, Kind, TrustPolicy};
 
 use super::loading::{self, StoredImage, candidates};
 use super::source::{self, ArtifactSource, Candidate};
+use crate::load::wanted;
 use crate::{HostEngine, LoadError, LoadReport, LoadedComponent, LoadedModule, VerifiedFile};
 
 /// Where the versions of one application come from.
@@ -98,16 +99,19 @@ impl Versions {
 
     /// The artifact that a load would try first.
     pub(super) fn best(&self, engine: &HostEngine) -> Result<Option<Place>, LoadError> {
-        match &self.0 {
+        let best = match &self.0 {
             Origin::Store(store, application) => {
-                let (entries, _) = candidates(store, engine, application)?;
-                Ok(entries.into_iter().next().map(Place::Entry))
+                let candidates = candidates(store, engine, application);
+                let best = candidates.map(|(entries, _)| entries.into_iter().next());
+                best.map(|best| best.map(Place::Entry))
+                    .map_err(LoadError::Store)
             }
             Origin::Source(source, expected) => {
-                let ranked = source::ranked(&**source, engine, expected)?;
-                Ok(ranked.into_iter().next().map(Place::Candidate))
+                let ranked = source::ranked(&**source, engine, expected);
+                ranked.map(|ranked| ranked.into_iter().next().map(Place::Candidate))
             }
-        }
+        };
+        engine.observed().refusal(|| self.to_string(), best)
     }
 
     /// The first artifact that this host can run, verified.
@@ -117,7 +121,7 @@ impl Versions {
         policy: &TrustPolicy,
         kind: Kind,
     ) -> Result<(Place, Opened), LoadError> {
-        match &self.0 {
+        let opened = match &self.0 {
             Origin::Store(store, application) => {
                 let opened = loading::opened(store, engine, application, policy, kind);
                 opened.map(|(entry, image)| (Place::Entry(entry), Opened::Stored(image)))
@@ -126,7 +130,8 @@ impl Versions {
                 let opened = source::opened(&**source, engine, expected, policy, kind);
                 opened.map(|(it, file)| (Place::Candidate(it), Opened::Copied(file)))
             }
-        }
+        };
+        engine.observed().refusal(|| self.to_string(), opened)
     }
 
     /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
@@ -193,7 +198,7 @@ impl fmt::Display for Versions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Origin::Store(_, application) => application.fmt(f),
-            Origin::Source(_, expected) => f.write_str(&source::name(expected)),
+            Origin::Source(_, expected) => f.write_str(&wanted(expected)),
         }
     }
 }
