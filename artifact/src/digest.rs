@@ -9,12 +9,14 @@ use sha2::{Digest as _, Sha256};
 /// Text that is not 64 lowercase hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 lowercase hexadecimal digits")]
+#[non_exhaustive]
 pub struct ParseDigestError;
 
 macro_rules! digest {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(clippy::exhaustive_structs, reason = "a digest is its bytes")]
         pub struct $name(pub [u8; 32]);
 
         impl fmt::Display for $name {

@@ -32,6 +32,7 @@ const MAX_ENGINE_LEN: usize = 1 << 16;
 
 /// What an image says about itself.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ElfImage {
     /// The CPU family, from `e_machine`.
     pub arch: Arch,
@@ -45,6 +46,7 @@ pub struct ElfImage {
 
 /// One section of an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Section {
     /// The name, for example `.text`.
     pub name: String,
@@ -58,6 +60,7 @@ pub struct Section {
 
 /// The head of `.wasmtime.engine`: which engine compiled it, and for which target.
 #[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EngineFacts {
     /// The engine's version as it writes it: the major version only.
     pub major: String,

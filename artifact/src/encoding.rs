@@ -20,6 +20,7 @@ const SSH_PREFIXES: [&str; 3] = ["ssh-", "ecdsa-", "sk-"];
 
 /// How a public key is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyEncoding {
     /// SubjectPublicKeyInfo, PEM (`BEGIN PUBLIC KEY`).
     Pem,
@@ -27,6 +28,17 @@ pub enum KeyEncoding {
     Raw,
     /// `ssh-ed25519 BASE64 [COMMENT]`, as in OpenSSH's `.pub` files.
     OpenSsh,
+}
+
+impl KeyEncoding {
+    /// The encoding's name in messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pem => "PEM",
+            Self::Raw => "raw base64",
+            Self::OpenSsh => "OpenSSH",
+        }
+    }
 }
 
 impl PublicKey {

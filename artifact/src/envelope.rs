@@ -91,6 +91,7 @@ pub enum EnvelopeError {
 /// A signature that is not the signer's, or not over this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the signature is not by key {key_id} over this payload")]
+#[non_exhaustive]
 pub struct BadSignature {
     /// The key that was said to have signed.
     pub key_id: KeyId,

@@ -23,6 +23,10 @@ pub const MAX_EXPORT_LIST_LEN: u64 = 1 << 17;
 /// The exports of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a promise: the format has these two forms, and readers refuse any other"
+)]
 pub enum Exports {
     /// Every name; written sorted, each once.
     Listed(Vec<String>),
@@ -33,6 +37,7 @@ pub enum Exports {
 /// What a manifest states about a list that is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct ExportSum {
     /// How many names there are.
     pub count: u64,

@@ -36,6 +36,10 @@ pub struct Extensions(BTreeMap<String, ExtensionValue>);
 /// What an extension says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a promise: the format has these values, and readers refuse any other"
+)]
 pub enum ExtensionValue {
     /// `true` or `false`.
     Boolean(bool),
@@ -57,7 +61,7 @@ pub enum ExtensionError {
     #[error("the extensions are empty")]
     Empty,
     /// A name is invalid. It begins with a domain of those who define the extension.
-    #[error("an extension's name: {0}")]
+    #[error("an extension's name")]
     Name(#[from] NameError),
     /// An integer that some readers of JSON would round.
     #[error("the integer {found} in an extension is above {MAX_NUMBER}")]
@@ -77,6 +81,16 @@ pub enum ExtensionError {
         /// The length of their JSON in bytes.
         len: u64,
     },
+}
+
+impl ExtensionError {
+    /// The error and its cause, for an error that has room for one text.
+    fn with_cause(&self) -> String {
+        match self {
+            Self::Name(cause) => format!("{self}: {cause}"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 impl Extensions {
@@ -113,7 +127,9 @@ impl Extensions {
 impl<'de> Deserialize<'de> for Extensions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match ExtensionValue::deserialize(deserializer)? {
-            ExtensionValue::Object(values) => Self::new(values).map_err(D::Error::custom),
+            ExtensionValue::Object(values) => {
+                Self::new(values).map_err(|error| D::Error::custom(error.with_cause()))
+            }
             _ => Err(D::Error::custom("extensions are an object")),
         }
     }

@@ -9,7 +9,12 @@
 //! may [`Statement::decode`] parse the payload.
 
 #![forbid(unsafe_code)]
-#![warn(clippy::indexing_slicing)]
+#![warn(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::indexing_slicing,
+    unnameable_types
+)]
 
 mod canonical;
 pub mod digest;
@@ -24,11 +29,13 @@ mod manifest;
 mod name;
 mod pem;
 mod statement;
+mod time;
 mod unseen;
 pub mod verity;
 
 pub use canonical::JsonError;
-pub use digest::{Sha256Digest, VerityDigest};
+pub use digest::{ParseDigestError, Sha256Digest, VerityDigest};
+pub use edgec_targets::Arch;
 pub use encoding::KeyEncoding;
 pub use envelope::{BadSignature, Envelope, EnvelopeError, PAYLOAD_TYPE, Signature, pae};
 pub use exports::{ExportSum, Exports, MAX_EXPORT_LIST_LEN, export_list};
@@ -47,4 +54,5 @@ pub use manifest::{
 pub use name::{NameError, check_name};
 pub use pem::{PemError, tidy_pem};
 pub use statement::{PREDICATE_TYPE, Statement, StatementError};
+pub use time::UnixTime;
 pub use unseen::{BLANK, is_unseen};

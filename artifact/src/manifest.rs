@@ -3,11 +3,13 @@
 //! `docs/format.md` describes each field. The manifest is the predicate of an in-toto
 //! Statement; its JSON has one spelling, with the fields in the order below.
 
+mod making;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Exports, Extensions, Sha256Digest, VerityDigest};
+use crate::{Exports, Extensions, Sha256Digest, UnixTime, VerityDigest};
 
 /// The highest version of an application or a policy: the largest integer that every reader
 /// of JSON keeps exactly (RFC 7493, section 2.2).
@@ -16,6 +18,7 @@ pub const MAX_VERSION: u64 = (1 << 53) - 1;
 /// Everything that is signed about one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Manifest {
     /// The application's name, which a host asks for.
     pub name: String,
@@ -56,6 +59,10 @@ pub struct Manifest {
 /// What an image holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a promise: WebAssembly has these two kinds of programs, and a host must serve each"
+)]
 pub enum Kind {
     /// A component (component model).
     Component,
@@ -76,6 +83,7 @@ impl Kind {
 /// The image's length and digests.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Image {
     /// Length in bytes.
     pub length: u64,
@@ -88,6 +96,7 @@ pub struct Image {
 /// What the image was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Source {
     /// The input as it was read.
     pub input: Bytes,
@@ -98,6 +107,7 @@ pub struct Source {
 /// A byte string that the artifact does not contain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Bytes {
     /// Length in bytes.
     pub length: u64,
@@ -118,6 +128,7 @@ impl Bytes {
 /// The CPUs that an image is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct TargetCpu {
     /// The target's name in edgec's registry.
     pub id: String,
@@ -139,6 +150,7 @@ impl TargetCpu {
 /// The engine that made the image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Engine {
     /// `wasmtime`.
     pub name: String,
@@ -162,6 +174,7 @@ impl Engine {
 /// The program's imports from a host and exports to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Capabilities {
     /// Imports: interfaces with versions, or `module::name` of a core module, as
     /// [`edgec_targets::import_text`] writes it. Sorted, and always all of them, since policies
@@ -174,6 +187,7 @@ pub struct Capabilities {
 /// What one instance needs: a host's pool must allow at least this.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Resources {
     /// Core instances made from the core modules inside. The engine adds one for each
     /// adapter between two components that call each other.
@@ -190,6 +204,7 @@ pub struct Resources {
 /// A minimum and, where the program states one, a maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct LimitRange {
     /// At instantiation.
     pub minimum: u64,
@@ -198,19 +213,20 @@ pub struct LimitRange {
     pub maximum: Option<u64>,
 }
 
-/// When an artifact was issued and may be used, in seconds since 1970-01-01T00:00:00Z.
+/// When an artifact was issued and may be used. It states nothing by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Validity {
     /// When it was issued.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub issued: Option<u64>,
+    pub issued: Option<UnixTime>,
     /// The first second at which it may be used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub not_before: Option<u64>,
+    pub not_before: Option<UnixTime>,
     /// The first second at which it may no longer be used.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub expires: Option<u64>,
+    pub expires: Option<UnixTime>,
 }
 
 impl Validity {
@@ -223,6 +239,7 @@ impl Validity {
 /// How to make the same image again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Builder {
     /// edgec's version.
     pub edgec: String,
@@ -233,6 +250,7 @@ pub struct Builder {
 /// One stage of the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct Stage {
     /// The stage: `parse`, `adapt`, `optimize` or `precompile`.
     pub name: String,

@@ -18,6 +18,7 @@ const MAX_NAME: usize = 128;
      no white space but single spaces, no character that shows nothing, all in Unicode's Normalization \
      Form C"
 )]
+#[non_exhaustive]
 pub struct NameError {
     /// The text.
     pub name: String,

@@ -18,6 +18,10 @@ const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
 /// A statement that carries a manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "a promise: all that a statement says follows from its manifest"
+)]
 pub struct Statement {
     /// The manifest.
     pub manifest: Manifest,
@@ -166,7 +170,7 @@ mod tests {
     use super::*;
     use crate::{
         Builder, Bytes, Capabilities, Engine, ExtensionValue, Extensions, Image, Kind, Resources,
-        Source, TargetCpu, Validity,
+        Source, TargetCpu, UnixTime, Validity,
     };
     use std::collections::BTreeMap;
 
@@ -208,7 +212,7 @@ mod tests {
                 resources: Resources::default(),
                 wasm_features: vec![],
                 validity: Validity {
-                    issued: Some(1),
+                    issued: Some(UnixTime::from_seconds(1)),
                     ..Validity::default()
                 }
                 .into_stated(),

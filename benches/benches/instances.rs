@@ -49,7 +49,8 @@ fn edge(sandbox: &Sandbox, guest: &Guest) -> (HostEngine, LoadedComponent) {
     let store = Store::create(sandbox.path().join("store")).unwrap();
     let artifact = sandbox.path().join("guest.cwasm");
     store.add(artifact, &policy, &Expected::anything()).unwrap();
-    let plan = PoolPlan::fitting(INSTANCES, 4 << 30, &store.manifests().unwrap().0).unwrap();
+    let plan =
+        PoolPlan::fitting(INSTANCES, 4 << 30, &store.manifests().unwrap().manifests).unwrap();
     let engine = edgec_loader::engine(EngineProfile::Edge, &Limits::Pooled(plan)).unwrap();
     let loaded = store.load(&engine, "guest", &policy).unwrap();
     (engine, loaded)

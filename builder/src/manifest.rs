@@ -66,13 +66,12 @@ impl<'a> Manifests<'a> {
             of: self,
             kind: stages::kind::stated(image.kind()),
             target: target(image.target()),
-            engine: Engine {
-                name: "wasmtime".to_owned(),
-                version: ENGINE_VERSION.to_owned(),
-                profile: image.profile().name().to_owned(),
-                tunables: stages::settings(image.tunables().iter().cloned()),
-                compatibility_hash: Sha256Digest(image.compatibility_hash()),
-            },
+            engine: Engine::wasmtime(
+                ENGINE_VERSION,
+                image.profile().name(),
+                stages::settings(image.tunables().iter().cloned()),
+                Sha256Digest(image.compatibility_hash()),
+            ),
         }
     }
 }
@@ -88,59 +87,43 @@ impl WithoutImage<'_> {
             optimized,
         } = self.of;
         let interface = prepared.interface.clone();
-        Manifest {
-            name: (*name).to_owned(),
-            version: release.version,
-            display_version: release.display_version.clone(),
-            channel: release.channel.clone(),
-            kind: self.kind,
+        let imports = interface.imports.into_iter().collect();
+        let mut manifest = Manifest::new(
+            *name,
+            release.version,
+            self.kind,
             image,
-            source: Source {
-                input: prepared.input.clone(),
-                optimized: optimized.clone(),
-            },
-            target: self.target,
-            engine: self.engine,
-            capabilities: Capabilities {
-                imports: interface.imports.into_iter().collect(),
-                exports: Exports::of(interface.exports),
-            },
-            resources: resources(&prepared.resources),
-            wasm_features: prepared.optimized.component.feature_names(),
-            validity: release.validity.into_stated(),
-            builder: Builder {
-                edgec: env!("CARGO_PKG_VERSION").to_owned(),
-                stages: stages::written(recipe, prepared),
-            },
-            extensions: release.extensions.clone(),
-        }
+            Source::new(prepared.input.clone(), optimized.clone()),
+            self.target,
+            self.engine,
+            Capabilities::new(imports, Exports::of(interface.exports)),
+            Builder::new(env!("CARGO_PKG_VERSION"), stages::written(recipe, prepared)),
+        );
+        manifest.display_version = release.display_version.clone();
+        manifest.channel = release.channel.clone();
+        manifest.resources = resources(&prepared.resources);
+        manifest.wasm_features = prepared.optimized.component.feature_names();
+        manifest.validity = release.validity.into_stated();
+        manifest.extensions = release.extensions.clone();
+        manifest
     }
 }
 
 fn target(target: &Target) -> TargetCpu {
     let mut cpu_features: Vec<String> = target.features.iter().map(|f| f.name.to_owned()).collect();
     cpu_features.sort();
-    TargetCpu {
-        id: target.id.to_owned(),
-        triple: target.triple().to_owned(),
-        level: target.level.to_owned(),
-        cpu_features,
-    }
+    TargetCpu::new(target.id, target.triple(), target.level, cpu_features)
 }
 
 /// What an instance needs, as a manifest has it.
 pub(crate) fn resources(needs: &edgec_compiler::Resources) -> Resources {
     let ranges = |limits: &[edgec_compiler::Limits]| {
-        let range = |limits: &edgec_compiler::Limits| LimitRange {
-            minimum: limits.minimum,
-            maximum: limits.maximum,
-        };
+        let range =
+            |limits: &edgec_compiler::Limits| LimitRange::new(limits.minimum, limits.maximum);
         limits.iter().map(range).collect()
     };
-    Resources {
-        core_instances: needs.core_instances,
-        memories: ranges(&needs.memories),
-        tables: ranges(&needs.tables),
-        complete: needs.complete,
-    }
+    let (memories, tables) = (ranges(&needs.memories), ranges(&needs.tables));
+    let mut resources = Resources::new(needs.core_instances, memories, tables);
+    resources.complete = needs.complete;
+    resources
 }

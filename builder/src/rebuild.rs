@@ -4,7 +4,7 @@
 //! capabilities, needs and stages. What a publisher says of a release (name, version, channel,
 //! validity, extensions) is taken as it is stated.
 
-use edgec_artifact::{Bytes, Image, Kind, Manifest, Sha256Digest, verity};
+use edgec_artifact::{Bytes, Image, Kind, Manifest};
 use edgec_compiler::Image as Elf;
 use edgec_compiler::{DebugInfo, KindChoice, Level};
 use edgec_targets::Target;
@@ -91,11 +91,7 @@ impl<'a> Rebuild<'a> {
             extensions: manifest.extensions.clone(),
         };
         let manifests = Manifests::new(&release, &manifest.name, &self.recipe, &prepared);
-        let rebuilt = manifests.of(&made).with(Image {
-            length: made.bytes().len() as u64,
-            sha256: Sha256Digest::of(made.bytes()),
-            fsverity: verity::digest(made.bytes()),
-        });
+        let rebuilt = manifests.of(&made).with(Image::of(made.bytes()));
         let Differences { named, more } = difference::of_manifests(manifest, &rebuilt);
         let mut found = named;
         if more > 0 {

@@ -88,12 +88,7 @@ fn of_tool(
     version: &str,
     settings: impl IntoIterator<Item = (&'static str, String)>,
 ) -> Stage {
-    Stage {
-        name: name.to_owned(),
-        tool: tool.to_owned(),
-        version: version.to_owned(),
-        settings: self::settings(settings),
-    }
+    Stage::new(name, tool, version, self::settings(settings))
 }
 
 /// Settings as a manifest has them.

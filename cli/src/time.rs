@@ -1,14 +1,16 @@
 //! Points in time: from the command line, into the manifest, and back to a reader.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
+
+use edgec_verifier::{Clock as _, SystemClock, UnixTime};
 
 use crate::failure::Failure;
 
-/// Reads a point in time; the result is in seconds since 1970.
+/// Reads a point in time.
 ///
 /// It is a time by RFC 3339, in UTC or with an offset; a date, which means its first second in UTC;
 /// or a number of seconds since 1970.
-fn parse(text: &str) -> Result<u64, String> {
+fn parse(text: &str) -> Result<UnixTime, String> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if is_number {
         return checked(text.parse().unwrap_or(u64::MAX));
@@ -19,16 +21,16 @@ fn parse(text: &str) -> Result<u64, String> {
             .to_owned()
     })?;
     match u64::try_from(seconds) {
-        Ok(seconds) if seconds <= LAST => Ok(seconds),
+        Ok(seconds) if seconds <= LAST.seconds() => Ok(UnixTime::from_seconds(seconds)),
         Ok(_) => Err(TOO_LATE.to_owned()),
         Err(_) => Err("that lies before 1970".to_owned()),
     }
 }
 
 /// A number of seconds since 1970. Milliseconds, as JavaScript counts, would lie in the far future.
-pub(crate) fn checked(seconds: u64) -> Result<u64, String> {
-    match seconds <= LAST {
-        true => Ok(seconds),
+pub(crate) fn checked(seconds: u64) -> Result<UnixTime, String> {
+    match seconds <= LAST.seconds() {
+        true => Ok(UnixTime::from_seconds(seconds)),
         false => Err(format!("{TOO_LATE}: write seconds, not milliseconds")),
     }
 }
@@ -69,19 +71,19 @@ fn split_offset(text: &str) -> Option<(&str, i64)> {
 
 /// As [`parse`], for clap: a small number is more likely a year, or a date without its dashes, than
 /// a time in the 1970s.
-pub(crate) fn parse_date(text: &str) -> Result<u64, String> {
-    const YEARS: u64 = 100_000_000;
+pub(crate) fn parse_date(text: &str) -> Result<UnixTime, String> {
+    const YEARS: UnixTime = UnixTime::from_seconds(100_000_000);
     match parse(text)? {
-        seconds if seconds < YEARS => {
+        time if time < YEARS => {
             Err("that lies before 1973: write a date such as 2030-01-31".to_owned())
         }
-        seconds => Ok(seconds),
+        time => Ok(time),
     }
 }
 
 /// As [`parse_date`], or `+` and a duration from now, such as `+90d`: the limits of an artifact's
 /// validity.
-pub(crate) fn parse_limit(text: &str) -> Result<u64, String> {
+pub(crate) fn parse_limit(text: &str) -> Result<UnixTime, String> {
     let Some(duration) = text.strip_prefix('+') else {
         return parse_date(text).map_err(|error| match (parse_duration(text), years(text)) {
             (Ok(_), _) => format!("a duration from now begins with `+`: write +{text}"),
@@ -90,13 +92,13 @@ pub(crate) fn parse_limit(text: &str) -> Result<u64, String> {
         });
     };
     let after = parse_duration(duration)?;
-    let now = now().map_err(|_| "the clock is not set".to_owned())?;
+    let now = SystemClock.now().map_err(|error| error.to_string())?;
     let sum = now.checked_add(after).filter(|sum| *sum <= LAST);
     sum.ok_or_else(|| TOO_LATE.to_owned())
 }
 
 /// The last second of the year 9999, which RFC 3339 can write.
-const LAST: u64 = 253_402_300_799;
+const LAST: UnixTime = UnixTime::from_seconds(253_402_300_799);
 const TOO_LATE: &str = "that lies behind the year 9999";
 
 /// What to write instead of a number of years.
@@ -109,8 +111,8 @@ fn years(text: &str) -> Option<String> {
     Some(format!("years differ in length: write +{days}d"))
 }
 
-/// The seconds of one or several numbers with units, such as `1d12h`.
-fn parse_duration(text: &str) -> Result<u64, String> {
+/// One or several numbers with units, such as `1d12h`.
+fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || {
         years(text).unwrap_or_else(|| {
             "not a duration like +90d, +12h or +1d12h: units are w, d, h, m (minutes), s".to_owned()
@@ -139,19 +141,14 @@ fn parse_duration(text: &str) -> Result<u64, String> {
     }
     match seconds {
         0 => Err(wrong()),
-        seconds => Ok(seconds),
+        seconds => Ok(Duration::from_secs(seconds)),
     }
 }
 
-/// RFC 3339 in UTC.
-pub(crate) use edgec_verifier::moment as show;
-
-/// Now, in seconds since 1970.
-pub(crate) fn now() -> Result<u64, Failure> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since
-        .map(|since| since.as_secs())
-        .map_err(|error| Failure::environment("clock", &error))
+/// The time by the clock of this machine.
+pub(crate) fn now() -> Result<UnixTime, Failure> {
+    let now = SystemClock.now();
+    now.map_err(|error| Failure::environment("clock", &error))
 }
 
 #[cfg(test)]
@@ -171,10 +168,10 @@ mod tests {
             ("2030-01-01T02:00:00+02:00", 1_893_456_000),
             ("2029-12-31T18:30:00-05:30", 1_893_456_000),
             ("1970-01-01T01:00:00+01:00", 0),
-            ("9999-12-31T23:59:59Z", LAST),
-            ("253402300799", LAST),
+            ("9999-12-31T23:59:59Z", LAST.seconds()),
+            ("253402300799", LAST.seconds()),
         ] {
-            assert_eq!(parse(text), Ok(seconds), "{text}");
+            assert_eq!(parse(text), Ok(UnixTime::from_seconds(seconds)), "{text}");
         }
         for text in [
             "",
@@ -217,7 +214,11 @@ mod tests {
             ("2w", 1_209_600),
             ("5m30s", 330),
         ] {
-            assert_eq!(parse_duration(text), Ok(seconds), "{text}");
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
         }
         for text in [
             "",
@@ -249,8 +250,8 @@ mod tests {
             let error = parse_limit(text).unwrap_err();
             assert!(error.contains(advice), "{text}: {error}");
         }
-        let now = now().unwrap();
-        let later = parse_limit("+90d").unwrap();
+        let now = now().unwrap().seconds();
+        let later = parse_limit("+90d").unwrap().seconds();
         assert!((now + 7_776_000..now + 7_776_600).contains(&later));
     }
 }

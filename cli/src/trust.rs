@@ -102,7 +102,7 @@ impl PolicyReport {
         }
         parts.push(match self.compared_with {
             Some(Seen::First) => "the first seen here".to_owned(),
-            Some(Seen::Newest) => "none newer was seen here".to_owned(),
+            Some(_) => "none newer was seen here".to_owned(),
             None => "not compared with earlier ones".to_owned(),
         });
         parts.join(", ")
@@ -207,8 +207,6 @@ pub(crate) fn read_policy(path: &Path, roots: &[PathBuf]) -> Result<TrustPolicy,
 }
 
 fn trusted_key(path: &Path) -> Result<TrustedKey, Failure> {
-    Ok(TrustedKey {
-        name: path.display().to_string(),
-        key: keys::read_public(path)?.0,
-    })
+    let (key, _) = keys::read_public(path)?;
+    Ok(TrustedKey::new(path.display().to_string(), key))
 }

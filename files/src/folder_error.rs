@@ -11,7 +11,7 @@ use crate::way::WayError;
 #[non_exhaustive]
 pub enum FolderError {
     /// Something cannot be read or written.
-    #[error("`{name}`: {source}")]
+    #[error("`{name}`")]
     Io {
         /// The file or folder.
         name: String,

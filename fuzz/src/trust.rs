@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use edgec_artifact::elf::ElfImage;
 use edgec_artifact::{Artifact, Envelope, Manifest, Signature, Statement, encode, pae};
 use edgec_packager::{SecretKey, UnsignedArtifact};
-use edgec_verifier::{Expected, TrustPolicy, TrustedKey};
+use edgec_verifier::{Expected, TrustPolicy, TrustedKey, UnixTime};
 
 /// The example key of RFC 8410, section 10.3: everyone has it, so no policy trusts it.
 pub const SECRET_KEY: &str = "-----BEGIN PRIVATE KEY-----
@@ -17,7 +17,7 @@ MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC
 pub const SIGNED: &[u8] = include_bytes!("../seeds/verify/signed.cwasm");
 
 /// Later than every artifact was made, earlier than any expires: the fixture has no dates.
-const NOW: u64 = 2_000_000_000;
+const NOW: UnixTime = UnixTime::from_seconds(2_000_000_000);
 
 static SECRET: LazyLock<SecretKey> =
     LazyLock::new(|| SecretKey::from_pem(SECRET_KEY).expect("the key is well-formed"));
@@ -32,7 +32,7 @@ static UNSIGNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
 static POLICY: LazyLock<TrustPolicy> = LazyLock::new(|| {
     let name = "RFC 8410".to_owned();
     let key = SECRET.public();
-    TrustPolicy::new(vec![TrustedKey { name, key }], 1).expect("one key, one signature")
+    TrustPolicy::new(vec![TrustedKey::new(name, key)], 1).expect("one key, one signature")
 });
 
 /// The verifier's answer under a policy that trusts [`SECRET_KEY`] alone: the manifest, or
@@ -130,7 +130,7 @@ pub fn signed(data: &[u8]) {
     let Ok(Statement { manifest }) = Statement::decode(payload) else {
         return;
     };
-    let fitting = UnsignedArtifact::new(image.to_vec(), |image| Manifest { image, ..manifest });
+    let fitting = UnsignedArtifact::new(image.to_vec(), |image| manifest.with_image(image));
     let signature = SECRET.sign(&fitting.pae());
     if let Ok(file) = fitting.attach(&SECRET.public(), signature, Vec::new()) {
         let early = [

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use edgec_verifier::{EngineProfile, EngineVersion, HostCpu, HostProfile};
+use edgec_verifier::{
+    Clock, ClockError, EngineProfile, EngineVersion, HostCpu, HostProfile, SystemClock, UnixTime,
+};
 use wasmtime::{Collector, Config, Engine, Error, Result, WasmBacktraceDetails};
 
 use crate::engine_version::{running, tested};
@@ -47,6 +49,7 @@ pub struct HostEngine {
     version: EngineVersion,
     /// The version with which the host ran the tests of what reads images of the edge profile.
     readers_tested: Option<EngineVersion>,
+    clock: Arc<dyn Clock>,
     observed: Observed,
 }
 
@@ -82,6 +85,7 @@ pub struct HostEngineBuilder {
     cpu: Option<HostCpu>,
     changes: Vec<Change>,
     readers_tested: Option<EngineVersion>,
+    clock: Arc<dyn Clock>,
     observed: Observed,
 }
 
@@ -120,6 +124,13 @@ impl HostEngineBuilder {
         }
     }
 
+    /// What loads into this engine and its deployments take the time from; without this, the
+    /// system's clock. A store and a [`PolicyFile`](crate::PolicyFile) have clocks of their own.
+    pub fn clock(self, clock: impl Clock + 'static) -> Self {
+        let clock = Arc::new(clock);
+        Self { clock, ..self }
+    }
+
     /// Who is told of loads, refusals, verdicts and instances of this engine.
     pub fn observer(self, observer: impl Observer + 'static) -> Self {
         let observed = Observed::by(observer);
@@ -153,6 +164,7 @@ impl HostEngineBuilder {
             host: Arc::new(host),
             version,
             readers_tested: self.readers_tested,
+            clock: self.clock,
             observed: self.observed,
         })
     }
@@ -177,6 +189,7 @@ impl HostEngine {
             cpu: None,
             changes: Vec::new(),
             readers_tested: None,
+            clock: Arc::new(SystemClock),
             observed: Observed::default(),
         }
     }
@@ -208,6 +221,15 @@ impl HostEngine {
     /// Whether images of the engine's profile were tested with its version.
     pub(crate) fn tested(&self) -> Result<(), LoadError> {
         tested(self.profile, self.version, self.readers_tested)
+    }
+
+    /// The time now, by the engine's clock.
+    ///
+    /// # Errors
+    ///
+    /// [`ClockError`] if the clock does not know it.
+    pub fn now(&self) -> Result<UnixTime, ClockError> {
+        self.clock.now()
     }
 
     pub(crate) fn observed(&self) -> &Observed {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use edgec_verifier::{
-    EngineVersion, Kind, LoadMode, MAX_ARTIFACT_LEN, Unfit, VerifyError, error_chain,
+    EngineVersion, Kind, LoadMode, MAX_ARTIFACT_LEN, Refusal, Unfit, VerifyError, error_chain,
 };
 
 /// Why an artifact was not loaded.
@@ -16,7 +16,7 @@ pub enum LoadError {
     /// The file cannot be opened or read, or there is no memory for it.
     #[error("cannot read `{}`", path.display())]
     Io {
-        /// The file; for an image in a store, the store.
+        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -35,7 +35,7 @@ pub enum LoadError {
     },
     /// The artifact fails verification under the policy.
     #[error("the artifact is not trusted")]
-    Verify(#[from] VerifyError),
+    Verify(#[source] VerifyError),
     /// The signatures are valid, but they are over another application or channel than the caller
     /// expects ([`Expected`](edgec_verifier::Expected)): the name is wrong, not the key.
     #[error("the artifact is not the one that was asked for")]
@@ -154,25 +154,30 @@ impl LoadError {
     }
 }
 
+/// A wrong name is told apart from a wrong signature.
+impl From<VerifyError> for LoadError {
+    fn from(error: VerifyError) -> Self {
+        match error.refusal() {
+            Refusal::Unexpected => Self::Unexpected(error),
+            _ => Self::Verify(error),
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
-impl LoadError {
-    /// The error of an admission, or of a check of what a store has. `path` is the artifact's file,
-    /// or the store.
-    pub fn from_admission(error: edgec_store::AdmissionError, path: impl Into<PathBuf>) -> Self {
+impl From<edgec_store::AdmissionError> for LoadError {
+    fn from(error: edgec_store::AdmissionError) -> Self {
         use edgec_store::AdmissionError;
-        let path = path.into();
         match error {
-            AdmissionError::Io(source) => Self::Io { path, source },
+            AdmissionError::Io { path, source } => Self::Io { path, source },
             AdmissionError::NotAFile => Self::NotAFile,
             AdmissionError::TooLong { len } => Self::TooLong { len },
-            AdmissionError::Verify(error) => Self::Verify(error),
+            AdmissionError::Verify(error) => error.into(),
             AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
-            AdmissionError::Clock => Self::Clock,
+            AdmissionError::Clock(_) => Self::Clock,
             AdmissionError::Store(error) => Self::Store(error),
-            error => Self::Io {
-                path,
-                source: io::Error::other(error),
-            },
+            // There is no other one yet.
+            error => Self::Source(error.into()),
         }
     }
 }

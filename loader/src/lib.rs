@@ -78,8 +78,10 @@
 //!
 //! # Time
 //!
-//! Validities are compared with the system's clock at each load. While the clock stands before 1970,
-//! it was never set, and nothing is loaded ([`LoadError::Clock`]). How long ago a policy was read is
+//! Validities are compared with the system's clock at each load, or with a [`Clock`] of the host's
+//! own: of an engine ([`HostEngineBuilder::clock`]), of a policy's file (`PolicyFile::with_clock`),
+//! of a store (`store::Store::with_clock`). While a clock does not know the time, as the system's
+//! before it was set, nothing is loaded ([`LoadError::Clock`]). How long ago a policy was read is
 //! measured on the clock that never goes back.
 //!
 //! # Cargo features
@@ -91,12 +93,11 @@
 //! `unsafe` is allowed in the modules that hand verified code to the engine or state that bytes
 //! stay as they are, and nowhere else.
 
-#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
 
 #[cfg(feature = "async")]
 mod asynchronous;
 mod best;
-mod clock;
 #[cfg(target_os = "linux")]
 mod distrust;
 mod engine;
@@ -127,13 +128,16 @@ pub use asynchronous::{load_async, load_module_async};
 pub use best::best_of;
 #[cfg(target_os = "linux")]
 pub use distrust::{Distrust, Distrusted};
+/// The crate of verification, for everything around a policy and a manifest.
+pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
-    AcceptedSignature, Check, CheckName, Contradiction, Discount, Discounted, ENGINE_VERSION,
-    EngineProfile, EngineVersion, Expected, GuardError, HostCpu, HostProfile, HostProfileError,
-    KeyError, KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, NameError, NewestPolicy,
-    ParseVersionError, PolicyError, PolicyFileError, PolicyStateError, PoolLimits, PoolMisfit,
-    PublicKey, Seen, Sha256Digest, Status, TrustPolicy, TrustedKey, Unfit, UnknownProfile, Verdict,
-    VerifyError, VerityDigest, WayError, error_chain, remember,
+    AcceptedSignature, Check, CheckName, Clock, ClockError, Contradiction, Discount, Discounted,
+    ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError, HostCpu, HostProfile,
+    HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, NameError,
+    NewestPolicy, ParseVersionError, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
+    PoolMisfit, PublicKey, Refusal, Seen, Sha256Digest, Status, SystemClock, TrustPolicy,
+    TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict, VerifyError, VerityDigest, WayError,
+    error_chain, remember,
 };
 pub use engine::{HostEngine, HostEngineBuilder, Ticker, engine};
 pub use error::LoadError;

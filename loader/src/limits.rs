@@ -202,12 +202,12 @@ impl PoolPlan {
 
     /// The largest of each that one instance may have in this pool.
     pub fn limits(&self) -> PoolLimits {
-        PoolLimits {
-            memories: self.memories.max(1),
-            tables: self.tables.max(1),
-            table_elements: self.table_elements,
-            memory_bytes: self.memory_bytes,
-        }
+        let mut limits = PoolLimits::unlimited();
+        limits.memories = self.memories.max(1);
+        limits.tables = self.tables.max(1);
+        limits.table_elements = self.table_elements;
+        limits.memory_bytes = self.memory_bytes;
+        limits
     }
 
     /// The address space that the pool's memories take, in bytes. It is reserved, not used.

@@ -15,11 +15,10 @@ use std::time::{Duration, Instant};
 
 use edgec_files::{OpenError, open_regular};
 use edgec_verifier::{
-    CheckName, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, Rejection, Status, TrustPolicy,
-    Verdict, examine,
+    Clock as _, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, SystemClock, TrustPolicy,
+    UnixTime, Verdict, verify,
 };
 
-use crate::clock::now;
 use crate::loaded::{component_imports, declared, demand, fit, module_imports};
 use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
 
@@ -38,7 +37,8 @@ pub fn load(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedComponent, LoadError> {
-    let file = VerifiedFile::open(path, policy, expected);
+    let file = engine.now().map_err(|_| LoadError::Clock);
+    let file = file.and_then(|now| VerifiedFile::open_at(path, policy, expected, now));
     let file = engine.observed().refusal(|| wanted(expected), file)?;
     file.component(engine)
 }
@@ -54,7 +54,8 @@ pub fn load_module(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedModule, LoadError> {
-    let file = VerifiedFile::open(path, policy, expected);
+    let file = engine.now().map_err(|_| LoadError::Clock);
+    let file = file.and_then(|now| VerifiedFile::open_at(path, policy, expected, now));
     let file = engine.observed().refusal(|| wanted(expected), file)?;
     file.module(engine)
 }
@@ -78,7 +79,8 @@ pub struct VerifiedFile {
 }
 
 impl VerifiedFile {
-    /// Reads a file into memory that no process can change, and verifies that memory.
+    /// Reads a file into memory that no process can change, and verifies that memory, at the time
+    /// that the system's clock has.
     ///
     /// # Errors
     ///
@@ -88,12 +90,26 @@ impl VerifiedFile {
         policy: &TrustPolicy,
         expected: &Expected,
     ) -> Result<Self, LoadError> {
+        Self::open_at(path, policy, expected, system_time()?)
+    }
+
+    /// As [`Self::open`], at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn open_at(
+        path: impl AsRef<Path>,
+        policy: &TrustPolicy,
+        expected: &Expected,
+        now: UnixTime,
+    ) -> Result<Self, LoadError> {
         demand(policy, MODE)?;
         let path = path.as_ref();
         let begin = Instant::now();
         let (file, len) = open(path)?;
         let bytes = read(file, len).map_err(|source| unreadable(path, source))?;
-        Self::verified(bytes, begin.elapsed(), policy, expected)
+        Self::verified(bytes, begin.elapsed(), policy, expected, now)
     }
 
     /// As [`Self::open`], for the bytes of a file that the host has from elsewhere. They are copied
@@ -108,6 +124,20 @@ impl VerifiedFile {
         policy: &TrustPolicy,
         expected: &Expected,
     ) -> Result<Self, LoadError> {
+        Self::from_bytes_at(bytes, policy, expected, system_time()?)
+    }
+
+    /// As [`Self::from_bytes`], at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn from_bytes_at(
+        bytes: &[u8],
+        policy: &TrustPolicy,
+        expected: &Expected,
+        now: UnixTime,
+    ) -> Result<Self, LoadError> {
         demand(policy, MODE)?;
         let len = bytes.len() as u64;
         if len > MAX_ARTIFACT_LEN {
@@ -115,7 +145,7 @@ impl VerifiedFile {
         }
         let begin = Instant::now();
         let copy = read(bytes, len).map_err(LoadError::Memory)?;
-        Self::verified(copy, begin.elapsed(), policy, expected)
+        Self::verified(copy, begin.elapsed(), policy, expected, now)
     }
 
     /// Verifies bytes that took `read` to get here.
@@ -124,11 +154,11 @@ impl VerifiedFile {
         read: Duration,
         policy: &TrustPolicy,
         expected: &Expected,
+        now: UnixTime,
     ) -> Result<Self, LoadError> {
         let begin = Instant::now();
         let view = bytes.view().map_err(LoadError::Memory)?;
-        let now = now().ok_or(LoadError::Clock)?;
-        let facts = Facts::of(examine(&view, policy, expected, now).map_err(refused)?);
+        let facts = Facts::of(verify(&view, policy, expected, now)?);
         drop(view);
         let report = LoadReport {
             mode: MODE,
@@ -197,9 +227,9 @@ impl VerifiedFile {
         fit(&self.facts, engine, kind)
     }
 
-    /// How long its verdict holds: from when until when, in seconds since 1970.
+    /// The times at which its verdict is the same.
     #[cfg(target_os = "linux")]
-    pub(crate) fn holds(&self) -> Range<u64> {
+    pub(crate) fn holds(&self) -> Range<UnixTime> {
         self.facts.holds()
     }
 
@@ -211,15 +241,8 @@ impl VerifiedFile {
     }
 }
 
-/// A wrong name is told apart from a wrong signature. What the caller expects is looked at only
-/// when the signatures, the digest and the image are good.
-fn refused(rejection: Rejection) -> LoadError {
-    let mut checks = rejection.checks.iter();
-    let unexpected = checks.any(|it| it.name == CheckName::Expected && it.status == Status::Failed);
-    match unexpected {
-        true => LoadError::Unexpected(rejection.error),
-        false => LoadError::Verify(rejection.error),
-    }
+fn system_time() -> Result<UnixTime, LoadError> {
+    SystemClock.now().map_err(|_| LoadError::Clock)
 }
 
 /// What a host expects, for messages and observers.

@@ -94,9 +94,9 @@ impl<P> Loaded<P> {
         self.in_use.as_deref()
     }
 
-    /// How long its verdict holds: from when until when, in seconds since 1970.
+    /// How long its verdict holds: from when until when.
     #[cfg(target_os = "linux")]
-    pub(crate) fn holds(&self) -> Range<u64> {
+    pub(crate) fn holds(&self) -> Range<edgec_verifier::UnixTime> {
         self.facts.holds()
     }
 

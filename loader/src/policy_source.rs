@@ -7,35 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use edgec_verifier::{
-    GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, TrustPolicy, remember,
+    Clock, GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, SystemClock,
+    TrustPolicy, remember,
 };
-
-use crate::clock::now;
 
 /// Why a host has no policy. Nothing is trusted then.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicySourceError {
     /// The file cannot be read, others may write it, it is not a policy, or the policy has expired.
-    #[error("`{}`", path.display())]
-    File {
-        /// The policy's file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: PolicyFileError,
-    },
-    /// The policy is older than one that this process used before.
     #[error(transparent)]
-    Older(PolicyStateError),
-    /// The policy is older than the newest one that the host remembers, or the newest policy seen
-    /// cannot be remembered.
-    #[error("`{}`", path.display())]
-    State {
-        /// The file that remembers the newest policy.
-        path: PathBuf,
-        /// What is wrong.
-        source: PolicyStateError,
-    },
+    File(#[from] PolicyFileError),
+    /// The policy is older than one that the host used before, or the newest policy seen cannot be
+    /// remembered.
+    #[error(transparent)]
+    State(#[from] PolicyStateError),
     /// The clock is before 1970: it was never set, so no validity can be checked.
     #[error("the clock is not set")]
     Clock,
@@ -48,8 +34,8 @@ impl PolicySourceError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::File { source, .. } => source.code(),
-            Self::Older(error) | Self::State { source: error, .. } => error.code(),
+            Self::File(error) => error.code(),
+            Self::State(error) => error.code(),
             Self::Clock => "clock",
             Self::Host(_) => "policy-source",
         }
@@ -59,8 +45,8 @@ impl PolicySourceError {
     /// the host's own source failed. All else says that what is there must not be followed.
     pub fn is_unread(&self) -> bool {
         match self {
-            Self::File { source, .. } => {
-                matches!(source, PolicyFileError::Guard(GuardError::Io(_)))
+            Self::File(PolicyFileError::Guard { source, .. }) => {
+                matches!(source, GuardError::Io(_))
             }
             Self::Host(_) => true,
             _ => false,
@@ -77,6 +63,7 @@ pub struct PolicyFile {
     path: PathBuf,
     roots: Vec<PublicKey>,
     state: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
     newest: Mutex<NewestPolicy>,
 }
 
@@ -87,6 +74,7 @@ impl PolicyFile {
             path: path.into(),
             roots: Vec::new(),
             state: None,
+            clock: Arc::new(SystemClock),
             newest: Mutex::default(),
         }
     }
@@ -105,26 +93,26 @@ impl PolicyFile {
         Self { state, ..self }
     }
 
+    /// Takes the time from this clock, and not from the system's.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        let clock = Arc::new(clock);
+        Self { clock, ..self }
+    }
+
     /// Reads the policy as it is now.
     ///
     /// # Errors
     ///
     /// [`PolicySourceError`].
     pub fn read(&self) -> Result<TrustPolicy, PolicySourceError> {
-        let now = now().ok_or(PolicySourceError::Clock)?;
+        let now = self.clock.now().map_err(|_| PolicySourceError::Clock)?;
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        let policy = TrustPolicy::read(&self.path, &self.roots, now);
-        let policy = policy.map_err(|source| PolicySourceError::File {
-            path: self.path.clone(),
-            source,
-        })?;
+        let policy = TrustPolicy::read(&self.path, &self.roots, now)?;
         if let Some(state) = &self.state {
-            remember(state, &policy).map_err(|source| PolicySourceError::State {
-                path: state.clone(),
-                source,
-            })?;
+            remember(state, &policy)?;
         }
-        newest.follow(&policy).map_err(PolicySourceError::Older)?;
+        newest.follow(&policy)?;
         Ok(policy)
     }
 }

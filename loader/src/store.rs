@@ -5,9 +5,9 @@
 //!
 //! ```no_run
 //! use edgec_loader::store::{LoadFromStore as _, Store};
-//! use edgec_loader::{EngineProfile, Limits, TrustPolicy, engine};
+//! use edgec_loader::{Clock as _, EngineProfile, Limits, SystemClock, TrustPolicy, engine};
 //!
-//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], 0)?;
+//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], SystemClock.now()?)?;
 //! let engine = engine(EngineProfile::Edge, &Limits::OnDemand)?;
 //! let store = Store::open("/var/lib/edgec")?;
 //! let component = store.load(&engine, "acme/shop", &policy)?;
@@ -27,9 +27,9 @@ mod trust;
 mod versions;
 
 pub use edgec_store::{
-    Admission, AdmissionError, Application, Change, Choice, Collection, Condition, Entry, NewStore,
-    OpenedImage, OtherKind, Problem, Removal, Standing, Store, StoreError, StoredArtifact,
-    Verification,
+    Admission, AdmissionError, Application, Candidates, Change, Choice, Collected, Collection,
+    Condition, CurrentManifests, Entry, Listing, NewStore, OpenedImage, OtherKind, Problem,
+    Removal, Standing, Store, StoreError, StoredArtifact, Verification, Verifications,
 };
 
 pub use crate::distrust::{Distrust, Distrusted};

@@ -5,12 +5,19 @@
 //! [`SignedArtifact`]. Only a signed artifact has bytes to write.
 
 #![forbid(unsafe_code)]
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
 
 mod encrypted;
 mod package;
 mod secret;
 mod signer;
 
+pub use edgec_artifact::{
+    BadSignature, Image, KeyError, LayoutError, Manifest, PemError, PublicKey, Signature,
+    StatementError,
+};
 pub use package::{PackageError, SignedArtifact, UnsignedArtifact, remove_signatures};
 pub use secret::{SecretKey, SecretKeyError};
 pub use signer::Signer;
+/// What overwrites a private key in memory when it is dropped.
+pub use zeroize::Zeroizing;

@@ -1,8 +1,8 @@
 //! From image and manifest to a signed file.
 
 use edgec_artifact::{
-    Artifact, BadSignature, Envelope, Image, LayoutError, Manifest, PublicKey, Sha256Digest,
-    Signature, Statement, StatementError, append_envelope, verity,
+    Artifact, BadSignature, Envelope, Image, LayoutError, Manifest, PublicKey, Signature,
+    Statement, StatementError, append_envelope,
 };
 
 /// An image and the statement about it, which is not signed yet.
@@ -51,7 +51,7 @@ pub enum PackageError {
 impl UnsignedArtifact {
     /// Puts an image and its manifest together; `manifest` gets the image's digests.
     pub fn new(image: Vec<u8>, manifest: impl FnOnce(Image) -> Manifest) -> Self {
-        let manifest = manifest(describe(&image));
+        let manifest = manifest(Image::of(&image));
         Self {
             payload: Statement { manifest }.encode(),
             image,
@@ -70,7 +70,7 @@ impl UnsignedArtifact {
         let image = artifact.image();
         let envelope = artifact.envelope();
         let statement = Statement::decode(envelope.payload())?;
-        if statement.manifest.image != describe(image) {
+        if statement.manifest.image != Image::of(image) {
             return Err(PackageError::OtherImage);
         }
         let unsigned = Self {
@@ -136,27 +136,5 @@ impl SignedArtifact {
     /// The whole file, taken out.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
-    }
-}
-
-/// Below this many bytes a second thread costs more than it saves.
-const PARALLEL_FROM: usize = 256 * 1024;
-
-fn describe(image: &[u8]) -> Image {
-    let (sha256, fsverity) = match image.len() {
-        ..PARALLEL_FROM => (Sha256Digest::of(image), verity::digest(image)),
-        _ => std::thread::scope(|scope| {
-            // Where no thread is to be had, this one computes both.
-            let builder = std::thread::Builder::new();
-            let sha256 = builder.spawn_scoped(scope, || Sha256Digest::of(image));
-            let fsverity = verity::digest(image);
-            let sha256 = sha256.ok().and_then(|thread| thread.join().ok());
-            (sha256.unwrap_or_else(|| Sha256Digest::of(image)), fsverity)
-        }),
-    };
-    Image {
-        length: image.len() as u64,
-        sha256,
-        fsverity,
     }
 }

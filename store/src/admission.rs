@@ -13,13 +13,15 @@ use std::thread;
 use std::time::Duration;
 
 use edgec_files::{Hold, Temporary, read_bounded, write_sparse};
-use edgec_verifier::{Check, Expected, LoadMode, Manifest, TrustPolicy, VerityDigest, verify};
+use edgec_verifier::{
+    Check, Expected, LoadMode, Manifest, TrustPolicy, UnixTime, VerityDigest, verify,
+};
 
 use super::history::History;
 use super::release::{Application, Entry, OtherKind, Release, Standing};
 use super::stable::StableFile;
 use super::verity::{self, Enabled, Measured};
-use super::{AdmissionError, CHANGES, Store, StoreError, now, open_artifact};
+use super::{AdmissionError, CHANGES, Store, StoreError, open_artifact};
 
 /// How often sealing is tried while a process has the file open for writing.
 const BUSY_TRIES: usize = 50;
@@ -63,8 +65,8 @@ pub enum Change {
 }
 
 impl Store {
-    /// Verifies an artifact as [`Self::add`] does, and keeps nothing. A store that is made after
-    /// this has its first artifact; for an artifact that is refused none is made.
+    /// Verifies an artifact as [`Self::add`] does, at the time `now`, and keeps nothing. So a store
+    /// can be made only if there is an artifact for it.
     ///
     /// # Errors
     ///
@@ -73,11 +75,14 @@ impl Store {
         source: impl AsRef<Path>,
         policy: &TrustPolicy,
         expected: &Expected,
+        now: UnixTime,
     ) -> Result<(), AdmissionError> {
-        let (source, len) = open_artifact(source.as_ref())?;
+        let path = source.as_ref();
+        let (source, len) = open_artifact(path)?;
         // Not into a memory file, on which a limit on the length of files would fall.
-        let bytes = read_bounded(source.take(len), len, len).map_err(io::Error::from)?;
-        verify(&bytes, policy, expected, now()?)?;
+        let bytes = read_bounded(source.take(len), len, len);
+        let bytes = bytes.map_err(|error| AdmissionError::io(path, error))?;
+        verify(&bytes, policy, expected, now)?;
         Ok(())
     }
 
@@ -95,18 +100,20 @@ impl Store {
         policy: &TrustPolicy,
         expected: &Expected,
     ) -> Result<Admission, AdmissionError> {
-        let (source, len) = open_artifact(source.as_ref())?;
+        let path = source.as_ref();
+        let (source, len) = open_artifact(path)?;
         // No collection takes what is not named yet.
         let _gate = self.admissions(Hold::Shared)?;
         let mut copy = Temporary::new(&self.0.temporary)?;
         let name = self.0.temporary.name(copy.name());
         let failed = |error| StoreError::io(&name, error);
-        copy_sparse(source, copy.file_mut(), len, failed)?;
+        let unread = |error| AdmissionError::io(path, error);
+        copy_sparse(source, copy.file_mut(), len, unread, failed)?;
         let Verified {
             manifest,
             checks,
             envelope,
-        } = verified(copy.file(), len, policy, expected, failed)?;
+        } = verified(copy.file(), len, policy, expected, self.now()?, failed)?;
 
         let entry = Entry::of(&manifest, &envelope);
         copy.file().set_len(manifest.image.length).map_err(failed)?;
@@ -228,9 +235,9 @@ fn verified(
     len: u64,
     policy: &TrustPolicy,
     expected: &Expected,
+    now: UnixTime,
     failed: impl Fn(io::Error) -> StoreError,
 ) -> Result<Verified, AdmissionError> {
-    let now = now()?;
     let file = copy.try_clone().map_err(&failed)?;
     // SAFETY: only this process's user can open the file, which has had no name but for that user;
     // this function writes nothing, and the value does not outlive it.
@@ -263,6 +270,7 @@ fn copy_sparse(
     mut source: File,
     to: &mut File,
     len: u64,
+    unread: impl Fn(io::Error) -> AdmissionError,
     failed: impl Fn(io::Error) -> StoreError,
 ) -> Result<(), AdmissionError> {
     let mut chunk = vec![0; CHUNK];
@@ -270,7 +278,7 @@ fn copy_sparse(
     while left > 0 {
         let wanted = usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
         let piece = chunk.get_mut(..wanted).unwrap_or_default();
-        source.read_exact(piece)?;
+        source.read_exact(piece).map_err(&unread)?;
         write_sparse(piece, to).map_err(&failed)?;
         left -= wanted as u64;
     }

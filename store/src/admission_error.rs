@@ -2,11 +2,10 @@
 
 use std::fs::File;
 use std::io;
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
 
 use edgec_files::{FolderError, OpenError, open_regular};
-use edgec_verifier::{LoadMode, MAX_ARTIFACT_LEN, TrustPolicy, VerifyError};
+use edgec_verifier::{ClockError, LoadMode, MAX_ARTIFACT_LEN, TrustPolicy, VerifyError};
 
 use super::StoreError;
 
@@ -15,8 +14,13 @@ use super::StoreError;
 #[non_exhaustive]
 pub enum AdmissionError {
     /// The file cannot be opened or read, or there is no memory.
-    #[error("cannot read the artifact")]
-    Io(#[from] io::Error),
+    #[error("cannot read `{}`", path.display())]
+    Io {
+        /// The artifact, as the caller named it.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A folder, a pipe or a device: something without a known length.
     #[error("not a regular file")]
     NotAFile,
@@ -37,9 +41,9 @@ pub enum AdmissionError {
         /// What the policy wants at least.
         wanted: LoadMode,
     },
-    /// The clock is before 1970: it was never set, so no validity can be checked.
-    #[error("the clock is not set")]
-    Clock,
+    /// The clock does not know the time, so no validity can be checked.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The store does not have the artifact, or the artifact has changed since its admission.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -49,13 +53,20 @@ impl AdmissionError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io(_) => "io",
+            Self::Io { .. } => "io",
             Self::NotAFile => "not-a-file",
             Self::TooLong { .. } => "too-long",
             Self::Verify(error) => error.code(),
             Self::Mode { .. } => "load-mode",
-            Self::Clock => "clock",
+            Self::Clock(_) => "clock",
             Self::Store(error) => error.code(),
+        }
+    }
+
+    pub(crate) fn io(path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source: source.into(),
         }
     }
 }
@@ -66,24 +77,18 @@ impl From<FolderError> for AdmissionError {
     }
 }
 
-impl From<OpenError> for AdmissionError {
-    fn from(error: OpenError) -> Self {
-        match error {
-            OpenError::Io(error) => Self::Io(error),
-            OpenError::Folder | OpenError::NotAFile => Self::NotAFile,
-            OpenError::TooLong { len } => Self::TooLong { len },
-            error => Self::Io(io::Error::other(error)),
-        }
-    }
-}
-
 /// Opens an artifact to be read from beginning to end, and gives its length in bytes.
 ///
 /// # Errors
 ///
 /// [`AdmissionError`].
 pub(crate) fn open_artifact(path: &Path) -> Result<(File, u64), AdmissionError> {
-    Ok(open_regular(path, MAX_ARTIFACT_LEN)?)
+    open_regular(path, MAX_ARTIFACT_LEN).map_err(|error| match error {
+        OpenError::Io(error) => AdmissionError::io(path, error),
+        OpenError::Folder | OpenError::NotAFile => AdmissionError::NotAFile,
+        OpenError::TooLong { len } => AdmissionError::TooLong { len },
+        error => AdmissionError::io(path, io::Error::other(error)),
+    })
 }
 
 /// Whether `found` is what the policy wants at least.
@@ -98,12 +103,24 @@ pub(crate) fn demand_mode(policy: &TrustPolicy, found: LoadMode) -> Result<(), A
     }
 }
 
-/// Seconds since 1970.
-///
-/// # Errors
-///
-/// [`AdmissionError::Clock`].
-pub(crate) fn now() -> Result<u64, AdmissionError> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Ok(since.map_err(|_| AdmissionError::Clock)?.as_secs())
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use edgec_verifier::error_chain;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_file_names_it_and_does_not_repeat_its_source() {
+        let error = open_artifact(Path::new("/nonexistent/app.cwasm")).unwrap_err();
+        assert_eq!(error.code(), "io");
+        assert_eq!(error.to_string(), "cannot read `/nonexistent/app.cwasm`");
+        assert!(error.source().is_some());
+
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let error = AdmissionError::from(StoreError::io("names/x", full()));
+        assert_eq!(error.to_string(), "`names/x`");
+        assert_eq!(error_chain(&error), format!("`names/x`: {}", full()));
+    }
 }

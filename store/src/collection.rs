@@ -32,6 +32,16 @@ pub struct Collection {
     pub spared: bool,
 }
 
+/// What a collection did, and what was in its way.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Collected {
+    /// What it did.
+    pub collection: Collection,
+    /// What could not be read or removed.
+    pub problems: Vec<Problem>,
+}
+
 /// A file of `artifacts/`, by its name.
 enum Kind {
     Image,
@@ -52,13 +62,12 @@ impl Kind {
 
 impl Store {
     /// Removes what no name points at and no process has in use, and the remains of admissions that
-    /// did not end. Waits until admissions that run have ended. Also returns what could not be
-    /// read or removed.
+    /// did not end. Waits until admissions that run have ended.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when a folder of the store cannot be read.
-    pub fn collect(&self) -> Result<(Collection, Vec<Problem>), StoreError> {
+    pub fn collect(&self) -> Result<Collected, StoreError> {
         let _gate = self.admissions(Hold::Exclusive)?;
         let _changes = self.locked(CHANGES, Hold::Exclusive)?;
         let mut collection = Collection::default();
@@ -80,7 +89,10 @@ impl Store {
             let named = entries.flat_map(|entry| [entry.image_name(), entry.envelope_name()]);
             self.collect_artifacts(&named.collect(), &mut collection, &mut problems)?;
         }
-        Ok((collection, problems))
+        Ok(Collected {
+            collection,
+            problems,
+        })
     }
 
     fn collect_remains(

@@ -10,7 +10,7 @@ use edgec_verifier::NameError;
 #[non_exhaustive]
 pub enum StoreError {
     /// Something in it cannot be read or written.
-    #[error("`{name}`: {source}")]
+    #[error("`{name}`")]
     Io {
         /// The file or folder.
         name: String,

@@ -5,7 +5,7 @@ use std::fs::File;
 
 use edgec_verifier::{
     Expected, Facts, LoadMode, Manifest, Measured as Known, Sha256Digest, Stored, TrustPolicy,
-    stated, verify_stored,
+    UnixTime, stated, verify_stored,
 };
 
 use super::release::{Application, Entry};
@@ -53,14 +53,10 @@ impl Store {
         entry: &Entry,
         application: &Application,
         policy: &TrustPolicy,
-        now: u64,
+        now: UnixTime,
     ) -> Result<Facts, AdmissionError> {
         let envelope = self.envelope(entry)?;
-        let stored = Stored {
-            image,
-            envelope: &envelope,
-            measured: known,
-        };
+        let stored = Stored::new(image, &envelope, known);
         let mut expected = Expected::application(&application.name);
         if let Some(channel) = &application.channel {
             expected = expected.in_channel(channel);

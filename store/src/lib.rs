@@ -1,6 +1,72 @@
-//! The admission store: an artifact is verified once, when it is admitted, and from then on loaded
-//! in constant time, also after a restart. `edgec-loader` loads from it; this crate links no
-//! engine.
+//! A host's store of artifacts: each is verified once, when it is admitted, and from then on opened
+//! in constant time, also after a restart.
+//!
+//! [`verify`](edgec_verifier::verify) hashes a whole image. A host that starts programs all the
+//! time does that once, and trusts the folder from then on: only this user or root may be able to
+//! change it or anything above it, and every opening checks that. `edgec-loader` loads from a
+//! store. This crate links no engine, for tools that admit, list and collect. It needs Linux.
+//!
+//! ```toml
+//! [dependencies]
+//! edgec-store = "0.1"
+//! ```
+//!
+//! ```
+//! use edgec_store::{Change, Expected, Standing, Store, TrustPolicy};
+//!
+//! // A host reads it from a file that only its owner can change: `TrustPolicy::read`.
+//! let policy = TrustPolicy::from_toml(
+//!     "threshold = 1
+//! [[key]]
+//! name = 'release'
+//! pem = '''
+//! -----BEGIN PUBLIC KEY-----
+//! MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+//! -----END PUBLIC KEY-----
+//! '''
+//! ",
+//! )?;
+//! # let artifact = "../fuzz/seeds/verify/signed.cwasm";
+//! # let folder = format!("edgec-store-example-{}", std::process::id());
+//! # let folder = std::env::temp_dir().join(folder);
+//! let store = Store::create(&folder)?;
+//!
+//! // A refused artifact leaves the store as it was.
+//! assert!(store.add(artifact, &policy, &Expected::application("shop")).is_err());
+//! let added = store.add(artifact, &policy, &Expected::application("signed"))?;
+//! assert_eq!((added.change, added.standing), (Change::Added, Standing::Current));
+//!
+//! // Every result about a whole store has the problems beside what could be read.
+//! let listing = store.list()?;
+//! for artifact in &listing.artifacts {
+//!     println!("{} {} for {}", artifact.name, artifact.version, artifact.target);
+//! }
+//! assert!(listing.problems.is_empty());
+//! // Hashes every image, and judges every artifact under this policy.
+//! assert!(store.verify(&policy)?.is_clean());
+//!
+//! // A name is removed at once, and its images by the next collection.
+//! store.remove(&"signed".into())?;
+//! let collected = store.collect()?;
+//! assert_eq!(collected.collection.images.len(), 1);
+//! # std::fs::remove_dir_all(&folder)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to go on
+//!
+//! | for | see |
+//! |---|---|
+//! | which version a name stands for, and rolling back | [`Application`], [`Standing`], [`Store::make_current`] |
+//! | a pool that has room for every program | [`Store::manifests`] |
+//! | what a loader takes | [`Store::candidates`], [`Store::open_entry`] |
+//! | a clock other than the system's | [`Store::with_clock`] |
+//! | a new store that goes again if nothing is admitted | [`Store::create_new`] |
+//!
+//! An error names the file that it is about, and prints itself and not its source:
+//! [`error_chain`](edgec_verifier::error_chain) prints both.
+//!
+//! # The folder
 //!
 //! ```text
 //! STORE/
@@ -18,22 +84,16 @@
 //! Finished files are never written again, only replaced by renaming or removed. Their mode forbids
 //! writing, and where the file system has fs-verity, the kernel forbids it too. Only the store's
 //! owner, who is this user or root, can change the folders: that is what a load in
-//! [`LoadMode::TrustedStore`](edgec_verifier::LoadMode) relies on, and what every opening checks.
-//!
-//! ```no_run
-//! use edgec_store::Store;
-//! use edgec_verifier::{Expected, TrustPolicy};
-//!
-//! let policy = TrustPolicy::read("trust.toml".as_ref(), &[], 0)?;
-//! let store = Store::create("/var/lib/edgec")?;
-//! let added = store.add("shop.x86_64.cwasm", &policy, &Expected::application("acme/shop"))?;
-//! println!("{} {}", added.manifest.name, added.manifest.version);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! [`LoadMode::TrustedStore`] relies on, and what every opening checks.
 
 // A store relies on what Linux has: folders by their descriptors, and fs-verity.
 #![cfg(target_os = "linux")]
-#![warn(clippy::indexing_slicing)]
+#![warn(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::indexing_slicing,
+    unnameable_types
+)]
 
 #[expect(unsafe_code, reason = "maps the copy that it verifies")]
 mod admission;
@@ -65,21 +125,29 @@ use std::sync::Arc;
 
 use edgec_files::{Folder, Hold};
 
+/// The crate of verification, for everything around a policy.
+pub use edgec_verifier as verifier;
+pub use edgec_verifier::{
+    Check, Clock, ClockError, EngineProfile, Expected, Facts, HostProfile, Kind, LoadMode,
+    Manifest, NameError, SystemClock, TrustPolicy, UnixTime, Verdict, VerifyError, VerityDigest,
+};
+
 pub use self::admission::{Admission, Change};
 pub use self::admission_error::AdmissionError;
-pub use self::collection::Collection;
+pub use self::collection::{Collected, Collection};
 pub use self::error::StoreError;
 pub use self::guarding::written;
-pub use self::list::{Condition, StoredArtifact};
+pub use self::list::{Condition, Listing, StoredArtifact};
+pub use self::manifests::CurrentManifests;
 pub use self::names::{Choice, Removal};
 pub use self::new::NewStore;
-pub use self::opening::OpenedImage;
+pub use self::opening::{Candidates, OpenedImage};
 pub use self::release::{Application, Entry, OtherKind, Standing};
 pub use self::stable::{StableFile, View};
 pub use self::survey::Problem;
-pub use self::verification::Verification;
+pub use self::verification::{Verification, Verifications};
 
-use self::admission_error::{demand_mode, now, open_artifact};
+use self::admission_error::{demand_mode, open_artifact};
 use self::history::History;
 use self::known::KnownReleases;
 use self::release::Release;
@@ -106,9 +174,10 @@ const LOCKS: [&str; 3] = [TURN, ADMISSIONS, CHANGES];
 /// A folder of artifacts that were verified when they were admitted.
 ///
 /// Cheap to clone; clones share what they know of signatures. Any number of processes may use
-/// one folder.
+/// one folder. It takes the time from the system's clock, or from another one
+/// ([`Self::with_clock`]).
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store(Arc<Inner>, Arc<dyn Clock>);
 
 #[derive(Debug)]
 struct Inner {
@@ -145,7 +214,7 @@ impl Store {
         for lock in LOCKS {
             root.judge_lock_if_there(lock)?;
         }
-        Ok(Self(Arc::new(Inner {
+        let inner = Inner {
             artifacts: root.folder("artifacts")?,
             names: root.folder("names")?,
             temporary: root.folder("temporary")?,
@@ -153,7 +222,8 @@ impl Store {
             verdicts: Verdicts::default(),
             known: KnownReleases::default(),
             root,
-        })))
+        };
+        Ok(Self(Arc::new(inner), Arc::new(SystemClock)))
     }
 
     /// Makes a store, where there is an empty folder or none, or opens the one that is there.
@@ -181,9 +251,25 @@ impl Store {
         Ok((Self::open(path)?, new))
     }
 
+    /// The same store, which takes the time from this clock. Clones of it do so too.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        Self(self.0, Arc::new(clock))
+    }
+
+    /// Where the store takes the time from: [`SystemClock`], if no other clock was given.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.1
+    }
+
     /// Where the store lies.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// The time now, by the store's clock.
+    fn now(&self) -> Result<UnixTime, ClockError> {
+        self.1.now()
     }
 
     /// The release that is meant.

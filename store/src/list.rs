@@ -81,6 +81,17 @@ impl Condition {
     }
 }
 
+/// What is in a store.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Listing {
+    /// Every artifact that a name points at, sorted by name, channel, version and target; also
+    /// those that are missing or damaged.
+    pub artifacts: Vec<StoredArtifact>,
+    /// Releases that could not be read.
+    pub problems: Vec<Problem>,
+}
+
 /// One artifact of a store that was looked at.
 pub(super) struct Examination {
     pub(super) artifact: StoredArtifact,
@@ -90,13 +101,12 @@ pub(super) struct Examination {
 }
 
 impl Store {
-    /// Every artifact that a name points at, sorted by name, channel, version and target; also
-    /// those that are missing or damaged. Also returns releases that could not be read.
+    /// What a look at the store finds, without reading an image.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the folder of the names cannot be read.
-    pub fn list(&self) -> Result<(Vec<StoredArtifact>, Vec<Problem>), StoreError> {
+    pub fn list(&self) -> Result<Listing, StoreError> {
         let mut tries = 0;
         loop {
             let (examined, problems) = self.examine()?;
@@ -106,7 +116,10 @@ impl Store {
             let missing = |e: &Examination| e.artifact.condition == Condition::Missing;
             if tries == TRIES || !examined.iter().any(missing) {
                 let artifacts = examined.into_iter().map(|e| e.artifact).collect();
-                return Ok((artifacts, problems));
+                return Ok(Listing {
+                    artifacts,
+                    problems,
+                });
             }
         }
     }

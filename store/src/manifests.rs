@@ -8,14 +8,23 @@ use super::release::{Application, OtherKind, Release};
 use super::survey::Problem;
 use super::{Store, StoreError};
 
+/// The manifests of all current artifacts of a store.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct CurrentManifests {
+    /// The manifests. Their signers were checked at admission.
+    pub manifests: Vec<Manifest>,
+    /// Artifacts that are left out because they could not be read.
+    pub problems: Vec<Problem>,
+}
+
 impl Store {
-    /// The manifests of all current artifacts. Their signers were checked at admission. Also
-    /// returns the artifacts that are left out because they could not be read.
+    /// The manifests of all current artifacts, for a plan of the pool that holds them.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the folder of the names cannot be read.
-    pub fn manifests(&self) -> Result<(Vec<Manifest>, Vec<Problem>), StoreError> {
+    pub fn manifests(&self) -> Result<CurrentManifests, StoreError> {
         let mut tries = 0;
         loop {
             let (manifests, problems) = self.current_manifests()?;
@@ -24,7 +33,10 @@ impl Store {
             let absent = |problem: &Problem| problem.error.is_absence();
             if tries == TRIES || !problems.iter().any(absent) {
                 let problems = problems.into_iter().map(Problem::lost).collect();
-                return Ok((manifests, problems));
+                return Ok(CurrentManifests {
+                    manifests,
+                    problems,
+                });
             }
         }
     }

@@ -2,6 +2,7 @@
 //! in. Nothing here takes longer for a longer image or a fuller store, except under a policy that
 //! requires an audit of the code: then the first load reads all code through a mapping.
 
+use std::io;
 use std::sync::Arc;
 
 use edgec_files::{Hold, try_lock};
@@ -13,7 +14,17 @@ use edgec_verifier::{
 use super::release::{Application, Entry, Release};
 use super::stable::StableFile;
 use super::verdicts::Subject;
-use super::{AdmissionError, Store, StoreError, demand_mode, now};
+use super::{AdmissionError, Store, StoreError, demand_mode};
+
+/// The artifacts of a release that a host may be able to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Candidates {
+    /// The artifacts, the one that uses most of the host's CPU first. Never none.
+    pub entries: Vec<Entry>,
+    /// The application, with the very version that they are of.
+    pub application: Application,
+}
 
 /// An image that a policy lets in, open and locked: no collection takes it while the file is open.
 #[derive(Debug)]
@@ -32,8 +43,7 @@ pub struct OpenedImage {
 }
 
 impl Store {
-    /// The artifacts of an engine profile that a host's CPU can run, the one that uses most of it
-    /// first, and the very version of the application that they are of. Never none.
+    /// The artifacts of an engine profile that a host's CPU can run.
     ///
     /// # Errors
     ///
@@ -43,7 +53,7 @@ impl Store {
         profile: EngineProfile,
         host: &HostProfile,
         application: &Application,
-    ) -> Result<(Vec<Entry>, Application), StoreError> {
+    ) -> Result<Candidates, StoreError> {
         let release = self.release(application)?;
         let Release {
             artifacts, version, ..
@@ -62,7 +72,10 @@ impl Store {
             });
         }
         let entries = ranked.into_iter().map(|(_, entry)| entry.clone());
-        Ok((entries.collect(), application.clone().version(*version)))
+        Ok(Candidates {
+            entries: entries.collect(),
+            application: application.clone().version(*version),
+        })
     }
 
     /// Opens the image of an artifact of this application and version, and judges it under a
@@ -78,6 +91,7 @@ impl Store {
         policy: &TrustPolicy,
     ) -> Result<OpenedImage, AdmissionError> {
         let name = entry.image_name();
+        let unmapped = |error: io::Error| StoreError::io(self.0.artifacts.name(&name), error);
         let (file, len) = self.0.artifacts.file(&name)?;
         self.guard(application, &entry)?;
         let mode = self.mode_of(&file, &entry)?;
@@ -88,7 +102,7 @@ impl Store {
         // SAFETY: the file is one that only the store's owner can change, by its folder and its
         // mode, and that user could as well replace this program; finished files are not
         // written by admissions or collections. With fs-verity, the kernel sees to it.
-        let file = unsafe { StableFile::new(file, len) }?;
+        let file = unsafe { StableFile::new(file, len) }.map_err(unmapped)?;
 
         let image = entry.image;
         let subject = Subject {
@@ -97,7 +111,7 @@ impl Store {
             policy: policy.digest(),
             mode,
         };
-        let now = now()?;
+        let now = self.now()?;
         let (facts, verdict) = match self.0.verdicts.get(&subject, now) {
             Some(facts) if facts.manifest().image.length == len => (facts, Verdict::Cached),
             _ => {
@@ -105,7 +119,7 @@ impl Store {
                     LoadMode::FsVerity => Known::Kernel(image),
                     _ => Known::Admitted(image),
                 };
-                let view = file.view()?;
+                let view = file.view().map_err(unmapped)?;
                 let facts = self.judge(&view, known, &subject.entry, application, policy, now)?;
                 drop(view);
                 let facts = Arc::new(facts);

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use edgec_verifier::{Facts, LoadMode, Sha256Digest};
+use edgec_verifier::{Facts, LoadMode, Sha256Digest, UnixTime};
 
 use super::release::{Application, Entry};
 
@@ -28,7 +28,7 @@ pub(super) struct Subject {
 pub(super) struct Verdicts(Mutex<HashMap<Subject, Arc<Facts>>>);
 
 impl Verdicts {
-    pub(super) fn get(&self, subject: &Subject, now: u64) -> Option<Arc<Facts>> {
+    pub(super) fn get(&self, subject: &Subject, now: UnixTime) -> Option<Arc<Facts>> {
         let verdicts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let facts = verdicts.get(subject)?;
         facts.holds().contains(&now).then(|| Arc::clone(facts))

@@ -8,24 +8,45 @@ use edgec_verifier::{MAX_ARTIFACT_LEN, Measured as Known, TrustPolicy, fsverity_
 use super::list::{Examination, StoredArtifact};
 use super::release::{Application, Entry};
 use super::survey::Problem;
-use super::{AdmissionError, Store, StoreError, demand_mode, now};
+use super::{AdmissionError, Store, StoreError, demand_mode};
 
-/// An artifact, and what is wrong with it.
-pub type Verification = (StoredArtifact, Option<AdmissionError>);
+/// An artifact of a store that was verified again.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Verification {
+    /// The artifact.
+    pub artifact: StoredArtifact,
+    /// What is wrong with it; `None` if nothing is.
+    pub error: Option<AdmissionError>,
+}
+
+/// What a verification of a whole store found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Verifications {
+    /// Every artifact that a name points at, in the order of a [`Listing`](super::Listing).
+    pub artifacts: Vec<Verification>,
+    /// Releases that could not be read: nothing is known of their artifacts.
+    pub problems: Vec<Problem>,
+}
+
+impl Verifications {
+    /// Whether every artifact could be read and was verified.
+    pub fn is_clean(&self) -> bool {
+        let is_good = |artifact: &Verification| artifact.error.is_none();
+        self.problems.is_empty() && self.artifacts.iter().all(is_good)
+    }
+}
 
 impl Store {
     /// Hashes every image, and verifies every artifact that a name points at under a policy, as a
-    /// host does that sees it for the first time. Returns the problem of each. Also returns
-    /// releases that could not be read.
+    /// host does that sees it for the first time.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the folder of the names cannot be read.
-    pub fn verify(
-        &self,
-        policy: &TrustPolicy,
-    ) -> Result<(Vec<Verification>, Vec<Problem>), StoreError> {
-        let mut verified = Vec::new();
+    pub fn verify(&self, policy: &TrustPolicy) -> Result<Verifications, StoreError> {
+        let mut artifacts = Vec::new();
         let (all, problems) = self.examine()?;
         for examination in all {
             let Examination {
@@ -51,9 +72,13 @@ impl Store {
                 }
                 outcome => outcome,
             };
-            verified.push((artifact, outcome.err()));
+            let error = outcome.err();
+            artifacts.push(Verification { artifact, error });
         }
-        Ok((verified, problems))
+        Ok(Verifications {
+            artifacts,
+            problems,
+        })
     }
 
     /// Verifies an artifact whose image has the length that it should have.
@@ -78,7 +103,7 @@ impl Store {
         }
         demand_mode(policy, mode)?;
         let known = Known::Admitted(found);
-        self.judge(&image, known, entry, application, policy, now()?)?;
+        self.judge(&image, known, entry, application, policy, self.now()?)?;
         Ok(())
     }
 

@@ -27,7 +27,7 @@ type Checked = (String, Outcome);
 pub(crate) fn check(folder: &Path, cpu: Cpu) -> Result<Vec<Checked>, Box<dyn Error>> {
     let key = PublicKey::from_pem(&fs::read_to_string(folder.join("key.pub.pem"))?)?;
     let name = "release".to_owned();
-    let policy = TrustPolicy::new(vec![TrustedKey { name, key }], 1)?;
+    let policy = TrustPolicy::new(vec![TrustedKey::new(name, key)], 1)?;
     let stores = folder.join("stores");
     if stores.exists() {
         fs::remove_dir_all(&stores)?;

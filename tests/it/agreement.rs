@@ -409,10 +409,7 @@ fn changed_images(source: &Source) -> Vec<Case> {
     }
     let manifest = source.manifest();
     let sign = |(name, bytes): (String, Vec<u8>)| {
-        let unsigned = UnsignedArtifact::new(bytes, |image| Manifest {
-            image,
-            ..manifest.clone()
-        });
+        let unsigned = UnsignedArtifact::new(bytes, |image| manifest.clone().with_image(image));
         let signed = {
             let signature = source.key.sign(&unsigned.pae());
             unsigned

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use edgec_artifact::Artifact;
 use edgec_tests::Sandbox;
 use edgec_tests::corpus::{self, Case, Forge, material, refused};
-use edgec_verifier::{Expected, TrustPolicy, verify};
+use edgec_verifier::{Expected, TrustPolicy, UnixTime, verify};
 
 fn policy() -> TrustPolicy {
     edgec_tests::trusting(material().signer.public())
@@ -70,7 +70,13 @@ fn the_forge_itself_makes_good_artifacts() {
     ] {
         assert!(file == forge.file);
     }
-    verify(forge.file, &policy(), &Expected::anything(), 0).unwrap();
+    verify(
+        forge.file,
+        &policy(),
+        &Expected::anything(),
+        UnixTime::EPOCH,
+    )
+    .unwrap();
 }
 
 /// The program for documents, `tests/examples/forge.rs`.
@@ -187,7 +193,7 @@ fn row_09_a_swapped_image_is_not_signed_again() {
 fn row_19_every_bit() {
     let file = &material().smallest;
     let policy = policy();
-    verify(file, &policy, &Expected::anything(), 0).unwrap();
+    verify(file, &policy, &Expected::anything(), UnixTime::EPOCH).unwrap();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let share = file.len().div_ceil(workers);
     std::thread::scope(|scope| {
@@ -198,7 +204,9 @@ fn row_19_every_bit() {
                 for at in worker * share..((worker + 1) * share).min(file.len()) {
                     for bit in 0..8 {
                         changed[at] ^= 1 << bit;
-                        let refused = verify(&changed, policy, &Expected::anything(), 0).is_err();
+                        let refused =
+                            verify(&changed, policy, &Expected::anything(), UnixTime::EPOCH)
+                                .is_err();
                         assert!(refused, "byte {at}, bit {bit}");
                         changed[at] ^= 1 << bit;
                     }
@@ -215,12 +223,18 @@ fn row_19_every_truncation() {
     let policy = policy();
     for len in 0..file.len() {
         assert!(
-            verify(&file[..len], &policy, &Expected::anything(), 0).is_err(),
+            verify(
+                &file[..len],
+                &policy,
+                &Expected::anything(),
+                UnixTime::EPOCH
+            )
+            .is_err(),
             "{len} bytes"
         );
         let end = &file[file.len() - len..];
         assert!(
-            verify(end, &policy, &Expected::anything(), 0).is_err(),
+            verify(end, &policy, &Expected::anything(), UnixTime::EPOCH).is_err(),
             "the last {len} bytes"
         );
     }

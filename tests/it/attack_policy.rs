@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use edgec_artifact::{Manifest, Validity};
+use edgec_artifact::{Manifest, UnixTime, Validity};
 use edgec_packager::SecretKey;
 use edgec_tests::corpus::{Forge, GREETING, fails, material, refused, sealed_by, write_policy};
 use edgec_tests::{Sandbox, fifo};
@@ -157,13 +157,13 @@ fn row_25_expiry_and_the_clock() {
         .duration_since(UNIX_EPOCH)
         .unwrap()
         .as_secs();
-    let until = |not_before, expires| {
+    let until = |not_before: Option<u64>, expires: Option<u64>| {
         artifact(|manifest| {
-            manifest.validity = Some(Validity {
-                issued: Some(1),
-                not_before,
-                expires,
-            });
+            let validity = Validity::default()
+                .with_issued(UnixTime::from_seconds(1))
+                .with_not_before(not_before.map(UnixTime::from_seconds))
+                .with_expires(expires.map(UnixTime::from_seconds));
+            manifest.validity = Some(validity);
         })
     };
     let required = policy("[validity]\nexpiry-required = true");

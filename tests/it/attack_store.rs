@@ -7,7 +7,7 @@ use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use edgec_artifact::{Manifest, Validity};
+use edgec_artifact::{Manifest, UnixTime, Validity};
 use edgec_loader::store::{AdmissionError, Application, LoadFromStore as _};
 use edgec_loader::{Expected, LoadMode, TrustPolicy, Verdict, load};
 use edgec_tests::corpus::{Forge, material};
@@ -105,12 +105,10 @@ fn row_28_verdicts_end_in_time() {
     let forge = Forge::of(material());
     let limited = |not_before: Option<u64>, expires: Option<u64>| {
         forge.with_manifest(|manifest: &mut Manifest| {
-            manifest.validity = Validity {
-                issued: None,
-                not_before,
-                expires,
-            }
-            .into_stated();
+            manifest.validity = Validity::default()
+                .with_not_before(not_before.map(UnixTime::from_seconds))
+                .with_expires(expires.map(UnixTime::from_seconds))
+                .into_stated();
         })
     };
     let wait = |moment: u64| {
@@ -191,7 +189,7 @@ fn row_33_the_source_written_during_admission() {
     let path = host.sandbox.write("a.cwasm", &material().hello);
     let add = || host.store.add(&path, &host.policy, &Expected::anything());
     let refused = |error| match error {
-        AdmissionError::Verify(_) | AdmissionError::Io(_) => {}
+        AdmissionError::Verify(_) | AdmissionError::Io { .. } => {}
         other => panic!("{other:?}"),
     };
     let stop = std::sync::atomic::AtomicBool::new(false);

@@ -276,7 +276,7 @@ fn row_32_changed_in_the_store() {
     host.refuses("store-damaged", "no image");
     assert_eq!(host.verify(), Some("store-damaged"));
     assert_eq!(
-        host.store.list().unwrap().0[0].condition,
+        host.store.list().unwrap().artifacts[0].condition,
         Condition::Missing
     );
     host.sandbox.ok(&["store", "--store", "store", "ls"]);

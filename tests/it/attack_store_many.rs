@@ -95,8 +95,8 @@ fn row_37_one_digest_at_once() {
         );
         assert_eq!(scene.files("temporary"), Vec::<String>::new());
         let store = Store::open(scene.store.path()).unwrap();
-        assert_eq!(store.list().unwrap().0.len(), 1);
-        assert!(store.verify(&scene.policy).unwrap().0[0].1.is_none());
+        assert_eq!(store.list().unwrap().artifacts.len(), 1);
+        assert!(store.verify(&scene.policy).unwrap().is_clean());
         let loaded = store.load(&scene.engine, "hello", &scene.policy).unwrap();
         assert_hello(&scene.engine, &loaded);
         // The next round begins where there is no store.
@@ -151,14 +151,14 @@ fn row_37_admissions_loads_and_collections() {
         scope.spawn(|| {
             let store = store();
             while going() {
-                let mut problems = store.collect().unwrap().1;
-                problems.extend(store.list().unwrap().1);
-                problems.extend(store.manifests().unwrap().1);
-                let (verified, others) = store.verify(&scene.policy).unwrap();
-                problems.extend(others);
+                let mut problems = store.collect().unwrap().problems;
+                problems.extend(store.list().unwrap().problems);
+                problems.extend(store.manifests().unwrap().problems);
+                let verified = store.verify(&scene.policy).unwrap();
+                problems.extend(verified.problems);
                 assert!(problems.is_empty(), "{problems:?}");
-                for (artifact, error) in verified {
-                    assert!(error.is_none(), "{artifact:?}: {error:?}");
+                for verified in verified.artifacts {
+                    assert!(verified.error.is_none(), "{verified:?}");
                 }
             }
         });

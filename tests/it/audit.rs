@@ -8,7 +8,7 @@ use edgec_tests::corpus::{Forge, material};
 use edgec_tests::planted::beds;
 use edgec_tests::{Sandbox, guests};
 use edgec_verifier::audit::{self, Arch, AuditError, MAX_FINDINGS, Problem};
-use edgec_verifier::{Expected, TrustPolicy, VerifyError, verify};
+use edgec_verifier::{Expected, TrustPolicy, UnixTime, VerifyError, verify};
 use serde_json::Value;
 
 #[test]
@@ -84,7 +84,7 @@ fn a_policy_demands_the_audit() {
         &[1, 0, 0, 0xd4]
     });
     let judge = |file: &[u8], policy: &TrustPolicy| {
-        let verified = verify(file, policy, &Expected::anything(), 0);
+        let verified = verify(file, policy, &Expected::anything(), UnixTime::EPOCH);
         verified.map(|it| {
             it.checks()
                 .iter()
@@ -97,7 +97,7 @@ fn a_policy_demands_the_audit() {
     assert_eq!(checks.last(), Some(&("audit", "passed")));
     // The engine's table is not read there, and is not to be believed.
     let astray = bed.with_entry_astray();
-    let verified = verify(&astray, &asked, &Expected::anything(), 0).unwrap();
+    let verified = verify(&astray, &asked, &Expected::anything(), UnixTime::EPOCH).unwrap();
     let evidence = &verified.checks().last().unwrap().evidence;
     assert!(
         evidence.ends_with("; entry points not checked"),

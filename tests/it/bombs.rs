@@ -95,12 +95,7 @@ fn all_verbs(what: &str, file: &[u8], error: Option<&str>) {
 }
 
 fn stage(name: &str, settings: impl IntoIterator<Item = (String, String)>) -> Stage {
-    Stage {
-        name: name.to_owned(),
-        tool: "tool".to_owned(),
-        version: "1".to_owned(),
-        settings: settings.into_iter().collect(),
-    }
+    Stage::new(name, "tool", "1", settings.into_iter().collect())
 }
 
 /// So many settings with short names and no values.
@@ -149,10 +144,7 @@ fn many_entries() {
         (
             "diff",
             forge.with_manifest(|manifest| {
-                let limit = LimitRange {
-                    minimum: 0,
-                    maximum: None,
-                };
+                let limit = LimitRange::new(0, None);
                 manifest.resources.memories = vec![limit; 100_000];
             }),
         ),

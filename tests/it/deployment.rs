@@ -358,7 +358,7 @@ fn what_is_unloaded_may_go() {
     let other = Store::open(stored.path("store")).unwrap();
     other.remove(&Application::new("app")).unwrap();
     let in_use = || {
-        let (collected, _) = other.collect().unwrap();
+        let collected = other.collect().unwrap().collection;
         assert_eq!(collected.images.len() + collected.in_use.len(), 1);
         collected.in_use.len() == 1
     };

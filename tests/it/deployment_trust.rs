@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use edgec_artifact::Validity;
+use edgec_artifact::{UnixTime, Validity};
 use edgec_loader::Limits;
 use edgec_loader::store::{Deployment, Distrust, LoadFromStore as _, PolicySource, Refreshed};
 use edgec_tests::corpus::{Forge, material};
@@ -36,12 +36,8 @@ fn what_expires_is_not_served_without_a_refresh() {
         let expires = now.as_secs() + seconds;
         let file = forge.with_manifest(|manifest| {
             manifest.name = "app".to_owned();
-            manifest.validity = Validity {
-                issued: None,
-                not_before: None,
-                expires: Some(expires),
-            }
-            .into_stated();
+            let expires = UnixTime::from_seconds(expires);
+            manifest.validity = Validity::default().with_expires(expires).into_stated();
         });
         match host.add(&file).and_then(|_| deploy()) {
             Ok(deployment) => break deployment,

@@ -325,7 +325,7 @@ fn a_host_without_a_policy_serves_nothing() {
     found(8);
     // By itself, without any change of the file.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let soon = edgec_verifier::moment(now.as_secs() + 5);
+    let soon = edgec_verifier::UnixTime::from_seconds(now.as_secs() + 5);
     edition(9, &format!("expires = {soon}\n"));
     lost("the trust policy");
     found(10);

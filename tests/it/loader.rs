@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use edgec_loader::{
-    EngineProfile, Expected, HostEngine, Limits, LoadError, LoadMode, TrustPolicy, Unfit,
-    VerifiedFile, engine, load, load_async, load_module, load_module_async,
+    Clock, ClockError, EngineProfile, Expected, HostEngine, HostEngineBuilder, Limits, LoadError,
+    LoadMode, TrustPolicy, Unfit, UnixTime, VerifiedFile, engine, load, load_async, load_module,
+    load_module_async,
 };
 use edgec_tests::Sandbox;
 use edgec_tests::programs::COLLECTED;
@@ -226,6 +227,42 @@ fn one_process_has_both_profiles() {
             assert_eq!(f.call(&mut store, ()).unwrap(), 7);
         }
     }
+}
+
+/// A host's own clock decides on validities, and nothing is loaded while it does not know the time.
+#[test]
+fn a_host_may_have_a_clock_of_its_own() {
+    #[derive(Debug)]
+    struct Unset;
+
+    impl Clock for Unset {
+        fn now(&self) -> Result<UnixTime, ClockError> {
+            Err(ClockError::new())
+        }
+    }
+
+    let sandbox = Sandbox::new();
+    sandbox.hello();
+    let path = sandbox.path().join("hello.cwasm");
+    let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
+    let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
+    let policy = format!("threshold = 1\nexpires = 2999-01-01T00:00:00Z\n{key}");
+    let policy = TrustPolicy::from_toml(&policy).unwrap();
+    let code = |engine: HostEngineBuilder| {
+        let loaded = load(
+            &engine.build().unwrap(),
+            &path,
+            &policy,
+            &Expected::anything(),
+        );
+        loaded.map(|_| ()).map_err(|error| error.code())
+    };
+    let engine = || HostEngine::builder(EngineProfile::Default);
+    assert_eq!(code(engine()), Ok(()));
+    // The beginning of the year 3000.
+    let late = UnixTime::from_seconds(32_503_680_000);
+    assert_eq!(code(engine().clock(late)), Err("policy-expired"));
+    assert_eq!(code(engine().clock(Unset)), Err("clock"));
 }
 
 /// The version of the engine is asked of the engine that runs, not of the one that compiled.

@@ -15,7 +15,7 @@ use wasmtime::component::Linker;
 fn a_pool_holds_what_was_planned_and_no_more() {
     let stored = Stored::new();
     stored.admit_answer(1);
-    let (manifests, _) = stored.store.manifests().unwrap();
+    let manifests = stored.store.manifests().unwrap().manifests;
     let plan = PoolPlan::fitting(2, 1 << 20, &manifests).unwrap();
     let engine = edge(&Limits::Pooled(plan));
     let deployment = stored.deploy(&engine);
@@ -62,7 +62,7 @@ fn a_pool_holds_programs_of_many_instances() {
         stored.admit(text, 1, &[&options[..], &["--name", name]].concat());
     }
     let load = |name: &str| {
-        let (manifests, _) = stored.store.manifests().unwrap();
+        let manifests = stored.store.manifests().unwrap().manifests;
         let only: Vec<_> = manifests.iter().filter(|m| m.name == name).collect();
         assert_eq!(only.len(), 1);
         let plan = PoolPlan::fitting(1, 1 << 30, only).unwrap();
@@ -81,7 +81,7 @@ fn a_pool_holds_programs_of_many_instances() {
 fn what_no_pool_can_hold_is_named() {
     let stored = Stored::new();
     stored.admit_answer(1);
-    let (manifests, _) = stored.store.manifests().unwrap();
+    let manifests = stored.store.manifests().unwrap().manifests;
     let [manifest] = manifests.as_slice() else {
         panic!("{manifests:?}");
     };

@@ -99,9 +99,10 @@ fn state(store: &Path) -> State {
             return Vec::new();
         }
     };
-    let (listed, problems) = store.list().unwrap();
-    assert!(problems.is_empty(), "{problems:?}");
-    let versions = listed
+    let listing = store.list().unwrap();
+    assert!(listing.problems.is_empty(), "{:?}", listing.problems);
+    let versions = listing
+        .artifacts
         .iter()
         .inspect(|listed| assert_eq!(listed.condition, Condition::Whole));
     let versions = versions.map(|listed| (listed.version, listed.current));
@@ -214,9 +215,11 @@ impl Change {
     fn sound(&self, path: &Path, title: &str) {
         let World { engine, policy, .. } = world();
         if let Ok(store) = Store::open(path) {
-            let (verified, problems) = store.verify(policy).unwrap();
+            let verified = store.verify(policy).unwrap();
+            let problems = verified.problems;
             assert!(problems.is_empty(), "{title}: {problems:?}");
-            for (listed, error) in verified {
+            for verified in verified.artifacts {
+                let (listed, error) = (verified.artifact, verified.error);
                 assert!(error.is_none(), "{title}: {error:?}");
                 let application = Application::new(NAME).version(listed.version);
                 let loaded = store.load(engine, application, policy);
@@ -241,9 +244,9 @@ impl Change {
 
         let store = Store::open(path).unwrap();
         store.collect().unwrap();
-        let (second, problems) = store.collect().unwrap();
-        assert_eq!(second, Default::default(), "{title}");
-        assert!(problems.is_empty(), "{title}: {problems:?}");
+        let second = store.collect().unwrap();
+        assert_eq!(second.collection, Default::default(), "{title}");
+        assert!(second.problems.is_empty(), "{title}: {second:?}");
         assert_eq!(state(path), both, "{title}");
         let files = |name: &str| fs::read_dir(path.join(name)).unwrap().count();
         assert_eq!((files("artifacts"), files("temporary")), (4, 0), "{title}");

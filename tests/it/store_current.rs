@@ -10,8 +10,8 @@ const EMPTY: &str = "(component)";
 
 /// The current version, as `store ls` has it.
 fn current(stored: &Stored) -> u64 {
-    let (listed, _) = stored.store.list().unwrap();
-    let current = listed.iter().find(|entry| entry.current);
+    let listing = stored.store.list().unwrap();
+    let current = listing.artifacts.iter().find(|entry| entry.current);
     current.unwrap().version
 }
 

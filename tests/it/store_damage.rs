@@ -162,7 +162,7 @@ fn what_is_missing_or_cut_off_is_not_listed_as_whole() {
     let host = StoreHost::with_two();
     let image = host.store.image_paths("app").unwrap().remove(0);
     let bytes = fs::read(&image).unwrap();
-    let condition = || host.store.list().unwrap().0[0].condition;
+    let condition = || host.store.list().unwrap().artifacts[0].condition;
     assert_eq!(condition(), Condition::Whole);
     for (cut, word) in [
         (Some(0), "damaged"),

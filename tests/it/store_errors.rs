@@ -267,23 +267,20 @@ fn of_deployments() {
     assert_eq!(refresh().unwrap(), Refreshed::Replaced { from: 2, to: 1 });
     host.store.remove(&app).unwrap();
     assert_eq!(refresh().unwrap_err().code(), "store-unknown");
-    assert_eq!(host.store.collect().unwrap().0.in_use.len(), 1);
+    assert_eq!(host.store.collect().unwrap().collection.in_use.len(), 1);
     let current = deployment.current().unwrap();
     assert_eq!(current.manifest().version, 1);
     let mut store = edgec_loader::wasmtime::Store::new(&host.engine, ());
     current.instantiate(&mut store).unwrap();
     drop((deployment, current));
-    assert_eq!(host.store.collect().unwrap().0.images.len(), 1);
+    assert_eq!(host.store.collect().unwrap().collection.images.len(), 1);
 }
 
 #[test]
 fn of_plans() {
     let host = StoreHost::empty();
     let forge = Forge::of(material());
-    let range = |minimum| LimitRange {
-        minimum,
-        maximum: None,
-    };
+    let range = |minimum| LimitRange::new(minimum, None);
     type Change<'a> = &'a dyn Fn(&mut Manifest);
     let cases: [(Change<'_>, &[&str], &str); 5] = [
         (

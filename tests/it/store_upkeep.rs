@@ -6,8 +6,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use edgec_artifact::Validity;
-use edgec_loader::store::{Application, LoadFromStore as _};
+use edgec_artifact::{UnixTime, Validity};
+use edgec_loader::Expected;
+use edgec_loader::store::{AdmissionError, Application, LoadFromStore as _, Store};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, VERIFY, app, overwrite};
 use serde_json::json;
@@ -53,12 +54,8 @@ fn an_admission_says_what_it_found() {
     let again = Forge::of(material()).with_manifest(|manifest| {
         manifest.name = "app".to_owned();
         manifest.version = 1;
-        manifest.validity = Validity {
-            issued: Some(1),
-            not_before: None,
-            expires: None,
-        }
-        .into_stated();
+        let issued = UnixTime::from_seconds(1);
+        manifest.validity = Validity::default().with_issued(issued).into_stated();
     });
     let added = add(&again);
     assert_eq!(added["change"], "replaced");
@@ -249,4 +246,34 @@ fn locks_are_for_changes() {
     }
     drop(locks);
     host.told(&["gc"], 0);
+}
+
+/// A verdict is about the time that the store's clock says, and no other.
+#[test]
+fn a_store_has_the_clock_that_it_was_given() {
+    let host = StoreHost::empty();
+    let expires = UnixTime::from_seconds(4_000_000_000);
+    let file = Forge::of(material()).with_manifest(|manifest| {
+        manifest.validity = Validity::default().with_expires(expires).into_stated();
+    });
+    let path = host.sandbox.write("a.cwasm", &file);
+    let at = |seconds| {
+        let clock = UnixTime::from_seconds(seconds);
+        host.store.clone().with_clock(clock)
+    };
+    let (early, late) = (at(3_999_999_999), at(4_000_000_000));
+    assert_eq!(late.clock().now(), Ok(expires));
+    let add = |store: &Store| store.add(&path, &host.policy, &Expected::anything());
+    assert_eq!(add(&late).unwrap_err().code(), "expired");
+    add(&early).unwrap();
+    assert!(early.verify(&host.policy).unwrap().is_clean());
+    let verified = late.verify(&host.policy).unwrap();
+    assert!(!verified.is_clean());
+    let error = verified.artifacts[0].error.as_ref();
+    assert_eq!(error.map(AdmissionError::code), Some("expired"));
+    // The image is opened under the same clock.
+    let load = |store: &Store| store.load(&host.engine, "hello", &host.policy);
+    load(&early).unwrap();
+    let error = load(&late).err();
+    assert_eq!(error.map(|error| error.code()), Some("expired"));
 }

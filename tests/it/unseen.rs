@@ -202,12 +202,8 @@ fn lists_are_cut_and_counted() {
     let file = Forge::of(material()).with_manifest(|manifest| {
         manifest.target.cpu_features = (0..1500).map(|number| format!("f{number}")).collect();
         let settings = (0..1600).map(|number| (format!("s{number}"), "a b".to_owned()));
-        manifest.builder.stages.push(Stage {
-            name: "stage".to_owned(),
-            tool: "tool".to_owned(),
-            version: "1".to_owned(),
-            settings: settings.collect(),
-        });
+        let stage = Stage::new("stage", "tool", "1", settings.collect());
+        manifest.builder.stages.push(stage);
     });
     sandbox.write("a.cwasm", file);
     let text = sandbox.ok(&["inspect", "a.cwasm"]);

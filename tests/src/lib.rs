@@ -49,8 +49,7 @@ pub const OLD_ARTIFACT: &[u8] = b"old\x89edgec\r\n";
 
 /// A policy that trusts one key, and lets in whatever it has signed.
 pub fn trusting(key: PublicKey) -> TrustPolicy {
-    let name = "signer".to_owned();
-    TrustPolicy::new(vec![TrustedKey { name, key }], 1).expect("one key, one signature")
+    TrustPolicy::new(vec![TrustedKey::new("signer", key)], 1).expect("one key, one signature")
 }
 
 /// Programs and suites beside the repository, where there are any.

@@ -62,8 +62,7 @@ impl StoreHost {
     /// Why it is not admitted.
     pub fn add(&self, file: &[u8]) -> Result<Change, LoadError> {
         let path = self.sandbox.write("a.cwasm", file);
-        let added = self.store.add(&path, &self.policy, &Expected::anything());
-        let added = added.map_err(|error| LoadError::from_admission(error, path));
+        let added = self.store.add(path, &self.policy, &Expected::anything());
         Ok(added?.change)
     }
 
@@ -127,9 +126,10 @@ impl StoreHost {
     ///
     /// When the store cannot be read.
     pub fn verify(&self) -> Option<&'static str> {
-        let (verified, problems) = self.store.verify(&self.policy).unwrap();
-        assert_eq!((verified.len(), problems.len()), (1, 0));
-        verified[0].1.as_ref().map(AdmissionError::code)
+        let verified = self.store.verify(&self.policy).unwrap();
+        let (artifacts, problems) = (verified.artifacts, verified.problems);
+        assert_eq!((artifacts.len(), problems.len()), (1, 0));
+        artifacts[0].error.as_ref().map(AdmissionError::code)
     }
 
     /// What a verb on the store prints, to standard output and to standard error.

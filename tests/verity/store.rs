@@ -60,7 +60,7 @@ pub(crate) const CHECKS: &[Check] = &[
 fn policy() -> Result<TrustPolicy, Box<dyn Error>> {
     let key = PublicKey::from_pem(&fs::read_to_string(KEY)?)?;
     let name = "release".to_owned();
-    Ok(TrustPolicy::new(vec![TrustedKey { name, key }], 1)?)
+    Ok(TrustPolicy::new(vec![TrustedKey::new(name, key)], 1)?)
 }
 
 /// A new store on the disk, with the artifact in it.

@@ -26,7 +26,7 @@ use serde::Serialize;
 use crate::ENGINE_VERSION;
 
 use self::features::Declared;
-pub use self::finding::{Finding, Forbidden, Function, Problem};
+pub use self::finding::{Finding, Forbidden, Function, Place, Problem};
 use self::sweep::Sweep;
 
 /// The longest code that is audited, in bytes. An audit takes one byte of memory for each and
@@ -39,6 +39,7 @@ pub const MAX_FINDINGS: usize = 100;
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct AuditReport {
     /// The length of the code, in bytes.
     pub length: u64,

@@ -125,6 +125,7 @@ pub(crate) enum Mode {
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Status {
     /// It holds.
     Passed,
@@ -153,6 +154,7 @@ impl Status {
 
 /// One check of one artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Check {
     /// Which check.
     #[serde(rename = "check")]
@@ -162,4 +164,16 @@ pub struct Check {
     /// What was compared, or why there was nothing to compare. It quotes the artifact: escape it
     /// before you print it to a terminal.
     pub evidence: String,
+}
+
+impl Check {
+    /// A check that came out like this: for what a tool checks beside a verification.
+    pub fn new(name: CheckName, status: Status, evidence: impl Into<String>) -> Self {
+        let evidence = evidence.into();
+        Self {
+            name,
+            status,
+            evidence,
+        }
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A version of the engine, such as 48.0.8. Ordered by age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct EngineVersion {
     /// What the engine itself compares when it loads code.
     pub major: u64,
@@ -19,6 +20,7 @@ pub struct EngineVersion {
 /// Text that is not a version of three numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an engine version is three numbers below 10^9, such as 48.0.8")]
+#[non_exhaustive]
 pub struct ParseVersionError;
 
 impl EngineVersion {
@@ -73,6 +75,7 @@ impl Serialize for EngineVersion {
 
 /// Versions from one (included) up to another (excluded).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct VersionRange {
     /// The first version of the range.
     pub from: EngineVersion,

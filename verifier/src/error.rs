@@ -1,22 +1,21 @@
 //! Why an artifact is refused.
 
-use edgec_artifact::{LayoutError, StatementError, VerityDigest};
+use edgec_artifact::{LayoutError, StatementError, UnixTime, VerityDigest};
 
 use crate::consistency::Contradiction;
 use crate::engine_version::EngineVersion;
-use crate::moment::moment;
 
 /// Why an artifact is not to be trusted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
     /// The policy itself is too old to be followed.
-    #[error("the trust policy expired at {}; it is now {}", moment(*expires), moment(*now))]
+    #[error("the trust policy expired at {expires}; it is now {now}")]
     PolicyExpired {
         /// The first second after its validity.
-        expires: u64,
+        expires: UnixTime,
         /// The time of this verification.
-        now: u64,
+        now: UnixTime,
     },
     /// The file is not an artifact: damaged, truncated, extended, or something else.
     #[error(transparent)]
@@ -77,20 +76,36 @@ pub enum VerifyError {
     /// The image is not what the manifest says it is.
     #[error("the image contradicts its manifest")]
     Contradiction(#[from] Contradiction),
-    /// Another application than the one that was asked for, or none that is allowed.
+    /// Another application than the caller named ([`Expected`](crate::Expected)).
+    #[error("the artifact is the application `{found}`, `{wanted}` is wanted")]
+    OtherApplication {
+        /// The name in the manifest.
+        found: String,
+        /// The name that the caller gave.
+        wanted: String,
+    },
+    /// An application that the policy does not allow.
     #[error("the artifact is the application `{found}`, {wanted} is wanted")]
     Application {
         /// The name in the manifest.
         found: String,
-        /// What was asked for, or is allowed.
+        /// The patterns of the policy.
         wanted: String,
     },
-    /// Another release channel than the one that was asked for, or none that is allowed.
+    /// Another release channel than the caller named ([`Expected`](crate::Expected)).
+    #[error("the artifact {}, `{wanted}` is wanted", of_channel(found))]
+    OtherChannel {
+        /// The channel in the manifest; empty when it states none.
+        found: String,
+        /// The channel that the caller gave.
+        wanted: String,
+    },
+    /// A release channel that the policy does not allow.
     #[error("the artifact {}, {wanted} is wanted", of_channel(found))]
     Channel {
         /// The channel in the manifest; empty when it states none.
         found: String,
-        /// What was asked for, or is allowed.
+        /// The patterns of the policy.
         wanted: String,
     },
     /// A target that is not allowed.
@@ -173,23 +188,20 @@ pub enum VerifyError {
         imports: Vec<String>,
     },
     /// Too early.
-    #[error(
-        "the artifact is not valid before {}; it is now {}",
-        moment(*not_before), moment(*now)
-    )]
+    #[error("the artifact is not valid before {not_before}; it is now {now}")]
     NotYetValid {
         /// The first second of its validity.
-        not_before: u64,
+        not_before: UnixTime,
         /// The time of this verification.
-        now: u64,
+        now: UnixTime,
     },
     /// Too late.
-    #[error("the artifact expired at {}; it is now {}", moment(*expires), moment(*now))]
+    #[error("the artifact expired at {expires}; it is now {now}")]
     Expired {
         /// The first second after its validity.
-        expires: u64,
+        expires: UnixTime,
         /// The time of this verification.
-        now: u64,
+        now: UnixTime,
     },
     /// The artifact never expires, and the policy wants it to.
     #[error("the artifact states no expiry, and the policy requires one")]
@@ -212,6 +224,7 @@ pub enum VerifyError {
 
 /// A trusted key that has signed, validly, and does not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Discounted {
     /// The policy's name for the key.
     pub key_name: String,
@@ -230,16 +243,16 @@ pub enum Discount {
         reason: String,
     },
     /// The policy trusts the key from a later time on.
-    #[error("trusted only from {} on", moment(*not_before))]
+    #[error("trusted only from {not_before} on")]
     NotYetValid {
         /// The first second at which the key counts.
-        not_before: u64,
+        not_before: UnixTime,
     },
     /// The policy trusted the key until an earlier time.
-    #[error("trusted only before {}", moment(*expires))]
+    #[error("trusted only before {expires}")]
     Expired {
         /// The first second at which the key no longer counts.
-        expires: u64,
+        expires: UnixTime,
     },
     /// The policy trusts the key for other artifacts.
     #[error("not trusted for this {what}")]
@@ -282,8 +295,8 @@ impl VerifyError {
             Self::ImageLength { .. } => "image-length",
             Self::ImageDigest { .. } => "image-digest",
             Self::Contradiction(_) => "contradiction",
-            Self::Application { .. } => "application",
-            Self::Channel { .. } => "channel",
+            Self::OtherApplication { .. } | Self::Application { .. } => "application",
+            Self::OtherChannel { .. } | Self::Channel { .. } => "channel",
             Self::Target { .. } => "target",
             Self::Rollback { .. } => "rollback",
             Self::RevokedDigest { .. } => "revoked-digest",

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use edgec_artifact::Manifest;
+use edgec_artifact::{Manifest, UnixTime};
 
 use crate::check::Check;
 use crate::signatures::AcceptedSignature;
@@ -12,6 +12,7 @@ use crate::verify::VerifiedArtifact;
 
 /// When signatures and policy were checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// For this load.
     Fresh,
@@ -26,7 +27,7 @@ pub struct Facts {
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
     checks: Vec<Check>,
-    holds: Range<u64>,
+    holds: Range<UnixTime>,
     /// Filled when the program was found to import nothing else than it states.
     declared: OnceLock<()>,
 }
@@ -58,8 +59,8 @@ impl Facts {
         &self.checks
     }
 
-    /// From when until when the verdict is the same, in seconds since 1970.
-    pub fn holds(&self) -> Range<u64> {
+    /// The times at which the verdict is the same.
+    pub fn holds(&self) -> Range<UnixTime> {
         self.holds.clone()
     }
 

@@ -18,6 +18,7 @@ pub struct FleetError(String);
 
 /// The hosts that a build is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fleet {
     /// Which set of targets the fleet wants, if it says so.
     pub mode: Option<Cover>,
@@ -27,6 +28,10 @@ pub struct Fleet {
 
 /// One host of a fleet.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "a promise: what reads a fleet must find every host of it"
+)]
 pub enum FleetHost {
     /// It stands in the fleet's own file, and has a name.
     Here(Box<HostProfile>),

@@ -1,18 +1,91 @@
-//! Verification of artifacts: signatures, digests, the claims of a manifest, and what a host
-//! accepts.
+//! Verifies signed WebAssembly artifacts: may this file run here, and if not, why not?
 //!
-//! Only [`verify`] makes a [`VerifiedArtifact`]. So code that takes one never gets a file without
-//! the signatures that the policy requires. This crate links no private key and no compiler.
-//! `docs/policy.md` describes the [`TrustPolicy`], `docs/trust.md` what is promised,
-//! `docs/audit.md` what [`audit`](mod@audit) sees.
+//! `edgec build` compiles a program into a `.cwasm` artifact: native code, a manifest about it, and
+//! signatures. A pipeline, a registry or a host has such a file from somewhere, and a
+//! [`TrustPolicy`] that says whose signatures count, and for what. [`verify`] compares the two. It
+//! takes bytes and a time, and opens nothing. This crate links no engine, no compiler and no
+//! private key; `edgec-store` keeps what it verified, and `edgec-loader` runs it.
+//!
+//! ```toml
+//! [dependencies]
+//! edgec-verifier = "0.1"
+//! ```
+//!
+//! ```
+//! use edgec_verifier::{Clock as _, Expected, Refusal, SystemClock, TrustPolicy, verify};
+//!
+//! // A host reads it from a file that only its owner can change: `TrustPolicy::read`.
+//! let policy = TrustPolicy::from_toml(
+//!     "threshold = 1
+//! [[key]]
+//! name = 'release'
+//! pem = '''
+//! -----BEGIN PUBLIC KEY-----
+//! MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+//! -----END PUBLIC KEY-----
+//! '''
+//! ",
+//! )?;
+//! # let artifact = "../fuzz/seeds/verify/signed.cwasm";
+//! let file = std::fs::read(artifact)?;
+//! let now = SystemClock.now()?;
+//!
+//! // The name says which application is wanted: a genuine artifact of another one must not take
+//! // its place.
+//! let verified = verify(&file, &policy, &Expected::application("signed"), now)?;
+//! for check in verified.checks() {
+//!     println!("{}: {} ({})", check.name, check.status.word(), check.evidence);
+//! }
+//! assert_eq!(verified.manifest().target.id, "x86_64");
+//! assert_eq!(verified.accepted().len(), 1);
+//!
+//! // Each refusal has a code that does not change between releases, and a broad kind.
+//! let error = verify(&file, &policy, &Expected::application("shop"), now).unwrap_err();
+//! assert_eq!((error.code(), error.refusal()), ("application", Refusal::Unexpected));
+//! let mut changed = file.clone();
+//! changed[100] ^= 1;
+//! let error = verify(&changed, &policy, &Expected::anything(), now).unwrap_err();
+//! assert_eq!((error.code(), error.refusal()), ("image-digest", Refusal::Image));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a result means
+//!
+//! Only [`verify`], [`examine`] and [`verify_stored`] make a [`VerifiedArtifact`]. So code that
+//! takes one never gets a file without the signatures that the policy requires. It borrows the
+//! bytes that were verified: use these, and do not read the file again. `docs/trust.md` says what
+//! is promised.
+//!
+//! # Where to go on
+//!
+//! | for | see |
+//! |---|---|
+//! | a policy in a file: its owner, its root keys, never older than one before | [`TrustPolicy::read`], [`remember`], [`NewestPolicy`] |
+//! | a report of all checks, also for a file that is refused | [`examine`] |
+//! | an artifact that is verified again and again | [`verify_stored`], [`Facts`] |
+//! | the time | [`UnixTime`], [`Clock`]: nothing here asks for the time by itself |
+//! | what an artifact says of itself, if trust does not matter | [`describe_unsigned`] |
+//! | whether a machine can run an artifact | [`HostProfile`], [`Fleet`] |
+//! | instructions that do not belong into the code | [`audit`](mod@audit) (`docs/audit.md`) |
+//! | faults of the engine that made the code | [`SHIPPED`] |
+//! | an error with its causes in one line | [`error_chain`] |
+//!
+//! An error prints itself and not its source. `docs/policy.md` describes the policy, field by
+//! field, and `docs/format.md` the artifact.
 
 #![forbid(unsafe_code)]
-#![warn(clippy::indexing_slicing)]
+#![warn(
+    clippy::exhaustive_enums,
+    clippy::exhaustive_structs,
+    clippy::indexing_slicing,
+    unnameable_types
+)]
 
 mod advisories;
 pub mod audit;
 mod check;
 mod checks;
+mod clock;
 mod consistency;
 mod engine_version;
 mod error;
@@ -22,7 +95,6 @@ mod fleet;
 mod host;
 mod host_file;
 mod load_mode;
-mod moment;
 mod pattern;
 mod policy;
 mod policy_file;
@@ -30,6 +102,7 @@ mod policy_state;
 mod policy_summary;
 mod policy_toml;
 mod pool_limits;
+mod refusal;
 mod rules;
 mod signatures;
 mod unsigned;
@@ -37,15 +110,20 @@ mod verify;
 
 pub use advisories::{Advisory, SHIPPED};
 pub use check::{Check, CheckName, Status};
+pub use clock::{Clock, ClockError, SystemClock};
 pub use consistency::Contradiction;
+/// The crate of the format: the parts of a [`Manifest`], envelopes, images.
+pub use edgec_artifact as artifact;
+pub use edgec_artifact::elf::ElfError;
 /// The fs-verity digest of a file with these bytes.
 pub use edgec_artifact::verity::digest as fsverity_digest;
 pub use edgec_artifact::{
-    KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN, MAX_ENVELOPE_LEN, Manifest, NameError,
-    PublicKey, Sha256Digest, VerityDigest, check_name,
+    Envelope, EnvelopeError, KeyError, KeyId, Kind, LayoutError, MAX_ARTIFACT_LEN,
+    MAX_ENVELOPE_LEN, Manifest, NameError, PublicKey, Sha256Digest, StatementError, UnixTime,
+    VerityDigest, check_name,
 };
 pub use edgec_files::{GuardError, MAX_GUARDED_LEN, WayError, read_guarded};
-pub use edgec_targets::{EngineProfile, HostCpu, Misfit, UnknownProfile, import_text};
+pub use edgec_targets::{Cover, EngineProfile, HostCpu, Misfit, Rank, UnknownProfile, import_text};
 pub use engine_version::{EngineVersion, ParseVersionError, VersionRange};
 pub use error::{Discount, Discounted, VerifyError, error_chain};
 pub use expected::Expected;
@@ -54,13 +132,14 @@ pub use fleet::{Fleet, FleetError, FleetHost, takes_from_here};
 pub use host::{ENGINE_VERSION, HostProfile, Unfit};
 pub use host_file::HostProfileError;
 pub use load_mode::LoadMode;
-pub use moment::moment;
 pub use policy::{PolicyError, TrustPolicy, TrustedKey};
 pub use policy_file::{POLICY_PAYLOAD_TYPE, PolicyFileError, policy_envelope};
 pub use policy_state::{NewestPolicy, PolicyStateError, Seen, remember};
+pub use policy_summary::PolicyDemand;
 pub use pool_limits::{PoolLimits, PoolMisfit};
+pub use refusal::Refusal;
 pub use signatures::AcceptedSignature;
-pub use unsigned::describe_unsigned;
+pub use unsigned::{Unsigned, describe_unsigned};
 pub use verify::{
     Measured, Rejection, Stored, VerifiedArtifact, examine, stated, verify, verify_stored,
 };

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
-use edgec_artifact::{KeyError, KeyId, Manifest, NameError, PublicKey, Sha256Digest, VerityDigest};
+use edgec_artifact::{
+    KeyError, KeyId, Manifest, NameError, PublicKey, Sha256Digest, UnixTime, VerityDigest,
+};
 
 use serde::Deserialize;
 
@@ -20,7 +22,7 @@ use crate::pattern::{self, Pattern, TargetPattern};
 pub struct TrustPolicy {
     pub(crate) name: Option<String>,
     pub(crate) version: Option<u64>,
-    pub(crate) expires: Option<u64>,
+    pub(crate) expires: Option<UnixTime>,
     pub(crate) keys: Vec<KeyRule>,
     pub(crate) threshold: NonZeroUsize,
     pub(crate) scopes: Vec<Scope>,
@@ -38,6 +40,7 @@ pub struct TrustPolicy {
 
 /// A public key that a policy trusts.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TrustedKey {
     /// The name that reports use.
     pub name: String,
@@ -45,12 +48,20 @@ pub struct TrustedKey {
     pub key: PublicKey,
 }
 
+impl TrustedKey {
+    /// A key under the name that reports use.
+    pub fn new(name: impl Into<String>, key: PublicKey) -> Self {
+        let name = name.into();
+        Self { name, key }
+    }
+}
+
 /// A trusted key, when it counts, and for what.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyRule {
     pub(crate) trusted: TrustedKey,
-    pub(crate) not_before: Option<u64>,
-    pub(crate) expires: Option<u64>,
+    pub(crate) not_before: Option<UnixTime>,
+    pub(crate) expires: Option<UnixTime>,
     pub(crate) covers: Selector,
 }
 
@@ -262,8 +273,8 @@ impl TrustPolicy {
         self.version
     }
 
-    /// The first second (since 1970) at which the policy is no longer valid, if it states one.
-    pub fn expires(&self) -> Option<u64> {
+    /// The first second at which the policy is no longer valid, if it states one.
+    pub fn expires(&self) -> Option<UnixTime> {
         self.expires
     }
 
@@ -288,9 +299,8 @@ impl TrustPolicy {
         self.minimum_load_mode
     }
 
-    /// Every moment, in seconds since 1970, at which the policy itself begins or ceases to
-    /// let something in.
-    pub(crate) fn moments(&self) -> impl Iterator<Item = u64> {
+    /// Every time at which the policy itself begins or ceases to let something in.
+    pub(crate) fn moments(&self) -> impl Iterator<Item = UnixTime> {
         let keys = self.keys.iter();
         let keys = keys.flat_map(|rule| [rule.not_before, rule.expires]);
         keys.chain([self.expires]).flatten()

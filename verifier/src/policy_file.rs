@@ -1,13 +1,12 @@
 //! A policy on a host: who may write its file, whether a root key signed it, and whether it is the
 //! newest that this host has seen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use edgec_artifact::{Envelope, EnvelopeError, PublicKey};
+use edgec_artifact::{Envelope, EnvelopeError, PublicKey, UnixTime};
 use edgec_files::{GuardError, read_guarded};
 
 use crate::TrustPolicy;
-use crate::moment::moment;
 use crate::policy::PolicyError;
 
 /// The payload type of a signed policy.
@@ -18,8 +17,13 @@ pub const POLICY_PAYLOAD_TYPE: &str = "application/vnd.edgec.trust-policy.v1+tom
 #[non_exhaustive]
 pub enum PolicyFileError {
     /// The file is not one that only its owner can have written.
-    #[error(transparent)]
-    Guard(#[from] GuardError),
+    #[error("the trust policy `{}`", path.display())]
+    Guard {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: GuardError,
+    },
     /// Not UTF-8.
     #[error("the trust policy is not text: invalid UTF-8 at byte {offset}")]
     NotText {
@@ -51,12 +55,12 @@ pub enum PolicyFileError {
         key_id: edgec_artifact::KeyId,
     },
     /// The policy is too old to be followed.
-    #[error("the trust policy expired at {}; it is now {}", moment(*expires), moment(*now))]
+    #[error("the trust policy expired at {expires}; it is now {now}")]
     Expired {
         /// The first second after its validity.
-        expires: u64,
+        expires: UnixTime,
         /// The time of this reading.
-        now: u64,
+        now: UnixTime,
     },
 }
 
@@ -64,7 +68,7 @@ impl PolicyFileError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Guard(error) => error.code(),
+            Self::Guard { source, .. } => source.code(),
             Self::NotText { .. } | Self::Policy(_) => "trust-policy",
             Self::Unsigned
             | Self::NoRoot
@@ -78,15 +82,19 @@ impl PolicyFileError {
 
 impl TrustPolicy {
     /// Reads a policy file. With `roots`, it must be signed by every one of them; without, it
-    /// must not be signed, since the signature would not be checked. `now` is in seconds since
-    /// 1970.
+    /// must not be signed, since the signature would not be checked. If it has expired at `now`, it
+    /// is refused.
     ///
     /// # Errors
     ///
     /// [`PolicyFileError`]: also for a symbolic link, and for a file that group or others may write
     /// or replace, or that belongs neither to this user nor to root.
-    pub fn read(path: &Path, roots: &[PublicKey], now: u64) -> Result<Self, PolicyFileError> {
-        Self::decode(&read_guarded(path)?, roots, now)
+    pub fn read(path: &Path, roots: &[PublicKey], now: UnixTime) -> Result<Self, PolicyFileError> {
+        let bytes = read_guarded(path).map_err(|source| PolicyFileError::Guard {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::decode(&bytes, roots, now)
     }
 
     /// The policy in a file's bytes; otherwise as [`Self::read`].
@@ -94,7 +102,11 @@ impl TrustPolicy {
     /// # Errors
     ///
     /// [`PolicyFileError`], but for those of the file itself.
-    pub fn decode(bytes: &[u8], roots: &[PublicKey], now: u64) -> Result<Self, PolicyFileError> {
+    pub fn decode(
+        bytes: &[u8],
+        roots: &[PublicKey],
+        now: UnixTime,
+    ) -> Result<Self, PolicyFileError> {
         let envelope = policy_envelope(bytes)?;
         match (bytes.starts_with(SIGNED), roots) {
             (true, []) => return Err(PolicyFileError::NoRoot),
@@ -145,5 +157,24 @@ fn signed_by(envelope: &Envelope, root: &PublicKey) -> bool {
     match theirs.collect::<Vec<_>>().as_slice() {
         [signature] => root.accepts(&envelope.pae(), signature.bytes()),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn an_error_of_a_file_names_it_and_does_not_repeat_its_source() {
+        let path = Path::new("/nonexistent/edgec-trust.toml");
+        let error = TrustPolicy::read(path, &[], UnixTime::EPOCH).unwrap_err();
+        assert_eq!(error.code(), "io");
+        let text = error.to_string();
+        assert_eq!(text, "the trust policy `/nonexistent/edgec-trust.toml`");
+        let source = error.source().unwrap();
+        assert_eq!(source.to_string(), "cannot read the file");
+        assert!(source.source().is_some());
     }
 }

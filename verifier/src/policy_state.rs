@@ -12,6 +12,7 @@ use crate::TrustPolicy;
 /// What a policy was compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Seen {
     /// Nothing: it is the first that this host has seen.
     First,
@@ -61,8 +62,13 @@ pub enum PolicyStateError {
     #[error("the file that remembers the newest trust policy is damaged: {0}")]
     Damaged(String),
     /// Others can have changed what was remembered.
-    #[error("the file that remembers the newest trust policy")]
-    Guard(#[from] GuardError),
+    #[error("the file that remembers the newest trust policy, `{}`", path.display())]
+    Guard {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: GuardError,
+    },
     /// A file that is not this user's own lies under the name of the lock, or of the file's next
     /// content. It is neither waited for nor written to.
     #[error("`{}`, beside the file that remembers the newest trust policy", path.display())]
@@ -73,29 +79,45 @@ pub enum PolicyStateError {
         source: GuardError,
     },
     /// The file cannot be read or written.
-    #[error("cannot remember the newest trust policy")]
-    Io(#[from] io::Error),
+    #[error("cannot remember the newest trust policy in `{}`", path.display())]
+    Io {
+        /// The file, or the lock beside it.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
 }
 
 impl PolicyStateError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io(_) => "io",
-            Self::Guard(error) => error.code(),
+            Self::Io { .. } => "io",
+            Self::Guard { source, .. } => source.code(),
             Self::Damaged(_) => "policy-state",
             Self::Beside { .. } => "policy-state-file",
             _ => "policy-rollback",
         }
     }
-}
 
-impl From<PrivateError> for PolicyStateError {
-    fn from(error: PrivateError) -> Self {
+    fn io(path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source: source.into(),
+        }
+    }
+
+    fn guard(path: &Path, source: GuardError) -> Self {
+        let path = path.to_owned();
+        Self::Guard { path, source }
+    }
+
+    /// The error of a file that only its owner should be able to open.
+    fn private(path: &Path, error: PrivateError) -> Self {
         match error {
-            PrivateError::Io(error) => Self::Io(error),
+            PrivateError::Io(error) => Self::io(path, error),
             PrivateError::NotOurs { path, source } => Self::Beside { path, source },
-            error => Self::Io(io::Error::other(error)),
+            error => Self::io(path, io::Error::other(error)),
         }
     }
 }
@@ -134,18 +156,20 @@ impl NewestPolicy {
 /// [`PolicyStateError`]; the file is then as it was.
 pub fn remember(path: &Path, policy: &TrustPolicy) -> Result<Seen, PolicyStateError> {
     let new = Memory::of(policy)?;
-    let path = &match way::place(path).map_err(GuardError::from) {
-        Err(GuardError::Io(error)) => return Err(error.into()),
-        place => place?,
-    };
-    let _lock = lock_private(&beside(path, "lock"))?;
+    let place = way::place(path).map_err(|error| match GuardError::from(error) {
+        GuardError::Io(error) => PolicyStateError::io(path, error),
+        error => PolicyStateError::guard(path, error),
+    });
+    let path = &place?;
+    let lock = beside(path, "lock");
+    let _lock = lock_private(&lock).map_err(|error| PolicyStateError::private(&lock, error))?;
     let seen: Option<Memory> = match read_guarded(path) {
         Ok(bytes) => Some(
             serde_json::from_slice(&bytes)
                 .map_err(|error| PolicyStateError::Damaged(error.to_string()))?,
         ),
         Err(GuardError::Io(error)) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(PolicyStateError::guard(path, error)),
     };
     match seen {
         Some(seen) if seen == new => Ok(Seen::Newest),
@@ -195,12 +219,9 @@ impl Memory {
 
 /// Under the lock.
 fn replace(path: &Path, new: &Memory) -> Result<(), PolicyStateError> {
-    let text = serde_json::to_string(new).map_err(io::Error::from)?;
-    Ok(replace_private(
-        path,
-        &beside(path, "new"),
-        text.as_bytes(),
-    )?)
+    let text = serde_json::to_string(new).map_err(|error| PolicyStateError::io(path, error))?;
+    replace_private(path, &beside(path, "new"), text.as_bytes())
+        .map_err(|error| PolicyStateError::private(path, error))
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {

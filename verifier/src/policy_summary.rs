@@ -5,9 +5,18 @@ use std::fmt::Display;
 
 use crate::check::{CheckName, Mode};
 use crate::engine_version::{EngineVersion, VersionRange};
-use crate::moment::moment;
 use crate::pattern::{self, TargetPattern};
 use crate::policy::{Scope, TrustPolicy};
+
+/// One demand of a policy, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PolicyDemand {
+    /// What it is about, in a few words, such as `lowest version`.
+    pub name: &'static str,
+    /// What is demanded. It quotes the policy.
+    pub text: String,
+}
 
 /// A name and a text.
 type Row = (&'static str, String);
@@ -16,14 +25,20 @@ type Row = (&'static str, String);
 type Targets = BTreeSet<&'static str>;
 
 impl TrustPolicy {
-    /// The demands of the policy in words: a name and a text for each.
-    pub fn summary(&self) -> Vec<(&'static str, String)> {
+    /// The demands of the policy in words.
+    pub fn summary(&self) -> Vec<PolicyDemand> {
+        let rows = self.rows().into_iter();
+        let demand = |(name, text)| PolicyDemand { name, text };
+        rows.map(demand).collect()
+    }
+
+    fn rows(&self) -> Vec<Row> {
         let mut rows = self.scope_rows();
         rows.extend(self.revocation_rows());
         rows.extend(self.allowed_rows());
         rows.extend(self.compiler_rows());
         rows.extend(self.check_rows());
-        let expires = self.expires.map_or("never".to_owned(), moment);
+        let expires = self.expires.map_or("never".to_owned(), |it| it.to_string());
         rows.push(("policy expires", expires));
         rows
     }
@@ -179,7 +194,7 @@ mod tests {
     fn rows(text: &str) -> Vec<Row> {
         let key = format!("[[key]]\nname = \"ci\"\npem = \"{PEM}\"\n");
         let text = format!("threshold = 1\n{text}\n{key}");
-        TrustPolicy::from_toml(&text).unwrap().summary()
+        TrustPolicy::from_toml(&text).unwrap().rows()
     }
 
     /// The texts of the rows with one of these names.

@@ -294,6 +294,8 @@ fn compiler(entry: Compiler) -> Result<CompilerRules, PolicyError> {
 
 #[cfg(test)]
 mod tests {
+    use edgec_artifact::UnixTime;
+
     use super::*;
 
     const PEM: &str = "-----BEGIN PUBLIC KEY-----\\n\
@@ -323,7 +325,7 @@ mod tests {
         let policy = TrustPolicy::from_toml(example).unwrap();
         assert_eq!(policy.name(), Some("edge-fleet"));
         assert_eq!(policy.version(), Some(7));
-        assert_eq!(policy.expires, Some(1_814_313_600));
+        assert_eq!(policy.expires, Some(UnixTime::from_seconds(1_814_313_600)));
         assert_eq!(policy.mode(CheckName::Imports), Mode::Warn);
     }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The largest of each that one instance may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[non_exhaustive]
 pub struct PoolLimits {
     /// Memories in one component, at most.
     pub memories: u32,
@@ -24,6 +25,7 @@ pub struct PoolLimits {
 /// What of a program a pool has no room for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}: {needed} needed, the pool has {most}")]
+#[non_exhaustive]
 pub struct PoolMisfit {
     /// What there is too much of.
     pub what: &'static str,
@@ -34,6 +36,16 @@ pub struct PoolMisfit {
 }
 
 impl PoolLimits {
+    /// A pool that has room for every program. Set the fields that the host limits.
+    pub const fn unlimited() -> Self {
+        Self {
+            memories: u32::MAX,
+            tables: u32::MAX,
+            table_elements: u64::MAX,
+            memory_bytes: u64::MAX,
+        }
+    }
+
     /// Everything of what an instance starts with that has no place.
     pub(crate) fn misfits(&self, needs: &Resources) -> Vec<PoolMisfit> {
         let largest = |ranges: &[LimitRange]| ranges.iter().map(|range| range.minimum).max();

@@ -4,7 +4,7 @@
 //! Each is asked whatever the others say, so that a report names everything that stands in an
 //! artifact's way.
 
-use edgec_artifact::Manifest;
+use edgec_artifact::{Manifest, UnixTime};
 
 use crate::TrustPolicy;
 use crate::advisories::SHIPPED;
@@ -13,7 +13,6 @@ use crate::checks::Checks;
 use crate::engine_version::EngineVersion;
 use crate::error::{VerifyError, error_chain};
 use crate::expected::Expected;
-use crate::moment::moment;
 use crate::pattern::{self, Pattern};
 use crate::policy::channel;
 
@@ -22,7 +21,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) image: &'a [u8],
     pub(crate) manifest: &'a Manifest,
     pub(crate) expected: &'a Expected,
-    pub(crate) now: u64,
+    pub(crate) now: UnixTime,
 }
 
 /// How a rule finds an artifact.
@@ -87,9 +86,9 @@ fn expected(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     if let Some(wanted) = facts.expected.wanted_application() {
         let found = &facts.manifest.name;
         if wanted != found {
-            return Err(VerifyError::Application {
+            return Err(VerifyError::OtherApplication {
                 found: found.clone(),
-                wanted: format!("`{wanted}`"),
+                wanted: wanted.to_owned(),
             });
         }
         asked.push(format!("application `{found}`"));
@@ -97,9 +96,9 @@ fn expected(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
     if let Some(wanted) = facts.expected.wanted_channel() {
         let found = channel(facts.manifest);
         if wanted != found {
-            return Err(VerifyError::Channel {
+            return Err(VerifyError::OtherChannel {
                 found: found.to_owned(),
-                wanted: format!("`{wanted}`"),
+                wanted: wanted.to_owned(),
             });
         }
         asked.push(format!("channel `{found}`"));
@@ -307,8 +306,8 @@ fn validity(_: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         (_, Some(expires)) if now >= expires => Err(VerifyError::Expired { expires, now }),
         (None, None) => Ok(Finding::Nothing("no limits stated".to_owned())),
         (from, until) => {
-            let from = from.map_or("the beginning".to_owned(), moment);
-            let until = until.map_or("any time".to_owned(), moment);
+            let from = from.map_or("the beginning".to_owned(), |it| it.to_string());
+            let until = until.map_or("any time".to_owned(), |it| it.to_string());
             Ok(Finding::Good(format!("from {from} until {until}")))
         }
     }
@@ -346,7 +345,7 @@ fn expiry(policy: &TrustPolicy, facts: &Facts<'_>) -> Judgement {
         .validity
         .and_then(|validity| validity.expires);
     match stated {
-        Some(expires) => Ok(Finding::Good(format!("{}, required", moment(expires)))),
+        Some(expires) => Ok(Finding::Good(format!("{expires}, required"))),
         None => Err(VerifyError::NoExpiry),
     }
 }

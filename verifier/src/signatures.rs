@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use edgec_artifact::{Envelope, KeyId, Manifest};
+use edgec_artifact::{Envelope, KeyId, Manifest, UnixTime};
 use serde::Serialize;
 
 use crate::TrustPolicy;
@@ -16,6 +16,7 @@ use crate::policy::{KeyRule, Scope};
 /// A signature that counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct AcceptedSignature {
     /// The policy's name for the key.
     #[serde(rename = "key")]
@@ -40,7 +41,7 @@ pub(crate) struct Signers<'p> {
 pub(crate) fn authentic<'p>(
     envelope: &Envelope,
     policy: &'p TrustPolicy,
-    now: u64,
+    now: UnixTime,
 ) -> Result<Signers<'p>, VerifyError> {
     if envelope.signatures().is_empty() {
         return Err(VerifyError::NoSignature);
@@ -74,7 +75,7 @@ pub(crate) fn authentic<'p>(
     Ok(signers)
 }
 
-fn discount(rule: &KeyRule, policy: &TrustPolicy, now: u64) -> Option<Discount> {
+fn discount(rule: &KeyRule, policy: &TrustPolicy, now: UnixTime) -> Option<Discount> {
     if let Some(reason) = policy.revoked_keys.get(&rule.trusted.key.id()) {
         return Some(Discount::Revoked {
             reason: reason.clone(),

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use edgec_artifact::{
-    Artifact, Envelope, FORMAT_VERSION, LayoutError, Manifest, PREDICATE_TYPE, Statement,
+    Artifact, Envelope, FORMAT_VERSION, LayoutError, Manifest, PREDICATE_TYPE, Statement, UnixTime,
     VerityDigest, verity,
 };
 
@@ -16,7 +16,6 @@ use crate::check::{Check, CheckName, Status};
 use crate::checks::Checks;
 use crate::error::VerifyError;
 use crate::expected::Expected;
-use crate::moment::moment;
 use crate::rules::{self, Facts};
 use crate::signatures::{self, AcceptedSignature};
 use crate::{TrustPolicy, consistency};
@@ -30,11 +29,12 @@ pub struct VerifiedArtifact<'a> {
     manifest: Manifest,
     accepted: Vec<AcceptedSignature>,
     checks: Vec<Check>,
-    holds: Range<u64>,
+    holds: Range<UnixTime>,
 }
 
 /// An image and its envelope, kept apart, as a store has them.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Stored<'a> {
     /// The image.
     pub image: &'a [u8],
@@ -44,8 +44,20 @@ pub struct Stored<'a> {
     pub measured: Measured,
 }
 
+impl<'a> Stored<'a> {
+    /// An image, its envelope, and how the image's digest is known.
+    pub const fn new(image: &'a [u8], envelope: &'a [u8], measured: Measured) -> Self {
+        Self {
+            image,
+            envelope,
+            measured,
+        }
+    }
+}
+
 /// How an image's fs-verity digest is known without hashing its bytes again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Measured {
     /// The kernel says so, and compares every page with it when the page is read.
     Kernel(VerityDigest),
@@ -56,9 +68,11 @@ pub enum Measured {
 
 /// An artifact that was refused, and what was checked until then.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}")]
+#[error("the artifact is not trusted")]
+#[non_exhaustive]
 pub struct Rejection {
     /// The first check that failed.
+    #[source]
     pub error: VerifyError,
     /// Every check that was made.
     pub checks: Vec<Check>,
@@ -66,7 +80,7 @@ pub struct Rejection {
     pub manifest: Option<Box<Manifest>>,
 }
 
-/// Verifies a whole file against a policy, at the time `now` (seconds since 1970).
+/// Verifies a whole file against a policy, at the time `now` ([`Clock`](crate::Clock)).
 ///
 /// The bytes must not change while the result lives: a borrowed buffer, or a mapping
 /// that no other process can write.
@@ -78,7 +92,7 @@ pub fn verify<'a>(
     file: &'a [u8],
     policy: &TrustPolicy,
     expected: &Expected,
-    now: u64,
+    now: UnixTime,
 ) -> Result<VerifiedArtifact<'a>, VerifyError> {
     examine(file, policy, expected, now).map_err(|rejection| rejection.error)
 }
@@ -103,7 +117,7 @@ pub fn examine<'a>(
     file: &'a [u8],
     policy: &TrustPolicy,
     expected: &Expected,
-    now: u64,
+    now: UnixTime,
 ) -> Result<VerifiedArtifact<'a>, Rejection> {
     let decode = |checks: &mut Checks| {
         let artifact = Artifact::decode(file);
@@ -130,7 +144,7 @@ pub fn verify_stored<'a>(
     stored: &Stored<'a>,
     policy: &TrustPolicy,
     expected: &Expected,
-    now: u64,
+    now: UnixTime,
 ) -> Result<VerifiedArtifact<'a>, VerifyError> {
     let decode = |checks: &mut Checks| {
         let envelope = Envelope::decode(stored.envelope).map_err(|source| {
@@ -154,7 +168,7 @@ fn judge<'a>(
     measured: Option<Measured>,
     policy: &TrustPolicy,
     expected: &Expected,
-    now: u64,
+    now: UnixTime,
 ) -> Result<VerifiedArtifact<'a>, Rejection> {
     let mut checks = Checks::default();
     let authentic = match authenticate(decode, policy, now, &mut checks) {
@@ -191,10 +205,10 @@ fn judge<'a>(
 }
 
 /// When the verdict is the same: it depends on the time by comparison with these moments only.
-fn holds(policy: &TrustPolicy, manifest: &Manifest, now: u64) -> Range<u64> {
+fn holds(policy: &TrustPolicy, manifest: &Manifest, now: UnixTime) -> Range<UnixTime> {
     let signed = manifest.validity.into_iter();
     let signed = signed.flat_map(|validity| [validity.not_before, validity.expires]);
-    let (mut from, mut until) = (0, u64::MAX);
+    let (mut from, mut until) = (UnixTime::EPOCH, UnixTime::MAX);
     for moment in policy.moments().chain(signed.flatten()) {
         if moment <= now {
             from = from.max(moment);
@@ -219,7 +233,7 @@ struct Authentic<'a> {
 fn authenticate<'a>(
     decode: impl FnOnce(&mut Checks) -> Result<Decoded<'a>, VerifyError>,
     policy: &TrustPolicy,
-    now: u64,
+    now: UnixTime,
     checks: &mut Checks,
 ) -> Result<Authentic<'a>, VerifyError> {
     use CheckName::{Policy, Signatures, Statement as Payload};
@@ -229,7 +243,7 @@ fn authenticate<'a>(
         Some(expires) if now >= expires => {
             return Err(checks.failed(Policy, VerifyError::PolicyExpired { expires, now }));
         }
-        Some(expires) => checks.passed(Policy, format!("expires at {}", moment(expires))),
+        Some(expires) => checks.passed(Policy, format!("expires at {expires}")),
         None => {
             let evidence = "the policy does not expire".to_owned();
             checks.record(Policy, Status::NotApplicable, evidence);
@@ -344,8 +358,8 @@ impl<'a> VerifiedArtifact<'a> {
         &self.accepted
     }
 
-    /// The seconds since 1970 at which the same policy gives the same verdict.
-    pub fn holds(&self) -> Range<u64> {
+    /// The times at which the same policy gives the same verdict.
+    pub fn holds(&self) -> Range<UnixTime> {
         self.holds.clone()
     }
 

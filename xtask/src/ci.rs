@@ -23,7 +23,7 @@ enum When {
     Named,
 }
 
-static STEPS: [Step; 8] = [
+static STEPS: [Step; 9] = [
     Step {
         name: "dependencies",
         about: "bans, licences, sources",
@@ -64,6 +64,12 @@ static STEPS: [Step; 8] = [
         name: "alone",
         about: "the loader, the store and the verifier alone, without a C++ compiler",
         check: alone,
+        when: When::Always,
+    },
+    Step {
+        name: "package",
+        about: "the libraries as packages of a registry",
+        check: package,
         when: When::Always,
     },
     Step {
@@ -195,6 +201,28 @@ fn alone() -> Outcome {
         check_without_cxx(library, &[])?;
     }
     Ok(())
+}
+
+/// The crates that others link.
+const LIBRARIES: [&str; 9] = [
+    "edgec-artifact",
+    "edgec-builder",
+    "edgec-compiler",
+    "edgec-files",
+    "edgec-loader",
+    "edgec-packager",
+    "edgec-store",
+    "edgec-targets",
+    "edgec-verifier",
+];
+
+/// All at once: each package takes the others from beside it, as it would from a registry. Nothing
+/// is compiled, because the packages have the sources that other steps check.
+fn package() -> Outcome {
+    let packages = LIBRARIES
+        .into_iter()
+        .flat_map(|library| ["--package", library]);
+    run(cargo(&["package", "--no-verify", "--allow-dirty"]).args(packages))
 }
 
 fn without_cxx() -> Outcome {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use edgec_builder::unverified;
 use edgec_compiler::Image;
 use edgec_verifier::audit::{AuditError, AuditReport, audit};
-use edgec_verifier::describe_unsigned;
+use edgec_verifier::{Unsigned, describe_unsigned};
 use serde::Serialize;
 
 use crate::failure::{Exit, Failure};
@@ -85,8 +85,9 @@ fn examine(path: &Path) -> Report {
 fn audit_file(path: &Path) -> Result<(String, AuditReport), Failure> {
     let rejected = |code, error: &dyn std::error::Error| Failure::rejected(code, error);
     let file = files::read_artifact(path)?;
-    let (manifest, image) =
-        describe_unsigned(&file).map_err(|error| verify_failure_of(&error, &file))?;
+    let Unsigned {
+        manifest, image, ..
+    } = describe_unsigned(&file).map_err(|error| verify_failure_of(&error, &file))?;
     let parsed = Image::parse(image).map_err(|error| rejected("image", &error))?;
     let entries = unverified::entries(&workers::program()?, &manifest, &parsed);
     let entries = entries.map_err(|error| table_failure("not-audited", &error))?;

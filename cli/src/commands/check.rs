@@ -94,8 +94,9 @@ fn describe(path: &std::path::Path) -> Result<Described, Failure> {
     let shown = render::path(path);
     let file = files::read_artifact(path).map_err(|failure| failure.or_about_safe(&shown))?;
     let described = describe_unsigned(&file);
-    let (manifest, _) =
+    let described =
         described.map_err(|error| verify_failure_of(&error, &file).about_safe(&shown))?;
+    let manifest = described.manifest;
     let features = manifest.wasm_features.len();
     if features > MAX_WASM_FEATURES {
         let message = format!(

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::file_kind::{Wanted, explain};
 use crate::number::{COUNT, number};
 use crate::render::{self, Format, cell, passed_on, safe, size, word};
-use crate::{Outcome, exports, files, time};
+use crate::{Outcome, exports, files};
 
 /// Show an artifact's manifest, sections and signatures, without verifying anything
 #[derive(clap::Args)]
@@ -366,7 +366,7 @@ fn validity(manifest: &Manifest) -> String {
         ("until", validity.expires),
     ]
     .into_iter()
-    .filter_map(|(word, at)| Some(format!("{word} {}", time::show(at?))))
+    .filter_map(|(word, at)| Some(format!("{word} {}", at?)))
     .collect::<Vec<_>>()
     .join(", ")
 }

@@ -268,11 +268,7 @@ fn find(path: &Path, passphrase: Option<&Path>) -> Result<Found, Failure> {
 fn public((public, encoding): (PublicKey, KeyEncoding)) -> Found {
     Found {
         kind: "public",
-        encoding: match encoding {
-            KeyEncoding::Pem => "PEM",
-            KeyEncoding::Raw => "raw base64",
-            KeyEncoding::OpenSsh => "OpenSSH",
-        },
+        encoding: encoding.name(),
         encrypted: false,
         public,
     }

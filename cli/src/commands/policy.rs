@@ -6,7 +6,7 @@ mod replaced;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, policy_envelope};
+use edgec_verifier::{MAX_GUARDED_LEN, PublicKey, TrustPolicy, UnixTime, policy_envelope};
 use serde::Serialize;
 
 use crate::Outcome;
@@ -91,7 +91,7 @@ fn sign(arguments: &Sign) -> Outcome {
     let mut envelope =
         policy_envelope(&file).map_err(|error| malformed("policy-signature", &error))?;
     // Do not sign a policy that no host would read.
-    let policy = TrustPolicy::decode(envelope.payload(), &[], 0)
+    let policy = TrustPolicy::decode(envelope.payload(), &[], UnixTime::EPOCH)
         .map_err(|error| malformed(error.code(), &error))?;
     let Some(output) = &arguments.output else {
         return export(arguments, &envelope.pae());

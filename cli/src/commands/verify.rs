@@ -228,11 +228,8 @@ impl Report {
                 (Status::Failed, format!("{input} was not rebuilt"))
             }
         };
-        self.checks.push(Check {
-            name: CheckName::Rebuild,
-            status,
-            evidence,
-        });
+        self.checks
+            .push(Check::new(CheckName::Rebuild, status, evidence));
     }
 
     fn refuse(&mut self, failure: Failure) {
@@ -253,11 +250,8 @@ impl Report {
             }
         };
         let evidence = format!("{}: {found}", host.name);
-        self.checks.push(Check {
-            name: CheckName::Host,
-            status,
-            evidence,
-        });
+        self.checks
+            .push(Check::new(CheckName::Host, status, evidence));
     }
 }
 

@@ -87,7 +87,11 @@ pub(crate) fn remedy(advisory: &Advisory) -> String {
 /// Why the newest policy seen, in the file `state`, could not be compared or remembered.
 pub(crate) fn state_failure(error: &PolicyStateError, state: &Path) -> Failure {
     let exit = match error {
-        PolicyStateError::Io(_) | PolicyStateError::Guard(GuardError::Io(_)) => Exit::Environment,
+        PolicyStateError::Io { .. }
+        | PolicyStateError::Guard {
+            source: GuardError::Io(_),
+            ..
+        } => Exit::Environment,
         _ => Exit::Rejected,
     };
     // Nothing was, if there is no such file.
@@ -109,8 +113,11 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
              remembers the newest one"
                 .to_owned(),
         ),
-        PolicyStateError::Io(error) => files::remedy(error.kind()).map(str::to_owned),
-        PolicyStateError::Guard(GuardError::Way(error)) => Some(files::remedy_of_way(error)),
+        PolicyStateError::Io { source, .. } => files::remedy(source.kind()).map(str::to_owned),
+        PolicyStateError::Guard {
+            source: GuardError::Way(error),
+            ..
+        } => Some(files::remedy_of_way(error)),
         PolicyStateError::Beside { path, source } => Some(match source {
             GuardError::Readable { .. } => format!("chmod 600 {}", path.display()),
             _ => format!(
@@ -126,7 +133,7 @@ fn state_remedy(error: &PolicyStateError) -> Option<String> {
 pub(crate) fn policy_failure(error: &PolicyFileError, path: &Path) -> Failure {
     let failure = Failure::rejected(error.code(), error).about(path.display());
     match error {
-        PolicyFileError::Guard(error) => guard_failure(error, path, Wanted::Policy),
+        PolicyFileError::Guard { source, .. } => guard_failure(source, path, Wanted::Policy),
         PolicyFileError::NotText { .. }
         | PolicyFileError::Policy(_)
         | PolicyFileError::Envelope(_) => explain_file(failure, path, Wanted::Policy),

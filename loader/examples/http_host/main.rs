@@ -65,11 +65,11 @@ impl Host {
         };
         let store = Store::open(store)?;
         // A pool for everything that is in the store now.
-        let (programs, unreadable) = store.manifests()?;
-        for problem in &unreadable {
-            log(format!("not planned for: {}", problem.error));
+        let current = store.manifests()?;
+        for problem in &current.problems {
+            log(format!("not planned for: {}", error_chain(&problem.error)));
         }
-        let (plan, left_out) = PoolPlan::fitting_most(INSTANCES, MEMORY, &programs);
+        let (plan, left_out) = PoolPlan::fitting_most(INSTANCES, MEMORY, &current.manifests);
         left_out
             .iter()
             .for_each(|error| log(format!("no pool for it: {error}")));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use edgec_store::{StoreError, written};
-use edgec_verifier::{Kind, TrustPolicy};
+use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
 use super::preparation::Preparation;
 use super::trust::Trust;
@@ -59,7 +59,7 @@ impl<P> AtWork<P> {
         engine: &HostEngine,
         policy: &TrustPolicy,
         kind: Kind,
-    ) -> Result<Range<u64>, LoadError> {
+    ) -> Result<Range<UnixTime>, LoadError> {
         let report = self.loaded.report();
         demand(policy, report.mode)?;
         let version = self.loaded.manifest().version;

@@ -168,7 +168,7 @@ impl<P> Deployment<P> {
             };
             self.fresh(trusted)?;
             // Nearly every request ends here, so nothing is copied for it.
-            if trusted.holds_now() {
+            if trusted.holds_now(&self.engine) {
                 return Ok(Arc::clone(&current.loaded));
             }
             (current.clone(), Arc::clone(trusted))
@@ -325,8 +325,9 @@ impl<P> Deployment<P> {
             return Trust::distrusted(Distrust::Exposed(reason));
         }
         // A verdict of the same policy that still holds.
-        let same =
-            |it: &&Arc<Trusted>| it.followed.policy.digest() == policy.digest() && it.holds_now();
+        let same = |it: &&Arc<Trusted>| {
+            it.followed.policy.digest() == policy.digest() && it.holds_now(&self.engine)
+        };
         let same = before.filter(same).map(|it| it.holds.clone());
         if let Some(holds) = &same
             && !versions.remembers()

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use edgec_store::{Application, Entry, OpenedImage, Store, StoreError};
-use edgec_verifier::{Kind, TrustPolicy};
+use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
 use crate::loaded::{component_imports, declared, fit, module_imports};
 use crate::{
@@ -138,7 +138,8 @@ pub(super) fn candidates(
     engine: &HostEngine,
     application: &Application,
 ) -> Result<(Vec<Entry>, Application), StoreError> {
-    store.candidates(engine.profile(), engine.host(), application)
+    let found = store.candidates(engine.profile(), engine.host(), application)?;
+    Ok((found.entries, found.application))
 }
 
 /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
@@ -149,7 +150,7 @@ pub(super) fn judge_again(
     entry: Entry,
     policy: &TrustPolicy,
     kind: Kind,
-) -> Result<Range<u64>, LoadError> {
+) -> Result<Range<UnixTime>, LoadError> {
     let opened = open_entry(store, engine, application, entry, policy, kind);
     opened.map(|opened| opened.facts.holds())
 }
@@ -230,8 +231,7 @@ fn open_entry(
     policy: &TrustPolicy,
     wanted: Kind,
 ) -> Result<OpenedImage, LoadError> {
-    let opened = store.open_entry(application, entry, policy);
-    let opened = opened.map_err(|error| LoadError::from_admission(error, store.path()))?;
+    let opened = store.open_entry(application, entry, policy)?;
     fit(&opened.facts, engine, wanted)?;
     Ok(opened)
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use edgec_store::StoreError;
-use edgec_verifier::{Expected, Kind, TrustPolicy};
+use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
 
 use crate::load::wanted;
 use crate::{HostEngine, LoadError, LoadReport, VerifiedFile};
@@ -147,7 +147,7 @@ pub(super) fn opened(
 ) -> Result<(Candidate, VerifiedFile), LoadError> {
     let mut unfit = None;
     for candidate in ranked(source, engine, expected)? {
-        let file = read(source, &candidate, expected, policy)?;
+        let file = read(source, engine, &candidate, expected, policy)?;
         match file.fit(engine, kind) {
             Err(error @ LoadError::Unfit(_)) => {
                 // Why the best one does not fit is what is told.
@@ -166,12 +166,13 @@ pub(super) fn opened(
 /// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
 pub(super) fn judge_again(
     source: &dyn ArtifactSource,
+    engine: &HostEngine,
     candidate: &Candidate,
     expected: &Expected,
     policy: &TrustPolicy,
     loaded: LoadReport,
-) -> Result<Range<u64>, LoadError> {
-    let file = read(source, candidate, expected, policy)?;
+) -> Result<Range<UnixTime>, LoadError> {
+    let file = read(source, engine, candidate, expected, policy)?;
     if file.manifest().image.fsverity != loaded.image {
         return Err(LoadError::Store(StoreError::Damaged {
             name: candidate.id.clone(),
@@ -183,10 +184,12 @@ pub(super) fn judge_again(
 
 fn read(
     source: &dyn ArtifactSource,
+    engine: &HostEngine,
     candidate: &Candidate,
     expected: &Expected,
     policy: &TrustPolicy,
 ) -> Result<VerifiedFile, LoadError> {
     let bytes = source.read(candidate).map_err(LoadError::Source)?;
-    VerifiedFile::from_bytes(&bytes, policy, expected)
+    let now = engine.now().map_err(|_| LoadError::Clock)?;
+    VerifiedFile::from_bytes_at(&bytes, policy, expected, now)
 }

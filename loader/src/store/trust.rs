@@ -3,22 +3,24 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::clock::now;
+use edgec_verifier::UnixTime;
+
+use crate::HostEngine;
 use crate::distrust::{Distrust, Distrusted};
 use crate::policy_source::Followed;
 
-/// A verdict: the policy that trusts the program, and the time for which it does, in seconds
-/// since 1970.
+/// A verdict: the policy that trusts the program, and the time for which it does.
 #[derive(Debug)]
 pub(super) struct Trusted {
     pub(super) followed: Followed,
-    pub(super) holds: Range<u64>,
+    pub(super) holds: Range<UnixTime>,
 }
 
 impl Trusted {
-    /// Whether the verdict still holds now.
-    pub(super) fn holds_now(&self) -> bool {
-        now().is_some_and(|now| self.holds.contains(&now))
+    /// Whether the verdict still holds now. While the engine's clock does not know the time, it
+    /// does not.
+    pub(super) fn holds_now(&self, engine: &HostEngine) -> bool {
+        engine.now().is_ok_and(|now| self.holds.contains(&now))
     }
 }
 
@@ -30,7 +32,7 @@ pub(super) enum Trust {
 }
 
 impl Trust {
-    pub(super) fn trusted(followed: Followed, holds: Range<u64>) -> Self {
+    pub(super) fn trusted(followed: Followed, holds: Range<UnixTime>) -> Self {
         Self::Trusted(Arc::new(Trusted { followed, holds }))
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use edgec_store::{Application, Entry, Store, StoreError};
-use edgec_verifier::{Expected, Kind, TrustPolicy};
+use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
 
 use super::loading::{self, StoredImage, candidates};
 use super::source::{self, ArtifactSource, Candidate};
@@ -143,14 +143,14 @@ impl Versions {
         loaded: LoadReport,
         policy: &TrustPolicy,
         kind: Kind,
-    ) -> Result<Range<u64>, LoadError> {
+    ) -> Result<Range<UnixTime>, LoadError> {
         match (&self.0, place) {
             (Origin::Store(store, application), Place::Entry(entry)) => {
                 let application = application.clone().version(version);
                 loading::judge_again(store, engine, &application, entry.clone(), policy, kind)
             }
             (Origin::Source(source, expected), Place::Candidate(candidate)) => {
-                source::judge_again(&**source, candidate, expected, policy, loaded)
+                source::judge_again(&**source, engine, candidate, expected, policy, loaded)
             }
             // A place is of the origin that gave it.
             _ => Err(LoadError::Store(self.unknown())),

@@ -240,14 +240,8 @@ fn lengths(forge: &Forge) -> Vec<Case> {
             "a manifest about the image's beginning",
             forge.signed(&forge.image, |_| {
                 let prefix = &forge.image[..forge.image.len() - 8];
-                edgec_artifact::Manifest {
-                    image: edgec_artifact::Image {
-                        length: prefix.len() as u64,
-                        sha256: edgec_artifact::Sha256Digest::of(prefix),
-                        fsverity: edgec_artifact::verity::digest(prefix),
-                    },
-                    ..forge.manifest.clone()
-                }
+                let image = edgec_artifact::Image::of(prefix);
+                forge.manifest.clone().with_image(image)
             }),
             "image-length",
         ),

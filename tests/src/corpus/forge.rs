@@ -53,19 +53,13 @@ impl<'a> Forge<'a> {
     pub fn with_image(&self, change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
         let mut image = self.image.clone();
         change(&mut image);
-        self.signed(&image, |image| Manifest {
-            image,
-            ..self.manifest.clone()
-        })
+        self.signed(&image, |image| self.manifest.clone().with_image(image))
     }
 
     /// With a changed manifest beside the image as it is.
     pub fn with_manifest(&self, change: impl FnOnce(&mut Manifest)) -> Vec<u8> {
         self.signed(&self.image, |image| {
-            let mut manifest = Manifest {
-                image,
-                ..self.manifest.clone()
-            };
+            let mut manifest = self.manifest.clone().with_image(image);
             change(&mut manifest);
             manifest
         })

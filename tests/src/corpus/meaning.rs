@@ -3,7 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use edgec_artifact::{MAX_VERSION, Validity};
+use edgec_artifact::{MAX_VERSION, UnixTime, Validity};
 
 use crate::corpus::{Case, Forge, Material};
 
@@ -37,9 +37,8 @@ fn misplaced(forge: &Forge, material: &Material) -> Vec<Case> {
         Case::new(
             21,
             "the other family's code under this manifest",
-            forge.signed(&foreign.image, |image| edgec_artifact::Manifest {
-                image,
-                ..forge.manifest.clone()
+            forge.signed(&foreign.image, |image| {
+                forge.manifest.clone().with_image(image)
             }),
             "contradiction",
         ),
@@ -94,14 +93,11 @@ fn versions(forge: &Forge) -> Vec<Case> {
 fn times(forge: &Forge) -> Vec<Case> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = now.as_secs();
-    let case = |name, not_before, expires, code| {
-        let file = forge.with_manifest(|manifest| {
-            manifest.validity = Some(Validity {
-                issued: None,
-                not_before,
-                expires,
-            });
-        });
+    let case = |name, not_before: Option<u64>, expires: Option<u64>, code| {
+        let validity = Validity::default()
+            .with_not_before(not_before.map(UnixTime::from_seconds))
+            .with_expires(expires.map(UnixTime::from_seconds));
+        let file = forge.with_manifest(|manifest| manifest.validity = Some(validity));
         Case::new(25, name, file, code)
     };
     vec![

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 /// Something in the code that should not be there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The function that it is in; `None` in front of the first function.
     pub function: Option<Function>,
@@ -21,6 +22,7 @@ pub struct Finding {
 
 /// A function, as its code shows it: an image of the `edge` profile has no table of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Function {
     /// Counted from 0 in the order of the code.
     pub number: u64,

@@ -1,5 +1,6 @@
 //! Values of a policy's fields that need more than a type of TOML.
 
+use edgec_artifact::UnixTime;
 use serde::{Deserialize, Deserializer, de};
 
 use crate::check::CheckName;
@@ -36,8 +37,8 @@ impl<'de> Deserialize<'de> for Turnable {
     }
 }
 
-/// Seconds since 1970, from TOML's date-time in UTC.
-pub(super) struct DateTime(pub(super) u64);
+/// A time, from TOML's date-time in UTC.
+pub(super) struct DateTime(pub(super) UnixTime);
 
 impl<'de> Deserialize<'de> for DateTime {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -53,7 +54,7 @@ impl<'de> Deserialize<'de> for DateTime {
             .ok()
             .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
             .filter(|since| since.subsec_nanos() == 0)
-            .map(|since| Self(since.as_secs()));
+            .map(|since| Self(UnixTime::from_seconds(since.as_secs())));
         seconds.ok_or_else(|| {
             let example = "2027-01-01T00:00:00Z";
             de::Error::custom(format!("a time is in UTC and whole seconds, as {example}"))

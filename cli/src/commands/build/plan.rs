@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use edgec_artifact::{MAX_VERSION, Validity};
+use edgec_artifact::{MAX_VERSION, UnixTime, Validity};
 use edgec_builder::{DebugFiles, Recipe, Release, SelfAudit};
 use edgec_compiler::{EngineProfile, KindChoice, Level};
 use edgec_targets::Target;
@@ -84,14 +84,14 @@ pub(crate) struct Arguments {
     /// When the artifact was issued, never taken from the clock: a date such as 2030-01-31, a time
     /// as in RFC 3339, or seconds since 1970 [default: SOURCE_DATE_EPOCH, if set]
     #[arg(long, value_name = "TIME", value_parser = time::parse_date, help_heading = "Release")]
-    issued: Option<u64>,
+    issued: Option<UnixTime>,
     /// The time from which the artifact may be used, written as for --issued; `+1d` counts from now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
-    not_before: Option<u64>,
+    not_before: Option<UnixTime>,
     /// The time from which the artifact may no longer be used, written as for --issued; `+90d`
     /// counts from now
     #[arg(long, value_name = "TIME", value_parser = time::parse_limit, help_heading = "Release")]
-    expires: Option<u64>,
+    expires: Option<UnixTime>,
     /// The format of the summary
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     pub(super) format: Format,
@@ -123,7 +123,7 @@ const VERSION: &str = "write a whole number; --display-version takes versions su
 const MAX_DISPLAY_VERSION: usize = 1024;
 
 /// <https://reproducible-builds.org/specs/source-date-epoch/>
-fn source_date() -> Result<Option<u64>, Failure> {
+fn source_date() -> Result<Option<UnixTime>, Failure> {
     const VARIABLE: &str = "SOURCE_DATE_EPOCH";
     let Some(text) = std::env::var(VARIABLE).ok().filter(|text| !text.is_empty()) else {
         return Ok(None);
@@ -221,11 +221,10 @@ fn validity(arguments: &Arguments) -> Result<Validity, Failure> {
         Some(issued) => (Some(issued), "--issued"),
         None => (source_date()?, "SOURCE_DATE_EPOCH"),
     };
-    let validity = Validity {
-        issued,
-        not_before: arguments.not_before,
-        expires: arguments.expires,
-    };
+    let validity = Validity::default()
+        .with_issued(issued)
+        .with_not_before(arguments.not_before)
+        .with_expires(arguments.expires);
     refuse_never(&validity, issued_by)?;
     refuse_past(&validity)?;
     Ok(validity)
@@ -266,7 +265,6 @@ fn refuse_never(validity: &Validity, issued_by: &str) -> Result<(), Failure> {
             continue;
         };
         if expires <= begin {
-            let (expires, begin) = (time::show(expires), time::show(begin));
             let message = format!(
                 "--expires ({expires}) is not after {what} ({begin}): \
                  the artifact would never be valid"
@@ -283,7 +281,6 @@ fn refuse_past(validity: &Validity) -> Result<(), Failure> {
     let Some(expires) = validity.expires.filter(|expires| *expires <= now) else {
         return Ok(());
     };
-    let (expires, now) = (time::show(expires), time::show(now));
     let message = format!("--expires lies in the past: {expires}; it is now {now}");
     Err(Failure::usage("validity", message).hint("`--expires +90d` counts from now"))
 }

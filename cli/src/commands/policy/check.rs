@@ -103,9 +103,9 @@ impl Report {
             name: safe(&trusted.name),
             key_id: trusted.key.id().to_string(),
         });
-        let rules = policy.summary().into_iter().map(|(rule, text)| Rule {
-            rule,
-            text: safe(&text),
+        let rules = policy.summary().into_iter().map(|demand| Rule {
+            rule: demand.name,
+            text: safe(&demand.text),
         });
         Self {
             policy: render::path(path),

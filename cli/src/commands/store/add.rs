@@ -11,11 +11,11 @@ use super::kind_warning;
 use crate::Outcome;
 use crate::failure::Failure;
 use crate::failures::loader::{file_failure, load_failure, store_failure};
-use crate::files;
 use crate::render::out;
 use crate::render::{self, Format, cell, safe};
 use crate::reports::Reports;
 use crate::trust::{Trust, TrustArguments};
+use crate::{files, time};
 
 #[derive(clap::Args)]
 pub(super) struct Arguments {
@@ -71,7 +71,7 @@ pub(super) fn run(at: &Path, arguments: &Arguments, trust: &Trust) -> Outcome {
                 new = made;
                 let add = move |path: &PathBuf| {
                     let added = store.add(path, &trust.policy, &trust.expected);
-                    added.map_err(|error| LoadError::from_admission(error, path))
+                    added.map_err(LoadError::from)
                 };
                 Box::new(paths.clone().map(add))
             }
@@ -119,15 +119,16 @@ fn opened(
         Err(error) => return Err(store_failure(&error)),
         Ok(store) => return Ok(Ok((store, None))),
     }
+    let now = time::now()?;
     let mut refused = Vec::new();
     for path in &arguments.artifacts {
-        match Store::admissible(path, &trust.policy, &trust.expected) {
+        match Store::admissible(path, &trust.policy, &trust.expected, now) {
             Ok(()) => {
                 return Store::create_new(at)
                     .map(Ok)
                     .map_err(|error| not_made(&error));
             }
-            Err(error) => refused.push(LoadError::from_admission(error, path)),
+            Err(error) => refused.push(error.into()),
         }
     }
     Ok(Err(refused))

@@ -27,11 +27,11 @@ struct Report {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
-    let (collection, problems) = store.collect().map_err(|error| store_failure(&error))?;
-    let problems: Vec<Failure> = problems.iter().map(problem_failure).collect();
+    let collected = store.collect().map_err(|error| store_failure(&error))?;
+    let problems: Vec<Failure> = collected.problems.iter().map(problem_failure).collect();
     let worst = problems.iter().map(Failure::exit).max();
     let report = Report {
-        collection,
+        collection: collected.collection,
         problems,
     };
     match arguments.format {

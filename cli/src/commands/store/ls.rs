@@ -55,9 +55,10 @@ impl ProblemRow {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
-    let (artifacts, problems) = store.list().map_err(|error| store_failure(&error))?;
-    let problems = problems.into_iter().map(ProblemRow::new).map(Row::Problem);
-    let artifacts = artifacts.into_iter().map(Row::Artifact);
+    let listing = store.list().map_err(|error| store_failure(&error))?;
+    let problems = listing.problems.into_iter();
+    let problems = problems.map(ProblemRow::new).map(Row::Problem);
+    let artifacts = listing.artifacts.into_iter().map(Row::Artifact);
     let rows: Vec<Row> = artifacts.chain(problems).collect();
     if arguments.format == Format::Json {
         render::json(&rows);

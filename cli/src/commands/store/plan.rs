@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use edgec_loader::PoolPlan;
-use edgec_loader::store::Store;
+use edgec_loader::store::{CurrentManifests, Store};
 use serde::Serialize;
 
 use super::problem_failure;
@@ -46,7 +46,11 @@ struct Pool {
 }
 
 pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
-    let (manifests, problems) = store.manifests().map_err(|error| store_failure(&error))?;
+    let CurrentManifests {
+        manifests,
+        problems,
+        ..
+    } = store.manifests().map_err(|error| store_failure(&error))?;
     let instances = u32::try_from(arguments.instances).unwrap_or(u32::MAX);
     let memory = arguments.memory << 20;
     let (plan, mut unfit) = PoolPlan::fitting_most(instances, memory, &manifests);

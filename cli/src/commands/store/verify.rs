@@ -1,7 +1,6 @@
 //! `edgec store verify`: every image hashed, every artifact judged.
 
-use edgec_loader::LoadError;
-use edgec_loader::store::{Store, StoredArtifact};
+use edgec_loader::store::{Store, StoredArtifact, Verification};
 use serde::Serialize;
 
 use super::ls::ProblemRow;
@@ -46,21 +45,21 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
         let message = "every artifact of the store is verified: leave out --name and --channel";
         return Err(Failure::usage("name", message));
     }
-    let (verified, problems) = store
+    let verified = store
         .verify(&trust.policy)
         .map_err(|error| store_failure(&error))?;
     let mut reports = Reports::new(arguments.format);
-    for (artifact, error) in verified {
+    for Verification {
+        artifact, error, ..
+    } in verified.artifacts
+    {
         let name = subject(&artifact.name, artifact.channel.as_deref());
         let subject = format!(
             "{name} version {} for {}",
             artifact.version,
             cell(&artifact.target)
         );
-        let error = error.map(|error| {
-            let error = LoadError::from_admission(error, store.path());
-            load_failure(&error).or_about_safe(&subject)
-        });
+        let error = error.map(|error| load_failure(&error.into()).or_about_safe(&subject));
         match &error {
             Some(failure) => reports.fail(failure),
             None if arguments.format == Format::Text => out!("{subject}: verified\n"),
@@ -72,7 +71,7 @@ pub(super) fn run(store: &Store, arguments: &Arguments) -> Outcome {
             error,
         });
     }
-    for problem in problems.into_iter().map(ProblemRow::new) {
+    for problem in verified.problems.into_iter().map(ProblemRow::new) {
         reports.fail(problem.failure());
         reports.push(Judgement {
             verified: false,

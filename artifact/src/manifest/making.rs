@@ -1,0 +1,195 @@
+//! How manifests and their parts are made. What every manifest must state is an argument; what it
+//! may state is a field that is set afterwards.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Builder, Bytes, Capabilities, Engine, Image, Kind, LimitRange, Manifest, Resources, Source,
+    Stage, TargetCpu, Validity,
+};
+use crate::{Exports, Sha256Digest, UnixTime, verity};
+
+impl Manifest {
+    /// A manifest with all that it must state. It says nothing of what is optional, needs no
+    /// memories, and has no WebAssembly feature: set those fields.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all are required, and each is of a type of its own"
+    )]
+    pub fn new(
+        name: impl Into<String>,
+        version: u64,
+        kind: Kind,
+        image: Image,
+        source: Source,
+        target: TargetCpu,
+        engine: Engine,
+        capabilities: Capabilities,
+        builder: Builder,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            version,
+            display_version: None,
+            channel: None,
+            kind,
+            image,
+            source,
+            target,
+            engine,
+            capabilities,
+            resources: Resources::default(),
+            wasm_features: Vec::new(),
+            validity: None,
+            builder,
+            extensions: None,
+        }
+    }
+
+    /// The same statements about another image.
+    #[must_use]
+    pub fn with_image(self, image: Image) -> Self {
+        Self { image, ..self }
+    }
+}
+
+/// Below this many bytes a second thread costs more than it saves.
+const PARALLEL_FROM: usize = 256 * 1024;
+
+impl Image {
+    /// The length and the digests of these bytes, which may be computed on several threads.
+    pub fn of(bytes: &[u8]) -> Self {
+        let (sha256, fsverity) = match bytes.len() {
+            ..PARALLEL_FROM => (Sha256Digest::of(bytes), verity::digest(bytes)),
+            _ => std::thread::scope(|scope| {
+                // Where no thread is to be had, this one computes both.
+                let builder = std::thread::Builder::new();
+                let sha256 = builder.spawn_scoped(scope, || Sha256Digest::of(bytes));
+                let fsverity = verity::digest(bytes);
+                let sha256 = sha256.ok().and_then(|thread| thread.join().ok());
+                (sha256.unwrap_or_else(|| Sha256Digest::of(bytes)), fsverity)
+            }),
+        };
+        Self {
+            length: bytes.len() as u64,
+            sha256,
+            fsverity,
+        }
+    }
+}
+
+impl Source {
+    /// An input, and the WebAssembly that was made from it and compiled.
+    pub fn new(input: Bytes, optimized: Bytes) -> Self {
+        Self { input, optimized }
+    }
+}
+
+impl TargetCpu {
+    /// The CPUs of a target in edgec's registry. `cpu_features` are sorted.
+    pub fn new(
+        id: impl Into<String>,
+        triple: impl Into<String>,
+        level: impl Into<String>,
+        cpu_features: Vec<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            triple: triple.into(),
+            level: level.into(),
+            cpu_features,
+        }
+    }
+}
+
+impl Engine {
+    /// Wasmtime of this full version, with the settings of a profile.
+    pub fn wasmtime(
+        version: impl Into<String>,
+        profile: impl Into<String>,
+        tunables: BTreeMap<String, String>,
+        compatibility_hash: Sha256Digest,
+    ) -> Self {
+        Self {
+            name: "wasmtime".to_owned(),
+            version: version.into(),
+            profile: profile.into(),
+            tunables,
+            compatibility_hash,
+        }
+    }
+}
+
+impl Capabilities {
+    /// These imports and exports. The imports are sorted, each once.
+    pub fn new(imports: Vec<String>, exports: Exports) -> Self {
+        Self { imports, exports }
+    }
+}
+
+impl Resources {
+    /// So many core instances, and all memories and tables of them: the counts are complete.
+    pub fn new(core_instances: u64, memories: Vec<LimitRange>, tables: Vec<LimitRange>) -> Self {
+        Self {
+            core_instances,
+            memories,
+            tables,
+            complete: true,
+        }
+    }
+}
+
+impl LimitRange {
+    /// From this minimum on, up to the maximum if there is one.
+    pub const fn new(minimum: u64, maximum: Option<u64>) -> Self {
+        Self { minimum, maximum }
+    }
+}
+
+impl Validity {
+    /// The same validity, issued at this time.
+    #[must_use]
+    pub fn with_issued(self, issued: impl Into<Option<UnixTime>>) -> Self {
+        let issued = issued.into();
+        Self { issued, ..self }
+    }
+
+    /// The same validity, which begins with this second.
+    #[must_use]
+    pub fn with_not_before(self, not_before: impl Into<Option<UnixTime>>) -> Self {
+        let not_before = not_before.into();
+        Self { not_before, ..self }
+    }
+
+    /// The same validity, which ends before this second.
+    #[must_use]
+    pub fn with_expires(self, expires: impl Into<Option<UnixTime>>) -> Self {
+        let expires = expires.into();
+        Self { expires, ..self }
+    }
+}
+
+impl Builder {
+    /// This version of edgec, and the stages in their order.
+    pub fn new(edgec: impl Into<String>, stages: Vec<Stage>) -> Self {
+        let edgec = edgec.into();
+        Self { edgec, stages }
+    }
+}
+
+impl Stage {
+    /// A stage that a tool did, with the settings that decide its result.
+    pub fn new(
+        name: impl Into<String>,
+        tool: impl Into<String>,
+        version: impl Into<String>,
+        settings: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            tool: tool.into(),
+            version: version.into(),
+            settings,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Errors of verification in broad terms: a host reacts to a wrong name in another way than to a
+//! wrong signature.
+
+use crate::error::VerifyError;
+
+/// What is wrong with an artifact that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Nothing is known about the artifact: the trust policy has expired.
+    PolicyExpired,
+    /// It is damaged, or something else than an artifact that this edgec reads.
+    Malformed,
+    /// Too few keys that count have signed it, or a signature is wrong.
+    Signature,
+    /// It was signed, but the image is not the one that was signed, or not what its manifest says.
+    Image,
+    /// It is genuine, but not the application or the channel that the caller named
+    /// ([`Expected`](crate::Expected)).
+    Unexpected,
+    /// It is genuine, but a rule of the trust policy refuses it.
+    Policy,
+}
+
+impl VerifyError {
+    /// What is wrong, in broad terms. [`Self::code`] says it more exactly.
+    ///
+    /// Checks are made in an order: if this is [`Refusal::Unexpected`] or [`Refusal::Policy`],
+    /// enough trusted keys have signed the manifest, and the image is the one that they signed.
+    pub const fn refusal(&self) -> Refusal {
+        match self {
+            Self::PolicyExpired { .. } => Refusal::PolicyExpired,
+            Self::Layout(_) | Self::Statement(_) => Refusal::Malformed,
+            Self::NoSignature
+            | Self::BadSignature { .. }
+            | Self::SameKeyTwice { .. }
+            | Self::Threshold { .. } => Refusal::Signature,
+            Self::ImageLength { .. } | Self::ImageDigest { .. } | Self::Contradiction(_) => {
+                Refusal::Image
+            }
+            Self::OtherApplication { .. } | Self::OtherChannel { .. } => Refusal::Unexpected,
+            Self::Application { .. }
+            | Self::Channel { .. }
+            | Self::Target { .. }
+            | Self::Rollback { .. }
+            | Self::RevokedDigest { .. }
+            | Self::CompilerVersion { .. }
+            | Self::CompilerUnknown { .. }
+            | Self::CompilerDenied { .. }
+            | Self::Advisory { .. }
+            | Self::Profile { .. }
+            | Self::Import { .. }
+            | Self::NotYetValid { .. }
+            | Self::Expired { .. }
+            | Self::NoExpiry
+            | Self::Audit { .. }
+            | Self::NotAudited { .. } => Refusal::Policy,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text and the code are the same: only the one who asked for the name differs.
+    #[test]
+    fn a_name_that_was_asked_for_is_not_one_that_a_policy_allows() {
+        let found = || "shop".to_owned();
+        let asked = VerifyError::OtherApplication {
+            found: found(),
+            wanted: "blog".to_owned(),
+        };
+        let allowed = VerifyError::Application {
+            found: found(),
+            wanted: "`blog`".to_owned(),
+        };
+        assert_eq!(asked.to_string(), allowed.to_string());
+        assert_eq!(asked.code(), allowed.code());
+        assert_eq!(asked.refusal(), Refusal::Unexpected);
+        assert_eq!(allowed.refusal(), Refusal::Policy);
+
+        let asked = VerifyError::OtherChannel {
+            found: String::new(),
+            wanted: "stable".to_owned(),
+        };
+        let allowed = VerifyError::Channel {
+            found: String::new(),
+            wanted: "`stable`".to_owned(),
+        };
+        assert_eq!(asked.to_string(), allowed.to_string());
+        assert_eq!(asked.code(), allowed.code());
+        assert_eq!(VerifyError::NoSignature.refusal(), Refusal::Signature);
+    }
+}
