@@ -7,11 +7,11 @@ use edgec_verifier::{Expected, TrustPolicy};
 
 use crate::{HostEngine, LoadError, LoadedComponent, LoadedModule};
 
-/// As [`load`](crate::load). Must be called in a Tokio runtime.
+/// As [`load`](fn@crate::load). Must be called in a Tokio runtime.
 ///
 /// # Errors
 ///
-/// As [`load`](crate::load); [`LoadError::Cancelled`] when the runtime ends.
+/// As [`load`](fn@crate::load); [`LoadError::Cancelled`] when the runtime ends.
 pub async fn load_async(
     engine: &HostEngine,
     path: impl Into<PathBuf>,

@@ -13,7 +13,7 @@
 //!
 //! # A host
 //!
-//! This one runs a core module that answers with a number. For components, use [`load`] and
+//! This one runs a core module that answers with a number. For components, use [`load()`] and
 //! [`wasmtime::component::Linker`].
 //!
 //! ```
