@@ -19,7 +19,8 @@
 //! ```
 //! use edgec_loader::wasmtime::{Linker, Store};
 //! use edgec_loader::{
-//!     EngineProfile, Expected, HostEngine, LoadError, TrustPolicy, engine, load_module,
+//!     EngineProfile, Expected, HostEngine, LoadError, TrustPolicy, VerifiedFile, engine,
+//!     load_module,
 //! };
 //!
 //! fn answer(
@@ -44,20 +45,32 @@
 //!     Ok(answer.call(&mut store, ())?)
 //! }
 //!
-//! let key = "\
+//! // A host reads it from a file that is read again: `PolicyFile`.
+//! let policy = TrustPolicy::from_toml(
+//!     "threshold = 1
+//! [[key]]
+//! name = 'release'
+//! pem = '''
 //! -----BEGIN PUBLIC KEY-----
-//! MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=
+//! MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 //! -----END PUBLIC KEY-----
-//! ";
-//! let policy = format!("threshold = 1\n[[key]]\nname = 'ci'\npem = '''\n{key}'''\n");
-//! let policy = TrustPolicy::from_toml(&policy)?;
+//! '''
+//! ",
+//! )?;
 //! // Once a process.
 //! let engine = engine(EngineProfile::Edge, &Default::default())?;
 //! let _ticker = engine.tick(std::time::Duration::from_millis(10));
 //!
-//! // There is no such file here. Each error has a code, which does not change between releases.
-//! let error = answer(&engine, "missing.cwasm".as_ref(), &policy).unwrap_err();
-//! assert_eq!(error.downcast_ref().map(LoadError::code), Some("io"));
+//! # let artifact = std::path::Path::new("../fuzz/seeds/verify/signed.cwasm");
+//! // This artifact is signed with that key, and holds another application: a wrong name is not a
+//! // wrong key. Each error has a code, which does not change between releases.
+//! let error = answer(&engine, artifact, &policy).unwrap_err();
+//! let error: &LoadError = error.downcast_ref().ok_or("another error")?;
+//! assert!(matches!(error, LoadError::Unexpected(_)));
+//! assert_eq!(error.code(), "application");
+//! // No engine is needed to look at what is in a file.
+//! let file = VerifiedFile::open(artifact, &policy, &Expected::application("signed"))?;
+//! assert_eq!(file.manifest().target.id, "x86_64");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
