@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use edgec_artifact::{LimitRange, Manifest};
 use edgec_loader::store::{Application, Deployment, LoadFromStore as _, Refreshed, StoreError};
 use edgec_loader::wasmtime::component::Linker;
-use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError};
+use edgec_loader::{EngineProfile, HostEngine, LoadError};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::{Sandbox, binary, isolate};
