@@ -82,7 +82,7 @@ fn hosts_ask_for_the_roots() {
     assert_refused(&run(&other, "signed.dsse"), "policy-signature");
     let both = [&other[..2], &root].concat();
     assert_refused(&run(&both, "signed.dsse"), "policy-signature");
-    for unsaid in [&[][..], &root[..2], &["--no-root"], &["--no-state"]] {
+    for unsaid in [&root[..0], &root[..2], &["--no-root"], &["--no-state"]] {
         let output = run(unsaid, "signed.dsse");
         assert_refused(&output, "host");
         let stderr = String::from_utf8_lossy(&output.stderr);
