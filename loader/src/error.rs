@@ -1,16 +1,29 @@
 //! Why an artifact was not loaded.
 
+#[cfg(target_os = "linux")]
+use std::error::Error;
 use std::io;
+use std::path::PathBuf;
 
-use edgec_verifier::{Kind, LoadMode, MAX_ARTIFACT_LEN, Unfit, VerifyError, error_chain};
+use edgec_verifier::{
+    EngineVersion, Kind, LoadMode, MAX_ARTIFACT_LEN, Refusal, Unfit, VerifyError, error_chain,
+};
 
 /// Why an artifact was not loaded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// The file cannot be opened or read, or there is no memory.
-    #[error("cannot read the artifact")]
-    Io(#[from] io::Error),
+    /// The file cannot be opened or read, or there is no memory for it.
+    #[error("cannot read `{}`", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gives no memory for a copy that no process can change.
+    #[error("cannot keep the artifact in memory")]
+    Memory(#[source] io::Error),
     /// A folder, a pipe or a device: something without a known length.
     #[error("not a regular file")]
     NotAFile,
@@ -22,7 +35,11 @@ pub enum LoadError {
     },
     /// The artifact fails verification under the policy.
     #[error("the artifact is not trusted")]
-    Verify(#[from] VerifyError),
+    Verify(#[source] VerifyError),
+    /// The signatures are valid, but they are over another application or channel than the caller
+    /// expects ([`Expected`](edgec_verifier::Expected)): the name is wrong, not the key.
+    #[error("the artifact is not the one that was asked for")]
+    Unexpected(#[source] VerifyError),
     /// The policy requires stronger protection of the bytes.
     #[error("the policy requires load mode {wanted} or better, and this would be {found}")]
     Mode {
@@ -53,6 +70,19 @@ pub enum LoadError {
     /// The artifact is for another engine or another CPU.
     #[error(transparent)]
     Unfit(#[from] Unfit),
+    /// The image is of the edge profile, and this engine is later than the version that such images
+    /// were tested with. The setting
+    /// [`edge_readers_tested`](crate::HostEngineBuilder::edge_readers_tested) says that the host ran
+    /// the tests.
+    #[error(
+        "images of the edge profile were tested with Wasmtime {tested}, and this host runs {running}"
+    )]
+    EngineUntested {
+        /// The version of the engine that runs.
+        running: EngineVersion,
+        /// The version that the images were tested with.
+        tested: EngineVersion,
+    },
     /// There are several artifacts, but none is for this host.
     #[error("none of the artifacts fits this host{}", reasons(unfit))]
     NoneFits {
@@ -84,22 +114,31 @@ pub enum LoadError {
     #[cfg(target_os = "linux")]
     #[error(transparent)]
     Store(#[from] edgec_store::StoreError),
+    /// The host's own source of artifacts failed.
+    #[cfg(target_os = "linux")]
+    #[error("the host's source of artifacts failed")]
+    Source(#[source] Box<dyn Error + Send + Sync>),
+    /// The asynchronous runtime ended before the work was begun.
+    #[cfg(feature = "async")]
+    #[error("the asynchronous runtime has ended")]
+    Cancelled,
 }
 
 impl LoadError {
     /// A short name for the error that does not change between releases.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Io(_) => "io",
+            Self::Io { .. } | Self::Memory(_) => "io",
             Self::NotAFile => "not-a-file",
             Self::TooLong { .. } => "too-long",
-            Self::Verify(error) => error.code(),
+            Self::Verify(error) | Self::Unexpected(error) => error.code(),
             Self::Mode { .. } => "load-mode",
             Self::Kind { .. } => "kind",
             Self::Clock => "clock",
             #[cfg(target_os = "linux")]
             Self::Policy(error) => error.code(),
             Self::Unfit(error) => error.code(),
+            Self::EngineUntested { .. } => "engine-untested",
             Self::NoneFits { .. } => "no-fit",
             Self::Mixed { .. } => "mixed-releases",
             Self::Undeclared { .. } => "undeclared-import",
@@ -107,6 +146,20 @@ impl LoadError {
             Self::Link(_) => "link",
             #[cfg(target_os = "linux")]
             Self::Store(error) => error.code(),
+            #[cfg(target_os = "linux")]
+            Self::Source(_) => "artifact-source",
+            #[cfg(feature = "async")]
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A wrong name is told apart from a wrong signature.
+impl From<VerifyError> for LoadError {
+    fn from(error: VerifyError) -> Self {
+        match error.refusal() {
+            Refusal::Unexpected => Self::Unexpected(error),
+            _ => Self::Verify(error),
         }
     }
 }
@@ -116,14 +169,15 @@ impl From<edgec_store::AdmissionError> for LoadError {
     fn from(error: edgec_store::AdmissionError) -> Self {
         use edgec_store::AdmissionError;
         match error {
-            AdmissionError::Io { source, .. } => Self::Io(source),
+            AdmissionError::Io { path, source } => Self::Io { path, source },
             AdmissionError::NotAFile => Self::NotAFile,
             AdmissionError::TooLong { len } => Self::TooLong { len },
-            AdmissionError::Verify(error) => Self::Verify(error),
+            AdmissionError::Verify(error) => error.into(),
             AdmissionError::Mode { found, wanted } => Self::Mode { found, wanted },
             AdmissionError::Clock(_) => Self::Clock,
             AdmissionError::Store(error) => Self::Store(error),
-            error => Self::Io(io::Error::other(error)),
+            // There is no other one yet.
+            error => Self::Source(error.into()),
         }
     }
 }

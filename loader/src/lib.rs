@@ -1,27 +1,120 @@
-//! Loading signed artifacts into Wasmtime: what a runtime links.
+//! Loads signed WebAssembly artifacts into Wasmtime: what a runtime links.
 //!
-//! [`load`] takes a file and a trust policy and gives back a component that was verified
-//! and whose bytes no process can change any more; a file that does not verify never gets
-//! near the engine. [`engine`] builds the engine that the artifacts fit.
+//! `edgec build` compiles and signs. A host decides with a [`TrustPolicy`] whom it trusts, and this
+//! crate gives it programs that were verified, and whose bytes no process can change any more. A
+//! file that does not verify never gets near the engine.
 //!
-//! ```no_run
-//! use edgec_loader::{EngineProfile, Expected, Limits, PublicKey, TrustPolicy, TrustedKey};
-//! use edgec_loader::{engine, load};
+//! ```toml
+//! [dependencies]
+//! edgec-loader = "0.1"
+//! # Only if the host gives WASI to its programs; the version is that of `edgec_loader::wasmtime`.
+//! wasmtime-wasi = { version = "48", default-features = false, features = ["p2"] }
+//! ```
 //!
-//! let key = PublicKey::from_pem(&std::fs::read_to_string("ci.pub.pem")?)?;
-//! let policy = TrustPolicy::new(vec![TrustedKey::new("ci", key)], 1)?;
-//! let engine = engine(EngineProfile::Default, &Limits::OnDemand)?;
-//! let loaded = load(&engine, "app.x86_64.cwasm", &policy, &Expected::application("app"))?;
-//! println!("{} {}", loaded.manifest().name, loaded.manifest().version);
+//! # A host
+//!
+//! This one runs a core module that answers with a number. For components, use [`load()`] and
+//! [`wasmtime::component::Linker`].
+//!
+//! ```
+//! use edgec_loader::wasmtime::{Linker, Store};
+//! use edgec_loader::{
+//!     EngineProfile, Expected, HostEngine, LoadError, TrustPolicy, VerifiedFile, engine,
+//!     load_module,
+//! };
+//!
+//! fn answer(
+//!     engine: &HostEngine,
+//!     artifact: &std::path::Path,
+//!     policy: &TrustPolicy,
+//! ) -> Result<i32, Box<dyn std::error::Error>> {
+//!     // The name says which application is wanted. Another one is refused, although the policy
+//!     // trusts its signer.
+//!     let expected = Expected::application("acme/answer").in_channel("stable");
+//!     let loaded = load_module(engine, artifact, policy, &expected)?;
+//!     for check in loaded.checks() {
+//!         println!("{}: {}", check.name, check.evidence);
+//!     }
+//!     // Once a program.
+//!     let program = loaded.instantiate_pre(&Linker::new(engine))?;
+//!     // Once a request: an instance of its own, with a deadline in ticks of the engine's clock.
+//!     let mut store = Store::new(engine, ());
+//!     store.set_epoch_deadline(100);
+//!     let instance = program.instantiate(&mut store)?;
+//!     let answer = instance.get_typed_func::<(), i32>(&mut store, "answer")?;
+//!     Ok(answer.call(&mut store, ())?)
+//! }
+//!
+//! // A host reads it from a file that is read again: `PolicyFile`.
+//! let policy = TrustPolicy::from_toml(
+//!     "threshold = 1
+//! [[key]]
+//! name = 'release'
+//! pem = '''
+//! -----BEGIN PUBLIC KEY-----
+//! MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+//! -----END PUBLIC KEY-----
+//! '''
+//! ",
+//! )?;
+//! // Once a process.
+//! let engine = engine(EngineProfile::Edge, &Default::default())?;
+//! let _ticker = engine.tick(std::time::Duration::from_millis(10));
+//!
+//! # let artifact = std::path::Path::new("../fuzz/seeds/verify/signed.cwasm");
+//! // This artifact is signed with that key, and holds another application: a wrong name is not a
+//! // wrong key. Each error has a code, which does not change between releases.
+//! let error = answer(&engine, artifact, &policy).unwrap_err();
+//! let error: &LoadError = error.downcast_ref().ok_or("another error")?;
+//! assert!(matches!(error, LoadError::Unexpected(_)));
+//! assert_eq!(error.code(), "application");
+//! // No engine is needed to look at what is in a file.
+//! let file = VerifiedFile::open(artifact, &policy, &Expected::application("signed"))?;
+//! assert_eq!(file.manifest().target.id, "x86_64");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Where to go on
+//!
+//! | for | see |
+//! |---|---|
+//! | a policy file that is read again, signed by a root key, never older than one before | `PolicyFile` |
+//! | loading in constant time, from a store that verified at admission | `store::LoadFromStore` |
+//! | serving a name while newer versions come, and while trust is withdrawn | `store::Deployment` |
+//! | artifacts from a store or a registry of the host's own | `store::ArtifactSource`, [`VerifiedFile::from_bytes`] |
+//! | memory that is set up once for many instances | [`Limits::Pooled`], [`PoolPlan`] |
+//! | an engine with settings of the host's own, or of a later patch | [`HostEngine::builder`] |
+//! | logs and metrics of loads, refusals, verdicts and instances | [`Observer`], [`Event`] |
+//! | why an artifact was refused | [`LoadError`], [`error_chain`] |
+//!
+//! Stores and deployments need Linux. `docs/hosting.md` has two whole hosts to copy.
+//!
+//! # Time
+//!
+//! Validities are compared with the system's clock at each load, or with a [`Clock`] of the host's
+//! own: of an engine ([`HostEngineBuilder::clock`]), of a policy's file (`PolicyFile::with_clock`),
+//! of a store (`store::Store::with_clock`). While a clock does not know the time, as the system's
+//! before it was set, nothing is loaded ([`LoadError::Clock`]). How long ago a policy was read is
+//! measured on the clock that never goes back.
+//!
+//! # Cargo features
+//!
+//! - `async`: loads and refreshes that run on Tokio's threads for blocking work (`load_async`,
+//!   `Deployment::refresh_async`). Calls into programs are asynchronous without it.
+//! - `tracing`: an [`Observer`] that writes events with the crate `tracing` (`trace`).
 //!
 //! `unsafe` is allowed in the modules that hand verified code to the engine or state that bytes
 //! stay as they are, and nowhere else.
 
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs, unnameable_types)]
+
+#[cfg(feature = "async")]
+mod asynchronous;
 mod best;
-mod clock;
+#[cfg(target_os = "linux")]
+mod distrust;
 mod engine;
+mod engine_version;
 mod error;
 mod limits;
 mod load;
@@ -29,6 +122,7 @@ mod loaded;
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
 mod mapped;
+mod observer;
 #[cfg(target_os = "linux")]
 mod policy_source;
 #[expect(unsafe_code, reason = "hands verified code to the engine")]
@@ -42,18 +136,33 @@ mod sealed;
 #[cfg(target_os = "linux")]
 pub mod store;
 
+#[cfg(feature = "async")]
+pub use asynchronous::{load_async, load_module_async};
 pub use best::best_of;
+#[cfg(target_os = "linux")]
+pub use distrust::{Distrust, Distrusted};
+/// The crate of verification, for everything around a policy and a manifest.
+pub use edgec_verifier as verifier;
 pub use edgec_verifier::{
     AcceptedSignature, Check, CheckName, Clock, ClockError, Contradiction, Discount, Discounted,
-    EngineProfile, Expected, HostCpu, HostProfile, HostProfileError, KeyError, KeyId, Kind,
-    LayoutError, LoadMode, Manifest, Misfit, NewestPolicy, PolicyError, PolicyFileError,
-    PolicyStateError, PoolLimits, PoolMisfit, PublicKey, Refusal, Status, SystemClock, TrustPolicy,
-    TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict, VerifyError, error_chain, remember,
+    ENGINE_VERSION, EngineProfile, EngineVersion, Expected, GuardError, HostCpu, HostProfile,
+    HostProfileError, KeyError, KeyId, Kind, LayoutError, LoadMode, Manifest, Misfit, NameError,
+    NewestPolicy, ParseVersionError, PolicyError, PolicyFileError, PolicyStateError, PoolLimits,
+    PoolMisfit, PublicKey, Refusal, Seen, Sha256Digest, Status, SystemClock, TrustPolicy,
+    TrustedKey, Unfit, UnixTime, UnknownProfile, Verdict, VerifyError, VerityDigest, WayError,
+    error_chain, remember,
 };
-pub use engine::{HostEngine, Ticker, engine};
+pub use engine::{HostEngine, HostEngineBuilder, Ticker, engine};
 pub use error::LoadError;
 pub use limits::{Limits, PlanError, PoolPlan};
 pub use load::{VerifiedFile, load, load_module};
-pub use loaded::{LoadReport, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre};
-/// The engine, of the one version that the artifacts fit.
+pub use loaded::{
+    LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule, LoadedModulePre, LoadedPre,
+};
+#[cfg(feature = "tracing")]
+pub use observer::trace;
+pub use observer::{Event, Observer};
+#[cfg(target_os = "linux")]
+pub use policy_source::{PolicyFile, PolicySource, PolicySourceError};
+/// The engine: the patch of version 48 that the host links.
 pub use wasmtime;

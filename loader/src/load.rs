@@ -1,20 +1,26 @@
 //! From a file to a component that can be instantiated.
 //!
 //! The file is opened once and read once, into memory that no other process can change; that memory
-//! is what is verified and what is loaded. A path is never opened a second time. A host that loads
-//! often should admit artifacts to a store instead ([`crate::store`]).
+//! is what is verified and what is loaded. A path is never opened a second time. The same is done
+//! with the bytes of a file that a host has from elsewhere. A host that loads often should admit
+//! artifacts to a store instead ([`crate::store`]).
 
 use std::fs::File;
 use std::io;
+#[cfg(target_os = "linux")]
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use edgec_files::{OpenError, open_regular};
-use edgec_verifier::{Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, TrustPolicy, verify};
+use edgec_verifier::{
+    Clock as _, Expected, Facts, Kind, MAX_ARTIFACT_LEN, Manifest, SystemClock, TrustPolicy,
+    UnixTime, Verdict, verify,
+};
 
-use crate::clock::now;
 use crate::loaded::{component_imports, declared, demand, fit, module_imports};
-use crate::{HostEngine, LoadError, Loaded, LoadedComponent, LoadedModule};
+use crate::{HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule};
 
 /// Verifies an artifact that holds a component, and loads it.
 ///
@@ -31,7 +37,10 @@ pub fn load(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedComponent, LoadError> {
-    VerifiedFile::open(path, policy, expected)?.component(engine)
+    let file = engine.now().map_err(|_| LoadError::Clock);
+    let file = file.and_then(|now| VerifiedFile::open_at(path, policy, expected, now));
+    let file = engine.observed().refusal(|| wanted(expected), file)?;
+    file.component(engine)
 }
 
 /// Verifies an artifact that holds a core module, and loads it.
@@ -45,7 +54,10 @@ pub fn load_module(
     policy: &TrustPolicy,
     expected: &Expected,
 ) -> Result<LoadedModule, LoadError> {
-    VerifiedFile::open(path, policy, expected)?.module(engine)
+    let file = engine.now().map_err(|_| LoadError::Clock);
+    let file = file.and_then(|now| VerifiedFile::open_at(path, policy, expected, now));
+    let file = engine.observed().refusal(|| wanted(expected), file)?;
+    file.module(engine)
 }
 
 #[cfg(target_os = "linux")]
@@ -63,10 +75,12 @@ use crate::private::{self as mapped, MODE, PrivateBytes as StableBytes, read};
 pub struct VerifiedFile {
     bytes: StableBytes,
     facts: Arc<Facts>,
+    report: LoadReport,
 }
 
 impl VerifiedFile {
-    /// Reads a file into memory that no process can change, and verifies that memory.
+    /// Reads a file into memory that no process can change, and verifies that memory, at the time
+    /// that the system's clock has.
     ///
     /// # Errors
     ///
@@ -76,15 +90,92 @@ impl VerifiedFile {
         policy: &TrustPolicy,
         expected: &Expected,
     ) -> Result<Self, LoadError> {
+        Self::open_at(path, policy, expected, system_time()?)
+    }
+
+    /// As [`Self::open`], at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn open_at(
+        path: impl AsRef<Path>,
+        policy: &TrustPolicy,
+        expected: &Expected,
+        now: UnixTime,
+    ) -> Result<Self, LoadError> {
         demand(policy, MODE)?;
-        let (file, len) = open(path.as_ref())?;
-        let bytes = read(file, len)?;
-        let view = bytes.view()?;
-        let now = now().ok_or(LoadError::Clock)?;
+        let path = path.as_ref();
+        let begin = Instant::now();
+        let (file, len) = open(path)?;
+        let bytes = read(file, len).map_err(|source| unreadable(path, source))?;
+        Self::verified(bytes, begin.elapsed(), policy, expected, now)
+    }
+
+    /// As [`Self::open`], for the bytes of a file that the host has from elsewhere. They are copied
+    /// into memory that no process can change, and the copy is verified: where the bytes come from
+    /// makes no difference.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn from_bytes(
+        bytes: &[u8],
+        policy: &TrustPolicy,
+        expected: &Expected,
+    ) -> Result<Self, LoadError> {
+        Self::from_bytes_at(bytes, policy, expected, system_time()?)
+    }
+
+    /// As [`Self::from_bytes`], at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`].
+    pub fn from_bytes_at(
+        bytes: &[u8],
+        policy: &TrustPolicy,
+        expected: &Expected,
+        now: UnixTime,
+    ) -> Result<Self, LoadError> {
+        demand(policy, MODE)?;
+        let len = bytes.len() as u64;
+        if len > MAX_ARTIFACT_LEN {
+            return Err(LoadError::TooLong { len });
+        }
+        let begin = Instant::now();
+        let copy = read(bytes, len).map_err(LoadError::Memory)?;
+        Self::verified(copy, begin.elapsed(), policy, expected, now)
+    }
+
+    /// Verifies bytes that took `read` to get here.
+    fn verified(
+        bytes: StableBytes,
+        read: Duration,
+        policy: &TrustPolicy,
+        expected: &Expected,
+        now: UnixTime,
+    ) -> Result<Self, LoadError> {
+        let begin = Instant::now();
+        let view = bytes.view().map_err(LoadError::Memory)?;
         let facts = Facts::of(verify(&view, policy, expected, now)?);
         drop(view);
+        let report = LoadReport {
+            mode: MODE,
+            verdict: Verdict::Fresh,
+            image: facts.manifest().image.fsverity,
+            times: LoadTimes {
+                read,
+                verify: begin.elapsed(),
+                ..LoadTimes::default()
+            },
+        };
         let facts = Arc::new(facts);
-        Ok(Self { bytes, facts })
+        Ok(Self {
+            bytes,
+            facts,
+            report,
+        })
     }
 
     /// The manifest, which is what its signers say about it.
@@ -98,11 +189,15 @@ impl VerifiedFile {
     ///
     /// As [`load`].
     pub fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
-        fit(&self.facts, engine, Kind::Component)?;
-        let component = mapped::component(&self.bytes, engine, &self.facts);
-        let component = component.map_err(LoadError::Engine)?;
-        declared(&self.facts, || component_imports(engine, &component))?;
-        Ok(Loaded::new(component, self.facts, MODE))
+        let begin = Instant::now();
+        let component = fit(&self.facts, engine, Kind::Component).and_then(|()| {
+            let component = mapped::component(&self.bytes, engine, &self.facts);
+            let component = component.map_err(LoadError::Engine)?;
+            declared(&self.facts, || component_imports(engine, &component))?;
+            Ok(component)
+        });
+        let component = engine.observed().refusal(|| self.name(), component)?;
+        Ok(self.loaded(component, begin, engine))
     }
 
     /// Loads the core module in it.
@@ -111,20 +206,65 @@ impl VerifiedFile {
     ///
     /// As [`load`].
     pub fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
-        fit(&self.facts, engine, Kind::Module)?;
-        let module = mapped::module(&self.bytes, engine, &self.facts);
-        let module = module.map_err(LoadError::Engine)?;
-        declared(&self.facts, || module_imports(&module))?;
-        Ok(Loaded::new(module, self.facts, MODE))
+        let begin = Instant::now();
+        let module = fit(&self.facts, engine, Kind::Module).and_then(|()| {
+            let module = mapped::module(&self.bytes, engine, &self.facts);
+            let module = module.map_err(LoadError::Engine)?;
+            declared(&self.facts, || module_imports(&module))?;
+            Ok(module)
+        });
+        let module = engine.observed().refusal(|| self.name(), module)?;
+        Ok(self.loaded(module, begin, engine))
+    }
+
+    fn name(&self) -> String {
+        self.manifest().name.clone()
+    }
+
+    /// Whether an engine can load it as a program of this kind.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fit(&self, engine: &HostEngine, kind: Kind) -> Result<(), LoadError> {
+        fit(&self.facts, engine, kind)
+    }
+
+    /// The times at which its verdict is the same.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn holds(&self) -> Range<UnixTime> {
+        self.facts.holds()
+    }
+
+    /// What an engine, which began at `begin`, made of it.
+    fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
+        let mut report = self.report;
+        report.times.engine = begin.elapsed();
+        Loaded::new(program, self.facts, report, None, engine)
+    }
+}
+
+fn system_time() -> Result<UnixTime, LoadError> {
+    SystemClock.now().map_err(|_| LoadError::Clock)
+}
+
+/// What a host expects, for messages and observers.
+pub(crate) fn wanted(expected: &Expected) -> String {
+    let application = expected.wanted_application().unwrap_or("any application");
+    match expected.wanted_channel() {
+        Some(channel) => format!("`{application}` of channel `{channel}`"),
+        None => format!("`{application}`"),
     }
 }
 
 /// Opens a file to be read from beginning to end, and says how long it is.
 fn open(path: &Path) -> Result<(File, u64), LoadError> {
     open_regular(path, MAX_ARTIFACT_LEN).map_err(|error| match error {
-        OpenError::Io(error) => LoadError::Io(error),
+        OpenError::Io(error) => unreadable(path, error),
         OpenError::Folder | OpenError::NotAFile => LoadError::NotAFile,
         OpenError::TooLong { len } => LoadError::TooLong { len },
-        error => LoadError::Io(io::Error::other(error)),
+        error => unreadable(path, io::Error::other(error)),
     })
+}
+
+fn unreadable(path: &Path, source: io::Error) -> LoadError {
+    let path = path.to_owned();
+    LoadError::Io { path, source }
 }

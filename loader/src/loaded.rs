@@ -5,18 +5,21 @@ use std::ops::Deref;
 #[cfg(target_os = "linux")]
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use edgec_verifier::{
     AcceptedSignature, Check, Facts, Kind, LoadMode, Manifest, TrustPolicy, Verdict, VerityDigest,
     import_text,
 };
-use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Engine, Module};
+use wasmtime::component::{self, Component, InstancePre, Linker};
+use wasmtime::{AsContextMut, Engine, Module};
 
-use crate::{HostEngine, LoadError};
+use crate::observer::Observed;
+use crate::{Event, HostEngine, LoadError};
 
 /// How a program was loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LoadReport {
     /// How its bytes are kept from changing.
     pub mode: LoadMode,
@@ -25,6 +28,22 @@ pub struct LoadReport {
     pub verdict: Verdict,
     /// The image's fs-verity digest.
     pub image: VerityDigest,
+    /// How long each step took.
+    pub times: LoadTimes,
+}
+
+/// How long the steps of a load took, on the clock of the system that never goes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadTimes {
+    /// Copying the bytes into memory that no process can change. From a store: looking the name up.
+    pub read: Duration,
+    /// Verification: the signatures, the digest of the bytes and the policy. From a store, also
+    /// opening the image; there the digest is known and a verdict may be remembered.
+    pub verify: Duration,
+    /// The engine: mapping the code, decoding the metadata, and comparing the imports with the
+    /// manifest.
+    pub engine: Duration,
 }
 
 /// A verified program in an engine.
@@ -35,6 +54,7 @@ pub struct Loaded<P> {
     report: LoadReport,
     /// Locked for as long as the file is in use, so that no collection takes it.
     in_use: Option<Arc<File>>,
+    observed: Observed,
 }
 
 /// A verified component in an engine.
@@ -48,26 +68,23 @@ pub type LoadedPre<T> = Loaded<InstancePre<T>>;
 pub type LoadedModulePre<T> = Loaded<wasmtime::InstancePre<T>>;
 
 impl<P> Loaded<P> {
-    pub(crate) fn new(program: P, facts: Arc<Facts>, mode: LoadMode) -> Self {
-        Self {
-            program,
-            report: LoadReport {
-                mode,
-                verdict: Verdict::Fresh,
-                image: facts.manifest().image.fsverity,
-            },
-            facts,
-            in_use: None,
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    pub(crate) fn stored(program: P, facts: Arc<Facts>, report: LoadReport, file: File) -> Self {
+    /// A program that was just loaded; `file` is its file in a store.
+    pub(crate) fn new(
+        program: P,
+        facts: Arc<Facts>,
+        report: LoadReport,
+        file: Option<File>,
+        engine: &HostEngine,
+    ) -> Self {
+        let observed = engine.observed().clone();
+        let manifest = facts.manifest();
+        observed.tell(&Event::Loaded { manifest, report });
         Self {
             program,
             facts,
             report,
-            in_use: Some(Arc::new(file)),
+            in_use: file.map(Arc::new),
+            observed,
         }
     }
 
@@ -116,7 +133,19 @@ impl<P> Loaded<P> {
             facts: self.facts,
             report: self.report,
             in_use: self.in_use,
+            observed: self.observed,
         })
+    }
+
+    /// Tells the engine's [`Observer`](crate::Observer) of an instance that the host made from a
+    /// form of its own ([`Self::try_map`]), or failed to make. `begin` is when it began. Instances
+    /// of a [`LoadedPre`] or [`LoadedModulePre`] are told of without this.
+    pub fn tell_instantiated<I>(&self, begin: Instant, instance: &wasmtime::Result<I>) {
+        self.observed.tell(&Event::Instantiated {
+            manifest: self.manifest(),
+            took: begin.elapsed(),
+            error: instance.as_ref().err(),
+        });
     }
 
     /// The signatures that counted, each key once.
@@ -150,6 +179,7 @@ impl LoadedComponent {
             facts: Arc::clone(&self.facts),
             report: self.report,
             in_use: self.in_use.clone(),
+            observed: self.observed.clone(),
         })
     }
 }
@@ -170,7 +200,72 @@ impl LoadedModule {
             facts: Arc::clone(&self.facts),
             report: self.report,
             in_use: self.in_use.clone(),
+            observed: self.observed.clone(),
         })
+    }
+}
+
+impl<T: 'static> LoadedPre<T> {
+    /// As Wasmtime's `InstancePre::instantiate`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub fn instantiate(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<component::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate(store);
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
+    /// As Wasmtime's `InstancePre::instantiate_async`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub async fn instantiate_async(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<component::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate_async(store).await;
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+}
+
+impl<T: 'static> LoadedModulePre<T> {
+    /// As Wasmtime's `InstancePre::instantiate`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub fn instantiate(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<wasmtime::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate(store);
+        self.tell_instantiated(begin, &instance);
+        instance
+    }
+
+    /// As Wasmtime's `InstancePre::instantiate_async`.
+    ///
+    /// # Errors
+    ///
+    /// Wasmtime's error.
+    pub async fn instantiate_async(
+        &self,
+        store: impl AsContextMut<Data = T>,
+    ) -> wasmtime::Result<wasmtime::Instance> {
+        let begin = Instant::now();
+        let instance = self.program.instantiate_async(store).await;
+        self.tell_instantiated(begin, &instance);
+        instance
     }
 }
 
@@ -196,7 +291,8 @@ pub(crate) fn fit(facts: &Facts, engine: &HostEngine, wanted: Kind) -> Result<()
     if found != wanted {
         return Err(LoadError::Kind { found, wanted });
     }
-    Ok(engine.host().can_run(facts.manifest())?)
+    engine.host().can_run(facts.manifest())?;
+    engine.tested()
 }
 
 /// A policy judges the imports that the manifest states; the program must not have others.

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use edgec_verifier::{
-    NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, TrustPolicy, remember,
+    Clock, GuardError, NewestPolicy, PolicyFileError, PolicyStateError, PublicKey, SystemClock,
+    TrustPolicy, remember,
 };
-
-use crate::clock::now;
 
 /// Why a host has no policy. Nothing is trusted then.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +40,18 @@ impl PolicySourceError {
             Self::Host(_) => "policy-source",
         }
     }
+
+    /// Whether nothing was read that could say whom to trust: the system does not give the file, or
+    /// the host's own source failed. All else says that what is there must not be followed.
+    pub fn is_unread(&self) -> bool {
+        match self {
+            Self::File(PolicyFileError::Guard { source, .. }) => {
+                matches!(source, GuardError::Io(_))
+            }
+            Self::Host(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A policy's file, which is read again each time that the policy is asked for.
@@ -52,6 +63,7 @@ pub struct PolicyFile {
     path: PathBuf,
     roots: Vec<PublicKey>,
     state: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
     newest: Mutex<NewestPolicy>,
 }
 
@@ -62,6 +74,7 @@ impl PolicyFile {
             path: path.into(),
             roots: Vec::new(),
             state: None,
+            clock: Arc::new(SystemClock),
             newest: Mutex::default(),
         }
     }
@@ -80,13 +93,20 @@ impl PolicyFile {
         Self { state, ..self }
     }
 
+    /// Takes the time from this clock, and not from the system's.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Clock + 'static) -> Self {
+        let clock = Arc::new(clock);
+        Self { clock, ..self }
+    }
+
     /// Reads the policy as it is now.
     ///
     /// # Errors
     ///
     /// [`PolicySourceError`].
     pub fn read(&self) -> Result<TrustPolicy, PolicySourceError> {
-        let now = now().ok_or(PolicySourceError::Clock)?;
+        let now = self.clock.now().map_err(|_| PolicySourceError::Clock)?;
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let policy = TrustPolicy::read(&self.path, &self.roots, now)?;
         if let Some(state) = &self.state {

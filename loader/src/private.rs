@@ -7,8 +7,7 @@
     )
 )]
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 
 use edgec_files::read_bounded;
 use edgec_verifier::Facts;
@@ -56,7 +55,7 @@ pub(crate) fn module(bytes: &PrivateBytes, engine: &Engine, facts: &Facts) -> Re
 /// # Errors
 ///
 /// What the system says; `UnexpectedEof` when the file became shorter meanwhile.
-pub(crate) fn read(source: File, len: u64) -> io::Result<PrivateBytes> {
+pub(crate) fn read(source: impl Read, len: u64) -> io::Result<PrivateBytes> {
     let bytes = read_bounded(source.take(len), len, len)?;
     if bytes.len() as u64 != len {
         return Err(io::ErrorKind::UnexpectedEof.into());

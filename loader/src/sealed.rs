@@ -6,7 +6,7 @@
 //! file through `/proc`, so what was verified is what runs.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
 use edgec_store::StableFile;
@@ -22,8 +22,9 @@ pub(crate) const MODE: LoadMode = LoadMode::SealedMemfd;
 ///
 /// # Errors
 ///
-/// What the kernel says; `UnexpectedEof` when the file became shorter meanwhile.
-pub(crate) fn read(source: File, len: u64) -> io::Result<StableFile> {
+/// What the kernel says; `UnexpectedEof` when there are fewer bytes, as in a file that became
+/// shorter meanwhile.
+pub(crate) fn read(source: impl Read, len: u64) -> io::Result<StableFile> {
     let mut file = memory_file(|flags| memfd_create("edgec-artifact", flags))?;
     let copied = io::copy(&mut source.take(len), &mut file)?;
     if copied != len {

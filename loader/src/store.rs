@@ -15,9 +15,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#[cfg(feature = "async")]
+mod asynchronous;
+mod at_work;
 mod deployment;
 mod loading;
+mod preparation;
+mod refreshed;
+mod source;
 mod trust;
+mod versions;
 
 pub use edgec_store::{
     Admission, AdmissionError, Application, Candidates, Change, Choice, Collected, Collection,
@@ -25,8 +32,12 @@ pub use edgec_store::{
     Problem, Removal, Standing, Store, StoreError, StoredArtifact, Verification, Verifications,
 };
 
+pub use crate::distrust::{Distrust, Distrusted};
 pub use crate::policy_source::{PolicyFile, PolicySource, PolicySourceError};
 
-pub use self::deployment::{Deployment, RefreshError, Refreshed};
+pub use self::deployment::Deployment;
 pub use self::loading::LoadFromStore;
-pub use self::trust::{Distrust, Distrusted};
+pub use self::preparation::Preparation;
+pub use self::refreshed::{RefreshError, Refreshed};
+pub use self::source::{ArtifactSource, Candidate, SourceFailure};
+pub use self::versions::Versions;

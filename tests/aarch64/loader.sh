@@ -174,7 +174,7 @@ for cpu in $older "${newer[@]}"; do
 done
 
 answer() { # FOLDER NAME HOST...: what the program answers, in the host that the command starts
-    "${@:3}" "$1/store" "$2" "$1/policy.toml" 127.0.0.1:0 600 >"$work/log" 2>&1 &
+    "${@:3}" --no-root --no-state "$1/store" "$2" "$1/policy.toml" 127.0.0.1:0 600 >"$work/log" 2>&1 &
     server=$!
     until grep -q 'at http://' "$work/log"; do
         if ! kill -0 $server 2>/dev/null; then

@@ -262,7 +262,7 @@ fn a_pool_too_small_is_told_from_afar() {
             Err(LoadError::Unfit(unfit)) => assert_eq!(afar, Err(unfit)),
             Err(error) => panic!("{error:?}"),
         }
-        let untold = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
+        let untold = HostEngine::builder(EngineProfile::Default).configure(move |config| {
             let mut pool = wasmtime::PoolingAllocationConfig::new();
             pool.total_component_instances(1)
                 .total_memories(8)
@@ -275,7 +275,7 @@ fn a_pool_too_small_is_told_from_afar() {
                 .max_memory_size(usize::try_from(limits.memory_bytes).unwrap());
             config.allocation_strategy(wasmtime::InstanceAllocationStrategy::Pooling(pool));
         });
-        let loaded = open().component(&untold.unwrap()).map(|_| ());
+        let loaded = open().component(&untold.build().unwrap()).map(|_| ());
         assert_eq!(loaded.is_ok(), afar.is_ok(), "{loaded:?}, {afar:?}");
         afar.map_or_else(
             |unfit| {

@@ -29,7 +29,7 @@ fn what_hosts_share_can_be_shared() {
     shared::<TrustPolicy>();
     shared::<LoadedComponent>();
     shared::<LoadedPre<()>>();
-    shared::<Deployment<()>>();
+    shared::<Deployment<InstancePre<()>>>();
     shared::<LoadError>();
     shared::<RefreshError>();
 }
@@ -175,7 +175,7 @@ fn what_cannot_be_loaded_takes_nobodys_place() {
 
 /// Refreshes, and asserts that no request gets a program afterwards. Returns the code of the
 /// reason.
-pub(crate) fn distrusted(deployment: &Deployment<()>) -> &'static str {
+pub(crate) fn distrusted(deployment: &Deployment<InstancePre<()>>) -> &'static str {
     match deployment.refresh().unwrap_err() {
         RefreshError::Distrusted(it) => {
             assert_eq!(deployment.current().err().unwrap().code(), it.code());

@@ -61,6 +61,9 @@ pub(crate) fn put_policy(sandbox: &Sandbox, head: &str, more: &str) {
     std::fs::rename(path("policy.new"), path("policy.toml")).unwrap();
 }
 
+/// What a host must say that goes without root keys and without a memory of the newest policy.
+pub(crate) const UNGUARDED: [&str; 2] = ["--no-root", "--no-state"];
+
 /// After this time, a test stops waiting.
 const NEVER: Duration = Duration::from_secs(300);
 
@@ -76,7 +79,9 @@ impl Server {
     fn spawn(sandbox: &Sandbox, name: &str, seconds: &str) -> Child {
         Command::new(example("http_host"))
             .current_dir(sandbox.path())
-            .args(["store", name, "policy.toml", "127.0.0.1:0", seconds])
+            .args(UNGUARDED)
+            .args(["store", name])
+            .args(["policy.toml", "127.0.0.1:0", seconds])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -418,16 +423,21 @@ pub(crate) fn cli_host(sandbox: &Sandbox, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
+/// As [`cli_host`], without root keys and without a memory of the newest policy.
+pub(crate) fn plain_cli_host(sandbox: &Sandbox, arguments: &[&str]) -> Output {
+    cli_host(sandbox, &[&UNGUARDED[..], arguments].concat())
+}
+
 #[test]
 fn a_command_runs_from_the_store() {
     let sandbox = sandbox();
     let hello = repository().join("examples/hello.wat");
     admit(&sandbox, hello.to_str().unwrap(), "acme/hello", 1);
-    let output = cli_host(&sandbox, &["store", "acme/hello", "policy.toml"]);
+    let output = plain_cli_host(&sandbox, &["store", "acme/hello", "policy.toml"]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, b"Hello from the edge!\n");
 
-    let output = cli_host(&sandbox, &["store", "acme/shop", "policy.toml"]);
+    let output = plain_cli_host(&sandbox, &["store", "acme/shop", "policy.toml"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
@@ -441,7 +451,7 @@ fn a_real_command_runs_from_the_store() {
     let sandbox = sandbox();
     let path = guests.join("rust-worker-p2.wasm");
     admit(&sandbox, path.to_str().unwrap(), "worker", 1);
-    let output = cli_host(&sandbox, &["store", "worker", "policy.toml"]);
+    let output = plain_cli_host(&sandbox, &["store", "worker", "policy.toml"]);
     assert!(output.status.success(), "{output:?}");
     // According to the guest's own document.
     assert_eq!(

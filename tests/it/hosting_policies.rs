@@ -4,12 +4,16 @@
 #![cfg(target_os = "linux")]
 
 use std::fs::Permissions;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use edgec_tests::{example, repository};
 
-use crate::hosting::{admit, admit_proxy, cli_host, put_policy, sandbox};
+use crate::hosting::{
+    UNGUARDED, admit, admit_proxy, cli_host, plain_cli_host, put_policy, sandbox,
+};
+use crate::preview1::{ARCH, HELLO, MEMORY, WRITE, command};
 
 /// With a state file, no older policy is followed after a restart.
 #[test]
@@ -26,8 +30,9 @@ fn hosts_remember_the_newest_policy() {
         );
     };
     let run = || {
+        let trust = ["--no-root", "--state", "newest"];
         let program = ["store", "acme/hello", "policy.toml"];
-        cli_host(&sandbox, &[&["--state", "newest"][..], &program].concat())
+        cli_host(&sandbox, &[&trust[..], &program].concat())
     };
     edition(2);
     let output = run();
@@ -36,7 +41,8 @@ fn hosts_remember_the_newest_policy() {
     assert_refused(&run(), "policy-rollback");
     let serve = ["store", "proxy", "policy.toml", "127.0.0.1:0"];
     let mut host = Command::new(example("http_host"));
-    let host = host.current_dir(sandbox.path()).args(["--state", "newest"]);
+    let host = host.current_dir(sandbox.path());
+    let host = host.args(["--no-root", "--state", "newest"]);
     assert_refused(&host.args(serve).output().unwrap(), "policy-rollback");
     edition(3);
     let output = run();
@@ -51,6 +57,82 @@ fn assert_refused(output: &Output, code: &str) {
     assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
 }
 
+/// A host that goes without root keys or without a memory says so; with root keys, it follows only
+/// policies that each of them signed.
+#[test]
+fn hosts_ask_for_the_roots() {
+    let sandbox = sandbox();
+    let hello = repository().join("examples/hello.wat");
+    admit(&sandbox, hello.to_str().unwrap(), "acme/hello", 1);
+    put_policy(&sandbox, "name = 'fleet'\nversion = 1\n", "");
+    for key in ["root", "other"] {
+        sandbox.ok(&["keygen", "-o", &format!("{key}.pem")]);
+    }
+    let sign = ["policy", "sign", "policy.toml", "-o", "signed.dsse"];
+    sandbox.ok(&[&sign[..], &["--key", "root.pem"]].concat());
+    let run = |trust: &[&str], policy: &str| {
+        let program = ["store", "acme/hello", policy];
+        cli_host(&sandbox, &[trust, &program].concat())
+    };
+    let root = ["--root", "root.pub.pem", "--state", "newest"];
+    let output = run(&root, "signed.dsse");
+    assert!(output.status.success(), "{output:?}");
+    assert_refused(&run(&root, "policy.toml"), "policy-signature");
+    let other = ["--root", "other.pub.pem", "--no-state"];
+    assert_refused(&run(&other, "signed.dsse"), "policy-signature");
+    let both = [&other[..2], &root].concat();
+    assert_refused(&run(&both, "signed.dsse"), "policy-signature");
+    for unsaid in [&root[..0], &root[..2], &["--no-root"], &["--no-state"]] {
+        let output = run(unsaid, "signed.dsse");
+        assert_refused(&output, "host");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains("say whom to trust"), "{stderr}");
+    }
+}
+
+/// The host reads its policy again while a program runs, and ends what is not trusted any more.
+#[test]
+fn a_command_that_is_revoked_ends() {
+    let sandbox = sandbox();
+    let spin = format!("{HELLO} (loop (br 0))");
+    sandbox.write("spin.wat", command(&[WRITE], MEMORY, &spin));
+    let build = [
+        "build",
+        "-q",
+        "spin.wat",
+        "-O0",
+        "-t",
+        ARCH,
+        "--profile",
+        "edge",
+    ];
+    let kind = [
+        "--kind",
+        "component",
+        "--key",
+        "key.pem",
+        "-o",
+        "spin.cwasm",
+    ];
+    sandbox.ok(&[&build[..], &kind].concat());
+    sandbox.admit("spin.cwasm");
+    let mut host = Command::new(example("cli_host"));
+    let host = host.current_dir(sandbox.path()).args(UNGUARDED);
+    let host = host.args(["store", "spin", "policy.toml"]);
+    let host = host.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut host = host.spawn().unwrap();
+    let mut line = String::new();
+    let mut stdout = BufReader::new(host.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    assert_eq!(line, "hello\n");
+    put_policy(&sandbox, "", "[minimum-version]\nspin = 2\n");
+    let output = host.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let end = "error[rollback]: the version in use is not trusted any more: ";
+    assert!(stderr.contains(end), "{stderr}");
+}
+
 /// Hosts name a problem with a policy or a store as the library does.
 #[test]
 fn hosts_name_the_errors_of_the_library() {
@@ -59,9 +141,10 @@ fn hosts_name_the_errors_of_the_library() {
     admit(&sandbox, hello.to_str().unwrap(), "acme/hello", 1);
     let refused = |store: &str, code: &str| {
         let arguments = [store, "acme/hello", "policy.toml"];
-        assert_refused(&cli_host(&sandbox, &arguments), code);
+        assert_refused(&plain_cli_host(&sandbox, &arguments), code);
         let mut host = Command::new(example("http_host"));
-        let host = host.current_dir(sandbox.path()).args(arguments);
+        let host = host.current_dir(sandbox.path()).args(UNGUARDED);
+        let host = host.args(arguments);
         assert_refused(&host.arg("127.0.0.1:0").output().unwrap(), code);
     };
     refused(".", "not-a-store");

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use edgec_artifact::{LimitRange, Manifest};
 use edgec_loader::store::{Application, Deployment, LoadFromStore as _, Refreshed, StoreError};
 use edgec_loader::wasmtime::component::Linker;
-use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError};
+use edgec_loader::{EngineProfile, HostEngine, LoadError};
 use edgec_tests::corpus::{Forge, fails, material};
 use edgec_tests::store_host::{StoreHost, overwrite};
 use edgec_tests::{Sandbox, binary, isolate};
@@ -217,10 +217,10 @@ fn of_loads() {
     assert_eq!(error.code(), "kind");
 
     // An engine with other settings, which is checked again each time.
-    let other = HostEngine::with(EngineProfile::Default, &Limits::OnDemand, |config| {
+    let other = HostEngine::builder(EngineProfile::Default).configure(|config| {
         config.epoch_interruption(true);
     });
-    let other = other.unwrap();
+    let other = other.build().unwrap();
     for _ in 0..2 {
         let error = loaded(&host, &other, "hello");
         assert!(matches!(error, LoadError::Engine(_)), "{error:?}");

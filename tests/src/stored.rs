@@ -77,7 +77,7 @@ impl Stored {
     }
 
     /// Deploys `app`, without any imports.
-    pub fn deploy(&self, engine: &HostEngine) -> Deployment<()> {
+    pub fn deploy(&self, engine: &HostEngine) -> Deployment<InstancePre<()>> {
         let linker = Linker::new(engine);
         Deployment::new(&self.store, engine, "app", self.source(), linker).unwrap()
     }

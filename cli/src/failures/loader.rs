@@ -18,8 +18,8 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
     let map =
         "artifacts are mapped into memory, which takes a regular file: write it to a file first";
     match error {
-        LoadError::Io(error)
-            if error.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
+        LoadError::Io { source, .. }
+            if source.kind() == ErrorKind::NotFound && path.as_os_str() == STDIN =>
         {
             let message = "an artifact cannot be read from standard input";
             let failure = Failure::new(Exit::Rejected, "not-a-file", message);
@@ -35,8 +35,8 @@ pub(crate) fn file_failure(error: &LoadError, path: &Path) -> Failure {
 
 pub(crate) fn load_failure(error: &LoadError) -> Failure {
     match error {
-        LoadError::Verify(error) => verify_failure(error),
-        LoadError::Io(error) => Failure::environment(
+        LoadError::Verify(error) | LoadError::Unexpected(error) => verify_failure(error),
+        LoadError::Io { source: error, .. } | LoadError::Memory(error) => Failure::environment(
             "io",
             &std::io::Error::new(error.kind(), format!("cannot read: {error}")),
         ),

@@ -1,14 +1,17 @@
 //! A host of `wasi:http/proxy` programs: serves one from a store by its name, each request in an
 //! instance of its own, and takes newer versions while requests run.
 //!
-//! `cargo run -p edgec-loader --example http_host -- [--state FILE] STORE NAME POLICY ADDRESS
-//! [SECONDS]`, for artifacts of `edgec build --profile edge`; a request has ten seconds, or as many
-//! as are named. The state file remembers the newest policy: then no older one is followed, also
-//! after a restart, and the policy must state a version.
+//! `cargo run -p edgec-loader --example http_host -- (--root KEY... | --no-root) (--state FILE |
+//! --no-state) STORE NAME POLICY ADDRESS [SECONDS]`, for artifacts of `edgec build --profile edge`; a
+//! request has ten seconds, or as many as are named. The policy must be signed by each root key
+//! (`edgec policy sign`), and is read again every second. The state file remembers the newest
+//! policy: then no older one is followed, also after a restart, and the policy must state a version.
 
 mod failed;
 mod log;
 mod server;
+#[path = "../common/trust.rs"]
+mod trust;
 mod wasi;
 
 use std::convert::Infallible;
@@ -17,13 +20,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use edgec_loader::store::{
-    Deployment, Distrusted, PolicyFile, RefreshError, Refreshed, Store, StoreError,
-};
+use edgec_loader::store::{Deployment, Distrusted, RefreshError, Refreshed, Store, StoreError};
 use edgec_loader::wasmtime::component::Linker;
-use edgec_loader::{
-    EngineProfile, HostEngine, Limits, LoadError, PoolPlan, engine, error_chain, wasmtime,
-};
+use edgec_loader::{EngineProfile, HostEngine, Limits, LoadError, PoolPlan, error_chain, wasmtime};
 use hyper::{Request, Response, body::Incoming};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot};
@@ -46,11 +45,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// If the last look is longer ago, for instance as the disk does not answer, nothing is served.
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
-const USAGE: &str = "usage: http_host [--state FILE] STORE NAME POLICY ADDRESS [SECONDS]";
-
 struct Host {
     engine: HostEngine,
-    deployment: Deployment<wasi::Request, ProxyPre<wasi::Request>>,
+    deployment: Deployment<ProxyPre<wasi::Request>>,
     /// One for each instance that the pool has.
     slots: Arc<Semaphore>,
     deadline: Duration,
@@ -59,12 +56,12 @@ struct Host {
 impl Host {
     /// Opens the store; says where to listen as well.
     fn open(arguments: &[String]) -> Result<(Self, &str), Box<dyn Error>> {
-        let (state, arguments) = match arguments {
-            [option, file, others @ ..] if option == "--state" => (Some(file), others),
-            others => (None, others),
-        };
-        let [store, name, policy, address, seconds @ ..] = arguments else {
-            return Err(USAGE.into());
+        let trust = trust::read(arguments)?;
+        let rest = trust.rest;
+        let [store, name, policy, address, seconds @ ..] = rest else {
+            let options = trust::OPTIONS;
+            let usage = format!("usage: http_host {options} STORE NAME POLICY ADDRESS [SECONDS]");
+            return Err(usage.into());
         };
         let store = Store::open(store)?;
         // A pool for everything that is in the store now.
@@ -76,16 +73,13 @@ impl Host {
         left_out
             .iter()
             .for_each(|error| log(format!("no pool for it: {error}")));
-        let engine = engine(EngineProfile::Edge, &Limits::Pooled(plan))?;
+        let engine = HostEngine::builder(EngineProfile::Edge).limits(Limits::Pooled(plan));
+        let engine = engine.build()?;
         let mut linker = Linker::new(&engine);
         // Of all but `wasi:http` and clocks, an empty context allows nothing.
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-        let mut policy = PolicyFile::new(policy);
-        if let Some(state) = state {
-            policy = policy.remembered_in(state);
-        }
-        let name = name.as_str();
+        let (name, policy) = (name.as_str(), trust.policy(policy));
         let deployment = Deployment::with(&store, &engine, name, policy, linker, ProxyPre::new)?;
         let host = Self {
             engine,

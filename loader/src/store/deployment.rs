@@ -5,22 +5,20 @@
 //! only while it is trusted. If refreshes cease, it is not trusted any more either.
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use edgec_store::{Application, Entry, Store, StoreError, written};
-use edgec_verifier::{TrustPolicy, UnixTime};
+use edgec_store::{Application, Store};
 use wasmtime::component::{InstancePre, Linker};
 
-use super::loading::{candidates, judge_again, load_chosen};
-use super::trust::{Distrust, Distrusted, Trust, Trusted};
-use crate::loaded::demand;
-use crate::policy_source::{Followed, PolicySource};
-use crate::{HostEngine, LoadError, Loaded};
-
-/// What a host makes of a program whose imports are resolved, once for all its requests.
-type Prepare<T, P> = dyn Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync;
+use super::at_work::AtWork;
+use super::preparation::Preparation;
+use super::refreshed::{RefreshError, Refreshed};
+use super::trust::{Trust, Trusted};
+use super::versions::Versions;
+use crate::distrust::{Distrust, Distrusted};
+use crate::policy_source::{Followed, PolicySource, PolicySourceError};
+use crate::{Event, HostEngine, LoadError, Loaded};
 
 /// How old the last reading of the policy may be, unless a host says otherwise.
 const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
@@ -28,15 +26,18 @@ const STALE_AFTER: Duration = Duration::from_secs(5 * 60);
 /// An application that a host serves: loaded, its imports resolved, and replaced while requests
 /// run.
 ///
-/// `P` is what requests instantiate: Wasmtime's `InstancePre`, or what [`Deployment::with`] makes
-/// of it. A request that has taken a version keeps it: the old one is unloaded when its last
-/// request and its last instance are done. Dropping the deployment unloads the rest.
+/// `P` is what requests instantiate: Wasmtime's `InstancePre` of a component or of a core module,
+/// or what a [`Preparation`] makes of it. A request that has taken a version keeps it: the old one
+/// is unloaded when its last request and its last instance are done. Dropping the deployment
+/// unloads the rest.
 ///
 /// A host calls [`Deployment::refresh`] every few seconds. After five minutes without a refresh
 /// that read a policy, nothing is trusted: [`Deployment::stale_after`] sets another limit, and
 /// [`Deployment::never_stale`] is for a host that does not refresh on purpose.
-pub struct Deployment<T: 'static, P = InstancePre<T>> {
-    source: Source<T, P>,
+pub struct Deployment<P> {
+    versions: Versions,
+    engine: HostEngine,
+    preparation: Preparation<P>,
     policy: PolicySource,
     current: RwLock<AtWork<P>>,
     /// Held by a refresh: of two, the slower must not put an older version in the place of a newer
@@ -46,75 +47,10 @@ pub struct Deployment<T: 'static, P = InstancePre<T>> {
     stale_after: Option<Duration>,
 }
 
-/// A version in use.
-struct AtWork<P> {
-    entry: Entry,
-    loaded: Arc<Loaded<P>>,
-    /// When its image had last been written before it was loaded.
-    written: Option<SystemTime>,
-    trust: Trust,
-}
-
-impl<P> Clone for AtWork<P> {
-    fn clone(&self) -> Self {
-        Self {
-            entry: self.entry.clone(),
-            loaded: Arc::clone(&self.loaded),
-            written: self.written,
-            trust: self.trust.clone(),
-        }
-    }
-}
-
-/// Where versions come from, and what is made of each.
-struct Source<T: 'static, P> {
-    store: Store,
-    engine: HostEngine,
-    application: Application,
-    linker: Linker<T>,
-    prepare: Box<Prepare<T, P>>,
-}
-
-/// What came of a [`Deployment::refresh`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refreshed {
-    /// The store has nothing new, and the policy accepts the version in use.
-    Unchanged,
-    /// Another artifact is in use now, or the same from a good file, after its own may have been
-    /// changed ([`Distrust::Exposed`]).
-    Replaced {
-        /// The version that was in use before.
-        from: u64,
-        /// The version that is.
-        to: u64,
-    },
-}
-
-/// Why a [`Deployment::refresh`] brought nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum RefreshError {
-    /// The store's new artifact cannot be loaded. The version in use is trusted, and stays.
-    #[error("the store's current version was not loaded")]
-    Kept(#[source] LoadError),
-    /// The version in use is not trusted any more, and requests do not get it.
-    #[error(transparent)]
-    Distrusted(Distrusted),
-}
-
-impl RefreshError {
-    /// A short name for the reason that does not change between releases.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Kept(reason) => reason.code(),
-            Self::Distrusted(distrusted) => distrusted.code(),
-        }
-    }
-}
-
-impl<T: 'static> Deployment<T> {
-    /// Loads an application from a store, for an engine and with what `linker` offers. `policy` is
-    /// a [`PolicyFile`](super::PolicyFile), another [`PolicySource`], or a [`TrustPolicy`] that
-    /// stays the same.
+impl<T: 'static> Deployment<InstancePre<T>> {
+    /// Loads an application's component from a store, for an engine and with what `linker` offers.
+    /// `policy` is a [`PolicyFile`](super::PolicyFile), another [`PolicySource`], or a
+    /// [`TrustPolicy`](crate::TrustPolicy) that stays the same.
     ///
     /// # Errors
     /// As [`LoadFromStore::load`](super::LoadFromStore::load); [`LoadError::Policy`] when no policy
@@ -126,11 +62,12 @@ impl<T: 'static> Deployment<T> {
         policy: impl Into<PolicySource>,
         linker: Linker<T>,
     ) -> Result<Self, LoadError> {
-        Self::with(store, engine, application, policy, linker, Ok)
+        let versions = Versions::in_store(store, application);
+        Self::of(versions, engine, policy, Preparation::component(linker))
     }
 }
 
-impl<T: 'static, P> Deployment<T, P> {
+impl<P> Deployment<P> {
     /// As [`Deployment::new`]; requests get what `prepare` makes of each version, such as the
     /// `ProxyPre` that `bindgen!` writes (`ProxyPre::new`). A version of which it makes nothing is
     /// not put to work.
@@ -138,7 +75,7 @@ impl<T: 'static, P> Deployment<T, P> {
     /// # Errors
     ///
     /// As [`Deployment::new`]; [`LoadError::Link`] with the error of `prepare`.
-    pub fn with(
+    pub fn with<T: 'static>(
         store: &Store,
         engine: &HostEngine,
         application: impl Into<Application>,
@@ -146,18 +83,45 @@ impl<T: 'static, P> Deployment<T, P> {
         linker: Linker<T>,
         prepare: impl Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
     ) -> Result<Self, LoadError> {
-        let source = Source {
-            store: store.clone(),
-            engine: engine.clone(),
-            application: application.into(),
-            linker,
-            prepare: Box::new(prepare),
-        };
+        let versions = Versions::in_store(store, application);
+        let preparation = Preparation::component_as(linker, prepare);
+        Self::of(versions, engine, policy, preparation)
+    }
+
+    /// Loads an application from a store or from a host's own source, a component or a core module:
+    ///
+    /// ```no_run
+    /// # fn deploy(
+    /// #     store: &edgec_loader::store::Store,
+    /// #     engine: &edgec_loader::HostEngine,
+    /// #     linker: edgec_loader::wasmtime::Linker<()>,
+    /// # ) -> Result<(), edgec_loader::LoadError> {
+    /// use edgec_loader::store::{Deployment, PolicyFile, Preparation, Versions};
+    ///
+    /// let versions = Versions::in_store(store, "acme/command");
+    /// let policy = PolicyFile::new("trust.toml");
+    /// let deployment = Deployment::of(versions, engine, policy, Preparation::module(linker))?;
+    /// # drop(deployment);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Deployment::new`].
+    pub fn of(
+        versions: Versions,
+        engine: &HostEngine,
+        policy: impl Into<PolicySource>,
+        preparation: Preparation<P>,
+    ) -> Result<Self, LoadError> {
         let policy = policy.into();
         let now = policy.read().map_err(LoadError::Policy)?;
-        let at_work = source.prepared(now)?;
+        let at_work = AtWork::prepared(&versions, engine, &preparation, now)?;
         Ok(Self {
-            source,
+            versions,
+            engine: engine.clone(),
+            preparation,
             policy,
             current: RwLock::new(at_work),
             refreshing: Mutex::default(),
@@ -204,12 +168,13 @@ impl<T: 'static, P> Deployment<T, P> {
             };
             self.fresh(trusted)?;
             // Nearly every request ends here, so nothing is copied for it.
-            if trusted.holds_now() {
+            if trusted.holds_now(&self.engine) {
                 return Ok(Arc::clone(&current.loaded));
             }
             (current.clone(), Arc::clone(trusted))
         };
         let trust = self.judged(&at_work, lapsed.followed.clone(), None);
+        self.tell(&at_work, &trust);
         {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             // A refresh may have judged meanwhile, by a newer policy.
@@ -223,24 +188,42 @@ impl<T: 'static, P> Deployment<T, P> {
         }
     }
 
-    /// Which application it is.
-    pub fn application(&self) -> &Application {
-        &self.source.application
+    /// Where its versions come from.
+    pub fn versions(&self) -> &Versions {
+        &self.versions
     }
 
-    /// Reads the policy and checks the version in use against it; then takes the store's artifact,
-    /// if it is another artifact. Without a policy, nothing is trusted, and neither is a program
-    /// whose files users other than the owner and root can change. If nothing has changed, a
-    /// refresh only reads the policy and the name, looks at modes and owners, and looks up what is
-    /// known of the signatures.
+    /// Reads the policy and checks the version in use against it; then takes the artifact that is
+    /// there now, if it is another artifact. Without a policy, nothing is trusted, and neither is a
+    /// program whose files users other than the owner and root can change. If nothing has changed, a
+    /// refresh from a store only reads the policy and the name, looks at modes and owners, and looks
+    /// up what is known of the signatures.
     ///
     /// # Errors
     ///
     /// [`RefreshError`].
     pub fn refresh(&self) -> Result<Refreshed, RefreshError> {
+        self.refresh_within(Duration::ZERO)
+    }
+
+    /// As [`Self::refresh`], for a host whose policy may be out of reach for a while, such as on
+    /// another machine. If the policy cannot be read, the version in use is trusted by the policy
+    /// that was read last, until `grace` has passed since then; after that, nothing is trusted.
+    ///
+    /// That the policy cannot be read means that the system does not give its file, or that the
+    /// host's own source failed ([`PolicySourceError::is_unread`]). A policy that is there but has
+    /// expired, is older than one before, has no valid signature or can be written by others is
+    /// followed by distrust at once, and so is the end of a validity in the last policy. No other
+    /// version is loaded meanwhile. A grace time that is longer than [`Self::stale_after`] has no
+    /// effect beyond it.
+    ///
+    /// # Errors
+    ///
+    /// [`RefreshError`]; [`RefreshError::Unread`] within the grace time.
+    pub fn refresh_within(&self, grace: Duration) -> Result<Refreshed, RefreshError> {
         let refreshing = self.refreshing.lock();
         let _refreshing = refreshing.unwrap_or_else(PoisonError::into_inner);
-        let (at_work, followed) = self.judge_first()?;
+        let (at_work, followed) = self.judge_first(grace)?;
         let unchanged = || match &at_work.trust {
             Trust::Trusted(_) => Ok(Refreshed::Unchanged),
             Trust::Distrusted(it) => Err(RefreshError::Distrusted(it.clone())),
@@ -249,15 +232,16 @@ impl<T: 'static, P> Deployment<T, P> {
             Trust::Trusted(_) => RefreshError::Kept(reason),
             Trust::Distrusted(it) => RefreshError::Distrusted(it.clone()),
         };
-        let best = self.source.best().map_err(failed)?;
+        let best = self.versions.best(&self.engine).map_err(failed)?;
         // In the place of a file that others may have changed, there may be a good one now.
-        let renewed = at_work.trust.is_exposed() && self.source.is_renewed(&at_work);
-        if best.as_ref() == Some(&at_work.entry) && !renewed {
+        let renewed = at_work.trust.is_exposed() && at_work.is_renewed(&self.versions);
+        if best.as_ref() == Some(&at_work.place) && !renewed {
             return unchanged();
         }
-        let chosen = self.source.prepared(followed).map_err(failed)?;
+        let chosen = AtWork::prepared(&self.versions, &self.engine, &self.preparation, followed);
+        let chosen = chosen.map_err(failed)?;
         // What uses more of this CPU does not fit otherwise.
-        if chosen.entry == at_work.entry && !renewed {
+        if chosen.place == at_work.place && !renewed {
             return unchanged();
         }
         let version = |it: &AtWork<P>| it.loaded.manifest().version;
@@ -269,28 +253,54 @@ impl<T: 'static, P> Deployment<T, P> {
 
     /// Reads the policy and judges the version in use by it. A refresh gets its policy from here
     /// only: so the version is judged or distrusted first, however the reading ends.
-    fn judge_first(&self) -> Result<(AtWork<P>, Followed), RefreshError> {
+    fn judge_first(&self, grace: Duration) -> Result<(AtWork<P>, Followed), RefreshError> {
         let undecided = Undecided(self);
         let mut at_work = self.at_work();
+        let before = match &at_work.trust {
+            Trust::Trusted(before) => Some(before),
+            Trust::Distrusted(_) => None,
+        };
         let (trust, followed) = match self.policy.read() {
             Ok(followed) => {
-                let before = match &at_work.trust {
-                    Trust::Trusted(before) => Some(before),
-                    Trust::Distrusted(_) => None,
-                };
                 let trust = self.judged(&at_work, followed.clone(), before);
                 (trust, Ok(followed))
             }
-            Err(error) => {
-                let distrusted = Distrusted::new(Distrust::NoPolicy(error));
-                (Trust::Distrusted(distrusted.clone()), Err(distrusted))
-            }
+            Err(source) => self.without_policy(&at_work, before, source, grace),
         };
         self.set(trust.clone());
         std::mem::forget(undecided);
-        let followed = followed.map_err(RefreshError::Distrusted)?;
+        self.tell(&at_work, &trust);
+        let followed = followed?;
         at_work.trust = trust;
         Ok((at_work, followed))
+    }
+
+    /// What is trusted while no policy can be read, and what a refresh says of it.
+    fn without_policy(
+        &self,
+        at_work: &AtWork<P>,
+        before: Option<&Arc<Trusted>>,
+        source: PolicySourceError,
+        grace: Duration,
+    ) -> (Trust, Result<Followed, RefreshError>) {
+        let left = |before: &Arc<Trusted>| grace.saturating_sub(before.followed.read.elapsed());
+        if let Some(before) = before
+            && source.is_unread()
+            && !left(before).is_zero()
+        {
+            let trust = self.judged(at_work, before.followed.clone(), Some(before));
+            let error = match &trust {
+                Trust::Trusted(_) => {
+                    let left = left(before);
+                    RefreshError::Unread { source, left }
+                }
+                Trust::Distrusted(it) => RefreshError::Distrusted(it.clone()),
+            };
+            return (trust, Err(error));
+        }
+        let distrusted = Distrusted::new(Distrust::NoPolicy(source));
+        let error = RefreshError::Distrusted(distrusted.clone());
+        (Trust::Distrusted(distrusted), Err(error))
     }
 
     /// Whether the policy of a verdict was read lately.
@@ -310,31 +320,42 @@ impl<T: 'static, P> Deployment<T, P> {
         followed: Followed,
         before: Option<&Arc<Trusted>>,
     ) -> Trust {
-        let (loaded, policy) = (&at_work.loaded, &followed.policy);
-        if let Err(reason) = self.source.guard_mapped(at_work) {
+        let (policy, versions) = (&followed.policy, &self.versions);
+        if let Err(reason) = at_work.guard_mapped(versions) {
             return Trust::distrusted(Distrust::Exposed(reason));
         }
-        let judge = || {
-            demand(policy, loaded.report().mode)?;
-            let version = loaded.manifest().version;
-            self.source.judge(&at_work.entry, version, policy)
+        // A verdict of the same policy that still holds.
+        let same = |it: &&Arc<Trusted>| {
+            it.followed.policy.digest() == policy.digest() && it.holds_now(&self.engine)
         };
-        match judge() {
+        let same = before.filter(same).map(|it| it.holds.clone());
+        if let Some(holds) = &same
+            && !versions.remembers()
+        {
+            return Trust::trusted(followed, holds.clone());
+        }
+        match at_work.judge(versions, &self.engine, policy, self.preparation.kind) {
             Ok(holds) => Trust::trusted(followed, holds),
-            Err(reason @ (LoadError::Verify(_) | LoadError::Mode { .. })) => {
-                Trust::distrusted(Distrust::Refused(reason))
-            }
+            Err(
+                reason @ (LoadError::Verify(_) | LoadError::Unexpected(_) | LoadError::Mode { .. }),
+            ) => Trust::distrusted(Distrust::Refused(reason)),
             Err(LoadError::Store(reason)) if reason.is_exposure() => {
                 Trust::distrusted(Distrust::Exposed(reason))
             }
             // A damaged store does not overturn a verdict of this policy that still holds.
-            Err(reason) => match before {
-                Some(it) if it.followed.policy.digest() == policy.digest() && it.holds_now() => {
-                    Trust::trusted(followed, it.holds.clone())
-                }
-                _ => Trust::distrusted(Distrust::Unjudged(reason)),
+            Err(reason) => match same {
+                Some(holds) => Trust::trusted(followed, holds),
+                None => Trust::distrusted(Distrust::Unjudged(reason)),
             },
         }
+    }
+
+    /// Tells the engine's observer of a verdict.
+    fn tell(&self, at_work: &AtWork<P>, trust: &Trust) {
+        self.engine.observed().tell(&Event::Judged {
+            manifest: at_work.loaded.manifest(),
+            distrusted: trust.distrust(),
+        });
     }
 
     fn at_work(&self) -> AtWork<P> {
@@ -350,67 +371,19 @@ impl<T: 'static, P> Deployment<T, P> {
 
 /// A refresh that has not judged yet. If the host's policy source panics, dropping this distrusts
 /// the version in use.
-struct Undecided<'a, T: 'static, P>(&'a Deployment<T, P>);
+struct Undecided<'a, P>(&'a Deployment<P>);
 
-impl<T: 'static, P> Drop for Undecided<'_, T, P> {
+impl<P> Drop for Undecided<'_, P> {
     fn drop(&mut self) {
         self.0.set(Trust::distrusted(Distrust::Undecided));
     }
 }
 
-impl<T: 'static, P> Source<T, P> {
-    fn best(&self) -> Result<Option<Entry>, LoadError> {
-        let (entries, _) = candidates(&self.store, &self.engine, &self.application)?;
-        Ok(entries.into_iter().next())
-    }
-
-    fn judge(
-        &self,
-        entry: &Entry,
-        version: u64,
-        policy: &TrustPolicy,
-    ) -> Result<Range<UnixTime>, LoadError> {
-        let application = self.application.clone().version(version);
-        let (store, engine) = (&self.store, &self.engine);
-        judge_again(store, engine, &application, entry.clone(), policy)
-    }
-
-    /// Judges the file that the version in use was loaded from.
-    fn guard_mapped(&self, at_work: &AtWork<P>) -> Result<(), StoreError> {
-        let (entry, written) = (&at_work.entry, at_work.written);
-        match at_work.loaded.file() {
-            Some(file) => self.store.guard_mapped(file, entry, written),
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the name of the image in use leads to another file now.
-    fn is_renewed(&self, at_work: &AtWork<P>) -> bool {
-        let mapped = at_work.loaded.file();
-        mapped.is_some_and(|mapped| self.store.is_renewed(mapped, &at_work.entry))
-    }
-
-    fn prepared(&self, followed: Followed) -> Result<AtWork<P>, LoadError> {
-        let (engine, application, policy) = (&self.engine, &self.application, &followed.policy);
-        let (entry, component) = load_chosen(&self.store, engine, application, policy)?;
-        let holds = component.holds();
-        let written = component.file().and_then(written);
-        let loaded = component.instantiate_pre(&self.linker);
-        let loaded = loaded.and_then(|loaded| loaded.try_map(&self.prepare));
-        Ok(AtWork {
-            entry,
-            loaded: Arc::new(loaded.map_err(LoadError::Link)?),
-            written,
-            trust: Trust::trusted(followed, holds),
-        })
-    }
-}
-
-impl<T: 'static, P> fmt::Debug for Deployment<T, P> {
+impl<P> fmt::Debug for Deployment<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at_work = self.at_work();
         f.debug_struct("Deployment")
-            .field("application", &self.source.application)
+            .field("versions", &self.versions)
             .field("version", &at_work.loaded.manifest().version)
             .field("trust", &at_work.trust)
             .finish_non_exhaustive()

@@ -1,12 +1,15 @@
 //! Loading from a store: find the name, open the image, map it.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use edgec_store::{Application, Entry, OpenedImage, Store, StoreError};
 use edgec_verifier::{Kind, TrustPolicy, UnixTime};
 
 use crate::loaded::{component_imports, declared, fit, module_imports};
-use crate::{HostEngine, LoadError, LoadReport, Loaded, LoadedComponent, LoadedModule, mapped};
+use crate::{
+    HostEngine, LoadError, LoadReport, LoadTimes, Loaded, LoadedComponent, LoadedModule, mapped,
+};
 
 /// How often a load looks again when what the name pointed at is gone.
 const TRIES: usize = 8;
@@ -47,8 +50,8 @@ impl LoadFromStore for Store {
         application: impl Into<Application>,
         policy: &TrustPolicy,
     ) -> Result<LoadedComponent, LoadError> {
-        let loaded = load_chosen(self, engine, &application.into(), policy);
-        loaded.map(|(_, component)| component)
+        let image = observed(self, engine, &application.into(), policy, Kind::Component)?;
+        image.component(engine)
     }
 
     fn load_module(
@@ -57,27 +60,75 @@ impl LoadFromStore for Store {
         application: impl Into<Application>,
         policy: &TrustPolicy,
     ) -> Result<LoadedModule, LoadError> {
-        let application = application.into();
-        let (_, opened) = opened(self, engine, &application, policy, Kind::Module)?;
-        let module = mapped::module(&opened.file, engine, &opened.facts);
-        let module = module.map_err(LoadError::Engine)?;
-        declared(&opened.facts, || module_imports(&module))?;
-        Ok(loaded(opened, module))
+        let image = observed(self, engine, &application.into(), policy, Kind::Module)?;
+        image.module(engine)
     }
 }
 
-/// Loads the first of a store's candidates that this host can run; says which that was.
-pub(super) fn load_chosen(
+/// As [`opened`]; the engine's observer is told of an error.
+fn observed(
     store: &Store,
     engine: &HostEngine,
     application: &Application,
     policy: &TrustPolicy,
-) -> Result<(Entry, LoadedComponent), LoadError> {
-    let (entry, opened) = opened(store, engine, application, policy, Kind::Component)?;
-    let component = mapped::component(&opened.file, engine, &opened.facts);
-    let component = component.map_err(LoadError::Engine)?;
-    declared(&opened.facts, || component_imports(engine, &component))?;
-    Ok((entry, loaded(opened, component)))
+    wanted: Kind,
+) -> Result<StoredImage, LoadError> {
+    let opened = opened(store, engine, application, policy, wanted);
+    let opened = engine
+        .observed()
+        .refusal(|| application.to_string(), opened);
+    opened.map(|(_, image)| image)
+}
+
+/// An image of a store, open and known to be what the policy accepts, and of a kind that the engine
+/// can load.
+pub(super) struct StoredImage {
+    image: OpenedImage,
+    times: LoadTimes,
+}
+
+impl StoredImage {
+    /// Loads the component in it.
+    pub(super) fn component(self, engine: &HostEngine) -> Result<LoadedComponent, LoadError> {
+        let OpenedImage { file, facts, .. } = &self.image;
+        let begin = Instant::now();
+        let component = mapped::component(file, engine, facts).map_err(LoadError::Engine);
+        let component = component.and_then(|component| {
+            declared(facts, || component_imports(engine, &component))?;
+            Ok(component)
+        });
+        let name = || facts.manifest().name.clone();
+        let component = engine.observed().refusal(name, component)?;
+        Ok(self.loaded(component, begin, engine))
+    }
+
+    /// Loads the core module in it.
+    pub(super) fn module(self, engine: &HostEngine) -> Result<LoadedModule, LoadError> {
+        let OpenedImage { file, facts, .. } = &self.image;
+        let begin = Instant::now();
+        let module = mapped::module(file, engine, facts).map_err(LoadError::Engine);
+        let module = module.and_then(|module| {
+            declared(facts, || module_imports(&module))?;
+            Ok(module)
+        });
+        let name = || facts.manifest().name.clone();
+        let module = engine.observed().refusal(name, module)?;
+        Ok(self.loaded(module, begin, engine))
+    }
+
+    /// What an engine, which began at `begin`, made of it.
+    fn loaded<P>(self, program: P, begin: Instant, engine: &HostEngine) -> Loaded<P> {
+        let Self { image, mut times } = self;
+        times.engine = begin.elapsed();
+        let report = LoadReport {
+            mode: image.mode,
+            verdict: image.verdict,
+            image: image.image,
+            times,
+        };
+        let file = Some(image.file.into_file());
+        Loaded::new(program, image.facts, report, file, engine)
+    }
 }
 
 /// The artifacts of the engine's profile that this CPU can run, the one that uses most of it first,
@@ -98,22 +149,25 @@ pub(super) fn judge_again(
     application: &Application,
     entry: Entry,
     policy: &TrustPolicy,
+    kind: Kind,
 ) -> Result<Range<UnixTime>, LoadError> {
-    let opened = open_entry(store, engine, application, entry, policy, Kind::Component);
+    let opened = open_entry(store, engine, application, entry, policy, kind);
     opened.map(|opened| opened.facts.holds())
 }
 
 /// What the name points at, open and known to be what the policy accepts.
-fn opened(
+pub(super) fn opened(
     store: &Store,
     engine: &HostEngine,
     application: &Application,
     policy: &TrustPolicy,
     wanted: Kind,
-) -> Result<(Entry, OpenedImage), LoadError> {
+) -> Result<(Entry, StoredImage), LoadError> {
+    let begin = Instant::now();
     let mut tries = 0;
     loop {
         let (entries, named) = candidates(store, engine, application)?;
+        let read = begin.elapsed();
         match first_that_fits(store, engine, &named, entries, policy, wanted) {
             // The name was given another artifact since, and a collection took this one. What
             // is still not there after that is lost.
@@ -123,8 +177,21 @@ fn opened(
                     return Err(error.lost().into());
                 }
             }
-            opened => return opened,
+            opened => {
+                let (entry, image) = opened?;
+                let times = times(read, begin.elapsed());
+                return Ok((entry, StoredImage { image, times }));
+            }
         }
+    }
+}
+
+/// The times of a load that has its image `verified` after its beginning.
+fn times(read: Duration, verified: Duration) -> LoadTimes {
+    LoadTimes {
+        read,
+        verify: verified.saturating_sub(read),
+        ..LoadTimes::default()
     }
 }
 
@@ -167,13 +234,4 @@ fn open_entry(
     let opened = store.open_entry(application, entry, policy)?;
     fit(&opened.facts, engine, wanted)?;
     Ok(opened)
-}
-
-fn loaded<P>(opened: OpenedImage, program: P) -> Loaded<P> {
-    let report = LoadReport {
-        mode: opened.mode,
-        verdict: opened.verdict,
-        image: opened.image,
-    };
-    Loaded::stored(program, opened.facts, report, opened.file.into_file())
 }

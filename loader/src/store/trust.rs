@@ -2,70 +2,12 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
 
-use edgec_store::StoreError;
 use edgec_verifier::UnixTime;
 
-use crate::LoadError;
-use crate::clock::now;
-use crate::policy_source::{Followed, PolicySourceError};
-
-/// The version in use is not trusted: no request may get it.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the version in use is not trusted any more")]
-pub struct Distrusted(#[source] Arc<Distrust>);
-
-/// Why the version in use is not trusted.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Distrust {
-    /// There is no policy to check it against.
-    #[error("there is no trust policy to check it against")]
-    NoPolicy(#[source] PolicySourceError),
-    /// The policy refuses it: for instance, it was revoked or has expired.
-    #[error("the trust policy refuses it")]
-    Refused(#[source] LoadError),
-    /// The version could not be checked, for instance because its file is gone.
-    #[error("it could not be checked")]
-    Unjudged(#[source] LoadError),
-    /// Users other than the owner and root can change the store or the program's files, or the
-    /// image was written after it was loaded.
-    #[error("its files in the store may have been changed")]
-    Exposed(#[source] StoreError),
-    /// No refresh has read a policy for too long, for instance because the thread that refreshes
-    /// has ended. See [`Deployment::stale_after`](super::Deployment::stale_after).
-    #[error("no refresh has read the trust policy for more than {limit:?}")]
-    Stale {
-        /// How old the last reading may be.
-        limit: Duration,
-    },
-    /// The last refresh ended in a panic.
-    #[error("the last refresh did not finish")]
-    Undecided,
-}
-
-impl Distrusted {
-    pub(super) fn new(why: Distrust) -> Self {
-        Self(Arc::new(why))
-    }
-
-    /// Why.
-    pub fn reason(&self) -> &Distrust {
-        &self.0
-    }
-
-    /// A short name for the reason that does not change between releases.
-    pub fn code(&self) -> &'static str {
-        match self.reason() {
-            Distrust::NoPolicy(error) => error.code(),
-            Distrust::Refused(error) | Distrust::Unjudged(error) => error.code(),
-            Distrust::Exposed(error) => error.code(),
-            Distrust::Stale { .. } => "stale",
-            Distrust::Undecided => "undecided",
-        }
-    }
-}
+use crate::HostEngine;
+use crate::distrust::{Distrust, Distrusted};
+use crate::policy_source::Followed;
 
 /// A verdict: the policy that trusts the program, and the time for which it does.
 #[derive(Debug)]
@@ -75,9 +17,10 @@ pub(super) struct Trusted {
 }
 
 impl Trusted {
-    /// Whether the verdict still holds now.
-    pub(super) fn holds_now(&self) -> bool {
-        now().is_some_and(|now| self.holds.contains(&now))
+    /// Whether the verdict still holds now. While the engine's clock does not know the time, it
+    /// does not.
+    pub(super) fn holds_now(&self, engine: &HostEngine) -> bool {
+        engine.now().is_ok_and(|now| self.holds.contains(&now))
     }
 }
 
@@ -95,6 +38,14 @@ impl Trust {
 
     pub(super) fn distrusted(why: Distrust) -> Self {
         Self::Distrusted(Distrusted::new(why))
+    }
+
+    /// Why the version in use is not trusted, if it is not.
+    pub(super) fn distrust(&self) -> Option<&Distrusted> {
+        match self {
+            Self::Trusted(_) => None,
+            Self::Distrusted(it) => Some(it),
+        }
     }
 
     /// Whether the version in use is distrusted for what may have happened to its files.

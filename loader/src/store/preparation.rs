@@ -1,0 +1,93 @@
+//! What a host makes of each version before requests get it.
+
+use std::fmt;
+
+use edgec_verifier::Kind;
+use wasmtime::component::{InstancePre, Linker};
+
+use super::versions::Opened;
+use crate::{HostEngine, LoadError, Loaded};
+
+type Prepare<P> = dyn Fn(&HostEngine, Opened) -> Result<Loaded<P>, LoadError> + Send + Sync;
+
+/// What a host makes of each version, once for all its requests: the kind of its programs, what it
+/// offers to them, and the form in which requests get them.
+pub struct Preparation<P> {
+    pub(super) kind: Kind,
+    prepare: Box<Prepare<P>>,
+}
+
+impl<T: 'static> Preparation<InstancePre<T>> {
+    /// Components, whose imports are looked up in `linker`.
+    pub fn component(linker: Linker<T>) -> Self {
+        Self::component_as(linker, Ok)
+    }
+}
+
+impl<T: 'static> Preparation<wasmtime::InstancePre<T>> {
+    /// Core modules, whose imports are looked up in `linker`.
+    pub fn module(linker: wasmtime::Linker<T>) -> Self {
+        Self::module_as(linker, Ok)
+    }
+}
+
+impl<P> Preparation<P> {
+    /// As [`Preparation::component`]; requests get what `change` makes of each component, such as
+    /// the `ProxyPre` that `bindgen!` writes (`ProxyPre::new`). If it makes nothing of a version,
+    /// that version is not put to work.
+    pub fn component_as<T: 'static>(
+        linker: Linker<T>,
+        change: impl Fn(InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
+    ) -> Self {
+        let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
+            let loaded = opened.component(engine)?;
+            let name = || loaded.manifest().name.clone();
+            let prepared = loaded.instantiate_pre(&linker);
+            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
+            engine
+                .observed()
+                .refusal(name, prepared.map_err(LoadError::Link))
+        };
+        Self {
+            kind: Kind::Component,
+            prepare: Box::new(prepare),
+        }
+    }
+
+    /// As [`Preparation::module`]; requests get what `change` makes of each module.
+    pub fn module_as<T: 'static>(
+        linker: wasmtime::Linker<T>,
+        change: impl Fn(wasmtime::InstancePre<T>) -> wasmtime::Result<P> + Send + Sync + 'static,
+    ) -> Self {
+        let prepare = move |engine: &HostEngine, opened: Opened| -> Result<Loaded<P>, LoadError> {
+            let loaded = opened.module(engine)?;
+            let name = || loaded.manifest().name.clone();
+            let prepared = loaded.instantiate_pre(&linker);
+            let prepared = prepared.and_then(|loaded| loaded.try_map(&change));
+            engine
+                .observed()
+                .refusal(name, prepared.map_err(LoadError::Link))
+        };
+        Self {
+            kind: Kind::Module,
+            prepare: Box::new(prepare),
+        }
+    }
+
+    /// Loads an image, and makes of it what requests get.
+    pub(super) fn prepared(
+        &self,
+        engine: &HostEngine,
+        opened: Opened,
+    ) -> Result<Loaded<P>, LoadError> {
+        (self.prepare)(engine, opened)
+    }
+}
+
+impl<P> fmt::Debug for Preparation<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preparation")
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}

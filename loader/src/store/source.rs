@@ -1,0 +1,195 @@
+//! A host's own source of artifacts, in place of an admission store: an object storage, a database,
+//! a registry.
+
+use std::cmp::Reverse;
+use std::error::Error;
+use std::ops::Range;
+use std::sync::Arc;
+
+use edgec_store::StoreError;
+use edgec_verifier::{Expected, Kind, TrustPolicy, UnixTime};
+
+use crate::load::wanted;
+use crate::{HostEngine, LoadError, LoadReport, VerifiedFile};
+
+/// Why a host's own source failed.
+pub type SourceFailure = Box<dyn Error + Send + Sync>;
+
+/// Where a host has the artifacts of one application, if not in an admission store.
+///
+/// A source only finds and reads. The loader copies the bytes into memory that no process can
+/// change and verifies the copy, with the policy of that moment and the application that the host
+/// expects ([`Versions::from_source`](super::Versions::from_source)): nothing is trusted for having
+/// come from a source, and a source need not check anything. What a source says of an artifact
+/// ([`Candidate`]) decides only which one is tried first. So a wrong or hostile source can withhold
+/// artifacts, and can give an older one that the policy still accepts (`minimum-version` in a policy
+/// forbids that), and nothing worse.
+///
+/// The calls may wait. A [`Deployment`](super::Deployment) makes them in its refreshes, and when the
+/// verdict on the version in use has to be renewed.
+///
+/// ```
+/// use edgec_loader::store::{ArtifactSource, Candidate, SourceFailure};
+///
+/// /// One folder for each application, with an artifact for each target.
+/// struct Folder(std::path::PathBuf);
+///
+/// impl ArtifactSource for Folder {
+///     fn candidates(&self) -> Result<Vec<Candidate>, SourceFailure> {
+///         let list = std::fs::read_to_string(self.0.join("targets"))?;
+///         let candidate = |target: &str| Candidate::new(format!("{target}.cwasm"), target, "edge");
+///         Ok(list.lines().map(candidate).collect())
+///     }
+///
+///     fn read(&self, candidate: &Candidate) -> Result<Vec<u8>, SourceFailure> {
+///         Ok(std::fs::read(self.0.join(candidate.id()))?)
+///     }
+/// }
+/// ```
+pub trait ArtifactSource: Send + Sync {
+    /// The artifacts of the version that is to run, for all targets and engine profiles. Every
+    /// refresh asks for them, so the answer should not take long.
+    ///
+    /// # Errors
+    ///
+    /// The host's own.
+    fn candidates(&self) -> Result<Vec<Candidate>, SourceFailure>;
+
+    /// The bytes of an artifact's file. For one [`Candidate::id`], always the same bytes.
+    ///
+    /// # Errors
+    ///
+    /// The host's own.
+    fn read(&self, candidate: &Candidate) -> Result<Vec<u8>, SourceFailure>;
+}
+
+impl<S: ArtifactSource + ?Sized> ArtifactSource for Arc<S> {
+    fn candidates(&self) -> Result<Vec<Candidate>, SourceFailure> {
+        S::candidates(self)
+    }
+
+    fn read(&self, candidate: &Candidate) -> Result<Vec<u8>, SourceFailure> {
+        S::read(self, candidate)
+    }
+}
+
+/// An artifact that a source has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    id: String,
+    target: String,
+    profile: String,
+}
+
+impl Candidate {
+    /// An artifact for a target and an engine profile. `id` names its bytes: other bytes have
+    /// another id, such as their digest or a name with a version.
+    pub fn new(
+        id: impl Into<String>,
+        target: impl Into<String>,
+        profile: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            target: target.into(),
+            profile: profile.into(),
+        }
+    }
+
+    /// What names its bytes.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The target that it is said to be for.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The engine profile that it is said to be for.
+    pub fn profile(&self) -> &str {
+        &self.profile
+    }
+}
+
+/// The artifacts of the engine's profile that this CPU can run by what the source says, the one that
+/// uses most of it first. Never none.
+pub(super) fn ranked(
+    source: &dyn ArtifactSource,
+    engine: &HostEngine,
+    expected: &Expected,
+) -> Result<Vec<Candidate>, LoadError> {
+    let all = source.candidates().map_err(LoadError::Source)?;
+    let fits = |it: &&Candidate| it.profile == engine.profile().name();
+    let ranked = all.iter().filter(fits).filter_map(|candidate| {
+        let rank = engine.host().rank(&candidate.target)?;
+        Some((rank, candidate.clone()))
+    });
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort_by_key(|(rank, _)| Reverse(*rank));
+    if ranked.is_empty() {
+        let named = |it: &Candidate| format!("{} ({})", it.target, it.profile);
+        return Err(LoadError::Store(StoreError::NoFit {
+            what: wanted(expected),
+            targets: all.iter().map(named).collect(),
+        }));
+    }
+    Ok(ranked.into_iter().map(|(_, candidate)| candidate).collect())
+}
+
+/// The first artifact that this engine can load, verified.
+pub(super) fn opened(
+    source: &dyn ArtifactSource,
+    engine: &HostEngine,
+    expected: &Expected,
+    policy: &TrustPolicy,
+    kind: Kind,
+) -> Result<(Candidate, VerifiedFile), LoadError> {
+    let mut unfit = None;
+    for candidate in ranked(source, engine, expected)? {
+        let file = read(source, engine, &candidate, expected, policy)?;
+        match file.fit(engine, kind) {
+            Err(error @ LoadError::Unfit(_)) => {
+                // Why the best one does not fit is what is told.
+                unfit.get_or_insert(error);
+            }
+            fits => return fits.map(|()| (candidate, file)),
+        }
+    }
+    let unknown = || {
+        let what = wanted(expected);
+        LoadError::Store(StoreError::Unknown { what })
+    };
+    Err(unfit.unwrap_or_else(unknown))
+}
+
+/// Judges again what was loaded before, and says how long the verdict holds. Loads nothing.
+pub(super) fn judge_again(
+    source: &dyn ArtifactSource,
+    engine: &HostEngine,
+    candidate: &Candidate,
+    expected: &Expected,
+    policy: &TrustPolicy,
+    loaded: LoadReport,
+) -> Result<Range<UnixTime>, LoadError> {
+    let file = read(source, engine, candidate, expected, policy)?;
+    if file.manifest().image.fsverity != loaded.image {
+        return Err(LoadError::Store(StoreError::Damaged {
+            name: candidate.id.clone(),
+            what: "it is another image than the one that was loaded".to_owned(),
+        }));
+    }
+    Ok(file.holds())
+}
+
+fn read(
+    source: &dyn ArtifactSource,
+    engine: &HostEngine,
+    candidate: &Candidate,
+    expected: &Expected,
+    policy: &TrustPolicy,
+) -> Result<VerifiedFile, LoadError> {
+    let bytes = source.read(candidate).map_err(LoadError::Source)?;
+    let now = engine.now().map_err(|_| LoadError::Clock)?;
+    VerifiedFile::from_bytes_at(&bytes, policy, expected, now)
+}
