@@ -151,7 +151,7 @@ impl HostEngineBuilder {
         for change in self.changes {
             change(&mut config);
         }
-        let mut host = HostProfile::of_profile(self.profile);
+        let mut host = HostProfile::of_profile(self.profile).with_engine(version);
         if let Limits::Pooled(plan) = &self.limits {
             host = host.with_pool(plan.limits());
         }

@@ -271,6 +271,7 @@ fn an_engine_says_which_version_runs() {
     let engine = engine(EngineProfile::Edge, &Limits::OnDemand).unwrap();
     let version = engine.version();
     assert_eq!(version.to_string(), edgec_compiler::ENGINE_VERSION);
+    assert_eq!(engine.host().engine(), version);
     let stated = HostEngine::builder(EngineProfile::Edge).edge_readers_tested(version);
     assert_eq!(stated.build().unwrap().version(), version);
 }

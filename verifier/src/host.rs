@@ -118,6 +118,12 @@ impl HostProfile {
         Self { cpu, ..self }
     }
 
+    /// The same host with an engine of this version: a host may run a later patch than edgec's own.
+    #[must_use]
+    pub fn with_engine(self, engine: EngineVersion) -> Self {
+        Self { engine, ..self }
+    }
+
     /// The same host, which runs artifacts of these engine profiles only.
     #[must_use]
     pub fn with_profiles<'a>(self, profiles: impl IntoIterator<Item = &'a str>) -> Self {
