@@ -98,7 +98,7 @@ pub(crate) fn parse_limit(text: &str) -> Result<u64, String> {
 
 /// The last second of the year 9999, which is the last that RFC 3339 can write.
 const LAST: u64 = 253_402_300_799;
-const TOO_LATE: &str = "that lies behind the year 9999";
+const TOO_LATE: &str = "that is after the year 9999";
 
 /// What to write instead of a number of years.
 fn years(text: &str) -> Option<String> {

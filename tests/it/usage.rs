@@ -418,7 +418,7 @@ fn an_output_folder_that_takes_nothing_is_named() {
 fn tips_lead_on() {
     let sandbox = Sandbox::new();
     let build = ["build", "in.wat", "--key", "key.pem"];
-    let behind = "'--host' took what stands behind it: put <ARTIFACT>... in front of '--host', or";
+    let behind = "'--host' took everything after it: put <ARTIFACT>... before '--host', or";
     for (line, tip) in [
         (
             &[&build[..], &["--expires", "-90d"]].concat()[..],
@@ -432,7 +432,7 @@ fn tips_lead_on() {
         (&["verify", "a.cwasm", "--turst", "p.toml"], "'--trust'"),
         (
             &["run", "--key", "key.pub.pem", "--bogus", "app.cwasm"],
-            "behind the artifact: edgec run ARTIFACT -- ARGUMENTS",
+            "after the artifact: edgec run ARTIFACT -- ARGUMENTS",
         ),
         (
             &["verify", "--key", "key.pub.pem", "--host", "a.cwasm"],
