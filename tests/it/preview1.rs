@@ -188,7 +188,7 @@ fn programs_run_as_under_stock_at_every_level() {
 
 /// Neither stock nor edgec runs these programs. Both the build and the run name the reason.
 #[test]
-fn what_nobody_runs_says_why() {
+fn programs_that_cannot_run_say_why() {
     // These imports are exported too. Otherwise, the optimizer would remove them as unused.
     let imports = |more: &str| {
         command(&[EXIT], MEMORY, "(call $proc_exit (i32.const 0))")
