@@ -225,7 +225,7 @@ fn row_39_a_broken_optimizer() {
         ("much output", "head -c 50000000 /dev/zero"),
     ] {
         sandbox.fake_optimizer(body);
-        let output = sandbox.hello_with(&["-q", "--wasm-opt", "./wasm-opt"]);
+        let output = sandbox.hello_with(&["-q", "-O2", "--wasm-opt", "./wasm-opt"]);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{what}: {stderr}");
         assert!(stderr.contains("warning"), "{what}: {stderr}");
@@ -239,7 +239,13 @@ fn row_39_a_broken_optimizer() {
         ("a hang after all of its output", "cat; exec sleep 100"),
     ] {
         sandbox.fake_optimizer(body);
-        let late = ["--wasm-opt", "./wasm-opt", "--optimizer-timeout", "1"];
+        let late = [
+            "-O2",
+            "--wasm-opt",
+            "./wasm-opt",
+            "--optimizer-timeout",
+            "1",
+        ];
         let build = [BUILD, &late, &[hello.to_str().unwrap()]].concat();
         let stderr = refused(&sandbox, &build, "optimize-timeout");
         assert!(stderr.contains("after 1 s"), "{what}: {stderr}");
@@ -249,7 +255,7 @@ fn row_39_a_broken_optimizer() {
         ("a crash after some output", "head -c 100; kill -SEGV $$"),
     ] {
         sandbox.fake_optimizer(body);
-        let fake = ["--wasm-opt", "./wasm-opt"];
+        let fake = ["-O2", "--wasm-opt", "./wasm-opt"];
         let build = [BUILD, &fake, &[hello.to_str().unwrap()]].concat();
         let stderr = refused(&sandbox, &build, "optimize-crash");
         assert!(stderr.contains("SIGSEGV"), "{what}: {stderr}");

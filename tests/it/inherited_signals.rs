@@ -25,7 +25,7 @@ fn a_build_works_whatever_is_ignored_or_blocked() {
     let sandbox = Sandbox::new();
     sandbox.fake_optimizer("cat");
     let hello = repository().join("examples/hello.wat");
-    let build = ["build", "-q", "-t", "x86_64", "--key", "key.pem"];
+    let build = ["build", "-q", "-O2", "-t", "x86_64", "--key", "key.pem"];
     let build = [&build[..], &["-o", "a.cwasm", hello.to_str().unwrap()]].concat();
     sandbox.ok(&build);
     let expected = sandbox.read("a.cwasm");

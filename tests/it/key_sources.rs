@@ -49,7 +49,13 @@ fn a_key_comes_from_standard_input_and_from_a_variable() {
     };
     let with = |more: &[&'static str]| [&build[..], more].concat();
     signed(&given(&with(&["--key", "-"]), &pem, None));
-    let tool = ["--wasm-opt", "./wasm-opt", "--key", "env:RELEASE_KEY"];
+    let tool = [
+        "-O2",
+        "--wasm-opt",
+        "./wasm-opt",
+        "--key",
+        "env:RELEASE_KEY",
+    ];
     signed(&given(&with(&tool), "", Some(&pem)));
     let mut command = sandbox.command(&build);
     command

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 
 use edgec_tests::{Sandbox, binary, isolate, repository};
 
-const BUILD: [&str; 11] = [
+const BUILD: [&str; 12] = [
     "build",
+    "-O2",
     "-q",
     "-t",
     "x86_64",

@@ -15,7 +15,7 @@ fn sandbox(body: &str) -> Sandbox {
     sandbox
 }
 
-const BUILD: &str = "build a.wat b.wat --key key.pem -o out --wasm-opt ./wasm-opt";
+const BUILD: &str = "build a.wat b.wat --key key.pem -o out -O2 --wasm-opt ./wasm-opt";
 
 /// Everything that edgec sends to a terminal.
 fn on_terminal(sandbox: &Sandbox, environment: &[(&str, &str)]) -> String {

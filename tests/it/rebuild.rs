@@ -134,7 +134,7 @@ fn the_optimizer_that_was_used_is_asked_for() {
     sandbox.fake_optimizer(gives_back);
     build(
         &sandbox,
-        &["app.wat", "-t", "x86_64", "--wasm-opt", "./wasm-opt"],
+        &["app.wat", "-t", "x86_64", "-O2", "--wasm-opt", "./wasm-opt"],
     );
     sandbox.ok(&verify("app.wat", &["--wasm-opt", "./wasm-opt"]));
     let stderr = sandbox.fails(1, &verify("app.wat", &[]));
@@ -154,7 +154,7 @@ fn modules_that_were_kept_are_kept_again() {
     let fake = ["--wasm-opt", "./wasm-opt"];
     build(
         &sandbox,
-        &[&["app.wat", "-t", "x86_64"], &fake[..]].concat(),
+        &[&["app.wat", "-t", "x86_64", "-O2"], &fake[..]].concat(),
     );
     // If the optimizer were asked, it would now fail in another way than by an exit code.
     sandbox.fake_optimizer("kill -9 $$");

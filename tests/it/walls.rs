@@ -114,7 +114,7 @@ fn an_optimizer_that_is_a_script_works_and_reaches_nothing_else() {
     tool("more/tool", "#!/bin/sh\ncat\n");
     let hello = repository().join("examples/hello.wat");
     let build = |more: &[&str]| {
-        let build = ["build", "-q", "-t", "x86_64", "--key", "key.pem"];
+        let build = ["build", "-q", "-O2", "-t", "x86_64", "--key", "key.pem"];
         let output = ["-o", "a.cwasm", hello.to_str().unwrap()];
         let program = ["--wasm-opt", "./wasm-opt"];
         sandbox.run(&[&build[..], &output, &program, more].concat())

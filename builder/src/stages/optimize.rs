@@ -12,6 +12,9 @@ use crate::progress::Progress;
 use crate::recipe::Recipe;
 
 const NAME: &str = "optimize";
+/// A manifest is malformed if it names a core module beyond this number. The limits on programs
+/// (`compiler/src/input/totals.rs`) allow far fewer.
+const MOST_MODULES: usize = 1 << 16;
 pub(super) const STAGE: StageKind = StageKind {
     name: NAME,
     write,
@@ -48,14 +51,11 @@ fn write(recipe: &Recipe, prepared: &Prepared) -> Option<Stage> {
         chosen.push(("shareModules", "true".to_owned()));
         chosen.push(("trimExports", "true".to_owned()));
     }
-    let left: Vec<String> = prepared
-        .kept()
-        .map(|(number, _)| number.to_string())
-        .collect();
+    let left: Vec<usize> = prepared.kept().map(|(number, _)| number).collect();
     if !left.is_empty() {
         // These modules were left out on request, or the optimizer failed on them. A rebuild needs
         // their numbers.
-        chosen.push(("modulesKept", left.join(",")));
+        chosen.push(("modulesKept", ranges(&left)));
     }
     let mut functions = BTreeMap::<usize, usize>::new();
     for (number, _) in prepared.kept_functions() {
@@ -99,6 +99,54 @@ fn spared(stage: &Stage) -> Result<BTreeSet<usize>, UnknownSetting> {
     let Some(numbers) = stage.settings.get("modulesKept") else {
         return Ok(BTreeSet::new());
     };
-    let numbers: Result<_, _> = numbers.split(',').map(str::parse).collect();
-    numbers.map_err(|_| unknown("`modulesKept` that is not a list of numbers"))
+    let all: Option<BTreeSet<usize>> = numbers.split(',').try_fold(BTreeSet::new(), with_range);
+    all.ok_or_else(|| unknown("`modulesKept` that is not a list of numbers"))
+}
+
+/// Ascending numbers as ranges: `0-3,7`. A program may have thousands of modules that are kept.
+fn ranges(numbers: &[usize]) -> String {
+    let mut ranges: Vec<(usize, usize)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(*number) => *last = *number,
+            _ => ranges.push((*number, *number)),
+        }
+    }
+    let written = ranges.iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    });
+    written.collect::<Vec<_>>().join(",")
+}
+
+/// The numbers and those of a range, which are at most [`MOST_MODULES`]. `None` if it is malformed.
+fn with_range(mut numbers: BTreeSet<usize>, range: &str) -> Option<BTreeSet<usize>> {
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
+    if first > last || last >= MOST_MODULES {
+        return None;
+    }
+    numbers.extend(first..=last);
+    Some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_ranges_and_read_back() {
+        let read = |text: &str| text.split(',').try_fold(BTreeSet::new(), with_range);
+        for (numbers, text) in [
+            (&[0, 1, 2, 3][..], "0-3"),
+            (&[2], "2"),
+            (&[0, 2, 3, 9], "0,2-3,9"),
+        ] {
+            assert_eq!(ranges(numbers), text);
+            assert_eq!(read(text), Some(numbers.iter().copied().collect()));
+        }
+        for malformed in ["", "x", "1,x", "3-1", "1-", "0-18446744073709551615"] {
+            assert_eq!(read(malformed), None, "{malformed}");
+        }
+    }
 }
