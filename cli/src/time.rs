@@ -204,7 +204,7 @@ mod tests {
         // 2100-01-01 in milliseconds.
         for text in ["4102444800000", "253402300800", "99999999999999999999999"] {
             let error = parse(text).unwrap_err();
-            assert!(error.contains("behind the year 9999"), "{error}");
+            assert!(error.contains("after the year 9999"), "{error}");
             assert!(error.contains("milliseconds"), "{error}");
         }
     }
