@@ -65,8 +65,8 @@ impl Failure {
         Self::new(Exit::Environment, code, chain(error))
     }
 
-    /// The same failure, whose message quotes a file in which no digest belongs: what may be a seed
-    /// in hexadecimal is not kept.
+    /// The same failure, without text that may be a seed in hexadecimal. For a message that quotes
+    /// a file in which no digest belongs.
     pub(crate) fn quoting(mut self) -> Self {
         self.message = without_seeds(&self.message);
         self

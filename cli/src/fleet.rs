@@ -40,7 +40,7 @@ pub(crate) struct FleetPlan {
 #[serde(rename_all = "camelCase")]
 struct Given {
     host: String,
-    /// The same as a cell of a table.
+    /// The host's name, as a cell of a table.
     #[serde(skip)]
     cell: String,
     target: &'static str,

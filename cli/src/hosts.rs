@@ -18,7 +18,7 @@ const HERE: &str = "this machine";
 pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) profile: HostProfile,
-    /// Whether it is the machine that this runs on: its name is a word of edgec.
+    /// Whether the host is the machine that this program runs on. Its name then comes from edgec.
     is_here: bool,
 }
 
@@ -54,7 +54,7 @@ impl Host {
         })
     }
 
-    /// Its name as a cell of a table, quoted where it could be taken for something else.
+    /// The host's name, as a cell of a table. It is quoted if it could be mistaken for other text.
     pub(crate) fn cell(&self) -> String {
         match self.is_here {
             true => self.name.clone(),

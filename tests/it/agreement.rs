@@ -1,7 +1,7 @@
 //! Two verifiers that share no code judge the same files alike: `edgec verify`, and
 //! `tests/interop/verify.py`, which follows the documents.
 //!
-//! More than 400 lines: all files here are judged in the same way, by the same two programs.
+//! More than 400 lines: all files here are verified in the same way, by the same two programs.
 
 use std::path::Path;
 use std::process::Command;

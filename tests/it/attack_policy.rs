@@ -1,7 +1,7 @@
 //! Rows 23 to 27 and 29 of `docs/threat-model.md`: genuine artifacts that a host's policy
 //! (`docs/policy.md`) refuses, and attacks on the policy itself.
 //!
-//! More than 400 lines: its rows share one host, with a policy and an artifact.
+//! More than 400 lines: all rows share one host, with a policy and an artifact.
 #![cfg(unix)]
 
 use std::fs;

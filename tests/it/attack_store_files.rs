@@ -1,7 +1,7 @@
 //! Row 32 of `docs/threat-model.md` for the admission store: paths that are not files, files of
 //! other users, and files in the place of others.
 //!
-//! More than 400 lines: it is one row of the document, with many kinds of files.
+//! More than 400 lines: one row of the document has many kinds of files.
 #![cfg(target_os = "linux")]
 
 use std::fs::{self, Permissions};

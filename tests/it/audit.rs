@@ -1,7 +1,7 @@
 //! The audit of native code: real artifacts have no findings, and planted code is found, by kind,
 //! function and place.
 //!
-//! More than 400 lines: real code, planted code and any bytes go through one reader.
+//! More than 400 lines: real code, planted code and arbitrary bytes go through one reader.
 
 use edgec_artifact::Manifest;
 use edgec_artifact::elf::ElfImage;

@@ -4,7 +4,7 @@
 //! modules may import each other. An item that a parent exports again belongs to the parent. Tests
 //! may import anything.
 //!
-//! With `--nocapture`, the test prints which rooms import which others.
+//! With `--nocapture`, the test prints which rooms import which other rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ fn no_module_imports_itself_through_its_siblings() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
-/// Prints which rooms of a crate import which others.
+/// Prints which rooms of a crate import which other rooms.
 fn print_edges(package: &impl std::fmt::Display, imports: &Imports) {
     for (room, imported) in imports {
         let imported: Vec<&str> = imported.iter().map(String::as_str).collect();

@@ -49,19 +49,19 @@ fn core_modules_are_replaced_too() {
     assert_eq!(deployment.refresh().unwrap(), replaced);
     assert_eq!(ask_module(&engine, &deployment.current().unwrap()), 2);
     assert_eq!(ask_module(&engine, &old), 1);
-    // A component does not take a module's place.
+    // A component does not replace a module.
     stored.admit_answer(3);
     let error = deployment.refresh().unwrap_err();
     let kept = matches!(error, RefreshError::Kept(LoadError::Kind { .. }));
     assert!(kept, "{error:?}");
-    // And trust is withdrawn as from a component.
+    // Trust in a module can be withdrawn, like trust in a component.
     stored.follow(Some(stored.stricter(3)));
     let error = deployment.refresh().unwrap_err();
     assert_eq!(error.code(), "rollback");
     assert_eq!(deployment.current().err().unwrap().code(), "rollback");
 }
 
-/// What a module's deployment makes of each version is the host's choice.
+/// The host chooses what a deployment of modules makes of each version.
 #[test]
 fn a_host_prepares_modules_too() {
     let stored = Stored::new();
@@ -81,7 +81,7 @@ fn a_host_prepares_modules_too() {
 #[derive(Default)]
 struct Shelf {
     files: Mutex<HashMap<String, Vec<u8>>>,
-    /// What `candidates` gives; none: it fails.
+    /// The result of `candidates`, which fails if there is none.
     offered: Mutex<Option<Candidate>>,
     reads: AtomicU32,
 }
@@ -113,7 +113,7 @@ impl ArtifactSource for Shelf {
     }
 }
 
-/// The bytes of a version that answers with its number.
+/// The artifact of a version that answers with its number.
 fn answer(stored: &Stored, version: u32) -> Vec<u8> {
     stored.admit_answer(version);
     stored.sandbox.read("app.cwasm")
@@ -129,7 +129,8 @@ fn from_shelf(
     Deployment::of(versions, engine, stored.source(), preparation)
 }
 
-/// A host's own source is no reason to trust: what it gives is copied and verified whole.
+/// An artifact from a host's own source is not trusted for that: it is copied and verified
+/// completely.
 #[test]
 fn a_source_of_the_host_s_own_is_not_trusted() {
     let stored = Stored::new();
@@ -145,7 +146,7 @@ fn a_source_of_the_host_s_own_is_not_trusted() {
     let current = || deployment.current().unwrap();
     assert_eq!(current().report().mode, LoadMode::SealedMemfd);
     assert_eq!(ask(&engine, &current()), 1);
-    // It is read again only for another artifact or another policy.
+    // The artifact is read again only if the source or the policy has changed.
     assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
     assert_eq!(shelf.reads(), 1);
     shelf.offer("two", answer(&stored, 2));
@@ -163,7 +164,7 @@ fn a_source_of_the_host_s_own_is_not_trusted() {
     changed[0x1100] ^= 1;
     shelf.offer("changed", changed);
     kept("image-digest");
-    // Signed by the same key, for another application.
+    // The same key, but another application.
     stored.sandbox.write("other.wat", programs::answer(4, 1));
     let build = [
         "build",
@@ -185,7 +186,7 @@ fn a_source_of_the_host_s_own_is_not_trusted() {
     kept("artifact-source");
 }
 
-/// A new policy is held against the version in use, for which its bytes are read once more.
+/// The version in use is checked under a new policy, for which its bytes are read again.
 #[test]
 fn a_source_is_read_again_for_another_policy() {
     let stored = Stored::new();
@@ -201,7 +202,7 @@ fn a_source_is_read_again_for_another_policy() {
     stored.follow(Some(stored.stricter(1)));
     assert_eq!(deployment.refresh().unwrap(), Refreshed::Unchanged);
 
-    // Other bytes under the same id, and none.
+    // Other bytes with the same id, then no bytes.
     shelf.offer("one", answer(&stored, 2));
     stored.follow(Some(stored.policy.clone()));
     assert_eq!(distrusted(&deployment), "store-damaged");
@@ -214,7 +215,7 @@ fn a_source_is_read_again_for_another_policy() {
     );
 }
 
-/// A policy that is out of reach withdraws trust when the host's grace time has passed.
+/// If the policy cannot be read, trust is withdrawn after the host's grace time.
 #[test]
 fn a_policy_out_of_reach_has_a_grace_time() {
     let stored = Stored::new();
@@ -236,7 +237,7 @@ fn a_policy_out_of_reach_has_a_grace_time() {
     stored.admit_answer(2);
     unread();
     assert_eq!(deployment.current().unwrap().manifest().version, 1);
-    // Without a grace time, and when it has passed; what is distrusted stays so.
+    // Without a grace time, trust is withdrawn at once. A grace time does not restore it.
     assert_eq!(distrusted(&deployment), "policy-source");
     let error = deployment.refresh_within(LONG).unwrap_err();
     assert!(matches!(error, RefreshError::Distrusted(_)), "{error:?}");
@@ -245,7 +246,7 @@ fn a_policy_out_of_reach_has_a_grace_time() {
     assert_eq!(deployment.refresh_within(LONG).unwrap(), replaced);
 }
 
-/// A policy that is there and must not be followed has no grace time.
+/// The grace time does not apply to a policy that can be read but must not be followed.
 #[test]
 fn a_bad_policy_has_no_grace_time() {
     let stored = Stored::new();

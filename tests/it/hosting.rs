@@ -1,7 +1,7 @@
 //! The examples of `edgec-loader`, as a host uses them: programs from a store, concurrent requests,
 //! new versions while programs run, and programs that trap or never end.
 //!
-//! More than 400 lines: all tests talk to one server, which stands in front of them.
+//! More than 400 lines: all tests use one server, which is defined before them.
 
 #![cfg(target_os = "linux")]
 
@@ -61,7 +61,7 @@ pub(crate) fn put_policy(sandbox: &Sandbox, head: &str, more: &str) {
     std::fs::rename(path("policy.new"), path("policy.toml")).unwrap();
 }
 
-/// What a host must say that goes without root keys and without a memory of the newest policy.
+/// The options of a host without root keys and without a state file.
 pub(crate) const UNGUARDED: [&str; 2] = ["--no-root", "--no-state"];
 
 /// After this time, a test stops waiting.
@@ -423,7 +423,7 @@ pub(crate) fn cli_host(sandbox: &Sandbox, arguments: &[&str]) -> Output {
     command.output().unwrap()
 }
 
-/// As [`cli_host`], without root keys and without a memory of the newest policy.
+/// Like [`cli_host`], without root keys and without a state file.
 pub(crate) fn plain_cli_host(sandbox: &Sandbox, arguments: &[&str]) -> Output {
     cli_host(sandbox, &[&UNGUARDED[..], arguments].concat())
 }

@@ -57,8 +57,8 @@ fn assert_refused(output: &Output, code: &str) {
     assert!(stderr.starts_with(&format!("error[{code}]: ")), "{stderr}");
 }
 
-/// A host that goes without root keys or without a memory says so; with root keys, it follows only
-/// policies that each of them signed.
+/// A host without root keys or without a state file must say so. With root keys, it follows only
+/// policies that each root key signed.
 #[test]
 fn hosts_ask_for_the_roots() {
     let sandbox = sandbox();
@@ -90,7 +90,8 @@ fn hosts_ask_for_the_roots() {
     }
 }
 
-/// The host reads its policy again while a program runs, and ends what is not trusted any more.
+/// The host reads its policy again while a program runs, and ends the program if it is not trusted
+/// any more.
 #[test]
 fn a_command_that_is_revoked_ends() {
     let sandbox = sandbox();

@@ -85,13 +85,13 @@ fn each_refusal_has_a_name() {
         "the artifact holds a component, a module is wanted: their imports differ, and so does how they are instantiated"
     );
 
-    // The same in the other direction.
+    // A module is refused if a component is expected.
     sandbox.write("module.wat", "(module (func (export \"f\")))");
     sandbox.build("module.wat", std::env::consts::ARCH, "module.cwasm");
     let swapped = error(&sandbox.path().join("module.cwasm"), &policy);
     assert_eq!(swapped.code(), "kind");
 
-    // An engine that this crate did not make, with other settings.
+    // An engine with other settings.
     let other = HostEngine::builder(EngineProfile::Default).configure(|config| {
         config.epoch_interruption(true);
     });
@@ -118,8 +118,8 @@ fn code_for_another_cpu_is_refused_before_the_engine_sees_it() {
     assert_eq!(error.code(), "host");
 }
 
-/// A wrong name is told apart from a wrong key: the first is the caller's mistake or a mix-up, the
-/// second an attack or a policy that lacks a key.
+/// A wrong name and a wrong key are different errors. A wrong name is a mistake of the caller or a
+/// mix-up of files. A wrong key is an attack, or the policy lacks a key.
 #[test]
 fn a_wrong_name_is_no_wrong_signature() {
     let sandbox = Sandbox::new();
@@ -139,11 +139,11 @@ fn a_wrong_name_is_no_wrong_signature() {
         assert!(matches!(error, LoadError::Unexpected(_)), "{error:?}");
         assert_eq!(error.code(), code);
     }
-    // Another key: then nothing is known of the name.
+    // Another key: the name is not checked.
     let other = Sandbox::new().policy();
     let error = refused(&other, &Expected::application("other"));
     assert!(matches!(error, LoadError::Verify(_)), "{error:?}");
-    // The right name, which the policy does not allow.
+    // The expected name, which the policy does not allow.
     let pem = String::from_utf8(sandbox.read("key.pub.pem")).unwrap();
     let key = format!("[[key]]\nname = 'k'\npem = '''\n{pem}'''\n");
     let rule = format!("threshold = 1\n{key}[allow]\napplications = ['acme/*']\n");
@@ -153,7 +153,7 @@ fn a_wrong_name_is_no_wrong_signature() {
     assert_eq!(error.code(), "application");
 }
 
-/// Bytes that a host has from elsewhere are checked as a file is.
+/// Bytes from other sources than files are checked like a file.
 #[test]
 fn bytes_are_loaded_as_files_are() {
     let sandbox = Sandbox::new();
@@ -177,7 +177,7 @@ fn bytes_are_loaded_as_files_are() {
     assert_eq!(verified(&[]).unwrap_err().code(), "layout");
 }
 
-/// The steps of a load are parts of it.
+/// The durations of the steps of a load are parts of its duration.
 #[test]
 fn a_report_says_how_long_each_step_took() {
     let sandbox = Sandbox::new();
@@ -192,7 +192,7 @@ fn a_report_says_how_long_each_step_took() {
     assert!(times.engine > Duration::ZERO);
 }
 
-/// Each engine of a process takes the artifacts of its own profile.
+/// If a process has several engines, each accepts the artifacts of its own profile.
 #[test]
 fn one_process_has_both_profiles() {
     let sandbox = Sandbox::new();
@@ -229,7 +229,8 @@ fn one_process_has_both_profiles() {
     }
 }
 
-/// A host's own clock decides on validities, and nothing is loaded while it does not know the time.
+/// Validity is checked by the host's own clock. While the clock does not know the time, nothing is
+/// loaded.
 #[test]
 fn a_host_may_have_a_clock_of_its_own() {
     #[derive(Debug)]
@@ -265,7 +266,7 @@ fn a_host_may_have_a_clock_of_its_own() {
     assert_eq!(code(engine().clock(Unset)), Err("clock"));
 }
 
-/// The version of the engine is asked of the engine that runs, not of the one that compiled.
+/// The version of the engine comes from the engine that runs the artifact.
 #[test]
 fn an_engine_says_which_version_runs() {
     let engine = engine(EngineProfile::Edge, &Limits::OnDemand).unwrap();
@@ -283,7 +284,7 @@ fn asynchronous_hosts_load_off_their_executor() {
     let path = sandbox.path().join("hello.cwasm");
     let engine = engine(EngineProfile::Default, &Limits::OnDemand).unwrap();
     let policy = sandbox.policy();
-    // One thread, which the loads must not block.
+    // The loads must not block the only thread.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();

@@ -4,7 +4,7 @@
 //! `EDGEC_REQUIRE_ROOT=1` and `EDGEC_REQUIRE_MOUNT=1` make it a failure if a test is skipped
 //! because it lacks rights.
 //!
-//! More than 400 lines: each limit of the machine is met in the same build.
+//! More than 400 lines: the same build runs into each limit of the machine.
 #![cfg(target_os = "linux")]
 
 use std::process::{Command, Output, Stdio};

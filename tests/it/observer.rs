@@ -1,4 +1,4 @@
-//! What a host's observer is told: each load, refusal, verdict and instance, once.
+//! A host's observer is told of each load, refusal, verdict and instance, once.
 
 #![cfg(target_os = "linux")]
 
@@ -10,7 +10,7 @@ use edgec_loader::{EngineProfile, Event, Expected, HostEngine, load};
 use edgec_tests::stored::{Stored, request};
 use wasmtime::component::Linker;
 
-/// An engine, and the lines of what its observer was told.
+/// An engine, and one line for each event that its observer was told of.
 fn observed() -> (HostEngine, Arc<Mutex<Vec<String>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
     let lines = Arc::clone(&told);
@@ -49,7 +49,7 @@ fn an_observer_is_told_once_of_everything() {
     let pre = loaded.instantiate_pre(&Linker::<()>::new(&engine)).unwrap();
     pre.instantiate(&mut request(&engine)).unwrap();
     took(&["instantiated true"]);
-    // A form of the host's own.
+    // A type of the host.
     let typed = pre.try_map(Ok::<_, ()>).unwrap();
     let begin = Instant::now();
     let instance = typed.program().instantiate(&mut request(&engine));
@@ -87,7 +87,7 @@ fn an_observer_is_told_once_of_everything() {
     took(&["distrusted rollback"]);
 }
 
-/// Without a subscriber, nothing is written, and nothing fails.
+/// Without a subscriber, loads work and write nothing.
 #[test]
 fn events_can_be_traced() {
     let stored = Stored::new();

@@ -10,7 +10,7 @@ use edgec_tests::{Sandbox, binary, isolate, repository, words};
 const BUILD: &str =
     "build -O2 -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt hello.wat";
 
-/// A build with more arguments.
+/// The arguments of a build, and more.
 fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&words(BUILD)[..], more].concat()
 }

@@ -1,7 +1,7 @@
 //! What an output may replace: an empty file, or a file of the same kind. No other file is lost,
 //! and no input of the same command.
 //!
-//! More than 400 lines: one table of verbs is tried with each kind of file.
+//! More than 400 lines: one table of verbs is tested with each kind of file.
 
 use edgec_tests::{OLD_ARTIFACT, Sandbox};
 

@@ -1,7 +1,7 @@
 //! Encrypted private keys, and the sources of the passphrase. Needs `openssl`, and uses `script` if
 //! it exists.
 //!
-//! More than 400 lines: each place that a passphrase can come from, with one kind of key.
+//! More than 400 lines: each source of a passphrase, with one kind of key.
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};

@@ -8,7 +8,7 @@ use edgec_tests::{Sandbox, hello, words};
 
 const BUILD: &str = "build -O2 -q -t x86_64 --key key.pem -o a.cwasm --wasm-opt ./wasm-opt";
 
-/// A build with more arguments.
+/// The arguments of a build, and more.
 fn build<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&words(BUILD)[..], more].concat()
 }

@@ -22,7 +22,7 @@ fn a_key_behind_anything_is_refused_and_not_shown() {
     let utf16: Vec<u8> = pem.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let utf16 = STANDARD.encode(utf16);
     let mut texts = vec![utf16.clone()];
-    // Tests of `key_material` have more.
+    // The unit tests of `key_material` have more prefixes.
     for before in [
         "data:application/x-pem-file;base64,",
         "sk_live_",

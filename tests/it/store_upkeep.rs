@@ -248,7 +248,7 @@ fn locks_are_for_changes() {
     host.told(&["gc"], 0);
 }
 
-/// A verdict is about the time that the store's clock says, and no other.
+/// Verdicts depend on the time of the store's clock only.
 #[test]
 fn a_store_has_the_clock_that_it_was_given() {
     let host = StoreHost::empty();
@@ -271,7 +271,7 @@ fn a_store_has_the_clock_that_it_was_given() {
     assert!(!verified.is_clean());
     let error = verified.artifacts[0].error.as_ref();
     assert_eq!(error.map(AdmissionError::code), Some("expired"));
-    // The image is opened under the same clock.
+    // A load uses the same clock.
     let load = |store: &Store| store.load(&host.engine, "hello", &host.policy);
     load(&early).unwrap();
     let error = load(&late).err();

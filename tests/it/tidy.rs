@@ -51,7 +51,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// What a crate must not link that judges artifacts without an engine.
+/// Packages that a crate must not link if it verifies artifacts without an engine.
 const WITHOUT_ENGINE: &[&str] = &[
     "wasmtime",
     "wasm-opt",
@@ -164,7 +164,7 @@ fn linked(name: &str, options: &[&str]) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// As `cargo build -p <crate>` resolves it, alone.
+/// Cargo resolves each crate alone, as `cargo build -p <crate>` does.
 #[test]
 fn what_a_crate_must_not_link_is_not_there() {
     for (name, absent) in ABSENT {

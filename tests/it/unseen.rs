@@ -257,7 +257,7 @@ fn names_are_not_taken_for_others() {
     assert!(text.contains(row), "{text}");
 }
 
-/// In a table of hosts, a host is not taken for several of them, nor for this machine.
+/// In a table of hosts, the name of one host cannot look like several names or like this machine.
 #[test]
 fn names_of_hosts_are_not_taken_for_others() {
     let sandbox = Sandbox::new();
@@ -285,7 +285,7 @@ fn names_of_hosts_are_not_taken_for_others() {
     assert!(text.contains("\n  \"this machine\"  "), "{text}");
 }
 
-/// The name of a key or of a policy is not taken for what stands beside it.
+/// The name of a key or of a policy cannot look like the text after it.
 #[test]
 fn names_in_policies_are_not_taken_for_others() {
     let sandbox = Sandbox::new();

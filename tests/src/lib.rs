@@ -52,7 +52,7 @@ pub fn hello() -> String {
     path.to_str().expect("a path in UTF-8").to_owned()
 }
 
-/// The words of a command line without quotes.
+/// The words of a command line that has no quotes.
 pub fn words(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }

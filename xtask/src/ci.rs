@@ -203,7 +203,7 @@ fn alone() -> Outcome {
     Ok(())
 }
 
-/// The crates that others link.
+/// The crates that are published.
 const LIBRARIES: [&str; 9] = [
     "edgec-artifact",
     "edgec-builder",
@@ -216,8 +216,8 @@ const LIBRARIES: [&str; 9] = [
     "edgec-verifier",
 ];
 
-/// All at once: each package takes the others from beside it, as it would from a registry. Nothing
-/// is compiled, because the packages have the sources that other steps check.
+/// Packages all libraries in one command, so each takes the others from the workspace, as it would
+/// from a registry. Nothing is compiled, because other steps compile the same sources.
 fn package() -> Outcome {
     let packages = LIBRARIES
         .into_iter()

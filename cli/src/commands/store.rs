@@ -142,8 +142,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
-/// Ends a verb that goes on after failures: prints its report, and gives the exit code of the worst
-/// of them. The text of a report tells of its failures itself.
+/// Ends a verb that continues after failures: prints its report, and returns the exit code of the
+/// worst failure. The text form of a report contains its failures.
 fn conclude<R: Serialize>(
     report: &R,
     failures: &[Failure],

@@ -21,10 +21,10 @@ pub(crate) fn masked(text: &str) -> String {
     text.split_inclusive('\n').map(masked_line).collect()
 }
 
-/// How many hexadecimal digits 32 bytes have.
+/// The hexadecimal digits of 32 bytes.
 const SEED_DIGITS: usize = 64;
 
-/// A text without anything that may be a seed in hexadecimal.
+/// The text, with everything hidden that may be a seed in hexadecimal.
 pub(crate) fn without_seeds(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let is_digit = |c: char| c.is_ascii_hexdigit();

@@ -25,7 +25,7 @@ pub struct Assembler {
     pub worker: Worker,
 }
 
-/// Why an optimized program was not put together: its process gave no answer.
+/// The process that puts an optimized program together gave no answer.
 #[derive(Debug)]
 pub struct AssembleError(pub WorkerError);
 

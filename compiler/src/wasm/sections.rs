@@ -14,8 +14,8 @@ pub(crate) struct Section<'a> {
     pub(crate) nested: Option<&'a [u8]>,
 }
 
-/// The outermost sections of a component, one after the other: a hostile one has many. `None` comes
-/// last if the bytes are not a component.
+/// The outermost sections of a component, in order. They are not collected, because a hostile
+/// component has many. The last item is `None` if the bytes are not a component.
 pub(crate) fn sections(component: &[u8]) -> Sections<'_> {
     Sections {
         parser: Parser::new(0),
@@ -23,10 +23,10 @@ pub(crate) fn sections(component: &[u8]) -> Sections<'_> {
     }
 }
 
-/// What [`sections`] gives.
+/// The iterator that [`sections`] returns.
 pub(crate) struct Sections<'a> {
     parser: Parser,
-    /// What was not read yet; `None` behind the last section.
+    /// The unread bytes. `None` after the last section.
     rest: Option<&'a [u8]>,
 }
 
@@ -46,7 +46,7 @@ impl<'a> Iterator for Sections<'a> {
     }
 }
 
-/// The next section, unless the component ends here, and what is behind it.
+/// The next section, unless the component ends here, and the bytes after it.
 fn next_section<'a>(
     parser: &mut Parser,
     rest: &'a [u8],
@@ -54,7 +54,7 @@ fn next_section<'a>(
     let Chunk::Parsed { consumed, payload } = parser.parse(rest, true).ok()? else {
         return None;
     };
-    // A whole section, or the head of a section with a nested binary after it.
+    // These bytes are a whole section, or the head of a section before a nested binary.
     let nested = match &payload {
         Payload::ModuleSection {
             unchecked_range, ..

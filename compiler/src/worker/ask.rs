@@ -113,8 +113,8 @@ impl Worker {
         }
     }
 
-    /// As [`ask`](Self::ask). `sleep` says what it means if the worker sleeps for long: one that
-    /// runs the input may do so.
+    /// Like [`ask`](Self::ask). `sleep` is the meaning of a long sleep of the worker. A worker that
+    /// runs the input may sleep.
     pub(crate) fn answer(
         &self,
         arguments: &[&str],

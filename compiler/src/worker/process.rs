@@ -45,12 +45,12 @@ pub(crate) struct Bounds {
     pub(crate) sleep: Sleep,
 }
 
-/// The time between two looks at whether a process is stuck. Its answer ends the wait at once, and
-/// so does its end.
+/// The time between two checks whether a process is stuck. The wait ends at once when the process
+/// answers or ends.
 const LOOK: Duration = Duration::from_millis(20);
 
 impl Bounds {
-    /// How long to wait before the next look. `None` if the deadline has passed.
+    /// The time until the next check. `None` if the deadline has passed.
     fn pause(&self) -> Option<Duration> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         (!left.is_zero()).then(|| left.min(LOOK))
@@ -200,7 +200,7 @@ impl Running {
         bounds: &Bounds,
         mut watch: Option<&mut Watch>,
     ) -> Result<Waited, MachineError> {
-        // A process keeps its number until `try_wait` has seen its end.
+        // A process keeps its process ID until `try_wait` has collected its exit status.
         let mut is_stuck = || watch.as_mut().is_some_and(|watch| watch.is_stuck());
         let answer = loop {
             let Some(pause) = bounds.pause() else {

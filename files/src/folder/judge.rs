@@ -106,7 +106,7 @@ pub(super) fn judge_finished(
     judge_mode(&name, mode, 0o222, FINISHED)
 }
 
-/// A mode must have no bit of `forbidden`; the error names the mode that is expected.
+/// Checks that a mode has no bit of `forbidden`. The error names the expected mode.
 fn judge_mode(
     name: impl Fn() -> String,
     mode: u32,

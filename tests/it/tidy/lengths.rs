@@ -1,4 +1,4 @@
-//! The tree of the repository with the length of each file, and the lengths that files may have.
+//! The tree of the repository with the length of each file, and the limits of these lengths.
 //!
 //! `cargo xtask test tidy --nocapture` prints the tree.
 
@@ -9,11 +9,11 @@ use edgec_tests::repository;
 
 use super::sources;
 
-/// The longest file.
+/// The most lines of a file.
 const MOST: usize = 500;
-/// The longest file that needs no reason to be so long.
+/// The most lines of a file that states no reason for its length.
 const MOST_WITHOUT_REASON: usize = 400;
-/// What begins the reason, in the text at the head of a file.
+/// The beginning of the reason, in the text at the head of a file.
 const REASON: &str = "//! More than 400 lines: ";
 
 #[test]
@@ -43,7 +43,7 @@ fn files_are_of_a_size_to_read() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// What is wrong with the length of a file.
+/// The problem with the length of a file, if there is one.
 fn problem(text: &str, lines: usize) -> Option<&'static str> {
     let mut head = text.lines().take_while(|line| line.starts_with("//!"));
     if lines > MOST {

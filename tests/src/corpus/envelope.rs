@@ -1,6 +1,6 @@
 //! Rows 1 to 11: the envelope, the keys and the signatures.
 //!
-//! More than 400 lines: it is one list of cases.
+//! More than 400 lines: one list of cases.
 
 use edgec_artifact::{PAYLOAD_TYPE, Sha256Digest, pae};
 

@@ -25,7 +25,7 @@ pub(super) struct Report {
     errors: Vec<Failure>,
     #[serde(skip)]
     unserved: Vec<Failure>,
-    /// The hosts as cells of a table.
+    /// The names of the hosts, as cells of a table.
     #[serde(skip)]
     columns: Vec<String>,
 }

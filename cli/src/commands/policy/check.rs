@@ -49,7 +49,7 @@ struct Report {
     /// The policy's other rules, as its text has them.
     rules: Vec<Rule>,
     artifacts: Vec<Imports>,
-    /// Its name as a word of a line, if it has one.
+    /// The policy's name, if it has one, as one word of a line.
     #[serde(skip)]
     title: Option<String>,
 }
@@ -59,7 +59,7 @@ struct Report {
 struct Key {
     name: String,
     key_id: String,
-    /// The name as a word of a row.
+    /// The name, as one word of a row.
     #[serde(skip)]
     word: String,
 }

@@ -87,13 +87,13 @@ struct Level<'a> {
     captures: Vec<Capture>,
 }
 
-/// How many entries the components capture together. An alias captures one in each component that
-/// it passes, a hundred at most.
+/// The total number of entries that the components capture. An alias captures one entry in each
+/// component that it passes, at most a hundred.
 #[derive(Default)]
 pub(super) struct Captures(u64);
 
 impl Captures {
-    /// Whether they are more than the engine's front end should copy. Nothing is read behind that.
+    /// Whether the engine's front end should not copy so many entries. Reading stops then.
     pub(super) fn are_too_many(&self) -> bool {
         self.0 > MAX_COPIES
     }

@@ -61,7 +61,7 @@ fn components_that_double_as_captures() {
     refused(&doubled_captures(40), "copies more than 1000000 entries");
 }
 
-/// Each component is in the one before, and captures a core module of the outermost one many times.
+/// Nested components, each of which captures a core module of the outermost component many times.
 fn captured_from_afar(levels: usize, times: usize) -> String {
     let components = (1..=levels).rev().fold(String::new(), |inner, depth| {
         let aliases = format!("(alias outer {depth} 0 (core module))").repeat(times);

@@ -1,8 +1,8 @@
-//! The wait for the end of a process that has given its answer.
+//! Waits for the end of a process that has given its answer.
 //!
-//! On Linux, a process has a descriptor that tells its end, so this process wakes at once. Without
-//! one (other systems, Linux before 5.3, a container that forbids the call), it looks again and
-//! again.
+//! On Linux, a descriptor of the process becomes readable when the process ends, so this process
+//! wakes at once. Other systems, Linux before 5.3 and containers that forbid the call have no such
+//! descriptor. There, this process checks repeatedly.
 //!
 //! Source: `pidfd_open(2)`.
 
@@ -19,18 +19,18 @@ type Descriptor = OwnedFd;
 #[cfg(not(target_os = "linux"))]
 type Descriptor = Infallible;
 
-/// The shortest pause between two looks.
+/// The shortest pause between two checks.
 const SHORTEST: Duration = Duration::from_micros(20);
 
-/// The end of a process, which is awaited since this was made.
+/// The end of a process. The wait began when this value was made.
 pub(super) struct End {
     descriptor: Option<Descriptor>,
     since: Instant,
 }
 
 impl End {
-    /// The end of a child that was not yet waited for: another process may have its number after
-    /// that.
+    /// The end of `child`, whose exit status must not have been collected yet: after that, another
+    /// process may have its process ID.
     pub(super) fn of(child: &Child) -> Self {
         Self {
             descriptor: descriptor(child),
@@ -38,14 +38,14 @@ impl End {
         }
     }
 
-    /// Waits until the process has ended, for at most `most`. It may return before both.
+    /// Waits until the process has ended, for at most `most`. May return earlier.
     pub(super) fn wait(&self, most: Duration) {
         if let Some(descriptor) = &self.descriptor
             && is_awaited(descriptor, most)
         {
             return;
         }
-        // From its answer on, a process ends soon. If it does not, a late look costs little.
+        // A process ends soon after its answer. If it does not, a late check costs little.
         let pause = self.since.elapsed() / 16;
         thread::sleep(pause.max(SHORTEST).min(most));
     }
@@ -71,7 +71,7 @@ fn is_awaited(descriptor: &Descriptor, most: Duration) -> bool {
         return false;
     };
     let mut end = [PollFd::new(descriptor, PollFlags::IN)];
-    // A signal makes the wait shorter.
+    // A signal ends the wait early.
     matches!(poll(&mut end, Some(&most)), Ok(_) | Err(Errno::INTR))
 }
 
